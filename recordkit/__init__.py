@@ -1,0 +1,1 @@
+"""Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""

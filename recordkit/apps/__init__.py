@@ -1,0 +1,1 @@
+"""Programs: the only layer that prints, parses arguments or reads the environment."""
