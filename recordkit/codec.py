@@ -1,0 +1,273 @@
+"""Encoded images to uint8 pixels and back, with Pillow.
+
+Every conversion has one rule here, for packing and reading alike:
+
+- colour 3 gives RGB (alpha dropped, gray repeated, palettes and CMYK converted), 1 gives gray (a colour JPEG's
+  own luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), 0 keeps gray as 1, RGB as 3, alpha as 4 channels;
+- 16-bit samples keep their high byte;
+- EXIF orientation is applied for colour 3 and 1 and not for 0, as OpenCV's ``imread`` does;
+- of an animation the first frame counts;
+- an image of more than `MAX_PIXELS` is refused before memory is asked for.
+
+JPEG decoding is libjpeg-turbo's accurate integer DCT with smooth chroma upsampling, encoding is 4:2:0 with
+standard Huffman tables: both as OpenCV does it, so that a re-encoded file has the same bytes.
+
+A raw image is binary Netpbm: P5 (gray), P6 (RGB) or P7 (four channels), maximum 255, without comments.
+
+Pillow is imported inside the functions: reading records needs none.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recordkit.errors import ImageError
+from recordkit.sample import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+ENCODINGS = ("jpg", "png", "raw")
+
+# 2**30 / 4 / 3: Pillow's own limit, a quarter of a GiB of RGB. A file of a few kB can ask for thousands of times that.
+MAX_PIXELS = 89_478_485
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "jpg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"P5", "raw"),
+    (b"P6", "raw"),
+    (b"P7\n", "raw"),
+    (b"BM", "bmp"),
+    (b"GIF8", "gif"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+)
+# What Pillow's decoders have been seen to raise on damaged files; each of them means the same here.
+_PILLOW_ERRORS = (
+    OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
+    NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip
+_PNM = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
+_PAM = re.compile(rb"P7\nWIDTH (\d{1,9})\nHEIGHT (\d{1,9})\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n")
+_EXIF_ORIENTATION = 0x0112
+
+
+def sniff(payload: bytes | memoryview) -> str:
+    """Tell an image's format by its first bytes.
+
+    Parameters
+    ----------
+    payload : bytes-like
+
+    Returns
+    -------
+    format : {"jpg", "png", "raw", "bmp", "gif", "tiff", "webp", "empty", "unknown"}
+
+    Examples
+    --------
+    >>> sniff(bytes.fromhex("ffd8ffe0")), sniff(b"")
+    ('jpg', 'empty')
+    """
+    head = bytes(payload[:12])
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        return "webp"
+    if not head:
+        return "empty"
+    return next((name for magic, name in _SIGNATURES if head.startswith(magic)), "unknown")
+
+
+def decode(payload: bytes | memoryview, *, color: int = 3) -> Image:
+    """Decode an image.
+
+    Parameters
+    ----------
+    payload : bytes-like
+        JPEG, PNG, raw, or anything else Pillow opens.
+    color : {3, 1, 0}, default 3
+        Channels: RGB, gray, or as stored.
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (H, W, C)
+
+    Raises
+    ------
+    ImageError
+        It is not an image, it is cut short or damaged, or it has more than `MAX_PIXELS`.
+
+    Examples
+    --------
+    >>> decode(encode(np.zeros((2, 3, 1), np.uint8), "png")).shape
+    (2, 3, 3)
+    """
+    if not payload:
+        raise ImageError("expected an image, got 0 bytes")
+    if payload[:2] in (b"P5", b"P6", b"P7"):
+        return _as_color(_decode_raw(payload), color)
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(payload)) as picture:
+            check_size(picture.width, picture.height)
+            if color == 1 and picture.format == "JPEG":
+                picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
+            upright = _upright(picture) if color else picture
+            return _pixels(upright, color)
+    except ImageError:
+        raise
+    except Pillow.DecompressionBombError:
+        raise ImageError(f"expected at most {MAX_PIXELS} pixels, got more; make the image smaller") from None
+    except _PILLOW_ERRORS as error:
+        raise ImageError(
+            f"expected an image, got {len(payload)} bytes that do not decode ({_reason(error)})"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return "no known format" if "cannot identify image file" in text else text
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image, or the result of a resize, that has too many pixels or none.
+
+    Raises
+    ------
+    ImageError
+        Fewer than 1 or more than `MAX_PIXELS`.
+    """
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(f"expected 1 to {MAX_PIXELS} pixels, got {width} x {height}; make the image smaller")
+
+
+def _upright(picture: PillowImage) -> PillowImage:
+    if picture.getexif().get(_EXIF_ORIENTATION, 1) == 1:
+        return picture
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _pixels(picture: PillowImage, color: int) -> Image:
+    if picture.mode.startswith("I"):  # 16-bit gray, which Pillow may also hold as 32-bit
+        wide: np.ndarray[Any, Any] = np.asarray(picture).astype(np.int64)
+        return _as_color((np.clip(wide, 0, 65535) >> 8).astype(np.uint8)[:, :, None], color)
+    transparent = "transparency" in picture.info or picture.mode in ("LA", "RGBA", "PA", "La", "RGBa")
+    if color == 3:
+        mode = "RGB"
+    elif color == 1:
+        mode = "L"
+    elif transparent:
+        mode = "RGBA"
+    else:
+        mode = "L" if picture.mode in ("1", "L") else "RGB"
+    if color and picture.mode in ("P", "PA"):
+        # Through RGBA, so that the colours under transparent pixels are the palette's.
+        picture = picture.convert("RGBA")
+    if color and picture.mode in ("RGBA", "LA"):
+        picture = picture.convert("RGB" if picture.mode == "RGBA" else "L")
+    image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    return image if image.ndim == 3 else image[:, :, None]
+
+
+def _as_color(image: Image, color: int) -> Image:
+    channels = image.shape[2]
+    if color in (0, channels):
+        return image
+    if channels == 1:
+        return np.repeat(image, 3, axis=2)
+    if color == 3:
+        return np.ascontiguousarray(image[:, :, :3])
+    from PIL import Image as Pillow
+
+    return np.asarray(Pillow.fromarray(image[:, :, :3]).convert("L"))[:, :, None]
+
+
+def _decode_raw(payload: bytes | memoryview) -> Image:
+    head = bytes(payload[:128])
+    if match := _PNM.match(head):
+        channels = 1 if match[1] == b"5" else 3
+        width, height = int(match[2]), int(match[3])
+    elif match := _PAM.match(head):
+        channels, width, height = 4, int(match[1]), int(match[2])
+    else:
+        raise ImageError(f"expected a P5, P6 or P7 header with a maximum of 255, got {head[:24]!r}")
+    check_size(width, height)
+    data = memoryview(payload)[match.end() :]
+    expected = width * height * channels
+    if len(data) != expected:
+        raise ImageError(f"expected {expected} bytes behind the raw header, got {len(data)}")
+    return np.frombuffer(data, np.uint8).reshape(height, width, channels)
+
+
+def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
+    """Encode an image.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, C)
+        C 1, 3 or 4; JPEG drops the fourth channel.
+    encoding : {"jpg", "png", "raw"}
+    quality : int, optional
+        JPEG quality 1 to 100, default 95; PNG compression level 0 to 9, default 3, higher values count as 9.
+
+    Returns
+    -------
+    payload : bytes
+
+    Raises
+    ------
+    ImageError
+        The encoder cannot take the image: JPEG sides end at 65,500 pixels.
+
+    Examples
+    --------
+    >>> encode(np.zeros((2, 3, 1), np.uint8), "raw")
+    b'P5\\n3 2\\n255\\n\\x00\\x00\\x00\\x00\\x00\\x00'
+    """
+    height, width, channels = image.shape
+    if encoding == "raw":
+        return _raw_head(width, height, channels) + image.tobytes()
+    from PIL import Image as Pillow
+
+    if encoding == "jpg" and channels == 4:
+        image, channels = image[:, :, :3], 3
+    picture = Pillow.fromarray(image[:, :, 0] if channels == 1 else np.ascontiguousarray(image))
+    file = io.BytesIO()
+    try:
+        if encoding == "jpg":
+            # Gray has no chroma to subsample, and OpenCV says so in the header.
+            chroma = "4:4:4" if channels == 1 else "4:2:0"
+            picture.save(file, "JPEG", quality=95 if quality is None else quality, subsampling=chroma)
+        else:
+            picture.save(file, "PNG", compress_level=3 if quality is None else min(quality, 9))
+    except OSError as error:
+        raise ImageError(f"expected an image that {encoding} can hold, got {width} x {height} ({error})") from None
+    return file.getvalue()
+
+
+def _raw_head(width: int, height: int, channels: int) -> bytes:
+    if channels == 4:
+        return b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" % (width, height)
+    return b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height)
+
+
+def frame_count(payload: bytes) -> int:
+    """Count the frames of an image; more than 1 is an animation.
+
+    Only the containers that can hold several are opened: GIF, PNG, WebP and TIFF.
+    """
+    kind = sniff(payload)
+    if kind not in ("gif", "webp", "tiff") and not (kind == "png" and b"acTL" in payload[:4096]):
+        return 1
+    from PIL import Image as Pillow
+
+    with Pillow.open(io.BytesIO(payload)) as picture:
+        return int(getattr(picture, "n_frames", 1))

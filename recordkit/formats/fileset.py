@@ -1,0 +1,312 @@
+"""The files of one dataset, PREFIX.rec with its companions, and how a new set takes their place at once.
+
+::
+
+    PREFIX.rec          the records                 PREFIX.json         how it was made, and what must be in it
+    PREFIX.idx          key -> offset               PREFIX.labels.npy   exact labels, int64, if asked for
+    PREFIX.lst          key, labels, path           PREFIX.failed.tsv   what could not be packed and why, if any
+
+Several files cannot be replaced in one step, so a set is published in an order in which the files at the
+final names are, at every moment, all old or all new:
+
+1. Everything is written, and flushed to disk, in a locked folder beside the output, ``.NAME.staging``.
+2. A file ``commit`` appears in it: from here on the new set counts, whatever happens. Before, the old one does.
+3. All old files but the first .rec are removed; the first .rec is replaced (one rename); the others move in.
+
+Killed in step 3, some names are missing for a while, but none belongs to the other set. `Fileset` then reads
+the missing ones where they still are, and the next pack to this prefix first finishes the move. Killed
+before, the next pack removes the folder. Two packs to one prefix: the second is refused (`flock` on the folder).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import FormatError, PublishError
+
+# In the order in which they are published: the records first.
+SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
+
+_COMMIT = "commit"
+
+
+class Fileset:
+    """The files of a dataset that stands at a prefix, or of one whose publishing was cut short.
+
+    Parameters
+    ----------
+    path : str or Path
+        A prefix such as ``out/train``, or any file of the set, such as ``out/train.rec``.
+
+    Attributes
+    ----------
+    prefix : Path
+
+    Examples
+    --------
+    >>> Fileset("out/train.rec").path(".idx").as_posix()
+    'out/train.idx'
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        text = os.fspath(path)
+        suffix = next((suffix for suffix in SUFFIXES if text.endswith(suffix)), "")
+        self.prefix = Path(text.removesuffix(suffix))
+        # A file named by the user is that file, even where the set's other files are called differently.
+        self._given = {suffix: Path(text)} if suffix else {}
+        self._moving = dict(_moving(self.prefix))
+
+    def path(self, suffix: str) -> Path:
+        """Return where a file of the set is to be read, whether it exists or not.
+
+        Parameters
+        ----------
+        suffix : {".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json"}
+        """
+        final = self._given.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
+        moving = self._moving.get(final.name, final)
+        return moving if moving.exists() else final
+
+    def description(self) -> dict[str, Any]:
+        """Read PREFIX.json.
+
+        Returns
+        -------
+        description : dict
+            Empty where there is none, as for files that other tools made.
+
+        Raises
+        ------
+        FormatError
+            It is not a JSON object.
+        """
+        path = self.path(".json")
+        try:
+            description = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise FormatError(f"expected JSON, got {error}; remove it or pack again", path=str(path)) from None
+        if not isinstance(description, dict):
+            raise FormatError("expected a JSON object; remove it or pack again", path=str(path))
+        return description
+
+    def exact_labels(self) -> NDArray[np.int64] | None:
+        """Read the exact labels, where the set has them.
+
+        Returns
+        -------
+        labels : ndarray of int64, shape (n,) or (n, w), or None
+            In the order of the records.
+
+        Raises
+        ------
+        FormatError
+            The file is not an array of int64.
+        """
+        path = self.path(".labels.npy")
+        try:
+            labels = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (ValueError, EOFError) as error:
+            raise FormatError(f"expected an int64 array in .npy form, got {error}", path=str(path)) from None
+        if labels.dtype != np.int64 or labels.ndim not in (1, 2):
+            raise FormatError(
+                f"expected int64 of rank 1 or 2, got {labels.dtype} of rank {labels.ndim}", path=str(path)
+            )
+        return np.asarray(labels)
+
+
+def _moving(prefix: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and present place of files of committed sets that have not reached their names yet."""
+    # A set of several parts (train, test) is staged under the prefix they share, hence the search.
+    for folder in prefix.parent.glob(".*.staging"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            for name in _read_commit(folder)["publish"]:
+                if (folder / name).exists():
+                    yield name, folder / name
+
+
+class Staging:
+    """A locked folder in which a new set of files is written, then published as a whole.
+
+    A context manager: left without `commit`, by an error or Ctrl-C, it removes what was written and the files
+    that stood at the final names before still do.
+
+    Parameters
+    ----------
+    prefix : Path
+        Names the folder; the files may be called ``PREFIX.rec``, ``PREFIX_train.rec`` and so on.
+
+    Raises
+    ------
+    PublishError
+        The output folder does not exist or cannot be written, the prefix is a folder, or another
+        pack is writing to it.
+    """
+
+    def __init__(self, prefix: Path) -> None:
+        self.prefix = prefix
+        self.parent = prefix.parent
+        self.folder = self.parent / f".{prefix.name}.staging"
+        self._names: list[str] = []
+        self._lock = -1
+        if not self.parent.is_dir():
+            raise PublishError(f"{self.parent}: no such folder; make it with 'mkdir -p {self.parent}'")
+        if not prefix.name or prefix.is_dir():
+            raise PublishError(
+                f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}"
+            )
+        with _as_publish_error(self.parent):
+            self._lock = _lock_folder(self.folder)
+            if (self.folder / _COMMIT).exists():
+                _finish(self.folder, self.parent)
+                os.close(self._lock)
+                self._lock = _lock_folder(self.folder)
+            for leftover in self.folder.iterdir():
+                leftover.unlink()
+
+    def create(self, name: str) -> BinaryIO:
+        """Open a new file of the set.
+
+        Parameters
+        ----------
+        name : str
+            Its final name, without folder.
+
+        Returns
+        -------
+        file : binary file, open for writing
+            The caller closes it before `commit`.
+        """
+        self._names.append(name)
+        return open(self.folder / name, "wb", buffering=1 << 18)
+
+    def commit(self, *, remove: Iterable[Path] = ()) -> None:
+        """Publish the files written so far; the first one created is the pivot, so create a .rec first.
+
+        Parameters
+        ----------
+        remove : iterable of Path
+            Files of the old set, in the same folder, that have no successor in the new one.
+
+        Raises
+        ------
+        PublishError
+            Disk full, or the like: nothing was published.
+        """
+        stale = [path.name for path in remove if path.name not in self._names]
+        with _as_publish_error(self.parent):
+            for name in self._names:
+                _flush(self.folder / name)
+            pending = self.folder / f"{_COMMIT}.new"
+            pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
+            _flush(pending)
+            os.rename(pending, self.folder / _COMMIT)  # noqa: PTH104 (one name for each system call that tests cut)
+            _flush(self.folder)
+        try:
+            _finish(self.folder, self.parent)
+        except BaseException:  # the set is committed: an interrupt may not leave half of it moved
+            _finish(self.folder, self.parent)
+            raise
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if not (self.folder / _COMMIT).exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+@contextlib.contextmanager
+def _as_publish_error(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except PublishError:
+        raise
+    except OSError as error:
+        raise PublishError(f"{error.filename or place}: {error.strerror}; nothing was published") from error
+
+
+def _lock_folder(folder: Path) -> int:
+    """Make the folder if need be and lock it; the lock goes with the process, however it ends."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
+                return lock
+        except BlockingIOError:
+            os.close(lock)
+            raise PublishError(f"{folder}: another pack is writing to this prefix; wait until it ends") from None
+        os.close(lock)  # the pack that made the folder removed it meanwhile
+
+
+def _read_commit(folder: Path) -> dict[str, list[str]]:
+    commit: dict[str, list[str]] = json.loads((folder / _COMMIT).read_bytes())
+    return commit
+
+
+def _finish(folder: Path, parent: Path) -> None:
+    """Move a committed set to its names. May be cut off at any point and called again."""
+    try:
+        commit = _read_commit(folder)
+    except FileNotFoundError:
+        return
+    turn = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # sets that share names (out/a_b, and out/a with a part _b) move in turn
+        first, *others = commit["publish"]
+        if (folder / first).exists():
+            for name in others + commit["remove"]:
+                (parent / name).unlink(missing_ok=True)
+            os.fsync(turn)
+            os.rename(folder / first, parent / first)  # noqa: PTH104
+            os.fsync(turn)
+        for name in others:
+            if (folder / name).exists():
+                os.rename(folder / name, parent / name)  # noqa: PTH104
+        os.fsync(turn)
+        os.unlink(folder / _COMMIT)  # noqa: PTH108
+        os.rmdir(folder)  # noqa: PTH106
+        os.fsync(turn)
+    finally:
+        os.close(turn)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal, as ``sha256sum`` prints it.
+
+    Examples
+    --------
+    >>> fingerprint(Path("/dev/null"))[:16]
+    'e3b0c44298fc1c14'
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,143 @@
+"""MNIST's own files ("IDX" files): one array of numbers behind a short header.
+
+Big-endian:
+
+    offset      type      field
+    0           2 bytes   0
+    2           uint8     type of the numbers: 8 uint8, 9 int8, 11 int16, 12 int32, 13 float32, 14 float64
+    3           uint8     rank, the number of dimensions
+    4           uint32    size of each dimension, `rank` of them
+    4 + 4 rank  numbers   in C order
+
+Files named .gz (or that begin like gzip) are read directly. MXNet's .idx files are something else:
+`recordkit.formats.idx`.
+
+Source: "The IDX file format", on the MNIST page of LeCun, Cortes and Burges.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import FormatError, TruncatedError
+
+DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+_GZIP_MAGIC = b"\x1f\x8b"
+# A .gz file does not say how long its content is, so memory grows with what really comes out.
+_BLOCK_BYTES = 1 << 22
+
+
+def read(path: str | Path) -> NDArray[Any]:
+    """Read an ubyte file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Plain or gzip-compressed.
+
+    Returns
+    -------
+    array : ndarray
+        Shape and type as the file says, big-endian. A plain file is mapped, not read: its memory is the
+        page cache's.
+
+    Raises
+    ------
+    TruncatedError
+        There are fewer numbers than the header announces.
+    FormatError
+        The header is not one of an ubyte file, or there are more numbers than it announces.
+    OSError
+        The file cannot be read.
+    """
+    name = os.fspath(path)
+    with open(path, "rb") as file:
+        compressed = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        if not compressed:
+            dtype, shape, begin = _header(file, name)
+            expected = math.prod(shape) * dtype.itemsize
+            _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
+            if not expected:
+                return np.empty(shape, dtype)
+            return np.memmap(name, dtype, "r", begin, shape)
+        try:
+            with gzip.open(file) as content:
+                return _read_stream(content, name)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise TruncatedError(f"expected a whole gzip file, got a damaged one ({error})", path=name) from None
+
+
+def _read_stream(content: Any, name: str) -> NDArray[Any]:
+    dtype, shape, _ = _header(content, name)
+    expected = math.prod(shape) * dtype.itemsize
+    data = bytearray()
+    while len(data) <= expected and (block := content.read(min(_BLOCK_BYTES, expected + 1 - len(data)))):
+        data += block
+    _check_size(len(data), expected, name)
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    head = file.read(4)
+    if len(head) < 4:
+        raise TruncatedError(f"expected a 4-byte magic number, got {len(head)} bytes", path=name, place="byte 0")
+    zeros, code, rank = struct.unpack(">HBB", head)
+    if zeros or code not in DTYPES or not rank:
+        raise FormatError(
+            f"expected the magic number of an ubyte file, such as 0x00000803, got 0x{head.hex()}",
+            path=name,
+            place="byte 0",
+        )
+    sizes = file.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise TruncatedError(f"expected {rank} sizes, got {len(sizes)} bytes", path=name, place="byte 4")
+    if rank > 32:
+        raise FormatError(f"expected at most 32 dimensions, got {rank}", path=name, place="byte 3")
+    return np.dtype(DTYPES[code]), struct.unpack(f">{rank}I", sizes), 4 + 4 * rank
+
+
+def _check_size(got: int, expected: int, name: str) -> None:
+    if got < expected:
+        raise TruncatedError(f"expected {expected} bytes behind the header, got {got}", path=name)
+    if got > expected:
+        raise FormatError(f"expected {expected} bytes behind the header, got more", path=name)
+
+
+def pack(array: NDArray[Any]) -> bytes:
+    """Return an array as an ubyte file.
+
+    Parameters
+    ----------
+    array : ndarray of uint8, int8, int16, int32, float32 or float64, rank 1 to 32
+
+    Returns
+    -------
+    content : bytes
+
+    Raises
+    ------
+    FormatError
+        The format has no such type or rank.
+
+    Examples
+    --------
+    >>> pack(np.array([7, 2, 1], np.uint8)).hex(" ", -4)
+    '00000801 00000003 070201'
+    """
+    big = array.dtype.newbyteorder(">")
+    codes = {np.dtype(text): code for code, text in DTYPES.items()}
+    if big not in codes or not 1 <= array.ndim <= 32:
+        raise FormatError(f"expected an array type of an ubyte file, got {array.dtype} of rank {array.ndim}")
+    head = struct.pack(f">HBB{array.ndim}I", 0, codes[big], array.ndim, *array.shape)
+    return head + array.astype(big).tobytes()

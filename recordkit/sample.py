@@ -1,0 +1,68 @@
+"""What flows from a source to a packed file: samples, and anything that has them by position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""uint8, shape (H, W, C), C 1 (gray), 3 (RGB) or 4 (RGB and alpha)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A sample without its content: what a row of a .lst file says.
+
+    Attributes
+    ----------
+    key : int, 0 to 2**64 - 1
+    labels : tuple of float or int
+        At least one.
+    name : str
+        The path in the .lst file, and in messages.
+    """
+
+    key: int
+    labels: tuple[float, ...]
+    name: str
+
+
+class Source(Protocol):
+    """Where samples come from: a length, and the entry and content at each position.
+
+    Threads call `entry` and `content` at the same time, in any order and more than once; both give the same
+    answer each time.
+
+    Attributes
+    ----------
+    order : {"walked", "published", "listed"}
+        Who decided the order: nobody (a walk over folders), the makers of the dataset, or the user's list.
+    classes : dict of str to int, or None
+        Class name to label, where the source knows names.
+    bad : sequence of (place, reason)
+        Rows that could not be read and are no entries.
+    """
+
+    @property
+    def order(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> dict[str, int] | None: ...  # noqa: D102
+    @property
+    def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def entry(self, index: int) -> Entry:
+        """Return the entry at a position, 0 to len - 1."""
+
+    def content(self, index: int) -> bytes | Image:
+        """Return the encoded image at a position, or its pixels where the source holds pixels.
+
+        Raises
+        ------
+        ImageError
+            There is nothing to read at that position, or it cannot be read.
+        """

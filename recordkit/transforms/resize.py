@@ -1,0 +1,191 @@
+"""Resizing the short side of an image to a length, by filters named after what they do.
+
+antialias  Bilinear over the whole area that a result pixel covers: Pillow's ``resize(BILINEAR)``. No moire.
+bilinear   Bilinear between the 4 nearest pixels, whatever the reduction: OpenCV's INTER_LINEAR, which im2rec
+           and ImageRecordIter use. The others are OpenCV's too, for im2rec's option ``inter_method``:
+nearest    The pixel at floor(x * in / out).
+cubic      4 x 4 pixels, Keys' kernel with a = -0.75.
+area       The mean over the area that a result pixel covers; when enlarging, see `_taps`.
+lanczos4   8 x 8 pixels.
+auto       cubic if both sides grow, area if both shrink, else bilinear.
+random     One of the five, drawn from the sample's key.
+
+A result pixel's centre x lies at ``(x + 0.5) * in / out - 0.5``; beyond the border the edge pixels repeat.
+
+Source: modules/imgproc/src/resize.cpp of OpenCV 4.6; src/libImaging/Resample.c and Geometry.c of Pillow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.codec import check_size
+from recordkit.errors import PlanError
+from recordkit.sample import Image
+
+Filter = Literal["antialias", "bilinear", "nearest", "cubic", "area", "lanczos4", "auto", "random"]
+FILTERS: tuple[str, ...] = get_args(Filter)
+
+# im2rec's numbers, which are OpenCV's.
+INTER_METHODS: dict[int, Filter] = {
+    0: "nearest",
+    1: "bilinear",
+    2: "cubic",
+    3: "area",
+    4: "lanczos4",
+    9: "auto",
+    10: "random",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Resize so that the short side has a given length; the other side follows, rounded down.
+
+    Parameters
+    ----------
+    size : int, at least 1
+        Length of the short side, in pixels. Smaller images are enlarged.
+    filter : str, default "antialias"
+        One of the names above.
+
+    Raises
+    ------
+    PlanError
+        `size` is below 1 or there is no such filter.
+
+    Examples
+    --------
+    >>> Resize(256)(np.zeros((375, 500, 3), np.uint8)).shape
+    (256, 341, 3)
+    """
+
+    size: int
+    filter: Filter = "antialias"
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise PlanError(f"resize: expected a length of at least 1 pixel, got {self.size}")
+        if self.filter not in FILTERS:
+            raise PlanError(f"filter: expected one of {', '.join(FILTERS)}, got {self.filter!r}")
+
+    def __call__(self, image: Image, *, key: int = 0) -> Image:
+        """Return the resized image; `image` itself if it has the size already.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, C)
+        key : int, default 0
+            The sample's key, for the filter "random".
+
+        Raises
+        ------
+        ImageError
+            The result would have more than `recordkit.codec.MAX_PIXELS`.
+        """
+        height, width = image.shape[:2]
+        if height > width:
+            new_width, new_height = self.size, height * self.size // width
+        else:
+            new_width, new_height = width * self.size // height, self.size
+        check_size(new_width, new_height)
+        if (new_height, new_width) == (height, width):
+            return image
+        name = _choose(self.filter, image, new_height, new_width, key)
+        if name in ("antialias", "bilinear"):
+            return _pillow(image, new_height, new_width, antialias=name == "antialias")
+        return _separable(image, new_height, new_width, name)
+
+
+def _choose(name: str, image: Image, height: int, width: int, key: int) -> str:
+    if name == "random":
+        # A fixed odd multiplier scatters neighbouring keys; the draw depends on nothing but the key.
+        return INTER_METHODS[(key * 0x9E3779B97F4A7C15 >> 32) % 5]
+    if name == "auto":
+        if height > image.shape[0] and width > image.shape[1]:
+            return "cubic"
+        return "area" if height < image.shape[0] and width < image.shape[1] else "bilinear"
+    return name
+
+
+def _pillow(image: Image, height: int, width: int, *, antialias: bool) -> Image:
+    from PIL import Image as Pillow
+
+    picture = Pillow.fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
+    if picture.mode == "RGBA":
+        # Pillow would weigh colours by alpha; OpenCV and ImageRecordIter treat the four channels alike.
+        picture = Pillow.frombytes("CMYK", picture.size, picture.tobytes())
+    if antialias:
+        picture = picture.resize((width, height), Pillow.Resampling.BILINEAR)
+    else:
+        scale = (image.shape[1] / width, 0.0, 0.0, 0.0, image.shape[0] / height, 0.0)
+        picture = picture.transform((width, height), Pillow.Transform.AFFINE, scale, Pillow.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(height, width, image.shape[2])
+
+
+def _separable(image: Image, height: int, width: int, name: str) -> Image:
+    """Weigh rows, then columns; each result line is a weighted sum of a few lines."""
+    if name == "area" and (height > image.shape[0] or width > image.shape[1]):
+        name = "bilinear-area"  # OpenCV's area, when it enlarges, is a bilinear filter of its own
+    rows = _weigh(image.astype(np.float32), *_taps(image.shape[0], height, name))
+    both = _weigh(rows.swapaxes(0, 1), *_taps(image.shape[1], width, name)).swapaxes(0, 1)
+    return np.ascontiguousarray(np.clip(np.rint(both), 0, 255).astype(np.uint8))
+
+
+def _weigh(
+    lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    total = lines[positions[:, 0]] * weights[:, 0, None, None]
+    for tap in range(1, positions.shape[1]):
+        total += lines[positions[:, tap]] * weights[:, tap, None, None]
+    return total
+
+
+def _taps(n_in: int, n_out: int, name: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return which lines make each result line, and their weights; both of shape (n_out, taps)."""
+    growth = n_out / n_in
+    scale = 1 / growth  # not n_in / n_out: where they differ by one bit, floor() below must fall as in OpenCV
+    out = np.arange(n_out)
+    if name == "nearest":
+        return np.minimum((out * scale).astype(int), n_in - 1)[:, None], np.ones((n_out, 1), np.float32)
+    if name == "area":
+        return _area_taps(n_in, n_out)
+    if name == "bilinear-area":
+        # The fraction counts from the edge of the input pixel, not from its centre.
+        left = np.floor(out * scale).astype(int)
+        part = ((out + 1) - (left + 1) * growth).astype(np.float32)  # as float32 OpenCV rounds 1 - 1e-16 to 1
+        part = np.where(part <= 0, 0.0, part - np.floor(part))
+        weights = np.stack([1 - part, part], 1)
+        return np.clip(left[:, None] + np.arange(2), 0, n_in - 1), weights.astype(np.float32)
+    centre = (out + 0.5) * scale - 0.5
+    left = np.floor(centre).astype(int)
+    part = (centre - left)[:, None]
+    if name == "cubic":
+        offsets = np.arange(-1, 3)
+        weights = _cubic(np.abs(part - offsets))
+    else:
+        offsets = np.arange(-3, 5)
+        weights = np.sinc(part - offsets) * np.sinc((part - offsets) / 4)
+        weights /= weights.sum(1, keepdims=True)
+    return np.clip(left[:, None] + offsets, 0, n_in - 1), weights.astype(np.float32)
+
+
+def _cubic(x: NDArray[np.float64], a: float = -0.75) -> NDArray[np.float64]:
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, near, far)
+
+
+def _area_taps(n_in: int, n_out: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    scale = n_in / n_out
+    begin = np.arange(n_out) * scale
+    end = np.minimum(begin + scale, n_in)
+    positions = np.floor(begin).astype(int)[:, None] + np.arange(int(np.ceil(scale)) + 1)
+    weights = np.minimum(positions + 1, end[:, None]) - np.maximum(positions, begin[:, None])
+    weights = np.clip(weights, 0, None)
+    weights /= weights.sum(1, keepdims=True)
+    return np.minimum(positions, n_in - 1), weights.astype(np.float32)
