@@ -2,12 +2,12 @@
 
 Every conversion has one rule here, for packing and reading alike:
 
-- colour 3 gives RGB (alpha dropped, gray repeated, palettes and CMYK converted), 1 gives gray (a colour JPEG's
-  own luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), 0 keeps gray as 1, RGB as 3, alpha as 4 channels;
+- 3 channels are RGB (alpha dropped, gray repeated, palettes and CMYK converted), 1 is gray (a colour JPEG's own
+  luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), 0 means as stored: 1 for gray, 3 for RGB, 4 with alpha;
 - 16-bit samples keep their high byte;
-- EXIF orientation is applied for colour 3 and 1 and not for 0, as OpenCV's ``imread`` does;
+- EXIF orientation is applied for 3 and 1 channels and not for 0, as OpenCV's ``imread`` does;
 - of an animation the first frame counts;
-- an image of more than `MAX_PIXELS` is refused before memory is asked for.
+- an image of more than `recordkit.sample.MAX_PIXELS` is refused before memory is asked for.
 
 JPEG decoding is libjpeg-turbo's accurate integer DCT with smooth chroma upsampling, encoding is 4:2:0 with
 standard Huffman tables: both as OpenCV does it, so that a re-encoded file has the same bytes.
@@ -28,15 +28,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recordkit.errors import ImageError
-from recordkit.sample import Image
+from recordkit.sample import MAX_PIXELS, Image, check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 ENCODINGS = ("jpg", "png", "raw")
-
-# 2**30 / 4 / 3: Pillow's own limit, a quarter of a GiB of RGB. A file of a few kB can ask for thousands of times that.
-MAX_PIXELS = 89_478_485
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "jpg"),
@@ -83,15 +80,15 @@ def sniff(payload: bytes | memoryview) -> str:
     return next((name for magic, name in _SIGNATURES if head.startswith(magic)), "unknown")
 
 
-def decode(payload: bytes | memoryview, *, color: int = 3) -> Image:
+def decode(payload: bytes | memoryview, *, channels: int = 3) -> Image:
     """Decode an image.
 
     Parameters
     ----------
     payload : bytes-like
         JPEG, PNG, raw, or anything else Pillow opens.
-    color : {3, 1, 0}, default 3
-        Channels: RGB, gray, or as stored.
+    channels : {3, 1, 0}, default 3
+        RGB, gray, or as stored.
 
     Returns
     -------
@@ -110,41 +107,27 @@ def decode(payload: bytes | memoryview, *, color: int = 3) -> Image:
     if not payload:
         raise ImageError("expected an image, got 0 bytes")
     if payload[:2] in (b"P5", b"P6", b"P7"):
-        return _as_color(_decode_raw(payload), color)
+        return to_channels(_decode_raw(payload), channels)
     from PIL import Image as Pillow
 
     try:
         with Pillow.open(io.BytesIO(payload)) as picture:
             check_size(picture.width, picture.height)
-            if color == 1 and picture.format == "JPEG":
+            if channels == 1 and picture.format == "JPEG":
                 picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
-            upright = _upright(picture) if color else picture
-            return _pixels(upright, color)
+            upright = _upright(picture) if channels else picture
+            return _pixels(upright, channels)
     except ImageError:
         raise
     except Pillow.DecompressionBombError:
         raise ImageError(f"expected at most {MAX_PIXELS} pixels, got more; make the image smaller") from None
     except _PILLOW_ERRORS as error:
-        raise ImageError(
-            f"expected an image, got {len(payload)} bytes that do not decode ({_reason(error)})"
-        ) from None
+        raise ImageError(f"expected an image, got {len(payload)} bytes that do not decode ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return "no known format" if "cannot identify image file" in text else text
-
-
-def check_size(width: int, height: int) -> None:
-    """Refuse an image, or the result of a resize, that has too many pixels or none.
-
-    Raises
-    ------
-    ImageError
-        Fewer than 1 or more than `MAX_PIXELS`.
-    """
-    if not 0 < width * height <= MAX_PIXELS:
-        raise ImageError(f"expected 1 to {MAX_PIXELS} pixels, got {width} x {height}; make the image smaller")
 
 
 def _upright(picture: PillowImage) -> PillowImage:
@@ -155,39 +138,44 @@ def _upright(picture: PillowImage) -> PillowImage:
     return ImageOps.exif_transpose(picture)
 
 
-def _pixels(picture: PillowImage, color: int) -> Image:
+def _pixels(picture: PillowImage, channels: int) -> Image:
     if picture.mode.startswith("I"):  # 16-bit gray, which Pillow may also hold as 32-bit
         wide: np.ndarray[Any, Any] = np.asarray(picture).astype(np.int64)
-        return _as_color((np.clip(wide, 0, 65535) >> 8).astype(np.uint8)[:, :, None], color)
-    transparent = "transparency" in picture.info or picture.mode in ("LA", "RGBA", "PA", "La", "RGBa")
-    if color == 3:
-        mode = "RGB"
-    elif color == 1:
-        mode = "L"
-    elif transparent:
-        mode = "RGBA"
+        return to_channels((np.clip(wide, 0, 65535) >> 8).astype(np.uint8)[:, :, None], channels)
+    if picture.mode in ("P", "PA", "LA", "La", "RGBa"):
+        # Through RGBA, so that colours under transparent pixels stay what they are when alpha is dropped.
+        picture = picture.convert("RGBA" if _transparent(picture) else "RGB")
+    if channels == 0:
+        mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
     else:
-        mode = "L" if picture.mode in ("1", "L") else "RGB"
-    if color and picture.mode in ("P", "PA"):
-        # Through RGBA, so that the colours under transparent pixels are the palette's.
-        picture = picture.convert("RGBA")
-    if color and picture.mode in ("RGBA", "LA"):
-        picture = picture.convert("RGB" if picture.mode == "RGBA" else "L")
+        mode = "RGB" if channels == 3 else "L"
+        if picture.mode == "RGBA" and mode == "L":
+            picture = picture.convert("RGB")
     image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
     return image if image.ndim == 3 else image[:, :, None]
 
 
-def _as_color(image: Image, color: int) -> Image:
-    channels = image.shape[2]
-    if color in (0, channels):
+def _transparent(picture: PillowImage) -> bool:
+    return "transparency" in picture.info or picture.mode != "P"
+
+
+def to_channels(image: Image, channels: int) -> Image:
+    """Convert an image to RGB (3) or gray (1), or leave it as it is (0).
+
+    Examples
+    --------
+    >>> to_channels(np.zeros((2, 3, 1), np.uint8), 3).shape
+    (2, 3, 3)
+    """
+    if channels in (0, image.shape[2]):
         return image
-    if channels == 1:
+    if image.shape[2] == 1:
         return np.repeat(image, 3, axis=2)
-    if color == 3:
+    if channels == 3:
         return np.ascontiguousarray(image[:, :, :3])
     from PIL import Image as Pillow
 
-    return np.asarray(Pillow.fromarray(image[:, :, :3]).convert("L"))[:, :, None]
+    return np.asarray(Pillow.fromarray(np.ascontiguousarray(image[:, :, :3])).convert("L"))[:, :, None]
 
 
 def _decode_raw(payload: bytes | memoryview) -> Image:
@@ -208,7 +196,7 @@ def _decode_raw(payload: bytes | memoryview) -> Image:
 
 
 def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
-    """Encode an image.
+    r"""Encode an image.
 
     Parameters
     ----------
@@ -230,7 +218,7 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     Examples
     --------
     >>> encode(np.zeros((2, 3, 1), np.uint8), "raw")
-    b'P5\\n3 2\\n255\\n\\x00\\x00\\x00\\x00\\x00\\x00'
+    b'P5\n3 2\n255\n\x00\x00\x00\x00\x00\x00'
     """
     height, width, channels = image.shape
     if encoding == "raw":
@@ -269,5 +257,43 @@ def frame_count(payload: bytes) -> int:
         return 1
     from PIL import Image as Pillow
 
-    with Pillow.open(io.BytesIO(payload)) as picture:
-        return int(getattr(picture, "n_frames", 1))
+    try:
+        with Pillow.open(io.BytesIO(payload)) as picture:
+            return int(getattr(picture, "n_frames", 1))
+    except _PILLOW_ERRORS:
+        return 1  # damaged: whoever decodes it will say so
+
+
+def orientation(payload: bytes) -> int:
+    """Return the EXIF orientation of an image, 1 (upright) to 8; 1 also where there is none.
+
+    Only images that mention EXIF near their beginning are looked into.
+    """
+    if b"Exif" not in payload[:4096] and b"eXIf" not in payload[:4096]:
+        return 1
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(payload)) as picture:
+            return int(picture.getexif().get(_EXIF_ORIENTATION, 1))
+    except _PILLOW_ERRORS:
+        return 1  # damaged: whoever decodes it will say so
+
+
+def decode_deep(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
+    """Decode 16-bit gray with all its bits.
+
+    Returns
+    -------
+    image : ndarray of uint16, shape (H, W), or None if the image is of another kind
+    """
+    if sniff(payload) != "png" or payload[24:25] != b"\x10":  # bit depth, in the IHDR chunk
+        return None
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(payload)) as picture:
+            check_size(picture.width, picture.height)
+            return np.asarray(picture).astype(np.uint16) if picture.mode.startswith("I") else None
+    except _PILLOW_ERRORS as error:
+        raise ImageError(f"expected an image, got {len(payload)} bytes that do not decode ({error})") from None

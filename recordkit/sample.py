@@ -8,8 +8,25 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.errors import ImageError
+
 Image = NDArray[np.uint8]
 """uint8, shape (H, W, C), C 1 (gray), 3 (RGB) or 4 (RGB and alpha)."""
+
+# 2**30 / 4 / 3: Pillow's own limit, a quarter of a GiB of RGB. A file of a few kB can ask for far more than that.
+MAX_PIXELS = 89_478_485
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image, or the result of a resize, that has too many pixels or none.
+
+    Raises
+    ------
+    ImageError
+        Fewer than 1 or more than `MAX_PIXELS`.
+    """
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(f"expected 1 to {MAX_PIXELS} pixels, got {width} x {height}; make the image smaller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,9 @@ class Source(Protocol):
     classes : dict of str to int, or None
         Class name to label, where the source knows names.
     bad : sequence of (place, reason)
-        Rows that could not be read and are no entries.
+        Rows and files that could not become entries.
+    pixels : bool
+        Whether `content` gives pixels.
     """
 
     @property
@@ -52,6 +71,9 @@ class Source(Protocol):
     def classes(self) -> dict[str, int] | None: ...  # noqa: D102
     @property
     def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102
+
+    @property
+    def pixels(self) -> bool: ...  # noqa: D102
 
     def __len__(self) -> int: ...
 

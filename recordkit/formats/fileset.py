@@ -167,9 +167,7 @@ class Staging:
         if not self.parent.is_dir():
             raise PublishError(f"{self.parent}: no such folder; make it with 'mkdir -p {self.parent}'")
         if not prefix.name or prefix.is_dir():
-            raise PublishError(
-                f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}"
-            )
+            raise PublishError(f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}")
         with _as_publish_error(self.parent):
             self._lock = _lock_folder(self.folder)
             if (self.folder / _COMMIT).exists():

@@ -27,7 +27,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -93,6 +93,12 @@ def _head(cflag: int, length: int) -> bytes:
     return _HEAD.pack(MAGIC, cflag << 29 | length)
 
 
+class Sink(Protocol):
+    """What records are written to: a binary file, or anything that takes pieces like one."""
+
+    def writelines(self, lines: list[bytes], /) -> None: ...  # noqa: D102
+
+
 class RecordWriter:
     """Writes records to an open binary file, one after the other.
 
@@ -107,7 +113,7 @@ class RecordWriter:
         Bytes written so far: where the next record's head will be.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._file = file
         self.offset = 0
 

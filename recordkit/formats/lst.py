@@ -83,9 +83,7 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
     if label_width is None:
         fields = text.split("\t")
         if len(fields) < 3 or not fields[-1].strip():
-            raise FormatError(
-                f"expected KEY, LABEL and PATH between tabs, got {len(fields)} fields: {_shown(text)}"
-            )
+            raise FormatError(f"expected KEY, LABEL and PATH between tabs, got {len(fields)} fields: {_shown(text)}")
     else:
         fields = text.split(maxsplit=1 + label_width)
         if len(fields) < 2 + label_width:
@@ -164,6 +162,8 @@ class ListFile:
     path : str or Path
     label_width : int, optional
         As in `parse`.
+    part : (int, int), default (0, 1)
+        Take one stretch of the file only: (number, of how many), by bytes, as the native im2rec cuts lists.
     lenient : bool, default False
         Leave out rows that cannot be read, and collect their errors in `bad`, instead of raising the first.
 
@@ -183,11 +183,19 @@ class ListFile:
         The file cannot be read.
     """
 
-    def __init__(self, path: str | Path, *, label_width: int | None = None, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        label_width: int | None = None,
+        part: tuple[int, int] = (0, 1),
+        lenient: bool = False,
+    ) -> None:
         self.path = os.fspath(path)
         self.keys = array("Q")
         self.bad: list[FormatError] = []
         self._label_width = label_width
+        self._part = part
         self._offsets = array("Q")
         self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
         try:
@@ -215,7 +223,11 @@ class ListFile:
         return parse(os.fsdecode(text), label_width=self._label_width)
 
     def _index(self, *, lenient: bool) -> None:
+        step = -(-os.fstat(self._file.fileno()).st_size // self._part[1])
         for number, begin, text in self._lines():
+            # A line belongs to the stretch that its first byte, or the line feed before it, lies in.
+            if max(-(-begin // step) - 1, 0) != self._part[0]:
+                continue
             try:
                 row = parse(os.fsdecode(text), label_width=self._label_width)
             except FormatError as error:

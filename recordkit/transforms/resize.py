@@ -23,9 +23,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.codec import check_size
 from recordkit.errors import PlanError
-from recordkit.sample import Image
+from recordkit.sample import Image, check_size
 
 Filter = Literal["antialias", "bilinear", "nearest", "cubic", "area", "lanczos4", "auto", "random"]
 FILTERS: tuple[str, ...] = get_args(Filter)
@@ -85,7 +84,7 @@ class Resize:
         Raises
         ------
         ImageError
-            The result would have more than `recordkit.codec.MAX_PIXELS`.
+            The result would have more than `recordkit.sample.MAX_PIXELS`.
         """
         height, width = image.shape[:2]
         if height > width:
@@ -136,10 +135,8 @@ def _separable(image: Image, height: int, width: int, name: str) -> Image:
     return np.ascontiguousarray(np.clip(np.rint(both), 0, 255).astype(np.uint8))
 
 
-def _weigh(
-    lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    total = lines[positions[:, 0]] * weights[:, 0, None, None]
+def _weigh(lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    total: NDArray[np.float32] = lines[positions[:, 0]] * weights[:, 0, None, None]
     for tap in range(1, positions.shape[1]):
         total += lines[positions[:, tap]] * weights[:, tap, None, None]
     return total

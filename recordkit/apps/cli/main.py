@@ -38,9 +38,7 @@ class LazyGroup(click.Group):
         """Import and return one command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"recordkit.apps.cli.{cmd_name}")
-        command = module.command
-        assert isinstance(command, click.Command)
+        command: click.Command = importlib.import_module(f"recordkit.apps.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -52,7 +50,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("recordkit"), prog_name="recordkit")
 def recordkit() -> None:
-    """Pack, check and read MXNet RecordIO image datasets, with or without MXNet.
+    r"""Pack, check and read MXNet RecordIO image datasets, with or without MXNet.
 
     \b
     Example:

@@ -1,0 +1,206 @@
+"""``recordkit train``: options, log, progress bar and exit code of the trainer in `recordkit.apps.train`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import click
+from tqdm import tqdm
+
+from recordkit.apps.train.fit import train
+from recordkit.apps.train.measure import Score, gate
+from recordkit.apps.train.plan import SCHEDULES, TrainPlan, TrainReport
+from recordkit.errors import PlanError
+
+_POSITIVE = click.IntRange(min=1)
+_RATE = click.FloatRange(min=0)
+_SHARE = click.FloatRange(0, 1)
+
+
+@click.command()
+@click.argument("rec", type=click.Path(path_type=Path))
+@click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
+@click.option("--output", type=click.Path(path_type=Path), help="Prefix of the checkpoints.  [./NAME-model/lenet]")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint at --output.")
+@click.option("--min-accuracy", type=_SHARE, help="Exit 1 if the last checkpoint is below this on --val.")
+@click.option("--epochs", type=click.IntRange(1, 9999), help="[6; more for fewer than 21,000 images]")
+@click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
+@click.option("--lr", type=_RATE, default=0.05, show_default=True, help="The highest learning rate.")
+@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, show_default=True)
+@click.option("--wd", type=_RATE, default=0.0005, show_default=True, help="Weight decay.")
+@click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True)
+@click.option(
+    "--shift",
+    type=click.IntRange(0, 16),
+    default=2,
+    show_default=True,
+    help="Move images by up to so many pixels.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: the CPUs this process may use.  [0]")
+@click.option(
+    "--data-shape",
+    callback=lambda _ctx, _option, text: _shape(text),
+    help="C,H,W, as in 1,28,28.  [as the images]",
+)
+@click.option("--num-classes", "n_classes", type=_POSITIVE, help="[the highest label + 1]")
+@click.option("--checkpoint-every", type=_POSITIVE, help="In epochs.  [about 10 a run]")
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [PREFIX.log]")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON; the log goes to stderr.")
+def command(rec: Path, min_accuracy: float | None, log: Path | None, as_json: bool, **options: Any) -> None:
+    r"""Train the book's LeNet on a packed file of labelled images.
+
+    REC is a .rec file with one label per image. After the last epoch, its checkpoint is read back from disk and
+    measured on --val.
+
+    \b
+    Example:
+      recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99
+    """
+    if min_accuracy is not None and options["val"] is None:
+        raise PlanError("--min-accuracy: expected a file to measure on, got none; give --val")
+    options["threads"] = set_threads(options["threads"])
+    options["shape"] = options.pop("data_shape")
+    options["output"] = output = options["output"] or Path(f"{rec.name.removesuffix('.rec')}-model") / "lenet"
+    plan = TrainPlan(rec, **options)
+    with Log(log or output.with_name(f"{output.name}.log"), terminal=sys.stderr if as_json else sys.stdout) as lines:
+        try:
+            report = train(plan, lines)
+        except KeyboardInterrupt:
+            lines.say(f"interrupted; the checkpoints at {output} are complete, go on with --resume")
+            raise click.Abort from None
+        _finish(report, min_accuracy, lines, as_json=as_json)
+
+
+def _finish(report: TrainReport, min_accuracy: float | None, lines: Log, *, as_json: bool) -> None:
+    checkpoint = f"{report.plan.output}-{report.checkpoint:04d}.params"
+    if report.final:
+        lines.say(f"{checkpoint} on {report.plan.val}: {report.final}")
+    lines.say(f"done in {report.seconds:.1f} s: {checkpoint}")
+    if as_json:
+        click.echo(json.dumps(_summary(report, checkpoint, min_accuracy)))
+    if min_accuracy is not None and report.final:
+        gate(report.final, min_accuracy, f"{checkpoint} on {report.plan.val}")
+
+
+def _summary(report: TrainReport, checkpoint: str, min_accuracy: float | None) -> dict[str, Any]:
+    plan = report.plan
+    return {
+        "checkpoint": checkpoint,
+        "epoch": report.checkpoint,
+        "n_classes": plan.n_classes,
+        "data_shape": plan.shape,
+        "batch_size": plan.batch_size,
+        "seed": plan.seed,
+        "device": plan.device,
+        "threads": plan.threads,
+        "seconds": round(report.seconds, 3),
+        "epochs": [
+            {"epoch": each.epoch, "lr": each.lr, "train": as_dict(each.train), "val": as_dict(each.val)}
+            for each in report.epochs
+        ],
+        "final": as_dict(report.final),
+        "min_accuracy": min_accuracy,
+        "passed": None if min_accuracy is None or not report.final else report.final.accuracy >= min_accuracy,
+    }
+
+
+def as_dict(score: Score | None) -> dict[str, float] | None:
+    """Return a score as JSON has it."""
+    if score is None:
+        return None
+    return {
+        "accuracy": score.accuracy,
+        "loss": score.loss,
+        "n": score.n,
+        "rate_img_s": round(score.rate_img_s, 1),
+    }
+
+
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    numbers = text.split(",")
+    if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
+        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}", param_hint="--data-shape")
+    channels, height, width = map(int, numbers)
+    return channels, height, width
+
+
+def set_threads(threads: int) -> int:
+    """Say to MXNet, before it is loaded, how many threads it may use.
+
+    Parameters
+    ----------
+    threads : int
+        0 for the CPUs this process may use.
+
+    Returns
+    -------
+    threads : int
+    """
+    threads = threads or len(os.sched_getaffinity(0))
+    # MXNet takes half of the CPUs by itself. Threads that spin while they wait would take them from the decoder.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+    return threads
+
+
+class Log:
+    """The watcher of a run: lines to a file and a terminal, and a bar on a terminal.
+
+    Parameters
+    ----------
+    path : Path
+        Lines are added to it, with date and time. Its folder is made if need be.
+    terminal : text file
+        Where the lines go as well.
+    """
+
+    def __init__(self, path: Path, *, terminal: TextIO) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by __exit__)
+        self._terminal = terminal
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, _kind: type | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        with contextlib.closing(self._file):
+            if isinstance(error, Exception):
+                self._write(f"failed: {error}")
+
+    def _write(self, line: str) -> None:
+        self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+    def say(self, line: str) -> None:
+        """Log one line."""
+        self._write(line)
+        click.echo(line, file=self._terminal)
+
+    def begin_epoch(self, epoch: int, n_images: int) -> None:
+        """Show a bar, on a terminal."""
+        self._bar = tqdm(
+            total=n_images, desc=f"epoch {epoch}", unit="img", leave=False, disable=not sys.stderr.isatty()
+        )
+
+    def advance(self, n_images: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(n_images)
+
+    def end_epoch(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,122 @@
+"""What can be fetched: files, mirrors and checksums.
+
+A checksum here is the SHA-256 of the *unpacked* ubyte data, not of the .gz around it. So a copy that
+somebody compressed anew is still known to be the published data, and one number covers every mirror. The
+eight were computed from archives that match the md5 sums published with the datasets (those torchvision and
+Keras check), and are the same in several unrelated projects that pin them.
+
+Values only, no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+__all__ = ["DATASETS", "Dataset", "RemoteFile"]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One gzip-compressed ubyte file of a dataset.
+
+    Attributes
+    ----------
+    name : str
+        The published file name, the same on every mirror.
+    shape : tuple of int
+        Dimensions in the ubyte header: (n, height, width) of images, (n,) of labels.
+    sha256 : str
+        SHA-256 of the unpacked bytes, 64 lower-case hexadecimal digits.
+
+    Examples
+    --------
+    >>> file = RemoteFile("t10k-labels-idx1-ubyte.gz", (10000,), "ff7b...")
+    >>> file.unpacked_bytes, file.limit_bytes
+    (10008, 75554)
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Bytes of the file after unpacking: 4, 4 for each dimension, 1 for each value."""
+        return 4 + 4 * len(self.shape) + prod(self.shape)
+
+    @property
+    def limit_bytes(self) -> int:
+        """The most bytes ever downloaded for this file.
+
+        gzip adds at most 5 bytes per 16 kB to data it cannot compress, so every honest .gz fits.
+        """
+        return self.unpacked_bytes + self.unpacked_bytes // 1000 + 65536
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset: its name, its files, and the folders on the web that hold them.
+
+    Attributes
+    ----------
+    name : str
+        What the command line calls it.
+    mirrors : tuple of str
+        http or https addresses; a file's own is MIRROR/NAME. Tried in this order.
+    files : tuple of RemoteFile
+        All the files; a fetch is done when each of them is there.
+    """
+
+    name: str
+    mirrors: tuple[str, ...]
+    files: tuple[RemoteFile, ...]
+
+
+def _mnist_like(name: str, mirrors: tuple[str, ...], checksums: tuple[str, str, str, str]) -> Dataset:
+    names_and_shapes: tuple[tuple[str, tuple[int, ...]], ...] = (
+        ("train-images-idx3-ubyte.gz", (60000, 28, 28)),
+        ("train-labels-idx1-ubyte.gz", (60000,)),
+        ("t10k-images-idx3-ubyte.gz", (10000, 28, 28)),
+        ("t10k-labels-idx1-ubyte.gz", (10000,)),
+    )
+    files = tuple(
+        RemoteFile(file_name, shape, checksum)
+        for (file_name, shape), checksum in zip(names_and_shapes, checksums, strict=True)
+    )
+    return Dataset(name, mirrors, files)
+
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        _mnist_like(
+            "mnist",
+            (
+                "https://ossci-datasets.s3.amazonaws.com/mnist",
+                "https://storage.googleapis.com/cvdf-datasets/mnist",
+                "https://raw.githubusercontent.com/fgnt/mnist/master",
+            ),
+            (
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        _mnist_like(
+            "fashion-mnist",
+            (
+                # The publisher's bucket has no https; the checksum is what makes its bytes trustworthy.
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+            ),
+            (
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+        ),
+    )
+}

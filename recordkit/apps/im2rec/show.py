@@ -1,0 +1,36 @@
+"""What both faces of im2rec say while they pack and when they are done."""
+
+from __future__ import annotations
+
+import click
+
+from recordkit.apps.progress import progress_bar
+from recordkit.packing import PackPlan, PackReport, pack
+from recordkit.sources import ListSource
+
+# Failures named one by one; all of them are in PREFIX.failed.tsv.
+_N_SHOWN = 10
+
+
+def pack_list(source: ListSource, prefix: str, plan: PackPlan, *, engine: str, record_name: str | None = None) -> bool:
+    """Pack a list as im2rec does, say what was left out, and tell whether all was packed.
+
+    Returns
+    -------
+    ok : bool
+    """
+    with progress_bar(len(source), "im2rec") as progress:
+        report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, progress=progress)
+    _show(report)
+    return report.ok
+
+
+def _show(report: PackReport) -> None:
+    (done,) = report.sets
+    for failure in done.failures[:_N_SHOWN]:
+        click.echo(f"im2rec: {failure.name}: {failure.reason}; left out", err=True)
+    for note, n in done.notes.items():
+        click.echo(f"im2rec: warning: {n} images: {note}", err=True)
+    total = f"Total: {done.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
+    failed = f", {len(done.failures)} left out (see {done.prefix}.failed.tsv)" if done.failures else ""
+    click.echo(f"{total}{failed}")

@@ -1,0 +1,69 @@
+"""Writing .lst files from a source: what ``recordkit list`` and ``im2rec --list`` share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from recordkit.formats import lst
+from recordkit.formats.fileset import Staging
+from recordkit.packing.plan import IM2REC_SEED, order_of, partition
+from recordkit.sample import Source
+
+
+def write_lists(
+    source: Source,
+    prefix: Path,
+    *,
+    chunks: int = 1,
+    train_ratio: float = 1.0,
+    test_ratio: float = 0.0,
+    shuffle: bool = True,
+    seed: int = IM2REC_SEED,
+    write_classes: bool = False,
+) -> list[str]:
+    """Write the .lst files that im2rec.py would, to the byte; all of them or none.
+
+    Parameters
+    ----------
+    source : Source
+    prefix : Path
+        Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
+    chunks, train_ratio, test_ratio
+        See `recordkit.packing.plan.partition`.
+    shuffle : bool, default True
+    seed : int, default 100
+    write_classes : bool, default False
+        Also write PREFIX.classes.json, for ``--classes``.
+
+    Returns
+    -------
+    warnings : list of str
+
+    Raises
+    ------
+    PublishError
+        The files cannot be written.
+    """
+    warnings: list[str] = []
+    parts = partition(len(source), chunks=chunks, train_ratio=train_ratio, test_ratio=test_ratio)
+    if train_ratio == 1.0 and test_ratio:
+        warnings.append("the test ratio does nothing while the train ratio is 1, as in im2rec")
+    lost = len(source) - sum(part.end - part.begin for part in parts)
+    if lost:
+        warnings.append(f"{lost} of {len(source)} images are in no list: the sizes are rounded down, as in im2rec")
+    order = order_of(len(source), shuffle=shuffle, seed=seed)
+    with Staging(prefix) as staging:
+        for part in parts:
+            if part.begin == part.end:
+                warnings.append(f"{prefix.name}{part.suffix}.lst is empty")
+            with staging.create(f"{prefix.name}{part.suffix}.lst") as file:
+                for index in order[part.begin : part.end]:
+                    entry = source.entry(index)
+                    file.write(lst.line(lst.Row(entry.key, entry.labels, entry.name)))
+        if write_classes and source.classes is not None:
+            with staging.create(f"{prefix.name}.classes.json") as file:
+                file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")
+        staging.commit()
+    warnings += [f"{place}: {reason}; left out" for place, reason in source.bad]
+    return warnings

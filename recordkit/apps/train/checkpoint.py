@@ -1,0 +1,273 @@
+"""Checkpoints of a run, in MXNet's own file names, each there whole or not at all.
+
+    PREFIX-symbol.json    the net
+    PREFIX-NNNN.params    the parameters after epoch NNNN, from 0001
+    PREFIX-NNNN.states    the optimizer's state after that epoch (its momentum)
+    PREFIX-run.json       what the run was started with, and what `recordkit eval` has to know
+
+``mxnet.model.load_checkpoint`` reads them. A file is written under a temporary name, flushed to disk and renamed,
+and the ``.params`` come last: with them the checkpoint counts. A run that is killed leaves whole checkpoints, and
+at most one file ``.NAME.tmp``, which the next run overwrites or removes.
+
+MXNet keeps the states as a pickle, which can run code when it is read: resume your own runs only. ``recordkit
+eval`` reads no states.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from recordkit.errors import FormatError, PublishError, TrainError
+
+
+class Checkpoints:
+    """The checkpoints at one prefix.
+
+    Parameters
+    ----------
+    prefix : str or Path
+        ``models/lenet`` for ``models/lenet-0001.params``.
+
+    Examples
+    --------
+    >>> Checkpoints("models/lenet").params(3).as_posix()
+    'models/lenet-0003.params'
+    """
+
+    def __init__(self, prefix: str | Path) -> None:
+        self.prefix = Path(prefix)
+
+    def __str__(self) -> str:
+        return str(self.prefix)
+
+    @property
+    def symbol(self) -> Path:
+        """Where the net is."""
+        return self._path("symbol.json")
+
+    @property
+    def run(self) -> Path:
+        """Where the description of the run is."""
+        return self._path("run.json")
+
+    def params(self, epoch: int) -> Path:
+        """Return where the parameters after an epoch are."""
+        return self._path(f"{epoch:04d}.params")
+
+    def states(self, epoch: int) -> Path:
+        """Return where the optimizer's state after an epoch is."""
+        return self._path(f"{epoch:04d}.states")
+
+    def _path(self, ending: str) -> Path:
+        return self.prefix.with_name(f"{self.prefix.name}-{ending}")
+
+    def epochs(self) -> list[int]:
+        """List the epochs that have a checkpoint, in order."""
+        name = re.compile(re.escape(self.prefix.name) + r"-(\d{4})\.params")
+        folder = self.prefix.parent
+        matches = (name.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+        return sorted(int(match[1]) for match in matches if match)
+
+    def last(self) -> int:
+        """Return the last epoch that has a checkpoint.
+
+        Raises
+        ------
+        TrainError
+            There is none.
+        """
+        epochs = self.epochs()
+        if not epochs:
+            raise TrainError(
+                f"{self.prefix}: expected a checkpoint such as {self.params(1).name}, got none; "
+                "give the prefix of a model, or train one first"
+            )
+        return epochs[-1]
+
+    def clear(self) -> int:
+        """Remove an earlier run, so that none of its checkpoints can be taken for the new one's.
+
+        Returns
+        -------
+        n_removed : int
+            Checkpoints.
+
+        Raises
+        ------
+        TrainError
+            There are checkpoints, but without the description that a run of recordkit leaves: not ours to remove.
+        """
+        epochs = self.epochs()
+        if epochs and not self.run.exists():
+            raise TrainError(
+                f"{self.prefix}: expected an earlier run of recordkit train, got checkpoints "
+                f"without {self.run.name}; choose another --output"
+            )
+        # The description goes last: cut off here, the next run still knows the rest for ours.
+        for epoch in epochs:
+            self.params(epoch).unlink()
+            self.states(epoch).unlink(missing_ok=True)
+        for path in (*self._leftovers(), self.symbol, self.run):
+            path.unlink(missing_ok=True)
+        return len(epochs)
+
+    def _leftovers(self) -> list[Path]:
+        name = re.compile(rf"\.{re.escape(self.prefix.name)}-(\d{{4}}\.(params|states)|symbol\.json|run\.json)\.tmp")
+        folder = self.prefix.parent
+        return [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+
+    def begin(self, net: Any, description: dict[str, Any]) -> None:
+        """Write what stays the same during a run.
+
+        Parameters
+        ----------
+        net : mxnet.symbol.Symbol
+        description : dict
+            What `describe` returns.
+
+        Raises
+        ------
+        PublishError
+            The folder cannot be made or written.
+        """
+        text = json.dumps(description, indent=1) + "\n"
+        write_whole(self.run, lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(self.symbol, lambda path: net.save(str(path)))
+
+    def save(self, module: Any, epoch: int) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        module : mxnet.module.Module
+        epoch : int, 1 to 9999
+
+        Raises
+        ------
+        PublishError
+            The disk is full, or the like.
+        """
+        write_whole(self.states(epoch), lambda path: module.save_optimizer_states(str(path)))
+        write_whole(self.params(epoch), lambda path: module.save_params(str(path)))
+
+    def describe(self) -> dict[str, Any]:
+        """Read the description of the run.
+
+        Returns
+        -------
+        description : dict
+            Empty where there is none, as for models that other programs trained.
+
+        Raises
+        ------
+        FormatError
+            It is not a JSON object.
+        """
+        try:
+            description = json.loads(self.run.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise FormatError(f"expected JSON, got {error}; train again", path=str(self.run)) from None
+        if not isinstance(description, dict):
+            raise FormatError("expected a JSON object; train again", path=str(self.run))
+        return description
+
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Return the (C, H, W) the model was trained with, where its description says so."""
+        match self.describe().get("shape"):
+            case [int(channels), int(height), int(width)]:
+                return channels, height, width
+        return None
+
+    def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
+        """Read a checkpoint from disk.
+
+        Parameters
+        ----------
+        mx : module
+        epoch : int
+
+        Returns
+        -------
+        net : mxnet.symbol.Symbol
+        arg_params, aux_params : dict of str to mxnet.ndarray.NDArray
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such checkpoint.
+        FormatError
+            A file is damaged.
+        """
+        params = self.params(epoch)
+        for path in (self.symbol, params):
+            path.stat()  # MXNet would report a missing file with a stack trace
+        try:
+            net: tuple[Any, Any, Any] = mx.model.load_checkpoint(str(self.prefix), epoch)
+        except (mx.base.MXNetError, ValueError) as error:
+            reason = str(error).strip().splitlines()[-1:] or [""]
+            raise FormatError(
+                f"expected a checkpoint, got {reason[0].strip()}; train again", path=str(params)
+            ) from None
+        return net
+
+    def load_states(self, module: Any, epoch: int) -> None:
+        """Give a module the optimizer's state of a checkpoint.
+
+        Parameters
+        ----------
+        module : mxnet.module.Module
+            With an optimizer.
+        epoch : int
+
+        Raises
+        ------
+        TrainError
+            The file is missing or damaged.
+        """
+        states = self.states(epoch)
+        try:
+            # What Module.load_optimizer_states does, which also leaves the file open.
+            module._updater.set_states(states.read_bytes())
+        except Exception as error:  # noqa: BLE001 (a damaged pickle raises almost anything)
+            raise TrainError(
+                f"{states}: expected the optimizer's state, got {type(error).__name__}: {error}; "
+                "train again without --resume"
+            ) from None
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written under a temporary name, flush it to disk and give it its name.
+
+    Parameters
+    ----------
+    path : Path
+        The final name. Its folder is made if need be.
+    write : callable
+        Writes the file it is given the path of.
+
+    Raises
+    ------
+    PublishError
+        Disk full, no permission, or the like; what was at `path` before still is.
+    """
+    partial = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        for name in (partial, path.parent):
+            handle = os.open(name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if name == partial:
+                partial.replace(path)
+    except OSError as error:
+        raise PublishError(f"{path}: {error.strerror or error}; nothing was published") from error

@@ -1,0 +1,265 @@
+"""The bridge to MXNet 1.9.1: import it on today's Python and NumPy, or say in one line why that fails.
+
+MXNet was retired in 2023, and its last wheel expects a world that has moved on:
+
+- ``numpy.bool``, which NumPy 1.24 removed. `load` supplies it before the import, as the builtin it used to
+  be, and leaves it there: ``mxnet.numpy`` reads it again at each call.
+- ``distutils``, which Python 3.12 removed. setuptools brings it; MXNet needs it during its import only.
+- NumPy < 2, of which there is no wheel for Python 3.13.
+- libgomp and libquadmath of the system, which slim images leave out.
+- For a GPU, the CUDA 11 libraries. The ``[cu112]`` extra installs them from wheels, in folders where the
+  dynamic linker does not look, so they are loaded by path first.
+
+Importing this module imports no MXNet: `load` does. What MXNet is used for is elsewhere: the trainer is
+`recordkit.apps.train`. The file formats need no MXNet at all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recordkit.errors import MissingError
+
+_INSTALL = "pip install 'recordkit[mxnet]'"
+_INSTALL_GPU = "pip uninstall mxnet, then pip install 'recordkit[cu112]'"
+
+# Shared library -> the Debian and Ubuntu package that has it.
+_PACKAGES = {
+    "libgcc_s.so.1": "libgcc-s1",
+    "libgfortran.so.3": "libgfortran3",
+    "libgfortran.so.4": "libgfortran4",
+    "libgfortran.so.5": "libgfortran5",
+    "libgomp.so.1": "libgomp1",
+    "libopenblas.so.0": "libopenblas0",
+    "libquadmath.so.0": "libquadmath0",
+    "libstdc++.so.6": "libstdc++6",
+}
+# What the CPU wheel needs from the system; it brings libgfortran.so.3 and libopenblas.so.0 itself.
+_NEEDED = ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6", "libgcc_s.so.1")
+_DRIVER = "libcuda.so.1"
+_CANNOT_OPEN = re.compile(r"(lib[\w+.-]+): cannot open shared object file")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about MXNet on this machine, for ``recordkit doctor``.
+
+    Attributes
+    ----------
+    name : {"mxnet", "mxnet gpu"}
+    ok : bool
+        It can be used.
+    message : str
+        One line: the version, or what is missing and how to get it.
+    """
+
+    name: str
+    ok: bool
+    message: str
+
+
+def load() -> Any:
+    """Import MXNet, after supplying what it expects.
+
+    Warnings that MXNet's own modules raise while they are imported are silenced, and no others.
+
+    Returns
+    -------
+    mxnet : module
+
+    Raises
+    ------
+    MissingError
+        MXNet, a shared library or a fitting Python or NumPy is missing. The message names it and the command
+        that gets it.
+
+    Examples
+    --------
+    >>> mx = load()  # doctest: +SKIP
+    >>> mx.__version__  # doctest: +SKIP
+    '1.9.1'
+    """
+    if "mxnet" in sys.modules:
+        return sys.modules["mxnet"]
+    _check_versions()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"mxnet(\.|$)")
+        warnings.filterwarnings("ignore", module="_distutils_hack")  # setuptools, standing in for distutils
+        _supply_distutils()
+        vars(np).setdefault("bool", bool)
+        _load_cuda_wheels()
+        try:
+            return importlib.import_module("mxnet")
+        except (OSError, ImportError, AttributeError, RuntimeError) as error:
+            _forget()
+            raise MissingError(_explain(error)) from error
+
+
+def device(name: str) -> Any:
+    """Return the MXNet context to compute on.
+
+    Parameters
+    ----------
+    name : {"cpu", "gpu"}
+
+    Returns
+    -------
+    context : mxnet.context.Context
+        ``mx.cpu()`` or ``mx.gpu(0)``.
+
+    Raises
+    ------
+    MissingError
+        MXNet cannot be loaded; or a GPU is asked for and the driver, a CUDA build or the GPU is missing.
+    ValueError
+        Another name.
+
+    Examples
+    --------
+    >>> device("tpu")
+    Traceback (most recent call last):
+        ...
+    ValueError: expected the device cpu or gpu, got 'tpu'
+    """
+    if name not in ("cpu", "gpu"):
+        raise ValueError(f"expected the device cpu or gpu, got {name!r}")
+    if name == "cpu":
+        return load().cpu()
+    if not _opens(_DRIVER):
+        raise MissingError(
+            f"gpu: expected the NVIDIA driver, but {_DRIVER} is not there; install the driver, or use the cpu"
+        )
+    mx = load()
+    if not mx.runtime.Features().is_enabled("CUDA"):
+        raise MissingError(f"gpu: expected MXNet with CUDA, got the CPU build; {_INSTALL_GPU}")
+    try:
+        n_gpus = mx.context.num_gpus()
+    except mx.base.MXNetError as error:
+        raise MissingError(
+            f"gpu: expected a working NVIDIA driver, got: {_last_line(error)}; run nvidia-smi, or use the cpu"
+        ) from error
+    if not n_gpus:
+        raise MissingError("gpu: expected an NVIDIA GPU, got none; run nvidia-smi, or use the cpu")
+    return mx.gpu(0)
+
+
+def describe() -> list[Finding]:
+    """Say what of MXNet can be used here, without raising.
+
+    Returns
+    -------
+    findings : list of Finding
+        MXNet itself, then the GPU where MXNet can be loaded.
+
+    Examples
+    --------
+    >>> describe()[0].name
+    'mxnet'
+    """
+    try:
+        mx = load()
+    except MissingError as error:
+        return [Finding("mxnet", ok=False, message=str(error))]
+    findings = [Finding("mxnet", ok=True, message=f"MXNet {mx.__version__} with NumPy {np.__version__}")]
+    try:
+        device("gpu")
+    except MissingError as error:
+        return [*findings, Finding("mxnet gpu", ok=False, message=str(error))]
+    return [*findings, Finding("mxnet gpu", ok=True, message=f"{mx.context.num_gpus()} NVIDIA GPU")]
+
+
+def _check_versions() -> None:
+    installed = importlib.util.find_spec("mxnet") is not None
+    old_numpy = int(np.__version__.split(".")[0]) < 2
+    python = ".".join(map(str, sys.version_info[:2]))
+    if sys.version_info >= (3, 13) and not (installed and old_numpy):
+        raise MissingError(
+            f"mxnet: expected Python 3.10 to 3.12, got {python}: MXNet needs NumPy < 2, which has no wheel for "
+            f"{python}; use Python 3.12, and there {_INSTALL}"
+        )
+    if not installed:
+        raise MissingError(f"mxnet: expected MXNet 1.9.1, got none; {_INSTALL}")
+    if not old_numpy:
+        raise MissingError(f"mxnet: expected NumPy < 2, got {np.__version__}; pip install 'numpy<2'")
+
+
+def _supply_distutils() -> None:
+    if importlib.util.find_spec("distutils") is not None:
+        return
+    try:
+        importlib.import_module("setuptools")  # from now on `import distutils` finds its copy
+        importlib.import_module("distutils")
+    except ImportError:
+        python = ".".join(map(str, sys.version_info[:2]))
+        raise MissingError(
+            f"mxnet: expected distutils, which Python {python} no longer has; pip install setuptools"
+        ) from None
+
+
+def _load_cuda_wheels() -> None:
+    """Load the CUDA 11 libraries of the nvidia-*-cu11 wheels, if this is the build that needs them."""
+    try:
+        metadata.version("mxnet-cu112")
+    except metadata.PackageNotFoundError:
+        return
+    waiting = list(_cuda_libraries())
+    while waiting:
+        # They need one another; each round loads those whose needs the last round met.
+        still = [path for path in waiting if not _opens(str(path), ctypes.RTLD_GLOBAL)]
+        if len(still) == len(waiting):
+            return  # the rest cannot be loaded; the import of MXNet names the one it misses
+        waiting = still
+
+
+def _cuda_libraries() -> Iterator[Path]:
+    spec = importlib.util.find_spec("nvidia")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        yield from sorted(Path(folder).glob("*/lib/lib*.so*"))
+
+
+def _opens(library: str, mode: int = ctypes.DEFAULT_MODE) -> bool:
+    try:
+        ctypes.CDLL(library, mode)
+    except OSError:
+        return False
+    return True
+
+
+def _forget() -> None:
+    """Remove a half imported MXNet, so that the next try starts afresh and fails in the same way."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "mxnet"]:
+        del sys.modules[name]
+
+
+def _explain(error: Exception) -> str:
+    text = str(error)
+    named = _CANNOT_OPEN.search(text)
+    if named is None:
+        return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {_last_line(error)}; {_INSTALL}"
+    # The linker names the first one only; one message with all of them saves the user a round for each.
+    missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not _opens(name)]
+    if _DRIVER in missing:
+        return f"mxnet: {_DRIVER} is missing; install the NVIDIA driver, or the CPU build: {_INSTALL}"
+    packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]
+    cure = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
+    if not packages and re.match(r"lib(cu|nv|nccl)", named[1]):
+        cure = "pip install 'recordkit[cu112]'"
+    verb = "is" if len(missing) == 1 else "are"
+    return f"mxnet: {' and '.join(missing)} {verb} missing; {cure}"
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,209 @@
+"""Packing a source: survey it, share it out, run the engine, publish all sets at once."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recordkit.errors import PlanError, SourceError
+from recordkit.formats.fileset import Fileset, Staging
+from recordkit.formats.irheader import exact
+from recordkit.packing.engine import Engine, Progress, choose, count_threads
+from recordkit.packing.plan import PackPlan, order_of, partition
+from recordkit.packing.report import PackReport
+from recordkit.packing.writer import SetNames, SetWriter
+from recordkit.sample import Entry, Source
+from recordkit.sources import ListSource, open_source
+
+
+def pack(
+    source: Source | Mapping[str, Source] | str | Path,
+    prefix: str | Path,
+    *,
+    plan: PackPlan | None = None,
+    engine: str = "auto",
+    record_name: str | None = None,
+    progress: Progress | None = None,
+) -> PackReport:
+    """Pack images into PREFIX.rec, .idx, .lst and .json.
+
+    The files appear together, when all is written; until then, and after any error, what stood there before still
+    does. Memory does not grow with the number of images, but for 8 to 24 bytes each (a folder's file names come on
+    top).
+
+    Parameters
+    ----------
+    source : Source, mapping of str to Source, str or Path
+        What to pack. A path is opened with `recordkit.sources.open_source`. Each source of a mapping is packed to
+        PREFIX_<its name>; splits are then taken from the one called "train".
+    prefix : str or Path
+        Folder and beginning of the names of the output files. The folder must exist.
+    plan : PackPlan, optional
+    engine : {"auto", "native", "python"}, default "auto"
+    record_name : str, optional
+        Name of the record file where it is not to be PREFIX.rec; for a plan without splits.
+    progress : callable, optional
+        Called with the number of samples dealt with since the last call.
+
+    Returns
+    -------
+    report : PackReport
+        Look at ``report.ok``: samples that could not be read are left out and counted.
+
+    Raises
+    ------
+    PlanError
+        The plan does not go with the source.
+    SourceError, FormatError
+        The source is at fault as a whole: wrong root, two rows with one key, a label that float32 would change.
+    PackError
+        A sample failed and ``plan.on_error`` is "fail".
+    PublishError
+        The output cannot be written, or another pack is writing to it.
+    MissingError
+        The engine is not there.
+
+    Examples
+    --------
+    >>> import tempfile, recordkit
+    >>> import numpy as np
+    >>> from recordkit.formats import ubyte
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digits, out = Path(folder, "digits"), Path(folder, "digits_rec")
+    ...     digits.mkdir()
+    ...     _ = (digits / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
+    ...     _ = (digits / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
+    ...     report = recordkit.pack(digits, out, plan=recordkit.PackPlan(encoding="raw"))
+    ...     [(s.prefix.name, s.n_packed) for s in report.sets], sorted(p.name for p in Path(folder).glob("*_rec*"))
+    ([('digits_rec_train', 6)], ['digits_rec_train.idx', 'digits_rec_train.json', 'digits_rec_train.lst',
+      'digits_rec_train.rec'])
+    """
+    plan = plan or PackPlan()
+    worker = choose(engine)
+    if isinstance(source, (str, Path)):
+        source = open_source(source)
+    sources = dict(source) if isinstance(source, Mapping) else {"": source}
+    begin_s = time.monotonic()
+    for each in sources.values():
+        _survey(each, plan)
+    target = Path(prefix)
+    jobs, warnings = _share_out(sources, target, plan, record_name)
+    n_threads = count_threads(plan.threads)
+    with Staging(target) as staging, contextlib.ExitStack() as open_writers:
+        writers = []
+        for job in jobs:
+            writer = SetWriter(staging, job.names, plan)
+            open_writers.callback(writer.close)
+            _run(worker, job, plan, writer, n_threads, progress or (lambda n: None))
+            writers.append(writer)
+        stale = [path for job in jobs for path in job.names.all()] + _former_sets(target)
+        staging.commit(remove=[path for path in stale if not _is_input(path, sources)])
+    reports = tuple(writer.report for writer in writers)
+    ok = plan.on_error == "skip" or not any(report.failures for report in reports)
+    return PackReport(reports, worker.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One set to be written."""
+
+    source: Source
+    order: Sequence[int]
+    names: SetNames
+    with_bad_rows: bool  # rows that are no samples are reported with the first set of their source
+
+
+def _run(engine: Engine, job: _Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress) -> None:
+    if job.with_bad_rows:
+        for place, reason in job.source.bad:
+            writer.fail_row(place, reason)
+    engine.pack(job.source, job.order, plan, writer, n_threads=n_threads, progress=progress)
+    writer.finish({"classes": job.source.classes, "plan": _settings(plan)})
+
+
+def _settings(plan: PackPlan) -> dict[str, Any]:
+    """Return what made the files what they are: not the number of threads."""
+    return {name: value for name, value in asdict(plan).items() if name != "threads"}
+
+
+def _share_out(
+    sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
+) -> tuple[list[_Job], list[str]]:
+    jobs: list[_Job] = []
+    warnings: list[str] = []
+    if plan.splits() and set(sources) - {""} and "train" not in sources:
+        raise PlanError("val_ratio and test_ratio share out the training split, and this source has none")
+    for name, source in sources.items():
+        shared = plan.splits() and name in ("", "train")
+        if shared and plan.test_ratio and "test" in sources:
+            raise PlanError("test_ratio: this source has a test split of its own; use val_ratio")
+        parts = partition(
+            len(source),
+            chunks=plan.chunks,
+            train_ratio=1.0 - plan.val_ratio - plan.test_ratio if shared else 1.0,
+            test_ratio=plan.test_ratio if shared else 0.0,
+        )
+        lost = len(source) - sum(part.end - part.begin for part in parts)
+        if lost:
+            warnings.append(
+                f"{lost} of {len(source)} samples are in no split: the sizes are rounded down, as in im2rec"
+            )
+        order = order_of(len(source), shuffle=plan.shuffles(source.order), seed=plan.seed)
+        for number, part in enumerate(parts):
+            if part.begin == part.end and len(source):
+                raise PlanError(
+                    f"{prefix.name}{part.suffix}: expected samples, got 0 of {len(source)}; change the ratios"
+                )
+            suffix = part.suffix if shared or not name else f"_{name}{part.suffix}"
+            path = prefix.with_name(prefix.name + suffix)
+            names = SetNames(
+                path, record_name, write_list=plan.write_list and not _is_input(Path(f"{path}.lst"), sources)
+            )
+            jobs.append(_Job(source, order[part.begin : part.end], names, number == 0))
+    return jobs, warnings
+
+
+def _is_input(path: Path, sources: Mapping[str, Source]) -> bool:
+    lists = [source.path for source in sources.values() if isinstance(source, ListSource)]
+    return any(path.exists() and path.samefile(each) for each in lists)
+
+
+def _former_sets(prefix: Path) -> list[Path]:
+    """Files that an earlier pack to this prefix left: a split it had and the new one has not would outlive it."""
+    found: list[Path] = []
+    for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
+        files = Fileset(path)
+        with contextlib.suppress(SourceError, ValueError, OSError):  # a JSON file of somebody else's
+            if files.description().get("set") == prefix.name:
+                found += SetNames(files.prefix).all()
+    return found
+
+
+def _survey(source: Source, plan: PackPlan) -> None:
+    """Refuse labels that would not come back, before hours of packing."""
+    plan.passes_through(pixels=source.pixels)
+    widths = set()
+    for index in range(len(source)):
+        entry = source.entry(index)
+        labels = entry.labels if plan.labels == "all" else entry.labels[:1]
+        widths.add(len(labels))
+        for label in labels:
+            _check_label(label, entry, plan)
+    if plan.exact_labels and len(widths) > 1:
+        raise SourceError(f"exact labels: expected the same number in every row, got {min(widths)} to {max(widths)}")
+
+
+def _check_label(label: float, entry: Entry, plan: PackPlan) -> None:
+    if plan.exact_labels:
+        if int(label) != label or not -(2**63) <= label < 2**63:
+            raise SourceError(f"{entry.name} (key {entry.key}): expected a whole label of 64 bits, got {label}")
+    elif not exact(label):
+        raise SourceError(
+            f"{entry.name} (key {entry.key}): expected a label that float32 can hold, got {label}; "
+            "keep such labels with exact labels (--exact-labels)"
+        )

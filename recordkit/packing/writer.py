@@ -1,0 +1,207 @@
+"""One set of files being written: records, index, list, exact labels, failures and description together."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from recordkit.errors import FormatError, PackError, PublishError
+from recordkit.formats import idx, irheader, lst
+from recordkit.formats.fileset import SUFFIXES, Staging
+from recordkit.formats.frame import RecordWriter
+from recordkit.packing.plan import PackPlan
+from recordkit.packing.report import Failure, SetReport
+from recordkit.sample import Entry
+
+
+@dataclass(frozen=True)
+class SetNames:
+    """What the files of a set are called.
+
+    Attributes
+    ----------
+    prefix : Path
+    record : str, optional
+        Name of the record file, where it is not PREFIX.rec.
+    write_list : bool
+        Write PREFIX.lst; else a file of that name is left alone, for it may be what is being packed.
+    """
+
+    prefix: Path
+    record: str | None = None
+    write_list: bool = True
+
+    def name(self, suffix: str) -> str:
+        """Return the name of one file, without folder."""
+        return self.record if suffix == ".rec" and self.record else self.prefix.name + suffix
+
+    def all(self) -> list[Path]:
+        """Return the paths a set of that name may have, but for a list to be left alone."""
+        suffixes = (suffix for suffix in SUFFIXES if suffix != ".lst" or self.write_list)
+        return [self.prefix.with_name(self.name(suffix)) for suffix in suffixes]
+
+
+class SetWriter:
+    """Writes one set into a staging folder.
+
+    Parameters
+    ----------
+    staging : Staging
+    names : SetNames
+    plan : PackPlan
+    """
+
+    def __init__(self, staging: Staging, names: SetNames, plan: PackPlan) -> None:
+        self.report = SetReport(names.prefix)
+        self._staging = staging
+        self._names = names
+        self._plan = plan
+        self._digest = hashlib.sha256()
+        self._exact = array("q")
+        self._width = (2**63, 0)  # fewest and most labels of a record
+        with self._writing():
+            self._files = {suffix: staging.create(names.name(suffix)) for suffix in self._suffixes()}
+        self._records = RecordWriter(_Hashed(self._files[".rec"], self._digest))
+
+    def _suffixes(self) -> tuple[str, ...]:
+        return (".rec", ".idx", ".lst") if self._names.write_list else (".rec", ".idx")
+
+    def append(self, entry: Entry, payload: bytes, bytes_in: int) -> None:
+        """Write one packed sample.
+
+        Parameters
+        ----------
+        entry : Entry
+        payload : bytes
+        bytes_in : int
+            Size of what the payload was made from.
+
+        Raises
+        ------
+        PublishError
+            The disk is full, or the like.
+        PackError
+            The record would be too long and the plan says that a failure ends the pack.
+        """
+        labels = entry.labels if self._plan.labels == "all" else entry.labels[:1]
+        header = irheader.IRHeader(labels if len(labels) > 1 else labels[0], entry.key)
+        record = irheader.pack(header, payload, first_label=self._plan.first_label_in_header)
+        with self._writing():
+            try:
+                offset = self._records.write(record)
+            except FormatError as error:
+                self.fail(entry, str(error))
+                return
+            self._files[".idx"].write(idx.line(entry.key, offset))
+            if ".lst" in self._files:
+                self._files[".lst"].write(lst.line(lst.Row(entry.key, entry.labels, entry.name)))
+        if self._plan.exact_labels:
+            self._exact.extend(int(label) for label in labels)
+        self._width = min(self._width[0], len(labels)), max(self._width[1], len(labels))
+        self.report.n_listed += 1
+        self.report.n_packed += 1
+        self.report.bytes_in += bytes_in
+
+    def fail(self, entry: Entry, reason: str) -> None:
+        """Leave one sample out.
+
+        Raises
+        ------
+        PackError
+            The plan says that a failure ends the pack.
+        """
+        if self._plan.on_error == "fail":
+            raise PackError(f"{entry.name}: {reason}; nothing was packed (on_error is 'fail')")
+        self.report.n_listed += 1
+        self.report.failures.append(Failure(entry.key, entry.name, reason))
+
+    def fail_row(self, place: str, reason: str) -> None:
+        """Leave one row or file out that never became an entry."""
+        if self._plan.on_error == "fail":
+            raise PackError(f"{place}: {reason}; nothing was packed (on_error is 'fail')")
+        self.report.n_listed += 1
+        self.report.failures.append(Failure(None, place, reason))
+
+    def finish(self, description: dict[str, Any]) -> None:
+        """Write the side files and close all.
+
+        Parameters
+        ----------
+        description : dict
+            What PREFIX.json is to say besides counts and fingerprint.
+        """
+        self.report.bytes_out = self._records.offset
+        with self._writing():
+            if self._plan.exact_labels:
+                self._create(".labels.npy", self._exact_file())
+            if self.report.failures:
+                self._create(".failed.tsv", b"".join(map(_failure_line, self.report.failures)))
+            text = json.dumps({**self._facts(), **description}, indent=1) + "\n"
+            self._create(".json", text.encode())
+            for file in self._files.values():
+                file.close()
+
+    def close(self) -> None:
+        """Close the files, whatever is in them; for a pack that has failed."""
+        for file in self._files.values():
+            with contextlib.suppress(OSError):  # what could not be written is of no use any more
+                file.close()
+
+    def _create(self, suffix: str, content: bytes) -> None:
+        with self._staging.create(self._names.name(suffix)) as file:
+            file.write(content)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "recordkit": version("recordkit"),
+            "set": self._staging.prefix.name,
+            "records": self.report.n_packed,
+            "failed": len(self.report.failures),
+            "label_width": list(self._width) if self.report.n_packed else [0, 0],
+            "rec": {"bytes": self.report.bytes_out, "sha256": self._digest.hexdigest()},
+        }
+
+    def _exact_file(self) -> bytes:
+        labels = np.frombuffer(self._exact, np.int64) if self._exact else np.empty(0, np.int64)
+        if self._width[1] > 1:
+            labels = labels.reshape(-1, self._width[1])
+        file = io.BytesIO()
+        np.save(file, labels)
+        return file.getvalue()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = self._names.prefix.parent
+            raise PublishError(f"{place}: {error.strerror or error}; nothing was published") from error
+
+
+class _Hashed:
+    """The part of a binary file that `RecordWriter` needs, hashing what goes through."""
+
+    def __init__(self, file: BinaryIO, digest: Any) -> None:
+        self._file = file
+        self._digest = digest
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            self._digest.update(piece)
+        self._file.writelines(pieces)
+
+
+def _failure_line(failure: Failure) -> bytes:
+    fields = ("" if failure.key is None else str(failure.key), failure.name, failure.reason)
+    return "\t".join(" ".join(field.split()) for field in fields).encode("utf-8", "surrogateescape") + b"\n"

@@ -1,0 +1,204 @@
+"""A folder of images as a source: labels from folder names, or from file names.
+
+Labels, keys and order are im2rec's. `FolderSource` walks ``ROOT/CLASS/...``: folders and files in code point
+order, files before sub-folders, links followed; a folder's label is the number of folders with images of their
+own that came before, so nested folders are classes too, and images directly in ROOT are a class called ``.``.
+`FlatSource` takes the images directly in ROOT; im2rec gives them all the label 0. A key is the position in
+the walk.
+
+Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from recordkit.errors import FormatError, SourceError
+from recordkit.formats import lst
+from recordkit.sample import Entry
+from recordkit.sources.files import EXTENSIONS, read_image
+
+FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
+"""The label in names such as ``000000_5.jpg``."""
+
+
+class _Images:
+    """Names and labels in order: what both sources are once they have been listed."""
+
+    order = "walked"
+    pixels = False
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = os.fspath(root)
+        self.classes: dict[str, int] | None = None
+        self.bad: list[tuple[str, str]] = []
+        self._keys = array("Q")
+        self._names: list[str] = []
+        self._labels: list[float] = []
+        if not Path(root).is_dir():
+            raise SourceError(f"{root}: expected a folder of images, got {_what(Path(root))}")
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def entry(self, index: int) -> Entry:
+        """Return key, label and relative path of the image at a position."""
+        return Entry(self._keys[index], (self._labels[index],), self._names[index])
+
+    def content(self, index: int) -> bytes:
+        """Read the image at a position."""
+        return read_image(os.path.join(self.root, self._names[index]))  # noqa: PTH118
+
+    def _add(self, key: int, label: float, name: str) -> None:
+        try:
+            lst.line(lst.Row(key, (label,), name))
+        except FormatError as error:
+            self.bad.append((name, str(error)))
+            return
+        self._keys.append(key)
+        self._labels.append(label)
+        self._names.append(name)
+
+
+class FolderSource(_Images):
+    """A tree of images, one class per folder.
+
+    Parameters
+    ----------
+    root : str or Path
+    extensions : sequence of str
+        Suffixes of images, with the dot; compared in lower case.
+    classes : mapping of str to int, optional
+        Labels by relative folder name, as an earlier pack gave them; by default folders are numbered.
+
+    Raises
+    ------
+    SourceError
+        `root` is not a folder, or holds a folder of images that `classes` does not name.
+    """
+
+    classes: dict[str, int]
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        extensions: Sequence[str] = EXTENSIONS,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(root)
+        self.classes = dict(classes or {})
+        suffixes = tuple(suffix.lower() for suffix in extensions)
+        for key, (folder, file) in enumerate(_walk(self.root, suffixes)):
+            if folder not in self.classes:
+                if classes is not None:
+                    raise SourceError(
+                        f"{self.root}: folder {folder!r} is not among the {len(classes)} given classes; "
+                        "add it to them or remove the folder"
+                    )
+                self.classes[folder] = len(self.classes)
+            self._add(key, self.classes[folder], file if folder == "." else f"{folder}/{file}")
+
+
+def _walk(root: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield (folder relative to root, file name) of each image, in im2rec's order."""
+    ancestors: dict[str, tuple[tuple[int, int], ...]] = {root: (_identity(root),)}
+    for path, folders, files in os.walk(root, followlinks=True):
+        above = ancestors.pop(path)
+        folders.sort()
+        # A link to a folder we are in would be walked for ever.
+        folders[:] = [name for name in folders if _identity(f"{path}/{name}") not in above]
+        ancestors.update((os.path.join(path, name), (*above, _identity(f"{path}/{name}"))) for name in folders)  # noqa: PTH118
+        relative = os.path.relpath(path, root)
+        for file in sorted(files):
+            if os.path.splitext(file)[1].lower() in suffixes:  # noqa: PTH122
+                yield relative, file
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = Path(folder).stat()
+    return status.st_dev, status.st_ino
+
+
+class FlatSource(_Images):
+    """The images directly in one folder, with their labels in their names.
+
+    Parameters
+    ----------
+    root : str or Path
+    label_from : str, optional
+        A regular expression searched in each file name; its first group is the label. Where all are numbers they
+        are taken as such; otherwise labels are class names, numbered in code point order. None gives label 0
+        to all, as im2rec does.
+    extensions, classes
+        As for `FolderSource`.
+
+    Raises
+    ------
+    SourceError
+        `root` is not a folder, the expression is not valid or has no group, or no name matches it.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        label_from: str | None = FILE_NAME_LABEL,
+        extensions: Sequence[str] = EXTENSIONS,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(root)
+        suffixes = tuple(suffix.lower() for suffix in extensions)
+        with os.scandir(self.root) as entries:
+            files = sorted(entry.name for entry in entries if entry.is_file())
+        names = [name for name in files if os.path.splitext(name)[1].lower() in suffixes]  # noqa: PTH122
+        texts = ["0"] * len(names) if label_from is None else self._texts(names, label_from)
+        labels = self._numbers([text for text in texts if text is not None], classes)
+        for key, (name, text) in enumerate(zip(names, texts, strict=True)):
+            if text is None:
+                self.bad.append((name, f"expected a label in the file name, got no match of {label_from!r}"))
+            else:
+                self._add(key, labels[text], name)
+
+    def _texts(self, names: Sequence[str], label_from: str) -> list[str | None]:
+        try:
+            pattern = re.compile(label_from)
+        except re.error as error:
+            raise SourceError(f"label-from: expected a regular expression, got {label_from!r} ({error})") from None
+        if not pattern.groups:
+            raise SourceError(f"label-from: expected a group (...) around the label, got {label_from!r}")
+        matches = [pattern.search(name) for name in names]
+        if names and not any(matches):
+            raise SourceError(
+                f"{self.root}: none of {len(names)} image names has a label by {label_from!r}, for example "
+                f"{names[0]!r}; give another expression with --label-from"
+            )
+        return [match[1] if match else None for match in matches]
+
+    def _numbers(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> dict[str, float]:
+        distinct = sorted(set(texts))
+        if classes is None:
+            try:
+                return {text: int(text) if re.fullmatch(r"-?\d+", text) else _finite(text) for text in distinct}
+            except ValueError:
+                classes = {text: number for number, text in enumerate(distinct)}
+        self.classes = dict(classes)
+        unknown = [text for text in distinct if text not in classes]
+        if unknown:
+            raise SourceError(f"{self.root}: label {unknown[0]!r} is not among the {len(classes)} given classes")
+        return {text: classes[text] for text in distinct}
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number:  # infinite or NaN: a word after all
+        raise ValueError(text)
+    return number
+
+
+def _what(path: Path) -> str:
+    return "a file" if path.exists() else "nothing of that name"

@@ -1,0 +1,113 @@
+"""MNIST, Fashion-MNIST and their kin: a folder of ubyte files, plain or .gz, as one source per split.
+
+The files are named ``train-images-idx3-ubyte`` and so on; ``t10k`` is the test split. A dot may stand for the
+dash before ``idx``, as some archives have it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from recordkit.errors import FormatError, SourceError
+from recordkit.formats import ubyte
+from recordkit.sample import Entry, Image
+
+SPLITS = {"train": "train", "t10k": "test"}
+"""File name prefix to name of the split."""
+
+
+class MnistSource:
+    """One split: images of one ubyte file, labels of another.
+
+    Parameters
+    ----------
+    images : str or Path
+        uint8, rank 3 (n, H, W), or 4 (n, H, W, C) with C 1, 3 or 4.
+    labels : str or Path
+        Whole numbers, rank 1 (n,), or 2 (n, width) for several labels each.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or has another type or rank.
+    SourceError
+        There are not as many labels as images.
+    """
+
+    order = "published"
+    classes = None
+    pixels = True
+
+    def __init__(self, images: str | Path, labels: str | Path) -> None:
+        pixels = ubyte.read(images)
+        numbers = ubyte.read(labels)
+        if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4))):
+            raise FormatError(
+                f"expected images, uint8 of rank 3, got {pixels.dtype} of rank {pixels.ndim}; "
+                "are images and labels swapped?",
+                path=str(images),
+            )
+        if numbers.dtype.kind not in "iu" or numbers.ndim not in (1, 2):
+            raise FormatError(
+                f"expected labels, whole numbers of rank 1, got {numbers.dtype} of rank {numbers.ndim}",
+                path=str(labels),
+            )
+        if len(pixels) != len(numbers):
+            raise SourceError(f"{images}: expected as many labels as images, got {len(numbers)} and {len(pixels)}")
+        self.bad: list[tuple[str, str]] = []
+        self.path = Path(images)
+        self._images = pixels if pixels.ndim == 4 else pixels[..., None]
+        self._labels = numbers.reshape(len(numbers), -1)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def entry(self, index: int) -> Entry:
+        """Return key, labels and a name such as ``train-images-idx3-ubyte/00007`` of the image at a position."""
+        labels = tuple(int(label) for label in self._labels[index])
+        return Entry(index, labels, f"{self.path.name.removesuffix('.gz')}/{index:05d}")
+
+    def content(self, index: int) -> Image:
+        """Return the image at a position, a view of the file's pixels."""
+        return np.asarray(self._images[index])
+
+
+def splits(folder: str | Path) -> dict[str, MnistSource]:
+    """Find the splits in a folder of ubyte files.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    splits : dict of {"train", "test"} to MnistSource
+        Those whose files are there; empty if there is no image file of that kind.
+
+    Raises
+    ------
+    SourceError
+        A split has images and no labels, or labels and no images.
+    """
+    found: dict[str, MnistSource] = {}
+    for prefix, name in SPLITS.items():
+        images, labels = _find(Path(folder), prefix, "images"), _find(Path(folder), prefix, "labels")
+        if (images is None) != (labels is None):
+            missing = "images-idx3" if images is None else "labels-idx1"
+            raise SourceError(
+                f"{folder}: expected {prefix}-{missing}-ubyte beside {images or labels}, got no such file"
+            )
+        if images is not None and labels is not None:
+            found[name] = MnistSource(images, labels)
+    return found
+
+
+def _find(folder: Path, prefix: str, kind: str) -> Path | None:
+    for ending in ("", ".gz"):
+        for mark in "-.":
+            hits = sorted(folder.glob(f"*{prefix}-{kind}{mark}idx[0-9]-ubyte{ending}"))
+            if hits:
+                return hits[0]
+    return None
