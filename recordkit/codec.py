@@ -19,10 +19,12 @@ Pillow is imported inside the functions: reading records needs none.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,14 +48,25 @@ _SIGNATURES = (
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
 )
-# What Pillow's decoders have been seen to raise on damaged files; each of them means the same here.
+# What Pillow's decoders have been seen to raise on damaged files; each of them means the same here. Its warnings
+# are raised only where the user has made them errors.
 _PILLOW_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
-    NotImplementedError, struct.error, zlib.error,
+    NotImplementedError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 _PNM = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
 _PAM = re.compile(rb"P7\nWIDTH (\d{1,9})\nHEIGHT (\d{1,9})\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n")
 _EXIF_ORIENTATION = 0x0112
+# What makes an image upright, by its EXIF orientation.
+_UPRIGHT_BY = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 def sniff(payload: bytes | memoryview) -> str:
@@ -108,18 +121,25 @@ def decode(payload: bytes | memoryview, *, channels: int = 3) -> Image:
         raise ImageError("expected an image, got 0 bytes")
     if payload[:2] in (b"P5", b"P6", b"P7"):
         return to_channels(_decode_raw(payload), channels)
+    with _opened(payload) as picture:
+        if channels == 1 and picture.format == "JPEG":
+            picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
+        picture.load()
+        return _pixels(_upright(picture) if channels else picture, channels)
+
+
+@contextlib.contextmanager
+def _opened(payload: bytes | memoryview) -> Iterator[PillowImage]:
+    """Open an image with Pillow; whatever goes wrong with it, also inside the block, becomes an ImageError."""
     from PIL import Image as Pillow
 
     try:
         with Pillow.open(io.BytesIO(payload)) as picture:
             check_size(picture.width, picture.height)
-            if channels == 1 and picture.format == "JPEG":
-                picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
-            upright = _upright(picture) if channels else picture
-            return _pixels(upright, channels)
+            yield picture
     except ImageError:
         raise
-    except Pillow.DecompressionBombError:
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         raise ImageError(f"expected at most {MAX_PIXELS} pixels, got more; make the image smaller") from None
     except _PILLOW_ERRORS as error:
         raise ImageError(f"expected an image, got {len(payload)} bytes that do not decode ({_reason(error)})") from None
@@ -131,11 +151,30 @@ def _reason(error: Exception) -> str:
 
 
 def _upright(picture: PillowImage) -> PillowImage:
-    if picture.getexif().get(_EXIF_ORIENTATION, 1) == 1:
+    turned = _exif_orientation(picture)
+    if turned == 1:
         return picture
-    from PIL import ImageOps
+    from PIL import Image as Pillow
 
-    return ImageOps.exif_transpose(picture)
+    return picture.transpose(getattr(Pillow.Transpose, _UPRIGHT_BY[turned]))
+
+
+def _exif_orientation(picture: PillowImage) -> int:
+    """Read one number, without Pillow's `getexif`: that also believes XMP, and warns of damage that is none of ours."""
+    block = picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    mark = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
+    if mark is None:
+        return 1
+    try:
+        (begin,) = struct.unpack_from(f"{mark}I", block, 4)
+        (n_fields,) = struct.unpack_from(f"{mark}H", block, begin)
+        for field in range(n_fields):
+            tag, _type, _count, value = struct.unpack_from(f"{mark}HHIH", block, begin + 2 + 12 * field)
+            if tag == _EXIF_ORIENTATION:
+                return int(value) if value in _UPRIGHT_BY else 1
+    except struct.error:
+        pass  # cut short: it says nothing
+    return 1
 
 
 def _pixels(picture: PillowImage, channels: int) -> Image:
@@ -146,6 +185,8 @@ def _pixels(picture: PillowImage, channels: int) -> Image:
         # Through RGBA, so that colours under transparent pixels stay what they are when alpha is dropped.
         picture = picture.convert("RGBA" if _transparent(picture) else "RGB")
     if channels == 0:
+        if picture.mode == "RGB" and "transparency" in picture.info:
+            picture = picture.convert("RGBA")
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
     else:
         mode = "RGB" if channels == 3 else "L"
@@ -255,12 +296,10 @@ def frame_count(payload: bytes) -> int:
     kind = sniff(payload)
     if kind not in ("gif", "webp", "tiff") and not (kind == "png" and b"acTL" in payload[:4096]):
         return 1
-    from PIL import Image as Pillow
-
     try:
-        with Pillow.open(io.BytesIO(payload)) as picture:
+        with _opened(payload) as picture:
             return int(getattr(picture, "n_frames", 1))
-    except _PILLOW_ERRORS:
+    except ImageError:
         return 1  # damaged: whoever decodes it will say so
 
 
@@ -269,14 +308,14 @@ def orientation(payload: bytes) -> int:
 
     Only images that mention EXIF near their beginning are looked into.
     """
-    if b"Exif" not in payload[:4096] and b"eXIf" not in payload[:4096]:
+    head = payload[:4096]
+    in_webp = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8  # a flag: the file has EXIF, at its end
+    if not (in_webp or b"Exif" in head or b"eXIf" in head):
         return 1
-    from PIL import Image as Pillow
-
     try:
-        with Pillow.open(io.BytesIO(payload)) as picture:
-            return int(picture.getexif().get(_EXIF_ORIENTATION, 1))
-    except _PILLOW_ERRORS:
+        with _opened(payload) as picture:
+            return _exif_orientation(picture)
+    except ImageError:
         return 1  # damaged: whoever decodes it will say so
 
 
@@ -289,11 +328,5 @@ def decode_deep(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
     """
     if sniff(payload) != "png" or payload[24:25] != b"\x10":  # bit depth, in the IHDR chunk
         return None
-    from PIL import Image as Pillow
-
-    try:
-        with Pillow.open(io.BytesIO(payload)) as picture:
-            check_size(picture.width, picture.height)
-            return np.asarray(picture).astype(np.uint16) if picture.mode.startswith("I") else None
-    except _PILLOW_ERRORS as error:
-        raise ImageError(f"expected an image, got {len(payload)} bytes that do not decode ({error})") from None
+    with _opened(payload) as picture:
+        return np.asarray(picture).astype(np.uint16) if picture.mode.startswith("I") else None

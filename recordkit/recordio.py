@@ -131,6 +131,8 @@ class MXRecordIO:
         if not isinstance(buf, bytes):
             raise TypeError(f"expected bytes, got {type(buf).__name__}")
         self._writer.write(buf)
+        # Nothing stays in a buffer: a forked process would write its copy of it again when it ends.
+        self._file.flush()
 
     def read(self) -> bytes | None:
         """Return the next record, or None at the end. An empty record is ``b""``: test for None.
@@ -225,7 +227,9 @@ class MXIndexedRecordIO(MXRecordIO):
         self.idx, self.keys = {}, []
         if self.writable:
             # Line-buffered: a record's line is on disk as soon as the record is.
-            self.fidx = open(self.idx_path, "w", buffering=1, encoding="utf-8", newline="\n")  # noqa: SIM115
+            self.fidx = open(  # noqa: SIM115
+                self.idx_path, "w", buffering=1, encoding="utf-8", errors="surrogateescape", newline="\n"
+            )
             return
         try:
             self._read_index()
@@ -237,7 +241,7 @@ class MXIndexedRecordIO(MXRecordIO):
             warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last is found", stacklevel=3)
 
     def _read_index(self) -> None:
-        with open(self.idx_path, encoding="utf-8") as lines:
+        with open(self.idx_path, encoding="utf-8", errors="surrogateescape") as lines:
             for number, line in enumerate(lines, 1):
                 fields = line.strip().split("\t")
                 try:
@@ -267,9 +271,19 @@ class MXIndexedRecordIO(MXRecordIO):
         ------
         KeyError
             There is no such key.
+        FormatError
+            The index points past the end of the file.
         """
         self._check(writable=False)
-        self._position = self.idx[idx]
+        offset = self.idx[idx]
+        if not 0 <= offset < self._reader.size:
+            raise FormatError(
+                f"expected a record, got the end of the file at byte {self._reader.size}; "
+                f"is {self.idx_path} the index of this file?",
+                path=self.uri,
+                place=f"byte {offset}",
+            )
+        self._position = offset
 
     def read_idx(self, idx: Any) -> bytes:
         """Return the record of a key.
@@ -293,8 +307,7 @@ class MXIndexedRecordIO(MXRecordIO):
         """Append a record under a key."""
         key = self.key_type(idx)
         offset = self.tell()
-        self.write(buf)
-        self._file.flush()  # before the index line, so that no line points past the records
+        self.write(buf)  # before the index line, so that no line points past the records
         self.fidx.write(f"{key}\t{offset}\n")
         self.idx[key] = offset
         self.keys.append(key)

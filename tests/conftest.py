@@ -1,11 +1,16 @@
 """Fixtures for every test: no network but loopback, real data where it is given, hypothesis profiles."""
 
+import gzip
 import os
 import socket
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+
+from recordkit.codec import encode
+from recordkit.formats import ubyte
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None)
@@ -35,3 +40,40 @@ def real_data() -> Path:
             pytest.fail("RECORDKIT_REQUIRE_DATA is set but RECORDKIT_TEST_DATA is not")
         pytest.skip("RECORDKIT_TEST_DATA is not set: no real data to test on")
     return Path(folder)
+
+
+@pytest.fixture(params=["python"])
+def engine(request) -> str:
+    """Each engine in turn: what one does, all do."""
+    return request.param
+
+
+@pytest.fixture
+def tiny_folder(tmp_path) -> Path:
+    """Three classes of small JPEGs, four each, in folders."""
+    root = tmp_path / "photos"
+    for number, name in enumerate(("cat", "dog", "owl")):
+        (root / name).mkdir(parents=True)
+        for image in range(4):
+            (root / name / f"{image}.jpg").write_bytes(encode(gradient(20 + 3 * image, 30 + number), "jpg"))
+    return root
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path) -> Path:
+    """A folder of ubyte files: 20 training digits, plain, and 6 test digits, gzip-compressed."""
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for split, n, ending in (("train", 20, ""), ("t10k", 6, ".gz")):
+        pixels = np.random.default_rng(n).integers(0, 256, (n, 28, 28), np.uint8)
+        labels = np.arange(n, dtype=np.uint8) % 10
+        for name, array in ((f"{split}-images-idx3-ubyte", pixels), (f"{split}-labels-idx1-ubyte", labels)):
+            content = ubyte.pack(array)
+            (folder / (name + ending)).write_bytes(gzip.compress(content) if ending else content)
+    return folder
+
+
+def gradient(height, width) -> np.ndarray:
+    """A smooth RGB image, which JPEG keeps nearly as it is."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], 2).astype(np.uint8)

@@ -16,7 +16,7 @@ import click
 from recordkit.errors import RecordkitError
 
 
-def run(program: Callable[[], None], name: str) -> None:
+def run(program: Callable[[], object], name: str) -> None:
     """Run a program; turn what a user can cause into one line and an exit code.
 
     Parameters
@@ -30,7 +30,8 @@ def run(program: Callable[[], None], name: str) -> None:
     # An image over the pixel limit is refused with an error of our own; Pillow's warning would come on top.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     try:
-        program()
+        code = program()  # click hands back the code of an exit it was asked for
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.Abort:
@@ -41,9 +42,9 @@ def run(program: Callable[[], None], name: str) -> None:
     except RecordkitError as error:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail(name, "interrupted; nothing was published", 130)
+        _fail(name, "interrupted", 130)
     except Terminated:
-        _fail(name, "terminated; nothing was published", 143)
+        _fail(name, "terminated", 143)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: not an error, but stdout cannot be flushed.
         sys.stderr.close()

@@ -66,7 +66,18 @@ class Fileset:
         self.prefix = Path(text.removesuffix(suffix))
         # A file named by the user is that file, even where the set's other files are called differently.
         self._given = {suffix: Path(text)} if suffix else {}
-        self._moving = dict(_moving(self.prefix))
+        # Where the files of sets are that were committed and not yet moved, and where the old ones count as gone.
+        self._moving: dict[str, Path] = {}
+        self._gone: dict[str, Path] = {}
+        # A set of several parts (train, test) is staged under the prefix they share, hence the search.
+        for folder in self.prefix.parent.glob(".*.staging"):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                self._note(folder, _read_commit(folder))
+
+    def _note(self, folder: Path, commit: dict[str, list[str]]) -> None:
+        self._moving.update((name, folder / name) for name in commit["publish"] if (folder / name).exists())
+        if commit["publish"][0] in self._moving:
+            self._gone.update((name, folder / name) for name in commit["remove"])
 
     def path(self, suffix: str) -> Path:
         """Return where a file of the set is to be read, whether it exists or not.
@@ -76,6 +87,8 @@ class Fileset:
         suffix : {".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json"}
         """
         final = self._given.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
+        if final.name in self._gone:
+            return self._gone[final.name]
         moving = self._moving.get(final.name, final)
         return moving if moving.exists() else final
 
@@ -130,16 +143,6 @@ class Fileset:
         return np.asarray(labels)
 
 
-def _moving(prefix: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and present place of files of committed sets that have not reached their names yet."""
-    # A set of several parts (train, test) is staged under the prefix they share, hence the search.
-    for folder in prefix.parent.glob(".*.staging"):
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            for name in _read_commit(folder)["publish"]:
-                if (folder / name).exists():
-                    yield name, folder / name
-
-
 class Staging:
     """A locked folder in which a new set of files is written, then published as a whole.
 
@@ -163,19 +166,12 @@ class Staging:
         self.parent = prefix.parent
         self.folder = self.parent / f".{prefix.name}.staging"
         self._names: list[str] = []
-        self._lock = -1
         if not self.parent.is_dir():
             raise PublishError(f"{self.parent}: no such folder; make it with 'mkdir -p {self.parent}'")
         if not prefix.name or prefix.is_dir():
             raise PublishError(f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}")
         with _as_publish_error(self.parent):
-            self._lock = _lock_folder(self.folder)
-            if (self.folder / _COMMIT).exists():
-                _finish(self.folder, self.parent)
-                os.close(self._lock)
-                self._lock = _lock_folder(self.folder)
-            for leftover in self.folder.iterdir():
-                leftover.unlink()
+            self._lock = _claim(self.folder, self.parent)
 
     def create(self, name: str) -> BinaryIO:
         """Open a new file of the set.
@@ -204,7 +200,7 @@ class Staging:
         Raises
         ------
         PublishError
-            Disk full, or the like: nothing was published.
+            Disk full, or the like. The message says whether the old set still counts or the new one does.
         """
         stale = [path.name for path in remove if path.name not in self._names]
         with _as_publish_error(self.parent):
@@ -214,45 +210,78 @@ class Staging:
             pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
             _flush(pending)
             os.rename(pending, self.folder / _COMMIT)  # noqa: PTH104 (one name for each system call that tests cut)
-            _flush(self.folder)
-        try:
+        with _as_publish_error(self.parent, "the new set counts, and the next pack to this prefix moves its files"):
             _finish(self.folder, self.parent)
-        except BaseException:  # the set is committed: an interrupt may not leave half of it moved
-            _finish(self.folder, self.parent)
-            raise
 
     def __enter__(self) -> Staging:
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        if not (self.folder / _COMMIT).exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
+        try:
+            if not _stands_at(self._lock, self.folder):
+                return  # published; if there is a folder, it is already another pack's
+            if (self.folder / _COMMIT).exists():  # an interrupt may not leave half of the set moved
+                with contextlib.suppress(OSError):
+                    _finish(self.folder, self.parent)
+            else:
+                shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            os.close(self._lock)
 
 
 @contextlib.contextmanager
-def _as_publish_error(place: Path) -> Iterator[None]:
+def _as_publish_error(place: Path, outcome: str = "nothing was published") -> Iterator[None]:
     try:
         yield
     except PublishError:
         raise
     except OSError as error:
-        raise PublishError(f"{error.filename or place}: {error.strerror}; nothing was published") from error
+        raise PublishError(f"{error.filename or place}: {error.strerror or error}; {outcome}") from error
+
+
+def _claim(folder: Path, parent: Path) -> int:
+    """Lock the folder, and finish or remove what a killed pack left in it."""
+    while True:
+        lock = _lock_folder(folder)
+        try:
+            if not (folder / _COMMIT).exists():
+                for leftover in folder.iterdir():
+                    leftover.unlink()
+                return lock
+            _finish(folder, parent)
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
 
 
 def _lock_folder(folder: Path) -> int:
     """Make the folder if need be and lock it; the lock goes with the process, however it ends."""
     while True:
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue  # the pack that made the folder has just removed it; so below
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
+            if _stands_at(lock, folder):
                 return lock
         except BlockingIOError:
             os.close(lock)
             raise PublishError(f"{folder}: another pack is writing to this prefix; wait until it ends") from None
-        os.close(lock)  # the pack that made the folder removed it meanwhile
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _stands_at(lock: int, folder: Path) -> bool:
+    """Tell whether the folder of that name is the locked one."""
+    try:
+        return os.path.samestat(os.fstat(lock), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _read_commit(folder: Path) -> dict[str, list[str]]:
@@ -269,6 +298,8 @@ def _finish(folder: Path, parent: Path) -> None:
     turn = os.open(parent, os.O_RDONLY)
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)  # sets that share names (out/a_b, and out/a with a part _b) move in turn
+        _flush(folder)
+        os.fsync(turn)  # the staged set is safe on disk before the first old file goes
         first, *others = commit["publish"]
         if (folder / first).exists():
             for name in others + commit["remove"]:

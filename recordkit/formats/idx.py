@@ -101,7 +101,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             else:
                 rest += block
             if len(rest) > _MAX_LINE_BYTES:
-                rest = rest[:_MAX_LINE_BYTES]
+                rest = rest[:_MAX_LINE_BYTES] + b"..."  # an error in any case, also where the rest is blanks
                 break
         if rest:
             yield rest + b"\n"

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import weakref
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,16 +130,16 @@ def line(row: Row) -> bytes:
     Raises
     ------
     FormatError
-        The path holds a tab or a line break, which the format cannot express.
+        The path is blank, or holds a tab or a line break, which the format cannot express.
 
     Examples
     --------
     >>> line(Row(12, (3, 0.1), "cats/tom.jpg"))
     b'12\t3.000000\t0.1\tcats/tom.jpg\n'
     """
-    if any(mark in row.path for mark in "\t\n\r"):
+    if any(mark in row.path for mark in "\t\n\r") or not row.path.strip():
         raise FormatError(
-            f"expected a path without tabs and line breaks, got {row.path!r}; rename the file, "
+            f"expected a path that is not blank and has no tabs or line breaks, got {row.path!r}; rename the file, "
             "a .lst row cannot hold it"
         )
     labels = "\t".join(_label_text(label) for label in row.labels)
@@ -198,6 +199,7 @@ class ListFile:
         self._part = part
         self._offsets = array("Q")
         self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
+        weakref.finalize(self, self._file.close)  # sources are passed on and forgotten, so nobody may call close
         try:
             self._index(lenient=lenient)
         except BaseException:

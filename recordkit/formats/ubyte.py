@@ -104,7 +104,11 @@ def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], 
         raise TruncatedError(f"expected {rank} sizes, got {len(sizes)} bytes", path=name, place="byte 4")
     if rank > 32:
         raise FormatError(f"expected at most 32 dimensions, got {rank}", path=name, place="byte 3")
-    return np.dtype(DTYPES[code]), struct.unpack(f">{rank}I", sizes), 4 + 4 * rank
+    dtype, shape = np.dtype(DTYPES[code]), struct.unpack(f">{rank}I", sizes)
+    # NumPy's own limit, which also counts the sizes beside a 0.
+    if math.prod(size or 1 for size in shape) * dtype.itemsize >= 2**63:
+        raise FormatError(f"expected fewer than 2**63 bytes, got sizes {shape}", path=name, place="byte 4")
+    return dtype, shape, 4 + 4 * rank
 
 
 def _check_size(got: int, expected: int, name: str) -> None:

@@ -33,6 +33,7 @@ import numpy as np
 from recordkit.errors import MissingError
 
 _INSTALL = "pip install 'recordkit[mxnet]'"
+_INSTALL_CPU = "pip uninstall mxnet-cu112, then pip install 'recordkit[mxnet]'"
 _INSTALL_GPU = "pip uninstall mxnet, then pip install 'recordkit[cu112]'"
 
 # Shared library -> the Debian and Ubuntu package that has it.
@@ -49,6 +50,21 @@ _PACKAGES = {
 # What the CPU wheel needs from the system; it brings libgfortran.so.3 and libopenblas.so.0 itself.
 _NEEDED = ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6", "libgcc_s.so.1")
 _DRIVER = "libcuda.so.1"
+# What libmxnet.so of the CUDA 11.2 wheel is linked to. Named one by one, because wheels of other CUDA versions, as
+# PyTorch brings them, lie in the same folders.
+_CUDA_LIBRARIES = (
+    "libcudart.so.11.0",
+    "libcublas*.so.11",
+    "libcudnn*.so.8",
+    "libcufft.so.10",
+    "libcurand.so.10",
+    "libcusolver.so.11",
+    "libcusparse.so.11",
+    "libnccl.so.2",
+    "libnvrtc*.so.11.2",
+    "libnvToolsExt.so.1",
+)
+_CUDA_NAME = re.compile(r"lib(cu|nv|nccl)")
 _CANNOT_OPEN = re.compile(r"(lib[\w+.-]+): cannot open shared object file")
 
 
@@ -226,7 +242,8 @@ def _load_cuda_wheels() -> None:
 def _cuda_libraries() -> Iterator[Path]:
     spec = importlib.util.find_spec("nvidia")
     for folder in (spec and spec.submodule_search_locations) or ():
-        yield from sorted(Path(folder).glob("*/lib/lib*.so*"))
+        for pattern in _CUDA_LIBRARIES:
+            yield from sorted(Path(folder).glob(f"*/lib/{pattern}"))
 
 
 def _opens(library: str, mode: int = ctypes.DEFAULT_MODE) -> bool:
@@ -248,14 +265,14 @@ def _explain(error: Exception) -> str:
     named = _CANNOT_OPEN.search(text)
     if named is None:
         return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {_last_line(error)}; {_INSTALL}"
+    if _CUDA_NAME.match(named[1]):
+        if not _opens(_DRIVER):
+            return f"mxnet: {_DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
+        return f"mxnet: {named[1]} is missing; pip install 'recordkit[cu112]'"
     # The linker names the first one only; one message with all of them saves the user a round for each.
     missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not _opens(name)]
-    if _DRIVER in missing:
-        return f"mxnet: {_DRIVER} is missing; install the NVIDIA driver, or the CPU build: {_INSTALL}"
     packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]
     cure = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
-    if not packages and re.match(r"lib(cu|nv|nccl)", named[1]):
-        cure = "pip install 'recordkit[cu112]'"
     verb = "is" if len(missing) == 1 else "are"
     return f"mxnet: {' and '.join(missing)} {verb} missing; {cure}"
 

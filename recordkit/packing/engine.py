@@ -5,7 +5,6 @@ Every engine means the same; `recordkit.packing.python` is the definition.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -72,24 +71,3 @@ def choose(name: str) -> Engine:
     if name == "native":
         raise MissingError('native engine: this version has none; use engine="python"')
     return PythonEngine()
-
-
-def count_threads(asked: int) -> int:
-    """Return the number of threads to use: `asked`, or as many as CPUs this process may use if that is 0.
-
-    Examples
-    --------
-    >>> count_threads(3)
-    3
-    """
-    return asked or max(1, min(len(os.sched_getaffinity(0)), _cgroup_cpus()))
-
-
-def _cgroup_cpus() -> int:
-    """CPUs that the control group allows, rounded up; many if it sets no limit."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-        return -(-int(quota) // int(period))
-    except (OSError, ValueError):  # no version 2 control group, or quota "max"
-        return 1 << 16

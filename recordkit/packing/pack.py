@@ -13,12 +13,13 @@ from typing import Any
 from recordkit.errors import PlanError, SourceError
 from recordkit.formats.fileset import Fileset, Staging
 from recordkit.formats.irheader import exact
-from recordkit.packing.engine import Engine, Progress, choose, count_threads
+from recordkit.packing.engine import Engine, Progress, choose
 from recordkit.packing.plan import PackPlan, order_of, partition
 from recordkit.packing.report import PackReport
 from recordkit.packing.writer import SetNames, SetWriter
 from recordkit.sample import Entry, Source
 from recordkit.sources import ListSource, open_source
+from recordkit.threads import count_threads
 
 
 def pack(

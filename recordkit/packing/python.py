@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from recordkit import codec
 from recordkit.errors import ImageError
@@ -14,14 +11,13 @@ from recordkit.packing.engine import Progress
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Entry, Image, Source
+from recordkit.threads import in_order
 from recordkit.transforms import CenterCrop, Resize
 
 # Samples a thread takes at a time. One at a time, handing them out would cost as much as copying a small image.
 _BLOCK = 8
 
 _CHANNELS = {1: 3, 0: 1, -1: 0}
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class PythonEngine:
             return [_pack_one(source, index, encode) for index in block]
 
         blocks = (order[begin : begin + _BLOCK] for begin in range(0, len(order), _BLOCK))
-        for results in _in_order(work, blocks, n_threads):
+        for results in in_order(work, blocks, n_threads):
             for result in results:
                 if result.payload is None:
                     writer.fail(result.entry, result.remark)
@@ -63,26 +59,6 @@ class PythonEngine:
                     if result.remark:
                         writer.report.note(result.remark)
             progress(len(results))
-
-
-def _in_order(
-    work: Callable[[Sequence[int]], _Result], blocks: Iterator[Sequence[int]], n_threads: int
-) -> Iterator[_Result]:
-    """Yield work(block) for each block, in order; at most two blocks a thread are under way."""
-    if n_threads == 1:
-        yield from map(work, blocks)
-        return
-    window: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(n_threads, "recordkit-pack")
-    try:
-        for block in blocks:
-            window.append(pool.submit(work, block))
-            if len(window) > 2 * n_threads:
-                yield window.popleft().result()
-        while window:
-            yield window.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _pack_one(source: Source, index: int, encode: _Encoder) -> _Packed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def open_source(
     extensions : sequence of str
         Of a folder of images: the suffixes that count.
     classes : mapping of str to int, optional
-        Labels by class name: those a folder of images is to get, or those a list has.
+        Labels by class name: those a folder of images is to get, or those a list has. A list's are also found in
+        PREFIX.classes.json beside it.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def open_source(
             raise SourceError(f"{place}: expected a folder or a .lst file, got another file")
         if label_from:
             raise PlanError("label-from goes with a folder; a .lst file has its labels")
-        return ListSource(place, root, classes=classes)
+        return ListSource(place, root, classes=classes or _classes_beside(place))
     if not place.is_dir():
         raise SourceError(f"{place}: expected a folder or a .lst file, got nothing of that name")
     if root is not None:
@@ -73,6 +75,16 @@ def open_source(
             raise PlanError("label-from and classes go with a folder of images; ubyte files have their labels")
         return dict(found)
     return _open_images(place, label_from, extensions, classes)
+
+
+def _classes_beside(place: Path) -> dict[str, int] | None:
+    """Read the class names that were written with a list: PREFIX.classes.json, for PREFIX_0_train.lst too."""
+    prefix = re.sub(r"(_\d+)?(_train|_val|_test)?$", "", place.stem)
+    for name in (place.stem, prefix):
+        path = place.with_name(f"{name}.classes.json")
+        if path.exists():
+            return read_classes(path)
+    return None
 
 
 def _open_images(

@@ -115,7 +115,7 @@ def _walk(root: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         ancestors.update((os.path.join(path, name), (*above, _identity(f"{path}/{name}"))) for name in folders)  # noqa: PTH118
         relative = os.path.relpath(path, root)
         for file in sorted(files):
-            if os.path.splitext(file)[1].lower() in suffixes:  # noqa: PTH122
+            if os.path.splitext(file)[1].lower() in suffixes and os.path.isfile(f"{path}/{file}"):  # noqa: PTH113,PTH122
                 yield relative, file
 
 

@@ -145,7 +145,11 @@ def read_classes(path: str | Path) -> dict[str, int]:
     if isinstance(found, dict) and isinstance(found.get("classes"), (dict, list)):
         found = found["classes"]
     if isinstance(found, list):
-        found = {str(name).strip(): number for number, name in enumerate(found) if str(name).strip()}
+        names = [str(name).strip() for name in found]
+        found = {name: number for number, name in enumerate(names) if name}
+        if len(found) < len(names) - names.count(""):
+            twice = next(name for name in found if names.count(name) > 1)
+            raise FormatError(f"expected each class name once, got {twice!r} again", path=os.fspath(path))
     if not (isinstance(found, dict) and found and all(type(number) is int for number in found.values())):
         raise FormatError("expected a class name and a whole number each", path=os.fspath(path))
     return found

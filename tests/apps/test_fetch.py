@@ -475,9 +475,7 @@ def test_wrong_bytes_are_refused_and_the_next_mirror_is_used(mirrors, get, out):
 
 def test_wrong_bytes_never_get_the_final_name(mirrors, get, out):
     bad = mirrors({IMAGES.name: OTHER_PACKED})
-    with pytest.raises(
-        FetchError, match=f"^images.gz: not fetched from 1 source: .*got {OTHER_SHA256}; try again"
-    ):
+    with pytest.raises(FetchError, match=f"^images.gz: not fetched from 1 source: .*got {OTHER_SHA256}; try again"):
         get(bad)
     assert names(out) == []
     assert len(bad.asked) == 1  # wrong bytes do not get better by asking again
@@ -690,6 +688,13 @@ def test_a_full_disk_is_said_and_not_taken_for_the_network(mirror, get, slept, m
     assert slept == []
 
 
+def test_a_write_that_takes_only_some_bytes_is_gone_on_with(mirror, get, out, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(part_module.os, "write", lambda descriptor, data: write(descriptor, data[:1000]))
+    get(mirror)
+    assert (out / IMAGES.name).read_bytes() == PACKED
+
+
 # ---- what is there already
 
 
@@ -830,9 +835,7 @@ def test_a_file_in_the_own_folder_that_is_too_large_is_not_copied(mirror, get, m
         get(mirror, source=str(mine))
 
 
-@pytest.mark.parametrize(
-    "source", ["ftp://host/mnist", "s3://bucket/mnist", "file://host/x", "http://", "http://[x"]
-)
+@pytest.mark.parametrize("source", ["ftp://host/mnist", "s3://bucket/mnist", "file://host/x", "http://", "http://[x"])
 def test_a_source_of_another_kind_is_a_fault_of_the_command_line(mirror, get, source):
     with pytest.raises(PlanError, match=re.escape(source)):
         get(mirror, source=source)
@@ -886,9 +889,7 @@ def run(monkeypatch, mirror):
 
     def call(*arguments):
         try:
-            program.run(
-                lambda: recordkit.main(["fetch", *map(str, arguments)], standalone_mode=False), "recordkit"
-            )
+            program.run(lambda: recordkit.main(["fetch", *map(str, arguments)], standalone_mode=False), "recordkit")
         except SystemExit as end:
             return end.code
         return 0

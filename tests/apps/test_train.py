@@ -134,9 +134,7 @@ def test_what_cannot_be_learnt_from_is_named(tmp_path, samples, error):
 
 def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
     path = write_rec(tmp_path / "raw.rec", images(2), encoding="raw")
-    with pytest.raises(
-        TrainError, match=r"MXNet decodes jpg, png, bmp, got raw; pack the images with --encoding png"
-    ):
+    with pytest.raises(TrainError, match=r"MXNet decodes jpg, png, bmp, got raw; pack the images with --encoding png"):
         survey(path)
 
 
@@ -147,7 +145,7 @@ def test_a_truncated_file_is_an_error_and_not_an_abort(rec):
         survey(rec)
 
 
-def test_defaults_make_a_thousand_updates_or_six_epochs(rec, tmp_path):
+def test_defaults_make_600_updates_or_5_epochs(rec, tmp_path):
     fitted = TrainPlan(rec, tmp_path / "m").fitted(survey(rec))
     assert (fitted.batch_size, fitted.epochs, fitted.checkpoint_every) == (32, 100, 10)
     assert (fitted.shape, fitted.n_classes, fitted.shift) == ((1, 28, 28), 3, 2)
@@ -212,9 +210,7 @@ def test_pixels_are_centred_and_scaled(mx, rec):
     label, image = next(images(1))
     with Feed(mx, survey(rec), shape=(1, 28, 28), batch_size=16, threads=1) as feed:
         batch, _ = next(feed.epoch())
-        np.testing.assert_array_equal(
-            batch.data[0].asnumpy()[0, 0], (image[:, :, 0].astype(np.float32) - 128) / 256
-        )
+        np.testing.assert_array_equal(batch.data[0].asnumpy()[0, 0], (image[:, :, 0].astype(np.float32) - 128) / 256)
     assert label == batch.label[0].asnumpy()[0]
 
 
@@ -229,9 +225,7 @@ def test_an_image_that_does_not_decode_is_one_line(mx, tmp_path):
     data = survey(write_rec(tmp_path / "train.rec", samples))
     with (
         Feed(mx, data, shape=(1, 28, 28), batch_size=8, threads=1) as feed,
-        pytest.raises(
-            TrainError, match=r"train\.rec: MXNet cannot decode an image \(.*run 'recordkit verify"
-        ) as info,
+        pytest.raises(TrainError, match=r"train\.rec: MXNet cannot decode an image \(.*run 'recordkit verify") as info,
     ):
         list(feed.epoch())
     assert "\n" not in str(info.value)
@@ -247,8 +241,7 @@ def test_three_bars_are_learnt(mx, rec, val, tmp_path):
     assert (report.final.accuracy, report.final.n, report.checkpoint) == (1.0, 25, 4)
     assert listener.seen == 4 * 70
     assert all(
-        re.search(r"train accuracy \d\.\d+ loss \d\.\d+ \(70 images, \d+ img/s\)", line)
-        for line in listener.lines[1:]
+        re.search(r"train accuracy \d\.\d+ loss \d\.\d+ \(70 images, \d+ img/s\)", line) for line in listener.lines[1:]
     )
     assert all(re.search(r"val accuracy \d\.\d+ loss \d\.\d+", line) for line in listener.lines[1:])
 
@@ -335,6 +328,35 @@ def test_a_loss_that_is_no_number_stops_the_run(mx, rec, tmp_path):
     ):
         train(plan(rec, tmp_path, lr=1e18, schedule="constant"))
     assert Checkpoints(tmp_path / "lenet").epochs() == []
+
+
+def test_parameters_that_are_no_numbers_are_not_saved(mx, rec, tmp_path, monkeypatch):
+    learn = fit._Run._learn
+
+    def spoiled(run, module, epoch):
+        score = learn(run, module, epoch)
+        arg_params, aux_params = module.get_params()
+        module.set_params({**arg_params, "fc2_bias": arg_params["fc2_bias"] * float("nan")}, aux_params)
+        return score
+
+    monkeypatch.setattr(fit._Run, "_learn", spoiled)
+    with pytest.raises(TrainError, match=r"epoch 1: expected finite parameters, got NaN in fc2_bias; lower --lr"):
+        train(plan(rec, tmp_path, epochs=1))
+    assert Checkpoints(tmp_path / "lenet").epochs() == []
+
+
+def test_a_model_of_another_program_is_not_resumed(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=1))
+    Checkpoints(tmp_path / "lenet").run.unlink()
+    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json, got none; train again without --resume"):
+        train(plan(rec, tmp_path, resume=True))
+
+
+def test_a_finished_run_has_nothing_to_resume(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=1))
+    listener = Listener()
+    assert train(plan(rec, tmp_path, epochs=1, resume=True), listener).epochs == ()
+    assert "all 1 epochs are done" in listener.lines[0]
 
 
 def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):

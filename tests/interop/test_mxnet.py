@@ -45,9 +45,7 @@ def libraries_missing(monkeypatch, *missing):
 
 def test_mxnet_loads_here_without_a_warning():
     script = "from recordkit.interop import mxnet; print(mxnet.load().nd.ones(3).sum().asscalar())"
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     if "MissingError" in run.stderr:
         pytest.skip(run.stderr.splitlines()[-1])
     assert (run.returncode, run.stdout, run.stderr) == (0, "3.0\n", "")
@@ -86,9 +84,7 @@ def test_numpy_2_is_named_with_its_version(no_mxnet_yet, monkeypatch):
 def test_python_313_is_refused_for_its_numpy(no_mxnet_yet, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     monkeypatch.setattr(np, "__version__", "2.1.3")
-    with pytest.raises(
-        MissingError, match=r"3\.10 to 3\.12, got 3\.13: MXNet needs NumPy < 2, which has no wheel"
-    ):
+    with pytest.raises(MissingError, match=r"3\.10 to 3\.12, got 3\.13: MXNet needs NumPy < 2, which has no wheel"):
         bridge.load()
 
 
@@ -113,6 +109,7 @@ def test_python_312_without_setuptools_is_told_to_get_it(no_mxnet_yet, monkeypat
         ),
         (["libgfortran.so.5"], r"libgfortran\.so\.5 is missing; apt-get install libgfortran5$"),
         (["libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
+        (["libcudnn.so.8", "libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
         (["libcudart.so.11.0"], r"libcudart\.so\.11\.0 is missing; pip install 'recordkit\[cu112\]'"),
     ],
 )
@@ -121,6 +118,26 @@ def test_missing_libraries_are_named_with_their_packages(no_mxnet_yet, monkeypat
     import_fails_with(monkeypatch, OSError(f"{missing[0]}: cannot open shared object file: No such file"))
     with pytest.raises(MissingError, match=line):
         bridge.load()
+
+
+def test_cuda_wheels_are_loaded_in_the_order_they_need_one_another(monkeypatch, tmp_path):
+    for name in ("cublas/lib/libcublas.so.11", "cublas/lib/libcublasLt.so.11", "cublas/lib/libcublas.so.12"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    loaded = []
+
+    def load(path, _mode):
+        name = path.rpartition("/")[2]
+        if name == "libcublas.so.11" and "libcublasLt.so.11" not in loaded:
+            raise OSError("libcublasLt.so.11: cannot open shared object file")
+        loaded.append(name)
+
+    spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: spec)
+    monkeypatch.setattr(bridge.metadata, "version", lambda _name: "1.9.1")
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    bridge._load_cuda_wheels()
+    assert loaded == ["libcublasLt.so.11", "libcublas.so.11"]
 
 
 def test_a_failed_import_leaves_no_half_mxnet_behind(no_mxnet_yet, monkeypatch):
@@ -152,9 +169,7 @@ class CpuBuild:
 
 def test_a_gpu_without_a_driver_is_one_line(monkeypatch):
     libraries_missing(monkeypatch, "libcuda.so.1")
-    with pytest.raises(
-        MissingError, match=r"^gpu: expected the NVIDIA driver, but libcuda\.so\.1 is not there; .*$"
-    ):
+    with pytest.raises(MissingError, match=r"^gpu: expected the NVIDIA driver, but libcuda\.so\.1 is not there; .*$"):
         bridge.device("gpu")
 
 

@@ -11,7 +11,7 @@ from recordkit.apps.cli.train import as_dict, set_threads
 from recordkit.apps.train.measure import evaluate, gate
 
 
-@click.command()
+@click.command(epilog="Example: recordkit eval mnist_train-model/lenet out/mnist_test.rec")
 @click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--epoch", type=click.IntRange(0, 9999), help="Of the checkpoint.  [the last one]")
@@ -22,13 +22,9 @@ from recordkit.apps.train.measure import evaluate, gate
 def command(
     model: Path, rec: Path, epoch: int | None, min_accuracy: float | None, device: str, threads: int, as_json: bool
 ) -> None:
-    r"""Measure a trained model: accuracy, loss and images per second.
+    """Measure a trained model: accuracy, loss and images per second.
 
     MODEL_PREFIX is the --output of recordkit train, REC a .rec file with one label per image.
-
-    \b
-    Example:
-      recordkit eval mnist_train-model/lenet out/mnist_test.rec
     """
     measured, score = evaluate(model, rec, epoch=epoch, device=device, threads=set_threads(threads))
     checkpoint = f"{model}-{measured:04d}.params"

@@ -7,30 +7,32 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 import click
-from tqdm import tqdm
 
+from recordkit.apps.progress import progress_bar
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.plan import SCHEDULES, TrainPlan, TrainReport
 from recordkit.errors import PlanError
+from recordkit.threads import count_threads
 
 _POSITIVE = click.IntRange(min=1)
 _RATE = click.FloatRange(min=0)
 _SHARE = click.FloatRange(0, 1)
 
 
-@click.command()
+@click.command(epilog="Example: recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99")
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
 @click.option("--output", type=click.Path(path_type=Path), help="Prefix of the checkpoints.  [./NAME-model/lenet]")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint at --output.")
 @click.option("--min-accuracy", type=_SHARE, help="Exit 1 if the last checkpoint is below this on --val.")
-@click.option("--epochs", type=click.IntRange(1, 9999), help="[6; more for fewer than 21,000 images]")
+@click.option("--epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")
 @click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
 @click.option("--lr", type=_RATE, default=0.05, show_default=True, help="The highest learning rate.")
 @click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, show_default=True)
@@ -56,14 +58,10 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [PREFIX.log]")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON; the log goes to stderr.")
 def command(rec: Path, min_accuracy: float | None, log: Path | None, as_json: bool, **options: Any) -> None:
-    r"""Train the book's LeNet on a packed file of labelled images.
+    """Train the book's LeNet on a packed file of labelled images.
 
     REC is a .rec file with one label per image. After the last epoch, its checkpoint is read back from disk and
     measured on --val.
-
-    \b
-    Example:
-      recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99
     """
     if min_accuracy is not None and options["val"] is None:
         raise PlanError("--min-accuracy: expected a file to measure on, got none; give --val")
@@ -147,7 +145,7 @@ def set_threads(threads: int) -> int:
     -------
     threads : int
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = count_threads(threads)
     # MXNet takes half of the CPUs by itself. Threads that spin while they wait would take them from the decoder.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -155,8 +153,12 @@ def set_threads(threads: int) -> int:
     return threads
 
 
+def _ignore(_n: int) -> None:
+    """Be the progress of nothing."""
+
+
 class Log:
-    """The watcher of a run: lines to a file and a terminal, and a bar on a terminal.
+    """The watcher of a run: lines to a file and a terminal, and the progress of each epoch.
 
     Parameters
     ----------
@@ -170,7 +172,8 @@ class Log:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._terminal = terminal
-        self._bar: tqdm[Any] | None = None
+        self._bar = contextlib.ExitStack()
+        self._advance: Callable[[int], None] = _ignore
 
     def __enter__(self) -> Log:
         return self
@@ -189,18 +192,13 @@ class Log:
         click.echo(line, file=self._terminal)
 
     def begin_epoch(self, epoch: int, n_images: int) -> None:
-        """Show a bar, on a terminal."""
-        self._bar = tqdm(
-            total=n_images, desc=f"epoch {epoch}", unit="img", leave=False, disable=not sys.stderr.isatty()
-        )
+        """Show a bar, or a line now and then where there is no terminal."""
+        self._advance = self._bar.enter_context(progress_bar(n_images, f"epoch {epoch}"))
 
     def advance(self, n_images: int) -> None:
         """Move the bar."""
-        if self._bar is not None:
-            self._bar.update(n_images)
+        self._advance(n_images)
 
     def end_epoch(self) -> None:
         """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._bar.close()

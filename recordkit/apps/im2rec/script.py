@@ -35,9 +35,9 @@ _FALSE = {"false", "0", "no"}
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]+")
 
 
-def im2rec(arguments: Sequence[str]) -> None:
-    """Run im2rec.py's command line on `arguments`."""
-    command.main(args=normalise(list(arguments)), prog_name="im2rec", standalone_mode=False)
+def im2rec(arguments: Sequence[str]) -> object:
+    """Run im2rec.py's command line on `arguments`, and return its exit code if it is not 0."""
+    return command.main(args=normalise(list(arguments)), prog_name="im2rec", standalone_mode=False)
 
 
 def normalise(arguments: list[str]) -> list[str]:

@@ -16,6 +16,8 @@ import logging
 import time
 from typing import Any, Protocol
 
+import numpy as np
+
 from recordkit.apps.train import lenet
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.feed import Feed, Shuffle
@@ -135,17 +137,20 @@ class _Run:
         start_s = time.perf_counter()
         plan = self._plan
         module, done = self._resumed() if plan.resume else self._fresh()
+        todo = f"epochs {done + 1} to {plan.epochs}" if done < plan.epochs else f"all {done} epochs are done"
         self._watcher.say(
-            f"{plan.records}: {len(self._feed.survey)} images {plan.shape}, {plan.n_classes} classes; "
-            f"epochs {done + 1} to {plan.epochs}, batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}"
+            f"{plan.records}: {len(self._feed.survey)} images {plan.shape}, {plan.n_classes} classes; {todo}, "
+            f"batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}"
         )
         reports = []
         for epoch in range(done + 1, plan.epochs + 1):
             train_score = self._learn(module, epoch)
             saved = epoch % plan.checkpoint_every == 0 or epoch == plan.epochs
+            model = (module.symbol, *module.get_params())
+            self._check_finite(model, epoch)
             if saved:
                 self._checkpoints.save(module, epoch)
-            val_score = self._measure((module.symbol, *module.get_params()))
+            val_score = self._measure(model)
             reports.append(EpochReport(epoch, module._optimizer.learning_rate, train_score, val_score))
             self._watcher.say(str(reports[-1]) + (", checkpoint" if saved else ""))
         last = self._checkpoints.last()
@@ -169,6 +174,8 @@ class _Run:
         plan, checkpoints = self._plan, self._checkpoints
         done = checkpoints.last()
         now, then = plan.identity(len(self._feed.survey)), checkpoints.describe()
+        if not then:
+            raise TrainError(f"{checkpoints}: expected {checkpoints.run.name}, got none; train again without --resume")
         changed = [f"{name} {then.get(name)!r}, got {now[name]!r}" for name in now if now[name] != then.get(name)]
         if changed:
             raise TrainError(
@@ -216,20 +223,24 @@ class _Run:
                 probabilities = module.get_outputs()[0].asnumpy()
                 tally.add(probabilities[:n_new], batch.label[0].asnumpy()[:n_new])
                 if not tally.is_finite:
-                    raise TrainError(
-                        f"epoch {epoch}: expected a finite loss, got NaN after {tally.n} images; lower --lr; "
-                        f"{self._last_good()}"
-                    )
+                    raise self._diverged(epoch, f"a finite loss, got NaN after {tally.n} images")
                 self._watcher.advance(n_new)
         finally:
             self._watcher.end_epoch()
         return tally.score()
 
-    def _last_good(self) -> str:
+    def _check_finite(self, model: tuple[Any, Any, Any], epoch: int) -> None:
+        # The loss is taken before the update, so that of the epoch's last update is not in it.
+        for name, value in model[1].items():
+            if not np.isfinite(value.asnumpy()).all():
+                raise self._diverged(epoch, f"finite parameters, got NaN in {name}")
+
+    def _diverged(self, epoch: int, what: str) -> TrainError:
         epochs = self._checkpoints.epochs()
-        return (
+        kept = (
             f"the last checkpoint is {self._checkpoints.params(epochs[-1])}" if epochs else "no checkpoint was written"
         )
+        return TrainError(f"epoch {epoch}: expected {what}; lower --lr; {kept}")
 
     def _measure(self, model: tuple[Any, Any, Any]) -> Score | None:
         if self._val_feed is None:

@@ -1,0 +1,64 @@
+"""``recordkit info``: what is in a .rec file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from recordkit.apps.progress import progress_bar
+from recordkit.formats.fileset import Fileset
+from recordkit.formats.irheader import exact
+from recordkit.upkeep import FileInfo, inspect
+
+# A longer table of labels is better asked for with --json.
+_N_LABELS_SHOWN = 20
+
+
+@click.command("info")
+@click.argument("rec", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(rec: Path, as_json: bool) -> None:
+    r"""Say what is in REC: records, labels, image formats, and what lies beside it.
+
+    \b
+    Example:
+      recordkit info out/mnist_train.rec
+    """
+    size = Fileset(rec).path(".rec").stat().st_size
+    with progress_bar(size, f"info {rec.name}", unit="B", quiet=as_json) as progress:
+        info = inspect(rec, progress=progress)
+    click.echo(json.dumps(info.as_json()) if as_json else "\n".join(_lines(info)))
+
+
+def _lines(info: FileInfo) -> list[str]:
+    lines = [f"{info.path}: {info.n_records} records, {info.n_bytes / 1e6:.1f} MB"]
+    if info.made_by:
+        lines.append(f"made by    {info.made_by}")
+    beside = [name for name, there in info.companions.items() if there]
+    lines.append(f"beside it  {', '.join(beside) or 'nothing; some readers need an .idx'}")
+    if not info.n_records or info.key_range is None or info.label_range is None:
+        return lines
+    lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
+    formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
+    lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
+    if info.first_shape:
+        height, width, channels = info.first_shape
+        lines.append(f"first one  {width} x {height}, {channels} channels")
+    low, high = info.label_width
+    width_text = str(low) if low == high else f"{low} to {high}"
+    lines.append(f"labels     {width_text} a record, {info.label_range[0]:g} to {info.label_range[1]:g}")
+    if info.exact_labels:
+        lines.append("           exact int64 labels are in .labels.npy")
+    elif info.label_range[1] >= 2**24 and exact(info.label_range[1]):
+        lines.append("           above 2**24 float32 cannot tell whole numbers apart: labels may have been rounded")
+    lines += _label_lines(info)
+    return lines
+
+
+def _label_lines(info: FileInfo) -> list[str]:
+    if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
+        return []
+    names = {label: name for name, label in (info.classes or {}).items()}
+    return [f"{label:11g}  {n:8d}  {names.get(int(label), '')}".rstrip() for label, n in info.labels.items()]

@@ -1,0 +1,6 @@
+"""Existing .rec files: looking at them and checking them."""
+
+from recordkit.upkeep.inspect import FileInfo, RecordInfo, head, inspect
+from recordkit.upkeep.verify import Problem, VerifyReport, verify
+
+__all__ = ["FileInfo", "Problem", "RecordInfo", "VerifyReport", "head", "inspect", "verify"]

@@ -1,0 +1,103 @@
+"""Small images of every kind that recordkit meets, made with Pillow or byte by byte; the same on every run."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+EXIF_ORIENTATION = 0x0112
+
+
+def pixels(height=24, width=33, channels=3):
+    """A smooth image whose four corners differ, so that every flip and turn shows."""
+    y, x = np.mgrid[:height, :width]
+    planes = (x * 200 // width, y * 220 // height, (x + 2 * y) * 80 // (width + height), 255 - x * 150 // width)
+    return np.stack(planes[:channels], 2).astype(np.uint8)
+
+
+def noise(height, width, channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def picture(image=None, mode=None):
+    """Pixels as Pillow's image."""
+    image = pixels() if image is None else image
+    made = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
+    return made.convert(mode) if mode else made
+
+
+def save(image, encoding, **options):
+    file = io.BytesIO()
+    image.save(file, encoding, **options)
+    return file.getvalue()
+
+
+def exif(orientation):
+    block = Image.Exif()
+    block[EXIF_ORIENTATION] = orientation
+    return block
+
+
+def png_chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(samples, color_type):
+    """A PNG of 16-bit samples, which Pillow cannot write in colour; samples of shape (H, W, C)."""
+    height, width = samples.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    head = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def huge_png(width=60_000, height=60_000):
+    """The header of an enormous PNG, and next to no pixels."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def huge_jpeg(width=60_000, height=60_000):
+    """A small JPEG whose frame header says another size."""
+    data = bytearray(save(picture(), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def animation(encoding):
+    first, second = pixels(12, 10), noise(12, 10)
+    options = {"lossless": True} if encoding == "WEBP" else {}
+    return save(picture(first), encoding, save_all=True, append_images=[picture(second)], **options)
+
+
+def every_format():
+    """A small valid file of each kind, by name."""
+    small = picture(pixels(9, 11))
+    palette = small.quantize(8)
+    return {
+        "jpg": save(small, "JPEG"),
+        "jpg progressive": save(small, "JPEG", progressive=True),
+        "jpg gray": save(small.convert("L"), "JPEG"),
+        "jpg cmyk": save(small.convert("CMYK"), "JPEG"),
+        "jpg exif": save(small, "JPEG", exif=exif(6)),
+        "png": save(small, "PNG"),
+        "png exif": save(small, "PNG", exif=exif(3)),
+        "png rgba": save(picture(pixels(9, 11, 4)), "PNG"),
+        "png palette": save(palette, "PNG", transparency=bytes(range(8))),
+        "png 1 bit": save(small.convert("1"), "PNG"),
+        "png 16 bit": png(pixels(9, 11, 1).astype(np.uint16) * 257, 0),
+        "apng": animation("PNG"),
+        "bmp": save(small, "BMP"),
+        "bmp palette": save(palette, "BMP"),
+        "gif": animation("GIF"),
+        "tiff": save(small, "TIFF"),
+        "tiff deflate": save(small, "TIFF", compression="tiff_adobe_deflate"),
+        "webp": save(small, "WEBP"),
+        "webp animated": animation("WEBP"),
+        "raw gray": b"P5\n4 3\n255\n" + bytes(range(12)),
+        "raw rgb": b"P6\n2 2\n255\n" + bytes(range(12)),
+    }

@@ -1,0 +1,349 @@
+"""Packing as a library call: what comes out, in which order, and what is refused."""
+
+import json
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recordkit
+from recordkit import PackPlan, pack
+from recordkit.codec import decode, encode
+from recordkit.errors import MissingError, PackError, PlanError, PublishError, SourceError
+from recordkit.formats import idx, irheader
+from recordkit.formats.fileset import Fileset, fingerprint
+from recordkit.formats.frame import RecordReader
+from recordkit.sample import Entry
+from recordkit.sources import FolderSource, ListSource
+
+
+def records(path):
+    with RecordReader(path) as reader:
+        return [(header, bytes(payload)) for header, payload in map(irheader.unpack, reader)]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def write_list(folder, text, name="a.lst"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_folder_is_packed_whole_in_im2rec_order_and_its_bytes_are_copied(tiny_folder, tmp_path, engine):
+    report = pack(tiny_folder, tmp_path / "out", engine=engine)
+    assert (report.ok, report.n_packed, report.n_failed, report.engine) == (True, 12, 0, engine)
+    assert names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+    rows = [line.split("\t") for line in (tmp_path / "out.lst").read_text().splitlines()]
+    got = records(tmp_path / "out.rec")
+    assert [header.id for header, _ in got] == [int(row[0]) for row in rows]
+    assert [header.id for header, _ in got][:3] == [1, 4, 9]  # im2rec's shuffle of 12
+    for (header, payload), (_, label, name) in zip(got, rows, strict=True):
+        assert header.label == float(label) == ["cat", "dog", "owl"].index(Path(name).parent.name)
+        assert payload == (tiny_folder / name).read_bytes()
+
+
+def test_the_index_points_at_each_record(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "out", engine=engine)
+    index = idx.read(tmp_path / "out.idx")
+    with RecordReader(tmp_path / "out.rec") as reader:
+        for key, offset in zip(index.keys, index.offsets, strict=True):
+            assert irheader.unpack(reader.read(int(offset))[0])[0].id == key
+
+
+def test_the_description_has_classes_counts_options_and_a_fingerprint(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(resize=16), engine=engine)
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["classes"] == {"cat": 0, "dog": 1, "owl": 2}
+    assert (facts["records"], facts["failed"], facts["label_width"]) == (12, 0, [1, 1])
+    assert facts["plan"]["resize"] == 16
+    rec = tmp_path / "out.rec"
+    assert facts["rec"] == {"bytes": rec.stat().st_size, "sha256": fingerprint(rec)}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PackPlan(),
+        PackPlan(resize=16, encoding="jpg"),
+        PackPlan(center_crop=True, encoding="png", color=0),
+        PackPlan(encoding="raw", resize=40, filter="bilinear"),
+    ],
+    ids=["copied", "jpg", "png", "raw"],
+)
+def test_files_do_not_depend_on_the_number_of_threads(tiny_folder, tmp_path, engine, plan):
+    def packed(threads):
+        out = tmp_path / f"t{threads}"
+        out.mkdir()
+        with_threads = PackPlan(**{**plan.__dict__, "threads": threads})
+        pack(tiny_folder, out / "x", plan=with_threads, engine=engine)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    assert packed(1) == packed(2) == packed(7)
+
+
+def test_ubyte_files_become_a_train_and_a_test_set_with_the_same_pixels(tiny_mnist, tmp_path, engine):
+    pack(tiny_mnist, tmp_path / "m", engine=engine)
+    assert [path.name for path in sorted(tmp_path.glob("m_*.rec"))] == ["m_test.rec", "m_train.rec"]
+    pixels = np.random.default_rng(20).integers(0, 256, (20, 28, 28), np.uint8)
+    for number, (header, payload) in enumerate(records(tmp_path / "m_train.rec")):
+        assert (header.id, header.label) == (number, number % 10)
+        assert payload.startswith(b"\x89PNG")
+        assert np.array_equal(decode(payload, channels=0)[:, :, 0], pixels[number])
+
+
+def test_a_validation_split_is_taken_from_the_training_files_only(tiny_mnist, tmp_path, engine):
+    pack(tiny_mnist, tmp_path / "m", plan=PackPlan(val_ratio=0.25), engine=engine)
+    keys = {
+        split: [header.id for header, _ in records(tmp_path / f"m_{split}.rec")] for split in ("train", "val", "test")
+    }
+    assert [len(keys[split]) for split in ("train", "val", "test")] == [15, 5, 6]
+    assert sorted(keys["train"] + keys["val"]) == list(range(20))
+    assert keys["val"] != sorted(keys["val"])  # drawn, not cut off the end
+
+
+def test_splits_and_chunks_follow_im2recs_arithmetic(tiny_folder, tmp_path, engine):
+    report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(chunks=2, val_ratio=0.5), engine=engine)
+    assert {done.prefix.name: done.n_packed for done in report.sets} == {
+        "s_0_train": 3, "s_0_val": 3, "s_1_train": 3, "s_1_val": 3,
+    }  # fmt: skip
+
+
+def test_samples_that_fall_out_of_rounded_splits_are_said(tiny_folder, tmp_path, engine):
+    report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(test_ratio=0.3), engine=engine)
+    assert report.n_packed == 11
+    assert "1 of 12 samples are in no split" in report.warnings[0]
+
+
+def test_a_split_that_would_be_empty_is_refused(tiny_folder, tmp_path):
+    with pytest.raises(PlanError, match="s_test: expected samples, got 0 of 12; change the ratios"):
+        pack(tiny_folder, tmp_path / "s", plan=PackPlan(test_ratio=0.01))
+    assert names(tmp_path) == []
+
+
+def test_a_repack_without_a_split_removes_the_old_split(tiny_mnist, tmp_path, engine):
+    pack(tiny_mnist, tmp_path / "m", plan=PackPlan(val_ratio=0.25), engine=engine)
+    (tmp_path / "m_val.txt").write_text("mine")
+    pack(tiny_mnist, tmp_path / "m", engine=engine)
+    assert [path.name for path in tmp_path.glob("m_val*")] == ["m_val.txt"]
+
+
+def test_all_labels_of_a_row_are_packed_and_widths_may_differ(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "5\t1\t2.5\t-3\tcat/0.jpg\n9\t7\tdog/1.jpg\n")
+    pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
+    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [(1.0, 2.5, -3.0), 7.0]
+    assert json.loads((tmp_path / "out.json").read_text())["label_width"] == [1, 3]
+
+
+def test_the_first_label_alone_can_be_asked_for(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "5\t1\t2.5\tcat/0.jpg\n")
+    pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(labels="first"), engine=engine)
+    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [1.0]
+
+
+def test_a_label_that_float32_would_change_is_refused_then_kept_exactly(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "0\t17186135\tcat/0.jpg\n1\t3\tdog/1.jpg\n2\t9007199254740993\towl/1.jpg\n")
+    with pytest.raises(SourceError, match=r"cat/0.jpg \(key 0\): expected a label that float32 can hold, got 17186135"):
+        pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
+    assert names(tmp_path) == ["a.lst"]
+    pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
+    labels = Fileset(tmp_path / "out").exact_labels()
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [17186135, 3, 9007199254740993]
+    assert records(tmp_path / "out.rec")[0][0].label == 17186136.0  # what an ordinary reader sees
+
+
+def test_exact_labels_of_several_columns_come_back_as_a_table(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "0\t1\t2\tcat/0.jpg\n1\t3\t4\tdog/1.jpg\n")
+    pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
+    assert Fileset(tmp_path / "out").exact_labels().tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("0\t1.5\tcat/0.jpg\n", "expected a whole label of 64 bits, got 1.5"),
+        ("0\t1\tcat/0.jpg\n1\t1\t2\tdog/1.jpg\n", "expected the same number in every row, got 1 to 2"),
+    ],
+)
+def test_labels_that_cannot_be_exact_are_refused(tiny_folder, tmp_path, rows, message):
+    with pytest.raises(SourceError, match=message):
+        pack(ListSource(write_list(tmp_path, rows), tiny_folder), tmp_path / "o", plan=PackPlan(exact_labels=True))
+
+
+def test_the_list_that_is_packed_is_never_touched(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "3 \t1\tcat/0.jpg\r\n\n7\t2\tgone.jpg\n", "out.lst")
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    report = pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
+    assert (report.n_packed, report.n_failed) == (1, 1)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_bad_images_are_left_out_named_and_make_the_pack_not_ok(tiny_folder, tmp_path, engine):
+    (tiny_folder / "cat/empty.jpg").touch()
+    (tiny_folder / "dog/text.jpg").write_text("not an image")
+    report = pack(tiny_folder, tmp_path / "out", engine=engine)
+    assert (report.ok, report.n_packed, report.n_failed) == (False, 12, 2)
+    lines = sorted((tmp_path / "out.failed.tsv").read_text().splitlines())
+    assert lines == [
+        "4\tcat/empty.jpg\texpected an image, got 0 bytes",
+        "9\tdog/text.jpg\texpected an image, got a file that begins with b'not an i'",
+    ]
+    assert len((tmp_path / "out.lst").read_text().splitlines()) == 12
+    assert pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="skip"), engine=engine).ok
+
+
+def test_a_clean_repack_removes_the_failures_of_the_last(tiny_folder, tmp_path, engine):
+    (tiny_folder / "cat/empty.jpg").touch()
+    pack(tiny_folder, tmp_path / "out", engine=engine)
+    (tiny_folder / "cat/empty.jpg").unlink()
+    pack(tiny_folder, tmp_path / "out", engine=engine)
+    assert names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+
+
+def test_on_error_fail_ends_at_the_first_and_leaves_what_was_there(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "out", engine=engine)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
+    (tiny_folder / "cat/empty.jpg").touch()
+    with pytest.raises(PackError, match=r"cat/empty.jpg: expected an image, got 0 bytes; nothing was packed"):
+        pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="fail"), engine=engine)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
+    assert not list(tmp_path.glob(".*staging"))
+
+
+def test_another_split_gets_the_same_class_numbers_or_is_refused(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "train", engine=engine)
+    classes = recordkit.sources.read_classes(tmp_path / "train.json")
+    val = tmp_path / "val_photos"
+    (val / "owl").mkdir(parents=True)
+    (val / "owl/0.jpg").write_bytes((tiny_folder / "owl/0.jpg").read_bytes())
+    pack(FolderSource(val, classes=classes), tmp_path / "val", engine=engine)
+    assert records(tmp_path / "val.rec")[0][0].label == 2.0
+    (val / "newt").mkdir()
+    (val / "newt/0.jpg").write_bytes((tiny_folder / "owl/0.jpg").read_bytes())
+    with pytest.raises(SourceError, match="folder 'newt' is not among the 3 given classes"):
+        FolderSource(val, classes=classes)
+
+
+def test_raw_records_hold_netpbm_and_the_decoded_pixels(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(encoding="raw", shuffle=False), engine=engine)
+    payload = records(tmp_path / "out.rec")[0][1]
+    assert payload.startswith(b"P6\n30 20\n255\n")
+    assert np.array_equal(decode(payload), decode((tiny_folder / "cat/0.jpg").read_bytes()))
+
+
+@pytest.mark.parametrize(("color", "channels"), [(1, 3), (0, 1), (-1, 1)])
+def test_color_decides_the_channels(tmp_path, engine, color, channels):
+    root = tmp_path / "gray/x"
+    root.mkdir(parents=True)
+    (root / "0.png").write_bytes(encode(np.full((8, 8, 1), 77, np.uint8), "png"))
+    pack(tmp_path / "gray", tmp_path / "out", plan=PackPlan(color=color, encoding="png"), engine=engine)
+    assert decode(records(tmp_path / "out.rec")[0][1], channels=0).shape == (8, 8, channels)
+
+
+def test_crop_comes_before_resize(tiny_folder, tmp_path, engine):
+    plan = PackPlan(center_crop=True, resize=10, encoding="png")
+    pack(tiny_folder, tmp_path / "out", plan=plan, engine=engine)
+    assert {decode(payload).shape for _, payload in records(tmp_path / "out.rec")} == {(10, 10, 3)}
+
+
+def test_warnings_tell_of_rotation_that_only_exif_has(tiny_folder, tmp_path, engine):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tiny_folder / "cat/turned.jpg", exif=exif)
+    (done,) = pack(tiny_folder, tmp_path / "out", engine=engine).sets
+    assert list(done.notes) == ["rotated by EXIF only: readers that ignore EXIF will see it lying on its side"]
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(encoding="png"), engine=engine)
+    shapes = {decode(payload).shape for _, payload in records(tmp_path / "out.rec")}
+    assert (30, 20, 3) in shapes  # turned upright when it was decoded
+
+
+class Millions:
+    """A source of any length that holds nothing."""
+
+    order, classes, pixels, bad = "listed", None, False, ()
+    payload = encode(np.zeros((4, 4, 1), np.uint8), "png")
+
+    def __init__(self, n):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def entry(self, index):
+        return Entry(index, (index % 10,), f"{index}.png")
+
+    def content(self, index):
+        return self.payload
+
+
+def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, engine):
+    def peak(n):
+        tracemalloc.start()
+        pack(Millions(n), tmp_path / "out", plan=PackPlan(threads=2), engine=engine)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    small, large = peak(500), peak(10_000)
+    assert large - small < 9_500 * 24 + 200_000  # an index of 24 bytes a sample, and noise
+
+
+def test_progress_adds_up_to_the_number_of_samples(tiny_folder, tmp_path, engine):
+    seen = []
+    pack(tiny_folder, tmp_path / "out", engine=engine, progress=seen.append)
+    assert sum(seen) == 12
+
+
+@pytest.mark.parametrize(
+    ("prefix", "message"),
+    [
+        ("nowhere/out", "nowhere: no such folder; make it with 'mkdir -p "),
+        ("photos", "expected a file prefix, got a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused(tiny_folder, tmp_path, prefix, message):
+    with pytest.raises(PublishError, match=message):
+        pack(tiny_folder, tmp_path / prefix)
+
+
+def test_an_error_in_the_middle_of_writing_leaves_nothing(tiny_folder, tmp_path, monkeypatch):
+    from recordkit.packing.writer import SetWriter
+
+    def full(self, entry, payload, bytes_in):
+        raise PublishError("disk full")
+
+    monkeypatch.setattr(SetWriter, "append", full)
+    with pytest.raises(PublishError):
+        pack(tiny_folder, tmp_path / "out")
+    assert os.listdir(tmp_path) == ["photos"]
+
+
+def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path):
+    with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
+        pack(tiny_folder, tmp_path / "out", engine="gpu")
+    with pytest.raises(MissingError, match='use engine="python"'):
+        pack(tiny_folder, tmp_path / "out", engine="native")
+
+
+def test_ubyte_files_have_no_bytes_to_pass_through(tiny_mnist, tmp_path):
+    with pytest.raises(PlanError, match="pass_through: ubyte files hold pixels"):
+        pack(tiny_mnist, tmp_path / "m", plan=PackPlan(pass_through=True))
+
+
+def test_non_utf8_names_are_packed_and_listed_byte_for_byte(tiny_folder, tmp_path, engine):
+    if sys.getfilesystemencoding() != "utf-8":
+        pytest.skip("needs file names in UTF-8")
+    raw = os.fsencode(tiny_folder / "cat") + b"/caf\xe9.jpg"
+    with open(raw, "wb") as file:
+        file.write((tiny_folder / "cat/0.jpg").read_bytes())
+    assert pack(tiny_folder, tmp_path / "out", engine=engine).n_packed == 13
+    assert b"cat/caf\xe9.jpg\n" in (tmp_path / "out.lst").read_bytes()
+    assert pack(ListSource(tmp_path / "out.lst", tiny_folder), tmp_path / "again", engine=engine).ok

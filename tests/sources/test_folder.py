@@ -1,0 +1,209 @@
+"""Folders of images: im2rec's numbering, and labels from file names."""
+
+import os
+import re
+
+import pytest
+
+from recordkit.errors import ImageError, SourceError
+from recordkit.sources import FlatSource, FolderSource
+
+
+def make(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content of " + os.fsencode(name))
+    return root
+
+
+def rows(source):
+    entries = [source.entry(index) for index in range(len(source))]
+    return [(entry.key, entry.labels, entry.name) for entry in entries]
+
+
+def names(source):
+    return [name for _, _, name in rows(source)]
+
+
+def test_folders_are_numbered_in_the_order_of_the_walk(tmp_path):
+    source = FolderSource(make(tmp_path, "b/1.jpg", "a/2.png", "a/1.jpeg", "c/x.jpg"))
+    assert rows(source) == [
+        (0, (0,), "a/1.jpeg"),
+        (1, (0,), "a/2.png"),
+        (2, (1,), "b/1.jpg"),
+        (3, (2,), "c/x.jpg"),
+    ]
+    assert source.classes == {"a": 0, "b": 1, "c": 2}
+
+
+def test_nested_folders_are_classes_of_their_own_and_files_come_before_sub_folders(tmp_path):
+    source = FolderSource(make(tmp_path, "a/z.jpg", "a/b/1.jpg", "a/b/c/1.jpg", "d/e/1.jpg"))
+    assert names(source) == ["a/z.jpg", "a/b/1.jpg", "a/b/c/1.jpg", "d/e/1.jpg"]
+    assert source.classes == {"a": 0, "a/b": 1, "a/b/c": 2, "d/e": 3}
+
+
+def test_images_in_the_root_are_a_class_called_dot_and_come_first(tmp_path):
+    source = FolderSource(make(tmp_path, "a/1.jpg", "z.jpg"))
+    assert rows(source) == [(0, (0,), "z.jpg"), (1, (1,), "a/1.jpg")]
+    assert source.classes == {".": 0, "a": 1}
+
+
+def test_folders_without_images_of_their_own_get_no_number(tmp_path):
+    make(tmp_path, "b/notes.txt", "c/1.jpg")
+    (tmp_path / "a").mkdir()
+    assert FolderSource(tmp_path).classes == {"c": 0}
+
+
+def test_the_order_is_by_code_point(tmp_path):
+    source = FolderSource(make(tmp_path, *(f"k/{name}.jpg" for name in ("2", "10", "B", "a", "é", "_"))))
+    assert names(source) == [f"k/{name}.jpg" for name in ("10", "2", "B", "_", "a", "é")]
+    source = FolderSource(make(tmp_path / "x", "10/1.jpg", "2/1.jpg", "Z/1.jpg", "a/1.jpg"))
+    assert list(source.classes) == ["10", "2", "Z", "a"]
+
+
+def test_hidden_files_and_folders_count(tmp_path):
+    source = FolderSource(make(tmp_path, ".h/.1.jpg", "a/.2.png", "a/.jpg"))
+    assert names(source) == [".h/.1.jpg", "a/.2.png"]  # ".jpg" is a name without a suffix
+
+
+def test_suffixes_are_compared_in_lower_case(tmp_path):
+    make(tmp_path, "a/1.JPG", "a/2.Jpeg", "a/3.PNG", "a/4.bmp", "a/5.jpg.txt", "a/6")
+    assert names(FolderSource(tmp_path)) == ["a/1.JPG", "a/2.Jpeg", "a/3.PNG"]
+    assert names(FolderSource(tmp_path, extensions=[".BMP"])) == ["a/4.bmp"]
+
+
+def test_links_to_folders_are_followed(tmp_path):
+    make(tmp_path, "elsewhere/1.jpg")
+    root = make(tmp_path / "root", "a/1.jpg")
+    (root / "b").symlink_to(tmp_path / "elsewhere")
+    assert names(FolderSource(root)) == ["a/1.jpg", "b/1.jpg"]
+
+
+def test_links_in_a_circle_end(tmp_path):
+    make(tmp_path, "a/b/1.jpg", "c/2.jpg")
+    (tmp_path / "a/b/up").symlink_to(tmp_path)
+    (tmp_path / "a/self").symlink_to(tmp_path / "a")
+    (tmp_path / "c/a").symlink_to(tmp_path / "a")
+    found = names(FolderSource(tmp_path))
+    # A link into another branch is walked; one to a folder we are in is not.
+    assert found == ["a/b/1.jpg", "c/2.jpg", "c/a/b/1.jpg"]
+
+
+def test_what_is_no_file_is_no_image(tmp_path):
+    make(tmp_path, "a/1.jpg")
+    (tmp_path / "a/folder.jpg").mkdir()
+    (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "a/pipe.jpg")
+    assert names(FolderSource(tmp_path)) == ["a/1.jpg"]
+    assert names(FlatSource(tmp_path / "a", label_from=None)) == ["1.jpg"]
+
+
+def test_names_that_are_not_utf_8_are_kept(tmp_path):
+    os.makedirs(os.fsencode(tmp_path) + b"/caf\xe9")
+    with open(os.fsencode(tmp_path) + b"/caf\xe9/\xff.jpg", "wb") as file:
+        file.write(b"bytes")
+    source = FolderSource(tmp_path)
+    assert os.fsencode(source.entry(0).name) == b"caf\xe9/\xff.jpg"
+    assert source.content(0) == b"bytes"
+
+
+@pytest.mark.parametrize("mark", ["\t", "\n", "\r"])
+def test_a_name_that_a_list_cannot_hold_is_left_out_and_keeps_its_key(tmp_path, mark):
+    source = FolderSource(make(tmp_path, f"a/1{mark}.jpg", "a/2.jpg"))
+    assert rows(source) == [(1, (0,), "a/2.jpg")]
+    ((name, reason),) = source.bad
+    assert name == f"a/1{mark}.jpg" and "expected a path without tabs and line breaks" in reason
+
+
+def test_content_is_the_files_bytes(tmp_path):
+    source = FolderSource(make(tmp_path, "a/1.jpg"))
+    assert source.content(0) == b"content of a/1.jpg" and source.pixels is False and source.order == "walked"
+
+
+def test_content_of_a_file_that_has_gone_says_so(tmp_path):
+    source = FolderSource(make(tmp_path, "a/1.jpg"))
+    (tmp_path / "a/1.jpg").unlink()
+    with pytest.raises(ImageError, match="No such file or directory"):
+        source.content(0)
+
+
+@pytest.mark.parametrize("kind", [FolderSource, FlatSource])
+def test_a_root_that_is_no_folder_is_refused(tmp_path, kind):
+    make(tmp_path, "file.jpg")
+    with pytest.raises(SourceError, match="missing: expected a folder of images, got nothing of that name"):
+        kind(tmp_path / "missing")
+    with pytest.raises(SourceError, match=r"file\.jpg: expected a folder of images, got a file"):
+        kind(tmp_path / "file.jpg")
+
+
+def test_a_class_map_is_forced_on_another_split(tmp_path):
+    classes = {"cat": 4, "dog": 7, "horse": 9}
+    source = FolderSource(make(tmp_path, "dog/1.jpg", "horse/1.jpg"), classes=classes)
+    assert [label for _, (label,), _ in rows(source)] == [7, 9]
+    assert source.classes == classes
+
+
+def test_a_folder_that_the_class_map_does_not_name_is_refused(tmp_path):
+    make(tmp_path, "cat/1.jpg", "bird/1.jpg")
+    with pytest.raises(SourceError, match="folder 'bird' is not among the 1 given classes; add it to them or remove"):
+        FolderSource(tmp_path, classes={"cat": 0})
+
+
+def test_a_flat_folder_has_labels_in_its_names(tmp_path):
+    source = FlatSource(make(tmp_path, "000001_5.jpg", "000000_-2.png", "sub/9_9.jpg"))
+    assert rows(source) == [(0, (-2,), "000000_-2.png"), (1, (5,), "000001_5.jpg")]
+    assert source.classes is None
+
+
+def test_as_im2rec_does_a_flat_folder_without_labels_has_label_0(tmp_path):
+    source = FlatSource(make(tmp_path, "b.jpg", ".a.png", "c.txt", "B.JPG"), label_from=None)
+    assert rows(source) == [(0, (0,), ".a.png"), (1, (0,), "B.JPG"), (2, (0,), "b.jpg")]
+
+
+def test_labels_in_names_may_be_fractions(tmp_path):
+    source = FlatSource(make(tmp_path, "a=0.5.jpg", "b=-1e-3.jpg", "c=3.jpg"), label_from=r"=([^=]+)\.jpg$")
+    assert [label for _, (label,), _ in rows(source)] == [0.5, -0.001, 3]
+
+
+@pytest.mark.parametrize("word", ["cat", "nan", "inf", "1_0", "0x1"])
+def test_labels_in_names_that_are_not_all_numbers_are_classes_by_code_point(tmp_path, word):
+    source = FlatSource(make(tmp_path, f"{word}-1.jpg", "Dog-2.jpg", f"{word}-3.jpg"), label_from="^([^-]+)-")
+    assert source.classes == {text: number for number, text in enumerate(sorted([word, "Dog"]))}
+    assert {name: label for _, (label,), name in rows(source)}[f"{word}-1.jpg"] == source.classes[word]
+
+
+def test_a_class_map_goes_with_labels_in_names(tmp_path):
+    make(tmp_path, "cat-1.jpg", "dog-2.jpg")
+    source = FlatSource(tmp_path, label_from="^([^-]+)-", classes={"dog": 3, "cat": 8, "cow": 9})
+    assert [label for _, (label,), _ in rows(source)] == [8, 3]
+    with pytest.raises(SourceError, match="label 'dog' is not among the 1 given classes"):
+        FlatSource(tmp_path, label_from="^([^-]+)-", classes={"cat": 8})
+
+
+def test_a_name_without_a_label_is_left_out_and_keeps_its_key(tmp_path):
+    source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"))
+    assert rows(source) == [(1, (1,), "b_1.jpg")]
+    assert source.bad == [("a.jpg", r"expected a label in the file name, got no match of '_(-?\\d+)\\.[^.]+$'")]
+
+
+def test_a_group_that_took_no_part_in_the_match_is_no_label(tmp_path):
+    source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"), label_from=r"^[ab](?:_(\d))?")
+    assert rows(source) == [(1, (1,), "b_1.jpg")]
+    assert [name for name, _ in source.bad] == ["a.jpg"]
+
+
+def test_if_no_name_matches_the_expression_is_at_fault(tmp_path):
+    with pytest.raises(SourceError, match="none of 2 image names has a label by .*, for example 'a.jpg'; give another"):
+        FlatSource(make(tmp_path, "a.jpg", "b.jpg"))
+
+
+def test_a_bad_expression_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=re.escape("label-from: expected a regular expression, got '(' (")):
+        FlatSource(tmp_path, label_from="(")
+    with pytest.raises(SourceError, match=re.escape("label-from: expected a group (...) around the label, got 'x'")):
+        FlatSource(tmp_path, label_from="x")
+
+
+def test_an_empty_folder_is_an_empty_source(tmp_path):
+    assert len(FolderSource(tmp_path)) == len(FlatSource(tmp_path)) == 0

@@ -1,0 +1,191 @@
+"""Lists as sources: roots, keys, odd paths; and class maps."""
+
+import json
+import os
+
+import pytest
+
+from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.sources import ListSource, read_classes
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (root / name).write_bytes(name.encode())
+    return root
+
+
+def write(folder, content):
+    path = folder.parent / "some.lst"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_rows_come_in_the_order_of_the_list(folder):
+    source = ListSource(write(folder, "7\t1.000000\tb.jpg\n3\t0.5\t2\ta.jpg\n"), folder)
+    assert [source.entry(index).key for index in range(len(source))] == [7, 3]
+    assert source.entry(1).labels == (0.5, 2) and source.entry(1).name == "a.jpg"
+    assert source.content(0) == b"b.jpg"
+    assert (source.order, source.pixels, source.bad, source.classes) == ("listed", False, [], None)
+
+
+def test_the_root_is_the_lists_folder_unless_it_is_given(folder):
+    (folder / "own.lst").write_text("0\t0\ta.jpg\n")
+    assert ListSource(folder / "own.lst").content(0) == b"a.jpg"
+
+
+def test_an_absolute_path_needs_no_root(folder, tmp_path):
+    source = ListSource(write(folder, f"0\t0\t{folder}/a.jpg\n"), tmp_path / "elsewhere")
+    assert source.content(0) == b"a.jpg"
+
+
+def test_a_wrong_root_is_told_by_the_first_rows(folder):
+    path = write(folder, "".join(f"{key}\t0\tx{key}.jpg\n" for key in range(150)))
+    with pytest.raises(SourceError, match="none of the first 100 images exists, for example '.*x0.jpg'; is the root"):
+        ListSource(path, folder)
+    with pytest.raises(SourceError, match="none of the first 100 images exists"):
+        ListSource(path, folder, lenient=True)
+
+
+def test_one_image_that_exists_makes_the_root_right(folder):
+    source = ListSource(write(folder, "0\t0\tmissing.jpg\n1\t0\ta.jpg\n"), folder)
+    with pytest.raises(ImageError, match="No such file or directory"):
+        source.content(0)
+    assert source.content(1) == b"a.jpg"
+
+
+def test_a_key_that_comes_twice_is_refused_unless_lenient(folder):
+    path = write(folder, "5\t0\ta.jpg\n6\t0\tb.jpg\n5\t1\tc.jpg\n")
+    with pytest.raises(
+        SourceError, match="expected each KEY once, got 5 in rows 1 and 3; readers would only ever find"
+    ):
+        ListSource(path, folder)
+    assert len(ListSource(path, folder, lenient=True)) == 3
+
+
+def test_a_list_without_rows_is_refused_unless_lenient(folder):
+    with pytest.raises(SourceError, match="expected rows of KEY, LABEL and PATH, got none"):
+        ListSource(write(folder, "\n"), folder)
+    assert len(ListSource(write(folder, ""), folder, lenient=True)) == 0
+
+
+def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
+    path = write(folder, "0\t0\ta.jpg\nnonsense\n-1\t0\tb.jpg\n1\tnan\tb.jpg\n2\t0\tc.jpg\n")
+    with pytest.raises(
+        FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH between tabs, got 1 fields"
+    ):
+        ListSource(path, folder)
+    source = ListSource(path, folder, lenient=True)
+    assert [source.entry(index).key for index in range(len(source))] == [0, 2]
+    assert [place for place, _ in source.bad] == ["line 2", "line 3", "line 4"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_a_path_that_is_no_regular_file_does_not_hang(folder, kind):
+    name = {"folder": "sub.jpg", "pipe": "pipe.jpg", "device": "/dev/zero"}[kind]
+    (folder / "sub.jpg").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    source = ListSource(write(folder, f"0\t0\t{name}\n"), folder)
+    with pytest.raises(ImageError, match="expected a regular file, got a folder, pipe or device"):
+        source.content(0)
+
+
+def test_a_path_through_a_file_is_a_bad_image(folder):
+    source = ListSource(write(folder, "0\t0\ta.jpg/b.jpg\n1\t0\ta.jpg\n"), folder)
+    with pytest.raises(ImageError, match="Not a directory"):
+        source.content(0)
+
+
+def test_a_path_with_a_zero_byte_is_a_bad_image(folder):
+    source = ListSource(write(folder, "0\t0\ta\0.jpg\n1\t0\ta.jpg\n"), folder)
+    with pytest.raises(ImageError, match="expected a path, got one with an embedded null byte"):
+        source.content(0)
+
+
+def test_blanks_around_a_path_are_dropped_unless_the_file_has_them(folder):
+    (folder / " b.jpg ").write_bytes(b"with blanks")
+    source = ListSource(write(folder, "0\t0\t a.jpg \n1\t0\t b.jpg \n"), folder)
+    assert source.content(0) == b"a.jpg" and source.content(1) == b"with blanks"
+
+
+def test_a_path_that_is_not_utf_8_finds_its_file(folder):
+    with open(os.fsencode(folder) + b"/caf\xe9.jpg", "wb") as file:
+        file.write(b"latin")
+    source = ListSource(write(folder, b"0\t0\tcaf\xe9.jpg\n"), folder)
+    assert source.content(0) == b"latin"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf1\t2\ta.jpg\n3\t4\tb.jpg\n",
+        b"1\t2\ta.jpg\r\n3\t4\tb.jpg\r\n",
+        b"1\t2\ta.jpg\n\n\r\n3\t4\tb.jpg",
+        b"\xef\xbb\xbf\r\n1\t2\ta.jpg\r\n3\t4\tb.jpg\r\n",
+    ],
+)
+def test_byte_order_marks_crlf_and_blank_lines_change_nothing(folder, content):
+    source = ListSource(write(folder, content), folder)
+    entries = [source.entry(index) for index in range(len(source))]
+    assert [(entry.key, entry.labels, entry.name) for entry in entries] == [(1, (2,), "a.jpg"), (3, (4,), "b.jpg")]
+    assert source.content(1) == b"b.jpg"
+
+
+def test_parts_of_a_list_make_the_whole(folder):
+    path = write(folder, "".join(f"{key}\t{key % 3}\ta.jpg\n" for key in range(50)))
+    keys = []
+    for number in range(7):
+        source = ListSource(path, folder, part=(number, 7))
+        keys += [source.entry(index).key for index in range(len(source))]
+    assert keys == list(range(50))
+
+
+def test_a_list_that_does_not_exist_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        ListSource(tmp_path / "none.lst")
+
+
+def test_a_closed_list_can_be_closed_again(folder):
+    source = ListSource(write(folder, "0\t0\ta.jpg\n"), folder)
+    source.close()
+    source.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "cat\ndog\n",
+        "\ufeffcat\r\ndog\r\n",
+        " cat \ndog\n\n",
+        '["cat", "dog"]',
+        '{"cat": 0, "dog": 1}',
+        json.dumps({"format": 1, "classes": {"cat": 0, "dog": 1}}),
+        json.dumps({"classes": ["cat", "dog"]}),
+    ],
+)
+def test_a_class_map_has_several_forms(tmp_path, content):
+    (tmp_path / "classes").write_text(content, encoding="utf-8", newline="")
+    assert read_classes(tmp_path / "classes") == {"cat": 0, "dog": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected a class name and a whole number each"),
+        (b"{}", "expected a class name and a whole number each"),
+        (b'{"cat": 0.5}', "expected a class name and a whole number each"),
+        (b'{"cat": true}', "expected a class name and a whole number each"),
+        (b'{"cat": ', "expected class names, got Expecting value"),
+        (b"\xff\xfe\x00", "expected class names, got 'utf-8' codec can't decode"),
+        (b'["cat", "cat"]', "expected each class name once, got 'cat' again"),
+        (b"cat\ndog\ncat\n", "expected each class name once, got 'cat' again"),
+        (b'{"format": 1, "classes": null}', "expected a class name and a whole number each"),
+    ],
+)
+def test_what_is_no_class_map_is_refused(tmp_path, content, message):
+    (tmp_path / "classes").write_bytes(content)
+    with pytest.raises(FormatError, match=f"classes: .*{message}"):
+        read_classes(tmp_path / "classes")

@@ -1,0 +1,543 @@
+"""Decoding and encoding: every kind of image, damaged ones too, and OpenCV's results as the measure."""
+
+import contextlib
+import io
+import struct
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from images import (
+    animation,
+    every_format,
+    exif,
+    huge_jpeg,
+    huge_png,
+    noise,
+    picture,
+    pixels,
+    png,
+    png_chunk,
+    save,
+)
+from PIL import Image
+
+from recordkit import codec
+from recordkit.errors import ImageError
+from recordkit.sample import MAX_PIXELS
+
+FORMATS = every_format()
+# What each EXIF orientation says was done to the upright image.
+TURNS = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a, -1),
+}
+
+
+def luma(image):
+    """0.299 R + 0.587 G + 0.114 B, as floating-point numbers."""
+    return (image[:, :, :3] @ np.array([0.299, 0.587, 0.114]))[:, :, None]
+
+
+def close(a, b, bound):
+    assert a.shape == b.shape
+    return np.abs(a.astype(float) - b).max() <= bound
+
+
+def as_opencv(cv2, payload, flag):
+    """OpenCV's decoding, as RGB(A) or gray of shape (H, W, C)."""
+    image = cv2.imdecode(np.frombuffer(payload, np.uint8), flag)
+    image = image[:, :, None] if image.ndim == 2 else image[:, :, [2, 1, 0, 3][: image.shape[2]]]
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
+
+
+@pytest.fixture(scope="module")
+def cv2():
+    return pytest.importorskip("cv2", reason="OpenCV is not installed: nothing to compare with")
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(3, (24, 33, 3)), (1, (24, 33, 1)), (0, (24, 33, 3))])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"keep_rgb": True}])
+def test_a_colour_jpeg_decodes_in_each_number_of_channels(options, channels, shape):
+    image = codec.decode(save(picture(), "JPEG", quality=95, **options), channels=channels)
+    assert image.shape == shape and image.dtype == np.uint8
+    assert close(image, luma(pixels()) if channels == 1 else pixels(), 12)
+
+
+def test_the_gray_of_a_jpeg_is_its_own_luma_plane():
+    payload = save(picture(noise(16, 16)), "JPEG", quality=60)
+    with Image.open(io.BytesIO(payload)) as file:
+        file.draft("L", file.size)
+        assert np.array_equal(codec.decode(payload, channels=1)[:, :, 0], np.asarray(file))
+
+
+@pytest.mark.parametrize(("channels", "n"), [(3, 3), (1, 1), (0, 1)])
+def test_a_gray_jpeg_stays_gray_unless_colour_is_asked_for(channels, n):
+    image = codec.decode(save(picture(mode="L"), "JPEG", quality=95), channels=channels)
+    assert image.shape == (24, 33, n)
+    assert close(image, np.repeat(np.asarray(picture(mode="L"))[:, :, None], n, 2), 3)
+
+
+@pytest.mark.parametrize("channels", [3, 0])
+def test_cmyk_and_ycck_jpegs_become_rgb(channels):
+    cmyk = picture(mode="CMYK")
+    payload = save(cmyk, "JPEG", quality=95)
+    assert close(codec.decode(payload, channels=channels), pixels(), 12)
+    # The same coefficients called YCCK: Y, Cb and Cr of the inverted colour, and K.
+    adobe = payload.index(b"Adobe\0") + 11
+    ycck = payload[:adobe] + b"\x02" + payload[adobe + 1 :]
+    assert codec.decode(ycck, channels=channels).shape == (24, 33, 3)
+
+
+@pytest.mark.parametrize("channels", [3, 1, 0])
+@pytest.mark.parametrize("transform", [b"\x00", b"\x02"])
+def test_cmyk_and_ycck_are_within_2_levels_of_opencv(cv2, transform, channels):
+    payload = save(picture(mode="CMYK"), "JPEG", quality=95)
+    adobe = payload.index(b"Adobe\0") + 11
+    payload = payload[:adobe] + transform + payload[adobe + 1 :]
+    assert close(codec.decode(payload, channels=channels), as_opencv(cv2, payload, {3: 1, 1: 0, 0: -1}[channels]), 2)
+
+
+def test_16_bit_gray_keeps_the_high_byte():
+    payload = png(np.array([[[40_000], [255]], [[256], [65_535]]]), 0)
+    assert codec.decode(payload, channels=0)[:, :, 0].tolist() == [[156, 0], [1, 255]]
+    assert codec.decode(payload)[0, 0].tolist() == [156, 156, 156]
+    assert codec.decode(payload, channels=1).shape == (2, 2, 1)
+
+
+def test_16_bit_gray_can_be_had_with_all_its_bits():
+    samples = np.array([[[40_000], [255]], [[256], [65_535]]])
+    deep = codec.decode_deep(png(samples, 0))
+    assert deep.dtype == np.uint16 and deep.tolist() == samples[:, :, 0].tolist()
+
+
+@pytest.mark.parametrize("name", ["png", "png 1 bit", "jpg", "raw gray"])
+def test_decode_deep_leaves_other_images_to_decode(name):
+    assert codec.decode_deep(FORMATS[name]) is None
+
+
+def test_16_bit_colour_is_no_deep_gray():
+    assert codec.decode_deep(png(np.full((2, 2, 3), 700), 2)) is None
+
+
+def test_decode_deep_of_a_damaged_png_says_so():
+    payload = png(np.full((60, 60, 1), 700), 0)
+    with pytest.raises(ImageError, match="bytes that do not decode"):
+        codec.decode_deep(payload[:60])
+
+
+@pytest.mark.parametrize(("color_type", "n"), [(2, 3), (6, 4)])
+def test_16_bit_colour_keeps_the_high_bytes(color_type, n):
+    samples = np.arange(2 * 3 * n).reshape(2, 3, n) * 2_500 + 200
+    assert np.array_equal(codec.decode(png(samples, color_type), channels=0), samples >> 8)
+    assert np.array_equal(codec.decode(png(samples, color_type)), samples[:, :, :3] >> 8)
+
+
+def test_a_palette_becomes_rgb():
+    palette = picture().quantize(16)
+    for encoding in ("PNG", "GIF", "BMP"):
+        for channels in (3, 0):
+            image = codec.decode(save(palette, encoding), channels=channels)
+            assert np.array_equal(image, np.asarray(palette.convert("RGB")))
+
+
+def test_a_palette_with_transparency_is_stored_as_rgba_and_keeps_its_colours_without_alpha():
+    palette = picture().quantize(4)
+    payload = save(palette, "PNG", transparency=bytes([0, 85, 170, 255]))
+    stored = codec.decode(payload, channels=0)
+    assert stored.shape == (24, 33, 4) and set(np.unique(stored[:, :, 3])) == {0, 85, 170, 255}
+    assert np.array_equal(codec.decode(payload), np.asarray(palette.convert("RGB")))
+
+
+def test_a_transparent_colour_is_alpha_too():
+    image = pixels()
+    payload = save(picture(), "PNG", transparency=tuple(int(v) for v in image[5, 5]))
+    stored = codec.decode(payload, channels=0)
+    assert np.array_equal(stored[:, :, :3], image)
+    assert stored[5, 5, 3] == 0 and stored[0, 0, 3] == 255
+    assert np.array_equal(codec.decode(payload), image)
+
+
+@pytest.mark.parametrize(("mode", "n_stored"), [("LA", 4), ("RGBA", 4), ("1", 1), ("L", 1), ("RGB", 3)])
+def test_png_modes_are_stored_in_their_number_of_channels(mode, n_stored):
+    made = picture(pixels(channels=4)).convert(mode)
+    stored = codec.decode(save(made, "PNG"), channels=0)
+    expected = np.asarray(made.convert({1: "L", 3: "RGB", 4: "RGBA"}[n_stored])).reshape(24, 33, n_stored)
+    assert np.array_equal(stored, expected)
+
+
+def test_alpha_is_dropped_not_blended():
+    image = pixels(channels=4)
+    image[:, :, 3] = 0
+    payload = save(picture(image), "PNG")
+    assert np.array_equal(codec.decode(payload), image[:, :, :3])
+    assert close(codec.decode(payload, channels=1), luma(image), 1)
+
+
+@pytest.mark.parametrize("encoding", ["BMP", "TIFF", "WEBP", "GIF"])
+def test_other_formats_decode(encoding):
+    options = {"lossless": True} if encoding == "WEBP" else {}
+    made = picture().quantize(64).convert("RGB")
+    image = codec.decode(save(made, encoding, **options))
+    assert close(image, np.asarray(made), 0 if encoding != "GIF" else 8)
+
+
+@pytest.mark.parametrize("encoding", ["PNG", "GIF", "WEBP", "TIFF"])
+def test_of_an_animation_the_first_frame_counts(encoding):
+    payload = animation(encoding)
+    assert codec.frame_count(payload) == 2
+    assert close(codec.decode(payload), pixels(12, 10), 0 if encoding != "GIF" else 32)
+
+
+@pytest.mark.parametrize("name", ["jpg", "png", "bmp", "raw gray", "webp", "tiff"])
+def test_a_still_image_has_one_frame(name):
+    assert codec.frame_count(FORMATS[name]) == 1
+
+
+@pytest.mark.parametrize("payload", [huge_jpeg(), huge_png()])
+def test_looking_at_an_enormous_image_does_not_fail(payload):
+    marked = (
+        payload[:-4] + b"Exif" if payload[:2] == b"\xff\xd8" else payload[:33] + png_chunk(b"acTL", b"") + payload[33:]
+    )
+    assert codec.orientation(marked) == codec.frame_count(marked) == 1
+
+
+def test_a_damaged_animation_counts_as_one_frame():
+    assert codec.frame_count(b"GIF89a") == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "WEBP"])
+def test_exif_orientation_is_applied_for_colour_and_gray_and_not_for_stored(encoding, orientation):
+    upright = pixels()
+    lying = TURNS[orientation](upright)
+    options = {"lossless": True} if encoding == "WEBP" else {}
+    payload = save(picture(np.ascontiguousarray(lying)), encoding, exif=exif(orientation), **options)
+    assert close(codec.decode(payload), upright, 20)
+    assert close(codec.decode(payload, channels=1), luma(upright), 8)
+    assert close(codec.decode(payload, channels=0), lying, 20)
+    assert codec.orientation(payload) == orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("channels", "flag"), [(3, 1), (1, 0), (0, -1)])
+def test_exif_orientation_is_applied_as_opencv_does(cv2, orientation, channels, flag):
+    payload = save(picture(), "JPEG", exif=exif(orientation))
+    assert np.array_equal(codec.decode(payload, channels=channels), as_opencv(cv2, payload, flag))
+
+
+@pytest.mark.parametrize("name", ["jpg", "png", "bmp", "raw rgb"])
+def test_without_exif_an_image_is_upright(name):
+    assert codec.orientation(FORMATS[name]) == 1
+
+
+@pytest.mark.parametrize("value", [0, 9, 600])
+def test_an_orientation_that_does_not_exist_is_upright(value):
+    payload = save(picture(), "JPEG", exif=exif(value))
+    assert codec.orientation(payload) == 1
+    assert codec.decode(payload).shape == (24, 33, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow, while it looks for the resolution
+@pytest.mark.parametrize(
+    "block",
+    [b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\x00\x02\x01", b"II*\0\x08\0\0\0\xff\xff"],
+)
+def test_damaged_exif_does_not_make_an_image_bad(block):
+    payload = save(picture(), "JPEG", exif=b"Exif\0\0" + block)
+    assert np.array_equal(codec.decode(payload), codec.decode(save(picture(), "JPEG")))
+    assert codec.orientation(payload) == 1
+
+
+def test_an_orientation_in_xmp_is_not_exif():
+    payload = save(picture(), "JPEG", xmp=b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>')
+    assert codec.decode(payload).shape == (24, 33, 3)
+
+
+def test_orientation_of_a_damaged_image_is_upright():
+    assert codec.orientation(b"\xff\xd8\xff\xe1Exif") == 1
+
+
+def test_no_bytes_are_no_image():
+    with pytest.raises(ImageError, match="expected an image, got 0 bytes"):
+        codec.decode(b"")
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"\xff\xd8\xff", bytes(100), b"<svg></svg>", b"%PDF-1.4"])
+def test_junk_is_no_image(junk):
+    with pytest.raises(ImageError, match=f"expected an image, got {len(junk)} bytes that do not decode"):
+        codec.decode(junk)
+
+
+def test_an_unknown_format_says_so():
+    with pytest.raises(ImageError, match=r"got 8 bytes that do not decode \(no known format\)"):
+        codec.decode(b"whatever")
+
+
+@pytest.mark.parametrize("channels", [3, 1, 0])
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_a_truncated_image_is_refused(encoding, channels):
+    payload = save(picture(noise(40, 40)), encoding)
+    with pytest.raises(ImageError, match="bytes that do not decode"):
+        codec.decode(payload[: len(payload) // 2], channels=channels)
+
+
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg])
+@pytest.mark.parametrize("size", [(60_000, 60_000), (MAX_PIXELS // 1000 + 1, 1000)])
+@pytest.mark.parametrize("channels", [3, 1])
+def test_an_enormous_image_is_refused_before_memory_is_asked_for(make, size, channels):
+    if make is huge_jpeg and max(size) > 65_500:
+        size = (9_500, 9_500)
+    payload = make(*size)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError, match=f"{MAX_PIXELS} pixels, got .*; make the image smaller"):
+            codec.decode(payload, channels=channels)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_enormous_16_bit_image_is_refused_before_memory_is_asked_for():
+    head = struct.pack(">IIBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0)
+    payload = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", b"x")
+    with pytest.raises(ImageError, match="pixels"):
+        codec.decode_deep(payload)
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from PIL import JpegImagePlugin, PngImagePlugin
+from recordkit import codec
+from recordkit.errors import ImageError
+
+codec.decode(codec.encode(codec.decode(b"P5 1 1 255 x"), "png"))  # so that all is loaded
+used = resource.getpagesize() * int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
+for path in sys.argv[1:]:
+    try:
+        codec.decode(open(path, "rb").read())
+    except ImageError as error:
+        print(error)
+"""
+
+
+def test_enormous_images_are_refused_in_a_process_that_has_little_memory(tmp_path):
+    for name, payload in (("png", huge_png()), ("jpg", huge_jpeg())):
+        (tmp_path / name).write_bytes(payload)
+    command = [sys.executable, "-c", LITTLE_MEMORY, tmp_path / "png", tmp_path / "jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.count("pixels, got more; make the image smaller") == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(data=st.data(), name=st.sampled_from(sorted(FORMATS)), channels=st.sampled_from([3, 1, 0]))
+def test_of_damaged_bytes_nothing_but_an_image_error_comes(data, name, channels):
+    payload = bytearray(FORMATS[name])
+    for place in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=4)):
+        payload[place] = data.draw(st.integers(0, 255))
+    payload = bytes(payload[: data.draw(st.integers(0, len(payload)) | st.just(len(payload)))])
+    try:
+        image = codec.decode(payload, channels=channels)
+    except ImageError:
+        pass
+    else:
+        assert (
+            image.dtype == np.uint8
+            and image.ndim == 3
+            and image.shape[2] in ((1, 3, 4) if channels == 0 else (channels,))
+        )
+    assert 1 <= codec.orientation(payload) <= 8
+    assert codec.frame_count(payload) >= 0
+    with contextlib.suppress(ImageError):
+        codec.decode_deep(payload)
+
+
+@given(
+    st.binary(max_size=64),
+    st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"P5\n", b"GIF89a", b"BM", b"II*\0"]),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_of_random_bytes_nothing_but_an_image_error_comes(tail, head):
+    with contextlib.suppress(ImageError):
+        codec.decode(head + tail)
+
+
+def test_photographs_decode_as_opencv_decodes_them(cv2, real_data):
+    paths = sorted((real_data / "imagenet-200").iterdir())[::8]
+    assert paths
+    for path in paths:
+        for channels, flag in ((3, 1), (1, 0), (0, -1)):
+            image = codec.decode(path.read_bytes(), channels=channels)
+            assert np.array_equal(image, as_opencv(cv2, path.read_bytes(), flag)), (path.name, channels)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if "gif" not in name and "webp" not in name])
+@pytest.mark.parametrize(("channels", "flag"), [(3, 1), (1, 0), (0, -1)])
+def test_every_format_is_within_2_levels_of_opencv(cv2, name, channels, flag):
+    assert close(codec.decode(FORMATS[name], channels=channels), as_opencv(cv2, FORMATS[name], flag), 2)
+
+
+@pytest.mark.parametrize("shape", [(24, 33), (1, 1), (8, 8), (17, 250)])
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("quality", [95, 50, 100, 1])
+def test_an_encoded_jpeg_has_the_bytes_of_opencv(cv2, shape, channels, quality):
+    image = noise(*shape, channels)
+    expected = cv2.imencode(".jpg", image[:, :, ::-1] if channels == 3 else image, [cv2.IMWRITE_JPEG_QUALITY, quality])[
+        1
+    ]
+    assert codec.encode(image, "jpg", quality=quality) == expected.tobytes()
+
+
+def test_jpeg_quality_is_95_unless_said_otherwise():
+    assert codec.encode(pixels(), "jpg") == codec.encode(pixels(), "jpg", quality=95)
+    assert codec.encode(pixels(), "jpg") != codec.encode(pixels(), "jpg", quality=94)
+
+
+def test_a_jpeg_drops_the_fourth_channel():
+    assert codec.encode(pixels(channels=4), "jpg") == codec.encode(pixels(channels=3), "jpg")
+
+
+def test_an_image_too_long_for_jpeg_is_refused():
+    with pytest.raises(ImageError, match=r"expected an image that jpg can hold, got 65501 x 1 \("):
+        codec.encode(np.zeros((1, 65_501, 1), np.uint8), "jpg")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("level", [None, 0, 9, 95])
+def test_png_is_lossless_at_every_level(channels, level):
+    image = noise(7, 5, channels)
+    assert np.array_equal(codec.decode(codec.encode(image, "png", quality=level), channels=0), image)
+
+
+def test_png_level_is_3_unless_said_otherwise_and_ends_at_9():
+    image = pixels(100, 100)
+    assert codec.encode(image, "png") == codec.encode(image, "png", quality=3)
+    assert codec.encode(image, "png", quality=95) == codec.encode(image, "png", quality=9)
+
+
+@pytest.mark.parametrize("encoding", ["jpg", "png", "raw"])
+def test_an_image_that_is_a_view_encodes_as_its_copy(encoding):
+    view = noise(20, 30)[3:17:2, ::-3]
+    assert codec.encode(view, encoding) == codec.encode(view.copy(), encoding)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4]), st.integers(0, 99))
+def test_raw_comes_back(height, width, channels, seed):
+    image = noise(height, width, channels, seed)
+    assert np.array_equal(codec.decode(codec.encode(image, "raw"), channels=0), image)
+
+
+@pytest.mark.parametrize(
+    ("channels", "head"),
+    [
+        (1, b"P5\n3 2\n255\n"),
+        (3, b"P6\n3 2\n255\n"),
+        (4, b"P7\nWIDTH 3\nHEIGHT 2\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"),
+    ],
+)
+def test_a_raw_image_is_a_netpbm_header_and_the_pixels(channels, head):
+    image = pixels(2, 3, channels)
+    assert codec.encode(image, "raw") == head + image.tobytes()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pillow_opens_raw_gray_and_rgb(channels):
+    image = noise(6, 9, channels)
+    with Image.open(io.BytesIO(codec.encode(image, "raw"))) as file:
+        assert np.array_equal(np.asarray(file).reshape(image.shape), image)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_opencv_opens_raw_gray_and_rgb(cv2, channels):
+    image = noise(6, 9, channels)
+    assert np.array_equal(as_opencv(cv2, codec.encode(image, "raw"), -1), image)
+
+
+def test_opencv_opens_raw_of_four_channels_but_swaps_nothing(cv2):
+    image = noise(6, 9, 4)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(codec.encode(image, "raw"), np.uint8), -1), image)
+
+
+def test_raw_decodes_without_a_copy_from_any_buffer():
+    payload = codec.encode(pixels(), "raw")
+    assert np.array_equal(codec.decode(memoryview(payload)), pixels())
+    assert codec.decode(payload, channels=1).shape == (24, 33, 1)
+    assert not codec.decode(payload).flags.owndata
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"P5\n4 3\n65535\n",
+        b"P5\n4 3\n",
+        b"P6\n# comment\n2 2\n255\n",
+        b"P5 -4 3 255\n",
+        b"P5\n4000000000 3\n255\n",
+        b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n",
+        b"P7\n",
+        b"P5",
+    ],
+)
+def test_a_damaged_raw_header_is_named(head):
+    with pytest.raises(ImageError, match=r"expected a P5, P6 or P7 header with a maximum of 255, got b'P"):
+        codec.decode(head + bytes(12))
+
+
+@pytest.mark.parametrize("n", [0, 11, 13])
+def test_a_raw_image_of_another_length_than_its_header_says_is_refused(n):
+    with pytest.raises(ImageError, match=f"expected 12 bytes behind the raw header, got {n}"):
+        codec.decode(b"P6\n2 2\n255\n" + bytes(n))
+
+
+@pytest.mark.parametrize("size", [b"0 4", b"4 0", b"99999 99999"])
+def test_a_raw_size_is_checked_before_the_pixels_are_looked_at(size):
+    with pytest.raises(ImageError, match=f"expected 1 to {MAX_PIXELS} pixels, got"):
+        codec.decode(b"P5\n" + size + b"\n255\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("jpg", "jpg"), ("jpg exif", "jpg"), ("png", "png"), ("apng", "png"), ("bmp", "bmp"), ("gif", "gif"),
+        ("tiff", "tiff"), ("webp", "webp"), ("raw gray", "raw"), ("raw rgb", "raw"),
+    ],
+)  # fmt: skip
+def test_sniff_knows_every_format(name, kind):
+    assert codec.sniff(FORMATS[name]) == codec.sniff(memoryview(FORMATS[name])) == kind
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"), [(b"", "empty"), (b"\xff\xd8", "unknown"), (b"RIFF1234WAVE", "unknown"), (b"MM\0*", "tiff")]
+)
+def test_sniff_of_other_bytes(payload, kind):
+    assert codec.sniff(payload) == kind
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_to_channels_0_leaves_the_image_alone(n):
+    image = pixels(channels=n)
+    assert codec.to_channels(image, 0) is image
+
+
+def test_to_channels_repeats_gray_and_drops_alpha():
+    gray, rgba = pixels(channels=1), pixels(channels=4)
+    assert np.array_equal(codec.to_channels(gray, 3), np.repeat(gray, 3, 2))
+    assert np.array_equal(codec.to_channels(rgba, 3), rgba[:, :, :3])
+    assert codec.to_channels(gray, 1) is gray
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_to_channels_makes_gray_by_the_usual_weights(n):
+    image = noise(9, 9, n)
+    assert close(codec.to_channels(image, 1), luma(image), 1)

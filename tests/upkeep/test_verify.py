@@ -1,0 +1,207 @@
+"""`verify`, `inspect` and `head`: a good file passes, and each kind of damage is named with its place."""
+
+import json
+
+import numpy as np
+import pytest
+
+from recordkit import PackPlan, pack
+from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats import idx, irheader
+from recordkit.formats.frame import RecordReader, RecordWriter
+from recordkit.sources import ListSource
+from recordkit.upkeep import head, inspect, verify
+
+
+@pytest.fixture
+def packed(tiny_folder, tmp_path):
+    """A set of 12 records at tmp_path/out."""
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(shuffle=False))
+    return tmp_path / "out.rec"
+
+
+def problems(path, **options):
+    return [
+        (problem.file.rsplit("/", 1)[-1], problem.place, problem.reason) for problem in verify(path, **options).problems
+    ]
+
+
+def change(path, offset, new):
+    data = bytearray(path.read_bytes())
+    data[offset : offset + len(new)] = new
+    path.write_bytes(data)
+
+
+def test_a_good_set_passes_every_check(packed):
+    report = verify(packed, decode=True)
+    assert report.ok
+    assert (report.n_records, report.n_decoded) == (12, 12)
+    assert report.checked == ["structure", "images", "description", "index", "list"]
+
+
+def test_a_file_may_be_named_by_its_prefix(packed):
+    assert verify(packed.with_suffix("")).n_records == 12
+
+
+def test_a_bare_rec_file_passes_with_a_note_about_its_index(packed):
+    for suffix in (".idx", ".lst", ".json"):
+        packed.with_suffix(suffix).unlink()
+    report = verify(packed)
+    assert report.ok
+    assert report.notes == [f"{packed.with_suffix('.idx')}: there is none; readers that need one have to make it"]
+
+
+def test_an_empty_file_is_a_problem(tmp_path):
+    (tmp_path / "e.rec").touch()
+    assert problems(tmp_path / "e.rec") == [("e.rec", "", "expected records, got an empty file")]
+
+
+def test_a_missing_file_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        verify(tmp_path / "none.rec")
+
+
+def test_a_wrong_magic_loses_one_record_and_no_more(packed):
+    offset = int(idx.read(packed.with_suffix(".idx")).offsets[5])
+    end = int(idx.read(packed.with_suffix(".idx")).offsets[6])
+    change(packed, offset, b"\0\0\0\0")
+    report = verify(packed)
+    assert report.n_records == 11
+    reasons = [str(problem) for problem in report.problems]
+    expected = "expected magic 0xced7230a, got 0x00000000"
+    assert f"{packed}: byte {offset}: {expected}; {end - offset} bytes are lost" in reasons
+    assert any("expected 12 records, got 11" in reason for reason in reasons)
+    assert any(f"expected the offset of a record, got {offset}" in reason for reason in reasons)
+
+
+def test_a_part_without_its_last_loses_that_record_only(packed):
+    offset = int(idx.read(packed.with_suffix(".idx")).offsets[5])
+    end = int(idx.read(packed.with_suffix(".idx")).offsets[6])
+    length = int.from_bytes(packed.read_bytes()[offset + 4 : offset + 8], "little")
+    change(packed, offset + 4, (1 << 29 | length + -length % 4).to_bytes(4, "little"))
+    report = verify(packed)
+    assert report.n_records == 11
+    assert report.problems[0].place == f"byte {end}"
+    assert "expected cflag 2 or 3 (the record goes on), got 0" in report.problems[0].reason
+
+
+def test_a_truncated_file_names_where_it_ends(packed):
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[:-40])
+    offset = int(idx.read(packed.with_suffix(".idx")).offsets[11])
+    report = verify(packed)
+    assert report.n_records == 11
+    assert report.problems[0].place == f"byte {offset}"
+    assert "and their padding, got" in report.problems[0].reason
+
+
+def test_a_flipped_bit_in_an_image_is_found_by_the_fingerprint(packed):
+    change(packed, 200, bytes([packed.read_bytes()[200] ^ 1]))
+    assert [(file, reason[:16]) for file, _, reason in problems(packed)] == [("out.json", "expected SHA-256")]
+
+
+def test_an_image_that_does_not_decode_is_found_by_decode(packed):
+    offset = int(idx.read(packed.with_suffix(".idx")).offsets[3])
+    change(packed, offset + 8 + 24, b"\0" * 60)
+    packed.with_suffix(".json").unlink()
+    assert verify(packed).ok
+    ((file, place, reason),) = problems(packed, decode=True)
+    assert (file, place) == ("out.rec", f"byte {offset}")
+    assert "that do not decode (no known format)" in reason
+
+
+def test_the_index_of_another_file_is_found(packed, tmp_path, tiny_mnist):
+    pack(tiny_mnist, tmp_path / "m")
+    packed.with_suffix(".idx").write_bytes((tmp_path / "m_train.idx").read_bytes())
+    found = problems(packed)
+    assert any(place == "line 2" and "expected the offset of a record, got" in reason for _, place, reason in found)
+
+
+def test_an_index_with_other_keys_is_found_and_one_of_positions_is_noted(packed):
+    rows = [line.split() for line in packed.with_suffix(".idx").read_text().splitlines()]
+    packed.with_suffix(".idx").write_text("".join(f"{int(key) + 5}\t{offset}\n" for key, offset in rows))
+    ((_, place, reason),) = problems(packed)
+    assert place == "line 1"
+    assert reason == "expected key 0, the record's own, got 5; 12 lines differ"
+
+
+def test_an_index_that_is_not_text_is_a_problem_and_no_crash(packed):
+    packed.with_suffix(".idx").write_bytes(b"\x89PNG\r\n")
+    ((file, place, reason),) = problems(packed)
+    assert (file, place) == ("out.idx", "line 1")
+    assert "expected KEY and OFFSET" in reason
+
+
+def test_labels_that_differ_from_the_list_are_found(packed):
+    text = packed.with_suffix(".lst").read_text().replace("1.000000", "2.000000")
+    packed.with_suffix(".lst").write_text(text)
+    found = problems(packed)
+    assert len(found) == 4
+    assert found[0] == ("out.lst", "key 4", "expected labels (2.0,) in the record, got (1.0,)")
+
+
+def test_records_that_are_not_in_the_list_are_found(packed):
+    rows = packed.with_suffix(".lst").read_text().splitlines(keepends=True)
+    packed.with_suffix(".lst").write_text("".join(rows[1:]))
+    assert problems(packed) == [("out.lst", "key 0", "expected a row for each record, got none for this one")]
+
+
+def test_exact_labels_are_compared_with_the_records(tiny_folder, tmp_path):
+    (tmp_path / "a.lst").write_text("0\t17186135\tcat/0.jpg\n1\t3\tdog/1.jpg\n")
+    pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
+    assert verify(tmp_path / "x").checked[-1] == "exact labels"
+    np.save(tmp_path / "x.labels.npy", np.array([17186135, 4]))
+    assert problems(tmp_path / "x") == [("x.labels.npy", "", "expected the records' labels, got others")]
+
+
+def test_a_record_too_short_for_its_header_or_with_bad_labels_is_found(tmp_path):
+    with open(tmp_path / "x.rec", "wb") as file:
+        writer = RecordWriter(file)
+        writer.write(b"short")
+        writer.write(irheader.pack(irheader.IRHeader(float("nan"), 1), b"\xff\xd8\xff"))
+        writer.write(irheader.pack(irheader.IRHeader(1.0, 2), b""))
+    assert [(place, reason) for _, place, reason in problems(tmp_path / "x.rec")] == [
+        ("byte 0", "expected a 24-byte image header, got 5 bytes"),
+        ("byte 16", "expected finite labels, got nan"),
+        ("byte 52", "expected an image, got 0 bytes"),
+    ]
+
+
+def test_info_counts_labels_formats_and_keys(packed):
+    info = inspect(packed)
+    assert (info.n_records, info.key_range, info.label_width) == (12, (0, 11), (1, 1))
+    assert info.labels == {0.0: 4, 1.0: 4, 2.0: 4}
+    assert info.formats == {"jpg": 12}
+    assert info.first_shape == (20, 30, 3)
+    assert info.classes == {"cat": 0, "dog": 1, "owl": 2}
+    json.dumps(info.as_json())
+
+
+def test_info_of_a_damaged_file_says_where(packed):
+    packed.write_bytes(packed.read_bytes()[:-40])
+    with pytest.raises(TruncatedError, match=r"out.rec: byte \d+: expected \d+ bytes and their padding, got"):
+        inspect(packed)
+
+
+def test_info_of_an_empty_file_is_all_zero(tmp_path):
+    (tmp_path / "e.rec").touch()
+    assert (inspect(tmp_path / "e.rec").n_records, inspect(tmp_path / "e.rec").labels) == (0, {})
+
+
+def test_head_shows_the_first_records_with_exact_labels(tiny_folder, tmp_path):
+    (tmp_path / "a.lst").write_text("7\t17186135\tcat/0.jpg\n8\t3\tdog/1.jpg\n")
+    pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
+    (record,) = head(tmp_path / "x.rec", 1)
+    assert (record.key, record.labels, record.format, record.shape) == (7, (17186135,), "jpg", (20, 30, 3))
+
+
+def test_head_reads_no_further_than_asked(packed):
+    packed.write_bytes(packed.read_bytes()[:-40])
+    assert len(head(packed, 3)) == 3
+    with pytest.raises(FormatError):
+        head(packed, 12)
+
+
+def test_every_record_is_read_in_order(packed):
+    with RecordReader(packed) as reader:
+        assert [irheader.unpack(record)[0].id for record in reader] == list(range(12))
