@@ -77,3 +77,18 @@ def gradient(height, width) -> np.ndarray:
     """A smooth RGB image, which JPEG keeps nearly as it is."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], 2).astype(np.uint8)
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    """Run ``recordkit ...`` in this process; return exit code, stdout and stderr."""
+    from recordkit.apps.cli.main import main
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["recordkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    return run

@@ -220,7 +220,7 @@ class Staging:
         try:
             if not _stands_at(self._lock, self.folder):
                 return  # published; if there is a folder, it is already another pack's
-            if (self.folder / _COMMIT).exists():  # an interrupt may not leave half of the set moved
+            if _committed(self.folder):  # an interrupt may not leave half of the set moved
                 with contextlib.suppress(OSError):
                     _finish(self.folder, self.parent)
             else:
@@ -244,7 +244,7 @@ def _claim(folder: Path, parent: Path) -> int:
     while True:
         lock = _lock_folder(folder)
         try:
-            if not (folder / _COMMIT).exists():
+            if not _committed(folder):
                 for leftover in folder.iterdir():
                     leftover.unlink()
                 return lock
@@ -282,6 +282,15 @@ def _stands_at(lock: int, folder: Path) -> bool:
         return os.path.samestat(os.fstat(lock), folder.stat())
     except FileNotFoundError:
         return False
+
+
+def _committed(folder: Path) -> bool:
+    """Tell whether a folder holds a committed set. Not Path.exists, for which a failing disk is a no."""
+    try:
+        os.stat(folder / _COMMIT)  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _read_commit(folder: Path) -> dict[str, list[str]]:

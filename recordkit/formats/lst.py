@@ -35,7 +35,7 @@ from recordkit.formats.irheader import MAX_KEY
 # A row of 8,600 labels is about 80 kB; a "line" far beyond that is a binary file.
 MAX_LINE_BYTES = 1 << 24
 
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"([+-]?\d{1,20})(\.0*)?")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -47,7 +47,8 @@ class Row:
     ----------
     key : int, 0 to 2**64 - 1
     labels : tuple of float or int, at least one
-        ints where the text is a whole number without a point, so that 64-bit labels stay exact.
+        ints where the text is a whole number without a point, or too large a one for a float to tell from its
+        neighbours, so that 64-bit labels stay exact.
     path : str
         Relative to the list's root.
     """
@@ -100,8 +101,9 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
 
 def _label(field: str) -> float:
     text = field.strip()
-    if _WHOLE.fullmatch(text) and len(text) <= 20:
-        return int(text)
+    whole = _WHOLE.fullmatch(text)
+    if whole and (not whole[2] or abs(int(whole[1])) > 2**53):
+        return int(whole[1])
     try:
         label = float(text)
     except ValueError:
@@ -149,7 +151,7 @@ def line(row: Row) -> bytes:
 def _label_text(label: float) -> str:
     if isinstance(label, int):
         return f"{label}.000000"
-    return f"{label:.6f}" if label.is_integer() and abs(label) < 2**53 else repr(label)
+    return f"{label:.6f}" if label.is_integer() and abs(label) < 2**63 else repr(label)
 
 
 class ListFile:

@@ -91,7 +91,7 @@ def test_numbers_go_to_two_to_the_64_less_one_and_may_have_leading_zeros(read):
         (b"1\t2\r3\t4", "'1\\t2\\r3\\t4'"),
         (b"1\x0b2", "'1\\x0b2'"),
         ("\u0661\t0".encode(), "'\u0661\\t0'"),
-        (b"\xef\xbb\xbf0\t0", "'\ufeff0\\t0'"),
+        (b"\xef\xbb\xbf0\t0", "'\\ufeff0\\t0'"),
         (b"\x89PNG\x00", "'\\\\x89PNG\\x00'"),
         (b"x" * 5000, "'" + "x" * 60 + "'"),
     ],
@@ -146,9 +146,9 @@ def test_a_line_that_never_ends_is_not_read_on(filler, n_rows, tmp_path):
 
 def test_a_long_line_of_blanks_ends_no_index_early(tmp_path):
     path = tmp_path / "a.idx"
-    rows = b"1\t2\n" * ((1 << 18) - 20)
+    rows = b"1\t2\n" * ((1 << 18) - 100)
     path.write_bytes(rows + b"3\t4" + b" " * 1000 + b"\n5\t6\n")  # the blanks lie across the reader's pieces
-    with pytest.raises(FormatError, match=f"line {(1 << 18) - 19}: expected KEY and OFFSET"):
+    with pytest.raises(FormatError, match=f"line {(1 << 18) - 99}: expected KEY and OFFSET"):
         idx.read(path)
 
 

@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_old_set_and_one_line(photos, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     command = [sys.executable, "-m", "recordkit", "pack", str(photos), str(prefix), "--encoding", "raw"]
-    done = subprocess.run(command, preexec_fn=small_files_only, capture_output=True, text=True)  # noqa: PLW1509
+    done = subprocess.run(command, preexec_fn=small_files_only, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == f"recordkit: {tmp_path}: File too large; nothing was published\n"
     assert fingerprint(Path(f"{prefix}.rec")) == before

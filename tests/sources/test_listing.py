@@ -44,7 +44,7 @@ def test_an_absolute_path_needs_no_root(folder, tmp_path):
 
 def test_a_wrong_root_is_told_by_the_first_rows(folder):
     path = write(folder, "".join(f"{key}\t0\tx{key}.jpg\n" for key in range(150)))
-    with pytest.raises(SourceError, match="none of the first 100 images exists, for example '.*x0.jpg'; is the root"):
+    with pytest.raises(SourceError, match=r"none of the first 100 images exists, for example '.*x0\.jpg'; is the root"):
         ListSource(path, folder)
     with pytest.raises(SourceError, match="none of the first 100 images exists"):
         ListSource(path, folder, lenient=True)
@@ -59,9 +59,7 @@ def test_one_image_that_exists_makes_the_root_right(folder):
 
 def test_a_key_that_comes_twice_is_refused_unless_lenient(folder):
     path = write(folder, "5\t0\ta.jpg\n6\t0\tb.jpg\n5\t1\tc.jpg\n")
-    with pytest.raises(
-        SourceError, match="expected each KEY once, got 5 in rows 1 and 3; readers would only ever find"
-    ):
+    with pytest.raises(SourceError, match="expected each KEY once, got 5 in rows 1 and 3; readers would"):
         ListSource(path, folder)
     assert len(ListSource(path, folder, lenient=True)) == 3
 
@@ -74,9 +72,7 @@ def test_a_list_without_rows_is_refused_unless_lenient(folder):
 
 def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
     path = write(folder, "0\t0\ta.jpg\nnonsense\n-1\t0\tb.jpg\n1\tnan\tb.jpg\n2\t0\tc.jpg\n")
-    with pytest.raises(
-        FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH between tabs, got 1 fields"
-    ):
+    with pytest.raises(FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH between tabs, got 1"):
         ListSource(path, folder)
     source = ListSource(path, folder, lenient=True)
     assert [source.entry(index).key for index in range(len(source))] == [0, 2]

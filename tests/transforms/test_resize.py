@@ -171,7 +171,7 @@ def test_a_length_below_1_is_refused(size):
 
 
 def test_an_unknown_filter_is_refused_with_all_that_there_are():
-    with pytest.raises(PlanError, match="filter: expected one of antialias, bilinear, nearest, .*, got 'bicubic'"):
+    with pytest.raises(PlanError, match=r"filter: expected one of antialias, bilinear, nearest, .*, got 'bicubic'"):
         Resize(8, "bicubic")
 
 

@@ -1,0 +1,118 @@
+"""Publishing that is cut off at its n-th system call; `Faults` asks, this file run as a program does it.
+
+The program forks a child for each request, so that nothing of pytest is in the child (MXNet, say, whose fork is slow,
+or threads, with which forking is a warning). In the child every call from Python into the operating system is
+counted, by a profile function that sees all of them, also those of functions that are not written yet.
+"""
+
+import errno
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from recordkit.formats.fileset import Staging
+
+
+def publish(prefix, generation, names, remove):
+    """Publish files that each say their generation and name."""
+    prefix = Path(prefix)
+    with Staging(prefix) as staging:
+        for name in names:
+            with staging.create(name) as file:
+                file.write(f"{generation} {name}".encode())
+        staging.commit(remove=[prefix.with_name(name) for name in remove])
+
+
+def recover(prefix):
+    """What the next pack does first."""
+    with Staging(Path(prefix)):
+        pass
+
+
+class Faults:
+    """The program, started; a context manager."""
+
+    def __enter__(self):
+        # One thread, because NumPy's would make each fork a warning.
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-W", "error", __file__]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        return self
+
+    def __exit__(self, *_):
+        self._process.communicate(timeout=60)
+
+    def __call__(self, what, *arguments, how="kill", at=1):
+        """Do `publish` or `recover` with a fault; return how it ended: "killed", "done" or the error's text."""
+        self._process.stdin.write(json.dumps([what, arguments, how, at]).encode() + b"\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+def is_system_call(function):
+    """Tell whether a C function goes to the operating system; a few that do not are harmless."""
+    if function.__module__ in ("posix", "fcntl"):
+        return function.__name__ != "fspath"
+    return function is open or isinstance(getattr(function, "__self__", None), io.IOBase)
+
+
+def fail_at(how, at):
+    """Let the `at`-th system call from here on fail, before it is made."""
+    n_calls = 0
+
+    def count(_frame, event, function):
+        nonlocal n_calls
+        if event != "c_call" or not is_system_call(function):
+            return
+        n_calls += 1
+        if n_calls != at:
+            return
+        if how == "kill":
+            signal.raise_signal(signal.SIGKILL)
+        elif how == "interrupt":
+            raise KeyboardInterrupt
+        else:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    sys.setprofile(count)
+
+
+def child(what, arguments, how, at, report):
+    """Do one request in a process of its own."""
+    if how == "limit":
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (at, at))
+    else:
+        fail_at(how, at)
+    try:
+        {"publish": publish, "recover": recover}[what](*arguments)
+        end = "done"
+    except BaseException as error:  # the parent judges it
+        end = f"{type(error).__name__}: {error}"
+    sys.setprofile(None)
+    os.write(report, json.dumps(end).encode())
+    os._exit(0)
+
+
+def main():
+    """Serve requests until the input ends."""
+    for request in sys.stdin:
+        end, report = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            child(*json.loads(request), report)
+        os.close(report)
+        with open(end, "rb") as told:
+            answer = told.read().decode()
+        _, status = os.waitpid(pid, 0)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        print('"killed"' if killed else answer or '"died"', flush=True)
+
+
+if __name__ == "__main__":
+    main()

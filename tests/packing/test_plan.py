@@ -1,0 +1,151 @@
+"""What a plan allows, and im2rec's arithmetic of splits and shuffles."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recordkit.errors import PlanError
+from recordkit.packing.plan import PackPlan, order_of, partition
+
+ratios = st.sampled_from([0.0, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0]) | st.floats(0, 1)
+
+
+def parts(n, **options):
+    return {part.suffix: list(range(part.begin, part.end)) for part in partition(n, **options)}
+
+
+def r(begin, last):
+    return list(range(begin, last + 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"": r(0, 9)}),
+        ({"chunks": 3}, {"_0": r(0, 3), "_1": r(4, 7), "_2": r(8, 9)}),
+        ({"train_ratio": 0.75, "test_ratio": 0.25}, {"_test": r(0, 1), "_train": r(2, 8)}),
+        ({"train_ratio": 0.6, "test_ratio": 0.2}, {"_test": r(0, 1), "_train": r(2, 7), "_val": r(8, 9)}),
+        ({"train_ratio": 0.5}, {"_train": r(0, 4), "_val": r(5, 9)}),
+        (
+            {"train_ratio": 0.5, "chunks": 2},
+            {"_0_train": r(0, 1), "_0_val": r(2, 4), "_1_train": r(5, 6), "_1_val": r(7, 9)},
+        ),
+        ({"train_ratio": 0.7, "test_ratio": 0.3}, {"_test": r(0, 2), "_train": r(3, 9)}),
+        ({"train_ratio": 1.0, "test_ratio": 0.3}, {"": r(0, 9)}),
+    ],
+)
+def test_ten_samples_are_shared_out_as_im2rec_does(options, expected):
+    assert parts(10, **options) == expected
+
+
+def test_more_chunks_than_needed_leave_empty_ones():
+    found = parts(10, chunks=7)
+    assert [len(found[f"_{chunk}"]) for chunk in range(7)] == [2, 2, 2, 2, 2, 0, 0]
+
+
+def test_no_samples_make_empty_parts():
+    assert parts(0, chunks=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
+
+
+@given(st.integers(0, 60), st.integers(1, 12), ratios, ratios)
+def test_any_sharing_is_im2recs(n, chunks, train_ratio, test_ratio):
+    # make_list of tools/im2rec.py, with slices as it has them
+    items = list(range(n))
+    expected = {}
+    size = math.ceil(n / chunks)
+    for number in range(chunks):
+        chunk = items[number * size : (number + 1) * size]
+        suffix = f"_{number}" if chunks > 1 else ""
+        sep, sep_test = int(size * train_ratio), int(size * test_ratio)
+        if train_ratio == 1.0:
+            expected[suffix] = chunk
+            continue
+        if test_ratio:
+            expected[f"{suffix}_test"] = chunk[:sep_test]
+        if train_ratio + test_ratio < 1.0:
+            expected[f"{suffix}_val"] = chunk[sep_test + sep :]
+        expected[f"{suffix}_train"] = chunk[sep_test : sep_test + sep]
+    found = parts(n, chunks=chunks, train_ratio=train_ratio, test_ratio=test_ratio)
+    assert found == expected and list(found) == list(expected)
+
+
+def test_the_shuffle_is_im2recs():
+    assert list(order_of(10, shuffle=True)) == [4, 0, 5, 9, 3, 1, 6, 8, 7, 2]
+    assert list(order_of(4, shuffle=False)) == [0, 1, 2, 3]
+
+
+@given(st.integers(0, 300), st.integers(0, 2**40))
+def test_the_shuffle_is_pythons_for_any_seed(n, seed):
+    expected = list(range(n))
+    random.Random(seed).shuffle(expected)
+    assert list(order_of(n, shuffle=True, seed=seed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resize": 0}, "resize: expected a length of at least 1 pixel, got 0"),
+        ({"resize": 8, "filter": "bicubic"}, "filter: expected one of antialias, bilinear, .*, got 'bicubic'"),
+        ({"filter": "area"}, "filter 'area' goes with resize; give a size too"),
+        ({"color": 3}, "color: expected one of 1, 0, -1, None, got 3"),
+        ({"encoding": ".jpg"}, "encoding: expected one of jpg, png, raw, None, got '.jpg'"),
+        ({"labels": "some"}, "labels: expected one of all, first, got 'some'"),
+        ({"on_error": "die"}, "on_error: expected one of report, skip, fail, got 'die'"),
+        ({"chunks": 0}, "chunks: expected at least 1, got 0"),
+        ({"threads": -1}, "threads: expected at least 0, got -1"),
+        ({"quality": 0}, "quality: expected a JPEG quality of 1 to 100, got 0"),
+        ({"quality": 101}, "quality: expected a JPEG quality of 1 to 100, got 101"),
+        ({"quality": 10, "encoding": "png"}, "quality: expected a PNG level of 0 to 9, got 10"),
+        ({"quality": 5, "encoding": "raw"}, "quality: raw images have none; leave it out"),
+        ({"val_ratio": -0.1}, "val_ratio and test_ratio: expected shares from 0 to 1 .*, got -0.1 and 0.0"),
+        ({"val_ratio": 0.6, "test_ratio": 0.5}, "val_ratio and test_ratio: expected shares .*, got 0.6 and 0.5"),
+        ({"val_ratio": float("nan")}, "val_ratio and test_ratio: expected shares .*, got nan and 0.0"),
+        *(
+            ({"pass_through": True, **option}, "pass_through copies bytes; it does not go with resize, crop, color")
+            for option in ({"resize": 8}, {"center_crop": True}, {"color": 0}, {"encoding": "png"}, {"quality": 90})
+        ),
+    ],
+)
+def test_a_plan_that_contradicts_itself_cannot_be_made(options, message):
+    with pytest.raises(PlanError, match=message):
+        PackPlan(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"quality": 0, "encoding": "png"}, {"quality": 100}, {"val_ratio": 0.5, "test_ratio": 0.5}, {"color": -1}],
+)
+def test_a_plan_at_the_edge_of_what_is_allowed_can_be_made(options):
+    PackPlan(**options)
+
+
+@pytest.mark.parametrize(
+    "option", [{"resize": 8}, {"center_crop": True}, {"color": -1}, {"encoding": "jpg"}, {"quality": 9}]
+)
+def test_bytes_are_copied_unless_an_option_needs_pixels(option):
+    assert PackPlan().passes_through(pixels=False)
+    assert not PackPlan(**option).passes_through(pixels=False)
+    assert not PackPlan().passes_through(pixels=True)
+
+
+def test_pixels_cannot_be_passed_through():
+    with pytest.raises(PlanError, match="pass_through: ubyte files hold pixels, there are no encoded images to copy"):
+        PackPlan(pass_through=True).passes_through(pixels=True)
+
+
+@pytest.mark.parametrize(
+    ("order", "plain", "split"), [("walked", True, True), ("published", False, True), ("listed", False, False)]
+)
+def test_what_nobody_ordered_is_shuffled(order, plain, split):
+    assert PackPlan().shuffles(order) is plain
+    assert PackPlan(val_ratio=0.1).shuffles(order) is split
+    assert PackPlan(shuffle=True).shuffles(order) and not PackPlan(shuffle=False).shuffles(order)
+
+
+def test_a_plan_is_a_value():
+    assert PackPlan(resize=8) == PackPlan(resize=8) and hash(PackPlan()) == hash(PackPlan())
+    with pytest.raises(AttributeError):
+        PackPlan().resize = 8

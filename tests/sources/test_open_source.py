@@ -1,0 +1,101 @@
+"""Telling sources apart by what stands at a path."""
+
+import numpy as np
+import pytest
+
+from recordkit.errors import PlanError, SourceError
+from recordkit.formats import ubyte
+from recordkit.sources import FlatSource, FolderSource, ListSource, open_source
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("cat/1.jpg", "dog/2.jpg", "notes.txt"):
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def flat(tmp_path):
+    (tmp_path / "flat").mkdir()
+    for name in ("0_7.jpg", "1_3.png", "red-2.bmp"):
+        (tmp_path / "flat" / name).touch()
+    return tmp_path / "flat"
+
+
+@pytest.fixture
+def listed(tree):
+    (tree.parent / "some.lst").write_text("0\t1\tcat/1.jpg\n")
+    return tree.parent / "some.lst"
+
+
+@pytest.fixture
+def digits(tmp_path):
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "t10k-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((2, 3, 3), np.uint8)))
+    (tmp_path / "digits" / "t10k-labels-idx1-ubyte").write_bytes(ubyte.pack(np.zeros(2, np.uint8)))
+    return tmp_path / "digits"
+
+
+def test_a_folder_with_class_folders_is_a_tree(tree):
+    source = open_source(tree)
+    assert isinstance(source, FolderSource) and source.classes == {"cat": 0, "dog": 1}
+
+
+def test_a_folder_without_class_folders_is_flat(flat):
+    source = open_source(str(flat))
+    assert isinstance(source, FlatSource)
+    assert [source.entry(index).labels for index in range(len(source))] == [(7,), (3,)]
+
+
+def test_label_from_makes_a_folder_flat(flat, tree):
+    source = open_source(flat, label_from="^([a-z]+)-", extensions=[".bmp"])
+    assert isinstance(source, FlatSource) and source.classes == {"red": 0}
+    (tree / "x_1.jpg").touch()
+    assert len(open_source(tree, label_from=r"_(\d)")) == 1
+
+
+def test_a_folder_of_ubyte_files_is_a_source_per_split(digits):
+    found = open_source(digits)
+    assert list(found) == ["test"] and len(found["test"]) == 2
+
+
+def test_a_list_is_a_list_with_its_root(listed, tree):
+    source = open_source(listed, root=tree, classes={"cat": 1})
+    assert isinstance(source, ListSource) and source.classes == {"cat": 1}
+
+
+def test_classes_are_forced_on_a_tree(tree):
+    assert open_source(tree, classes={"dog": 5, "cat": 6}).classes == {"dog": 5, "cat": 6}
+    with pytest.raises(SourceError, match="folder 'dog' is not among the 1 given classes"):
+        open_source(tree, classes={"cat": 6})
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"expected images \(\.jpeg, \.jpg, \.png\) or ubyte files, got none"):
+        open_source(tmp_path)
+
+
+def test_what_is_neither_folder_nor_list_is_refused(tmp_path):
+    (tmp_path / "a.rec").touch()
+    with pytest.raises(SourceError, match=r"a\.rec: expected a folder or a \.lst file, got another file"):
+        open_source(tmp_path / "a.rec")
+    with pytest.raises(SourceError, match=r"b: expected a folder or a \.lst file, got nothing of that name"):
+        open_source(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("listed", {"label_from": "x"}, r"label-from goes with a folder; a \.lst file has its labels"),
+        ("tree", {"root": "x"}, r"root goes with a \.lst file; a folder is its own root"),
+        ("digits", {"root": "x"}, r"root goes with a \.lst file"),
+        ("digits", {"label_from": "x"}, "label-from and classes go with a folder of images"),
+        ("digits", {"classes": {"a": 0}}, "label-from and classes go with a folder of images"),
+    ],
+)
+def test_options_of_another_kind_of_source_are_refused(request, kind, options, message):
+    with pytest.raises(PlanError, match=message):
+        open_source(request.getfixturevalue(kind), **options)
