@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from images import exif, noise, picture, pixels, save
+from images import exif, noise, picture, pixels, png, save
 
 from recordkit import codec
 from recordkit.apps.im2rec.main import main
@@ -50,7 +50,8 @@ LISTS = [
     "--recursive --train-ratio 0.9 --test-ratio 0.4",
     "--recursive --train-ratio 0 --test-ratio 0.4",
     "--recursive --test-ratio 0.4",
-    "--recursive --exts .png .JPG",
+    "--recursive --exts .png .jpeg",
+    "--exts .jpg",
     "",
     "--no-shuffle",
     "--train-ratio 0.6 --test-ratio 0.2",
@@ -61,6 +62,7 @@ RECORDS = [
     ("odd", "odd", "--pass-through --num-thread 2"),
     ("odd", "odd", ""),
     ("odd", "odd", "--num-thread 2"),
+    ("odd", "8bit", "--color -1"),
     ("odd", "odd", "--center-crop"),
     ("odd", "odd", "--quality 70"),
     ("odd", "jpegs", "--color 0"),
@@ -119,6 +121,7 @@ def write_odd_tree(root):
         "2/B.png": save(small.convert("L"), "PNG"),
         "B/deep/er/x.jpg": save(picture(noise(40, 17)), "JPEG", subsampling=0),
         "B/alpha.png": save(picture(pixels(12, 12, 4)), "PNG"),
+        "B/16 bit.png": png(pixels(12, 15, 3).astype(np.uint16) * 257 + 3, 2),
         "B/palette.png": save(small.quantize(16), "PNG"),
         "é ü/ñ.jpg": save(small, "JPEG"),
         "a/notes.txt": b"no image",
@@ -151,6 +154,7 @@ def write_lists(folder, root):
         "odd/c.lst": rows,
         "cifar/c.lst": rows,
         "jpegs/c.lst": [f"{key}\t{key}\t{name}\n" for key, name in enumerate(jpegs)],
+        "8bit/c.lst": [row for row in rows if "16 bit" not in row],
         "multi/c.lst": multi,
         "crlf/c.lst": [row.replace("\n", "\r\n") for row in multi],
         "sets/c_train.lst": rows[:half],
@@ -255,7 +259,7 @@ def test_records_and_indexes_are_those_of_im2rec(im2rec, reference, tmp_path, tr
         pytest.skip("RECORDKIT_TEST_DATA is not set: no CIFAR to pack")
     ours = shutil.copytree(base / tree / listed, tmp_path / "ours")
     code, _, err = im2rec(ours / "c", trees[tree], *options.split())
-    assert (code, err.replace("warning", "")) == (0, err.replace("warning", ""))
+    assert code == 0, err
     theirs = files(folders[tree, listed, options])
     assert files(ours) == theirs and any(name.endswith(".rec") for name in theirs)
 
@@ -515,6 +519,20 @@ def test_a_file_name_that_a_list_cannot_hold_is_warned_of(im2rec, tree, tmp_path
     code, _, err = im2rec("--list", "--recursive", tmp_path / "p", tree)
     assert code == 0 and "a .lst row cannot hold it; left out" in err
     assert len(rows(tmp_path / "p.lst")) == 4
+
+
+def test_16_bit_images_become_8_bit_as_stored_too(im2rec, tree, tmp_path):
+    deep = pixels(5, 4, 1).astype(np.uint16) * 256 + 99
+    (tree / "deep.png").write_bytes(png(deep, 0))
+    (tmp_path / "p.lst").write_text("0\t0\tdeep.png\n")
+    assert im2rec("--color", "-1", "--encoding", ".png", tmp_path / "p", tree)[0] == 0
+    ((_, image),) = records(tmp_path / "p.rec")
+    assert np.array_equal(image, pixels(5, 4, 1))
+
+
+def test_suffixes_in_upper_case_count_in_lower_case_too(im2rec, tree, tmp_path):
+    assert im2rec("--list", "--recursive", tmp_path / "p", tree, "--exts", ".PNG")[0] == 0
+    assert [row[2] for row in rows(tmp_path / "p.lst")] == ["dog/2.png"]
 
 
 def test_a_list_that_cannot_be_written_is_one_line(im2rec, tree, tmp_path):

@@ -10,9 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
-from faults import Faults, publish, recover
+from formats.faults import Faults, publish, recover
 
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats import fileset
@@ -151,7 +152,7 @@ def test_killed_while_finishing_a_killed_pack_the_set_is_still_whole(case, fault
     assert at_final_names(folder) == whole("new", new) and at > 30
 
 
-@pytest.mark.parametrize("limit", [0, 5, 11])
+@pytest.mark.parametrize("limit", [0, 5, 9])
 def test_a_full_disk_leaves_the_old_set_and_no_stray_file(limit, faults, tmp_path):
     prefix, old, new = CASES["replacing-a-set-of-more-files"]
     stand(tmp_path / "out", old)
@@ -168,6 +169,57 @@ def test_a_disk_that_fills_up_at_the_commit_leaves_the_old_set(faults, tmp_path)
     assert end == f"PublishError: {tmp_path / 'out'}: File too large; nothing was published"
     assert sorted(os.listdir(tmp_path / "out")) == sorted(old)
     assert at_final_names(tmp_path / "out") == whole("old", old)
+
+
+# A real pack, cut off by the kernel.
+
+# What changes a folder; all else is read-only, or happens to files that no final name points at.
+CALLS = ["rename", "unlink", "rmdir"]
+if hypothesis.settings().max_examples > 25:  # the longer profiles
+    CALLS += ["mkdir", "flock", "fsync", "write", "openat"]
+
+
+def strace_works():
+    strace = shutil.which("strace")
+    return strace and subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+
+
+def write_images(folder, level):
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "1.pgm").write_bytes(b"P5\n1 1\n255\n%c" % level)
+
+
+def as_packed(prefix):
+    files = Fileset(prefix)
+    return {suffix: fingerprint(files.path(suffix)) for suffix in (".rec", ".idx", ".lst")} | {
+        "said": files.description().get("rec", {}).get("sha256")
+    }
+
+
+@pytest.mark.skipif(not strace_works(), reason="needs strace, and to be allowed to trace")
+@pytest.mark.parametrize("call", CALLS)
+def test_a_real_pack_killed_by_the_kernel_at_any_call_leaves_old_or_new(call, tmp_path):
+    pack = [sys.executable, "-m", "recordkit", "pack"]
+    for generation, level in (("old", 10), ("new", 200)):
+        write_images(tmp_path / generation, level)
+        subprocess.run([*pack, tmp_path / generation, tmp_path / f"{generation}-set"], check=True, capture_output=True)
+    old, new = as_packed(tmp_path / "old-set"), as_packed(tmp_path / "new-set")
+    assert old[".rec"] == old["said"] != new[".rec"]
+    for at in itertools.count(1):
+        prefix = tmp_path / str(at) / "a"
+        prefix.parent.mkdir()
+        subprocess.run([*pack, tmp_path / "old", prefix], check=True, capture_output=True)
+        strace = ["strace", "-f", "-o", os.devnull, "-e", f"inject={call}:signal=KILL:when={at}"]
+        done = subprocess.run([*strace, *pack, tmp_path / "new", prefix], check=False, capture_output=True)
+        assert as_packed(prefix) in (old, new)
+        recover(prefix)
+        assert as_packed(prefix) in (old, new)
+        assert sorted(os.listdir(prefix.parent)) == ["a.idx", "a.json", "a.lst", "a.rec"]
+        if done.returncode == 0:
+            break
+        assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), done.stderr
+    assert at > 1 and as_packed(prefix) == new
 
 
 # Without faults.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recordkit.apps.cli.train import as_dict, set_threads
+from recordkit.apps.cli.train import as_dict
 from recordkit.apps.train.measure import evaluate, gate
 
 
@@ -26,7 +26,7 @@ def command(
 
     MODEL_PREFIX is the --output of recordkit train, REC a .rec file with one label per image.
     """
-    measured, score = evaluate(model, rec, epoch=epoch, device=device, threads=set_threads(threads))
+    measured, score = evaluate(model, rec, epoch=epoch, device=device, threads=threads)
     checkpoint = f"{model}-{measured:04d}.params"
     if as_json:
         click.echo(json.dumps({"checkpoint": checkpoint, "epoch": measured, **(as_dict(score) or {})}))

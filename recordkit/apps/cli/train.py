@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.plan import SCHEDULES, TrainPlan, TrainReport
 from recordkit.errors import PlanError
-from recordkit.threads import count_threads
 
 _POSITIVE = click.IntRange(min=1)
 _RATE = click.FloatRange(min=0)
@@ -65,7 +63,6 @@ def command(rec: Path, min_accuracy: float | None, log: Path | None, as_json: bo
     """
     if min_accuracy is not None and options["val"] is None:
         raise PlanError("--min-accuracy: expected a file to measure on, got none; give --val")
-    options["threads"] = set_threads(options["threads"])
     options["shape"] = options.pop("data_shape")
     options["output"] = output = options["output"] or Path(f"{rec.name.removesuffix('.rec')}-model") / "lenet"
     plan = TrainPlan(rec, **options)
@@ -131,26 +128,6 @@ def _shape(text: str | None) -> tuple[int, int, int] | None:
         raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}", param_hint="--data-shape")
     channels, height, width = map(int, numbers)
     return channels, height, width
-
-
-def set_threads(threads: int) -> int:
-    """Say to MXNet, before it is loaded, how many threads it may use.
-
-    Parameters
-    ----------
-    threads : int
-        0 for the CPUs this process may use.
-
-    Returns
-    -------
-    threads : int
-    """
-    threads = count_threads(threads)
-    # MXNet takes half of the CPUs by itself. Threads that spin while they wait would take them from the decoder.
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
-    return threads
 
 
 def _ignore(_n: int) -> None:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from recordkit.apps.train import lenet
 from recordkit.apps.train.checkpoint import Checkpoints
+from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, Shuffle
 from recordkit.apps.train.measure import Score, Tally, measure
 from recordkit.apps.train.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
@@ -98,6 +100,7 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     0.9926
     """
     watcher = watcher or Nobody()
+    plan = replace(plan, threads=set_threads(plan.threads))
     context = bridge.device(plan.device)
     mx = bridge.load()
     data = survey(plan.records)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.apps.train.checkpoint import Checkpoints
+from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed
 from recordkit.apps.train.survey import survey
 from recordkit.errors import TrainError
@@ -131,7 +132,7 @@ def measure(mx: Any, model: tuple[Any, Any, Any], feed: Feed, context: Any) -> S
 
 
 def evaluate(
-    prefix: str | Path, records: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 1
+    prefix: str | Path, records: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0
 ) -> tuple[int, Score]:
     """Measure a checkpoint on a packed file.
 
@@ -144,7 +145,8 @@ def evaluate(
     epoch : int, optional
         Default is the last one that has a checkpoint.
     device : {"cpu", "gpu"}
-    threads : int
+    threads : int, default 0
+        For decoding; 0 for the CPUs this process may use.
 
     Returns
     -------
@@ -161,6 +163,7 @@ def evaluate(
     FormatError, OSError
         A file is damaged or missing.
     """
+    n_threads = set_threads(threads)
     context = bridge.device(device)
     mx = bridge.load()
     checkpoints = Checkpoints(prefix)
@@ -168,7 +171,7 @@ def evaluate(
     model = checkpoints.load(mx, number)
     data = survey(records)
     shape = checkpoints.image_shape() or data.image_shape
-    with Feed(mx, data, shape=shape, batch_size=_BATCH_SIZE, threads=threads) as feed:
+    with Feed(mx, data, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads) as feed:
         return number, measure(mx, model, feed, context)
 
 

@@ -66,8 +66,9 @@ class TrainPlan:
     n_classes : int, optional
         Default the highest label + 1.
     device : {"cpu", "gpu"}
-    threads : int
-        For decoding; MXNet takes at most half of the CPUs. Its computing threads are set by OMP_NUM_THREADS alone.
+    threads : int, default 0
+        For decoding, 0 for the CPUs this process may use; MXNet takes at most half of the CPUs. Its computing
+        threads are set by OMP_NUM_THREADS alone.
     resume : bool
         Go on from the last checkpoint at `output`.
     """
@@ -87,7 +88,7 @@ class TrainPlan:
     shape: tuple[int, int, int] | None = None
     n_classes: int | None = None
     device: str = "cpu"
-    threads: int = 1
+    threads: int = 0
     resume: bool = False
 
     def fitted(self, data: Survey) -> FittedPlan:

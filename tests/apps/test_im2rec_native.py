@@ -1,0 +1,271 @@
+"""The native im2rec's command line, against files that MXNet's own tool wrote, and each of its settings."""
+
+import os
+import signal
+import struct
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from images import noise, picture, pixels, save
+
+from recordkit import codec
+from recordkit.apps.im2rec.main import main
+from recordkit.formats import idx
+from recordkit.formats.frame import RecordReader
+from recordkit.formats.irheader import unpack
+from recordkit.transforms import CenterCrop, Resize
+
+UNCHANGED = {
+    "unchanged.rec": ("single", []),
+    "multi-packed-unchanged.rec": ("multi", ["label_width=3", "pack_label=1"]),
+    "multi-unpacked-unchanged.rec": ("multi", ["label_width=3"]),
+    "part1of3-unchanged.rec.part001": ("single", ["nsplit=3", "part=1"]),
+}
+# Settings, and how far pixels may be from the golden ones: at most, and in the mean. A resize is at most 1 level off.
+# JPEG of quality 95 then rounds DCT coefficients in steps of up to 12 (2 to 6 where they are not nearly 0), and one
+# level may tip some of them: measured 8 and 1.21.
+RESIZED = {
+    "resize64-center-png.rec": (["resize=64", "center_crop=1", "encoding=.png", "quality=3"], 1, 0.5),
+    "resize64-gray.rec": (["resize=64", "color=0"], 10, 1.5),
+}
+
+
+@pytest.fixture
+def im2rec(monkeypatch, capsys):
+    """The command, in this process: exit code, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["im2rec", *map(str, arguments)])
+        handler = signal.getsignal(signal.SIGTERM)
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            main()
+        signal.signal(signal.SIGTERM, handler)
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def golden(real_data):
+    folder = real_data.parent / "golden" / "im2rec-native"
+    if not folder.is_dir() and not os.environ.get("RECORDKIT_REQUIRE_DATA"):
+        pytest.skip("there are no files of the native im2rec beside the real data")
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Twelve images: key n is n.png, n + 8 pixels wide and 10 high."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for key in range(12):
+        (folder / f"{key}.png").write_bytes(save(picture(noise(10, key + 8, seed=key)), "PNG"))
+    (tmp_path / "one.lst").write_text("".join(f"{key} {key % 3} {key}.png\n" for key in range(12)))
+    (tmp_path / "two.lst").write_text("".join(f"{key}\t{key % 3}\t0.5\t{key}.png\n" for key in range(12)))
+    return folder
+
+
+def records(path):
+    with RecordReader(path) as reader:
+        return [(header, bytes(payload)) for header, payload in map(unpack, reader)]
+
+
+def images(path):
+    return [codec.decode(payload, channels=0) for _, payload in records(path)]
+
+
+def source(root, key):
+    return codec.decode((root / f"{key}.png").read_bytes())
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+@pytest.mark.parametrize("slash", ["/", ""])
+def test_copied_files_make_the_golden_record_file(im2rec, golden, real_data, tmp_path, name, slash):
+    listed, settings = UNCHANGED[name]
+    output = name.partition(".rec")[0] + ".rec"
+    folder = f"{real_data / 'imagenet-200'}{slash}"
+    code, _, err = im2rec(golden / f"{listed}.lst", folder, tmp_path / output, "unchanged=1", *settings)
+    assert code == 0, err
+    assert (tmp_path / name).read_bytes() == (golden / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", RESIZED)
+def test_resized_records_have_the_golden_headers_and_nearly_the_golden_pixels(
+    im2rec, golden, real_data, tmp_path, name
+):
+    settings, most, mean = RESIZED[name]
+    code, _, err = im2rec(golden / "single.lst", real_data / "imagenet-200", tmp_path / name, *settings)
+    assert code == 0, err
+    ours, theirs = records(tmp_path / name), records(golden / name)
+    assert [header for header, _ in ours] == [header for header, _ in theirs] != []
+    for (_, payload), (_, expected) in zip(ours, theirs, strict=True):
+        assert codec.sniff(payload) == codec.sniff(expected)
+        a, b = (codec.decode(each, channels=0).astype(int) for each in (payload, expected))
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() <= most and np.abs(a - b).mean() <= mean
+
+
+def test_all_parts_after_each_other_are_the_whole(im2rec, root, tmp_path):
+    listed = tmp_path / "one.lst"
+    assert im2rec(listed, root, tmp_path / "whole.rec", "unchanged=1")[0] == 0
+    for part in range(5):
+        assert im2rec(listed, root, tmp_path / "cut.rec", "unchanged=1", "nsplit=5", f"part={part}")[0] == 0
+    parts = [tmp_path / f"cut.rec.part{part:03d}" for part in range(5)]
+    assert b"".join(part.read_bytes() for part in parts) == (tmp_path / "whole.rec").read_bytes()
+    assert all(part.stat().st_size for part in parts)
+
+
+def test_each_part_has_an_index_of_its_own(im2rec, root, tmp_path):
+    for part in range(2):
+        assert im2rec(tmp_path / "one.lst", root, tmp_path / "cut.rec", "nsplit=2", f"part={part}")[0] == 0
+    keys = [list(idx.read(tmp_path / f"cut.rec.part{part:03d}.idx").keys) for part in range(2)]
+    assert sum(keys, []) == list(range(12)) and all(keys)
+
+
+def test_an_index_is_written_and_the_list_is_left_alone(im2rec, root, tmp_path):
+    before = (tmp_path / "one.lst").read_bytes()
+    assert im2rec(tmp_path / "one.lst", root, tmp_path / "one.rec")[0] == 0
+    assert (tmp_path / "one.lst").read_bytes() == before
+    index = idx.read(tmp_path / "one.idx")
+    with RecordReader(tmp_path / "one.rec") as reader:
+        for key, offset in zip(index.keys, index.offsets, strict=True):
+            assert unpack(reader.read(int(offset))[0])[0].id == key
+
+
+@pytest.mark.parametrize("name", ["out.rec", "out", "out.bin"])
+def test_the_output_has_the_name_it_was_given(im2rec, root, tmp_path, name):
+    code, out, err = im2rec(tmp_path / "one.lst", root, tmp_path / name)
+    assert code == 0 and (tmp_path / name).exists()
+    assert f"Write to output: {tmp_path / name}" in err and "Total: 12 images processed" in out
+
+
+def test_by_default_images_become_colour_jpegs_of_quality_95(im2rec, root, tmp_path):
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec")
+    for key, (header, payload) in enumerate(records(tmp_path / "out.rec")):
+        assert (header.id, header.label) == (key, key % 3)
+        assert payload == codec.encode(source(root, key), "jpg", quality=95)
+
+
+@pytest.mark.parametrize(("color", "channels"), [("1", 3), ("0", 1), ("-1", 0)])
+def test_color_is_opencvs_flag(im2rec, root, tmp_path, color, channels):
+    (root / "0.png").write_bytes(save(picture(pixels(10, 8, 4)), "PNG"))
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", f"color={color}", "encoding=.png")
+    expected = codec.decode((root / "0.png").read_bytes(), channels=channels)
+    assert np.array_equal(images(tmp_path / "out.rec")[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(0, "nearest"), (1, "bilinear"), (2, "cubic"), (3, "area"), (4, "lanczos4"), (9, "auto"), (10, "random")],
+)
+@pytest.mark.parametrize("size", [5, 16])
+def test_inter_method_names_the_filter(im2rec, root, tmp_path, number, name, size):
+    settings = [f"resize={size}", f"inter_method={number}", "encoding=.png"]
+    assert im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)[0] == 0
+    for key, image in enumerate(images(tmp_path / "out.rec")):
+        assert np.array_equal(image, Resize(size, name)(source(root, key), key=key))
+
+
+@pytest.mark.parametrize("value", ["0", "-1"])
+def test_resize_is_off_at_0_and_below(im2rec, root, tmp_path, value):
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", f"resize={value}", "inter_method=3", "encoding=.png")
+    assert all(np.array_equal(image, source(root, key)) for key, image in enumerate(images(tmp_path / "out.rec")))
+
+
+@pytest.mark.parametrize("settings", [[], ["resize=5"]])
+def test_center_crop_works_with_and_without_resize(im2rec, root, tmp_path, settings):
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "center_crop=1", "encoding=.png", *settings)
+    for key, image in enumerate(images(tmp_path / "out.rec")):
+        expected = CenterCrop()(source(root, key))
+        assert np.array_equal(image, Resize(5, "bilinear")(expected) if settings else expected)
+
+
+@pytest.mark.parametrize(("settings", "encoding", "quality"), [
+    (["quality=40"], "jpg", 40),
+    (["encoding=.png", "quality=9"], "png", 9),
+    (["encoding=.png", "quality=10"], "png", 3),
+    (["encoding=.png"], "png", 3),
+])  # fmt: skip
+def test_quality_is_jpegs_or_pngs(im2rec, root, tmp_path, settings, encoding, quality):
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)
+    for key, (_, payload) in enumerate(records(tmp_path / "out.rec")):
+        assert payload == codec.encode(source(root, key), encoding, quality=quality)
+
+
+def test_pack_label_keeps_all_labels_and_the_first_in_the_header(im2rec, root, tmp_path):
+    im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=2", "pack_label=1", "unchanged=1")
+    with RecordReader(tmp_path / "out.rec") as reader:
+        for key, record in enumerate(reader):
+            assert struct.unpack_from("<IfQQff", record) == (2, key % 3, key, 0, key % 3, 0.5)
+
+
+def test_without_pack_label_the_first_label_is_kept(im2rec, root, tmp_path):
+    im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
+    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [key % 3 for key in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("pack_label=1", "pack_label: expected label_width above 1 with it"),
+        ("encoding=.bmp", "encoding: expected .jpg or .png, got '.bmp'"),
+        ("encoding=jpg", "encoding: expected .jpg or .png, got 'jpg'"),
+        ("part=1", "part: expected 0 to 0, got 1"),
+        ("nsplit=0", "part: expected 0 to -1, got 0"),
+        ("label_width=0", "label_width: expected at least 1, got 0"),
+        ("inter_method=5", "inter_method: expected one of 0, 1, 2, 3, 4, 9, 10, got 5"),
+        ("color=2", "color: expected one of 1, 0, -1, None, got 2"),
+        ("quality=101", "quality: expected a JPEG quality of 1 to 100, got 101"),
+        ("resize=big", "resize: expected a whole number, got 'big'"),
+        ("engine=fast", "engine: expected one of auto, native, python, got 'fast'"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_of_exit_code_2(im2rec, root, tmp_path, setting, message):
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", setting)
+    assert code == 2 and err.splitlines()[-1] == f"im2rec: {message}"
+    assert not (tmp_path / "out.rec").exists()
+
+
+@pytest.mark.parametrize("setting", ["colour=1", "unchanged"])
+def test_an_unknown_setting_is_warned_of(im2rec, root, tmp_path, setting):
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", setting)
+    assert code == 0 and f"warning: '{setting}' is no setting of im2rec and does nothing" in err
+
+
+def test_the_number_of_threads_changes_nothing(im2rec, root, tmp_path):
+    for n in (1, 3):
+        im2rec(tmp_path / "one.lst", root, tmp_path / f"{n}.rec", "resize=7", f"num_thread={n}")
+    assert (tmp_path / "1.rec").read_bytes() == (tmp_path / "3.rec").read_bytes()
+
+
+def test_a_missing_image_and_a_bad_row_are_left_out_and_named(im2rec, root, tmp_path):
+    (root / "3.png").unlink()
+    with (tmp_path / "one.lst").open("a") as file:
+        file.write("# no row\n")
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "unchanged=1")
+    assert code == 1
+    assert "im2rec: 3.png: No such file or directory; left out" in err and "im2rec: line 13: expected" in err
+    assert [header.id for header, _ in records(tmp_path / "out.rec")] == [0, 1, 2, *range(4, 12)]
+    assert len((tmp_path / "out.failed.tsv").read_text().splitlines()) == 2
+
+
+def test_paths_may_have_blanks_and_rows_any_white_space(im2rec, root, tmp_path):
+    (root / "0.png").rename(root / "a  b.png")
+    (tmp_path / "odd.lst").write_text("7 \t 2   a  b.png \r\n\r\n8\t1\t1.png\r\n")
+    assert im2rec(tmp_path / "odd.lst", root, tmp_path / "out.rec", "unchanged=1")[0] == 0
+    assert [(header.id, header.label) for header, _ in records(tmp_path / "out.rec")] == [(7, 2), (8, 1)]
+
+
+def test_a_wrong_label_width_is_told(im2rec, root, tmp_path):
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
+    assert code == 1 and "expected KEY, 2 labels and PATH between blanks, got 3 fields" in err
+    code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "unchanged=1")
+    assert code == 1 and "none of the first 12 images exists" in err
+
+
+def test_a_list_that_is_missing_is_one_line(im2rec, root, tmp_path):
+    code, _, err = im2rec(tmp_path / "none.lst", root, tmp_path / "out.rec")
+    assert code == 1 and err == f"im2rec: {tmp_path / 'none.lst'}: No such file or directory\n"
