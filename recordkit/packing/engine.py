@@ -5,18 +5,17 @@ Every engine means the same; `recordkit.packing.python` is the definition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from recordkit.errors import MissingError, PlanError
 from recordkit.packing.plan import PackPlan
+from recordkit.packing.python import PythonEngine
+from recordkit.packing.report import Progress
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 
 ENGINES = ("auto", "native", "python")
-
-Progress = Callable[[int], None]
-"""Called with the number of samples that have been dealt with since the last call."""
 
 
 class Engine(Protocol):
@@ -64,8 +63,6 @@ def choose(name: str) -> Engine:
     MissingError
         The native engine is not built.
     """
-    from recordkit.packing.python import PythonEngine
-
     if name not in ENGINES:
         raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {name!r}")
     if name == "native":

@@ -13,9 +13,9 @@ from typing import Any
 from recordkit.errors import PlanError, SourceError
 from recordkit.formats.fileset import Fileset, Staging
 from recordkit.formats.irheader import exact
-from recordkit.packing.engine import Engine, Progress, choose
+from recordkit.packing.engine import Engine, choose
 from recordkit.packing.plan import PackPlan, order_of, partition
-from recordkit.packing.report import PackReport
+from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.writer import SetNames, SetWriter
 from recordkit.sample import Entry, Source
 from recordkit.sources import ListSource, open_source
@@ -34,8 +34,8 @@ def pack(
     """Pack images into PREFIX.rec, .idx, .lst and .json.
 
     The files appear together, when all is written; until then, and after any error, what stood there before still
-    does. Memory does not grow with the number of images, but for 8 to 24 bytes each (a folder's file names come on
-    top).
+    does. Memory does not grow with the number of images, but for 16 bytes each, 24 more for the rows of a list, or
+    the file names of a folder.
 
     Parameters
     ----------
@@ -165,6 +165,9 @@ def _share_out(
             names = SetNames(
                 path, record_name, write_list=plan.write_list and not _is_input(Path(f"{path}.lst"), sources)
             )
+            for output in names.all():
+                if _is_input(output, sources):
+                    raise PlanError(f"{output}: expected another output, got the list that is being packed")
             jobs.append(_Job(source, order[part.begin : part.end], names, number == 0))
     return jobs, warnings
 

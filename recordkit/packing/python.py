@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from recordkit import codec
 from recordkit.errors import ImageError
-from recordkit.packing.engine import Progress
 from recordkit.packing.plan import PackPlan
+from recordkit.packing.report import Progress
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Entry, Image, Source
 from recordkit.threads import in_order

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+Progress = Callable[[int], None]
+"""Called with the number of samples that have been dealt with since the last call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import hypothesis
 import numpy as np
 import pytest
 from formats.faults import Faults, publish, recover
+from PIL import Image
 
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats import fileset
@@ -181,13 +182,15 @@ if hypothesis.settings().max_examples > 25:  # the longer profiles
 
 def strace_works():
     strace = shutil.which("strace")
-    return strace and subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+    return (
+        strace and subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def write_images(folder, level):
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
-        (folder / name / "1.pgm").write_bytes(b"P5\n1 1\n255\n%c" % level)
+        Image.new("L", (4, 4), level).save(folder / name / "1.png")
 
 
 def as_packed(prefix):

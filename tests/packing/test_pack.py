@@ -184,6 +184,13 @@ def test_the_list_that_is_packed_is_never_touched(tiny_folder, tmp_path, engine)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
+def test_an_output_that_is_the_input_is_refused(tiny_folder, tmp_path, engine):
+    path = write_list(tmp_path, "3\t1\tcat/0.jpg\n")
+    with pytest.raises(PlanError, match="a.lst: expected another output, got the list that is being packed"):
+        pack(ListSource(path, tiny_folder), tmp_path / "a", record_name="a.lst", engine=engine)
+    assert path.read_text() == "3\t1\tcat/0.jpg\n"
+
+
 def test_bad_images_are_left_out_named_and_make_the_pack_not_ok(tiny_folder, tmp_path, engine):
     (tiny_folder / "cat/empty.jpg").touch()
     (tiny_folder / "dog/text.jpg").write_text("not an image")
