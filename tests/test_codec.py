@@ -61,7 +61,7 @@ def as_opencv(cv2, payload, flag):
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cv2():
     return pytest.importorskip("cv2", reason="OpenCV is not installed: nothing to compare with")
 

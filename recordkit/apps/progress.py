@@ -60,4 +60,5 @@ class _Lines:
         if now_s - self._last_s >= _LINE_EVERY_S:
             self._last_s = now_s
             rate = self._done / (now_s - self._begin_s)
-            click.echo(f"{self._what}: {self._done} of {self._total} {self._unit}, {rate:.0f} {self._unit}/s", err=True)
+            speed = f"{rate:.0f} {self._unit}/s" if rate >= 1 else f"{1 / rate:.0f} s each"
+            click.echo(f"{self._what}: {self._done} of {self._total} {self._unit}, {speed}", err=True)

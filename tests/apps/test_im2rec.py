@@ -165,12 +165,12 @@ def write_lists(folder, root):
         (folder / name).write_text("".join(lines), encoding="utf-8", newline="")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def odd(tmp_path_factory):
     return write_odd_tree(tmp_path_factory.mktemp("odd"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cifar(tmp_path_factory, real_data):
     """300 images of CIFAR-10's test set, 30 a class."""
     root = tmp_path_factory.mktemp("cifar")
@@ -183,7 +183,7 @@ def cifar(tmp_path_factory, real_data):
     return root
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def script():
     """Where MXNet's im2rec.py is; it imports cv2 too."""
     missing = [name for name in ("mxnet", "cv2") if importlib.util.find_spec(name) is None]
@@ -195,7 +195,7 @@ def script():
     return Path(importlib.util.find_spec("mxnet").origin).parent / "tools" / "im2rec.py"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reference(script, odd, request, tmp_path_factory):
     """What im2rec.py makes of every command line above: a folder by (tree, list, options)."""
     trees = {"odd": odd}
@@ -214,6 +214,8 @@ def reference(script, odd, request, tmp_path_factory):
             folder.mkdir()
         words = [*([] if listed else ["--list"]), folder / "c", trees[tree], *options.split()]
         jobs.append(([str(word) for word in words], str(folder / "log")))
+    # First those that start processes: a fork may hang once OpenCV has started threads.
+    jobs.sort(key=lambda job: "--num-thread" not in job[0])
     done = subprocess.run(
         [sys.executable, "-c", REFERENCE, script],
         input=json.dumps(jobs),

@@ -121,8 +121,8 @@ def test_all_parts_after_each_other_are_the_whole(im2rec, root, tmp_path):
 def test_each_part_has_an_index_of_its_own(im2rec, root, tmp_path):
     for part in range(2):
         assert im2rec(tmp_path / "one.lst", root, tmp_path / "cut.rec", "nsplit=2", f"part={part}")[0] == 0
-    keys = [list(idx.read(tmp_path / f"cut.rec.part{part:03d}.idx").keys) for part in range(2)]
-    assert sum(keys, []) == list(range(12)) and all(keys)
+    first, second = (list(idx.read(tmp_path / f"cut.rec.part{part:03d}.idx").keys) for part in range(2))
+    assert first and second and first + second == list(range(12))
 
 
 def test_an_index_is_written_and_the_list_is_left_alone(im2rec, root, tmp_path):

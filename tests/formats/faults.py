@@ -92,7 +92,7 @@ def child(what, arguments, how, at, report):
     try:
         {"publish": publish, "recover": recover}[what](*arguments)
         end = "done"
-    except BaseException as error:  # the parent judges it
+    except BaseException as error:  # noqa: BLE001 (the parent judges it)
         end = f"{type(error).__name__}: {error}"
     sys.setprofile(None)
     os.write(report, json.dumps(end).encode())

@@ -8,7 +8,8 @@ The same lists and records, to the byte, for the same options. On purpose differ
   begins like it;
 - no list found, or a missing ROOT, is an error;
 - labels that float32 would change are refused;
-- PNGs are compressed at level 3 unless asked otherwise (same pixels).
+- PNGs are compressed at level 3 unless asked otherwise (same pixels);
+- 16-bit images become 8-bit, and suffixes given to --exts in upper case match too.
 
 Source: tools/im2rec.py of MXNet 1.9, and of 1.0 for switches that take a value (``--list True``).
 """

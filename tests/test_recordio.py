@@ -1,0 +1,542 @@
+"""The drop-in face of ``mxnet.recordio``: the same calls through both modules, then what differs on purpose."""
+
+import inspect
+import io
+import itertools
+import math
+import multiprocessing
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from strategies import keys, records
+
+from recordkit import recordio as ours
+from recordkit.errors import FormatError, ImageError, MissingError, TruncatedError
+
+# MXNet's own call of an old name.
+pytestmark = pytest.mark.filterwarnings("ignore:tostring:DeprecationWarning")
+
+M = bytes.fromhex("0a23d7ce")
+
+
+def mxnets():
+    """Return ``mxnet.recordio``, or skip."""
+    from recordkit.interop import mxnet
+
+    try:
+        return mxnet.load().recordio
+    except MissingError as error:
+        pytest.skip(f"needs MXNet: {error}")
+
+
+@pytest.fixture(scope="module", params=["recordkit", "mxnet"])
+def recordio(request):
+    """Either module: a test of this passes with both."""
+    return ours if request.param == "recordkit" else mxnets()
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    return mxnets()
+
+
+def with_opencv(module):
+    """Return the module, or skip: MXNet packs and unpacks images only where OpenCV is installed too."""
+    if module is not ours and module.cv2 is None:
+        pytest.skip("needs OpenCV")
+    return module
+
+
+@pytest.fixture
+def both(theirs):
+    """Every (writer's, reader's) pair of modules."""
+    return list(itertools.product((ours, theirs), repeat=2))
+
+
+# The same in both.
+
+GOLDEN_PACKS = [
+    (
+        (0, 4.0, 2574, 0),
+        b"\xff\xd8IMG",
+        "00000000 00008040 0e0a000000000000 0000000000000000 ffd8494d47",
+        (0, 4.0),
+    ),
+    (
+        (0, [1.0, 2.5, -3.0], 7, 0),
+        b"JPEG",
+        "03000000 00000000 0700000000000000 0000000000000000 0000803f 00002040 000040c0 4a504547",
+        (3, [1.0, 2.5, -3.0]),
+    ),
+    ((7, 3, 1, 0), b"xyz", "00000000 00004040 0100000000000000 0000000000000000 78797a", (0, 3.0)),
+    ((0, [5], 9, 0), b"J", "01000000 00000000 0900000000000000 0000000000000000 0000a040 4a", (1, [5.0])),
+    ((0, 1.5, 2**64 - 1, 1), b"", "00000000 0000c03f ffffffffffffffff 0100000000000000", (0, 1.5)),
+    (
+        (0, (3, 5), 0, 1),
+        b"",
+        "02000000 00000000 0000000000000000 0100000000000000 00004040 0000a040",
+        (2, [3.0, 5.0]),
+    ),
+    ((0, True, 1, 0), b"", "00000000 0000803f 0100000000000000 0000000000000000", (0, 1.0)),
+    ((0, np.float64(2), np.int64(1), 0), b"", "00000000 00000040 0100000000000000 0000000000000000", (0, 2.0)),
+    ((0, np.array(2.0), 1, 0), b"", "01000000 00000000 0100000000000000 0000000000000000 00000040", (1, [2.0])),
+    (
+        (0, np.array([[1, 2], [3, 4]]), 1, 0),
+        b"",
+        "04000000 00000000 0100000000000000 0000000000000000 0000803f 00000040 00004040 00008040",
+        (4, [1.0, 2.0, 3.0, 4.0]),
+    ),
+]
+
+
+def packed(module, header, payload):
+    return module.pack(module.IRHeader(*header), payload)
+
+
+@pytest.mark.parametrize(("header", "payload", "golden", "unpacked"), GOLDEN_PACKS)
+def test_pack_and_unpack_golden_bytes(header, payload, golden, unpacked, recordio):
+    record = packed(recordio, header, payload)
+    assert record.hex() == golden.replace(" ", "")
+    got, rest = recordio.unpack(record)
+    assert (got.flag, np.asarray(got.label).tolist()) == unpacked
+    assert (got.id, got.id2, rest, type(rest)) == (header[2], header[3], payload, bytes)
+    assert type(got).__name__ == "HEADER" and isinstance(got, tuple)
+
+
+def test_a_vector_of_labels_is_a_read_only_float32_array(recordio):
+    label = recordio.unpack(packed(recordio, (0, [1, 2], 7, 0), b"x"))[0].label
+    assert (label.dtype, label.shape, label.flags.writeable) == (np.float32, (2,), False)
+
+
+@pytest.mark.filterwarnings("ignore:label:UserWarning")
+@pytest.mark.parametrize(("label", "flag"), [(None, 1), ([], 0), ((), 0)])
+def test_labels_that_are_none_or_empty_pack_to_mxnets_bytes(label, flag, recordio):
+    header = recordio.unpack(packed(recordio, (3, label, 9, 0), b"J"))[0]
+    assert header.flag == flag
+    assert math.isnan(header.label[0]) if flag else header.label == 0.0
+
+
+def test_the_first_label_in_the_header_is_ignored_where_there_are_several(recordio):
+    record = struct.pack("<IfQQ2f", 2, 4.0, 7, 0, 4.0, 5.0) + b"J"
+    assert recordio.unpack(record)[0].label.tolist() == [4.0, 5.0]
+
+
+@given(
+    st.one_of(st.floats(width=32), st.lists(st.floats(width=32), min_size=1, max_size=5)),
+    keys,
+    keys,
+    st.binary(max_size=9),
+)
+def test_any_header_packs_to_the_same_bytes(theirs, label, key, key2, payload):
+    assert packed(ours, (0, label, key, key2), payload) == packed(theirs, (0, label, key, key2), payload)
+
+
+WHOLE_FILE = {
+    0: bytes.fromhex("00000000000080400e0a0000000000000000000000000000ffd8494d47"),
+    5: bytes.fromhex("0300000000000000070000000000000000000000000000000000803f00002040000040c04a504547"),
+    3: bytes.fromhex("000000000000803f01000000000000000000000000000000616263640a23d7ce656667"),
+    9: b"",
+    10: M,
+}
+
+
+def write_indexed(module, folder):
+    names = str(folder / "g.idx"), str(folder / "g.rec")
+    writer = module.MXIndexedRecordIO(*names, "w")
+    for key, record in WHOLE_FILE.items():
+        writer.write_idx(key, record)
+    assert writer.tell() == 160
+    writer.close()
+    return names
+
+
+def test_the_whole_file_vector(recordio, tmp_path):
+    write_indexed(recordio, tmp_path)
+    assert (tmp_path / "g.idx").read_bytes() == b"0\t0\n5\t40\n3\t88\n9\t136\n10\t144\n"
+    assert (tmp_path / "g.rec").read_bytes().hex() == (
+        "0a23d7ce1d00000000000000000080400e0a0000000000000000000000000000ffd8494d47000000"
+        "0a23d7ce280000000300000000000000070000000000000000000000000000000000803f00002040000040c04a504547"
+        "0a23d7ce1c000020000000000000803f01000000000000000000000000000000616263640a23d7ce0300006065666700"
+        "0a23d7ce00000000"
+        "0a23d7ce000000200a23d7ce00000060"
+    )
+
+
+def test_files_written_by_one_are_read_by_the_other(both, tmp_path):
+    for number, (writer, reader) in enumerate(both):
+        (tmp_path / str(number)).mkdir()
+        names = write_indexed(writer, tmp_path / str(number))
+        indexed = reader.MXIndexedRecordIO(*names, "r")
+        assert indexed.keys == list(WHOLE_FILE) and indexed.idx == {0: 0, 5: 40, 3: 88, 9: 136, 10: 144}
+        assert {key: indexed.read_idx(key) for key in (10, 0, 9, 3, 5)} == WHOLE_FILE
+        indexed.close()
+
+
+@given(st.lists(records, max_size=6))
+def test_any_records_make_the_same_file(theirs, tmp_path_factory, payloads):
+    folder = tmp_path_factory.mktemp("records")
+    for module, name in ((ours, "ours.rec"), (theirs, "theirs.rec")):
+        writer = module.MXRecordIO(str(folder / name), "w")
+        for payload in payloads:
+            writer.write(payload)
+        writer.close()
+    assert (folder / "ours.rec").read_bytes() == (folder / "theirs.rec").read_bytes()
+    reader = ours.MXRecordIO(folder / "theirs.rec", "r")
+    assert list(iter(reader.read, None)) == payloads
+    reader.close()
+
+
+def test_an_empty_record_is_bytes_and_the_end_is_none(recordio, tmp_path):  # A7
+    names = write_indexed(recordio, tmp_path)
+    reader = recordio.MXRecordIO(names[1], "r")
+    assert [reader.read() for _ in range(7)] == [*WHOLE_FILE.values(), None, None]
+    reader.reset()
+    assert reader.read() == WHOLE_FILE[0]
+    reader.close()
+    reader.close()
+
+
+def test_reading_goes_on_behind_a_record_found_by_its_key(recordio, tmp_path):
+    reader = recordio.MXIndexedRecordIO(*write_indexed(recordio, tmp_path), "r")
+    assert (reader.read_idx(3), reader.read()) == (WHOLE_FILE[3], WHOLE_FILE[9])
+    reader.seek(5)
+    assert reader.read() == WHOLE_FILE[5]
+    reader.reset()
+    assert reader.read() == WHOLE_FILE[0] and reader.keys == [0, 5, 3, 9, 10]
+    reader.close()
+
+
+def test_keys_may_be_text(recordio, tmp_path):
+    names = str(tmp_path / "a.idx"), str(tmp_path / "a.rec")
+    writer = recordio.MXIndexedRecordIO(*names, "w", key_type=str)
+    writer.write_idx("cat", b"meow")
+    writer.close()
+    reader = recordio.MXIndexedRecordIO(*names, "r", str)
+    assert (reader.keys, reader.read_idx("cat")) == (["cat"], b"meow")
+    reader.close()
+
+
+# MXNet's __del__ stumbles over a reader that was never opened.
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*MXRecordIO.__del__:pytest.PytestUnraisableExceptionWarning")
+def test_misuse_raises_the_same(recordio, tmp_path):
+    names = write_indexed(recordio, tmp_path)
+    with pytest.raises(ValueError, match="Invalid flag a"):
+        recordio.MXRecordIO(names[1], "a")
+    with pytest.raises(FileNotFoundError):
+        recordio.MXIndexedRecordIO(str(tmp_path / "none.idx"), names[1], "r")
+    reader = recordio.MXIndexedRecordIO(*names, "r")
+    with pytest.raises(KeyError):
+        reader.read_idx(77)
+    with pytest.raises(AssertionError):
+        reader.write(b"x")
+    reader.close()
+    with pytest.raises(RuntimeError):
+        reader.read()
+
+
+# Images.
+
+PIXELS = np.random.default_rng(7).integers(0, 256, (24, 20, 4), np.uint8)
+PIXELS[:, :, :3] = np.cumsum(PIXELS[:, :, :3] // 32, axis=0).astype(np.uint8)  # smooth enough for JPEG
+
+
+def png(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def record_of(payload):
+    return ours.pack(ours.IRHeader(0, 1.0, 7, 0), payload)
+
+
+@pytest.mark.parametrize("shape", [np.s_[:, :, :3], np.s_[:, :, 0]], ids=["colour", "gray"])
+@pytest.mark.parametrize(("quality", "form"), [(95, ".jpg"), (80, ".JPEG"), (100, ".jpg")])
+def test_pack_img_makes_mxnets_jpeg_bytes(shape, quality, form, theirs):
+    theirs = with_opencv(theirs)
+    args = (0, 1.0, 7, 0), np.ascontiguousarray(PIXELS[shape]), quality, form
+    assert ours.pack_img(ours.IRHeader(*args[0]), *args[1:]) == theirs.pack_img(theirs.IRHeader(*args[0]), *args[1:])
+
+
+@pytest.mark.parametrize("shape", [np.s_[:], np.s_[:, :, :3], np.s_[:, :, 0]], ids=["alpha", "colour", "gray"])
+@pytest.mark.parametrize("quality", [95, 3])
+def test_a_png_comes_back_as_it_was(shape, quality, recordio):
+    recordio = with_opencv(recordio)
+    image = np.ascontiguousarray(PIXELS[shape])
+    header, got = recordio.unpack_img(
+        recordio.pack_img(recordio.IRHeader(0, 1.0, 7, 0), image, quality=quality, img_fmt=".png")
+    )
+    assert header == (0, 1.0, 7, 0)
+    assert got.dtype == np.uint8 and np.array_equal(got, image)
+
+
+def test_pngs_of_one_are_read_by_the_other(both):
+    for writer, reader in both:
+        with_opencv(writer), with_opencv(reader)
+        record = writer.pack_img(writer.IRHeader(0, 1.0, 7, 0), PIXELS, img_fmt=".PNG")
+        assert np.array_equal(reader.unpack_img(record)[1], PIXELS)
+
+
+def turned_jpeg():
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # EXIF orientation: applied for 0 and 1, not for -1
+    Image.fromarray(np.ascontiguousarray(PIXELS[:, :, :3])).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+STORED = {
+    "colour": png(np.ascontiguousarray(PIXELS[:, :, :3])),
+    "gray": png(PIXELS[:, :, 0].copy()),
+    "alpha": png(PIXELS),
+    "gray-16-bit": png(np.arange(480, dtype=np.uint16).reshape(24, 20) * 136),
+    "jpeg": ours.unpack(ours.pack_img(ours.IRHeader(0, 1.0, 7, 0), PIXELS))[1],
+    "jpeg-turned": turned_jpeg(),
+    "jpeg-gray": ours.unpack(ours.pack_img(ours.IRHeader(0, 1.0, 7, 0), PIXELS[:, :, 1]))[1],
+}
+
+
+@pytest.mark.parametrize("iscolor", [-1, 0, 1])
+@pytest.mark.parametrize("kind", STORED)
+def test_unpack_img_gives_opencvs_pixels(kind, iscolor, theirs):
+    theirs = with_opencv(theirs)
+    record = record_of(STORED[kind])
+    want, got = theirs.unpack_img(record, iscolor)[1], ours.unpack_img(record, iscolor)[1]
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    # OpenCV rounds its gray of a PNG's colours otherwise; by one level at most.
+    bound = 1 if iscolor == 0 and kind in ("colour", "alpha") else 0
+    assert np.abs(got.astype(int) - want).max() <= bound
+
+
+def test_what_does_not_decode_is_none(recordio):
+    recordio = with_opencv(recordio)
+    header, image = recordio.unpack_img(record_of(b"not an image"))
+    assert header.id == 7 and image is None
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((2, 2, 3), np.uint16), np.zeros((2, 2, 2), np.uint8), np.zeros(4, np.uint8)]
+)
+def test_pack_img_names_an_image_it_cannot_take(image):
+    with pytest.raises(ImageError, match="expected uint8 of shape"):
+        ours.pack_img(ours.IRHeader(0, 0.0, 1, 0), image)
+
+
+@pytest.mark.parametrize("form", [".webp", "jpg", ""])
+def test_pack_img_names_a_format_it_lacks(form):
+    with pytest.raises(ImageError, match=f"expected '.jpg' or '.png' as img_fmt, got '{form}'"):
+        ours.pack_img(ours.IRHeader(0, 0.0, 1, 0), PIXELS, img_fmt=form)
+
+
+def test_unpack_img_of_a_record_without_image_says_so():
+    with pytest.raises(ImageError, match="record 7: expected an image, got 0 bytes; is it a metadata record?"):
+        ours.unpack_img(record_of(b""))
+
+
+# The face.
+
+
+def parameters(function):
+    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
+
+
+def test_every_public_name_of_mxnets_module_is_here_with_the_same_parameters(theirs):
+    names = [n for n, v in vars(theirs).items() if getattr(v, "__module__", None) == theirs.__name__ and n[0] != "_"]
+    assert sorted(names) == sorted(ours.__all__)
+    for name in names:
+        assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name)), name
+    for name in ("MXRecordIO", "MXIndexedRecordIO"):
+        for method, function in inspect.getmembers(getattr(theirs, name), inspect.isfunction):
+            if not method.startswith("_"):
+                mine = getattr(getattr(ours, name), method)
+                assert parameters(mine) == parameters(function), f"{name}.{method}"
+    assert ours.IRHeader._fields == theirs.IRHeader._fields
+
+
+# MXNet's traps, one by one, under their numbers in the project's list of quirks.
+
+
+@pytest.fixture
+def indexed(tmp_path):
+    """Names of an .idx and a .rec with the golden records."""
+    return write_indexed(ours, tmp_path)
+
+
+@pytest.mark.parametrize(("cflags", "error"), [((1,), TruncatedError), ((2, 3), FormatError), ((3,), FormatError)])
+def test_a_record_without_all_its_parts_is_an_error(cflags, error, tmp_path):  # A2
+    path = tmp_path / "a.rec"
+    path.write_bytes(b"".join(M + struct.pack("<I", cflag << 29) for cflag in cflags))
+    with (
+        ours.MXRecordIO(path, "r") as reader,
+        pytest.raises(error, match=r"a\.rec: byte \d+: expected (a record|cflag)"),
+    ):
+        reader.read()
+
+
+def test_keys_are_found_after_the_end_was_read(indexed):  # A4
+    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+        assert list(iter(reader.read, None)) == list(WHOLE_FILE.values())
+        assert reader.read() is None
+        assert reader.read_idx(5) == WHOLE_FILE[5]
+        reader.seek(0)
+        assert reader.read() == WHOLE_FILE[0]
+
+
+def test_a_writer_is_not_emptied_by_reset(tmp_path):  # A8
+    with ours.MXRecordIO(tmp_path / "a.rec", "w") as writer:
+        writer.write(b"precious")
+        with pytest.raises(ValueError, match=r"a\.rec: reset would empty a file that is being written"):
+            writer.reset()
+        writer.write(b"more")
+    with ours.MXRecordIO(tmp_path / "a.rec", "r") as reader:
+        assert [reader.read(), reader.read()] == [b"precious", b"more"]
+
+
+def test_a_writer_is_not_emptied_by_pickling(tmp_path):  # A8
+    names = tmp_path / "a.idx", tmp_path / "a.rec"
+    with ours.MXIndexedRecordIO(*names, "w") as writer:
+        writer.write_idx(1, b"precious")
+        with pytest.raises(TypeError, match=r"a\.rec: a file that is being written cannot be pickled"):
+            pickle.dumps(writer)
+    assert names[1].stat().st_size == 16
+
+
+def test_a_pickled_reader_reads_on_and_the_original_stays_open(indexed):
+    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+        reader.read()
+        with pickle.loads(pickle.dumps(reader)) as copy:
+            assert (copy.read(), reader.read()) == (WHOLE_FILE[5], WHOLE_FILE[5])
+            assert copy.read_idx(10) == M and copy.keys == reader.keys
+    assert not pickle.loads(pickle.dumps(reader)).is_open
+
+
+KILLED_WRITER = """
+import os, signal, sys
+from recordkit.recordio import MXIndexedRecordIO
+writer = MXIndexedRecordIO(sys.argv[1], sys.argv[2], "w")
+for key in range(10):
+    writer.write_idx(key, bytes([key]) * 1000 * key)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_writer_leaves_an_index_of_complete_records(tmp_path):  # A9
+    names = str(tmp_path / "a.idx"), str(tmp_path / "a.rec")
+    assert subprocess.run([sys.executable, "-c", KILLED_WRITER, *names], check=False).returncode == -signal.SIGKILL
+    with ours.MXIndexedRecordIO(*names, "r") as reader:
+        assert reader.keys == list(range(10))
+        assert all(reader.read_idx(key) == bytes([key]) * 1000 * key for key in reader.keys)
+
+
+def test_a_key_that_comes_twice_is_warned_of_and_the_last_record_found(tmp_path):  # A10
+    names = tmp_path / "a.idx", tmp_path / "a.rec"
+    with ours.MXIndexedRecordIO(*names, "w") as writer:
+        writer.write_idx(7, b"first")
+        writer.write_idx(7, b"last")
+    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last is found"):
+        reader = ours.MXIndexedRecordIO(*names, "r")
+    assert (reader.keys, reader.read_idx(7)) == ([7, 7], b"last")
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"), [(None, r"label None of id 9 is packed as \(nan,\)"), ([], r"label \[\] of")]
+)
+def test_a_label_that_is_none_or_empty_is_warned_of(label, shown):  # A17
+    with pytest.warns(UserWarning, match=shown):
+        ours.pack(ours.IRHeader(0, label, 9, 0), b"")
+
+
+@pytest.mark.parametrize("offset", [4, 44, 160, 10**6, -8])
+@pytest.mark.parametrize("verb", ["read_idx", "seek"])
+def test_the_index_of_another_file_is_named(offset, verb, indexed):  # A20
+    with open(indexed[0], "a") as index:
+        index.write(f"99\t{offset}\n")
+    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+        with pytest.raises(FormatError, match=rf"g\.rec: byte {offset}: expected (magic|a record)"):
+            reader.read_idx(99) if verb == "read_idx" else (reader.seek(99), reader.read())
+        if verb == "read_idx":
+            with pytest.raises(FormatError, match=r"; is .*g\.idx the index of this file\?"):
+                reader.read_idx(99)
+        assert reader.read_idx(5) == WHOLE_FILE[5]
+
+
+@pytest.mark.parametrize("line", ["5", "5 40", "x\t40", "5\tx", "", "\udcff\t0"])
+def test_a_bad_index_line_is_named(line, indexed):
+    with open(indexed[0], "ab") as index:
+        index.write(os.fsencode(line) + b"\n")
+    with pytest.raises(FormatError, match=r"g\.idx: line 6: expected KEY and OFFSET with a tab between, got"):
+        ours.MXIndexedRecordIO(*indexed, "r")
+
+
+def test_a_missing_file_stays_file_not_found(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        ours.MXRecordIO(tmp_path / "none.rec", "r")
+
+
+def test_only_bytes_are_written(tmp_path):
+    with ours.MXRecordIO(tmp_path / "a.rec", "w") as writer:
+        for wrong in ("text", bytearray(b"x"), None):
+            with pytest.raises(TypeError, match="expected bytes, got"):
+                writer.write(wrong)
+    assert (tmp_path / "a.rec").stat().st_size == 0
+
+
+# Forks.
+
+
+def read_in_child(reader, pipe):
+    pipe.send((reader.read(), reader.read_idx(10), reader.read()))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_reader_reads_on_from_where_it_stood(indexed):
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+        reader.read()
+        child = fork.Process(target=read_in_child, args=(reader, sender))
+        child.start()
+        assert receiver.recv() == (WHOLE_FILE[5], M, None)
+        child.join()
+        assert reader.read() == WHOLE_FILE[5]
+
+
+FORKED_WRITER = """
+import os, sys
+from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
+indexed, plain = MXIndexedRecordIO(*sys.argv[1:3], "w"), MXRecordIO(sys.argv[3], "w")
+indexed.write_idx(1, b"parent")
+plain.write(b"parent")
+pid = os.fork()
+if pid == 0:
+    for write in (plain.write, lambda record: indexed.write_idx(2, record)):
+        try:
+            write(b"child")
+        except RuntimeError as error:
+            assert "Forbidden operation in multiple processes: another one is writing it" in str(error)
+    del indexed, plain, write
+    sys.exit(7)  # an orderly end, which flushes and closes all that is open
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+indexed.write_idx(3, b"parent again")
+plain.write(b"parent again")
+"""
+
+
+def test_a_forked_writer_refuses_and_writes_nothing_when_it_ends(tmp_path):
+    names = [str(tmp_path / name) for name in ("a.idx", "a.rec", "plain.rec")]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", FORKED_WRITER, *names], check=True, env=environment)
+    with ours.MXIndexedRecordIO(*names[:2], "r") as reader:
+        assert list(iter(reader.read, None)) == [b"parent", b"parent again"]
+        assert [reader.read_idx(key) for key in reader.keys] == [b"parent", b"parent again"]
+    with ours.MXRecordIO(names[2], "r") as reader:
+        assert list(iter(reader.read, None)) == [b"parent", b"parent again"]
