@@ -1,8 +1,11 @@
 """Fixtures for every test: no network but loopback, real data where it is given, hypothesis profiles."""
 
+import functools
 import gzip
 import os
+import signal
 import socket
+import warnings
 from pathlib import Path
 
 import hypothesis
@@ -80,15 +83,32 @@ def gradient(height, width) -> np.ndarray:
 
 
 @pytest.fixture
-def cli(monkeypatch, capsys):
-    """Run ``recordkit ...`` in this process; return exit code, stdout and stderr."""
-    from recordkit.apps.cli.main import main
+def program(monkeypatch, capsys):
+    """Run a console script in this process; return exit code, stdout and stderr."""
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["recordkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
+    def run(main, *arguments):
+        monkeypatch.setattr("sys.argv", [main.__module__, *map(str, arguments)])
+        handler = signal.getsignal(signal.SIGTERM)
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
             main()
+        signal.signal(signal.SIGTERM, handler)
         said = capsys.readouterr()
-        return end.value.code, said.out, said.err
+        return end.value.code or 0, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def cli(program):
+    """Run ``recordkit ...``."""
+    from recordkit.apps.cli.main import main
+
+    return functools.partial(program, main)
+
+
+@pytest.fixture
+def im2rec(program):
+    """Run ``im2rec ...``."""
+    from recordkit.apps.im2rec.main import main
+
+    return functools.partial(program, main)

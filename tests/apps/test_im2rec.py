@@ -4,11 +4,9 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ import pytest
 from images import exif, noise, picture, pixels, png, save
 
 from recordkit import codec
-from recordkit.apps.im2rec.main import main
 from recordkit.apps.im2rec.script import normalise
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordReader
@@ -89,22 +86,6 @@ RESIZED = [
     ("cifar", "cifar", "--resize 64 --encoding .png"),
     ("cifar", "cifar", "--resize 20 --encoding .png --quality 1"),
 ]
-
-
-@pytest.fixture
-def im2rec(monkeypatch, capsys):
-    """The command, in this process: exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["im2rec", *map(str, arguments)])
-        handler = signal.getsignal(signal.SIGTERM)
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        signal.signal(signal.SIGTERM, handler)
-        printed = capsys.readouterr()
-        return end.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 def write_odd_tree(root):

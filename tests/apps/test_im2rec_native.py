@@ -1,17 +1,13 @@
 """The native im2rec's command line, against files that MXNet's own tool wrote, and each of its settings."""
 
 import os
-import signal
 import struct
-import sys
-import warnings
 
 import numpy as np
 import pytest
 from images import noise, picture, pixels, save
 
 from recordkit import codec
-from recordkit.apps.im2rec.main import main
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.irheader import unpack
@@ -30,22 +26,6 @@ RESIZED = {
     "resize64-center-png.rec": (["resize=64", "center_crop=1", "encoding=.png", "quality=3"], 1, 0.5),
     "resize64-gray.rec": (["resize=64", "color=0"], 10, 1.5),
 }
-
-
-@pytest.fixture
-def im2rec(monkeypatch, capsys):
-    """The command, in this process: exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["im2rec", *map(str, arguments)])
-        handler = signal.getsignal(signal.SIGTERM)
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        signal.signal(signal.SIGTERM, handler)
-        printed = capsys.readouterr()
-        return end.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
