@@ -70,7 +70,8 @@ def read(path: str | Path) -> NDArray[Any]:
             _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
             if not expected:
                 return np.empty(shape, dtype)
-            return np.memmap(name, dtype, "r", begin, shape)
+            mapped: NDArray[Any] = np.memmap(name, dtype, "r", begin, shape)
+            return mapped
         try:
             with gzip.open(file) as content:
                 return _read_stream(content, name)

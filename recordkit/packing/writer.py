@@ -173,11 +173,9 @@ class SetWriter:
         }
 
     def _exact_file(self) -> bytes:
-        labels = np.frombuffer(self._exact, np.int64) if self._exact else np.empty(0, np.int64)
-        if self._width[1] > 1:
-            labels = labels.reshape(-1, self._width[1])
+        labels = np.array(self._exact, np.int64)
         file = io.BytesIO()
-        np.save(file, labels)
+        np.save(file, labels.reshape(-1, self._width[1]) if self._width[1] > 1 else labels)
         return file.getvalue()
 
     @contextlib.contextmanager
