@@ -162,13 +162,14 @@ def _taps(n_in: int, n_out: int, name: str) -> tuple[NDArray[Any], NDArray[np.fl
     left = np.floor(centre).astype(int)
     offsets = np.arange(-1, 3) if name == "cubic" else np.arange(-3, 5)
     distance = (centre - left)[:, None] - offsets
-    weights = _cubic(np.abs(distance)) if name == "cubic" else _lanczos4(distance)
-    return np.clip(left[:, None] + offsets, 0, n_in - 1), weights.astype(np.float32)
+    kernel = _cubic(np.abs(distance)) if name == "cubic" else _lanczos4(distance)
+    return np.clip(left[:, None] + offsets, 0, n_in - 1), kernel.astype(np.float32)
 
 
 def _lanczos4(x: NDArray[np.float64]) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = np.sinc(x) * np.sinc(x / 4)
-    return weights / weights.sum(1, keepdims=True)
+    weights /= weights.sum(1, keepdims=True)
+    return weights
 
 
 def _cubic(x: NDArray[np.float64], a: float = -0.75) -> NDArray[np.float64]:
