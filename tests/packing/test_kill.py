@@ -115,7 +115,13 @@ def test_an_interrupted_pack_leaves_the_old_set_and_no_temporary_files(photos, t
         "--root",
         str(photos),
     ]
-    process = subprocess.Popen([*command, "--resize", "300"], stderr=subprocess.PIPE, text=True)
+
+    def hear_signals():
+        signal.signal(number, signal.SIG_DFL)  # a shell's background jobs inherit that SIGINT is ignored
+
+    process = subprocess.Popen(
+        [*command, "--resize", "300"], stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals
+    )
     while not list(tmp_path.glob(".out.staging/out.rec")):
         time.sleep(0.01)
     process.send_signal(number)
