@@ -39,5 +39,5 @@ def read_image(path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise ImageError(f"{error.strerror or error}") from None
-    except ValueError as error:  # a zero byte in the path
-        raise ImageError(f"expected a path, got one with an {error}") from None
+    except ValueError:
+        raise ImageError("expected a path without zero bytes") from None
