@@ -31,13 +31,16 @@ def read_image(path: str) -> bytes:
     """
     try:
         status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files costs more than the read)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("expected a regular file, got a folder, pipe or device")
-        if status.st_size > MAX_RECORD_BYTES - HEADER_SIZE:
-            raise ImageError(f"expected a file that fits in a record (2**29 bytes), got {status.st_size} bytes")
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
     except OSError as error:
         raise ImageError(f"{error.strerror or error}") from None
     except ValueError:
         raise ImageError("expected a path without zero bytes") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError("expected a regular file, got a folder, pipe or device")
+    if status.st_size > MAX_RECORD_BYTES - HEADER_SIZE:
+        raise ImageError(f"expected a file that fits in a record (2**29 bytes), got {status.st_size} bytes")
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError as error:
+        raise ImageError(f"{error.strerror or error}") from None
