@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from recordkit.codec import encode
+from recordkit.errors import MissingError
 from recordkit.formats import ubyte
+from recordkit.interop import mxnet
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None)
@@ -80,6 +82,17 @@ def gradient(height, width) -> np.ndarray:
     """A smooth RGB image, which JPEG keeps nearly as it is."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], 2).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def mx():
+    """The real MXNet; tests on it are skipped without it, and must run where RECORDKIT_REQUIRE_MXNET is set."""
+    try:
+        return mxnet.load()
+    except MissingError as error:
+        if os.environ.get("RECORDKIT_REQUIRE_MXNET"):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture

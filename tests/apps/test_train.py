@@ -1,7 +1,6 @@
 """The trainer on tiny images: three classes of 28 x 28, made here."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,22 +21,11 @@ from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, evaluate, gate
 from recordkit.apps.train.plan import TrainPlan
 from recordkit.apps.train.survey import survey
-from recordkit.errors import FormatError, MissingError, PlanError, PublishError, TrainError, TruncatedError
+from recordkit.errors import FormatError, PlanError, PublishError, TrainError, TruncatedError
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
-from recordkit.interop import mxnet as bridge
 
 N_CLASSES = 3
-
-
-@pytest.fixture(scope="module")
-def mx():
-    try:
-        return bridge.load()
-    except MissingError as error:
-        if os.environ.get("RECORDKIT_REQUIRE_MXNET"):
-            raise
-        pytest.skip(str(error))
 
 
 def images(n, seed=0, side=28, channels=1):
