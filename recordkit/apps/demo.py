@@ -113,7 +113,7 @@ def _pack_ubyte(data: Path, output: Path) -> _Packed:
     if not isinstance(source, dict) or set(source) != {"train", "test"}:
         raise TrainError(f"{data}: expected the four ubyte files of MNIST or Fashion-MNIST")
     # Nothing in the files says which they are but their content: Fashion-MNIST's first test labels.
-    labels = [source["test"].entry(index).labels[0] for index in range(10)]
+    labels = [source["test"].entry(index).labels[0] for index in range(min(10, len(source["test"])))]
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"
     prefix = output / name
     with progress_bar(sum(map(len, source.values())), f"pack {name}") as progress:
@@ -153,5 +153,10 @@ def _check(fact: bool, otherwise: str) -> None:
         raise TrainError(otherwise)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the demo (``bin/demo``)."""
     run(lambda: command.main(standalone_mode=False, prog_name="bin/demo"), "bin/demo")
+
+
+if __name__ == "__main__":
+    main()
