@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from recordkit.formats import lst
-from recordkit.formats.fileset import Staging
+from recordkit.formats.staging import Staging
 from recordkit.packing.plan import IM2REC_SEED, order_of, partition
 from recordkit.sample import Source
 

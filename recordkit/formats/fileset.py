@@ -1,4 +1,4 @@
-"""The files of one dataset, PREFIX.rec with its companions, and how a new set takes their place at once.
+"""The files of one dataset: PREFIX.rec with its companions.
 
 ::
 
@@ -6,40 +6,29 @@
     PREFIX.idx          key -> offset               PREFIX.labels.npy   exact labels, int64, if asked for
     PREFIX.lst          key, labels, path           PREFIX.failed.tsv   what could not be packed and why, if any
 
-Several files cannot be replaced in one step, so a set is published in an order in which the files at the
-final names are, at every moment, all old or all new:
-
-1. Everything is written, and flushed to disk, in a locked folder beside the output, ``.NAME.staging``.
-2. A file ``commit`` appears in it: from here on the new set counts, whatever happens. Before, the old one does.
-3. All old files but the first .rec are removed; the first .rec is replaced (one rename); the others move in.
-
-Killed in step 3, some names are missing for a while, but none belongs to the other set. `Fileset` then reads
-the missing ones where they still are, and the next pack to this prefix first finishes the move. Killed
-before, the next pack removes the folder. Two packs to one prefix: the second is refused (`flock` on the folder).
+How a new set takes the place of an old one is in `recordkit.formats.staging`; a reader that comes while it does, or
+after it was killed, finds each file of the new set by `Fileset.path`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError
 
 # In the order in which they are published: the records first.
 SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
 
-_COMMIT = "commit"
+COMMIT = "commit"
+"""The file in a staging folder that says that the set in it counts: which files move, and which old ones go."""
 
 
 class Fileset:
@@ -53,6 +42,11 @@ class Fileset:
     Attributes
     ----------
     prefix : Path
+
+    Raises
+    ------
+    FormatError
+        The path is a folder without a name, such as ``.``, or what a killed pack left there is damaged.
 
     Examples
     --------
@@ -69,10 +63,13 @@ class Fileset:
         # Where the files of sets are that were committed and not yet moved, and where the old ones count as gone.
         self._moving: dict[str, Path] = {}
         self._gone: dict[str, Path] = {}
+        if not self.prefix.name:
+            raise FormatError("expected a .rec file or its prefix, got a folder", path=text)
         # A set of several parts (train, test) is staged under the prefix they share, hence the search.
         for folder in self.prefix.parent.glob(".*.staging"):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                self._note(folder, _read_commit(folder))
+            if self.prefix.name.startswith(folder.name[1:].removesuffix(".staging")):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                    self._note(folder, read_commit(folder))
 
     def _note(self, folder: Path, commit: dict[str, list[str]]) -> None:
         self._moving.update((name, folder / name) for name in commit["publish"] if (folder / name).exists())
@@ -107,14 +104,34 @@ class Fileset:
         """
         path = self.path(".json")
         try:
-            description = json.loads(path.read_bytes())
+            return _read_object(path)
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise FormatError(f"expected JSON, got {error}; remove it or pack again", path=str(path)) from None
-        if not isinstance(description, dict):
-            raise FormatError("expected a JSON object; remove it or pack again", path=str(path))
-        return description
+            raise FormatError(f"expected a JSON object, got {error}; remove it or pack again", path=str(path)) from None
+
+    def classes(self) -> dict[str, int] | None:
+        """Read the class names in PREFIX.json.
+
+        Returns
+        -------
+        classes : dict of str to int, or None
+            Name to label, where the set has names.
+
+        Raises
+        ------
+        FormatError
+            PREFIX.json is no JSON object, or its classes are something else.
+        """
+        classes = self.description().get("classes")
+        if classes is None:
+            return None
+        if not isinstance(classes, dict) or not all(type(label) is int for label in classes.values()):
+            raise FormatError(
+                "expected classes as names and whole numbers; remove the file or pack again",
+                path=str(self.path(".json")),
+            )
+        return classes
 
     def exact_labels(self) -> NDArray[np.int64] | None:
         """Read the exact labels, where the set has them.
@@ -134,7 +151,9 @@ class Fileset:
             labels = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             return None
-        except (ValueError, EOFError) as error:
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 (NumPy raises what it likes for a damaged header, also TokenError)
             raise FormatError(f"expected an int64 array in .npy form, got {error}", path=str(path)) from None
         if labels.dtype != np.int64 or labels.ndim not in (1, 2):
             raise FormatError(
@@ -143,196 +162,39 @@ class Fileset:
         return np.asarray(labels)
 
 
-class Staging:
-    """A locked folder in which a new set of files is written, then published as a whole.
+def _read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; anything else is a ValueError, also a nesting too deep to read."""
+    try:
+        value = json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError("one nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON {type(value).__name__}")
+    return value
 
-    A context manager: left without `commit`, by an error or Ctrl-C, it removes what was written and the files
-    that stood at the final names before still do.
 
-    Parameters
-    ----------
-    prefix : Path
-        Names the folder; the files may be called ``PREFIX.rec``, ``PREFIX_train.rec`` and so on.
+def read_commit(folder: Path) -> dict[str, list[str]]:
+    """Read which files a committed set in a staging folder has ("publish") and which it replaces ("remove").
 
     Raises
     ------
-    PublishError
-        The output folder does not exist or cannot be written, the prefix is a folder, or another
-        pack is writing to it.
+    FileNotFoundError
+        Nothing is committed there.
+    FormatError
+        The file is damaged.
     """
-
-    def __init__(self, prefix: Path) -> None:
-        self.prefix = prefix
-        self.parent = prefix.parent
-        self.folder = self.parent / f".{prefix.name}.staging"
-        self._names: list[str] = []
-        if not self.parent.is_dir():
-            raise PublishError(f"{self.parent}: no such folder; make it with 'mkdir -p {self.parent}'")
-        if not prefix.name or prefix.is_dir():
-            raise PublishError(f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}")
-        with _as_publish_error(self.parent):
-            self._lock = _claim(self.folder, self.parent)
-
-    def create(self, name: str) -> BinaryIO:
-        """Open a new file of the set.
-
-        Parameters
-        ----------
-        name : str
-            Its final name, without folder.
-
-        Returns
-        -------
-        file : binary file, open for writing
-            The caller closes it before `commit`.
-        """
-        self._names.append(name)
-        return open(self.folder / name, "wb", buffering=1 << 18)
-
-    def commit(self, *, remove: Iterable[Path] = ()) -> None:
-        """Publish the files written so far; the first one created is the pivot, so create a .rec first.
-
-        Parameters
-        ----------
-        remove : iterable of Path
-            Files of the old set, in the same folder, that have no successor in the new one.
-
-        Raises
-        ------
-        PublishError
-            Disk full, or the like. The message says whether the old set still counts or the new one does.
-        """
-        stale = [path.name for path in remove if path.name not in self._names]
-        with _as_publish_error(self.parent):
-            for name in self._names:
-                _flush(self.folder / name)
-            pending = self.folder / f"{_COMMIT}.new"
-            pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
-            _flush(pending)
-            os.rename(pending, self.folder / _COMMIT)  # noqa: PTH104 (one name for each system call that tests cut)
-        with _as_publish_error(self.parent, "the new set counts, and the next pack to this prefix moves its files"):
-            _finish(self.folder, self.parent)
-
-    def __enter__(self) -> Staging:
-        return self
-
-    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        try:
-            if not _stands_at(self._lock, self.folder):
-                return  # published; if there is a folder, it is already another pack's
-            if _committed(self.folder):  # an interrupt may not leave half of the set moved
-                with contextlib.suppress(OSError):
-                    _finish(self.folder, self.parent)
-            else:
-                shutil.rmtree(self.folder, ignore_errors=True)
-        finally:
-            os.close(self._lock)
-
-
-@contextlib.contextmanager
-def _as_publish_error(place: Path, outcome: str = "nothing was published") -> Iterator[None]:
+    path = folder / COMMIT
     try:
-        yield
-    except PublishError:
-        raise
-    except OSError as error:
-        raise PublishError(f"{error.filename or place}: {error.strerror or error}; {outcome}") from error
-
-
-def _claim(folder: Path, parent: Path) -> int:
-    """Lock the folder, and finish or remove what a killed pack left in it."""
-    while True:
-        lock = _lock_folder(folder)
-        try:
-            if not _committed(folder):
-                for leftover in folder.iterdir():
-                    leftover.unlink()
-                return lock
-            _finish(folder, parent)
-        except BaseException:
-            os.close(lock)
-            raise
-        os.close(lock)
-
-
-def _lock_folder(folder: Path) -> int:
-    """Make the folder if need be and lock it; the lock goes with the process, however it ends."""
-    while True:
-        folder.mkdir(exist_ok=True)
-        try:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            continue  # the pack that made the folder has just removed it; so below
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _stands_at(lock, folder):
-                return lock
-        except BlockingIOError:
-            os.close(lock)
-            raise PublishError(f"{folder}: another pack is writing to this prefix; wait until it ends") from None
-        except BaseException:
-            os.close(lock)
-            raise
-        os.close(lock)
-
-
-def _stands_at(lock: int, folder: Path) -> bool:
-    """Tell whether the folder of that name is the locked one."""
-    try:
-        return os.path.samestat(os.fstat(lock), folder.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _committed(folder: Path) -> bool:
-    """Tell whether a folder holds a committed set. Not Path.exists, for which a failing disk is a no."""
-    try:
-        os.stat(folder / _COMMIT)  # noqa: PTH116
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _read_commit(folder: Path) -> dict[str, list[str]]:
-    commit: dict[str, list[str]] = json.loads((folder / _COMMIT).read_bytes())
+        commit = _read_object(path)
+        if not all(isinstance(commit.get(verb), list) for verb in ("publish", "remove")) or not commit["publish"]:
+            raise ValueError("another object")
+    except ValueError as error:
+        raise FormatError(
+            f"expected the list of files of a pack that was cut short, got {error}; "
+            f"remove the folder {folder} and pack again",
+            path=str(path),
+        ) from None
     return commit
-
-
-def _finish(folder: Path, parent: Path) -> None:
-    """Move a committed set to its names. May be cut off at any point and called again."""
-    try:
-        commit = _read_commit(folder)
-    except FileNotFoundError:
-        return
-    turn = os.open(parent, os.O_RDONLY)
-    try:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # sets that share names (out/a_b, and out/a with a part _b) move in turn
-        _flush(folder)
-        os.fsync(turn)  # the staged set is safe on disk before the first old file goes
-        first, *others = commit["publish"]
-        if (folder / first).exists():
-            for name in others + commit["remove"]:
-                (parent / name).unlink(missing_ok=True)
-            os.fsync(turn)
-            os.rename(folder / first, parent / first)  # noqa: PTH104
-            os.fsync(turn)
-        for name in others:
-            if (folder / name).exists():
-                os.rename(folder / name, parent / name)  # noqa: PTH104
-        os.fsync(turn)
-        os.unlink(folder / _COMMIT)  # noqa: PTH108
-        os.rmdir(folder)  # noqa: PTH106
-        os.fsync(turn)
-    finally:
-        os.close(turn)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def fingerprint(path: Path) -> str:

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PlanError, SourceError
-from recordkit.formats.fileset import Fileset, Staging
+from recordkit.errors import PackError, PlanError, SourceError
+from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.irheader import exact
+from recordkit.formats.staging import Staging
 from recordkit.packing.engine import Engine, choose
 from recordkit.packing.plan import PackPlan, order_of, partition
-from recordkit.packing.report import PackReport, Progress
+from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetNames, SetWriter
 from recordkit.sample import Entry, Source
 from recordkit.sources import ListSource, open_source
@@ -86,26 +87,29 @@ def pack(
     """
     plan = plan or PackPlan()
     worker = choose(engine)
+    n_threads = count_threads(plan.threads)
     if isinstance(source, (str, Path)):
         source = open_source(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
     begin_s = time.monotonic()
-    for each in sources.values():
-        _survey(each, plan)
-    target = Path(prefix)
-    jobs, warnings = _share_out(sources, target, plan, record_name)
-    n_threads = count_threads(plan.threads)
-    with Staging(target) as staging, contextlib.ExitStack() as open_writers:
+    with Staging(Path(prefix)) as staging, contextlib.ExitStack() as open_writers:
+        for each in sources.values():
+            _survey(each, plan)
+        jobs, warnings = _share_out(sources, staging.prefix, plan, record_name)
         writers = []
         for job in jobs:
             writer = SetWriter(staging, job.names, plan)
             open_writers.callback(writer.close)
             _run(worker, job, plan, writer, n_threads, progress or (lambda n: None))
             writers.append(writer)
-        stale = [path for job in jobs for path in job.names.all()] + _former_sets(target)
-        staging.commit(remove=[path for path in stale if not _is_input(path, sources)])
-    reports = tuple(writer.report for writer in writers)
-    ok = plan.on_error == "skip" or not any(report.failures for report in reports)
+        reports = tuple(writer.report for writer in writers)
+        _refuse_nothing(reports, staging.prefix)
+        successors = [path for job in jobs for path in job.names.all()]
+        former = [path for path in _former_sets(staging.prefix) if not _is_input(path, sources)]
+        if gone := [path.name for path in former if path not in successors]:
+            warnings.append(f"removed, of the set that was there before: {', '.join(gone)}")
+        staging.commit(remove=successors + former)
+    ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     return PackReport(reports, worker.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
 
 
@@ -177,15 +181,46 @@ def _is_input(path: Path, sources: Mapping[str, Source]) -> bool:
     return any(path.exists() and path.samefile(each) for each in lists)
 
 
+def _refuse_nothing(reports: Sequence[SetReport], prefix: Path) -> None:
+    """Do not replace a good set by one in which everything failed."""
+    if any(report.n_packed for report in reports) or not any(report.failures for report in reports):
+        return
+    first = next(report.failures[0] for report in reports if report.failures)
+    n_failed = sum(report.n_failed for report in reports)
+    raise PackError(
+        f"{prefix}: expected images, got 0 of {n_failed} packed; the first: {first.name}: {first.reason}; "
+        "nothing was written"
+    )
+
+
 def _former_sets(prefix: Path) -> list[Path]:
-    """Files that an earlier pack to this prefix left: a split it had and the new one has not would outlive it."""
+    """Files that an earlier pack to this prefix left: a split it had and the new one has not would outlive it.
+
+    Only what that pack wrote under that very name: a copy or a renamed set belongs to the user, and so do an .lst
+    that was edited since and files beside a .rec that is another by now.
+    """
     found: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
-        files = Fileset(path)
-        with contextlib.suppress(SourceError, ValueError, OSError):  # a JSON file of somebody else's
-            if files.description().get("set") == prefix.name:
-                found += SetNames(files.prefix).all()
+        with contextlib.suppress(ValueError, LookupError, TypeError, OSError):  # a JSON file of somebody else's
+            description = Fileset(path).description()
+            names = description.get("files")
+            if description.get("set") == prefix.name and isinstance(names, list) and path.name in names:
+                found += _written_by(description, path.parent)
     return found
+
+
+def _written_by(description: Mapping[str, Any], folder: Path) -> list[Path]:
+    paths = [folder / name for name in description["files"] if Path(name).name == name]
+    if paths[0].exists() and paths[0].stat().st_size != description["rec"]["bytes"]:
+        return []
+    edited = {path for path in paths if path.suffix == ".lst" and path.exists() and not _is(path, description["lst"])}
+    return [path for path in paths if path.is_file() and path not in edited]
+
+
+def _is(path: Path, facts: Mapping[str, Any]) -> bool:
+    return (path.stat().st_size, fingerprint(path)) == (facts["bytes"], facts["sha256"])
+
+
 
 
 def _survey(source: Source, plan: PackPlan) -> None:

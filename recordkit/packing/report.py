@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+MAX_FAILURES = 1000
+"""Failures kept in a report; PREFIX.failed.tsv has them all."""
 
 Progress = Callable[[int], None]
 """Called with the number of samples that have been dealt with since the last call."""
@@ -35,9 +38,10 @@ class SetReport:
     Attributes
     ----------
     prefix : Path
-    n_listed, n_packed : int
-        Samples in the source, and records in the .rec file.
+    n_listed, n_packed, n_failed : int
+        Samples in the source, records in the .rec file, and samples left out.
     failures : list of Failure
+        The first 1,000; PREFIX.failed.tsv has them all.
     bytes_in, bytes_out : int
         Of the images read, and of the .rec file.
     notes : dict of str to int
@@ -47,10 +51,23 @@ class SetReport:
     prefix: Path
     n_listed: int = 0
     n_packed: int = 0
+    n_failed: int = 0
     failures: list[Failure] = field(default_factory=list)
     bytes_in: int = 0
     bytes_out: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def failed_path(self) -> Path:
+        """Where all failures are, if there are any."""
+        return self.prefix.with_name(f"{self.prefix.name}.failed.tsv")
+
+    def fail(self, failure: Failure) -> None:
+        """Count one more sample that was left out."""
+        self.n_listed += 1
+        self.n_failed += 1
+        if len(self.failures) < MAX_FAILURES:
+            self.failures.append(failure)
 
     def note(self, text: str) -> None:
         """Count one more sample that a note concerns."""
@@ -89,7 +106,7 @@ class PackReport:
     @property
     def n_failed(self) -> int:
         """Samples left out, over all sets."""
-        return sum(len(report.failures) for report in self.sets)
+        return sum(report.n_failed for report in self.sets)
 
     @property
     def rate_img_s(self) -> float:
@@ -110,7 +127,9 @@ class PackReport:
                     "prefix": str(report.prefix),
                     "listed": report.n_listed,
                     "packed": report.n_packed,
-                    "failed": len(report.failures),
+                    "failed": report.n_failed,
+                    "failures": [asdict(failure) for failure in report.failures],
+                    "failed_tsv": str(report.failed_path) if report.n_failed else None,
                     "bytes_in": report.bytes_in,
                     "bytes_out": report.bytes_out,
                     "notes": report.notes,

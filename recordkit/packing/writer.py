@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +17,9 @@ import numpy as np
 
 from recordkit.errors import FormatError, PackError, PublishError
 from recordkit.formats import idx, irheader, lst
-from recordkit.formats.fileset import SUFFIXES, Staging
+from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.frame import RecordWriter
+from recordkit.formats.staging import Staging
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
 from recordkit.sample import Entry
@@ -66,15 +67,12 @@ class SetWriter:
         self._staging = staging
         self._names = names
         self._plan = plan
-        self._digest = hashlib.sha256()
         self._exact = array("q")
         self._width = (2**63, 0)  # fewest and most labels of a record
-        with self._writing():
-            self._files = {suffix: staging.create(names.name(suffix)) for suffix in self._suffixes()}
-        self._records = RecordWriter(_Hashed(self._files[".rec"], self._digest))
-
-    def _suffixes(self) -> tuple[str, ...]:
-        return (".rec", ".idx", ".lst") if self._names.write_list else (".rec", ".idx")
+        self._files: dict[str, _Hashed] = {}
+        for suffix in (".rec", ".idx", ".lst") if names.write_list else (".rec", ".idx"):
+            self._create(suffix)
+        self._records = RecordWriter(self._files[".rec"])
 
     def append(self, entry: Entry, payload: bytes, bytes_in: int) -> None:
         """Write one packed sample.
@@ -120,17 +118,20 @@ class SetWriter:
         PackError
             The plan says that a failure ends the pack.
         """
-        if self._plan.on_error == "fail":
-            raise PackError(f"{entry.name}: {reason}; nothing was packed (on_error is 'fail')")
-        self.report.n_listed += 1
-        self.report.failures.append(Failure(entry.key, entry.name, reason))
+        self._fail(Failure(entry.key, entry.name, reason))
 
     def fail_row(self, place: str, reason: str) -> None:
         """Leave one row or file out that never became an entry."""
+        self._fail(Failure(None, place, reason))
+
+    def _fail(self, failure: Failure) -> None:
         if self._plan.on_error == "fail":
-            raise PackError(f"{place}: {reason}; nothing was packed (on_error is 'fail')")
-        self.report.n_listed += 1
-        self.report.failures.append(Failure(None, place, reason))
+            raise PackError(f"{failure.name}: {failure.reason}; nothing was packed (on_error is 'fail')")
+        self.report.fail(failure)
+        with self._writing():
+            if ".failed.tsv" not in self._files:
+                self._create(".failed.tsv")
+            self._files[".failed.tsv"].write(_failure_line(failure))
 
     def finish(self, description: dict[str, Any]) -> None:
         """Write the side files and close all.
@@ -143,11 +144,11 @@ class SetWriter:
         self.report.bytes_out = self._records.offset
         with self._writing():
             if self._plan.exact_labels:
-                self._create(".labels.npy", self._exact_file())
-            if self.report.failures:
-                self._create(".failed.tsv", b"".join(map(_failure_line, self.report.failures)))
+                self._create(".labels.npy")
+                self._files[".labels.npy"].write(self._exact_file())
+            self._create(".json")
             text = json.dumps({**self._facts(), **description}, indent=1) + "\n"
-            self._create(".json", text.encode())
+            self._files[".json"].write(text.encode())
             for file in self._files.values():
                 file.close()
 
@@ -157,19 +158,21 @@ class SetWriter:
             with contextlib.suppress(OSError):  # what could not be written is of no use any more
                 file.close()
 
-    def _create(self, suffix: str, content: bytes) -> None:
-        with self._staging.create(self._names.name(suffix)) as file:
-            file.write(content)
+    def _create(self, suffix: str) -> None:
+        with self._writing():
+            self._files[suffix] = _Hashed(self._staging.create(self._names.name(suffix)))
 
     def _facts(self) -> dict[str, Any]:
         return {
             "format": 1,
             "recordkit": version("recordkit"),
+            # What the next pack to this prefix replaces; an .lst, which people edit, only if it is still this one.
             "set": self._staging.prefix.name,
+            "files": [self._names.name(suffix) for suffix in self._files],
             "records": self.report.n_packed,
-            "failed": len(self.report.failures),
+            "failed": self.report.n_failed,
             "label_width": list(self._width) if self.report.n_packed else [0, 0],
-            "rec": {"bytes": self.report.bytes_out, "sha256": self._digest.hexdigest()},
+            **{suffix[1:]: self._files[suffix].facts() for suffix in (".rec", ".lst") if suffix in self._files},
         }
 
     def _exact_file(self) -> bytes:
@@ -188,16 +191,25 @@ class SetWriter:
 
 
 class _Hashed:
-    """The part of a binary file that `RecordWriter` needs, hashing what goes through."""
+    """A binary file to be written that hashes and counts what goes through."""
 
-    def __init__(self, file: BinaryIO, digest: Any) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._digest = digest
+        self._digest = hashlib.sha256()
+        self._n_bytes = 0
+        self.close = file.close
 
-    def writelines(self, pieces: list[bytes]) -> None:
+    def write(self, piece: bytes) -> None:
+        self.writelines((piece,))
+
+    def writelines(self, pieces: Collection[bytes]) -> None:
         for piece in pieces:
             self._digest.update(piece)
+            self._n_bytes += len(piece)
         self._file.writelines(pieces)
+
+    def facts(self) -> dict[str, Any]:
+        return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}
 
 
 def _failure_line(failure: Failure) -> bytes:

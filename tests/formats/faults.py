@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recordkit.formats.fileset import Staging
+from recordkit.formats.staging import Staging
 
 
 def publish(prefix, generation, names, remove):

@@ -133,6 +133,66 @@ def test_a_repack_without_a_split_removes_the_old_split(tiny_mnist, tmp_path, en
     assert [path.name for path in tmp_path.glob("m_val*")] == ["m_val.txt"]
 
 
+def test_files_that_a_repack_removes_are_named(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    assert pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine).warnings == ()
+    (warning,) = pack(tiny_folder, tmp_path / "p", engine=engine).warnings
+    start, _, gone = warning.partition(": ")
+    assert start == "removed, of the set that was there before"
+    assert sorted(gone.split(", ")) == [
+        f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("idx", "json", "lst", "rec")
+    ]
+
+
+def test_a_copy_or_a_renamed_set_survives_a_repack(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "d", engine=engine)
+    for path in list(tmp_path.glob("d.*")):
+        path.with_name(path.name.replace("d.", "d_backup.")).write_bytes(path.read_bytes())
+        path.rename(path.with_name(path.name.replace("d.", "d-v1.")))
+    kept = {path: path.read_bytes() for path in [*tmp_path.glob("d_backup.*"), *tmp_path.glob("d-v1.*")]}
+    assert len(kept) == 8
+    report = pack(tiny_folder, tmp_path / "d", plan=PackPlan(encoding="png"), engine=engine)
+    assert {path: path.read_bytes() for path in kept if path.exists()} == kept
+    assert report.warnings == ()
+
+
+def test_a_rec_that_somebody_replaced_since_survives_with_its_companions(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    (tmp_path / "p_val.rec").write_bytes(b"mine")
+    pack(tiny_folder, tmp_path / "p", engine=engine)
+    assert [path.name for path in sorted(tmp_path.glob("p_*"))] == ["p_val.idx", "p_val.json", "p_val.lst", "p_val.rec"]
+
+
+def test_a_list_that_an_earlier_pack_only_read_survives(tiny_folder, tmp_path, engine):
+    mine = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "p.lst")
+    pack(ListSource(mine, tiny_folder), tmp_path / "p", engine=engine)
+    pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    assert mine.read_text() == "3\t1\tcat/0.jpg\n"
+    assert names(tmp_path)[0] == "p.lst" and "p.rec" not in names(tmp_path)
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_list_that_a_pack_wrote_goes_with_its_set_unless_it_was_edited(tiny_folder, tmp_path, engine, edited):
+    pack(tiny_folder, tmp_path / "p", engine=engine)
+    if edited:
+        rows = (tmp_path / "p.lst").read_text()
+        (tmp_path / "p.lst").write_text(rows.replace("2.000000", "3.000000"))
+    pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    assert (tmp_path / "p.lst").exists() == edited
+    assert not (tmp_path / "p.rec").exists()
+
+
+@pytest.mark.parametrize("files", ['["../q.rec", "p_x.json"]', '"p_x.json"', '[["p_x.json"], "p_x.json"]', "null"])
+def test_a_json_file_of_somebody_else_removes_nothing(tiny_folder, tmp_path, files):
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "q.rec").write_bytes(b"mine")
+    (out / "p_x.json").write_text(f'{{"set": "p", "files": {files}, "rec": {{"bytes": 4}}}}')
+    pack(tiny_folder, out / "p")
+    assert (tmp_path / "q.rec").exists()
+    assert (out / "p.rec").exists()
+
+
 def test_all_labels_of_a_row_are_packed_and_widths_may_differ(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "5\t1\t2.5\t-3\tcat/0.jpg\n9\t7\tdog/1.jpg\n")
     pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
@@ -211,6 +271,28 @@ def test_a_clean_repack_removes_the_failures_of_the_last(tiny_folder, tmp_path, 
     (tiny_folder / "cat/empty.jpg").unlink()
     pack(tiny_folder, tmp_path / "out", engine=engine)
     assert names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+
+
+@pytest.mark.parametrize("on_error", ["report", "skip"])
+def test_a_pack_in_which_everything_fails_leaves_what_was_there(tiny_folder, tmp_path, engine, on_error):
+    pack(tiny_folder, tmp_path / "out", engine=engine)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
+    for image in tiny_folder.rglob("*.jpg"):
+        image.write_bytes(b"junk")
+    with pytest.raises(
+        PackError, match=r"out: expected images, got 0 of 12 packed; the first: .*; nothing was written"
+    ):
+        pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error=on_error), engine=engine)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
+
+
+def test_many_failures_are_all_in_the_file_and_only_the_first_in_memory(tiny_folder, tmp_path, engine):
+    rows = "0\t1\tcat/0.jpg\n" + "".join(f"{key}\t1\tno/{key}.jpg\n" for key in range(1, 1501))
+    report = pack(ListSource(write_list(tmp_path, rows), tiny_folder), tmp_path / "out", engine=engine)
+    (done,) = report.sets
+    assert (report.n_failed, len(done.failures), done.n_listed) == (1500, 1000, 1501)
+    lines = done.failed_path.read_text().splitlines()
+    assert (len(lines), lines[-1]) == (1500, "1500\tno/1500.jpg\tNo such file or directory")
 
 
 def test_on_error_fail_ends_at_the_first_and_leaves_what_was_there(tiny_folder, tmp_path, engine):
@@ -314,6 +396,7 @@ def test_progress_adds_up_to_the_number_of_samples(tiny_folder, tmp_path, engine
     [
         ("nowhere/out", "nowhere: no such folder; make it with 'mkdir -p "),
         ("photos", "expected a file prefix, got a folder"),
+        ("/", "expected a file prefix, got a folder"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused(tiny_folder, tmp_path, prefix, message):

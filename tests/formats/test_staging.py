@@ -1,0 +1,375 @@
+"""Publishing a set of files: all old or all new, wherever it is cut off."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+from formats.faults import Faults, publish, recover
+from PIL import Image
+
+from recordkit.errors import PublishError
+from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
+from recordkit.formats.staging import Staging
+
+
+@pytest.fixture(scope="module")
+def faults():
+    with Faults() as started:
+        yield started
+
+
+@pytest.fixture
+def no_sync(monkeypatch):
+    """Spare the disk: nothing here pulls the plug, and the processes that are killed do sync."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+
+
+def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):
+    return [name + suffix for name in sets for suffix in suffixes]
+
+
+# What is published under which prefix, and what stood there before; each first file is the pivot.
+CASES = {
+    "a-first-set": ("a", [], names_of("a")),
+    "replacing-a-set-of-more-files": ("a", names_of("a", suffixes=SUFFIXES), names_of("a")),
+    "replacing-a-set-of-fewer-files": ("a", names_of("a"), names_of("a", suffixes=SUFFIXES)),
+    "replacing-parts-with-one-part-more": (
+        "x",
+        names_of("x_train", "x_test", suffixes=(".rec", ".idx", ".failed.tsv")),
+        names_of("x_train", "x_val", "x_test", suffixes=(".rec", ".idx", ".json")),
+    ),
+    "replacing-one-set-with-parts": ("x", names_of("x"), names_of("x_train", "x_test")),
+}
+
+
+def stand(folder, names):
+    """Put the old generation in place."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text(f"old {name}")
+
+
+def at_final_names(folder):
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+def as_read(folder, names):
+    """What a reader gets of the sets that any of these files belong to."""
+    sets = {name.split(".")[0] for name in names}
+    paths = {name + suffix: Fileset(folder / name).path(suffix) for name in sets for suffix in SUFFIXES}
+    return {name: path.read_text() for name, path in paths.items() if path.exists()}
+
+
+def whole(generation, names):
+    return {name: f"{generation} {name}" for name in names}
+
+
+def check_whole(folder, old, new):
+    """Assert that old or new stands there as a whole, and return which."""
+    final = at_final_names(folder)
+    assert len({content.split()[0] for content in final.values()}) <= 1, final
+    read = as_read(folder, old + new)
+    assert read in (whole("old", old), whole("new", new))
+    return "new" if read == whole("new", new) else "old"
+
+
+def check_next_pack(folder, prefix, old, new, which):
+    """Assert that the next pack first completes or removes what was left, and then works."""
+    recover(folder / prefix)
+    stood = whole(which, new if which == "new" else old)
+    assert at_final_names(folder) == stood
+    assert sorted(os.listdir(folder)) == sorted(stood)
+    publish(folder / prefix, "third", new, [*stood, *old])
+    assert at_final_names(folder) == whole("third", new)
+    assert sorted(os.listdir(folder)) == sorted(new)
+
+
+def cut_everywhere(faults, tmp_path, case, how):
+    """Publish with a fault at the first system call, the second ... until one runs through; yield what each left."""
+    prefix, old, new = CASES[case]
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
+        stand(folder, old)
+        end = faults("publish", str(folder / prefix), "new", new, old, how=how, at=at)
+        which = check_whole(folder, old, new)
+        if end == "done":
+            assert which == "new" and sorted(os.listdir(folder)) == sorted(new)
+            assert at > 50  # the calls were seen
+            return
+        yield end, which
+        check_next_pack(folder, prefix, old, new, which)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_killed_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path, no_sync):
+    outcomes = list(cut_everywhere(faults, tmp_path, case, "kill"))
+    assert {end for end, _ in outcomes} == {"killed"}
+    # Once new, always new.
+    assert [which for which, _ in itertools.groupby(which for _, which in outcomes)] == ["old", "new"]
+
+
+@pytest.mark.parametrize("case", ["a-first-set", "replacing-parts-with-one-part-more"])
+def test_interrupted_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path, no_sync):
+    outcomes = list(cut_everywhere(faults, tmp_path, case, "interrupt"))
+    assert {end for end, _ in outcomes} == {"KeyboardInterrupt: "}
+    assert {which for _, which in outcomes} == {"old", "new"}
+
+
+@pytest.mark.parametrize("case", ["a-first-set", "replacing-parts-with-one-part-more"])
+def test_a_failing_disk_at_any_system_call_leaves_old_or_new_and_says_which(case, faults, tmp_path, no_sync):
+    for end, which in cut_everywhere(faults, tmp_path, case, "error"):
+        assert "Input/output error" in end and end.startswith(("PublishError: ", "OSError: "))
+        assert which == "old" or "nothing was published" not in end
+        assert which == "new" or "the new set counts" not in end
+
+
+@pytest.mark.parametrize("case", ["replacing-a-set-of-more-files", "replacing-parts-with-one-part-more"])
+def test_killed_while_finishing_a_killed_pack_the_set_is_still_whole(case, faults, tmp_path, no_sync):
+    prefix, old, new = CASES[case]
+    for killed_at in itertools.count(1):
+        committed = tmp_path / f"committed{killed_at}"
+        stand(committed, old)
+        assert faults("publish", str(committed / prefix), "new", new, old, at=killed_at) == "killed"
+        if check_whole(committed, old, new) == "new":
+            break
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
+        shutil.copytree(committed, folder)
+        end = faults("recover", str(folder / prefix), at=at)
+        assert check_whole(folder, old, new) == "new"
+        if end == "done":
+            break
+        check_next_pack(folder, prefix, old, new, "new")
+    assert at_final_names(folder) == whole("new", new) and at > 30
+
+
+@pytest.mark.parametrize("limit", [0, 5, 9])
+def test_a_full_disk_leaves_the_old_set_and_no_stray_file(limit, faults, tmp_path):
+    prefix, old, new = CASES["replacing-a-set-of-more-files"]
+    stand(tmp_path / "out", old)
+    end = faults("publish", str(tmp_path / "out" / prefix), "new", new, old, how="limit", at=limit)
+    assert end.startswith("OSError: ") and "File too large" in end
+    assert at_final_names(tmp_path / "out") == whole("old", old)
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(old)
+
+
+def test_a_disk_that_fills_up_at_the_commit_leaves_the_old_set(faults, tmp_path):
+    prefix, old, new = CASES["replacing-a-set-of-more-files"]
+    stand(tmp_path / "out", old)
+    end = faults("publish", str(tmp_path / "out" / prefix), "new", new, old, how="limit", at=20)
+    assert end == f"PublishError: {tmp_path / 'out'}: File too large; nothing was published"
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(old)
+    assert at_final_names(tmp_path / "out") == whole("old", old)
+
+
+# A real pack, cut off by the kernel.
+
+# What changes a folder; all else is read-only, or happens to files that no final name points at.
+CALLS = ["rename", "unlink", "rmdir"]
+if hypothesis.settings().max_examples > 25:  # the longer profiles
+    CALLS += ["mkdir", "flock", "fsync", "write"]
+
+
+def strace_works():
+    strace = shutil.which("strace")
+    command = [strace, "-o", os.devnull, "true"]
+    return strace and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def write_images(folder, level):
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (4, 4), level).save(folder / name / "1.png")
+
+
+def as_packed(prefix):
+    files = Fileset(prefix)
+    return {suffix: fingerprint(files.path(suffix)) for suffix in (".rec", ".idx", ".lst")} | {
+        "said": files.description().get("rec", {}).get("sha256")
+    }
+
+
+@pytest.mark.skipif(not strace_works(), reason="needs strace, and to be allowed to trace")
+@pytest.mark.parametrize("call", CALLS)
+def test_a_real_pack_killed_by_the_kernel_at_any_call_leaves_old_or_new(call, tmp_path):
+    pack = [sys.executable, "-m", "recordkit", "pack"]
+    for generation, level in (("old", 10), ("new", 200)):
+        write_images(tmp_path / generation, level)
+        (tmp_path / f"{generation}-set").mkdir()
+        prefix = tmp_path / f"{generation}-set" / "a"
+        subprocess.run([*pack, tmp_path / generation, prefix], check=True, capture_output=True)
+    old, new = as_packed(tmp_path / "old-set" / "a"), as_packed(tmp_path / "new-set" / "a")
+    assert old[".rec"] == old["said"] != new[".rec"]
+    for at in itertools.count(1):
+        prefix = tmp_path / str(at) / "a"
+        shutil.copytree(tmp_path / "old-set", prefix.parent)
+        strace = ["strace", "-f", "-o", os.devnull, "-e", f"inject={call}:signal=KILL:when={at}"]
+        done = subprocess.run([*strace, *pack, tmp_path / "new", prefix], check=False, capture_output=True)
+        assert as_packed(prefix) in (old, new)
+        recover(prefix)
+        assert as_packed(prefix) in (old, new)
+        assert sorted(os.listdir(prefix.parent)) == ["a.idx", "a.json", "a.lst", "a.rec"]
+        if done.returncode == 0:
+            break
+        assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), done.stderr
+    assert at > 1 and as_packed(prefix) == new
+
+
+# Without faults.
+
+
+def test_leaving_without_commit_leaves_everything_as_it_was(tmp_path):
+    (tmp_path / "a.rec").write_text("old a.rec")
+    with Staging(tmp_path / "a") as staging, staging.create("a.rec") as file:
+        file.write(b"new a.rec")
+    assert at_final_names(tmp_path) == {"a.rec": "old a.rec"} and os.listdir(tmp_path) == ["a.rec"]
+
+
+def test_an_error_leaves_everything_as_it_was(tmp_path):
+    def fail():
+        with Staging(tmp_path / "a") as staging:
+            staging.create("a.rec").close()
+            raise RuntimeError("a bad image")
+
+    with pytest.raises(RuntimeError, match="a bad image"):
+        fail()
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_of_other_sets_and_of_the_user_are_left_alone(tmp_path):
+    for name in ("b.rec", "a2.rec", "a.txt", "notes"):
+        (tmp_path / name).write_text("mine")
+    publish(tmp_path / "a", "new", names_of("a"), [])
+    publish(tmp_path / "a", "newer", names_of("a"), names_of("a"))
+    assert {name: text for name, text in at_final_names(tmp_path).items() if text == "mine"} == dict.fromkeys(
+        ("b.rec", "a2.rec", "a.txt", "notes"), "mine"
+    )
+    assert len(os.listdir(tmp_path)) == 8
+
+
+@pytest.mark.parametrize("name", ["a.rec", "a.json"])
+def test_a_folder_at_a_final_name_is_refused_before_anything_is_committed(name, tmp_path):
+    (tmp_path / "a.idx").write_text("old")
+    (tmp_path / name).mkdir()
+    with pytest.raises(PublishError, match=rf"{name}: expected to write a file, got a folder of that name; rename it"):
+        publish(tmp_path / "a", "new", names_of("a"), [])
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.idx", name])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"publish": [], "remove": []}'])
+def test_a_damaged_commit_is_named_with_its_folder_and_nothing_is_lost(content, tmp_path):
+    folder = tmp_path / ".a.staging"
+    folder.mkdir()
+    (folder / "commit").write_text(content)
+    (folder / "a.rec").write_text("perhaps the only copy")
+    with pytest.raises(PublishError, match=r"commit: expected the list .*; remove the folder .*\.a\.staging and pack"):
+        Staging(tmp_path / "a")
+    assert (folder / "a.rec").exists()
+
+
+def test_a_removed_file_that_is_also_published_is_published(tmp_path):
+    stand(tmp_path / "out", names_of("a"))
+    publish(tmp_path / "out" / "a", "new", ["a.rec"], names_of("a"))
+    assert at_final_names(tmp_path / "out") == {"a.rec": "new a.rec"}
+
+
+def test_a_second_pack_to_the_same_prefix_is_refused_and_one_to_another_is_not(tmp_path):
+    with Staging(tmp_path / "a"), Staging(tmp_path / "b"):
+        with pytest.raises(PublishError, match=r"\.a\.staging: another pack is writing to this prefix; wait until"):
+            Staging(tmp_path / "a")
+    recover(tmp_path / "a")
+
+
+HOLD_THE_LOCK = """
+import sys, time
+from pathlib import Path
+from recordkit.formats.staging import Staging
+with Staging(Path(sys.argv[1])) as staging, staging.create("a.rec") as file:
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_lock_goes_with_a_killed_process(tmp_path):
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path / "a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"writing\n"
+        with pytest.raises(PublishError, match="another pack is writing to this prefix"):
+            Staging(tmp_path / "a")
+        process.send_signal(signal.SIGKILL)
+    publish(tmp_path / "a", "new", ["a.rec"], [])
+    assert at_final_names(tmp_path) == {"a.rec": "new a.rec"}
+
+
+def test_a_pack_that_has_published_leaves_the_next_ones_folder_alone(tmp_path):
+    with Staging(tmp_path / "a") as first:
+        first.create("a.rec").close()
+        first.commit()
+        second = Staging(tmp_path / "a")
+    with second:
+        with second.create("a.rec") as file:
+            file.write(b"second")
+        second.commit()
+    assert at_final_names(tmp_path) == {"a.rec": "second"}
+
+
+def test_a_staging_that_cannot_start_keeps_no_lock(tmp_path):
+    leftover = tmp_path / ".a.staging" / "a-folder"
+    leftover.mkdir(parents=True)
+    for _ in range(2):  # a lock still held would be "another pack"
+        with pytest.raises(PublishError, match="a-folder: (Is a directory|Operation not permitted); nothing was pub"):
+            Staging(tmp_path / "a")
+
+
+def test_a_missing_output_folder_is_named(tmp_path):
+    with pytest.raises(PublishError, match=f"no such folder; make it with 'mkdir -p {tmp_path / 'no'}'"):
+        Staging(tmp_path / "no" / "a")
+
+
+def test_a_prefix_under_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PublishError, match="file: no such folder"):
+        Staging(tmp_path / "file" / "a")
+
+
+def test_a_prefix_that_is_a_folder_is_refused(tmp_path):
+    with pytest.raises(PublishError, match="expected a file prefix, got a folder; add a name, as in .*/train$"):
+        Staging(tmp_path)
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to(path.parent / "elsewhere")])
+def test_something_else_at_the_staging_folders_name_is_refused(make, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    make(tmp_path / ".a.staging")
+    with pytest.raises(PublishError, match=r"\.a\.staging: .*; nothing was published"):
+        Staging(tmp_path / "a")
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named():
+    with pytest.raises(PublishError, match=r"^/proc/\.a\.staging: .*; nothing was published"):
+        Staging(Path("/proc/a"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="runs as root, whom permissions do not bind")
+def test_a_read_only_folder_is_named(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(PublishError, match="Permission denied; nothing was published"):
+            Staging(tmp_path / "a")
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_every_suffix_is_published_after_the_records():
+    assert SUFFIXES[0] == ".rec"
