@@ -61,6 +61,8 @@ class Source(Protocol):
         Class name to label, where the source knows names.
     bad : sequence of (place, reason)
         Rows and files that could not become entries.
+    notes : sequence of str
+        Not wrong, but perhaps a surprise.
     pixels : bool
         Whether `content` gives pixels.
     """
@@ -71,7 +73,8 @@ class Source(Protocol):
     def classes(self) -> dict[str, int] | None: ...  # noqa: D102
     @property
     def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102
-
+    @property
+    def notes(self) -> list[str]: ...  # noqa: D102
     @property
     def pixels(self) -> bool: ...  # noqa: D102
 

@@ -45,7 +45,7 @@ def write_lists(
     PublishError
         The files cannot be written.
     """
-    warnings: list[str] = []
+    warnings = list(source.notes)
     parts = partition(len(source), chunks=chunks, train_ratio=train_ratio, test_ratio=test_ratio)
     if train_ratio == 1.0 and test_ratio:
         warnings.append("the test ratio does nothing while the train ratio is 1, as in im2rec")

@@ -140,7 +140,7 @@ def _share_out(
     sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
 ) -> tuple[list[_Job], list[str]]:
     jobs: list[_Job] = []
-    warnings: list[str] = []
+    warnings = [note for source in sources.values() for note in source.notes]
     if plan.splits() and set(sources) - {""} and "train" not in sources:
         raise PlanError("val_ratio and test_ratio share out the training split, and this source has none")
     for name, source in sources.items():
@@ -162,7 +162,8 @@ def _share_out(
         for number, part in enumerate(parts):
             if part.begin == part.end and len(source):
                 raise PlanError(
-                    f"{prefix.name}{part.suffix}: expected samples, got 0 of {len(source)}; change the ratios"
+                    f"{prefix.name}{part.suffix}: expected samples, got 0 of {len(source)}; "
+                    "change the ratios or the number of shards"
                 )
             suffix = part.suffix if shared or not name else f"_{name}{part.suffix}"
             path = prefix.with_name(prefix.name + suffix)
@@ -219,8 +220,6 @@ def _written_by(description: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def _is(path: Path, facts: Mapping[str, Any]) -> bool:
     return (path.stat().st_size, fingerprint(path)) == (facts["bytes"], facts["sha256"])
-
-
 
 
 def _survey(source: Source, plan: PackPlan) -> None:

@@ -99,6 +99,11 @@ def _open_images(
             source = FlatSource(place, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
         elif classes is not None:
             source = FolderSource(place, extensions=extensions, classes=classes)
+    if not len(source) and source.bad:
+        name, reason = source.bad[0]
+        raise SourceError(f"{place}: none of {len(source.bad)} images can be used; the first: {name}: {reason}")
+    if not len(source) and label_from is not None and len(FolderSource(place, extensions=extensions)):
+        raise PlanError(f"{place}: label-from goes with images directly in the folder, these are in folders below it")
     if not len(source):
         raise SourceError(f"{place}: expected images ({', '.join(extensions)}) or ubyte files, got none")
     return source

@@ -14,13 +14,14 @@ from __future__ import annotations
 import os
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from recordkit.errors import FormatError, SourceError
+from recordkit.errors import FormatError, ImageError, PlanError, SourceError
 from recordkit.formats import lst
 from recordkit.sample import Entry
-from recordkit.sources.files import EXTENSIONS, read_image
+from recordkit.sources.files import EXTENSIONS, check_file, read_image
 
 FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
 """The label in names such as ``000000_5.jpg``."""
@@ -32,10 +33,12 @@ class _Images:
     order = "walked"
     pixels = False
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, extensions: Sequence[str]) -> None:
         self.root = os.fspath(root)
         self.classes: dict[str, int] | None = None
         self.bad: list[tuple[str, str]] = []
+        self._suffixes = {suffix.lower() for suffix in extensions}
+        self._others: Counter[str] = Counter()
         self._keys = array("Q")
         self._names: list[str] = []
         self._labels: list[float] = []
@@ -52,6 +55,30 @@ class _Images:
     def content(self, index: int) -> bytes:
         """Read the image at a position."""
         return read_image(os.path.join(self.root, self._names[index]))  # noqa: PTH118
+
+    @property
+    def notes(self) -> list[str]:
+        """Say how many files were left alone because of their suffix; hidden ones are not worth a word."""
+        if not self._others:
+            return []
+        kinds = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._others.most_common(5))
+        return [f"{self.root}: {self._others.total()} files of other suffixes were left alone ({kinds}); extensions (--exts) says which count"]
+
+    def _is_image(self, folder: str, name: str) -> bool:
+        """Tell whether a directory entry, which is no folder, is an image; keep account of those that are not."""
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        if suffix not in self._suffixes:
+            if not name.startswith("."):
+                self._others[suffix] += 1
+            return False
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if os.path.isfile(path):  # noqa: PTH113
+            return True
+        try:
+            check_file(path)
+        except ImageError as error:
+            self.bad.append((os.path.relpath(path, self.root), str(error)))
+        return False
 
     def _add(self, key: int, label: float, name: str) -> None:
         try:
@@ -79,6 +106,8 @@ class FolderSource(_Images):
     ------
     SourceError
         `root` is not a folder, or holds a folder of images that `classes` does not name.
+    OSError
+        A folder cannot be read.
     """
 
     classes: dict[str, int]
@@ -90,10 +119,10 @@ class FolderSource(_Images):
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(root)
+        super().__init__(root, extensions)
         self.classes = dict(classes or {})
-        suffixes = tuple(suffix.lower() for suffix in extensions)
-        for key, (folder, file) in enumerate(_walk(self.root, suffixes)):
+        self._n_strays = 0
+        for key, (folder, file) in enumerate(self._walk()):
             if folder not in self.classes:
                 if classes is not None:
                     raise SourceError(
@@ -101,22 +130,35 @@ class FolderSource(_Images):
                         "add it to them or remove the folder"
                     )
                 self.classes[folder] = len(self.classes)
+            self._n_strays += folder == "."
             self._add(key, self.classes[folder], file if folder == "." else f"{folder}/{file}")
 
+    @property
+    def notes(self) -> list[str]:
+        """Say what may be a surprise: images beside the class folders, and files left alone."""
+        if not self._n_strays or len(self.classes) == 1:
+            return super().notes
+        strays = f"{self.root}: {self._n_strays} images beside the class folders are a class of their own, '.', as in"
+        return [f"{strays} im2rec, and shift the numbers of the others; move or remove them", *super().notes]
 
-def _walk(root: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield (folder relative to root, file name) of each image, in im2rec's order."""
-    ancestors: dict[str, tuple[tuple[int, int], ...]] = {root: (_identity(root),)}
-    for path, folders, files in os.walk(root, followlinks=True):
-        above = ancestors.pop(path)
-        folders.sort()
-        # A link to a folder we are in would be walked for ever.
-        folders[:] = [name for name in folders if _identity(f"{path}/{name}") not in above]
-        ancestors.update((os.path.join(path, name), (*above, _identity(f"{path}/{name}"))) for name in folders)  # noqa: PTH118
-        relative = os.path.relpath(path, root)
-        for file in sorted(files):
-            if os.path.splitext(file)[1].lower() in suffixes and os.path.isfile(f"{path}/{file}"):  # noqa: PTH113,PTH122
-                yield relative, file
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Yield (folder relative to the root, file name) of each image, in im2rec's order."""
+        ancestors: dict[str, tuple[tuple[int, int], ...]] = {self.root: (_identity(self.root),)}
+        for path, folders, files in os.walk(self.root, followlinks=True, onerror=_raise):
+            above = ancestors.pop(path)
+            folders.sort()
+            # A link to a folder we are in would be walked for ever.
+            folders[:] = [name for name in folders if _identity(f"{path}/{name}") not in above]
+            ancestors.update((os.path.join(path, name), (*above, _identity(f"{path}/{name}"))) for name in folders)  # noqa: PTH118
+            relative = os.path.relpath(path, self.root)
+            for file in sorted(files):
+                if self._is_image(path, file):
+                    yield relative, file
+
+
+def _raise(error: OSError) -> None:
+    """End the walk: a folder left out would be a class less, and other numbers for those behind it."""
+    raise error
 
 
 def _identity(folder: str) -> tuple[int, int]:
@@ -139,8 +181,10 @@ class FlatSource(_Images):
 
     Raises
     ------
+    PlanError
+        The expression is not valid or has no group.
     SourceError
-        `root` is not a folder, the expression is not valid or has no group, or no name matches it.
+        `root` is not a folder, or no name has a label by the expression.
     """
 
     def __init__(
@@ -151,11 +195,10 @@ class FlatSource(_Images):
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(root)
-        suffixes = tuple(suffix.lower() for suffix in extensions)
+        super().__init__(root, extensions)
         with os.scandir(self.root) as entries:
-            files = sorted(entry.name for entry in entries if entry.is_file())
-        names = [name for name in files if os.path.splitext(name)[1].lower() in suffixes]  # noqa: PTH122
+            files = sorted(entry.name for entry in entries if not entry.is_dir())
+        names = [name for name in files if self._is_image(self.root, name)]
         texts = ["0"] * len(names) if label_from is None else self._texts(names, label_from)
         labels = self._numbers([text for text in texts if text is not None], classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
@@ -168,16 +211,16 @@ class FlatSource(_Images):
         try:
             pattern = re.compile(label_from)
         except re.error as error:
-            raise SourceError(f"label-from: expected a regular expression, got {label_from!r} ({error})") from None
+            raise PlanError(f"label-from: expected a regular expression, got {label_from!r} ({error})") from None
         if not pattern.groups:
-            raise SourceError(f"label-from: expected a group (...) around the label, got {label_from!r}")
-        matches = [pattern.search(name) for name in names]
-        if names and not any(matches):
+            raise PlanError(f"label-from: expected a group (...) around the label, got {label_from!r}")
+        texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
+        if names and not any(texts):
             raise SourceError(
                 f"{self.root}: none of {len(names)} image names has a label by {label_from!r}, for example "
                 f"{names[0]!r}; give another expression with --label-from"
             )
-        return [match[1] if match else None for match in matches]
+        return texts
 
     def _numbers(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> dict[str, float]:
         distinct = sorted(set(texts))

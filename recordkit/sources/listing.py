@@ -63,6 +63,7 @@ class ListSource:
         self.classes = None if classes is None else dict(classes)
         self.root = os.fspath(Path(path).parent if root is None else root)
         self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
+        self.notes: list[str] = []
         self.bad = [(error.place or "", str(error.args[0])) for error in self._list.bad]
         if not lenient:
             self._check_keys()
@@ -139,15 +140,17 @@ def read_classes(path: str | Path) -> dict[str, int]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-        found = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.splitlines()
-    except ValueError as error:
+        found = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"expected class names, got {error}", path=os.fspath(path)) from None
     if isinstance(found, dict) and isinstance(found.get("classes"), (dict, list)):
         found = found["classes"]
     if isinstance(found, list):
         names = [str(name).strip() for name in found]
-        found = {name: number for number, name in enumerate(names) if name}
-        if len(found) < len(names) - names.count(""):
+        if "" in names:
+            raise FormatError(f"expected class names, got a blank one (number {names.index('')})", path=os.fspath(path))
+        found = {name: number for number, name in enumerate(names)}
+        if len(found) < len(names):
             twice = next(name for name in found if names.count(name) > 1)
             raise FormatError(f"expected each class name once, got {twice!r} again", path=os.fspath(path))
     if not (isinstance(found, dict) and found and all(type(number) is int for number in found.values())):

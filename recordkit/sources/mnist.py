@@ -57,6 +57,7 @@ class MnistSource:
         if len(pixels) != len(numbers):
             raise SourceError(f"{images}: expected as many labels as images, got {len(numbers)} and {len(pixels)}")
         self.bad: list[tuple[str, str]] = []
+        self.notes: list[str] = []
         self.path = Path(images)
         self._images = pixels if pixels.ndim == 4 else pixels[..., None]
         self._labels = numbers.reshape(len(numbers), -1)

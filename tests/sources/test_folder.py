@@ -1,11 +1,12 @@
 """Folders of images: im2rec's numbering, and labels from file names."""
 
+import errno
 import os
 import re
 
 import pytest
 
-from recordkit.errors import ImageError, SourceError
+from recordkit.errors import ImageError, PlanError, SourceError
 from recordkit.sources import FlatSource, FolderSource
 
 
@@ -90,13 +91,49 @@ def test_links_in_a_circle_end(tmp_path):
     assert found == ["a/b/1.jpg", "c/2.jpg", "c/a/b/1.jpg"]
 
 
-def test_what_is_no_file_is_no_image(tmp_path):
-    make(tmp_path, "a/1.jpg")
+def test_what_is_no_file_is_no_image_gets_no_key_and_is_named(tmp_path):
+    make(tmp_path, "a/1.jpg", "a/z.jpg")
     (tmp_path / "a/folder.jpg").mkdir()
     (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "a/pipe.jpg")
-    assert names(FolderSource(tmp_path)) == ["a/1.jpg"]
-    assert names(FlatSource(tmp_path / "a", label_from=None)) == ["1.jpg"]
+    for source, begin in ((FolderSource(tmp_path), "a/"), (FlatSource(tmp_path / "a", label_from=None), "")):
+        assert [(key, name) for key, _, name in rows(source)] == [(0, f"{begin}1.jpg"), (1, f"{begin}z.jpg")]
+        assert source.bad == [
+            (f"{begin}gone.jpg", "No such file or directory"),
+            (f"{begin}pipe.jpg", "expected a regular file, got a folder, pipe or device"),
+        ]
+
+
+def test_a_folder_that_cannot_be_read_ends_the_walk(tmp_path, monkeypatch):
+    make(tmp_path, "a/1.jpg", "b/1.jpg", "c/1.jpg")
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(PermissionError) as caught:
+        FolderSource(tmp_path)
+    assert caught.value.filename == str(tmp_path / "b")
+
+
+def test_files_of_other_suffixes_are_counted_but_for_hidden_ones(tmp_path):
+    make(tmp_path, "a/1.jpg", "a/2.webp", "a/3.WEBP", "b/4.bmp", "a/.DS_Store", "a/README")
+    (note,) = FolderSource(tmp_path).notes
+    assert note == (
+        f"{tmp_path}: 4 files of other suffixes were left alone (2 .webp, 1 without, 1 .bmp); "
+        "extensions (--exts) says which count"
+    )
+    assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
+    assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
+
+
+def test_images_beside_the_class_folders_are_a_class_and_a_note(tmp_path):
+    (note,) = FolderSource(make(tmp_path, "a/1.jpg", "z.jpg", "y.jpg")).notes
+    assert "2 images beside the class folders are a class of their own, '.'" in note
+    assert FolderSource(make(tmp_path / "flat", "z.jpg")).notes == []
 
 
 def test_names_that_are_not_utf_8_are_kept(tmp_path):
@@ -196,10 +233,15 @@ def test_if_no_name_matches_the_expression_is_at_fault(tmp_path):
         FlatSource(make(tmp_path, "a.jpg", "b.jpg"))
 
 
+def test_if_the_group_takes_part_in_no_match_the_expression_is_at_fault(tmp_path):
+    with pytest.raises(SourceError, match=r"none of 2 image names has a label by '\^\[ab\]\(x\)\?'"):
+        FlatSource(make(tmp_path, "a.jpg", "b.jpg"), label_from="^[ab](x)?")
+
+
 def test_a_bad_expression_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=re.escape("label-from: expected a regular expression, got '(' (")):
+    with pytest.raises(PlanError, match=re.escape("label-from: expected a regular expression, got '(' (")):
         FlatSource(tmp_path, label_from="(")
-    with pytest.raises(SourceError, match=re.escape("label-from: expected a group (...) around the label, got 'x'")):
+    with pytest.raises(PlanError, match=re.escape("label-from: expected a group (...) around the label, got 'x'")):
         FlatSource(tmp_path, label_from="x")
 
 

@@ -73,6 +73,17 @@ def test_classes_are_forced_on_a_tree(tree):
         open_source(tree, classes={"cat": 6})
 
 
+def test_label_from_with_a_tree_says_that_it_is_one(tree):
+    with pytest.raises(PlanError, match="label-from goes with images directly in the folder, these are in folders"):
+        open_source(tree, label_from="_(.)")
+
+
+def test_if_no_image_can_be_used_the_first_is_named(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SourceError, match=r"none of 1 images can be used; the first: gone\.jpg: No such file"):
+        open_source(tmp_path)
+
+
 def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(SourceError, match=r"expected images \(\.jpeg, \.jpg, \.png\) or ubyte files, got none"):
         open_source(tmp_path)
