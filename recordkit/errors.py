@@ -15,7 +15,8 @@
     └── MissingError (ImportError)           an optional library or engine is not installed
 
 A message says where, what was expected, what came, and after a semicolon what to do. The command line
-prints it as one line and exits with `exit_code`: 1 when the data is at fault, 2 when the command is.
+prints it as one line and exits with `exit_code`: 1 when the data is at fault, 2 when the command is, or asks for
+what is not installed.
 A missing file stays ``FileNotFoundError``: callers know it.
 """
 
@@ -100,3 +101,5 @@ class TrainError(RecordkitError, ValueError):
 
 class MissingError(RecordkitError, ImportError):
     """An optional library, driver or engine is not installed; the message says how to get it."""
+
+    exit_code = 2

@@ -238,7 +238,7 @@ class MXIndexedRecordIO(MXRecordIO):
             raise
         if len(self.idx) < len(self.keys):
             n = len(self.keys) - len(self.idx)
-            warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last is found", stacklevel=3)
+            warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last is found", stacklevel=4)
 
     def _read_index(self) -> None:
         with open(self.idx_path, encoding="utf-8", errors="surrogateescape") as lines:
@@ -411,15 +411,17 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
     Raises
     ------
     ImageError
-        The record holds no image at all.
+        The record holds no image at all, or `iscolor` is another flag of OpenCV.
     """
     header, payload = unpack(s)
     if not payload:
         raise ImageError(f"record {header.id}: expected an image, got 0 bytes; is it a metadata record?")
+    if iscolor not in (-1, 0, 1):
+        raise ImageError(f"expected -1 (as stored), 0 (gray) or 1 (BGR) as iscolor, got {iscolor}")
     try:
         if iscolor == -1 and (deep := codec.decode_deep(payload)) is not None:
             return header, deep
-        image = codec.decode(payload, channels={-1: 0, 0: 1}.get(iscolor, 3))
+        image = codec.decode(payload, channels={-1: 0, 0: 1, 1: 3}[iscolor])
     except ImageError:
         return header, None
     return header, _swap_red_and_blue(image) if image.shape[2] > 1 else image[:, :, 0].copy()

@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from recordkit.errors import PlanError
+
+MAX_THREADS = 1024
+"""More than any machine has CPUs for; each thread has a decoded image in memory."""
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -15,11 +20,18 @@ _Result = TypeVar("_Result")
 def count_threads(asked: int) -> int:
     """Return the number of threads to use: `asked`, or as many as CPUs this process may use if that is 0.
 
+    Raises
+    ------
+    PlanError
+        Fewer than 0 or more than `MAX_THREADS` are asked for.
+
     Examples
     --------
     >>> count_threads(3)
     3
     """
+    if not 0 <= asked <= MAX_THREADS:
+        raise PlanError(f"threads: expected 0 to {MAX_THREADS}, got {asked}")
     return asked or max(1, min(len(os.sched_getaffinity(0)), _cgroup_cpus()))
 
 

@@ -101,10 +101,11 @@ def program(monkeypatch, capsys):
 
     def run(main, *arguments):
         monkeypatch.setattr("sys.argv", [main.__module__, *map(str, arguments)])
-        handler = signal.getsignal(signal.SIGTERM)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
             main()
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         said = capsys.readouterr()
         return end.value.code or 0, said.out, said.err
 

@@ -60,7 +60,7 @@ def test_a_format_error_says_path_place_and_message(each, where, text):
 
 @pytest.mark.parametrize("each", CLASSES)
 def test_the_exit_code_is_two_where_the_command_is_at_fault_and_one_elsewhere(each):
-    assert each.exit_code == (2 if each is errors.PlanError else 1)
+    assert each.exit_code == (2 if each in (errors.PlanError, errors.MissingError) else 1)
 
 
 @pytest.mark.parametrize(

@@ -336,6 +336,15 @@ def test_pack_img_names_a_format_it_lacks(form):
         ours.pack_img(ours.IRHeader(0, 0.0, 1, 0), PIXELS, img_fmt=form)
 
 
+@pytest.mark.parametrize("iscolor", [2, 4, 128, None])
+def test_unpack_img_refuses_flags_it_does_not_know(iscolor):
+    record = ours.pack_img(ours.IRHeader(0, 1, 2, 0), PIXELS)
+    with pytest.raises(
+        ImageError, match=rf"expected -1 \(as stored\), 0 \(gray\) or 1 \(BGR\) as iscolor, got {iscolor}"
+    ):
+        ours.unpack_img(record, iscolor)
+
+
 def test_unpack_img_of_a_record_without_image_says_so():
     with pytest.raises(ImageError, match="record 7: expected an image, got 0 bytes; is it a metadata record?"):
         ours.unpack_img(record_of(b""))
@@ -441,8 +450,9 @@ def test_a_key_that_comes_twice_is_warned_of_and_the_last_record_found(tmp_path)
     with ours.MXIndexedRecordIO(*names, "w") as writer:
         writer.write_idx(7, b"first")
         writer.write_idx(7, b"last")
-    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last is found"):
+    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last is found") as warned:
         reader = ours.MXIndexedRecordIO(*names, "r")
+    assert warned[0].filename == __file__  # where the caller is
     assert (reader.keys, reader.read_idx(7)) == ([7, 7], b"last")
     reader.close()
 

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from recordkit.apps.lists import write_lists
-from recordkit.apps.program import run
+from recordkit.apps.program import examples, run
 from recordkit.apps.progress import progress_bar
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.plan import TrainPlan
@@ -43,19 +43,15 @@ class _Packed:
     n_test: int
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("bin/demo", "bin/demo --data mnist/")
+)
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Folder of MNIST or Fashion-MNIST files.")
 @click.option("--output", type=click.Path(path_type=Path), default="demo-output", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the training that is gated last.")
 @click.option("--more-seeds", type=click.IntRange(0), help="Also train this many others.  [default: 5 for digits]")
 def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) -> None:
-    r"""Pack handwriting, check it, read it back through MXNet, train LeNets from it, gate on their accuracy.
-
-    \b
-    Example:
-      bin/demo
-      bin/demo --data mnist/
-    """
+    """Pack handwriting, check it, read it back through MXNet, train LeNets from it, gate on their accuracy."""
     output.mkdir(parents=True, exist_ok=True)
     packed = _pack_digits(output) if data is None else _pack_ubyte(data, output)
     click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")

@@ -1,19 +1,25 @@
 """How every program of recordkit ends: one line for what a user can cause, and an exit code.
 
-0 done, 1 the data is at fault, 2 the command line is at fault, 130 interrupted, 143 terminated (SIGTERM).
+0 done, 1 the data is at fault, 2 the command line is at fault, 130 interrupted, 143 terminated (SIGTERM), 129 hung up
+(SIGHUP). A reader of the output that goes early (``| head``) changes none of it: what is left to say is not said.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TextIO
 
 import click
 
 from recordkit.errors import RecordkitError
+from recordkit.threads import MAX_THREADS
 
 
 def run(program: Callable[[], object], name: str) -> None:
@@ -26,7 +32,25 @@ def run(program: Callable[[], object], name: str) -> None:
     name : str
         What the error lines start with.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
+    with _streams_that_last():
+        _run(program, name)
+
+
+def examples(*lines: str) -> str:
+    r"""Return the end of a command's help: examples, each on a line of its own.
+
+    Examples
+    --------
+    >>> examples("recordkit doctor")
+    '\x08\nExample:\n  recordkit doctor'
+    """
+    return "\n  ".join(("\b\nExample:", *lines))  # without the backspace character click would fill the lines
+
+
+def _run(program: Callable[[], object], name: str) -> None:
     # An image over the pixel limit is refused with an error of our own; Pillow's warning would come on top.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     try:
@@ -43,12 +67,8 @@ def run(program: Callable[[], object], name: str) -> None:
         _fail(name, str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
-    except Terminated:
-        _fail(name, "terminated", 143)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: not an error, but stdout cannot be flushed.
-        sys.stderr.close()
-        sys.exit(0)
+    except Terminated as end:
+        _fail(name, "terminated", 128 + end.args[0])
     except OSError as error:
         reason = error.strerror or str(error)
         _fail(name, f"{error.filename}: {reason}" if error.filename else reason, 1)
@@ -57,14 +77,70 @@ def run(program: Callable[[], object], name: str) -> None:
 
 
 class Terminated(BaseException):
-    """SIGTERM came: unwind as for Ctrl-C, so that temporary files are removed."""
+    """SIGTERM or SIGHUP came (its number): unwind as for Ctrl-C, so that temporary files are removed."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
+
+
+@contextlib.contextmanager
+def _streams_that_last() -> Iterator[None]:
+    """Let stdout and stderr take any text, and outlive their readers, while the block runs."""
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files and classes may hold any character
+    sys.stdout, sys.stderr = map(_Lasting, before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Lasting:
+    """A text stream that goes on in silence when its reader has gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._going_on():
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._going_on():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, self._stream.fileno())
+            os.close(silence)
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(0, MAX_THREADS),
+    default=0,
+    show_default=True,
+    help="0: as many as CPUs this process may use.",
+)
+
+
+def tell(name: str, message: str) -> None:
+    """Say one thing on stderr, in one line, whatever is in it."""
+    one_line = " ".join(message.splitlines())
+    click.echo(f"{name}: {one_line}", err=True)
 
 
 def _fail(name: str, message: str, code: int) -> None:
-    one_line = " ".join(message.splitlines())
-    click.echo(f"{name}: {one_line}", err=True)
+    tell(name, message)
     sys.exit(code)

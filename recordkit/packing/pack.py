@@ -238,10 +238,14 @@ def _survey(source: Source, plan: PackPlan) -> None:
 
 def _check_label(label: float, entry: Entry, plan: PackPlan) -> None:
     if plan.exact_labels:
-        if int(label) != label or not -(2**63) <= label < 2**63:
+        if not _is_int64(label):
             raise SourceError(f"{entry.name} (key {entry.key}): expected a whole label of 64 bits, got {label}")
     elif not exact(label):
+        advice = "; keep such labels with exact labels (--exact-labels)" if _is_int64(label) else ""
         raise SourceError(
-            f"{entry.name} (key {entry.key}): expected a label that float32 can hold, got {label}; "
-            "keep such labels with exact labels (--exact-labels)"
+            f"{entry.name} (key {entry.key}): expected a label that float32 can hold, got {label}{advice}"
         )
+
+
+def _is_int64(label: float) -> bool:
+    return int(label) == label and -(2**63) <= label < 2**63

@@ -63,7 +63,7 @@ class PackPlan:
         "skip": it does not; "fail": the first one ends it and nothing is written.
     write_list : bool, default True
         Write PREFIX.lst, the rows that were packed. The list that is being packed is left alone in any case.
-    threads : int, default 0
+    threads : int, 0 to 1024, default 0
         0: as many as CPUs this process may use.
 
     Raises

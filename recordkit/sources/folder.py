@@ -62,7 +62,8 @@ class _Images:
         if not self._others:
             return []
         kinds = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._others.most_common(5))
-        return [f"{self.root}: {self._others.total()} files of other suffixes were left alone ({kinds}); extensions (--exts) says which count"]
+        others = f"{self._others.total()} files of other suffixes were left alone ({kinds})"
+        return [f"{self.root}: {others}; extensions (--exts) says which count"]
 
     def _is_image(self, folder: str, name: str) -> bool:
         """Tell whether a directory entry, which is no folder, is an image; keep account of those that are not."""

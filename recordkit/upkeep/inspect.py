@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recordkit import codec
-from recordkit.errors import ImageError
+from recordkit.errors import FormatError, ImageError
 from recordkit.formats import irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
@@ -47,6 +48,11 @@ class RecordInfo:
     n_bytes: int
     shape: tuple[int, ...] | None
 
+    def as_json(self) -> dict[str, object]:
+        """Return the facts as values that JSON can hold; a label that is not finite as the text "nan" or "inf"."""
+        labels = [label if math.isfinite(label) else str(label) for label in self.labels]
+        return {**asdict(self), "labels": labels}
+
 
 @dataclass(frozen=True)
 class FileInfo:
@@ -62,9 +68,11 @@ class FileInfo:
     label_width : (int, int)
         Fewest and most labels of a record.
     labels : dict of float to int, or None
-        How often each first label comes; None if there are more than 1,000 different ones.
+        How often each finite first label comes; None if there are more than 1,000 different ones.
     label_range : (float, float) or None
-        Smallest and largest first label.
+        Smallest and largest finite first label.
+    n_not_finite : int
+        Records whose first label is infinite or NaN.
     formats : dict of str to int
         Image format to number of records; "empty" ones are metadata.
     mean_image_bytes : float
@@ -85,6 +93,7 @@ class FileInfo:
     label_width: tuple[int, int]
     labels: dict[float, int] | None
     label_range: tuple[float, float] | None
+    n_not_finite: int
     formats: dict[str, int]
     mean_image_bytes: float
     first_shape: tuple[int, ...] | None
@@ -108,11 +117,11 @@ class _Tally:
         self.keys: tuple[int, int] | None = None
         self.width = (1 << 32, 0)
         self.label_range: tuple[float, float] | None = None
+        self.n_not_finite = 0
         self.image_bytes = 0
         self.first_shape: tuple[int, ...] | None = None
 
-    def add(self, record: bytes) -> None:
-        header, payload = irheader.unpack(record)
+    def add(self, header: irheader.IRHeader, payload: memoryview) -> None:
         labels = header.label if isinstance(header.label, tuple) else (header.label,)
         kind = codec.sniff(payload)
         self.n += 1
@@ -120,15 +129,25 @@ class _Tally:
         self.image_bytes += len(payload)
         self.width = min(self.width[0], len(labels)), max(self.width[1], len(labels))
         self.keys = _widen(self.keys, header.id)
-        self.label_range = _widen(self.label_range, labels[0])
-        if len(self.labels) <= MAX_COUNTED_LABELS:
-            self.labels[labels[0]] += 1
+        if math.isfinite(labels[0]):
+            self.label_range = _widen(self.label_range, labels[0])
+            if len(self.labels) <= MAX_COUNTED_LABELS:
+                self.labels[labels[0]] += 1
+        else:
+            self.n_not_finite += 1
         if self.first_shape is None and kind != "empty":
             self.first_shape = _shape(payload)
 
 
 def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Number, _Number]:
     return (value, value) if span is None else (min(span[0], value), max(span[1], value))
+
+
+def _unpack(reader: RecordReader, offset: int, record: bytes) -> tuple[irheader.IRHeader, memoryview]:
+    try:
+        return irheader.unpack(record)
+    except FormatError as error:
+        raise type(error)(error.args[0], path=reader.path, place=f"byte {offset}") from None
 
 
 def _shape(payload: memoryview) -> tuple[int, ...] | None:
@@ -162,14 +181,14 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     with RecordReader(files.path(".rec")) as reader:
         last = 0
         for offset, record in reader.scan():
-            tally.add(record)
+            tally.add(*_unpack(reader, offset, record))
             if progress:
                 progress(offset - last)
                 last = offset
         size = reader.size
-    description = files.description()
-    version = description.get("recordkit")
-    classes = description.get("classes")
+        if progress:
+            progress(size - last)
+    version = files.description().get("recordkit")
     return FileInfo(
         path=str(files.path(".rec")),
         n_bytes=size,
@@ -178,11 +197,12 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         label_width=tally.width if tally.n else (0, 0),
         labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
         label_range=tally.label_range,
+        n_not_finite=tally.n_not_finite,
         formats=dict(tally.formats.most_common()),
         mean_image_bytes=tally.image_bytes / tally.n if tally.n else 0.0,
         first_shape=tally.first_shape,
         exact_labels=files.path(".labels.npy").exists(),
-        classes=classes if isinstance(classes, dict) else None,
+        classes=files.classes(),
         companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".json")},
         made_by=f"recordkit {version}" if version else "",
     )
@@ -211,7 +231,7 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
     records = []
     with RecordReader(files.path(".rec")) as reader:
         for position, (offset, record) in enumerate(itertools.islice(reader.scan(), n)):
-            header, payload = irheader.unpack(record)
+            header, payload = _unpack(reader, offset, record)
             labels: tuple[float, ...] = header.label if isinstance(header.label, tuple) else (header.label,)
             if exact is not None and position < len(exact):
                 labels = tuple(int(label) for label in exact[position].ravel())

@@ -404,9 +404,22 @@ def test_the_failures_are_gone_when_all_is_well_again(im2rec, tree, tmp_path):
 def test_a_row_that_cannot_be_read_is_left_out_and_named(im2rec, tree, tmp_path, row, reason):
     (tmp_path / "p.lst").write_text(f"0\t0\tcat/1.jpg\n{row}\n\n1\t1\tdog/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
-    assert code == 1 and f"im2rec: line 2: {reason}" in err
+    assert code == 1 and f"im2rec: {tmp_path}/p.lst: line 2: {reason}" in err
     assert list(idx.read(tmp_path / "p.idx").keys) == [0, 1]
-    assert (tmp_path / "p.failed.tsv").read_text().startswith("\tline 2\texpected")
+    assert (tmp_path / "p.failed.tsv").read_text().startswith(f"\t{tmp_path}/p.lst: line 2\texpected")
+
+
+def test_a_list_may_be_given_by_its_own_name(im2rec, tree, tmp_path):
+    (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
+    assert im2rec("--pass-through", tmp_path / "p.lst", tree)[0] == 0
+    assert list(idx.read(tmp_path / "p.idx").keys) == [0]
+
+
+def test_a_broken_link_is_named_and_not_numbered(im2rec, tree, tmp_path):
+    (tree / "cat" / "0.jpg").symlink_to("nowhere")
+    code, _, err = im2rec("--list", "--recursive", "--no-shuffle", tmp_path / "p", tree)
+    assert code == 1 and "im2rec: warning: cat/0.jpg: No such file or directory; left out" in err
+    assert [row[0] for row in rows(tmp_path / "p.lst")] == ["0", "1", "2", "3"]
 
 
 def test_without_a_list_the_exit_code_is_1_and_one_line_says_so(im2rec, tree, tmp_path):
@@ -500,7 +513,7 @@ def test_what_is_no_image_is_passed_through_with_a_warning(im2rec, tree, tmp_pat
 def test_a_file_name_that_a_list_cannot_hold_is_warned_of(im2rec, tree, tmp_path):
     (tree / "cat" / "t\tab.jpg").touch()
     code, _, err = im2rec("--list", "--recursive", tmp_path / "p", tree)
-    assert code == 0 and "a .lst row cannot hold it; left out" in err
+    assert code == 1 and "a .lst row cannot hold it; left out" in err
     assert len(rows(tmp_path / "p.lst")) == 4
 
 

@@ -227,7 +227,10 @@ def test_a_missing_image_and_a_bad_row_are_left_out_and_named(im2rec, root, tmp_
         file.write("# no row\n")
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "unchanged=1")
     assert code == 1
-    assert "im2rec: 3.png: No such file or directory; left out" in err and "im2rec: line 13: expected" in err
+    assert (
+        "im2rec: 3.png: No such file or directory; left out" in err
+        and f"im2rec: {tmp_path}/one.lst: line 13: expected" in err
+    )
     assert [header.id for header, _ in records(tmp_path / "out.rec")] == [0, 1, 2, *range(4, 12)]
     assert len((tmp_path / "out.failed.tsv").read_text().splitlines()) == 2
 

@@ -357,7 +357,7 @@ def test_warnings_tell_of_rotation_that_only_exif_has(tiny_folder, tmp_path, eng
 class Millions:
     """A source of any length that holds nothing."""
 
-    order, classes, pixels, bad = "listed", None, False, ()
+    order, classes, pixels, bad, notes = "listed", None, False, (), ()
     payload = encode(np.zeros((4, 4, 1), np.uint8), "png")
 
     def __init__(self, n):

@@ -76,7 +76,7 @@ def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
         ListSource(path, folder)
     source = ListSource(path, folder, lenient=True)
     assert [source.entry(index).key for index in range(len(source))] == [0, 2]
-    assert [place for place, _ in source.bad] == ["line 2", "line 3", "line 4"]
+    assert [place for place, _ in source.bad] == [f"{path}: line {number}" for number in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from recordkit.apps.program import examples
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
 
@@ -26,15 +27,10 @@ class _Line:
     message: str
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("recordkit doctor"))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(as_json: bool) -> None:
-    r"""Say what is installed, what is missing and how to get it; exit 1 if recordkit itself lacks something.
-
-    \b
-    Example:
-      recordkit doctor
-    """
+    """Say what is installed, what is missing and how to get it; exit 1 if recordkit itself lacks something."""
     lines = _needed() + _engines() + _optional()
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines]))

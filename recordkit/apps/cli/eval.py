@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from recordkit.apps.cli.train import as_dict
+from recordkit.apps.program import examples, threads_option
 from recordkit.apps.train.measure import evaluate, gate
 
 
-@click.command(epilog="Example: recordkit eval mnist_train-model/lenet out/mnist_test.rec")
+@click.command(epilog=examples("recordkit eval mnist_train-model/lenet out/mnist_test.rec"))
 @click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--epoch", type=click.IntRange(0, 9999), help="Of the checkpoint.  [the last one]")
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 below this.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: the CPUs this process may use.  [0]")
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: Path, rec: Path, epoch: int | None, min_accuracy: float | None, device: str, threads: int, as_json: bool

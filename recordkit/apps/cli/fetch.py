@@ -16,11 +16,12 @@ import click
 from tqdm import tqdm
 
 from recordkit.apps.fetch import DATASETS, FetchReport, Progress, RetryPolicy, fetch
+from recordkit.apps.program import examples
 
 __all__ = ["command"]
 
 
-@click.command("fetch", epilog="Example: recordkit fetch mnist data/mnist")
+@click.command("fetch", epilog=examples("recordkit fetch mnist data/mnist"))
 @click.argument("dataset", type=click.Choice(list(DATASETS)))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--from", "source", metavar="FOLDER|URL", help="A copy of your own; the only source then.")

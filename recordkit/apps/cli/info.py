@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
+import numpy as np
 
+from recordkit.apps.program import examples
 from recordkit.apps.progress import progress_bar
 from recordkit.formats.fileset import Fileset
-from recordkit.formats.irheader import exact
 from recordkit.upkeep import FileInfo, inspect
 
 # A longer table of labels is better asked for with --json.
 _N_LABELS_SHOWN = 20
 
 
-@click.command("info")
+@click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(rec: Path, as_json: bool) -> None:
-    r"""Say what is in REC: records, labels, image formats, and what lies beside it.
-
-    \b
-    Example:
-      recordkit info out/mnist_train.rec
-    """
+    """Say what is in REC: records, labels, image formats, and what lies beside it."""
     size = Fileset(rec).path(".rec").stat().st_size
     with progress_bar(size, f"info {rec.name}", unit="B", quiet=as_json) as progress:
         info = inspect(rec, progress=progress)
-    click.echo(json.dumps(info.as_json()) if as_json else "\n".join(_lines(info)))
+    click.echo(json.dumps(info.as_json(), allow_nan=False) if as_json else "\n".join(_lines(info)))
 
 
 def _lines(info: FileInfo) -> list[str]:
@@ -38,7 +35,7 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"made by    {info.made_by}")
     beside = [name for name, there in info.companions.items() if there]
     lines.append(f"beside it  {', '.join(beside) or 'nothing; some readers need an .idx'}")
-    if not info.n_records or info.key_range is None or info.label_range is None:
+    if info.key_range is None:
         return lines
     lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
     formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
@@ -48,10 +45,13 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"first one  {width} x {height}, {channels} channels")
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
-    lines.append(f"labels     {width_text} a record, {info.label_range[0]:g} to {info.label_range[1]:g}")
+    span = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))
+    lines.append(f"labels     {width_text} a record, {span}")
+    if info.n_not_finite:
+        lines.append(f"           {info.n_not_finite} are not finite; see 'recordkit verify'")
     if info.exact_labels:
         lines.append("           exact int64 labels are in .labels.npy")
-    elif info.label_range[1] >= 2**24 and exact(info.label_range[1]):
+    elif info.label_range and info.label_range[1] >= 2**24:
         lines.append("           above 2**24 float32 cannot tell whole numbers apart: labels may have been rounded")
     lines += _label_lines(info)
     return lines
@@ -60,5 +60,16 @@ def _lines(info: FileInfo) -> list[str]:
 def _label_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
         return []
-    names = {label: name for name, label in (info.classes or {}).items()}
-    return [f"{label:11g}  {n:8d}  {names.get(int(label), '')}".rstrip() for label, n in info.labels.items()]
+    names: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
+    return [f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()]
+
+
+def label_text(label: float) -> str:
+    """Return a label in the fewest digits that mean the same number, a whole one without a point.
+
+    Examples
+    --------
+    >>> label_text(16777216.0), label_text(0.10000000149011612), label_text(17186135)
+    ('16777216', '0.1', '17186135')
+    """
+    return str(int(label)) if math.isfinite(label) and int(label) == label else str(np.float32(label))

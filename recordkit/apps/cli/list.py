@@ -8,12 +8,19 @@ from pathlib import Path
 import click
 
 from recordkit.apps.lists import write_lists
+from recordkit.apps.program import examples, tell
 from recordkit.errors import PlanError
 from recordkit.packing.plan import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source, read_classes
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "recordkit list photos/ data/photos --train-ratio 0.8 --test-ratio 0.1",
+        r"recordkit list digits/ data/digits --label-from '_(\d)\.png$'",
+    ),
+)
 @click.argument("root", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @click.option("--label-from", metavar="REGEX", help="Take labels from file names: the first group of this expression.")
@@ -26,15 +33,10 @@ from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source,
 @click.option("--seed", default=IM2REC_SEED, show_default=True, help="Of the shuffle; 100 is im2rec's.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 def command(root: Path, prefix: Path, **options: object) -> None:
-    r"""Write PREFIX.lst from the images in ROOT, as im2rec --list does.
+    """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
 
     ROOT has a folder per class, or images with the label in their names (000000_5.jpg). What train and test leave
     over goes to PREFIX_val.lst. Class names are kept in PREFIX.classes.json.
-
-    \b
-    Example:
-      recordkit list photos/ data/photos --train-ratio 0.8 --test-ratio 0.1
-      recordkit list digits/ data/digits --label-from '_(\d)\.png$'
     """
     given = options["classes"]
     source = open_source(
@@ -56,7 +58,7 @@ def command(root: Path, prefix: Path, **options: object) -> None:
         write_classes=True,
     )
     for warning in warnings:
-        click.echo(f"recordkit: warning: {warning}", err=True)
+        tell("recordkit", f"warning: {warning}")
     n_classes = len(source.classes or {})
     if options["as_json"]:
         facts = {"images": len(source), "classes": source.classes, "warnings": warnings, "failed": len(source.bad)}

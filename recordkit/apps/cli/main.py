@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import click
 
-from recordkit.apps.program import run
+from recordkit.apps.program import examples, run
 
 # Name, module and one line of help. The line is here so that --help need not import the module.
 COMMANDS: dict[str, str] = {
@@ -47,16 +47,14 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("recordkit pack photos/ out/photos --resize 256", "recordkit verify out/photos.rec"),
+)
 @click.version_option(version("recordkit"), prog_name="recordkit")
 def recordkit() -> None:
-    r"""Pack, check and read MXNet RecordIO image datasets, with or without MXNet.
-
-    \b
-    Example:
-      recordkit pack photos/ out/photos --resize 256
-      recordkit verify out/photos.rec
-    """
+    """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
 
 
 def main() -> None:

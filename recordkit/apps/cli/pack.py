@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from recordkit.apps.cli.list import split_extensions
+from recordkit.apps.program import examples, tell, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.codec import ENCODINGS
 from recordkit.packing import PackPlan, PackReport, pack
@@ -29,7 +30,12 @@ _PLAN_OPTIONS = (
 )  # fmt: skip
 
 
-@click.command("pack")
+@click.command(
+    "pack",
+    epilog=examples(
+        "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1", "recordkit pack mnist/ out/mnist"
+    ),
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths of a .lst start from.")
@@ -52,20 +58,15 @@ _PLAN_OPTIONS = (
 @click.option("--exact-labels", is_flag=True, help="Keep labels above 2**24 exactly, in PREFIX.labels.npy.")
 @click.option("--on-error", type=click.Choice(["report", "skip", "fail"]), default="report", show_default=True,
               help="Bad images are left out: exit 1, exit 0, or stop at the first and write nothing.")  # fmt: skip
-@click.option("--threads", default=0, type=click.IntRange(0), help="0: as many as CPUs.", show_default=True)
+@threads_option
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
 def command(source: Path, prefix: Path, **options: Any) -> None:
-    r"""Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
+    """Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
 
     SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, or a folder
     of MNIST (ubyte) files, which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option
     needs their pixels. All files of a pack appear together, when it is done.
-
-    \b
-    Example:
-      recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1
-      recordkit pack mnist/ out/mnist
     """
     given = options["classes"]
     opened = open_source(
@@ -87,24 +88,23 @@ def command(source: Path, prefix: Path, **options: Any) -> None:
     if options["as_json"]:
         click.echo(json.dumps(report.as_json()))
     else:
-        _show(report, copies=plan.encoding != "raw" and not isinstance(opened, dict))
+        encodes = plan.encoding != "raw" and not (isinstance(opened, dict) or plan.passes_through(pixels=False))
+        _show(report, encodes=encodes)
     if not report.ok:
         raise click.exceptions.Exit(1)
 
 
-def _show(report: PackReport, *, copies: bool) -> None:
+def _show(report: PackReport, *, encodes: bool) -> None:
     for warning in report.warnings:
-        click.echo(f"recordkit: warning: {warning}", err=True)
+        tell("recordkit", f"warning: {warning}")
     for done in report.sets:
         for failure in done.failures[:_N_SHOWN]:
-            click.echo(f"recordkit: {failure.name}: {failure.reason}; left out", err=True)
+            tell("recordkit", f"{failure.name}: {failure.reason}; left out")
         for note, n in done.notes.items():
-            click.echo(f"recordkit: warning: {n} images: {note}", err=True)
-        if copies and done.bytes_out > _GROWTH_TO_WARN_OF * done.bytes_in + 100 * done.n_packed:
-            click.echo(
-                f"recordkit: warning: {done.prefix}.rec is larger than its images; is encoding anew needed?", err=True
-            )
-        failed = f", {len(done.failures)} failed (see {done.prefix}.failed.tsv)" if done.failures else ""
+            tell("recordkit", f"warning: {n} images: {note}")
+        if encodes and done.bytes_out > _GROWTH_TO_WARN_OF * done.bytes_in + 100 * done.n_packed:
+            tell("recordkit", f"warning: {done.prefix}.rec is larger than its images; is encoding anew needed?")
+        failed = f", {done.n_failed} failed (see {done.failed_path})" if done.n_failed else ""
         click.echo(
             f"{done.prefix}.rec: {done.n_listed} listed, {done.n_packed} packed{failed}; "
             f"{_megabytes(done.bytes_in)} in, {_megabytes(done.bytes_out)} out"

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import click
 
+from recordkit.apps.program import examples, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, gate
@@ -24,7 +25,7 @@ _RATE = click.FloatRange(min=0)
 _SHARE = click.FloatRange(0, 1)
 
 
-@click.command(epilog="Example: recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99")
+@click.command(epilog=examples("recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
 @click.option("--output", type=click.Path(path_type=Path), help="Prefix of the checkpoints.  [./NAME-model/lenet]")
@@ -45,7 +46,7 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: the CPUs this process may use.  [0]")
+@threads_option
 @click.option(
     "--data-shape",
     callback=lambda _ctx, _option, text: _shape(text),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from recordkit.apps.program import examples, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.formats.fileset import Fileset
 from recordkit.upkeep import verify
@@ -15,18 +16,13 @@ from recordkit.upkeep import verify
 _N_SHOWN = 20
 
 
-@click.command("verify")
+@click.command("verify", epilog=examples("recordkit verify out/mnist_train.rec --decode"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--decode", is_flag=True, help="Also decode every image.")
-@click.option("--threads", default=0, type=click.IntRange(0), show_default=True, help="0: as many as CPUs.")
+@threads_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(rec: Path, decode: bool, threads: int, as_json: bool) -> None:
-    r"""Check REC: structure, index, list, labels, fingerprint; exit 1 if anything is wrong.
-
-    \b
-    Example:
-      recordkit verify out/mnist_train.rec --decode
-    """
+    """Check REC: structure, index, list, labels, fingerprint; exit 1 if anything is wrong."""
     size = Fileset(rec).path(".rec").stat().st_size
     with progress_bar(size, f"verify {rec.name}", unit="B", quiet=as_json) as progress:
         report = verify(rec, decode=decode, threads=threads, progress=progress)

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from recordkit.apps.im2rec.show import pack_list
+from recordkit.apps.program import tell
 from recordkit.errors import PlanError
 from recordkit.packing import PackPlan
 from recordkit.sources import ListSource
@@ -75,7 +76,7 @@ def _options(settings: Sequence[str]) -> dict[str, str]:
     for setting in settings:
         key, mark, value = setting.partition("=")
         if not mark or key not in DEFAULTS:
-            click.echo(f"im2rec: warning: {setting!r} is no setting of im2rec and does nothing", err=True)
+            tell("im2rec", f"warning: {setting!r} is no setting of im2rec and does nothing")
             continue
         options[key] = value
     return options

@@ -24,9 +24,10 @@ import click
 
 from recordkit.apps.im2rec.show import pack_list
 from recordkit.apps.lists import write_lists
+from recordkit.apps.program import examples, tell
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan
-from recordkit.sources import FlatSource, FolderSource, ListSource
+from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, ListSource
 
 SWITCHES = (
     "--list", "--recursive", "--no-shuffle", "--shuffle", "--pass-through", "--center-crop", "--pack-label",
@@ -92,7 +93,13 @@ def _complete(name: str, names: set[str]) -> str:
     return hits[0] if len(hits) == 1 and name not in names else name
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="See also: recordkit pack --help")
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "im2rec --list --recursive --train-ratio 0.8 data/photos photos/",
+        "im2rec --resize 256 --num-thread 2 data/photos photos/",
+    ),
+)
 @click.argument("prefix")
 @click.argument("root")
 @click.option("--list", "make_list", is_flag=True, help="Write PREFIX*.lst from the images in ROOT, and stop.")
@@ -118,12 +125,7 @@ def _complete(name: str, names: set[str]) -> str:
 @click.option("--pack-label", is_flag=True, help="Pack all labels of a row, not only the first.")
 @click.option("--engine", type=click.Choice(["auto", "native", "python"]), default="auto", show_default=True)
 def command(prefix: str, root: str, **options: object) -> None:
-    r"""Make lists from images, or .rec files from lists, as MXNet's im2rec.py does.
-
-    \b
-    Example:
-      im2rec --list --recursive --train-ratio 0.8 data/photos photos/
-      im2rec --resize 256 --num-thread 2 data/photos photos/
+    """Make lists from images, or .rec files from lists, as MXNet's im2rec.py does.
 
     The files are the same to the byte. On purpose different: a bad image or row is left out, named, and makes the
     exit code 1; only lists of PREFIX itself are packed; no list, or no ROOT, is an error; labels that float32 cannot
@@ -138,8 +140,6 @@ def command(prefix: str, root: str, **options: object) -> None:
 
 
 def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
-    from recordkit.sources import EXTENSIONS
-
     extensions = tuple(options["exts"]) or EXTENSIONS  # type: ignore[arg-type,var-annotated]
     source: FolderSource | FlatSource
     if options["recursive"]:
@@ -157,7 +157,9 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
         shuffle=not options["no_shuffle"],
     )
     for warning in warnings:
-        click.echo(f"im2rec: warning: {warning}", err=True)
+        tell("im2rec", f"warning: {warning}")
+    if source.bad:
+        raise click.exceptions.Exit(1)
 
 
 def _make_records(prefix: Path, root: str, options: dict[str, object]) -> None:
@@ -167,27 +169,25 @@ def _make_records(prefix: Path, root: str, options: dict[str, object]) -> None:
         click.echo(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
         if plan.labels == "first" and len(source) and len(source.entry(0).labels) > 1:
-            click.echo(
-                f"im2rec: warning: {path}: only the first label of each row is packed; use --pack-label", err=True
-            )
+            tell("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
         ok &= pack_list(source, str(path.with_suffix("")), plan, engine=str(options["engine"]))
     if not ok:
         raise click.exceptions.Exit(1)
 
 
 def _find_lists(prefix: Path) -> list[Path]:
+    others: list[Path] = []
     if prefix.is_dir():
         lists = sorted(prefix.glob("*.lst"))
-        others: list[Path] = []
+    elif prefix.suffix == ".lst" and prefix.is_file():
+        lists = [prefix]
     else:
         mine = re.compile(re.escape(prefix.name) + r"(_\d+)?(_train|_val|_test)?\.lst")
         near = sorted(path for path in prefix.parent.glob("*.lst") if path.name.startswith(prefix.name))
         lists = [path for path in near if mine.fullmatch(path.name)]
         others = [path for path in near if path not in lists]
     for path in others:
-        click.echo(
-            f"im2rec: warning: {path} is no list of {prefix.name}, left alone; pack it by its own name", err=True
-        )
+        tell("im2rec", f"warning: {path} is no list of {prefix.name}, left alone; pack it by its own name")
     if not lists:
         raise SourceError(f"{prefix}: expected lists such as {prefix}.lst, got none; make them with --list")
     return lists

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from recordkit.apps.program import tell
 from recordkit.apps.progress import progress_bar
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.sources import ListSource
@@ -27,10 +28,12 @@ def pack_list(source: ListSource, prefix: str, plan: PackPlan, *, engine: str, r
 
 def _show(report: PackReport) -> None:
     (done,) = report.sets
+    for warning in report.warnings:
+        tell("im2rec", f"warning: {warning}")
     for failure in done.failures[:_N_SHOWN]:
-        click.echo(f"im2rec: {failure.name}: {failure.reason}; left out", err=True)
+        tell("im2rec", f"{failure.name}: {failure.reason}; left out")
     for note, n in done.notes.items():
-        click.echo(f"im2rec: warning: {n} images: {note}", err=True)
+        tell("im2rec", f"warning: {n} images: {note}")
     total = f"Total: {done.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
-    failed = f", {len(done.failures)} left out (see {done.prefix}.failed.tsv)" if done.failures else ""
+    failed = f", {done.n_failed} left out (see {done.failed_path})" if done.n_failed else ""
     click.echo(f"{total}{failed}")

@@ -1,0 +1,91 @@
+"""`inspect` and `head`: what is in a .rec file."""
+
+import json
+import math
+
+import pytest
+
+from recordkit import PackPlan, pack
+from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats import irheader
+from recordkit.formats.frame import RecordReader, RecordWriter
+from recordkit.sources import ListSource
+from recordkit.upkeep import head, inspect
+
+
+@pytest.fixture
+def packed(tiny_folder, tmp_path):
+    """A set of 12 records at tmp_path/out."""
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(shuffle=False))
+    return tmp_path / "out.rec"
+
+
+def test_info_counts_labels_formats_and_keys(packed):
+    info = inspect(packed)
+    assert (info.n_records, info.key_range, info.label_width) == (12, (0, 11), (1, 1))
+    assert info.labels == {0.0: 4, 1.0: 4, 2.0: 4}
+    assert info.formats == {"jpg": 12}
+    assert info.first_shape == (20, 30, 3)
+    assert info.classes == {"cat": 0, "dog": 1, "owl": 2}
+    json.dumps(info.as_json())
+
+
+def test_info_of_a_damaged_file_says_where(packed):
+    packed.write_bytes(packed.read_bytes()[:-40])
+    with pytest.raises(TruncatedError, match=r"out.rec: byte \d+: expected \d+ bytes and their padding, got"):
+        inspect(packed)
+
+
+def test_info_of_an_empty_file_is_all_zero(tmp_path):
+    (tmp_path / "e.rec").touch()
+    assert (inspect(tmp_path / "e.rec").n_records, inspect(tmp_path / "e.rec").labels) == (0, {})
+
+
+def test_head_shows_the_first_records_with_exact_labels(tiny_folder, tmp_path):
+    (tmp_path / "a.lst").write_text("7\t17186135\tcat/0.jpg\n8\t3\tdog/1.jpg\n")
+    pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
+    (record,) = head(tmp_path / "x.rec", 1)
+    assert (record.key, record.labels, record.format, record.shape) == (7, (17186135,), "jpg", (20, 30, 3))
+
+
+def test_head_reads_no_further_than_asked(packed):
+    packed.write_bytes(packed.read_bytes()[:-40])
+    assert len(head(packed, 3)) == 3
+    with pytest.raises(FormatError):
+        head(packed, 12)
+
+
+def write(path, *records):
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        for record in records:
+            writer.write(record)
+    return path
+
+
+def test_labels_that_are_not_finite_are_counted_apart(tmp_path):
+    labels = (0.5, -0.5, math.nan, math.nan, math.inf)
+    path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(label, 0), b"\xff\xd8\xff") for label in labels))
+    info = inspect(path)
+    assert (info.labels, info.label_range, info.n_not_finite) == ({-0.5: 1, 0.5: 1}, (-0.5, 0.5), 3)
+    json.dumps(info.as_json(), allow_nan=False)
+    shown = [record.as_json()["labels"] for record in head(path)]
+    assert shown == [[0.5], [-0.5], ["nan"], ["nan"], ["inf"]]
+
+
+@pytest.mark.parametrize("look", [inspect, head])
+def test_a_record_too_short_for_its_header_is_named_with_its_place(tmp_path, look):
+    path = write(tmp_path / "x.rec", irheader.pack(irheader.IRHeader(1.0, 2), b"\xff\xd8\xff"), b"short")
+    with pytest.raises(TruncatedError, match=r"x\.rec: byte 36: expected a 24-byte image header, got 5 bytes"):
+        look(path)
+
+
+def test_progress_adds_up_to_the_size_of_the_file(packed):
+    seen = []
+    inspect(packed, progress=seen.append)
+    assert sum(seen) == packed.stat().st_size
+
+
+def test_every_record_is_read_in_order(packed):
+    with RecordReader(packed) as reader:
+        assert [irheader.unpack(record)[0].id for record in reader] == list(range(12))
