@@ -340,7 +340,7 @@ def test_pack_img_names_a_format_it_lacks(form):
 def test_unpack_img_refuses_flags_it_does_not_know(iscolor):
     record = ours.pack_img(ours.IRHeader(0, 1, 2, 0), PIXELS)
     with pytest.raises(
-        ImageError, match=rf"expected -1 \(as stored\), 0 \(gray\) or 1 \(BGR\) as iscolor, got {iscolor}"
+        ImageError, match=rf"expected -1 .*, 0 .* or 1 .* as iscolor, got {iscolor}"
     ):
         ours.unpack_img(record, iscolor)
 

@@ -127,9 +127,10 @@ def _complete(name: str, names: set[str]) -> str:
 def command(prefix: str, root: str, **options: object) -> None:
     """Make lists from images, or .rec files from lists, as MXNet's im2rec.py does.
 
-    The files are the same to the byte. On purpose different: a bad image or row is left out, named, and makes the
-    exit code 1; only lists of PREFIX itself are packed; no list, or no ROOT, is an error; labels that float32 cannot
-    hold are refused; PNGs are compressed at level 3; cut-off JPEGs count as bad; 16-bit images become 8-bit.
+    The files are the same to the byte; resized pixels are within 1 grey level, PNGs have the same pixels. On purpose
+    different: a bad image or row is left out, named, and makes the exit code 1; only lists of PREFIX itself are packed;
+    no list, or no ROOT, is an error; labels that float32 cannot hold are refused; PNGs are compressed at level 3;
+    cut-off JPEGs count as bad where they are encoded anew; 16-bit images become 8-bit.
 
     Also takes the command line of the native tool: im2rec LIST ROOT OUT.rec key=value ...
     """
