@@ -339,9 +339,7 @@ def test_pack_img_names_a_format_it_lacks(form):
 @pytest.mark.parametrize("iscolor", [2, 4, 128, None])
 def test_unpack_img_refuses_flags_it_does_not_know(iscolor):
     record = ours.pack_img(ours.IRHeader(0, 1, 2, 0), PIXELS)
-    with pytest.raises(
-        ImageError, match=rf"expected -1 .*, 0 .* or 1 .* as iscolor, got {iscolor}"
-    ):
+    with pytest.raises(ImageError, match=rf"expected -1 .*, 0 .* or 1 .* as iscolor, got {iscolor}"):
         ours.unpack_img(record, iscolor)
 
 
