@@ -78,6 +78,12 @@ def tiny_mnist(tmp_path) -> Path:
     return folder
 
 
+def content(source, index):
+    """What a source has at a position."""
+    (entry,) = source.entries([index])
+    return source.content(entry)
+
+
 def gradient(height, width) -> np.ndarray:
     """A smooth RGB image, which JPEG keeps nearly as it is."""
     rows, columns = np.mgrid[0:height, 0:width]

@@ -109,7 +109,7 @@ def _pack_ubyte(data: Path, output: Path) -> _Packed:
     if not isinstance(source, dict) or set(source) != {"train", "test"}:
         raise TrainError(f"{data}: expected the four ubyte files of MNIST or Fashion-MNIST")
     # Nothing in the files says which they are but their content: Fashion-MNIST's first test labels.
-    labels = [source["test"].entry(index).labels[0] for index in range(min(10, len(source["test"])))]
+    labels = [entry.labels[0] for entry in source["test"].entries(range(min(10, len(source["test"]))))]
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"
     prefix = output / name
     with progress_bar(sum(map(len, source.values())), f"pack {name}") as progress:

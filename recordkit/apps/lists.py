@@ -10,6 +10,9 @@ from recordkit.formats.staging import Staging
 from recordkit.packing.plan import IM2REC_SEED, order_of, partition
 from recordkit.sample import Source
 
+# Rows written at once.
+_BLOCK = 4096
+
 
 def write_lists(
     source: Source,
@@ -58,9 +61,8 @@ def write_lists(
             if part.begin == part.end:
                 warnings.append(f"{prefix.name}{part.suffix}.lst is empty")
             with staging.create(f"{prefix.name}{part.suffix}.lst") as file:
-                for index in order[part.begin : part.end]:
-                    entry = source.entry(index)
-                    file.write(lst.line(lst.Row(entry.key, entry.labels, entry.name)))
+                for begin in range(part.begin, part.end, _BLOCK):
+                    file.write(lst.lines(source.entries(order[begin : min(begin + _BLOCK, part.end)])))
         if write_classes and source.classes is not None:
             with staging.create(f"{prefix.name}.classes.json") as file:
                 file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")

@@ -13,7 +13,7 @@ Source: ``MXIndexedRecordIO``, python/mxnet/recordio.py of MXNet 1.9. (MNIST's f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,17 @@ def line(key: int, offset: int) -> bytes:
     b'5\t40\n'
     """
     return b"%d\t%d\n" % (key, offset)
+
+
+def lines(keys: Sequence[int], offsets: Sequence[int]) -> bytes:
+    r"""Return many lines of an .idx file at once.
+
+    Examples
+    --------
+    >>> lines([5, 6], [0, 40])
+    b'5\t0\n6\t40\n'
+    """
+    return "".join([f"{key}\t{offset}\n" for key, offset in zip(keys, offsets, strict=True)]).encode("ascii")
 
 
 def read(path: str | Path) -> Index:

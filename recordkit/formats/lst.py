@@ -24,10 +24,11 @@ import os
 import re
 import weakref
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import MAX_KEY
@@ -39,8 +40,7 @@ _WHOLE = re.compile(r"([+-]?\d{1,20})(\.0*)?")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a list.
 
     Attributes
@@ -144,10 +144,40 @@ def line(row: Row) -> bytes:
             f"expected a path that is not blank and has no tabs or line breaks, got {row.path!r}; rename the file, "
             "a .lst row cannot hold it"
         )
-    labels = "\t".join(_label_text(label) for label in row.labels)
-    return os.fsencode(f"{row.key}\t{labels}\t{row.path}\n")
+    return os.fsencode(f"{row.key}\t{_labels_text(row.labels)}\t{row.path}\n")
 
 
+def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
+    """Return many lines of a .lst file at once.
+
+    Parameters
+    ----------
+    rows : sequence of Row, or of other (key, labels, path)
+
+    Returns
+    -------
+    lines : bytes
+
+    Raises
+    ------
+    FormatError
+        As for `line`.
+    """
+    text = "".join([f"{key}\t{_labels_text(labels)}\t{path}\n" for key, labels, path in rows])
+    n_tabs = sum([len(labels) + 1 for _, labels, _ in rows])
+    # What `line` looks for in each path, looked for in all of them together.
+    marks = text.count("\n"), text.count("\t"), text.count("\r")
+    if marks == (len(rows), n_tabs, 0) and all(path.strip() for _, _, path in rows):
+        return os.fsencode(text)
+    return b"".join([line(Row(*row)) for row in rows])
+
+
+def _labels_text(labels: tuple[float, ...]) -> str:
+    return _label_text(labels[0]) if len(labels) == 1 else "\t".join([_label_text(label) for label in labels])
+
+
+# Typed, because 2**63 and 2.0**63 are equal and written differently.
+@lru_cache(maxsize=1 << 14, typed=True)
 def _label_text(label: float) -> str:
     if isinstance(label, int):
         return f"{label}.000000"

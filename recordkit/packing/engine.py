@@ -1,4 +1,4 @@
-"""The engines that turn samples into records, and the choice between them.
+"""What an engine is: it encodes images and frames records.
 
 Every engine means the same; `recordkit.packing.python` is the definition.
 """
@@ -6,65 +6,61 @@ Every engine means the same; `recordkit.packing.python` is the definition.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
-from recordkit.errors import MissingError, PlanError
 from recordkit.packing.plan import PackPlan
-from recordkit.packing.python import PythonEngine
-from recordkit.packing.report import Progress
-from recordkit.packing.writer import SetWriter
-from recordkit.sample import Source
+from recordkit.sample import Image
 
-ENGINES = ("auto", "native", "python")
+
+class Encoded(NamedTuple):
+    """What became of one sample's content.
+
+    Attributes
+    ----------
+    payload : bytes or None
+        The encoded image; None if the sample failed.
+    remark : str
+        Why it failed, or what is worth a warning, or "".
+    """
+
+    payload: bytes | None
+    remark: str
 
 
 class Engine(Protocol):
-    """Packs samples of a source, in a given order, into one open set."""
-
-    name: str
-
-    def pack(
-        self,
-        source: Source,
-        order: Sequence[int],
-        plan: PackPlan,
-        writer: SetWriter,
-        *,
-        n_threads: int,
-        progress: Progress,
-    ) -> None:
-        """Hand every sample to the writer, packed or failed, in the given order.
-
-        Parameters
-        ----------
-        source : Source
-        order : sequence of int
-            Positions in the source.
-        plan : PackPlan
-        writer : SetWriter
-        n_threads : int
-            The result does not depend on it, nor does memory grow with the number of samples.
-        progress : callable
-        """
-
-
-def choose(name: str) -> Engine:
-    """Return the engine of that name.
+    """Encodes images and frames records by one plan. Threads share it.
 
     Parameters
     ----------
-    name : {"auto", "native", "python"}
-        "auto" takes the fastest there is.
+    plan : PackPlan
+    pixels : bool
+        Whether the contents are pixels.
 
-    Raises
-    ------
-    PlanError
-        There is no such engine.
-    MissingError
-        The native engine is not built.
+    Attributes
+    ----------
+    name : str
+    block : int
+        How many samples a thread takes at a time: so many that handing them out costs little beside the work.
     """
-    if name not in ENGINES:
-        raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {name!r}")
-    if name == "native":
-        raise MissingError('native engine: this version has none; use engine="python"')
-    return PythonEngine()
+
+    name: ClassVar[str]
+    block: int
+
+    def __init__(self, plan: PackPlan, *, pixels: bool) -> None: ...
+
+    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> list[Encoded]:
+        """Turn contents into payloads; nothing that an image can do makes it raise."""
+
+    def frame(
+        self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
+    ) -> tuple[bytes, list[int]]:
+        """Return records as a .rec file has them, end to end, and the size of each.
+
+        Parameters
+        ----------
+        keys : sequence of int
+        labels : sequence of tuple of float
+            At least one for each record.
+        payloads : sequence of bytes
+            Each small enough for a record.
+        """

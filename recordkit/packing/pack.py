@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,13 +15,18 @@ from recordkit.errors import PackError, PlanError, SourceError
 from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.irheader import exact
 from recordkit.formats.staging import Staging
-from recordkit.packing.engine import Engine, choose
+from recordkit.packing.block import pack_block
+from recordkit.packing.choice import choose
+from recordkit.packing.engine import Engine
 from recordkit.packing.plan import PackPlan, order_of, partition
 from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetNames, SetWriter
 from recordkit.sample import Entry, Source
 from recordkit.sources import ListSource, open_source
-from recordkit.threads import count_threads
+from recordkit.threads import count_threads, in_order
+
+# So many rows are looked at together before anything is packed.
+_SURVEY_BLOCK = 1024
 
 
 def pack(
@@ -123,11 +129,17 @@ class _Job:
     with_bad_rows: bool  # rows that are no samples are reported with the first set of their source
 
 
-def _run(engine: Engine, job: _Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress) -> None:
+def _run(
+    engine: type[Engine], job: _Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress
+) -> None:
     if job.with_bad_rows:
         for place, reason in job.source.bad:
             writer.fail_row(place, reason)
-    engine.pack(job.source, job.order, plan, writer, n_threads=n_threads, progress=progress)
+    worker = engine(plan, pixels=job.source.pixels)
+    blocks = (job.order[begin : begin + worker.block] for begin in range(0, len(job.order), worker.block))
+    for block in in_order(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads):
+        writer.append(block)
+        progress(len(block))
     writer.finish({"classes": job.source.classes, "plan": _settings(plan)})
 
 
@@ -225,26 +237,28 @@ def _is(path: Path, facts: Mapping[str, Any]) -> bool:
 def _survey(source: Source, plan: PackPlan) -> None:
     """Refuse labels that would not come back, before hours of packing."""
     plan.passes_through(pixels=source.pixels)
-    widths = set()
-    for index in range(len(source)):
-        entry = source.entry(index)
-        labels = entry.labels if plan.labels == "all" else entry.labels[:1]
-        widths.add(len(labels))
-        for label in labels:
-            _check_label(label, entry, plan)
+    widths: set[int] = set()
+    for begin in range(0, len(source), _SURVEY_BLOCK):
+        entries = source.entries(range(begin, min(begin + _SURVEY_BLOCK, len(source))))
+        rows = [entry.labels if plan.labels == "all" else entry.labels[:1] for entry in entries]
+        widths.update(map(len, rows))
+        if bad := {label for label in set(itertools.chain.from_iterable(rows)) if not _is_kept(label, plan)}:
+            number = next(number for number, row in enumerate(rows) if bad & set(row))
+            raise _label_error(next(label for label in rows[number] if label in bad), entries[number], plan)
     if plan.exact_labels and len(widths) > 1:
         raise SourceError(f"exact labels: expected the same number in every row, got {min(widths)} to {max(widths)}")
 
 
-def _check_label(label: float, entry: Entry, plan: PackPlan) -> None:
+def _is_kept(label: float, plan: PackPlan) -> bool:
+    return _is_int64(label) if plan.exact_labels else exact(label)
+
+
+def _label_error(label: float, entry: Entry, plan: PackPlan) -> SourceError:
+    where = f"{entry.name} (key {entry.key})"
     if plan.exact_labels:
-        if not _is_int64(label):
-            raise SourceError(f"{entry.name} (key {entry.key}): expected a whole label of 64 bits, got {label}")
-    elif not exact(label):
-        advice = "; keep such labels with exact labels (--exact-labels)" if _is_int64(label) else ""
-        raise SourceError(
-            f"{entry.name} (key {entry.key}): expected a label that float32 can hold, got {label}{advice}"
-        )
+        return SourceError(f"{where}: expected a whole label of 64 bits, got {label}")
+    advice = "; keep such labels with exact labels (--exact-labels)" if _is_int64(label) else ""
+    return SourceError(f"{where}: expected a label that float32 can hold, got {label}{advice}")
 
 
 def _is_int64(label: float) -> bool:

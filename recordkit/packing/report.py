@@ -69,9 +69,9 @@ class SetReport:
         if len(self.failures) < MAX_FAILURES:
             self.failures.append(failure)
 
-    def note(self, text: str) -> None:
-        """Count one more sample that a note concerns."""
-        self.notes[text] = self.notes.get(text, 0) + 1
+    def note(self, text: str, n: int) -> None:
+        """Count more samples that a note concerns."""
+        self.notes[text] = self.notes.get(text, 0) + n
 
 
 @dataclass(frozen=True)

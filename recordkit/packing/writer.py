@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +16,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from recordkit.errors import FormatError, PackError, PublishError
-from recordkit.formats import idx, irheader, lst
+from recordkit.errors import PackError, PublishError
+from recordkit.formats import idx, lst
 from recordkit.formats.fileset import SUFFIXES
-from recordkit.formats.frame import RecordWriter
 from recordkit.formats.staging import Staging
+from recordkit.packing.block import Block
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
-from recordkit.sample import Entry
 
 
 @dataclass(frozen=True)
@@ -72,53 +72,40 @@ class SetWriter:
         self._files: dict[str, _Hashed] = {}
         for suffix in (".rec", ".idx", ".lst") if names.write_list else (".rec", ".idx"):
             self._create(suffix)
-        self._records = RecordWriter(self._files[".rec"])
 
-    def append(self, entry: Entry, payload: bytes, bytes_in: int) -> None:
-        """Write one packed sample.
+    def append(self, block: Block) -> None:
+        """Write a block of packed samples, and take note of those that failed.
 
         Parameters
         ----------
-        entry : Entry
-        payload : bytes
-        bytes_in : int
-            Size of what the payload was made from.
+        block : Block
 
         Raises
         ------
         PublishError
             The disk is full, or the like.
         PackError
-            The record would be too long and the plan says that a failure ends the pack.
+            A sample failed and the plan says that this ends the pack.
         """
-        labels = entry.labels if self._plan.labels == "all" else entry.labels[:1]
-        header = irheader.IRHeader(labels if len(labels) > 1 else labels[0], entry.key)
-        record = irheader.pack(header, payload, first_label=self._plan.first_label_in_header)
+        for entry, reason in block.failures:
+            self._fail(Failure(entry.key, entry.name, reason))
+        keys = [entry.key for entry in block.entries]
+        ends = list(itertools.accumulate(block.sizes, initial=self.report.bytes_out))
         with self._writing():
-            try:
-                offset = self._records.write(record)
-            except FormatError as error:
-                self.fail(entry, str(error))
-                return
-            self._files[".idx"].write(idx.line(entry.key, offset))
+            self._files[".rec"].write(block.frames)
+            self._files[".idx"].write(idx.lines(keys, ends[:-1]))
             if ".lst" in self._files:
-                self._files[".lst"].write(lst.line(lst.Row(entry.key, entry.labels, entry.name)))
+                self._files[".lst"].write(lst.lines(block.entries))
         if self._plan.exact_labels:
-            self._exact.extend(int(label) for label in labels)
-        self._width = min(self._width[0], len(labels)), max(self._width[1], len(labels))
-        self.report.n_listed += 1
-        self.report.n_packed += 1
-        self.report.bytes_in += bytes_in
-
-    def fail(self, entry: Entry, reason: str) -> None:
-        """Leave one sample out.
-
-        Raises
-        ------
-        PackError
-            The plan says that a failure ends the pack.
-        """
-        self._fail(Failure(entry.key, entry.name, reason))
+            self._exact.extend(int(label) for labels in block.labels for label in labels)
+        widths = set(map(len, block.labels))
+        self._width = min([self._width[0], *widths]), max([self._width[1], *widths])
+        self.report.n_listed += len(keys)
+        self.report.n_packed += len(keys)
+        self.report.bytes_in += block.bytes_in
+        self.report.bytes_out = ends[-1]
+        for remark, n in block.remarks.items():
+            self.report.note(remark, n)
 
     def fail_row(self, place: str, reason: str) -> None:
         """Leave one row or file out that never became an entry."""
@@ -141,7 +128,6 @@ class SetWriter:
         description : dict
             What PREFIX.json is to say besides counts and fingerprint.
         """
-        self.report.bytes_out = self._records.offset
         with self._writing():
             if self._plan.exact_labels:
                 self._create(".labels.npy")
@@ -200,13 +186,9 @@ class _Hashed:
         self.close = file.close
 
     def write(self, piece: bytes) -> None:
-        self.writelines((piece,))
-
-    def writelines(self, pieces: Collection[bytes]) -> None:
-        for piece in pieces:
-            self._digest.update(piece)
-            self._n_bytes += len(piece)
-        self._file.writelines(pieces)
+        self._digest.update(piece)
+        self._n_bytes += len(piece)
+        self._file.write(piece)
 
     def facts(self) -> dict[str, Any]:
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}

@@ -48,13 +48,13 @@ class _Images:
     def __len__(self) -> int:
         return len(self._names)
 
-    def entry(self, index: int) -> Entry:
-        """Return key, label and relative path of the image at a position."""
-        return Entry(self._keys[index], (self._labels[index],), self._names[index])
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return key, label and relative path of the images at some positions."""
+        return [Entry(self._keys[index], (self._labels[index],), self._names[index]) for index in indices]
 
-    def content(self, index: int) -> bytes:
-        """Read the image at a position."""
-        return read_image(os.path.join(self.root, self._names[index]))  # noqa: PTH118
+    def content(self, entry: Entry) -> bytes:
+        """Read the image that an entry names."""
+        return read_image(os.path.join(self.root, entry.name))  # noqa: PTH118
 
     @property
     def notes(self) -> list[str]:

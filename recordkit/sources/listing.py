@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,14 +78,13 @@ class ListSource:
     def __len__(self) -> int:
         return len(self._list)
 
-    def entry(self, index: int) -> Entry:
-        """Return key, labels and path of the row at a position."""
-        row = self._list[index]
-        return Entry(row.key, row.labels, row.path)
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return key, labels and path of the rows at some positions."""
+        return [Entry(row.key, row.labels, row.path) for row in map(self._list.__getitem__, indices)]
 
-    def content(self, index: int) -> bytes:
-        """Read the image that the row at a position names."""
-        return read_image(self._find(self._list[index].path))
+    def content(self, entry: Entry) -> bytes:
+        """Read the image that an entry names."""
+        return read_image(self._find(entry.name))
 
     def _find(self, name: str) -> str:
         path = os.path.join(self.root, name)  # noqa: PTH118

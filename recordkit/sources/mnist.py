@@ -6,7 +6,9 @@ dash before ``idx``, as some archives have it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -65,14 +67,15 @@ class MnistSource:
     def __len__(self) -> int:
         return len(self._images)
 
-    def entry(self, index: int) -> Entry:
-        """Return key, labels and a name such as ``train-images-idx3-ubyte/00007`` of the image at a position."""
-        labels = tuple(int(label) for label in self._labels[index])
-        return Entry(index, labels, f"{self.path.name.removesuffix('.gz')}/{index:05d}")
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return keys, labels and names such as ``train-images-idx3-ubyte/00007`` of the images at some positions."""
+        name = self.path.name.removesuffix(".gz")
+        labels = self._labels[np.asarray(indices, np.int64)].tolist()
+        return [Entry(key, tuple(row), f"{name}/{key:05d}") for key, row in zip(indices, labels, strict=True)]
 
-    def content(self, index: int) -> Image:
-        """Return the image at a position, a view of the file's pixels."""
-        return np.asarray(self._images[index])
+    def content(self, entry: Entry) -> Image:
+        """Return the image that an entry names, a view of the file's pixels."""
+        return cast("Image", self._images[entry.key])
 
 
 def splits(folder: str | Path) -> dict[str, MnistSource]:

@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+from conftest import content
 
 from recordkit.errors import ImageError, PlanError, SourceError
 from recordkit.sources import FlatSource, FolderSource
@@ -19,7 +20,7 @@ def make(root, *names):
 
 
 def rows(source):
-    entries = [source.entry(index) for index in range(len(source))]
+    entries = source.entries(range(len(source)))
     return [(entry.key, entry.labels, entry.name) for entry in entries]
 
 
@@ -139,8 +140,8 @@ def test_images_beside_the_class_folders_are_a_class_and_a_note(tmp_path):
 def test_names_that_are_not_utf_8_are_kept(tmp_path):
     make(tmp_path, os.fsdecode(b"caf\xe9/\xff.jpg"))
     source = FolderSource(tmp_path)
-    assert os.fsencode(source.entry(0).name) == b"caf\xe9/\xff.jpg"
-    assert source.content(0) == b"content of caf\xe9/\xff.jpg"
+    assert os.fsencode(source.entries([0])[0].name) == b"caf\xe9/\xff.jpg"
+    assert content(source, 0) == b"content of caf\xe9/\xff.jpg"
 
 
 @pytest.mark.parametrize("mark", ["\t", "\n", "\r"])
@@ -153,14 +154,14 @@ def test_a_name_that_a_list_cannot_hold_is_left_out_and_keeps_its_key(tmp_path, 
 
 def test_content_is_the_files_bytes(tmp_path):
     source = FolderSource(make(tmp_path, "a/1.jpg"))
-    assert source.content(0) == b"content of a/1.jpg" and source.pixels is False and source.order == "walked"
+    assert content(source, 0) == b"content of a/1.jpg" and source.pixels is False and source.order == "walked"
 
 
 def test_content_of_a_file_that_has_gone_says_so(tmp_path):
     source = FolderSource(make(tmp_path, "a/1.jpg"))
     (tmp_path / "a/1.jpg").unlink()
     with pytest.raises(ImageError, match="No such file or directory"):
-        source.content(0)
+        content(source, 0)
 
 
 @pytest.mark.parametrize("kind", [FolderSource, FlatSource])

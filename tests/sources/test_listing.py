@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from conftest import content
 
 from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.sources import ListSource, read_classes
@@ -26,20 +27,20 @@ def write(folder, content):
 
 def test_rows_come_in_the_order_of_the_list(folder):
     source = ListSource(write(folder, "7\t1.000000\tb.jpg\n3\t0.5\t2\ta.jpg\n"), folder)
-    assert [source.entry(index).key for index in range(len(source))] == [7, 3]
-    assert source.entry(1).labels == (0.5, 2) and source.entry(1).name == "a.jpg"
-    assert source.content(0) == b"b.jpg"
+    assert [entry.key for entry in source.entries(range(len(source)))] == [7, 3]
+    assert source.entries([1])[0].labels == (0.5, 2) and source.entries([1])[0].name == "a.jpg"
+    assert content(source, 0) == b"b.jpg"
     assert (source.order, source.pixels, source.bad, source.classes) == ("listed", False, [], None)
 
 
 def test_the_root_is_the_lists_folder_unless_it_is_given(folder):
     (folder / "own.lst").write_text("0\t0\ta.jpg\n")
-    assert ListSource(folder / "own.lst").content(0) == b"a.jpg"
+    assert content(ListSource(folder / "own.lst"), 0) == b"a.jpg"
 
 
 def test_an_absolute_path_needs_no_root(folder, tmp_path):
     source = ListSource(write(folder, f"0\t0\t{folder}/a.jpg\n"), tmp_path / "elsewhere")
-    assert source.content(0) == b"a.jpg"
+    assert content(source, 0) == b"a.jpg"
 
 
 def test_a_wrong_root_is_told_by_the_first_rows(folder):
@@ -53,8 +54,8 @@ def test_a_wrong_root_is_told_by_the_first_rows(folder):
 def test_one_image_that_exists_makes_the_root_right(folder):
     source = ListSource(write(folder, "0\t0\tmissing.jpg\n1\t0\ta.jpg\n"), folder)
     with pytest.raises(ImageError, match="No such file or directory"):
-        source.content(0)
-    assert source.content(1) == b"a.jpg"
+        content(source, 0)
+    assert content(source, 1) == b"a.jpg"
 
 
 def test_a_key_that_comes_twice_is_refused_unless_lenient(folder):
@@ -75,7 +76,7 @@ def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
     with pytest.raises(FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH between tabs, got 1"):
         ListSource(path, folder)
     source = ListSource(path, folder, lenient=True)
-    assert [source.entry(index).key for index in range(len(source))] == [0, 2]
+    assert [entry.key for entry in source.entries(range(len(source)))] == [0, 2]
     assert [place for place, _ in source.bad] == [f"{path}: line {number}" for number in (2, 3, 4)]
 
 
@@ -86,36 +87,36 @@ def test_a_path_that_is_no_regular_file_does_not_hang(folder, kind):
     os.mkfifo(folder / "pipe.jpg")
     source = ListSource(write(folder, f"0\t0\t{name}\n"), folder)
     with pytest.raises(ImageError, match="expected a regular file, got a folder, pipe or device"):
-        source.content(0)
+        content(source, 0)
 
 
 def test_a_path_through_a_file_is_a_bad_image(folder):
     source = ListSource(write(folder, "0\t0\ta.jpg/b.jpg\n1\t0\ta.jpg\n"), folder)
     with pytest.raises(ImageError, match="Not a directory"):
-        source.content(0)
+        content(source, 0)
 
 
 def test_a_path_with_a_zero_byte_is_a_bad_image(folder):
     source = ListSource(write(folder, "0\t0\ta\0.jpg\n1\t0\ta.jpg\n"), folder)
     with pytest.raises(ImageError, match="expected a path without zero bytes"):
-        source.content(0)
+        content(source, 0)
 
 
 def test_blanks_around_a_path_are_dropped_unless_the_file_has_them(folder):
     (folder / " b.jpg ").write_bytes(b"with blanks")
     source = ListSource(write(folder, "0\t0\t a.jpg \n1\t0\t b.jpg \n"), folder)
-    assert source.content(0) == b"a.jpg" and source.content(1) == b"with blanks"
+    assert content(source, 0) == b"a.jpg" and content(source, 1) == b"with blanks"
 
 
 def test_a_path_that_is_not_utf_8_finds_its_file(folder):
     with open(os.fsencode(folder) + b"/caf\xe9.jpg", "wb") as file:
         file.write(b"latin")
     source = ListSource(write(folder, b"0\t0\tcaf\xe9.jpg\n"), folder)
-    assert source.content(0) == b"latin"
+    assert content(source, 0) == b"latin"
 
 
 @pytest.mark.parametrize(
-    "content",
+    "text",
     [
         b"\xef\xbb\xbf1\t2\ta.jpg\n3\t4\tb.jpg\n",
         b"1\t2\ta.jpg\r\n3\t4\tb.jpg\r\n",
@@ -123,11 +124,11 @@ def test_a_path_that_is_not_utf_8_finds_its_file(folder):
         b"\xef\xbb\xbf\r\n1\t2\ta.jpg\r\n3\t4\tb.jpg\r\n",
     ],
 )
-def test_byte_order_marks_crlf_and_blank_lines_change_nothing(folder, content):
-    source = ListSource(write(folder, content), folder)
-    entries = [source.entry(index) for index in range(len(source))]
+def test_byte_order_marks_crlf_and_blank_lines_change_nothing(folder, text):
+    source = ListSource(write(folder, text), folder)
+    entries = source.entries(range(len(source)))
     assert [(entry.key, entry.labels, entry.name) for entry in entries] == [(1, (2,), "a.jpg"), (3, (4,), "b.jpg")]
-    assert source.content(1) == b"b.jpg"
+    assert content(source, 1) == b"b.jpg"
 
 
 def test_parts_of_a_list_make_the_whole(folder):
@@ -135,7 +136,7 @@ def test_parts_of_a_list_make_the_whole(folder):
     keys = []
     for number in range(7):
         source = ListSource(path, folder, part=(number, 7))
-        keys += [source.entry(index).key for index in range(len(source))]
+        keys += [entry.key for entry in source.entries(range(len(source)))]
     assert keys == list(range(50))
 
 

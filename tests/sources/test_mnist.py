@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+from conftest import content
 from images import noise
 
 from recordkit.errors import FormatError, SourceError, TruncatedError
@@ -29,17 +30,17 @@ def test_both_splits_are_found_plain_or_compressed_and_with_a_dot_in_the_name(tm
     write(tmp_path, "t10k", PIXELS[:2], LABELS[:2], ending=ending, mark=mark)
     found = splits(tmp_path)
     assert {name: len(source) for name, source in found.items()} == {"train": 6, "test": 2}
-    entry = found["train"].entry(4)
+    entry = found["train"].entries([4])[0]
     assert (entry.key, entry.labels, entry.name) == (4, (5,), f"train-images{mark}idx3-ubyte/00004")
-    assert np.array_equal(found["train"].content(4), PIXELS[4][:, :, None])
+    assert np.array_equal(content(found["train"], 4), PIXELS[4][:, :, None])
 
 
 def test_images_are_uint8_with_a_channel(tmp_path):
     source = splits(write(tmp_path))["train"]
-    image = source.content(0)
+    image = content(source, 0)
     assert image.shape == (5, 4, 1) and image.dtype == np.uint8
     assert (source.order, source.pixels, source.bad, source.classes) == ("published", True, [], None)
-    assert type(source.entry(0).labels[0]) is int
+    assert type(source.entries([0])[0].labels[0]) is int
 
 
 def test_of_a_plain_and_a_compressed_file_the_plain_one_is_taken(tmp_path):
@@ -79,7 +80,7 @@ def test_as_many_labels_as_images_are_wanted(tmp_path):
 def test_rank_4_is_colour(tmp_path, channels):
     images = np.stack([noise(5, 4, channels, seed) for seed in range(6)])
     source = splits(write(tmp_path, images=images))["train"]
-    assert np.array_equal(source.content(2), images[2])
+    assert np.array_equal(content(source, 2), images[2])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_other_types_and_ranks_are_no_labels(tmp_path, labels):
 def test_several_labels_an_image(tmp_path):
     labels = np.array([[1, -2], [70_000, 4]], np.int32)
     source = splits(write(tmp_path, images=PIXELS[:2], labels=labels))["train"]
-    assert [source.entry(index).labels for index in range(2)] == [(1, -2), (70_000, 4)]
+    assert [entry.labels for entry in source.entries(range(2))] == [(1, -2), (70_000, 4)]
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
@@ -115,11 +116,11 @@ def test_files_of_other_names_are_taken_by_hand(tmp_path):
     (tmp_path / "x").write_bytes(ubyte.pack(PIXELS))
     (tmp_path / "y").write_bytes(ubyte.pack(LABELS))
     source = MnistSource(tmp_path / "x", tmp_path / "y")
-    assert len(source) == 6 and source.entry(5).name == "x/00005"
+    assert len(source) == 6 and source.entries([5])[0].name == "x/00005"
 
 
 def test_the_real_mnist_opens(real_data):
     found = splits(real_data / "mnist")
     assert {name: len(source) for name, source in found.items()} == {"train": 60_000, "test": 10_000}
-    assert [found["test"].entry(index).labels for index in range(4)] == [(7,), (2,), (1,), (0,)]
-    assert found["test"].content(0).shape == (28, 28, 1)
+    assert [entry.labels for entry in found["test"].entries(range(4))] == [(7,), (2,), (1,), (0,)]
+    assert content(found["test"], 0).shape == (28, 28, 1)

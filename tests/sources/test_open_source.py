@@ -47,7 +47,7 @@ def test_a_folder_with_class_folders_is_a_tree(tree):
 def test_a_folder_without_class_folders_is_flat(flat):
     source = open_source(str(flat))
     assert isinstance(source, FlatSource)
-    assert [source.entry(index).labels for index in range(len(source))] == [(7,), (3,)]
+    assert [entry.labels for entry in source.entries(range(len(source)))] == [(7,), (3,)]
 
 
 def test_label_from_makes_a_folder_flat(flat, tree):

@@ -13,7 +13,7 @@ from recordkit.apps.program import examples, tell, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.codec import ENCODINGS
 from recordkit.packing import PackPlan, PackReport, pack
-from recordkit.packing.engine import ENGINES
+from recordkit.packing.choice import ENGINES
 from recordkit.packing.plan import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, open_source, read_classes
 from recordkit.transforms import FILTERS

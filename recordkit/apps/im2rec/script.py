@@ -169,7 +169,7 @@ def _make_records(prefix: Path, root: str, options: dict[str, object]) -> None:
     for path in _find_lists(prefix):
         click.echo(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
-        if plan.labels == "first" and len(source) and len(source.entry(0).labels) > 1:
+        if plan.labels == "first" and len(source) and len(source.entries([0])[0].labels) > 1:
             tell("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
         ok &= pack_list(source, str(path.with_suffix("")), plan, engine=str(options["engine"]))
     if not ok:

@@ -1,0 +1,31 @@
+"""Which engine packs."""
+
+from __future__ import annotations
+
+from recordkit.errors import MissingError, PlanError
+from recordkit.packing.engine import Engine
+from recordkit.packing.python import PythonEngine
+
+ENGINES = ("auto", "native", "python")
+
+
+def choose(name: str) -> type[Engine]:
+    """Return the engine of that name.
+
+    Parameters
+    ----------
+    name : {"auto", "native", "python"}
+        "auto" takes the native one if it is built.
+
+    Raises
+    ------
+    PlanError
+        There is no such engine.
+    MissingError
+        The native engine is not built.
+    """
+    if name not in ENGINES:
+        raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {name!r}")
+    if name == "native":
+        raise MissingError('native engine: this version has none; use engine="python"')
+    return PythonEngine
