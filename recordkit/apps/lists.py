@@ -66,6 +66,7 @@ def write_lists(
         if write_classes and source.classes is not None:
             with staging.create(f"{prefix.name}.classes.json") as file:
                 file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")
-        staging.commit()
+        # Names that went with an earlier list would be taken for this one's.
+        staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
     warnings += [f"{place}: {reason}; left out" for place, reason in source.bad]
     return warnings

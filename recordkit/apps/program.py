@@ -35,6 +35,7 @@ def run(program: Callable[[], object], name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _terminate)
+    _open_standard_files()
     with _streams_that_last():
         _run(program, name)
 
@@ -82,6 +83,17 @@ class Terminated(BaseException):
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
+
+
+def _open_standard_files() -> None:
+    """Put /dev/null where the caller closed a standard file, so that none of ours takes its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            silence = os.open(os.devnull, os.O_RDWR)
+            if silence != number:
+                os.dup2(silence, number)
+                os.close(silence)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (for good)
 
 
 @contextlib.contextmanager

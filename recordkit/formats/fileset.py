@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from recordkit.errors import FormatError
 
 # In the order in which they are published: the records first.
 SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
+
+MAX_JSON_BYTES = 1 << 26
+"""PREFIX.json is smaller, even with a million class names; what is larger is not read."""
 
 COMMIT = "commit"
 """The file in a staging folder that says that the set in it counts: which files move, and which old ones go."""
@@ -84,6 +88,8 @@ class Fileset:
         suffix : {".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json"}
         """
         final = self._given.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
+        if suffix == ".rec" and not final.exists() and final.name not in self._moving and self.prefix.is_file():
+            return self.prefix  # a record file without the suffix, as im2rec's nsplit makes them
         if final.name in self._gone:
             return self._gone[final.name]
         moving = self._moving.get(final.name, final)
@@ -164,6 +170,9 @@ class Fileset:
 
 def _read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object; anything else is a ValueError, also a nesting too deep to read."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_JSON_BYTES:
+        raise ValueError(f"no file, or one of {status.st_size} bytes")
     try:
         value = json.loads(path.read_bytes())
     except RecursionError:
@@ -186,9 +195,11 @@ def read_commit(folder: Path) -> dict[str, list[str]]:
     path = folder / COMMIT
     try:
         commit = _read_object(path)
-        if not all(isinstance(commit.get(verb), list) for verb in ("publish", "remove")) or not commit["publish"]:
+        names = [name for verb in ("publish", "remove") for name in commit[verb]]
+        prefix = folder.name[1:].removesuffix(".staging")
+        if not commit["publish"] or not all(Path(name).name == name and name.startswith(prefix) for name in names):
             raise ValueError("another object")
-    except ValueError as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise FormatError(
             f"expected the list of files of a pack that was cut short, got {error}; "
             f"remove the folder {folder} and pack again",

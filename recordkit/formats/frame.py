@@ -23,6 +23,7 @@ What is inside a record is in `recordkit.formats.irheader`.
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,10 +163,15 @@ class RecordReader:
     ------
     OSError
         The file cannot be opened.
+    FormatError
+        It is no file.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = os.fspath(path)
+        mode = os.stat(path).st_mode  # noqa: PTH116
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe would be waited for; of a folder `open` says so
+            raise FormatError("expected a file, got a pipe or device", path=self.path)
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
         self.size = os.fstat(self._file.fileno()).st_size
 

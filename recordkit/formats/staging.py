@@ -139,14 +139,24 @@ def _claim(folder: Path, parent: Path) -> int:
         lock = _lock_folder(folder)
         try:
             if not _committed(folder):
-                for leftover in folder.iterdir():
-                    leftover.unlink()
+                _clear(folder)
                 return lock
             _finish(folder, parent)
         except BaseException:
             os.close(lock)
             raise
         os.close(lock)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed pack left, and nothing else."""
+    prefix = folder.name[1:].removesuffix(".staging")
+    leftovers = list(folder.iterdir())
+    for each in leftovers:
+        if not (each.name.startswith(prefix) or each.name == f"{COMMIT}.new") or not each.is_file():
+            raise PublishError(f"{each}: expected only what a killed pack left here, got this; move it away")
+    for each in leftovers:
+        each.unlink()
 
 
 def _lock_folder(folder: Path) -> int:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import glob
-import itertools
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PackError, PlanError, SourceError
-from recordkit.formats.fileset import Fileset, fingerprint
-from recordkit.formats.irheader import exact
+from recordkit.errors import PackError, PlanError
+from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.staging import Staging
 from recordkit.packing.block import pack_block
 from recordkit.packing.choice import choose
 from recordkit.packing.engine import Engine
-from recordkit.packing.plan import PackPlan, order_of, partition
+from recordkit.packing.former import former_files, refuse_foreign, standing_alone
+from recordkit.packing.jobs import Job, is_input, share_out
+from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import PackReport, Progress, SetReport
-from recordkit.packing.writer import SetNames, SetWriter
-from recordkit.sample import Entry, Source
-from recordkit.sources import ListSource, open_source
+from recordkit.packing.survey import survey
+from recordkit.packing.writer import SetWriter
+from recordkit.sample import Source
+from recordkit.sources import open_source
 from recordkit.threads import count_threads, in_order
-
-# So many rows are looked at together before anything is packed.
-_SURVEY_BLOCK = 1024
 
 
 def pack(
@@ -36,6 +33,7 @@ def pack(
     plan: PackPlan | None = None,
     engine: str = "auto",
     record_name: str | None = None,
+    keep: Collection[Path] = (),
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst and .json.
@@ -55,6 +53,8 @@ def pack(
     engine : {"auto", "native", "python"}, default "auto"
     record_name : str, optional
         Name of the record file where it is not to be PREFIX.rec; for a plan without splits.
+    keep : collection of Path
+        Files that stay, even if they belong to the set that is replaced: lists that are to be packed next, say.
     progress : callable, optional
         Called with the number of samples dealt with since the last call.
 
@@ -70,9 +70,9 @@ def pack(
     SourceError, FormatError
         The source is at fault as a whole: wrong root, two rows with one key, a label that float32 would change.
     PackError
-        A sample failed and ``plan.on_error`` is "fail".
+        A sample failed and ``plan.on_error`` is "fail", or there is nothing to write.
     PublishError
-        The output cannot be written, or another pack is writing to it.
+        The output cannot be written, another pack is writing to it, or there is a file in the way that no pack wrote.
     MissingError
         The engine is not there.
 
@@ -91,17 +91,20 @@ def pack(
     ([('digits_rec_train', 6)], ['digits_rec_train.idx', 'digits_rec_train.json', 'digits_rec_train.lst',
       'digits_rec_train.rec'])
     """
+    begin_s = time.monotonic()
     plan = plan or PackPlan()
     worker = choose(engine)
     n_threads = count_threads(plan.threads)
     if isinstance(source, (str, Path)):
         source = open_source(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
-    begin_s = time.monotonic()
+    if record_name is None and Path(prefix).name.endswith(SUFFIXES):
+        raise PlanError(f"{prefix}: expected a prefix, got the name of a file; leave its suffix away")
     with Staging(Path(prefix)) as staging, contextlib.ExitStack() as open_writers:
         for each in sources.values():
-            _survey(each, plan)
-        jobs, warnings = _share_out(sources, staging.prefix, plan, record_name)
+            survey(each, plan)
+        jobs, warnings = share_out(sources, staging.prefix, plan, record_name)
+        warnings += _look_at_outputs(jobs, staging.prefix)
         writers = []
         for job in jobs:
             writer = SetWriter(staging, job.names, plan)
@@ -111,28 +114,20 @@ def pack(
         reports = tuple(writer.report for writer in writers)
         _refuse_nothing(reports, staging.prefix)
         successors = [path for job in jobs for path in job.names.all()]
-        former = [path for path in _former_sets(staging.prefix) if not _is_input(path, sources)]
-        if gone := [path.name for path in former if path not in successors]:
-            warnings.append(f"removed, of the set that was there before: {', '.join(gone)}")
-        staging.commit(remove=successors + former)
+        gone = [
+            path
+            for path in former_files(staging.prefix, successors)
+            if path not in keep and not is_input(path, sources)
+        ]
+        if gone:
+            warnings.append(f"removed, of the set that was there before: {', '.join(path.name for path in gone)}")
+        staging.commit(remove=successors + gone)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     return PackReport(reports, worker.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One set to be written."""
-
-    source: Source
-    order: Sequence[int]
-    names: SetNames
-    with_bad_rows: bool  # rows that are no samples are reported with the first set of their source
-
-
-def _run(
-    engine: type[Engine], job: _Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress
-) -> None:
-    if job.with_bad_rows:
+def _run(engine: type[Engine], job: Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress) -> None:
+    if job.first:
         for place, reason in job.source.bad:
             writer.fail_row(place, reason)
     worker = engine(plan, pixels=job.source.pixels)
@@ -140,7 +135,8 @@ def _run(
     for block in in_order(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads):
         writer.append(block)
         progress(len(block))
-    writer.finish({"classes": job.source.classes, "plan": _settings(plan)})
+    of_list = "written" if job.names.write_list else "read" if job.reads_list else "none"
+    writer.finish({"classes": job.source.classes, "list": of_list, "plan": _settings(plan)})
 
 
 def _settings(plan: PackPlan) -> dict[str, Any]:
@@ -148,118 +144,27 @@ def _settings(plan: PackPlan) -> dict[str, Any]:
     return {name: value for name, value in asdict(plan).items() if name != "threads"}
 
 
-def _share_out(
-    sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
-) -> tuple[list[_Job], list[str]]:
-    jobs: list[_Job] = []
-    warnings = [note for source in sources.values() for note in source.notes]
-    if plan.splits() and set(sources) - {""} and "train" not in sources:
-        raise PlanError("val_ratio and test_ratio share out the training split, and this source has none")
-    for name, source in sources.items():
-        shared = plan.splits() and name in ("", "train")
-        if shared and plan.test_ratio and "test" in sources:
-            raise PlanError("test_ratio: this source has a test split of its own; use val_ratio")
-        parts = partition(
-            len(source),
-            chunks=plan.chunks,
-            train_ratio=1.0 - plan.val_ratio - plan.test_ratio if shared else 1.0,
-            test_ratio=plan.test_ratio if shared else 0.0,
-        )
-        lost = len(source) - sum(part.end - part.begin for part in parts)
-        if lost:
-            warnings.append(
-                f"{lost} of {len(source)} samples are in no split: the sizes are rounded down, as in im2rec"
-            )
-        order = order_of(len(source), shuffle=plan.shuffles(source.order), seed=plan.seed)
-        for number, part in enumerate(parts):
-            if part.begin == part.end and len(source):
-                raise PlanError(
-                    f"{prefix.name}{part.suffix}: expected samples, got 0 of {len(source)}; "
-                    "change the ratios or the number of shards"
-                )
-            suffix = part.suffix if shared or not name else f"_{name}{part.suffix}"
-            path = prefix.with_name(prefix.name + suffix)
-            names = SetNames(
-                path, record_name, write_list=plan.write_list and not _is_input(Path(f"{path}.lst"), sources)
-            )
-            for output in names.all():
-                if _is_input(output, sources):
-                    raise PlanError(f"{output}: expected another output, got the list that is being packed")
-            jobs.append(_Job(source, order[part.begin : part.end], names, number == 0))
-    return jobs, warnings
-
-
-def _is_input(path: Path, sources: Mapping[str, Source]) -> bool:
-    lists = [source.path for source in sources.values() if isinstance(source, ListSource)]
-    return any(path.exists() and path.samefile(each) for each in lists)
+def _look_at_outputs(jobs: Sequence[Job], prefix: Path) -> list[str]:
+    """Refuse outputs that are not ours to write, and warn of those that will surprise."""
+    for job in jobs:
+        refuse_foreign(job.names)
+    warnings = [
+        f"{job.names.prefix.name} was packed on its own and is replaced"
+        for job in jobs
+        if standing_alone(job.names, prefix)
+    ]
+    for job in jobs:
+        beside = Path(f"{job.names.prefix}.lst")
+        if not (job.names.write_list or job.reads_list) and beside.exists():
+            warnings.append(f"{beside} is not the list of this set, and stays if it was made by hand")
+    return warnings
 
 
 def _refuse_nothing(reports: Sequence[SetReport], prefix: Path) -> None:
-    """Do not replace a good set by one in which everything failed."""
-    if any(report.n_packed for report in reports) or not any(report.failures for report in reports):
+    """Do not replace a good set by one that has no records."""
+    if any(report.n_packed for report in reports):
         return
-    first = next(report.failures[0] for report in reports if report.failures)
-    n_failed = sum(report.n_failed for report in reports)
-    raise PackError(
-        f"{prefix}: expected images, got 0 of {n_failed} packed; the first: {first.name}: {first.reason}; "
-        "nothing was written"
-    )
-
-
-def _former_sets(prefix: Path) -> list[Path]:
-    """Files that an earlier pack to this prefix left: a split it had and the new one has not would outlive it.
-
-    Only what that pack wrote under that very name: a copy or a renamed set belongs to the user, and so do an .lst
-    that was edited since and files beside a .rec that is another by now.
-    """
-    found: list[Path] = []
-    for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
-        with contextlib.suppress(ValueError, LookupError, TypeError, OSError):  # a JSON file of somebody else's
-            description = Fileset(path).description()
-            names = description.get("files")
-            if description.get("set") == prefix.name and isinstance(names, list) and path.name in names:
-                found += _written_by(description, path.parent)
-    return found
-
-
-def _written_by(description: Mapping[str, Any], folder: Path) -> list[Path]:
-    paths = [folder / name for name in description["files"] if Path(name).name == name]
-    if paths[0].exists() and paths[0].stat().st_size != description["rec"]["bytes"]:
-        return []
-    edited = {path for path in paths if path.suffix == ".lst" and path.exists() and not _is(path, description["lst"])}
-    return [path for path in paths if path.is_file() and path not in edited]
-
-
-def _is(path: Path, facts: Mapping[str, Any]) -> bool:
-    return (path.stat().st_size, fingerprint(path)) == (facts["bytes"], facts["sha256"])
-
-
-def _survey(source: Source, plan: PackPlan) -> None:
-    """Refuse labels that would not come back, before hours of packing."""
-    plan.passes_through(pixels=source.pixels)
-    widths: set[int] = set()
-    for begin in range(0, len(source), _SURVEY_BLOCK):
-        entries = source.entries(range(begin, min(begin + _SURVEY_BLOCK, len(source))))
-        rows = [entry.labels if plan.labels == "all" else entry.labels[:1] for entry in entries]
-        widths.update(map(len, rows))
-        if bad := {label for label in set(itertools.chain.from_iterable(rows)) if not _is_kept(label, plan)}:
-            number = next(number for number, row in enumerate(rows) if bad & set(row))
-            raise _label_error(next(label for label in rows[number] if label in bad), entries[number], plan)
-    if plan.exact_labels and len(widths) > 1:
-        raise SourceError(f"exact labels: expected the same number in every row, got {min(widths)} to {max(widths)}")
-
-
-def _is_kept(label: float, plan: PackPlan) -> bool:
-    return _is_int64(label) if plan.exact_labels else exact(label)
-
-
-def _label_error(label: float, entry: Entry, plan: PackPlan) -> SourceError:
-    where = f"{entry.name} (key {entry.key})"
-    if plan.exact_labels:
-        return SourceError(f"{where}: expected a whole label of 64 bits, got {label}")
-    advice = "; keep such labels with exact labels (--exact-labels)" if _is_int64(label) else ""
-    return SourceError(f"{where}: expected a label that float32 can hold, got {label}{advice}")
-
-
-def _is_int64(label: float) -> bool:
-    return int(label) == label and -(2**63) <= label < 2**63
+    failures = [failure for report in reports for failure in report.failures[:1]]
+    first = f"; the first: {failures[0].name}: {failures[0].reason}" if failures else ""
+    n_listed = sum(report.n_listed for report in reports)
+    raise PackError(f"{prefix}: expected images, got 0 of {n_listed} packed{first}; nothing was written")

@@ -16,6 +16,9 @@ from recordkit.transforms.resize import Filter
 IM2REC_SEED = 100
 """The seed im2rec.py shuffles with, always."""
 
+# im2rec writes empty lists where there are more chunks than images; it need not write millions of them.
+_MAX_EMPTY_CHUNKS = 10_000
+
 OnError = Literal["report", "skip", "fail"]
 Labels = Literal["all", "first"]
 
@@ -198,6 +201,11 @@ def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: 
     parts : list of Part
         In the order in which im2rec writes its files. Parts may be empty.
 
+    Raises
+    ------
+    PlanError
+        A ratio is not from 0 to 1, or there are more chunks than anybody can want.
+
     Notes
     -----
     Source: ``write_list`` and ``make_list``, tools/im2rec.py of MXNet 1.9.
@@ -207,6 +215,11 @@ def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: 
     >>> [(part.suffix, part.begin, part.end) for part in partition(10, train_ratio=0.6, test_ratio=0.2)]
     [('_test', 0, 2), ('_val', 8, 10), ('_train', 2, 8)]
     """
+    if chunks > max(n, _MAX_EMPTY_CHUNKS) or not (0 <= train_ratio <= 1 and 0 <= test_ratio <= 1):
+        raise PlanError(
+            f"expected ratios from 0 to 1 and at most {max(n, _MAX_EMPTY_CHUNKS)} chunks, "
+            f"got {train_ratio}, {test_ratio} and {chunks}"
+        )
     size = -(-n // chunks)
     parts: list[Part] = []
     for chunk in range(chunks):

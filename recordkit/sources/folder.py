@@ -137,10 +137,19 @@ class FolderSource(_Images):
     @property
     def notes(self) -> list[str]:
         """Say what may be a surprise: images beside the class folders, and files left alone."""
-        if not self._n_strays or len(self.classes) == 1:
-            return super().notes
-        strays = f"{self.root}: {self._n_strays} images beside the class folders are a class of their own, '.', as in"
-        return [f"{strays} im2rec, and shift the numbers of the others; move or remove them", *super().notes]
+        notes = super().notes
+        empty = {os.path.dirname(place) or "." for place, _ in self.bad} - self.classes.keys()  # noqa: PTH120
+        if empty:
+            notes.append(
+                f"{self.root}: no image can be used in {', '.join(sorted(empty))}, so that it is no class, as in "
+                "im2rec, and those behind it have lower numbers"
+            )
+        if self._n_strays and len(self.classes) > 1:
+            notes.append(
+                f"{self.root}: {self._n_strays} images beside the class folders are a class of their own, '.', as in "
+                "im2rec, and shift the numbers of the others; move or remove them"
+            )
+        return notes
 
     def _walk(self) -> Iterator[tuple[str, str]]:
         """Yield (folder relative to the root, file name) of each image, in im2rec's order."""

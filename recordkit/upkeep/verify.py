@@ -258,6 +258,9 @@ def _check_list(report: VerifyReport, files: Fileset, records: _Records) -> None
     path = files.path(".lst")
     if not path.exists():
         return
+    if files.description().get("list") == "none":
+        report.notes.append(f"{path}: not the list of this set, which was packed from another")
+        return
     report.checked.append("list")
     with ListFile(path) as rows:
         keys = np.frombuffer(rows.keys, np.uint64) if len(rows) else np.empty(0, np.uint64)

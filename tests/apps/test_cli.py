@@ -249,6 +249,22 @@ def test_options_that_contradict_each_other_exit_2(cli, tiny_folder, tmp_path, a
     one_line(error, reason)
 
 
+def test_an_empty_list_of_suffixes_exits_2(cli, tiny_folder, tmp_path):
+    code, _, said = cli("pack", tiny_folder, tmp_path / "out", "--exts", ",")
+    assert code == 2 and "exts: expected suffixes such as .jpg,.png, got ','" in said
+
+
+@pytest.mark.parametrize("command", ["info", "head", "verify"])
+def test_a_pipe_is_not_waited_for(cli, tiny_folder, tmp_path, command):
+    os.mkfifo(tmp_path / "pipe.rec")
+    code, _, said = cli(command, tmp_path / "pipe.rec")
+    assert code == 1 and "pipe.rec: expected a file, got a pipe or device" in said
+    cli("pack", tiny_folder, tmp_path / "out")
+    (tmp_path / "out.json").unlink()
+    os.mkfifo(tmp_path / "out.json")
+    assert cli(command, tmp_path / "out.rec")[0] == (command != "head")
+
+
 def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
     code, _, error = cli("pack", tiny_folder, tmp_path / "out", "--reszie", 3)
     assert code == 2

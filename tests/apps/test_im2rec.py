@@ -411,6 +411,42 @@ def test_a_row_that_cannot_be_read_is_left_out_and_named(im2rec, tree, tmp_path,
     assert (tmp_path / "p.failed.tsv").read_text().startswith(f"\t{tmp_path}/p.lst: line 2\texpected")
 
 
+def test_lists_of_the_same_run_are_never_removed(im2rec, cli, tree, tmp_path):
+    assert cli("pack", tree, tmp_path / "a", "--val-ratio", 0.5)[0] == 0
+    assert im2rec("--list", "--recursive", tmp_path / "a", tree)[0] == 0
+    assert im2rec("--pass-through", tmp_path / "a", tree)[0] == 0
+    for name in ("a", "a_train", "a_val"):
+        assert (tmp_path / f"{name}.lst").exists() and (tmp_path / f"{name}.rec").exists()
+
+
+def test_an_empty_list_is_not_packed_and_said(im2rec, tree, tmp_path):
+    (tmp_path / "a.lst").write_text("0\t0\tcat/1.jpg\n")
+    (tmp_path / "a_val.lst").touch()
+    code, _, said = im2rec("--pass-through", tmp_path / "a", tree)
+    assert code == 1 and "a_val.lst is empty, there is nothing to pack" in said
+    assert (tmp_path / "a.rec").exists() and not (tmp_path / "a_val.rec").exists()
+
+
+def test_a_forgotten_recursive_leaves_the_list_that_is_there(im2rec, tree, tmp_path):
+    (tmp_path / "a.lst").write_text("0\t0\tcat/1.jpg\n")
+    code, _, said = im2rec("--list", tmp_path / "a", tree)
+    assert code == 1 and "expected images, got none; --recursive also looks into the folders below" in said
+    assert (tmp_path / "a.lst").read_text() == "0\t0\tcat/1.jpg\n"
+
+
+@pytest.mark.parametrize("option", [("--train-ratio", "nan"), ("--test-ratio", "nan"), ("--chunks", 10**20)])
+def test_ratios_and_chunks_that_cannot_be_are_the_command_lines_fault(im2rec, tree, tmp_path, option):
+    code, _, said = im2rec("--list", "--recursive", *option, tmp_path / "a", tree)
+    assert code == 2 and said.count("\n") == 1
+
+
+def test_new_lists_take_the_class_names_of_older_ones_away(im2rec, cli, tree, tmp_path):
+    cli("list", tree, tmp_path / "a")
+    assert (tmp_path / "a.classes.json").exists()
+    im2rec("--list", "--recursive", tmp_path / "a", tree)
+    assert not (tmp_path / "a.classes.json").exists()
+
+
 def test_a_list_may_be_given_by_its_own_name(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
     assert im2rec("--pass-through", tmp_path / "p.lst", tree)[0] == 0

@@ -194,8 +194,9 @@ def test_without_pack_label_the_first_label_is_kept(im2rec, root, tmp_path):
         ("encoding=.bmp", "encoding: expected .jpg or .png, got '.bmp'"),
         ("encoding=jpg", "encoding: expected .jpg or .png, got 'jpg'"),
         ("part=1", "part: expected 0 to 0, got 1"),
-        ("nsplit=0", "part: expected 0 to -1, got 0"),
-        ("label_width=0", "label_width: expected at least 1, got 0"),
+        ("nsplit=0", "nsplit: expected at least 1, got 0"),
+        ("label_width=99999999999999999999999", "label_width: expected 1 to 8388608, got 99999999999999999999999"),
+        ("label_width=0", "label_width: expected 1 to 8388608, got 0"),
         ("inter_method=5", "inter_method: expected one of 0, 1, 2, 3, 4, 9, 10, got 5"),
         ("color=2", "color: expected one of 1, 0, -1, None, got 2"),
         ("quality=101", "quality: expected a JPEG quality of 1 to 100, got 101"),
@@ -252,3 +253,27 @@ def test_a_wrong_label_width_is_told(im2rec, root, tmp_path):
 def test_a_list_that_is_missing_is_one_line(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "none.lst", root, tmp_path / "out.rec")
     assert code == 1 and err == f"im2rec: {tmp_path / 'none.lst'}: No such file or directory\n"
+
+
+def test_a_part_can_be_looked_at_by_its_name(im2rec, cli, root, tmp_path):
+    assert im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1", "nsplit=2", "part=0")[0] == 0
+    for command in ("verify", "info", "head"):
+        assert cli(command, tmp_path / "o.rec.part000")[0] == 0
+
+
+def test_a_list_beside_that_is_not_the_sets_is_warned_of_and_no_problem(im2rec, cli, root, tmp_path):
+    (tmp_path / "o.lst").write_text("99\t1\tmine.png\n")
+    code, _, said = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
+    assert code == 0 and f"{tmp_path}/o.lst is not the list of this set" in said
+    assert (tmp_path / "o.lst").exists()
+    code, _, said = cli("verify", tmp_path / "o.rec")
+    assert code == 0 and "o.lst: not the list of this set" in said
+
+
+def test_an_empty_list_leaves_the_set_that_is_there(im2rec, root, tmp_path):
+    assert im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")[0] == 0
+    before = (tmp_path / "o.rec").read_bytes()
+    (tmp_path / "one.lst").write_text("")
+    code, _, said = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
+    assert code == 1 and "expected images, got 0 of 0 packed; nothing was written" in said
+    assert (tmp_path / "o.rec").read_bytes() == before

@@ -51,6 +51,15 @@ def test_what_is_wrong_is_exit_1_with_and_without_a_reader(packed, tiny_folder, 
     assert with_closed_stdout("pack", tiny_folder, tmp_path / "out")[0] == 1
 
 
+@pytest.mark.parametrize("closed", ["1", "2", "0", "1>&- 2"])
+def test_closed_standard_files_change_nothing(tiny_folder, tmp_path, closed):
+    for words in (f"pack {tiny_folder} {tmp_path}/out", f"verify {tmp_path}/out.rec", "--help", "doctor"):
+        line = f"{sys.executable} -m recordkit {words} {closed}>&-"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert (tmp_path / "out.rec").exists()
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
 def test_class_names_of_any_script_are_printed_somehow(tiny_folder, tmp_path, encoding):
     (tiny_folder / "cat").rename(tiny_folder / "\u65e5\u672c")

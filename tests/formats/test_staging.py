@@ -263,7 +263,23 @@ def test_a_folder_at_a_final_name_is_refused_before_anything_is_committed(name, 
     assert sorted(os.listdir(tmp_path)) == sorted(["a.idx", name])
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"publish": [], "remove": []}'])
+def test_files_that_no_pack_wrote_are_never_removed_from_a_folder_of_that_name(tmp_path):
+    folder = tmp_path / ".a.staging"
+    folder.mkdir()
+    (folder / "a.rec").touch()
+    (folder / "note.txt").write_text("mine")
+    with pytest.raises(PublishError, match=r"note\.txt: expected only what a killed pack left here, got this; move it"):
+        Staging(tmp_path / "a")
+    assert sorted(os.listdir(folder)) == ["a.rec", "note.txt"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", '{"publish": [], "remove": []}', '{"publish": [1], "remove": [{}]}', '{"publish": ["a.rec"]}',
+        '{"publish": ["a.rec"], "remove": ["../precious"]}', '{"publish": ["/a.rec"], "remove": []}', '{"publish": ["a.rec"], "remove": ["precious"]}',
+    ],
+)  # fmt: skip
 def test_a_damaged_commit_is_named_with_its_folder_and_nothing_is_lost(content, tmp_path):
     folder = tmp_path / ".a.staging"
     folder.mkdir()
@@ -326,7 +342,7 @@ def test_a_staging_that_cannot_start_keeps_no_lock(tmp_path):
     leftover = tmp_path / ".a.staging" / "a-folder"
     leftover.mkdir(parents=True)
     for _ in range(2):  # a lock still held would be "another pack"
-        with pytest.raises(PublishError, match="a-folder: (Is a directory|Operation not permitted); nothing was pub"):
+        with pytest.raises(PublishError, match="a-folder: expected only what a killed pack left here"):
             Staging(tmp_path / "a")
 
 

@@ -156,11 +156,17 @@ def test_a_copy_or_a_renamed_set_survives_a_repack(tiny_folder, tmp_path, engine
     assert report.warnings == ()
 
 
-def test_a_rec_that_somebody_replaced_since_survives_with_its_companions(tiny_folder, tmp_path, engine):
+@pytest.mark.parametrize("change", ["another", "flipped", "moved"])
+def test_a_rec_that_somebody_replaced_since_survives_with_its_companions(tiny_folder, tmp_path, engine, change):
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
-    (tmp_path / "p_val.rec").write_bytes(b"mine")
+    record = tmp_path / "p_val.rec"
+    if change == "moved":
+        record.rename(tmp_path / "best.rec")
+    else:
+        record.write_bytes(b"mine" if change == "another" else record.read_bytes()[::-1])
     pack(tiny_folder, tmp_path / "p", engine=engine)
-    assert [path.name for path in sorted(tmp_path.glob("p_*"))] == ["p_val.idx", "p_val.json", "p_val.lst", "p_val.rec"]
+    left = ["p_val.idx", "p_val.json", "p_val.lst"] + ["p_val.rec"] * (change != "moved")
+    assert [path.name for path in sorted(tmp_path.glob("p_*"))] == left
 
 
 def test_a_list_that_an_earlier_pack_only_read_survives(tiny_folder, tmp_path, engine):
@@ -180,6 +186,54 @@ def test_a_list_that_a_pack_wrote_goes_with_its_set_unless_it_was_edited(tiny_fo
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
     assert (tmp_path / "p.lst").exists() == edited
     assert not (tmp_path / "p.rec").exists()
+
+
+@pytest.mark.parametrize("name", ["p.json", "p.labels.npy", "p.failed.tsv", "p.lst"])
+def test_a_side_file_that_no_pack_wrote_is_in_the_way(tiny_folder, tmp_path, engine, name):
+    (tmp_path / name).write_text('{"images": []}')
+    with pytest.raises(
+        PublishError, match=rf"{name}: expected no file, or one as an earlier pack wrote it, got another"
+    ):
+        pack(tiny_folder, tmp_path / "p", engine=engine)
+    assert (tmp_path / name).read_text() == '{"images": []}' and names(tmp_path) == [name]
+
+
+def test_a_list_that_was_edited_since_is_in_the_way(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p", engine=engine)
+    before = (tmp_path / "p.rec").read_bytes()
+    (tmp_path / "p.lst").write_text("mine")
+    with pytest.raises(PublishError, match=r"p\.lst: expected no file, .*; pack that list itself, or move it away"):
+        pack(tiny_folder, tmp_path / "p", plan=PackPlan(encoding="png"), engine=engine)
+    assert (tmp_path / "p.lst").read_text() == "mine" and (tmp_path / "p.rec").read_bytes() == before
+
+
+def test_a_renamed_set_can_be_packed_over(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "a", engine=engine)
+    for path in list(tmp_path.glob("a.*")):
+        path.rename(tmp_path / path.name.replace("a.", "b."))
+    assert pack(tiny_folder, tmp_path / "b", plan=PackPlan(encoding="png"), engine=engine).ok
+
+
+def test_a_set_packed_on_its_own_that_becomes_a_split_is_warned_of(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p_val", engine=engine)
+    report = pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    assert report.warnings == ("p_val was packed on its own and is replaced",)
+
+
+@pytest.mark.parametrize("prefix", ["p.rec", "p.lst", "p.labels.npy"])
+def test_the_name_of_a_file_is_no_prefix(tiny_folder, tmp_path, prefix):
+    with pytest.raises(PlanError, match="expected a prefix, got the name of a file; leave its suffix away"):
+        pack(tiny_folder, tmp_path / prefix)
+
+
+def test_more_shards_than_samples_are_refused_at_once(tiny_folder, tmp_path):
+    with pytest.raises(PlanError, match="chunks: expected at most as many shards as samples, 12, got 1000000000000"):
+        pack(tiny_folder, tmp_path / "p", plan=PackPlan(chunks=10**12))
+
+
+def test_pipes_beside_the_output_are_not_waited_for(tiny_folder, tmp_path):
+    os.mkfifo(tmp_path / "p_x.json")
+    assert pack(tiny_folder, tmp_path / "p").ok
 
 
 @pytest.mark.parametrize("files", ['["../q.rec", "p_x.json"]', '"p_x.json"', '[["p_x.json"], "p_x.json"]', "null"])

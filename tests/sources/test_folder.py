@@ -120,6 +120,15 @@ def test_a_folder_that_cannot_be_read_ends_the_walk(tmp_path, monkeypatch):
     assert caught.value.filename == str(tmp_path / "b")
 
 
+def test_a_folder_in_which_nothing_can_be_used_is_no_class_and_a_note(tmp_path):
+    make(tmp_path, "a/1.jpg", "c/1.jpg")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/gone.jpg").symlink_to("nowhere")
+    source = FolderSource(tmp_path)
+    assert source.classes == {"a": 0, "c": 1}
+    assert "no image can be used in b, so that it is no class" in source.notes[0]
+
+
 def test_files_of_other_suffixes_are_counted_but_for_hidden_ones(tmp_path):
     make(tmp_path, "a/1.jpg", "a/2.webp", "a/3.WEBP", "b/4.bmp", "a/.DS_Store", "a/README")
     (note,) = FolderSource(tmp_path).notes

@@ -77,4 +77,7 @@ def split_extensions(text: str) -> tuple[str, ...]:
     >>> split_extensions(".jpg,PNG")
     ('.jpg', '.png')
     """
-    return tuple("." + part.strip().lower().lstrip(".") for part in text.split(",") if part.strip())
+    suffixes = tuple("." + part.strip().lower().lstrip(".") for part in text.split(",") if part.strip())
+    if not suffixes:
+        raise PlanError(f"exts: expected suffixes such as .jpg,.png, got {text!r}")
+    return suffixes

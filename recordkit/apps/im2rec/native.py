@@ -18,9 +18,13 @@ import click
 from recordkit.apps.im2rec.show import pack_list
 from recordkit.apps.program import tell
 from recordkit.errors import PlanError
+from recordkit.formats.lst import MAX_LINE_BYTES
 from recordkit.packing import PackPlan
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import INTER_METHODS
+
+# So many labels of two bytes fill the longest line there may be.
+_MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 
 DEFAULTS: dict[str, str] = {
     "color": "1",
@@ -56,11 +60,13 @@ def im2rec(arguments: Sequence[str]) -> None:
     list_path, root, output, *settings = arguments
     options = _options(settings)
     nsplit, part = _number(options, "nsplit"), _number(options, "part")
+    if nsplit < 1:
+        raise PlanError(f"nsplit: expected at least 1, got {nsplit}")
     if not 0 <= part < nsplit:
         raise PlanError(f"part: expected 0 to {nsplit - 1}, got {part}")
     label_width = _number(options, "label_width")
-    if label_width < 1:
-        raise PlanError(f"label_width: expected at least 1, got {label_width}")
+    if not 1 <= label_width <= _MAX_LABEL_WIDTH:
+        raise PlanError(f"label_width: expected 1 to {_MAX_LABEL_WIDTH}, got {label_width}")
     plan = _plan(options, label_width)
     source = ListSource(list_path, root, label_width=label_width, part=(part, nsplit), lenient=True)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")

@@ -149,6 +149,8 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
             click.echo(f"{name} {label}")
     else:
         source = FlatSource(root, label_from=None, extensions=extensions)
+    if not len(source):
+        raise SourceError(f"{root}: expected images, got none; --recursive also looks into the folders below it")
     warnings = write_lists(
         source,
         prefix,
@@ -166,12 +168,17 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
 def _make_records(prefix: Path, root: str, options: dict[str, object]) -> None:
     plan = _plan(options)
     ok = True
-    for path in _find_lists(prefix):
+    lists = _find_lists(prefix)
+    for path in lists:
         click.echo(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
+        if not len(source) and not source.bad:
+            tell("im2rec", f"warning: {path} is empty, there is nothing to pack")
+            ok = False
+            continue
         if plan.labels == "first" and len(source) and len(source.entries([0])[0].labels) > 1:
             tell("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
-        ok &= pack_list(source, str(path.with_suffix("")), plan, engine=str(options["engine"]))
+        ok &= pack_list(source, str(path.with_suffix("")), plan, engine=str(options["engine"]), keep=lists)
     if not ok:
         raise click.exceptions.Exit(1)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 import click
 
 from recordkit.apps.program import tell
@@ -13,7 +16,15 @@ from recordkit.sources import ListSource
 _N_SHOWN = 10
 
 
-def pack_list(source: ListSource, prefix: str, plan: PackPlan, *, engine: str, record_name: str | None = None) -> bool:
+def pack_list(
+    source: ListSource,
+    prefix: str,
+    plan: PackPlan,
+    *,
+    engine: str,
+    record_name: str | None = None,
+    keep: Collection[Path] = (),
+) -> bool:
     """Pack a list as im2rec does, say what was left out, and tell whether all was packed.
 
     Returns
@@ -21,7 +32,7 @@ def pack_list(source: ListSource, prefix: str, plan: PackPlan, *, engine: str, r
     ok : bool
     """
     with progress_bar(len(source), "im2rec") as progress:
-        report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, progress=progress)
+        report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress)
     _show(report)
     return report.ok
 
