@@ -277,7 +277,8 @@ def test_files_that_no_pack_wrote_are_never_removed_from_a_folder_of_that_name(t
     "content",
     [
         "", "{", "[]", '{"publish": [], "remove": []}', '{"publish": [1], "remove": [{}]}', '{"publish": ["a.rec"]}',
-        '{"publish": ["a.rec"], "remove": ["../precious"]}', '{"publish": ["/a.rec"], "remove": []}', '{"publish": ["a.rec"], "remove": ["precious"]}',
+        '{"publish": ["a.rec"], "remove": ["../precious"]}',
+        '{"publish": ["/a.rec"], "remove": []}', '{"publish": ["a.rec"], "remove": ["precious"]}',
     ],
 )  # fmt: skip
 def test_a_damaged_commit_is_named_with_its_folder_and_nothing_is_lost(content, tmp_path):
