@@ -230,6 +230,9 @@ def test_lists_and_printed_classes_are_those_of_im2rec(im2rec, reference, tmp_pa
         pytest.skip("RECORDKIT_TEST_DATA is not set: no CIFAR to list")
     theirs = folders[tree, None, options]
     code, out, err = im2rec("--list", tmp_path / "c", trees[tree], *options.split())
+    if not any(files(theirs).values()):  # im2rec.py writes empty lists, which are of no use and may replace good ones
+        assert code == 1 and "expected images, got none" in err and files(tmp_path) == {}
+        return
     # A link to nowhere, which im2rec.py skips in silence.
     broken = tree == "odd" and "--recursive" in options and "--exts" not in options
     assert code == broken and ("2/gone.jpg: No such file or directory; left out" in err) == broken

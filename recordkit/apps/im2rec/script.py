@@ -6,7 +6,7 @@ The same lists and records, to the byte, for the same options. On purpose differ
   dies of it with one thread and says nothing with more;
 - only the lists of PREFIX are packed (PREFIX.lst, PREFIX_train.lst, PREFIX_0_val.lst ...), not every list whose name
   begins like it;
-- no list found, or a missing ROOT, is an error;
+- no list found, no images to list, or a missing ROOT, is an error;
 - labels that float32 would change are refused;
 - PNGs are compressed at level 3 unless asked otherwise (same pixels);
 - 16-bit images become 8-bit, and suffixes given to --exts in upper case match too.
