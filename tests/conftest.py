@@ -12,6 +12,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import MissingError
 from recordkit.formats import ubyte
@@ -47,10 +48,19 @@ def real_data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(params=["python"])
+@pytest.fixture(params=["python", "native"])
 def engine(request) -> str:
-    """Each engine in turn: what one does, all do."""
+    """Each engine in turn: what one does, all do. One that is not built is skipped, but where it must be."""
+    if request.param == "native":
+        request.getfixturevalue("require_native")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def require_native():
+    """Skip a test of the native core if it is not built, but where it must be."""
+    if not native.available() and not os.environ.get("RECORDKIT_REQUIRE_NATIVE"):
+        pytest.skip("the native engine is not built")
 
 
 @pytest.fixture

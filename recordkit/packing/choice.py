@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recordkit.errors import MissingError, PlanError
+from recordkit import native
+from recordkit.errors import PlanError
 from recordkit.packing.engine import Engine
+from recordkit.packing.native import NativeEngine
 from recordkit.packing.python import PythonEngine
 
 ENGINES = ("auto", "native", "python")
@@ -27,5 +29,5 @@ def choose(name: str) -> type[Engine]:
     if name not in ENGINES:
         raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {name!r}")
     if name == "native":
-        raise MissingError('native engine: this version has none; use engine="python"')
-    return PythonEngine
+        native.load()
+    return NativeEngine if name == "native" or (name == "auto" and native.available()) else PythonEngine

@@ -17,7 +17,15 @@ _CHANNELS = {1: 3, 0: 1, -1: 0}
 
 
 class PythonEngine:
-    """See `recordkit.packing.engine.Engine`."""
+    """See `recordkit.packing.engine.Engine`.
+
+    Attributes
+    ----------
+    channels : {3, 1, 0}
+        To which images are decoded, as in `recordkit.codec.decode`.
+    encoding : {"jpg", "png", "raw"}
+        In which they are encoded.
+    """
 
     name: ClassVar[str] = "python"
     # One at a time, handing them out would cost as much as copying a small image.
@@ -27,10 +35,10 @@ class PythonEngine:
         self._copies = plan.passes_through(pixels=pixels)
         self._any_file = plan.any_file
         color = plan.color if plan.color is not None else (-1 if pixels else 1)
-        self._channels = _CHANNELS[color]
+        self.channels = _CHANNELS[color]
         self._crop = CenterCrop() if plan.center_crop else None
         self._resize = Resize(plan.resize, plan.filter) if plan.resize is not None else None
-        self._encoding = plan.encoding or ("png" if pixels else "jpg")
+        self.encoding = plan.encoding or ("png" if pixels else "jpg")
         self._quality = plan.quality
         self._first_label = plan.first_label_in_header
 
@@ -44,16 +52,16 @@ class PythonEngine:
                 return Encoded(content, self._look(content))
             remark = ""
             if isinstance(content, bytes):
-                image = codec.decode(content, channels=self._channels)
+                image = codec.decode(content, channels=self.channels)
                 if codec.frame_count(content) > 1:
                     remark = "animated, only the first frame was packed"
             else:
-                image = codec.to_channels(content, self._channels)
+                image = codec.to_channels(content, self.channels)
             if self._crop:
                 image = self._crop(image)
             if self._resize:
                 image = self._resize(image, key=key)
-            return Encoded(codec.encode(image, self._encoding, quality=self._quality), remark)
+            return Encoded(codec.encode(image, self.encoding, quality=self._quality), remark)
         except ImageError as error:
             return Encoded(None, str(error))
 

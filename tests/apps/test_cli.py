@@ -35,7 +35,7 @@ def test_a_folder_is_listed_packed_verified_and_described(cli, tiny_folder, tmp_
     code, said, _ = cli("pack", f"{out}.lst", out, "--root", tiny_folder)
     assert code == 0
     assert f"{out}.rec: 12 listed, 12 packed;" in said
-    assert "python engine, " in said
+    assert " engine, " in said
     assert cli("verify", f"{out}.rec", "--decode")[:2] == (
         0, f"{out}.rec: 12 records, ok (structure, images, description, index, list)\n",
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_json_is_one_object(cli, tiny_folder, tmp_path, command):
 
 
 def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
-    code, said, _ = cli("pack", tiny_folder, tmp_path / "out", "--json")
+    code, said, _ = cli("pack", tiny_folder, tmp_path / "out", "--json", "--engine", "python")
     facts = json.loads(said)
     assert (code, facts["ok"], facts["sets"][0]["packed"], facts["engine"]) == (0, True, 12, "python")
 

@@ -142,11 +142,11 @@ def test_color_is_opencvs_flag(im2rec, root, tmp_path, color, channels):
     [(0, "nearest"), (1, "bilinear"), (2, "cubic"), (3, "area"), (4, "lanczos4"), (9, "auto"), (10, "random")],
 )
 @pytest.mark.parametrize("size", [5, 16])
-def test_inter_method_names_the_filter(im2rec, root, tmp_path, number, name, size):
-    settings = [f"resize={size}", f"inter_method={number}", "encoding=.png"]
+def test_inter_method_names_the_filter(im2rec, root, tmp_path, number, name, size, engine):
+    settings = [f"resize={size}", f"inter_method={number}", "encoding=.png", f"engine={engine}"]
     assert im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)[0] == 0
     for key, image in enumerate(images(tmp_path / "out.rec")):
-        assert np.array_equal(image, Resize(size, name)(source(root, key), key=key))
+        assert_close(image, Resize(size, name)(source(root, key), key=key), engine)
 
 
 @pytest.mark.parametrize("value", ["0", "-1"])
@@ -156,11 +156,18 @@ def test_resize_is_off_at_0_and_below(im2rec, root, tmp_path, value):
 
 
 @pytest.mark.parametrize("settings", [[], ["resize=5"]])
-def test_center_crop_works_with_and_without_resize(im2rec, root, tmp_path, settings):
-    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "center_crop=1", "encoding=.png", *settings)
+def test_center_crop_works_with_and_without_resize(im2rec, root, tmp_path, settings, engine):
+    settings = ["center_crop=1", "encoding=.png", f"engine={engine}", *settings]
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)
     for key, image in enumerate(images(tmp_path / "out.rec")):
         expected = CenterCrop()(source(root, key))
-        assert np.array_equal(image, Resize(5, "bilinear")(expected) if settings else expected)
+        assert_close(image, Resize(5, "bilinear")(expected) if len(settings) > 3 else expected, engine)
+
+
+def assert_close(image, expected, engine):
+    """The reference engine gives the expected pixels; the native one may be 1 level off where it resizes."""
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).max() <= (engine == "native")
 
 
 @pytest.mark.parametrize(("settings", "encoding", "quality"), [
@@ -170,7 +177,7 @@ def test_center_crop_works_with_and_without_resize(im2rec, root, tmp_path, setti
     (["encoding=.png"], "png", 3),
 ])  # fmt: skip
 def test_quality_is_jpegs_or_pngs(im2rec, root, tmp_path, settings, encoding, quality):
-    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)
+    im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "engine=python", *settings)
     for key, (_, payload) in enumerate(records(tmp_path / "out.rec")):
         assert payload == codec.encode(source(root, key), encoding, quality=quality)
 

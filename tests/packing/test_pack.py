@@ -470,11 +470,13 @@ def test_an_error_in_the_middle_of_writing_leaves_nothing(tiny_folder, tmp_path,
     assert os.listdir(tmp_path) == ["photos"]
 
 
-def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path):
+def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
     with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
         pack(tiny_folder, tmp_path / "out", engine="gpu")
-    with pytest.raises(MissingError, match='use engine="python"'):
+    with pytest.raises(MissingError, match=r'native engine: not built; install g\+\+ and .*, or use engine="python"'):
         pack(tiny_folder, tmp_path / "out", engine="native")
+    assert pack(tiny_folder, tmp_path / "out").engine == "python"
 
 
 def test_ubyte_files_have_no_bytes_to_pass_through(tiny_mnist, tmp_path):

@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from recordkit import native
 from recordkit.apps.program import examples
+from recordkit.errors import MissingError
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
 
@@ -64,7 +66,15 @@ def _needed() -> list[_Line]:
 
 
 def _engines() -> list[_Line]:
-    return [_Line("engine python", ok=True, needed=True, message="Pillow and NumPy")]
+    lines = [_Line("engine python", ok=True, needed=True, message="Pillow and NumPy")]
+    try:
+        built = ", ".join(f"{name} {value}" for name, value in native.load().build().items())
+    except MissingError as error:
+        return [
+            *lines,
+            _Line("engine native", ok=False, needed=False, message=str(error).removeprefix("native engine: ")),
+        ]
+    return [*lines, _Line("engine native", ok=True, needed=False, message=built)]
 
 
 def _optional() -> list[_Line]:

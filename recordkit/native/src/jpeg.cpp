@@ -1,0 +1,242 @@
+#include "jpeg.hpp"
+
+#include <csetjmp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <jpeglib.h>
+
+#include "orient.hpp"
+
+namespace recordkit {
+namespace {
+
+constexpr uint32_t kLongestSide = 65500;  // libjpeg's JPEG_MAX_DIMENSION
+constexpr uint8_t kApp1 = JPEG_APP0 + 1;
+constexpr uint8_t kApp2 = JPEG_APP0 + 2;
+
+// libjpeg reports errors by a callback that may not return. It is C, so an exception may not pass through it: each
+// step that calls libjpeg sets a place to jump to, and has nothing on its stack that would need a destructor.
+struct Errors {
+    jpeg_error_mgr base;
+    std::jmp_buf place;
+    char message[JMSG_LENGTH_MAX];
+};
+
+void leave(j_common_ptr info) {
+    auto* errors = reinterpret_cast<Errors*>(info->err);  // base is its first member
+    (*info->err->format_message)(info, errors->message);
+    std::longjmp(errors->place, 1);
+}
+
+// A warning (level -1) is damage that libjpeg papers over; the reference engine decides what that means.
+void leave_if_damaged(j_common_ptr info, int level) {
+    if (level < 0) leave(info);
+}
+
+void set_up(Errors& errors) {
+    jpeg_std_error(&errors.base);
+    errors.base.error_exit = leave;
+    errors.base.emit_message = leave_if_damaged;
+}
+
+// One per thread: creating it costs as much as decoding a thumbnail. Owned by the thread, freed with it.
+struct Decoder {
+    jpeg_decompress_struct info{};
+    Errors errors{};
+
+    Decoder() {
+        info.err = &errors.base;
+        set_up(errors);
+        jpeg_create_decompress(&info);
+        jpeg_save_markers(&info, kApp1, 0xffff);
+        jpeg_save_markers(&info, kApp2, 16);
+    }
+    ~Decoder() { jpeg_destroy_decompress(&info); }
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+};
+
+// As above; `buffer` is malloc'd, because libjpeg replaces it with a larger one of its own when it is too small.
+struct Encoder {
+    jpeg_compress_struct info{};
+    Errors errors{};
+    unsigned char* buffer = nullptr;
+    unsigned long capacity = 0;
+
+    Encoder() {
+        info.err = &errors.base;
+        set_up(errors);
+        jpeg_create_compress(&info);
+    }
+    ~Encoder() {
+        jpeg_destroy_compress(&info);
+        std::free(buffer);
+    }
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
+};
+
+bool read_header(Decoder& decoder, Span payload) {
+    if (setjmp(decoder.errors.place)) return false;
+    jpeg_mem_src(&decoder.info, payload.data, static_cast<unsigned long>(payload.size));
+    return jpeg_read_header(&decoder.info, TRUE) == JPEG_HEADER_OK;
+}
+
+bool start(Decoder& decoder) {
+    if (setjmp(decoder.errors.place)) return false;
+    return jpeg_start_decompress(&decoder.info) == TRUE;
+}
+
+bool read_rows(Decoder& decoder, uint8_t* pixels, size_t stride) {
+    if (setjmp(decoder.errors.place)) return false;
+    constexpr JDIMENSION kRows = 16;
+    JSAMPROW rows[kRows];
+    while (decoder.info.output_scanline < decoder.info.output_height) {
+        const JDIMENSION first = decoder.info.output_scanline;
+        for (JDIMENSION n = 0; n < kRows; ++n) {
+            const JDIMENSION y = first + n < decoder.info.output_height ? first + n : decoder.info.output_height - 1;
+            rows[n] = pixels + y * stride;
+        }
+        jpeg_read_scanlines(&decoder.info, rows, kRows);
+    }
+    return jpeg_finish_decompress(&decoder.info) == TRUE;
+}
+
+[[noreturn]] void give_up(Decoder& decoder, const char* reason) {
+    jpeg_abort_decompress(&decoder.info);
+    throw Unsupported(reason);
+}
+
+// Whose bytes: the decoder's, until the next image.
+int orientation_of(Decoder& decoder) {
+    Span exif;
+    for (auto* marker = decoder.info.marker_list; marker; marker = marker->next) {
+        if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
+            give_up(decoder, "several pictures in one file");
+        if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
+        if (exif.data) give_up(decoder, "EXIF in several pieces");
+        exif = {marker->data + 6, marker->data_length - 6};
+    }
+    return exif_orientation(exif);
+}
+
+J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
+    if (info.num_components == 4) return JCS_CMYK;
+    return channels == 1 || info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+}
+
+// The smallest of libjpeg's fast scales that leaves the short side at least `min_side` long.
+unsigned scale_for(const jpeg_decompress_struct& info, uint32_t min_side) {
+    const uint64_t side = info.image_width < info.image_height ? info.image_width : info.image_height;
+    for (unsigned eighths : {1u, 2u, 4u})
+        if (min_side && side * eighths >= uint64_t(min_side) * 32) return eighths;
+    return 8;
+}
+
+uint8_t scaled(unsigned a, unsigned b) {  // a * b / 255, rounded
+    const unsigned product = a * b + 128;
+    return static_cast<uint8_t>(((product >> 8) + product) >> 8);
+}
+
+// CMYK files hold what Adobe wrote: inverted. Pillow's conversion.
+Image rgb_of_cmyk(const Image& cmyk) {
+    Image rgb(cmyk.width, cmyk.height, 3);
+    const uint8_t* in = cmyk.pixels.data();
+    uint8_t* out = rgb.pixels.data();
+    for (size_t n = size_t(cmyk.width) * cmyk.height; n; --n, in += 4, out += 3) {
+        const unsigned light = in[3];  // 255 - K
+        for (int c = 0; c < 3; ++c) {
+            const unsigned ink = 255u - in[c];
+            out[c] = static_cast<uint8_t>(light - scaled(ink, light));
+        }
+    }
+    return rgb;
+}
+
+}  // namespace
+
+Image decode_jpeg(Span payload, int channels) { return decode_jpeg_scaled(payload, channels, 0).image; }
+
+Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
+    thread_local Decoder decoder;
+    auto& info = decoder.info;
+    if (!read_header(decoder, payload)) give_up(decoder, decoder.errors.message);
+    const int components = info.num_components;
+    const bool known = components == 1 || components == 3 || components == 4;
+    if (!known || info.data_precision != 8) give_up(decoder, "a rare kind of JPEG");
+    if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up(decoder, "too many pixels");
+    const int turned = channels ? orientation_of(decoder) : (orientation_of(decoder), 1);
+    info.out_color_space = output_space(info, channels);
+    info.scale_num = scale_for(info, min_side);
+    info.scale_denom = 8;
+    if (!start(decoder)) give_up(decoder, decoder.errors.message);
+    Image image(info.output_width, info.output_height, static_cast<uint32_t>(info.output_components));
+    if (!read_rows(decoder, image.pixels.data(), size_t(image.width) * image.channels))
+        give_up(decoder, decoder.errors.message);
+    if (image.channels == 4) image = rgb_of_cmyk(image);
+    image = upright(std::move(image), turned);
+    if (channels && image.channels != static_cast<uint32_t>(channels))
+        image = to_channels(image.view(), static_cast<uint32_t>(channels));
+    const bool swapped = turned >= 5;
+    return {std::move(image), swapped ? info.image_height : info.image_width,
+            swapped ? info.image_width : info.image_height, info.scale_num};
+}
+
+int jpeg_orientation(Span payload) {
+    thread_local Decoder decoder;
+    if (!read_header(decoder, payload)) give_up(decoder, decoder.errors.message);
+    const int turned = orientation_of(decoder);
+    jpeg_abort_decompress(&decoder.info);
+    return turned;
+}
+
+namespace {
+
+// `size` is what the buffer can hold, then what was written.
+bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned long* size) {
+    if (setjmp(encoder.errors.place)) return false;
+    auto& info = encoder.info;
+    jpeg_mem_dest(&info, &encoder.buffer, size);
+    info.image_width = image.width;
+    info.image_height = image.height;
+    info.input_components = static_cast<int>(image.channels);
+    info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : image.channels == 3 ? JCS_RGB : JCS_EXT_RGBX;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, quality, TRUE);
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < info.image_height) {
+        auto* row = const_cast<JSAMPLE*>(image.row(info.next_scanline));  // libjpeg only reads it
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    return true;
+}
+
+}  // namespace
+
+void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out) {
+    thread_local Encoder encoder;
+    if (!image.width || !image.height || image.width > kLongestSide || image.height > kLongestSide)
+        throw Unsupported("JPEG sides end at 65,500 pixels");
+    if (!encoder.buffer) {
+        encoder.capacity = 1 << 16;
+        encoder.buffer = static_cast<unsigned char*>(std::malloc(encoder.capacity));
+        if (!encoder.buffer) throw std::bad_alloc();
+    }
+    unsigned char* const before = encoder.buffer;
+    unsigned long size = encoder.capacity;
+    const bool done = compress(encoder, image, quality, &size);
+    if (!done) {
+        jpeg_abort_compress(&encoder.info);
+        throw Unsupported(encoder.errors.message);
+    }
+    if (encoder.buffer != before) {  // it outgrew ours: keep the larger one
+        std::free(before);
+        encoder.capacity = size;
+    }
+    out.insert(out.end(), encoder.buffer, encoder.buffer + size);
+}
+
+}  // namespace recordkit

@@ -1,0 +1,78 @@
+#include "orient.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace recordkit {
+namespace {
+
+constexpr uint32_t kOrientationTag = 0x0112;
+
+// Numbers of a TIFF block, in its own byte order. Reading beyond its end gives nothing.
+struct Tiff {
+    Span block;
+    bool little;
+
+    bool number(size_t at, size_t size, uint32_t* value) const {
+        if (at > block.size || size > block.size - at) return false;
+        *value = 0;
+        for (size_t n = 0; n < size; ++n) *value = *value << 8 | block.data[at + (little ? size - 1 - n : n)];
+        return true;
+    }
+};
+
+}  // namespace
+
+int exif_orientation(Span block) {
+    if (block.size < 4) return 1;
+    const bool little = !std::memcmp(block.data, "II*\0", 4);
+    if (!little && std::memcmp(block.data, "MM\0*", 4)) return 1;
+    const Tiff tiff{block, little};
+    uint32_t begin, n_fields;
+    if (!tiff.number(4, 4, &begin) || !tiff.number(begin, 2, &n_fields)) return 1;
+    for (size_t field = 0; field < n_fields; ++field) {
+        const size_t at = size_t(begin) + 2 + 12 * field;
+        uint32_t tag, value;
+        if (!tiff.number(at, 2, &tag) || !tiff.number(at + 8, 2, &value)) return 1;
+        if (tag == kOrientationTag) return value >= 2 && value <= 8 ? static_cast<int>(value) : 1;
+    }
+    return 1;
+}
+
+Image upright(Image image, int orientation) {
+    if (orientation <= 1 || orientation > 8) return image;
+    const bool swaps = orientation >= 5;
+    const size_t height = image.height, width = image.width, channels = image.channels;
+    Image turned(swaps ? image.height : image.width, swaps ? image.width : image.height, image.channels);
+    uint8_t* out = turned.pixels.data();
+    for (size_t y = 0; y < turned.height; ++y) {
+        for (size_t x = 0; x < turned.width; ++x, out += channels) {
+            size_t from_y = swaps ? x : y, from_x = swaps ? y : x;
+            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
+            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
+            std::memcpy(out, image.pixels.data() + (from_y * width + from_x) * channels, channels);
+        }
+    }
+    return turned;
+}
+
+Image to_channels(const ImageView& image, uint32_t channels) {
+    Image result(image.width, image.height, channels);
+    uint8_t* out = result.pixels.data();
+    const size_t step = image.channels;
+    for (uint32_t y = 0; y < image.height; ++y) {
+        const uint8_t* in = image.row(y);
+        for (uint32_t x = 0; x < image.width; ++x, in += step, out += channels) {
+            if (channels == 3) {
+                for (size_t c = 0; c < 3; ++c) out[c] = in[step == 1 ? 0 : c];
+            } else if (step == 1) {
+                out[0] = in[0];
+            } else {
+                out[0] = static_cast<uint8_t>((in[0] * 19595u + in[1] * 38470u + in[2] * 7471u + 0x8000u) >> 16);
+            }
+        }
+    }
+    return result;
+}
+
+}  // namespace recordkit

@@ -1,0 +1,358 @@
+#include "png.hpp"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "orient.hpp"
+
+namespace recordkit {
+namespace {
+
+constexpr uint8_t kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+enum ColorType { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
+
+uint32_t big_word(const uint8_t* at) {
+    return uint32_t(at[0]) << 24 | uint32_t(at[1]) << 16 | uint32_t(at[2]) << 8 | at[3];
+}
+
+void put_big_word(uint8_t* at, uint32_t word) {
+    for (int n = 0; n < 4; ++n) at[n] = static_cast<uint8_t>(word >> (24 - 8 * n));
+}
+
+struct FreeDecompressor {
+    void operator()(libdeflate_decompressor* it) const { libdeflate_free_decompressor(it); }
+};
+struct FreeCompressor {
+    void operator()(libdeflate_compressor* it) const { libdeflate_free_compressor(it); }
+};
+
+// Each thread's own, made when it first needs one and freed with it.
+libdeflate_decompressor* decompressor() {
+    thread_local std::unique_ptr<libdeflate_decompressor, FreeDecompressor> own(libdeflate_alloc_decompressor());
+    if (!own) throw std::bad_alloc();
+    return own.get();
+}
+
+libdeflate_compressor* compressor(int level) {
+    thread_local std::array<std::unique_ptr<libdeflate_compressor, FreeCompressor>, 13> own;
+    if (!own[level]) own[level].reset(libdeflate_alloc_compressor(level));
+    if (!own[level]) throw std::bad_alloc();
+    return own[level].get();
+}
+
+struct Header {
+    uint32_t width, height;
+    int depth, color;
+    bool interlaced;
+
+    int samples() const { return color == kRgb ? 3 : color == kGrayAlpha ? 2 : color == kRgba ? 4 : 1; }
+    size_t bits() const { return size_t(samples()) * depth; }  // of a pixel
+};
+
+Header parse_header(Span data) {
+    if (data.size != 13) throw Unsupported("IHDR is not 13 bytes");
+    const Header header{big_word(data.data), big_word(data.data + 4), data.data[8], data.data[9], data.data[12] == 1};
+    check_size(header.width, header.height);
+    const int depth = header.depth;
+    bool known = depth == 8 || depth == 16;
+    if (header.color == kGray) known = known || depth == 1 || depth == 2 || depth == 4;
+    if (header.color == kPalette) known = depth == 1 || depth == 2 || depth == 4 || depth == 8;
+    const bool kind = header.color == kGray || header.color == kRgb || header.color == kPalette ||
+                      header.color == kGrayAlpha || header.color == kRgba;
+    if (!known || !kind || data.data[10] || data.data[11] || data.data[12] > 1) throw Unsupported("a rare kind of PNG");
+    return header;
+}
+
+// What of a file is needed. The Spans are of the file, but for `data` where IDAT comes in pieces.
+struct Chunks {
+    Header header;
+    Span palette, transparency, data;
+    std::vector<uint8_t> joined;
+};
+
+void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
+    const auto is = [type](const char* name) { return type == big_word(reinterpret_cast<const uint8_t*>(name)); };
+    if (is("IDAT")) {
+        if (*ended_data) throw Unsupported("IDAT chunks apart");
+        if (!chunks.data.data) {
+            chunks.data = body;
+            return;
+        }
+        if (chunks.joined.empty()) chunks.joined.assign(chunks.data.data, chunks.data.data + chunks.data.size);
+        chunks.joined.insert(chunks.joined.end(), body.data, body.data + body.size);
+        chunks.data = {chunks.joined.data(), chunks.joined.size()};
+        return;
+    }
+    if (chunks.data.data) *ended_data = true;
+    if (is("PLTE") || is("tRNS")) {
+        Span& own = is("PLTE") ? chunks.palette : chunks.transparency;
+        if (own.data || *ended_data) throw Unsupported("PLTE or tRNS out of place");
+        own = body;
+    } else if (is("acTL") || is("eXIf") || is("fcTL") || is("fdAT") || !(type >> 24 & 0x20)) {
+        throw Unsupported("animated, turned by EXIF, or with a critical chunk of another standard");
+    }
+}
+
+Chunks parse_chunks(Span file) {
+    Chunks chunks{};
+    bool first = true, ended_data = false;
+    for (size_t at = sizeof kSignature;;) {
+        if (file.size - at < 12) throw Unsupported("ends before IEND");
+        const uint32_t size = big_word(file.data + at), type = big_word(file.data + at + 4);
+        if (size > file.size - at - 12) throw Unsupported("a chunk ends behind the file");
+        const Span body = file.sub(at + 8, size);
+        if (libdeflate_crc32(0, file.data + at + 4, size_t(size) + 4) != big_word(body.data + size))
+            throw Unsupported("a chunk's CRC is wrong");
+        at += size_t(size) + 12;
+        if (first) {
+            if (type != 0x49484452) throw Unsupported("IHDR is not first");
+            chunks.header = parse_header(body);
+            first = false;
+        } else if (type == 0x49454e44) {
+            if (!chunks.data.data) throw Unsupported("no IDAT");
+            return chunks;
+        } else {
+            take_chunk(chunks, type, body, &ended_data);
+        }
+    }
+}
+
+uint8_t paeth(int left, int up, int corner) {
+    const int estimate = left + up - corner;
+    const int a = std::abs(estimate - left), b = std::abs(estimate - up), c = std::abs(estimate - corner);
+    return static_cast<uint8_t>(a <= b && a <= c ? left : b <= c ? up : corner);
+}
+
+// Undo the filter of one row in place; `above` is the row before, of zeros for the first one.
+void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size_t step) {
+    switch (filter) {
+        case 0: return;
+        case 1:
+            for (size_t i = step; i < n; ++i) row[i] = static_cast<uint8_t>(row[i] + row[i - step]);
+            return;
+        case 2:
+            for (size_t i = 0; i < n; ++i) row[i] = static_cast<uint8_t>(row[i] + above[i]);
+            return;
+        case 3:
+            for (size_t i = 0; i < n; ++i)
+                row[i] = static_cast<uint8_t>(row[i] + ((i < step ? 0 : row[i - step]) + above[i]) / 2);
+            return;
+        case 4:
+            for (size_t i = 0; i < n; ++i)
+                row[i] = static_cast<uint8_t>(row[i] + (i < step ? above[i] : paeth(row[i - step], above[i], above[i - step])));
+            return;
+        default: throw Unsupported("a filter that PNG does not have");
+    }
+}
+
+// One image of those that an interlaced file has seven of; `pixel` says where it goes in the whole.
+struct Pass {
+    uint32_t left, top, step_x, step_y;
+
+    uint32_t width(const Header& header) const { return header.width > left ? (header.width - left - 1) / step_x + 1 : 0; }
+    uint32_t height(const Header& header) const { return header.height > top ? (header.height - top - 1) / step_y + 1 : 0; }
+};
+
+constexpr Pass kWhole[] = {{0, 0, 1, 1}};
+constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+
+template <typename Do>
+void each_pass(const Header& header, Do&& act) {
+    const Pass* const passes = header.interlaced ? kAdam7 : kWhole;
+    for (int n = 0; n < (header.interlaced ? 7 : 1); ++n)
+        if (passes[n].width(header) && passes[n].height(header)) act(passes[n]);
+}
+
+size_t row_bytes(const Header& header, uint32_t width) { return (width * header.bits() + 7) / 8; }
+
+// Filtered rows, decompressed: this thread's own, until its next image. Their size is known before, and must be met.
+std::vector<uint8_t>& inflate(const Chunks& chunks) {
+    thread_local std::vector<uint8_t> rows;
+    size_t size = 0;
+    each_pass(chunks.header, [&](const Pass& pass) {
+        size += (row_bytes(chunks.header, pass.width(chunks.header)) + 1) * pass.height(chunks.header);
+    });
+    if (rows.size() < size) rows.resize(size);
+    size_t used;
+    if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used, nullptr) !=
+            LIBDEFLATE_SUCCESS ||
+        used != chunks.data.size)
+        throw Unsupported("the compressed data are damaged");
+    return rows;
+}
+
+// Turns stored samples into the pixels that the reference engine gives for "as stored".
+class Expander {
+  public:
+    Expander(const Chunks& chunks, int channels) : header_(chunks.header), palette_(chunks.palette), clear_(chunks.transparency) {
+        const Header& header = header_;
+        if (header.color == kPalette && (palette_.size % 3 || !palette_.size || palette_.size > 768))
+            throw Unsupported("PLTE is missing or odd");
+        if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba)) throw Unsupported("tRNS beside alpha");
+        if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3) throw Unsupported("tRNS is too long");
+        // One transparent colour counts only where alpha is asked for, and there the reference engine decides.
+        if (clear_.data && header.color == kRgb && !channels) throw Unsupported("one transparent colour");
+        if (header.color == kGrayAlpha) channels_ = 4;
+        else if (header.color == kPalette) channels_ = clear_.data ? 4 : 3;
+        else channels_ = static_cast<uint32_t>(header.samples());
+    }
+
+    uint32_t channels() const { return channels_; }
+
+    void expand(const uint8_t* row, uint32_t x, uint8_t* out) const {
+        if (header_.depth < 8) return indexed(packed(row, x), out);
+        const size_t bytes = header_.depth / 8;
+        const uint8_t* pixel = row + x * header_.samples() * bytes;  // of 16 bits, the high byte is first
+        switch (header_.color) {
+            case kPalette: return indexed(pixel[0], out);
+            case kGrayAlpha:
+                out[0] = out[1] = out[2] = pixel[0];
+                out[3] = pixel[bytes];
+                return;
+            default:
+                for (uint32_t c = 0; c < channels_; ++c) out[c] = pixel[c * bytes];
+        }
+    }
+
+  private:
+    unsigned packed(const uint8_t* row, uint32_t x) const {
+        const size_t bit = size_t(x) * header_.depth;
+        return row[bit / 8] >> (8 - header_.depth - bit % 8) & ((1u << header_.depth) - 1);
+    }
+
+    void indexed(unsigned value, uint8_t* out) const {
+        if (header_.color == kGray) {
+            out[0] = static_cast<uint8_t>(value * 255 / ((1u << header_.depth) - 1));
+            return;
+        }
+        if (value * 3 >= palette_.size) throw Unsupported("a pixel beyond the palette");
+        std::memcpy(out, palette_.data + value * 3, 3);
+        if (channels_ == 4) out[3] = value < clear_.size ? clear_.data[value] : 255;
+    }
+
+    const Header& header_;
+    Span palette_, clear_;
+    uint32_t channels_;
+};
+
+// Plain 8-bit rows are copied; everything else goes pixel by pixel.
+void place_row(const Chunks& chunks, const Expander& expander, const Pass& pass, const uint8_t* row, uint32_t y, Image& image) {
+    const Header& header = chunks.header;
+    uint8_t* out = image.row(size_t(pass.top) + size_t(y) * pass.step_y);
+    if (!header.interlaced && header.depth == 8 && header.color != kPalette && header.color != kGrayAlpha) {
+        std::memcpy(out, row, size_t(image.width) * image.channels);
+        return;
+    }
+    const uint32_t width = pass.width(header);
+    for (uint32_t x = 0; x < width; ++x)
+        expander.expand(row, x, out + (size_t(pass.left) + size_t(x) * pass.step_x) * image.channels);
+}
+
+}  // namespace
+
+Image decode_png(Span payload, int channels) {
+    if (payload.size < sizeof kSignature || std::memcmp(payload.data, kSignature, sizeof kSignature))
+        throw Unsupported("not a PNG");
+    const Chunks chunks = parse_chunks(payload);
+    const Header& header = chunks.header;
+    const Expander expander(chunks, channels);
+    uint8_t* row = inflate(chunks).data();
+    Image image(header.width, header.height, expander.channels());
+    const size_t step = std::max<size_t>(header.bits() / 8, 1);
+    each_pass(header, [&](const Pass& pass) {
+        const size_t n = row_bytes(header, pass.width(header));
+        const std::vector<uint8_t> zeros(n);
+        const uint8_t* above = zeros.data();
+        for (uint32_t y = 0; y < pass.height(header); ++y, row += n + 1) {
+            unfilter(row[0], row + 1, above, n, step);
+            place_row(chunks, expander, pass, row + 1, y, image);
+            above = row + 1;
+        }
+    });
+    const auto wanted = static_cast<uint32_t>(channels);
+    return channels && image.channels != wanted ? to_channels(image.view(), wanted) : image;
+}
+
+namespace {
+
+// libdeflate's levels reach further than zlib's; these are as slow or faster, and smaller.
+constexpr int kLevels[10] = {0, 1, 2, 4, 5, 6, 7, 8, 9, 12};
+
+// The sum of absolute differences of a filtered row: small ones compress well.
+size_t filter_row(uint8_t filter, const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
+    size_t sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+        const int left = i < step ? 0 : row[i - step], up = above[i], corner = i < step ? 0 : above[i - step];
+        int guess = 0;
+        if (filter == 1) guess = left;
+        else if (filter == 2) guess = up;
+        else if (filter == 3) guess = (left + up) / 2;
+        else if (filter == 4) guess = paeth(left, up, corner);
+        out[i] = static_cast<uint8_t>(row[i] - guess);
+        sum += static_cast<size_t>(std::abs(static_cast<int8_t>(out[i])));
+    }
+    return sum;
+}
+
+// Images this small, such as digits on black, get larger by filtering.
+constexpr size_t kSmallBytes = 4096;
+
+void filter_image(const ImageView& image, std::vector<uint8_t>& out) {
+    const size_t n = size_t(image.width) * image.channels;
+    out.resize((n + 1) * image.height);
+    thread_local std::vector<uint8_t> zeros, best;
+    zeros.assign(n, 0);
+    best.resize(n);
+    const bool small = n * image.height <= kSmallBytes;
+    for (uint32_t y = 0; y < image.height; ++y) {
+        uint8_t* to = &out[(n + 1) * y];
+        const uint8_t* above = y ? image.row(y - 1) : zeros.data();
+        to[0] = 0;
+        std::memcpy(to + 1, image.row(y), n);
+        if (small) continue;
+        size_t least = SIZE_MAX;
+        for (uint8_t filter = 1; filter <= 4; ++filter) {
+            const size_t sum = filter_row(filter, image.row(y), above, n, image.channels, best.data());
+            if (sum >= least) continue;
+            least = sum;
+            to[0] = filter;
+            std::memcpy(to + 1, best.data(), n);
+        }
+    }
+}
+
+void append_chunk(const char* type, const uint8_t* body, size_t size, std::vector<uint8_t>& out) {
+    const size_t at = out.size();
+    out.resize(at + 12 + size);
+    put_big_word(&out[at], static_cast<uint32_t>(size));
+    std::memcpy(&out[at + 4], type, 4);
+    if (size) std::memcpy(&out[at + 8], body, size);
+    put_big_word(&out[at + 8 + size], libdeflate_crc32(0, &out[at + 4], size + 4));
+}
+
+}  // namespace
+
+void encode_png(const ImageView& image, int level, std::vector<uint8_t>& out) {
+    thread_local std::vector<uint8_t> rows, packed;
+    filter_image(image, rows);
+    libdeflate_compressor* const own = compressor(kLevels[level < 0 ? 0 : level > 9 ? 9 : level]);
+    packed.resize(libdeflate_zlib_compress_bound(own, rows.size()));
+    const size_t size = libdeflate_zlib_compress(own, rows.data(), rows.size(), packed.data(), packed.size());
+    if (!size || size > INT32_MAX) throw Unsupported("the image is too large for one PNG chunk");
+    uint8_t header[13] = {};
+    put_big_word(header, image.width);
+    put_big_word(header + 4, image.height);
+    header[8] = 8;
+    header[9] = image.channels == 1 ? kGray : image.channels == 3 ? kRgb : kRgba;
+    out.insert(out.end(), kSignature, kSignature + sizeof kSignature);
+    append_chunk("IHDR", header, sizeof header, out);
+    append_chunk("IDAT", packed.data(), size, out);
+    append_chunk("IEND", nullptr, 0, out);
+}
+
+}  // namespace recordkit

@@ -1,0 +1,77 @@
+#include "raw.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace recordkit {
+namespace {
+
+const std::string kPamDepth = "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n";
+
+// Reads a header; where it is not as expected, it stays where it is and `ok` turns false.
+struct Header {
+    Span payload;
+    size_t at = 0;
+    bool ok = true;
+
+    void text(const std::string& expected) {
+        ok = ok && payload.size - at >= expected.size() && !std::memcmp(payload.data + at, expected.data(), expected.size());
+        if (ok) at += expected.size();
+    }
+    void blank() {
+        ok = ok && at < payload.size && std::strchr(" \t\n\v\f\r", payload.data[at]) && payload.data[at];
+        if (ok) ++at;
+    }
+    uint32_t number() {  // 1 to 9 digits
+        uint32_t value = 0;
+        const size_t begin = at;
+        while (at < payload.size && at - begin < 9 && payload.data[at] >= '0' && payload.data[at] <= '9')
+            value = value * 10 + (payload.data[at++] - '0');
+        ok = ok && at > begin;
+        return value;
+    }
+};
+
+}  // namespace
+
+Image decode_raw(Span payload) {
+    Header header{payload};
+    uint32_t width, height, channels;
+    if (payload.size > 1 && payload.data[1] == '7') {
+        header.text("P7\nWIDTH ");
+        width = header.number();
+        header.text("\nHEIGHT ");
+        height = header.number();
+        header.text(kPamDepth);
+        channels = 4;
+    } else {
+        channels = payload.size > 1 && payload.data[1] == '5' ? 1 : 3;
+        header.text(channels == 1 ? "P5" : "P6");
+        header.blank();
+        width = header.number();
+        header.blank();
+        height = header.number();
+        header.blank();
+        header.text("255");
+        header.blank();
+    }
+    if (!header.ok) throw Unsupported("not a raw image's header");
+    check_size(width, height);
+    if (payload.size - header.at != size_t(width) * height * channels) throw Unsupported("raw pixels missing or too many");
+    Image image(width, height, channels);
+    std::memcpy(image.pixels.data(), payload.data + header.at, image.pixels.size());
+    return image;
+}
+
+void encode_raw(const ImageView& image, std::vector<uint8_t>& out) {
+    const std::string width = std::to_string(image.width), height = std::to_string(image.height);
+    const std::string head = image.channels == 4
+                                 ? "P7\nWIDTH " + width + "\nHEIGHT " + height + kPamDepth
+                                 : (image.channels == 1 ? "P5\n" : "P6\n") + width + " " + height + "\n255\n";
+    const size_t row_bytes = size_t(image.width) * image.channels;
+    out.reserve(out.size() + head.size() + row_bytes * image.height);
+    out.insert(out.end(), head.begin(), head.end());
+    for (uint32_t y = 0; y < image.height; ++y) out.insert(out.end(), image.row(y), image.row(y) + row_bytes);
+}
+
+}  // namespace recordkit

@@ -1,0 +1,13 @@
+// Raw images: binary Netpbm, P5 (gray), P6 (RGB) or P7 (RGBA), maximum 255, without comments, as in recordkit.codec.
+#pragma once
+
+#include "common.hpp"
+
+namespace recordkit {
+
+// Throws Unsupported.
+Image decode_raw(Span payload);
+
+void encode_raw(const ImageView& image, std::vector<uint8_t>& out);
+
+}  // namespace recordkit

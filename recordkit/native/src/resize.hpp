@@ -1,0 +1,24 @@
+// The two resizes of recordkit.transforms.resize that im2rec and recordkit use by default.
+//
+// antialias  Pillow's resize(BILINEAR), without rounding between rows and columns: at most 1 level from it.
+// bilinear   Pillow's transform(AFFINE, BILINEAR), between the 4 nearest pixels: at most 1 level from it.
+//
+// Source: src/libImaging/Resample.c and Geometry.c of Pillow.
+#pragma once
+
+#include "common.hpp"
+#include "taps.hpp"
+
+namespace recordkit {
+
+// A part of an image, in pixels; it need not begin or end between two of them.
+struct Box {
+    double left = 0, top = 0, width = 0, height = 0;
+};
+
+Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter);
+
+// Which instructions it uses on this CPU: "AVX2", "SSE2" or "portable".
+const char* resize_path();
+
+}  // namespace recordkit

@@ -1,0 +1,52 @@
+#include "taps.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace recordkit {
+namespace {
+
+// Pillow's resize(BILINEAR): a triangle that is as wide as what a result line covers.
+void antialias(Taps& taps, size_t line, double center, double support, int in) {
+    const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
+    const int end = std::min(static_cast<int>(center + support + 0.5), in);
+    taps.first[line] = begin;
+    taps.count[line] = end - begin;
+    float* weights = &taps.weights[line * taps.width];
+    double sum = 0;
+    for (int n = begin; n < end; ++n) sum += std::max(1.0 - std::abs((n - center + 0.5) / support), 0.0);
+    for (int n = begin; n < end; ++n)
+        weights[n - begin] = static_cast<float>(std::max(1.0 - std::abs((n - center + 0.5) / support), 0.0) / sum);
+}
+
+// Pillow's transform(BILINEAR), and OpenCV's: the two nearest lines; beyond the border the last one counts twice.
+void bilinear(Taps& taps, size_t line, double center, int in) {
+    const double low = std::floor(center - 0.5);
+    const auto part = static_cast<float>(center - 0.5 - low);
+    const int begin = std::clamp(static_cast<int>(low), 0, in - 1), end = std::clamp(static_cast<int>(low) + 1, 0, in - 1);
+    taps.first[line] = begin;
+    taps.count[line] = end - begin + 1;
+    float* weights = &taps.weights[line * taps.width];
+    weights[0] = end == begin ? 1.0f : 1.0f - part;
+    weights[1] = end == begin ? 0.0f : part;
+}
+
+}  // namespace
+
+Taps taps_for(Filter filter, uint32_t in, double from, double size, uint32_t out) {
+    const double scale = size / out;
+    const double support = std::max(scale, 1.0);  // the triangle reaches so far to each side
+    Taps taps;
+    taps.width = filter == Filter::bilinear ? 2 : static_cast<int>(std::ceil(support)) * 2 + 1;
+    taps.first.resize(out);
+    taps.count.resize(out);
+    taps.weights.assign(size_t(out) * taps.width, 0);
+    for (uint32_t line = 0; line < out; ++line) {
+        const double center = from + (line + 0.5) * scale;
+        if (filter == Filter::bilinear) bilinear(taps, line, center, static_cast<int>(in));
+        else antialias(taps, line, center, support, static_cast<int>(in));
+    }
+    return taps;
+}
+
+}  // namespace recordkit

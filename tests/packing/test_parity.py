@@ -1,0 +1,184 @@
+"""The native engine means what the reference engine means; resized pixels may be 1 level off."""
+
+import itertools
+import zlib
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from images import every_format, exif, noise, picture, pixels, png_chunk, save
+
+from recordkit import PackPlan, codec, native
+from recordkit.packing.native import NativeEngine
+from recordkit.packing.python import PythonEngine
+
+pytestmark = pytest.mark.usefixtures("require_native")
+
+# PNG's colour types, with the samples a pixel has and the depths they may have.
+COLOR_TYPES = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+
+
+def any_png(rng, color, depth, *, width, height, interlaced=False, transparency=False):
+    """A PNG of random pixels and row filters, its data in several chunks, byte by byte."""
+    n_samples = COLOR_TYPES[color][0]
+    rows = bytearray()
+    for left, top, step_x, step_y in ADAM7 if interlaced else [(0, 0, 1, 1)]:
+        pass_width, pass_height = -(-(width - left) // step_x), -(-(height - top) // step_y)
+        if pass_width > 0 and pass_height > 0:
+            n_bytes = -(-pass_width * n_samples * depth // 8)
+            for _ in range(pass_height):
+                rows += bytes([rng.integers(5)]) + rng.integers(0, 256, n_bytes, np.uint8).tobytes()
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([depth, color, 0, 0, interlaced])
+    chunks = [png_chunk(b"IHDR", head), png_chunk(b"gAMA", bytes(4)), png_chunk(b"tEXt", b"Title\0any")]
+    if color == 3:
+        chunks.append(png_chunk(b"PLTE", rng.integers(0, 256, 3 << depth, np.uint8).tobytes()))
+    if transparency:
+        n_bytes = {0: 2, 2: 6, 3: max(1 << depth >> 1, 1)}[color]
+        chunks.append(png_chunk(b"tRNS", rng.integers(0, 256, n_bytes, np.uint8).tobytes()))
+    data = zlib.compress(bytes(rows))
+    chunks += [png_chunk(b"IDAT", data[:7]), png_chunk(b"IDAT", data[7:]), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def kinds_of_png():
+    for color, (_, depths) in COLOR_TYPES.items():
+        for depth, interlaced in itertools.product(depths, (False, True)):
+            for transparency in (False, True) if color in (0, 2, 3) else (False,):
+                yield pytest.param(color, depth, interlaced, transparency)
+
+
+def transcoder(channels, **options):
+    settings = {"crop": False, "filter": "", "side": 0, "encoding": "raw", "quality": 0, **options}
+    return native.load().Transcoder(channels=channels, **settings)
+
+
+def assert_same(payload, channels):
+    """The core gives the reference's pixels or leaves the image to it; return whether it decoded."""
+    (raw,) = transcoder(channels)([payload])
+    if raw is None:
+        return False
+    want = codec.decode(payload, channels=channels)
+    assert np.array_equal(codec.decode(raw, channels=0), want)
+    return True
+
+
+@pytest.mark.parametrize("channels", [3, 1, 0])
+@pytest.mark.parametrize(("color", "depth", "interlaced", "transparency"), [*kinds_of_png()])
+def test_every_kind_of_png_decodes_to_the_same_pixels(color, depth, interlaced, transparency, channels):
+    rng = np.random.default_rng(depth)
+    for width, height in [(1, 1), (2, 9), (7, 5), (33, 17)]:
+        options = {"width": width, "height": height, "interlaced": interlaced, "transparency": transparency}
+        decoded = assert_same(any_png(rng, color, depth, **options), channels)
+        assert decoded or (transparency and color == 2 and channels == 0)
+
+
+JPEGS = {
+    "420": {"quality": 90}, "444": {"subsampling": 0}, "422": {"subsampling": 1}, "progressive": {"progressive": True},
+    "q1": {"quality": 1}, "q100": {"quality": 100, "subsampling": 0}, "optimized": {"optimize": True},
+    "restarts": {"restart_marker_blocks": 2},
+    **{f"exif {n}": {"exif": exif(n)} for n in range(9)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [3, 1, 0])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_every_kind_of_jpeg_decodes_to_the_same_pixels(kind, mode, channels):
+    for image in (pixels(40, 33), noise(17, 50), pixels(1, 1), noise(8, 1)):
+        assert assert_same(save(picture(image, mode), "JPEG", **JPEGS[kind]), channels)
+
+
+@pytest.mark.parametrize("channels", [3, 1, 0])
+@pytest.mark.parametrize("name", every_format())
+def test_every_format_is_the_same_or_left_to_the_reference(name, channels):
+    decoded = assert_same(every_format()[name], channels)
+    assert decoded == name.startswith(("jpg", "png", "raw")) - (name == "png exif")
+
+
+@hypothesis.given(st.data())
+def test_what_is_damaged_is_never_decoded_to_other_pixels(data):
+    name = data.draw(st.sampled_from([name for name in every_format() if name.startswith(("jpg", "png", "raw"))]))
+    payload = bytearray(every_format()[name])
+    at = data.draw(st.integers(0, len(payload) - 1))
+    match data.draw(st.sampled_from(["flip", "cut", "insert"])):
+        case "flip":
+            payload[at] ^= 1 << data.draw(st.integers(0, 7))
+        case "cut":
+            del payload[at:]
+        case "insert":
+            payload.insert(at, data.draw(st.integers(0, 255)))
+    assert_same(bytes(payload), data.draw(st.sampled_from([3, 1, 0])))
+
+
+@pytest.mark.parametrize("filter_", ["antialias", "bilinear"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_resized_pixels_are_within_1_level(channels, filter_):
+    for (height, width), size in itertools.product([(20, 31), (31, 20), (1, 9), (64, 64), (200, 3)], [1, 7, 16, 50]):
+        for image in (pixels(height, width, channels), noise(height, width, channels)):
+            plan = PackPlan(resize=size, filter=filter_, encoding="raw")
+            got, want = (
+                codec.decode(engine(plan, pixels=True).encode([image], [0])[0].payload, channels=0).astype(int)
+                for engine in (NativeEngine, PythonEngine)
+            )
+            assert got.shape == want.shape and np.abs(got - want).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"center_crop": True, "encoding": "png"},
+        {"color": 0, "encoding": "raw"},
+        {"color": -1, "encoding": "png", "quality": 9},
+        {"encoding": "png", "quality": 0},
+        {"encoding": "jpg"},
+        {"encoding": "jpg", "quality": 40, "color": 0},
+    ],
+    ids=str,
+)
+def test_whatever_is_not_resized_has_the_same_pixels(options):
+    plan = PackPlan(**options)
+    contents = [*every_format().values(), b"", b"junk", noise(5, 4, 1), noise(5, 4, 3), noise(5, 4, 4)]
+    keys = range(len(contents))
+    for pixels_, some in ((False, contents[:-3]), (True, contents[-3:])):
+        got = NativeEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
+        want = PythonEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
+        assert [one.remark for one in got] == [one.remark for one in want]
+        for one, other in zip(got, want, strict=True):
+            assert (one.payload is None) == (other.payload is None)
+            if one.payload is not None:
+                assert np.array_equal(codec.decode(one.payload, channels=0), codec.decode(other.payload, channels=0))
+
+
+@hypothesis.given(
+    st.lists(st.tuples(st.integers(0, 2**64 - 1), st.lists(st.floats(width=32), min_size=1, max_size=4), st.binary())),
+    st.booleans(),
+    st.lists(st.sampled_from([b"", b"\n#\xd7\xce", b"x"]), max_size=6),
+)
+def test_records_are_framed_to_the_same_bytes(rows, first_label, magics):
+    plan = PackPlan(first_label_in_header=first_label)
+    keys, labels = [key for key, _, _ in rows], [tuple(row) for _, row, _ in rows]
+    payloads = [payload + b"".join(magics) for _, _, payload in rows]
+    got, want = (engine(plan, pixels=False).frame(keys, labels, payloads) for engine in (NativeEngine, PythonEngine))
+    assert got == want
+
+
+def test_jpeg_png_and_raw_are_packed_without_pillow(monkeypatch):
+    from PIL import Image
+
+    samples = {name: every_format()[name] for name in ("jpg", "jpg cmyk", "jpg exif", "png", "png palette", "raw rgb")}
+    monkeypatch.setattr(Image, "open", None)
+    monkeypatch.setattr(Image, "fromarray", None)
+    for encoding in ("jpg", "png", "raw"):
+        engine = NativeEngine(PackPlan(resize=8, encoding=encoding), pixels=False)
+        assert all(one.payload for one in engine.encode(list(samples.values()), range(len(samples))))
+
+
+def test_too_many_pixels_are_refused_before_memory_is_asked_for():
+    from images import huge_jpeg, huge_png
+
+    engine = NativeEngine(PackPlan(resize=8), pixels=False)
+    for payload in (huge_jpeg(), huge_png(), b"P5\n60000 60000\n255\n"):
+        (one,) = engine.encode([payload], [0])
+        assert one.payload is None and "pixels" in one.remark
