@@ -6,10 +6,15 @@
 #include <jpeglib.h>
 #include <libdeflate.h>
 
+#include <cerrno>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "idx.hpp"
 #include "pack.hpp"
+#include "read_many.hpp"
 #include "records.hpp"
 #include "resize.hpp"
 
@@ -172,6 +177,224 @@ void bind_packing(py::module_& module) {
                py::arg("payloads"), py::kw_only(), py::arg("first_label"));
 }
 
+py::str text_of(const std::string& path) {  // as os.fsdecode does
+    return py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+}
+
+std::string path_of(const py::object& path) {  // as os.fsencode does
+    PyObject* bytes;
+    if (!PyUnicode_FSConverter(path.ptr(), &bytes)) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
+}
+
+[[noreturn]] void raise(const char* name, const std::string& path, const std::string& place, const py::object& message) {
+    const py::object type = py::module_::import("recordkit.errors").attr(name);
+    const py::object error = type(message, py::arg("path") = text_of(path), py::arg("place") = place);
+    PyErr_SetObject(type.ptr(), error.ptr());
+    throw py::error_already_set();
+}
+
+[[noreturn]] void raise(const FormatFault& fault, const std::string& path) {
+    std::string message = fault.what();
+    if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
+    raise(fault.truncated ? "TruncatedError" : "FormatError", path, "byte " + std::to_string(fault.offset), text_of(message));
+}
+
+[[noreturn]] void raise(const SystemFault& fault) {
+    errno = fault.code;
+    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(fault.what()).ptr());
+    throw py::error_already_set();
+}
+
+template <typename T>
+py::array_t<T> column_of(std::vector<T>&& values) {  // the array owns what was the vector's
+    auto* const owner = new std::vector<T>(std::move(values));
+    const py::capsule base(owner, [](void* it) { delete static_cast<std::vector<T>*>(it); });
+    return py::array_t<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), base);
+}
+
+py::bytes copy_of(Span file, const Extent& extent) {
+    if (extent.whole) return bytes_of(file.data + extent.offset + kHeadSize, extent.length);
+    std::vector<uint8_t> record(extent.length);
+    copy_record(file, extent, record.data());
+    return bytes_of(record.data(), record.size());
+}
+
+// What a reader in order takes along at once.
+constexpr size_t kMostAhead = 64, kMostAheadBytes = 1 << 18;
+
+// The records of one file. Views of it hold the mapping, so `close` only lets go of this object's share.
+class RecordFile {
+    const MappedFile& open() const {
+        if (!file_) throw py::value_error("I/O operation on closed file");
+        return *file_;
+    }
+
+    template <typename Act>
+    auto guarded(Act&& act) const {
+        const std::shared_ptr<const MappedFile> own = file_;  // stays, whoever calls close meanwhile
+        try {
+            open();
+            return act(*own);
+        } catch (const FormatFault& fault) {
+            raise(fault, path_);
+        } catch (const SystemFault& fault) {
+            raise(fault);
+        }
+    }
+
+  public:
+    explicit RecordFile(const py::object& path) : path_(path_of(path)) {
+        try {
+            file_ = std::make_shared<const MappedFile>(path_);
+        } catch (const SystemFault& fault) {
+            raise(fault);
+        }
+    }
+
+    size_t size() const { return open().size(); }
+    void close() { file_.reset(); }
+
+    py::tuple read(uint64_t offset) const {
+        return guarded([&](const MappedFile& file) {
+            const Span bytes = file.bytes();
+            const Extent extent = find_record(bytes, offset);
+            return py::make_tuple(copy_of(bytes, extent), extent.end);
+        });
+    }
+
+    // The record at an offset and some behind it, each with the offset behind it. Where one is at fault, those before.
+    py::list read_ahead(uint64_t offset) const {
+        return guarded([&](const MappedFile& file) {
+            const Span bytes = file.bytes();
+            py::list records;
+            size_t n_bytes = 0;
+            try {
+                do {
+                    const Extent extent = find_record(bytes, offset);
+                    records.append(py::make_tuple(copy_of(bytes, extent), extent.end));
+                    n_bytes += extent.length;
+                    offset = extent.end;
+                } while (records.size() < kMostAhead && n_bytes < kMostAheadBytes && offset < bytes.size);
+            } catch (const FormatFault&) {
+                if (records.empty()) throw;
+            }
+            return records;
+        });
+    }
+
+    // A record without copying it, where the file has it in one piece.
+    py::array_t<uint8_t> view(uint64_t offset) const {
+        return guarded([&](const MappedFile& file) {
+            const Span bytes = file.bytes();
+            const Extent extent = find_record(bytes, offset);
+            const auto length = static_cast<py::ssize_t>(extent.length);
+            py::array_t<uint8_t> array;
+            if (extent.whole) {
+                auto* const share = new std::shared_ptr<const MappedFile>(file_);
+                const py::capsule base(share, [](void* it) { delete static_cast<std::shared_ptr<const MappedFile>*>(it); });
+                array = py::array_t<uint8_t>(length, bytes.data + offset + kHeadSize, base);
+            } else {
+                array = py::array_t<uint8_t>(length);
+                copy_record(bytes, extent, array.mutable_data());
+            }
+            array.attr("setflags")(py::arg("write") = false);
+            return array;
+        });
+    }
+
+    py::array_t<uint64_t> scan(uint64_t begin) const {
+        return guarded([&](const MappedFile& file) {
+            std::vector<uint64_t> offsets;
+            {
+                const py::gil_scoped_release without_gil;
+                offsets = recordkit::scan(file.bytes(), begin);
+            }
+            return column_of(std::move(offsets));
+        });
+    }
+
+    uint64_t next_head(uint64_t offset) const {
+        return guarded([&](const MappedFile& file) {
+            const py::gil_scoped_release without_gil;
+            return recordkit::next_head(file.bytes(), offset);
+        });
+    }
+
+    py::tuple read_many(const Column<uint64_t>& offsets, unsigned n_threads) const {
+        return guarded([&](const MappedFile& file) {
+            py::array_t<uint8_t> buffer;
+            Batch batch;
+            {
+                const py::gil_scoped_release without_gil;
+                batch = recordkit::read_many(file, offsets.data(), static_cast<size_t>(offsets.size()), n_threads,
+                                             [&](size_t size) {
+                                                 const py::gil_scoped_acquire with_gil;
+                                                 buffer = py::array_t<uint8_t>(static_cast<py::ssize_t>(size));
+                                                 return buffer.mutable_data();
+                                             });
+            }
+            return py::make_tuple(buffer, column_of(std::move(batch.bounds)));
+        });
+    }
+
+    void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
+        guarded([&](const MappedFile& file) {
+            const py::gil_scoped_release without_gil;
+            recordkit::advise(file, offsets.data(), static_cast<size_t>(offsets.size()), record_bytes);
+        });
+    }
+
+  private:
+    std::string path_;
+    std::shared_ptr<const MappedFile> file_;
+};
+
+// Keys and offsets of an .idx file; None for keys that are 0, 1, 2 ... which need no memory.
+py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
+    const std::string path = path_of(path_object);
+    try {
+        const IdxFile file = [&] {
+            const py::gil_scoped_release without_gil;
+            return IdxFile(path, n_threads);
+        }();
+        const auto n = static_cast<py::ssize_t>(file.size());
+        py::array_t<uint64_t> offsets(n);
+        const auto read = [&](uint64_t* keys) {
+            uint64_t* const own = offsets.mutable_data();
+            const py::gil_scoped_release without_gil;
+            return file.read({keys, own});
+        };
+        if (read(nullptr)) return py::make_tuple(py::none(), offsets);
+        py::array_t<uint64_t> keys(n);
+        read(keys.mutable_data());
+        return py::make_tuple(keys, offsets);
+    } catch (const SystemFault& fault) {
+        raise(fault);
+    } catch (const LineFault& fault) {
+        const std::string shown = fault.what();
+        const auto text = py::reinterpret_steal<py::object>(
+            PyUnicode_DecodeUTF8(shown.data(), static_cast<Py_ssize_t>(shown.size()), "backslashreplace"));
+        const py::str message = py::str("expected KEY and OFFSET, whole numbers with a tab between, got ") + py::repr(text);
+        raise("FormatError", path, "line " + std::to_string(fault.line), message);
+    }
+}
+
+void bind_reading(py::module_& module) {
+    py::class_<RecordFile>(module, "RecordFile")
+        .def(py::init<const py::object&>(), py::arg("path"))
+        .def_property_readonly("size", &RecordFile::size)
+        .def("close", &RecordFile::close)
+        .def("read", &RecordFile::read, py::arg("offset"))
+        .def("read_ahead", &RecordFile::read_ahead, py::arg("offset"))
+        .def("view", &RecordFile::view, py::arg("offset"))
+        .def("scan", &RecordFile::scan, py::arg("begin") = 0)
+        .def("next_head", &RecordFile::next_head, py::arg("offset"))
+        .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
+        .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
+    module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));
+}
+
 py::dict build() {
     py::dict facts;
     facts["libjpeg-turbo"] = std::to_string(LIBJPEG_TURBO_VERSION_NUMBER / 1000000) + "." +
@@ -190,4 +413,5 @@ PYBIND11_MODULE(_core, module) {
     module.attr("ABI") = recordkit::kAbi;
     module.def("build", &recordkit::build);
     recordkit::bind_packing(module);
+    recordkit::bind_reading(module);
 }

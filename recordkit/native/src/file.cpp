@@ -1,0 +1,52 @@
+#include "file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace recordkit {
+
+Handle::Handle(const std::string& path) : number_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (number_ < 0) throw SystemFault(errno, path);
+}
+
+Handle::~Handle() { close(number_); }
+
+uint64_t Handle::size(const std::string& path) const {
+    struct stat status {};
+    if (fstat(number_, &status)) throw SystemFault(errno, path);
+    if (!S_ISREG(status.st_mode)) throw SystemFault(S_ISDIR(status.st_mode) ? EISDIR : EINVAL, path);
+    return static_cast<uint64_t>(status.st_size);
+}
+
+MappedFile::MappedFile(const std::string& path) : path_(path), handle_(path), size_(handle_.size(path)) {
+    if (!size_) return;
+    void* const mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, handle_.number(), 0);
+    if (mapping == MAP_FAILED) throw SystemFault(errno, path);
+    data_ = static_cast<const uint8_t*>(mapping);
+}
+
+MappedFile::~MappedFile() {
+    if (data_) munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+Span MappedFile::bytes() const {
+    const uint64_t now = handle_.size(path_);
+    if (now < size_)
+        throw FormatFault("expected the file to keep its " + std::to_string(size_) + " bytes, got " +
+                              std::to_string(now) + "; open it again",
+                          now, true);
+    return {data_, size_};
+}
+
+void MappedFile::will_need(uint64_t begin, uint64_t end) const {
+    const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    begin = begin / page * page;
+    if (end > size_) end = size_;
+    if (data_ && begin < end) madvise(const_cast<uint8_t*>(data_) + begin, end - begin, MADV_WILLNEED);
+}
+
+}  // namespace recordkit

@@ -1,0 +1,55 @@
+// A file to be read, mapped into memory.
+//
+// What is mapped may not be cut short by another process while it is read: the system would end this one (SIGBUS). So
+// every call that reads first asks for the size again, and a file that has shrunk is an error instead; what is left is
+// the moment between.
+#pragma once
+
+#include <string>
+
+#include "common.hpp"
+
+namespace recordkit {
+
+// The system's error number and the call that failed; becomes OSError.
+struct SystemFault : std::runtime_error {
+    SystemFault(int number, const std::string& path) : std::runtime_error(path), code(number) {}
+    int code;
+};
+
+// An open file, closed with this object.
+class Handle {
+  public:
+    explicit Handle(const std::string& path);  // throws SystemFault
+    ~Handle();
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+
+    int number() const { return number_; }
+    uint64_t size(const std::string& path) const;  // throws SystemFault, also for what is no file
+
+  private:
+    int number_;
+};
+
+class MappedFile {
+  public:
+    explicit MappedFile(const std::string& path);
+    ~MappedFile();
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    // All bytes, as of when it was opened; valid while this object lives. Throws FormatFault if it has shrunk.
+    Span bytes() const;
+    // Tell the system that these bytes are read soon.
+    void will_need(uint64_t begin, uint64_t end) const;
+    size_t size() const { return size_; }
+
+  private:
+    std::string path_;
+    Handle handle_;
+    size_t size_;
+    const uint8_t* data_ = nullptr;  // the mapping, released by the destructor; null for an empty file
+};
+
+}  // namespace recordkit

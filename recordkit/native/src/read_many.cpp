@@ -1,0 +1,66 @@
+#include "read_many.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "pool.hpp"
+
+namespace recordkit {
+namespace {
+
+// So many records are a thread's turn: starting a thread takes as long as reading hundreds.
+constexpr size_t kGrain = 4096;
+// Gaps up to this size are read along: asking twice costs more.
+constexpr uint64_t kNearBytes = 1 << 16;
+
+std::vector<size_t> by_offset(const uint64_t* offsets, size_t n) {
+    std::vector<size_t> order(n);
+    std::iota(order.begin(), order.end(), size_t(0));
+    if (!std::is_sorted(offsets, offsets + n))
+        std::sort(order.begin(), order.end(), [offsets](size_t a, size_t b) { return offsets[a] < offsets[b]; });
+    return order;
+}
+
+// Look for every record; if one is at fault, say so for the one that the caller asked for first.
+std::vector<Extent> find_all(Span bytes, const uint64_t* offsets, const std::vector<size_t>& order, unsigned n_threads) {
+    std::vector<Extent> extents(order.size());
+    try {
+        parallel_for(order.size(), kGrain, n_threads, [&](size_t begin, size_t end) {
+            for (size_t n = begin; n < end; ++n) extents[order[n]] = find_record(bytes, offsets[order[n]]);
+        });
+    } catch (const FormatFault&) {
+        for (size_t n = 0; n < order.size(); ++n) find_record(bytes, offsets[n]);
+        throw;
+    }
+    return extents;
+}
+
+}  // namespace
+
+Batch read_many(const MappedFile& file, const uint64_t* offsets, size_t n, unsigned n_threads,
+                const std::function<uint8_t*(size_t)>& allocate) {
+    const Span bytes = file.bytes();
+    const std::vector<size_t> order = by_offset(offsets, n);
+    const std::vector<Extent> extents = find_all(bytes, offsets, order, n_threads);
+    Batch batch;
+    batch.bounds.resize(n + 1);
+    for (size_t i = 0; i < n; ++i) batch.bounds[i + 1] = batch.bounds[i] + extents[i].length;
+    uint8_t* const out = allocate(batch.bounds[n]);
+    parallel_for(n, kGrain, n_threads, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) copy_record(bytes, extents[order[i]], out + batch.bounds[order[i]]);
+    });
+    return batch;
+}
+
+void advise(const MappedFile& file, const uint64_t* offsets, size_t n, uint64_t record_bytes) {
+    std::vector<uint64_t> ordered(offsets, offsets + n);
+    std::sort(ordered.begin(), ordered.end());
+    for (size_t i = 0; i < n;) {
+        size_t last = i;
+        while (last + 1 < n && ordered[last + 1] - ordered[last] <= record_bytes + kNearBytes) ++last;
+        file.will_need(ordered[i], ordered[last] + record_bytes);
+        i = last + 1;
+    }
+}
+
+}  // namespace recordkit

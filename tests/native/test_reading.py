@@ -1,0 +1,174 @@
+"""The compiled reader against the definition: the same records, offsets and errors, also on damaged files."""
+
+import itertools
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import records
+
+from recordkit import native
+from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats import idx
+from recordkit.formats.frame import RecordReader, RecordWriter
+
+pytestmark = pytest.mark.usefixtures("require_native")
+
+
+def open_core(path):
+    return native.load().RecordFile(path)
+
+
+def outcome(act, *arguments):
+    """What a call gives, or its error: class, text and place."""
+    try:
+        return act(*arguments)
+    except (FormatError, OSError) as error:
+        return type(error), str(error)
+
+
+def write(path, some):
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        return [writer.write(record) for record in some]
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+@given(st.lists(records, max_size=8), st.integers(0, 3))
+def test_records_and_offsets_are_the_same(folder, some, n_threads):
+    offsets = write(folder / "a.rec", some)
+    core = open_core(folder / "a.rec")
+    assert core.scan().tolist() == offsets and core.size == (folder / "a.rec").stat().st_size
+    with RecordReader(folder / "a.rec") as reader:
+        assert [core.read(offset) for offset in offsets] == [reader.read(offset) for offset in offsets]
+    assert [core.view(offset).tobytes() for offset in offsets] == some
+    order = np.array(offsets[::-1] * 2, np.uint64)
+    buffer, bounds = core.read_many(order, n_threads)
+    pieces = [buffer[begin:end].tobytes() for begin, end in itertools.pairwise(bounds)]
+    assert pieces == some[::-1] * 2
+    ahead = core.read_ahead(0) if some else []
+    assert [record for record, _ in ahead] == some[: len(ahead)] and (len(ahead) == len(some) or len(some) > 64)
+
+
+@given(st.lists(records, min_size=1, max_size=5), st.data())
+def test_damage_is_the_same_error_at_the_same_place(folder, some, data):
+    offsets = write(folder / "d.rec", some)
+    content = bytearray((folder / "d.rec").read_bytes())
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    else:
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] ^= 1 << data.draw(st.integers(0, 7))
+    (folder / "d.rec").write_bytes(content)
+    core = open_core(folder / "d.rec")
+    with RecordReader(folder / "d.rec") as reader:
+        for offset in [*offsets, len(content), len(content) + 8]:
+            assert outcome(core.read, offset) == outcome(reader.read, offset)
+            assert core.next_head(offset) == reader.next_head(offset)
+        want = outcome(lambda: [offset for offset, _ in reader.scan()])
+        got = outcome(lambda: core.scan().tolist())
+        assert got == want
+        many = np.array(offsets, np.uint64)
+        first = next(
+            (error for error in (outcome(reader.read, o) for o in offsets) if isinstance(error[0], type)), None
+        )
+        got = outcome(core.read_many, many, 1)
+        assert (got == first) if first else not isinstance(got[0], type)
+
+
+LINES = st.lists(
+    st.sampled_from([
+        "0\t0", "1\t8", " 7\t 9 ", "18446744073709551615\t3", "18446744073709551616\t3", "", "\r", "x\t1", "1", "1\t2\t3",
+        "-1\t2", "1\t2\r", "1 2", "+1\t2", "1.0\t2", "\xed\xb0\x80", "9" * 300,
+    ]),
+    max_size=6,
+)  # fmt: skip
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_an_index_reads_the_same_or_fails_the_same(folder, lines, ending, ended):
+    path = folder / "a.idx"
+    path.write_bytes((ending.join(lines) + ending * ended).encode("latin-1"))
+    want = outcome(idx.read, path)
+    got = outcome(native.load().read_idx, path, 2)
+    if isinstance(want, tuple):
+        assert got[0] is want[0] and got[1].split(": expected")[0] == want[1].split(": expected")[0]
+        return
+    keys, offsets = got
+    assert offsets.tolist() == want.offsets.tolist()
+    assert (list(range(len(offsets))) if keys is None else keys.tolist()) == want.keys.tolist()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_a_long_index_reads_the_same_at_any_number_of_threads(tmp_path, n_threads):
+    n = 200_000  # several stretches
+    keys, offsets = np.arange(n, dtype=np.uint64), np.cumsum(np.arange(n, dtype=np.uint64))
+    for first in (0, 5):
+        (tmp_path / "a.idx").write_bytes(idx.lines((keys + np.uint64(first)).tolist(), offsets.tolist()))
+        got_keys, got = native.load().read_idx(tmp_path / "a.idx", n_threads)
+        assert np.array_equal(got, offsets)
+        assert got_keys is None if first == 0 else np.array_equal(got_keys, keys + np.uint64(5))
+
+
+def test_many_records_read_the_same_at_any_number_of_threads(tmp_path):
+    rng = np.random.default_rng(0)
+    some = [rng.bytes(int(size)) for size in rng.integers(0, 60, 20_000)]
+    offsets = np.array(write(tmp_path / "a.rec", some), np.uint64)
+    order = rng.permutation(len(some))
+    answers = [open_core(tmp_path / "a.rec").read_many(offsets[order], n) for n in (1, 2, 7)]
+    for buffer, bounds in answers:
+        assert buffer.tobytes() == b"".join(some[n] for n in order) and bounds[-1] == len(buffer)
+
+
+def test_a_view_outlives_the_file_and_cannot_be_written(tmp_path):
+    write(tmp_path / "a.rec", [b"one", b"two\n#\xd7\xce"])
+    core = open_core(tmp_path / "a.rec")
+    view = core.view(0)
+    core.close()
+    (tmp_path / "a.rec").unlink()
+    assert view.tobytes() == b"one" and not view.flags.writeable
+    with pytest.raises(ValueError, match="closed file"):
+        core.read(0)
+
+
+def test_a_file_that_has_shrunk_is_an_error_and_not_a_crash(tmp_path):
+    write(tmp_path / "a.rec", [bytes(100_000)] * 3)
+    core = open_core(tmp_path / "a.rec")
+    os.truncate(tmp_path / "a.rec", 1000)
+    for read in (lambda: core.read(200_016), lambda: core.read_many(np.array([0], np.uint64), 1), core.scan):
+        with pytest.raises(TruncatedError, match="expected the file to keep its 300024 bytes, got 1000; open it again"):
+            read()
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize("act", ["RecordFile", "read_idx"])
+def test_what_is_no_file_is_an_os_error_with_its_name(tmp_path, make, act):
+    make(tmp_path / "x")
+    arguments = (2,) if act == "read_idx" else ()
+    with pytest.raises(OSError, match="Errno") as caught:
+        getattr(native.load(), act)(tmp_path / "x", *arguments)
+    assert caught.value.filename == str(tmp_path / "x")
+
+
+def test_advice_changes_nothing(tmp_path):
+    offsets = write(tmp_path / "a.rec", [b"one", b"two"])
+    core = open_core(tmp_path / "a.rec")
+    core.advise(np.array([*offsets, 10**12], np.uint64), 100)
+    assert core.read(0)[0] == b"one"
+
+
+def test_names_that_are_not_utf_8_are_opened_and_shown(tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.rec")
+    Path(name).write_bytes(b"short")
+    with pytest.raises(TruncatedError) as caught:
+        open_core(name).read(0)
+    assert caught.value.path == name
