@@ -1,0 +1,15 @@
+// libFuzzer's entry; the environment variable RECORDKIT_FUZZ names the target.
+#include <cstdio>
+#include <cstdlib>
+
+#include "targets.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    static const targets::Target* const target = targets::find(std::getenv("RECORDKIT_FUZZ") ? std::getenv("RECORDKIT_FUZZ") : "");
+    if (!target) {
+        std::fprintf(stderr, "fuzz: no such target\n");
+        std::exit(2);
+    }
+    target->run({data, size});
+    return 0;
+}

@@ -1,0 +1,47 @@
+"""Writes the seeds of the fuzz corpora: small files of each kind, made here. Run it again after adding a kind.
+
+Usage: python tests/fuzz/make_corpus.py
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+import numpy as np  # noqa: E402
+from images import every_format  # noqa: E402
+from packing.test_parity import COLOR_TYPES, any_png  # noqa: E402
+
+from recordkit.formats.frame import MAGIC_BYTES, pack  # noqa: E402
+
+
+def seeds():
+    """Yield target, name and content."""
+    records = [b"", b"abc", MAGIC_BYTES * 2 + b"x" + MAGIC_BYTES, bytes(40)]
+    yield "frame", "records", b"".join(piece for record in records for piece in pack(record))
+    yield "frame", "cut", b"".join(pack(bytes(30)))[:20]
+    for number, record in enumerate(records):
+        yield "write", str(number), record
+    yield "idx", "plain", b"0\t0\n1\t48\n"
+    yield "idx", "odd", b" 7  9 \r\n\n18446744073709551615\t1\nx"
+    yield "exif", "little", bytes.fromhex("49492a00080000000100120103000100000006000000")
+    yield "exif", "big", bytes.fromhex("4d4d002a0000000800010112000300000001000300000000")
+    for number in range(4):
+        yield "resize", str(number), np.random.default_rng(number).bytes(40)
+    for name, payload in every_format().items():
+        kind = name.split()[0]
+        if kind in ("jpg", "png", "raw"):
+            yield {"jpg": "jpeg"}.get(kind, kind), name.replace(" ", "-"), payload
+            yield "pack", name.replace(" ", "-"), b"\x41\x14\x20" + payload
+    for color, (_, depths) in COLOR_TYPES.items():
+        for depth in depths:
+            made = any_png(np.random.default_rng(depth), color, depth, width=7, height=5, interlaced=depth % 3 == 2)
+            yield "png", f"{color}-{depth}", made
+
+
+if __name__ == "__main__":
+    for target, name, content in seeds():
+        folder = HERE / "corpus" / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)

@@ -1,0 +1,81 @@
+// Runs every target over its corpus, then all of them in threads at once: what the sanitizers watch.
+// Usage: replay CORPUS_FOLDER
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <numeric>
+
+#include "pool.hpp"
+#include "read_many.hpp"
+#include "records.hpp"
+#include "targets.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Case = std::pair<const targets::Target*, std::vector<uint8_t>>;
+
+std::vector<uint8_t> content_of(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::vector<Case> all_cases(const fs::path& corpus) {
+    std::vector<Case> cases;
+    for (size_t n = 0; n < targets::kNTargets; ++n) {
+        const size_t before = cases.size();
+        for (const auto& entry : fs::directory_iterator(corpus / targets::kTargets[n].name))
+            cases.emplace_back(&targets::kTargets[n], content_of(entry.path()));
+        std::cout << targets::kTargets[n].name << ": " << cases.size() - before << " inputs\n";
+    }
+    return cases;
+}
+
+// One file, many readers, each of them reading in threads.
+void read_in_threads(const fs::path& folder) {
+    const fs::path path = folder / "recordkit-replay.rec";
+    std::vector<uint8_t> framed, record(100);
+    for (int n = 0; n < 20000; ++n) {
+        record[0] = static_cast<uint8_t>(n);
+        recordkit::frame_record({record.data(), record.size()}, framed);
+    }
+    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(framed.data()), static_cast<std::streamsize>(framed.size()));
+    const recordkit::MappedFile file(path.string());
+    const std::vector<uint64_t> offsets = recordkit::scan(file.bytes());
+    recordkit::parallel_for(8, 1, 4, [&](size_t, size_t) {
+        std::vector<uint8_t> out;
+        const auto room = [&](size_t size) { return out.resize(size), out.data(); };
+        recordkit::read_many(file, offsets.data(), offsets.size(), 3, room);
+        if (out.size() != 100 * offsets.size()) throw std::runtime_error("records are missing");
+    });
+    fs::remove(path);
+}
+
+void fail_in_threads() {
+    for (int round = 0; round < 200; ++round) {
+        try {
+            recordkit::parallel_for(100, 1, 4, [](size_t begin, size_t) {
+                if (begin >= 40) throw std::runtime_error(std::to_string(begin));
+            });
+            throw std::logic_error("no error came out");
+        } catch (const std::runtime_error& error) {
+            if (std::string(error.what()) != "40") throw std::logic_error("another error came out");
+        }
+    }
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+    const std::vector<Case> cases = all_cases(arguments[1]);
+    for (const Case& one : cases) one.first->run({one.second.data(), one.second.size()});
+    recordkit::parallel_for(4 * cases.size(), 1, 4, [&](size_t begin, size_t) {
+        const Case& one = cases[begin % cases.size()];
+        one.first->run({one.second.data(), one.second.size()});
+    });
+    read_in_threads(fs::temp_directory_path());
+    fail_in_threads();
+    std::cout << "all right\n";
+}

@@ -1,0 +1,172 @@
+#include "targets.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "idx.hpp"
+#include "jpeg.hpp"
+#include "orient.hpp"
+#include "pack.hpp"
+#include "png.hpp"
+#include "raw.hpp"
+#include "read_many.hpp"
+#include "records.hpp"
+#include "resize.hpp"
+
+using namespace recordkit;
+
+namespace targets {
+namespace {
+
+void check(bool right) {
+    if (!right) std::abort();
+}
+
+// Records found in any bytes; what is found, framed again, is found again.
+void frame(Span bytes) {
+    for (uint64_t at = 0; at < bytes.size;) {
+        try {
+            const Extent extent = find_record(bytes, at);
+            std::vector<uint8_t> record(extent.length), framed, again(extent.length);
+            copy_record(bytes, extent, record.data());
+            frame_record({record.data(), record.size()}, framed);
+            const Extent own = find_record({framed.data(), framed.size()}, 0);
+            check(own.length == extent.length && own.end == framed.size());
+            copy_record({framed.data(), framed.size()}, own, again.data());
+            check(record == again);
+            at = extent.end;
+        } catch (const FormatFault& fault) {
+            check(fault.offset <= bytes.size);
+            const uint64_t next = next_head(bytes, at + 4);
+            check(next > at);
+            at = next;
+        }
+    }
+    try {
+        scan(bytes);
+    } catch (const FormatFault&) {
+    }
+}
+
+// The bytes as the record itself.
+void write(Span bytes) {
+    std::vector<uint8_t> framed, record(bytes.size);
+    frame_record(bytes, framed);
+    const Span file{framed.data(), framed.size()};
+    const Extent extent = find_record(file, 0);
+    check(extent.end == file.size && extent.length == bytes.size);
+    copy_record(file, extent, record.data());
+    check(!bytes.size || !std::memcmp(record.data(), bytes.data, bytes.size));
+}
+
+// A file in memory, named by its descriptor.
+struct MemoryFile {
+    int handle = memfd_create("fuzz", 0);
+    std::string path = "/proc/self/fd/" + std::to_string(handle);
+
+    explicit MemoryFile(Span bytes) {
+        check(handle >= 0 && ::write(handle, bytes.data, bytes.size) == static_cast<ssize_t>(bytes.size));
+    }
+    ~MemoryFile() { close(handle); }
+};
+
+void idx(Span bytes) {
+    const MemoryFile file(bytes);
+    try {
+        const IdxFile parsed(file.path, 1);
+        std::vector<uint64_t> keys(parsed.size()), offsets(parsed.size());
+        parsed.read({keys.data(), offsets.data()});
+        parsed.read({nullptr, offsets.data()});
+    } catch (const LineFault&) {
+    }
+}
+
+// Decode, then encode as PNG and decode again: the same pixels.
+void round_trip(const Image& image, int level) {
+    std::vector<uint8_t> encoded;
+    encode_png(image.view(), level, encoded);
+    check(decode_png({encoded.data(), encoded.size()}, 0).pixels == image.pixels);
+}
+
+template <Image (*Decode)(Span, int)>
+void decode(Span bytes) {
+    for (int channels : {0, 1, 3}) {
+        try {
+            const Image image = Decode(bytes, channels);
+            check(image.pixels.size() == size_t(image.width) * image.height * image.channels);
+            if (image.pixels.size() < 1 << 16) round_trip(image, static_cast<int>(bytes.size % 10));
+        } catch (const Unsupported&) {
+        }
+    }
+}
+
+void raw(Span bytes) {
+    try {
+        const Image image = decode_raw(bytes);
+        std::vector<uint8_t> encoded;
+        encode_raw(image.view(), encoded);
+        check(decode_raw({encoded.data(), encoded.size()}).pixels == image.pixels);
+    } catch (const Unsupported&) {
+    }
+}
+
+// The first bytes are the size of an image, the next of what it is resized to; then its pixels, over and over.
+void resize(Span bytes) {
+    if (bytes.size < 8) return;
+    const uint8_t* b = bytes.data;
+    constexpr uint32_t kChannels[] = {1, 3, 4, 1};
+    Image image(1u + b[0], 1u + b[1], kChannels[b[2] % 4]);
+    for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = b[8 + i % (bytes.size - 7) - (i % (bytes.size - 7) == bytes.size - 8)];
+    const double left = image.width * (b[3] / 512.0), top = image.height * (b[4] / 512.0);
+    const Box box{left, top, (image.width - left) * (0.5 + b[5] / 512.0), (image.height - top) * (0.5 + b[5] / 512.0)};
+    for (Filter filter : {Filter::antialias, Filter::bilinear}) {
+        const Image small = recordkit::resize(image.view(), box, 1u + b[6], 1u + b[7], filter);
+        uint8_t least = 255, most = 0;
+        for (uint8_t value : image.pixels) least = value < least ? value : least, most = value > most ? value : most;
+        for (uint8_t value : small.pixels) check(value >= least && value <= most);
+    }
+}
+
+// The whole way of an image through a pack.
+void pack(Span bytes) {
+    if (bytes.size < 3) return;
+    Recipe recipe;
+    recipe.channels = bytes.data[0] % 4 == 2 ? 0 : bytes.data[0] % 4;
+    recipe.crop = bytes.data[0] & 64;
+    recipe.filter = static_cast<Filter>(bytes.data[1] % 3);
+    recipe.side = 1u + bytes.data[1] / 3;
+    recipe.encoding = static_cast<Encoding>(bytes.data[2] % 3);
+    recipe.quality = 1 + bytes.data[2] / 3;
+    std::vector<uint8_t> out;
+    try {
+        transcode(bytes.sub(3, bytes.size - 3), recipe, out);
+    } catch (const Unsupported&) {
+        check(out.empty());
+    }
+}
+
+void exif(Span bytes) {
+    const int turned = exif_orientation(bytes);
+    check(turned >= 1 && turned <= 8);
+}
+
+}  // namespace
+
+const Target kTargets[] = {
+    {"exif", exif}, {"frame", frame}, {"idx", idx}, {"jpeg", decode<decode_jpeg>}, {"pack", pack},
+    {"png", decode<decode_png>}, {"raw", raw}, {"resize", resize}, {"write", write},
+};
+const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
+
+const Target* find(const char* name) {
+    for (size_t n = 0; n < kNTargets; ++n)
+        if (!std::strcmp(kTargets[n].name, name)) return &kTargets[n];
+    return nullptr;
+}
+
+}  // namespace targets
