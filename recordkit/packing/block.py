@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from recordkit.errors import ImageError
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
-from recordkit.packing.engine import Encoded, Engine
+from recordkit.packing.engine import Engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Image, Source
+
+# A payload of this size leaves room for more labels than a row can have.
+_SURELY_FITS = MAX_RECORD_BYTES // 2
 
 
 @dataclass
@@ -65,39 +69,51 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         In the order of `indices`, packed and failed ones each.
     """
     entries = source.entries(indices)
-    contents, outcomes = _read(source, entries)
-    encoded = engine.encode(list(contents.values()), [entries[number].key for number in contents])
-    outcomes.update(zip(contents, encoded, strict=True))
+    contents, failed = _read(source, entries)
+    numbers = [number for number in range(len(entries)) if number not in failed]
+    payloads, remarks = engine.encode(contents, [entries[number].key for number in numbers])
     block = Block()
-    payloads: list[bytes] = []
-    for number, entry in enumerate(entries):
-        payload, remark = outcomes[number]
-        labels = entry.labels if plan.labels == "all" else entry.labels[:1]
-        if payload is None:
-            block.failures.append((entry, remark))
-        elif (size := record_size(labels, payload)) > MAX_RECORD_BYTES:
-            block.failures.append((entry, f"expected a record shorter than 2**29 bytes, got {size} bytes"))
+    for place, remark in remarks.items():
+        if payloads[place] is None:
+            failed[numbers[place]] = remark
         else:
-            block.entries.append(entry)
-            block.labels.append(labels)
-            content = contents[number]
-            block.bytes_in += len(content) if isinstance(content, bytes) else content.nbytes
-            block.remarks.update([remark] if remark else [])
-            payloads.append(payload)
-    block.frames, block.sizes = engine.frame([entry.key for entry in block.entries], block.labels, payloads)
+            block.remarks[remark] += 1
+    for number, payload in zip(numbers, payloads, strict=True):
+        if payload is not None and len(payload) > _SURELY_FITS:
+            _check_size(entries[number], plan, payload, number, failed)
+    block.failures = [(entries[number], failed[number]) for number in sorted(failed)]
+    if failed:
+        kept = [place for place, number in enumerate(numbers) if number not in failed]
+        entries = [entries[numbers[place]] for place in kept]
+        contents, payloads = [contents[place] for place in kept], [payloads[place] for place in kept]
+    block.entries = entries
+    block.labels = [_labels(entry, plan) for entry in entries]
+    block.bytes_in = sum([len(content) if isinstance(content, bytes) else content.nbytes for content in contents])
+    packed = cast("list[bytes]", payloads)  # those that failed are out
+    block.frames, block.sizes = engine.frame([entry.key for entry in entries], block.labels, packed)
     return block
 
 
-def _read(source: Source, entries: list[Entry]) -> tuple[dict[int, bytes | Image], dict[int, Encoded]]:
-    """Return what could be read and what could not, each by its number among the entries."""
-    contents: dict[int, bytes | Image] = {}
-    failed: dict[int, Encoded] = {}
+def _read(source: Source, entries: list[Entry]) -> tuple[list[bytes | Image], dict[int, str]]:
+    """Return what can be read, and by the number of its entry why the rest cannot."""
+    contents: list[bytes | Image] = []
+    failed: dict[int, str] = {}
     for number, entry in enumerate(entries):
         try:
-            contents[number] = source.content(entry)
+            contents.append(source.content(entry))
         except ImageError as error:
-            failed[number] = Encoded(None, str(error))
+            failed[number] = str(error)
     return contents, failed
+
+
+def _labels(entry: Entry, plan: PackPlan) -> tuple[float, ...]:
+    return entry.labels if plan.labels == "all" else entry.labels[:1]
+
+
+def _check_size(entry: Entry, plan: PackPlan, payload: bytes, number: int, failed: dict[int, str]) -> None:
+    size = record_size(_labels(entry, plan), payload)
+    if size > MAX_RECORD_BYTES:
+        failed[number] = f"expected a record shorter than 2**29 bytes, got {size} bytes"
 
 
 def record_size(labels: tuple[float, ...], payload: bytes) -> int:

@@ -13,18 +13,18 @@ from recordkit.sample import Image
 
 
 class Encoded(NamedTuple):
-    """What became of one sample's content.
+    """What became of some contents.
 
     Attributes
     ----------
-    payload : bytes or None
-        The encoded image; None if the sample failed.
-    remark : str
-        Why it failed, or what is worth a warning, or "".
+    payloads : list of (bytes or None)
+        The encoded images; None for one that failed.
+    remarks : dict of int to str
+        By number of the content: why it failed, or what is worth a warning. Most have none.
     """
 
-    payload: bytes | None
-    remark: str
+    payloads: list[bytes | None]
+    remarks: dict[int, str]
 
 
 class Engine(Protocol):
@@ -48,7 +48,7 @@ class Engine(Protocol):
 
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None: ...
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> list[Encoded]:
+    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
         """Turn contents into payloads; nothing that an image can do makes it raise."""
 
     def frame(

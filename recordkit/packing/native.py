@@ -47,14 +47,18 @@ class NativeEngine:
         # Images to be decoded are work enough one by one; pixels of a digit are not.
         self.block = 256 if pixels else 64 if self._transcode is None else 8
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> list[Encoded]:
+    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
         """Turn contents into payloads."""
         if self._transcode is None:
             return self._reference.encode(contents, keys)
-        return [
-            Encoded(payload, "") if payload is not None else self._reference.encode([content], [key])[0]
-            for content, key, payload in zip(contents, keys, self._transcode(list(contents)), strict=True)
-        ]
+        payloads = self._transcode(list(contents))
+        remarks: dict[int, str] = {}
+        if None in payloads:
+            for number in [number for number, payload in enumerate(payloads) if payload is None]:
+                payloads[number], remark = self._reference.encode_one(contents[number], keys[number])
+                if remark:
+                    remarks[number] = remark
+        return Encoded(payloads, remarks)
 
     def frame(
         self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]

@@ -42,14 +42,17 @@ class PythonEngine:
         self._quality = plan.quality
         self._first_label = plan.first_label_in_header
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> list[Encoded]:
+    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
         """Turn contents into payloads."""
-        return [self._encode(content, key) for content, key in zip(contents, keys, strict=True)]
+        pairs = [self.encode_one(content, key) for content, key in zip(contents, keys, strict=True)]
+        remarks = {number: remark for number, (_, remark) in enumerate(pairs) if remark}
+        return Encoded([payload for payload, _ in pairs], remarks)
 
-    def _encode(self, content: bytes | Image, key: int) -> Encoded:
+    def encode_one(self, content: bytes | Image, key: int) -> tuple[bytes | None, str]:
+        """Return the payload, None if there is none to be had, and a remark or ""."""
         try:
             if self._copies and isinstance(content, bytes):
-                return Encoded(content, self._look(content))
+                return content, self._look(content)
             remark = ""
             if isinstance(content, bytes):
                 image = codec.decode(content, channels=self.channels)
@@ -61,9 +64,9 @@ class PythonEngine:
                 image = self._crop(image)
             if self._resize:
                 image = self._resize(image, key=key)
-            return Encoded(codec.encode(image, self.encoding, quality=self._quality), remark)
+            return codec.encode(image, self.encoding, quality=self._quality), remark
         except ImageError as error:
-            return Encoded(None, str(error))
+            return None, str(error)
 
     def _look(self, payload: bytes) -> str:
         kind = codec.sniff(payload)

@@ -119,7 +119,7 @@ def test_resized_pixels_are_within_1_level(channels, filter_):
         for image in (pixels(height, width, channels), noise(height, width, channels)):
             plan = PackPlan(resize=size, filter=filter_, encoding="raw")
             got, want = (
-                codec.decode(engine(plan, pixels=True).encode([image], [0])[0].payload, channels=0).astype(int)
+                codec.decode(engine(plan, pixels=True).encode([image], [0]).payloads[0], channels=0).astype(int)
                 for engine in (NativeEngine, PythonEngine)
             )
             assert got.shape == want.shape and np.abs(got - want).max() <= 1
@@ -144,11 +144,11 @@ def test_whatever_is_not_resized_has_the_same_pixels(options):
     for pixels_, some in ((False, contents[:-3]), (True, contents[-3:])):
         got = NativeEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
         want = PythonEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
-        assert [one.remark for one in got] == [one.remark for one in want]
-        for one, other in zip(got, want, strict=True):
-            assert (one.payload is None) == (other.payload is None)
-            if one.payload is not None:
-                assert np.array_equal(codec.decode(one.payload, channels=0), codec.decode(other.payload, channels=0))
+        assert got.remarks == want.remarks
+        for one, other in zip(got.payloads, want.payloads, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert np.array_equal(codec.decode(one, channels=0), codec.decode(other, channels=0))
 
 
 @hypothesis.given(
@@ -172,7 +172,7 @@ def test_jpeg_png_and_raw_are_packed_without_pillow(monkeypatch):
     monkeypatch.setattr(Image, "fromarray", None)
     for encoding in ("jpg", "png", "raw"):
         engine = NativeEngine(PackPlan(resize=8, encoding=encoding), pixels=False)
-        assert all(one.payload for one in engine.encode(list(samples.values()), range(len(samples))))
+        assert all(engine.encode(list(samples.values()), range(len(samples))).payloads)
 
 
 def test_too_many_pixels_are_refused_before_memory_is_asked_for():
@@ -180,5 +180,5 @@ def test_too_many_pixels_are_refused_before_memory_is_asked_for():
 
     engine = NativeEngine(PackPlan(resize=8), pixels=False)
     for payload in (huge_jpeg(), huge_png(), b"P5\n60000 60000\n255\n"):
-        (one,) = engine.encode([payload], [0])
-        assert one.payload is None and "pixels" in one.remark
+        payloads, remarks = engine.encode([payload], [0])
+        assert payloads == [None] and "pixels" in remarks[0]
