@@ -29,6 +29,8 @@ def seeds():
     yield "exif", "big", bytes.fromhex("4d4d002a0000000800010112000300000001000300000000")
     for number in range(4):
         yield "resize", str(number), np.random.default_rng(number).bytes(40)
+    for number in range(12):
+        yield "png-rows", str(number), bytes([7, 5, number, number, number, 9]) + bytes(range(5)) * 30
     for name, payload in every_format().items():
         kind = name.split()[0]
         if kind in ("jpg", "png", "raw"):

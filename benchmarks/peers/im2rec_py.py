@@ -1,0 +1,27 @@
+"""Runs MXNet's own im2rec.py, as its wheel has it, with the names that NumPy has since removed.
+
+Usage: python benchmarks/peers/im2rec_py.py N ARGUMENTS...   (N is printed as what was done)
+"""
+
+import contextlib
+import importlib.util
+import json
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    for name in ("bool", "object", "int", "float"):
+        if name not in vars(np):
+            setattr(np, name, {"bool": bool, "object": object, "int": int, "float": float}[name])
+    spec = importlib.util.find_spec("mxnet")
+    assert spec is not None, "im2rec.py comes with mxnet"
+    n = int(sys.argv[1])
+    sys.argv = ["im2rec.py", *sys.argv[2:]]
+    with contextlib.redirect_stdout(sys.stderr):
+        runpy.run_path(str(Path(str(spec.origin)).parent / "tools" / "im2rec.py"), run_name="__main__")
+    print(json.dumps({"n": n}))
