@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from formats.test_frame import GOLDEN, WHOLE_FILE, WHOLE_FILE_RECORDS
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import records
@@ -83,6 +84,21 @@ def test_damage_is_the_same_error_at_the_same_place(folder, some, data):
         )
         got = outcome(core.read_many, many, 1)
         assert (got == first) if first else not isinstance(got[0], type)
+
+
+@pytest.mark.parametrize(("record", "golden"), GOLDEN)
+def test_records_that_mxnet_wrote_are_read(record, golden, tmp_path):
+    (tmp_path / "a.rec").write_bytes(bytes.fromhex(golden))
+    core = open_core(tmp_path / "a.rec")
+    assert core.read(0) == (record, core.size) and core.view(0).tobytes() == record
+    assert core.read_many(np.zeros(2, np.uint64), 2)[0].tobytes() == record * 2
+
+
+def test_a_file_that_mxnet_wrote_is_read_whole(tmp_path):
+    (tmp_path / "a.rec").write_bytes(WHOLE_FILE)
+    core = open_core(tmp_path / "a.rec")
+    assert core.scan().tolist() == list(WHOLE_FILE_RECORDS)
+    assert [record for record, _ in core.read_ahead(0)] == list(WHOLE_FILE_RECORDS.values())
 
 
 LINES = st.lists(

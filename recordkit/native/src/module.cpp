@@ -7,6 +7,7 @@
 #include <libdeflate.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,7 +34,20 @@ Span span_of(const py::bytes& bytes) {
     return {reinterpret_cast<const uint8_t*>(data), static_cast<size_t>(size)};
 }
 
-py::bytes bytes_of(const uint8_t* data, size_t size) { return {reinterpret_cast<const char*>(data), size}; }
+// Copying more than this takes so long that other threads should not wait for it.
+constexpr size_t kLongCopyBytes = 1 << 16;
+
+py::bytes bytes_of(const uint8_t* data, size_t size) {
+    if (size < kLongCopyBytes) return {reinterpret_cast<const char*>(data), size};
+    auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+    if (!bytes) throw py::error_already_set();
+    char* const room = PyBytes_AS_STRING(bytes.ptr());  // nobody else has the object yet
+    {
+        const py::gil_scoped_release without_gil;
+        std::memcpy(room, data, size);
+    }
+    return bytes;
+}
 
 // An encoded image or pixels, whichever the object is.
 struct Content {
