@@ -16,6 +16,8 @@ from recordkit.sample import Entry, Image, Source
 
 # A payload of this size leaves room for more labels than a row can have.
 _SURELY_FITS = MAX_RECORD_BYTES // 2
+_BLOCK_BYTES = 1 << 22
+_N_MEASURED = 8
 
 
 @dataclass
@@ -88,10 +90,24 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         contents, payloads = [contents[place] for place in kept], [payloads[place] for place in kept]
     block.entries = entries
     block.labels = [_labels(entry, plan) for entry in entries]
-    block.bytes_in = sum([len(content) if isinstance(content, bytes) else content.nbytes for content in contents])
+    block.bytes_in = sum(map(_n_bytes, contents))
     packed = cast("list[bytes]", payloads)  # those that failed are out
     block.frames, block.sizes = engine.frame([entry.key for entry in entries], block.labels, packed)
     return block
+
+
+def block_size(source: Source, order: Sequence[int], engine: Engine) -> int:
+    """Return how many samples a thread takes at a time: what the engine likes, fewer where contents are large.
+
+    The first few say how large they are; two blocks a thread are in memory at a time.
+    """
+    contents, _ = _read(source, source.entries(order[:_N_MEASURED]))
+    largest = max((_n_bytes(content) for content in contents), default=0)
+    return max(1, min(engine.block, _BLOCK_BYTES // max(largest, 1)))
+
+
+def _n_bytes(content: bytes | Image) -> int:
+    return len(content) if isinstance(content, bytes) else content.nbytes
 
 
 def _read(source: Source, entries: list[Entry]) -> tuple[list[bytes | Image], dict[int, str]]:

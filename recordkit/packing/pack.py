@@ -12,7 +12,7 @@ from typing import Any
 from recordkit.errors import PackError, PlanError
 from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.staging import Staging
-from recordkit.packing.block import pack_block
+from recordkit.packing.block import block_size, pack_block
 from recordkit.packing.choice import choose
 from recordkit.packing.engine import Engine
 from recordkit.packing.former import former_files, refuse_foreign, standing_alone
@@ -131,7 +131,8 @@ def _run(engine: type[Engine], job: Job, plan: PackPlan, writer: SetWriter, n_th
         for place, reason in job.source.bad:
             writer.fail_row(place, reason)
     worker = engine(plan, pixels=job.source.pixels)
-    blocks = (job.order[begin : begin + worker.block] for begin in range(0, len(job.order), worker.block))
+    size = block_size(job.source, job.order, worker)
+    blocks = (job.order[begin : begin + size] for begin in range(0, len(job.order), size))
     for block in in_order(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads):
         writer.append(block)
         progress(len(block))

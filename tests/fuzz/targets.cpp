@@ -177,6 +177,7 @@ void resize(Span bytes) {
     const Box box{left, top, (image.width - left) * (0.5 + b[5] / 512.0), (image.height - top) * (0.5 + b[5] / 512.0)};
     for (Filter filter : {Filter::antialias, Filter::bilinear}) {
         const Image small = recordkit::resize(image.view(), box, 1u + b[6], 1u + b[7], filter);
+        check(small.pixels == resize_anywhere(image.view(), box, 1u + b[6], 1u + b[7], filter).pixels);
         uint8_t least = 255, most = 0;
         for (uint8_t value : image.pixels) least = value < least ? value : least, most = value > most ? value : most;
         for (uint8_t value : small.pixels) check(value >= least && value <= most);

@@ -186,9 +186,16 @@ void run_anywhere(const Work& work) { run(work); }
 __attribute__((target("avx2"))) void run_avx2(const Work& work) { run(work); }
 #endif
 
-}  // namespace
+using Run = void (*)(const Work&);
 
-Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
+Run fastest() {
+#if RECORDKIT_TWO_PATHS
+    if (__builtin_cpu_supports("avx2")) return run_avx2;
+#endif
+    return run_anywhere;
+}
+
+Image resize_by(Run run, const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
     const Taps columns = taps_for(filter, image.width, box.left, box.width, width);
     const Taps rows = taps_for(filter, image.height, box.top, box.height, height);
     Image result(width, height, image.channels);
@@ -201,20 +208,23 @@ Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t he
     if (scratch.weighed.size() < scratch.stride) scratch.weighed.resize(scratch.stride);
     const size_t n_bytes = size_t(width) * image.channels * kLanes;
     if (scratch.bytes.size() < n_bytes) scratch.bytes.resize(n_bytes);
-    const Work work{scratch, image, rows, columns, filter == Filter::bilinear ? kNearlyNothing : kHalf, result};
-#if RECORDKIT_TWO_PATHS
-    if (__builtin_cpu_supports("avx2")) {
-        run_avx2(work);
-        return result;
-    }
-#endif
-    run_anywhere(work);
+    run({scratch, image, rows, columns, filter == Filter::bilinear ? kNearlyNothing : kHalf, result});
     return result;
+}
+
+}  // namespace
+
+Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
+    return resize_by(fastest(), image, box, width, height, filter);
+}
+
+Image resize_anywhere(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
+    return resize_by(run_anywhere, image, box, width, height, filter);
 }
 
 const char* resize_path() {
 #if RECORDKIT_TWO_PATHS
-    return __builtin_cpu_supports("avx2") ? "AVX2" : "SSE2";
+    return fastest() == run_anywhere ? "SSE2" : "AVX2";
 #else
     return "portable";
 #endif
