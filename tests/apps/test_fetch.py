@@ -94,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, data):
+        self.server.sent_bytes += len(data)  # first, because the client may be done before this thread goes on
         self.wfile.write(data)
-        self.server.sent_bytes += len(data)
 
     def log_message(self, *_):
         pass
