@@ -82,6 +82,9 @@ class Source(Protocol):
     def entries(self, indices: Sequence[int]) -> list[Entry]:
         """Return the entries at some positions, each 0 to len - 1."""
 
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the labels at some positions: those of `entries`, for less where the source can."""
+
     def content(self, entry: Entry) -> bytes | Image:
         """Return the encoded image that an entry of this source names, or its pixels where the source holds pixels.
 

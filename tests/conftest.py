@@ -91,6 +91,7 @@ def tiny_mnist(tmp_path) -> Path:
 def content(source, index):
     """What a source has at a position."""
     (entry,) = source.entries([index])
+    assert source.labels([index]) == [entry.labels]
     return source.content(entry)
 
 

@@ -26,12 +26,14 @@ def survey(source: Source, plan: PackPlan) -> None:
     plan.passes_through(pixels=source.pixels)
     widths: set[int] = set()
     for begin in range(0, len(source), _BLOCK):
-        entries = source.entries(range(begin, min(begin + _BLOCK, len(source))))
-        rows = [entry.labels if plan.labels == "all" else entry.labels[:1] for entry in entries]
+        rows = source.labels(range(begin, min(begin + _BLOCK, len(source))))
+        if plan.labels == "first":
+            rows = [row[:1] for row in rows]
         widths.update(map(len, rows))
         if bad := {label for label in set(itertools.chain.from_iterable(rows)) if not _is_kept(label, plan)}:
             number = next(number for number, row in enumerate(rows) if bad & set(row))
-            raise _label_error(next(label for label in rows[number] if label in bad), entries[number], plan)
+            (entry,) = source.entries([begin + number])
+            raise _label_error(next(label for label in rows[number] if label in bad), entry, plan)
     if plan.exact_labels and len(widths) > 1:
         raise SourceError(f"exact labels: expected the same number in every row, got {min(widths)} to {max(widths)}")
 

@@ -52,6 +52,10 @@ class _Images:
         """Return key, label and relative path of the images at some positions."""
         return [Entry(self._keys[index], (self._labels[index],), self._names[index]) for index in indices]
 
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the label of the images at some positions."""
+        return [(self._labels[index],) for index in indices]
+
     def content(self, entry: Entry) -> bytes:
         """Read the image that an entry names."""
         return read_image(os.path.join(self.root, entry.name))  # noqa: PTH118

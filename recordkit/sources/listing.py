@@ -82,6 +82,10 @@ class ListSource:
         """Return key, labels and path of the rows at some positions."""
         return [Entry(row.key, row.labels, row.path) for row in map(self._list.__getitem__, indices)]
 
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the labels of the rows at some positions."""
+        return [self._list[index].labels for index in indices]
+
     def content(self, entry: Entry) -> bytes:
         """Read the image that an entry names."""
         return read_image(self._find(entry.name))

@@ -70,8 +70,11 @@ class MnistSource:
     def entries(self, indices: Sequence[int]) -> list[Entry]:
         """Return keys, labels and names such as ``train-images-idx3-ubyte/00007`` of the images at some positions."""
         name = self.path.name.removesuffix(".gz")
-        labels = self._labels[np.asarray(indices, np.int64)].tolist()
-        return [Entry(key, tuple(row), f"{name}/{key:05d}") for key, row in zip(indices, labels, strict=True)]
+        return [Entry(key, row, f"{name}/{key:05d}") for key, row in zip(indices, self.labels(indices), strict=True)]
+
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the labels of the images at some positions."""
+        return list(map(tuple, self._labels[np.asarray(indices, np.int64)].tolist()))
 
     def content(self, entry: Entry) -> Image:
         """Return the image that an entry names, a view of the file's pixels."""

@@ -423,6 +423,9 @@ class Millions:
     def entries(self, indices):
         return [Entry(index, (index % 10,), f"{index}.png") for index in indices]
 
+    def labels(self, indices):
+        return [(index % 10,) for index in indices]
+
     def content(self, entry):
         return self.payload
 
