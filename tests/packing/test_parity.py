@@ -175,6 +175,20 @@ def test_jpeg_png_and_raw_are_packed_without_pillow(monkeypatch):
         assert all(engine.encode(list(samples.values()), range(len(samples))).payloads)
 
 
+def test_pixels_that_are_not_contiguous_are_packed_too():
+    image = noise(9, 7)[:, ::-1]
+    plan = PackPlan(encoding="raw")
+    got, want = (engine(plan, pixels=True).encode([image], [0]) for engine in (NativeEngine, PythonEngine))
+    assert got == want and got.payloads[0]
+
+
+def test_a_strong_reduction_asks_for_no_more_rows_than_there_are():
+    plan = PackPlan(resize=1, encoding="raw")
+    image = noise(900, 700, 1)
+    got, want = (engine(plan, pixels=True).encode([image], [0]).payloads[0] for engine in (NativeEngine, PythonEngine))
+    assert np.abs(codec.decode(got).astype(int) - codec.decode(want)).max() <= 1
+
+
 def test_too_many_pixels_are_refused_before_memory_is_asked_for():
     from images import huge_jpeg, huge_png
 

@@ -60,6 +60,17 @@ struct FormatFault : std::runtime_error {
     bool truncated;
 };
 
+// Threads keep their scratch memory from image to image, but not that of a huge one.
+constexpr size_t kKeptBytes = size_t(1) << 25;
+
+template <typename T>
+struct Trimmed {
+    std::vector<T>& scratch;
+    ~Trimmed() {
+        if (scratch.capacity() * sizeof(T) > kKeptBytes) std::vector<T>().swap(scratch);
+    }
+};
+
 inline void check_size(uint64_t width, uint64_t height) {
     if (width == 0 || height == 0 || width > kMaxPixels || height > kMaxPixels || width * height > kMaxPixels)
         throw Unsupported("too many pixels, or none");

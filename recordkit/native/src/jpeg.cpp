@@ -237,6 +237,10 @@ void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out)
         encoder.capacity = size;
     }
     out.insert(out.end(), encoder.buffer, encoder.buffer + size);
+    if (encoder.capacity > kKeptBytes) {
+        std::free(encoder.buffer);
+        encoder.buffer = nullptr;
+    }
 }
 
 }  // namespace recordkit

@@ -49,11 +49,10 @@ py::bytes bytes_of(const uint8_t* data, size_t size) {
     return bytes;
 }
 
-// An encoded image or pixels, whichever the object is.
+// An encoded image or pixels, whichever the object is; neither where it is something that the core does not take.
 struct Content {
     Span payload;
     ImageView pixels;
-    bool encoded = true;
 };
 
 using Pixels = py::array_t<uint8_t, py::array::c_style>;
@@ -64,13 +63,12 @@ Content content_of(py::handle object) {
         content.payload = span_of(py::reinterpret_borrow<py::bytes>(object));
         return content;
     }
-    if (!py::isinstance<Pixels>(object)) throw py::type_error("expected bytes, or pixels as a contiguous uint8 array");
+    if (!py::isinstance<Pixels>(object)) return content;  // of another type, or not contiguous
     const auto array = py::reinterpret_borrow<Pixels>(object);
-    if (array.ndim() != 3) throw py::type_error("expected pixels of shape (H, W, C)");
+    if (array.ndim() != 3) return content;
     const auto channels = array.shape(2);
-    if (channels != 1 && channels != 3 && channels != 4) throw py::type_error("expected 1, 3 or 4 channels");
-    check_size(static_cast<uint64_t>(array.shape(0)), static_cast<uint64_t>(array.shape(1)));
-    content.encoded = false;
+    if (channels != 1 && channels != 3 && channels != 4) return content;
+    if (static_cast<uint64_t>(array.shape(0)) * static_cast<uint64_t>(array.shape(1)) > kMaxPixels || !array.size()) return content;
     content.pixels = {array.data(), static_cast<uint32_t>(array.shape(1)), static_cast<uint32_t>(array.shape(0)),
                       static_cast<uint32_t>(channels), static_cast<size_t>(array.shape(1) * channels)};
     return content;
@@ -105,8 +103,8 @@ class Transcoder {
     bool add(const Content& content, std::vector<uint8_t>& arena) const {
         const size_t begin = arena.size();
         try {
-            if (content.encoded) transcode(content.payload, recipe_, arena);
-            else encode_pixels(content.pixels, recipe_, arena);
+            if (content.pixels.data) encode_pixels(content.pixels, recipe_, arena);
+            else transcode(content.payload, recipe_, arena);
             return true;
         } catch (const Unsupported&) {
             arena.resize(begin);

@@ -261,7 +261,9 @@ Image decode_png(Span payload, int channels) {
     const Chunks chunks = parse_chunks(payload);
     const Header& header = chunks.header;
     const Expander expander(chunks, channels);
-    uint8_t* row = inflate(chunks).data();
+    std::vector<uint8_t>& rows = inflate(chunks);
+    const Trimmed<uint8_t> trimmed{rows};
+    uint8_t* row = rows.data();
     Image image(header.width, header.height, expander.channels());
     const size_t step = std::max<size_t>(header.bits() / 8, 1);
     each_pass(header, [&](const Pass& pass) {
@@ -339,6 +341,7 @@ void append_chunk(const char* type, const uint8_t* body, size_t size, std::vecto
 
 void encode_png(const ImageView& image, int level, std::vector<uint8_t>& out) {
     thread_local std::vector<uint8_t> rows, packed;
+    const Trimmed<uint8_t> trimmed_rows{rows}, trimmed_packed{packed};
     filter_image(image, rows);
     libdeflate_compressor* const own = compressor(kLevels[level < 0 ? 0 : level > 9 ? 9 : level]);
     packed.resize(libdeflate_zlib_compress_bound(own, rows.size()));

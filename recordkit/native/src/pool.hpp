@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,7 +35,10 @@ void parallel_for(size_t n, size_t grain, unsigned n_threads, Act&& act) {
         }
     };
     std::vector<std::thread> others;
-    for (size_t n_others = std::min<size_t>(n_threads, n_stretches); n_others > 1; --n_others) others.emplace_back(work);
+    try {
+        for (size_t n = std::min<size_t>(n_threads, n_stretches); n > 1; --n) others.emplace_back(work);
+    } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
+    }
     work();
     for (std::thread& other : others) other.join();
     if (error) std::rethrow_exception(error);

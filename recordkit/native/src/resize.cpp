@@ -201,8 +201,9 @@ Image resize_by(Run run, const ImageView& image, const Box& box, uint32_t width,
     Image result(width, height, image.channels);
     thread_local Scratch scratch;
     scratch.next = rows.first[0];
+    const Trimmed<float> trimmed{scratch.ring};
     // From the first row of the first lane to the last of the last.
-    scratch.n_slots = static_cast<size_t>(box.height / height * kLanes) + rows.width + 2;
+    scratch.n_slots = std::min(static_cast<size_t>(box.height / height * kLanes) + rows.width + 2, size_t(image.height));
     scratch.stride = up_to_lanes(size_t(image.width) * image.channels);
     if (scratch.ring.size() < scratch.n_slots * scratch.stride) scratch.ring.resize(scratch.n_slots * scratch.stride);
     if (scratch.weighed.size() < scratch.stride) scratch.weighed.resize(scratch.stride);
