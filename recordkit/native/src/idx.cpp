@@ -11,8 +11,10 @@
 namespace recordkit {
 namespace {
 
-constexpr size_t kStretchBytes = 1 << 20;
-constexpr size_t kMaxLineBytes = 256;  // two numbers of 20 digits; blanks may stand around them
+// Both as in recordkit/formats/idx.py, which reads in blocks and gives up a line that is cut by the end of one after
+// this many bytes; a longer line that no end cuts may still be numbers with many blanks.
+constexpr uint64_t kBlockBytes = 1 << 20;
+constexpr uint64_t kMaxLineBytes = 256;
 
 bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 
@@ -75,6 +77,12 @@ std::string shown(const uint8_t* begin, const uint8_t* end) {
     return std::string(reinterpret_cast<const char*>(begin), size < 60 ? size : 60);
 }
 
+// Tell whether a line, of the file's bytes begin to end, is given up for its length.
+bool too_long(uint64_t begin, uint64_t end, uint64_t file_size) {
+    const uint64_t cut = end == file_size ? end : end / kBlockBytes * kBlockBytes;
+    return cut > begin + kMaxLineBytes;
+}
+
 // Calls take(begin, end, number) for each line of a text, from number 0 on.
 template <typename Take>
 void each_line(const std::vector<uint8_t>& text, Take&& take) {
@@ -90,17 +98,11 @@ void each_line(const std::vector<uint8_t>& text, Take&& take) {
 
 }  // namespace
 
-IdxFile::IdxFile(const std::string& path, unsigned n_threads) : path_(path), handle_(path), n_threads_(n_threads) {
-    const uint64_t size = handle_.size(path);
+IdxFile::IdxFile(const std::string& path, unsigned n_threads)
+    : path_(path), handle_(path), n_threads_(n_threads), file_size_(handle_.size(path)) {
     std::vector<uint8_t> window;
-    for (uint64_t begin = 0; begin < size;) {  // cut behind line feeds
-        uint64_t end = std::min<uint64_t>(size, begin + kStretchBytes);
-        if (end < size) {
-            read_exactly(handle_.number(), path, end, std::min<uint64_t>(kMaxLineBytes, size - end), window);
-            const void* feed = std::memchr(window.data(), '\n', window.size());
-            // A longer line is no line of an index; where it is cut does not matter then.
-            end += feed ? static_cast<uint64_t>(static_cast<const uint8_t*>(feed) - window.data()) + 1 : window.size();
-        }
+    for (uint64_t begin = 0; begin < file_size_;) {
+        const uint64_t end = line_end(std::min(file_size_, begin / kBlockBytes * kBlockBytes + kBlockBytes), window);
         stretches_.push_back({begin, end, 0, 0});
         begin = end;
     }
@@ -125,6 +127,18 @@ IdxFile::IdxFile(const std::string& path, unsigned n_threads) : path_(path), han
     }
 }
 
+// Where the line that goes on at `place`, a block's end, has its own; a block further on if it has none before.
+uint64_t IdxFile::line_end(uint64_t place, std::vector<uint8_t>& window) const {
+    for (uint64_t span = kMaxLineBytes; place < file_size_; span = kBlockBytes) {  // nearly always within the first
+        const uint64_t size = std::min(span, file_size_ - place);
+        read_exactly(handle_.number(), path_, place, size, window);
+        const void* feed = window.empty() ? nullptr : std::memchr(window.data(), '\n', window.size());
+        if (feed) return place + static_cast<uint64_t>(static_cast<const uint8_t*>(feed) - window.data()) + 1;
+        if (span == kBlockBytes || window.size() < size) return place + size;
+    }
+    return place;
+}
+
 bool IdxFile::read(Columns columns) const {
     std::atomic<bool> in_order{true};
     parallel_for(stretches_.size(), 1, n_threads_, [&](size_t first, size_t last) {
@@ -136,13 +150,19 @@ bool IdxFile::read(Columns columns) const {
             uint64_t row = stretch.first_row;
             each_line(text, [&](const uint8_t* at, const uint8_t* stop, uint64_t number) {
                 uint64_t key = 0, offset = 0;
-                const Kind kind = parse(at, stop, &key, &offset);
+                Kind kind = parse(at, stop, &key, &offset);
+                if (stop - at > static_cast<ptrdiff_t>(kMaxLineBytes)) {
+                    const uint64_t place = stretch.begin + static_cast<uint64_t>(at - text.data());
+                    if (too_long(place, place + static_cast<uint64_t>(stop - at), file_size_)) kind = Kind::fault;
+                }
                 if (kind == Kind::blank) return;
                 if (kind == Kind::fault || row == end_row) throw LineFault(shown(at, stop), stretch.first_line + number);
                 if (columns.keys) columns.keys[row] = key;
                 else if (key != row) in_order.store(false, std::memory_order_relaxed);
                 columns.offsets[row++] = offset;
             });
+            if (row != end_row)
+                throw FormatFault("expected the file to keep its lines while it is read, got fewer; open it again", stretch.begin, true);
         }
     });
     return columns.keys || in_order.load();

@@ -9,7 +9,8 @@ namespace recordkit {
 
 // A line that is none; becomes FormatError with its number.
 struct LineFault : std::runtime_error {
-    LineFault(const std::string& message, uint64_t number) : std::runtime_error(message), line(number) {}
+    LineFault(const std::string& begins, uint64_t number) : std::runtime_error("no line of an index"), shown(begins), line(number) {}
+    std::string shown;  // what the line begins with; what() would end at its first NUL
     uint64_t line;
 };
 
@@ -27,17 +28,20 @@ class IdxFile {
     size_t size() const { return n_; }
 
     // Read all lines into columns of `size()` numbers; false if keys were not wanted and are not 0, 1, 2 ...
-    // Throws LineFault at the first line that is not two numbers.
+    // Throws LineFault at the first line that is not two numbers, FormatFault if lines went since it was opened.
     bool read(Columns columns) const;
 
   private:
-    struct Stretch {  // of whole lines
+    struct Stretch {  // of whole lines, or up to where a line is too long
         uint64_t begin, end, first_line, first_row;
     };
+
+    uint64_t line_end(uint64_t place, std::vector<uint8_t>& window) const;
 
     std::string path_;
     Handle handle_;
     unsigned n_threads_;
+    uint64_t file_size_;
     std::vector<Stretch> stretches_;
     size_t n_ = 0;
 };

@@ -24,6 +24,8 @@ namespace py = pybind11;
 namespace recordkit {
 namespace {
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the reference engine alone knows other byte orders");
+
 // Raised when what Python and C++ expect of each other changes; recordkit/native/__init__.py has the same number.
 constexpr int kAbi = 1;
 
@@ -32,6 +34,42 @@ Span span_of(const py::bytes& bytes) {
     Py_ssize_t size;
     if (PyBytes_AsStringAndSize(bytes.ptr(), &data, &size)) throw py::error_already_set();
     return {reinterpret_cast<const uint8_t*>(data), static_cast<size_t>(size)};
+}
+
+py::str text_of(const std::string& path) {  // as os.fsdecode does
+    return py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+}
+
+std::string path_of(const py::object& path) {  // as os.fsencode does
+    PyObject* bytes;
+    if (!PyUnicode_FSConverter(path.ptr(), &bytes)) throw py::error_already_set();
+    return py::reinterpret_steal<py::bytes>(bytes);
+}
+
+[[noreturn]] void raise(const char* name, const std::string& path, const std::string& place, const py::object& message) {
+    const py::object type = py::module_::import("recordkit.errors").attr(name);
+    const py::object error = type(message, py::arg("path") = text_of(path), py::arg("place") = place);
+    PyErr_SetObject(type.ptr(), error.ptr());
+    throw py::error_already_set();
+}
+
+// What a caller's own bytes are at fault for: no file, no place.
+[[noreturn]] void raise(const std::string& message) {
+    const py::object type = py::module_::import("recordkit.errors").attr("FormatError");
+    PyErr_SetObject(type.ptr(), type(message).ptr());
+    throw py::error_already_set();
+}
+
+[[noreturn]] void raise(const FormatFault& fault, const std::string& path) {
+    std::string message = fault.what();
+    if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
+    raise(fault.truncated ? "TruncatedError" : "FormatError", path, "byte " + std::to_string(fault.offset), text_of(message));
+}
+
+[[noreturn]] void raise(const SystemFault& fault) {
+    errno = fault.code;
+    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(fault.what()).ptr());
+    throw py::error_already_set();
 }
 
 // Copying more than this takes so long that other threads should not wait for it.
@@ -127,16 +165,24 @@ Transcoder make_transcoder(int channels, bool crop, const std::string& filter, u
     return Transcoder(recipe);
 }
 
+constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
+
+// A longer record's length would run into its head's flags.
+void check_length(uint64_t record) {
+    if (record > kMaxRecordBytes) raise("expected a record shorter than 2**29 bytes, got " + std::to_string(record) + " bytes");
+}
+
 template <typename T>
 using Column = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
 void put(std::vector<uint8_t>& out, const void* value, size_t size) {
     const auto* bytes = static_cast<const uint8_t*>(value);
-    out.insert(out.end(), bytes, bytes + size);  // this machine's order; setup.py builds for little-endian ones only
+    out.insert(out.end(), bytes, bytes + size);  // this machine's order, which is the file's
 }
 
 // Records with their headers and frames, end to end, and the size of each. Labels of record n are
 // labels[bounds[n]] to labels[bounds[n + 1]].
+// Throws what recordkit.formats.frame.pack throws.
 py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& labels, const Column<uint64_t>& bounds,
                         const py::list& objects, bool first_label) {
     const size_t n_records = objects.size();
@@ -150,7 +196,10 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
     size_t total = 0;
     for (const auto& object : objects) {
         if (!py::isinstance<py::bytes>(object)) throw py::type_error("expected payloads as bytes");
+        const size_t n = payloads.size();
         payloads.push_back(span_of(py::reinterpret_borrow<py::bytes>(object)));
+        const uint64_t n_labels = bound[n + 1] - bound[n];
+        check_length(kHeaderSize + (n_labels > 1 ? 4 * n_labels : 0) + payloads.back().size);
         total += payloads.back().size + 64;
     }
     std::vector<uint8_t> out, record;
@@ -187,35 +236,6 @@ void bind_packing(py::module_& module) {
         .def("__call__", &Transcoder::operator(), py::arg("contents"));
     module.def("frame_records", &frame_records, py::arg("keys"), py::arg("labels"), py::arg("bounds"),
                py::arg("payloads"), py::kw_only(), py::arg("first_label"));
-}
-
-py::str text_of(const std::string& path) {  // as os.fsdecode does
-    return py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
-}
-
-std::string path_of(const py::object& path) {  // as os.fsencode does
-    PyObject* bytes;
-    if (!PyUnicode_FSConverter(path.ptr(), &bytes)) throw py::error_already_set();
-    return py::reinterpret_steal<py::bytes>(bytes);
-}
-
-[[noreturn]] void raise(const char* name, const std::string& path, const std::string& place, const py::object& message) {
-    const py::object type = py::module_::import("recordkit.errors").attr(name);
-    const py::object error = type(message, py::arg("path") = text_of(path), py::arg("place") = place);
-    PyErr_SetObject(type.ptr(), error.ptr());
-    throw py::error_already_set();
-}
-
-[[noreturn]] void raise(const FormatFault& fault, const std::string& path) {
-    std::string message = fault.what();
-    if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
-    raise(fault.truncated ? "TruncatedError" : "FormatError", path, "byte " + std::to_string(fault.offset), text_of(message));
-}
-
-[[noreturn]] void raise(const SystemFault& fault) {
-    errno = fault.code;
-    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(fault.what()).ptr());
-    throw py::error_already_set();
 }
 
 template <typename T>
@@ -255,6 +275,19 @@ class RecordFile {
         }
     }
 
+    // An offset, or the definition's error for what no file reaches.
+    uint64_t place_of(const py::object& number, const MappedFile& file) const {
+        const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(number.ptr()));
+        if (!whole) throw py::error_already_set();
+        const uint64_t place = PyLong_AsUnsignedLongLong(whole.ptr());
+        if (place != UINT64_MAX || !PyErr_Occurred()) return place;
+        PyErr_Clear();
+        const std::string size = std::to_string(file.size());
+        raise("TruncatedError", path_, "byte " + std::string(py::str(whole)),
+              py::str("expected a record head, got the end of the file at byte " + size + "; run 'recordkit verify ") +
+                  text_of(path_) + py::str("'"));
+    }
+
   public:
     explicit RecordFile(const py::object& path) : path_(path_of(path)) {
         try {
@@ -267,8 +300,9 @@ class RecordFile {
     size_t size() const { return open().size(); }
     void close() { file_.reset(); }
 
-    py::tuple read(uint64_t offset) const {
+    py::tuple read(const py::object& number) const {
         return guarded([&](const MappedFile& file) {
+            const uint64_t offset = place_of(number, file);
             const Span bytes = file.bytes();
             const Extent extent = find_record(bytes, offset);
             return py::make_tuple(copy_of(bytes, extent), extent.end);
@@ -276,8 +310,9 @@ class RecordFile {
     }
 
     // The record at an offset and some behind it, each with the offset behind it. Where one is at fault, those before.
-    py::list read_ahead(uint64_t offset) const {
+    py::list read_ahead(const py::object& number) const {
         return guarded([&](const MappedFile& file) {
+            uint64_t offset = place_of(number, file);
             const Span bytes = file.bytes();
             py::list records;
             size_t n_bytes = 0;
@@ -296,8 +331,9 @@ class RecordFile {
     }
 
     // A record without copying it, where the file has it in one piece.
-    py::array_t<uint8_t> view(uint64_t offset) const {
+    py::array_t<uint8_t> view(const py::object& number) const {
         return guarded([&](const MappedFile& file) {
+            const uint64_t offset = place_of(number, file);
             const Span bytes = file.bytes();
             const Extent extent = find_record(bytes, offset);
             const auto length = static_cast<py::ssize_t>(extent.length);
@@ -383,10 +419,11 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
         return py::make_tuple(keys, offsets);
     } catch (const SystemFault& fault) {
         raise(fault);
+    } catch (const FormatFault& fault) {
+        raise(fault, path);
     } catch (const LineFault& fault) {
-        const std::string shown = fault.what();
         const auto text = py::reinterpret_steal<py::object>(
-            PyUnicode_DecodeUTF8(shown.data(), static_cast<Py_ssize_t>(shown.size()), "backslashreplace"));
+            PyUnicode_DecodeUTF8(fault.shown.data(), static_cast<Py_ssize_t>(fault.shown.size()), "backslashreplace"));
         const py::str message = py::str("expected KEY and OFFSET, whole numbers with a tab between, got ") + py::repr(text);
         raise("FormatError", path, "line " + std::to_string(fault.line), message);
     }

@@ -35,6 +35,7 @@ void parallel_for(size_t n, size_t grain, unsigned n_threads, Act&& act) {
         }
     };
     std::vector<std::thread> others;
+    others.reserve(std::min<size_t>(n_threads, n_stretches));  // from here on nothing but the system fails
     try {
         for (size_t n = std::min<size_t>(n_threads, n_stretches); n > 1; --n) others.emplace_back(work);
     } catch (const std::system_error&) {  // no more threads to be had: those there are do the work

@@ -131,6 +131,7 @@ std::vector<uint64_t> scan(Span file, uint64_t begin) {
 }
 
 uint64_t next_head(Span file, uint64_t offset) {
+    if (offset >= file.size) return file.size;  // also keeps the sums below from wrapping
     for (offset = padded(offset); offset + kHeadSize <= file.size; offset += 4) {
         const Span rest = file.sub(offset, file.size - offset - 4);  // a head's second word follows
         offset += find_magic(rest, 0);
