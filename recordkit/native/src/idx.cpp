@@ -144,6 +144,7 @@ bool IdxFile::read(Columns columns) const {
     parallel_for(stretches_.size(), 1, n_threads_, [&](size_t first, size_t last) {
         std::vector<uint8_t> text;
         for (size_t n = first; n < last; ++n) {
+            if (!columns.keys && !in_order.load(std::memory_order_relaxed)) return;  // to be read again, with keys
             const Stretch& stretch = stretches_[n];
             read_exactly(handle_.number(), path_, stretch.begin, stretch.end - stretch.begin, text);
             const uint64_t end_row = n + 1 < stretches_.size() ? stretches_[n + 1].first_row : n_;

@@ -27,8 +27,8 @@ class IdxFile {
 
     size_t size() const { return n_; }
 
-    // Read all lines into columns of `size()` numbers; false if keys were not wanted and are not 0, 1, 2 ...
-    // Throws LineFault at the first line that is not two numbers, FormatFault if lines went since it was opened.
+    // Read all lines into columns of `size()` numbers; false, and not all of them, if keys were not wanted and are not
+    // 0, 1, 2 ... Throws LineFault at the first line that is not two numbers, FormatFault if lines have gone since.
     bool read(Columns columns) const;
 
   private:

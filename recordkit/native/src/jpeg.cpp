@@ -41,7 +41,8 @@ void set_up(Errors& errors) {
     errors.base.emit_message = leave_if_damaged;
 }
 
-// One per thread: creating it costs as much as decoding a thumbnail. Owned by the thread, freed with it.
+// A fresh one for each image: what is left of one image, its tables above all, would stand in for what is missing in
+// the next.
 struct Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};
@@ -49,6 +50,7 @@ struct Decoder {
     Decoder() {
         info.err = &errors.base;
         set_up(errors);
+        if (setjmp(errors.place)) throw Unsupported(errors.message);
         jpeg_create_decompress(&info);
         jpeg_save_markers(&info, kApp1, 0xffff);
         jpeg_save_markers(&info, kApp2, 16);
@@ -58,7 +60,8 @@ struct Decoder {
     Decoder& operator=(const Decoder&) = delete;
 };
 
-// As above; `buffer` is malloc'd, because libjpeg replaces it with a larger one of its own when it is too small.
+// One per thread, owned by it; `jpeg_set_defaults` sets all that an image before may have left. `buffer` is malloc'd,
+// because libjpeg replaces it with a larger one of its own when it is too small.
 struct Encoder {
     jpeg_compress_struct info{};
     Errors errors{};
@@ -104,19 +107,15 @@ bool read_rows(Decoder& decoder, uint8_t* pixels, size_t stride) {
     return jpeg_finish_decompress(&decoder.info) == TRUE;
 }
 
-[[noreturn]] void give_up(Decoder& decoder, const char* reason) {
-    jpeg_abort_decompress(&decoder.info);
-    throw Unsupported(reason);
-}
+[[noreturn]] void give_up(const char* reason) { throw Unsupported(reason); }
 
-// Whose bytes: the decoder's, until the next image.
 int orientation_of(Decoder& decoder) {
     Span exif;
     for (auto* marker = decoder.info.marker_list; marker; marker = marker->next) {
         if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
-            give_up(decoder, "several pictures in one file");
+            give_up("several pictures in one file");
         if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
-        if (exif.data) give_up(decoder, "EXIF in several pieces");
+        if (exif.data) give_up("EXIF in several pieces");
         exif = {marker->data + 6, marker->data_length - 6};
     }
     return exif_orientation(exif);
@@ -160,21 +159,21 @@ Image rgb_of_cmyk(const Image& cmyk) {
 Image decode_jpeg(Span payload, int channels) { return decode_jpeg_scaled(payload, channels, 0).image; }
 
 Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
-    thread_local Decoder decoder;
+    Decoder decoder;
     auto& info = decoder.info;
-    if (!read_header(decoder, payload)) give_up(decoder, decoder.errors.message);
+    if (!read_header(decoder, payload)) give_up(decoder.errors.message);
     const int components = info.num_components;
     const bool known = components == 1 || components == 3 || components == 4;
-    if (!known || info.data_precision != 8) give_up(decoder, "a rare kind of JPEG");
-    if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up(decoder, "too many pixels");
+    if (!known || info.data_precision != 8) give_up("a rare kind of JPEG");
+    if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up("too many pixels");
     const int turned = channels ? orientation_of(decoder) : (orientation_of(decoder), 1);
     info.out_color_space = output_space(info, channels);
     info.scale_num = scale_for(info, min_side);
     info.scale_denom = 8;
-    if (!start(decoder)) give_up(decoder, decoder.errors.message);
+    if (!start(decoder)) give_up(decoder.errors.message);
     Image image(info.output_width, info.output_height, static_cast<uint32_t>(info.output_components));
     if (!read_rows(decoder, image.pixels.data(), size_t(image.width) * image.channels))
-        give_up(decoder, decoder.errors.message);
+        give_up(decoder.errors.message);
     if (image.channels == 4) image = rgb_of_cmyk(image);
     image = upright(std::move(image), turned);
     if (channels && image.channels != static_cast<uint32_t>(channels))
@@ -185,11 +184,9 @@ Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
 }
 
 int jpeg_orientation(Span payload) {
-    thread_local Decoder decoder;
-    if (!read_header(decoder, payload)) give_up(decoder, decoder.errors.message);
-    const int turned = orientation_of(decoder);
-    jpeg_abort_decompress(&decoder.info);
-    return turned;
+    Decoder decoder;
+    if (!read_header(decoder, payload)) give_up(decoder.errors.message);
+    return orientation_of(decoder);
 }
 
 namespace {

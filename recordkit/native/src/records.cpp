@@ -1,12 +1,15 @@
 #include "records.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace recordkit {
 namespace {
 
+constexpr uint64_t kAheadBytes = 4096, kLineBytes = 64;
 constexpr uint32_t kLengthMask = (uint32_t(1) << 29) - 1;
 enum Flag : uint32_t { kWhole, kFirst, kMiddle, kLast };
 
@@ -122,10 +125,17 @@ void copy_record(Span file, const Extent& extent, uint8_t* out) {
 
 std::vector<uint64_t> scan(Span file, uint64_t begin) {
     std::vector<uint64_t> offsets;
+    uint64_t asked = begin, step = 0;
     while (begin < file.size) {
         const Extent extent = find_record(file, begin);
         offsets.push_back(begin);
         begin = extent.end;
+        const uint64_t before = std::exchange(step, begin - extent.offset);
+        if (step == before || step > kAheadBytes) continue;
+        // Waiting for one head after the other takes longer than fetching all that is between small records. A step
+        // that repeats is one that the processor guesses by itself.
+        const uint64_t until = std::min(file.size, begin + kAheadBytes);
+        for (asked = std::max(asked, begin); asked < until; asked += kLineBytes) __builtin_prefetch(file.data + asked);
     }
     return offsets;
 }
