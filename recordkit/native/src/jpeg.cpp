@@ -126,14 +126,6 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
     return channels == 1 || info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
 }
 
-// The smallest of libjpeg's fast scales that leaves the short side at least `min_side` long.
-unsigned scale_for(const jpeg_decompress_struct& info, uint32_t min_side) {
-    const uint64_t side = info.image_width < info.image_height ? info.image_width : info.image_height;
-    for (unsigned eighths : {1u, 2u, 4u})
-        if (min_side && side * eighths >= uint64_t(min_side) * 32) return eighths;
-    return 8;
-}
-
 uint8_t scaled(unsigned a, unsigned b) {  // a * b / 255, rounded
     const unsigned product = a * b + 128;
     return static_cast<uint8_t>(((product >> 8) + product) >> 8);
@@ -156,9 +148,7 @@ Image rgb_of_cmyk(const Image& cmyk) {
 
 }  // namespace
 
-Image decode_jpeg(Span payload, int channels) { return decode_jpeg_scaled(payload, channels, 0).image; }
-
-Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
+Image decode_jpeg(Span payload, int channels) {
     Decoder decoder;
     auto& info = decoder.info;
     if (!read_header(decoder, payload)) give_up(decoder.errors.message);
@@ -168,8 +158,6 @@ Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
     if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up("too many pixels");
     const int turned = channels ? orientation_of(decoder) : (orientation_of(decoder), 1);
     info.out_color_space = output_space(info, channels);
-    info.scale_num = scale_for(info, min_side);
-    info.scale_denom = 8;
     if (!start(decoder)) give_up(decoder.errors.message);
     Image image(info.output_width, info.output_height, static_cast<uint32_t>(info.output_components));
     if (!read_rows(decoder, image.pixels.data(), size_t(image.width) * image.channels))
@@ -177,16 +165,8 @@ Scaled decode_jpeg_scaled(Span payload, int channels, uint32_t min_side) {
     if (image.channels == 4) image = rgb_of_cmyk(image);
     image = upright(std::move(image), turned);
     if (channels && image.channels != static_cast<uint32_t>(channels))
-        image = to_channels(image.view(), static_cast<uint32_t>(channels));
-    const bool swapped = turned >= 5;
-    return {std::move(image), swapped ? info.image_height : info.image_width,
-            swapped ? info.image_width : info.image_height, info.scale_num};
-}
-
-int jpeg_orientation(Span payload) {
-    Decoder decoder;
-    if (!read_header(decoder, payload)) give_up(decoder.errors.message);
-    return orientation_of(decoder);
+        return to_channels(image.view(), static_cast<uint32_t>(channels));
+    return image;
 }
 
 namespace {

@@ -15,7 +15,6 @@ struct Recipe {
     uint32_t side = 0;  // the short side's length after the resize
     Encoding encoding = Encoding::jpg;
     int quality = 95;
-    bool scale_in_dct = false;  // let the JPEG decoder do a part of a large reduction
 };
 
 // Append what an encoded image becomes to `out`. Throws Unsupported, with `out` as it was.

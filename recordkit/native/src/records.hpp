@@ -2,7 +2,6 @@
 // recordkit/formats/frame.py, whose messages these are, to the letter.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "common.hpp"
