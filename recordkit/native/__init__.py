@@ -5,6 +5,7 @@ It is optional: without it everything works on the reference engine, slower. `lo
 
 from __future__ import annotations
 
+import functools
 import importlib
 from types import ModuleType
 
@@ -27,21 +28,26 @@ def load() -> ModuleType:
     MissingError
         It is not built, or built for another version of this package.
     """
+    found = _find()
+    if isinstance(found, str):
+        raise MissingError(f"native engine: {found}")
+    return found
+
+
+def available() -> bool:
+    """Tell whether `load` would work."""
+    return not isinstance(_find(), str)
+
+
+@functools.cache
+def _find() -> ModuleType | str:
+    """Return the module, or why there is none."""
     try:
         core = importlib.import_module("recordkit.native._core")
     except ImportError as error:
         # Where it is built, what it links to may be gone.
         reason = "not built" if isinstance(error, ModuleNotFoundError) else str(error)
-        raise MissingError(f"native engine: {reason}; {_HOW}") from None
+        return f"{reason}; {_HOW}"
     if core.ABI != ABI:
-        raise MissingError(f"native engine: expected version {ABI}, got {core.ABI}; install recordkit again")
+        return f"expected version {ABI}, got {core.ABI}; install recordkit again"
     return core
-
-
-def available() -> bool:
-    """Tell whether `load` would work."""
-    try:
-        load()
-    except MissingError:
-        return False
-    return True

@@ -17,7 +17,12 @@ from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
 from recordkit.packing.writer import SetNames
 
 
-def refuse_foreign(names: SetNames) -> None:
+def describe(names: SetNames) -> Mapping[str, Any]:
+    """Return the description that stands where a set's is going to be written; an empty one if there is none."""
+    return _described(names.prefix.with_name(names.name(".json")))
+
+
+def refuse_foreign(names: SetNames, description: Mapping[str, Any]) -> None:
     """Refuse to write over a side file that no pack wrote, or over a list that was edited since.
 
     The .rec and .idx are what the user asked to replace, whoever made them.
@@ -26,7 +31,6 @@ def refuse_foreign(names: SetNames) -> None:
     ------
     PublishError
     """
-    description = _described(names.prefix.with_name(names.name(".json")))
     written = _suffixes(description)
     for path in names.all():
         suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
@@ -40,9 +44,9 @@ def refuse_foreign(names: SetNames) -> None:
             )
 
 
-def standing_alone(names: SetNames, prefix: Path) -> bool:
-    """Tell whether a set stands there that was packed for another prefix."""
-    packed_for = _described(names.prefix.with_name(names.name(".json"))).get("set")
+def standing_alone(description: Mapping[str, Any], prefix: Path) -> bool:
+    """Tell whether a set was packed for another prefix."""
+    packed_for = description.get("set")
     return isinstance(packed_for, str) and packed_for != prefix.name
 
 

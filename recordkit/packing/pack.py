@@ -15,7 +15,7 @@ from recordkit.formats.staging import Staging
 from recordkit.packing.block import block_size, pack_block
 from recordkit.packing.choice import choose
 from recordkit.packing.engine import Engine
-from recordkit.packing.former import former_files, refuse_foreign, standing_alone
+from recordkit.packing.former import describe, former_files, refuse_foreign, standing_alone
 from recordkit.packing.jobs import Job, is_input, share_out
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import PackReport, Progress, SetReport
@@ -147,14 +147,12 @@ def _settings(plan: PackPlan) -> dict[str, Any]:
 
 def _look_at_outputs(jobs: Sequence[Job], prefix: Path) -> list[str]:
     """Refuse outputs that are not ours to write, and warn of those that will surprise."""
+    warnings = []
     for job in jobs:
-        refuse_foreign(job.names)
-    warnings = [
-        f"{job.names.prefix.name} was packed on its own and is replaced"
-        for job in jobs
-        if standing_alone(job.names, prefix)
-    ]
-    for job in jobs:
+        description = describe(job.names)
+        refuse_foreign(job.names, description)
+        if standing_alone(description, prefix):
+            warnings.append(f"{job.names.prefix.name} was packed on its own and is replaced")
         beside = Path(f"{job.names.prefix}.lst")
         if not (job.names.write_list or job.reads_list) and beside.exists():
             warnings.append(f"{beside} is not the list of this set, and stays if it was made by hand")

@@ -27,6 +27,7 @@ from recordkit.apps.lists import write_lists
 from recordkit.apps.program import examples, tell
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan
+from recordkit.packing.choice import ENGINES
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, ListSource
 
 SWITCHES = (
@@ -123,7 +124,7 @@ def _complete(name: str, names: set[str]) -> str:
 )
 @click.option("--encoding", type=click.Choice([".jpg", ".png"]), default=".jpg", show_default=True)
 @click.option("--pack-label", is_flag=True, help="Pack all labels of a row, not only the first.")
-@click.option("--engine", type=click.Choice(["auto", "native", "python"]), default="auto", show_default=True)
+@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 def command(prefix: str, root: str, **options: object) -> None:
     """Make lists from images, or .rec files from lists, as MXNet's im2rec.py does.
 
