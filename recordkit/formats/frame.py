@@ -23,7 +23,6 @@ What is inside a record is in `recordkit.formats.irheader`.
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +32,7 @@ from typing import Protocol
 import numpy as np
 
 from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats.files import open_file
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -169,10 +169,7 @@ class RecordReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = os.fspath(path)
-        mode = os.stat(path).st_mode  # noqa: PTH116
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a pipe would be waited for; of a folder `open` says so
-            raise FormatError("expected a file, got a pipe or device", path=self.path)
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
+        self._file = open_file(path)
         self.size = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:

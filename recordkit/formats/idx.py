@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import open_file
 
 # Read in pieces, so that the text of a large index is never in memory at once.
 _BLOCK_BYTES = 1 << 20
@@ -45,19 +46,8 @@ class Index:
     offsets: NDArray[np.uint64]
 
 
-def line(key: int, offset: int) -> bytes:
-    r"""Return one line of an .idx file.
-
-    Examples
-    --------
-    >>> line(5, 40)
-    b'5\t40\n'
-    """
-    return b"%d\t%d\n" % (key, offset)
-
-
 def lines(keys: Sequence[int], offsets: Sequence[int]) -> bytes:
-    r"""Return many lines of an .idx file at once.
+    r"""Return lines of an .idx file.
 
     Examples
     --------
@@ -82,7 +72,7 @@ def read(path: str | Path) -> Index:
     Raises
     ------
     FormatError
-        A line is not two whole numbers from 0 to 2**64 - 1.
+        A line is not two whole numbers from 0 to 2**64 - 1, or it is no file.
     OSError
         The file cannot be read.
     """
@@ -102,7 +92,7 @@ def read(path: str | Path) -> Index:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Yield whole lines, each ending in a line feed."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         rest = b""
         while block := file.read(_BLOCK_BYTES):
             end = block.rfind(b"\n") + 1

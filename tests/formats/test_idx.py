@@ -30,14 +30,14 @@ def pairs(index):
 def test_golden_bytes(read):
     got = read(MXNET_WROTE)
     assert got == [(0, 0), (5, 40), (3, 88), (9, 136), (10, 144)]
-    assert b"".join(idx.line(*pair) for pair in got) == MXNET_WROTE
+    assert idx.lines(*zip(*got, strict=True)) == MXNET_WROTE
 
 
 @given(st.lists(st.tuples(keys, keys), max_size=40))
 @example([(2**64 - 1, 2**64 - 1)])
 def test_reading_undoes_writing(tmp_path_factory, table):
     path = tmp_path_factory.mktemp("idx") / "a.idx"
-    path.write_bytes(b"".join(idx.line(*pair) for pair in table))
+    path.write_bytes(idx.lines([key for key, _ in table], [offset for _, offset in table]))
     assert pairs(idx.read(path)) == table
 
 
@@ -122,7 +122,7 @@ def test_a_large_index_is_read_in_pieces_that_cut_no_line(tmp_path):
     n = 200_000  # some 3 MB, so the reader's pieces of 1 MiB end within lines
     offsets = np.arange(n, dtype=np.uint64) * 131
     path = tmp_path / "a.idx"
-    path.write_bytes(b"".join(idx.line(key, offset) for key, offset in enumerate(offsets.tolist())))
+    path.write_bytes(idx.lines(range(len(offsets)), offsets.tolist()))
     index = idx.read(path)
     assert index.keys.dtype == index.offsets.dtype == np.uint64
     assert (index.keys == np.arange(n)).all() and (index.offsets == offsets).all()

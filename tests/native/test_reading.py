@@ -165,7 +165,7 @@ def test_a_file_that_has_shrunk_is_an_error_and_not_a_crash(tmp_path):
             read()
 
 
-@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
 @pytest.mark.parametrize("act", ["RecordFile", "read_idx"])
 def test_what_is_no_file_is_an_os_error_with_its_name(tmp_path, make, act):
     make(tmp_path / "x")
@@ -173,6 +173,18 @@ def test_what_is_no_file_is_an_os_error_with_its_name(tmp_path, make, act):
     with pytest.raises(OSError, match="Errno") as caught:
         getattr(native.load(), act)(tmp_path / "x", *arguments)
     assert caught.value.filename == str(tmp_path / "x")
+
+
+@pytest.mark.parametrize("act", ["RecordFile", "read_idx"])
+def test_a_pipe_is_refused_in_the_words_of_the_definition(tmp_path, act):
+    os.mkfifo(tmp_path / "x")
+    native_act, definition = {
+        "RecordFile": (native.load().RecordFile, RecordReader),
+        "read_idx": (lambda path: native.load().read_idx(path, 2), idx.read),
+    }[act]
+    assert outcome(native_act, tmp_path / "x") == outcome(definition, tmp_path / "x")
+    with pytest.raises(FormatError, match="expected a file, got a pipe or device"):
+        native_act(tmp_path / "x")
 
 
 def test_advice_changes_nothing(tmp_path):

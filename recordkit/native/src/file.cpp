@@ -18,7 +18,8 @@ Handle::~Handle() { close(number_); }
 uint64_t Handle::size(const std::string& path) const {
     struct stat status {};
     if (fstat(number_, &status)) throw SystemFault(errno, path);
-    if (!S_ISREG(status.st_mode)) throw SystemFault(S_ISDIR(status.st_mode) ? EISDIR : EINVAL, path);
+    if (S_ISDIR(status.st_mode)) throw SystemFault(EISDIR, path);
+    if (!S_ISREG(status.st_mode)) throw NoFile("expected a file, got a pipe or device");
     return static_cast<uint64_t>(status.st_size);
 }
 
@@ -27,6 +28,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path), handle_(path), si
     void* const mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, handle_.number(), 0);
     if (mapping == MAP_FAILED) throw SystemFault(errno, path);
     data_ = static_cast<const uint8_t*>(mapping);
+    expect_order(false);
 }
 
 MappedFile::~MappedFile() {
@@ -40,6 +42,10 @@ Span MappedFile::bytes() const {
                               std::to_string(now) + "; open it again",
                           now, true);
     return {data_, size_};
+}
+
+void MappedFile::expect_order(bool order) const {
+    if (data_) madvise(const_cast<uint8_t*>(data_), size_, order ? MADV_SEQUENTIAL : MADV_RANDOM);
 }
 
 void MappedFile::will_need(uint64_t begin, uint64_t end) const {

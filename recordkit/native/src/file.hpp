@@ -11,10 +11,18 @@
 
 namespace recordkit {
 
+// What is longer than this is asked for as a whole, not page by page.
+constexpr uint64_t kLongRecordBytes = 1 << 14;
+
 // The system's error number and the call that failed; becomes OSError.
 struct SystemFault : std::runtime_error {
     SystemFault(int number, const std::string& path) : std::runtime_error(path), code(number) {}
     int code;
+};
+
+// A pipe or a device; becomes FormatError.
+struct NoFile : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 // An open file, closed with this object.
@@ -26,7 +34,7 @@ class Handle {
     Handle& operator=(const Handle&) = delete;
 
     int number() const { return number_; }
-    uint64_t size(const std::string& path) const;  // throws SystemFault, also for what is no file
+    uint64_t size(const std::string& path) const;  // throws SystemFault, also of a folder, or NoFile
 
   private:
     int number_;
@@ -41,8 +49,11 @@ class MappedFile {
 
     // All bytes, as of when it was opened; valid while this object lives. Throws FormatFault if it has shrunk.
     Span bytes() const;
-    // Tell the system that these bytes are read soon.
+    // Tell the system that these bytes are read soon. Of what it is not told it reads no more than is asked for: of
+    // records far apart, what lies between would fill memory with what nobody wants.
     void will_need(uint64_t begin, uint64_t end) const;
+    // Tell it that all is read in order from now on, or no longer.
+    void expect_order(bool order) const;
     size_t size() const { return size_; }
 
   private:

@@ -46,30 +46,39 @@ std::string path_of(const py::object& path) {  // as os.fsencode does
     return py::reinterpret_steal<py::bytes>(bytes);
 }
 
-[[noreturn]] void raise(const char* name, const std::string& path, const std::string& place, const py::object& message) {
+// One of recordkit.errors; `where` is its path and place, as far as there are any.
+template <typename... Where>
+[[noreturn]] void raise(const char* name, const py::object& message, Where&&... where) {
     const py::object type = py::module_::import("recordkit.errors").attr(name);
-    const py::object error = type(message, py::arg("path") = text_of(path), py::arg("place") = place);
-    PyErr_SetObject(type.ptr(), error.ptr());
+    PyErr_SetObject(type.ptr(), type(message, std::forward<Where>(where)...).ptr());
     throw py::error_already_set();
 }
 
-// What a caller's own bytes are at fault for: no file, no place.
-[[noreturn]] void raise(const std::string& message) {
-    const py::object type = py::module_::import("recordkit.errors").attr("FormatError");
-    PyErr_SetObject(type.ptr(), type(message).ptr());
-    throw py::error_already_set();
-}
+py::arg_v at_path(const std::string& path) { return py::arg("path") = text_of(path); }
+py::arg_v at_place(const std::string& place) { return py::arg("place") = place; }
 
-[[noreturn]] void raise(const FormatFault& fault, const std::string& path) {
-    std::string message = fault.what();
-    if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
-    raise(fault.truncated ? "TruncatedError" : "FormatError", path, "byte " + std::to_string(fault.offset), text_of(message));
-}
-
-[[noreturn]] void raise(const SystemFault& fault) {
-    errno = fault.code;
-    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(fault.what()).ptr());
-    throw py::error_already_set();
+// Does something with a file; its faults become Python's errors.
+template <typename Act>
+auto reading(const std::string& path, Act&& act) {
+    try {
+        return act();
+    } catch (const FormatFault& fault) {
+        std::string message = fault.what();
+        if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
+        raise(fault.truncated ? "TruncatedError" : "FormatError", text_of(message), at_path(path),
+              at_place("byte " + std::to_string(fault.offset)));
+    } catch (const LineFault& fault) {
+        const auto text = py::reinterpret_steal<py::object>(
+            PyUnicode_DecodeUTF8(fault.shown.data(), static_cast<Py_ssize_t>(fault.shown.size()), "backslashreplace"));
+        const py::str expected("expected KEY and OFFSET, whole numbers with a tab between, got ");
+        raise("FormatError", expected + py::repr(text), at_path(path), at_place("line " + std::to_string(fault.line)));
+    } catch (const NoFile& fault) {
+        raise("FormatError", py::str(fault.what()), at_path(path));
+    } catch (const SystemFault& fault) {
+        errno = fault.code;
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(path).ptr());
+        throw py::error_already_set();
+    }
 }
 
 // Copying more than this takes so long that other threads should not wait for it.
@@ -169,7 +178,8 @@ constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
 
 // A longer record's length would run into its head's flags.
 void check_length(uint64_t record) {
-    if (record > kMaxRecordBytes) raise("expected a record shorter than 2**29 bytes, got " + std::to_string(record) + " bytes");
+    if (record > kMaxRecordBytes)
+        raise("FormatError", py::str("expected a record shorter than 2**29 bytes, got " + std::to_string(record) + " bytes"));
 }
 
 template <typename T>
@@ -245,6 +255,13 @@ py::array_t<T> column_of(std::vector<T>&& values) {  // the array owns what was 
     return py::array_t<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), base);
 }
 
+// While one of these lives, the file is read in order.
+struct InOrder {
+    const MappedFile& file;
+    explicit InOrder(const MappedFile& which) : file(which) { file.expect_order(true); }
+    ~InOrder() { file.expect_order(false); }
+};
+
 py::bytes copy_of(Span file, const Extent& extent) {
     if (extent.whole) return bytes_of(file.data + extent.offset + kHeadSize, extent.length);
     std::vector<uint8_t> record(extent.length);
@@ -254,6 +271,8 @@ py::bytes copy_of(Span file, const Extent& extent) {
 
 // What a reader in order takes along at once.
 constexpr size_t kMostAhead = 64, kMostAheadBytes = 1 << 18;
+// How often it tells the system that it will go on.
+constexpr uint64_t kHintBytes = 1 << 20;
 
 // The records of one file. Views of it hold the mapping, so `close` only lets go of this object's share.
 class RecordFile {
@@ -265,14 +284,8 @@ class RecordFile {
     template <typename Act>
     auto guarded(Act&& act) const {
         const std::shared_ptr<const MappedFile> own = file_;  // stays, whoever calls close meanwhile
-        try {
-            open();
-            return act(*own);
-        } catch (const FormatFault& fault) {
-            raise(fault, path_);
-        } catch (const SystemFault& fault) {
-            raise(fault);
-        }
+        open();
+        return reading(path_, [&] { return act(*own); });
     }
 
     // An offset, or the definition's error for what no file reaches.
@@ -283,18 +296,15 @@ class RecordFile {
         if (place != UINT64_MAX || !PyErr_Occurred()) return place;
         PyErr_Clear();
         const std::string size = std::to_string(file.size());
-        raise("TruncatedError", path_, "byte " + std::string(py::str(whole)),
+        raise("TruncatedError",
               py::str("expected a record head, got the end of the file at byte " + size + "; run 'recordkit verify ") +
-                  text_of(path_) + py::str("'"));
+                  text_of(path_) + py::str("'"),
+              at_path(path_), at_place("byte " + std::string(py::str(whole))));
     }
 
   public:
     explicit RecordFile(const py::object& path) : path_(path_of(path)) {
-        try {
-            file_ = std::make_shared<const MappedFile>(path_);
-        } catch (const SystemFault& fault) {
-            raise(fault);
-        }
+        file_ = reading(path_, [&] { return std::make_shared<const MappedFile>(path_); });
     }
 
     size_t size() const { return open().size(); }
@@ -305,6 +315,7 @@ class RecordFile {
             const uint64_t offset = place_of(number, file);
             const Span bytes = file.bytes();
             const Extent extent = find_record(bytes, offset);
+            if (extent.length > kLongRecordBytes) file.will_need(offset, extent.end);
             return py::make_tuple(copy_of(bytes, extent), extent.end);
         });
     }
@@ -312,7 +323,8 @@ class RecordFile {
     // The record at an offset and some behind it, each with the offset behind it. Where one is at fault, those before.
     py::list read_ahead(const py::object& number) const {
         return guarded([&](const MappedFile& file) {
-            uint64_t offset = place_of(number, file);
+            const uint64_t first = place_of(number, file);
+            uint64_t offset = first;
             const Span bytes = file.bytes();
             py::list records;
             size_t n_bytes = 0;
@@ -326,6 +338,7 @@ class RecordFile {
             } catch (const FormatFault&) {
                 if (records.empty()) throw;
             }
+            if (!first || first / kHintBytes != offset / kHintBytes) file.will_need(offset, offset + 2 * kHintBytes);
             return records;
         });
     }
@@ -356,6 +369,7 @@ class RecordFile {
             std::vector<uint64_t> offsets;
             {
                 const py::gil_scoped_release without_gil;
+                const InOrder in_order(file);
                 offsets = recordkit::scan(file.bytes(), begin);
             }
             return column_of(std::move(offsets));
@@ -365,6 +379,7 @@ class RecordFile {
     uint64_t next_head(uint64_t offset) const {
         return guarded([&](const MappedFile& file) {
             const py::gil_scoped_release without_gil;
+            const InOrder in_order(file);
             return recordkit::next_head(file.bytes(), offset);
         });
     }
@@ -401,7 +416,7 @@ class RecordFile {
 // Keys and offsets of an .idx file; None for keys that are 0, 1, 2 ... which need no memory.
 py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
     const std::string path = path_of(path_object);
-    try {
+    return reading(path, [&]() -> py::tuple {
         const IdxFile file = [&] {
             const py::gil_scoped_release without_gil;
             return IdxFile(path, n_threads);
@@ -417,16 +432,7 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
         py::array_t<uint64_t> keys(n);
         read(keys.mutable_data());
         return py::make_tuple(keys, offsets);
-    } catch (const SystemFault& fault) {
-        raise(fault);
-    } catch (const FormatFault& fault) {
-        raise(fault, path);
-    } catch (const LineFault& fault) {
-        const auto text = py::reinterpret_steal<py::object>(
-            PyUnicode_DecodeUTF8(fault.shown.data(), static_cast<Py_ssize_t>(fault.shown.size()), "backslashreplace"));
-        const py::str message = py::str("expected KEY and OFFSET, whole numbers with a tab between, got ") + py::repr(text);
-        raise("FormatError", path, "line " + std::to_string(fault.line), message);
-    }
+    });
 }
 
 void bind_reading(py::module_& module) {

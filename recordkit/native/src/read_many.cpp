@@ -22,11 +22,14 @@ std::vector<size_t> by_offset(const uint64_t* offsets, size_t n) {
 }
 
 // Look for every record; if one is at fault, say so for the one that the caller asked for first.
-std::vector<Extent> find_all(Span bytes, const uint64_t* offsets, const std::vector<size_t>& order, unsigned n_threads) {
+std::vector<Extent> find_all(const MappedFile& file, Span bytes, const uint64_t* offsets, const std::vector<size_t>& order, unsigned n_threads) {
     std::vector<Extent> extents(order.size());
     try {
         parallel_for(order.size(), kGrain, n_threads, [&](size_t begin, size_t end) {
-            for (size_t n = begin; n < end; ++n) extents[order[n]] = find_record(bytes, offsets[order[n]]);
+            for (size_t n = begin; n < end; ++n) {
+                const Extent extent = extents[order[n]] = find_record(bytes, offsets[order[n]]);
+                if (extent.length > kLongRecordBytes) file.will_need(extent.offset, extent.end);
+            }
         });
     } catch (const FormatFault&) {
         for (size_t n = 0; n < order.size(); ++n) find_record(bytes, offsets[n]);
@@ -41,7 +44,7 @@ Batch read_many(const MappedFile& file, const uint64_t* offsets, size_t n, unsig
                 const std::function<uint8_t*(size_t)>& allocate) {
     const Span bytes = file.bytes();
     const std::vector<size_t> order = by_offset(offsets, n);
-    const std::vector<Extent> extents = find_all(bytes, offsets, order, n_threads);
+    const std::vector<Extent> extents = find_all(file, bytes, offsets, order, n_threads);
     Batch batch;
     batch.bounds.resize(n + 1);
     for (size_t i = 0; i < n; ++i) batch.bounds[i + 1] = batch.bounds[i] + extents[i].length;
