@@ -5,6 +5,7 @@ import gzip
 import os
 import signal
 import socket
+import sys
 import warnings
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def require_native():
     """Skip a test of the native core if it is not built, but where it must be."""
     if not native.available() and not os.environ.get("RECORDKIT_REQUIRE_NATIVE"):
         pytest.skip("the native engine is not built")
+
+
+@pytest.fixture
+def no_native(monkeypatch) -> None:
+    """As if the native core were not built."""
+    monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
+    monkeypatch.setattr(native, "_find", native._find.__wrapped__)
 
 
 @pytest.fixture

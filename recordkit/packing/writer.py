@@ -10,7 +10,6 @@ import json
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +22,7 @@ from recordkit.formats.staging import Staging
 from recordkit.packing.block import Block
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
+from recordkit.version import __version__
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class SetWriter:
     def _facts(self) -> dict[str, Any]:
         return {
             "format": 1,
-            "recordkit": version("recordkit"),
+            "recordkit": __version__,
             # What the next pack to this prefix replaces; an .lst, which people edit, only if it is still this one.
             "set": self._staging.prefix.name,
             "files": [self._names.name(suffix) for suffix in self._files],

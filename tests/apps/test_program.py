@@ -166,8 +166,7 @@ def test_pack_as_json_names_the_failures(cli, tiny_folder, tmp_path):
     assert done["failures"] == [{"key": 4, "name": "cat/empty.jpg", "reason": "expected an image, got 0 bytes"}]
 
 
-def test_an_engine_that_is_not_there_is_the_command_lines_fault(cli, tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
+def test_an_engine_that_is_not_there_is_the_command_lines_fault(cli, tiny_folder, tmp_path, no_native):
     code, _, said = cli("pack", tiny_folder, tmp_path / "out", "--engine", "native")
     assert code == 2 and said.startswith("recordkit: native engine: ")
 

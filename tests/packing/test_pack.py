@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import recordkit
-from recordkit import PackPlan, native, pack
+from recordkit import PackPlan, pack
 from recordkit.codec import decode, encode
 from recordkit.errors import MissingError, PackError, PlanError, PublishError, SourceError
 from recordkit.formats import idx, irheader
@@ -473,9 +473,7 @@ def test_an_error_in_the_middle_of_writing_leaves_nothing(tiny_folder, tmp_path,
     assert os.listdir(tmp_path) == ["photos"]
 
 
-def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
-    monkeypatch.setattr(native, "_find", native._find.__wrapped__)
+def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, no_native):
     with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
         pack(tiny_folder, tmp_path / "out", engine="gpu")
     with pytest.raises(MissingError, match=r'native engine: not built; install g\+\+ and .*, or use engine="python"'):

@@ -15,6 +15,7 @@ from recordkit.apps.program import examples
 from recordkit.errors import MissingError
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
+from recordkit.version import __version__
 
 # Distribution and the extra that brings it.
 _OPTIONAL = {"torch": "torch", "matplotlib": "plot", "scikit-learn": "demo"}
@@ -47,7 +48,7 @@ def command(as_json: bool) -> None:
 def _needed() -> list[_Line]:
     system = f"{platform.python_version()} on {platform.platform()}"
     lines = [
-        _Line("recordkit", ok=True, needed=True, message=version("recordkit")),
+        _Line("recordkit", ok=True, needed=True, message=__version__),
         _Line("python", ok=True, needed=True, message=system),
         _Line("threads", ok=True, needed=True, message=f"{count_threads(0)} CPUs may be used"),
     ]

@@ -7,11 +7,11 @@ Exit codes are those of `recordkit.apps.program`.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 
 import click
 
 from recordkit.apps.program import examples, run
+from recordkit.version import __version__
 
 # Name, module and one line of help. The line is here so that --help need not import the module.
 COMMANDS: dict[str, str] = {
@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("recordkit pack photos/ out/photos --resize 256", "recordkit verify out/photos.rec"),
 )
-@click.version_option(version("recordkit"), prog_name="recordkit")
+@click.version_option(__version__, prog_name="recordkit")
 def recordkit() -> None:
     """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
 

@@ -20,12 +20,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 from recordkit.apps.fetch.part import Origin, Part
 from recordkit.errors import PlanError
+from recordkit.version import __version__
 
 __all__ = ["RefusedError", "RetryPolicy", "TransientError", "copy_file", "download"]
 
@@ -141,7 +141,7 @@ def download(url: str, part: Part, *, limit_bytes: int, timeout_s: float, tell: 
     start = part.size_bytes if part.resumable_from(url) else 0
     if start and part.origin and part.origin.total_bytes == start:
         return True  # it was all here; whoever fetched it was stopped before the check
-    headers = {"User-Agent": f"recordkit/{version('recordkit')}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"recordkit/{__version__}", "Accept-Encoding": "identity"}
     if start and part.origin and part.origin.validator:
         headers |= {"Range": f"bytes={start}-", "If-Range": part.origin.validator}
     with _open(url, headers, timeout_s) as response:

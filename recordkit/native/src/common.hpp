@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace recordkit {
@@ -32,12 +34,25 @@ struct ImageView {
     const uint8_t* row(size_t y) const { return data + y * stride; }
 };
 
-// Pixels of its own.
+// For a vector whose elements are all written before they are read: it does not set them to zero first.
+template <typename T>
+struct Unset : std::allocator<T> {
+    template <typename U>
+    struct rebind {
+        using other = Unset<U>;
+    };
+    template <typename U>
+    void construct(U* at) noexcept { ::new (static_cast<void*>(at)) U; }
+    template <typename U, typename... Arguments>
+    void construct(U* at, Arguments&&... arguments) { ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...); }
+};
+
+// Pixels of its own; whoever makes it writes them all.
 struct Image {
     uint32_t width = 0;
     uint32_t height = 0;
     uint32_t channels = 0;
-    std::vector<uint8_t> pixels;
+    std::vector<uint8_t, Unset<uint8_t>> pixels;
 
     Image() = default;
     Image(uint32_t w, uint32_t h, uint32_t c) : width(w), height(h), channels(c), pixels(size_t(w) * h * c) {}

@@ -1,212 +1,221 @@
-// Rows are weighed first, eight result rows at a time, one in each lane of a vector; so weighing columns needs no
-// shuffling. All in float without fused operations: the result is the same on every CPU.
+// Rows are weighed first, sixteen result rows at a time, one in each lane of a vector; so weighing columns needs no
+// shuffling. A value has 7 bits behind the point, a weight 15, a product is rounded: the same on every CPU.
 #include "resize.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
-#define RECORDKIT_TWO_PATHS 1
+#include <immintrin.h>
+#define RECORDKIT_X86 1
 #endif
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 namespace recordkit {
 namespace {
 
-constexpr size_t kLanes = 8;
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
-
-// A value of eight rows. Plain floats, so that vectors of any alignment can hold it.
-struct Eight {
-    float lane[kLanes];
-};
+constexpr size_t kLanes = 16;
+constexpr int kValueBits = 7;
+// Roundings add up. So many change a value by a quarter of a level at most; of larger reductions, by more than 30, the
+// reference engine takes care.
+constexpr int kMostTaps = 64;
+// Pillow's bilinear transform cuts off what is behind the point. Whole numbers may come out a little smaller here.
+constexpr int16_t kHalf = 1 << (kValueBits - 1), kNearlyNothing = 2;
 
 size_t up_to_lanes(size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 // A row of the ring and its weight.
 struct Weighed {
-    const float* row;
-    float weight;
+    const int16_t* row;
+    int16_t weight[kLanes];
 };
 
 // What a resize works with: one thread's, kept from image to image because asking for it costs as much as a row.
 struct Scratch {
-    std::vector<float> ring;  // rows of the image as float; row y is in slot y % n_slots
+    std::vector<int16_t> ring;  // rows of the image; row y is in slot y % n_slots
     size_t n_slots = 0, stride = 0;
-    int next = 0;                // the first row that is not in the ring yet
-    std::vector<Weighed> taps;   // of eight result rows, one after the other
-    std::vector<Eight> weighed;  // eight result rows, not yet narrowed
-    std::vector<uint8_t> bytes;  // the same narrowed and rounded, eight bytes a value
+    int next = 0;                 // the first row that is not in the ring yet
+    std::vector<Weighed> taps;    // of sixteen result rows, one after the other
+    std::vector<int16_t> weighed;  // sixteen result rows, not yet narrowed: a value of each, then the next
+    std::vector<uint8_t> bytes;   // the same narrowed and rounded
 
-    float* slot(int y) { return &ring[y % n_slots * stride]; }
+    int16_t* slot(int y) { return &ring[y % n_slots * stride]; }
 };
-
-ALWAYS_INLINE void fill_ring(Scratch& scratch, const ImageView& image, int last) {
-    for (; scratch.next <= last; ++scratch.next) {
-        const uint8_t* from = image.row(scratch.next);
-        float* to = scratch.slot(scratch.next);
-        const size_t n = size_t(image.width) * image.channels;
-        for (size_t i = 0; i < n; ++i) to[i] = from[i];
-    }
-}
-
-// Eight rows of eight values: turn rows into lanes.
-ALWAYS_INLINE void transpose(Lanes v[kLanes]) {
-    Lanes a[kLanes], b[kLanes];
-    for (size_t n = 0; n < 4; ++n) {
-        a[2 * n] = __builtin_shufflevector(v[2 * n], v[2 * n + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        a[2 * n + 1] = __builtin_shufflevector(v[2 * n], v[2 * n + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (size_t n = 0; n < 8; n += 4) {
-        b[n] = __builtin_shufflevector(a[n], a[n + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[n + 1] = __builtin_shufflevector(a[n], a[n + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        b[n + 2] = __builtin_shufflevector(a[n + 1], a[n + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[n + 3] = __builtin_shufflevector(a[n + 1], a[n + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    for (size_t n = 0; n < 4; ++n) {
-        v[n] = __builtin_shufflevector(b[n], b[n + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        v[n + 4] = __builtin_shufflevector(b[n], b[n + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
-
-ALWAYS_INLINE void weigh_rows(Scratch& scratch, const ImageView& image, const Taps& taps, const size_t lines[kLanes]) {
-    fill_ring(scratch, image, taps.last(lines[kLanes - 1]));
-    scratch.taps.clear();
-    size_t ends[kLanes];
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-        for (int n = 0; n < taps.count[lines[lane]]; ++n)
-            scratch.taps.push_back({scratch.slot(taps.first[lines[lane]] + n), taps.of(lines[lane])[n]});
-        ends[lane] = scratch.taps.size();
-    }
-    for (size_t i = 0; i < scratch.stride; i += kLanes) {
-        Lanes sums[kLanes];
-        const Weighed* tap = scratch.taps.data();
-        for (size_t lane = 0; lane < kLanes; ++lane) {
-            Lanes sum = {};
-            for (const Weighed* end = scratch.taps.data() + ends[lane]; tap != end; ++tap) {
-                Lanes row;
-                std::memcpy(&row, tap->row + i, sizeof row);
-                sum += row * tap->weight;
-            }
-            sums[lane] = sum;
-        }
-        transpose(sums);
-        std::memcpy(&scratch.weighed[i], sums, sizeof sums);
-    }
-}
-
-// Turn eight values into bytes: what is behind the point goes, after `bias` was added.
-ALWAYS_INLINE void put_bytes(const Lanes& sum, float bias, uint8_t* out) {
-    const Lanes rounded = sum + bias;
-#if RECORDKIT_TWO_PATHS
-    __m128 half[2];
-    std::memcpy(half, &rounded, sizeof half);
-    const __m128i words = _mm_packs_epi32(_mm_cvttps_epi32(half[0]), _mm_cvttps_epi32(half[1]));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(words, words));
-#else
-    for (size_t lane = 0; lane < kLanes; ++lane)
-        out[lane] = static_cast<uint8_t>(std::min(static_cast<int>(rounded[lane]), 255));
-#endif
-}
-
-template <int C>
-ALWAYS_INLINE void weigh_columns(Scratch& scratch, const Taps& taps, uint32_t width, float bias) {
-    for (uint32_t x = 0; x < width; ++x) {
-        const float* weights = taps.of(x);
-        const Eight* from = &scratch.weighed[size_t(taps.first[x]) * C];
-        Lanes sums[C] = {};
-        for (int n = 0; n < taps.count[x]; ++n, from += C)
-            for (int c = 0; c < C; ++c) {
-                Lanes value;
-                std::memcpy(&value, from + c, sizeof value);
-                sums[c] += value * weights[n];
-            }
-        for (int c = 0; c < C; ++c) put_bytes(sums[c], bias, &scratch.bytes[(size_t(x) * C + c) * kLanes]);
-    }
-}
-
-// Give each lane its row back: 8 x 8 bytes at a time.
-ALWAYS_INLINE void store(const Scratch& scratch, size_t n, uint8_t* const rows[kLanes]) {
-    size_t i = 0;
-#if RECORDKIT_TWO_PATHS
-    for (; i + kLanes <= n; i += kLanes) {
-        const auto* from = reinterpret_cast<const __m128i*>(&scratch.bytes[i * kLanes]);
-        const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2),
-                      d = _mm_loadu_si128(from + 3);
-        const __m128i ab_low = _mm_unpacklo_epi8(a, _mm_srli_si128(a, 8)), cd = _mm_unpacklo_epi8(b, _mm_srli_si128(b, 8)),
-                      ef = _mm_unpacklo_epi8(c, _mm_srli_si128(c, 8)), gh = _mm_unpacklo_epi8(d, _mm_srli_si128(d, 8));
-        const __m128i low4 = _mm_unpacklo_epi16(ab_low, cd), high4 = _mm_unpackhi_epi16(ab_low, cd),
-                      low4b = _mm_unpacklo_epi16(ef, gh), high4b = _mm_unpackhi_epi16(ef, gh);
-        const __m128i out[4] = {_mm_unpacklo_epi32(low4, low4b), _mm_unpackhi_epi32(low4, low4b),
-                                _mm_unpacklo_epi32(high4, high4b), _mm_unpackhi_epi32(high4, high4b)};
-        for (size_t pair = 0; pair < 4; ++pair) {
-            _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[2 * pair] + i), out[pair]);
-            _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[2 * pair + 1] + i), _mm_srli_si128(out[pair], 8));
-        }
-    }
-#endif
-    for (; i < n; ++i)
-        for (size_t lane = 0; lane < kLanes; ++lane) rows[lane][i] = scratch.bytes[i * kLanes + lane];
-}
 
 struct Work {
     Scratch& scratch;
     const ImageView& image;
     const Taps& rows;
     const Taps& columns;
-    float bias;
+    int16_t bias;  // added before a value is cut off at the point
     Image& result;
 };
 
-// Pillow's bilinear transform cuts off what is behind the point. Whole numbers may come out a little smaller here.
-constexpr float kHalf = 0.5f, kNearlyNothing = 1.0f / 1024;
-
-ALWAYS_INLINE void run(const Work& work) {
-    Image& result = work.result;
-    for (size_t y = 0; y < result.height; y += kLanes) {
-        size_t lines[kLanes];
-        uint8_t* targets[kLanes];
-        for (size_t lane = 0; lane < kLanes; ++lane) {
-            lines[lane] = std::min(y + lane, size_t(result.height) - 1);
-            targets[lane] = result.row(lines[lane]);
-        }
-        weigh_rows(work.scratch, work.image, work.rows, lines);
-        if (result.channels == 1) weigh_columns<1>(work.scratch, work.columns, result.width, work.bias);
-        else if (result.channels == 3) weigh_columns<3>(work.scratch, work.columns, result.width, work.bias);
-        else weigh_columns<4>(work.scratch, work.columns, result.width, work.bias);
-        store(work.scratch, size_t(result.width) * result.channels, targets);
+void fill_ring(Scratch& scratch, const ImageView& image, int last) {
+    for (; scratch.next <= last; ++scratch.next) {
+        const uint8_t* from = image.row(scratch.next);
+        int16_t* to = scratch.slot(scratch.next);
+        const size_t n = size_t(image.width) * image.channels;
+        for (size_t i = 0; i < n; ++i) to[i] = static_cast<int16_t>(from[i] << kValueBits);
     }
 }
 
-void run_anywhere(const Work& work) { run(work); }
+// What makes result rows y and on; `ends` says where each one's taps end. Lanes beyond the last row repeat it.
+void gather_taps(const Work& work, size_t y, size_t ends[kLanes], uint8_t* targets[kLanes]) {
+    Scratch& scratch = work.scratch;
+    const size_t bottom = work.result.height - 1;
+    fill_ring(scratch, work.image, work.rows.last(std::min(y + kLanes - 1, bottom)));
+    scratch.taps.clear();
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+        const size_t line = std::min(y + lane, bottom);
+        for (int n = 0; n < work.rows.count[line]; ++n) {
+            scratch.taps.emplace_back();
+            Weighed& tap = scratch.taps.back();
+            tap.row = scratch.slot(work.rows.first[line] + n);
+            std::fill_n(tap.weight, kLanes, work.rows.of(line)[n]);
+        }
+        ends[lane] = scratch.taps.size();
+        targets[lane] = work.result.row(line);
+    }
+}
 
-#if RECORDKIT_TWO_PATHS
-__attribute__((target("avx2"))) void run_avx2(const Work& work) { run(work); }
+#if RECORDKIT_X86
+// Interleaving the first half of the rows with the second, over and over, turns rows into columns.
+void transpose(const int16_t* tile, int16_t* out) {
+    for (size_t top = 0; top < kLanes; top += 8)
+        for (size_t left = 0; left < kLanes; left += 8) {
+            __m128i rows[8], mixed[8];
+            for (size_t n = 0; n < 8; ++n)
+                rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + (top + n) * kLanes + left));
+            for (int round = 0; round < 3; ++round) {
+                for (size_t n = 0; n < 4; ++n) {
+                    mixed[2 * n] = _mm_unpacklo_epi16(rows[n], rows[n + 4]);
+                    mixed[2 * n + 1] = _mm_unpackhi_epi16(rows[n], rows[n + 4]);
+                }
+                std::copy(mixed, mixed + 8, rows);
+            }
+            for (size_t n = 0; n < 8; ++n)
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (left + n) * kLanes + top), rows[n]);
+        }
+}
+
+void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
+    __m128i rows[kLanes], mixed[kLanes];
+    for (size_t n = 0; n < kLanes; ++n)
+        rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + n * kLanes));
+    for (int round = 0; round < 4; ++round) {
+        for (size_t n = 0; n < 8; ++n) {
+            mixed[2 * n] = _mm_unpacklo_epi8(rows[n], rows[n + 8]);
+            mixed[2 * n + 1] = _mm_unpackhi_epi8(rows[n], rows[n + 8]);
+        }
+        std::copy(mixed, mixed + kLanes, rows);
+    }
+    for (size_t n = 0; n < kLanes; ++n) _mm_storeu_si128(reinterpret_cast<__m128i*>(rows_out[n] + at), rows[n]);
+}
+#else
+void transpose(const int16_t* tile, int16_t* out) {
+    for (size_t y = 0; y < kLanes; ++y)
+        for (size_t x = 0; x < kLanes; ++x) out[x * kLanes + y] = tile[y * kLanes + x];
+}
+
+void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
+    for (size_t y = 0; y < kLanes; ++y)
+        for (size_t x = 0; x < kLanes; ++x) rows_out[y][at + x] = tile[x * kLanes + y];
+}
+#endif
+
+// Give each lane its row back.
+void store(const Scratch& scratch, size_t n, uint8_t* const rows[kLanes]) {
+    size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) transpose(&scratch.bytes[i * kLanes], rows, i);
+    for (; i < n; ++i)
+        for (size_t lane = 0; lane < kLanes; ++lane) rows[lane][i] = scratch.bytes[i * kLanes + lane];
+}
+
+namespace anywhere {
+#define TARGET
+struct Lanes {
+    int16_t lane[kLanes];
+};
+
+inline Lanes load(const int16_t* from) {
+    Lanes lanes;
+    std::memcpy(&lanes, from, sizeof lanes);
+    return lanes;
+}
+
+inline void put(int16_t* to, const Lanes& lanes) { std::memcpy(to, &lanes, sizeof lanes); }
+
+inline Lanes all(int16_t value) {
+    Lanes lanes;
+    std::fill_n(lanes.lane, kLanes, value);
+    return lanes;
+}
+
+inline Lanes add_weighed(Lanes sum, const Lanes& value, const Lanes& weight) {
+    for (size_t n = 0; n < kLanes; ++n) {
+        const int product = (value.lane[n] * weight.lane[n] + (1 << 14)) >> 15;
+        sum.lane[n] = static_cast<int16_t>(std::min(sum.lane[n] + product, 32767));
+    }
+    return sum;
+}
+
+inline void narrow(const Lanes& sum, int16_t bias, uint8_t* out) {
+    for (size_t n = 0; n < kLanes; ++n)
+        out[n] = static_cast<uint8_t>(std::min(sum.lane[n] + bias, 32767) >> kValueBits);
+}
+
+#include "resize_run.hpp"
+#undef TARGET
+}  // namespace anywhere
+
+#if RECORDKIT_X86
+namespace avx2 {
+#define TARGET __attribute__((target("avx2")))
+using Lanes = __m256i;
+
+TARGET inline Lanes load(const int16_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+
+TARGET inline void put(int16_t* to, Lanes lanes) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), lanes); }
+
+TARGET inline Lanes all(int16_t value) { return _mm256_set1_epi16(value); }
+
+TARGET inline Lanes add_weighed(Lanes sum, Lanes value, Lanes weight) {
+    return _mm256_adds_epi16(sum, _mm256_mulhrs_epi16(value, weight));
+}
+
+TARGET inline void narrow(Lanes sum, int16_t bias, uint8_t* out) {
+    const Lanes whole = _mm256_srli_epi16(_mm256_adds_epi16(sum, all(bias)), kValueBits);
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
+}
+
+#include "resize_run.hpp"
+#undef TARGET
+}  // namespace avx2
 #endif
 
 using Run = void (*)(const Work&);
 
 Run fastest() {
-#if RECORDKIT_TWO_PATHS
-    if (__builtin_cpu_supports("avx2")) return run_avx2;
+#if RECORDKIT_X86
+    if (__builtin_cpu_supports("avx2")) return avx2::run;
 #endif
-    return run_anywhere;
+    return anywhere::run;
 }
 
 Image resize_by(Run run, const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
     const Taps columns = taps_for(filter, image.width, box.left, box.width, width);
     const Taps rows = taps_for(filter, image.height, box.top, box.height, height);
+    if (std::max(columns.width, rows.width) > kMostTaps) throw Unsupported("a reduction by more than 30");
     Image result(width, height, image.channels);
     thread_local Scratch scratch;
     scratch.next = rows.first[0];
-    const Trimmed<float> trimmed{scratch.ring};
+    const Trimmed<int16_t> trimmed{scratch.ring}, trimmed_weighed{scratch.weighed};
     // From the first row of the first lane to the last of the last.
     scratch.n_slots = std::min(static_cast<size_t>(box.height / height * kLanes) + rows.width + 2, size_t(image.height));
     scratch.stride = up_to_lanes(size_t(image.width) * image.channels);
     if (scratch.ring.size() < scratch.n_slots * scratch.stride) scratch.ring.resize(scratch.n_slots * scratch.stride);
-    if (scratch.weighed.size() < scratch.stride) scratch.weighed.resize(scratch.stride);
+    if (scratch.weighed.size() < scratch.stride * kLanes) scratch.weighed.resize(scratch.stride * kLanes);
     const size_t n_bytes = size_t(width) * image.channels * kLanes;
     if (scratch.bytes.size() < n_bytes) scratch.bytes.resize(n_bytes);
     run({scratch, image, rows, columns, filter == Filter::bilinear ? kNearlyNothing : kHalf, result});
@@ -220,15 +229,14 @@ Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t he
 }
 
 Image resize_anywhere(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
-    return resize_by(run_anywhere, image, box, width, height, filter);
+    return resize_by(anywhere::run, image, box, width, height, filter);
 }
 
 const char* resize_path() {
-#if RECORDKIT_TWO_PATHS
-    return fastest() == run_anywhere ? "SSE2" : "AVX2";
-#else
-    return "portable";
+#if RECORDKIT_X86
+    if (fastest() == avx2::run) return "AVX2";
 #endif
+    return "portable";
 }
 
 }  // namespace recordkit

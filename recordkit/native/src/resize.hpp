@@ -21,7 +21,7 @@ Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t he
 // The same with the instructions that every CPU of its kind has; for tests, because the pixels are the same.
 Image resize_anywhere(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter);
 
-// Which instructions `resize` uses on this CPU: "AVX2", "SSE2" or "portable".
+// Which instructions `resize` uses on this CPU: "AVX2" or "portable".
 const char* resize_path();
 
 }  // namespace recordkit

@@ -6,29 +6,45 @@
 namespace recordkit {
 namespace {
 
+constexpr double kOne = 1 << 15;
+
+// Rounds what the weights so far add up to, so that all of them add up to 1.
+struct Rounded {
+    int16_t* next;
+    double sum = 0;
+    int given = 0;
+
+    void add(double weight) {
+        sum += weight;
+        const int all = static_cast<int>(std::lround(sum * kOne)), own = std::min(all - given, (1 << 15) - 1);
+        given = all;
+        *next++ = static_cast<int16_t>(own);
+    }
+};
+
 // Pillow's resize(BILINEAR): a triangle that is as wide as what a result line covers.
 void antialias(Taps& taps, size_t line, double center, double support, int in) {
     const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
     const int end = std::min(static_cast<int>(center + support + 0.5), in);
     taps.first[line] = begin;
     taps.count[line] = end - begin;
-    float* weights = &taps.weights[line * taps.width];
+    const auto height = [&](int n) { return std::max(1.0 - std::abs((n - center + 0.5) / support), 0.0); };
     double sum = 0;
-    for (int n = begin; n < end; ++n) sum += std::max(1.0 - std::abs((n - center + 0.5) / support), 0.0);
-    for (int n = begin; n < end; ++n)
-        weights[n - begin] = static_cast<float>(std::max(1.0 - std::abs((n - center + 0.5) / support), 0.0) / sum);
+    for (int n = begin; n < end; ++n) sum += height(n);
+    Rounded weights{&taps.weights[line * taps.width]};
+    for (int n = begin; n < end; ++n) weights.add(height(n) / sum);
 }
 
 // Pillow's transform(BILINEAR), and OpenCV's: the two nearest lines; beyond the border the last one counts twice.
 void bilinear(Taps& taps, size_t line, double center, int in) {
     const double low = std::floor(center - 0.5);
-    const auto part = static_cast<float>(center - 0.5 - low);
     const int begin = std::clamp(static_cast<int>(low), 0, in - 1), end = std::clamp(static_cast<int>(low) + 1, 0, in - 1);
+    const double part = end == begin ? 0 : center - 0.5 - low;
     taps.first[line] = begin;
     taps.count[line] = end - begin + 1;
-    float* weights = &taps.weights[line * taps.width];
-    weights[0] = end == begin ? 1.0f : 1.0f - part;
-    weights[1] = end == begin ? 0.0f : part;
+    Rounded weights{&taps.weights[line * taps.width]};
+    weights.add(1 - part);
+    weights.add(part);
 }
 
 }  // namespace

@@ -8,13 +8,14 @@ namespace recordkit {
 // As recordkit.transforms.resize names them.
 enum class Filter { none, antialias, bilinear };
 
-// Result line n is the sum of `count[n]` lines from `first[n]` on, weighed by `of(n)`; the weights add up to 1.
+// Result line n is the sum of `count[n]` lines from `first[n]` on, weighed by `of(n)`. A weight has 15 bits behind the
+// point; those of a line add up to 1, or one bit less where one alone would be 1, which has no room.
 struct Taps {
     std::vector<int> first, count;
-    std::vector<float> weights;
+    std::vector<int16_t> weights;
     int width = 0;  // weights kept for a line
 
-    const float* of(size_t line) const { return &weights[line * width]; }
+    const int16_t* of(size_t line) const { return &weights[line * width]; }
     int last(size_t line) const { return first[line] + count[line] - 1; }
 };
 
