@@ -50,20 +50,10 @@ struct Work {
     Image& result;
 };
 
-void fill_ring(Scratch& scratch, const ImageView& image, int last) {
-    for (; scratch.next <= last; ++scratch.next) {
-        const uint8_t* from = image.row(scratch.next);
-        int16_t* to = scratch.slot(scratch.next);
-        const size_t n = size_t(image.width) * image.channels;
-        for (size_t i = 0; i < n; ++i) to[i] = static_cast<int16_t>(from[i] << kValueBits);
-    }
-}
-
 // What makes result rows y and on; `ends` says where each one's taps end. Lanes beyond the last row repeat it.
 void gather_taps(const Work& work, size_t y, size_t ends[kLanes], uint8_t* targets[kLanes]) {
     Scratch& scratch = work.scratch;
     const size_t bottom = work.result.height - 1;
-    fill_ring(scratch, work.image, work.rows.last(std::min(y + kLanes - 1, bottom)));
     scratch.taps.clear();
     for (size_t lane = 0; lane < kLanes; ++lane) {
         const size_t line = std::min(y + lane, bottom);
@@ -76,59 +66,6 @@ void gather_taps(const Work& work, size_t y, size_t ends[kLanes], uint8_t* targe
         ends[lane] = scratch.taps.size();
         targets[lane] = work.result.row(line);
     }
-}
-
-#if RECORDKIT_X86
-// Interleaving the first half of the rows with the second, over and over, turns rows into columns.
-void transpose(const int16_t* tile, int16_t* out) {
-    for (size_t top = 0; top < kLanes; top += 8)
-        for (size_t left = 0; left < kLanes; left += 8) {
-            __m128i rows[8], mixed[8];
-            for (size_t n = 0; n < 8; ++n)
-                rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + (top + n) * kLanes + left));
-            for (int round = 0; round < 3; ++round) {
-                for (size_t n = 0; n < 4; ++n) {
-                    mixed[2 * n] = _mm_unpacklo_epi16(rows[n], rows[n + 4]);
-                    mixed[2 * n + 1] = _mm_unpackhi_epi16(rows[n], rows[n + 4]);
-                }
-                std::copy(mixed, mixed + 8, rows);
-            }
-            for (size_t n = 0; n < 8; ++n)
-                _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (left + n) * kLanes + top), rows[n]);
-        }
-}
-
-void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
-    __m128i rows[kLanes], mixed[kLanes];
-    for (size_t n = 0; n < kLanes; ++n)
-        rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + n * kLanes));
-    for (int round = 0; round < 4; ++round) {
-        for (size_t n = 0; n < 8; ++n) {
-            mixed[2 * n] = _mm_unpacklo_epi8(rows[n], rows[n + 8]);
-            mixed[2 * n + 1] = _mm_unpackhi_epi8(rows[n], rows[n + 8]);
-        }
-        std::copy(mixed, mixed + kLanes, rows);
-    }
-    for (size_t n = 0; n < kLanes; ++n) _mm_storeu_si128(reinterpret_cast<__m128i*>(rows_out[n] + at), rows[n]);
-}
-#else
-void transpose(const int16_t* tile, int16_t* out) {
-    for (size_t y = 0; y < kLanes; ++y)
-        for (size_t x = 0; x < kLanes; ++x) out[x * kLanes + y] = tile[y * kLanes + x];
-}
-
-void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
-    for (size_t y = 0; y < kLanes; ++y)
-        for (size_t x = 0; x < kLanes; ++x) rows_out[y][at + x] = tile[x * kLanes + y];
-}
-#endif
-
-// Give each lane its row back.
-void store(const Scratch& scratch, size_t n, uint8_t* const rows[kLanes]) {
-    size_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) transpose(&scratch.bytes[i * kLanes], rows, i);
-    for (; i < n; ++i)
-        for (size_t lane = 0; lane < kLanes; ++lane) rows[lane][i] = scratch.bytes[i * kLanes + lane];
 }
 
 namespace anywhere {
@@ -164,6 +101,20 @@ inline void narrow(const Lanes& sum, int16_t bias, uint8_t* out) {
         out[n] = static_cast<uint8_t>(std::min(sum.lane[n] + bias, 32767) >> kValueBits);
 }
 
+inline void widen(const uint8_t* from, int16_t* to) {
+    for (size_t n = 0; n < kLanes; ++n) to[n] = static_cast<int16_t>(from[n] << kValueBits);
+}
+
+inline void transpose(const int16_t* tile, int16_t* out) {
+    for (size_t y = 0; y < kLanes; ++y)
+        for (size_t x = 0; x < kLanes; ++x) out[x * kLanes + y] = tile[y * kLanes + x];
+}
+
+inline void transpose(const uint8_t* tile, uint8_t* const rows[kLanes], size_t at) {
+    for (size_t y = 0; y < kLanes; ++y)
+        for (size_t x = 0; x < kLanes; ++x) rows[y][at + x] = tile[x * kLanes + y];
+}
+
 #include "resize_run.hpp"
 #undef TARGET
 }  // namespace anywhere
@@ -187,6 +138,44 @@ TARGET inline void narrow(Lanes sum, int16_t bias, uint8_t* out) {
     const Lanes whole = _mm256_srli_epi16(_mm256_adds_epi16(sum, all(bias)), kValueBits);
     const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
+}
+
+TARGET inline void widen(const uint8_t* from, int16_t* to) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    put(to, _mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), kValueBits));
+}
+
+// Interleaving the first half of the rows with the second, over and over, turns rows into columns.
+TARGET inline void transpose(const int16_t* tile, int16_t* out) {
+    Lanes rows[kLanes], mixed[kLanes];
+    // Two halves that a row apart lie in one vector, because the instructions interleave within halves.
+    for (size_t n = 0; n < 8; ++n)
+        for (size_t side = 0; side < 2; ++side)
+            rows[n + 8 * side] = _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(tile + (n + 8) * kLanes + 8 * side),
+                                                     reinterpret_cast<const __m128i*>(tile + n * kLanes + 8 * side));
+    for (int round = 0; round < 3; ++round) {
+        for (size_t side = 0; side < kLanes; side += 8)
+            for (size_t n = 0; n < 4; ++n) {
+                mixed[side + 2 * n] = _mm256_unpacklo_epi16(rows[side + n], rows[side + n + 4]);
+                mixed[side + 2 * n + 1] = _mm256_unpackhi_epi16(rows[side + n], rows[side + n + 4]);
+            }
+        std::copy(mixed, mixed + kLanes, rows);
+    }
+    for (size_t n = 0; n < kLanes; ++n) put(out + n * kLanes, rows[n]);
+}
+
+TARGET inline void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
+    __m128i rows[kLanes], mixed[kLanes];
+    for (size_t n = 0; n < kLanes; ++n)
+        rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + n * kLanes));
+    for (int round = 0; round < 4; ++round) {
+        for (size_t n = 0; n < 8; ++n) {
+            mixed[2 * n] = _mm_unpacklo_epi8(rows[n], rows[n + 8]);
+            mixed[2 * n + 1] = _mm_unpackhi_epi8(rows[n], rows[n + 8]);
+        }
+        std::copy(mixed, mixed + kLanes, rows);
+    }
+    for (size_t n = 0; n < kLanes; ++n) _mm_storeu_si128(reinterpret_cast<__m128i*>(rows_out[n] + at), rows[n]);
 }
 
 #include "resize_run.hpp"

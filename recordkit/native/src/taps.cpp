@@ -16,7 +16,7 @@ struct Rounded {
 
     void add(double weight) {
         sum += weight;
-        const int all = static_cast<int>(std::lround(sum * kOne)), own = std::min(all - given, (1 << 15) - 1);
+        const int all = static_cast<int>(sum * kOne + 0.5), own = std::min(all - given, (1 << 15) - 1);
         given = all;
         *next++ = static_cast<int16_t>(own);
     }
