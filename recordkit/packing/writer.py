@@ -7,6 +7,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,6 +177,10 @@ class SetWriter:
             raise PublishError(f"{place}: {error.strerror or error}; nothing was published") from error
 
 
+# So much at a time goes to the disk.
+_WRITE_BACK_BYTES = 1 << 23
+
+
 class _Hashed:
     """A binary file to be written that hashes and counts what goes through."""
 
@@ -183,12 +188,27 @@ class _Hashed:
         self._file = file
         self._digest = hashlib.sha256()
         self._n_bytes = 0
+        self._n_begun = 0
         self.close = file.close
 
     def write(self, piece: bytes) -> None:
         self._digest.update(piece)
         self._n_bytes += len(piece)
         self._file.write(piece)
+        if self._n_bytes - self._n_begun >= _WRITE_BACK_BYTES:
+            self._begin_write_back()
+
+    def _begin_write_back(self) -> None:
+        """Let the disk write what is there while more is made; else publishing would wait for all of it.
+
+        Linux begins to write pages that it is told will not be needed; of these, it drops none that are not written.
+        """
+        self._file.flush()
+        if hasattr(os, "posix_fadvise"):
+            n_bytes = self._n_bytes - self._n_begun
+            with contextlib.suppress(OSError):  # it is no more than advice
+                os.posix_fadvise(self._file.fileno(), self._n_begun, n_bytes, os.POSIX_FADV_DONTNEED)
+        self._n_begun = self._n_bytes
 
     def facts(self) -> dict[str, Any]:
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}
