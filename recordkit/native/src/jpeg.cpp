@@ -7,6 +7,7 @@
 
 #include <jpeglib.h>
 
+#include "huffman.hpp"
 #include "orient.hpp"
 
 namespace recordkit {
@@ -46,6 +47,7 @@ void set_up(Errors& errors) {
 struct Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};
+    HuffmanScan huffman;
 
     Decoder() {
         info.err = &errors.base;
@@ -89,7 +91,9 @@ bool read_header(Decoder& decoder, Span payload) {
 
 bool start(Decoder& decoder) {
     if (setjmp(decoder.errors.place)) return false;
-    return jpeg_start_decompress(&decoder.info) == TRUE;
+    if (!jpeg_start_decompress(&decoder.info)) return false;
+    decoder.huffman.take_over(decoder.info);
+    return true;
 }
 
 bool read_rows(Decoder& decoder, uint8_t* pixels, size_t stride) {
