@@ -84,6 +84,7 @@ def every_format():
         "jpg gray": save(small.convert("L"), "JPEG"),
         "jpg cmyk": save(small.convert("CMYK"), "JPEG"),
         "jpg exif": save(small, "JPEG", exif=exif(6)),
+        "jpg restarts": save(small, "JPEG", restart_marker_blocks=1),
         "png": save(small, "PNG"),
         "png exif": save(small, "PNG", exif=exif(3)),
         "png rgba": save(picture(pixels(9, 11, 4)), "PNG"),

@@ -101,13 +101,15 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
 
 def _label(field: str) -> float:
     text = field.strip()
-    whole = _WHOLE.fullmatch(text)
-    if whole and (not whole[2] or abs(int(whole[1])) > 2**53):
-        return int(whole[1])
     try:
         label = float(text)
     except ValueError:
         label = math.nan
+    if "." in text and abs(label) < 2**53:  # as im2rec writes them
+        return label
+    whole = _WHOLE.fullmatch(text)
+    if whole and (not whole[2] or abs(int(whole[1])) > 2**53):
+        return int(whole[1])
     if not math.isfinite(label):
         raise FormatError(f"expected a finite number as LABEL, got {_shown(text)}")
     return label
@@ -252,9 +254,18 @@ class ListFile:
         return len(self.keys)
 
     def __getitem__(self, index: int) -> Row:
-        begin, end = self._offsets[2 * index], self._offsets[2 * index + 1]
-        text = os.pread(self._file.fileno(), end - begin, begin)
-        return parse(os.fsdecode(text), label_width=self._label_width)
+        return self.rows((index,))[0]
+
+    def rows(self, indices: Sequence[int]) -> list[Row]:
+        """Return the rows at some positions; those that follow each other are read at once."""
+        bounds = [(self._offsets[2 * index], self._offsets[2 * index + 1]) for index in indices]
+        if isinstance(indices, range) and indices.step == 1 and bounds:
+            (begin, _), (_, end) = bounds[0], bounds[-1]
+            text = os.pread(self._file.fileno(), end - begin, begin)
+            texts = [text[first - begin : last - begin] for first, last in bounds]
+        else:
+            texts = [os.pread(self._file.fileno(), last - first, first) for first, last in bounds]
+        return [parse(os.fsdecode(each), label_width=self._label_width) for each in texts]
 
     def _index(self, *, lenient: bool) -> None:
         step = -(-os.fstat(self._file.fileno()).st_size // self._part[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -238,15 +238,16 @@ def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: 
     return parts
 
 
-def order_of(n: int, *, shuffle: bool, seed: int = IM2REC_SEED) -> MutableSequence[int]:
-    """Return the positions 0 to n - 1 in the order of packing; 8 bytes each.
+def order_of(n: int, *, shuffle: bool, seed: int = IM2REC_SEED) -> Sequence[int]:
+    """Return the positions 0 to n - 1 in the order of packing; 8 bytes each where they are shuffled.
 
     Examples
     --------
     >>> list(order_of(10, shuffle=True))
     [4, 0, 5, 9, 3, 1, 6, 8, 7, 2]
     """
+    if not shuffle:
+        return range(n)
     order = array("Q", range(n))
-    if shuffle:
-        random.Random(seed).shuffle(order)
+    random.Random(seed).shuffle(order)
     return order

@@ -80,11 +80,11 @@ class ListSource:
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
         """Return key, labels and path of the rows at some positions."""
-        return [Entry(row.key, row.labels, row.path) for row in map(self._list.__getitem__, indices)]
+        return [Entry(row.key, row.labels, row.path) for row in self._list.rows(indices)]
 
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
         """Return the labels of the rows at some positions."""
-        return [self._list[index].labels for index in indices]
+        return [row.labels for row in self._list.rows(indices)]
 
     def content(self, entry: Entry) -> bytes:
         """Read the image that an entry names."""
@@ -110,7 +110,7 @@ class ListSource:
 
     def _check_root(self) -> None:
         n = min(len(self), _PROBED_PATHS)
-        names = [self._list[index].path for index in range(n)]
+        names = [row.path for row in self._list.rows(range(n))]
         if n and not any(os.path.exists(self._find(name)) for name in names):  # noqa: PTH110
             hint = f"for example {self._find(names[0])!r}; is the root right (--root)?"
             raise SourceError(f"{self.path}: none of the first {n} images exists, {hint}")
