@@ -63,7 +63,7 @@ class Source(Protocol):
     notes : sequence of str
         Not wrong, but perhaps a surprise.
     pixels : bool
-        Whether `content` gives pixels.
+        Whether `contents` gives pixels.
     """
 
     @property
@@ -85,11 +85,8 @@ class Source(Protocol):
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
         """Return the labels at some positions: those of `entries`, for less where the source can."""
 
-    def content(self, entry: Entry) -> bytes | Image:
-        """Return the encoded image that an entry of this source names, or its pixels where the source holds pixels.
+    def contents(self, entries: Sequence[Entry]) -> Sequence[bytes | Image | ImageError]:
+        """Return the encoded images that entries of this source name, or pixels where the source holds pixels.
 
-        Raises
-        ------
-        ImageError
-            There is nothing to read of that name, or it cannot be read.
+        What cannot be read is an error that says why, in place of the image.
         """

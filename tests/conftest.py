@@ -15,7 +15,7 @@ import pytest
 
 from recordkit import native
 from recordkit.codec import encode
-from recordkit.errors import MissingError
+from recordkit.errors import ImageError, MissingError
 from recordkit.formats import ubyte
 from recordkit.interop import mxnet
 
@@ -100,7 +100,10 @@ def content(source, index):
     """What a source has at a position."""
     (entry,) = source.entries([index])
     assert source.labels([index]) == [entry.labels]
-    return source.content(entry)
+    (found,) = source.contents([entry])
+    if isinstance(found, ImageError):
+        raise found
+    return found
 
 
 def gradient(height, width) -> np.ndarray:

@@ -112,14 +112,9 @@ def _n_bytes(content: bytes | Image) -> int:
 
 def _read(source: Source, entries: list[Entry]) -> tuple[list[bytes | Image], dict[int, str]]:
     """Return what can be read, and by the number of its entry why the rest cannot."""
-    contents: list[bytes | Image] = []
-    failed: dict[int, str] = {}
-    for number, entry in enumerate(entries):
-        try:
-            contents.append(source.content(entry))
-        except ImageError as error:
-            failed[number] = str(error)
-    return contents, failed
+    found = source.contents(entries)
+    failed = {number: str(content) for number, content in enumerate(found) if isinstance(content, ImageError)}
+    return [content for content in found if not isinstance(content, ImageError)], failed
 
 
 def _labels(entry: Entry, plan: PackPlan) -> tuple[float, ...]:

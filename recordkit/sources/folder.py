@@ -21,7 +21,7 @@ from pathlib import Path
 from recordkit.errors import FormatError, ImageError, PlanError, SourceError
 from recordkit.formats import lst
 from recordkit.sample import Entry
-from recordkit.sources.files import EXTENSIONS, check_file, read_image
+from recordkit.sources.files import EXTENSIONS, check_file, read_images
 
 FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
 """The label in names such as ``000000_5.jpg``."""
@@ -56,9 +56,9 @@ class _Images:
         """Return the label of the images at some positions."""
         return [(self._labels[index],) for index in indices]
 
-    def content(self, entry: Entry) -> bytes:
-        """Read the image that an entry names."""
-        return read_image(os.path.join(self.root, entry.name))  # noqa: PTH118
+    def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
+        """Read the images that entries name."""
+        return read_images([os.path.join(self.root, entry.name) for entry in entries])  # noqa: PTH118
 
     @property
     def notes(self) -> list[str]:

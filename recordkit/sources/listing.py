@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recordkit.errors import FormatError, SourceError
+from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats.lst import ListFile
 from recordkit.sample import Entry
-from recordkit.sources.files import read_image
+from recordkit.sources.files import read_images
 
 # So many paths are looked for before anything is packed: a wrong root shows in the first few.
 _PROBED_PATHS = 100
@@ -86,9 +86,9 @@ class ListSource:
         """Return the labels of the rows at some positions."""
         return [row.labels for row in self._list.rows(indices)]
 
-    def content(self, entry: Entry) -> bytes:
-        """Read the image that an entry names."""
-        return read_image(self._find(entry.name))
+    def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
+        """Read the images that entries name."""
+        return read_images([self._find(entry.name) for entry in entries])
 
     def _find(self, name: str) -> str:
         path = os.path.join(self.root, name)  # noqa: PTH118

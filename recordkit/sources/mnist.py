@@ -76,9 +76,9 @@ class MnistSource:
         """Return the labels of the images at some positions."""
         return list(map(tuple, self._labels[np.asarray(indices, np.int64)].tolist()))
 
-    def content(self, entry: Entry) -> Image:
-        """Return the image that an entry names, a view of the file's pixels."""
-        return cast("Image", self._images[entry.key])
+    def contents(self, entries: Sequence[Entry]) -> list[Image]:
+        """Return the images that entries name, views of the file's pixels."""
+        return [cast("Image", self._images[entry.key]) for entry in entries]
 
 
 def splits(folder: str | Path) -> dict[str, MnistSource]:

@@ -426,8 +426,8 @@ class Millions:
     def labels(self, indices):
         return [(index % 10,) for index in indices]
 
-    def content(self, entry):
-        return self.payload
+    def contents(self, entries):
+        return [self.payload for _ in entries]
 
 
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, engine):

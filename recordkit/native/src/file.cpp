@@ -15,12 +15,41 @@ Handle::Handle(const std::string& path) : number_(open(path.c_str(), O_RDONLY | 
 
 Handle::~Handle() { close(number_); }
 
+size_t Handle::read(uint64_t begin, size_t size, void* out) const {
+    size_t got = 0;
+    while (got < size) {
+        const ssize_t n = pread(number_, static_cast<char*>(out) + got, size - got, static_cast<off_t>(begin + got));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw SystemFault(errno, "");
+        if (!n) break;  // cut short since it was opened
+        got += static_cast<size_t>(n);
+    }
+    return got;
+}
+
 uint64_t Handle::size(const std::string& path) const {
     struct stat status {};
     if (fstat(number_, &status)) throw SystemFault(errno, path);
     if (S_ISDIR(status.st_mode)) throw SystemFault(EISDIR, path);
     if (!S_ISREG(status.st_mode)) throw NoFile("expected a file, got a pipe or device");
     return static_cast<uint64_t>(status.st_size);
+}
+
+bool file_size(const std::string& path, uint64_t* size) {
+    struct stat status {};
+    // A name with a zero byte in it is none.
+    if (path.find('\0') != std::string::npos || stat(path.c_str(), &status) || !S_ISREG(status.st_mode)) return false;
+    *size = static_cast<uint64_t>(status.st_size);
+    return true;
+}
+
+bool read_file(const std::string& path, uint64_t size, void* out) {
+    try {
+        const Handle handle(path);
+        return handle.size(path) == size && handle.read(0, size, out) == size;
+    } catch (const std::runtime_error&) {
+        return false;
+    }
 }
 
 MappedFile::MappedFile(const std::string& path) : path_(path), handle_(path), size_(handle_.size(path)) {

@@ -34,11 +34,19 @@ class Handle {
     Handle& operator=(const Handle&) = delete;
 
     int number() const { return number_; }
+    // Read `size` bytes from `begin` on; returns how many there were. Throws SystemFault.
+    size_t read(uint64_t begin, size_t size, void* out) const;
     uint64_t size(const std::string& path) const;  // throws SystemFault, also of a folder, or NoFile
 
   private:
     int number_;
 };
+
+// Whether there is a file of that name, and its size.
+bool file_size(const std::string& path, uint64_t* size);
+
+// Read a file whole; false if it cannot be read, or has another size by now.
+bool read_file(const std::string& path, uint64_t size, void* out);
 
 class MappedFile {
   public:

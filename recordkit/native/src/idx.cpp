@@ -1,9 +1,6 @@
 #include "idx.hpp"
 
-#include <unistd.h>
-
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 
 #include "pool.hpp"
@@ -57,18 +54,9 @@ Kind parse(const uint8_t* begin, const uint8_t* end, uint64_t* key, uint64_t* of
     return line.at > gap && line.number(offset) && line.ends() ? Kind::row : Kind::fault;
 }
 
-void read_exactly(int handle, const std::string& path, uint64_t begin, size_t size, std::vector<uint8_t>& out) {
+void read(const Handle& handle, uint64_t begin, size_t size, std::vector<uint8_t>& out) {
     out.resize(size);
-    for (size_t got = 0; got < size;) {
-        const ssize_t n = pread(handle, out.data() + got, size - got, static_cast<off_t>(begin + got));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw SystemFault(errno, path);
-        if (!n) {  // cut short since it was opened
-            out.resize(got);
-            return;
-        }
-        got += static_cast<size_t>(n);
-    }
+    out.resize(handle.read(begin, size, out.data()));
 }
 
 // The text that an error shows: the first 60 bytes.
@@ -110,7 +98,7 @@ IdxFile::IdxFile(const std::string& path, unsigned n_threads)
     parallel_for(stretches_.size(), 1, n_threads, [&](size_t first, size_t last) {
         std::vector<uint8_t> text;
         for (size_t n = first; n < last; ++n) {
-            read_exactly(handle_.number(), path_, stretches_[n].begin, stretches_[n].end - stretches_[n].begin, text);
+            recordkit::read(handle_, stretches_[n].begin, stretches_[n].end - stretches_[n].begin, text);
             each_line(text, [&](const uint8_t* at, const uint8_t* stop, uint64_t number) {
                 n_lines[n] = number + 1;
                 while (at < stop && (is_blank(*at) || *at == '\r')) ++at;
@@ -131,7 +119,7 @@ IdxFile::IdxFile(const std::string& path, unsigned n_threads)
 uint64_t IdxFile::line_end(uint64_t place, std::vector<uint8_t>& window) const {
     for (uint64_t span = kMaxLineBytes; place < file_size_; span = kBlockBytes) {  // nearly always within the first
         const uint64_t size = std::min(span, file_size_ - place);
-        read_exactly(handle_.number(), path_, place, size, window);
+        recordkit::read(handle_, place, size, window);
         const void* feed = window.empty() ? nullptr : std::memchr(window.data(), '\n', window.size());
         if (feed) return place + static_cast<uint64_t>(static_cast<const uint8_t*>(feed) - window.data()) + 1;
         if (span == kBlockBytes || window.size() < size) return place + size;
@@ -146,7 +134,7 @@ bool IdxFile::read(Columns columns) const {
         for (size_t n = first; n < last; ++n) {
             if (!columns.keys && !in_order.load(std::memory_order_relaxed)) return;  // to be read again, with keys
             const Stretch& stretch = stretches_[n];
-            read_exactly(handle_.number(), path_, stretch.begin, stretch.end - stretch.begin, text);
+            recordkit::read(handle_, stretch.begin, stretch.end - stretch.begin, text);
             const uint64_t end_row = n + 1 < stretches_.size() ? stretches_[n + 1].first_row : n_;
             uint64_t row = stretch.first_row;
             each_line(text, [&](const uint8_t* at, const uint8_t* stop, uint64_t number) {

@@ -1,0 +1,159 @@
+// Packing, as recordkit.packing.native calls it.
+#include "module.hpp"
+
+#include "pack.hpp"
+#include "records.hpp"
+
+namespace recordkit {
+namespace {
+
+// An encoded image or pixels, whichever the object is; neither where it is something that the core does not take.
+struct Content {
+    Span payload;
+    ImageView pixels;
+};
+
+using Pixels = py::array_t<uint8_t, py::array::c_style>;
+
+Content content_of(py::handle object) {
+    Content content;
+    if (py::isinstance<py::bytes>(object)) {
+        content.payload = span_of(py::reinterpret_borrow<py::bytes>(object));
+        return content;
+    }
+    if (!py::isinstance<Pixels>(object)) return content;  // of another type, or not contiguous
+    const auto array = py::reinterpret_borrow<Pixels>(object);
+    if (array.ndim() != 3) return content;
+    const auto channels = array.shape(2);
+    if (channels != 1 && channels != 3 && channels != 4) return content;
+    if (static_cast<uint64_t>(array.shape(0)) * static_cast<uint64_t>(array.shape(1)) > kMaxPixels || !array.size()) return content;
+    content.pixels = {array.data(), static_cast<uint32_t>(array.shape(1)), static_cast<uint32_t>(array.shape(0)),
+                      static_cast<uint32_t>(channels), static_cast<size_t>(array.shape(1) * channels)};
+    return content;
+}
+
+class Transcoder {
+  public:
+    explicit Transcoder(const Recipe& recipe) : recipe_(recipe) {}
+
+    // Payloads for contents; None where the reference engine has to decide.
+    py::list operator()(const py::list& objects) const {
+        std::vector<Content> contents;
+        contents.reserve(objects.size());
+        for (const auto& object : objects) contents.push_back(content_of(object));
+        std::vector<uint8_t> arena;
+        std::vector<size_t> ends;
+        std::vector<bool> done;
+        {
+            const py::gil_scoped_release without_gil;
+            for (const Content& content : contents) {
+                done.push_back(add(content, arena));
+                ends.push_back(arena.size());
+            }
+        }
+        py::list payloads(objects.size());
+        for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++])
+            payloads[n] = done[n] ? py::object(bytes_of(arena.data() + begin, ends[n] - begin)) : py::none();
+        return payloads;
+    }
+
+  private:
+    bool add(const Content& content, std::vector<uint8_t>& arena) const {
+        const size_t begin = arena.size();
+        try {
+            if (content.pixels.data) encode_pixels(content.pixels, recipe_, arena);
+            else transcode(content.payload, recipe_, arena);
+            return true;
+        } catch (const Unsupported&) {
+            arena.resize(begin);
+            return false;
+        }
+    }
+
+    Recipe recipe_;
+};
+
+Transcoder make_transcoder(int channels, bool crop, const std::string& filter, uint32_t side, const std::string& encoding,
+                           int quality) {
+    Recipe recipe;
+    recipe.channels = channels;
+    recipe.crop = crop;
+    recipe.filter = filter == "antialias" ? Filter::antialias : filter == "bilinear" ? Filter::bilinear : Filter::none;
+    recipe.side = side;
+    recipe.encoding = encoding == "jpg" ? Encoding::jpg : encoding == "png" ? Encoding::png : Encoding::raw;
+    recipe.quality = quality;
+    return Transcoder(recipe);
+}
+
+constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
+
+// A longer record's length would run into its head's flags.
+void check_length(uint64_t record) {
+    if (record > kMaxRecordBytes)
+        raise("FormatError", py::str("expected a record shorter than 2**29 bytes, got " + std::to_string(record) + " bytes"));
+}
+void put(std::vector<uint8_t>& out, const void* value, size_t size) {
+    const auto* bytes = static_cast<const uint8_t*>(value);
+    out.insert(out.end(), bytes, bytes + size);  // this machine's order, which is the file's
+}
+
+// Records with their headers and frames, end to end, and the size of each. Labels of record n are
+// labels[bounds[n]] to labels[bounds[n + 1]].
+// Throws what recordkit.formats.frame.pack throws.
+py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& labels, const Column<uint64_t>& bounds,
+                        const py::list& objects, bool first_label) {
+    const size_t n_records = objects.size();
+    if (keys.size() != static_cast<py::ssize_t>(n_records) || bounds.size() != static_cast<py::ssize_t>(n_records) + 1)
+        throw py::value_error("expected a key and a bound for each payload");
+    const uint64_t* bound = bounds.data();
+    for (size_t n = 0; n < n_records; ++n)
+        if (bound[n] >= bound[n + 1] || bound[n + 1] > static_cast<uint64_t>(labels.size()))
+            throw py::value_error("expected bounds that rise, up to the number of labels");
+    std::vector<Span> payloads;
+    size_t total = 0;
+    for (const auto& object : objects) {
+        if (!py::isinstance<py::bytes>(object)) throw py::type_error("expected payloads as bytes");
+        const size_t n = payloads.size();
+        payloads.push_back(span_of(py::reinterpret_borrow<py::bytes>(object)));
+        const uint64_t n_labels = bound[n + 1] - bound[n];
+        check_length(kHeaderSize + (n_labels > 1 ? 4 * n_labels : 0) + payloads.back().size);
+        total += payloads.back().size + 64;
+    }
+    std::vector<uint8_t> out, record;
+    std::vector<size_t> sizes;
+    {
+        const py::gil_scoped_release without_gil;
+        out.reserve(total);
+        for (size_t n = 0; n < n_records; ++n) {
+            const float* own = labels.data() + bound[n];
+            const auto n_labels = static_cast<uint32_t>(bound[n + 1] - bound[n]);
+            const uint32_t flag = n_labels > 1 ? n_labels : 0;
+            const float label = flag && !first_label ? 0.0f : own[0];
+            const uint64_t header[2] = {keys.data()[n], 0};
+            record.clear();
+            put(record, &flag, 4);
+            put(record, &label, 4);
+            put(record, header, 16);
+            if (flag) put(record, own, size_t(4) * flag);
+            put(record, payloads[n].data, payloads[n].size);
+            const size_t begin = out.size();
+            frame_record({record.data(), record.size()}, out);
+            sizes.push_back(out.size() - begin);
+        }
+    }
+    py::list size_list(n_records);
+    for (size_t n = 0; n < n_records; ++n) size_list[n] = py::int_(sizes[n]);
+    return py::make_tuple(bytes_of(out.data(), out.size()), size_list);
+}
+}  // namespace
+
+void bind_packing(py::module_& module) {
+    py::class_<Transcoder>(module, "Transcoder")
+        .def(py::init(&make_transcoder), py::kw_only(), py::arg("channels"), py::arg("crop"), py::arg("filter"),
+             py::arg("side"), py::arg("encoding"), py::arg("quality"))
+        .def("__call__", &Transcoder::operator(), py::arg("contents"));
+    module.def("frame_records", &frame_records, py::arg("keys"), py::arg("labels"), py::arg("bounds"),
+               py::arg("payloads"), py::kw_only(), py::arg("first_label"));
+}
+
+}  // namespace recordkit
