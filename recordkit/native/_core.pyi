@@ -17,6 +17,33 @@ class Transcoder:
     def __init__(self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int) -> None: ...
     def __call__(self, contents: list[bytes | NDArray[np.uint8]]) -> list[bytes | None]: ...
 
+class BatchLoader:
+    def __init__(
+        self,
+        *,
+        steps: list[dict[str, object]],
+        channels: int,
+        scale_in_dct: bool,
+        seed: int,
+        dtype: str,
+        planar: bool,
+        height: int,
+        width: int,
+        mean: NDArray[np.float32],
+        factor: NDArray[np.float32],
+    ) -> None: ...
+    def load(
+        self,
+        files: list[RecordFile],
+        numbers: NDArray[np.uint32],
+        offsets: NDArray[np.uint64],
+        positions: NDArray[np.uint64],
+        epoch: int,
+        data: NDArray[np.generic],
+        labels: NDArray[np.float32],
+        keys: NDArray[np.uint64],
+    ) -> NDArray[np.int64]: ...
+
 class RecordFile:
     def __init__(self, path: object) -> None: ...
     @property

@@ -23,6 +23,14 @@ struct Span {
     Span sub(size_t begin, size_t length) const { return {data + begin, length}; }
 };
 
+// A part of an image, in whole pixels.
+struct Rect {
+    uint32_t left = 0, top = 0, width = 0, height = 0;
+
+    uint32_t right() const { return left + width; }
+    uint32_t bottom() const { return top + height; }
+};
+
 // Pixels that somebody else owns: uint8, rows from the top, channels interleaved, 1 (gray), 3 (RGB) or 4 (RGBA).
 struct ImageView {
     const uint8_t* data = nullptr;
@@ -32,6 +40,9 @@ struct ImageView {
     size_t stride = 0;  // bytes from one row to the next
 
     const uint8_t* row(size_t y) const { return data + y * stride; }
+    ImageView part(const Rect& rect) const {
+        return {row(rect.top) + size_t(rect.left) * channels, rect.width, rect.height, channels, stride};
+    }
 };
 
 // For a vector whose elements are all written before they are read: it does not set them to zero first.

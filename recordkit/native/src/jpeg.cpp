@@ -1,5 +1,6 @@
 #include "jpeg.hpp"
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -42,26 +43,6 @@ void set_up(Errors& errors) {
     errors.base.emit_message = leave_if_damaged;
 }
 
-// A fresh one for each image: what is left of one image, its tables above all, would stand in for what is missing in
-// the next.
-struct Decoder {
-    jpeg_decompress_struct info{};
-    Errors errors{};
-    HuffmanScan huffman;
-
-    Decoder() {
-        info.err = &errors.base;
-        set_up(errors);
-        if (setjmp(errors.place)) throw Unsupported(errors.message);
-        jpeg_create_decompress(&info);
-        jpeg_save_markers(&info, kApp1, 0xffff);
-        jpeg_save_markers(&info, kApp2, 16);
-    }
-    ~Decoder() { jpeg_destroy_decompress(&info); }
-    Decoder(const Decoder&) = delete;
-    Decoder& operator=(const Decoder&) = delete;
-};
-
 // One per thread, owned by it; `jpeg_set_defaults` sets all that an image before may have left. `buffer` is malloc'd,
 // because libjpeg replaces it with a larger one of its own when it is too small.
 struct Encoder {
@@ -83,47 +64,7 @@ struct Encoder {
     Encoder& operator=(const Encoder&) = delete;
 };
 
-bool read_header(Decoder& decoder, Span payload) {
-    if (setjmp(decoder.errors.place)) return false;
-    jpeg_mem_src(&decoder.info, payload.data, static_cast<unsigned long>(payload.size));
-    return jpeg_read_header(&decoder.info, TRUE) == JPEG_HEADER_OK;
-}
-
-bool start(Decoder& decoder) {
-    if (setjmp(decoder.errors.place)) return false;
-    if (!jpeg_start_decompress(&decoder.info)) return false;
-    decoder.huffman.take_over(decoder.info);
-    return true;
-}
-
-bool read_rows(Decoder& decoder, uint8_t* pixels, size_t stride) {
-    if (setjmp(decoder.errors.place)) return false;
-    constexpr JDIMENSION kRows = 16;
-    JSAMPROW rows[kRows];
-    while (decoder.info.output_scanline < decoder.info.output_height) {
-        const JDIMENSION first = decoder.info.output_scanline;
-        for (JDIMENSION n = 0; n < kRows; ++n) {
-            const JDIMENSION y = first + n < decoder.info.output_height ? first + n : decoder.info.output_height - 1;
-            rows[n] = pixels + y * stride;
-        }
-        jpeg_read_scanlines(&decoder.info, rows, kRows);
-    }
-    return jpeg_finish_decompress(&decoder.info) == TRUE;
-}
-
 [[noreturn]] void give_up(const char* reason) { throw Unsupported(reason); }
-
-int orientation_of(Decoder& decoder) {
-    Span exif;
-    for (auto* marker = decoder.info.marker_list; marker; marker = marker->next) {
-        if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
-            give_up("several pictures in one file");
-        if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
-        if (exif.data) give_up("EXIF in several pieces");
-        exif = {marker->data + 6, marker->data_length - 6};
-    }
-    return exif_orientation(exif);
-}
 
 J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
     if (info.num_components == 4) return JCS_CMYK;
@@ -152,26 +93,148 @@ Image rgb_of_cmyk(const Image& cmyk) {
 
 }  // namespace
 
-Image decode_jpeg(Span payload, int channels) {
-    Decoder decoder;
-    auto& info = decoder.info;
-    if (!read_header(decoder, payload)) give_up(decoder.errors.message);
+// A fresh one for each image: what is left of one image, its tables above all, would stand in for what is missing in
+// the next.
+struct Jpeg::Decoder {
+    jpeg_decompress_struct info{};
+    Errors errors{};
+    HuffmanScan huffman;
+    int channels;
+    int orientation = 1;
+
+    Decoder(Span payload, int wanted_channels) : channels(wanted_channels) {
+        info.err = &errors.base;
+        set_up(errors);
+        if (!read_header(payload)) {
+            jpeg_destroy_decompress(&info);
+            give_up(errors.message);
+        }
+    }
+    ~Decoder() { jpeg_destroy_decompress(&info); }
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+
+    bool read_header(Span payload) {
+        if (setjmp(errors.place)) return false;
+        jpeg_create_decompress(&info);
+        jpeg_save_markers(&info, kApp1, 0xffff);
+        jpeg_save_markers(&info, kApp2, 16);
+        jpeg_mem_src(&info, payload.data, static_cast<unsigned long>(payload.size));
+        return jpeg_read_header(&info, TRUE) == JPEG_HEADER_OK;
+    }
+
+    bool start() {
+        if (setjmp(errors.place)) return false;
+        if (!jpeg_start_decompress(&info)) return false;
+        huffman.take_over(info);
+        return true;
+    }
+
+    // Leave columns out but for these and a few more; they are set to what will be there.
+    bool narrow(JDIMENSION* left, JDIMENSION* width) {
+        if (setjmp(errors.place)) return false;
+        jpeg_crop_scanline(&info, left, width);
+        return true;
+    }
+
+    bool skip_rows(JDIMENSION n) {
+        if (setjmp(errors.place)) return false;
+        return jpeg_skip_scanlines(&info, n) == n;
+    }
+
+    bool read_rows(uint8_t* pixels, size_t stride, JDIMENSION n) {
+        if (setjmp(errors.place)) return false;
+        constexpr JDIMENSION kRows = 16;
+        JSAMPROW rows[kRows];
+        for (JDIMENSION done = 0; done < n;) {
+            const JDIMENSION some = std::min(kRows, n - done);
+            for (JDIMENSION y = 0; y < some; ++y) rows[y] = pixels + (done + y) * stride;
+            done += jpeg_read_scanlines(&info, rows, some);
+        }
+        return true;
+    }
+
+    bool finish() {
+        if (setjmp(errors.place)) return false;
+        return jpeg_finish_decompress(&info) == TRUE;
+    }
+
+    void check(bool good) const {
+        if (!good) give_up(errors.message);
+    }
+
+    int read_orientation() const {
+        Span exif;
+        for (auto* marker = info.marker_list; marker; marker = marker->next) {
+            if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
+                give_up("several pictures in one file");
+            if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
+            if (exif.data) give_up("EXIF in several pieces");
+            exif = {marker->data + 6, marker->data_length - 6};
+        }
+        return exif_orientation(exif);
+    }
+
+    bool turned() const { return orientation >= 5; }
+};
+
+Jpeg::Jpeg(Span payload, int channels) : decoder_(std::make_unique<Decoder>(payload, channels)) {
+    auto& info = decoder_->info;
     const int components = info.num_components;
     const bool known = components == 1 || components == 3 || components == 4;
     if (!known || info.data_precision != 8) give_up("a rare kind of JPEG");
     if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up("too many pixels");
-    const int turned = channels ? orientation_of(decoder) : (orientation_of(decoder), 1);
+    const int orientation = decoder_->read_orientation();
+    if (channels) decoder_->orientation = orientation;
     info.out_color_space = output_space(info, channels);
-    if (!start(decoder)) give_up(decoder.errors.message);
+}
+
+Jpeg::~Jpeg() = default;
+
+uint32_t Jpeg::width() const { return decoder_->turned() ? decoder_->info.image_height : decoder_->info.image_width; }
+
+uint32_t Jpeg::height() const { return decoder_->turned() ? decoder_->info.image_width : decoder_->info.image_height; }
+
+Image Jpeg::decode() {
+    Decoder& decoder = *decoder_;
+    auto& info = decoder.info;
+    decoder.check(decoder.start());
     Image image(info.output_width, info.output_height, static_cast<uint32_t>(info.output_components));
-    if (!read_rows(decoder, image.pixels.data(), size_t(image.width) * image.channels))
-        give_up(decoder.errors.message);
+    decoder.check(decoder.read_rows(image.pixels.data(), size_t(image.width) * image.channels, image.height));
+    decoder.check(decoder.finish());
     if (image.channels == 4) image = rgb_of_cmyk(image);
-    image = upright(std::move(image), turned);
-    if (channels && image.channels != static_cast<uint32_t>(channels))
-        return to_channels(image.view(), static_cast<uint32_t>(channels));
+    image = upright(std::move(image), decoder.orientation);
+    if (decoder.channels && image.channels != static_cast<uint32_t>(decoder.channels))
+        return to_channels(image.view(), static_cast<uint32_t>(decoder.channels));
     return image;
 }
+
+Decoded Jpeg::decode(const Rect& wanted, unsigned eighths) {
+    Decoder& decoder = *decoder_;
+    auto& info = decoder.info;
+    if (decoder.orientation != 1 || info.num_components == 4) return {decode(), 0, 0, 8};
+    info.scale_num = eighths;
+    info.scale_denom = 8;
+    decoder.check(decoder.start());
+    const auto down = [&](uint64_t side) { return static_cast<uint32_t>(side * eighths / 8); };
+    const auto up = [&](uint64_t side, uint32_t most) { return std::min(static_cast<uint32_t>((side * eighths + 7) / 8), most); };
+    const uint32_t top = down(wanted.top), bottom = up(wanted.bottom(), info.output_height);
+    // Chroma between two samples needs both, so more than what is wanted is decoded on both sides.
+    const JDIMENSION margin = static_cast<JDIMENSION>(info.max_h_samp_factor) * DCTSIZE;
+    const uint32_t wanted_left = down(wanted.left), wanted_right = up(wanted.right(), info.output_width);
+    JDIMENSION left = wanted_left > margin ? wanted_left - margin : 0;
+    JDIMENSION width = std::min(wanted_right + margin, info.output_width) - left;
+    if (width < info.output_width) decoder.check(decoder.narrow(&left, &width));
+    if (top) decoder.check(decoder.skip_rows(top));
+    Image image(width, bottom - top, static_cast<uint32_t>(info.output_components));
+    decoder.check(decoder.read_rows(image.pixels.data(), size_t(width) * image.channels, image.height));
+    if (bottom == info.output_height) decoder.check(decoder.finish());
+    if (decoder.channels && image.channels != static_cast<uint32_t>(decoder.channels))
+        image = to_channels(image.view(), static_cast<uint32_t>(decoder.channels));
+    return {std::move(image), left, top, eighths};
+}
+
+Image decode_jpeg(Span payload, int channels) { return Jpeg(payload, channels).decode(); }
 
 namespace {
 

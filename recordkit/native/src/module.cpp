@@ -35,4 +35,5 @@ PYBIND11_MODULE(_core, module) {
     module.def("build", &recordkit::build);
     recordkit::bind_packing(module);
     recordkit::bind_reading(module);
+    recordkit::bind_loading(module);
 }

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,10 @@ namespace py = pybind11;
 // Each adds its part to the module.
 void bind_packing(py::module_& module);
 void bind_reading(py::module_& module);
+void bind_loading(py::module_& module);
+
+// The file of a RecordFile object. Throws what that does once it is closed.
+std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file);
 
 inline Span span_of(const py::bytes& bytes) {
     char* data;

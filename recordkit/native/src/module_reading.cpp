@@ -62,6 +62,10 @@ class RecordFile {
     }
 
     size_t size() const { return open().size(); }
+    std::shared_ptr<const MappedFile> file() const {
+        open();
+        return file_;
+    }
     void close() { file_.reset(); }
 
     py::tuple read(const py::object& number) const {
@@ -226,6 +230,8 @@ py::list read_files(const py::list& paths, uint64_t most_bytes) {
 }
 
 }  // namespace
+
+std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file) { return record_file.cast<const RecordFile&>().file(); }
 
 void bind_reading(py::module_& module) {
     py::class_<RecordFile>(module, "RecordFile")

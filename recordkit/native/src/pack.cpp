@@ -1,9 +1,9 @@
 #include "pack.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "jpeg.hpp"
+#include "kind.hpp"
 #include "orient.hpp"
 #include "png.hpp"
 #include "raw.hpp"
@@ -11,10 +11,6 @@
 
 namespace recordkit {
 namespace {
-
-bool begins(Span payload, const char* magic, size_t size) {
-    return payload.size >= size && !std::memcmp(payload.data, magic, size);
-}
 
 void encode(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& out) {
     switch (recipe.encoding) {
@@ -42,27 +38,22 @@ void finish(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& 
     const uint64_t width = tall ? side : part.width * side / part.height;
     const uint64_t height = tall ? part.height * side / part.width : side;
     check_size(width, height);
-    const Box whole{0, 0, double(part.width), double(part.height)};
-    const Image resized =
-        resize(part, whole, static_cast<uint32_t>(width), static_cast<uint32_t>(height), recipe.filter);
+    const Image resized = resize(part, static_cast<uint32_t>(width), static_cast<uint32_t>(height), recipe.filter);
     encode(resized.view(), recipe, out);
 }
 
 }  // namespace
 
 void transcode(Span payload, const Recipe& recipe, std::vector<uint8_t>& out) {
-    if (begins(payload, "\xff\xd8\xff", 3)) {
+    if (kind_of(payload) == Kind::jpeg) {
         const Image image = decode_jpeg(payload, recipe.channels);
         return finish(image.view(), recipe, out);
     }
-    if (begins(payload, "\x89PNG\r\n\x1a\n", 8)) {
+    if (kind_of(payload) == Kind::png) {
         const Image image = decode_png(payload, recipe.channels);
         return finish(image.view(), recipe, out);
     }
-    if (begins(payload, "P5", 2) || begins(payload, "P6", 2) || begins(payload, "P7", 2)) {
-        const Image image = decode_raw(payload);
-        return encode_pixels(image.view(), recipe, out);
-    }
+    if (kind_of(payload) == Kind::raw) return encode_pixels(view_raw(payload), recipe, out);
     throw Unsupported("a format that the reference engine decodes");
 }
 

@@ -34,7 +34,7 @@ struct Header {
 
 }  // namespace
 
-Image decode_raw(Span payload) {
+ImageView view_raw(Span payload) {
     Header header{payload};
     uint32_t width, height, channels;
     if (payload.size > 1 && payload.data[1] == '7') {
@@ -58,9 +58,7 @@ Image decode_raw(Span payload) {
     if (!header.ok) throw Unsupported("not a raw image's header");
     check_size(width, height);
     if (payload.size - header.at != size_t(width) * height * channels) throw Unsupported("raw pixels missing or too many");
-    Image image(width, height, channels);
-    std::memcpy(image.pixels.data(), payload.data + header.at, image.pixels.size());
-    return image;
+    return {payload.data + header.at, width, height, channels, size_t(width) * channels};
 }
 
 void encode_raw(const ImageView& image, std::vector<uint8_t>& out) {

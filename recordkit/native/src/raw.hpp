@@ -5,8 +5,8 @@
 
 namespace recordkit {
 
-// Throws Unsupported.
-Image decode_raw(Span payload);
+// The pixels, which stay where they are. Throws Unsupported.
+ImageView view_raw(Span payload);
 
 void encode_raw(const ImageView& image, std::vector<uint8_t>& out);
 

@@ -192,20 +192,22 @@ Run fastest() {
     return anywhere::run;
 }
 
-Image resize_by(Run run, const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
-    const Taps columns = taps_for(filter, image.width, box.left, box.width, width);
-    const Taps rows = taps_for(filter, image.height, box.top, box.height, height);
+Image resize_by(Run run, const ImageView& image, const Taps& columns, const Taps& rows, Filter filter) {
     if (std::max(columns.width, rows.width) > kMostTaps) throw Unsupported("a reduction by more than 30");
-    Image result(width, height, image.channels);
+    Image result(static_cast<uint32_t>(columns.size()), static_cast<uint32_t>(rows.size()), image.channels);
     thread_local Scratch scratch;
-    scratch.next = rows.first[0];
+    scratch.next = rows.begin();
     const Trimmed<int16_t> trimmed{scratch.ring}, trimmed_weighed{scratch.weighed};
     // From the first row of the first lane to the last of the last.
-    scratch.n_slots = std::min(static_cast<size_t>(box.height / height * kLanes) + rows.width + 2, size_t(image.height));
+    scratch.n_slots = 0;
+    for (size_t y = 0; y < rows.size(); y += kLanes) {
+        const int last = rows.last(std::min(y + kLanes, rows.size()) - 1);
+        scratch.n_slots = std::max(scratch.n_slots, static_cast<size_t>(last - rows.first[y] + 1));
+    }
     scratch.stride = up_to_lanes(size_t(image.width) * image.channels);
     if (scratch.ring.size() < scratch.n_slots * scratch.stride) scratch.ring.resize(scratch.n_slots * scratch.stride);
     if (scratch.weighed.size() < scratch.stride * kLanes) scratch.weighed.resize(scratch.stride * kLanes);
-    const size_t n_bytes = size_t(width) * image.channels * kLanes;
+    const size_t n_bytes = size_t(result.width) * image.channels * kLanes;
     if (scratch.bytes.size() < n_bytes) scratch.bytes.resize(n_bytes);
     run({scratch, image, rows, columns, filter == Filter::bilinear ? kNearlyNothing : kHalf, result});
     return result;
@@ -213,12 +215,12 @@ Image resize_by(Run run, const ImageView& image, const Box& box, uint32_t width,
 
 }  // namespace
 
-Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
-    return resize_by(fastest(), image, box, width, height, filter);
+Image resize(const ImageView& image, const Taps& columns, const Taps& rows, Filter filter) {
+    return resize_by(fastest(), image, columns, rows, filter);
 }
 
-Image resize_anywhere(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter) {
-    return resize_by(anywhere::run, image, box, width, height, filter);
+Image resize_anywhere(const ImageView& image, const Taps& columns, const Taps& rows, Filter filter) {
+    return resize_by(anywhere::run, image, columns, rows, filter);
 }
 
 const char* resize_path() {

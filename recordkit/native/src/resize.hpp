@@ -11,15 +11,15 @@
 
 namespace recordkit {
 
-// A part of an image, in pixels; it need not begin or end between two of them.
-struct Box {
-    double left = 0, top = 0, width = 0, height = 0;
-};
+// The result lines that these taps make. Throws Unsupported for a reduction by more than 30.
+Image resize(const ImageView& image, const Taps& columns, const Taps& rows, Filter filter);
 
-Image resize(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter);
+inline Image resize(const ImageView& image, uint32_t width, uint32_t height, Filter filter) {
+    return resize(image, taps_for(filter, image.width, width), taps_for(filter, image.height, height), filter);
+}
 
 // The same with the instructions that every CPU of its kind has; for tests, because the pixels are the same.
-Image resize_anywhere(const ImageView& image, const Box& box, uint32_t width, uint32_t height, Filter filter);
+Image resize_anywhere(const ImageView& image, const Taps& columns, const Taps& rows, Filter filter);
 
 // Which instructions `resize` uses on this CPU: "AVX2" or "portable".
 const char* resize_path();

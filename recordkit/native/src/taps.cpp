@@ -49,16 +49,16 @@ void bilinear(Taps& taps, size_t line, double center, int in) {
 
 }  // namespace
 
-Taps taps_for(Filter filter, uint32_t in, double from, double size, uint32_t out) {
-    const double scale = size / out;
+Taps taps_for(Filter filter, uint32_t in, const Stretch& stretch, uint32_t out, uint32_t first, uint32_t n) {
+    const double scale = stretch.size / out;
     const double support = std::max(scale, 1.0);  // the triangle reaches so far to each side
     Taps taps;
     taps.width = filter == Filter::bilinear ? 2 : static_cast<int>(std::ceil(support)) * 2 + 1;
-    taps.first.resize(out);
-    taps.count.resize(out);
-    taps.weights.assign(size_t(out) * taps.width, 0);
-    for (uint32_t line = 0; line < out; ++line) {
-        const double center = from + (line + 0.5) * scale;
+    taps.first.resize(n);
+    taps.count.resize(n);
+    taps.weights.assign(size_t(n) * taps.width, 0);
+    for (uint32_t line = 0; line < n; ++line) {
+        const double center = stretch.from + (first + line + 0.5) * scale;
         if (filter == Filter::bilinear) bilinear(taps, line, center, static_cast<int>(in));
         else antialias(taps, line, center, support, static_cast<int>(in));
     }

@@ -17,9 +17,25 @@ struct Taps {
 
     const int16_t* of(size_t line) const { return &weights[line * width]; }
     int last(size_t line) const { return first[line] + count[line] - 1; }
+    size_t size() const { return first.size(); }
+    // The lines that are needed, one behind the last.
+    int begin() const { return first.front(); }
+    int end() const { return last(size() - 1) + 1; }
+    // Count lines from another one on.
+    void move(int by) {
+        for (int& line : first) line += by;
+    }
 };
 
-// For `out` lines that cover `size` of the `in` lines there are, from `from` on. Neither need be whole.
-Taps taps_for(Filter filter, uint32_t in, double from, double size, uint32_t out);
+// A stretch of lines, which need not begin or end between two of them.
+struct Stretch {
+    double from, size;
+};
+
+// For lines `first` to `first + n` of the `out` lines that cover a stretch of the `in` lines there are.
+Taps taps_for(Filter filter, uint32_t in, const Stretch& stretch, uint32_t out, uint32_t first, uint32_t n);
+
+// For all lines of a whole image.
+inline Taps taps_for(Filter filter, uint32_t in, uint32_t out) { return taps_for(filter, in, {0, double(in)}, out, 0, out); }
 
 }  // namespace recordkit

@@ -1,0 +1,174 @@
+#include "load.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <deque>
+
+#include "jpeg.hpp"
+#include "kind.hpp"
+#include "orient.hpp"
+#include "png.hpp"
+#include "raw.hpp"
+#include "resize.hpp"
+
+namespace recordkit {
+namespace {
+
+// How many times as large as its result an image stays that the JPEG decoder scales down; a larger one is nearer to what
+// the filter alone would give.
+constexpr double kDctMargin = 2;
+
+// The taps of a resize and of the lines that are wanted of it.
+struct Resizing {
+    Taps columns, rows;
+
+    // Of an image whose pixels are `scale` of those that the geometry counts in.
+    Resizing(const Geometry& geometry, double scale, uint32_t width, uint32_t height)
+        : columns(taps_for(geometry.filter, width, {geometry.cut.left * scale - left(geometry, scale), geometry.cut.width * scale},
+                           geometry.width, geometry.window.left, geometry.window.width)),
+          rows(taps_for(geometry.filter, height, {geometry.cut.top * scale - top(geometry, scale), geometry.cut.height * scale},
+                        geometry.height, geometry.window.top, geometry.window.height)) {}
+
+    // The first pixel that holds a piece of the cut.
+    static uint32_t left(const Geometry& geometry, double scale) { return static_cast<uint32_t>(geometry.cut.left * scale); }
+    static uint32_t top(const Geometry& geometry, double scale) { return static_cast<uint32_t>(geometry.cut.top * scale); }
+};
+
+// The image that a stage of the geometry makes of another one.
+class Stage {
+  public:
+    explicit Stage(const Geometry& geometry) : geometry_(geometry) {}
+
+    // Of a whole image, which must outlive what it makes.
+    ImageView of(const ImageView& image) {
+        if (!geometry_.resizes()) return image.part(inside());
+        const Resizing resizing(geometry_, 1, geometry_.cut.width, geometry_.cut.height);
+        result_ = resize(image.part(geometry_.cut), resizing.columns, resizing.rows, geometry_.filter);
+        return result_.view();
+    }
+
+    // Of a JPEG, of which no more is decoded than is needed.
+    ImageView of(Jpeg& jpeg, bool scale_in_dct) {
+        const unsigned eighths = scale_in_dct ? reduction() : 8;
+        if (!geometry_.resizes()) {
+            decoded_ = jpeg.decode(inside(), 8);
+            Rect rect = inside();
+            rect.left -= decoded_.left;
+            rect.top -= decoded_.top;
+            return decoded_.image.view().part(rect);
+        }
+        decoded_ = jpeg.decode(needed(eighths == 8 ? 0 : 16 / eighths), eighths);
+        return of_part(decoded_.eighths / 8.0);
+    }
+
+  private:
+    // The part of the image, where it is not resized.
+    Rect inside() const {
+        return {geometry_.cut.left + geometry_.window.left, geometry_.cut.top + geometry_.window.top,
+                geometry_.window.width, geometry_.window.height};
+    }
+
+    // What the JPEG decoder scales by.
+    unsigned reduction() const {
+        if (geometry_.filter != Filter::antialias) return 8;
+        const double left = std::min(double(geometry_.cut.width) / geometry_.width, double(geometry_.cut.height) / geometry_.height);
+        for (unsigned eighths : {1u, 2u, 4u})
+            if (left * eighths / 8 >= kDctMargin) return eighths;
+        return 8;
+    }
+
+    // The pixels of the whole image that the result depends on, and some more of the cut around them.
+    Rect needed(uint32_t more) const {
+        const Rect& cut = geometry_.cut;
+        const Resizing resizing(geometry_, 1, cut.width, cut.height);
+        const auto before = [more](int begin) { return static_cast<uint32_t>(begin) - std::min(static_cast<uint32_t>(begin), more); };
+        const auto behind = [more](int end, uint32_t most) { return std::min(static_cast<uint32_t>(end) + more, most); };
+        const uint32_t left = before(resizing.columns.begin()), top = before(resizing.rows.begin());
+        return {cut.left + left, cut.top + top, behind(resizing.columns.end(), cut.width) - left,
+                behind(resizing.rows.end(), cut.height) - top};
+    }
+
+    // Resize what was decoded of the cut. Pixels outside the cut do not count.
+    ImageView of_part(double scale) {
+        const uint32_t left = Resizing::left(geometry_, scale), top = Resizing::top(geometry_, scale);
+        const auto end = [scale](uint32_t side) { return static_cast<uint32_t>(std::ceil(side * scale)); };
+        Resizing resizing(geometry_, scale, end(geometry_.cut.right()) - left, end(geometry_.cut.bottom()) - top);
+        resizing.columns.move(static_cast<int>(left) - static_cast<int>(decoded_.left));
+        resizing.rows.move(static_cast<int>(top) - static_cast<int>(decoded_.top));
+        const Image& image = decoded_.image;
+        if (resizing.columns.begin() < 0 || resizing.rows.begin() < 0 || resizing.columns.end() > static_cast<int>(image.width) ||
+            resizing.rows.end() > static_cast<int>(image.height))
+            throw Unsupported("a part that was not decoded");
+        result_ = resize(image.view(), resizing.columns, resizing.rows, geometry_.filter);
+        return result_.view();
+    }
+
+    const Geometry& geometry_;
+    Decoded decoded_;
+    Image result_;
+};
+
+void finish(ImageView view, const std::vector<Geometry>& stages, const LoadPlan& plan, void* place) {
+    std::deque<Stage> others;  // each holds what the next one works on
+    for (size_t n = 1; n < stages.size(); ++n) {
+        if (stages[n - 1].mirror) throw Unsupported("a mirrored image that is resized");
+        view = others.emplace_back(stages[n]).of(view);
+    }
+    const Target& target = plan.target;
+    if (view.width != target.width || view.height != target.height || view.channels != target.channels)
+        throw Unsupported("an image of another size");
+    convert(view, stages.back().mirror, target, place);
+}
+
+}  // namespace
+
+void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position, void* place) {
+    const auto draw = [&](uint32_t width, uint32_t height) {
+        return draw_geometry(plan.steps, width, height, {plan.seed, epoch, position});
+    };
+    const auto channels = static_cast<uint32_t>(plan.channels);
+    switch (kind_of(payload)) {
+        case Kind::jpeg: {
+            Jpeg jpeg(payload, plan.channels);
+            const auto stages = draw(jpeg.width(), jpeg.height());
+            Stage first(stages.front());
+            return finish(first.of(jpeg, plan.scale_in_dct), stages, plan, place);
+        }
+        case Kind::png: {
+            const Image image = decode_png(payload, plan.channels);
+            const auto stages = draw(image.width, image.height);
+            Stage first(stages.front());
+            return finish(first.of(image.view()), stages, plan, place);
+        }
+        case Kind::raw: {
+            ImageView image = view_raw(payload);
+            Image converted;
+            if (image.channels != channels) {
+                converted = to_channels(image, channels);
+                image = converted.view();
+            }
+            const auto stages = draw(image.width, image.height);
+            Stage first(stages.front());
+            return finish(first.of(image), stages, plan, place);
+        }
+        case Kind::other: break;
+    }
+    throw Unsupported("a format that the reference engine decodes");
+}
+
+RecordHeader read_header(Span record) {
+    constexpr size_t kSize = 24;
+    if (record.size < kSize) throw Unsupported("a record without a header");
+    RecordHeader header;
+    uint32_t flag;
+    std::memcpy(&flag, record.data, 4);
+    std::memcpy(&header.key, record.data + 8, 8);
+    if (flag > (record.size - kSize) / 4) throw Unsupported("a record without its labels");
+    header.n_labels = flag ? flag : 1;
+    header.labels = record.data + (flag ? kSize : 4);
+    header.payload = record.sub(kSize + size_t(4) * flag, record.size - kSize - size_t(4) * flag);
+    return header;
+}
+
+}  // namespace recordkit
