@@ -8,7 +8,7 @@ cubic      4 x 4 pixels, Keys' kernel with a = -0.75.
 area       The mean over the area that a result pixel covers; when enlarging, see `_taps`.
 lanczos4   8 x 8 pixels.
 auto       cubic if both sides grow, area if both shrink, else bilinear.
-random     One of the five, drawn from the sample's key.
+random     One of the five from nearest to lanczos4, by chance.
 
 A result pixel's centre x lies at ``(x + 0.5) * in / out - 0.5``; beyond the border the edge pixels repeat.
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.sample import Image, check_size
+from recordkit.transforms.draws import Draws
 
 Filter = Literal["antialias", "bilinear", "nearest", "cubic", "area", "lanczos4", "auto", "random"]
 FILTERS: tuple[str, ...] = get_args(Filter)
@@ -44,6 +45,8 @@ INTER_METHODS: dict[int, Filter] = {
 @dataclass(frozen=True, slots=True)
 class Resize:
     """Resize so that the short side has a given length; the other side follows, rounded down.
+
+    Draws nothing, but for the filter "random" 1 number: `draw_filter`.
 
     Parameters
     ----------
@@ -69,17 +72,18 @@ class Resize:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise PlanError(f"resize: expected a length of at least 1 pixel, got {self.size}")
-        if self.filter not in FILTERS:
-            raise PlanError(f"filter: expected one of {', '.join(FILTERS)}, got {self.filter!r}")
+        check_filter(self.filter)
 
-    def __call__(self, image: Image, *, key: int = 0) -> Image:
+    def __call__(self, image: Image, draws: Draws | None = None, *, key: int = 0) -> Image:
         """Return the resized image; `image` itself if it has the size already.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (H, W, C)
+        draws : Draws, optional
+            For the filter "random".
         key : int, default 0
-            The sample's key, for the filter "random".
+            The sample's key, for the filter "random" without `draws`.
 
         Raises
         ------
@@ -91,24 +95,71 @@ class Resize:
             new_width, new_height = self.size, height * self.size // width
         else:
             new_width, new_height = width * self.size // height, self.size
-        check_size(new_width, new_height)
-        if (new_height, new_width) == (height, width):
-            return image
-        name = _choose(self.filter, image, new_height, new_width, key)
-        if name in ("antialias", "bilinear"):
-            return _pillow(image, new_height, new_width, antialias=name == "antialias")
-        return _separable(image, new_height, new_width, name)
+        name = self.filter
+        if draws is not None:
+            name = draw_filter(name, draws)
+        elif name == "random":
+            # A fixed odd multiplier scatters neighbouring keys; the choice depends on nothing but the key.
+            name = INTER_METHODS[(key * 0x9E3779B97F4A7C15 >> 32) % 5]
+        return resize_to(image, new_height, new_width, name)
 
 
-def _choose(name: str, image: Image, height: int, width: int, key: int) -> str:
-    if name == "random":
-        # A fixed odd multiplier scatters neighbouring keys; the draw depends on nothing but the key.
-        return INTER_METHODS[(key * 0x9E3779B97F4A7C15 >> 32) % 5]
+def check_filter(name: str) -> None:
+    """Refuse a name that no filter has.
+
+    Raises
+    ------
+    PlanError
+    """
+    if name not in FILTERS:
+        raise PlanError(f"filter: expected one of {', '.join(FILTERS)}, got {name!r}")
+
+
+def draw_filter(name: Filter, draws: Draws) -> Filter:
+    """Return the filter of a name: for "random" that of the number ``below(5)`` in `INTER_METHODS`, else itself."""
+    return INTER_METHODS[draws.below(5)] if name == "random" else name
+
+
+def resize_to(image: Image, height: int, width: int, name: Filter) -> Image:
+    """Resize to a height and a width.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, C)
+    height, width : int
+        Of the result, in pixels.
+    name : str
+        The filter, any but "random".
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, C)
+        `image` itself if it has the size already.
+
+    Raises
+    ------
+    ImageError
+        The result would have no pixel, or more than `recordkit.sample.MAX_PIXELS`.
+
+    Examples
+    --------
+    >>> resize_to(np.zeros((375, 500, 3), np.uint8), 64, 32, "antialias").shape
+    (64, 32, 3)
+    """
+    check_size(width, height)
+    if (height, width) == image.shape[:2]:
+        return image
     if name == "auto":
-        if height > image.shape[0] and width > image.shape[1]:
-            return "cubic"
-        return "area" if height < image.shape[0] and width < image.shape[1] else "bilinear"
-    return name
+        name = _for_change(image, height, width)
+    if name in ("antialias", "bilinear"):
+        return _pillow(image, height, width, antialias=name == "antialias")
+    return _separable(image, height, width, name)
+
+
+def _for_change(image: Image, height: int, width: int) -> Filter:
+    if height > image.shape[0] and width > image.shape[1]:
+        return "cubic"
+    return "area" if height < image.shape[0] and width < image.shape[1] else "bilinear"
 
 
 def _pillow(image: Image, height: int, width: int, *, antialias: bool) -> Image:

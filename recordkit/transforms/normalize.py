@@ -1,0 +1,96 @@
+"""The last step before a batch: bytes become numbers around 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import PlanError
+from recordkit.sample import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Normalize:
+    """Subtract a mean and divide by a standard deviation; the only step whose result is not uint8.
+
+    In float32, with one rounding after each of the two operations::
+
+        out = (x - m) * r      m = float32(mean)      r = float32(1 / std), 1 / std as float64
+
+    `mean` and `std` are in units of 0 to 255, as ImageRecordIter's ``mean_r`` and ``std_r``. Means and deviations made
+    for pixels from 0 to 1 are to be multiplied by 255. ImageRecordIter computes the same, but for the last bit of r.
+
+    Parameters
+    ----------
+    mean, std : float or sequence of float
+        One number for all channels, or one for each, in the order red, green, blue, alpha. `std` is above 0.
+
+    Raises
+    ------
+    PlanError
+        A number is not finite, a deviation is not above 0, or the lengths differ.
+
+    Examples
+    --------
+    >>> Normalize(mean=128, std=64)(np.array([[[0], [128], [255]]], np.uint8)).ravel().tolist()
+    [-2.0, 0.0, 1.984375]
+    """
+
+    mean: float | Sequence[float] = 0.0
+    std: float | Sequence[float] = 1.0
+
+    def __post_init__(self) -> None:
+        lengths = {len(_numbers("mean", self.mean)), len(_numbers("std", self.std))} - {1}
+        if len(lengths) == 2:
+            raise PlanError(f"std: expected as many numbers as mean has, got {self.std!r}, and mean {self.mean!r}")
+        if min(_numbers("std", self.std)) <= 0:
+            raise PlanError(f"std: expected numbers above 0, got {self.std!r}")
+
+    def constants(self, n_channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return m and r of the formula, each of shape (n_channels,).
+
+        Raises
+        ------
+        PlanError
+            `mean` or `std` has another number of channels.
+        """
+        means, deviations = _numbers("mean", self.mean), _numbers("std", self.std)
+        for name, numbers in (("mean", means), ("std", deviations)):
+            if len(numbers) not in (1, n_channels):
+                raise PlanError(f"{name}: expected 1 number or {n_channels}, one a channel, got {len(numbers)}")
+        reciprocals = [1 / std for std in deviations]
+        return (
+            np.resize(np.array(means, np.float32), n_channels),  # repeats what is one number
+            np.resize(np.array(reciprocals, np.float32), n_channels),
+        )
+
+    def __call__(self, image: Image) -> NDArray[np.float32]:
+        """Return the normalized image.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, C)
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, C)
+
+        Raises
+        ------
+        PlanError
+            `mean` or `std` has another number of channels than the image.
+        """
+        mean, reciprocal = self.constants(image.shape[2])
+        return (image.astype(np.float32) - mean) * reciprocal
+
+
+def _numbers(name: str, value: float | Sequence[float]) -> list[float]:
+    numbers = list(value) if isinstance(value, Sequence) else [value]
+    if len(numbers) in (1, 3, 4) and all(isinstance(n, Real) and math.isfinite(n) for n in numbers):
+        return [float(number) for number in numbers]
+    raise PlanError(f"{name}: expected a number, or one for each of 1, 3 or 4 channels, got {value!r}")

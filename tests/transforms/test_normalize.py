@@ -1,0 +1,62 @@
+"""The formula to the last bit, and what makes no sense."""
+
+import numpy as np
+import pytest
+
+from recordkit.errors import PlanError
+from recordkit.transforms import Normalize
+
+EVERY = np.arange(256, dtype=np.uint8)
+MEAN, STD = (123.68, 116.28, 103.53, 127.5), (58.4, 57.1, 57.4, 0.3)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3, 4])
+def test_every_value_is_the_formulas_to_the_last_bit(n_channels):
+    image = np.stack([EVERY.reshape(16, 16)] * n_channels, 2)
+    mean, std = MEAN[:n_channels], STD[:n_channels]
+    out = Normalize(mean, std)(image)
+    assert out.shape == image.shape and out.dtype == np.float32
+    for channel in range(n_channels):
+        m, r = np.float32(mean[channel]), np.float32(1 / std[channel])
+        expected = [np.float32(np.float32(np.float32(x) - m) * r) for x in EVERY]
+        assert out[:, :, channel].ravel().tolist() == [float(value) for value in expected]
+        exact = (EVERY.astype(float) - mean[channel]) / std[channel]
+        np.testing.assert_allclose(out[:, :, channel].ravel(), exact, rtol=3e-7, atol=2e-5 / std[channel])
+
+
+def test_one_number_serves_all_channels():
+    image = np.stack([EVERY.reshape(16, 16)] * 3, 2)
+    assert np.array_equal(Normalize(9, 2)(image), Normalize((9, 9, 9), [2, 2, 2])(image))
+    assert np.array_equal(Normalize()(image), image.astype(np.float32))
+
+
+def test_constants_are_those_of_the_formula():
+    mean, reciprocal = Normalize(0.1, (3, 7, 9)).constants(3)
+    assert mean.dtype == reciprocal.dtype == np.float32
+    assert mean.tolist() == [np.float32(0.1)] * 3
+    assert reciprocal.tolist() == [np.float32(1 / 3), np.float32(1 / 7), np.float32(1 / 9)]
+
+
+def test_an_image_of_other_channels_is_refused():
+    with pytest.raises(PlanError, match="mean: expected 1 number or 1, one a channel, got 3"):
+        Normalize((1, 2, 3))(np.zeros((2, 2, 1), np.uint8))
+    with pytest.raises(PlanError, match="std: expected 1 number or 4, one a channel, got 3"):
+        Normalize(0, (1, 2, 3))(np.zeros((2, 2, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        (0, 0, "std: expected numbers above 0, got 0"),
+        (0, (1, -1, 1), "std: expected numbers above 0, got"),
+        (0, float("nan"), "std: expected a number, or one for each of 1, 3 or 4 channels, got nan"),
+        (float("inf"), 1, "mean: .*got inf"),
+        ((1, 2), 1, r"mean: .*got \(1, 2\)"),
+        ("123", 1, "mean: .*got '123'"),
+        (None, 1, "mean: .*got None"),
+        ((1, 2, 3), (1, 2, 3, 4), r"std: expected as many numbers as mean has, got \(1, 2, 3, 4\)"),
+    ],
+)
+def test_it_is_checked_when_built(mean, std, message):
+    with pytest.raises(PlanError, match=message):
+        Normalize(mean, std)
