@@ -7,23 +7,37 @@ Philox4x32-10 with the seed as key and the counter
     word 3     number of the transform << 16 | number of the block
 
 so that a draw depends on nothing but (seed, epoch, position, transform, how many were drawn before): not on threads,
-batches, ranks or engines. A block is four words; they are used in order.
+batches, ranks or engines. A block is four words; they are used in order. The order of an epoch is drawn in the same
+way, under a number that no transform has.
 
 Source: J. K. Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (2011); constants and rounds of Random123.
 """
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+ORDER = 0xFFFF
+"""Stands in the place of a transform's number where the order of an epoch is drawn."""
+
 _MASK = 0xFFFFFFFF
 
+_Word = TypeVar("_Word", int, NDArray[Any])
 
-def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return one block of Philox4x32-10.
+
+def philox(counter: tuple[_Word, _Word, _Word, _Word], key: tuple[int, int]) -> tuple[_Word, _Word, _Word, _Word]:
+    """Return one block of Philox4x32-10, or one for each element where the words are arrays.
 
     Parameters
     ----------
-    counter : tuple of 4 int, 0 to 2**32 - 1
+    counter : tuple of 4 int, 0 to 2**32 - 1, or of 4 uint64 arrays of one shape
     key : tuple of 2 int, 0 to 2**32 - 1
+
+    Returns
+    -------
+    block : tuple of 4 int, 0 to 2**32 - 1, or of 4 uint64 arrays
 
     Examples
     --------
@@ -48,8 +62,8 @@ class Draws:
     epoch : int, 0 to 2**32 - 1
     position : int, 0 to 2**64 - 1
         Of the sample in the order of the epoch, over all ranks.
-    transform : int, 0 to 2**16 - 1
-        Place of the transform in its list.
+    transform : int, 0 to 2**16 - 2
+        Place of the transform in its list. `ORDER` is one more.
 
     Examples
     --------
