@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -45,18 +45,21 @@ def _cgroup_cpus() -> int:
         return 1 << 16
 
 
-def in_order(work: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int) -> Iterator[_Result]:
+def in_order(
+    work: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
+) -> Generator[_Result, None, None]:
     """Yield ``work(item)`` for each item, in the items' order.
 
     At most two items a thread are under way or waiting to be taken, so memory does not grow with their number. An
-    error of `work` is raised here, with its own type.
+    error of `work` is raised here, with its own type. One thread is the caller's own, unless it is to work `ahead`
+    while the caller does something else.
 
     Examples
     --------
     >>> list(in_order(abs, [-3, 1, -2], n_threads=2))
     [3, 1, 2]
     """
-    if n_threads == 1:
+    if n_threads == 1 and not ahead:
         yield from map(work, items)
         return
     window: deque[Future[_Result]] = deque()

@@ -41,7 +41,6 @@ class BatchLoader:
         epoch: int,
         data: NDArray[np.generic],
         labels: NDArray[np.float32],
-        keys: NDArray[np.uint64],
     ) -> NDArray[np.int64]: ...
 
 class RecordFile:

@@ -163,7 +163,6 @@ RecordHeader read_header(Span record) {
     RecordHeader header;
     uint32_t flag;
     std::memcpy(&flag, record.data, 4);
-    std::memcpy(&header.key, record.data + 8, 8);
     if (flag > (record.size - kSize) / 4) throw Unsupported("a record without its labels");
     header.n_labels = flag ? flag : 1;
     header.labels = record.data + (flag ? kSize : 4);

@@ -48,8 +48,8 @@ class BatchLoader {
 
     // Fill the places of a batch; return the numbers of those that the reference engine has to look at.
     py::array_t<int64_t> load(const py::list& files, const Column<uint32_t>& numbers, const Column<uint64_t>& offsets,
-                              const Column<uint64_t>& positions, uint32_t epoch, py::array data, py::array labels,
-                              py::array keys) const {
+                              const Column<uint64_t>& positions, uint32_t epoch, py::array data,
+                              py::array labels) const {
         const auto n = static_cast<size_t>(offsets.size());
         if (static_cast<size_t>(positions.size()) != n || static_cast<size_t>(numbers.size()) != n)
             throw py::value_error("expected a file number and a position for each offset");
@@ -59,8 +59,7 @@ class BatchLoader {
             if (numbers.data()[i] >= mapped.size()) throw py::value_error("no file of that number");
         const size_t n_labels = n ? static_cast<size_t>(labels.nbytes()) / 4 / n : 0;
         const Batch batch{mapped, numbers.data(), offsets.data(), positions.data(), epoch, n_labels, n,
-                          room_in<uint8_t>(data, n * plan_.target.bytes()), room_in<uint8_t>(labels, n * n_labels * 4),
-                          room_in<uint64_t>(keys, n * 8)};
+                          room_in<uint8_t>(data, n * plan_.target.bytes()), room_in<uint8_t>(labels, n * n_labels * 4)};
         std::vector<int64_t> left;
         {
             const py::gil_scoped_release without_gil;
@@ -79,7 +78,6 @@ class BatchLoader {
         size_t n_labels, n;
         uint8_t* data;
         uint8_t* labels;
-        uint64_t* keys;
     };
 
     std::vector<int64_t> fill(const Batch& batch) const {
@@ -117,7 +115,6 @@ class BatchLoader {
         }
         const RecordHeader header = read_header(record);
         if (header.n_labels != batch.n_labels) throw Unsupported("another number of labels");
-        batch.keys[i] = header.key;
         std::memcpy(batch.labels + i * batch.n_labels * 4, header.labels, batch.n_labels * 4);
         load_image(header.payload, plan_, batch.epoch, batch.positions[i], batch.data + i * plan_.target.bytes());
     }
@@ -154,7 +151,7 @@ void bind_loading(py::module_& module) {
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
              py::arg("factor"))
         .def("load", &BatchLoader::load, py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("positions"),
-             py::arg("epoch"), py::arg("data"), py::arg("labels"), py::arg("keys"));
+             py::arg("epoch"), py::arg("data"), py::arg("labels"));
 }
 
 }  // namespace recordkit

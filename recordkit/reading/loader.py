@@ -1,0 +1,364 @@
+"""From a .rec file to batches: threads and prefetch around dataset, sampler and engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.reading.batch import Batch
+from recordkit.reading.choice import choose
+from recordkit.reading.dataset import RecordDataset
+from recordkit.reading.engine import Request, Room
+from recordkit.reading.order import Order, Sequential, Shuffled
+from recordkit.reading.plan import LoadPlan, fixed_size
+from recordkit.reading.python import first_size
+from recordkit.reading.sampler import Picks, Sampler
+from recordkit.reading.slots import Slots
+from recordkit.reading.state import LoaderState
+from recordkit.threads import count_threads, in_order
+from recordkit.transforms import Normalize, Transform
+
+ON_ERROR = ("raise", "skip", "replace")
+
+# A thread's turn is a batch, or as many as make this much: handing out a turn costs as much as loading 50 digits.
+_TURN_BYTES = 1 << 19
+_MOST_BATCHES = 64
+# How many samples in a row may be replaced by the next one.
+_MOST_REPLACED = 100
+
+
+class Bad(NamedTuple):
+    """A sample that could not be loaded.
+
+    Attributes
+    ----------
+    key : int
+    file : Path
+    reason : str
+    """
+
+    key: int
+    file: Path
+    reason: str
+
+
+@dataclass
+class Timing:
+    """Where the time of an epoch went, in seconds.
+
+    Attributes
+    ----------
+    waited_s : float
+        The caller waited for a batch.
+    used_s : float
+        The caller did something else.
+    worked_s : float
+        Threads loaded, all together.
+    computed_s : float
+        Of that, they had a processor.
+    """
+
+    waited_s: float = 0.0
+    used_s: float = 0.0
+    worked_s: float = 0.0
+    computed_s: float = 0.0
+
+    @property
+    def bound(self) -> str:
+        """What sets the pace: "consumer", "decode" or "disk"."""
+        if self.waited_s < self.used_s / 10:
+            return "consumer"
+        return "disk" if self.computed_s < self.worked_s / 2 else "decode"
+
+
+class Loader:
+    """Batches of the images in .rec files, epoch after epoch.
+
+    Iterating gives one epoch. What it gives depends on the files and on these arguments alone, never on `threads`, and
+    an order and its random draws neither on `batch_size` nor `rank`. An epoch that is left early is over: the next
+    iteration begins the next one, but after `load_state_dict`, where it goes on exactly there.
+
+    Parameters
+    ----------
+    path : str, Path, or sequence of them
+        As for `recordkit.RecordDataset`.
+    batch_size : int
+        Samples in a batch of one rank.
+    transforms : sequence of Transform, default ()
+        Applied in this order; together they must make all images one size. A `Normalize` only at the end.
+    shuffle : bool or Order, default False
+        In the order of the file, in a new random one each epoch, or in one of `recordkit.reading.order`.
+    seed : int, 0 to 2**64 - 1, default 0
+        Of the order and of all random draws.
+    threads : int, default 0
+        That load; 0: as many as CPUs this process may use.
+    engine : {"auto", "native", "python"}, default "auto"
+        "auto" takes the native one if it is built.
+    dtype : {"uint8", "float16", "float32"}, default "uint8"
+    layout : {"NHWC", "NCHW"}, default "NHWC"
+    channels : {3, 1}, default 3
+        RGB, gray repeated; or gray.
+    last_batch : {"pad", "keep", "drop"}, default "keep"
+        What becomes of samples that do not fill a batch; see `recordkit.reading.sampler.Sampler`.
+    rank : (int, int), default (0, 1)
+        Which of how many loaders that share the epoch this one is.
+    on_error : {"raise", "skip", "replace"}, default "raise"
+        A sample that cannot be loaded ends the epoch, is left out of its batch, or the next one in the file takes its
+        place. `bad` names them.
+    exact : bool, default False
+        Decode JPEGs in full before they are resized; see `recordkit.reading.plan.LoadPlan`.
+
+    Attributes
+    ----------
+    dataset : RecordDataset
+    engine : str
+        The one that loads.
+    threads : int
+        How many do.
+    epoch : int
+        The one that is under way, or the next.
+    bad : list of Bad
+        Samples that could not be loaded so far, each once.
+    timing : Timing
+        Of the last epoch.
+
+    Raises
+    ------
+    PlanError
+        Arguments are out of range or contradict each other.
+    FormatError, FileNotFoundError
+        The dataset cannot be opened.
+    MissingError
+        The engine is not there.
+
+    Examples
+    --------
+    >>> import recordkit as rk, tempfile
+    >>> from recordkit.formats import ubyte
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
+    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
+    >>> _ = rk.pack(folder, folder / "digits", plan=rk.PackPlan(encoding="raw"))
+    >>> loader = rk.Loader(folder / "digits_train.rec", batch_size=4, channels=1)
+    >>> [(batch.data.shape, batch.label.tolist()) for batch in loader]
+    [((4, 28, 28, 1), [0.0, 1.0, 2.0, 3.0]), ((2, 28, 28, 1), [4.0, 5.0])]
+    """
+
+    def __init__(  # noqa: PLR0913 (the one door to all of it; keyword-only)
+        self,
+        path: str | Path | Sequence[str | Path],
+        *,
+        batch_size: int,
+        transforms: Sequence[Transform | Normalize] = (),
+        shuffle: bool | Order = False,
+        seed: int = 0,
+        threads: int = 0,
+        engine: str = "auto",
+        dtype: str = "uint8",
+        layout: str = "NHWC",
+        channels: int = 3,
+        last_batch: str = "keep",
+        rank: tuple[int, int] = (0, 1),
+        on_error: str = "raise",
+        exact: bool = False,
+    ) -> None:
+        if on_error not in ON_ERROR:
+            raise PlanError(f"on_error: expected one of {', '.join(ON_ERROR)}, got {on_error!r}")
+        plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
+        worker = choose(engine)
+        self.threads = count_threads(threads)
+        self.dataset = RecordDataset(path)
+        n = len(self.dataset)
+        if not n:
+            raise FormatError("expected samples, got none", path=str(self.dataset.files[0]))
+        order = shuffle if isinstance(shuffle, Order) else Shuffled(n, seed) if shuffle else Sequential(n)
+        if order.n_samples != n:
+            raise PlanError(f"shuffle: expected an order of {n} samples, got one of {order.n_samples}")
+        self._sampler = Sampler(
+            order=order,
+            batch_size=batch_size,
+            rank=rank[0],
+            n_ranks=rank[1],
+            last_batch=last_batch,  # type: ignore[arg-type]
+        )
+        self.engine = worker.name
+        self.bad: list[Bad] = []
+        self.timing = Timing()
+        self._bad_indices: set[int] = set()
+        self._on_error = on_error
+        size = fixed_size(plan.steps) or first_size(self.dataset, plan)
+        self._item_shape = plan.item_shape(size)
+        self._n_labels = np.atleast_1d(self.dataset[0].label).size
+        self._engine = worker(self.dataset, plan, size)
+        self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
+        self._state = LoaderState(
+            fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=seed
+        )
+        self._left_early = False
+        self._running: Iterator[Batch] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return self._sampler.n_batches()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is under way, or the next."""
+        return self._state.epoch
+
+    def state_dict(self) -> dict[str, int | str]:
+        """Return where the loader is, for JSON: behind the last batch that it gave."""
+        return self._state.to_dict()
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Go on from where another loader was, of any batch size, rank, or number of ranks.
+
+        Raises
+        ------
+        FormatError, PlanError
+            The state is none, or was saved for other data or another order.
+        """
+        self._stop()
+        self._state = LoaderState.from_dict(state, own=self._state)
+        self._left_early = False
+
+    def close(self) -> None:
+        """End an epoch that is under way, and close the files. A second call does nothing."""
+        self._stop()
+        self.dataset.close()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Give the batches of one epoch, or of the rest of the one that was restored."""
+        self._stop()
+        if self._left_early:
+            self._state = self._state.at(epoch=self.epoch + 1, position=0)
+        self._running = self._epoch()
+        return self._running
+
+    def _stop(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()  # type: ignore[attr-defined]
+
+    def _epoch(self) -> Iterator[Batch]:
+        self._left_early = True
+        epoch, start, process = self.epoch, self._state.position, os.getpid()
+        n_batches = self._sampler.n_batches(start=start)
+        item_bytes = int(np.prod(self._item_shape)) * self._slots.dtype.itemsize
+        turn = max(1, min(_MOST_BATCHES, _TURN_BYTES // (item_bytes * self._sampler.batch_size)))
+        turns = (range(first, min(first + turn, n_batches)) for first in range(0, n_batches, turn))
+        self.timing = timing = Timing()
+        loaded = in_order(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
+        number = 0
+        begin_s = time.perf_counter()
+        try:
+            while True:
+                if os.getpid() != process:
+                    raise RuntimeError("the loader's threads did not come along into this process; iterate anew here")
+                batches = next(loaded, None)
+                if batches is None:
+                    break
+                timing.waited_s += time.perf_counter() - begin_s
+                for batch in batches:
+                    number += 1
+                    self._state = self._state.at(epoch=epoch, position=self._sampler.position(number, start=start))
+                    given_s = time.perf_counter()
+                    yield batch
+                    timing.used_s += time.perf_counter() - given_s
+                begin_s = time.perf_counter()
+        finally:
+            if os.getpid() == process:
+                loaded.close()
+        self._state = self._state.at(epoch=epoch + 1, position=0)
+        self._left_early = False
+
+    def _load(self, epoch: int, start: int, numbers: range, timing: Timing) -> list[Batch]:
+        """Load batches that follow each other."""
+        begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
+        picks = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
+        positions = np.concatenate([each.positions for each in picks])
+        indices = np.concatenate([each.indices for each in picks])
+        n = len(indices)
+        data = self._slots.take((n, *self._item_shape))
+        labels = np.empty((n, self._n_labels), np.float32)
+        request = Request(epoch, positions, indices)
+        failed = self._engine.load(request, Room(data, labels))
+        if failed:
+            indices = indices.copy()
+            self._deal_with(failed, request._replace(indices=indices), Room(data, labels))
+        exact = self.dataset.exact_labels(indices)
+        label = labels if exact is None else exact.reshape(n, -1)
+        batches = []
+        end = 0
+        keys = self.dataset.keys_at(indices)
+        for each in picks:
+            own = slice(end, end := end + len(each.indices))
+            batches.append(self._batch(own, each, data, label, keys, indices, failed))
+        timing.worked_s += time.perf_counter() - begin_s
+        timing.computed_s += time.thread_time() - begin_cpu_s
+        return batches
+
+    def _batch(  # noqa: PLR0913
+        self,
+        own: slice,
+        picks: Picks,
+        data: NDArray[Any],
+        label: NDArray[Any],
+        keys: NDArray[np.uint64],
+        indices: NDArray[np.int64],
+        failed: Mapping[int, Exception],
+    ) -> Batch:
+        valid = picks.n_valid
+        rows: slice | list[int] = own
+        if failed and self._on_error == "skip":
+            rows = [row for row in range(own.start, own.stop) if row not in failed]
+            valid = sum(row - own.start < valid for row in rows)
+        labels = label[rows]
+        return Batch(data[rows], labels[:, 0] if labels.shape[1] == 1 else labels, keys[rows], valid, indices[rows])
+
+    def _deal_with(self, failed: Mapping[int, Exception], request: Request, room: Room) -> None:
+        """Raise, count or replace what could not be loaded; a replaced sample's index is changed in `request`."""
+        for place, error in failed.items():
+            index = int(request.indices[place])
+            located = self._located(index, error)
+            if self._on_error == "raise":
+                raise located from error
+            if index not in self._bad_indices:
+                self._bad_indices.add(index)
+                file = self.dataset.files[int(self.dataset.file_of([index])[0])]
+                self.bad.append(Bad(int(self.dataset.keys_at([index])[0]), file, str(error)))
+            if self._on_error == "replace":
+                self._replace(place, request, room, located)
+
+    def _replace(self, place: int, request: Request, room: Room, error: Exception) -> None:
+        one = slice(place, place + 1)
+        for _ in range(_MOST_REPLACED):
+            request.indices[place] = (request.indices[place] + 1) % len(self.dataset)
+            part = Request(request.epoch, request.positions[one], request.indices[one])
+            if not self._engine.load(part, Room(room.data[one], room.labels[one])):
+                return
+        raise error
+
+    def _located(self, index: int, error: Exception) -> Exception:
+        """Return an error that says which sample it is about."""
+        file = self.dataset.files[int(self.dataset.file_of([index])[0])]
+        where = f"key {int(self.dataset.keys_at([index])[0])}"
+        if isinstance(error, ImageError):
+            return ImageError(f"{file}: {where}: {error}")
+        if isinstance(error, FormatError) and error.path is None:
+            return type(error)(str(error.args[0]), path=str(file), place=where)
+        return error

@@ -1,0 +1,117 @@
+"""What becomes of every sample on its way into a batch: values only, checked when they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recordkit.errors import PlanError
+from recordkit.transforms import (
+    CenterCrop,
+    Draws,
+    Normalize,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomSizeCrop,
+    Transform,
+)
+from recordkit.transforms.checks import height_and_width
+
+DTYPES = ("uint8", "float16", "float32")
+LAYOUTS = ("NHWC", "NCHW")
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """How samples become numbers.
+
+    Parameters
+    ----------
+    transforms : sequence of Transform, default ()
+        In this order; a `Normalize` only at the end.
+    dtype : {"uint8", "float16", "float32"}, default "uint8"
+    layout : {"NHWC", "NCHW"}, default "NHWC"
+    channels : {3, 1}, default 3
+        RGB, gray repeated; or gray.
+    seed : int, 0 to 2**64 - 1, default 0
+        Of all random draws.
+    exact : bool, default False
+        Decode JPEGs in full before they are resized. By default the native engine lets the decoder do a part of a
+        large reduction, which changes pixels a little.
+
+    Attributes
+    ----------
+    steps : tuple of Transform
+        The transforms before the normalisation.
+    normalize : Normalize or None
+
+    Raises
+    ------
+    PlanError
+        A value is none of these, or they contradict each other.
+    """
+
+    transforms: Sequence[Transform | Normalize] = ()
+    dtype: str = "uint8"
+    layout: str = "NHWC"
+    channels: int = 3
+    seed: int = 0
+    exact: bool = False
+    steps: tuple[Transform, ...] = field(init=False)
+    normalize: Normalize | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check("dtype", self.dtype, DTYPES)
+        _check("layout", self.layout, LAYOUTS)
+        _check("channels", self.channels, (3, 1))
+        if not 0 <= self.seed < 2**64:
+            raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed}")
+        *before, last = (None, *self.transforms)
+        normalize = last if isinstance(last, Normalize) else None
+        steps = tuple(self.transforms)[: len(self.transforms) - (normalize is not None)]
+        for number, step in enumerate(steps):
+            if isinstance(step, Normalize) or not callable(step):
+                wanted = "Normalize at the end" if isinstance(step, Normalize) else "a transform"
+                raise PlanError(f"transforms: expected {wanted}, got {step!r} as number {number}")
+        if normalize is not None:
+            if self.dtype == "uint8":
+                raise PlanError('dtype: expected "float32" or "float16" with Normalize, which makes fractions, got "uint8"')
+            normalize.constants(self.channels)  # refuses another number of channels
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "normalize", normalize)
+
+    def item_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return the shape of one sample of this height and width in a batch."""
+        return (self.channels, *size) if self.layout == "NCHW" else (*size, self.channels)
+
+
+def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        raise PlanError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {value!r}")
+
+
+def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
+    """Return the height and width that these transforms make of any image; None if that depends on the image.
+
+    Examples
+    --------
+    >>> from recordkit.transforms import CenterCrop, RandomCrop, RandomFlip, Resize
+    >>> fixed_size([Resize(256), RandomCrop(224), RandomFlip()])
+    (224, 224)
+    >>> fixed_size([CenterCrop(), Resize(256)])
+    """
+    fixed = [number for number, step in enumerate(steps) if _fixes_size(step)]
+    if not fixed:
+        return None
+    height, width = height_and_width("size", steps[fixed[-1]].size)  # type: ignore[attr-defined]
+    image = np.zeros((height, width, 3), np.uint8)  # what comes behind the crop may still change it
+    for number, step in enumerate(steps[fixed[-1] + 1 :], fixed[-1] + 1):
+        image = step(image, Draws(seed=0, epoch=0, position=0, transform=number))
+    return image.shape[0], image.shape[1]
+
+
+def _fixes_size(step: Transform) -> bool:
+    return isinstance(step, (CenterCrop, RandomCrop, RandomResizedCrop, RandomSizeCrop)) and step.size is not None

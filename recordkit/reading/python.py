@@ -1,0 +1,94 @@
+"""The reference engine: Pillow and NumPy, one sample after the other. It is right by definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit import codec
+from recordkit.errors import FormatError, ImageError
+from recordkit.reading.dataset import RecordDataset
+from recordkit.reading.engine import Request, Room
+from recordkit.reading.plan import LoadPlan
+from recordkit.sample import Image
+from recordkit.transforms import Draws
+
+# Samples that are looked at for the size of images.
+_N_TRIED = 100
+
+
+class PythonEngine:
+    """See `recordkit.reading.engine.Engine`."""
+
+    name: ClassVar[str] = "python"
+
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None:
+        self._dataset = dataset
+        self._plan = plan
+        self._size = size
+
+    def load(self, request: Request, room: Room) -> dict[int, Exception]:
+        """Fill the room; return the error of each place whose sample cannot be had, by its number."""
+        return self.load_some(range(len(request.indices)), request, room)
+
+    def load_some(self, places: Iterable[int], request: Request, room: Room) -> dict[int, Exception]:
+        """Do the same for some places."""
+        failed: dict[int, Exception] = {}
+        for place in places:
+            try:
+                self._load_one(place, request, room)
+            except (FormatError, ImageError, OSError) as error:
+                failed[place] = error
+        return failed
+
+    def _load_one(self, place: int, request: Request, room: Room) -> None:
+        sample = self._dataset[int(request.indices[place])]
+        labels = np.atleast_1d(np.asarray(sample.label, np.float32))
+        if labels.size != room.labels.shape[1]:
+            raise FormatError(f"expected as many labels as the first sample has, {room.labels.shape[1]}, got {labels.size}")
+        image = codec.decode(sample.payload, channels=self._plan.channels)
+        image = transformed(image, self._plan, request.epoch, int(request.positions[place]))
+        if image.shape[:2] != self._size:
+            raise ImageError(
+                f"expected {self._size[1]} x {self._size[0]} pixels after the transforms, as of the first sample, got "
+                f"{image.shape[1]} x {image.shape[0]}; end with a crop, so that all samples have one size"
+            )
+        room.data[place] = finished(image, self._plan)
+        room.labels[place] = labels
+
+
+def transformed(image: Image, plan: LoadPlan, epoch: int, position: int, *, first: int = 0) -> Image:
+    """Apply the transforms from number `first` on to the sample at a position of an epoch."""
+    for number, step in enumerate(plan.steps[first:], first):
+        image = step(image, Draws(seed=plan.seed, epoch=epoch, position=position, transform=number))
+    return image
+
+
+def finished(image: Image, plan: LoadPlan) -> NDArray[Any]:
+    """Return an image as a batch has it: normalised, of its dtype and layout."""
+    values = image if plan.normalize is None else plan.normalize(image)
+    values = values.astype(plan.dtype, copy=False)
+    return values.transpose(2, 0, 1) if plan.layout == "NCHW" else values
+
+
+def first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
+    """Return the height and width that the transforms make of the first sample that can be decoded.
+
+    Raises
+    ------
+    ImageError
+        None of the first samples can.
+    """
+    errors = []
+    for index in range(min(len(dataset), _N_TRIED)):
+        try:
+            image = codec.decode(dataset[index].payload, channels=plan.channels)
+            image = transformed(image, plan, 0, index)
+        except (FormatError, ImageError) as error:
+            errors.append(error)
+            continue
+        return image.shape[0], image.shape[1]
+    raise ImageError(f"expected images, got none among the first {len(errors)} samples; the first: {errors[0]}")
