@@ -205,6 +205,35 @@ class RecordReader:
         """
         return self._read(_Window(self._file.fileno(), _RANDOM_READ_BYTES), offset)
 
+    def begin(self, offset: int, size: int) -> tuple[bytes, int]:
+        """Read a record's first bytes, and no more of the file where the record is in one part.
+
+        Parameters
+        ----------
+        offset : int
+            Of its head, in bytes.
+        size : int
+            How many bytes are wanted.
+
+        Returns
+        -------
+        first : bytes
+            At least `size` of them if the record has as many.
+        length : int
+            Of the whole record.
+
+        Raises
+        ------
+        FormatError
+            As for `read`.
+        """
+        window = _Window(self._file.fileno(), HEAD_SIZE + size)
+        cflag, length = self._head(window, offset)
+        if cflag == WHOLE:
+            return window.read(offset + HEAD_SIZE, min(size, length)), length
+        record, _ = self.read(offset)
+        return record, len(record)
+
     def scan(self, offset: int = 0) -> Iterator[tuple[int, bytes]]:
         """Yield each record with its offset, in file order.
 
@@ -281,6 +310,14 @@ class RecordReader:
 
     def _part(self, window: _Window, offset: int) -> tuple[int, bytes, int]:
         """Return a part's cflag and data, and the offset behind the data."""
+        cflag, length = self._head(window, offset)
+        part = window.read(offset + HEAD_SIZE, length)
+        if len(part) < length:  # the file has shrunk since it was opened
+            raise self._cut(f"{length} bytes", len(part), offset)
+        return cflag, part, offset + HEAD_SIZE + length
+
+    def _head(self, window: _Window, offset: int) -> tuple[int, int]:
+        """Return a part's cflag and length; the file had room for it when it was opened."""
         left = self.size - offset
         if not 0 <= offset < self.size:
             raise TruncatedError(
@@ -298,10 +335,7 @@ class RecordReader:
         # Checked against the file before memory is asked for.
         if HEAD_SIZE + length + -length % 4 > left:
             raise self._cut(f"{length} bytes and their padding", left - HEAD_SIZE, offset)
-        part = window.read(offset + HEAD_SIZE, length)
-        if len(part) < length:  # the file has shrunk since it was opened
-            raise self._cut(f"{length} bytes", len(part), offset)
-        return word >> 29, part, offset + HEAD_SIZE + length
+        return word >> 29, length
 
     def _cut(self, expected: str, got: int, offset: int) -> TruncatedError:
         message = f"expected {expected}, got {got} bytes to the end of the file; {self._advice()}"

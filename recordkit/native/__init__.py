@@ -11,7 +11,7 @@ from types import ModuleType
 
 from recordkit.errors import MissingError
 
-ABI = 2
+ABI = 3
 """What this package expects of the compiled module; the same number is in src/module.cpp."""
 
 _HOW = (

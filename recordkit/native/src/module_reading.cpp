@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "headers.hpp"
 #include "read_many.hpp"
 #include "records.hpp"
 
@@ -159,6 +160,19 @@ class RecordFile {
         });
     }
 
+    // Keys, labels end to end, and where those of each record begin.
+    py::tuple headers(const Column<uint64_t>& offsets) const {
+        return guarded([&](const MappedFile& file) {
+            Headers found;
+            {
+                const py::gil_scoped_release without_gil;
+                found = read_headers(file, offsets.data(), static_cast<size_t>(offsets.size()));
+            }
+            return py::make_tuple(column_of(std::move(found.keys)), column_of(std::move(found.labels)),
+                                  column_of(std::move(found.bounds)));
+        });
+    }
+
     void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
         guarded([&](const MappedFile& file) {
             const py::gil_scoped_release without_gil;
@@ -244,6 +258,7 @@ void bind_reading(py::module_& module) {
         .def("scan", &RecordFile::scan, py::arg("begin") = 0)
         .def("next_head", &RecordFile::next_head, py::arg("offset"))
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
+        .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
     module.def("read_files", &read_files, py::arg("paths"), py::arg("most_bytes"));
     module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));
