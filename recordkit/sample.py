@@ -29,6 +29,23 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(f"expected 1 to {MAX_PIXELS} pixels, got {width} x {height}; make the image smaller")
 
 
+class Sample(NamedTuple):
+    """What one record holds.
+
+    Attributes
+    ----------
+    key : int, 0 to 2**64 - 1
+    label : float, int, or ndarray of float32 or int64, shape (w,)
+        One label, or an array of several; whole numbers where the set has exact labels.
+    payload : memoryview of uint8, shape (n,)
+        The encoded image.
+    """
+
+    key: int
+    label: float | NDArray[np.float32] | NDArray[np.int64]
+    payload: memoryview
+
+
 class Entry(NamedTuple):  # a tuple, because a data class takes four times as long to make, and there are millions
     """A sample without its content: what a row of a .lst file says.
 

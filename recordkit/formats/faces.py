@@ -1,0 +1,50 @@
+"""InsightFace's face datasets: .rec files in which some records are no images.
+
+::
+
+    key            label             payload
+    0              A, B              empty     the header
+    1 to A - 1     class, or more    an image
+    A to B - 1     first, last + 1   empty     an identity: the keys of its images
+
+The images come first in the file, the header before or behind the identities; files that were merged differ. The
+labels are float32, so that beyond 2**24 records A and B are rounded: which records near A are images then only their
+payloads tell.
+
+Source: ``face2rec2.py`` and ``rec_builder.py`` of InsightFace. A plain im2rec file has an image under key 0.
+"""
+
+from __future__ import annotations
+
+from recordkit.formats.irheader import IRHeader
+
+
+def is_metadata(header: IRHeader, payload: bytes | memoryview) -> bool:
+    """Tell whether a record is such a header or identity: labels, and no image."""
+    return isinstance(header.label, tuple) and not payload
+
+
+def ranges(header: IRHeader, payload: bytes | memoryview) -> tuple[int, int] | None:
+    """Read the record of key 0.
+
+    Parameters
+    ----------
+    header : IRHeader
+    payload : bytes-like
+
+    Returns
+    -------
+    ranges : (int, int) or None
+        A and B; None if the record is no such header.
+
+    Examples
+    --------
+    >>> ranges(IRHeader((3.0, 5.0), 0), b""), ranges(IRHeader(3.0, 0), b"jpeg")
+    ((3, 5), None)
+    """
+    if not (is_metadata(header, payload) and isinstance(header.label, tuple) and len(header.label) == 2):
+        return None
+    first, end = header.label
+    if not (1 <= first <= end < 2**64 and first.is_integer() and end.is_integer()):
+        return None
+    return int(first), int(end)

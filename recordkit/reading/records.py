@@ -1,0 +1,154 @@
+"""The records of one .rec file by their offsets: the compiled core where it is built, else its definition.
+
+Both read at given positions only and keep none, so an open file is shared by threads and inherited by forked
+processes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit import native
+from recordkit.errors import FormatError
+from recordkit.formats import idx, irheader
+from recordkit.formats.frame import RecordReader
+from recordkit.threads import count_threads
+
+Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
+"""Keys (n,), labels of all records end to end, and bounds (n + 1,): those of record i are from bounds[i] to
+bounds[i + 1]."""
+
+
+class Records(Protocol):
+    """An open .rec file. Offsets are those of records' heads, in bytes.
+
+    Every method raises FormatError where the file is damaged, with its path and byte.
+    """
+
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+
+    def close(self) -> None:
+        """Close it. A second call does nothing."""
+
+    def read(self, offset: int) -> tuple[bytes, int]:
+        """Return a record, and the offset of the next."""
+
+    def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+        """Return records end to end in the order asked for, and the n + 1 bounds between them."""
+
+    def scan(self) -> NDArray[np.uint64]:
+        """Return the offsets of all records, in file order."""
+
+    def headers(self, offsets: NDArray[np.uint64]) -> Headers:
+        """Return what image headers say, without reading the images."""
+
+
+def open_records(path: str | Path) -> Records:
+    """Open a .rec file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    FormatError
+        It is no file.
+    """
+    return native.load().RecordFile(path) if native.available() else _PlainRecords(path)
+
+
+def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
+    """Read an .idx file.
+
+    Returns
+    -------
+    keys : ndarray of uint64, shape (n,), or None
+        None for 0, 1, 2 ..., which need no memory.
+    offsets : ndarray of uint64, shape (n,)
+        In the order of the lines.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    FormatError
+        A line is not two whole numbers.
+    """
+    if native.available():
+        keys, offsets = native.load().read_idx(path, count_threads(0))
+        return keys, offsets
+    index = idx.read(path)
+    return compact(index.keys), index.offsets
+
+
+def compact(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+    """Return keys, or None if they are 0, 1, 2 ..., which need no memory."""
+    counts = not len(keys) or (keys[0] == 0 and bool(np.all(keys[1:] - keys[:-1] == 1)))
+    return None if counts else keys
+
+
+def unpack(record: bytes | memoryview, path: str, offset: int) -> tuple[irheader.IRHeader, memoryview]:
+    """Split a record into header and payload; an error says where the record is.
+
+    Raises
+    ------
+    TruncatedError
+        The record is shorter than its header says.
+    """
+    try:
+        return irheader.unpack(record)
+    except FormatError as error:
+        message = str(error.args[0])
+        if ";" not in message:
+            message += f"; run 'recordkit verify {path}'"
+        raise type(error)(message, path=path, place=f"byte {offset}") from None
+
+
+class _PlainRecords:
+    """The definition of what the core does."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = os.fspath(path)
+        self._reader = RecordReader(path)
+        self.size = self._reader.size
+        self.read = self._reader.read
+        self.close = self._reader.close
+
+    def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+        del n_threads  # reading holds the interpreter's lock; threads would only wait for each other
+        records = [self.read(offset)[0] for offset in offsets.tolist()]
+        return np.frombuffer(b"".join(records), np.uint8), _bounds([len(record) for record in records])
+
+    def scan(self) -> NDArray[np.uint64]:
+        return np.array([offset for offset, _ in self._reader.scan()], np.uint64)
+
+    def headers(self, offsets: NDArray[np.uint64]) -> Headers:
+        keys: list[int] = []
+        labels: list[float] = []
+        widths: list[int] = []
+        for offset in offsets.tolist():
+            header = self._header(offset)
+            own = header.label if isinstance(header.label, tuple) else (header.label,)
+            keys.append(header.id)
+            labels += own
+            widths.append(len(own))
+        return np.array(keys, np.uint64), np.array(labels, np.float32), _bounds(widths)
+
+    def _header(self, offset: int) -> irheader.IRHeader:
+        size = irheader.HEADER_SIZE
+        record, length = self._reader.begin(offset, size)
+        if len(record) < length and (flag := int.from_bytes(record[:4], "little")):
+            record, _ = self._reader.begin(offset, size + 4 * min(flag, length))
+        return unpack(record, self._path, offset)[0]
+
+
+def _bounds(sizes: list[int]) -> NDArray[np.uint64]:
+    bounds = np.zeros(len(sizes) + 1, np.uint64)
+    np.cumsum(sizes, out=bounds[1:])
+    return bounds
