@@ -26,13 +26,20 @@ from recordkit.errors import PlanError
 from recordkit.transforms.draws import ORDER, Draws
 
 MAX_N = 2**48
-"""Far above the number of files on earth's disks; up to here no digit is preferred by more than one in 256."""
+"""Up to here a side has at most 24 bits, and none of its numbers is drawn more often than another by over 1 in 256."""
 
-# Even, so that both digits are changed equally often. With 8, any two samples stand independently of each other from
-# n = 7 on, as far as 6,000 seeds can tell; with 6 from n = 20 on, with 4 not at n = 30.
+# Even, so that both digits are changed equally often. With 8, pairs of places are as independent as in a true shuffle
+# from n = 10 on, as far as 5,000 seeds can tell, and nearly so from 7; with 6 from n = 30, with 4 not yet there.
 _ROUNDS = 8
-_FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-_32, _33 = np.uint64(32), np.uint64(33)
+
+
+def _number(value: int) -> NDArray[np.uint64]:
+    """Return an array without dimensions, which NumPy takes faster than its scalars: a batch of 64 in two thirds."""
+    return np.array(value, np.uint64)
+
+
+_FIRST, _SECOND = _number(0xFF51AFD7ED558CCD), _number(0xC4CEB9FE1A85EC53)
+_32, _33 = _number(32), _number(33)
 
 
 class Permutation:
@@ -64,12 +71,11 @@ class Permutation:
         draws = Draws(seed=seed, epoch=epoch, position=stream, transform=ORDER)
         high = isqrt(n - 1) + 1
         low = -(-n // high)
-        self._n = np.uint64(n)
-        self._low = np.uint64(low)
+        self._n = _number(n)
+        self._low = _number(low)
         # Each round: its key, and the side of the rectangle its digit belongs to.
         self._rounds = [
-            (np.uint64(draws.word() << 32 | draws.word()), np.uint64((high, low)[number % 2]))
-            for number in range(_ROUNDS)
+            (_number(draws.word() << 32 | draws.word()), _number((high, low)[number % 2])) for number in range(_ROUNDS)
         ]
 
     def permute(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -78,6 +78,20 @@ def test_each_index_comes_to_each_place_equally_often():
     assert abs(chi_square - freedom) < 5 * (2 * freedom) ** 0.5
 
 
+@pytest.mark.parametrize("n", [10, 16])
+def test_what_stands_at_one_place_says_nothing_of_another_place(n):
+    n_seeds = 3_000
+    found = np.array([whole(n, seed) for seed in range(n_seeds)])
+    expected, freedom = n_seeds / (n * (n - 1)), n * (n - 1) - 1
+    excess = []
+    for one in range(n):
+        for other in range(one):
+            counts = np.bincount(found[:, one] * n + found[:, other], minlength=n * n).reshape(n, n)
+            chi_square = ((counts[~np.eye(n, dtype=bool)] - expected) ** 2 / expected).sum()
+            excess.append((chi_square - freedom) / (2 * freedom) ** 0.5)
+    assert abs(np.mean(excess)) < 0.5 and max(excess) < 5
+
+
 @pytest.mark.parametrize("lag", [1, 2, 3, 64, 100, 1_000, 317])
 def test_neighbours_are_unrelated(lag):
     n = 100_000  # a rectangle of 317 x 316
