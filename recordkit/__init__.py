@@ -1,7 +1,24 @@
 """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
 
 from recordkit.packing import PackPlan, PackReport, pack
+from recordkit.reading.dataset import RecordDataset
+from recordkit.reading.loader import Loader
 from recordkit.sources import open_source
+from recordkit.transforms import CenterCrop, Normalize, RandomCrop, RandomFlip, RandomResizedCrop, Resize
 from recordkit.version import __version__
 
-__all__ = ["PackPlan", "PackReport", "__version__", "open_source", "pack"]
+__all__ = [
+    "CenterCrop",
+    "Loader",
+    "Normalize",
+    "PackPlan",
+    "PackReport",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomResizedCrop",
+    "RecordDataset",
+    "Resize",
+    "__version__",
+    "open_source",
+    "pack",
+]

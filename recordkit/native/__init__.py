@@ -9,10 +9,12 @@ import functools
 import importlib
 from types import ModuleType
 
-from recordkit.errors import MissingError
+from recordkit.errors import MissingError, PlanError
 
 ABI = 3
 """What this package expects of the compiled module; the same number is in src/module.cpp."""
+
+ENGINES = ("auto", "native", "python")
 
 _HOW = (
     "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
@@ -32,6 +34,28 @@ def load() -> ModuleType:
     if isinstance(found, str):
         raise MissingError(f"native engine: {found}")
     return found
+
+
+def wanted(engine: str) -> bool:
+    """Tell whether the native engine is to do the work.
+
+    Parameters
+    ----------
+    engine : {"auto", "native", "python"}
+        "auto" takes the native one if it is built.
+
+    Raises
+    ------
+    PlanError
+        There is no such engine.
+    MissingError
+        It is asked for and not built.
+    """
+    if engine not in ENGINES:
+        raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if engine == "native":
+        load()
+    return engine == "native" or (engine == "auto" and available())
 
 
 def available() -> bool:

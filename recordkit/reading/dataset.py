@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recordkit.errors import FormatError
-from recordkit.reading.records import unpack
+from recordkit.reading.records import Records, unpack
 from recordkit.reading.table import open_table
 from recordkit.sample import Sample
 
@@ -138,6 +138,21 @@ class RecordDataset:
         numbers : ndarray of int64, shape (m,)
         """
         return self._table.file_of(self._rows_of(_positions(indices)))
+
+    def records_at(self, indices: NDArray[np.int64]) -> tuple[list[Records], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the open files, and each sample's file number and offset; `indices` are in range."""
+        rows = indices if self._rows is None else self._rows[indices]
+        return self._table.records, self._table.file_of(rows), self._table.offsets[rows]
+
+    def keys_at(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the keys of the samples at `indices`, which are in range."""
+        rows = indices if self._rows is None else self._rows[indices]
+        return rows.astype(np.uint64) if self._table.keys is None else self._table.keys[rows]
+
+    def exact_labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return the exact labels of the samples at `indices`, which are in range; None if there are none."""
+        rows = indices if self._rows is None else self._rows[indices]
+        return None if self._table.exact is None else self._table.exact[rows]
 
     @property
     def fingerprint(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,19 +65,22 @@ class Timing:
         Threads loaded, all together.
     computed_s : float
         Of that, they had a processor.
+    n_disk_reads : int
+        Reads of this process that the disk had to answer.
     """
 
     waited_s: float = 0.0
     used_s: float = 0.0
     worked_s: float = 0.0
     computed_s: float = 0.0
+    n_disk_reads: int = 0
 
     @property
     def bound(self) -> str:
         """What sets the pace: "consumer", "decode" or "disk"."""
         if self.waited_s < self.used_s / 10:
             return "consumer"
-        return "disk" if self.computed_s < self.worked_s / 2 else "decode"
+        return "disk" if self.n_disk_reads and self.computed_s < self.worked_s / 2 else "decode"
 
 
 class Loader:
@@ -199,9 +203,7 @@ class Loader:
         self._n_labels = np.atleast_1d(self.dataset[0].label).size
         self._engine = worker(self.dataset, plan, size)
         self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
-        self._state = LoaderState(
-            fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=seed
-        )
+        self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=seed)
         self._left_early = False
         self._running: Iterator[Batch] | None = None
 
@@ -263,7 +265,7 @@ class Loader:
         turns = (range(first, min(first + turn, n_batches)) for first in range(0, n_batches, turn))
         self.timing = timing = Timing()
         loaded = in_order(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
-        number = 0
+        number, n_reads = 0, resource.getrusage(resource.RUSAGE_SELF).ru_inblock
         begin_s = time.perf_counter()
         try:
             while True:
@@ -283,6 +285,7 @@ class Loader:
         finally:
             if os.getpid() == process:
                 loaded.close()
+            timing.n_disk_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
         self._left_early = False
 
@@ -312,7 +315,7 @@ class Loader:
         timing.computed_s += time.thread_time() - begin_cpu_s
         return batches
 
-    def _batch(  # noqa: PLR0913
+    def _batch(
         self,
         own: slice,
         picks: Picks,
@@ -339,8 +342,7 @@ class Loader:
                 raise located from error
             if index not in self._bad_indices:
                 self._bad_indices.add(index)
-                file = self.dataset.files[int(self.dataset.file_of([index])[0])]
-                self.bad.append(Bad(int(self.dataset.keys_at([index])[0]), file, str(error)))
+                self.bad.append(Bad(*self._name(index), str(error)))
             if self._on_error == "replace":
                 self._replace(place, request, room, located)
 
@@ -355,10 +357,14 @@ class Loader:
 
     def _located(self, index: int, error: Exception) -> Exception:
         """Return an error that says which sample it is about."""
-        file = self.dataset.files[int(self.dataset.file_of([index])[0])]
-        where = f"key {int(self.dataset.keys_at([index])[0])}"
+        key, file = self._name(index)
         if isinstance(error, ImageError):
-            return ImageError(f"{file}: {where}: {error}")
+            return ImageError(f"{file}: key {key}: {error}")
         if isinstance(error, FormatError) and error.path is None:
-            return type(error)(str(error.args[0]), path=str(file), place=where)
+            return type(error)(str(error.args[0]), path=str(file), place=f"key {key}")
         return error
+
+    def _name(self, index: int) -> tuple[int, Path]:
+        """Return key and file of a sample."""
+        one = np.array([index])
+        return int(self.dataset.keys_at(one)[0]), self.dataset.files[int(self.dataset.file_of(one)[0])]

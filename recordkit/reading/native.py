@@ -64,9 +64,7 @@ class NativeEngine:
         whole = self._n_known == len(self._plan.steps)
         n = len(request.indices)
         data = room.data if whole else np.empty((n, *self._between, self._plan.channels), np.uint8)
-        left = self._loader.load(
-            *found, request.positions, request.epoch, data, room.labels
-        ).tolist()
+        left = self._loader.load(*found, request.positions, request.epoch, data, room.labels).tolist()
         if not whole:
             position = request.positions.tolist()
             for place in set(range(n)) - set(left):

@@ -69,7 +69,7 @@ class LoadPlan:
         _check("channels", self.channels, (3, 1))
         if not 0 <= self.seed < 2**64:
             raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed}")
-        *before, last = (None, *self.transforms)
+        last = self.transforms[-1] if self.transforms else None
         normalize = last if isinstance(last, Normalize) else None
         steps = tuple(self.transforms)[: len(self.transforms) - (normalize is not None)]
         for number, step in enumerate(steps):
@@ -78,7 +78,7 @@ class LoadPlan:
                 raise PlanError(f"transforms: expected {wanted}, got {step!r} as number {number}")
         if normalize is not None:
             if self.dtype == "uint8":
-                raise PlanError('dtype: expected "float32" or "float16" with Normalize, which makes fractions, got "uint8"')
+                raise PlanError("dtype: expected float32 or float16 with Normalize, which makes fractions, got uint8")
             normalize.constants(self.channels)  # refuses another number of channels
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "normalize", normalize)

@@ -48,7 +48,7 @@ class PythonEngine:
         sample = self._dataset[int(request.indices[place])]
         labels = np.atleast_1d(np.asarray(sample.label, np.float32))
         if labels.size != room.labels.shape[1]:
-            raise FormatError(f"expected as many labels as the first sample has, {room.labels.shape[1]}, got {labels.size}")
+            raise FormatError(f"expected {room.labels.shape[1]} labels as in the first sample, got {labels.size}")
         image = codec.decode(sample.payload, channels=self._plan.channels)
         image = transformed(image, self._plan, request.epoch, int(request.positions[place]))
         if image.shape[:2] != self._size:

@@ -12,8 +12,8 @@ from recordkit.apps.cli.list import split_extensions
 from recordkit.apps.program import examples, tell, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.codec import ENCODINGS
+from recordkit.native import ENGINES
 from recordkit.packing import PackPlan, PackReport, pack
-from recordkit.packing.choice import ENGINES
 from recordkit.packing.plan import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, open_source, read_classes
 from recordkit.transforms import FILTERS

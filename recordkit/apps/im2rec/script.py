@@ -26,8 +26,8 @@ from recordkit.apps.im2rec.show import pack_list
 from recordkit.apps.lists import write_lists
 from recordkit.apps.program import examples, tell
 from recordkit.errors import SourceError
+from recordkit.native import ENGINES
 from recordkit.packing import PackPlan
-from recordkit.packing.choice import ENGINES
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, ListSource
 
 SWITCHES = (

@@ -1,0 +1,343 @@
+"""The loader: what it gives, that both engines give the same, and what happens when it goes wrong."""
+
+import gc
+import itertools
+import json
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from images import every_format, noise, picture, pixels, save
+
+import recordkit as rk
+from recordkit import native
+from recordkit.codec import encode
+from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.formats import irheader
+from recordkit.formats.frame import RecordWriter
+from recordkit.reading.order import Pages
+from recordkit.transforms import Flip, RandomBrightness
+
+
+def write(path, payloads, labels=None):
+    """Write a .rec and .idx of encoded images."""
+    with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
+        writer = RecordWriter(file)
+        for key, payload in enumerate(payloads):
+            label = float(key % 10) if labels is None else labels[key]
+            offset = writer.write(irheader.pack(irheader.IRHeader(label, key), payload))
+            index.write(f"{key}\t{offset}\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """50 images of several sizes and formats."""
+    made = []
+    for number in range(50):
+        image = pixels(40 + number % 7, 50 - number % 5) if number % 2 else noise(48, 41)
+        kind = ("JPEG", "PNG", "raw", "WEBP")[number % 4] if number % 11 else "BMP"
+        made.append(encode(image, "raw") if kind == "raw" else save(picture(image), kind))
+    return write(tmp_path_factory.mktemp("rec") / "photos.rec", made)
+
+
+def everything(loader):
+    """Return data, labels, keys of an epoch, padding left out."""
+    batches = [(b.data[: b.valid].copy(), b.label[: b.valid], b.key[: b.valid]) for b in loader]
+    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+
+
+TRAIN = [rk.Resize(36), rk.RandomCrop(32), rk.RandomFlip()]
+
+
+def test_an_epoch_has_every_sample_once_in_order(photos, engine):
+    data, labels, keys = everything(rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine))
+    assert data.shape == (50, 32, 32, 3) and data.dtype == np.uint8
+    assert keys.tolist() == list(range(50)) and labels.tolist() == [key % 10 for key in range(50)]
+
+
+def test_the_docstring_says_what_the_threads_may_not_change(photos, engine):
+    want = None
+    for threads, batch_size in itertools.product((1, 2, 8), (1, 7, 64)):
+        loader = rk.Loader(
+            photos, batch_size=batch_size, transforms=TRAIN, shuffle=True, seed=3, threads=threads, engine=engine
+        )
+        got = [everything(loader) for _ in range(2)]
+        assert not np.array_equal(got[0][2], got[1][2])
+        if want is None:
+            want = got
+        for ours, first in zip(got, want, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(ours, first, strict=True))
+
+
+CHAINS = {
+    "nothing but a crop": [rk.CenterCrop(31)],
+    "train": TRAIN,
+    "resized crop": [rk.RandomResizedCrop(24), rk.RandomFlip()],
+    "resized crop, wide": [rk.RandomResizedCrop((17, 40), scale=(0.5, 1.0))],
+    "bilinear": [rk.Resize(37, "bilinear"), rk.CenterCrop((30, 33))],
+    "enlarged": [rk.Resize(90), rk.RandomCrop(64)],
+    "two resizes": [rk.Resize(44), rk.RandomCrop(40), rk.Resize(20), rk.CenterCrop(20), Flip()],
+    "crop, flip, crop": [rk.RandomCrop(36), rk.RandomFlip(), rk.RandomCrop(30)],
+    "resize after a flip": [rk.RandomFlip(), rk.Resize(33), rk.CenterCrop(33)],
+    "central square": [rk.CenterCrop(), rk.Resize(20), rk.CenterCrop(20)],
+    "colour behind": [rk.RandomCrop(32), RandomBrightness(0.4)],
+    "colour before": [RandomBrightness(0.4), rk.RandomCrop(32)],
+}
+
+
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain, channels):
+    options = {"batch_size": 16, "transforms": CHAINS[chain], "shuffle": True, "seed": 1, "channels": channels}
+    ours, want = (everything(rk.Loader(photos, **options, engine=name, exact=True)) for name in ("native", "python"))
+    assert np.abs(ours[0].astype(int) - want[0].astype(int)).max() <= (2 if len(CHAINS[chain]) > 4 else 1)
+    assert np.array_equal(ours[1], want[1]) and np.array_equal(ours[2], want[2])
+
+
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("size", [32, 30, 7])
+def test_every_dtype_and_layout_is_the_same_to_the_last_bit(photos, layout, dtype, channels, size):
+    normalize = (
+        [] if dtype == "uint8" else [rk.Normalize(mean=(120.5, 3, 77)[:channels], std=(58.4, 7, 301)[:channels])]
+    )
+    options = {"batch_size": 16, "transforms": [rk.RandomCrop(size), rk.RandomFlip(), *normalize], "channels": channels}
+    options |= {"dtype": dtype, "layout": layout}
+    ours, want = (everything(rk.Loader(photos, **options, engine=name))[0] for name in ("native", "python"))
+    assert ours.dtype == np.dtype(dtype) and ours.shape[1:] == (
+        (channels, size, size) if layout == "NCHW" else (size, size, channels)
+    )
+    assert ours.tobytes() == want.tobytes()
+
+
+@pytest.mark.usefixtures("require_native")
+@given(st.data())
+def test_any_resized_crop_of_a_jpeg_is_that_of_the_whole_image(tmp_path_factory, data):
+    height, width = data.draw(st.integers(1, 70)), data.draw(st.integers(1, 70))
+    options = data.draw(
+        st.sampled_from([{"quality": 90}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}])
+    )
+    path = write(tmp_path_factory.mktemp("rec") / "a.rec", [save(picture(noise(height, width)), "JPEG", **options)])
+    low = data.draw(st.floats(0.02, 1))
+    chain = [rk.RandomResizedCrop(data.draw(st.integers(1, 40)), scale=(low, 1.0), ratio=(0.2, 5.0))]
+    seed = data.draw(st.integers(0, 2**64 - 1))
+    ours, want = (
+        everything(rk.Loader(path, batch_size=1, transforms=chain, seed=seed, engine=name, exact=True, threads=1))[0]
+        for name in ("native", "python")
+    )
+    assert np.abs(ours.astype(int) - want.astype(int)).max() <= 1
+
+
+@pytest.mark.usefixtures("require_native")
+def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch):
+    kinds = [name for name in every_format() if name.startswith(("jpg", "png", "raw")) and name != "png exif"]
+    path = write(tmp_path / "a.rec", [every_format()[name] for name in kinds])
+    import PIL.Image
+
+    monkeypatch.setattr(PIL.Image, "open", lambda *_: pytest.fail("Pillow was asked"))
+    chain = [rk.Resize(20), rk.RandomCrop(16), rk.RandomFlip(), rk.Normalize(128, 64)]
+    loader = rk.Loader(path, batch_size=4, transforms=chain, dtype="float32", engine="native")
+    assert len(everything(loader)[0]) == len(kinds)
+
+
+def test_digits_need_no_transforms_and_keep_their_size(tmp_path, engine):
+    images = [noise(28, 28, 1) for _ in range(20)]
+    path = write(tmp_path / "digits.rec", [encode(image, "png") for image in images])
+    data, _, _ = everything(rk.Loader(path, batch_size=6, channels=1, engine=engine))
+    assert np.array_equal(data, images)
+
+
+@pytest.mark.parametrize(
+    ("last_batch", "sizes", "valid"), [("keep", [16, 16, 16, 2], 2), ("pad", [16] * 4, 2), ("drop", [16] * 3, 16)]
+)
+def test_the_last_batch_is_kept_padded_or_dropped(photos, engine, last_batch, sizes, valid):
+    loader = rk.Loader(photos, batch_size=16, transforms=TRAIN, last_batch=last_batch, engine=engine)
+    batches = list(loader)
+    assert [len(batch) for batch in batches] == sizes and batches[-1].valid == valid and len(loader) == len(sizes)
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3])
+def test_an_epoch_goes_on_after_any_batch_also_with_other_ranks(photos, engine, n_ranks):
+    options = {"transforms": TRAIN, "shuffle": True, "seed": 5, "engine": engine, "last_batch": "pad", "threads": 1}
+    data, _, keys = everything(rk.Loader(photos, batch_size=7, **options))
+    by_key = dict(zip(keys.tolist(), data, strict=True))
+    for n_before in range(0, 8, 3):
+        first = rk.Loader(photos, batch_size=7, **options)
+        got = [b.key[: b.valid].tolist() for b in itertools.islice(first, n_before)]
+        state = json.loads(json.dumps(first.state_dict()))
+        for rank in range(n_ranks):
+            other = rk.Loader(photos, batch_size=4, rank=(rank, n_ranks), **options)
+            other.load_state_dict(state)
+            for batch in other:
+                got.append(batch.key[: batch.valid].tolist())
+                assert all(
+                    np.array_equal(by_key[int(k)], d)
+                    for k, d in zip(batch.key[: batch.valid], batch.data, strict=False)
+                )
+        assert sorted(itertools.chain.from_iterable(got)) == list(range(50))
+
+
+def test_the_next_epoch_follows_and_one_left_early_is_over(photos, engine):
+    loader = rk.Loader(photos, batch_size=16, transforms=TRAIN, shuffle=True, engine=engine)
+    list(loader)
+    assert loader.epoch == 1 and loader.state_dict()["position"] == 0
+    next(iter(loader))
+    assert loader.epoch == 1 and loader.state_dict()["position"] == 16
+    list(loader)
+    assert loader.epoch == 3
+
+
+def test_a_state_of_other_data_is_refused(photos, tmp_path):
+    other = write(tmp_path / "b.rec", [encode(noise(40, 40), "raw")] * 3)
+    state = rk.Loader(photos, batch_size=4, transforms=TRAIN).state_dict()
+    with pytest.raises(PlanError, match=r"loader state: (fingerprint|n_samples): expected"):
+        rk.Loader(other, batch_size=4, transforms=TRAIN).load_state_dict(state)
+
+
+def damaged(tmp_path):
+    """Ten images, of which number 3 is damaged and number 4 missing."""
+    payloads = [save(picture(noise(40, 40)), "JPEG") for _ in range(10)]
+    payloads[3], payloads[4] = payloads[3][:200], b""
+    return write(tmp_path / "damaged.rec", payloads)
+
+
+def test_a_bad_sample_ends_the_epoch_with_its_name(tmp_path, engine):
+    path = damaged(tmp_path)
+    with pytest.raises(ImageError, match=rf"{path}: key 3: "):
+        list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
+
+
+def test_bad_samples_are_skipped_and_named(tmp_path, engine):
+    loader = rk.Loader(damaged(tmp_path), batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine, on_error="skip")
+    for _ in range(2):
+        batches = list(loader)
+        assert [batch.key.tolist() for batch in batches] == [[0, 1, 2], [5, 6, 7], [8, 9]]
+        assert [(len(batch.data), batch.valid) for batch in batches] == [(3, 3), (3, 3), (2, 2)]
+    assert (
+        [bad.key for bad in loader.bad] == [3, 4] and loader.bad[0].file.name == "damaged.rec" and loader.bad[1].reason
+    )
+
+
+def test_bad_samples_are_replaced_by_the_next(tmp_path, engine):
+    loader = rk.Loader(
+        damaged(tmp_path), batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine, on_error="replace"
+    )
+    batches = list(loader)
+    assert [batch.key.tolist() for batch in batches] == [[0, 1, 2, 5], [5, 5, 6, 7], [8, 9]]
+    assert [bad.key for bad in loader.bad] == [3, 4]
+
+
+def test_a_damaged_record_is_an_error_with_file_and_byte(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [encode(noise(40, 40), "raw")] * 40)
+    content = bytearray(path.read_bytes())
+    second = content.index(b"\x0a\x23\xd7\xce", 8)
+    content[second] ^= 1
+    path.write_bytes(content)
+    with (
+        pytest.raises(FormatError, match=rf"a.rec: byte {second}: expected magic"),
+        pytest.warns() if False else open(os.devnull),
+    ):
+        list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
+
+
+def test_images_of_unlike_sizes_need_a_crop(photos, engine):
+    with pytest.raises(
+        ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms, .* end with a crop"
+    ):
+        list(rk.Loader(photos, batch_size=4, engine=engine))
+
+
+def test_unlike_numbers_of_labels_are_refused(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 3, [1.0, (1.0, 2.0), 3.0])
+    with pytest.raises(FormatError, match="a.rec: key 1: expected 1 labels as in the first sample, got 2"):
+        list(rk.Loader(path, batch_size=4, engine=engine))
+
+
+def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 3, [(1.0, 2.0), (3.0, 4.0), (5.0, 0.5)])
+    (batch,) = rk.Loader(path, batch_size=4, engine=engine)
+    assert batch.label.tolist() == [[1, 2], [3, 4], [5, 0.5]] and batch.label.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "int32"}, "dtype: expected 'uint8' or 'float16' or 'float32', got 'int32'"),
+        ({"layout": "CHW"}, "layout: expected 'NHWC' or 'NCHW', got 'CHW'"),
+        ({"channels": 2}, "channels: expected 3 or 1, got 2"),
+        ({"on_error": "ignore"}, "on_error: expected one of raise, skip, replace, got 'ignore'"),
+        ({"engine": "gpu"}, "engine: expected one of auto, native, python, got 'gpu'"),
+        ({"transforms": [rk.Normalize(0, 1)]}, "dtype: expected float32 or float16 with Normalize"),
+        ({"transforms": [rk.Normalize(0, 1), rk.RandomCrop(3)], "dtype": "float32"}, "expected Normalize at the end"),
+        ({"transforms": [3]}, "transforms: expected a transform, got 3 as number 0"),
+        ({"seed": -1}, "seed: expected 0 to"),
+        ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
+        ({"rank": (2, 2)}, "rank: expected 0 to n_ranks - 1, got 2 of 2"),
+        ({"shuffle": Pages(7)}, "shuffle: expected an order of 50 samples, got one of 7"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos, options, message):
+    with pytest.raises(PlanError, match=message):
+        rk.Loader(photos, **{"batch_size": 4, **options})
+
+
+def test_arrays_that_are_kept_are_never_written_again(photos, engine):
+    loader = rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
+    kept = list(itertools.chain(loader, loader))
+    copies = [batch.data.copy() for batch in kept]
+    list(loader)
+    assert all(np.array_equal(batch.data, copy) for batch, copy in zip(kept, copies, strict=True))
+    kept[0].data[:] = 7
+    assert np.array_equal(kept[1].data, copies[1])
+
+
+def test_a_thousand_loaders_leave_no_threads_and_no_files_behind(photos, engine):
+    def run(n):
+        for number in range(n):
+            loader = rk.Loader(photos, batch_size=4, transforms=[rk.CenterCrop(8)], threads=2, engine=engine)
+            next(iter(loader))
+            if number % 2:
+                loader.close()
+        del loader
+        gc.collect()
+
+    run(20)
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    run(1000 if engine == "native" else 100)
+    assert threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_a_child_process_says_that_it_has_to_begin_anew(photos, engine):
+    loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, engine=engine)
+    batches = iter(loader)
+    next(batches)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            list(batches)
+        except RuntimeError as error:
+            code = 0 if "iterate anew" in str(error) and len(list(loader)) == 13 else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(batches)) == 12
+
+
+def test_what_sets_the_pace_is_told(photos):
+    loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, engine="python")
+    list(loader)
+    assert loader.timing.bound in ("decode", "disk") and loader.timing.worked_s > 0
+
+
+@pytest.mark.usefixtures("no_native")
+def test_auto_takes_the_reference_engine_where_the_core_is_not_built(photos):
+    loader = rk.Loader(photos, batch_size=4, transforms=TRAIN)
+    assert loader.engine == "python" and not native.available()
