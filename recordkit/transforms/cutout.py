@@ -1,0 +1,61 @@
+"""Hiding parts of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recordkit.sample import Image
+from recordkit.transforms import checks
+from recordkit.transforms.checks import Size, height_and_width
+from recordkit.transforms.draws import Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """Paint rectangles in one gray over the image, whose middles are anywhere in it.
+
+    Draws 2 numbers for each rectangle: ``y = below(H)``, then ``x = below(W)``. It covers the rows from
+    ``y - height // 2`` to ``y - height // 2 + height - 1`` and the columns likewise, as far as the image has them.
+    Alpha stays as it is.
+
+    Source: T. DeVries and G. W. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout (2017).
+
+    Parameters
+    ----------
+    size : int or (height, width)
+        Of a rectangle, in pixels.
+    n : int, at least 1, default 1
+        How many rectangles; they may overlap.
+    fill : int, 0 to 255, default 0
+
+    Raises
+    ------
+    PlanError
+        `size` or `n` is below 1, or `fill` is not 0 to 255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.full((3, 4, 1), 9, np.uint8)
+    >>> Cutout(2)(image, Draws(seed=0, epoch=0, position=0, transform=0))[:, :, 0].tolist()
+    [[9, 9, 0, 0], [9, 9, 0, 0], [9, 9, 9, 9]]
+    """
+
+    size: Size
+    n: int = 1
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        height_and_width("size", self.size)
+        checks.whole("n", self.n, 1)
+        checks.whole("fill", self.fill, 0, 255)
+
+    def __call__(self, image: Image, draws: Draws) -> Image:
+        """Return a copy of the image with the rectangles painted over."""
+        height, width = height_and_width("size", self.size)
+        painted: Image = image.copy()
+        for _ in range(self.n):
+            top = draws.below(image.shape[0]) - height // 2
+            left = draws.below(image.shape[1]) - width // 2
+            painted[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0), :3] = self.fill
+        return painted
