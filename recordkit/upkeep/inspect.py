@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError
-from recordkit.formats import irheader
+from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 
@@ -55,6 +55,22 @@ class RecordInfo:
 
 
 @dataclass(frozen=True)
+class FacesInfo:
+    """What InsightFace's files have beside their header, see `recordkit.formats.faces`.
+
+    Attributes
+    ----------
+    n_images : int
+        The samples that a reader gets.
+    n_identities : int
+        Records without an image, which are no samples.
+    """
+
+    n_images: int
+    n_identities: int
+
+
+@dataclass(frozen=True)
 class FileInfo:
     """A whole .rec file.
 
@@ -66,7 +82,7 @@ class FileInfo:
     key_range : (int, int) or None
         Smallest and largest key.
     label_width : (int, int)
-        Fewest and most labels of a record.
+        Fewest and most labels of a record, here and below of those that are no metadata.
     labels : dict of float to int, or None
         How often each finite first label comes; None if there are more than 1,000 different ones.
     label_range : (float, float) or None
@@ -84,6 +100,8 @@ class FileInfo:
         Which of .idx, .lst and .json are there.
     made_by : str
         What PREFIX.json says, else "".
+    faces : FacesInfo or None
+        Of a file in InsightFace's layout; the labels above are then those of its images.
     """
 
     path: str
@@ -101,6 +119,7 @@ class FileInfo:
     classes: dict[str, int] | None
     companions: dict[str, bool]
     made_by: str
+    faces: FacesInfo | None
 
     def as_json(self) -> dict[str, object]:
         """Return the facts as values that JSON can hold."""
@@ -118,6 +137,8 @@ class _Tally:
         self.width = (1 << 32, 0)
         self.label_range: tuple[float, float] | None = None
         self.n_not_finite = 0
+        self.n_metadata = 0
+        self.has_face_header = False
         self.image_bytes = 0
         self.first_shape: tuple[int, ...] | None = None
 
@@ -127,8 +148,12 @@ class _Tally:
         self.n += 1
         self.formats[kind] += 1
         self.image_bytes += len(payload)
-        self.width = min(self.width[0], len(labels)), max(self.width[1], len(labels))
         self.keys = _widen(self.keys, header.id)
+        if faces.is_metadata(header, payload):
+            self.n_metadata += 1
+            self.has_face_header |= header.id == 0 and faces.ranges(header, payload) is not None
+            return
+        self.width = min(self.width[0], len(labels)), max(self.width[1], len(labels))
         if math.isfinite(labels[0]):
             self.label_range = _widen(self.label_range, labels[0])
             if len(self.labels) <= MAX_COUNTED_LABELS:
@@ -194,7 +219,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         n_bytes=size,
         n_records=tally.n,
         key_range=tally.keys,
-        label_width=tally.width if tally.n else (0, 0),
+        label_width=tally.width if tally.n > tally.n_metadata else (0, 0),
         labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
         label_range=tally.label_range,
         n_not_finite=tally.n_not_finite,
@@ -205,6 +230,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         classes=files.classes(),
         companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".json")},
         made_by=f"recordkit {version}" if version else "",
+        faces=FacesInfo(tally.n - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
     )
 
 

@@ -11,6 +11,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader, RecordWriter
 from recordkit.sources import ListSource
 from recordkit.upkeep import head, inspect
+from recordkit.upkeep.inspect import FacesInfo
 
 
 @pytest.fixture
@@ -89,3 +90,23 @@ def test_progress_adds_up_to_the_size_of_the_file(packed):
 def test_every_record_is_read_in_order(packed):
     with RecordReader(packed) as reader:
         assert [irheader.unpack(record)[0].id for record in reader] == list(range(12))
+
+
+@pytest.mark.parametrize("header_first", [True, False])
+def test_info_counts_images_and_identities_of_insightface_files(tmp_path, header_first, cli):
+    header = irheader.pack(irheader.IRHeader((4.0, 6.0), 0), b"")
+    images = [irheader.pack(irheader.IRHeader((float(n % 2), 0.0), n), b"\xff\xd8\xff") for n in (1, 2, 3)]
+    identities = [irheader.pack(irheader.IRHeader((1.0, 3.0), n), b"") for n in (4, 5)]
+    path = write(tmp_path / "x.rec", *([header] * header_first), *images, *identities, *([header] * (not header_first)))
+    info = inspect(path)
+    assert (info.n_records, info.faces) == (6, FacesInfo(n_images=3, n_identities=2))
+    assert (info.key_range, info.label_width, info.labels) == ((0, 5), (2, 2), {0.0: 1, 1.0: 2})
+    code, out, _ = cli("info", path)
+    assert code == 0
+    assert "InsightFace: 3 images are samples; the header and 2 identities are not" in out
+
+
+def test_info_of_metadata_alone_has_no_labels(tmp_path):
+    path = write(tmp_path / "x.rec", irheader.pack(irheader.IRHeader((1.0, 3.0), 7), b""))
+    info = inspect(path)
+    assert (info.n_records, info.label_width, info.labels, info.faces) == (1, (0, 0), {}, None)

@@ -37,6 +37,11 @@ def _lines(info: FileInfo) -> list[str]:
     lines.append(f"beside it  {', '.join(beside) or 'nothing; some readers need an .idx'}")
     if info.key_range is None:
         return lines
+    if info.faces:
+        lines.append(
+            f"layout     InsightFace: {info.faces.n_images} images are samples; "
+            f"the header and {info.faces.n_identities} identities are not"
+        )
     lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
     formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
     lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
