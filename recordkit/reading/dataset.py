@@ -7,6 +7,7 @@ processes; pickled, it opens its files again where it arrives. Memory: 8 bytes a
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import operator
 from collections.abc import Sequence
@@ -161,7 +162,7 @@ class RecordDataset:
         From the files' sizes, the number of records, and the places of some of them; not from the images.
         """
         table = self._table
-        facts = [*table.sizes, *table.starts.tolist()]
+        facts = [*table.sizes, *table.starts]
         for row in np.linspace(0, len(table.offsets) - 1, _N_FINGERPRINTED).astype(np.int64).tolist():
             facts += [table.key(row), int(table.offsets[row])] if len(table.offsets) else []
         digest = hashlib.sha256(str(facts).encode())
@@ -192,7 +193,7 @@ class RecordDataset:
         """
         if isinstance(index, slice):
             return self.subset(np.arange(*index.indices(len(self))))
-        if hasattr(index, "__index__") and np.ndim(index) == 0:
+        if isinstance(index, int) or (hasattr(index, "__index__") and np.ndim(index) == 0):
             return self._read_one(self._row_of(operator.index(index)))
         indices = np.asarray(index)
         if indices.dtype == bool and indices.shape == (len(self),):
@@ -312,8 +313,9 @@ class RecordDataset:
 
     def _read_one(self, row: int) -> Sample:
         table = self._table
-        number, offset = int(table.file_of(row)), int(table.offsets[row])
-        return self._sample(memoryview(table.records[number].read(offset)[0]), row, number)
+        number = bisect.bisect_right(table.starts, row) - 1
+        record, _ = table.records[number].read(int(table.offsets[row]))
+        return self._sample(memoryview(record), row, number)
 
     def _read(self, rows: NDArray[np.int64]) -> list[Sample]:
         table = self._table

@@ -31,7 +31,7 @@ class Table:
         Theirs, in bytes.
     records : list of Records
         Open.
-    starts : ndarray of int64, shape (n_files + 1,)
+    starts : list of int
         The rows of file i are from starts[i] to starts[i + 1].
     offsets : ndarray of uint64, shape (n,)
         Of the records' heads, in bytes.
@@ -45,7 +45,7 @@ class Table:
         self.paths = [files.path(".rec") for files in filesets]
         self.sizes = [one.size for one in records]
         self.records = records
-        self.starts = np.cumsum([0, *(len(index.offsets) for index in indexes)])
+        self.starts = [0, *itertools.accumulate(len(index.offsets) for index in indexes)]
         self.offsets = _joined([index.offsets for index in indexes])
         self.keys = _joined_keys(indexes)
         self.exact = _joined_exact(filesets, indexes)
@@ -74,9 +74,9 @@ class Table:
                     )
             stack.pop_all()
 
-    def file_of(self, rows: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    def file_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the number of each row's file."""
-        return np.asarray(np.searchsorted(self.starts, rows, "right") - 1)
+        return np.searchsorted(self.starts, rows, "right") - 1
 
     def key(self, row: int) -> int:
         """Return the key of a row."""

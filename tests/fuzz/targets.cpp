@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "headers.hpp"
 #include "idx.hpp"
 #include "jpeg.hpp"
 #include "orient.hpp"
@@ -28,8 +29,32 @@ void check(bool right) {
     if (!right) std::abort();
 }
 
+// A file in memory, named by its descriptor.
+struct MemoryFile {
+    int handle = memfd_create("fuzz", 0);
+    std::string path = "/proc/self/fd/" + std::to_string(handle);
+
+    explicit MemoryFile(Span bytes) {
+        check(handle >= 0 && ::write(handle, bytes.data, bytes.size) == static_cast<ssize_t>(bytes.size));
+    }
+    ~MemoryFile() { close(handle); }
+};
+
+// Headers of any records, as far as they are image records.
+void headers(const MappedFile& file, const std::vector<uint64_t>& offsets) {
+    for (const uint64_t& offset : offsets) {
+        try {
+            const Headers found = read_headers(file, &offset, 1);
+            check(found.keys.size() == 1 && found.bounds.size() == 2 && found.bounds[1] == found.labels.size());
+        } catch (const FormatFault& fault) {
+            check(fault.offset == offset && fault.truncated);
+        }
+    }
+}
+
 // Records found in any bytes; what is found, framed again, is found again.
 void frame(Span bytes) {
+    std::vector<uint64_t> offsets;
     for (uint64_t at = 0; at < bytes.size;) {
         try {
             const Extent extent = find_record(bytes, at);
@@ -40,6 +65,7 @@ void frame(Span bytes) {
             check(own.length == extent.length && own.end == framed.size());
             copy_record({framed.data(), framed.size()}, own, again.data());
             check(record == again);
+            offsets.push_back(at);
             at = extent.end;
         } catch (const FormatFault& fault) {
             check(fault.offset <= bytes.size);
@@ -52,6 +78,8 @@ void frame(Span bytes) {
         scan(bytes);
     } catch (const FormatFault&) {
     }
+    const MemoryFile file(bytes);
+    headers(MappedFile(file.path), offsets);
 }
 
 // The bytes as the record itself.
@@ -64,17 +92,6 @@ void write(Span bytes) {
     copy_record(file, extent, record.data());
     check(!bytes.size || !std::memcmp(record.data(), bytes.data, bytes.size));
 }
-
-// A file in memory, named by its descriptor.
-struct MemoryFile {
-    int handle = memfd_create("fuzz", 0);
-    std::string path = "/proc/self/fd/" + std::to_string(handle);
-
-    explicit MemoryFile(Span bytes) {
-        check(handle >= 0 && ::write(handle, bytes.data, bytes.size) == static_cast<ssize_t>(bytes.size));
-    }
-    ~MemoryFile() { close(handle); }
-};
 
 void idx(Span bytes) {
     const MemoryFile file(bytes);

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recordkit
 from recordkit.errors import FormatError, PlanError, TruncatedError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
@@ -112,6 +113,14 @@ def test_slices_and_masks_are_datasets_that_share_the_files(ten):
 def test_a_subset_has_its_own_order(ten):
     assert keys_of(ten.subset([5, -1, 0])) == [105, 109, 100]
     assert ten.subset([5, 0]).offsets.tolist() == ten.offsets[[5, 0]].tolist()
+
+
+def test_a_packed_set_opens_with_its_classes_and_without_a_warning(tiny_folder, tmp_path):
+    recordkit.pack(tiny_folder, tmp_path / "out", plan=recordkit.PackPlan(seed=3))
+    with RecordDataset(tmp_path / "out") as dataset:
+        assert (len(dataset), dataset.classes) == (12, {"cat": 0, "dog": 1, "owl": 2})
+        assert np.bincount(dataset.labels.astype(int)).tolist() == [4, 4, 4]
+        assert all(bytes(sample.payload[:3]) == b"\xff\xd8\xff" for sample in dataset)
 
 
 def test_position_and_key_are_two_verbs(ten):
