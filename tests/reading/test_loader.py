@@ -235,15 +235,12 @@ def test_bad_samples_are_replaced_by_the_next(tmp_path, engine):
 
 
 def test_a_damaged_record_is_an_error_with_file_and_byte(tmp_path, engine):
-    path = write(tmp_path / "a.rec", [encode(noise(40, 40), "raw")] * 40)
+    path = write(tmp_path / "a.rec", [encode(noise(40, 40), "raw")] * 400)
     content = bytearray(path.read_bytes())
-    second = content.index(b"\x0a\x23\xd7\xce", 8)
-    content[second] ^= 1
+    begin = 200 * (len(content) // 400)
+    content[begin] ^= 1
     path.write_bytes(content)
-    with (
-        pytest.raises(FormatError, match=rf"a.rec: byte {second}: expected magic"),
-        pytest.warns() if False else open(os.devnull),
-    ):
+    with pytest.raises(FormatError, match=rf"a.rec: byte {begin}: expected magic"):
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
 
 
@@ -339,5 +336,5 @@ def test_what_sets_the_pace_is_told(photos):
 
 @pytest.mark.usefixtures("no_native")
 def test_auto_takes_the_reference_engine_where_the_core_is_not_built(photos):
-    loader = rk.Loader(photos, batch_size=4, transforms=TRAIN)
-    assert loader.engine == "python" and not native.available()
+    with rk.Loader(photos, batch_size=4, transforms=TRAIN) as loader:
+        assert loader.engine == "python" and not native.available()
