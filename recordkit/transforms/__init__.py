@@ -32,13 +32,14 @@ A resize whose filter is "random" draws 1 more. `Transform` is what they have in
 
 from recordkit.transforms.affine import RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear
 from recordkit.transforms.color import RandomBrightness, RandomContrast, RandomGray, RandomSaturation
-from recordkit.transforms.crop import CenterCrop, Pad, RandomCrop, RandomResizedCrop, RandomSizeCrop
+from recordkit.transforms.crop import CenterCrop, RandomCrop, RandomResizedCrop, RandomSizeCrop
 from recordkit.transforms.cutout import Cutout
 from recordkit.transforms.draws import Draws
 from recordkit.transforms.flip import Flip, RandomFlip
 from recordkit.transforms.hue import RandomHSL, RandomHue
 from recordkit.transforms.lighting import RandomLighting
 from recordkit.transforms.normalize import Normalize
+from recordkit.transforms.pad import Pad
 from recordkit.transforms.resize import FILTERS, Resize
 from recordkit.transforms.transform import Transform
 

@@ -1,4 +1,4 @@
-"""Cutting a part out of an image, and putting a border around it."""
+"""Cutting a part out of an image."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from recordkit.errors import ImageError
-from recordkit.sample import Image, check_size
+from recordkit.sample import Image
 from recordkit.transforms import checks
 from recordkit.transforms.checks import Size, height_and_width
 from recordkit.transforms.draws import Draws
@@ -35,6 +33,7 @@ class CenterCrop:
 
     Examples
     --------
+    >>> import numpy as np
     >>> image = np.zeros((5, 8, 3), np.uint8)
     >>> CenterCrop()(image).shape, CenterCrop((2, 6))(image).shape
     ((5, 5, 3), (2, 6, 3))
@@ -77,6 +76,7 @@ class RandomCrop:
 
     Examples
     --------
+    >>> import numpy as np
     >>> RandomCrop(3)(np.zeros((5, 8, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (3, 3, 3)
     """
@@ -132,6 +132,7 @@ class RandomResizedCrop:
 
     Examples
     --------
+    >>> import numpy as np
     >>> RandomResizedCrop(4)(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (4, 4, 3)
     """
@@ -195,6 +196,7 @@ class RandomSizeCrop:
 
     Examples
     --------
+    >>> import numpy as np
     >>> image = np.zeros((50, 80, 3), np.uint8)
     >>> RandomSizeCrop(4, 10, 50)(image, Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (4, 4, 3)
@@ -223,69 +225,6 @@ class RandomSizeCrop:
         side = self.low + draws.below(self.high - self.low + 1)
         part = _cut_anywhere(image, side, side, draws)
         return resize_to(part, *height_and_width("size", self.size), draw_filter(self.filter, draws))
-
-
-@dataclass(frozen=True, slots=True)
-class Pad:
-    """Put a border around the image, in one gray; alpha, where there is any, is 0 in the border.
-
-    Parameters
-    ----------
-    pixels : int, or (height, width)
-        A number: so many pixels on each of the four sides, as ImageRecordIter's ``pad``. Two numbers: as many as it
-        takes for the image to be at least so large; where two margins cannot be equal, the smaller one is above or to
-        the left, so that `CenterCrop` of the old size takes it off again.
-    fill : int, 0 to 255, default 0
-        The border's value. ImageRecordIter's ``fill_value`` is 255 by default.
-
-    Raises
-    ------
-    PlanError
-        `pixels` is below 0, or a side to reach below 1, or `fill` is not 0 to 255.
-
-    Examples
-    --------
-    >>> image = np.full((1, 1, 1), 9, np.uint8)
-    >>> Pad(1)(image)[:, :, 0].tolist(), Pad((1, 4))(image)[:, :, 0].tolist()
-    ([[0, 0, 0], [0, 9, 0], [0, 0, 0]], [[0, 9, 0, 0]])
-    """
-
-    pixels: Size
-    fill: int = 0
-
-    def __post_init__(self) -> None:
-        if isinstance(self.pixels, Sequence):
-            height_and_width("pixels", self.pixels)
-        else:
-            checks.whole("pixels", self.pixels, 0)
-        checks.whole("fill", self.fill, 0, 255)
-
-    def __call__(self, image: Image, draws: Draws | None = None) -> Image:
-        """Return the image with its border; `image` itself if there is none.
-
-        Raises
-        ------
-        ImageError
-            The result would have more than `recordkit.sample.MAX_PIXELS`.
-        """
-        height, width, n_channels = image.shape
-        if isinstance(self.pixels, Sequence):
-            size = max(height, self.pixels[0]), max(width, self.pixels[1])
-        else:
-            size = height + 2 * self.pixels, width + 2 * self.pixels
-        if size == (height, width):
-            return image
-        check_size(size[1], size[0])
-        padded = blank(*size, n_channels, self.fill)
-        _cut(padded, (size[0] - height) // 2, (size[1] - width) // 2, height, width)[:] = image
-        return padded
-
-
-def blank(height: int, width: int, n_channels: int, fill: int) -> Image:
-    """Return an image of one gray; alpha, the fourth channel, is 0."""
-    image = np.full((height, width, n_channels), fill, np.uint8)
-    image[:, :, 3:] = 0
-    return image
 
 
 def _fitting(name: str, image: Image, size: Size) -> tuple[int, int]:

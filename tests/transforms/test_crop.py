@@ -1,4 +1,4 @@
-"""Where crops and borders lie, what they draw, and what they refuse."""
+"""Where crops lie, what they draw, and what they refuse."""
 
 import math
 
@@ -10,8 +10,7 @@ from images import noise
 from words import Counted, Words
 
 from recordkit.errors import ImageError, PlanError
-from recordkit.sample import MAX_PIXELS
-from recordkit.transforms import CenterCrop, Pad, RandomCrop, RandomResizedCrop, RandomSizeCrop, Resize
+from recordkit.transforms import CenterCrop, RandomCrop, RandomResizedCrop, RandomSizeCrop
 from recordkit.transforms.resize import INTER_METHODS, resize_to
 
 ALMOST_1 = 1 - 2**-32
@@ -231,63 +230,3 @@ def test_an_image_smaller_than_the_largest_side_is_refused_before_anything_is_dr
 def test_a_range_of_sides_is_checked_when_built(low, high, message):
     with pytest.raises(PlanError, match=message):
         RandomSizeCrop(8, low, high)
-
-
-def test_a_border_has_its_width_on_each_side_and_no_alpha():
-    padded = Pad(2, fill=7)(noise(3, 4, 4))
-    assert padded.shape == (7, 8, 4)
-    assert np.array_equal(padded[2:-2, 2:-2], noise(3, 4, 4))
-    padded[2:-2, 2:-2] = (7, 7, 7, 0)
-    assert np.unique(padded[:, :, :3]) == 7 and np.unique(padded[:, :, 3]) == 0
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("fill", [0, 255])
-def test_a_border_is_numpys(fill, channels):
-    image = noise(3, 4, channels)
-    expected = np.pad(image, ((5, 5), (5, 5), (0, 0)), constant_values=fill)
-    assert np.array_equal(Pad(5, fill)(image), expected)
-
-
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
-def test_a_centre_crop_takes_off_what_pad_put_on(height, width, least_height, least_width):
-    image = noise(height, width)
-    padded = Pad((least_height, least_width))(image)
-    assert padded.shape == (max(height, least_height), max(width, least_width), 3)
-    assert np.array_equal(CenterCrop((height, width))(padded), image)
-
-
-@pytest.mark.parametrize("pixels", [0, (3, 3), (1, 1)])
-def test_without_a_border_the_image_stays_as_it_is(pixels):
-    image = noise(3, 4)
-    assert Pad(pixels)(image) is image
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((-1,), "pixels: expected a whole number, at least 0, got -1"),
-        (((0, 5),), r"pixels: expected a number of pixels, at least 1, or \(height, width\), got \(0, 5\)"),
-        ((1.5,), "pixels: .*got 1.5"),
-        ((1, 256), "fill: expected a whole number, 0 to 255, got 256"),
-        ((1, -1), "fill: .*got -1"),
-    ],
-)
-def test_a_border_is_checked_when_built(arguments, message):
-    with pytest.raises(PlanError, match=message):
-        Pad(*arguments)
-
-
-def test_a_border_too_large_is_refused_before_memory_is_asked_for():
-    with pytest.raises(ImageError, match=f"expected 1 to {MAX_PIXELS} pixels, got 200003 x 200003"):
-        Pad(100_000)(noise(3, 3))
-
-
-def test_resize_draws_for_a_random_filter_only():
-    draws = Counted()
-    image = noise(30, 40)
-    assert np.array_equal(Resize(10)(image, draws), Resize(10)(image)) and draws.n == 0
-    assert Resize(10, "random")(image, draws).shape == (10, 13, 3) and draws.n == 1
-    for number in range(5):
-        drawn = Resize(10, "random")(image, Words(number / 5 + 0.1))
-        assert np.array_equal(drawn, Resize(10, INTER_METHODS[number])(image))

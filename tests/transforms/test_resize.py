@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from images import noise, pixels
 from PIL import Image
+from words import Counted, Words
 
 from recordkit import codec
 from recordkit.errors import ImageError, PlanError
@@ -152,6 +153,16 @@ def test_random_depends_on_the_key_alone_and_draws_all_five():
     drawn = [Resize(17, "random")(image, key=key).tobytes() for key in range(60)]
     assert set(drawn) == set(by_name.values())
     assert drawn == [Resize(17, "random")(image, key=key).tobytes() for key in range(60)]
+
+
+def test_one_number_is_drawn_for_a_random_filter_only():
+    draws = Counted()
+    image = noise(30, 40)
+    assert np.array_equal(Resize(10)(image, draws), Resize(10)(image)) and draws.n == 0
+    assert Resize(10, "random")(image, draws).shape == (10, 13, 3) and draws.n == 1
+    for number in range(5):
+        drawn = Resize(10, "random")(image, Words(number / 5 + 0.1))
+        assert np.array_equal(drawn, Resize(10, INTER_METHODS[number])(image))
 
 
 def test_inter_methods_are_opencvs_numbers():

@@ -1,0 +1,71 @@
+"""Putting a border around an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recordkit.sample import Image, check_size
+from recordkit.transforms import checks
+from recordkit.transforms.checks import Size, height_and_width
+from recordkit.transforms.draws import Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Put a border around the image, in one gray; alpha, where there is any, is 0 in the border.
+
+    Parameters
+    ----------
+    pixels : int, or (height, width)
+        A number: so many pixels on each of the four sides, as ImageRecordIter's ``pad``. Two numbers: as many as it
+        takes for the image to be at least so large; where two margins cannot be equal, the smaller one is above or to
+        the left, so that `CenterCrop` of the old size takes it off again.
+    fill : int, 0 to 255, default 0
+        The border's value. ImageRecordIter's ``fill_value`` is 255 by default.
+
+    Raises
+    ------
+    PlanError
+        `pixels` is below 0, or a side to reach below 1, or `fill` is not 0 to 255.
+
+    Examples
+    --------
+    >>> image = np.full((1, 1, 1), 9, np.uint8)
+    >>> Pad(1)(image)[:, :, 0].tolist(), Pad((1, 4))(image)[:, :, 0].tolist()
+    ([[0, 0, 0], [0, 9, 0], [0, 0, 0]], [[0, 9, 0, 0]])
+    """
+
+    pixels: Size
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.pixels, Sequence):
+            height_and_width("pixels", self.pixels)
+        else:
+            checks.whole("pixels", self.pixels, 0)
+        checks.whole("fill", self.fill, 0, 255)
+
+    def __call__(self, image: Image, draws: Draws | None = None) -> Image:
+        """Return the image with its border; `image` itself if there is none.
+
+        Raises
+        ------
+        ImageError
+            The result would have more than `recordkit.sample.MAX_PIXELS`.
+        """
+        height, width, n_channels = image.shape
+        if isinstance(self.pixels, Sequence):
+            size = max(height, self.pixels[0]), max(width, self.pixels[1])
+        else:
+            size = height + 2 * self.pixels, width + 2 * self.pixels
+        if size == (height, width):
+            return image
+        check_size(size[1], size[0])
+        padded = np.full((*size, n_channels), self.fill, np.uint8)
+        padded[:, :, 3:] = 0
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        padded[top : top + height, left : left + width] = image
+        return padded
