@@ -57,5 +57,5 @@ class Cutout:
         for _ in range(self.n):
             top = draws.below(image.shape[0]) - height // 2
             left = draws.below(image.shape[1]) - width // 2
-            painted[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0), :3] = self.fill
+            painted[max(top, 0) : top + height, max(left, 0) : left + width, :3] = self.fill
         return painted
