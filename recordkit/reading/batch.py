@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False)
 class Batch:
     """Samples as arrays, which are the caller's own for as long as they are kept.
 
@@ -20,17 +18,25 @@ class Batch:
     label : ndarray, shape (B,) or (B, w)
         float32; int64 where the dataset has exact labels.
     key : ndarray of uint64, shape (B,)
-    valid : int
-        How many samples, from the first on, are not there only to fill the batch up.
     index : ndarray of int64, shape (B,)
         Positions in the dataset.
+    valid : int
+        How many samples, from the first on, are not there only to fill the batch up.
     """
 
-    data: NDArray[Any]
-    label: NDArray[Any]
-    key: NDArray[np.uint64]
-    valid: int
-    index: NDArray[np.int64]
+    __slots__ = ("data", "index", "key", "label", "valid")
+
+    def __init__(
+        self, data: NDArray[Any], label: NDArray[Any], key: NDArray[np.uint64], index: NDArray[np.int64], valid: int
+    ) -> None:
+        self.data = data
+        self.label = label
+        self.key = key
+        self.index = index
+        self.valid = valid
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def __repr__(self) -> str:
+        return f"<Batch of {self.data.dtype} {self.data.shape}, {self.valid} valid>"

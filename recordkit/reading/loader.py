@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.reading.batch import Batch
@@ -204,6 +203,8 @@ class Loader:
         self._engine = worker(self.dataset, plan, size)
         self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
         self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=seed)
+        # Batches of the epoch that were given since it was begun, or restored, at the state.
+        self._given = 0
         self._left_early = False
         self._running: Iterator[Batch] | None = None
 
@@ -218,7 +219,8 @@ class Loader:
 
     def state_dict(self) -> dict[str, int | str]:
         """Return where the loader is, for JSON: behind the last batch that it gave."""
-        return self._state.to_dict()
+        position = self._sampler.position(self._given, start=self._state.position)
+        return self._state.at(epoch=self.epoch, position=position).to_dict()
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Go on from where another loader was, of any batch size, rank, or number of ranks.
@@ -230,6 +232,7 @@ class Loader:
         """
         self._stop()
         self._state = LoaderState.from_dict(state, own=self._state)
+        self._given = 0
         self._left_early = False
 
     def close(self) -> None:
@@ -248,6 +251,7 @@ class Loader:
         self._stop()
         if self._left_early:
             self._state = self._state.at(epoch=self.epoch + 1, position=0)
+            self._given = 0
         self._running = self._epoch()
         return self._running
 
@@ -277,7 +281,7 @@ class Loader:
                 timing.waited_s += time.perf_counter() - begin_s
                 for batch in batches:
                     number += 1
-                    self._state = self._state.at(epoch=epoch, position=self._sampler.position(number, start=start))
+                    self._given = number
                     given_s = time.perf_counter()
                     yield batch
                     timing.used_s += time.perf_counter() - given_s
@@ -287,6 +291,7 @@ class Loader:
                 loaded.close()
             timing.n_disk_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
+        self._given = 0
         self._left_early = False
 
     def _load(self, epoch: int, start: int, numbers: range, timing: Timing) -> list[Batch]:
@@ -305,33 +310,27 @@ class Loader:
             self._deal_with(failed, request._replace(indices=indices), Room(data, labels))
         exact = self.dataset.exact_labels(indices)
         label = labels if exact is None else exact.reshape(n, -1)
-        batches = []
-        end = 0
+        label = label[:, 0] if label.shape[1] == 1 else label
         keys = self.dataset.keys_at(indices)
+        batches = []
+        begin = 0
         for each in picks:
-            own = slice(end, end := end + len(each.indices))
-            batches.append(self._batch(own, each, data, label, keys, indices, failed))
+            rows = self._rows(begin, each, failed)
+            valid = each.n_valid
+            if isinstance(rows, list):
+                valid = sum(row - begin < valid for row in rows)
+            batches.append(Batch(data[rows], label[rows], keys[rows], indices[rows], valid))
+            begin += len(each.indices)
         timing.worked_s += time.perf_counter() - begin_s
         timing.computed_s += time.thread_time() - begin_cpu_s
         return batches
 
-    def _batch(
-        self,
-        own: slice,
-        picks: Picks,
-        data: NDArray[Any],
-        label: NDArray[Any],
-        keys: NDArray[np.uint64],
-        indices: NDArray[np.int64],
-        failed: Mapping[int, Exception],
-    ) -> Batch:
-        valid = picks.n_valid
-        rows: slice | list[int] = own
-        if failed and self._on_error == "skip":
-            rows = [row for row in range(own.start, own.stop) if row not in failed]
-            valid = sum(row - own.start < valid for row in rows)
-        labels = label[rows]
-        return Batch(data[rows], labels[:, 0] if labels.shape[1] == 1 else labels, keys[rows], valid, indices[rows])
+    def _rows(self, begin: int, picks: Picks, failed: Mapping[int, Exception]) -> slice | list[int]:
+        """Return which of the loaded samples are one batch's, from `begin` on."""
+        end = begin + len(picks.indices)
+        if not failed or self._on_error != "skip":
+            return slice(begin, end)
+        return [row for row in range(begin, end) if row not in failed]
 
     def _deal_with(self, failed: Mapping[int, Exception], request: Request, room: Room) -> None:
         """Raise, count or replace what could not be loaded; a replaced sample's index is changed in `request`."""

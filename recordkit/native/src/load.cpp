@@ -40,10 +40,14 @@ class Stage {
   public:
     explicit Stage(const Geometry& geometry) : geometry_(geometry) {}
 
+    // Whether the result is still to be mirrored; a resize does it as it goes.
+    bool to_be_mirrored() const { return geometry_.mirror && !geometry_.resizes(); }
+
     // Of a whole image, which must outlive what it makes.
     ImageView of(const ImageView& image) {
         if (!geometry_.resizes()) return image.part(inside());
-        const Resizing resizing(geometry_, 1, geometry_.cut.width, geometry_.cut.height);
+        Resizing resizing(geometry_, 1, geometry_.cut.width, geometry_.cut.height);
+        if (geometry_.mirror) resizing.columns.mirror();
         result_ = resize(image.part(geometry_.cut), resizing.columns, resizing.rows, geometry_.filter);
         return result_.view();
     }
@@ -96,6 +100,7 @@ class Stage {
         Resizing resizing(geometry_, scale, end(geometry_.cut.right()) - left, end(geometry_.cut.bottom()) - top);
         resizing.columns.move(static_cast<int>(left) - static_cast<int>(decoded_.left));
         resizing.rows.move(static_cast<int>(top) - static_cast<int>(decoded_.top));
+        if (geometry_.mirror) resizing.columns.mirror();
         const Image& image = decoded_.image;
         if (resizing.columns.begin() < 0 || resizing.rows.begin() < 0 || resizing.columns.end() > static_cast<int>(image.width) ||
             resizing.rows.end() > static_cast<int>(image.height))
@@ -109,16 +114,18 @@ class Stage {
     Image result_;
 };
 
-void finish(ImageView view, const std::vector<Geometry>& stages, const LoadPlan& plan, void* place) {
+void finish(ImageView view, const Stage& first, const std::vector<Geometry>& stages, const LoadPlan& plan, void* place) {
     std::deque<Stage> others;  // each holds what the next one works on
+    const Stage* last = &first;
     for (size_t n = 1; n < stages.size(); ++n) {
-        if (stages[n - 1].mirror) throw Unsupported("a mirrored image that is resized");
+        if (last->to_be_mirrored()) throw Unsupported("a mirrored image that is resized");
         view = others.emplace_back(stages[n]).of(view);
+        last = &others.back();
     }
     const Target& target = plan.target;
     if (view.width != target.width || view.height != target.height || view.channels != target.channels)
         throw Unsupported("an image of another size");
-    convert(view, stages.back().mirror, target, place);
+    convert(view, last->to_be_mirrored(), target, place);
 }
 
 }  // namespace
@@ -133,13 +140,15 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
             Jpeg jpeg(payload, plan.channels);
             const auto stages = draw(jpeg.width(), jpeg.height());
             Stage first(stages.front());
-            return finish(first.of(jpeg, plan.scale_in_dct), stages, plan, place);
+            const ImageView view = first.of(jpeg, plan.scale_in_dct);
+            return finish(view, first, stages, plan, place);
         }
         case Kind::png: {
             const Image image = decode_png(payload, plan.channels);
             const auto stages = draw(image.width, image.height);
             Stage first(stages.front());
-            return finish(first.of(image.view()), stages, plan, place);
+            const ImageView view = first.of(image.view());
+            return finish(view, first, stages, plan, place);
         }
         case Kind::raw: {
             ImageView image = view_raw(payload);
@@ -150,7 +159,8 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
             }
             const auto stages = draw(image.width, image.height);
             Stage first(stages.front());
-            return finish(first.of(image), stages, plan, place);
+            const ImageView view = first.of(image);
+            return finish(view, first, stages, plan, place);
         }
         case Kind::other: break;
     }

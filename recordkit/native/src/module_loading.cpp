@@ -69,6 +69,8 @@ class BatchLoader {
     }
 
   private:
+    static constexpr size_t kAhead = 4;  // samples; to wait for one's memory takes as long as to convert a small one
+
     struct Batch {
         const std::vector<std::shared_ptr<const MappedFile>>& files;
         const uint32_t* numbers;
@@ -91,6 +93,7 @@ class BatchLoader {
         }
         std::vector<int64_t> left;
         for (size_t i = 0; i < batch.n; ++i) {
+            if (i + kAhead < batch.n) fetch(bytes[batch.numbers[i + kAhead]], batch.offsets[i + kAhead]);
             try {
                 fill_one(batch, i, bytes[batch.numbers[i]]);
             } catch (const Unsupported&) {
@@ -100,6 +103,14 @@ class BatchLoader {
             }
         }
         return left;
+    }
+
+    // Ask the memory for the beginning of a record, all of a small one.
+    static void fetch(Span bytes, uint64_t offset) {
+        constexpr uint64_t kLine = 64, kLines = 14;
+        if (offset >= bytes.size) return;
+        const uint64_t end = std::min(bytes.size, static_cast<size_t>(offset + kLines * kLine));
+        for (uint64_t at = offset; at < end; at += kLine) __builtin_prefetch(bytes.data + at);
     }
 
     void fill_one(const Batch& batch, size_t i, Span bytes) const {

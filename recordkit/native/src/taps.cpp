@@ -65,4 +65,14 @@ Taps taps_for(Filter filter, uint32_t in, const Stretch& stretch, uint32_t out, 
     return taps;
 }
 
+void Taps::mirror() {
+    std::reverse(first.begin(), first.end());
+    std::reverse(count.begin(), count.end());
+    std::reverse(weights.begin(), weights.end());  // now each line's own are the wrong way around, too
+    for (size_t line = 0; line < size(); ++line) {
+        int16_t* own = &weights[line * width];
+        std::reverse(own, own + width);
+    }
+}
+
 }  // namespace recordkit

@@ -1,6 +1,8 @@
 // Which lines of an image make each line of a resized one, and how much of each.
 #pragma once
 
+#include <algorithm>
+
 #include "common.hpp"
 
 namespace recordkit {
@@ -19,8 +21,10 @@ struct Taps {
     int last(size_t line) const { return first[line] + count[line] - 1; }
     size_t size() const { return first.size(); }
     // The lines that are needed, one behind the last.
-    int begin() const { return first.front(); }
-    int end() const { return last(size() - 1) + 1; }
+    int begin() const { return std::min(first.front(), first.back()); }
+    int end() const { return std::max(last(0), last(size() - 1)) + 1; }
+    // Make the result lines in the opposite order.
+    void mirror();
     // Count lines from another one on.
     void move(int by) {
         for (int& line : first) line += by;
