@@ -53,9 +53,8 @@ struct Bits {
     uint64_t reservoir;
     int n;
 
-    // At least 32 bits, unless a marker or the end comes before; then zeros.
+    // At least 56 bits, unless a marker or the end comes before; then zeros.
     ALWAYS_INLINE void fill() {
-        if (n >= 32) return;
         uint64_t word;
         if (end - next >= 8 && n >= 0) {
             std::memcpy(&word, next, 8);
@@ -113,24 +112,28 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
     last_dc += bits.number(look);
     if (last_dc < INT16_MIN || last_dc > INT16_MAX) return false;
     if (block) block[0] = static_cast<JCOEF>(last_dc);
-    for (int k = 1; k < 64; ++k) {
+    int k = 1;
+    for (;;) {
         bits.fill();
-        look = ac.looks[bits.peek(kLookBits)];
-        if (__builtin_expect(!look.bits, 0)) {
-            look = long_look(ac, bits.reservoir, false);
-            if (!look.bits) return false;
+        // Enough for two numbers of 8-bit images, 26 bits each with their codes; longer ones run out of bits, as damage.
+        for (int turn = 0; turn < 2; ++turn) {
+            look = ac.looks[bits.peek(kLookBits)];
+            if (__builtin_expect(!look.bits, 0)) {
+                look = long_look(ac, bits.reservoir, false);
+                if (!look.bits) return false;
+            }
+            k += look.zeros;
+            if (look.size) {
+                const int value = bits.number(look);
+                if (k > 63) return false;
+                if (block) block[kZigzag[k]] = static_cast<JCOEF>(value);
+            } else {
+                bits.drop(look.bits);
+                if (look.zeros != 15) return true;  // no more in this block
+            }
+            if (++k > 63) return true;
         }
-        k += look.zeros;
-        if (!look.size) {
-            bits.drop(look.bits);
-            if (look.zeros != 15) break;  // no more in this block
-            continue;
-        }
-        const int value = bits.number(look);
-        if (k > 63) return false;
-        if (block) block[kZigzag[k]] = static_cast<JCOEF>(value);
     }
-    return true;
 }
 
 }  // namespace
