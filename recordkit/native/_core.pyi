@@ -35,9 +35,10 @@ class BatchLoader:
     def load(
         self,
         files: list[RecordFile],
-        numbers: NDArray[np.uint32],
+        numbers: NDArray[np.int64],
         offsets: NDArray[np.uint64],
-        positions: NDArray[np.uint64],
+        ends: NDArray[np.uint64],
+        positions: NDArray[np.int64],
         epoch: int,
         data: NDArray[np.generic],
         labels: NDArray[np.float32],

@@ -140,10 +140,16 @@ class RecordDataset:
         """
         return self._table.file_of(self._rows_of(_positions(indices)))
 
-    def records_at(self, indices: NDArray[np.int64]) -> tuple[list[Records], NDArray[np.int64], NDArray[np.uint64]]:
-        """Return the open files, and each sample's file number and offset; `indices` are in range."""
+    def records_at(
+        self, indices: NDArray[np.int64]
+    ) -> tuple[list[Records], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return the open files, and each sample's file number, offset, and where the next sample or the file ends.
+
+        `indices` are in range.
+        """
         rows = indices if self._rows is None else self._rows[indices]
-        return self._table.records, self._table.file_of(rows), self._table.offsets[rows]
+        numbers = self._table.file_of(rows)
+        return self._table.records, numbers, self._table.offsets[rows], self._table.ends(rows, numbers)
 
     def keys_at(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return the keys of the samples at `indices`, which are in range."""

@@ -78,6 +78,13 @@ class Table:
         """Return the number of each row's file."""
         return np.searchsorted(self.starts, rows, "right") - 1
 
+    def ends(self, rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return where the next row of the same file begins, or that file's end; `numbers` are the rows' files."""
+        following = np.minimum(rows + 1, len(self.offsets) - 1)
+        sizes = np.array(self.sizes, np.uint64)[numbers]
+        last = np.array(self.starts)[numbers + 1]
+        return np.where(rows + 1 < last, self.offsets[following], sizes)
+
     def key(self, row: int) -> int:
         """Return the key of a row."""
         return row if self.keys is None else int(self.keys[row])

@@ -15,9 +15,9 @@
 namespace recordkit {
 namespace {
 
-// How many times as large as its result an image stays that the JPEG decoder scales down; a larger one is nearer to what
-// the filter alone would give.
-constexpr double kDctMargin = 2;
+// How many times as large as its result an image stays that the JPEG decoder scales down. On 200 photos to 64 pixels the
+// worst image's 99.9th percentile of differences to the filter alone is 21 levels with 2, 10 with 3 and 4, 1 with 6.
+constexpr double kDctMargin = 6;
 
 // The taps of a resize and of the lines that are wanted of it.
 struct Resizing {

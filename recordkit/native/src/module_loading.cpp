@@ -48,17 +48,17 @@ class BatchLoader {
 
     // Fill the places of a batch; return the numbers of those that the reference engine has to look at.
     py::array_t<int64_t> load(const py::list& files, const Column<uint32_t>& numbers, const Column<uint64_t>& offsets,
-                              const Column<uint64_t>& positions, uint32_t epoch, py::array data,
+                              const Column<uint64_t>& ends, const Column<uint64_t>& positions, uint32_t epoch, py::array data,
                               py::array labels) const {
         const auto n = static_cast<size_t>(offsets.size());
-        if (static_cast<size_t>(positions.size()) != n || static_cast<size_t>(numbers.size()) != n)
-            throw py::value_error("expected a file number and a position for each offset");
+        for (const auto size : {positions.size(), numbers.size(), ends.size()})
+            if (static_cast<size_t>(size) != n) throw py::value_error("expected a number, an end and a position for each offset");
         std::vector<std::shared_ptr<const MappedFile>> mapped;
         for (const auto& file : files) mapped.push_back(mapped_file_of(file));
         for (size_t i = 0; i < n; ++i)
             if (numbers.data()[i] >= mapped.size()) throw py::value_error("no file of that number");
         const size_t n_labels = n ? static_cast<size_t>(labels.nbytes()) / 4 / n : 0;
-        const Batch batch{mapped, numbers.data(), offsets.data(), positions.data(), epoch, n_labels, n,
+        const Batch batch{mapped, numbers.data(), offsets.data(), ends.data(), positions.data(), epoch, n_labels, n,
                           room_in<uint8_t>(data, n * plan_.target.bytes()), room_in<uint8_t>(labels, n * n_labels * 4)};
         std::vector<int64_t> left;
         {
@@ -75,6 +75,7 @@ class BatchLoader {
         const std::vector<std::shared_ptr<const MappedFile>>& files;
         const uint32_t* numbers;
         const uint64_t* offsets;
+        const uint64_t* ends;
         const uint64_t* positions;
         uint32_t epoch;
         size_t n_labels, n;
@@ -91,6 +92,10 @@ class BatchLoader {
                 bytes.push_back({});  // it has shrunk, which the reference engine says
             }
         }
+        // The disk, if it has to be asked, answers while the first ones are decoded.
+        for (size_t i = 0; i < batch.n; ++i)
+            if (batch.ends[i] > batch.offsets[i] + kLongRecordBytes)
+                batch.files[batch.numbers[i]]->will_need(batch.offsets[i], batch.ends[i]);
         std::vector<int64_t> left;
         for (size_t i = 0; i < batch.n; ++i) {
             if (i + kAhead < batch.n) fetch(bytes[batch.numbers[i + kAhead]], batch.offsets[i + kAhead]);
@@ -121,8 +126,6 @@ class BatchLoader {
             joined.resize(extent.length);
             copy_record(bytes, extent, joined.data());
             record = {joined.data(), joined.size()};
-        } else if (extent.length > kLongRecordBytes) {
-            batch.files[batch.numbers[i]]->will_need(extent.offset, extent.end);
         }
         const RecordHeader header = read_header(record);
         if (header.n_labels != batch.n_labels) throw Unsupported("another number of labels");
@@ -161,7 +164,7 @@ void bind_loading(py::module_& module) {
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
              py::arg("factor"))
-        .def("load", &BatchLoader::load, py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("positions"),
+        .def("load", &BatchLoader::load, py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
              py::arg("epoch"), py::arg("data"), py::arg("labels"));
 }
 
