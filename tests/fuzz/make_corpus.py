@@ -14,6 +14,23 @@ from images import every_format  # noqa: E402
 from packing.test_parity import COLOR_TYPES, any_png  # noqa: E402
 
 from recordkit.formats.frame import MAGIC_BYTES, pack  # noqa: E402
+from recordkit.formats.irheader import IRHeader  # noqa: E402
+from recordkit.formats.irheader import pack as pack_header  # noqa: E402
+
+
+def images():
+    """Yield those of encoded images."""
+    for name, payload in every_format().items():
+        kind, file = name.split()[0], name.replace(" ", "-")
+        if kind not in ("jpg", "png", "raw"):
+            continue
+        yield {"jpg": "jpeg"}.get(kind, kind), file, payload
+        yield "pack", file, b"\x41\x14\x20" + payload
+        for number in range(3):
+            head = bytes([37 * number, 97 * number, 5, 9, 14, 7, number])
+            yield "load", f"{file}-{number}", head + pack_header(IRHeader(1.0, number), payload)
+            if kind == "jpg":
+                yield "part", f"{file}-{number}", bytes([60 * number, 40, 90, 70, number]) + payload
 
 
 def seeds():
@@ -31,11 +48,7 @@ def seeds():
         yield "resize", str(number), np.random.default_rng(number).bytes(40)
     for number in range(12):
         yield "png-rows", str(number), bytes([7, 5, number, number, number, 9]) + bytes(range(5)) * 30
-    for name, payload in every_format().items():
-        kind = name.split()[0]
-        if kind in ("jpg", "png", "raw"):
-            yield {"jpg": "jpeg"}.get(kind, kind), name.replace(" ", "-"), payload
-            yield "pack", name.replace(" ", "-"), b"\x41\x14\x20" + payload
+    yield from images()
     for color, (_, depths) in COLOR_TYPES.items():
         for depth in depths:
             made = any_png(np.random.default_rng(depth), color, depth, width=7, height=5, interlaced=depth % 3 == 2)

@@ -12,6 +12,7 @@
 #include "headers.hpp"
 #include "idx.hpp"
 #include "jpeg.hpp"
+#include "load.hpp"
 #include "orient.hpp"
 #include "pack.hpp"
 #include "png.hpp"
@@ -210,6 +211,58 @@ void resize(Span bytes) {
     }
 }
 
+// A part of a JPEG, perhaps scaled, has the pixels of the whole. The first bytes say which.
+void part(Span bytes) {
+    if (bytes.size < 5) return;
+    const Span payload = bytes.sub(5, bytes.size - 5);
+    const uint8_t* b = bytes.data;
+    const unsigned eighths = 1u << b[4] % 4;
+    try {
+        Jpeg jpeg(payload, 3);
+        const uint32_t width = jpeg.width(), height = jpeg.height();
+        Rect wanted{b[0] * width / 256, b[1] * height / 256, 0, 0};
+        wanted.width = 1 + b[2] * (width - wanted.left - 1) / 256;
+        wanted.height = 1 + b[3] * (height - wanted.top - 1) / 256;
+        const Decoded got = jpeg.decode(wanted, eighths);
+        const Decoded all = Jpeg(payload, 3).decode({0, 0, width, height}, eighths);
+        const auto up = [&](uint32_t side, uint32_t most) { return std::min((side * got.eighths + 7) / 8, most); };
+        const uint32_t left = wanted.left * got.eighths / 8, top = wanted.top * got.eighths / 8;
+        const uint32_t right = up(wanted.right(), all.image.width), bottom = up(wanted.bottom(), all.image.height);
+        check(got.eighths == all.eighths && got.left <= left && got.top <= top);
+        check(got.left + got.image.width >= right && got.top + got.image.height >= bottom);
+        const ImageView ours = got.image.view(), whole = all.image.view();
+        for (uint32_t y = top; y < bottom; ++y)
+            check(!std::memcmp(ours.row(y - got.top) + (left - got.left) * 3, whole.row(y) + left * 3, (right - left) * 3));
+    } catch (const Unsupported&) {
+    }
+}
+
+// The whole way of a record into a batch: the first bytes say what is done to the image.
+void load(Span bytes) {
+    if (bytes.size < 8) return;
+    const uint8_t* b = bytes.data;
+    LoadPlan plan;
+    plan.channels = b[0] & 1 ? 3 : 1;
+    plan.scale_in_dct = b[0] & 2;
+    for (unsigned n = 0; n < 4; ++n) {
+        Step step{static_cast<Step::Kind>((b[1] >> 2 * n & 3) + (b[0] >> (4 + n) & 1)), n};
+        step.height = 1u + b[2 + n], step.width = 1u + b[5 - n];
+        step.filter = b[0] & 4 ? Filter::antialias : Filter::bilinear;
+        step.low = 0.1, step.high = 1, step.ratio_low = 0.5, step.ratio_high = 2;
+        plan.steps.push_back(step);
+    }
+    plan.target.type = static_cast<Type>(b[6] % 3);
+    plan.target.planar = b[6] & 4;
+    plan.target.height = 1u + b[2 + 3], plan.target.width = 1u + b[5 - 3];
+    plan.target.channels = static_cast<uint32_t>(plan.channels);
+    std::vector<uint8_t> place(plan.target.bytes());
+    try {
+        const RecordHeader header = read_header(bytes.sub(7, bytes.size - 7));
+        load_image(header.payload, plan, 0, b[7], place.data());
+    } catch (const Unsupported&) {
+    }
+}
+
 // The whole way of an image through a pack.
 void pack(Span bytes) {
     if (bytes.size < 3) return;
@@ -236,8 +289,8 @@ void exif(Span bytes) {
 }  // namespace
 
 const Target kTargets[] = {
-    {"exif", exif}, {"frame", frame}, {"idx", idx}, {"jpeg", decode<decode_jpeg>}, {"pack", pack},
-    {"png", decode<decode_png>}, {"png-rows", png_rows}, {"raw", raw}, {"resize", resize}, {"write", write},
+    {"exif", exif}, {"frame", frame}, {"idx", idx}, {"jpeg", decode<decode_jpeg>}, {"load", load},
+    {"pack", pack}, {"part", part}, {"png", decode<decode_png>}, {"png-rows", png_rows}, {"raw", raw}, {"resize", resize}, {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 
