@@ -1,6 +1,6 @@
 """Loads a .rec in one way, epoch after epoch, and prints how many images and how long.
 
-Usage: python benchmarks/_load.py {native,python,mxnet,dali,torch} WORK PREFIX EPOCHS THREADS
+Usage: python benchmarks/_load.py {native,python,mxnet,dali,torch,ffcv} WORK PREFIX EPOCHS THREADS
 
 WORK is one of those in WORKS. One epoch goes before, untimed. Batches of 64 arrive in Python, where nothing is done
 with them.
@@ -199,12 +199,59 @@ def _torch(change, dtype, prefix, n_threads):
     return lambda: sum(len(images) for images, _ in loader)
 
 
+def _ffcv(change, dtype, prefix, n_threads):
+    """FFCV, which has a file format of its own: JPEGs of quality 95, or pixels where the records are raw."""
+    from pathlib import Path
+
+    import numpy as np
+    from ffcv.fields import IntField, RGBImageField
+    from ffcv.fields.decoders import IntDecoder, RandomResizedCropRGBImageDecoder
+    from ffcv.loader import Loader, OrderOption
+    from ffcv.transforms import RandomHorizontalFlip, ToTensor
+    from ffcv.writer import DatasetWriter
+
+    if (change, dtype) != ("rrc", "uint8"):
+        raise SystemExit("FFCV is compared where it decodes to uint8")
+    beton = Path(f"{prefix}.beton")
+    if not beton.exists():
+        import recordkit as rk
+        from recordkit import codec
+
+        dataset = rk.RecordDataset(f"{prefix}.rec")
+        mode = "raw" if bytes(dataset[0].payload[:1]) == b"P" else "jpg"
+
+        class Images:
+            def __len__(self):
+                return len(dataset)
+
+            def __getitem__(self, index):
+                sample = dataset[int(index)]
+                return np.array(codec.decode(sample.payload, channels=3)), int(sample.label)
+
+        fields = {"image": RGBImageField(write_mode=mode, jpeg_quality=95), "label": IntField()}
+        DatasetWriter(str(beton), fields, num_workers=1).from_indexed_dataset(Images())
+    loader = Loader(
+        str(beton),
+        batch_size=BATCH,
+        num_workers=n_threads,
+        order=OrderOption.RANDOM,
+        os_cache=True,
+        drop_last=False,
+        pipelines={
+            "image": [RandomResizedCropRGBImageDecoder((224, 224)), RandomHorizontalFlip(), ToTensor()],
+            "label": [IntDecoder(), ToTensor()],
+        },
+    )
+    return lambda: sum(len(images) for images, _ in loader)
+
+
 PEERS = {
     "native": _recordkit("native"),
     "python": _recordkit("python"),
     "mxnet": _mxnet,
     "dali": _dali,
     "torch": _torch,
+    "ffcv": _ffcv,
 }
 
 if __name__ == "__main__":

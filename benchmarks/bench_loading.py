@@ -6,7 +6,7 @@ Usage: python benchmarks/bench_loading.py [--photos DIR] [--mnist DIR] [--peers 
 --photos: a folder of JPEGs of any size, repeated to 1,000 records; as they are, and packed at 256 pixels.
 --mnist:  MNIST's training files, .gz; packed as png, jpg and raw.
 
-Needs recordkit[mxnet], nvidia-dali-cuda120 and torch for the peers; a peer that is not installed is left out, and the
+Needs recordkit[mxnet], nvidia-dali-cuda120, torch and ffcv for the peers; one that is not installed is left out, and the
 table says so. What it does not show: a cold page cache, other CPUs, a training that wants the CPU too.
 """
 
@@ -30,10 +30,11 @@ NAMES = {
     "mxnet": "MXNet ImageRecordIter",
     "dali": "DALI, CPU",
     "torch": "torch DataLoader, Pillow",
+    "ffcv": "FFCV, own format",
     "python": "recordkit python",
     "native": "recordkit native",
 }
-NEEDS = {"mxnet": "mxnet", "dali": "nvidia.dali", "torch": "torch"}
+NEEDS = {"mxnet": "mxnet", "dali": "nvidia.dali", "torch": "torch", "ffcv": "ffcv"}
 
 
 def photos(folder: Path, work: Path) -> list[tuple[str, str, Path, tuple[str, ...]]]:
@@ -47,10 +48,10 @@ def photos(folder: Path, work: Path) -> list[tuple[str, str, Path, tuple[str, ..
     for name, plan in plans.items():
         rk.pack(ListSource(listed, folder), work / name, plan=plan)
     return [
-        ("256-px JPEGs, crop 224, mirror, normalise, float32 NCHW", "crop", work / "small", ()),
-        ("the same, uint8 NHWC", "crop-uint8", work / "small", ()),
-        ("original JPEGs, resize 256, crop 224, mirror, normalise, float32 NCHW", "resize", work / "whole", ()),
-        ("original JPEGs, random-resized-crop 224, mirror, normalise, float32 NCHW", "rrc", work / "whole", ()),
+        ("256-px JPEGs, crop 224, mirror, normalise, float32 NCHW", "crop", work / "small", ("ffcv",)),
+        ("the same, uint8 NHWC", "crop-uint8", work / "small", ("ffcv",)),
+        ("original JPEGs, resize 256, crop 224, mirror, normalise, float32 NCHW", "resize", work / "whole", ("ffcv",)),
+        ("original JPEGs, random-resized-crop 224, mirror, normalise, float32 NCHW", "rrc", work / "whole", ("ffcv",)),
         ("the same, uint8 NHWC", "rrc-uint8", work / "whole", ()),
         ("raw 256-px records, random-resized-crop 224, mirror, uint8 NHWC", "rrc-uint8", work / "raw", ("mxnet",)),
     ]
@@ -64,7 +65,7 @@ def mnist(folder: Path, work: Path) -> list[tuple[str, str, Path, tuple[str, ...
         shutil.copy(folder / name, digits / name)
     for encoding in ("png", "jpg", "raw"):
         rk.pack(digits, work / encoding, plan=rk.PackPlan(encoding=encoding))
-    cannot = {"png": (), "jpg": (), "raw": ("mxnet", "torch")}
+    cannot = {"png": ("ffcv",), "jpg": ("ffcv",), "raw": ("mxnet", "torch", "dali", "ffcv")}
     return [
         (f"60,000 MNIST digits as {encoding}, float32", "gray", work / f"{encoding}_train", peers)
         for encoding, peers in cannot.items()
