@@ -6,8 +6,8 @@ Usage: python benchmarks/bench_loading.py [--photos DIR] [--mnist DIR] [--peers 
 --photos: a folder of JPEGs of any size, repeated to 1,000 records; as they are, and packed at 256 pixels.
 --mnist:  MNIST's training files, .gz; packed as png, jpg and raw.
 
-Needs recordkit[mxnet], nvidia-dali-cuda120, torch and ffcv for the peers; one that is not installed is left out, and the
-table says so. What it does not show: a cold page cache, other CPUs, a training that wants the CPU too.
+Needs recordkit[mxnet], nvidia-dali-cuda120, torch and ffcv for the peers; one that is not installed is left out and
+named. What it does not show: a cold page cache, other CPUs, a training that wants the CPU too.
 """
 
 from __future__ import annotations

@@ -100,8 +100,8 @@ def decode(payload: bytes | memoryview, *, channels: int = 3) -> Image:
     ----------
     payload : bytes-like
         JPEG, PNG, raw, or anything else Pillow opens.
-    channels : {3, 1, 0}, default 3
-        RGB, gray, or as stored.
+    channels : {3, 1, 4, 0}, default 3
+        RGB, gray, RGB and alpha, or as stored.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def _pixels(picture: PillowImage, channels: int) -> Image:
     if picture.mode in ("P", "PA", "LA", "La", "RGBa"):
         # Through RGBA, so that colours under transparent pixels stay what they are when alpha is dropped.
         picture = picture.convert("RGBA" if _transparent(picture) else "RGB")
-    if channels == 0:
+    if channels in (0, 4):
         if picture.mode == "RGB" and "transparency" in picture.info:
             picture = picture.convert("RGBA")
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
@@ -193,7 +193,7 @@ def _pixels(picture: PillowImage, channels: int) -> Image:
         if picture.mode == "RGBA" and mode == "L":
             picture = picture.convert("RGB")
     image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-    return image if image.ndim == 3 else image[:, :, None]
+    return to_channels(image if image.ndim == 3 else image[:, :, None], channels)
 
 
 def _transparent(picture: PillowImage) -> bool:
@@ -201,7 +201,7 @@ def _transparent(picture: PillowImage) -> bool:
 
 
 def to_channels(image: Image, channels: int) -> Image:
-    """Convert an image to RGB (3) or gray (1), or leave it as it is (0).
+    """Convert an image to RGB (3), gray (1) or RGB and alpha (4), or leave it as it is (0).
 
     Examples
     --------
@@ -210,6 +210,8 @@ def to_channels(image: Image, channels: int) -> Image:
     """
     if channels in (0, image.shape[2]):
         return image
+    if channels == 4:
+        return np.dstack([to_channels(image, 3), np.full(image.shape[:2], 255, np.uint8)])
     if image.shape[2] == 1:
         return np.repeat(image, 3, axis=2)
     if channels == 3:

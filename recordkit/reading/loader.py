@@ -107,8 +107,8 @@ class Loader:
         "auto" takes the native one if it is built.
     dtype : {"uint8", "float16", "float32"}, default "uint8"
     layout : {"NHWC", "NCHW"}, default "NHWC"
-    channels : {3, 1}, default 3
-        RGB, gray repeated; or gray.
+    channels : {3, 1, 4}, default 3
+        RGB, gray repeated and alpha dropped; gray; or RGB and alpha, 255 where an image has none.
     last_batch : {"pad", "keep", "drop"}, default "keep"
         What becomes of samples that do not fill a batch; see `recordkit.reading.sampler.Sampler`.
     rank : (int, int), default (0, 1)

@@ -34,8 +34,8 @@ class LoadPlan:
         In this order; a `Normalize` only at the end.
     dtype : {"uint8", "float16", "float32"}, default "uint8"
     layout : {"NHWC", "NCHW"}, default "NHWC"
-    channels : {3, 1}, default 3
-        RGB, gray repeated; or gray.
+    channels : {3, 1, 4}, default 3
+        RGB, gray repeated and alpha dropped; gray; or RGB and alpha, 255 where an image has none.
     seed : int, 0 to 2**64 - 1, default 0
         Of all random draws.
     exact : bool, default False
@@ -66,7 +66,7 @@ class LoadPlan:
     def __post_init__(self) -> None:
         _check("dtype", self.dtype, DTYPES)
         _check("layout", self.layout, LAYOUTS)
-        _check("channels", self.channels, (3, 1))
+        _check("channels", self.channels, (3, 1, 4))
         if not 0 <= self.seed < 2**64:
             raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed}")
         last = self.transforms[-1] if self.transforms else None

@@ -90,7 +90,7 @@ CHAINS = {
 
 
 @pytest.mark.usefixtures("require_native")
-@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("channels", [3, 1, 4])
 @pytest.mark.parametrize("chain", CHAINS)
 def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain, channels):
     options = {"batch_size": 16, "transforms": CHAINS[chain], "shuffle": True, "seed": 1, "channels": channels}
@@ -102,11 +102,11 @@ def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain,
 @pytest.mark.usefixtures("require_native")
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
-@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("channels", [3, 1, 4])
 @pytest.mark.parametrize("size", [32, 30, 7])
 def test_every_dtype_and_layout_is_the_same_to_the_last_bit(photos, layout, dtype, channels, size):
     normalize = (
-        [] if dtype == "uint8" else [rk.Normalize(mean=(120.5, 3, 77)[:channels], std=(58.4, 7, 301)[:channels])]
+        [] if dtype == "uint8" else [rk.Normalize(mean=(120.5, 3, 77, 1)[:channels], std=(58.4, 7, 301, 9)[:channels])]
     )
     options = {"batch_size": 16, "transforms": [rk.RandomCrop(size), rk.RandomFlip(), *normalize], "channels": channels}
     options |= {"dtype": dtype, "layout": layout}
@@ -268,7 +268,7 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
     [
         ({"dtype": "int32"}, "dtype: expected 'uint8' or 'float16' or 'float32', got 'int32'"),
         ({"layout": "CHW"}, "layout: expected 'NHWC' or 'NCHW', got 'CHW'"),
-        ({"channels": 2}, "channels: expected 3 or 1, got 2"),
+        ({"channels": 2}, "channels: expected 3 or 1 or 4, got 2"),
         ({"on_error": "ignore"}, "on_error: expected one of raise, skip, replace, got 'ignore'"),
         ({"engine": "gpu"}, "engine: expected one of auto, native, python, got 'gpu'"),
         ({"transforms": [rk.Normalize(0, 1)]}, "dtype: expected float32 or float16 with Normalize"),

@@ -9,7 +9,7 @@
 
 namespace recordkit {
 
-// Decode a JPEG. `channels` is 3 (RGB), 1 (the luma plane) or 0 (as stored: 1 or 3), as in recordkit.codec.
+// Decode a JPEG. `channels` is 3 (RGB), 1 (the luma plane), 4 (RGB and 255) or 0 (as stored: 1 or 3), as in recordkit.codec.
 // Throws Unsupported.
 Image decode_jpeg(Span payload, int channels);
 

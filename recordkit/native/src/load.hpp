@@ -8,7 +8,7 @@ namespace recordkit {
 
 struct LoadPlan {
     std::vector<Step> steps;
-    int channels = 3;           // 3 or 1, as in recordkit.codec
+    int channels = 3;           // 3, 1 or 4, as in recordkit.codec
     bool scale_in_dct = false;  // let the JPEG decoder do a part of a large reduction
     uint64_t seed = 0;
     Target target;

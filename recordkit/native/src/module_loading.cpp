@@ -149,8 +149,8 @@ BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, 
     target.height = height;
     target.width = width;
     target.channels = static_cast<uint32_t>(channels);
-    if ((channels != 1 && channels != 3) || mean.size() != channels || factor.size() != channels)
-        throw py::value_error("expected 1 or 3 channels, and a mean and a factor for each");
+    if ((channels != 1 && channels != 3 && channels != 4) || mean.size() != channels || factor.size() != channels)
+        throw py::value_error("expected 1, 3 or 4 channels, and a mean and a factor for each");
     check_size(width, height);
     std::copy_n(mean.data(), channels, target.mean);
     std::copy_n(factor.data(), channels, target.factor);

@@ -63,8 +63,9 @@ Image to_channels(const ImageView& image, uint32_t channels) {
     for (uint32_t y = 0; y < image.height; ++y) {
         const uint8_t* in = image.row(y);
         for (uint32_t x = 0; x < image.width; ++x, in += step, out += channels) {
-            if (channels == 3) {
+            if (channels >= 3) {
                 for (size_t c = 0; c < 3; ++c) out[c] = in[step == 1 ? 0 : c];
+                if (channels == 4) out[3] = step == 4 ? in[3] : 255;
             } else if (step == 1) {
                 out[0] = in[0];
             } else {

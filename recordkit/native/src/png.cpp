@@ -196,7 +196,7 @@ class Expander {
         if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba)) throw Unsupported("tRNS beside alpha");
         if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3) throw Unsupported("tRNS is too long");
         // One transparent colour counts only where alpha is asked for, and there the reference engine decides.
-        if (clear_.data && header.color == kRgb && !channels) throw Unsupported("one transparent colour");
+        if (clear_.data && header.color == kRgb && (channels == 0 || channels == 4)) throw Unsupported("one transparent colour");
         if (header.color == kGrayAlpha) channels_ = 4;
         else if (header.color == kPalette) channels_ = clear_.data ? 4 : 3;
         else channels_ = static_cast<uint32_t>(header.samples());

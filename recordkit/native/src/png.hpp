@@ -8,7 +8,7 @@
 
 namespace recordkit {
 
-// Decode a PNG. `channels` is 3 (RGB), 1 (gray) or 0 (as stored: 1, 3 or 4), as in recordkit.codec.
+// Decode a PNG. `channels` is 3 (RGB), 1 (gray), 4 (RGB and alpha) or 0 (as stored: 1, 3 or 4), as in recordkit.codec.
 // Throws Unsupported, before memory is asked for where the size is at fault.
 Image decode_png(Span payload, int channels);
 
