@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.errors import FormatError, ImageError
 from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.plan import LoadPlan
 
@@ -65,3 +67,19 @@ class Engine(Protocol):
 
     def load(self, request: Request, room: Room) -> dict[int, Exception]:
         """Fill the room; return the error of each place whose sample cannot be had, by its number."""
+
+
+def name(dataset: RecordDataset, index: int) -> tuple[int, Path]:
+    """Return key and file of a sample."""
+    one = np.array([index])
+    return int(dataset.keys_at(one)[0]), dataset.files[int(dataset.file_of(one)[0])]
+
+
+def locate(dataset: RecordDataset, index: int, error: Exception) -> Exception:
+    """Return what `Engine.load` said of a sample as an error that names its file and key."""
+    key, file = name(dataset, index)
+    if isinstance(error, ImageError):
+        return ImageError(f"{file}: key {key}: {error}")
+    if isinstance(error, FormatError) and error.path is None:
+        return type(error)(str(error.args[0]), path=str(file), place=f"key {key}")
+    return error

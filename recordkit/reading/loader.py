@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.errors import FormatError, PlanError
 from recordkit.reading.batch import Batch
 from recordkit.reading.choice import choose
 from recordkit.reading.dataset import RecordDataset
-from recordkit.reading.engine import Request, Room
+from recordkit.reading.engine import Request, Room, locate, name
 from recordkit.reading.order import Order, Sequential, Shuffled
 from recordkit.reading.plan import LoadPlan, fixed_size
 from recordkit.reading.python import first_size
@@ -336,12 +336,12 @@ class Loader:
         """Raise, count or replace what could not be loaded; a replaced sample's index is changed in `request`."""
         for place, error in failed.items():
             index = int(request.indices[place])
-            located = self._located(index, error)
+            located = locate(self.dataset, index, error)
             if self._on_error == "raise":
                 raise located from error
             if index not in self._bad_indices:
                 self._bad_indices.add(index)
-                self.bad.append(Bad(*self._name(index), str(error)))
+                self.bad.append(Bad(*name(self.dataset, index), str(error)))
             if self._on_error == "replace":
                 self._replace(place, request, room, located)
 
@@ -353,17 +353,3 @@ class Loader:
             if not self._engine.load(part, Room(room.data[one], room.labels[one])):
                 return
         raise error
-
-    def _located(self, index: int, error: Exception) -> Exception:
-        """Return an error that says which sample it is about."""
-        key, file = self._name(index)
-        if isinstance(error, ImageError):
-            return ImageError(f"{file}: key {key}: {error}")
-        if isinstance(error, FormatError) and error.path is None:
-            return type(error)(str(error.args[0]), path=str(file), place=f"key {key}")
-        return error
-
-    def _name(self, index: int) -> tuple[int, Path]:
-        """Return key and file of a sample."""
-        one = np.array([index])
-        return int(self.dataset.keys_at(one)[0]), self.dataset.files[int(self.dataset.file_of(one)[0])]
