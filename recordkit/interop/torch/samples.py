@@ -1,0 +1,148 @@
+"""Samples as pairs of tensors, by position: what torch's own samplers and DataLoader take."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from recordkit.errors import FormatError, PlanError
+from recordkit.reading.choice import choose
+from recordkit.reading.dataset import RecordDataset as Records
+from recordkit.reading.engine import Request, Room, locate
+from recordkit.reading.plan import LoadPlan, fixed_size
+from recordkit.reading.python import first_size
+from recordkit.transforms import Normalize, Transform
+
+
+class RecordDataset(Dataset):
+    """Samples of .rec files as pairs of tensors, by position.
+
+    A DataLoader has it load a whole batch with one call. Random draws depend on the seed, the epoch and the position
+    of a sample, so call `set_epoch` before each epoch: else all have the same crops.
+
+    Parameters
+    ----------
+    path : str, Path, or sequence of them
+        As for `recordkit.RecordDataset`.
+    transforms, seed, engine, dtype, channels, layout
+        As for `recordkit.Loader`.
+
+    Attributes
+    ----------
+    records : recordkit.RecordDataset
+        With the labels and keys of all samples.
+
+    Raises
+    ------
+    PlanError, FormatError, FileNotFoundError, MissingError
+        As for `recordkit.Loader`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit import PackPlan, pack
+    >>> from recordkit.formats import ubyte
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
+    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
+    >>> _ = pack(folder, folder / "digits", plan=PackPlan(encoding="raw"))
+    >>> dataset = RecordDataset(folder / "digits_train.rec", channels=1)
+    >>> image, label = dataset[5]
+    >>> image.shape, label
+    (torch.Size([1, 28, 28]), tensor(5.))
+    >>> for data, label in torch.utils.data.DataLoader(dataset, batch_size=4):
+    ...     print(data.shape, label)
+    torch.Size([4, 1, 28, 28]) tensor([0., 1., 2., 3.])
+    torch.Size([2, 1, 28, 28]) tensor([4., 5.])
+    """
+
+    def __init__(
+        self,
+        path: str | Path | Sequence[str | Path],
+        *,
+        transforms: Sequence[Transform | Normalize] = (),
+        seed: int = 0,
+        engine: str = "auto",
+        dtype: str = "uint8",
+        layout: str = "NCHW",
+        channels: int = 3,
+    ) -> None:
+        self.records = Records(path)
+        self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
+        if not len(self.records):
+            raise FormatError("expected samples, got none", path=str(self.records.files[0]))
+        self._n_labels = np.atleast_1d(self.records[0].label).size
+        self._size = fixed_size(self._plan.steps) or first_size(self.records, self._plan)
+        self._engine_name = engine
+        self._engine = choose(engine)(self.records, self._plan, self._size)
+        # In shared memory, because the workers of a DataLoader may be running already.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw at random for this epoch from now on, also in workers that were started before.
+
+        Raises
+        ------
+        PlanError
+            There is no such epoch.
+        """
+        if not 0 <= epoch < 2**32:
+            raise PlanError(f"epoch: expected 0 to 2**32 - 1, got {epoch}")
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return image and label at a position; negative ones count from the end."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return images and labels at several positions, loaded in one go.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Negative ones count from the end.
+
+        Returns
+        -------
+        samples : list of (Tensor, Tensor)
+            Images of shape (C, H, W) or (H, W, C); labels of shape () or (w,), float32, or int64 if they are exact.
+
+        Raises
+        ------
+        IndexError
+            There is no such position.
+        ImageError, FormatError
+            A sample cannot be loaded; the message names its file and key.
+        """
+        n = len(self)
+        positions = np.array([operator.index(index) for index in indices], np.int64)
+        if len(outside := positions[(positions < -n) | (positions >= n)]):
+            raise IndexError(f"expected positions from {-n} to {n - 1}, got {outside[0]}")
+        positions %= n
+        data = np.empty((len(positions), *self._plan.item_shape(self._size)), self._plan.dtype)
+        labels = np.empty((len(positions), self._n_labels), np.float32)
+        failed = self._engine.load(Request(int(self._epoch), positions, positions), Room(data, labels))
+        if failed:
+            place, error = next(iter(failed.items()))
+            raise locate(self.records, int(positions[place]), error) from error
+        exact = self.records.exact_labels(positions)
+        label: NDArray[Any] = labels if exact is None else exact.reshape(labels.shape)
+        label = label[:, 0] if label.shape[1] == 1 else label
+        return list(zip(torch.from_numpy(data), torch.from_numpy(label), strict=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_engine"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._engine = choose(self._engine_name)(self.records, self._plan, self._size)
