@@ -3,12 +3,14 @@
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.loader import Loader
+from recordkit.reading.record_iter import ImageRecordIter
 from recordkit.sources import open_source
 from recordkit.transforms import CenterCrop, Normalize, RandomCrop, RandomFlip, RandomResizedCrop, Resize
 from recordkit.version import __version__
 
 __all__ = [
     "CenterCrop",
+    "ImageRecordIter",
     "Loader",
     "Normalize",
     "PackPlan",

@@ -91,8 +91,8 @@ class Loader:
 
     Parameters
     ----------
-    path : str, Path, or sequence of them
-        As for `recordkit.RecordDataset`.
+    path : str, Path, sequence of them, or RecordDataset
+        As for `recordkit.RecordDataset`; or a dataset, such as a part of one, which `close` closes too.
     batch_size : int
         Samples in a batch of one rank.
     transforms : sequence of Transform, default ()
@@ -157,7 +157,7 @@ class Loader:
 
     def __init__(  # noqa: PLR0913 (the one door to all of it; keyword-only)
         self,
-        path: str | Path | Sequence[str | Path],
+        path: str | Path | Sequence[str | Path] | RecordDataset,
         *,
         batch_size: int,
         transforms: Sequence[Transform | Normalize] = (),
@@ -178,7 +178,7 @@ class Loader:
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         worker = choose(engine)
         self.threads = count_threads(threads)
-        self.dataset = RecordDataset(path)
+        self.dataset = path if isinstance(path, RecordDataset) else RecordDataset(path)
         n = len(self.dataset)
         if not n:
             raise FormatError("expected samples, got none", path=str(self.dataset.files[0]))

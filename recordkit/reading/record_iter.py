@@ -1,0 +1,331 @@
+"""MXNet's ImageRecordIter on top of the loader: its parameters, its way of iterating, its pixels, without MXNet.
+
+Pixels are MXNet's for settings that leave nothing to chance: decoding, resize, crops, mirror, mean, std, scale, dtype,
+parts and the last batch; tests/reading/test_record_iter.py has a table of what remains. What is drawn at random is
+drawn as everywhere in recordkit, so that an epoch depends on `seed` and not on threads.
+
+What MXNet does wrong it does not do: arrays are not written again, `pad` is right, `index` has the keys, a reset begins
+at the beginning, unknown parameters are refused.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import FormatError, PlanError
+from recordkit.formats.lst import ListFile
+from recordkit.reading.batch import Batch
+from recordkit.reading.dataset import RecordDataset
+from recordkit.reading.loader import Loader
+from recordkit.reading.order import Shuffled
+from recordkit.reading.record_iter_parameters import describe, read
+from recordkit.reading.record_iter_steps import make_steps, means
+
+# What a dtype leaves out, in MXNet too.
+_IGNORED = {
+    "uint8": ("mean_r", "mean_g", "mean_b", "std_r", "std_g", "std_b", "scale"),
+    "int8": ("std_r", "std_g", "std_b", "scale"),
+}
+
+
+class DataDesc(NamedTuple):
+    """What an array of a batch looks like.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+    dtype : dtype
+    layout : str
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    layout: str = "NCHW"
+
+
+@dataclass(frozen=True, eq=False)
+class DataBatch:
+    """A batch, as MXNet has it.
+
+    Attributes
+    ----------
+    data : list of one ndarray, shape (B, C, H, W)
+    label : list of one ndarray of float32, shape (B,) or (B, label_width)
+    pad : int
+        How many samples, the last ones, are there only to fill the batch up.
+    index : ndarray of uint64, shape (B,)
+        Keys; 0 where zeros fill the batch up.
+    """
+
+    data: list[NDArray[Any]]
+    label: list[NDArray[np.float32]]
+    pad: int
+    index: NDArray[np.uint64]
+
+
+class ImageRecordIter:
+    """Batches of the images in a .rec file, by MXNet's parameters and in MXNet's way, without MXNet.
+
+    An epoch ends with StopIteration, once and again until `reset`. `recordkit.Loader` is the same with parameters of
+    its own; `recordkit.interop.mxnet.ImageRecordIter` gives MXNet's arrays.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    loader : Loader
+        What loads; it has the dataset, the timing, the bad samples and the state.
+    batch_size : int
+    provide_data, provide_label : list of DataDesc
+
+    Raises
+    ------
+    PlanError
+        A parameter is unknown, refused, out of range, or contradicts others or the file.
+    FormatError, FileNotFoundError
+        A file cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        Parameters probably do not mean what they were meant to.
+
+    Examples
+    --------
+    >>> import recordkit, tempfile
+    >>> from recordkit.formats import ubyte
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
+    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
+    >>> _ = recordkit.pack(folder, folder / "digits")
+    >>> batches = recordkit.ImageRecordIter(
+    ...     path_imgrec=folder / "digits_train.rec", data_shape=(1, 28, 28), batch_size=4, mean_r=128
+    ... )
+    >>> for batch in batches:
+    ...     print(batch.data[0].shape, batch.data[0].max(), batch.label[0].tolist(), batch.pad)
+    (4, 1, 28, 28) -128.0 [0.0, 1.0, 2.0, 3.0] 0
+    (4, 1, 28, 28) -128.0 [4.0, 5.0, 0.0, 1.0] 2
+    >>> batches.reset()
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        values = read(arguments)
+        _warn(values)
+        if values["data_shape"][0] not in (1, 3) or min(values["data_shape"]) < 1:
+            raise PlanError(f"data_shape: expected (1 or 3, height, width), got {values['data_shape']}")
+        if values["mxnet_epochs"] and (values["shuffle"] or not values["round_batch"]):
+            raise PlanError("mxnet_epochs: expected round_batch=True and shuffle=False with it")
+        dtype = np.dtype(values["dtype"] or "float32")
+        steps = make_steps(values)
+        dataset = _part(_opened(values), values)
+        self._labels = _listed_labels(dataset, values)
+        self.loader = Loader(
+            dataset,
+            batch_size=values["batch_size"],
+            transforms=steps,
+            shuffle=Shuffled(len(dataset), values["seed"]) if values["shuffle"] else False,
+            seed=values["seed"] if values["seed_aug"] is None else values["seed_aug"],
+            threads=values["preprocess_threads"],
+            engine=values["engine"],
+            dtype="uint8" if dtype == np.int8 else dtype.name,
+            layout="NCHW",
+            channels=values["data_shape"][0],
+            last_batch="pad" if values["round_batch"] else "keep",
+            on_error=values["on_error"],
+            exact=True,
+        )
+        self.batch_size: int = values["batch_size"]
+        width = values["label_width"]
+        self.provide_data = [DataDesc(values["data_name"], (self.batch_size, *values["data_shape"]), dtype)]
+        label_shape = (self.batch_size,) if width == 1 else (self.batch_size, width)
+        self.provide_label = [DataDesc(values["label_name"], label_shape, np.dtype(np.float32))]
+        self._signed = _minus_means(values) if dtype == np.int8 else None
+        self._mxnet_epochs: bool = values["mxnet_epochs"]
+        self._batches: Iterator[Batch] | None = None
+        self._current: DataBatch | None = None
+
+    def __iter__(self) -> ImageRecordIter:
+        return self
+
+    def __next__(self) -> DataBatch:
+        return self.next()
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch that begins at the beginning."""
+        return len(self.loader)
+
+    def __enter__(self) -> ImageRecordIter:
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the epoch, and close the files. A second call does nothing."""
+        self.loader.close()
+
+    def reset(self) -> None:
+        """Begin the next epoch; this one again, if no batch of it was asked for."""
+        self._batches = self._current = None
+
+    def next(self) -> DataBatch:
+        """Return the next batch.
+
+        Raises
+        ------
+        StopIteration
+            The epoch is over; `reset` begins the next.
+        """
+        if not self.iter_next():
+            raise StopIteration
+        return self._got()
+
+    def iter_next(self) -> bool:
+        """Go to the next batch; return whether there is one."""
+        if self._batches is None:
+            self._batches = iter(self.loader)
+        batch = next(self._batches, None)
+        if batch is None:
+            return False
+        self._current = self._made(batch)
+        if self._mxnet_epochs and self._current.pad:
+            self._begin_behind(self._current.pad % len(self.loader.dataset))
+        return True
+
+    def getdata(self) -> list[NDArray[Any]]:
+        """Return the data of the batch that `iter_next` went to."""
+        return self._got().data
+
+    def getlabel(self) -> list[NDArray[np.float32]]:
+        """Return its labels."""
+        return self._got().label
+
+    def getpad(self) -> int:
+        """Return how many of its samples only fill it up."""
+        return self._got().pad
+
+    def getindex(self) -> NDArray[np.uint64]:
+        """Return its keys."""
+        return self._got().index
+
+    def _got(self) -> DataBatch:
+        if self._current is None:
+            raise PlanError("expected next() or iter_next() before it, got neither since the beginning or the reset")
+        return self._current
+
+    def _made(self, batch: Batch) -> DataBatch:
+        data, label = batch.data, batch.label if self._labels is None else self._labels[batch.index]
+        if self._signed is not None:
+            data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._signed)], 1)
+        shapes = self.provide_data[0].shape, self.provide_label[0].shape
+        arrays = _filled(data, shapes[0]), _filled(label.astype(np.float32, copy=False), shapes[1])
+        keys = _filled(batch.key, (self.batch_size,))
+        return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.valid, keys)
+
+    def _begin_behind(self, position: int) -> None:
+        """Let the next epoch begin at a position, and this one end here."""
+        state = self.loader.state_dict()
+        self.loader.load_state_dict(state | {"epoch": self.loader.epoch + 1, "position": position})
+        self._batches = iter(())
+
+
+ImageRecordIter.__doc__ = (ImageRecordIter.__doc__ or "").replace("{parameters}", describe().replace("\n", "\n    "))
+
+
+def _warn(values: Mapping[str, Any]) -> None:
+    """Say what is probably a mistake."""
+    found = []
+    small = [mean for mean in means(values) if 0 < abs(mean) < 1]
+    if small and values["scale"] < 1:
+        found.append(
+            f"mean_r, mean_g, mean_b: they are subtracted before scale, in units of 0 to 255; got {small[0]:g}"
+        )
+    for name in _IGNORED.get(values["dtype"], ()):
+        if values[name] != (0 if name.startswith("mean") else 1):
+            found.append(f"{name}: it has no effect with dtype {values['dtype']}")
+    if values["shuffle_chunk_size"] and not values["shuffle"]:
+        found.append("shuffle_chunk_size: it has no effect here, and samples stay in order without shuffle=True")
+    aspect = values["max_aspect_ratio"] or values["min_aspect_ratio"] is not None
+    if values["random_resized_crop"] and values["min_random_area"] == values["max_random_area"] == 1 and not aspect:
+        found.append("random_resized_crop: it is a crop in the middle without min_random_area or max_aspect_ratio")
+    for text in found:
+        warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def _opened(values: Mapping[str, Any]) -> RecordDataset:
+    if values["path_imgidx"]:
+        Path(values["path_imgidx"]).stat()  # FileNotFoundError with the name
+    dataset = RecordDataset([path for path in values["path_imgrec"].split(";") if path])
+    width = values["label_width"]
+    if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
+        raise PlanError(f"label_width: expected {got}, the number of labels in {dataset.files[0]}, got {width}")
+    return dataset
+
+
+def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
+    """Return the samples of one part, by number with an index, else by bytes: as MXNet cuts files."""
+    number, n_parts, n = values["part_index"], values["num_parts"], len(dataset)
+    if not number < n_parts:
+        raise PlanError(f"part_index: expected 0 to {n_parts - 1}, below num_parts, got {number}")
+    if n_parts == 1:
+        return dataset
+    if values["path_imgidx"]:
+        places, total = np.arange(n), n
+    else:
+        sizes = [path.stat().st_size for path in dataset.files]
+        begins = np.concatenate([[0], np.cumsum(sizes)])
+        places, total = dataset.offsets.astype(np.int64) + begins[dataset.file_of(np.arange(n))], int(begins[-1])
+    step = -(-total // n_parts)
+    step = step if values["path_imgidx"] else step + -step % 4
+    part = dataset.subset(np.flatnonzero(places // step == number))
+    if not len(part):
+        raise PlanError(f"part_index: part {number} of {n_parts} has none of the {n} samples; use fewer parts")
+    return part
+
+
+def _listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """Return the labels of a list for each sample, shape (n,) or (n, w), found by key."""
+    path, width = values["path_imglist"], values["label_width"]
+    if not path:
+        return None
+    labels = {}
+    with ListFile(path) as rows:
+        for row in rows.rows(range(len(rows))):
+            if len(row.labels) != width:
+                text = f"expected {width} labels, as label_width says, got {len(row.labels)}"
+                raise FormatError(text, path=path, place=f"key {row.key}")
+            labels[row.key] = row.labels
+    keys = dataset.keys.tolist()
+    missing = [key for key in keys if key not in labels]
+    if missing:
+        text = f"expected a row for the key of each sample, got none for {len(missing)} of {len(keys)}: {missing[0]}"
+        raise FormatError(text + (", ..." if missing[1:] else ""), path=path)
+    found = np.array([labels[key] for key in keys], np.float32)
+    return found[:, 0] if width == 1 else found
+
+
+def _minus_means(values: Mapping[str, Any]) -> NDArray[np.int8]:
+    """Return what becomes of each byte of each channel as int8, shape (C, 256)."""
+    rounded = [np.floor(abs(mean) + 0.5) * np.sign(mean) for mean in means(values)]  # half away from zero
+    table: NDArray[np.int8] = np.clip(np.arange(256) - np.array(rounded)[:, None], -128, 127).astype(np.int8)
+    return table
+
+
+def _filled(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an array with zeros at its end, where it is shorter than it has to be."""
+    if array.shape == shape:
+        return array
+    whole = np.zeros(shape, array.dtype)
+    whole[: len(array)] = array
+    return whole
