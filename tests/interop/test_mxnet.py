@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recordkit.errors import MissingError
-from recordkit.interop import mxnet as bridge
+from recordkit.interop.mxnet import bridge
 
 
 @pytest.fixture

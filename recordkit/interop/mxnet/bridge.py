@@ -10,8 +10,8 @@ MXNet was retired in 2023, and its last wheel expects a world that has moved on:
 - For a GPU, the CUDA 11 libraries. The ``[cu112]`` extra installs them from wheels, in folders where the
   dynamic linker does not look, so they are loaded by path first.
 
-Importing this module imports no MXNet: `load` does. What MXNet is used for is elsewhere: the trainer is
-`recordkit.apps.train`. The file formats need no MXNet at all.
+Importing this module imports no MXNet: `load` does. What MXNet is used for is elsewhere: batches for it are in
+`recordkit.interop.mxnet.record_iter`, the trainer is `recordkit.apps.train`. The file formats need no MXNet at all.
 """
 
 from __future__ import annotations
