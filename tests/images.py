@@ -1,4 +1,4 @@
-"""Small images of every kind that recordkit meets, made with Pillow or byte by byte; the same on every run."""
+"""Small images of every kind that recordkit meets, made with Pillow or byte by byte, and .rec files of them."""
 
 import io
 import struct
@@ -6,6 +6,9 @@ import zlib
 
 import numpy as np
 from PIL import Image
+
+from recordkit.formats import irheader
+from recordkit.formats.frame import RecordWriter
 
 EXIF_ORIENTATION = 0x0112
 
@@ -102,3 +105,14 @@ def every_format():
         "raw gray": b"P5\n4 3\n255\n" + bytes(range(12)),
         "raw rgb": b"P6\n2 2\n255\n" + bytes(range(12)),
     }
+
+
+def write(path, payloads, labels=None):
+    """Write a .rec and .idx of encoded images."""
+    with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
+        writer = RecordWriter(file)
+        for key, payload in enumerate(payloads):
+            label = float(key % 10) if labels is None else labels[key]
+            offset = writer.write(irheader.pack(irheader.IRHeader(label, key), payload))
+            index.write(f"{key}\t{offset}\n")
+    return path

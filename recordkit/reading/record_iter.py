@@ -13,19 +13,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, PlanError
-from recordkit.formats.lst import ListFile
+from recordkit.errors import PlanError
 from recordkit.reading.batch import Batch
-from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.loader import Loader
 from recordkit.reading.order import Shuffled
 from recordkit.reading.record_iter_parameters import describe, read
+from recordkit.reading.record_iter_source import listed_labels, open_part
 from recordkit.reading.record_iter_steps import make_steps, means
 
 # What a dtype leaves out, in MXNet too.
@@ -104,6 +102,7 @@ class ImageRecordIter:
     Examples
     --------
     >>> import recordkit, tempfile
+    >>> from pathlib import Path
     >>> from recordkit.formats import ubyte
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
@@ -128,8 +127,8 @@ class ImageRecordIter:
             raise PlanError("mxnet_epochs: expected round_batch=True and shuffle=False with it")
         dtype = np.dtype(values["dtype"] or "float32")
         steps = make_steps(values)
-        dataset = _part(_opened(values), values)
-        self._labels = _listed_labels(dataset, values)
+        dataset = open_part(values)
+        self._labels = listed_labels(dataset, values)
         self.loader = Loader(
             dataset,
             batch_size=values["batch_size"],
@@ -261,58 +260,6 @@ def _warn(values: Mapping[str, Any]) -> None:
         found.append("random_resized_crop: it is a crop in the middle without min_random_area or max_aspect_ratio")
     for text in found:
         warnings.warn(text, UserWarning, stacklevel=3)
-
-
-def _opened(values: Mapping[str, Any]) -> RecordDataset:
-    if values["path_imgidx"]:
-        Path(values["path_imgidx"]).stat()  # FileNotFoundError with the name
-    dataset = RecordDataset([path for path in values["path_imgrec"].split(";") if path])
-    width = values["label_width"]
-    if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
-        raise PlanError(f"label_width: expected {got}, the number of labels in {dataset.files[0]}, got {width}")
-    return dataset
-
-
-def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
-    """Return the samples of one part, by number with an index, else by bytes: as MXNet cuts files."""
-    number, n_parts, n = values["part_index"], values["num_parts"], len(dataset)
-    if not number < n_parts:
-        raise PlanError(f"part_index: expected 0 to {n_parts - 1}, below num_parts, got {number}")
-    if n_parts == 1:
-        return dataset
-    if values["path_imgidx"]:
-        places, total = np.arange(n), n
-    else:
-        sizes = [path.stat().st_size for path in dataset.files]
-        begins = np.concatenate([[0], np.cumsum(sizes)])
-        places, total = dataset.offsets.astype(np.int64) + begins[dataset.file_of(np.arange(n))], int(begins[-1])
-    step = -(-total // n_parts)
-    step = step if values["path_imgidx"] else step + -step % 4
-    part = dataset.subset(np.flatnonzero(places // step == number))
-    if not len(part):
-        raise PlanError(f"part_index: part {number} of {n_parts} has none of the {n} samples; use fewer parts")
-    return part
-
-
-def _listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
-    """Return the labels of a list for each sample, shape (n,) or (n, w), found by key."""
-    path, width = values["path_imglist"], values["label_width"]
-    if not path:
-        return None
-    labels = {}
-    with ListFile(path) as rows:
-        for row in rows.rows(range(len(rows))):
-            if len(row.labels) != width:
-                text = f"expected {width} labels, as label_width says, got {len(row.labels)}"
-                raise FormatError(text, path=path, place=f"key {row.key}")
-            labels[row.key] = row.labels
-    keys = dataset.keys.tolist()
-    missing = [key for key in keys if key not in labels]
-    if missing:
-        text = f"expected a row for the key of each sample, got none for {len(missing)} of {len(keys)}: {missing[0]}"
-        raise FormatError(text + (", ..." if missing[1:] else ""), path=path)
-    found = np.array([labels[key] for key in keys], np.float32)
-    return found[:, 0] if width == 1 else found
 
 
 def _minus_means(values: Mapping[str, Any]) -> NDArray[np.int8]:

@@ -10,27 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from images import every_format, noise, picture, pixels, save
+from images import every_format, noise, picture, pixels, save, write
 
 import recordkit as rk
 from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
-from recordkit.formats import irheader
-from recordkit.formats.frame import RecordWriter
 from recordkit.reading.order import Pages
 from recordkit.transforms import Flip, RandomBrightness
-
-
-def write(path, payloads, labels=None):
-    """Write a .rec and .idx of encoded images."""
-    with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
-        writer = RecordWriter(file)
-        for key, payload in enumerate(payloads):
-            label = float(key % 10) if labels is None else labels[key]
-            offset = writer.write(irheader.pack(irheader.IRHeader(label, key), payload))
-            index.write(f"{key}\t{offset}\n")
-    return path
 
 
 @pytest.fixture(scope="module")
