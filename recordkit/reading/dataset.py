@@ -252,7 +252,7 @@ class RecordDataset:
             names = ", ".join(str(self.files[n]) for n in np.unique(self.file_of(positions)))
             return f"key {key}: {len(positions)} samples have it, in {names}; take one by position: ds[{positions[0]}]"
         keys = self.keys
-        there = f"keys are from {keys.min()} to {keys.max()}" if len(keys) else "there are no samples"
+        there = f"keys are from {np.min(keys)} to {np.max(keys)}" if len(keys) else "there are no samples"
         return f"key {key}: no sample has it, {there}; ds[i] takes positions, 0 to {len(self) - 1}"
 
     @property

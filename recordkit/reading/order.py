@@ -209,7 +209,7 @@ class Weighted(Order):
         if array.ndim != 1:
             raise PlanError(f"weights: expected one of each sample, got an array {array.shape}")
         sums = np.cumsum(array)
-        if not (array.size and array.min() >= 0 and 0 < sums[-1] < np.inf):
+        if not (array.size and np.min(array) >= 0 and 0 < sums[-1] < np.inf):
             raise PlanError("weights: expected numbers of at least 0, not all of them 0, with a finite sum")
         self.n = len(array) if n is None else n
         self.seed = seed

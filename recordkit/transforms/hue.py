@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +140,7 @@ def _rotation(alpha: float) -> NDArray[np.float64]:
     return np.array([[y[n] + row[1] * turned_i[n] + row[2] * turned_q[n] for n in range(3)] for row in _FROM_YIQ])
 
 
-def _to_hsl(rgb: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _to_hsl(rgb: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     red, green, blue = rgb[:, :, 0], rgb[:, :, 1], rgb[:, :, 2]
     most, least = rgb.max(2), rgb.min(2)
     spread = most - least
