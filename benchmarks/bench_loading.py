@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -72,6 +73,23 @@ def mnist(folder: Path, work: Path) -> list[tuple[str, str, Path, tuple[str, ...
     ]
 
 
+def build_bare(work: Path) -> Path | None:
+    """Compile the program that only decodes; None where there is no compiler or libjpeg-turbo."""
+    built = subprocess.run(
+        [
+            "g++",
+            "-O3",
+            str(Path(__file__).parent / "peers/bare_jpeg.cpp"),
+            "-ljpeg",
+            "-lpthread",
+            "-o",
+            str(work / "bare"),
+        ],
+        capture_output=True,
+    )
+    return work / "bare" if built.returncode == 0 else None
+
+
 def main() -> None:
     """Run what there is data for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,6 +109,7 @@ def main() -> None:
         peers.remove(name)
     facts = []
     with tempfile.TemporaryDirectory() as work:
+        bare = build_bare(Path(work))
         for make in (photos, mnist):
             folder = getattr(given, make.__name__)
             if folder is None:
@@ -102,6 +121,10 @@ def main() -> None:
                     for name in peers
                     if name not in cannot
                 ]
+                if bare and (kind != "gray" or prefix.name.startswith("jpg")) and prefix.name != "raw":
+                    channels = "1" if kind == "gray" else "3"
+                    own = [str(bare), f"{prefix}.rec", channels, str(given.threads), str(n_epochs)]
+                    cases.append(Case("libjpeg-turbo, decoding alone", own))
                 facts.append(compare(title, cases, "img/s", repeats=given.repeats, threads=given.threads))
     write(given.json, facts)
 
