@@ -63,6 +63,7 @@ def in_order(
         yield from map(work, items)
         return
     window: deque[Future[_Result]] = deque()
+    process = os.getpid()
     pool = ThreadPoolExecutor(n_threads, "recordkit")
     try:
         for item in items:
@@ -72,4 +73,5 @@ def in_order(
         while window:
             yield window.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        if os.getpid() == process:  # a forked one has neither the threads nor, perhaps, a lock that one of them held
+            pool.shutdown(cancel_futures=True)

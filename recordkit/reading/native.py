@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit import native
+from recordkit.errors import ImageError
 from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room
 from recordkit.reading.plan import LoadPlan, fixed_size
@@ -31,15 +33,15 @@ class NativeEngine:
     def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None:
         self._dataset = dataset
         self._plan = plan
+        self._size = size
         self._reference = PythonEngine(dataset, plan, size)
         steps = [_step(step, number) for number, step in enumerate(plan.steps)]
         n_known = steps.index(None) if None in steps else len(steps)
         self._n_known = n_known
-        between = size if n_known == len(steps) else fixed_size(plan.steps[:n_known])
-        self._between = between
+        self._whole = whole = n_known == len(steps)
+        self._between = between = size if whole else fixed_size(plan.steps[:n_known])
         if between is None:  # what Python is to go on with has no fixed size
             return
-        whole = n_known == len(steps)
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
         if whole and plan.normalize is not None:
             mean, factor = plan.normalize.constants(plan.channels)
@@ -61,16 +63,23 @@ class NativeEngine:
         if self._between is None:
             return self._reference.load(request, room)
         found = self._dataset.records_at(request.indices)
-        whole = self._n_known == len(self._plan.steps)
-        n = len(request.indices)
-        data = room.data if whole else np.empty((n, *self._between, self._plan.channels), np.uint8)
-        left = self._loader.load(*found, request.positions, request.epoch, data, room.labels).tolist()
-        if not whole:
-            position = request.positions.tolist()
-            for place in set(range(n)) - set(left):
-                image = transformed(data[place], self._plan, request.epoch, position[place], first=self._n_known)
-                room.data[place] = finished(image, self._plan)
-        return self._reference.load_some(left, request, room)
+        if self._whole:
+            left = self._loader.load(*found, request.positions, request.epoch, room.data, room.labels)
+            return self._reference.load_some(left.tolist(), request, room)
+        images = np.empty((len(request.indices), *self._between, self._plan.channels), np.uint8)
+        left = self._loader.load(*found, request.positions, request.epoch, images, room.labels)
+        return self._go_on(images, set(left.tolist()), request, room)
+
+    def _go_on(self, images: NDArray[np.uint8], left: set[int], request: Request, room: Room) -> dict[int, Exception]:
+        """Apply the other transforms, in Python; the reference engine does all for the places in `left`."""
+        positions = request.positions.tolist()
+        for place in set(range(len(images))) - left:
+            try:
+                image = transformed(images[place], self._plan, request.epoch, positions[place], first=self._n_known)
+                room.data[place] = finished(image, self._plan, self._size)
+            except ImageError:
+                left.add(place)  # so that it is said once, there
+        return self._reference.load_some(sorted(left), request, room)
 
 
 def _step(step: Transform, number: int) -> dict[str, Any] | None:

@@ -23,6 +23,9 @@ from recordkit.transforms.checks import height_and_width
 DTYPES = ("uint8", "float16", "float32")
 LAYOUTS = ("NHWC", "NCHW")
 
+# How often random transforms behind a crop are tried, to see whether they change the size.
+_N_DRAWN = 4
+
 
 @dataclass(frozen=True)
 class LoadPlan:
@@ -107,9 +110,15 @@ def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
     if not fixed:
         return None
     height, width = height_and_width("size", steps[fixed[-1]].size)  # type: ignore[attr-defined]
-    image = np.zeros((height, width, 3), np.uint8)  # what comes behind the crop may still change it
-    for number, step in enumerate(steps[fixed[-1] + 1 :], fixed[-1] + 1):
-        image = step(image, Draws(seed=0, epoch=0, position=0, transform=number))
+    behind = list(enumerate(steps))[fixed[-1] + 1 :]
+    sizes = {_size_behind(behind, height, width, position) for position in range(_N_DRAWN if behind else 1)}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _size_behind(steps: Sequence[tuple[int, Transform]], height: int, width: int, position: int) -> tuple[int, int]:
+    image = np.zeros((height, width, 3), np.uint8)
+    for number, step in steps:
+        image = step(image, Draws(seed=0, epoch=0, position=position, transform=number))
     return image.shape[0], image.shape[1]
 
 

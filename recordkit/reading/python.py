@@ -51,12 +51,7 @@ class PythonEngine:
             raise FormatError(f"expected {room.labels.shape[1]} labels as in the first sample, got {labels.size}")
         image = codec.decode(sample.payload, channels=self._plan.channels)
         image = transformed(image, self._plan, request.epoch, int(request.positions[place]))
-        if image.shape[:2] != self._size:
-            raise ImageError(
-                f"expected {self._size[1]} x {self._size[0]} pixels after the transforms, as of the first sample, got "
-                f"{image.shape[1]} x {image.shape[0]}; end with a crop, so that all samples have one size"
-            )
-        room.data[place] = finished(image, self._plan)
+        room.data[place] = finished(image, self._plan, self._size)
         room.labels[place] = labels
 
 
@@ -67,8 +62,19 @@ def transformed(image: Image, plan: LoadPlan, epoch: int, position: int, *, firs
     return image
 
 
-def finished(image: Image, plan: LoadPlan) -> NDArray[Any]:
-    """Return an image as a batch has it: normalised, of its dtype and layout."""
+def finished(image: Image, plan: LoadPlan, size: tuple[int, int]) -> NDArray[Any]:
+    """Return an image as a batch has it: normalised, of its dtype and layout.
+
+    Raises
+    ------
+    ImageError
+        It has another height and width than `size`.
+    """
+    if image.shape[:2] != size:
+        raise ImageError(
+            f"expected {size[1]} x {size[0]} pixels after the transforms, as of the first sample, got "
+            f"{image.shape[1]} x {image.shape[0]}; end with a crop, so that all samples have one size"
+        )
     values = image if plan.normalize is None else plan.normalize(image)
     values = values.astype(plan.dtype, copy=False)
     return values.transpose(2, 0, 1) if plan.layout == "NCHW" else values

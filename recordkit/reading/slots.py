@@ -5,7 +5,8 @@ Whoever has an array, or a view of one, keeps it: only when all are gone does it
 
 from __future__ import annotations
 
-import threading
+import math
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -41,27 +42,24 @@ class Slots:
 
     def __init__(self, dtype: DTypeLike, n_kept: int) -> None:
         self.dtype = np.dtype(dtype)
-        self._n_kept = n_kept
-        self._free: list[NDArray[Any]] = []
-        # Reentrant: an array may die, and its memory come back, anywhere, also in here.
-        self._lock = threading.RLock()
+        # Its operations are atomic: without a lock, none can be held where a process forks or an array dies.
+        self._free: deque[NDArray[Any]] = deque(maxlen=n_kept)
 
     def take(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return an array of this shape, which holds anything."""
-        n = int(np.prod(shape))
-        with self._lock:
-            fitting = [number for number, memory in enumerate(self._free) if memory.size >= n]
-            memory = self._free.pop(fitting[-1]) if fitting else None
-        if memory is None:
+        n = math.prod(shape)
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = np.empty(n, self.dtype)
+        if memory.size < n:
             memory = np.empty(n, self.dtype)
         lease = _Lease(self, memory)
         return np.asarray(lease)[:n].reshape(shape)
 
     def give_back(self, memory: NDArray[Any]) -> None:
         """Keep memory for the next one who asks."""
-        with self._lock:
-            if len(self._free) < self._n_kept:
-                self._free.append(memory)
+        self._free.append(memory)
 
 
 class _Lease:

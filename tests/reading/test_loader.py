@@ -17,7 +17,7 @@ from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.reading.order import Pages
-from recordkit.transforms import Flip, RandomBrightness
+from recordkit.transforms import Flip, RandomBrightness, RandomScale
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +236,11 @@ def test_images_of_unlike_sizes_need_a_crop(photos, engine):
         ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms, .* end with a crop"
     ):
         list(rk.Loader(photos, batch_size=4, engine=engine))
+
+
+def test_a_transform_behind_the_crop_that_changes_the_size_is_named_with_its_sample(photos, engine):
+    with pytest.raises(ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms"):
+        list(rk.Loader(photos, batch_size=4, transforms=[rk.CenterCrop(30), RandomScale(0.5, 1.5)], engine=engine))
 
 
 def test_unlike_numbers_of_labels_are_refused(tmp_path, engine):

@@ -1,0 +1,155 @@
+"""What does each part of the loader cost? Images per second of every transform, order and policy, on both engines.
+
+Usage: python benchmarks/bench_loader_parts.py [--threads N] [--repeats N] [--memory N]
+
+On 400 made JPEGs of 300 x 256 pixels, uint8, in batches of 64: median of some epochs. Beside each stands the file of
+tests that fail without it. --memory loads N tiny records instead, and prints the first batch's latency and the memory.
+What it does not show: photos, whose decoding costs more; see bench_loading.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import recordkit as rk
+from recordkit import codec
+from recordkit import transforms as t
+from recordkit.formats import irheader
+from recordkit.formats.frame import RecordWriter
+from recordkit.reading.order import Pages, Sequential, Shuffled, Weighted
+
+CROP = rk.CenterCrop(224)
+TRANSFORMS = {
+    "CenterCrop": ([CROP], "crop"),
+    "RandomCrop": ([rk.RandomCrop(224)], "crop"),
+    "RandomResizedCrop": ([rk.RandomResizedCrop(224)], "crop"),
+    "RandomSizeCrop": ([t.RandomSizeCrop(224, 100, 250)], "crop"),
+    "Resize, antialias": ([rk.Resize(230), CROP], "resize"),
+    "Resize, bilinear": ([rk.Resize(230, "bilinear"), CROP], "resize"),
+    "Pad": ([t.Pad(4), CROP], "pad"),
+    "Flip": ([CROP, t.Flip()], "flip"),
+    "RandomFlip": ([CROP, rk.RandomFlip()], "flip"),
+    "RandomAffine": ([t.RandomAffine(10, 0.1, (0.9, 1.1)), CROP], "affine"),
+    "RandomRotation": ([CROP, t.RandomRotation(10)], "affine"),
+    "RandomShear": ([CROP, t.RandomShear(0.1)], "affine"),
+    "RandomScale": ([t.RandomScale(0.9, 1.1), CROP], "affine"),
+    "RandomAspect": ([t.RandomAspect(0.9, 1.1), CROP], "affine"),
+    "RandomBrightness": ([CROP, t.RandomBrightness(0.4)], "color"),
+    "RandomContrast": ([CROP, t.RandomContrast(0.4)], "color"),
+    "RandomSaturation": ([CROP, t.RandomSaturation(0.4)], "color"),
+    "RandomHue": ([CROP, t.RandomHue(0.1)], "color"),
+    "RandomHSL": ([CROP, t.RandomHSL(20, 20, 20)], "color"),
+    "RandomLighting": ([CROP, t.RandomLighting(0.1)], "color"),
+    "RandomGray": ([CROP, t.RandomGray(0.2)], "color"),
+    "Cutout": ([CROP, t.Cutout(50)], "cutout"),
+}
+
+
+def write(path: Path, payloads: list[bytes]) -> Path:
+    """Write a .rec and its .idx."""
+    with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
+        writer = RecordWriter(file)
+        for key, payload in enumerate(payloads):
+            offset = writer.write(irheader.pack(irheader.IRHeader(float(key % 10), key), payload))
+            index.write(f"{key}\t{offset}\n")
+    return path
+
+
+def photos(n: int) -> list[bytes]:
+    """Make JPEGs with some detail; every tenth time the same."""
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(10):
+        coarse = rng.integers(0, 256, (32, 38, 3), np.uint8)
+        image = np.kron(coarse, np.ones((8, 8, 1), np.uint8)) // 2 + rng.integers(0, 100, (256, 304, 3), np.uint8)
+        made.append(codec.encode(image.astype(np.uint8), "jpg"))
+    return [made[number % 10] for number in range(n)]
+
+
+def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
+    """Return images per second, the median of some epochs."""
+    with rk.Loader(path, batch_size=64, engine=engine, **options) as loader:
+        rates = []
+        for _ in range(repeats + 1):
+            begin_s = time.perf_counter()
+            n = sum(batch.valid for batch in loader)
+            rates.append(n / (time.perf_counter() - begin_s))
+    return statistics.median(rates[1:])
+
+
+def parts(work: Path, threads: int, repeats: int) -> None:
+    """Print the table."""
+    path = write(work / "a.rec", photos(400))
+    orders = {
+        "Sequential": Sequential(400),
+        "Shuffled": Shuffled(400),
+        "Pages": Pages(400, page=16, window=8),
+        "Weighted": Weighted(np.arange(1, 401)),
+        "Weighted.balanced": Weighted.balanced(np.arange(400) % 7),
+    }
+    rows: list[tuple[str, dict[str, object], str]] = [
+        (name, {"transforms": chain}, f"tests/transforms/test_{module}.py")
+        for name, (chain, module) in TRANSFORMS.items()
+    ]
+    rows.append(
+        (
+            "Normalize",
+            {"transforms": [CROP, rk.Normalize(120, 60)], "dtype": "float32", "layout": "NCHW"},
+            "tests/transforms/test_normalize.py",
+        )
+    )
+    rows += [
+        (name, {"transforms": [CROP], "shuffle": order}, "tests/reading/test_order.py")
+        for name, order in orders.items()
+    ]
+    rows += [
+        (f"on_error={name}", {"transforms": [CROP], "on_error": name}, "tests/reading/test_loader.py")
+        for name in ("raise", "skip", "replace")
+    ]
+    print(f"{'part':22}{'native img/s':>14}{'python img/s':>14}  tests")
+    for name, options, tests in rows:
+        native, python = (rate(path, engine, repeats, threads=threads, **options) for engine in ("native", "python"))
+        print(f"{name:22}{native:14,.0f}{python:14,.0f}  {tests}", flush=True)
+
+
+def memory(work: Path, n: int, threads: int) -> None:
+    """Load tiny records and print what that takes."""
+    payload = codec.encode(np.zeros((8, 8, 1), np.uint8), "raw")
+    path = write(work / "tiny.rec", [payload] * n)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    begin_s = time.perf_counter()
+    loader = rk.Loader(path, batch_size=64, shuffle=True, threads=threads, channels=1)
+    opened_s = time.perf_counter() - begin_s
+    batches = iter(loader)
+    next(batches)
+    first_s = time.perf_counter() - begin_s
+    n_seen = 64 + sum(batch.valid for batch in batches)
+    whole_s = time.perf_counter() - begin_s
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"{n_seen:,} records: open {opened_s:.3f} s, first batch {first_s:.3f} s, epoch {whole_s:.2f} s")
+    print(f"peak memory {after:.0f} MB, of which {before:.0f} MB before (the mapped file counts as far as it was read)")
+
+
+def main() -> None:
+    """Run one of the two."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--memory", type=int)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        if given.memory:
+            memory(Path(work), given.memory, given.threads)
+        else:
+            parts(Path(work), given.threads, given.repeats)
+
+
+if __name__ == "__main__":
+    main()
