@@ -24,6 +24,7 @@ Gray is as colour, within 0.03. Each resize adds at most 1. Along the edges of a
 `fill_value`, which is why a few pixels differ much.
 """
 
+import inspect
 import re
 
 import numpy as np
@@ -197,7 +198,7 @@ def test_the_table_has_every_parameter_of_mxnet_and_the_docstring_the_table():
     )
     for parameter in PARAMETERS:
         assert f"{parameter.name} : {parameter.kind}" in describe() and parameter.note.endswith((".", "..."))
-        assert f"    {parameter.name} : " in rk.ImageRecordIter.__doc__
+        assert f"\n{parameter.name} : " in inspect.getdoc(rk.ImageRecordIter)
 
 
 OTHER_VALUES = {"aug_seq": "det_aug_default", "max_img_size": 500, "min_img_size": 5, "mean_img": "mean.nd"}
