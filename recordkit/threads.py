@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 from recordkit.errors import PlanError
 
@@ -45,33 +49,131 @@ def _cgroup_cpus() -> int:
         return 1 << 16
 
 
-def in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
-) -> Generator[_Result, None, None]:
-    """Yield ``work(item)`` for each item, in the items' order.
+class InOrder(Iterator[_Result]):
+    """``work(item)`` for each item, done by threads, in the items' order.
 
     At most two items a thread are under way or waiting to be taken, so memory does not grow with their number. An
-    error of `work` is raised here, with its own type. One thread is the caller's own, unless it is to work `ahead`
-    while the caller does something else.
+    error of `work`, or of `items`, is raised here, with its own type. Used as a context, it is closed at the end.
+
+    Forgotten, it ends by itself, without waiting for its threads: Python may find that out anywhere, also where a
+    thread is being started, and whoever waits there waits forever.
+
+    Parameters
+    ----------
+    work : callable
+    items : iterable
+    n_threads : int
+        One is the caller's own, unless it is to work `ahead`.
+    ahead : bool, default False
+        Also a single thread works while the caller does something else.
 
     Examples
     --------
-    >>> list(in_order(abs, [-3, 1, -2], n_threads=2))
+    >>> with InOrder(abs, [-3, 1, -2], n_threads=2) as results:
+    ...     list(results)
     [3, 1, 2]
     """
-    if n_threads == 1 and not ahead:
-        yield from map(work, items)
-        return
-    window: deque[Future[_Result]] = deque()
-    process = os.getpid()
-    pool = ThreadPoolExecutor(n_threads, "recordkit")
-    try:
-        for item in items:
-            window.append(pool.submit(work, item))
-            if len(window) >= 2 * n_threads:
-                yield window.popleft().result()
-        while window:
-            yield window.popleft().result()
-    finally:
-        if os.getpid() == process:  # a forked one has neither the threads nor, perhaps, a lock that one of them held
-            pool.shutdown(cancel_futures=True)
+
+    def __init__(
+        self, work: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
+    ) -> None:
+        self._work = work
+        self._n_threads = 0 if n_threads == 1 and not ahead else n_threads
+        self._todo: SimpleQueue[_Job | None] = SimpleQueue()
+        self._window: deque[_Job] = deque()
+        self._threads: list[Thread] = []
+        self._process = os.getpid()
+        self._items = iter(items)
+        _live.add(self)
+
+    def __next__(self) -> _Result:
+        if not self._n_threads:
+            return self._work(next(self._items))
+        while len(self._window) < 2 * self._n_threads:
+            try:
+                self._submit(next(self._items))
+            except StopIteration:
+                break
+        if not self._window:
+            self.close()
+            raise StopIteration
+        job = self._window.popleft()
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        result: _Result = job.result
+        return result
+
+    def _submit(self, item: Any) -> None:
+        job = _Job(self._work, item)
+        self._window.append(job)
+        self._todo.put(job)
+        if len(self._threads) < self._n_threads:
+            # The system does not wait for them when the program ends; `_close_all` does.
+            thread = Thread(target=_serve, args=(self._todo,), name="recordkit", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Let go of what is not begun, and wait for the rest. A second call does nothing."""
+        self._stop()
+        if os.getpid() == self._process:
+            for thread in self._threads:
+                thread.join()
+        self._threads.clear()
+
+    def __enter__(self) -> InOrder[_Result]:
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """Tell the threads to end; whatever holds a lock, this does not wait for it."""
+        self._items = iter(())
+        self._window.clear()
+        if os.getpid() != self._process:  # a forked one has no threads
+            return
+        with contextlib.suppress(Empty):
+            while True:
+                self._todo.get_nowait()
+        for _ in self._threads:
+            self._todo.put(None)
+
+
+class _Job:
+    """One item on its way. `done` is held until it is."""
+
+    __slots__ = ("done", "error", "item", "result", "work")
+
+    def __init__(self, work: Callable[[Any], Any], item: Any) -> None:
+        self.work = work
+        self.item = item
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = Lock()
+        self.done.acquire()
+
+
+def _serve(todo: SimpleQueue[_Job | None]) -> None:
+    """Do jobs. Between them nothing is held that would keep alive whoever asks for them."""
+    while (job := todo.get()) is not None:
+        try:
+            job.result = job.work(job.item)
+        except BaseException as error:  # noqa: BLE001 (raised where the result is taken)
+            job.error = error
+        job.done.release()
+        del job
+
+
+_live: WeakSet[InOrder[Any]] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Wait for threads that are at work when the program ends: what they use is about to go."""
+    for each in list(_live):
+        each.close()

@@ -23,7 +23,7 @@ from recordkit.packing.survey import survey
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.threads import count_threads, in_order
+from recordkit.threads import InOrder, count_threads
 
 
 def pack(
@@ -133,9 +133,10 @@ def _run(engine: type[Engine], job: Job, plan: PackPlan, writer: SetWriter, n_th
     worker = engine(plan, pixels=job.source.pixels)
     size = block_size(job.source, job.order, worker)
     blocks = (job.order[begin : begin + size] for begin in range(0, len(job.order), size))
-    for block in in_order(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads):
-        writer.append(block)
-        progress(len(block))
+    with InOrder(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads) as packed:
+        for block in packed:
+            writer.append(block)
+            progress(len(block))
     of_list = "written" if job.names.write_list else "read" if job.reads_list else "none"
     writer.finish({"classes": job.source.classes, "list": of_list, "plan": _settings(plan)})
 

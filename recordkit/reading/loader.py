@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from recordkit.reading.python import first_size
 from recordkit.reading.sampler import Picks, Sampler
 from recordkit.reading.slots import Slots
 from recordkit.reading.state import LoaderState
-from recordkit.threads import count_threads, in_order
+from recordkit.threads import InOrder, count_threads
 from recordkit.transforms import Normalize, Transform
 
 ON_ERROR = ("raise", "skip", "replace")
@@ -206,7 +207,8 @@ class Loader:
         # Batches of the epoch that were given since it was begun, or restored, at the state.
         self._given = 0
         self._left_early = False
-        self._running: Iterator[Batch] | None = None
+        self._running: Generator[Batch, None, None] | None = None
+        self._loaded: Callable[[], InOrder[list[Batch]] | None] = lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -258,9 +260,12 @@ class Loader:
     def _stop(self) -> None:
         running, self._running = self._running, None
         if running is not None:
-            running.close()  # type: ignore[attr-defined]
+            loaded = self._loaded()
+            running.close()
+            if loaded is not None:
+                loaded.close()
 
-    def _epoch(self) -> Iterator[Batch]:
+    def _epoch(self) -> Generator[Batch, None, None]:
         self._left_early = True
         epoch, start, process = self.epoch, self._state.position, os.getpid()
         n_batches = self._sampler.n_batches(start=start)
@@ -268,7 +273,8 @@ class Loader:
         turn = max(1, min(_MOST_BATCHES, _TURN_BYTES // (item_bytes * self._sampler.batch_size)))
         turns = (range(first, min(first + turn, n_batches)) for first in range(0, n_batches, turn))
         self.timing = timing = Timing()
-        loaded = in_order(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
+        loaded = InOrder(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
+        self._loaded = ref(loaded)
         number, n_reads = 0, resource.getrusage(resource.RUSAGE_SELF).ru_inblock
         begin_s = time.perf_counter()
         try:
@@ -286,9 +292,10 @@ class Loader:
                     yield batch
                     timing.used_s += time.perf_counter() - given_s
                 begin_s = time.perf_counter()
+        except Exception:
+            loaded.close()
+            raise
         finally:
-            if os.getpid() == process:
-                loaded.close()
             timing.n_disk_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
         self._given = 0

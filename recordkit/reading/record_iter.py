@@ -10,6 +10,7 @@ at the beginning, unknown parameters are refused.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -239,7 +240,7 @@ class ImageRecordIter:
         self._batches = iter(())
 
 
-ImageRecordIter.__doc__ = (ImageRecordIter.__doc__ or "").replace("{parameters}", describe().replace("\n", "\n    "))
+ImageRecordIter.__doc__ = inspect.cleandoc(ImageRecordIter.__doc__ or "").replace("{parameters}", describe())
 
 
 def _warn(values: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ processes.
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import Protocol
 
@@ -119,6 +120,7 @@ class _PlainRecords:
         self.size = self._reader.size
         self.read = self._reader.read
         self.close = self._reader.close
+        weakref.finalize(self, self._reader.close)  # datasets are passed on and forgotten, so nobody may call close
 
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         del n_threads  # reading holds the interpreter's lock; threads would only wait for each other

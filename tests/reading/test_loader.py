@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -29,6 +30,14 @@ def photos(tmp_path_factory):
         kind = ("JPEG", "PNG", "raw", "WEBP")[number % 4] if number % 11 else "BMP"
         made.append(encode(image, "raw") if kind == "raw" else save(picture(image), kind))
     return write(tmp_path_factory.mktemp("rec") / "photos.rec", made)
+
+
+def wait_until(true):
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came true")
 
 
 def everything(loader):
@@ -298,9 +307,10 @@ def test_a_thousand_loaders_leave_no_threads_and_no_files_behind(photos, engine)
         gc.collect()
 
     run(20)
+    wait_until(lambda: "recordkit" not in {thread.name for thread in threading.enumerate()})
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     run(1000 if engine == "native" else 100)
-    assert threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= files
+    wait_until(lambda: threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= files)
 
 
 def test_a_child_process_says_that_it_has_to_begin_anew(photos, engine):
