@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
@@ -16,6 +17,9 @@ from recordkit.errors import PlanError
 
 MAX_THREADS = 1024
 """More than any machine has CPUs for; each thread has a decoded image in memory."""
+
+# A thread that is going to run does so by then.
+_START_S = 1.0
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -111,15 +115,15 @@ class InOrder(Iterator[_Result]):
         if len(self._threads) < self._n_threads:
             # The system does not wait for them when the program ends; `_close_all` does.
             thread = Thread(target=_serve, args=(self._todo,), name="recordkit", daemon=True)
+            self._threads.append(thread)  # first, because Ctrl-C may come while it is being started
             thread.start()
-            self._threads.append(thread)
 
     def close(self) -> None:
         """Let go of what is not begun, and wait for the rest. A second call does nothing."""
         self._stop()
         if os.getpid() == self._process:
             for thread in self._threads:
-                thread.join()
+                _join(thread)
         self._threads.clear()
 
     def __enter__(self) -> InOrder[_Result]:
@@ -140,8 +144,16 @@ class InOrder(Iterator[_Result]):
         with contextlib.suppress(Empty):
             while True:
                 self._todo.get_nowait()
-        for _ in self._threads:
-            self._todo.put(None)
+        self._todo.put(None)
+
+
+def _join(thread: Thread) -> None:
+    """Wait for a thread's end, also for that of one whose start was interrupted, perhaps before it began."""
+    until_s = time.monotonic() + _START_S
+    while thread.ident is None and time.monotonic() < until_s:
+        time.sleep(0.001)
+    if thread.ident is not None:
+        thread.join()
 
 
 class _Job:
@@ -167,6 +179,7 @@ def _serve(todo: SimpleQueue[_Job | None]) -> None:
             job.error = error
         job.done.release()
         del job
+    todo.put(None)  # for the next one
 
 
 _live: WeakSet[InOrder[Any]] = WeakSet()

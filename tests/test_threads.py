@@ -100,6 +100,26 @@ def test_a_program_that_ends_in_the_middle_ends():
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
+INTERRUPTED = """
+import signal, time
+from recordkit.threads import InOrder
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, {after})
+try:
+    with InOrder(time.sleep, [0.001] * 10000, 50) as results:
+        list(results)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("after", [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01])
+def test_an_interrupt_while_threads_are_being_started_ends_them_all(after):
+    command = [sys.executable, "-c", INTERRUPTED.format(after=after)]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert "interrupted" in done.stdout or "KeyboardInterrupt" in done.stderr
+
+
 def test_a_forked_process_may_forget_it():
     results = InOrder(slow, range(1000), 2)
     next(results)
