@@ -89,6 +89,7 @@ def _mxnet(change, dtype, prefix, n_threads):
         shuffle=True,
         preprocess_threads=n_threads,
         prefetch_buffer=4,
+        ctx="cpu",  # else it uses half of the CPUs at most
         round_batch=False,
         verbose=False,
         **options,

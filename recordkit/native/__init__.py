@@ -11,7 +11,7 @@ from types import ModuleType
 
 from recordkit.errors import MissingError, PlanError
 
-ABI = 4
+ABI = 5
 """What this package expects of the compiled module; the same number is in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")

@@ -17,6 +17,17 @@ class Transcoder:
     def __init__(self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int) -> None: ...
     def __call__(self, contents: list[bytes | NDArray[np.uint8]]) -> list[bytes | None]: ...
 
+class Records:
+    def __init__(
+        self,
+        files: list[RecordFile],
+        numbers: NDArray[np.int64],
+        offsets: NDArray[np.uint64],
+        ends: NDArray[np.uint64],
+        positions: NDArray[np.int64],
+        epoch: int,
+    ) -> None: ...
+
 class BatchLoader:
     def __init__(
         self,
@@ -32,17 +43,8 @@ class BatchLoader:
         mean: NDArray[np.float32],
         factor: NDArray[np.float32],
     ) -> None: ...
-    def load(
-        self,
-        files: list[RecordFile],
-        numbers: NDArray[np.int64],
-        offsets: NDArray[np.uint64],
-        ends: NDArray[np.uint64],
-        positions: NDArray[np.int64],
-        epoch: int,
-        data: NDArray[np.generic],
-        labels: NDArray[np.float32],
-    ) -> NDArray[np.int64]: ...
+    def load(self, records: Records, data: NDArray[np.generic], labels: NDArray[np.float32]) -> NDArray[np.int64]: ...
+    def images(self, records: Records, labels: NDArray[np.float32]) -> list[NDArray[np.uint8] | None]: ...
 
 class RecordFile:
     def __init__(self, path: object) -> None: ...

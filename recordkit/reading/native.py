@@ -1,6 +1,6 @@
 """The native engine: compiled C++ from the record to the batch, for what it knows; the reference engine for the rest.
 
-It knows JPEG, PNG and raw images, and of the transforms those at the beginning of the list that `_STEPS` names; those
+It knows JPEG, PNG and raw images, and of the transforms those at the beginning of the list that `_step` knows; those
 behind them are Python's. Samples that it does not decode, or that are damaged, the reference engine loads, or refuses
 in its own words. Resized pixels differ from the reference's by at most 1 level, or a little more where JPEGs are scaled
 down as they are decoded (`LoadPlan.exact`).
@@ -17,7 +17,7 @@ from recordkit import native
 from recordkit.errors import ImageError
 from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room
-from recordkit.reading.plan import LoadPlan, fixed_size
+from recordkit.reading.plan import LoadPlan
 from recordkit.reading.python import PythonEngine, finished, transformed
 from recordkit.transforms import CenterCrop, Flip, RandomCrop, RandomFlip, RandomResizedCrop, Resize, Transform
 from recordkit.transforms.checks import height_and_width
@@ -36,50 +36,46 @@ class NativeEngine:
         self._size = size
         self._reference = PythonEngine(dataset, plan, size)
         steps = [_step(step, number) for number, step in enumerate(plan.steps)]
-        n_known = steps.index(None) if None in steps else len(steps)
-        self._n_known = n_known
-        self._whole = whole = n_known == len(steps)
-        self._between = between = size if whole else fixed_size(plan.steps[:n_known])
-        if between is None:  # what Python is to go on with has no fixed size
-            return
+        self._n_known = steps.index(None) if None in steps else len(steps)
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
-        if whole and plan.normalize is not None:
+        if plan.normalize is not None:
             mean, factor = plan.normalize.constants(plan.channels)
         self._loader = native.load().BatchLoader(
-            steps=steps[:n_known],
+            steps=steps[: self._n_known],
             channels=plan.channels,
             scale_in_dct=not plan.exact,
             seed=plan.seed,
-            dtype=plan.dtype if whole else "uint8",
-            planar=whole and plan.layout == "NCHW",
-            height=between[0],
-            width=between[1],
+            dtype=plan.dtype,
+            planar=plan.layout == "NCHW",
+            height=size[0],
+            width=size[1],
             mean=mean,
             factor=factor,
         )
 
     def load(self, request: Request, room: Room) -> dict[int, Exception]:
         """Fill the room; return the error of each place whose sample cannot be had, by its number."""
-        if self._between is None:
-            return self._reference.load(request, room)
         found = self._dataset.records_at(request.indices)
-        if self._whole:
-            left = self._loader.load(*found, request.positions, request.epoch, room.data, room.labels)
-            return self._reference.load_some(left.tolist(), request, room)
-        images = np.empty((len(request.indices), *self._between, self._plan.channels), np.uint8)
-        left = self._loader.load(*found, request.positions, request.epoch, images, room.labels)
-        return self._go_on(images, set(left.tolist()), request, room)
+        records = native.load().Records(*found, request.positions, request.epoch)
+        if self._n_known == len(self._plan.steps):
+            left = self._loader.load(records, room.data, room.labels).tolist()
+        else:
+            left = self._go_on(self._loader.images(records, room.labels), request, room)
+        return self._reference.load_some(left, request, room)
 
-    def _go_on(self, images: NDArray[np.uint8], left: set[int], request: Request, room: Room) -> dict[int, Exception]:
-        """Apply the other transforms, in Python; the reference engine does all for the places in `left`."""
-        positions = request.positions.tolist()
-        for place in set(range(len(images))) - left:
+    def _go_on(self, images: list[NDArray[np.uint8] | None], request: Request, room: Room) -> list[int]:
+        """Apply the other transforms, in Python; return the places that are left to the reference engine."""
+        left = []
+        for place, (image, position) in enumerate(zip(images, request.positions.tolist(), strict=True)):
+            if image is None:
+                left.append(place)
+                continue
             try:
-                image = transformed(images[place], self._plan, request.epoch, positions[place], first=self._n_known)
-                room.data[place] = finished(image, self._plan, self._size)
+                changed = transformed(image, self._plan, request.epoch, position, first=self._n_known)
+                room.data[place] = finished(changed, self._plan, self._size)
             except ImageError:
-                left.add(place)  # so that it is said once, there
-        return self._reference.load_some(sorted(left), request, room)
+                left.append(place)  # so that it is said once, there
+        return left
 
 
 def _step(step: Transform, number: int) -> dict[str, Any] | None:

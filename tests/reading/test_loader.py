@@ -18,7 +18,7 @@ from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.reading.order import Pages
-from recordkit.transforms import Flip, RandomBrightness, RandomScale
+from recordkit.transforms import Flip, Pad, RandomBrightness, RandomScale
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ CHAINS = {
     "central square": [rk.CenterCrop(), rk.Resize(20), rk.CenterCrop(20)],
     "colour behind": [rk.RandomCrop(32), RandomBrightness(0.4)],
     "colour before": [RandomBrightness(0.4), rk.RandomCrop(32)],
+    "padding between": [rk.Resize(44), rk.RandomFlip(), Pad(3), rk.RandomCrop(32)],
 }
 
 
@@ -132,13 +133,14 @@ def test_any_resized_crop_of_a_jpeg_is_that_of_the_whole_image(tmp_path_factory,
 
 
 @pytest.mark.usefixtures("require_native")
-def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch):
+@pytest.mark.parametrize("first", [[], [RandomBrightness(0.4)], [rk.Resize(30), RandomBrightness(0.4)]])
+def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch, first):
     kinds = [name for name in every_format() if name.startswith(("jpg", "png", "raw")) and name != "png exif"]
     path = write(tmp_path / "a.rec", [every_format()[name] for name in kinds])
     import PIL.Image
 
     monkeypatch.setattr(PIL.Image, "open", lambda *_: pytest.fail("Pillow was asked"))
-    chain = [rk.Resize(20), rk.RandomCrop(16), rk.RandomFlip(), rk.Normalize(128, 64)]
+    chain = [*first, rk.Resize(20), rk.RandomCrop(16), rk.RandomFlip(), rk.Normalize(128, 64)]
     loader = rk.Loader(path, batch_size=4, transforms=chain, dtype="float32", engine="native")
     assert len(everything(loader)[0]) == len(kinds)
 

@@ -114,7 +114,9 @@ class Stage {
     Image result_;
 };
 
-void finish(ImageView view, const Stage& first, const std::vector<Geometry>& stages, const LoadPlan& plan, void* place) {
+// Do the stages behind the first one; then `take` has the pixels, and whether it is to mirror them.
+template <typename Take>
+void finish(ImageView view, const Stage& first, const std::vector<Geometry>& stages, const Take& take) {
     std::deque<Stage> others;  // each holds what the next one works on
     const Stage* last = &first;
     for (size_t n = 1; n < stages.size(); ++n) {
@@ -122,15 +124,12 @@ void finish(ImageView view, const Stage& first, const std::vector<Geometry>& sta
         view = others.emplace_back(stages[n]).of(view);
         last = &others.back();
     }
-    const Target& target = plan.target;
-    if (view.width != target.width || view.height != target.height || view.channels != target.channels)
-        throw Unsupported("an image of another size");
-    convert(view, last->to_be_mirrored(), target, place);
+    take(view, last->to_be_mirrored());
 }
 
-}  // namespace
-
-void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position, void* place) {
+// Decode an image and do the steps; `take` has the pixels while it runs.
+template <typename Take>
+void with_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position, const Take& take) {
     const auto draw = [&](uint32_t width, uint32_t height) {
         return draw_geometry(plan.steps, width, height, {plan.seed, epoch, position});
     };
@@ -141,14 +140,14 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
             const auto stages = draw(jpeg.width(), jpeg.height());
             Stage first(stages.front());
             const ImageView view = first.of(jpeg, plan.scale_in_dct);
-            return finish(view, first, stages, plan, place);
+            return finish(view, first, stages, take);
         }
         case Kind::png: {
             const Image image = decode_png(payload, plan.channels);
             const auto stages = draw(image.width, image.height);
             Stage first(stages.front());
             const ImageView view = first.of(image.view());
-            return finish(view, first, stages, plan, place);
+            return finish(view, first, stages, take);
         }
         case Kind::raw: {
             ImageView image = view_raw(payload);
@@ -160,11 +159,35 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
             const auto stages = draw(image.width, image.height);
             Stage first(stages.front());
             const ImageView view = first.of(image);
-            return finish(view, first, stages, plan, place);
+            return finish(view, first, stages, take);
         }
         case Kind::other: break;
     }
     throw Unsupported("a format that the reference engine decodes");
+}
+
+}  // namespace
+
+void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position, void* place) {
+    const Target& target = plan.target;
+    with_image(payload, plan, epoch, position, [&](const ImageView& view, bool mirror) {
+        if (view.width != target.width || view.height != target.height || view.channels != target.channels)
+            throw Unsupported("an image of another size");
+        convert(view, mirror, target, place);
+    });
+}
+
+Image make_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position) {
+    Image image;
+    with_image(payload, plan, epoch, position, [&](const ImageView& view, bool mirror) {
+        Target target;
+        target.width = view.width;
+        target.height = view.height;
+        target.channels = view.channels;
+        image = Image(view.width, view.height, view.channels);
+        convert(view, mirror, target, image.pixels.data());
+    });
+    return image;
 }
 
 RecordHeader read_header(Span record) {

@@ -18,6 +18,9 @@ struct LoadPlan {
 // place then holds anything.
 void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position, void* place);
 
+// Decode an image and do the steps; whatever size that makes. Throws as `load_image`, whose target does not count here.
+Image make_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position);
+
 // What stands before the image in a record; recordkit/formats/irheader.py.
 struct RecordHeader {
     uint32_t n_labels;   // in `labels`; 1 also where the file has one label without a vector

@@ -14,7 +14,7 @@ namespace {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the reference engine alone knows other byte orders");
 
 // Raised when what Python and C++ expect of each other changes; recordkit/native/__init__.py has the same number.
-constexpr int kAbi = 4;
+constexpr int kAbi = 5;
 
 py::dict build() {
     py::dict facts;

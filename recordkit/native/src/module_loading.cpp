@@ -42,72 +42,103 @@ T* room_in(py::array& array, size_t n_bytes) {
     return static_cast<T*>(array.mutable_data());  // refuses what is not writable
 }
 
+// An array of the image's pixels, which it owns.
+py::array_t<uint8_t> array_of(Image&& image) {
+    auto* const owner = new Image(std::move(image));
+    const py::capsule base(owner, [](void* it) { delete static_cast<Image*>(it); });
+    const std::vector<py::ssize_t> shape{owner->height, owner->width, owner->channels};
+    return py::array_t<uint8_t>(shape, owner->pixels.data(), base);
+}
+
+// Records, as columns: the number of its file, where it begins and ends there, its position in the epoch.
+struct Records {
+    std::vector<std::shared_ptr<const MappedFile>> files;
+    Column<uint32_t> numbers;
+    Column<uint64_t> offsets, ends, positions;
+    uint32_t epoch;
+
+    Records(const py::list& given, Column<uint32_t> n, Column<uint64_t> o, Column<uint64_t> e, Column<uint64_t> p, uint32_t of_epoch)
+        : numbers(std::move(n)), offsets(std::move(o)), ends(std::move(e)), positions(std::move(p)), epoch(of_epoch) {
+        for (const auto size : {positions.size(), numbers.size(), ends.size()})
+            if (size != offsets.size()) throw py::value_error("expected a number, an end and a position for each offset");
+        for (const auto& file : given) files.push_back(mapped_file_of(file));
+        for (size_t i = 0; i < size(); ++i)
+            if (numbers.data()[i] >= files.size()) throw py::value_error("no file of that number");
+    }
+    size_t size() const { return static_cast<size_t>(offsets.size()); }
+};
+
 class BatchLoader {
   public:
     explicit BatchLoader(LoadPlan plan) : plan_(std::move(plan)) {}
 
     // Fill the places of a batch; return the numbers of those that the reference engine has to look at.
-    py::array_t<int64_t> load(const py::list& files, const Column<uint32_t>& numbers, const Column<uint64_t>& offsets,
-                              const Column<uint64_t>& ends, const Column<uint64_t>& positions, uint32_t epoch, py::array data,
-                              py::array labels) const {
-        const auto n = static_cast<size_t>(offsets.size());
-        for (const auto size : {positions.size(), numbers.size(), ends.size()})
-            if (static_cast<size_t>(size) != n) throw py::value_error("expected a number, an end and a position for each offset");
-        std::vector<std::shared_ptr<const MappedFile>> mapped;
-        for (const auto& file : files) mapped.push_back(mapped_file_of(file));
-        for (size_t i = 0; i < n; ++i)
-            if (numbers.data()[i] >= mapped.size()) throw py::value_error("no file of that number");
-        const size_t n_labels = n ? static_cast<size_t>(labels.nbytes()) / 4 / n : 0;
-        const Batch batch{mapped, numbers.data(), offsets.data(), ends.data(), positions.data(), epoch, n_labels, n,
-                          room_in<uint8_t>(data, n * plan_.target.bytes()), room_in<uint8_t>(labels, n * n_labels * 4)};
-        std::vector<int64_t> left;
-        {
-            const py::gil_scoped_release without_gil;
-            left = fill(batch);
+    py::array_t<int64_t> load(const Records& records, py::array data, py::array labels) const {
+        const Labels room(labels, records.size());
+        auto* const places = room_in<uint8_t>(data, records.size() * plan_.target.bytes());
+        return each(records, room, [&](size_t i, Span payload, uint64_t position) {
+            load_image(payload, plan_, records.epoch, position, places + i * plan_.target.bytes());
+        });
+    }
+
+    // Return images, each of its own size, for other steps; None for those that the reference engine has to look at.
+    py::list images(const Records& records, py::array labels) const {
+        std::vector<Image> made(records.size());
+        each(records, Labels(labels, records.size()), [&](size_t i, Span payload, uint64_t position) {
+            made[i] = make_image(payload, plan_, records.epoch, position);
+        });
+        py::list images;
+        for (Image& image : made) {
+            if (image.pixels.empty()) images.append(py::none());
+            else images.append(array_of(std::move(image)));
         }
-        return column_of(std::move(left));
+        return images;
     }
 
   private:
     static constexpr size_t kAhead = 4;  // samples; to wait for one's memory takes as long as to convert a small one
 
-    struct Batch {
-        const std::vector<std::shared_ptr<const MappedFile>>& files;
-        const uint32_t* numbers;
-        const uint64_t* offsets;
-        const uint64_t* ends;
-        const uint64_t* positions;
-        uint32_t epoch;
-        size_t n_labels, n;
-        uint8_t* data;
-        uint8_t* labels;
+    struct Labels {
+        size_t n;  // of a sample
+        uint8_t* places;
+
+        Labels(py::array& labels, size_t n_samples)
+            : n(n_samples ? static_cast<size_t>(labels.nbytes()) / 4 / n_samples : 0),
+              places(room_in<uint8_t>(labels, n_samples * n * 4)) {}
     };
 
-    std::vector<int64_t> fill(const Batch& batch) const {
-        std::vector<Span> bytes;
-        for (const auto& file : batch.files) {
-            try {
-                bytes.push_back(file->bytes());
-            } catch (const std::runtime_error&) {
-                bytes.push_back({});  // it has shrunk, which the reference engine says
-            }
-        }
-        // The disk, if it has to be asked, answers while the first ones are decoded.
-        for (size_t i = 0; i < batch.n; ++i)
-            if (batch.ends[i] > batch.offsets[i] + kLongRecordBytes)
-                batch.files[batch.numbers[i]]->will_need(batch.offsets[i], batch.ends[i]);
+    // Copy the labels of every record and do something with its image; return the numbers of those that it was not done to.
+    template <typename Act>
+    py::array_t<int64_t> each(const Records& records, const Labels& labels, const Act& act) const {
+        const auto *numbers = records.numbers.data();
+        const auto *offsets = records.offsets.data(), *ends = records.ends.data(), *positions = records.positions.data();
+        const size_t n = records.size();
         std::vector<int64_t> left;
-        for (size_t i = 0; i < batch.n; ++i) {
-            if (i + kAhead < batch.n) fetch(bytes[batch.numbers[i + kAhead]], batch.offsets[i + kAhead]);
-            try {
-                fill_one(batch, i, bytes[batch.numbers[i]]);
-            } catch (const Unsupported&) {
-                left.push_back(static_cast<int64_t>(i));
-            } catch (const FormatFault&) {
-                left.push_back(static_cast<int64_t>(i));
+        {
+            const py::gil_scoped_release without_gil;
+            std::vector<Span> bytes;
+            for (const auto& file : records.files) {
+                try {
+                    bytes.push_back(file->bytes());
+                } catch (const std::runtime_error&) {
+                    bytes.push_back({});  // it has shrunk, which the reference engine says
+                }
+            }
+            // The disk, if it has to be asked, answers while the first ones are decoded.
+            for (size_t i = 0; i < n; ++i)
+                if (ends[i] > offsets[i] + kLongRecordBytes) records.files[numbers[i]]->will_need(offsets[i], ends[i]);
+            for (size_t i = 0; i < n; ++i) {
+                if (i + kAhead < n) fetch(bytes[numbers[i + kAhead]], offsets[i + kAhead]);
+                try {
+                    with_payload(bytes[numbers[i]], offsets[i], labels, i, [&](Span payload) { act(i, payload, positions[i]); });
+                } catch (const Unsupported&) {
+                    left.push_back(static_cast<int64_t>(i));
+                } catch (const FormatFault&) {
+                    left.push_back(static_cast<int64_t>(i));
+                }
             }
         }
-        return left;
+        return column_of(std::move(left));
     }
 
     // Ask the memory for the beginning of a record, all of a small one.
@@ -118,8 +149,10 @@ class BatchLoader {
         for (uint64_t at = offset; at < end; at += kLine) __builtin_prefetch(bytes.data + at);
     }
 
-    void fill_one(const Batch& batch, size_t i, Span bytes) const {
-        const Extent extent = find_record(bytes, batch.offsets[i]);
+    // Copy the labels of the record at an offset to the place of sample `i`; `act` has its image while it runs.
+    template <typename Act>
+    static void with_payload(Span bytes, uint64_t offset, const Labels& labels, size_t i, const Act& act) {
+        const Extent extent = find_record(bytes, offset);
         std::vector<uint8_t> joined;
         Span record = bytes.sub(extent.offset + kHeadSize, extent.length);
         if (!extent.whole) {
@@ -128,9 +161,9 @@ class BatchLoader {
             record = {joined.data(), joined.size()};
         }
         const RecordHeader header = read_header(record);
-        if (header.n_labels != batch.n_labels) throw Unsupported("another number of labels");
-        std::memcpy(batch.labels + i * batch.n_labels * 4, header.labels, batch.n_labels * 4);
-        load_image(header.payload, plan_, batch.epoch, batch.positions[i], batch.data + i * plan_.target.bytes());
+        if (header.n_labels != labels.n) throw Unsupported("another number of labels");
+        std::memcpy(labels.places + i * labels.n * 4, header.labels, labels.n * 4);
+        act(header.payload);
     }
 
     LoadPlan plan_;
@@ -160,12 +193,15 @@ BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, 
 }  // namespace
 
 void bind_loading(py::module_& module) {
+    py::class_<Records>(module, "Records")
+        .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint64_t>, uint32_t>(),
+             py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"), py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
              py::arg("factor"))
-        .def("load", &BatchLoader::load, py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
-             py::arg("epoch"), py::arg("data"), py::arg("labels"));
+        .def("load", &BatchLoader::load, py::arg("records"), py::arg("data"), py::arg("labels"))
+        .def("images", &BatchLoader::images, py::arg("records"), py::arg("labels"));
 }
 
 }  // namespace recordkit
