@@ -25,6 +25,13 @@ def wait_until(true):
     pytest.fail("it never came true")
 
 
+@pytest.fixture(autouse=True)
+def none_of_others():
+    """Other tests' threads are gone: those of loaders that nobody closed end when they are collected."""
+    gc.collect()
+    wait_until(lambda: not ours())
+
+
 def slow(number):
     time.sleep(0.001 * (number % 3))
     return number
