@@ -71,7 +71,9 @@ def listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[
 def _opened(values: Mapping[str, Any]) -> RecordDataset:
     if values["path_imgidx"]:
         Path(values["path_imgidx"]).stat()  # FileNotFoundError with the name
-    dataset = RecordDataset([path for path in values["path_imgrec"].split(";") if path])
+    given = values["path_imgrec"]
+    # A file that is there is meant, whatever its name has in it.
+    dataset = RecordDataset(given if Path(given).exists() else [path for path in given.split(";") if path])
     width = values["label_width"]
     if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
         raise PlanError(f"label_width: expected {got}, the number of labels in {dataset.files[0]}, got {width}")

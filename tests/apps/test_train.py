@@ -16,16 +16,27 @@ from recordkit.apps.cli.train import command as train_command
 from recordkit.apps.train import checkpoint as checkpoint_module
 from recordkit.apps.train import fit
 from recordkit.apps.train.checkpoint import Checkpoints, write_whole
-from recordkit.apps.train.feed import Feed, Shuffle
+from recordkit.apps.train.feed import ITERATORS, Shuffle, choose, make_feed
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, evaluate, gate
 from recordkit.apps.train.plan import TrainPlan
 from recordkit.apps.train.survey import survey
-from recordkit.errors import FormatError, PlanError, PublishError, TrainError, TruncatedError
+from recordkit.errors import FormatError, ImageError, PlanError, PublishError, TrainError, TruncatedError
+from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 
 N_CLASSES = 3
+
+
+@pytest.fixture(params=["recordkit", "mxnet"])
+def iterator(request):
+    """Whose ImageRecordIter."""
+    return request.param
+
+
+def looked(path):
+    return survey(path, iterator="mxnet")
 
 
 def images(n, seed=0, side=28, channels=1):
@@ -41,9 +52,11 @@ def images(n, seed=0, side=28, channels=1):
 def write_rec(path, samples, encoding="png"):
     with open(path, "wb") as file:
         writer = RecordWriter(file)
+        offsets = []
         for key, (label, image) in enumerate(samples):
             payload = image if isinstance(image, bytes) else codec.encode(image, encoding)
-            writer.write(pack(IRHeader(label, key), payload))
+            offsets.append(writer.write(pack(IRHeader(label, key), payload)))
+    path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
     return path
 
 
@@ -88,18 +101,18 @@ class Listener(fit.Nobody):
 
 
 def test_the_survey_knows_size_classes_and_border(rec):
-    data = survey(rec)
+    data = looked(rec)
     assert (len(data), data.max_label, data.image_shape) == (70, 2, (1, 28, 28))
     assert 0 < data.border < 60
 
 
 def test_a_gray_image_among_the_first_does_not_make_the_file_gray(tmp_path):
     samples = [*images(1), *images(1, channels=3)]
-    assert survey(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
+    assert looked(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
 
 
 def test_a_prefix_names_the_file_too(rec):
-    assert survey(rec.with_suffix("")).path == rec
+    assert looked(rec.with_suffix("")).path == rec
 
 
 @pytest.mark.parametrize(
@@ -117,30 +130,58 @@ def test_a_prefix_names_the_file_too(rec):
 )
 def test_what_cannot_be_learnt_from_is_named(tmp_path, samples, error):
     with pytest.raises(TrainError, match=error):
-        survey(write_rec(tmp_path / "bad.rec", samples))
+        looked(write_rec(tmp_path / "bad.rec", samples))
 
 
 def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
     path = write_rec(tmp_path / "raw.rec", images(2), encoding="raw")
-    with pytest.raises(TrainError, match=r"MXNet decodes jpg, png, bmp, got raw; pack the images with --encoding png"):
-        survey(path)
+    with pytest.raises(TrainError, match=r"MXNet decodes jpg, png, bmp, got raw; give --iterator recordkit, or pack"):
+        looked(path)
+
+
+def test_recordkits_iterator_learns_from_raw_records_too(mx, tmp_path):
+    rec = write_rec(tmp_path / "raw.rec", images(30), encoding="raw")
+    report = train(plan(rec, tmp_path, val=rec, iterator="recordkit"))
+    assert report.final is not None and report.final.n == 30
+
+
+def test_auto_is_recordkits_iterator_where_the_core_is_built(monkeypatch):
+    for built, name in ((True, "recordkit"), (False, "mxnet")):
+        monkeypatch.setattr("recordkit.native.available", lambda built=built: built)
+        assert choose("auto") == name
+    assert choose("mxnet") == "mxnet"
+
+
+def test_both_iterators_give_the_same_pixels_where_nothing_is_random(mx, rec):
+    feeds = [
+        make_feed(mx, looked(rec), iterator=name, shape=(1, 24, 24), batch_size=16, threads=2) for name in ITERATORS[1:]
+    ]
+    for (one, n), (other, m) in zip(*(feed.epoch() for feed in feeds), strict=True):
+        assert n == m
+        np.testing.assert_array_equal(one.data[0].asnumpy(), other.data[0].asnumpy())
+        np.testing.assert_array_equal(one.label[0].asnumpy(), other.label[0].asnumpy())
+
+
+def test_an_unknown_iterator_is_named(rec, tmp_path):
+    with pytest.raises(PlanError, match="iterator: expected one of auto, recordkit, mxnet, got 'gluon'"):
+        train(plan(rec, tmp_path, iterator="gluon"))
 
 
 def test_a_truncated_file_is_an_error_and_not_an_abort(rec):
     with open(rec, "r+b") as file:
         file.truncate(rec.stat().st_size - 40)
     with pytest.raises(TruncatedError, match=r"train\.rec: byte \d+: expected"):
-        survey(rec)
+        looked(rec)
 
 
 def test_defaults_make_600_updates_or_5_epochs(rec, tmp_path):
-    fitted = TrainPlan(rec, tmp_path / "m").fitted(survey(rec))
+    fitted = TrainPlan(rec, tmp_path / "m").fitted(looked(rec))
     assert (fitted.batch_size, fitted.epochs, fitted.checkpoint_every) == (32, 100, 10)
     assert (fitted.shape, fitted.n_classes, fitted.shift) == ((1, 28, 28), 3, 2)
 
 
 def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
-    data = survey(write_rec(tmp_path / "small.rec", images(6, side=8)))
+    data = looked(write_rec(tmp_path / "small.rec", images(6, side=8)))
     fitted = TrainPlan(data.path, tmp_path / "m").fitted(data)
     assert (fitted.shape, fitted.shift) == ((1, 28, 28), 0)
 
@@ -156,7 +197,7 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
 )
 def test_options_that_do_not_fit_are_named(rec, tmp_path, options, error):
     with pytest.raises(PlanError, match=error):
-        plan(rec, tmp_path, **options).fitted(survey(rec))
+        plan(rec, tmp_path, **options).fitted(looked(rec))
 
 
 def test_the_gate_compares_at_least():
@@ -168,53 +209,53 @@ def test_the_gate_compares_at_least():
 # --- the feed ---
 
 
-def test_every_image_counts_once_in_each_epoch(mx, tmp_path):
+def test_every_image_counts_once_in_each_epoch(mx, tmp_path, iterator):
     # The label is the position, so that order and number can be seen.
     path = write_rec(tmp_path / "train.rec", [(float(i), image) for i, (_, image) in enumerate(images(37))])
-    data = survey(path)
+    data = looked(path)
 
     def epoch(feed, shuffle=None):
         return [int(label) for batch, n in feed.epoch(shuffle) for label in batch.label[0].asnumpy()[:n]]
 
-    with Feed(mx, data, shape=(1, 28, 28), batch_size=8, threads=2) as feed:
-        orders = [epoch(feed, Shuffle(0, number, 2)) for number in (1, 2, 1)]
-        assert epoch(feed) == epoch(feed) == list(range(37))
+    feed = make_feed(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
+    orders = [epoch(feed, Shuffle(0, number, 2)) for number in (1, 2, 1)]
+    assert epoch(feed) == epoch(feed) == list(range(37))
     assert all(sorted(order) == list(range(37)) for order in orders)
     assert orders[0] == orders[2] != orders[1]
 
 
-def test_shifts_are_the_same_for_the_same_epoch_and_differ_in_others(mx, rec):
+def test_shifts_are_the_same_for_the_same_epoch_and_differ_in_others(mx, rec, iterator):
     def pixels(feed, epoch, shift=2):
         return np.concatenate([batch.data[0].asnumpy() for batch, _ in feed.epoch(Shuffle(3, epoch, shift))])
 
-    with Feed(mx, survey(rec), shape=(1, 28, 28), batch_size=16, threads=2) as feed:
-        first = pixels(feed, 1)
-        np.testing.assert_array_equal(first, pixels(feed, 1))
-        assert (first != pixels(feed, 1, shift=0)).mean() > 0.5
-        assert (first != pixels(feed, 2)).mean() > 0.5
+    feed = make_feed(mx, looked(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=2)
+    first = pixels(feed, 1)
+    np.testing.assert_array_equal(first, pixels(feed, 1))
+    assert (first != pixels(feed, 1, shift=0)).mean() > 0.5
+    assert (first != pixels(feed, 2)).mean() > 0.5
 
 
-def test_pixels_are_centred_and_scaled(mx, rec):
+def test_pixels_are_centred_and_scaled(mx, rec, iterator):
     label, image = next(images(1))
-    with Feed(mx, survey(rec), shape=(1, 28, 28), batch_size=16, threads=1) as feed:
-        batch, _ = next(feed.epoch())
-        np.testing.assert_array_equal(batch.data[0].asnumpy()[0, 0], (image[:, :, 0].astype(np.float32) - 128) / 256)
+    feed = make_feed(mx, looked(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
+    batch, _ = next(feed.epoch())
+    np.testing.assert_array_equal(batch.data[0].asnumpy()[0, 0], (image[:, :, 0].astype(np.float32) - 128) / 256)
     assert label == batch.label[0].asnumpy()[0]
 
 
-def test_a_name_with_mxnets_own_syntax_is_only_a_name(mx, rec, tmp_path):
+def test_a_name_with_mxnets_own_syntax_is_only_a_name(mx, rec, tmp_path, iterator):
     odd = rec.rename(tmp_path / "a;b#c?d.rec")
-    with Feed(mx, survey(odd), shape=(1, 28, 28), batch_size=16, threads=1) as feed:
-        assert sum(n for _, n in feed.epoch()) == 70
+    rec.with_suffix(".idx").rename(tmp_path / "a;b#c?d.idx")
+    feed = make_feed(mx, looked(odd), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
+    assert sum(n for _, n in feed.epoch()) == 70
 
 
-def test_an_image_that_does_not_decode_is_one_line(mx, tmp_path):
+def test_an_image_that_does_not_decode_is_one_line(mx, tmp_path, iterator):
     samples = [*images(30), (0.0, b"\x89PNG\r\n\x1a\n" + bytes(80))]
-    data = survey(write_rec(tmp_path / "train.rec", samples))
-    with (
-        Feed(mx, data, shape=(1, 28, 28), batch_size=8, threads=1) as feed,
-        pytest.raises(TrainError, match=r"train\.rec: MXNet cannot decode an image \(.*run 'recordkit verify") as info,
-    ):
+    data = looked(write_rec(tmp_path / "train.rec", samples))
+    feed = make_feed(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=1)
+    said = {"mxnet": "MXNet cannot decode an image \\(.*run 'recordkit verify", "recordkit": "key 30: "}[iterator]
+    with pytest.raises((TrainError, ImageError), match=rf"train\.rec: {said}") as info:
         list(feed.epoch())
     assert "\n" not in str(info.value)
 
@@ -222,9 +263,9 @@ def test_an_image_that_does_not_decode_is_one_line(mx, tmp_path):
 # --- the loop ---
 
 
-def test_three_bars_are_learnt(mx, rec, val, tmp_path):
+def test_three_bars_are_learnt(mx, rec, val, tmp_path, iterator):
     listener = Listener()
-    report = train(plan(rec, tmp_path, val=val, epochs=4), listener)
+    report = train(plan(rec, tmp_path, iterator=iterator, val=val, epochs=4), listener)
     assert report.final is not None
     assert (report.final.accuracy, report.final.n, report.checkpoint) == (1.0, 25, 4)
     assert listener.seen == 4 * 70
@@ -234,16 +275,16 @@ def test_three_bars_are_learnt(mx, rec, val, tmp_path):
     assert all(re.search(r"val accuracy \d\.\d+ loss \d\.\d+", line) for line in listener.lines[1:])
 
 
-def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, tmp_path):
+def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, tmp_path, iterator):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        train(plan(rec, tmp_path / name, seed=seed))
+        train(plan(rec, tmp_path / name, iterator=iterator, seed=seed))
     first, same, other = (params(mx, tmp_path / name / "lenet", 2) for name in "abc")
     assert_same(first, same)
     assert (first["arg:conv1_weight"] != other["arg:conv1_weight"]).any()
 
 
-def test_a_resumed_run_ends_like_one_that_was_not_cut_off(mx, rec, tmp_path, monkeypatch):
-    train(plan(rec, tmp_path / "whole", epochs=4, checkpoint_every=1))
+def test_a_resumed_run_ends_like_one_that_was_not_cut_off(mx, rec, tmp_path, monkeypatch, iterator):
+    train(plan(rec, tmp_path / "whole", iterator=iterator, epochs=4, checkpoint_every=1))
     learn = fit._Run._learn
 
     def dies_in_epoch_3(run, module, epoch):
@@ -253,12 +294,12 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut_off(mx, rec, tmp_path, mon
         return score
 
     monkeypatch.setattr(fit._Run, "_learn", dies_in_epoch_3)
-    cut = plan(rec, tmp_path / "cut", epochs=4, checkpoint_every=1)
+    cut = plan(rec, tmp_path / "cut", iterator=iterator, epochs=4, checkpoint_every=1)
     with pytest.raises(KeyboardInterrupt):
         train(cut)
     assert Checkpoints(cut.output).epochs() == [1, 2]
     monkeypatch.undo()
-    report = train(plan(rec, tmp_path / "cut", epochs=4, checkpoint_every=1, resume=True))
+    report = train(plan(rec, tmp_path / "cut", iterator=iterator, epochs=4, checkpoint_every=1, resume=True))
     assert [each.epoch for each in report.epochs] == [3, 4]
     assert_same(params(mx, tmp_path / "whole" / "lenet", 4), params(mx, tmp_path / "cut" / "lenet", 4))
 
@@ -353,9 +394,9 @@ def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):
         train(plan(rec, tmp_path, val=val))
 
 
-def test_colour_images_and_fewer_than_a_batch_are_fine(mx, tmp_path):
+def test_colour_images_and_fewer_than_a_batch_are_fine(mx, tmp_path, iterator):
     rec = write_rec(tmp_path / "train.rec", images(12, channels=3, side=32), encoding="jpg")
-    report = train(plan(rec, tmp_path, val=rec, epochs=1, batch_size=64))
+    report = train(plan(rec, tmp_path, iterator=iterator, val=rec, epochs=1, batch_size=64))
     assert (report.plan.shape, report.plan.batch_size) == ((3, 32, 32), 12)
     assert report.final is not None and report.final.n == 12
 

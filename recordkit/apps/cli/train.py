@@ -15,6 +15,7 @@ import click
 
 from recordkit.apps.program import examples, threads_option
 from recordkit.apps.progress import progress_bar
+from recordkit.apps.train.feed import ITERATORS
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.plan import SCHEDULES, TrainPlan, TrainReport
@@ -47,6 +48,13 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @threads_option
+@click.option(
+    "--iterator",
+    type=click.Choice(ITERATORS),
+    default="auto",
+    show_default=True,
+    help="Whose ImageRecordIter reads; auto: recordkit's where its native engine is built.",
+)
 @click.option(
     "--data-shape",
     callback=lambda _ctx, _option, text: _shape(text),
@@ -98,6 +106,7 @@ def _summary(report: TrainReport, checkpoint: str, min_accuracy: float | None) -
         "seed": plan.seed,
         "device": plan.device,
         "threads": plan.threads,
+        "iterator": plan.iterator,
         "seconds": round(report.seconds, 3),
         "epochs": [
             {"epoch": each.epoch, "lr": each.lr, "train": as_dict(each.train), "val": as_dict(each.val)}

@@ -1,4 +1,7 @@
-"""Batches from a packed file, by MXNet's own ImageRecordIter, without its traps.
+"""Batches from a packed file, by recordkit's ImageRecordIter or by MXNet's own, without its traps.
+
+Both take the same parameters, and give the same pixels where nothing is random; orders and shifts are their own. Of
+MXNet's:
 
 - Each epoch gets a new iterator: one that is reset goes on behind the samples that its last batch borrowed, so
   that samples are counted twice or not at all, and it cannot be given another seed.
@@ -15,19 +18,24 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from recordkit.apps.train.survey import Survey, index_lines
+from recordkit.apps.train.survey import Survey
 from recordkit.errors import TrainError
+from recordkit.formats import idx
+from recordkit.interop.mxnet import ImageRecordIter
+from recordkit.reading.choice import choose as choose_engine
 
 NORMAL = {"mean_r": 128, "mean_g": 128, "mean_b": 128, "scale": 1 / 256}
 """Pixels become (x - 128) / 256."""
+
+ITERATORS = ("auto", "recordkit", "mxnet")
 
 # The iterator adds up to a batch size to this and keeps it in 32 bits.
 _MAX_SEED = 2**30
@@ -60,23 +68,41 @@ class Shuffle:
         return options
 
 
-class Feed:
-    """A packed file as batches of float32. Use it as a context manager: it has a temporary folder.
+def choose(iterator: str) -> str:
+    """Return the name of the iterator that "auto" stands for; any other name stands for itself."""
+    if iterator == "auto":
+        return "recordkit" if choose_engine("auto").name == "native" else "mxnet"
+    return iterator
+
+
+def make_feed(
+    mx: Any, survey: Survey, *, iterator: str, shape: tuple[int, int, int], batch_size: int, threads: int
+) -> Feed:
+    """Return a packed file as batches.
 
     Parameters
     ----------
     mx : module
         What `recordkit.interop.mxnet.load` returns.
     survey : Survey
+    iterator : {"recordkit", "mxnet"}
     shape : tuple of int
         (C, H, W) of an image in a batch. Smaller images are scaled up, larger ones lose their edges.
     batch_size : int
         At most the number of images is used: MXNet cannot fill a batch with fewer.
     threads : int
         Decoding threads; MXNet takes at most half of the CPUs.
+    """
+    make = RecordkitFeed if iterator == "recordkit" else MxnetFeed
+    return make(mx, survey, shape=shape, batch_size=batch_size, threads=threads)
+
+
+class Feed(ABC):
+    """A packed file as batches of float32, epoch after epoch. Parameters: see `make_feed`.
 
     Attributes
     ----------
+    survey : Survey
     batch_size : int
         As used.
     batch_shape : tuple of int
@@ -88,29 +114,13 @@ class Feed:
         self.batch_size = min(batch_size, len(survey))
         self.batch_shape = (self.batch_size, *shape)
         self._mx = mx
-        self._folder = tempfile.TemporaryDirectory(prefix="recordkit-feed-")
-        folder = Path(self._folder.name)
-        (folder / "images.rec").symlink_to(survey.path.resolve())
-        (folder / "images.idx").write_text(index_lines(survey.offsets), encoding="ascii")
         self._options = {
-            "path_imgrec": str(folder / "images.rec"),
-            "path_imgidx": str(folder / "images.idx"),
             "data_shape": shape,
             "batch_size": self.batch_size,
             "preprocess_threads": threads,
             "verbose": False,
             **NORMAL,
         }
-
-    def __enter__(self) -> Feed:
-        return self
-
-    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove the temporary folder."""
-        self._folder.cleanup()
 
     def epoch(self, shuffle: Shuffle | None = None) -> Iterator[tuple[Any, int]]:
         """Yield every image once.
@@ -130,30 +140,48 @@ class Feed:
 
         Raises
         ------
-        TrainError
-            MXNet cannot decode an image.
+        TrainError, ImageError
+            An image cannot be decoded.
         """
         options = shuffle.options(self.survey.border) if shuffle else {}
         left = len(self.survey)
-        with self._as_train_error():
-            iterator = self._mx.io.ImageRecordIter(**self._options, **options)
-        while left > 0:
-            with self._as_train_error():
-                batch = next(iterator)
-            n_new = min(left, self.batch_size)
-            left -= n_new
-            yield batch, n_new
+        with contextlib.closing(self._batches(self._options | options)) as batches:
+            while left > 0:
+                batch = next(batches, None)
+                if batch is None:
+                    raise TrainError(f"{self.survey.path}: it ended early; was the file changed? start again")
+                n_new = min(left, self.batch_size)
+                left -= n_new
+                yield batch, n_new
 
-    @contextlib.contextmanager
-    def _as_train_error(self) -> Iterator[None]:
+    @abstractmethod
+    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
+        """Yield what a new iterator with these options gives."""
+
+
+class RecordkitFeed(Feed):
+    """By `recordkit.interop.mxnet.ImageRecordIter`."""
+
+    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
+        iterator = ImageRecordIter(path_imgrec=self.survey.path, **options)
+        with iterator.source:
+            yield from iterator
+
+
+class MxnetFeed(Feed):
+    """By ``mx.io.ImageRecordIter``."""
+
+    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
         path = self.survey.path
-        try:
-            yield
-        except self._mx.base.MXNetError as error:
-            # Behind the trace of C++ frames, or before it, stands one line with the reason.
-            reason = next((line for line in str(error).splitlines() if "rror" in line), "no reason given")
-            raise TrainError(
-                f"{path}: MXNet cannot decode an image ({reason.strip()}); run 'recordkit verify {path}'"
-            ) from None
-        except StopIteration:
-            raise TrainError(f"{path}: MXNet ended early; was the file changed? start again") from None
+        with tempfile.TemporaryDirectory(prefix="recordkit-feed-") as folder:
+            records, index = Path(folder, "images.rec"), Path(folder, "images.idx")
+            records.symlink_to(path.resolve())
+            index.write_bytes(idx.lines(range(len(self.survey)), self.survey.offsets.tolist()))
+            try:
+                yield from self._mx.io.ImageRecordIter(path_imgrec=str(records), path_imgidx=str(index), **options)
+            except self._mx.base.MXNetError as error:
+                # Behind the trace of C++ frames, or before it, stands one line with the reason.
+                reason = next((line for line in str(error).splitlines() if "rror" in line), "no reason given")
+                raise TrainError(
+                    f"{path}: MXNet cannot decode an image ({reason.strip()}); run 'recordkit verify {path}'"
+                ) from None

@@ -11,7 +11,6 @@ Terminal, log file and exit code are the command's, `recordkit.apps.cli.train`.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from dataclasses import replace
@@ -22,11 +21,11 @@ import numpy as np
 from recordkit.apps.train import lenet
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
-from recordkit.apps.train.feed import Feed, Shuffle
+from recordkit.apps.train.feed import ITERATORS, Feed, Shuffle, choose, make_feed
 from recordkit.apps.train.measure import Score, Tally, measure
 from recordkit.apps.train.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
 from recordkit.apps.train.survey import Survey, survey
-from recordkit.errors import TrainError
+from recordkit.errors import PlanError, TrainError
 from recordkit.interop import mxnet as bridge
 
 # The share of the updates in which the learning rate rises.
@@ -100,25 +99,27 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     0.9926
     """
     watcher = watcher or Nobody()
-    plan = replace(plan, threads=set_threads(plan.threads))
+    if plan.iterator not in ITERATORS:
+        raise PlanError(f"iterator: expected one of {', '.join(ITERATORS)}, got {plan.iterator!r}")
+    plan = replace(plan, threads=set_threads(plan.threads), iterator=choose(plan.iterator))
     context = bridge.device(plan.device)
     mx = bridge.load()
-    data = survey(plan.records)
-    val_data = survey(plan.val) if plan.val is not None else None
+    data = survey(plan.records, iterator=plan.iterator)
+    val_data = survey(plan.val, iterator=plan.iterator) if plan.val is not None else None
     fitted = plan.fitted(data)
     if val_data is not None and val_data.max_label >= fitted.n_classes:
         raise TrainError(
             f"{val_data.path}: expected labels below {fitted.n_classes} as in {data.path}, "
             f"got {val_data.max_label}; pack both with the same classes"
         )
-    with contextlib.ExitStack() as stack:
-        feed = stack.enter_context(_feed(mx, data, fitted))
-        val_feed = stack.enter_context(_feed(mx, val_data, fitted)) if val_data else None
-        return _Run(mx, context, fitted, feed, val_feed, watcher).carry_out()
+    val_feed = _feed(mx, val_data, fitted) if val_data else None
+    return _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher).carry_out()
 
 
 def _feed(mx: Any, data: Survey, plan: FittedPlan) -> Feed:
-    return Feed(mx, data, shape=plan.shape, batch_size=plan.batch_size, threads=plan.threads)
+    return make_feed(
+        mx, data, iterator=plan.iterator, shape=plan.shape, batch_size=plan.batch_size, threads=plan.threads
+    )
 
 
 class _Run:
@@ -143,7 +144,7 @@ class _Run:
         todo = f"epochs {done + 1} to {plan.epochs}" if done < plan.epochs else f"all {done} epochs are done"
         self._watcher.say(
             f"{plan.records}: {len(self._feed.survey)} images {plan.shape}, {plan.n_classes} classes; {todo}, "
-            f"batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}"
+            f"batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}, {plan.iterator}'s iterator"
         )
         reports = []
         for epoch in range(done + 1, plan.epochs + 1):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
-from recordkit.apps.train.feed import Feed
+from recordkit.apps.train.feed import Feed, choose, make_feed
 from recordkit.apps.train.survey import survey
 from recordkit.errors import TrainError
 from recordkit.interop import mxnet as bridge
@@ -169,10 +169,11 @@ def evaluate(
     checkpoints = Checkpoints(prefix)
     number = checkpoints.last() if epoch is None else epoch
     model = checkpoints.load(mx, number)
-    data = survey(records)
+    iterator = choose("auto")
+    data = survey(records, iterator=iterator)
     shape = checkpoints.image_shape() or data.image_shape
-    with Feed(mx, data, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads) as feed:
-        return number, measure(mx, model, feed, context)
+    feed = make_feed(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
+    return number, measure(mx, model, feed, context)
 
 
 def gate(score: Score, minimum: float, what: str) -> None:

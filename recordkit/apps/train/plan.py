@@ -69,6 +69,9 @@ class TrainPlan:
     threads : int, default 0
         For decoding, 0 for the CPUs this process may use; MXNet takes at most half of the CPUs. Its computing
         threads are set by OMP_NUM_THREADS alone.
+    iterator : {"auto", "recordkit", "mxnet"}, default "auto"
+        What makes batches of the file: recordkit's ImageRecordIter or MXNet's; "auto" takes recordkit's where the
+        native engine is built.
     resume : bool
         Go on from the last checkpoint at `output`.
     """
@@ -89,6 +92,7 @@ class TrainPlan:
     n_classes: int | None = None
     device: str = "cpu"
     threads: int = 0
+    iterator: str = "auto"
     resume: bool = False
 
     def fitted(self, data: Survey) -> FittedPlan:
@@ -137,7 +141,20 @@ class TrainPlan:
         )
 
 
-_KEPT = ("records", "output", "val", "lr", "momentum", "wd", "schedule", "seed", "device", "threads", "resume")
+_KEPT = (
+    "records",
+    "output",
+    "val",
+    "lr",
+    "momentum",
+    "wd",
+    "schedule",
+    "seed",
+    "device",
+    "threads",
+    "iterator",
+    "resume",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +177,7 @@ class FittedPlan:
     n_classes: int
     device: str
     threads: int
+    iterator: str
     resume: bool
 
     def identity(self, n_images: int) -> dict[str, Any]:
@@ -167,7 +185,7 @@ class FittedPlan:
 
         Epochs are not among it: a run may be resumed with more of them, on the longer schedule.
         """
-        names = ("batch_size", "lr", "momentum", "wd", "schedule", "shift", "seed", "n_classes")
+        names = ("batch_size", "lr", "momentum", "wd", "schedule", "shift", "seed", "n_classes", "iterator")
         facts: dict[str, Any] = {name: getattr(self, name) for name in names}
         return {**facts, "shape": list(self.shape), "n_images": n_images}
 

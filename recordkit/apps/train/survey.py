@@ -1,4 +1,4 @@
-"""Look a .rec file through before MXNet reads it.
+"""Look a .rec file through before it is learnt from.
 
 MXNet's iterator ends the whole process on a truncated file and on a bad index, shuffles badly without an index,
 and reports the rest as C++ stack traces. So each record is read once first (about 0.2 s for 60,000 images): the
@@ -23,7 +23,7 @@ from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.irheader import unpack
 
-_DECODABLE = ("jpg", "png", "bmp")
+_MXNET_DECODES = ("jpg", "png", "bmp")
 # So many images from the start of the file tell whether it is gray, and the colour of the border.
 _N_LOOKED_AT = 16
 
@@ -55,13 +55,15 @@ class Survey:
         return len(self.offsets)
 
 
-def survey(path: str | Path) -> Survey:
+def survey(path: str | Path, *, iterator: str) -> Survey:
     """Read a .rec file through.
 
     Parameters
     ----------
     path : str or Path
         The .rec file, or its prefix.
+    iterator : {"recordkit", "mxnet"}
+        What is to decode it.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def survey(path: str | Path) -> Survey:
     FormatError
         A frame or a header is damaged, or the file is cut short.
     TrainError
-        The file is empty; a label is not one whole number from 0; an image is of a kind MXNet cannot decode.
+        The file is empty; a label is not one whole number from 0; an image is of a kind that the
+        iterator cannot decode.
     """
     file = Fileset(path).path(".rec")
     offsets: list[int] = []
@@ -82,7 +85,7 @@ def survey(path: str | Path) -> Survey:
     max_label = 0
     with RecordReader(file) as reader:
         for offset, record in reader.scan():
-            label, payload = _checked(record, f"{file}: record {len(offsets)} (byte {offset})")
+            label, payload = _checked(record, f"{file}: record {len(offsets)} (byte {offset})", iterator)
             max_label = max(max_label, label)
             offsets.append(offset)
             if len(firsts) < _N_LOOKED_AT:
@@ -93,7 +96,7 @@ def survey(path: str | Path) -> Survey:
     return Survey(file, np.array(offsets, np.int64), max_label, shape, border)
 
 
-def _checked(record: bytes, where: str) -> tuple[int, memoryview]:
+def _checked(record: bytes, where: str, iterator: str) -> tuple[int, memoryview]:
     try:
         header, payload = unpack(record)
     except FormatError as error:
@@ -105,10 +108,13 @@ def _checked(record: bytes, where: str) -> tuple[int, memoryview]:
     if not (label >= 0 and label.is_integer()):
         raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")
     kind = codec.sniff(payload)
-    if kind not in _DECODABLE:
+    if iterator == "mxnet" and kind not in _MXNET_DECODES:
         raise TrainError(
-            f"{where}: MXNet decodes {', '.join(_DECODABLE)}, got {kind}; pack the images with --encoding png"
+            f"{where}: MXNet decodes {', '.join(_MXNET_DECODES)}, got {kind}; "
+            "give --iterator recordkit, or pack the images with --encoding png"
         )
+    if kind in ("empty", "unknown"):
+        raise TrainError(f"{where}: expected an image, got {kind} bytes; run 'recordkit verify'")
     return int(label), payload
 
 
@@ -121,14 +127,3 @@ def _look(payloads: list[memoryview], file: Path) -> tuple[tuple[int, int, int],
     height, width = images[0].shape[:2]
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]
     return (channels, height, width), int(np.median(np.concatenate(edges)))
-
-
-def index_lines(offsets: NDArray[np.int64]) -> str:
-    r"""Write offsets the way MXNet's .idx file has them, keys from 0.
-
-    Examples
-    --------
-    >>> index_lines(np.array([0, 812]))
-    '0\t0\n1\t812\n'
-    """
-    return "".join(f"{key}\t{offset}\n" for key, offset in enumerate(offsets.tolist()))
