@@ -19,10 +19,22 @@ from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room
 from recordkit.reading.plan import LoadPlan
 from recordkit.reading.python import PythonEngine, finished, transformed
-from recordkit.transforms import CenterCrop, Flip, RandomCrop, RandomFlip, RandomResizedCrop, Resize, Transform
+from recordkit.reading.record_iter_steps import FittingCenterCrop, FittingRandomCrop
+from recordkit.transforms import (
+    CenterCrop,
+    Flip,
+    Normalize,
+    RandomCrop,
+    RandomFlip,
+    RandomResizedCrop,
+    Resize,
+    Transform,
+)
 from recordkit.transforms.checks import height_and_width
 
 _FILTERS = ("antialias", "bilinear")
+# Not their subclasses, which may do something else.
+_STEPS = (CenterCrop, FittingCenterCrop, Flip, RandomCrop, FittingRandomCrop, RandomFlip, RandomResizedCrop, Resize)
 
 
 class NativeEngine:
@@ -37,8 +49,9 @@ class NativeEngine:
         self._reference = PythonEngine(dataset, plan, size)
         steps = [_step(step, number) for number, step in enumerate(plan.steps)]
         self._n_known = steps.index(None) if None in steps else len(steps)
+        self._whole = self._n_known == len(steps) and type(plan.normalize) in (Normalize, type(None))
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
-        if plan.normalize is not None:
+        if self._whole and plan.normalize is not None:
             mean, factor = plan.normalize.constants(plan.channels)
         self._loader = native.load().BatchLoader(
             steps=steps[: self._n_known],
@@ -57,7 +70,7 @@ class NativeEngine:
         """Fill the room; return the error of each place whose sample cannot be had, by its number."""
         found = self._dataset.records_at(request.indices)
         records = native.load().Records(*found, request.positions, request.epoch)
-        if self._n_known == len(self._plan.steps):
+        if self._whole:
             left = self._loader.load(records, room.data, room.labels).tolist()
         else:
             left = self._go_on(self._loader.images(records, room.labels), request, room)
@@ -80,6 +93,8 @@ class NativeEngine:
 
 def _step(step: Transform, number: int) -> dict[str, Any] | None:
     """Return a transform as the core takes it; None if it does not know it."""
+    if type(step) not in _STEPS:
+        return None
     common: dict[str, Any] = {"number": number}
     match step:
         case Resize() if step.filter in _FILTERS:

@@ -96,6 +96,26 @@ def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain,
     assert np.array_equal(ours[1], want[1]) and np.array_equal(ours[2], want[2])
 
 
+class FlipVertically(rk.RandomFlip):
+    def __call__(self, image, draws):
+        return image[::-1]
+
+
+class Negative(rk.Normalize):
+    def __call__(self, image):
+        return -super().__call__(image)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_a_subclass_of_a_transform_does_what_it_says(photos, engine, layout):
+    options = {"batch_size": 50, "dtype": "float32", "layout": layout, "engine": engine}
+    (want,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31)])
+    (flipped,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31), FlipVertically()])
+    (negative,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31), Negative()])
+    assert np.array_equal(flipped.data, np.flip(want.data, layout.index("H")))
+    assert np.array_equal(negative.data, -want.data)
+
+
 @pytest.mark.usefixtures("require_native")
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
