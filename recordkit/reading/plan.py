@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recordkit.errors import PlanError
+from recordkit.sample import Image
 from recordkit.transforms import (
     CenterCrop,
     Draws,
@@ -96,6 +97,24 @@ def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
         raise PlanError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {value!r}")
 
 
+def apply(step: Transform, image: Image, draws: Draws) -> Image:
+    """Apply a transform, which is anybody's, and see that it returns an image.
+
+    Raises
+    ------
+    PlanError
+        It is no ndarray of uint8, or has another number of channels.
+    """
+    changed = step(image, draws)
+    if isinstance(changed, np.ndarray) and changed.dtype == np.uint8 and changed.shape[2:] == image.shape[2:]:
+        return changed
+    got = f"{changed.dtype} of shape {changed.shape}" if isinstance(changed, np.ndarray) else type(changed).__name__
+    raise PlanError(
+        f"transforms: expected uint8 of shape (H, W, {image.shape[2]}) from {step!r}, got {got}; "
+        "only a Normalize, at the end, makes fractions"
+    )
+
+
 def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
     """Return the height and width that these transforms make of any image; None if that depends on the image.
 
@@ -118,7 +137,7 @@ def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
 def _size_behind(steps: Sequence[tuple[int, Transform]], height: int, width: int, position: int) -> tuple[int, int]:
     image = np.zeros((height, width, 3), np.uint8)
     for number, step in steps:
-        image = step(image, Draws(seed=0, epoch=0, position=position, transform=number))
+        image = apply(step, image, Draws(seed=0, epoch=0, position=position, transform=number))
     return image.shape[0], image.shape[1]
 
 

@@ -12,7 +12,7 @@ from recordkit import codec
 from recordkit.errors import FormatError, ImageError
 from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room
-from recordkit.reading.plan import LoadPlan
+from recordkit.reading.plan import LoadPlan, apply
 from recordkit.sample import Image
 from recordkit.transforms import Draws
 
@@ -58,7 +58,7 @@ class PythonEngine:
 def transformed(image: Image, plan: LoadPlan, epoch: int, position: int, *, first: int = 0) -> Image:
     """Apply the transforms from number `first` on to the sample at a position of an epoch."""
     for number, step in enumerate(plan.steps[first:], first):
-        image = step(image, Draws(seed=plan.seed, epoch=epoch, position=position, transform=number))
+        image = apply(step, image, Draws(seed=plan.seed, epoch=epoch, position=position, transform=number))
     return image
 
 

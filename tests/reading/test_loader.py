@@ -116,6 +116,24 @@ def test_a_subclass_of_a_transform_does_what_it_says(photos, engine, layout):
     assert np.array_equal(negative.data, -want.data)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@pytest.mark.parametrize("before", [[], [rk.RandomCrop(24)]])
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        (lambda image, _: image / 255, r"float64 of shape \(\d+, \d+, 3\)"),
+        (lambda image, _: image[:, :, :1], r"uint8 of shape \(\d+, \d+, 1\)"),
+        (lambda image, _: image[:, :, 0], r"uint8 of shape \(\d+, \d+\)"),
+        (lambda image, _: picture(image), "Image"),
+    ],
+)
+def test_a_transform_that_does_not_return_an_image_is_named(photos, engine, before, change, got, on_error):
+    options = {"batch_size": 8, "transforms": [*before, change], "engine": engine, "on_error": on_error}
+    message = rf"transforms: expected uint8 of shape \(H, W, 3\) from <function .*>, got {got}; only"
+    with pytest.raises(PlanError, match=message):
+        next(iter(rk.Loader(photos, **options)))
+
+
 @pytest.mark.usefixtures("require_native")
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
