@@ -198,7 +198,7 @@ class Loader:
         self.timing = Timing()
         self._bad_indices: set[int] = set()
         self._on_error = on_error
-        size = fixed_size(plan.steps) or first_size(self.dataset, plan)
+        size = fixed_size(plan.steps, plan.channels) or first_size(self.dataset, plan)
         self._item_shape = plan.item_shape(size)
         self._n_labels = np.atleast_1d(self.dataset[0].label).size
         self._engine = worker(self.dataset, plan, size)

@@ -115,8 +115,14 @@ def apply(step: Transform, image: Image, draws: Draws) -> Image:
     )
 
 
-def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
+def fixed_size(steps: Sequence[Transform], channels: int = 3) -> tuple[int, int] | None:
     """Return the height and width that these transforms make of any image; None if that depends on the image.
+
+    Parameters
+    ----------
+    steps : sequence of Transform
+    channels : {3, 1, 4}, default 3
+        Of the images: those behind the last crop are tried on one.
 
     Examples
     --------
@@ -130,12 +136,12 @@ def fixed_size(steps: Sequence[Transform]) -> tuple[int, int] | None:
         return None
     height, width = height_and_width("size", steps[fixed[-1]].size)  # type: ignore[attr-defined]
     behind = list(enumerate(steps))[fixed[-1] + 1 :]
-    sizes = {_size_behind(behind, height, width, position) for position in range(_N_DRAWN if behind else 1)}
+    sizes = {_size_behind(behind, (height, width, channels), position) for position in range(_N_DRAWN if behind else 1)}
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _size_behind(steps: Sequence[tuple[int, Transform]], height: int, width: int, position: int) -> tuple[int, int]:
-    image = np.zeros((height, width, 3), np.uint8)
+def _size_behind(steps: Sequence[tuple[int, Transform]], shape: tuple[int, int, int], position: int) -> tuple[int, int]:
+    image = np.zeros(shape, np.uint8)
     for number, step in steps:
         image = apply(step, image, Draws(seed=0, epoch=0, position=position, transform=number))
     return image.shape[0], image.shape[1]

@@ -116,6 +116,16 @@ def test_a_subclass_of_a_transform_does_what_it_says(photos, engine, layout):
     assert np.array_equal(negative.data, -want.data)
 
 
+@pytest.mark.parametrize("channels", [3, 1, 4])
+def test_a_transform_is_given_the_channels_asked_for(photos, engine, channels):
+    def first_only(image, _):
+        return image * np.array([1, 0, 0, 0][:channels], np.uint8)
+
+    options = {"batch_size": 50, "channels": channels, "engine": engine}
+    (batch,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31), first_only])
+    assert batch.data[..., 0].any() and not batch.data[..., 1:].any()
+
+
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 @pytest.mark.parametrize("before", [[], [rk.RandomCrop(24)]])
 @pytest.mark.parametrize(
