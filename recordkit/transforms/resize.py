@@ -18,6 +18,7 @@ Source: modules/imgproc/src/resize.cpp of OpenCV 4.6; src/libImaging/Resample.c 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -58,7 +59,7 @@ class Resize:
     Raises
     ------
     PlanError
-        `size` is below 1 or there is no such filter.
+        `size` is no whole number from 1 on, or there is no such filter.
 
     Examples
     --------
@@ -70,8 +71,8 @@ class Resize:
     filter: Filter = "antialias"
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise PlanError(f"resize: expected a length of at least 1 pixel, got {self.size}")
+        if not isinstance(self.size, Integral) or self.size < 1:
+            raise PlanError(f"resize: expected a length of at least 1 pixel, got {self.size!r}")
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws | None = None, *, key: int = 0) -> Image:

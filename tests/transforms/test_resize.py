@@ -1,5 +1,7 @@
 """Sizes, filters and bounds of the resize, measured against OpenCV and Pillow."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -169,9 +171,10 @@ def test_inter_methods_are_opencvs_numbers():
     assert {number: name for name, number in OPENCV_FILTERS.items()} | {9: "auto", 10: "random"} == INTER_METHODS
 
 
-@pytest.mark.parametrize("size", [0, -5])
-def test_a_length_below_1_is_refused(size):
-    with pytest.raises(PlanError, match=f"resize: expected a length of at least 1 pixel, got {size}"):
+@pytest.mark.parametrize("size", [0, -5, 256.0, (256, 256), "256"])
+def test_what_is_no_length_is_refused(size):
+    message = re.escape(f"resize: expected a length of at least 1 pixel, got {size!r}")
+    with pytest.raises(PlanError, match=message):
         Resize(size)
 
 
