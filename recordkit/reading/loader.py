@@ -183,7 +183,7 @@ class Loader:
         n = len(self.dataset)
         if not n:
             raise FormatError("expected samples, got none", path=str(self.dataset.files[0]))
-        order = shuffle if isinstance(shuffle, Order) else Shuffled(n, seed) if shuffle else Sequential(n)
+        order = shuffle if isinstance(shuffle, Order) else Shuffled(n, plan.seed) if shuffle else Sequential(n)
         if order.n_samples != n:
             raise PlanError(f"shuffle: expected an order of {n} samples, got one of {order.n_samples}")
         self._sampler = Sampler(
@@ -203,7 +203,7 @@ class Loader:
         self._n_labels = np.atleast_1d(self.dataset[0].label).size
         self._engine = worker(self.dataset, plan, size)
         self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
-        self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=seed)
+        self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=plan.seed)
         # Batches of the epoch that were given since it was begun, or restored, at the state.
         self._given = 0
         self._left_early = False

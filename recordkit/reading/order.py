@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,7 +75,7 @@ class Sequential(Order):
     n: int
 
     def __post_init__(self) -> None:
-        _within("n", self.n, 1, MAX_N)
+        _keep(self, n=(1, MAX_N))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -105,8 +106,7 @@ class Shuffled(Order):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _within("n", self.n, 1, MAX_N)
-        _within("seed", self.seed, 0, _MAX_SEED)
+        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -149,10 +149,8 @@ class Pages(Order):
     window: int = 64
 
     def __post_init__(self) -> None:
-        _within("n", self.n, 1, MAX_N)
-        _within("seed", self.seed, 0, _MAX_SEED)
-        _within("page", self.page, 1, MAX_N)
-        _within("window", self.window, 1, MAX_N // self.page)
+        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED), page=(1, MAX_N))
+        _keep(self, window=(1, MAX_N // self.page))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -213,8 +211,7 @@ class Weighted(Order):
             raise PlanError("weights: expected numbers of at least 0, not all of them 0, with a finite sum")
         self.n = len(array) if n is None else n
         self.seed = seed
-        _within("n", self.n, 1, MAX_N)
-        _within("seed", seed, 0, _MAX_SEED)
+        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
         self._sums = sums / sums[-1]  # ends with exactly 1, which no random number reaches
 
     @classmethod
@@ -267,6 +264,10 @@ class Weighted(Order):
         return f"Weighted(n={self.n}, seed={self.seed}, weights={zlib.crc32(self._sums.tobytes()):08x})"
 
 
-def _within(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise PlanError(f"{name}: expected {least} to {most}, got {value}")
+def _keep(order: Order, **limits: tuple[int, int]) -> None:
+    """Check numbers of an order, and make them Python's, whose ``repr`` is the same everywhere."""
+    for name, (least, most) in limits.items():
+        value = getattr(order, name)
+        if not (isinstance(value, Integral) and least <= int(value) <= most):
+            raise PlanError(f"{name}: expected {least} to {most}, got {value!r}")
+        object.__setattr__(order, name, int(value))

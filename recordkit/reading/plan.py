@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,9 @@ class LoadPlan:
         _check("dtype", self.dtype, DTYPES)
         _check("layout", self.layout, LAYOUTS)
         _check("channels", self.channels, (3, 1, 4))
-        if not 0 <= self.seed < 2**64:
-            raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed}")
+        if not (isinstance(self.seed, Integral) and 0 <= int(self.seed) < 2**64):
+            raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed!r}")
+        object.__setattr__(self, "seed", int(self.seed))  # Python's own, which a state in JSON can hold
         last = self.transforms[-1] if self.transforms else None
         normalize = last if isinstance(last, Normalize) else None
         steps = tuple(self.transforms)[: len(self.transforms) - (normalize is not None)]

@@ -8,6 +8,7 @@ what an epoch delivers, and in what order, does not depend on how many ranks sha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -81,6 +82,11 @@ class Sampler:
     last_batch: LastBatch = "pad"
 
     def __post_init__(self) -> None:
+        for name in ("batch_size", "rank", "n_ranks"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral):
+                raise PlanError(f"{name}: expected a whole number, got {value!r}")
+            object.__setattr__(self, name, int(value))  # Python's own, which a state in JSON can hold
         if self.batch_size < 1:
             raise PlanError(f"batch_size: expected at least 1, got {self.batch_size}")
         if not 0 <= self.rank < self.n_ranks:

@@ -17,7 +17,7 @@ import recordkit as rk
 from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
-from recordkit.reading.order import Pages
+from recordkit.reading.order import Pages, Shuffled, Weighted
 from recordkit.transforms import Flip, Pad, RandomBrightness, RandomScale
 
 
@@ -240,6 +240,21 @@ def test_the_next_epoch_follows_and_one_left_early_is_over(photos, engine):
     assert loader.epoch == 3
 
 
+@pytest.mark.parametrize("order", [None, Shuffled, Pages, lambda n, seed: Weighted(np.ones(50), n=n, seed=seed)])
+def test_numbers_may_be_numpys(photos, engine, order):
+    def make(number):
+        shuffle = True if order is None else order(number(50), seed=number(3))
+        rank = number(0), number(2)
+        options = {"batch_size": number(8), "rank": rank, "seed": number(3), "channels": number(3)}
+        transforms = [rk.Resize(number(36)), rk.CenterCrop(8)]
+        return rk.Loader(photos, **options, transforms=transforms, shuffle=shuffle, engine=engine)
+
+    first, second = make(np.int64), make(int)
+    next(iter(first))
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert second.state_dict() == first.state_dict()
+
+
 def test_a_state_of_other_data_is_refused(photos, tmp_path):
     other = write(tmp_path / "b.rec", [encode(noise(40, 40), "raw")] * 3)
     state = rk.Loader(photos, batch_size=4, transforms=TRAIN).state_dict()
@@ -326,6 +341,10 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
         ({"transforms": [rk.Normalize(0, 1), rk.RandomCrop(3)], "dtype": "float32"}, "expected Normalize at the end"),
         ({"transforms": [3]}, "transforms: expected a transform, got 3 as number 0"),
         ({"seed": -1}, "seed: expected 0 to"),
+        ({"seed": None}, "seed: expected 0 to .*, got None"),
+        ({"seed": 1.5, "shuffle": True}, "seed: expected 0 to .*, got 1.5"),
+        ({"batch_size": 2.5}, "batch_size: expected a whole number, got 2.5"),
+        ({"rank": (0, "2")}, "n_ranks: expected a whole number, got '2'"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"rank": (2, 2)}, "rank: expected 0 to n_ranks - 1, got 2 of 2"),
         ({"shuffle": Pages(7)}, "shuffle: expected an order of 50 samples, got one of 7"),
