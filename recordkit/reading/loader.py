@@ -176,6 +176,10 @@ class Loader:
     ) -> None:
         if on_error not in ON_ERROR:
             raise PlanError(f"on_error: expected one of {', '.join(ON_ERROR)}, got {on_error!r}")
+        if not isinstance(shuffle, bool | Order):
+            raise PlanError(f"shuffle: expected True, False or an order such as Pages(n), got {shuffle!r}")
+        if not (isinstance(rank, Sequence) and len(rank) == 2):
+            raise PlanError(f"rank: expected (which, of how many), got {rank!r}")
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         worker = choose(engine)
         self.threads = count_threads(threads)

@@ -69,17 +69,18 @@ class LoadPlan:
     normalize: Normalize | None = field(init=False)
 
     def __post_init__(self) -> None:
-        _check("dtype", self.dtype, DTYPES)
-        _check("layout", self.layout, LAYOUTS)
-        _check("channels", self.channels, (3, 1, 4))
+        for name, allowed in (("dtype", DTYPES), ("layout", LAYOUTS), ("channels", (3, 1, 4))):
+            object.__setattr__(self, name, _one_of(name, getattr(self, name), allowed))
         if not (isinstance(self.seed, Integral) and 0 <= int(self.seed) < 2**64):
             raise PlanError(f"seed: expected 0 to 2**64 - 1, got {self.seed!r}")
         object.__setattr__(self, "seed", int(self.seed))  # Python's own, which a state in JSON can hold
+        if not isinstance(self.transforms, Sequence):
+            raise PlanError(f"transforms: expected a list of them, got {self.transforms!r}")
         last = self.transforms[-1] if self.transforms else None
         normalize = last if isinstance(last, Normalize) else None
         steps = tuple(self.transforms)[: len(self.transforms) - (normalize is not None)]
         for number, step in enumerate(steps):
-            if isinstance(step, Normalize) or not callable(step):
+            if isinstance(step, Normalize | type) or not callable(step):
                 wanted = "Normalize at the end" if isinstance(step, Normalize) else "a transform"
                 raise PlanError(f"transforms: expected {wanted}, got {step!r} as number {number}")
         if normalize is not None:
@@ -94,9 +95,12 @@ class LoadPlan:
         return (self.channels, *size) if self.layout == "NCHW" else (*size, self.channels)
 
 
-def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if value not in allowed:
-        raise PlanError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {value!r}")
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    """Return what is allowed and equal to a value, which may be NumPy's: a dtype is equal to its name."""
+    for one in allowed:
+        if value == one:
+            return one
+    raise PlanError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {value!r}")
 
 
 def apply(step: Transform, image: Image, draws: Draws) -> Image:

@@ -246,6 +246,7 @@ def test_numbers_may_be_numpys(photos, engine, order):
         shuffle = True if order is None else order(number(50), seed=number(3))
         rank = number(0), number(2)
         options = {"batch_size": number(8), "rank": rank, "seed": number(3), "channels": number(3)}
+        options |= {"dtype": np.dtype("float32")}
         transforms = [rk.Resize(number(36)), rk.CenterCrop(8)]
         return rk.Loader(photos, **options, transforms=transforms, shuffle=shuffle, engine=engine)
 
@@ -340,6 +341,13 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
         ({"transforms": [rk.Normalize(0, 1)]}, "dtype: expected float32 or float16 with Normalize"),
         ({"transforms": [rk.Normalize(0, 1), rk.RandomCrop(3)], "dtype": "float32"}, "expected Normalize at the end"),
         ({"transforms": [3]}, "transforms: expected a transform, got 3 as number 0"),
+        ({"transforms": rk.RandomFlip()}, r"transforms: expected a list of them, got RandomFlip\("),
+        ({"transforms": [rk.RandomFlip]}, "transforms: expected a transform, got <class '.*RandomFlip'> as number 0"),
+        ({"transforms": [rk.Normalize]}, "transforms: expected a transform, got <class '.*Normalize'> as number 0"),
+        ({"shuffle": Pages}, "shuffle: expected True, False or an order .*, got <class '.*Pages'>"),
+        ({"shuffle": 42}, "shuffle: expected True, False or an order .*, got 42"),
+        ({"rank": 1}, r"rank: expected \(which, of how many\), got 1"),
+        ({"dtype": np.float32}, "dtype: expected 'uint8' or .*, got <class 'numpy.float32'>"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"seed": None}, "seed: expected 0 to .*, got None"),
         ({"seed": 1.5, "shuffle": True}, "seed: expected 0 to .*, got 1.5"),
