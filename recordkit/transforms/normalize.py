@@ -93,4 +93,4 @@ def _numbers(name: str, value: float | Sequence[float]) -> list[float]:
     numbers = list(value) if isinstance(value, Sequence) else [value]
     if len(numbers) in (1, 3, 4) and all(isinstance(n, Real) and math.isfinite(n) for n in numbers):
         return [float(number) for number in numbers]
-    raise PlanError(f"{name}: expected a number, or one for each of 1, 3 or 4 channels, got {value!r}")
+    raise PlanError(f"{name}: expected a number, or a list of 1, 3 or 4, one a channel, got {value!r}")

@@ -49,7 +49,8 @@ def test_an_image_of_other_channels_is_refused():
     [
         (0, 0, "std: expected numbers above 0, got 0"),
         (0, (1, -1, 1), "std: expected numbers above 0, got"),
-        (0, float("nan"), "std: expected a number, or one for each of 1, 3 or 4 channels, got nan"),
+        (0, float("nan"), "std: expected a number, or a list of 1, 3 or 4, one a channel, got nan"),
+        (np.zeros(3), 1, "mean: expected a number, or a list of 1, 3 or 4, one a channel, got array"),
         (float("inf"), 1, "mean: .*got inf"),
         ((1, 2), 1, r"mean: .*got \(1, 2\)"),
         ("123", 1, "mean: .*got '123'"),
