@@ -86,13 +86,21 @@ class LoadPlan:
         if normalize is not None:
             if self.dtype == "uint8":
                 raise PlanError("dtype: expected float32 or float16 with Normalize, which makes fractions, got uint8")
-            normalize.constants(self.channels)  # refuses another number of channels
+            _check_range(normalize, self.channels, self.dtype)
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "normalize", normalize)
 
     def item_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return the shape of one sample of this height and width in a batch."""
         return (self.channels, *size) if self.layout == "NCHW" else (*size, self.channels)
+
+
+def _check_range(normalize: Normalize, channels: int, dtype: str) -> None:
+    """Refuse another number of channels, and numbers that the dtype cannot hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        ends = np.array([normalize(np.full((1, 1, channels), value, np.uint8)) for value in (0, 255)]).astype(dtype)
+    if not np.isfinite(ends).all():
+        raise PlanError(f"dtype: expected one that holds what {normalize} makes of 0 and 255, got {dtype}")
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> Any:

@@ -340,6 +340,11 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
         ({"engine": "gpu"}, "engine: expected one of auto, native, python, got 'gpu'"),
         ({"transforms": [rk.Normalize(0, 1)]}, "dtype: expected float32 or float16 with Normalize"),
         ({"transforms": [rk.Normalize(0, 1), rk.RandomCrop(3)], "dtype": "float32"}, "expected Normalize at the end"),
+        (
+            {"transforms": [rk.Normalize(0, 1 / 258)], "dtype": "float16"},
+            r"dtype: expected one that holds what Normalize\(mean=0, std=0.00387.*\) makes of 0 and 255, got float16",
+        ),
+        ({"transforms": [rk.Normalize(0, 1e-40)], "dtype": "float32"}, "dtype: expected one that holds what .*float32"),
         ({"transforms": [3]}, "transforms: expected a transform, got 3 as number 0"),
         ({"transforms": rk.RandomFlip()}, r"transforms: expected a list of them, got RandomFlip\("),
         ({"transforms": [rk.RandomFlip]}, "transforms: expected a transform, got <class '.*RandomFlip'> as number 0"),
