@@ -75,7 +75,7 @@ class RecordDataset:
     """
 
     def __init__(self, path: str | Path | Sequence[str | Path]) -> None:
-        self._table = open_table(path, stacklevel=2)
+        self._table = open_table(path)
         # Which rows of the table these samples are; None for all.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None

@@ -13,6 +13,7 @@ Of InsightFace's files (`recordkit.formats.faces`) the header and the identities
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class FileIndex:
     places: NDArray[np.int64] | None = None
 
 
-def index_file(files: Fileset, records: Records, *, stacklevel: int = 1) -> FileIndex:
+def index_file(files: Fileset, records: Records) -> FileIndex:
     """Find the samples of a .rec file.
 
     Parameters
@@ -58,8 +59,6 @@ def index_file(files: Fileset, records: Records, *, stacklevel: int = 1) -> File
         The .rec file with what lies beside it.
     records : Records
         The open .rec file.
-    stacklevel : int, default 1
-        Whose line a warning names, as for `warnings.warn`; 1 is the caller of this function.
 
     Returns
     -------
@@ -83,15 +82,23 @@ def index_file(files: Fileset, records: Records, *, stacklevel: int = 1) -> File
     except FileNotFoundError:
         keys, offsets = _scan(records)
         advice = "to open it quicker, make one with MXNet's rec2idx.py or pack it again"
-        warnings.warn(f"{path}: there is none; scanned {rec} instead; {advice}", stacklevel=stacklevel + 1)
+        _warn(f"{path}: there is none; scanned {rec} instead; {advice}")
     except FormatError as error:
         keys, offsets = _scan(records)
         reason = str(error.args[0]).split("; ")[0]
         if error.path == str(path) and error.place:
             reason = f"{error.place}: {reason}"
         advice = "remove it, or put back the one that was made with the .rec file"
-        warnings.warn(f"{path}: {reason}; scanned {rec} instead; {advice}", stacklevel=stacklevel + 1)
+        _warn(f"{path}: {reason}; scanned {rec} instead; {advice}")
     return _without_metadata(_Lines(keys, offsets, rec, records))
+
+
+def _warn(text: str) -> None:
+    """Warn, and name the line that opened the file: the first one outside of recordkit, by whatever door it came."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("recordkit."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, stacklevel=level)
 
 
 def _count_described(files: Fileset, records: Records) -> int | None:

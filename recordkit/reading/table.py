@@ -121,20 +121,15 @@ class Table:
         return np.concatenate(values), bounds
 
 
-def open_table(path: str | Path | Sequence[str | Path], *, stacklevel: int) -> Table:
-    """Open .rec files; see `recordkit.reading.dataset.RecordDataset`.
-
-    A warning names the line `stacklevel` calls up, as for `warnings.warn`.
-    """
+def open_table(path: str | Path | Sequence[str | Path]) -> Table:
+    """Open .rec files; see `recordkit.reading.dataset.RecordDataset`."""
     given = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not given:
         raise PlanError("path: expected a .rec file or more, got an empty list")
     filesets = [Fileset(found) for one in given for found in _expand(os.fspath(one))]
     with ExitStack() as stack:
         records = [_open(files.path(".rec"), stack) for files in filesets]
-        indexes = []
-        for files, one in zip(filesets, records, strict=True):
-            indexes.append(index_file(files, one, stacklevel=stacklevel + 1))
+        indexes = [index_file(files, one) for files, one in zip(filesets, records, strict=True)]
         table = Table(filesets, records, indexes)
         stack.pop_all()
     return table

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recordkit
+from recordkit.codec import encode
 from recordkit.errors import FormatError, PlanError, TruncatedError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
@@ -337,11 +338,19 @@ def test_a_record_that_is_no_image_is_named_with_its_place(tmp_path):
                 read()
 
 
-def test_a_warning_names_the_line_that_opened_the_dataset(tmp_path):
-    write(tmp_path / "a", [1.0])
-    (tmp_path / "a.idx").unlink()
+@pytest.mark.parametrize(
+    "open_it",
+    [
+        RecordDataset,
+        lambda path: recordkit.Loader(path, batch_size=1),
+        lambda path: recordkit.ImageRecordIter(path_imgrec=f"{path}.rec", data_shape=(3, 8, 8), batch_size=1),
+    ],
+)
+def test_a_warning_names_the_line_that_opened_the_dataset(tmp_path, open_it):
+    with open(tmp_path / "a.rec", "wb") as file:
+        RecordWriter(file).write(pack(IRHeader(1.0, 0), encode(np.zeros((8, 8, 3), np.uint8), "raw")))
     with pytest.warns(UserWarning, match="there is none") as caught:
-        RecordDataset(tmp_path / "a").close()
+        open_it(tmp_path / "a").close()
     assert caught[0].filename == __file__
 
 
