@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError
 from recordkit.reading.dataset import RecordDataset
-from recordkit.reading.engine import Request, Room
+from recordkit.reading.engine import Request, Room, locate
 from recordkit.reading.plan import LoadPlan, apply
 from recordkit.sample import Image
 from recordkit.transforms import Draws
@@ -94,7 +94,7 @@ def first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
             image = codec.decode(dataset[index].payload, channels=plan.channels)
             image = transformed(image, plan, 0, index)
         except (FormatError, ImageError) as error:
-            errors.append(error)
+            errors.append(locate(dataset, index, error))
             continue
         return image.shape[0], image.shape[1]
-    raise ImageError(f"expected images, got none among the first {len(errors)} samples; the first: {errors[0]}")
+    raise ImageError(f"{errors[0]}; none of the first {len(errors)} samples can be loaded")

@@ -276,6 +276,13 @@ def test_a_bad_sample_ends_the_epoch_with_its_name(tmp_path, engine):
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
 
 
+def test_a_file_without_images_is_named_with_its_first_sample(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [b"text", b"more"])
+    message = rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the first 2 samples can be loaded$"
+    with pytest.raises(ImageError, match=message):
+        rk.Loader(path, batch_size=1, engine=engine)
+
+
 def test_bad_samples_are_skipped_and_named(tmp_path, engine):
     loader = rk.Loader(damaged(tmp_path), batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine, on_error="skip")
     for _ in range(2):
