@@ -20,7 +20,7 @@ from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room, locate, name
 from recordkit.reading.order import Order, Sequential, Shuffled
 from recordkit.reading.plan import LoadPlan, fixed_size
-from recordkit.reading.python import first_size
+from recordkit.reading.python import first_n_labels, first_size
 from recordkit.reading.sampler import Picks, Sampler
 from recordkit.reading.slots import Slots
 from recordkit.reading.state import LoaderState
@@ -204,7 +204,7 @@ class Loader:
         self._on_error = on_error
         size = fixed_size(plan.steps, plan.channels) or first_size(self.dataset, plan)
         self._item_shape = plan.item_shape(size)
-        self._n_labels = np.atleast_1d(self.dataset[0].label).size
+        self._n_labels = first_n_labels(self.dataset)
         self._engine = worker(self.dataset, plan, size)
         self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
         self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=plan.seed)

@@ -16,7 +16,7 @@ from recordkit.reading.plan import LoadPlan, apply
 from recordkit.sample import Image
 from recordkit.transforms import Draws
 
-# Samples that are looked at for the size of images.
+# Samples that are looked at for the size of images and the number of labels.
 _N_TRIED = 100
 
 
@@ -98,3 +98,20 @@ def first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
             continue
         return image.shape[0], image.shape[1]
     raise ImageError(f"{errors[0]}; none of the first {len(errors)} samples can be loaded")
+
+
+def first_n_labels(dataset: RecordDataset) -> int:
+    """Return how many labels the first sample has that can be read.
+
+    Raises
+    ------
+    FormatError
+        None of the first samples can.
+    """
+    errors = []
+    for index in range(min(len(dataset), _N_TRIED)):
+        try:
+            return np.atleast_1d(dataset[index].label).size
+        except FormatError as error:
+            errors.append(error)
+    raise errors[0]

@@ -313,6 +313,18 @@ def test_a_damaged_record_is_an_error_with_file_and_byte(tmp_path, engine):
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
 
 
+def test_the_first_sample_may_be_damaged_too(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 100)
+    dataset = rk.RecordDataset(path)
+    with open(path, "r+b") as file:
+        file.seek(int(dataset.offsets[50]))
+        file.write(b"oops")
+    (batch,) = loader = rk.Loader(dataset[50:53], batch_size=4, engine=engine, on_error="skip")
+    assert batch.key.tolist() == [51, 52] and [bad.key for bad in loader.bad] == [50]
+    with pytest.raises(FormatError, match="expected magic"):
+        rk.Loader(dataset[50:51], batch_size=4, transforms=[rk.CenterCrop(8)], engine=engine, on_error="skip")
+
+
 def test_images_of_unlike_sizes_need_a_crop(photos, engine):
     with pytest.raises(
         ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms, .* end with a crop"
