@@ -236,8 +236,10 @@ class Loader:
         FormatError, PlanError
             The state is none, or was saved for other data or another order.
         """
+        new = LoaderState.from_dict(state, own=self._state)
+        self._sampler.n_batches(start=new.position)  # refuses one that the epoch does not have
         self._stop()
-        self._state = LoaderState.from_dict(state, own=self._state)
+        self._state = new
         self._given = 0
         self._left_early = False
 

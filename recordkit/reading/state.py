@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from recordkit.errors import FormatError, PlanError
+from recordkit.reading.permutation import MAX_N
 
 VERSION = 1
 """Of the fields below and of every order: a change of what an order gives needs a new one."""
@@ -28,7 +29,7 @@ class LoaderState:
     seed : int, 0 to 2**64 - 1
         Of the transforms.
     epoch : int, 0 to 2**32 - 1, default 0
-    position : int, at least 0, default 0
+    position : int, 0 to `MAX_N`, default 0
         Samples of the epoch's order that all ranks together were given.
     version : int
         `VERSION` of the recordkit that wrote it.
@@ -90,11 +91,11 @@ class LoaderState:
                     f"loader state: {name}: expected {mine!r}, as this loader has it, got {saved[name]!r}; "
                     "open the data it was saved for with the options of then, or begin the epoch anew"
                 )
-        return own.at(epoch=_whole(saved, "epoch"), position=_whole(saved, "position"))
+        return own.at(epoch=_whole(saved, "epoch", 2**32 - 1), position=_whole(saved, "position", MAX_N))
 
 
-def _whole(saved: Mapping[str, object], name: str) -> int:
+def _whole(saved: Mapping[str, object], name: str, most: int) -> int:
     value = saved[name]
-    if type(value) is not int or value < 0:
-        raise FormatError(f"loader state: {name}: expected a whole number of at least 0, got {value!r}")
+    if type(value) is not int or not 0 <= value <= most:
+        raise FormatError(f"loader state: {name}: expected a whole number from 0 to {most}, got {value!r}")
     return value

@@ -256,6 +256,14 @@ def test_numbers_may_be_numpys(photos, engine, order):
     assert second.state_dict() == first.state_dict()
 
 
+def test_a_state_of_a_place_that_is_not_there_is_refused_and_changes_nothing(photos, engine):
+    loader = rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
+    for name, value, message in (("position", 51, "start: expected 0 to 50"), ("epoch", 2**32, "epoch: expected")):
+        with pytest.raises((FormatError, PlanError), match=message):
+            loader.load_state_dict(loader.state_dict() | {name: value})
+    assert len(everything(loader)[2]) == 50
+
+
 def test_a_state_of_other_data_is_refused(photos, tmp_path):
     other = write(tmp_path / "b.rec", [encode(noise(40, 40), "raw")] * 3)
     state = rk.Loader(photos, batch_size=4, transforms=TRAIN).state_dict()
