@@ -25,12 +25,12 @@ from recordkit.reading.loader import Loader
 from recordkit.reading.order import Shuffled
 from recordkit.reading.record_iter_parameters import describe, read
 from recordkit.reading.record_iter_source import listed_labels, open_part
-from recordkit.reading.record_iter_steps import make_steps, means
+from recordkit.reading.record_iter_steps import DEVIATIONS, MEANS, make_steps, means
 
 # What a dtype leaves out, in MXNet too.
 _IGNORED = {
-    "uint8": ("mean_r", "mean_g", "mean_b", "std_r", "std_g", "std_b", "scale"),
-    "int8": ("std_r", "std_g", "std_b", "scale"),
+    "uint8": (*MEANS, *DEVIATIONS, "scale"),
+    "int8": (*DEVIATIONS, "scale"),
 }
 
 
@@ -122,8 +122,8 @@ class ImageRecordIter:
     def __init__(self, **arguments: Any) -> None:
         values = read(arguments)
         _warn(values)
-        if values["data_shape"][0] not in (1, 3) or min(values["data_shape"]) < 1:
-            raise PlanError(f"data_shape: expected (1 or 3, height, width), got {values['data_shape']}")
+        if values["data_shape"][0] not in (1, 3, 4) or min(values["data_shape"]) < 1:
+            raise PlanError(f"data_shape: expected (1, 3 or 4, height, width), got {values['data_shape']}")
         if values["mxnet_epochs"] and (values["shuffle"] or not values["round_batch"]):
             raise PlanError("mxnet_epochs: expected round_batch=True and shuffle=False with it")
         dtype = np.dtype(values["dtype"] or "float32")
@@ -248,9 +248,7 @@ def _warn(values: Mapping[str, Any]) -> None:
     found = []
     small = [mean for mean in means(values) if 0 < abs(mean) < 1]
     if small and values["scale"] < 1:
-        found.append(
-            f"mean_r, mean_g, mean_b: they are subtracted before scale, in units of 0 to 255; got {small[0]:g}"
-        )
+        found.append(f"{', '.join(MEANS)}: they are subtracted before scale, in units of 0 to 255; got {small[0]:g}")
     for name in _IGNORED.get(values["dtype"], ()):
         if values[name] != (0 if name.startswith("mean") else 1):
             found.append(f"{name}: it has no effect with dtype {values['dtype']}")

@@ -68,7 +68,8 @@ PARAMETERS: tuple[Parameter, ...] = (
          "samples are found by the .idx beside the .rec file, or without one."),
     _yes("path_imglist", "str", "", "A .lst file whose labels replace those in the records, found by key."),
     _yes("label_width", "int", 1, "Labels a sample.", 1),
-    _yes("data_shape", "shape", ..., "(channels, height, width) of a sample: 3 channels, RGB, or 1, gray."),
+    _yes("data_shape", "shape", ..., "(channels, height, width) of a sample: 3 channels, RGB; 1, gray; or 4, RGB and "
+         "alpha, which is 255 where an image has none, and which changes of colour leave as it is."),
     _yes("batch_size", "int", ..., "Samples in a batch.", 1),
     _yes("preprocess_threads", "int", 4, "Threads that load; 0: as many as CPUs this process may use. Results do not "
          "depend on it.", 0),
@@ -111,7 +112,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _yes("max_random_area", "float", 1.0, "Of random_resized_crop: largest fraction of the area.", 0, 1),
     _yes("min_random_area", "float", 1.0, "Smallest fraction of it.", 0, 1),
     _yes("pad", "int", 0, "Pixels around the image, before the crop.", 0),
-    _yes("fill_value", "int", 255, "Of pad, and where a turned image is not.", 0, 255),
+    _yes("fill_value", "int", 255, "Of pad, and where a turned image is not; alpha is 0 there.", 0, 255),
     _yes("inter_method", "int", 1, "0 nearest, 1 bilinear, 2 cubic, 3 area, 4 lanczos4, 9 auto, 10 random; rotation, "
          "shear, scale and aspect are bilinear always."),
     _yes("brightness", "float", 0.0, _COLOR, 0, 1),
@@ -128,11 +129,11 @@ PARAMETERS: tuple[Parameter, ...] = (
     _yes("mean_r", "float", 0.0, "Subtracted, in units of 0 to 255; of gray images too."),
     _yes("mean_g", "float", 0.0, "Subtracted."),
     _yes("mean_b", "float", 0.0, "Subtracted."),
-    Parameter("mean_a", "float", 0.0, "no effect", "There is no fourth channel."),
+    _yes("mean_a", "float", 0.0, "Subtracted, from alpha."),
     _yes("std_r", "float", 1.0, "Divides (x - mean) * scale; of gray images too. Above 0."),
     _yes("std_g", "float", 1.0, "Divides."),
     _yes("std_b", "float", 1.0, "Divides."),
-    Parameter("std_a", "float", 1.0, "no effect", "There is no fourth channel."),
+    _yes("std_a", "float", 1.0, "Divides alpha."),
     _yes("scale", "float", 1.0, "Multiplies after the mean was subtracted. Above 0."),
     Parameter("max_random_contrast", "float", 0.0, "refused", "It scales what is normalised already; use contrast."),
     Parameter("max_random_illumination", "float", 0.0, "refused", "It shifts what is normalised already; use random_l "

@@ -37,6 +37,10 @@ from recordkit.transforms.affine import warp
 from recordkit.transforms.checks import height_and_width
 from recordkit.transforms.resize import INTER_METHODS, Filter, draw_filter, resize_to
 
+# In the order of channels; those of red are those of gray too.
+MEANS = ("mean_r", "mean_g", "mean_b", "mean_a")
+DEVIATIONS = ("std_r", "std_g", "std_b", "std_a")
+
 
 @dataclass(frozen=True, slots=True)
 class FittingCenterCrop(CenterCrop):
@@ -216,8 +220,8 @@ def make_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
 
 
 def means(values: Mapping[str, Any]) -> list[float]:
-    """Return the mean of each channel; that of red is that of gray too."""
-    return [values[name] for name in ("mean_r", "mean_g", "mean_b")][: values["data_shape"][0]]
+    """Return the mean of each channel."""
+    return [values[name] for name in MEANS[: values["data_shape"][0]]]
 
 
 def _aspect(values: Mapping[str, Any]) -> tuple[float, float]:
@@ -268,11 +272,11 @@ def _crop(values: Mapping[str, Any], name: Filter) -> Transform:
 def _normalize(values: Mapping[str, Any]) -> list[Normalize]:
     if values["dtype"] in ("uint8", "int8"):
         return []
-    scale, deviations = values["scale"], [values[name] for name in ("std_r", "std_g", "std_b")]
+    scale, deviations = values["scale"], [values[name] for name in DEVIATIONS[: values["data_shape"][0]]]
     if min(scale, *deviations) <= 0:
         raise PlanError(f"scale and std: expected numbers above 0, got {scale:g} and {deviations}")
     # MXNet multiplies by float32(scale) / float32(std); the reciprocal of a float64's reciprocal is that number again.
-    factors = [float(np.float32(scale) / np.float32(std)) for std in deviations][: values["data_shape"][0]]
+    factors = [float(np.float32(scale) / np.float32(std)) for std in deviations]
     if set(factors) == {1.0} and not any(means(values)):
         return []
     return [Normalize(means(values), [1 / factor for factor in factors])]

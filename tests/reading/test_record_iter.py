@@ -20,8 +20,8 @@ colour PNG as gray                           1, 0.50
 rotate=30                                    128, 2.40     128, 0.58
 ===========================================  ============  ===========
 
-Gray is as colour, within 0.03. Each resize adds at most 1. Along the edges of a turned image MXNet mixes it with
-`fill_value`, which is why a few pixels differ much.
+Gray and alpha are as colour, within 0.03. Each resize adds at most 1. Along the edges of a turned image MXNet mixes it
+with `fill_value`, which is why a few pixels differ much.
 """
 
 import inspect
@@ -46,8 +46,8 @@ pca_noise mirror rand_mirror mean_img mean_r mean_g mean_b mean_a std_r std_g st
 max_random_illumination data_name label_name
 """
 NEEDED = {"path_imgrec": "a.rec", "data_shape": (3, 16, 18), "batch_size": 8}
-MEAN = {"mean_r": 123.68, "mean_g": 116.28, "mean_b": 103.53}
-STD = {"std_r": 58.4, "std_g": 57.1, "std_b": 57.4}
+MEAN = {"mean_r": 123.68, "mean_g": 116.28, "mean_b": 103.53, "mean_a": 99.5}
+STD = {"std_r": 58.4, "std_g": 57.1, "std_b": 57.4, "std_a": 3.1}
 
 # What is asked for; the largest and the mean difference, in grey levels, that are allowed.
 SETTINGS = {
@@ -59,7 +59,7 @@ SETTINGS = {
     "scale": ({"scale": 1 / 255}, 0, 0),
     "uint8": ({"dtype": "uint8", "mirror": True}, 0, 0),
     "int8": ({"dtype": "int8"}, 0, 0),
-    "int8 mean": ({"dtype": "int8", "mean_r": 127.5, "mean_g": 116.28, "mean_b": -3.5}, 0, 0),
+    "int8 mean": ({"dtype": "int8", "mean_r": 127.5, "mean_g": 116.28, "mean_b": -3.5, "mean_a": 9.5}, 0, 0),
     "pad": ({"pad": 5, "fill_value": 7}, 0, 0),
     "resize": ({"resize": 20}, 1, 0.4),
     "resize down and up": ({"resize": 12}, 3, 1.2),
@@ -77,8 +77,9 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """30 colour images and 30 gray ones, of several sizes, JPEG and PNG."""
+    """30 colour images, 30 gray ones, and 30 with alpha, of several sizes, JPEG and PNG."""
     folder = tmp_path_factory.mktemp("rec")
+    clear = [pixels(20 + n % 9, 24 - n % 7, 4) if n % 2 else noise(26, 22, 4, seed=n) for n in range(30)]
     color = [pixels(20 + n % 9, 24 - n % 7) if n % 2 else noise(26, 22, seed=n) for n in range(30)]
     saved = [save(picture(image), "JPEG" if n % 3 else "PNG") for n, image in enumerate(color)]
     gray = [save(picture(image, "L"), "PNG" if n % 3 else "JPEG") for n, image in enumerate(color)]
@@ -86,6 +87,7 @@ def files(tmp_path_factory):
     return {
         3: write(folder / "color.rec", saved),
         1: write(folder / "gray.rec", [a if n % 2 else b for n, (a, b) in enumerate(zip(gray, jpegs, strict=True))]),
+        4: write(folder / "clear.rec", [save(picture(image), "PNG") for image in clear]),
         "png": write(folder / "png.rec", [save(picture(image), "PNG") for image in color]),
         "labels": write(folder / "labels.rec", saved, [(n, n / 4, -n) for n in range(30)]),
     }
@@ -109,13 +111,13 @@ def differences(got, want, options):
     assert [(a.shape, a.dtype, pad) for a, _, pad in got] == [(a.shape, a.dtype, pad) for a, _, pad in want]
     assert all(np.array_equal(a, b) and a.dtype == b.dtype for (_, a, _), (_, b, _) in zip(got, want, strict=True))
     n_channels = got[0][0].shape[1]
-    factor = [options.get("scale", 1) / options.get(name, 1) for name in ("std_r", "std_g", "std_b")][:n_channels]
+    factor = [options.get("scale", 1) / options.get(name, 1) for name in STD][:n_channels]
     gap = np.concatenate([np.abs(a.astype(float) - b) for (a, _, _), (b, _, _) in zip(got, want, strict=True)])
     gap /= np.array(factor)[:, None, None]
     return gap.max(), gap.mean()
 
 
-@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("channels", [3, 1, 4])
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.filterwarnings("ignore:.*no effect with dtype:UserWarning")
 def test_pixels_labels_and_pad_are_mxnets(mx, files, engine, setting, channels):
@@ -224,7 +226,7 @@ def test_values_may_be_strings_as_mxnet_makes_them():
         ({"mirror": "yes"}, "mirror: expected bool, got 'yes'"),
         ({"dtype": "int32"}, "dtype: expected float32 or float16 or uint8 or int8, got 'int32'"),
         ({"data_shape": (16, 18)}, "data_shape: expected shape, got"),
-        ({"data_shape": (4, 16, 18)}, "data_shape: expected .1 or 3, height, width., got"),
+        ({"data_shape": (2, 16, 18)}, "data_shape: expected .1, 3 or 4, height, width., got"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"fill_value": 256}, "fill_value: expected 0 to 255, got 256"),
         ({"scale": float("nan")}, "scale: expected float"),
