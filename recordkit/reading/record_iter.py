@@ -152,6 +152,7 @@ class ImageRecordIter:
         self.provide_label = [DataDesc(values["label_name"], label_shape, np.dtype(np.float32))]
         self._signed = _minus_means(values) if dtype == np.int8 else None
         self._mxnet_epochs: bool = values["mxnet_epochs"]
+        self._begin = 0
         self._batches: Iterator[Batch] | None = None
         self._current: DataBatch | None = None
 
@@ -195,12 +196,13 @@ class ImageRecordIter:
         """Go to the next batch; return whether there is one."""
         if self._batches is None:
             self._batches = iter(self.loader)
+            self._begin = self._position()
         batch = next(self._batches, None)
         if batch is None:
             return False
         self._current = self._made(batch)
-        if self._mxnet_epochs and self._current.pad:
-            self._begin_behind(self._current.pad % len(self.loader.dataset))
+        if self._mxnet_epochs:
+            self._begin_behind_what_is_borrowed()
         return True
 
     def getdata(self) -> list[NDArray[Any]]:
@@ -233,10 +235,17 @@ class ImageRecordIter:
         keys = _filled(batch.key, (self.batch_size,))
         return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.valid, keys)
 
-    def _begin_behind(self, position: int) -> None:
-        """Let the next epoch begin at a position, and this one end here."""
+    def _position(self) -> int:
+        return int(self.loader.state_dict()["position"])
+
+    def _begin_behind_what_is_borrowed(self) -> None:
+        """At the end of the epoch, let the next one begin behind the samples that filled the last batch up."""
+        n = len(self.loader.dataset)
+        if self._position() < n:
+            return
+        n_borrowed = (self._begin - n) % self.batch_size  # not `pad`, which also counts samples that were left out
         state = self.loader.state_dict()
-        self.loader.load_state_dict(state | {"epoch": self.loader.epoch + 1, "position": position})
+        self.loader.load_state_dict(state | {"epoch": self.loader.epoch + 1, "position": n_borrowed % n})
         self._batches = iter(())
 
 

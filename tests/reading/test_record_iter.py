@@ -180,6 +180,17 @@ def test_epochs_can_be_mxnets(mx, files):
         iterator.reset()
 
 
+def test_epochs_are_mxnets_where_samples_are_left_out_too(tmp_path, engine):
+    payloads = [save(picture(noise(20, 20, seed=n)), "PNG") for n in range(10)]
+    payloads[3] = payloads[3][:60]
+    path = write(tmp_path / "bad.rec", payloads)
+    options = {"mxnet_epochs": True, "on_error": "skip", "batch_size": 4, "engine": engine}
+    with rk.ImageRecordIter(**{**NEEDED, "path_imgrec": path, **options}) as iterator:
+        for want in ([0, 1, 2], [4, 5, 6, 7], [8, 9]), ([2, 4, 5], [6, 7, 8, 9]), ([0, 1, 2], [4, 5, 6, 7], [8, 9]):
+            assert [batch.index[: 4 - batch.pad].tolist() for batch in iterator] == [*want]
+            iterator.reset()
+
+
 def test_the_table_has_the_parameters_of_the_mxnet_that_is_installed(mx):
     documentation = mx.io.ImageRecordIter.__doc__
     documentation = documentation.decode() if isinstance(documentation, bytes) else documentation
