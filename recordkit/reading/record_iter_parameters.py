@@ -228,7 +228,7 @@ def _converted(kind: Kind, given: Any) -> Any:
             return int(str(given))
         case "float":
             value = float(str(given))
-            if math.isnan(value):
+            if not math.isfinite(value):
                 raise ValueError
             return value
         case "shape":

@@ -230,7 +230,7 @@ def _aspect(values: Mapping[str, Any]) -> tuple[float, float]:
         low, high = 1 - high, 1 + high
     if not 0 < low <= high:
         raise PlanError(
-            f"max_aspect_ratio: expected a range above 0, got {low:g} to {high:g}; give min_aspect_ratio too"
+            f"min_aspect_ratio, max_aspect_ratio: expected a range above 0, got {low:g} to {high:g}; give both"
         )
     return low, high
 
@@ -261,9 +261,13 @@ def _crop(values: Mapping[str, Any], name: Filter) -> Transform:
         if values["rand_crop"] or sides or (values["min_random_scale"], values["max_random_scale"]) != (1, 1):
             raise PlanError("random_resized_crop: expected no rand_crop, crop size or random scale with it")
         area, aspect = (values["min_random_area"], values["max_random_area"]), _aspect(values)
+        if not 0 < area[0] <= area[1]:
+            raise PlanError(f"min_random_area: expected above 0 and at most max_random_area, got {area[0]:g}")
         if (area, aspect) != ((1, 1), (1, 1)):
             return RandomResizedCrop(size, area, aspect, name)
     if sides:
+        if not 0 < sides[0] <= sides[-1]:
+            raise PlanError(f"min_crop_size: expected above 0 and at most max_crop_size, got {sides[0]}")
         kind = RandomSizeCrop if values["rand_crop"] else CenterSizeCrop
         return kind(size, sides[0], sides[-1], name)
     return (FittingRandomCrop if values["rand_crop"] else FittingCenterCrop)(size, name)
