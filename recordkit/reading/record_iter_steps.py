@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from recordkit.errors import PlanError
+from recordkit.errors import ImageError, PlanError
 from recordkit.sample import Image
 from recordkit.transforms import (
     CenterCrop,
@@ -104,8 +104,14 @@ class CenterSizeCrop:
         Raises
         ------
         ImageError
-            The image is smaller than the square.
+            The image is smaller than `high`, whichever side is drawn.
         """
+        if min(image.shape[:2]) < self.high:
+            height, width = image.shape[:2]
+            raise ImageError(
+                f"max_crop_size: expected at least {self.high} rows and columns, got {height} and {width}; "
+                "give resize or pad too"
+            )
         side = self.low + draws.below(self.high - self.low + 1)
         height, width = self.size
         return resize_to(CenterCrop(side)(image), height, width, draw_filter(self.filter, draws))

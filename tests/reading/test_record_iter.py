@@ -384,6 +384,13 @@ def test_labels_missing_in_a_list_are_named(files, tmp_path):
         ours(files[3], path_imglist=path, label_width=2)
 
 
+@pytest.mark.parametrize("rand_crop", [False, True])
+def test_an_image_smaller_than_the_largest_crop_is_refused_whichever_is_drawn(files, engine, rand_crop):
+    options = {"min_crop_size": 1, "max_crop_size": 99, "rand_crop": rand_crop, "engine": engine}
+    with pytest.raises(ImageError, match="expected at least 99 rows and (99 )?columns, got 26 and 22"):
+        ours(files[3], **options)
+
+
 def test_a_bad_sample_is_an_error_or_left_out(tmp_path, engine):
     payloads = [save(picture(noise(20, 20, seed=n)), "PNG") for n in range(8)]
     payloads[3] = payloads[3][:60]
