@@ -221,6 +221,8 @@ def _value(parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
 
 
 def _converted(kind: Kind, given: Any) -> Any:
+    if given is None:
+        raise TypeError
     match kind:
         case "bool":
             return _BOOLS[str(given).lower()]

@@ -235,6 +235,7 @@ def test_values_may_be_strings_as_mxnet_makes_them():
         ({"zzz": 1}, "zzz: ImageRecordIter has no such parameter; help"),
         ({"resize": 8.5}, "resize: expected int, got 8.5"),
         ({"mirror": "yes"}, "mirror: expected bool, got 'yes'"),
+        ({"path_imglist": None}, "path_imglist: expected str, got None"),
         ({"dtype": "int32"}, "dtype: expected float32 or float16 or uint8 or int8, got 'int32'"),
         ({"data_shape": (16, 18)}, "data_shape: expected shape, got"),
         ({"data_shape": (2, 16, 18)}, "data_shape: expected .1, 3 or 4, height, width., got"),
