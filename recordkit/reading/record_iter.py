@@ -129,7 +129,6 @@ class ImageRecordIter:
         dtype = np.dtype(values["dtype"] or "float32")
         steps = make_steps(values)
         dataset = open_part(values)
-        self._labels = listed_labels(dataset, values)
         self.loader = Loader(
             dataset,
             batch_size=values["batch_size"],
@@ -145,6 +144,7 @@ class ImageRecordIter:
             on_error=values["on_error"],
             exact=True,
         )
+        self._labels = listed_labels(dataset, values)
         self.batch_size: int = values["batch_size"]
         width = values["label_width"]
         self.provide_data = [DataDesc(values["data_name"], (self.batch_size, *values["data_shape"]), dtype)]

@@ -392,6 +392,13 @@ def test_an_image_smaller_than_the_largest_crop_is_refused_whichever_is_drawn(fi
         ours(files[3], **options)
 
 
+def test_a_file_without_samples_is_refused(tmp_path):
+    (tmp_path / "some.lst").write_text("0\t1\tx.jpg\n")
+    for options in ({}, {"path_imglist": tmp_path / "some.lst"}):
+        with pytest.raises(FormatError, match=r"empty\.rec: expected samples, got none"):
+            ours(write(tmp_path / "empty.rec", []), **options)
+
+
 def test_a_bad_sample_is_an_error_or_left_out(tmp_path, engine):
     payloads = [save(picture(noise(20, 20, seed=n)), "PNG") for n in range(8)]
     payloads[3] = payloads[3][:60]
