@@ -52,6 +52,12 @@ def test_arrays_have_the_dtype_that_is_asked_for(mx, halves, dtype):
     assert isinstance(batch.data[0], mx.nd.NDArray) and batch.label[0].shape == (8,)
 
 
+def test_arrays_are_on_the_cpu_like_mxnets_wherever_new_arrays_go(mx, halves):
+    with mx.cpu(1):  # or a GPU
+        batch = mxnet.ImageRecordIter(path_imgrec=halves, **OPTIONS).next()
+    assert batch.data[0].context == batch.label[0].context == mx.cpu(0)
+
+
 def test_module_fits_it(mx, halves):
     mx.random.seed(1)
     train = mxnet.ImageRecordIter(path_imgrec=halves, shuffle=True, mean_r=128, std_r=64, **OPTIONS)

@@ -95,6 +95,6 @@ def _array(mx: Any, array: NDArray[Any]) -> Any:
     Not ``mx.nd.from_numpy``, which shares memory: MXNet's threads give that back when they like, and a process that
     ends meanwhile is aborted. Nor ``mx.nd.array``, which asks for names that SciPy is about to remove.
     """
-    copy = mx.nd.empty(array.shape, dtype=array.dtype)
+    copy = mx.nd.empty(array.shape, ctx=mx.cpu(), dtype=array.dtype)
     copy[:] = array
     return copy
