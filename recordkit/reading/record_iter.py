@@ -205,13 +205,13 @@ class ImageRecordIter:
             self._begin_behind_what_is_borrowed()
         return True
 
-    def getdata(self) -> list[NDArray[Any]]:
-        """Return the data of the batch that `iter_next` went to."""
-        return self._got().data
+    def getdata(self) -> NDArray[Any]:
+        """Return the data of the batch that `iter_next` went to: the array itself, no list of it, as MXNet's does."""
+        return self._got().data[0]
 
-    def getlabel(self) -> list[NDArray[np.float32]]:
-        """Return its labels."""
-        return self._got().label
+    def getlabel(self) -> NDArray[np.float32]:
+        """Return its labels, also as an array."""
+        return self._got().label[0]
 
     def getpad(self) -> int:
         """Return how many of its samples only fill it up."""

@@ -52,6 +52,17 @@ def test_arrays_have_the_dtype_that_is_asked_for(mx, halves, dtype):
     assert isinstance(batch.data[0], mx.nd.NDArray) and batch.label[0].shape == (8,)
 
 
+def test_a_batch_can_be_asked_for_array_by_array_as_mxnets(mx, halves):
+    ours = mxnet.ImageRecordIter(path_imgrec=halves, **OPTIONS)
+    real = mx.io.ImageRecordIter(path_imgrec=str(halves), verbose=False, **OPTIONS)
+    for _ in range(2):
+        assert ours.iter_next() and real.iter_next()
+        for a, b in ((ours.getdata(), real.getdata()), (ours.getlabel(), real.getlabel())):
+            assert type(a) is type(b) and np.array_equal(a.asnumpy(), b.asnumpy())
+        assert ours.getpad() == real.getpad() == 0
+        real.first_batch = None  # or it stays there
+
+
 def test_arrays_are_on_the_cpu_like_mxnets_wherever_new_arrays_go(mx, halves):
     with mx.cpu(1):  # or a GPU
         batch = mxnet.ImageRecordIter(path_imgrec=halves, **OPTIONS).next()

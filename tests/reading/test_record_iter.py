@@ -304,8 +304,8 @@ def test_it_iterates_like_mxnets(files, engine):
     iterator.reset()
     iterator.next()
     iterator.reset()  # in the middle of an epoch
-    assert iterator.iter_next() and iterator.getlabel()[0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert iterator.getdata()[0].shape == (8, 3, 16, 18)
+    assert iterator.iter_next() and iterator.getlabel().tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert iterator.getdata().shape == (8, 3, 16, 18)
     assert iterator.loader.epoch == 2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.interop.mxnet.bridge import load
-from recordkit.reading.record_iter import DataDesc
+from recordkit.reading.record_iter import DataBatch, DataDesc
 from recordkit.reading.record_iter import ImageRecordIter as RecordIter
 
 
@@ -50,19 +50,13 @@ def _kind() -> Any:
     mx = load()
 
     class ImageRecordIter(mx.io.DataIter):  # type: ignore[misc, name-defined]
-        """Batches of a `recordkit.ImageRecordIter` as MXNet's arrays. `next` and the rest are DataIter's."""
+        """Batches of a `recordkit.ImageRecordIter` as MXNet's arrays. The rest is DataIter's."""
 
         def __init__(self, source: RecordIter) -> None:
             super().__init__(source.batch_size)
             self.source = source
-
-        @property
-        def provide_data(self) -> list[Any]:
-            return [_desc(mx, each) for each in self.source.provide_data]
-
-        @property
-        def provide_label(self) -> list[Any]:
-            return [_desc(mx, each) for each in self.source.provide_label]
+            self.provide_data = [_desc(mx, each) for each in source.provide_data]
+            self.provide_label = [_desc(mx, each) for each in source.provide_label]
 
         def reset(self) -> None:
             self.source.reset()
@@ -70,11 +64,14 @@ def _kind() -> Any:
         def iter_next(self) -> bool:
             return self.source.iter_next()
 
-        def getdata(self) -> list[Any]:
-            return [_array(mx, each) for each in self.source.getdata()]
+        def next(self) -> Any:  # DataIter's expects lists of getdata and getlabel
+            return _batch(mx, self.source.next())
 
-        def getlabel(self) -> list[Any]:
-            return [_array(mx, each) for each in self.source.getlabel()]
+        def getdata(self) -> Any:
+            return _array(mx, self.source.getdata())
+
+        def getlabel(self) -> Any:
+            return _array(mx, self.source.getlabel())
 
         def getpad(self) -> int:
             return self.source.getpad()
@@ -87,6 +84,11 @@ def _kind() -> Any:
 
 def _desc(mx: Any, desc: DataDesc) -> Any:
     return mx.io.DataDesc(desc.name, desc.shape, desc.dtype.type, desc.layout)
+
+
+def _batch(mx: Any, batch: DataBatch) -> Any:
+    data, label = ([_array(mx, each) for each in arrays] for arrays in (batch.data, batch.label))
+    return mx.io.DataBatch(data=data, label=label, pad=batch.pad, index=batch.index)
 
 
 def _array(mx: Any, array: NDArray[Any]) -> Any:
