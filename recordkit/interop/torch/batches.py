@@ -193,11 +193,12 @@ class Loader(IterableDataset):
         rank, n_ranks = self._rank or _rank()
         made_for = os.getpid(), worker * n_ranks + rank, n_workers * n_ranks
         if self._loader is None or self._made_for != made_for:
-            # Workers have turns at the batches of their rank, as a DataLoader takes them.
+            # Workers have turns at the batches of their rank, as a DataLoader takes them; padding gives all as many.
+            alone = made_for[2] == 1
             self._loader = ArrayLoader(
                 self._path,
                 batch_size=self._batch_size,
-                last_batch="pad",
+                last_batch=self._last_batch if alone else "pad",
                 rank=made_for[1:],
                 threads=self._threads or max(1, count_threads(0) // n_workers),
                 **self._options,
