@@ -19,6 +19,7 @@ if not os.environ.get("RECORDKIT_REQUIRE_TORCH"):
     pytest.importorskip("torch", reason="PyTorch is not installed")
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from recordkit.interop.torch import Batch, Loader, RecordDataset
 
@@ -121,6 +122,19 @@ def test_an_order_that_is_longer_than_the_dataset_is_counted_right(photos):
     order = Weighted(np.ones(N), n=70)
     loader = Loader(photos, batch_size=10, transforms=TRAIN, shuffle=order)
     assert len(loader) == len(list(loader)) == len(list(feed(loader, 2))) == 7
+
+
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but no accelerator:UserWarning")
+def test_a_dataloader_pins_data_and_label_of_a_batch(photos, monkeypatch):
+    loader = Loader(photos, batch_size=8, transforms=TRAIN)
+    batches = [values(batch) for batch in feed(loader, 2, pin_memory=True)]  # without a GPU it leaves them as they are
+    assert batches == [values(batch) for batch in loader]
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor.clone())
+    for batch in loader:
+        other = pin_memory(batch)
+        assert pinned[-2] is batch.data and pinned[-1] is batch.label and other.data is not batch.data
+        assert values(other) == values(batch) and other.state == batch.state
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
