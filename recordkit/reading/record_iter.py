@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.reading.batch import Batch
+from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.loader import Loader
 from recordkit.reading.order import Shuffled
 from recordkit.reading.record_iter_parameters import describe, read
@@ -98,7 +99,7 @@ class ImageRecordIter:
     Warns
     -----
     UserWarning
-        Parameters probably do not mean what they were meant to.
+        Parameters probably do not mean what they were meant to, or float32 does not hold the exact labels of the file.
 
     Examples
     --------
@@ -145,6 +146,13 @@ class ImageRecordIter:
             exact=True,
         )
         self._labels = listed_labels(dataset, values)
+        if self._labels is None and (n_large := _count_inexact(dataset)):
+            warnings.warn(
+                f"labels: {n_large} exact ones are beyond 2**24, where float32 cannot tell whole numbers apart; "
+                "recordkit.Loader gives them as they are",
+                UserWarning,
+                stacklevel=2,
+            )
         self.batch_size: int = values["batch_size"]
         width = values["label_width"]
         self.provide_data = [DataDesc(values["data_name"], (self.batch_size, *values["data_shape"]), dtype)]
@@ -268,6 +276,12 @@ def _warn(values: Mapping[str, Any]) -> None:
         found.append("random_resized_crop: it is a crop in the middle without min_random_area or max_aspect_ratio")
     for text in found:
         warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def _count_inexact(dataset: RecordDataset) -> int:
+    """Return how many exact labels there are that float32 may change."""
+    exact = dataset.exact_labels(np.arange(len(dataset)))
+    return 0 if exact is None else int(np.count_nonzero((exact > 2**24) | (exact < -(2**24))))
 
 
 def _minus_means(values: Mapping[str, Any]) -> NDArray[np.int8]:

@@ -26,6 +26,7 @@ with `fill_value`, which is why a few pixels differ much.
 
 import inspect
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -287,6 +288,20 @@ def test_what_is_probably_a_mistake_is_warned_of(files, options, message):
     with pytest.warns(UserWarning, match=message) as warned:
         rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], **options})
     assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(("label", "n_warned"), [(2**24 + 1, 1), (2**24, 0), (-(2**24) - 1, 1)])
+def test_exact_labels_that_float32_does_not_hold_are_warned_of(tmp_path, label, n_warned):
+    (tmp_path / "a.png").write_bytes(save(picture(noise(8, 8)), "PNG"))
+    (tmp_path / "a.lst").write_text(f"0\t{label}\ta.png\n1\t2\ta.png\n")
+    listed = rk.open_source(tmp_path / "a.lst", root=tmp_path)
+    rk.pack(listed, tmp_path / "exact", plan=rk.PackPlan(exact_labels=True))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        iterator = rk.ImageRecordIter(path_imgrec=tmp_path / "exact.rec", data_shape=(3, 8, 8), batch_size=2)
+    assert iterator.next().label[0].tolist() == [np.sign(label) * 2**24, 2]
+    assert [w.filename for w in warned] == [__file__] * n_warned
+    assert all(str(w.message).startswith("labels: 1 exact ones are beyond 2**24") for w in warned)
 
 
 def test_it_iterates_like_mxnets(files, engine):
