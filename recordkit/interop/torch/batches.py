@@ -70,8 +70,9 @@ class Loader(IterableDataset):
     batch_size : int
         Samples in a batch of one rank.
     shuffle, last_batch, layout
-        As for `recordkit.Loader`. With "keep", the last ranks have what the first ones leave of the last samples, so
-        that their last batch may be empty; training on several ranks wants "pad" or "drop".
+        As for `recordkit.Loader`, but the layout is "NCHW" by default. With "keep", the last ranks have what the first
+        ones leave of the last samples, so that their last batch may be empty; training on several ranks wants "pad" or
+        "drop".
     rank : (int, int), optional
         Which of how many loaders that share the epoch this one is; by default that of `torch.distributed`, else (0, 1).
     threads : int, default 0

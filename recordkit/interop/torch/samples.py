@@ -32,7 +32,7 @@ class RecordDataset(Dataset):
     path : str, Path, or sequence of them
         As for `recordkit.RecordDataset`.
     transforms, seed, engine, dtype, channels, layout
-        As for `recordkit.Loader`.
+        As for `recordkit.Loader`, but the layout is "NCHW" by default.
 
     Attributes
     ----------
