@@ -124,8 +124,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     _yes("pca_noise", "float", 0.0, "Standard deviation.", 0, 10),
     _yes("mirror", "bool", False, "Left and right exchanged, always."),
     _yes("rand_mirror", "bool", False, "By chance; `mirror` wins."),
-    Parameter("mean_img", "str", "", "refused", "A file of MXNet's arrays, whose scale depends on how it was made; "
-              "give mean_r, mean_g and mean_b."),
+    Parameter("mean_img", "str", "", "refused", "A mean for each pixel, which MXNet makes after scale and std and "
+              "subtracts before them; give the means of the channels as mean_r, mean_g and mean_b."),
     _yes("mean_r", "float", 0.0, "Subtracted, in units of 0 to 255; of gray images too."),
     _yes("mean_g", "float", 0.0, "Subtracted."),
     _yes("mean_b", "float", 0.0, "Subtracted."),
