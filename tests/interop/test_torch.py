@@ -1,8 +1,10 @@
 """PyTorch's tensors and its DataLoader on top of the loader."""
 
+import copy
 import itertools
 import json
 import os
+import pickle
 import subprocess
 import sys
 
@@ -148,6 +150,18 @@ def test_set_epoch_tells_the_workers(photos, engine, n_workers):
         for epoch in (0, 2, 2, 1):
             loader.set_epoch(epoch)
             assert [values(batch) for batch in batches] == want[epoch]
+
+
+def test_set_epoch_tells_the_workers_of_a_copy(photos):
+    options = {"transforms": TRAIN, "seed": 2, "layout": "NCHW"}
+    loader = rk.Loader(photos, batch_size=10, **options)
+    want = [[batch.data.tolist() for batch in loader] for _ in range(3)]
+    for source, size in ((Loader(photos, batch_size=10, **options), None), (RecordDataset(photos, **options), 10)):
+        for copied in (copy.deepcopy(source), pickle.loads(pickle.dumps(source))):
+            batches = feed(copied, 1, batch_size=size, persistent_workers=True)
+            for epoch in (2, 2, 1):
+                copied.set_epoch(epoch)
+                assert [data.tolist() for data, _ in batches] == want[epoch]
 
 
 def test_epochs_follow_each_other_where_nobody_says_otherwise(photos, engine):

@@ -221,6 +221,10 @@ class Loader(IterableDataset):
         # A worker that is spawned knows no ranks.
         return self.__dict__ | {"_loader": None, "_rank": self._rank or _rank()}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._said.share_memory_()  # it is in a worker, but not in a copy
+
 
 def _worker() -> tuple[int, int]:
     """Return which of how many workers of a DataLoader this process is; (0, 1) if it is none."""

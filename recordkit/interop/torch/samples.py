@@ -145,4 +145,5 @@ class RecordDataset(Dataset):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._epoch.share_memory_()  # it is in a worker, but not in a copy
         self._engine = choose(self._engine_name)(self.records, self._plan, self._size)
