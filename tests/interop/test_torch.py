@@ -152,6 +152,17 @@ def test_set_epoch_tells_the_workers(photos, engine, n_workers):
             assert [values(batch) for batch in batches] == want[epoch]
 
 
+def test_a_loader_that_is_handed_to_a_process_before_it_has_a_rank_takes_that_rank(photos, monkeypatch):
+    loader = pickle.loads(pickle.dumps(Loader(photos, batch_size=5, transforms=TRAIN)))
+    assert next(iter(loader)).key.tolist() == [0, 1, 2, 3, 4]
+    for name, value in (("is_initialized", True), ("get_rank", 1), ("get_world_size", 2)):
+        monkeypatch.setattr(torch.distributed, name, lambda value=value: value)
+    for each in (loader, pickle.loads(pickle.dumps(loader))):
+        assert next(iter(each)).key.tolist() == [5, 6, 7, 8, 9] and len(each) == 5
+    monkeypatch.undo()  # as in a worker that is spawned, which keeps it
+    assert next(iter(each)).key.tolist() == [5, 6, 7, 8, 9]
+
+
 def test_set_epoch_tells_the_workers_of_a_copy(photos):
     options = {"transforms": TRAIN, "seed": 2, "layout": "NCHW"}
     loader = rk.Loader(photos, batch_size=10, **options)

@@ -191,7 +191,7 @@ class Loader(IterableDataset):
     def _open(self) -> ArrayLoader:
         """Return the loader of this process and place among workers and ranks."""
         worker, n_workers = _worker()
-        rank, n_ranks = self._rank or _rank()
+        rank, n_ranks = self._rank or _rank() or (0, 1)
         made_for = os.getpid(), worker * n_ranks + rank, n_workers * n_ranks
         if self._loader is None or self._made_for != made_for:
             # Workers have turns at the batches of their rank, as a DataLoader takes them; padding gives all as many.
@@ -218,7 +218,7 @@ class Loader(IterableDataset):
         return self._loader
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is spawned knows no ranks.
+        # A worker that is spawned knows no ranks; a process that is going to train may not know its own yet.
         return self.__dict__ | {"_loader": None, "_rank": self._rank or _rank()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -232,8 +232,8 @@ def _worker() -> tuple[int, int]:
     return (0, 1) if info is None else (info.id, info.num_workers)
 
 
-def _rank() -> tuple[int, int]:
-    """Return which of how many processes that train together this is; (0, 1) if it is alone."""
+def _rank() -> tuple[int, int] | None:
+    """Return which of how many processes that train together this is; None if it is none, or none yet."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
+    return None
