@@ -2,7 +2,8 @@
 
 From the .idx file, if it is there and fits. That it fits is seen from the file's ends and from a few records between:
 each must begin where a line says, end where the next begins, and have the line's key. Otherwise the .rec file is
-scanned, in memory: nothing is written.
+scanned, in memory: nothing is written. Where one or two of many records between are none at all, the .rec file is
+damaged and not the .idx file another's: then the others can still be read.
 
 Samples are in the order of the file, whatever that of the .idx file is, so that positions do not depend on it. Keys
 are those of the .idx file. They may be 0, 1, 2 ... where the records have other keys, as MXNet's rec2idx.py writes
@@ -26,6 +27,8 @@ from recordkit.formats.fileset import Fileset
 from recordkit.reading.records import Records, compact, read_index, unpack
 
 _N_SPOTS = 32
+# One in so many of them may be damaged, and one in any case.
+_SPOTS_PER_DAMAGED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ def index_file(files: Fileset, records: Records) -> FileIndex:
     Warns
     -----
     UserWarning
-        There is no .idx file, or not that of this .rec file; the .rec file was scanned.
+        There is no .idx file, or not that of this .rec file; the .rec file was scanned. Or a record is damaged.
 
     Raises
     ------
@@ -153,23 +156,28 @@ def _check(lines: _Lines, n_described: int | None) -> None:
     _expect(int(offsets[0]) == 0, f"expected the first record at byte 0, got {offsets[0]}")
     _expect(int(offsets[-1]) < size, f"expected offsets below {size}, the file's size, got {offsets[-1]}")
     _expect(bool(np.all(offsets[1:] > offsets[:-1])), "expected each offset once, got one that comes again")
-    differing = 0
+    differing, damaged = 0, []
     ids = set()
     spots = np.unique(np.linspace(0, n - 1, min(n, _N_SPOTS + 2)).astype(np.int64)).tolist()
     for line in spots:
         offset = int(offsets[line])
         try:
             record, end = lines.records.read(offset)
-        except FormatError:
-            raise FormatError(f"expected a record at byte {offset}, got none") from None
+        except FormatError as error:
+            damaged.append(error)
+            if line in (0, n - 1) or len(damaged) > max(1, len(spots) // _SPOTS_PER_DAMAGED):
+                raise FormatError(f"expected a record at byte {offset}, got none") from None
+            continue
         following = int(offsets[line + 1]) if line + 1 < n else size
         _expect(end == following, f"expected a record at byte {end}, where another ends, got none before {following}")
         own = unpack(record, lines.path, offset)[0].id
         ids.add(own)
         differing += own != lines.key(line)
     # Records without keys of their own, all 0 say, cannot speak against the index.
-    if differing and len(ids) == len(spots) and (lines.keys is not None or lines.is_metadata(n - 1)):
+    if differing and len(ids) == len(spots) - len(damaged) and (lines.keys is not None or lines.is_metadata(n - 1)):
         raise FormatError(f"expected the keys of the records, got others in {differing} of {len(spots)} looked at")
+    for each in damaged:
+        _warn(str(each))
 
 
 def _expect(right: bool, message: str) -> None:  # noqa: FBT001

@@ -197,6 +197,11 @@ class Loader:
             n_ranks=rank[1],
             last_batch=last_batch,  # type: ignore[arg-type]
         )
+        if not len(self):
+            raise PlanError(
+                f"last_batch: expected enough samples for a batch of {batch_size} for each of {rank[1]} ranks with "
+                f"'drop', got {order.n}; make batch_size smaller, or keep or pad the last batch"
+            )
         self.engine = worker.name
         self.bad: list[Bad] = []
         self.timing = Timing()

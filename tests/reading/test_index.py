@@ -49,6 +49,13 @@ def find(prefix):
         records.close()
 
 
+def damage(path, offset):
+    """Spoil the head of a record."""
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(b"????")
+
+
 def found_keys(index):
     return list(range(len(index.offsets))) if index.keys is None else index.keys.tolist()
 
@@ -146,6 +153,21 @@ class TestIndex:
         write(tmp_path / "a", images(range(9)))
         (tmp_path / "a.rec").write_bytes((tmp_path / "a.rec").read_bytes()[:-4])
         with warnings.catch_warnings(), pytest.raises(TruncatedError, match=r"a\.rec: byte \d+: expected \d+ bytes"):
+            find(tmp_path / "a")
+
+    @pytest.mark.parametrize("n_records", [3, 20])
+    def test_a_damaged_record_does_not_take_the_others_with_it(self, tmp_path, n_records):
+        offsets = write(tmp_path / "a", images(range(5, 5 + n_records)), range(5, 5 + n_records))
+        damage(tmp_path / "a.rec", offsets[1])
+        with pytest.warns(UserWarning, match=rf"a\.rec: byte {offsets[1]}: expected magic .*run 'recordkit verify"):
+            index = find(tmp_path / "a")
+        assert index.offsets.tolist() == offsets and found_keys(index) == list(range(5, 5 + n_records))
+
+    def test_many_damaged_records_speak_against_the_index(self, tmp_path):
+        offsets = write(tmp_path / "a", images(range(20)))
+        for offset in offsets[4:8]:
+            damage(tmp_path / "a.rec", offset)
+        with pytest.raises(FormatError, match=rf"a\.rec: byte {offsets[4]}: expected magic"):
             find(tmp_path / "a")
 
     @given(st.data())

@@ -395,6 +395,11 @@ def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos, option
         rk.Loader(photos, **{"batch_size": 4, **options})
 
 
+def test_an_epoch_without_a_batch_is_refused(photos):
+    with pytest.raises(PlanError, match=r"last_batch: expected enough samples for a batch of 99 .*, got 50; make"):
+        rk.Loader(photos, batch_size=99, transforms=TRAIN, last_batch="drop")
+
+
 def test_arrays_that_are_kept_are_never_written_again(photos, engine):
     loader = rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
     kept = list(itertools.chain(loader, loader))

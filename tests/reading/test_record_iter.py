@@ -16,11 +16,13 @@ resize, auto                                 1, 0.003      1, 0.007
 min_crop_size = max_crop_size                1, 0.42       1, 0.37
 too low or narrow: enlarged once or twice    2, 0.74       1, 0.03
 resize, then enlarged twice                  3, 1.11
-colour PNG as gray                           1, 0.50
+colour PNG as gray                           1, 0.50       1, 0.50
+... with a colour profile                                  37, 3.05
 rotate=30                                    128, 2.40     128, 0.58
 ===========================================  ============  ===========
 
-Gray and alpha are as colour, within 0.03. Each resize adds at most 1. Along the edges of a turned image MXNet mixes it
+Gray and alpha are as colour, within 0.03. MXNet's decoder makes a PNG with a colour profile gray in linear light, which
+nothing else does. Each resize adds at most 1. Along the edges of a turned image MXNet mixes it
 with `fill_value`, which is why a few pixels differ much.
 """
 
@@ -302,6 +304,12 @@ def test_exact_labels_that_float32_does_not_hold_are_warned_of(tmp_path, label, 
     assert iterator.next().label[0].tolist() == [np.sign(label) * 2**24, 2]
     assert [w.filename for w in warned] == [__file__] * n_warned
     assert all(str(w.message).startswith("labels: 1 exact ones are beyond 2**24") for w in warned)
+
+
+def test_a_name_of_a_file_is_taken_as_it_is(tmp_path):
+    path = write(tmp_path / "a;b?.rec", [save(picture(noise(16, 18)), "PNG")] * 3)
+    with rk.ImageRecordIter(**NEEDED | {"path_imgrec": str(path)}) as batches:
+        assert len(batches.loader.dataset) == 3
 
 
 def test_it_iterates_like_mxnets(files, engine):

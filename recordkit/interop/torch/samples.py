@@ -17,7 +17,7 @@ from recordkit.reading.choice import choose
 from recordkit.reading.dataset import RecordDataset as Records
 from recordkit.reading.engine import Request, Room, locate
 from recordkit.reading.plan import LoadPlan, fixed_size
-from recordkit.reading.python import first_size
+from recordkit.reading.python import first_n_labels, first_size
 from recordkit.transforms import Normalize, Transform
 
 
@@ -78,8 +78,8 @@ class RecordDataset(Dataset):
         self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
         if not len(self.records):
             raise FormatError("expected samples, got none", path=str(self.records.files[0]))
-        self._n_labels = np.atleast_1d(self.records[0].label).size
-        self._size = fixed_size(self._plan.steps) or first_size(self.records, self._plan)
+        self._n_labels = first_n_labels(self.records)
+        self._size = fixed_size(self._plan.steps, self._plan.channels) or first_size(self.records, self._plan)
         self._engine_name = engine
         self._engine = choose(engine)(self.records, self._plan, self._size)
         # In shared memory, because the workers of a DataLoader may be running already.
