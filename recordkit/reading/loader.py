@@ -6,7 +6,6 @@ import os
 import resource
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from weakref import ref
@@ -24,6 +23,7 @@ from recordkit.reading.python import first_n_labels, first_size
 from recordkit.reading.sampler import Picks, Sampler
 from recordkit.reading.slots import Slots
 from recordkit.reading.state import LoaderState
+from recordkit.reading.timing import Timing
 from recordkit.threads import InOrder, count_threads
 from recordkit.transforms import Normalize, Transform
 
@@ -49,38 +49,6 @@ class Bad(NamedTuple):
     key: int
     file: Path
     reason: str
-
-
-@dataclass
-class Timing:
-    """Where the time of an epoch went, in seconds.
-
-    Attributes
-    ----------
-    waited_s : float
-        The caller waited for a batch.
-    used_s : float
-        The caller did something else.
-    worked_s : float
-        Threads loaded, all together.
-    computed_s : float
-        Of that, they had a processor.
-    n_disk_reads : int
-        Reads of this process that the disk had to answer.
-    """
-
-    waited_s: float = 0.0
-    used_s: float = 0.0
-    worked_s: float = 0.0
-    computed_s: float = 0.0
-    n_disk_reads: int = 0
-
-    @property
-    def bound(self) -> str:
-        """What sets the pace: "consumer", "decode" or "disk"."""
-        if self.waited_s < self.used_s / 10:
-            return "consumer"
-        return "disk" if self.n_disk_reads and self.computed_s < self.worked_s / 2 else "decode"
 
 
 class Loader:
