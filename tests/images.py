@@ -71,6 +71,21 @@ def huge_jpeg(width=60_000, height=60_000):
     return bytes(data)
 
 
+def sampled_jpeg(horizontal, vertical, columns, rows):
+    """A JPEG whose luma has so many samples for one of chroma in each direction, and so many MCUs: noise.
+
+    Pillow writes no such files: the blocks of a gray one, with another frame around them.
+    """
+    n_blocks = horizontal * vertical + 2
+    gray = bytearray(save(picture(noise(8 * columns * rows, 8 * n_blocks, 1)), "JPEG"))
+    frame, scan = gray.index(b"\xff\xc0"), gray.index(b"\xff\xda")
+    size = struct.pack(">HH", 8 * vertical * rows, 8 * horizontal * columns)
+    luma = bytes([1, 16 * horizontal + vertical, 0])
+    gray[scan : scan + 10] = bytes.fromhex("ffda000c 03 0100 0200 0300 003f00")
+    gray[frame : frame + 13] = bytes.fromhex("ffc0001108") + size + b"\3" + luma + bytes.fromhex("021100 031100")
+    return bytes(gray)
+
+
 def animation(encoding):
     first, second = pixels(12, 10), noise(12, 10)
     options = {"lossless": True} if encoding == "WEBP" else {}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from images import every_format, noise, picture, pixels, save, write
+from images import every_format, noise, picture, pixels, sampled_jpeg, save, write
 
 import recordkit as rk
 from recordkit import native
@@ -178,6 +178,17 @@ def test_any_resized_crop_of_a_jpeg_is_that_of_the_whole_image(tmp_path_factory,
         for name in ("native", "python")
     )
     assert np.abs(ours.astype(int) - want.astype(int)).max() <= 1
+
+
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("sampling", [(4, 2), (2, 4)])
+def test_jpegs_with_little_chroma_are_not_scaled_as_they_are_decoded(tmp_path, sampling):
+    path = write(tmp_path / "a.rec", [sampled_jpeg(*sampling, columns=50 // sampling[0], rows=50 // sampling[1])])
+    chain = [rk.RandomCrop(375), rk.Resize(30), rk.RandomCrop(24)]
+    scaled, whole = (
+        everything(rk.Loader(path, batch_size=1, transforms=chain, exact=exact))[0] for exact in (False, True)
+    )
+    assert np.array_equal(scaled, whole)
 
 
 @pytest.mark.usefixtures("require_native")

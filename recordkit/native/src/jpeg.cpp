@@ -213,6 +213,9 @@ Decoded Jpeg::decode(const Rect& wanted, unsigned eighths) {
     Decoder& decoder = *decoder_;
     auto& info = decoder.info;
     if (decoder.orientation != 1 || info.num_components == 4) return {decode(), 0, 0, 8};
+    // Chroma with an eighth of luma's samples is enlarged in two steps, by the DCT and by a filter; jpeg_crop_scanline
+    // forgets the first, and the filter leaves columns out.
+    if (info.max_h_samp_factor * info.max_v_samp_factor > 4) eighths = 8;
     info.scale_num = eighths;
     info.scale_denom = 8;
     decoder.check(decoder.start());
