@@ -46,6 +46,10 @@ FormatFault cut(const std::string& expected, uint64_t got, uint64_t offset) {
     return FormatFault("expected " + expected + ", got " + std::to_string(got) + " bytes to the end of the file", offset, true);
 }
 
+FormatFault changed(uint64_t offset) {
+    return FormatFault("expected the file to keep its records while it is read, got others; open it again", offset);
+}
+
 struct Part {
     uint32_t flag;
     uint64_t begin;  // of the data
@@ -110,17 +114,22 @@ Extent find_record(Span file, uint64_t offset) {
     }
 }
 
+// Another process may write to the file since the record was found, so what its parts say by now must fit the extent.
 void copy_record(Span file, const Extent& extent, uint8_t* out) {
+    uint64_t room = extent.length;
+    if (extent.whole && room) std::memcpy(out, file.data + extent.offset + kHeadSize, room);
+    if (extent.whole) return;
     for (uint64_t place = extent.offset; place < extent.end;) {
         const Part part = part_at(file, place);
-        if (place != extent.offset) {
-            put_word(out, kMagic);  // the writer left it out between two parts
-            out += 4;
-        }
-        if (part.length) std::memcpy(out, file.data + part.begin, part.length);
-        out += part.length;
+        const uint64_t magic = place == extent.offset ? 0 : 4;  // the writer left it out between two parts
+        if (magic + part.length > room) throw changed(place);
+        room -= magic + part.length;
+        if (magic) put_word(out, kMagic);
+        if (part.length) std::memcpy(out + magic, file.data + part.begin, part.length);
+        out += magic + part.length;
         place = part.begin + padded(part.length);
     }
+    if (room) throw changed(extent.offset);
 }
 
 std::vector<uint64_t> scan(Span file, uint64_t begin) {

@@ -26,7 +26,7 @@ struct Extent {
 // Find the record whose head is at `offset` of a file's bytes. Throws FormatFault.
 Extent find_record(Span file, uint64_t offset);
 
-// Copy the record to `out`, which has room for extent.length bytes.
+// Copy the record to `out`, which has room for extent.length bytes. Throws FormatFault if it was changed since it was found.
 void copy_record(Span file, const Extent& extent, uint8_t* out);
 
 // Offsets of all records from `begin` on, in file order. Throws FormatFault at the first damage.
