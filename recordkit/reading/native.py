@@ -20,6 +20,7 @@ from recordkit.reading.engine import Request, Room
 from recordkit.reading.plan import LoadPlan
 from recordkit.reading.python import PythonEngine, finished, transformed
 from recordkit.reading.record_iter_steps import FittingCenterCrop, FittingRandomCrop
+from recordkit.sample import MAX_PIXELS
 from recordkit.transforms import (
     CenterCrop,
     Flip,
@@ -49,7 +50,9 @@ class NativeEngine:
         self._reference = PythonEngine(dataset, plan, size)
         steps = [_step(step, number) for number, step in enumerate(plan.steps)]
         self._n_known = steps.index(None) if None in steps else len(steps)
-        self._whole = self._n_known == len(steps) and type(plan.normalize) in (Normalize, type(None))
+        known = self._n_known == len(steps) and type(plan.normalize) in (Normalize, type(None))
+        self._whole = known and size[0] * size[1] <= MAX_PIXELS
+        height, width = size if self._whole else (1, 1)
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
         if self._whole and plan.normalize is not None:
             mean, factor = plan.normalize.constants(plan.channels)
@@ -60,8 +63,8 @@ class NativeEngine:
             seed=plan.seed,
             dtype=plan.dtype,
             planar=plan.layout == "NCHW",
-            height=size[0],
-            width=size[1],
+            height=height,
+            width=width,
             mean=mean,
             factor=factor,
         )
@@ -95,21 +98,27 @@ def _step(step: Transform, number: int) -> dict[str, Any] | None:
     """Return a transform as the core takes it; None if it does not know it."""
     if type(step) not in _STEPS:
         return None
-    common: dict[str, Any] = {"number": number}
+    arguments = _arguments(step)
+    if arguments is None or max(arguments.get("height", 0), arguments.get("width", 0)) > MAX_PIXELS:
+        return None
+    return arguments | {"number": number}
+
+
+def _arguments(step: Transform) -> dict[str, Any] | None:
     match step:
         case Resize() if step.filter in _FILTERS:
-            return common | {"kind": "resize", "height": step.size, "filter": step.filter}
+            return {"kind": "resize", "height": step.size, "filter": step.filter}
         case CenterCrop():
-            return common | {"kind": "center_crop"} | _sides(step.size)
+            return {"kind": "center_crop"} | _sides(step.size)
         case RandomCrop():
-            return common | {"kind": "random_crop"} | _sides(step.size)
+            return {"kind": "random_crop"} | _sides(step.size)
         case RandomResizedCrop() if step.filter in _FILTERS:
             ranges = dict(zip(("low", "high", "ratio_low", "ratio_high"), (*step.scale, *step.ratio), strict=True))
-            return common | {"kind": "resized_crop", "filter": step.filter} | ranges | _sides(step.size)
+            return {"kind": "resized_crop", "filter": step.filter} | ranges | _sides(step.size)
         case RandomFlip():
-            return common | {"kind": "flip", "high": float(step.probability)}
+            return {"kind": "flip", "high": float(step.probability)}
         case Flip():
-            return common | {"kind": "flip", "high": 1.0}
+            return {"kind": "flip", "high": 1.0}
     return None
 
 

@@ -204,6 +204,20 @@ def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch, first
     assert len(everything(loader)[0]) == len(kinds)
 
 
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        ([rk.RandomResizedCrop(10_000)], "expected 1 to 89478485 pixels, got 10000 x 10000"),
+        ([rk.RandomCrop(20_000)], "RandomCrop: expected at least 20000 rows and 20000 columns, got 20 and 20"),
+        ([rk.Resize(2**40), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 1099511627776 x"),
+    ],
+)
+def test_more_pixels_than_an_image_may_have_are_an_error_of_the_sample(tmp_path, engine, chain, message):
+    path = write(tmp_path / "a.rec", [encode(noise(20, 20), "raw")])
+    with pytest.raises(ImageError, match=f"a.rec: key 0: {message}"):
+        list(rk.Loader(path, batch_size=1, transforms=chain, engine=engine))
+
+
 def test_digits_need_no_transforms_and_keep_their_size(tmp_path, engine):
     images = [noise(28, 28, 1) for _ in range(20)]
     path = write(tmp_path / "digits.rec", [encode(image, "png") for image in images])
