@@ -17,7 +17,7 @@ from recordkit import native
 from recordkit.packing.engine import Encoded
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
-from recordkit.sample import Image
+from recordkit.sample import MAX_PIXELS, Image
 
 _FILTERS = (None, "antialias", "bilinear")
 
@@ -33,7 +33,8 @@ class NativeEngine:
         self._first_label = plan.first_label_in_header
         self._transcode = None
         filter_ = plan.filter if plan.resize else None
-        if not plan.passes_through(pixels=pixels) and filter_ in _FILTERS:
+        # A length that no image has may be more than the core can be told. The reference engine finds the words.
+        if not plan.passes_through(pixels=pixels) and filter_ in _FILTERS and (plan.resize or 0) <= MAX_PIXELS:
             encoding = self._reference.encoding
             default = {"jpg": 95, "png": 3, "raw": 0}[encoding]
             self._transcode = self._core.Transcoder(

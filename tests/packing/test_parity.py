@@ -206,3 +206,12 @@ def test_too_many_pixels_are_refused_before_memory_is_asked_for():
     for payload in (huge_jpeg(), huge_png(), b"P5\n60000 60000\n255\n"):
         payloads, remarks = engine.encode([payload], [0])
         assert payloads == [None] and "pixels" in remarks[0]
+
+
+@pytest.mark.parametrize("side", [10_000, 2**40])
+def test_a_length_that_no_image_has_is_an_error_of_the_image(side):
+    contents = [every_format()["jpg"], noise(9, 9)]
+    plan = PackPlan(resize=side, encoding="jpg")
+    for engine in (NativeEngine(plan, pixels=False), PythonEngine(plan, pixels=False)):
+        payloads, remarks = engine.encode(contents, [0, 1])
+        assert payloads == [None, None] and f"got {side * 11 // 9} x {side}" in remarks[0]
