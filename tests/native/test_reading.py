@@ -156,6 +156,18 @@ def test_a_view_outlives_the_file_and_cannot_be_written(tmp_path):
         core.read(0)
 
 
+def test_a_view_holds_the_file_also_if_it_is_closed_while_it_is_made(tmp_path):
+    write(tmp_path / "a.rec", [b"one"])
+    core = open_core(tmp_path / "a.rec")
+
+    class Zero:
+        def __index__(self):
+            core.close()
+            return 0
+
+    assert core.view(Zero()).tobytes() == b"one"
+
+
 def test_a_file_that_has_shrunk_is_an_error_and_not_a_crash(tmp_path):
     write(tmp_path / "a.rec", [bytes(100_000)] * 3)
     core = open_core(tmp_path / "a.rec")

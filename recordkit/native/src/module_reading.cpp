@@ -104,6 +104,7 @@ class RecordFile {
 
     // A record without copying it, where the file has it in one piece.
     py::array_t<uint8_t> view(const py::object& number) const {
+        const std::shared_ptr<const MappedFile> own = file_;  // finding the number's value may run what calls close
         return guarded([&](const MappedFile& file) {
             const uint64_t offset = place_of(number, file);
             const Span bytes = file.bytes();
@@ -111,7 +112,7 @@ class RecordFile {
             const auto length = static_cast<py::ssize_t>(extent.length);
             py::array_t<uint8_t> array;
             if (extent.whole) {
-                auto* const share = new std::shared_ptr<const MappedFile>(file_);
+                auto* const share = new std::shared_ptr<const MappedFile>(own);
                 const py::capsule base(share, [](void* it) { delete static_cast<std::shared_ptr<const MappedFile>*>(it); });
                 array = py::array_t<uint8_t>(length, bytes.data + offset + kHeadSize, base);
             } else {
