@@ -100,6 +100,28 @@ def test_every_format_is_the_same_or_left_to_the_reference(name, channels):
     assert decoded == name.startswith(("jpg", "png", "raw")) - (name == "png exif")
 
 
+TIFF_BLOCK = bytes.fromhex("49492a00080000000100120103000100000006000000")  # orientation 6
+ODD_CHUNKS = [
+    (b"tEXt", b"exif\0" + TIFF_BLOCK), (b"tEXt", b"transparency\0abc"), (b"tEXt", b"interlace\0x"),
+    (b"tEXt", b"bbox\0x"), (b"tEXt", b"transparency"), (b"iTXt", b"transparency\0\0\0\0\0x"),
+    (b"zTXt", b"exif\0\0" + zlib.compress(TIFF_BLOCK)),
+    (b"gAMA", b"123"), (b"sRGB", b""), (b"pHYs", b"12345678"), (b"cHRM", bytes(31)), (b"tRNS", b"1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "content"), ODD_CHUNKS)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_pillow_makes_of_odd_chunks_is_left_to_it(kind, content, mode):
+    payload = save(picture(mode=mode), "PNG")
+    assert transcoder(3)([payload[:33] + png_chunk(kind, content) + payload[33:]]) == [None]
+
+
+@pytest.mark.parametrize("keyword", [b"Title", b"date:create", b"exif:Orientation", b"Exif", b""])
+def test_texts_that_say_nothing_of_the_pixels_cost_nothing(keyword):
+    payload = save(picture(), "PNG")
+    assert assert_same(payload[:33] + png_chunk(b"tEXt", keyword + b"\0" + TIFF_BLOCK) + payload[33:], 3)
+
+
 def test_nothing_of_one_jpeg_stands_in_for_what_another_lacks():
     whole = save(picture(), "JPEG")
     second = whole.index(b"\xff\xdb", whole.index(b"\xff\xdb") + 2)  # the chroma's quantisation table

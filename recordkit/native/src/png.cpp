@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "orient.hpp"
 
@@ -75,6 +76,14 @@ struct Chunks {
     std::vector<uint8_t> joined;
 };
 
+// Pillow keeps texts by their keywords among the facts about the image, which by these names change its pixels.
+void check_text(Span body) {
+    const auto* const begin = reinterpret_cast<const char*>(body.data);
+    const std::string keyword(begin, std::find(begin, begin + body.size, '\0'));
+    for (const char* fact : {"bbox", "exif", "interlace", "transparency"})
+        if (keyword == fact) throw Unsupported("a text that the reference engine takes for a fact");
+}
+
 void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
     const auto is = [type](const char* name) { return type == big_word(reinterpret_cast<const uint8_t*>(name)); };
     if (is("IDAT")) {
@@ -93,6 +102,11 @@ void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
         Span& own = is("PLTE") ? chunks.palette : chunks.transparency;
         if (own.data || *ended_data) throw Unsupported("PLTE or tRNS out of place");
         own = body;
+    } else if (is("tEXt") || is("zTXt") || is("iTXt")) {
+        check_text(body);
+    } else if ((is("gAMA") && body.size < 4) || (is("sRGB") && body.size < 1) || (is("pHYs") && body.size < 9) ||
+               (is("cHRM") && body.size < 32)) {
+        throw Unsupported("a chunk is cut short");
     } else if (is("acTL") || is("eXIf") || is("fcTL") || is("fdAT") || !(type >> 24 & 0x20)) {
         throw Unsupported("animated, turned by EXIF, or with a critical chunk of another standard");
     }
@@ -195,6 +209,7 @@ class Expander {
             throw Unsupported("PLTE is missing or odd");
         if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba)) throw Unsupported("tRNS beside alpha");
         if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3) throw Unsupported("tRNS is too long");
+        if (clear_.data && header.color != kPalette && clear_.size < size_t(2 * header.samples())) throw Unsupported("tRNS is cut short");
         // One transparent colour counts only where alpha is asked for, and there the reference engine decides.
         if (clear_.data && header.color == kRgb && (channels == 0 || channels == 4)) throw Unsupported("one transparent colour");
         if (header.color == kGrayAlpha) channels_ = 4;
