@@ -1,17 +1,31 @@
 // Runs every target over its corpus, then all of them in threads at once: what the sanitizers watch.
 // Usage: replay CORPUS_FOLDER
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <new>
 #include <numeric>
+#include <thread>
 
+#include "convert.hpp"
 #include "pool.hpp"
 #include "read_many.hpp"
 #include "records.hpp"
 #include "targets.hpp"
 
 namespace fs = std::filesystem;
+
+// How many allocations of this thread succeed before one fails; all do while it is negative.
+thread_local int n_before_failure = -1;
+
+void* operator new(size_t size) {
+    void* const memory = n_before_failure >= 0 && !n_before_failure-- ? nullptr : std::malloc(size);
+    return memory ? memory : throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -87,6 +101,29 @@ void fail_in_threads() {
     }
 }
 
+// Wherever memory runs out, the next call finds everything in order.
+void run_out_of_memory() {
+    const auto work = [] {
+        const recordkit::Image image(300, 2, 3);
+        recordkit::Target target;
+        target.planar = true;
+        target.width = 300, target.height = 2, target.channels = 3;
+        std::vector<uint8_t> place(target.bytes());
+        recordkit::convert(image.view(), true, target, place.data());
+        recordkit::parallel_for(100, 1, 4, [](size_t, size_t) {});
+    };
+    for (int n = 0; n < 10; ++n)
+        std::thread([&] {  // a new one, which has no scratch memory yet
+            n_before_failure = n;
+            try {
+                work();
+            } catch (const std::bad_alloc&) {
+            }
+            n_before_failure = -1;
+            work();
+        }).join();
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -99,5 +136,6 @@ int main(int, char** arguments) {
     read_in_threads(fs::temp_directory_path());
     change_while_reading();
     fail_in_threads();
+    run_out_of_memory();
     std::cout << "all right\n";
 }

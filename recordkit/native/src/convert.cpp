@@ -148,7 +148,8 @@ void planar(const ImageView& image, bool mirror, const Target& target, T* place)
     const uint32_t n = image.width;
     const size_t plane = size_t(n) * image.height;
     thread_local std::vector<uint8_t> apart, mirrored;
-    if (apart.size() < size_t(n) * 4) apart.resize(size_t(n) * 4), mirrored.resize(size_t(n) * 4);
+    for (auto* scratch : {&apart, &mirrored})  // the second may lack what the first got, if memory ran out in between
+        if (scratch->size() < size_t(n) * 4) scratch->resize(size_t(n) * 4);
     uint8_t* const lines[4] = {&apart[0], &apart[n], &apart[2 * size_t(n)], &apart[3 * size_t(n)]};
     for (uint32_t y = 0; y < image.height; ++y) {
         const uint8_t* row = image.row(y);

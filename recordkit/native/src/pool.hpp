@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -35,10 +34,10 @@ void parallel_for(size_t n, size_t grain, unsigned n_threads, Act&& act) {
         }
     };
     std::vector<std::thread> others;
-    others.reserve(std::min<size_t>(n_threads, n_stretches));  // from here on nothing but the system fails
+    others.reserve(std::min<size_t>(n_threads, n_stretches));  // from here on only starting a thread fails
     try {
         for (size_t n = std::min<size_t>(n_threads, n_stretches); n > 1; --n) others.emplace_back(work);
-    } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
+    } catch (const std::exception&) {  // no more threads, or memory for one, to be had: those there are do the work
     }
     work();
     for (std::thread& other : others) other.join();
