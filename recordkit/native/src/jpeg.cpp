@@ -54,7 +54,7 @@ struct Encoder {
     Encoder() {
         info.err = &errors.base;
         set_up(errors);
-        jpeg_create_compress(&info);
+        if (!create()) throw std::bad_alloc();
     }
     ~Encoder() {
         jpeg_destroy_compress(&info);
@@ -62,6 +62,16 @@ struct Encoder {
     }
     Encoder(const Encoder&) = delete;
     Encoder& operator=(const Encoder&) = delete;
+
+  private:
+    bool create() {
+        if (setjmp(errors.place)) {
+            jpeg_destroy_compress(&info);
+            return false;
+        }
+        jpeg_create_compress(&info);
+        return true;
+    }
 };
 
 [[noreturn]] void give_up(const char* reason) { throw Unsupported(reason); }
