@@ -1,5 +1,5 @@
-// What every file of the native core shares: views of memory, images, and the errors that the one file that knows
-// Python (module.cpp) turns into those of recordkit.errors.
+// What every file of the native core shares: views of memory, images, and the errors that the files that know Python
+// (module*.cpp) turn into those of recordkit.errors.
 #pragma once
 
 #include <cstddef>

@@ -87,7 +87,7 @@ void each_line(const std::vector<uint8_t>& text, Take&& take) {
 }  // namespace
 
 IdxFile::IdxFile(const std::string& path, unsigned n_threads)
-    : path_(path), handle_(path), n_threads_(n_threads), file_size_(handle_.size(path)) {
+    : handle_(path), n_threads_(n_threads), file_size_(handle_.size(path)) {
     std::vector<uint8_t> window;
     for (uint64_t begin = 0; begin < file_size_;) {
         const uint64_t end = line_end(std::min(file_size_, begin / kBlockBytes * kBlockBytes + kBlockBytes), window);

@@ -38,7 +38,6 @@ class IdxFile {
 
     uint64_t line_end(uint64_t place, std::vector<uint8_t>& window) const;
 
-    std::string path_;
     Handle handle_;
     unsigned n_threads_;
     uint64_t file_size_;
