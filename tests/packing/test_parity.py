@@ -116,6 +116,13 @@ def test_what_pillow_makes_of_odd_chunks_is_left_to_it(kind, content, mode):
     assert transcoder(3)([payload[:33] + png_chunk(kind, content) + payload[33:]]) == [None]
 
 
+def test_data_apart_are_left_to_the_reference_also_behind_empty_ones():
+    payload = save(picture(), "PNG")
+    begin = payload.index(b"IDAT") - 4
+    empty, text = png_chunk(b"IDAT", b""), png_chunk(b"tEXt", b"Title\0any")
+    assert transcoder(3)([payload[:begin] + 2 * empty + text + payload[begin:]]) == [None]
+
+
 @pytest.mark.parametrize("keyword", [b"Title", b"date:create", b"exif:Orientation", b"Exif", b""])
 def test_texts_that_say_nothing_of_the_pixels_cost_nothing(keyword):
     payload = save(picture(), "PNG")

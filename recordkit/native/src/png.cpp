@@ -88,8 +88,8 @@ void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
     const auto is = [type](const char* name) { return type == big_word(reinterpret_cast<const uint8_t*>(name)); };
     if (is("IDAT")) {
         if (*ended_data) throw Unsupported("IDAT chunks apart");
-        if (!chunks.data.data) {
-            chunks.data = body;
+        if (!chunks.data.size) {
+            chunks.data = body;  // its pointer tells that there was one, also while all were empty
             return;
         }
         if (chunks.joined.empty()) chunks.joined.assign(chunks.data.data, chunks.data.data + chunks.data.size);
