@@ -1,6 +1,8 @@
 """The native engine means what the reference engine means; resized pixels may be 1 level off."""
 
 import itertools
+import subprocess
+import sys
 import warnings
 import zlib
 
@@ -235,6 +237,18 @@ def test_too_many_pixels_are_refused_before_memory_is_asked_for():
     for payload in (huge_jpeg(), huge_png(), b"P5\n60000 60000\n255\n"):
         payloads, remarks = engine.encode([payload], [0])
         assert payloads == [None] and "pixels" in remarks[0]
+
+
+def test_a_png_with_next_to_no_data_gets_no_memory_for_its_pixels():
+    from images import huge_png
+
+    code = "import resource, sys\nfrom recordkit import native\n"
+    code += "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    code += "core = native.load().Transcoder(channels=3, crop=False, filter='', side=0, encoding='raw', quality=0)\n"
+    code += "print(core([sys.stdin.buffer.read()]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    done = subprocess.run([sys.executable, "-c", code], input=huge_png(9000, 9000), capture_output=True, check=True)
+    made, kibibytes = done.stdout.split()
+    assert made == b"[None]" and int(kibibytes) < 50_000
 
 
 @pytest.mark.parametrize("side", [10_000, 2**40])

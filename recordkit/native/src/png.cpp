@@ -184,6 +184,9 @@ void each_pass(const Header& header, Do&& act) {
 
 size_t row_bytes(const Header& header, uint32_t width) { return (width * header.bits() + 7) / 8; }
 
+// A compressed byte makes no more than this: 2 bits repeat 258 bytes.
+constexpr size_t kMostInflated = 1032;
+
 // Filtered rows, decompressed: this thread's own, until its next image. Their size is known before, and must be met.
 std::vector<uint8_t>& inflate(const Chunks& chunks) {
     thread_local std::vector<uint8_t> rows;
@@ -191,6 +194,7 @@ std::vector<uint8_t>& inflate(const Chunks& chunks) {
     each_pass(chunks.header, [&](const Pass& pass) {
         size += (row_bytes(chunks.header, pass.width(chunks.header)) + 1) * pass.height(chunks.header);
     });
+    if (size / kMostInflated > chunks.data.size) throw Unsupported("too little data for its size");
     if (rows.size() < size) rows.resize(size);
     size_t used;
     if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used, nullptr) !=
