@@ -29,8 +29,9 @@ from recordkit.transforms import Normalize, Transform
 
 ON_ERROR = ("raise", "skip", "replace")
 
-# A thread's turn is a batch, or as many as make this much: handing out a turn costs as much as loading 50 digits.
-_TURN_BYTES = 1 << 19
+# A thread's turn is a batch, or as many as make this much: handing out a turn costs as much as loading 50 digits, and
+# the threads do it one at a time.
+_TURN_BYTES = 1 << 22
 _MOST_BATCHES = 64
 # How many samples in a row may be replaced by the next one.
 _MOST_REPLACED = 100
@@ -49,6 +50,13 @@ class Bad(NamedTuple):
     key: int
     file: Path
     reason: str
+
+
+class _Turn(NamedTuple):
+    """What a thread has loaded: batches, and the error of the sample behind them, if there is one."""
+
+    batches: list[Batch]
+    error: Exception | None
 
 
 class Loader:
@@ -185,7 +193,7 @@ class Loader:
         self._given = 0
         self._left_early = False
         self._running: Generator[Batch, None, None] | None = None
-        self._loaded: Callable[[], InOrder[list[Batch]] | None] = lambda: None
+        self._loaded: Callable[[], InOrder[_Turn] | None] = lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -260,16 +268,18 @@ class Loader:
             while True:
                 if os.getpid() != process:
                     raise RuntimeError("the loader's threads did not come along into this process; iterate anew here")
-                batches = next(loaded, None)
-                if batches is None:
+                turn_loaded = next(loaded, None)
+                if turn_loaded is None:
                     break
                 timing.waited_s += time.perf_counter() - begin_s
-                for batch in batches:
+                for batch in turn_loaded.batches:
                     number += 1
                     self._given = number
                     given_s = time.perf_counter()
                     yield batch
                     timing.used_s += time.perf_counter() - given_s
+                if turn_loaded.error is not None:
+                    raise turn_loaded.error
                 begin_s = time.perf_counter()
         except Exception:
             loaded.close()
@@ -280,8 +290,8 @@ class Loader:
         self._given = 0
         self._left_early = False
 
-    def _load(self, epoch: int, start: int, numbers: range, timing: Timing) -> list[Batch]:
-        """Load batches that follow each other."""
+    def _load(self, epoch: int, start: int, numbers: range, timing: Timing) -> _Turn:
+        """Load batches that follow each other, up to the first sample that is an error."""
         begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
         picks = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
         positions = np.concatenate([each.positions for each in picks])
@@ -291,7 +301,14 @@ class Loader:
         labels = np.empty((n, self._n_labels), np.float32)
         request = Request(epoch, positions, indices)
         failed = self._engine.load(request, Room(data, labels))
-        if failed:
+        error = None
+        if failed and self._on_error == "raise":
+            place = min(failed)
+            error = locate(self.dataset, int(indices[place]), failed[place])
+            error.__cause__ = failed[place] if error is not failed[place] else None
+            ends = np.cumsum([len(each.indices) for each in picks])
+            picks = picks[: int(np.searchsorted(ends, place, side="right"))]
+        elif failed:
             indices = indices.copy()
             self._deal_with(failed, request._replace(indices=indices), Room(data, labels))
         exact = self.dataset.exact_labels(indices)
@@ -309,7 +326,7 @@ class Loader:
             begin += len(each.indices)
         timing.worked_s += time.perf_counter() - begin_s
         timing.computed_s += time.thread_time() - begin_cpu_s
-        return batches
+        return _Turn(batches, error)
 
     def _rows(self, begin: int, picks: Picks, failed: Mapping[int, Exception]) -> slice | list[int]:
         """Return which of the loaded samples are one batch's, from `begin` on."""
@@ -319,17 +336,14 @@ class Loader:
         return [row for row in range(begin, end) if row not in failed]
 
     def _deal_with(self, failed: Mapping[int, Exception], request: Request, room: Room) -> None:
-        """Raise, count or replace what could not be loaded; a replaced sample's index is changed in `request`."""
+        """Count or replace what could not be loaded; a replaced sample's index is changed in `request`."""
         for place, error in failed.items():
             index = int(request.indices[place])
-            located = locate(self.dataset, index, error)
-            if self._on_error == "raise":
-                raise located from error
             if index not in self._bad_indices:
                 self._bad_indices.add(index)
                 self.bad.append(Bad(*name(self.dataset, index), str(error)))
             if self._on_error == "replace":
-                self._replace(place, request, room, located)
+                self._replace(place, request, room, locate(self.dataset, index, error))
 
     def _replace(self, place: int, request: Request, room: Room, error: Exception) -> None:
         one = slice(place, place + 1)

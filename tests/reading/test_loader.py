@@ -309,6 +309,16 @@ def test_a_bad_sample_ends_the_epoch_with_its_name(tmp_path, engine):
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_before_a_bad_sample_are_given(tmp_path, engine, threads):
+    loader = rk.Loader(damaged(tmp_path), batch_size=1, transforms=[rk.RandomCrop(32)], engine=engine, threads=threads)
+    keys = []
+    with pytest.raises(ImageError, match="key 3: "):
+        for batch in loader:
+            keys += batch.key.tolist()
+    assert keys == [0, 1, 2]
+
+
 def test_a_file_without_images_is_named_with_its_first_sample(tmp_path, engine):
     path = write(tmp_path / "a.rec", [b"text", b"more"])
     message = rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the first 2 samples can be loaded$"
