@@ -1,6 +1,6 @@
 """How fast do batches arrive? Beside MXNet's ImageRecordIter, DALI's CPU pipeline and PyTorch's DataLoader.
 
-Usage: python benchmarks/bench_loading.py [--photos DIR] [--mnist DIR] [--peers NAMES] [--threads N] [--repeats N]
+Usage: python benchmarks/compare_loading.py [--photos DIR] [--mnist DIR] [--peers NAMES] [--threads N] [--repeats N]
                                           [--epochs N] [--json FILE]
 
 --photos: a folder of JPEGs of any size, repeated to 1,000 records; as they are, and packed at 256 pixels.
@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 from _run import Case, compare, write
-from bench_packing import write_list
+from compare_packing import write_list
 
 import recordkit as rk
 from recordkit.sources import ListSource

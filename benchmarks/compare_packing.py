@@ -1,6 +1,6 @@
 """How fast is packing, beside MXNet's im2rec.py on the same machine? For an environment with recordkit[mxnet,parity].
 
-Usage: python benchmarks/bench_packing.py [--photos DIR] [--small DIR] [--mnist DIR] [--repeats N] [--json FILE]
+Usage: python benchmarks/compare_packing.py [--photos DIR] [--small DIR] [--mnist DIR] [--repeats N] [--json FILE]
 
 --photos: a folder of JPEGs of any size, repeated to 1,000 rows: resize to 256, both filters, quality 95.
 --small:  a folder of small images, to 5,000 rows: their bytes are copied; beside it `cp` of the same files.

@@ -1,6 +1,6 @@
 """How fast are records read, beside MXNet on the same machine? Run in an environment with recordkit[mxnet].
 
-Usage: python benchmarks/bench_reading.py [--records N] [--index-lines N] [--repeats N] [--json FILE]
+Usage: python benchmarks/compare_reading.py [--records N] [--index-lines N] [--repeats N] [--json FILE]
 
 It makes a file of records of 800 random bytes, and an index of as many lines as Glint360K has; both in a temporary
 folder. What it does not show: a cold page cache, other CPUs, larger records.

@@ -1,5 +1,6 @@
 """The README is true: its code runs, its commands work, its length is bounded."""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -10,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-# Downloads and trainings have tests of their own.
-SLOW = ("fetch", "train")
+# Downloads, measurements and trainings have tests of their own.
+SLOW = ("fetch", "train", "bench")
 
 
 def blocks(language):
@@ -56,3 +57,12 @@ def test_folders_named_in_the_readme_exist():
     table = README.split("## Where things are")[1]
     for name in re.findall(r"`((?:recordkit|tests|bin)/[\w/.]*)`", table):
         assert (ROOT / name).exists(), name
+
+
+def test_tables_are_as_measured():
+    folder = ROOT / "benchmarks"
+    spec = importlib.util.spec_from_file_location("readme_table", folder / "readme_table.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    for path in tables.TABLES:
+        assert tables.filled(path) == path.read_text(), "run benchmarks/readme_table.py"

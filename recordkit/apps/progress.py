@@ -57,7 +57,7 @@ class _Lines:
     def advance(self, n: int) -> None:
         self._done += n
         now_s = time.monotonic()
-        if now_s - self._last_s >= _LINE_EVERY_S:
+        if self._done and now_s - self._last_s >= _LINE_EVERY_S:
             self._last_s = now_s
             rate = self._done / (now_s - self._begin_s)
             speed = f"{rate:.0f} {self._unit}/s" if rate >= 1 else f"{1 / rate:.0f} s each"

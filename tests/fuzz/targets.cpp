@@ -192,14 +192,14 @@ void resize(Span bytes) {
     const uint8_t* b = bytes.data;
     constexpr uint32_t kChannels[] = {1, 3, 4, 1};
     const bool high = b[2] & 4;
-    Image image(1u + b[0] / (high ? 8 : 1), 1u + b[1] / (high ? 1 : 8), kChannels[b[2] % 4]);
+    Image image(1u + b[0] / (high ? 16 : 2), 1u + b[1] / (high ? 2 : 16), kChannels[b[2] % 4]);
     for (size_t i = 0, from = 8; i < image.pixels.size(); ++i, ++from) {
         if (from == bytes.size) from = 8;
         image.pixels[i] = b[from];
     }
     const Stretch across{image.width * (b[3] / 512.0), image.width * (0.5 - b[3] / 512.0 + b[5] / 512.0)};
     const Stretch down{image.height * (b[4] / 512.0), image.height * (0.5 - b[4] / 512.0 + b[5] / 512.0)};
-    const uint32_t width = 1u + b[6] / 4, height = 1u + b[7] / 4, skipped = b[5] % height;
+    const uint32_t width = 1u + b[6] / 8, height = 1u + b[7] / 8, skipped = b[5] % height;
     for (Filter filter : {Filter::antialias, Filter::bilinear}) {
         const Taps columns = taps_for(filter, image.width, across, width, 0, width);
         const Taps rows = taps_for(filter, image.height, down, height, skipped, height - skipped);

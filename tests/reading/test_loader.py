@@ -314,8 +314,7 @@ def test_batches_before_a_bad_sample_are_given(tmp_path, engine, threads):
     loader = rk.Loader(damaged(tmp_path), batch_size=1, transforms=[rk.RandomCrop(32)], engine=engine, threads=threads)
     keys = []
     with pytest.raises(ImageError, match="key 3: "):
-        for batch in loader:
-            keys += batch.key.tolist()
+        keys.extend(key for batch in loader for key in batch.key.tolist())
     assert keys == [0, 1, 2]
 
 

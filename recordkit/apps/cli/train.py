@@ -57,7 +57,7 @@ _SHARE = click.FloatRange(0, 1)
 )
 @click.option(
     "--data-shape",
-    callback=lambda _ctx, _option, text: _shape(text),
+    callback=lambda _ctx, _option, text: parse_shape(text),
     help="C,H,W, as in 1,28,28.  [as the images]",
 )
 @click.option("--num-classes", "n_classes", type=_POSITIVE, help="[the highest label + 1]")
@@ -130,12 +130,13 @@ def as_dict(score: Score | None) -> dict[str, float] | None:
     }
 
 
-def _shape(text: str | None) -> tuple[int, int, int] | None:
+def parse_shape(text: str | None) -> tuple[int, int, int] | None:
+    """Return C, H and W of an option."""
     if text is None:
         return None
     numbers = text.split(",")
     if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
-        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}", param_hint="--data-shape")
+        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
     channels, height, width = map(int, numbers)
     return channels, height, width
 

@@ -1,0 +1,22 @@
+"""What the order of an epoch costs: 64 batches of 64 positions of a million samples, in each order."""
+
+import numpy as np
+import pytest
+
+from recordkit.reading.order import Pages, Sequential, Shuffled, Weighted
+from recordkit.reading.sampler import Sampler
+
+N = 1_000_000
+ORDERS = {
+    "sequential": lambda: Sequential(N),
+    "shuffled": lambda: Shuffled(N, 0),
+    "pages": lambda: Pages(N, 0, page=256),
+    "weighted": lambda: Weighted(np.ones(N), 0),
+}
+
+
+@pytest.mark.parametrize("name", list(ORDERS))
+def test_batches(benchmark, name):
+    sampler = Sampler(order=ORDERS[name](), batch_size=64, rank=0, n_ranks=1, last_batch="keep")
+    benchmark.extra_info["positions"] = 64 * 64
+    benchmark(lambda: sampler.batches(0, 0, 64))

@@ -1,0 +1,31 @@
+"""What packing 32 images costs, in each encoding, on one thread."""
+
+import data
+import pytest
+
+import recordkit as rk
+from recordkit import codec
+from recordkit.sources import ListSource
+
+N = 32
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for number in range(N):
+        (folder / f"{number}.jpg").write_bytes(codec.encode(data.photo(number), "jpg", quality=92))
+    path = folder / "list.lst"
+    path.write_text("".join(f"{number}\t{number % 10}\t{number}.jpg\n" for number in range(N)))
+    return ListSource(path, folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"resize": 224}, {"resize": 224, "encoding": "raw"}, {"resize": 224, "encoding": "png"}],
+    ids=["copy", "jpg", "raw", "png"],
+)
+def test_pack(benchmark, source, tmp_path, engine, options):
+    benchmark.extra_info["images"] = N
+    plan = rk.PackPlan(**options, threads=1)
+    assert benchmark(lambda: rk.pack(source, tmp_path / "a", plan=plan, engine=engine)).ok

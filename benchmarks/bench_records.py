@@ -1,0 +1,59 @@
+"""What reading records costs: in order, at random, many at once; `extra_info` has how many a round reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recordkit as rk
+from recordkit.interop import mxnet
+from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
+
+N = 4096
+
+
+def _peers() -> dict[str, tuple[type, type]]:
+    found = {"recordkit": (MXRecordIO, MXIndexedRecordIO)}
+    if mxnet.describe()[0].ok:
+        theirs = mxnet.load().recordio
+        found["mxnet"] = theirs.MXRecordIO, theirs.MXIndexedRecordIO
+    return found
+
+
+@pytest.fixture(params=["recordkit", "mxnet"])
+def classes(request):
+    peers = _peers()
+    if request.param not in peers:
+        pytest.skip("mxnet is not installed; pip install 'recordkit[mxnet]'")
+    return peers[request.param]
+
+
+def test_in_order(benchmark, records, classes):
+    def read():
+        file = classes[0](str(records), "r")
+        for _ in range(N):
+            file.read()
+        file.close()
+
+    benchmark.extra_info["records"] = N
+    benchmark(read)
+
+
+def test_one_by_one_at_random(benchmark, records, classes):
+    file = classes[1](str(records.with_suffix(".idx")), str(records), "r")
+    keys = np.random.default_rng(0).integers(0, len(file.keys), N).tolist()
+
+    def read():
+        for key in keys:
+            file.read_idx(key)
+
+    benchmark.extra_info["records"] = N
+    benchmark(read)
+    file.close()
+
+
+def test_many_at_once(benchmark, photos: Path):
+    with rk.RecordDataset(photos) as dataset:
+        indices = np.random.default_rng(0).integers(0, len(dataset), 64).tolist()
+        benchmark.extra_info["records"] = len(indices)
+        benchmark(lambda: dataset[indices])

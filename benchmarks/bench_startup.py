@@ -1,0 +1,19 @@
+"""What starting costs, in processes of their own: Python alone, an import, the command's help."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAMS = {
+    "python": ["-c", "pass"],
+    "numpy": ["-c", "import numpy"],
+    "recordkit": ["-c", "import recordkit"],
+    "recordio": ["-c", "from recordkit import recordio"],
+    "help": ["-m", "recordkit", "--help"],
+}
+
+
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_start(benchmark, name):
+    benchmark(lambda: subprocess.run([sys.executable, *PROGRAMS[name]], check=True, capture_output=True))

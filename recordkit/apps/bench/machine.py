@@ -1,0 +1,71 @@
+"""The machine of a measurement: what it is, whether it is quiet, and its page cache."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from recordkit.threads import count_threads
+
+# More of the processors' time than this for others, and a run is noisy.
+NOISY_SHARE = 0.05
+
+
+def describe() -> dict[str, Any]:
+    """Return CPU, number of CPUs, memory, system."""
+    models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    memory = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
+    return {
+        "cpu": models[0] if models else platform.processor() or platform.machine(),
+        "cpus": count_threads(0),
+        "memory_gb": round(memory[0] * 1024 / 1e9, 1) if memory else None,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def busy_s() -> float | None:
+    """Return how long all CPUs together were busy, or stolen, since the machine was started; None if unknown."""
+    for line in _lines("/proc/stat")[:1]:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, line.split()[1:9])
+        return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return None
+
+
+def drop_from_cache(path: Path) -> None:
+    """Ask the system to forget the pages of a file. It does, unless they are dirty, mapped or locked."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def cached_share(path: Path) -> float:
+    """Return how much of a file is in memory, 0 to 1; `mincore` of the C library."""
+    size = path.stat().st_size
+    if not size:
+        return 0.0
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as view,
+    ):
+        n_pages = -(-size // mmap.PAGESIZE)
+        found = (ctypes.c_ubyte * n_pages)()
+        held = ctypes.c_char.from_buffer(view)
+        failed = ctypes.CDLL(None, use_errno=True).mincore(
+            ctypes.c_void_p(ctypes.addressof(held)), ctypes.c_size_t(size), found
+        )
+        del held  # else the view cannot be closed
+    if failed:
+        raise OSError(ctypes.get_errno(), "mincore failed", str(path))
+    return sum(page & 1 for page in found) / n_pages

@@ -1,0 +1,46 @@
+"""What a peer is: one way to load a .rec file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from recordkit.apps.bench.work import Work
+
+Epochs = Callable[[], Iterator[tuple[Any, int]]]
+"""A call begins an epoch: batches, ready to be used, each with how many of its samples are not there to fill it up."""
+
+
+class Peer(Protocol):
+    """One way to load a .rec file.
+
+    Attributes
+    ----------
+    title : str
+        As in tables.
+    threaded : bool
+        It loads with as many threads, or processes, as it is told to; else with one.
+    note : str
+        What a reader of the table has to know; may be empty.
+    """
+
+    title: str
+    threaded: bool
+    note: str
+
+    def why_not(self, work: Work) -> str | None:
+        """Return why it cannot do this work here, and what would help; None if it can."""
+
+    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
+        """Return its epochs.
+
+        Parameters
+        ----------
+        work : Work
+        threads : int
+        check : bool
+            In the order of the file, with a crop in the middle and no mirror: what all peers give alike.
+        """
+
+    def versions(self) -> dict[str, str]:
+        """Return the names and versions of what does the work."""

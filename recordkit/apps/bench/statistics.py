@@ -1,0 +1,125 @@
+"""Medians, ratios with their intervals, and what two runs say of each other.
+
+Cases are compared by the ratio of their rates in the same round, so that a machine that is slower in one round is
+slower for both. Ratios are averaged as logarithms. Their interval is where another run like this one would find the
+ratio, 19 times of 20: Student's t times the standard error, times the square root of 2, because that run is uncertain
+too.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Student's t, two-sided 95%, for 1 to 30 degrees of freedom.
+_T95 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
+    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+_T95_MANY = 1.960
+SAME_WITHIN = 0.03
+"""Two runs are the same where their ratios differ by less than this share, for certain."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as fast as the reference.
+
+    Attributes
+    ----------
+    value : float
+        Geometric mean over the rounds.
+    low, high : float
+        See the module.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval, as a share of the value."""
+        return (self.high - self.low) / 2 / self.value
+
+
+def student(n: int) -> float:
+    """Return Student's t for the 95% interval of the mean of `n` numbers; infinite for one.
+
+    Examples
+    --------
+    >>> student(5), student(1000)
+    (2.776, 1.96)
+    """
+    if n < 2:
+        return math.inf
+    return _T95[n - 2] if n - 2 < len(_T95) else _T95_MANY
+
+
+def ratio(rates: Sequence[float], reference: Sequence[float]) -> Ratio:
+    """Compare rates that were measured in the same rounds.
+
+    Examples
+    --------
+    >>> found = ratio([200.0, 210.0, 190.0], [100.0, 105.0, 96.0])
+    >>> round(found.value, 3), round(found.half_width, 3)
+    (1.993, 0.042)
+    """
+    logs = [math.log(one / other) for one, other in zip(rates, reference, strict=True)]
+    middle = statistics.fmean(logs)
+    if len(logs) == 1:
+        return Ratio(math.exp(middle), 0.0, math.inf)
+    half = student(len(logs)) * math.sqrt(2) * statistics.stdev(logs) / math.sqrt(len(logs))
+    return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a case from one run to another.
+
+    Attributes
+    ----------
+    word : {"faster", "slower", "same", "cannot tell"}
+    change : float
+        New over old ratio to the reference, minus 1.
+    low, high : float
+        Its 95% interval.
+    """
+
+    word: str
+    change: float
+    low: float
+    high: float
+
+
+def verdict(old: Sequence[float], new: Sequence[float]) -> Verdict:
+    """Compare two runs by the logarithms of a case's ratios, one a round (Welch's interval of the difference).
+
+    Examples
+    --------
+    >>> verdict([0.01, 0.0, -0.01, 0.0], [0.0, 0.01, 0.0, -0.01]).word
+    'same'
+    >>> verdict([0.01, 0.0, -0.01, 0.0], [-0.1, -0.11, -0.1, -0.09]).word
+    'slower'
+    """
+    change = statistics.fmean(new) - statistics.fmean(old)
+    if min(len(old), len(new)) < 2:
+        return Verdict("cannot tell", math.expm1(change), -1.0, math.inf)
+    parts = [statistics.variance(logs) / len(logs) for logs in (old, new)]
+    error = math.sqrt(sum(parts))
+    freedom = (
+        sum(parts) ** 2 / sum(part**2 / (len(logs) - 1) for part, logs in zip(parts, (old, new), strict=True))
+        if error
+        else math.inf
+    )
+    half = student(int(min(freedom, 1e6)) + 1) * error
+    low, high = math.expm1(change - half), math.expm1(change + half)
+    if low > -SAME_WITHIN and high < SAME_WITHIN:
+        word = "same"
+    elif low > 0 or high < 0:
+        word = "faster" if low > 0 else "slower"
+    else:
+        word = "cannot tell"
+    return Verdict(word, math.expm1(change), low, high)
