@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+
+from recordkit.apps.bench import machine
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,10 @@ def write(path: Path | None, facts: list[dict[str, object]]) -> None:
     """Write the results with what they depend on."""
     if path is None:
         return
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    cpu = models[0].partition(":")[2].strip() if models else platform.processor()
     about = {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "cpu": cpu,
-        "n_cpus": os.cpu_count(),
-        "python": platform.python_version(),
+        "machine": machine.describe(),
+        "command": shlex.join(sys.argv),
         "versions": {name: version(name) for name in ("recordkit", "numpy", "pillow")},
     }
     path.write_text(json.dumps({"about": about, "results": facts}, indent=1) + "\n")

@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--peers", default=",".join(NAMES), help="default: all of them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=6, help="of photos, one after the other; of digits a third")
+    parser.add_argument("--epochs", type=int, default=6, help="one after the other")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     peers = [name for name in NAMES if name in given.peers.split(",")]
@@ -115,15 +115,14 @@ def main() -> None:
             if folder is None:
                 continue
             for title, kind, prefix, cannot in make(folder.resolve(), Path(work)):
-                n_epochs = given.epochs if make is photos else max(1, given.epochs // 3)
                 cases = [
-                    Case(NAMES[name], [*LOAD, name, kind, str(prefix), str(n_epochs), str(given.threads)])
+                    Case(NAMES[name], [*LOAD, name, kind, str(prefix), str(given.epochs), str(given.threads)])
                     for name in peers
                     if name not in cannot
                 ]
                 if bare and (kind != "gray" or prefix.name.startswith("jpg")) and prefix.name != "raw":
                     channels = "1" if kind == "gray" else "3"
-                    own = [str(bare), f"{prefix}.rec", channels, str(given.threads), str(n_epochs)]
+                    own = [str(bare), f"{prefix}.rec", channels, str(given.threads), str(given.epochs)]
                     cases.append(Case("libjpeg-turbo, decoding alone", own))
                 facts.append(compare(title, cases, "img/s", repeats=given.repeats, threads=given.threads))
     write(given.json, facts)

@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import signal
+import struct
 import tempfile
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from strategies import records
 from recordkit import native
 from recordkit.errors import FormatError, TruncatedError
 from recordkit.formats import idx
-from recordkit.formats.frame import RecordReader, RecordWriter
+from recordkit.formats.frame import MAGIC, RecordReader, RecordWriter
 
 pytestmark = pytest.mark.usefixtures("require_native")
 
@@ -212,3 +214,25 @@ def test_names_that_are_not_utf_8_are_opened_and_shown(tmp_path):
     with pytest.raises(TruncatedError) as caught:
         open_core(name).read(0)
     assert caught.value.path == name
+
+
+@pytest.mark.parametrize("work", ["scan", "headers"])
+def test_signals_are_heard_in_the_middle_of_long_work(folder, work):
+    path = folder / "many.rec"
+    if not path.exists():
+        path.write_bytes(struct.pack("<II24x", MAGIC, 24) * 1_000_000)
+    core = open_core(path)
+    offsets = core.scan()
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        for _ in range(100):
+            heard.clear()
+            core.scan() if work == "scan" else core.headers(offsets)
+            if len(heard) > 3:  # not one for all, when the work was done
+                return
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    pytest.fail("no signal was heard before the end")

@@ -4,6 +4,7 @@ import gc
 import itertools
 import json
 import os
+import re
 import threading
 import time
 
@@ -307,6 +308,24 @@ def test_a_bad_sample_ends_the_epoch_with_its_name(tmp_path, engine):
     path = damaged(tmp_path)
     with pytest.raises(ImageError, match=rf"{path}: key 3: "):
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
+
+
+def test_jpegs_with_spoilt_tables_are_the_same_or_refused_by_both_engines(tmp_path, require_native):
+    base = save(picture(noise(20, 30)), "JPEG", quality=80)
+    places = [
+        place
+        for segment in re.finditer(b"\xff[\xc4\xda]", base)
+        for place in range(segment.end() + 2, segment.end() + int.from_bytes(base[segment.end() :][:2], "big"))
+    ]
+    spoilt = [base]
+    for place in places:
+        for value in {0, 15, 16, 255, base[place] ^ 1, (base[place] + 1) % 256}:
+            spoilt.append(base[:place] + bytes([value]) + base[place + 1 :])
+    path = write(tmp_path / "a.rec", spoilt)
+    options = {"batch_size": 64, "transforms": [rk.CenterCrop((16, 24))], "on_error": "skip"}
+    ours, want = (everything(rk.Loader(path, **options, engine=name)) for name in ("native", "python"))
+    assert 100 < len(ours[0]) < len(spoilt)
+    assert np.array_equal(ours[0], want[0]) and np.array_equal(ours[2], want[2])
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -116,12 +116,14 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
             "seconds": plan.seconds,
             "cache": "cold" if plan.cold else "warm, after an epoch that does not count",
         },
-        reference=REFERENCE if REFERENCE in plan.peers else plan.peers[0],
+        reference=REFERENCE,
         noise=None,
         cases=cases,
     )
     _check(plan, report)
     runnable = [case for case in cases if case.status == "measured"]
+    there = [case.name for case in runnable]
+    report.reference = next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
     if progress is not None:
         progress(plan.rounds * (len(cases) - len(runnable)))
     others_s = all_s = 0.0

@@ -20,7 +20,8 @@ def lines(report: Report, work_title: str) -> list[str]:
     found = [
         f"{report.file['name']}: {report.file['records']:,} records, {report.file['bytes'] / 1e6:.1f} MB; {work_title}",
         f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
-        f"{protocol['rounds']} rounds in turn, {_epochs(report)} each; cache {protocol['cache']}",
+        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} in turn, {_epochs(report)}; "
+        f"cache {protocol['cache']}",
         "",
     ]
     cases = report.by_rate()

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "read_many.hpp"
-#include "records.hpp"
 
 namespace recordkit {
 namespace {
@@ -36,7 +35,7 @@ void add(Span record, uint64_t offset, Headers& out) {
 
 }  // namespace
 
-Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n) {
+Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const Pause& pause) {
     const Span bytes = file.bytes();
     Headers out;
     out.keys.reserve(n);
@@ -46,6 +45,7 @@ Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n) 
     std::vector<uint8_t> joined;
     for (size_t i = 0; i < n; ++i) {
         if (i % kAhead == 0) advise(file, offsets + i, std::min(2 * kAhead, n - i), kHeadSize + kImageHeaderSize);
+        if ((i + 1) % kPauseRecords == 0) pause();
         const Extent extent = find_record(bytes, offsets[i]);
         if (extent.whole) {
             add(bytes.sub(extent.offset + kHeadSize, extent.length), extent.offset, out);

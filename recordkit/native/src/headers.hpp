@@ -3,6 +3,7 @@
 #pragma once
 
 #include "file.hpp"
+#include "records.hpp"
 
 namespace recordkit {
 
@@ -13,6 +14,6 @@ struct Headers {
 };
 
 // Read the headers of the records at these offsets. Throws FormatFault for the first at fault.
-Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n);
+Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const Pause& pause = [] {});
 
 }  // namespace recordkit

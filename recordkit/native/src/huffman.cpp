@@ -32,6 +32,7 @@ struct HuffmanTable {
     Look looks[1 << kLookBits] = {};
     int32_t end[17] = {};    // one more than the last code of each length, as if it had 16 bits
     int32_t first[17] = {};  // what to add to a code to get the place of its symbol
+    bool valid = false;      // as libjpeg sees it
 
     bool made_of(const JHUFF_TBL& from) const {
         return !std::memcmp(counts, from.bits, sizeof counts) && !std::memcmp(symbols, from.huffval, sizeof symbols);
@@ -142,49 +143,80 @@ void HuffmanTable::make(const JHUFF_TBL& from, bool dc) {
     std::memcpy(counts, from.bits, sizeof counts);
     std::memcpy(symbols, from.huffval, sizeof symbols);
     std::memset(looks, 0, sizeof looks);
+    int n_symbols = 0;
+    for (int length = 1; length <= 16; ++length) n_symbols += counts[length];
+    valid = n_symbols <= 256;
     int32_t code = 0, place = 0;
     for (int length = 1; length <= 16; ++length, code <<= 1) {
         first[length] = place - code;
         for (int n = 0; n < counts[length] && place < 256; ++n, ++code, ++place) {
+            if (dc && symbols[place] > 15) valid = false;
             if (length > kLookBits) continue;
             const int room = kLookBits - length;
             std::fill_n(looks + ((code << room) & ((1 << kLookBits) - 1)), 1 << room, look_of(symbols[place], length, dc));
         }
+        if (counts[length] && code >= 1 << length) valid = false;  // no code is all ones
         end[length] = code << (16 - length);
     }
 }
 
 #ifdef RECORDKIT_CAN_TAKE_OVER
-void HuffmanScan::take_over(jpeg_decompress_struct& info) {
-    const bool plain = !info.progressive_mode && !info.arith_code && !info.inputctl->has_multiple_scans;
-    if (!plain || info.Ss || info.Se != 63 || info.Ah || info.Al) return;
-    // Files of one data set mostly have the same tables; made once a thread, they need not be made again.
+void HuffmanScan::offer(jpeg_decompress_struct& info) {
+    info.client_data = this;
+    start_input_pass_ = info.inputctl->start_input_pass;
+    info.inputctl->start_input_pass = start_input_pass;
+}
+
+// Called by jpeg_start_decompress. That libjpeg makes tables of its own, which takes longer than decoding a digit, is
+// left out where this decoder has its own.
+void HuffmanScan::start_input_pass(j_decompress_ptr info) {
+    auto& scan = *static_cast<HuffmanScan*>(info->client_data);
+    const bool plain = !info->progressive_mode && !info->arith_code && !info->inputctl->has_multiple_scans;
+    const bool ours = plain && !info->Ss && info->Se == 63 && !info->Ah && !info->Al && scan.find_tables(*info);
+    if (ours) info->entropy->start_pass = [](j_decompress_ptr) {};
+    scan.start_input_pass_(info);
+    if (!ours) return;
+    scan.begin(*info);
+    info->entropy->decode_mcu = decode_mcu;
+}
+
+// Files of one data set mostly have the same tables; made once a thread, they need not be made again.
+static HuffmanTable& table_of(int kind, int number) {
     thread_local HuffmanTable tables[2][NUM_HUFF_TBLS];
+    return tables[kind][number];
+}
+
+bool HuffmanScan::find_tables(const jpeg_decompress_struct& info) {
     for (int n = 0; n < info.comps_in_scan; ++n) {
         const jpeg_component_info& component = *info.cur_comp_info[n];
         const int numbers[2] = {component.dc_tbl_no, component.ac_tbl_no};
         for (int kind = 0; kind < 2; ++kind) {
-            const JHUFF_TBL* from = (kind ? info.ac_huff_tbl_ptrs : info.dc_huff_tbl_ptrs)[numbers[kind]];
-            if (!from) return;
-            HuffmanTable& table = tables[kind][numbers[kind]];
+            const int number = numbers[kind];
+            if (number < 0 || number >= NUM_HUFF_TBLS) return false;
+            const JHUFF_TBL* from = (kind ? info.ac_huff_tbl_ptrs : info.dc_huff_tbl_ptrs)[number];
+            if (!from) return false;
+            HuffmanTable& table = table_of(kind, number);
             if (!table.made_of(*from)) table.make(*from, kind == 0);
+            if (!table.valid) return false;
         }
     }
+    return true;
+}
+
+void HuffmanScan::begin(const jpeg_decompress_struct& info) {
     n_blocks_ = info.blocks_in_MCU;
     for (int n = 0; n < n_blocks_; ++n) {
         const int component = info.MCU_membership[n];
         const jpeg_component_info& own = *info.cur_comp_info[component];
-        blocks_[n] = {&tables[0][own.dc_tbl_no], &tables[1][own.ac_tbl_no], component};
+        blocks_[n] = {&table_of(0, own.dc_tbl_no), &table_of(1, own.ac_tbl_no), component};
     }
     next_ = info.src->next_input_byte;
     end_ = next_ + info.src->bytes_in_buffer;
     n_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
     interval_ = n_to_restart_ = info.restart_interval;
-    info.client_data = this;
-    info.entropy->decode_mcu = decode_mcu;
 }
 #else
-void HuffmanScan::take_over(jpeg_decompress_struct&) {}
+void HuffmanScan::offer(jpeg_decompress_struct&) {}
 #endif
 
 // Called by libjpeg for one MCU after the other; with null for those whose pixels nobody wants.

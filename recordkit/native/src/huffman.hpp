@@ -19,8 +19,8 @@ struct HuffmanTable;
 // Reads the one scan of an image. It stays where it is while libjpeg decodes.
 class HuffmanScan {
   public:
-    // Take the place of libjpeg's own decoder, after jpeg_start_decompress; not of an image of another kind.
-    void take_over(jpeg_decompress_struct& info);
+    // Let jpeg_start_decompress take this in the place of libjpeg's own decoder, if the image is of the kind.
+    void offer(jpeg_decompress_struct& info);
 
   private:
     struct Block {  // of those of an MCU
@@ -29,6 +29,9 @@ class HuffmanScan {
         int component;
     };
 
+    static void start_input_pass(j_decompress_ptr info);
+    bool find_tables(const jpeg_decompress_struct& info);
+    void begin(const jpeg_decompress_struct& info);
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
     bool restart();
     bool at_end(jpeg_decompress_struct& info) const;
@@ -38,6 +41,7 @@ class HuffmanScan {
     uint64_t reservoir_ = 0;  // the next bit is the highest
     int n_bits_ = 0;          // below 0 if more was read than there is
 
+    void (*start_input_pass_)(j_decompress_ptr) = nullptr;  // libjpeg's
     Block blocks_[D_MAX_BLOCKS_IN_MCU] = {};
     int n_blocks_ = 0;
     int dc_[MAX_COMPS_IN_SCAN] = {};  // of the block before, by component

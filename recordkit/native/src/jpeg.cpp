@@ -135,9 +135,8 @@ struct Jpeg::Decoder {
 
     bool start() {
         if (setjmp(errors.place)) return false;
-        if (!jpeg_start_decompress(&info)) return false;
-        huffman.take_over(info);
-        return true;
+        huffman.offer(info);
+        return jpeg_start_decompress(&info);
     }
 
     // Leave columns out but for these and a few more; they are set to what will be there.

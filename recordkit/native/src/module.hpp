@@ -80,6 +80,12 @@ auto reading(const std::string& path, Act&& act) {
     }
 }
 
+// Let Python deal with a signal, such as Ctrl-C, in the middle of long work. Throws what its handler raises.
+inline void hear_signals() {
+    const py::gil_scoped_acquire with_gil;
+    if (PyErr_CheckSignals()) throw py::error_already_set();
+}
+
 // Copying more than this takes so long that other threads should not wait for it.
 constexpr size_t kLongCopyBytes = 1 << 16;
 

@@ -130,7 +130,7 @@ class RecordFile {
             {
                 const py::gil_scoped_release without_gil;
                 const InOrder in_order(file);
-                offsets = recordkit::scan(file.bytes(), begin);
+                offsets = recordkit::scan(file.bytes(), begin, hear_signals);
             }
             return column_of(std::move(offsets));
         });
@@ -167,7 +167,7 @@ class RecordFile {
             Headers found;
             {
                 const py::gil_scoped_release without_gil;
-                found = read_headers(file, offsets.data(), static_cast<size_t>(offsets.size()));
+                found = read_headers(file, offsets.data(), static_cast<size_t>(offsets.size()), hear_signals);
             }
             return py::make_tuple(column_of(std::move(found.keys)), column_of(std::move(found.labels)),
                                   column_of(std::move(found.bounds)));

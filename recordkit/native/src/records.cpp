@@ -132,12 +132,13 @@ void copy_record(Span file, const Extent& extent, uint8_t* out) {
     if (room) throw changed(extent.offset);
 }
 
-std::vector<uint64_t> scan(Span file, uint64_t begin) {
+std::vector<uint64_t> scan(Span file, uint64_t begin, const Pause& pause) {
     std::vector<uint64_t> offsets;
     uint64_t asked = begin, step = 0;
     while (begin < file.size) {
         const Extent extent = find_record(file, begin);
         offsets.push_back(begin);
+        if (offsets.size() % kPauseRecords == 0) pause();
         begin = extent.end;
         const uint64_t before = std::exchange(step, begin - extent.offset);
         if (step == before || step > kAheadBytes) continue;

@@ -2,6 +2,7 @@
 // recordkit/formats/frame.py, whose messages these are, to the letter.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "common.hpp"
@@ -29,8 +30,12 @@ Extent find_record(Span file, uint64_t offset);
 // Copy the record to `out`, which has room for extent.length bytes. Throws FormatFault if it was changed since it was found.
 void copy_record(Span file, const Extent& extent, uint8_t* out);
 
+// Called now and then in long work; what it throws ends the work.
+using Pause = std::function<void()>;
+constexpr size_t kPauseRecords = size_t(1) << 14;
+
 // Offsets of all records from `begin` on, in file order. Throws FormatFault at the first damage.
-std::vector<uint64_t> scan(Span file, uint64_t begin = 0);
+std::vector<uint64_t> scan(Span file, uint64_t begin = 0, const Pause& pause = [] {});
 
 // The first multiple of 4 from `offset` on that holds a magic and a cflag of 0 or 1; file.size if there is none.
 uint64_t next_head(Span file, uint64_t offset);

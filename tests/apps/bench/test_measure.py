@@ -192,7 +192,8 @@ def test_both_engines_are_measured_with_each_number_of_threads(rec, require_nati
     for case in report.cases:
         assert len(case.img_s) == 2 and min(case.img_s) > 0
         assert min(case.first_batch_s) > 0 and min(case.peak_rss_mb) > 10
-    assert report.reference == "native" and report.ratio(report.cases[0]).value == 1
+    # Without MXNet's ImageIter the reference engine is what others are compared with.
+    assert report.reference == "python" and report.ratio(report.cases[2]).value == 1
     assert report.file["records"] == 20 and report.noise is not None
 
 
