@@ -11,7 +11,7 @@ ORDERS = {
     "sequential": lambda: Sequential(N),
     "shuffled": lambda: Shuffled(N, 0),
     "pages": lambda: Pages(N, 0, page=256),
-    "weighted": lambda: Weighted(np.ones(N), 0),
+    "weighted": lambda: Weighted(np.ones(N), seed=0),
 }
 
 

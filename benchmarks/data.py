@@ -67,9 +67,9 @@ def write_images(prefix: Path, payloads: list[bytes]) -> Path:
 
 
 def small_records(prefix: Path, n: int) -> Path:
-    """Write records of 800 random bytes."""
+    """Write records of 800 bytes: an image header and random bytes."""
     rng = np.random.default_rng(0)
-    return write_records(prefix, [rng.bytes(800) for _ in range(n)])
+    return write_images(prefix, [rng.bytes(776) for _ in range(n)])
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ def test_every_command_in_the_readme_works_in_order(data, cli, im2rec):
 
 def test_every_python_block_in_the_readme_runs(data, cli):
     cli("pack", "mnist", "out/mnist")
+    cli("pack", "photos", "out/photos", "--val-ratio", "0.25")
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})
 
