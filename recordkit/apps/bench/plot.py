@@ -87,7 +87,7 @@ def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
     axes.barh(range(len(cases)), medians, color=colours, xerr=spread, ecolor="black", capsize=3)
     axes.set_yticks(range(len(cases)), [case.label for case in cases])
     axes.invert_yaxis()
-    axes.set_xlim(0, max(max(case.img_s) for case in cases) * 1.22)
+    axes.set_xlim(0, max(max(case.img_s) for case in cases) * 1.3)
     for number, (case, median) in enumerate(zip(cases, medians, strict=True)):
         ratio = report.ratio(case)
         text = f"  {median:,.0f}" + (f"  (x{ratio.value:.2f})" if ratio is not None and case is not reference else "")
