@@ -72,11 +72,16 @@ class ImageRecordIter(_Mxnet):
             **options,
         )
 
+        with open(work.path(".idx"), "rb") as lines:
+            n_records = sum(1 for _ in lines)
+
         def epoch() -> Iterator[tuple[Any, int]]:
             iterator.reset()
+            left = n_records  # counted here, because its `pad` is 0 at times
             for batch in iterator:
                 batch.data[0].wait_to_read()
-                yield batch.data[0], work.batch_size - batch.pad
+                yield batch.data[0], min(left, work.batch_size)
+                left -= work.batch_size
 
         return epoch
 
