@@ -65,7 +65,7 @@ def ratio(rates: Sequence[float], reference: Sequence[float]) -> Ratio:
     --------
     >>> found = ratio([200.0, 210.0, 190.0], [100.0, 105.0, 96.0])
     >>> round(found.value, 3), round(found.half_width, 3)
-    (1.993, 0.042)
+    (1.993, 0.021)
     """
     logs = [math.log(one / other) for one, other in zip(rates, reference, strict=True)]
     middle = statistics.fmean(logs)
