@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from _run import Case, compare, write
+from data import write_records
 
 from recordkit.formats import idx
-from recordkit.formats.frame import RecordWriter
 
 READ = [sys.executable, str(Path(__file__).parent / "_read.py")]
 
@@ -25,10 +25,7 @@ READ = [sys.executable, str(Path(__file__).parent / "_read.py")]
 def make(prefix: Path, n_records: int) -> None:
     """Write records of 800 bytes and their index."""
     rng = np.random.default_rng(0)
-    with open(f"{prefix}.rec", "wb") as file:
-        writer = RecordWriter(file)
-        offsets = [writer.write(rng.bytes(800)) for _ in range(n_records)]
-    Path(f"{prefix}.idx").write_bytes(idx.lines(range(n_records), offsets))
+    write_records(prefix, (rng.bytes(800) for _ in range(n_records)))
 
 
 def make_index(prefix: Path, n_lines: int) -> None:

@@ -6,6 +6,7 @@ Usage: python benchmarks/data.py FOLDER: writes FOLDER/photos.rec, .idx, .lst an
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def digits(n: int) -> NDArray[np.uint8]:
     return images
 
 
-def write_records(prefix: Path, records: list[bytes]) -> Path:
+def write_records(prefix: Path, records: Iterable[bytes]) -> Path:
     """Write PREFIX.rec and PREFIX.idx; return the former."""
     path = prefix.with_suffix(".rec")
     with open(path, "wb") as file:
@@ -61,9 +62,7 @@ def write_records(prefix: Path, records: list[bytes]) -> Path:
 def write_images(prefix: Path, payloads: list[bytes]) -> Path:
     """Write image records of ten classes."""
     headers = (irheader.IRHeader(float(key % 10), key) for key in range(len(payloads)))
-    return write_records(
-        prefix, [irheader.pack(head, payload) for head, payload in zip(headers, payloads, strict=True)]
-    )
+    return write_records(prefix, map(irheader.pack, headers, payloads))
 
 
 def small_records(prefix: Path, n: int) -> Path:

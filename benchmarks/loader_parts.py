@@ -17,12 +17,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from data import write_images
 
 import recordkit as rk
 from recordkit import codec
 from recordkit import transforms as t
-from recordkit.formats import irheader
-from recordkit.formats.frame import RecordWriter
 from recordkit.reading.order import Pages, Sequential, Shuffled, Weighted
 
 CROP = rk.CenterCrop(224)
@@ -52,16 +51,6 @@ TRANSFORMS = {
 }
 
 
-def write(path: Path, payloads: list[bytes]) -> Path:
-    """Write a .rec and its .idx."""
-    with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
-        writer = RecordWriter(file)
-        for key, payload in enumerate(payloads):
-            offset = writer.write(irheader.pack(irheader.IRHeader(float(key % 10), key), payload))
-            index.write(f"{key}\t{offset}\n")
-    return path
-
-
 def photos(n: int) -> list[bytes]:
     """Make JPEGs with some detail; every tenth time the same."""
     rng = np.random.default_rng(0)
@@ -86,7 +75,7 @@ def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
 
 def parts(work: Path, threads: int, repeats: int) -> None:
     """Print the table."""
-    path = write(work / "a.rec", photos(400))
+    path = write_images(work / "a", photos(400))
     orders = {
         "Sequential": Sequential(400),
         "Shuffled": Shuffled(400),
@@ -122,7 +111,7 @@ def parts(work: Path, threads: int, repeats: int) -> None:
 def memory(work: Path, n: int, threads: int) -> None:
     """Load tiny records and print what that takes."""
     payload = codec.encode(np.zeros((8, 8, 1), np.uint8), "raw")
-    path = write(work / "tiny.rec", [payload] * n)
+    path = write_images(work / "tiny", [payload] * n)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     begin_s = time.perf_counter()
     loader = rk.Loader(path, batch_size=64, shuffle=True, threads=threads, channels=1)

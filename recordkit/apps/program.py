@@ -147,6 +147,17 @@ threads_option = click.option(
 )
 
 
+def parse_shape(text: str | None) -> tuple[int, int, int] | None:
+    """Return C, H and W of an option."""
+    if text is None:
+        return None
+    numbers = text.split(",")
+    if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
+        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
+    channels, height, width = map(int, numbers)
+    return channels, height, width
+
+
 def tell(name: str, message: str) -> None:
     """Say one thing on stderr, in one line, whatever is in it."""
     one_line = " ".join(message.splitlines())

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,28 +86,31 @@ def _tree() -> list[int]:
     return found
 
 
-def cpu_s() -> float:
-    """Return the processor time of the process and its descendants, in seconds."""
-    ticks = 0
+def _read_of_tree(name: str) -> Iterator[str]:
+    """Yield that file in /proc of each process that is still alive."""
     for process in _tree():
         try:
-            stat = Path(f"/proc/{process}/stat").read_text()
+            text = Path(f"/proc/{process}/{name}").read_text()
         except OSError:
             continue
-        ticks += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+        yield text
+
+
+def cpu_s() -> float:
+    """Return the processor time of the process and its descendants, in seconds."""
+    ticks = sum(sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in _read_of_tree("stat"))
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ticks / os.sysconf("SC_CLK_TCK") + ended.ru_utime + ended.ru_stime if ticks else time.process_time()
 
 
 def peak_rss_mb() -> float:
     """Return the most memory that the process and its descendants had, in MB; what they share counts for each."""
-    total_kb = 0
-    for process in _tree():
-        try:
-            status = Path(f"/proc/{process}/status").read_text()
-        except OSError:
-            continue
-        total_kb += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    total_kb = sum(
+        int(line.split()[1])
+        for status in _read_of_tree("status")
+        for line in status.splitlines()
+        if line.startswith("VmHWM")
+    )
     return (total_kb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024 / 1e6
 
 

@@ -7,7 +7,6 @@ round.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -28,6 +27,7 @@ from recordkit.apps.bench.peers.registry import PEERS, REFERENCE, find
 from recordkit.apps.bench.report import Case, Report
 from recordkit.apps.bench.work import Work
 from recordkit.errors import PlanError
+from recordkit.formats.fileset import fingerprint
 from recordkit.reading.dataset import RecordDataset
 from recordkit.threads import count_threads
 from recordkit.version import __version__
@@ -101,7 +101,7 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
         Case(name, peer.title, threads, note=peer.note if plan.work.shape[0] == 1 else "")
         for name in plan.peers
         for peer in [find(name)]
-        for threads in (plan.counts if peer.threaded else (1,))
+        for threads in plan.counts
     ]
     report = Report(
         machine=machine.describe(),
@@ -144,12 +144,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
 
 def _describe(work: Work) -> dict[str, Any]:
     path = Path(work.path(".rec"))
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
     with RecordDataset(path) as dataset:
-        return {"name": path.name, "bytes": path.stat().st_size, "records": len(dataset), "sha256": digest.hexdigest()}
+        return {"name": path.name, "bytes": path.stat().st_size, "records": len(dataset), "sha256": fingerprint(path)}
 
 
 def _check(plan: BenchPlan, report: Report) -> None:
@@ -229,8 +225,7 @@ def _own_s() -> float:
 
 def _start(plan: BenchPlan, name: str, threads: int, *, check: str) -> tuple[dict[str, Any] | None, str]:
     """Run a case in a process; return what it says, or why it failed."""
-    work = {key: value for key, value in asdict(plan.work).items() if key not in ("mean", "std")}
-    asked = {"peer": name, "work": work, "threads": threads, "check": check}
+    asked = {"peer": name, "work": asdict(plan.work), "threads": threads, "check": check}
     asked |= {"epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold}
     environment = {"OMP_NUM_THREADS": str(threads), "MXNET_CPU_WORKER_NTHREADS": str(threads)}
     # Threads that spin while they wait take the processors from those that work: Gluon is 4 to 20 times as slow.

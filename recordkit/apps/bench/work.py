@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,6 @@ class Work:
     resize : int or None
         The short side before the crop, bilinear without antialiasing.
     batch_size : int
-    mean, std : tuple of float
-        In units of 0 to 255, a number a channel.
     root : str or None
         The folder of the images that the .lst file names.
     """
@@ -46,14 +44,17 @@ class Work:
     preset: str
     resize: int | None
     batch_size: int
-    mean: tuple[float, ...] = field(init=False)
-    std: tuple[float, ...] = field(init=False)
     root: str | None = None
 
-    def __post_init__(self) -> None:
-        gray = self.shape[0] == 1
-        object.__setattr__(self, "mean", _GRAY_MEAN if gray else _MEAN)
-        object.__setattr__(self, "std", _GRAY_STD if gray else _STD)
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """In units of 0 to 255, a number a channel."""
+        return _GRAY_MEAN if self.shape[0] == 1 else _MEAN
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """As the mean."""
+        return _GRAY_STD if self.shape[0] == 1 else _STD
 
     @property
     def size(self) -> tuple[int, int]:

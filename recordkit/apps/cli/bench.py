@@ -16,8 +16,7 @@ from recordkit.apps.bench.measure import BenchPlan, bench
 from recordkit.apps.bench.part import copy_part
 from recordkit.apps.bench.peers.registry import PEERS
 from recordkit.apps.bench.work import PRESETS, fitted
-from recordkit.apps.cli.train import parse_shape
-from recordkit.apps.program import examples
+from recordkit.apps.program import examples, parse_shape
 from recordkit.apps.progress import progress_bar
 from recordkit.errors import PlanError
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from recordkit.apps.program import examples, threads_option
+from recordkit.apps.program import examples, parse_shape, threads_option
 from recordkit.apps.progress import progress_bar
 from recordkit.apps.train.feed import ITERATORS
 from recordkit.apps.train.fit import train
@@ -128,17 +128,6 @@ def as_dict(score: Score | None) -> dict[str, float] | None:
         "n": score.n,
         "rate_img_s": round(score.rate_img_s, 1),
     }
-
-
-def parse_shape(text: str | None) -> tuple[int, int, int] | None:
-    """Return C, H and W of an option."""
-    if text is None:
-        return None
-    numbers = text.split(",")
-    if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
-        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
-    channels, height, width = map(int, numbers)
-    return channels, height, width
 
 
 def _ignore(_n: int) -> None:

@@ -16,7 +16,6 @@ class Dali:
     """``fn.readers.mxnet`` and what follows it."""
 
     title = "DALI, CPU"
-    threaded = True
     note = ""
 
     def why_not(self, work: Work) -> str | None:

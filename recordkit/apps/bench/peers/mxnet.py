@@ -18,7 +18,6 @@ from recordkit.interop import mxnet
 class _Mxnet:
     """What the four have in common."""
 
-    threaded = True
     note = ""
 
     def why_not(self, work: Work) -> str | None:

@@ -21,7 +21,6 @@ class Recordkit:
     engine : {"native", "python"}
     """
 
-    threaded = True
     note = ""
 
     def __init__(self, engine: str) -> None:

@@ -18,14 +18,11 @@ class Peer(Protocol):
     ----------
     title : str
         As in tables.
-    threaded : bool
-        It loads with as many threads, or processes, as it is told to; else with one.
     note : str
         What a reader of the table has to know; may be empty.
     """
 
     title: str
-    threaded: bool
     note: str
 
     def why_not(self, work: Work) -> str | None:

@@ -22,7 +22,6 @@ class TorchLoader:
     """``torch.utils.data.DataLoader`` over a dataset that Pillow decodes."""
 
     title = "torch DataLoader, Pillow"
-    threaded = True
     note = ""
 
     def why_not(self, _work: Work) -> str | None:
