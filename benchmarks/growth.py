@@ -4,14 +4,14 @@ Usage: python benchmarks/growth.py [--most N] [--repeats N] [--json FILE]
 
 A list repeats 100 images of 8 x 8 pixels; they are packed with their bytes copied and loaded in batches of 64 in a new
 order, by the native engine where it is built. Each number is a process of its own, start included in time and memory.
-The exponent is that of the last tenfold step, in the time beyond that of 1,000 records, which is start: 1 is linear.
+The exponent is p of a + b n**p, where a is start, fitted to the times by least squares of their relative errors: 1 is
+linear. Memory is what the system counts for the process, pages of the .rec file that it maps among them.
 What it does not show: images that cost more than their record.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import statistics
 import subprocess
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from _run import write
+from numpy.typing import NDArray
 
 from recordkit import codec
 
@@ -58,13 +59,16 @@ def timed(command: list[str]) -> tuple[float, float]:
 
 
 def exponent(rows: list[dict[str, float]], what: str) -> float:
-    """Return how time grows from the row before the last to the last, each less the time of the first row."""
-    if len(rows) < 3:
-        return math.nan
-    first, before, last = rows[0], rows[-2], rows[-1]
-    return math.log((last[what] - first[what]) / (before[what] - first[what])) / math.log(
-        last["records"] / before["records"]
-    )
+    """Fit a + b n**p to the times, a and b from 0; return p."""
+    n, times = (np.array([row[name] for row in rows]) for name in ("records", what))
+    powers = np.arange(0.3, 2, 0.005)
+    return float(powers[np.argmin([_misfit(n**power, times) for power in powers])])
+
+
+def _misfit(grown: NDArray[np.float64], times: NDArray[np.float64]) -> float:
+    columns = np.stack([1 / times, grown / times], axis=1)
+    parts, *_ = np.linalg.lstsq(columns, np.ones(len(times)), rcond=None)
+    return float(((columns @ parts.clip(0) - 1) ** 2).sum())
 
 
 def main() -> None:

@@ -1,26 +1,32 @@
-"""One case: one peer with a number of threads, in a process of its own, once.
+"""One case: one peer with a number of threads, in a process of its own.
 
-``python -m recordkit.apps.bench.case JSON`` is what `recordkit.apps.bench.measure` starts, and nobody else. The last
-line that it prints is a JSON object.
+``python -m recordkit.apps.bench.case JSON`` is what `recordkit.apps.bench.process` starts, and nobody else. Each line
+that it prints is a JSON object.
+
+Between its turns it is stopped, with all its threads and workers: it stops itself, at once when a turn is over, and is
+continued for the next. Nothing of it runs while others are measured, and what it had loaded ahead is there when it goes
+on, neither more nor less.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.apps.bench.peers.peer import Peer
+from recordkit.apps.bench.peers.peer import Epochs, Peer
 from recordkit.apps.bench.peers.registry import find
 from recordkit.apps.bench.work import Work
 
@@ -33,43 +39,63 @@ def first_batch(peer: Peer, work: Work, threads: int) -> NDArray[np.float32]:
     return np.array(array[:n], np.float32)
 
 
-def run(peer: Peer, work: Work, threads: int, *, epochs: int, seconds: float | None, cold: bool) -> dict[str, Any]:
-    """Time consecutive epochs, after one that does not count; of a cold cache the first one alone.
+class Start:
+    """A peer that has been opened and has loaded an epoch.
 
-    Parameters
+    Attributes
     ----------
-    epochs : int
-        At least so many.
-    seconds : float or None
-        And whole ones until so much time is over.
-    cold : bool
-
-    Returns
-    -------
-    facts : dict
-        "n" samples in "seconds", "cpu_s" of this process and its workers meanwhile, "first_batch_s" from opening to the
-        first batch, "peak_rss_mb" of the process and its workers, each one's highest.
+    first_batch_s : float
+        From opening to the first batch.
+    epoch_s : float
+        From opening to the end of the first epoch.
+    cpu_s : float
+        The processor time of that.
+    n, n_batches : int
+        Samples and batches of an epoch.
     """
-    begin_s, begin_cpu_s = time.perf_counter(), cpu_s()
-    epoch = peer.open(work, threads, check=False)
-    batches = epoch()
-    _, n = next(batches)
-    first_batch_s = time.perf_counter() - begin_s
-    n += sum(count for _, count in batches)
-    if not cold:
-        n, done = 0, 0
+
+    def __init__(self, peer: Peer, work: Work, threads: int) -> None:
         begin_s, begin_cpu_s = time.perf_counter(), cpu_s()
-        while done < epochs or (seconds is not None and time.perf_counter() - begin_s < seconds):
-            n += sum(count for _, count in epoch())
-            done += 1
-    took_s, used_s = time.perf_counter() - begin_s, cpu_s() - begin_cpu_s
-    return {
-        "n": n,
-        "seconds": took_s,
-        "cpu_s": used_s,
-        "first_batch_s": first_batch_s,
-        "peak_rss_mb": peak_rss_mb(),
-    }
+        self._epoch: Epochs = peer.open(work, threads, check=False)
+        batches = self._epoch()
+        _, self.n = next(batches)
+        self.n_batches = 1
+        self.first_batch_s = time.perf_counter() - begin_s
+        for _, count in batches:
+            self.n += count
+            self.n_batches += 1
+        self.epoch_s, self.cpu_s = time.perf_counter() - begin_s, cpu_s() - begin_cpu_s
+
+    def round(self, turns: int, pause: Callable[[], None], *, epochs: int, seconds: float | None) -> dict[str, Any]:
+        """Load consecutive epochs, shared out over turns.
+
+        Parameters
+        ----------
+        turns : int
+            Each is about as many batches; the ends of epochs lie anywhere in them.
+        pause : callable
+            Called before each turn.
+        epochs : int
+            At least so many.
+        seconds : float or None
+            And as many as the first one let expect in that time.
+
+        Returns
+        -------
+        facts : dict
+            "n" samples in "seconds" of turns, and "cpu_s" of this process and its workers meanwhile.
+        """
+        n_epochs = max(epochs, math.ceil((seconds or 0) / self.epoch_s))
+        counts = (count for _ in range(n_epochs) for _, count in self._epoch())
+        total, n, took_s, begin_cpu_s = n_epochs * self.n_batches, 0, 0.0, cpu_s()
+        for turn in range(turns):
+            pause()
+            begin_s = time.perf_counter()
+            last = turn == turns - 1
+            share = total * (turn + 1) // turns - total * turn // turns
+            n += sum(islice(counts, None if last else share))
+            took_s += time.perf_counter() - begin_s
+        return {"n": n, "seconds": took_s, "cpu_s": cpu_s() - begin_cpu_s}
 
 
 def _tree() -> list[int]:
@@ -114,8 +140,30 @@ def peak_rss_mb() -> float:
     return (total_kb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024 / 1e6
 
 
+def _pause() -> None:
+    """Stop this process and its workers, until it is this one's turn; without who would continue it, end."""
+    if os.getppid() == _PARENT:
+        os.killpg(0, signal.SIGSTOP)
+    if os.getppid() != _PARENT:
+        _end()
+
+
+def _say(facts: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def _end() -> None:
+    """End without what interpreters do at their end: some peers' threads die of it, some peers' workers outlive it."""
+    for process in _tree()[1:]:
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)
+    os._exit(0)
+
+
 def main() -> None:
     """Do what the argument says."""
+    os.setpgrp()  # what is stopped together
     asked = json.loads(sys.argv[1])
     work = asked["work"]
     work["shape"] = tuple(work["shape"])
@@ -123,18 +171,24 @@ def main() -> None:
     peer = find(asked["peer"])
     if asked["check"]:
         np.save(asked["check"], first_batch(peer, given, asked["threads"]))
-        facts: dict[str, Any] = {"versions": peer.versions()}
-    else:
-        options = {name: asked[name] for name in ("epochs", "seconds", "cold")}
-        facts = run(peer, given, asked["threads"], **options)
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()
-    # Some peers' threads take the process down when the interpreter ends under them, some peers' workers would stay.
-    for process in _tree()[1:]:
-        with contextlib.suppress(OSError):
-            os.kill(process, signal.SIGKILL)
-    os._exit(0)
+        _say({"versions": peer.versions()})
+        _end()
+    start = Start(peer, given, asked["threads"])
+    facts = {"first_batch_s": start.first_batch_s}
+    if asked["cold"]:
+        _say(facts | {"n": start.n, "seconds": start.epoch_s, "cpu_s": start.cpu_s} | _used())
+        _end()
+    _say(facts)
+    while True:  # the measuring program ends it
+        facts = start.round(asked["turns"], _pause, epochs=asked["epochs"], seconds=asked["seconds"])
+        _say(facts | _used())
 
+
+def _used() -> dict[str, float]:
+    return {"peak_rss_mb": peak_rss_mb(), "spent_s": cpu_s()}
+
+
+_PARENT = os.getppid()
 
 if __name__ == "__main__":
     main()

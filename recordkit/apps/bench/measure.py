@@ -1,29 +1,30 @@
 """Run the cases: check that they do the same, then time them in turn, round after round.
 
-Each case of each round is a process of its own: its warm-up epoch does not count, then come consecutive epochs with a
-reset between, because the epochs of some iterators alternate in speed. The order of the cases turns from round to
-round.
+Each case is a process of its own. Its first epoch does not count; then come consecutive epochs with a reset between,
+because the epochs of some iterators alternate in speed. A round is a few epochs of each case, in turns of a fraction of
+a second to some seconds, one case after the other and again from the first, and who has no turn is stopped: machines
+change their speed within seconds, and so change it for all alike. The order turns from round to round, and after some
+rounds all start anew, because a process can be lucky with its memory.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.apps.bench import machine
 from recordkit.apps.bench.peers.registry import PEERS, REFERENCE, find
+from recordkit.apps.bench.process import CaseProcess, started
 from recordkit.apps.bench.report import Case, Report
 from recordkit.apps.bench.work import Work
 from recordkit.errors import PlanError
@@ -38,6 +39,11 @@ _MOST_MEAN, _MOST_OF_AN_IMAGE = 1.0, 2.5
 _CHECK_WITH = "python"
 # So much of a file may stay in the page cache, and it still counts as cold.
 _MOST_CACHED = 0.01
+# Of a case in a round.
+_TURNS = 10
+_ROUNDS_A_START = 5
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class BenchPlan:
     epochs : int
         In a round.
     seconds : float or None
-        And whole epochs until so much time is over.
+        And as many whole epochs as fill so much time.
     cold : bool
         Time the first epoch only, with the file out of the page cache.
     """
@@ -63,9 +69,9 @@ class BenchPlan:
     work: Work
     peers: Sequence[str] = tuple(PEERS)
     threads: Sequence[int] = (0,)
-    rounds: int = 7
-    epochs: int = 4
-    seconds: float | None = None
+    rounds: int = 10
+    epochs: int = 2
+    seconds: float | None = 1.0
     cold: bool = False
     counts: tuple[int, ...] = field(init=False)
 
@@ -75,6 +81,18 @@ class BenchPlan:
         for name in self.peers:
             find(name)
         object.__setattr__(self, "counts", tuple(sorted({count_threads(one) for one in self.threads})))
+
+    @property
+    def n_steps(self) -> int:
+        """How often `bench` tells of progress."""
+        each = self.rounds if self.cold else self.rounds * _TURNS + len(self.starts)
+        return each * len(self.peers) * len(self.counts)
+
+    @property
+    def starts(self) -> list[int]:
+        """How many rounds follow on each start of the processes."""
+        n = -(-self.rounds // _ROUNDS_A_START)
+        return [self.rounds * (number + 1) // n - self.rounds * number // n for number in range(n)]
 
 
 def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None] | None = None) -> Report:
@@ -86,7 +104,7 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     command : str, optional
         What a reader has to type for the same.
     progress : callable, optional
-        Called after each case of each round with 1; of those that are not measured at once.
+        Called with 1 after each start and each turn of a case; `BenchPlan.n_steps` in all.
 
     Returns
     -------
@@ -114,6 +132,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
             "rounds": plan.rounds,
             "epochs": 1 if plan.cold else plan.epochs,
             "seconds": plan.seconds,
+            "turns": 1 if plan.cold else _TURNS,
+            "starts": plan.rounds if plan.cold else len(plan.starts),
             "cache": "cold" if plan.cold else "warm, after an epoch that does not count",
         },
         reference=REFERENCE,
@@ -124,21 +144,17 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     runnable = [case for case in cases if case.status == "measured"]
     there = [case.name for case in runnable]
     report.reference = next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
-    if progress is not None:
-        progress(plan.rounds * (len(cases) - len(runnable)))
-    others_s = all_s = 0.0
-    for number in range(plan.rounds):
-        turn = number % max(1, len(runnable))
-        for case in [*runnable[turn:], *runnable[:turn]]:
-            if case.status == "measured":
-                others, total = _run_once(plan, case)
-                others_s, all_s = others_s + others, all_s + total
-            if progress is not None:
-                progress(1)
+    step = progress or (lambda _n: None)
+    step(plan.n_steps // len(cases) * (len(cases) - len(runnable)))
+    begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
+    spent_s = _cold_rounds(plan, runnable, step) if plan.cold else _warm_rounds(plan, runnable, step)
+    took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
+    if busy_s is not None and begin_busy_s is not None and runnable:
+        others_s = busy_s - begin_busy_s - own_s - spent_s
+        report.noise = max(0.0, others_s) / took_s / (os.cpu_count() or 1)
     for case in runnable:
         if case.status == "failed":
             case.img_s.clear()  # of rounds that the others cannot be compared in
-    report.noise = others_s / all_s if all_s else None
     return report
 
 
@@ -178,10 +194,10 @@ def _checked(
     if reason:
         return None, {}, "absent", reason
     target = folder / "batch.npy"
-    facts, error = _start(plan, name, threads, check=str(target))
-    if facts is None:
-        return None, {}, "failed", error
-    return np.load(target), facts["versions"], "measured", ""
+    with _started(plan, name, threads, check=str(target)) as process:
+        if process.error is not None:
+            return None, {}, "failed", process.error
+        return np.load(target), process.facts()["versions"], "measured", ""
 
 
 def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Work) -> str:
@@ -198,51 +214,66 @@ def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Wor
     )
 
 
-def _run_once(plan: BenchPlan, case: Case) -> tuple[float, float]:
-    """Add a round to a case; return how long other processes had processors meanwhile, and how long there were any."""
-    if plan.cold:
-        _cool(plan.work)
-    begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), _own_s()
-    facts, error = _start(plan, case.name, case.threads, check="")
-    took_s, busy_s = time.perf_counter() - begin_s, machine.busy_s()
-    if facts is None:
-        case.status, case.note = "failed", error
-    else:
-        case.img_s.append(facts["n"] / facts["seconds"])
-        case.cpu_s.append(facts["cpu_s"] / facts["n"] * 1000)
-        case.first_batch_s.append(facts["first_batch_s"])
-        case.peak_rss_mb.append(facts["peak_rss_mb"])
-    if busy_s is None or begin_busy_s is None:
-        return 0.0, 0.0
-    others_s = busy_s - begin_busy_s - (_own_s() - begin_own_s)
-    return max(0.0, others_s), took_s * (os.cpu_count() or 1)
+def _rotated(cases: Sequence[_Item], number: int) -> Sequence[_Item]:
+    turn = number % max(1, len(cases))
+    return [*cases[turn:], *cases[:turn]]
 
 
-def _own_s() -> float:
-    """Return the processor time of this process and of the cases that have ended."""
-    return sum(os.times()[:4])
+def _warm_rounds(plan: BenchPlan, cases: Sequence[Case], step: Callable[[int], None]) -> float:
+    """Measure with what is in the page cache; return the processor time of the cases, in seconds."""
+    spent_s, first = 0.0, 0
+    for n_rounds in plan.starts:
+        with contextlib.ExitStack() as stack:
+            there = []
+            for case in cases:
+                there.append((case, stack.enter_context(_started(plan, case.name, case.threads))))
+                step(1)
+            for case, process in there:
+                if process.error is None:
+                    case.first_batch_s.append(process.facts()["first_batch_s"])
+            for number in range(first, first + n_rounds):
+                for _turn in range(_TURNS):
+                    for _case, process in _rotated(there, number):
+                        process.turn()
+                        step(1)
+                for case, process in there:
+                    _note(case, process)
+            spent_s += sum(process.facts().get("spent_s", 0.0) for _, process in there)
+        first += n_rounds
+    return spent_s
 
 
-def _start(plan: BenchPlan, name: str, threads: int, *, check: str) -> tuple[dict[str, Any] | None, str]:
-    """Run a case in a process; return what it says, or why it failed."""
-    asked = {"peer": name, "work": asdict(plan.work), "threads": threads, "check": check}
-    asked |= {"epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold}
-    environment = {"OMP_NUM_THREADS": str(threads), "MXNET_CPU_WORKER_NTHREADS": str(threads)}
-    # Threads that spin while they wait take the processors from those that work: Gluon is 4 to 20 times as slow.
-    environment |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "recordkit.apps.bench.case", json.dumps(asked)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        return None, said[-1][:300] if said else f"its process ended with {done.returncode}"
-    facts: dict[str, Any] = json.loads(lines[-1])
-    return facts, ""
+def _cold_rounds(plan: BenchPlan, cases: Sequence[Case], step: Callable[[int], None]) -> float:
+    """Measure first epochs of a file that is not in the page cache; return the processor time of the cases."""
+    spent_s = 0.0
+    for number in range(plan.rounds):
+        for case in _rotated(cases, number):
+            _cool(plan.work)
+            with _started(plan, case.name, case.threads) as process:
+                if process.error is None:
+                    case.first_batch_s.append(process.facts()["first_batch_s"])
+                _note(case, process)
+                spent_s += process.facts().get("spent_s", 0.0)
+            step(1)
+    return spent_s
+
+
+def _note(case: Case, process: CaseProcess) -> None:
+    """Add a round to a case."""
+    if process.error is not None:
+        case.status, case.note = "failed", process.error
+        return
+    facts = process.facts()
+    case.img_s.append(facts["n"] / facts["seconds"])
+    case.cpu_s.append(facts["cpu_s"] / facts["n"] * 1000)
+    case.peak_rss_mb.append(facts["peak_rss_mb"])
+
+
+def _started(
+    plan: BenchPlan, name: str, threads: int, *, check: str = ""
+) -> contextlib.AbstractContextManager[CaseProcess]:
+    asked = {"peer": name, "work": asdict(plan.work), "threads": threads, "check": check, "turns": _TURNS}
+    return started(asked | {"epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold})
 
 
 def _cool(work: Work) -> None:

@@ -49,10 +49,10 @@ document.querySelectorAll("th button").forEach((button, column) => button.addEve
 """
 
 
-def page(report: Report, work_title: str) -> str:
+def page(report: Report) -> str:
     """Return the HTML."""
     most = max((case.median_img_s for case in report.cases if case.measured), default=1.0)
-    about = [html.escape(line) for line in lines(report, work_title) if line]
+    about = [html.escape(line) for line in lines(report) if line]
     n_above = 3
     rows = "\n".join(_row(report, case, most) for case in report.by_rate())
     heads = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in _COLUMNS)

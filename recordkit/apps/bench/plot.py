@@ -33,7 +33,7 @@ def check(path: Path) -> None:
         raise MissingError("matplotlib is not installed; pip install 'recordkit[plot]'") from None
 
 
-def draw(report: Report, work_title: str) -> Any:
+def draw(report: Report) -> Any:
     """Return the figure.
 
     Raises
@@ -54,7 +54,7 @@ def draw(report: Report, work_title: str) -> Any:
     else:
         bars = figure.subplots()
     _draw_bars(bars, report, cases)
-    figure.suptitle(f"{report.file['name']}: {work_title}", fontsize=10, x=0.01, ha="left")
+    figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left")
     protocol, machine = report.protocol, report.machine
     figure.supxlabel(
         f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of {protocol['rounds']} rounds, "
@@ -66,10 +66,10 @@ def draw(report: Report, work_title: str) -> Any:
     return figure
 
 
-def save(report: Report, work_title: str, path: Path) -> None:
-    """Write the picture; PNG or SVG, by the name."""
+def save(report: Report, path: Path) -> None:
+    """Write the picture; PNG or SVG, by the name. How it was made is in its metadata."""
     check(path)
-    draw(report, work_title).savefig(path, dpi=150)
+    draw(report).savefig(path, dpi=150, metadata={"Description": f"{report.command}; {report.date}"})
 
 
 def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:

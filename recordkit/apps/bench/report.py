@@ -78,7 +78,8 @@ class Report:
     date : str
         ISO 8601, with the time zone.
     protocol : dict
-        "rounds", "epochs", "seconds", "cache".
+        "rounds", "epochs" and "seconds" of a round, "turns" that they are shared out over, "starts" of the processes,
+        "cache".
     reference : str
         Name of the peer that others are compared with.
     noise : float or None
@@ -96,6 +97,11 @@ class Report:
     reference: str
     noise: float | None
     cases: list[Case]
+
+    @property
+    def title(self) -> str:
+        """What each case had to do, in a line."""
+        return str(self.work["title"])
 
     def reference_case(self) -> Case | None:
         """Return the reference's case with the fewest threads; None if it was not measured."""

@@ -14,14 +14,14 @@ from recordkit.apps.bench.statistics import Ratio, Verdict
 _COLUMNS = ("img/s", "lowest to highest", "ratio", "95% interval", "cores", "MB", "first batch")
 
 
-def lines(report: Report, work_title: str) -> list[str]:
+def lines(report: Report) -> list[str]:
     """Return the table, with what is measured above it and what to know of it below."""
-    machine, protocol = report.machine, report.protocol
+    machine, file, protocol = report.machine, report.file, report.protocol
     found = [
-        f"{report.file['name']}: {report.file['records']:,} records, {report.file['bytes'] / 1e6:.1f} MB; {work_title}",
+        f"{file['name']}: {file['records']:,} records, {file['bytes'] / 1e6:.1f} MB; {report.title}",
         f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
-        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} in turn, {_epochs(report)}; "
-        f"cache {protocol['cache']}",
+        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} of {_epochs(report)}; {protocol['starts']} "
+        f"start{'s' * (protocol['starts'] != 1)}; cache {protocol['cache']}",
         "",
     ]
     cases = report.by_rate()
@@ -39,9 +39,10 @@ _WIDTHS = dict(zip(_COLUMNS, (9, 19, 6, 15, 5, 6, 11), strict=True))
 
 
 def _epochs(report: Report) -> str:
-    n, seconds = report.protocol["epochs"], report.protocol["seconds"]
-    text = f"{n} epoch{'s' * (n != 1)} one after the other"
-    return f"{text}, at least {seconds:g} s" if seconds else text
+    n, seconds, turns = (report.protocol[name] for name in ("epochs", "seconds", "turns"))
+    text = f"{n} epoch{'s' * (n != 1)}"
+    text = f"{text}, or {seconds:g} s if that is more," if seconds and turns > 1 else text
+    return f"{text} in {turns} turns each" if turns > 1 else text
 
 
 def _row(case: Case, ratio: Ratio | None) -> str:

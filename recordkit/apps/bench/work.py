@@ -79,6 +79,7 @@ class Work:
     def as_json(self) -> dict[str, Any]:
         """Return what decides the work, without where the files are."""
         return {
+            "title": self.title,
             "shape": list(self.shape),
             "preset": self.preset,
             "resize": self.resize,

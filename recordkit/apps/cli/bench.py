@@ -58,9 +58,15 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     "--threads", callback=_numbers, default="0", show_default=True, help="One or more, as in 1,2,4; 0: all CPUs."
 )
 @click.option("--records", type=_POSITIVE, help="Measure on a copy of so many, from all over a large file.  [all]")
-@click.option("--rounds", type=_POSITIVE, default=7, show_default=True)
-@click.option("--epochs", type=_POSITIVE, default=4, show_default=True, help="One after the other, in a round.")
-@click.option("--seconds", type=click.FloatRange(min=0), help="And whole epochs until so much time is over.")
+@click.option("--rounds", type=_POSITIVE, default=10, show_default=True)
+@click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="One after the other, in a round.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="And as many epochs as fill so much time.",
+)
 @click.option("--quick", is_flag=True, help="3 rounds of 1 epoch: a first look.")
 @click.option(
     "--cache",
@@ -102,17 +108,16 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
         work = fitted(rec if n_records is None else copy_part(rec, n_records, Path(folder)), **options)
         plan = BenchPlan(work, tuple(peers.split(",")), threads, **length, cold=cache == "cold")
-        n_runs = plan.rounds * len(plan.peers) * len(plan.counts)
-        with progress_bar(n_runs, f"bench {rec.name}", unit="run", quiet=alone) as progress:
+        with progress_bar(plan.n_steps, f"bench {rec.name}", unit="turn", quiet=alone) as progress:
             found = bench(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
     if not alone:
-        click.echo("\n".join(table.lines(found, work.title)))
-    _write(found, work.title, outputs)
+        click.echo("\n".join(table.lines(found)))
+    _write(found, outputs)
     if any(case.status in ("differs", "failed") for case in found.cases):
         raise click.exceptions.Exit(1)
 
 
-def _write(found: report.Report, title: str, outputs: dict[str, Path | None]) -> None:
+def _write(found: report.Report, outputs: dict[str, Path | None]) -> None:
     text = json.dumps(found.as_json(), indent=1) + "\n"
     if str(outputs["json"]) == "-":
         click.echo(text, nl=False)
@@ -121,6 +126,6 @@ def _write(found: report.Report, title: str, outputs: dict[str, Path | None]) ->
     if outputs["csv"] is not None:
         outputs["csv"].write_text(table.as_csv(found))
     if outputs["html"] is not None:
-        outputs["html"].write_text(page.page(found, title), encoding="utf-8")
+        outputs["html"].write_text(page.page(found), encoding="utf-8")
     if outputs["plot"] is not None:
-        plot.save(found, title, outputs["plot"])
+        plot.save(found, outputs["plot"])

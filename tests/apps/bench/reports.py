@@ -2,8 +2,6 @@
 
 from recordkit.apps.bench.report import Case, Report
 
-TITLE = "crop 224x224, mirror, normalise; RGB, float32 NCHW, batches of 64"
-
 
 def case(name, title, rates, threads=2):
     n = len(rates)
@@ -26,11 +24,11 @@ def report(*, faster=1.0, noise=0.01, threads=(2,), n_rounds=5):
     return Report(
         machine={"cpu": "a CPU", "cpus": 2, "memory_gb": 8.0, "system": "Linux", "python": "3.11"},
         file={"name": "photos.rec", "bytes": 31_000_000, "records": 1000, "sha256": "0" * 64},
-        work={"shape": [3, 224, 224], "preset": "crop"},
+        work={"title": "crop 224x224, mirror, normalise; RGB, float32 NCHW, batches of 64", "preset": "crop"},
         versions={"recordkit": "0.1.0"},
         command="recordkit bench photos.rec",
         date="2026-11-21T12:00:00+00:00",
-        protocol={"rounds": n_rounds, "epochs": 4, "seconds": None, "cache": "warm"},
+        protocol={"rounds": n_rounds, "epochs": 2, "seconds": 1.0, "turns": 10, "starts": 1, "cache": "warm"},
         reference="image-iter",
         noise=noise,
         cases=cases,

@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from apps.bench.reports import TITLE, report
+from apps.bench.reports import report
 
 from recordkit.apps.bench.page import page
 
@@ -28,7 +28,7 @@ def shown(tmp_path_factory):
     for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
         options.add_argument(option)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page(report(threads=(1, 2)), TITLE), encoding="utf-8")
+    path.write_text(page(report(threads=(1, 2))), encoding="utf-8")
     window = webdriver.Chrome(options, webdriver.ChromeService(driver))
     window.get(path.as_uri())
     yield window

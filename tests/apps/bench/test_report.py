@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from apps.bench.reports import TITLE, report
+from apps.bench.reports import report
 
 from recordkit.apps.bench.report import compare, read
 from recordkit.apps.bench.table import as_csv, compared_lines, lines
@@ -34,7 +34,7 @@ def test_what_is_no_report_is_named(tmp_path, text):
 
 
 def test_the_table_has_every_case_the_fastest_first_and_reasons():
-    text = lines(report(), TITLE)
+    text = lines(report())
     rows = [line for line in text if "thread" in line and "Ratios" not in line]
     assert [row.split(",")[0] for row in rows[:3]] == ["recordkit native", "MXNet ImageRecordIter", "MXNet ImageIter"]
     assert "6,000" in rows[0] and "x9.98" in rows[0]
@@ -44,7 +44,7 @@ def test_the_table_has_every_case_the_fastest_first_and_reasons():
 
 
 def test_a_noisy_run_and_a_wide_interval_are_said():
-    text = "\n".join(lines(report(noise=0.2, n_rounds=2), TITLE))
+    text = "\n".join(lines(report(noise=0.2, n_rounds=2)))
     assert "NOISY: other processes had 20% of the processors" in text
     assert "Wider than 5% to each side: recordkit native, 2 threads" in text
 
@@ -52,7 +52,7 @@ def test_a_noisy_run_and_a_wide_interval_are_said():
 def test_without_the_reference_there_are_rates_and_no_ratios():
     found = report()
     found.reference = "nobody"
-    assert "No ratios: nobody was not measured." in lines(found, TITLE)
+    assert "No ratios: nobody was not measured." in lines(found)
     assert found.as_json()["cases"][0]["ratio"] is None
 
 
