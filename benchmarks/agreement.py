@@ -18,7 +18,7 @@ from recordkit.apps.bench.report import Report, read
 
 
 def cells(reports: list[Report]) -> list[dict[str, object]]:
-    """Return, of each case but the reference, its ratios, half-widths, and which of them lie in the others' intervals."""
+    """Return of each case, but not of the reference, its ratios, and which of them lie in the others' intervals."""
     rows: list[dict[str, object]] = []
     for cases in zip(*(report.cases for report in reports), strict=True):
         found = [report.ratio(case) for report, case in zip(reports, cases, strict=True)]

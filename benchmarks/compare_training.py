@@ -1,15 +1,17 @@
-"""What a LeNet learns from recordkit's iterator, from MXNet's own, and from recordkit's loader in PyTorch.
+"""What a LeNet learns, and how fast, by Module and Gluon from each iterator, and from recordkit's loader in PyTorch.
 
 Usage: python benchmarks/compare_training.py REC VAL [--epochs N] [--seeds N] [--json FILE]
 
-For an environment with recordkit[mxnet], and torch for the third row. REC and VAL are packed MNIST; each run is a
-process of its own. `recordkit train` with both iterators; in PyTorch the same net, optimiser, batch size and shifts.
+For an environment with recordkit[mxnet], and torch for the last row. REC and VAL are packed MNIST; each run is a
+process of its own. `recordkit train` with both APIs and all iterators; in PyTorch the same net, optimiser, batch size
+and shifts. "waiting" is the share of the time of learning in which no batch was there.
 What it does not show: other nets, other data.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import statistics
@@ -20,15 +22,26 @@ from pathlib import Path
 
 from _run import write
 
+from recordkit.apps.train.feed import ITERATORS
+from recordkit.apps.train.learner import APIS
 
-def by_mxnet(iterator: str, given: argparse.Namespace, seed: int) -> dict[str, float]:
-    """Return accuracy and seconds of `recordkit train`."""
+
+def by_mxnet(api: str, iterator: str, given: argparse.Namespace, seed: int) -> dict[str, float]:
+    """Return accuracy, seconds, images per second and the share of waiting of `recordkit train`."""
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "recordkit", "train", str(given.rec), "--val", str(given.val), "--json"]
-        command += ["--epochs", str(given.epochs), "--seed", str(seed), "--iterator", iterator]
-        done = subprocess.run([*command, "--output", f"{work}/lenet"], check=True, capture_output=True, text=True)
+        command += ["--num-epochs", str(given.epochs), "--seed", str(seed), "--no-pictures"]
+        command += ["--api", api, "--iterator", iterator]
+        done = subprocess.run([*command, "--model-prefix", f"{work}/lenet"], check=True, capture_output=True, text=True)
     facts = json.loads(done.stdout)
-    return {"accuracy": facts["final"]["accuracy"], "seconds": facts["seconds"]}
+    epochs = facts["epochs"]
+    learning_s = sum(one["seconds"] for one in epochs)
+    return {
+        "accuracy": facts["final"]["accuracy"],
+        "seconds": facts["seconds"],
+        "rate_img_s": sum(one["train"]["n"] for one in epochs) / learning_s,
+        "wait_share": sum(one["wait_share"] * one["seconds"] for one in epochs) / learning_s,
+    }
 
 
 def by_torch(given: argparse.Namespace, seed: int) -> dict[str, float]:
@@ -101,21 +114,26 @@ def main() -> None:
         train_in_torch(given)
         return
     ways = {
-        "MXNet, recordkit's iterator": lambda seed: by_mxnet("recordkit", given, seed),
-        "MXNet, its own iterator": lambda seed: by_mxnet("mxnet", given, seed),
+        f"{api}, {iterator}'s iterator": functools.partial(by_mxnet, api, iterator, given)
+        for api in APIS
+        for iterator in ITERATORS[1:]
     }
     if importlib.util.find_spec("torch"):
-        ways["PyTorch, recordkit's loader"] = lambda seed: by_torch(given, seed)
+        ways["PyTorch, recordkit's loader"] = functools.partial(by_torch, given)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for seed in range(given.seeds):
         for name, run in ways.items():
             runs[name].append(run(seed))
     for name, found in runs.items():
         accuracies = [one["accuracy"] for one in found]
-        print(
+        text = (
             f"{name:30} accuracy {statistics.mean(accuracies):.4f} ({min(accuracies):.4f} to {max(accuracies):.4f}), "
-            f"{statistics.median(one['seconds'] for one in found):.1f} s"
         )
+        text += f"{statistics.median(one['seconds'] for one in found):.1f} s"
+        if "rate_img_s" in found[0]:
+            rate, wait = (statistics.median(one[what] for one in found) for what in ("rate_img_s", "wait_share"))
+            text += f", learning {rate:,.0f} img/s, waiting {wait:.1%}"
+        print(text)
     write(given.json, [{"title": "training", "epochs": given.epochs, "runs": runs}])
 
 

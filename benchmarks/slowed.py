@@ -1,9 +1,10 @@
-"""Does `recordkit bench --compare` find a change, and none where there is none?
+"""Whether `recordkit bench --compare` finds a change, and none where there is none.
 
 Usage: python benchmarks/slowed.py REC [--rounds 20] [--json FILE]
 
 Three runs on a file: two of the same code, and one in which the native engine is 10% slower: it loads as before, but
-every tenth batch is thrown away and does not count. Each is compared with the first. The reference is the Python engine.
+every tenth batch is thrown away and does not count. Each is compared with the first, the Python engine being the
+reference.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ class Slowed(Recordkit):
 
     def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
         """See `Peer`."""
-        epochs, every, numbers = super().open(work, threads, check=check), int(os.environ.get(_THROW_AWAY, "0")), count(1)
+        epochs, every, numbers = (
+            super().open(work, threads, check=check),
+            int(os.environ.get(_THROW_AWAY, "0")),
+            count(1),
+        )
 
         def epoch() -> Iterator[tuple[Any, int]]:
             return (item for item in epochs() if not every or next(numbers) % every)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 # Downloads, measurements and trainings have tests of their own.
-SLOW = ("fetch", "train", "bench")
+SLOW = ("fetch", "train", "predict", "bench")
 
 
 def blocks(language):

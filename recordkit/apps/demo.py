@@ -61,10 +61,10 @@ def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) 
     accuracies = []
     with progress_bar(1 + n_more, "train", unit="LeNet") as progress:
         for each in range(seed, seed + 1 + n_more):
-            accuracies.append(_accuracy(packed, output, each))
+            accuracies.append(_accuracy(packed, output, each, pictures=each == seed))
             progress(1)
     accuracy, *others = accuracies
-    click.echo(f"trained the LeNet, seed {seed}: {output / 'lenet'}-seed{seed}-*.params")
+    click.echo(f"trained the LeNet, seed {seed}: {output / 'lenet'}-seed{seed}-*.params, pictures beside them (*.png)")
     gate = GATES[packed.name]
     listed = " ".join(f"{other:.4f}" for other in others) or "not run (--more-seeds)"
     click.echo(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {gate}")
@@ -137,11 +137,12 @@ def _read_back(rec: Path) -> None:
     _check(got == expected, f"{rec}: expected {len(expected)} labels as in the list, got {len(got)}, or others")
 
 
-def _accuracy(packed: _Packed, output: Path, seed: int) -> float:
-    report = train(TrainPlan(packed.train, output / f"lenet-seed{seed}", val=packed.test, seed=seed))
+def _accuracy(packed: _Packed, output: Path, seed: int, *, pictures: bool) -> float:
+    plan = TrainPlan(packed.train, output / f"lenet-seed{seed}", val=packed.test, seed=seed, pictures=pictures)
+    report = train(plan)
     if report.final is None:
         raise TrainError(f"{packed.test}: was not measured")
-    return report.final.accuracy
+    return report.final.score.accuracy
 
 
 def _check(fact: bool, otherwise: str) -> None:

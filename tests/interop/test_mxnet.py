@@ -17,7 +17,7 @@ def no_mxnet_yet(monkeypatch):
     """The state before any import of MXNet, whatever other tests have imported; put back afterwards."""
     for name in [name for name in sys.modules if name.split(".")[0] == "mxnet"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: types.SimpleNamespace())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: types.SimpleNamespace(submodule_search_locations=[]))
     monkeypatch.setattr(np, "__version__", "1.26.4")
     monkeypatch.setattr(bridge, "_load_cuda_wheels", lambda: None)
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
@@ -111,6 +111,10 @@ def test_python_312_without_setuptools_is_told_to_get_it(no_mxnet_yet, monkeypat
         (["libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
         (["libcudnn.so.8", "libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
         (["libcudart.so.11.0"], r"libcudart\.so\.11\.0 is missing; pip install 'recordkit\[cu112\]'"),
+        (
+            ["libcudart.so.11.0", "libcudnn.so.8", "libcufft.so.10"],
+            r"libcudart\.so\.11\.0 and libcudnn\.so\.8 and libcufft\.so\.10 are missing; pip install 'recordkit",
+        ),
     ],
 )
 def test_missing_libraries_are_named_with_their_packages(no_mxnet_yet, monkeypatch, missing, line):

@@ -40,7 +40,7 @@ _CHECK_WITH = "python"
 # So much of a file may stay in the page cache, and it still counts as cold.
 _MOST_CACHED = 0.01
 # Of a case in a round.
-_TURNS = 10
+_TURNS = 30
 _ROUNDS_A_START = 5
 
 _Item = TypeVar("_Item")
@@ -69,7 +69,7 @@ class BenchPlan:
     work: Work
     peers: Sequence[str] = tuple(PEERS)
     threads: Sequence[int] = (0,)
-    rounds: int = 10
+    rounds: int = 15
     epochs: int = 2
     seconds: float | None = 1.0
     cold: bool = False

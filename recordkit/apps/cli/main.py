@@ -22,8 +22,11 @@ COMMANDS: dict[str, str] = {
     "head": "Show the first records of a .rec file.",
     "verify": "Check a .rec file: structure, index, labels, images.",
     "bench": "Measure how fast a .rec file is loaded, beside MXNet and others.",
-    "train": "Train the LeNet from a .rec file, with an accuracy gate.",
+    "train": "Train a LeNet, or a network of your own, from a .rec file or a folder.",
     "eval": "Measure a trained model on a .rec file.",
+    "predict": "Say what a trained model sees on images.",
+    "plot-log": "Draw the curves of a training log.",
+    "plot-net": "Draw the network of a trained model.",
     "doctor": "Say what is installed, what is missing and how to get it.",
 }
 
@@ -39,13 +42,17 @@ class LazyGroup(click.Group):
         """Import and return one command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"recordkit.apps.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(_module(cmd_name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _module(name: str) -> str:
+    return f"recordkit.apps.cli.{name.replace('-', '_')}"
 
 
 @click.group(

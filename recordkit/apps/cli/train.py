@@ -2,80 +2,137 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
+from recordkit.apps.cli.train_log import Log
 from recordkit.apps.program import examples, parse_shape, threads_option
 from recordkit.apps.progress import progress_bar
+from recordkit.apps.train import recipes
+from recordkit.apps.train.artefacts import Artefacts
+from recordkit.apps.train.augment import AUGMENTS, Augment
 from recordkit.apps.train.feed import ITERATORS
 from recordkit.apps.train.fit import train
-from recordkit.apps.train.measure import Score, gate
-from recordkit.apps.train.plan import SCHEDULES, TrainPlan, TrainReport
+from recordkit.apps.train.folder import packed
+from recordkit.apps.train.learner import APIS
+from recordkit.apps.train.measure import gate
+from recordkit.apps.train.optimizer import OPTIMIZERS, SCHEDULES, Optimizer
+from recordkit.apps.train.plan import TrainPlan, TrainReport
+from recordkit.apps.train.target import LOSSES
 from recordkit.errors import PlanError
 
 _POSITIVE = click.IntRange(min=1)
-_RATE = click.FloatRange(min=0)
-_SHARE = click.FloatRange(0, 1)
+_NOT_NEGATIVE = click.FloatRange(min=0)
+# What the options of an optimiser and of augmentation are called in the plan.
+_OPTIMIZER = {
+    "optimizer": "name", "lr": "lr", "momentum": "momentum", "wd": "wd", "schedule": "schedule",
+    "lr_factor": "factor", "lr_step_epochs": "step_epochs",
+}  # fmt: skip
+_AUGMENT = (*Augment.__dataclass_fields__,)
 
 
-@click.command(epilog=examples("recordkit train out/mnist_train.rec --val out/mnist_test.rec --min-accuracy 0.99"))
-@click.argument("rec", type=click.Path(path_type=Path))
-@click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
-@click.option("--output", type=click.Path(path_type=Path), help="Prefix of the checkpoints.  [./NAME-model/lenet]")
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint at --output.")
-@click.option("--min-accuracy", type=_SHARE, help="Exit 1 if the last checkpoint is below this on --val.")
-@click.option("--epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")
-@click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
-@click.option("--lr", type=_RATE, default=0.05, show_default=True, help="The highest learning rate.")
-@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), default=0.9, show_default=True)
-@click.option("--wd", type=_RATE, default=0.0005, show_default=True, help="Weight decay.")
-@click.option("--schedule", type=click.Choice(SCHEDULES), default="cosine", show_default=True)
-@click.option(
-    "--shift",
-    type=click.IntRange(0, 16),
-    default=2,
-    show_default=True,
-    help="Move images by up to so many pixels.",
+def _epochs(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"expected numbers as in 30,60, got {text!r}")
+    return tuple(map(int, parts))
+
+
+@click.command(
+    epilog=examples(
+        "recordkit train out/mnist_train.rec --val out/mnist_test.rec --recipe mnist --min-accuracy 0.99",
+        "recordkit train photos/ --network six-conv --data-shape 3,64,64 --random-mirror",
+        "recordkit train out/mnist_train.rec --network my_net.py --num-epochs 20 --lr 0.1 --lr-step-epochs 10,15",
+    )
 )
+@click.argument("records", metavar="REC|FOLDER", type=click.Path(path_type=Path))
+@click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
+@click.option("--model-prefix", type=click.Path(path_type=Path), help="Of the checkpoints.  [./NAME-model/NETWORK]")
+@click.option(
+    "--recipe", type=click.Choice([*recipes.RECIPES]), help="A set of options; those given here go before it."
+)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint at --model-prefix.")
+@click.option(
+    "--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the last checkpoint is below this on --val."
+)
+@click.option("--network", help="book, article, six-conv, or FILE.py with get_symbol(num_classes, **kwargs).  [book]")
+@click.option("--api", type=click.Choice(APIS), help="Of MXNet's, which makes the updates.  [module]")
+@click.option("--loss", type=click.Choice(LOSSES), help="sigmoid: several labels, each 0 or 1.  [softmax]")
+@click.option("--num-epochs", "epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")
+@click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[sgd]")
+@click.option("--lr", type=_NOT_NEGATIVE, help="The highest learning rate.  [0.05]")
+@click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), help="[0.9]")
+@click.option("--wd", type=_NOT_NEGATIVE, help="Weight decay.  [0.0005]")
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="[cosine; step with --lr-step-epochs]")
+@click.option("--lr-factor", type=_NOT_NEGATIVE, help="Of the schedules step and factor.  [0.1]")
+@click.option("--lr-step-epochs", callback=_epochs, help="Epochs behind which the rate falls, as in 30,60.")
+@click.option("--augment", type=click.Choice([*AUGMENTS]), help="A set of the changes below.  [shift]")
+@click.option("--random-crop/--no-random-crop", default=None, help="Crop anywhere, not in the middle.")
+@click.option("--random-mirror/--no-random-mirror", default=None, help="Mirror half of the images.")
+@click.option("--max-random-h", type=click.IntRange(0, 180), help="Change of hue.")
+@click.option("--max-random-s", type=click.IntRange(0, 255), help="Change of saturation.")
+@click.option("--max-random-l", type=click.IntRange(0, 255), help="Change of lightness.")
+@click.option("--max-random-aspect-ratio", type=_NOT_NEGATIVE, help="Change of aspect ratio.")
+@click.option("--max-random-rotate-angle", type=click.IntRange(0, 180), help="Degrees, each way.")
+@click.option("--max-random-shear-ratio", type=_NOT_NEGATIVE, help="Columns a row, each way.")
+@click.option("--max-random-scale", type=_NOT_NEGATIVE, help="Largest factor.")
+@click.option("--min-random-scale", type=_NOT_NEGATIVE, help="Smallest factor.")
+@click.option("--min-crop-size", type=_POSITIVE, help="Smallest square to be cut out and scaled.")
+@click.option("--max-crop-size", type=_POSITIVE, help="Largest square.")
+@click.option("--shift", type=click.IntRange(0, 16), help="Move images by up to so many pixels.")
+@click.option("--fill", type=click.IntRange(0, 255), help="Gray level of what lies outside.  [as the images' edges]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option("--gpus", "gpu", type=click.IntRange(min=0), help="Number of the GPU to use, as --device gpu.")
 @threads_option
 @click.option(
     "--iterator",
     type=click.Choice(ITERATORS),
     default="auto",
     show_default=True,
-    help="Whose ImageRecordIter reads; auto: recordkit's where its native engine is built.",
+    help="Whose iterator reads; auto: recordkit's where its native engine is built.",
 )
 @click.option(
     "--data-shape",
+    "shape",
     callback=lambda _ctx, _option, text: parse_shape(text),
     help="C,H,W, as in 1,28,28.  [as the images]",
 )
 @click.option("--num-classes", "n_classes", type=_POSITIVE, help="[the highest label + 1]")
 @click.option("--checkpoint-every", type=_POSITIVE, help="In epochs.  [about 10 a run]")
+@click.option("--disp-batches", type=_POSITIVE, help="A line in the log every so many batches.")
+@click.option(
+    "--pictures/--no-pictures", default=True, show_default=True, help="Samples, curves, confusion, predictions."
+)
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [PREFIX.log]")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON; the log goes to stderr.")
-def command(rec: Path, min_accuracy: float | None, log: Path | None, as_json: bool, **options: Any) -> None:
-    """Train the book's LeNet on a packed file of labelled images.
+def command(records: Path, min_accuracy: float | None, log: Path | None, as_json: bool, **options: Any) -> None:
+    """Train a LeNet, or a network of your own, on images.
 
-    REC is a .rec file with one label per image. After the last epoch, its checkpoint is read back from disk and
-    measured on --val.
+    REC is a .rec file with one label per image, or as many for each. FOLDER, a folder per class or ubyte files, is
+    packed first, beside the model, and a fifth of it held out. After the last epoch, its checkpoint is read back from
+    disk and measured on --val.
     """
-    if min_accuracy is not None and options["val"] is None:
+    disp_batches = options.pop("disp_batches")
+    output = options.pop("model_prefix")
+    plan = _plan(records, options)
+    name = "model" if plan.network.endswith(".py") else plan.network
+    output = output or Path(f"{records.resolve().name.removesuffix('.rec')}-model") / name
+    if records.is_dir():
+        plan = _of_folder(records, output.parent / "data", plan)
+    if min_accuracy is not None and plan.val is None:
         raise PlanError("--min-accuracy: expected a file to measure on, got none; give --val")
-    options["shape"] = options.pop("data_shape")
-    options["output"] = output = options["output"] or Path(f"{rec.name.removesuffix('.rec')}-model") / "lenet"
-    plan = TrainPlan(rec, **options)
-    with Log(log or output.with_name(f"{output.name}.log"), terminal=sys.stderr if as_json else sys.stdout) as lines:
+    plan = replace(plan, output=output)
+    terminal = sys.stderr if as_json else sys.stdout
+    with Log(log or output.with_name(f"{output.name}.log"), terminal=terminal, disp_batches=disp_batches) as lines:
         try:
             report = train(plan, lines)
         except KeyboardInterrupt:
@@ -84,98 +141,43 @@ def command(rec: Path, min_accuracy: float | None, log: Path | None, as_json: bo
         _finish(report, min_accuracy, lines, as_json=as_json)
 
 
+def _plan(records: Path, options: dict[str, Any]) -> TrainPlan:
+    """Return what is asked for: a recipe, and what was given before it."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if "gpu" in given:
+        given["device"] = "gpu"
+    values: dict[str, Any] = {}
+    if name := given.pop("recipe", None):
+        recipe = recipes.find(name)
+        values = {**recipe.options, "recipe": f"{recipe.name}, version {recipe.version}"}
+    optimizer, augment = values.pop("optimizer", Optimizer()), values.pop("augment", AUGMENTS["shift"])
+    if preset := given.pop("augment", None):
+        augment = AUGMENTS[preset]
+    if "lr_step_epochs" in given:
+        given.setdefault("schedule", "step")
+    optimizer = replace(optimizer, **{_OPTIMIZER[name]: given.pop(name) for name in _OPTIMIZER if name in given})
+    augment = replace(augment, **{name: given.pop(name) for name in _AUGMENT if name in given})
+    return TrainPlan(records, records, **values | given, optimizer=optimizer, augment=augment)
+
+
+def _of_folder(folder: Path, cache: Path, plan: TrainPlan) -> TrainPlan:
+    """Pack a folder, if it has changed since; return the plan for the packed files."""
+    side = min(plan.shape[1:]) if plan.shape else None
+    n = sum(1 for path in folder.rglob("*") if path.is_file())
+    with progress_bar(n, f"pack {folder}") as progress:
+        train_rec, val_rec = packed(folder, cache, side=side, progress=progress)
+    return replace(plan, records=train_rec, val=plan.val or val_rec)
+
+
 def _finish(report: TrainReport, min_accuracy: float | None, lines: Log, *, as_json: bool) -> None:
-    checkpoint = f"{report.plan.output}-{report.checkpoint:04d}.params"
-    if report.final:
-        lines.say(f"{checkpoint} on {report.plan.val}: {report.final}")
+    plan = report.fitted.plan
+    checkpoint = f"{plan.output}-{report.checkpoint:04d}.params"
+    score = report.final.score if report.final else None
+    if score:
+        lines.say(f"{checkpoint} on {plan.val}: {score}")
     lines.say(f"done in {report.seconds:.1f} s: {checkpoint}")
     if as_json:
-        click.echo(json.dumps(_summary(report, checkpoint, min_accuracy)))
-    if min_accuracy is not None and report.final:
-        gate(report.final, min_accuracy, f"{checkpoint} on {report.plan.val}")
-
-
-def _summary(report: TrainReport, checkpoint: str, min_accuracy: float | None) -> dict[str, Any]:
-    plan = report.plan
-    return {
-        "checkpoint": checkpoint,
-        "epoch": report.checkpoint,
-        "n_classes": plan.n_classes,
-        "data_shape": plan.shape,
-        "batch_size": plan.batch_size,
-        "seed": plan.seed,
-        "device": plan.device,
-        "threads": plan.threads,
-        "iterator": plan.iterator,
-        "seconds": round(report.seconds, 3),
-        "epochs": [
-            {"epoch": each.epoch, "lr": each.lr, "train": as_dict(each.train), "val": as_dict(each.val)}
-            for each in report.epochs
-        ],
-        "final": as_dict(report.final),
-        "min_accuracy": min_accuracy,
-        "passed": None if min_accuracy is None or not report.final else report.final.accuracy >= min_accuracy,
-    }
-
-
-def as_dict(score: Score | None) -> dict[str, float] | None:
-    """Return a score as JSON has it."""
-    if score is None:
-        return None
-    return {
-        "accuracy": score.accuracy,
-        "loss": score.loss,
-        "n": score.n,
-        "rate_img_s": round(score.rate_img_s, 1),
-    }
-
-
-def _ignore(_n: int) -> None:
-    """Be the progress of nothing."""
-
-
-class Log:
-    """The watcher of a run: lines to a file and a terminal, and the progress of each epoch.
-
-    Parameters
-    ----------
-    path : Path
-        Lines are added to it, with date and time. Its folder is made if need be.
-    terminal : text file
-        Where the lines go as well.
-    """
-
-    def __init__(self, path: Path, *, terminal: TextIO) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by __exit__)
-        self._terminal = terminal
-        self._bar = contextlib.ExitStack()
-        self._advance: Callable[[int], None] = _ignore
-
-    def __enter__(self) -> Log:
-        return self
-
-    def __exit__(self, _kind: type | None, error: BaseException | None, _trace: TracebackType | None) -> None:
-        with contextlib.closing(self._file):
-            if isinstance(error, Exception):
-                self._write(f"failed: {error}")
-
-    def _write(self, line: str) -> None:
-        self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-
-    def say(self, line: str) -> None:
-        """Log one line."""
-        self._write(line)
-        click.echo(line, file=self._terminal)
-
-    def begin_epoch(self, epoch: int, n_images: int) -> None:
-        """Show a bar, or a line now and then where there is no terminal."""
-        self._advance = self._bar.enter_context(progress_bar(n_images, f"epoch {epoch}"))
-
-    def advance(self, n_images: int) -> None:
-        """Move the bar."""
-        self._advance(n_images)
-
-    def end_epoch(self) -> None:
-        """Take the bar away."""
-        self._bar.close()
+        passed = None if min_accuracy is None or score is None else score.accuracy >= min_accuracy
+        click.echo(json.dumps(Artefacts(plan.output).summary() | {"min_accuracy": min_accuracy, "passed": passed}))
+    if min_accuracy is not None and score:
+        gate(score, min_accuracy, f"{checkpoint} on {plan.val}")

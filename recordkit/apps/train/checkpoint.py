@@ -22,7 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recordkit.apps.train.target import LOSSES, Target
 from recordkit.errors import FormatError, PublishError, TrainError
+
+# What `recordkit.apps.train.artefacts` writes, and would otherwise be taken for the new run's.
+_OTHERS = (
+    *("metrics.jsonl", "summary.json"),
+    *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
+)
 
 
 class Checkpoints:
@@ -54,6 +61,10 @@ class Checkpoints:
     def run(self) -> Path:
         """Where the description of the run is."""
         return self._path("run.json")
+
+    def beside(self, ending: str) -> Path:
+        """Return where another file of the run is, as ``curves.png``."""
+        return self._path(ending)
 
     def params(self, epoch: int) -> Path:
         """Return where the parameters after an epoch are."""
@@ -106,13 +117,14 @@ class Checkpoints:
         if epochs and not self.run.exists():
             raise TrainError(
                 f"{self.prefix}: expected an earlier run of recordkit train, got checkpoints "
-                f"without {self.run.name}; choose another --output"
+                f"without {self.run.name}; choose another --model-prefix"
             )
         # The description goes last: cut off here, the next run still knows the rest for ours.
         for epoch in epochs:
             self.params(epoch).unlink()
             self.states(epoch).unlink(missing_ok=True)
-        for path in (*self._leftovers(), self.symbol, self.run):
+        others = (self._path(ending) for ending in _OTHERS)
+        for path in (*self._leftovers(), *others, self.symbol, self.run):
             path.unlink(missing_ok=True)
         return len(epochs)
 
@@ -139,12 +151,16 @@ class Checkpoints:
         write_whole(self.run, lambda path: path.write_text(text, encoding="utf-8"))
         write_whole(self.symbol, lambda path: net.save(str(path)))
 
-    def save(self, module: Any, epoch: int) -> None:
+    def save(self, mx: Any, model: tuple[Any, Any, Any], states: bytes, epoch: int) -> None:
         """Write a checkpoint.
 
         Parameters
         ----------
-        module : mxnet.module.Module
+        mx : module
+        model : tuple
+            Net, arg_params and aux_params.
+        states : bytes
+            Of the optimiser.
         epoch : int, 1 to 9999
 
         Raises
@@ -152,8 +168,13 @@ class Checkpoints:
         PublishError
             The disk is full, or the like.
         """
-        write_whole(self.states(epoch), lambda path: module.save_optimizer_states(str(path)))
-        write_whole(self.params(epoch), lambda path: module.save_params(str(path)))
+        values = {
+            f"{kind}:{name}": value
+            for kind, part in zip(("arg", "aux"), model[1:], strict=True)
+            for name, value in part.items()
+        }
+        write_whole(self.states(epoch), lambda path: path.write_bytes(states))
+        write_whole(self.params(epoch), lambda path: mx.nd.save(str(path), values))
 
     def describe(self) -> dict[str, Any]:
         """Read the description of the run.
@@ -184,6 +205,29 @@ class Checkpoints:
             case [int(channels), int(height), int(width)]:
                 return channels, height, width
         return None
+
+    def target(self, model: tuple[Any, Any, Any], shape: tuple[int, int, int]) -> Target:
+        """Return what the model says of an image; for models of other programs, one class for each label.
+
+        Parameters
+        ----------
+        model : tuple
+            As `load` returns it.
+        shape : (int, int, int)
+            Of an image.
+        """
+        about = self.describe()
+        match about.get("loss"), about.get("n_classes"):
+            case str(loss), [*sizes] if loss in LOSSES and all(isinstance(size, int) for size in sizes):
+                return Target(loss, tuple(sizes))
+        _, outputs, _ = model[0].infer_shape_partial(data=(1, *shape))
+        return Target("softmax", tuple(output[-1] for output in outputs))
+
+    def classes(self, target: Target) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of their numbers; numbers where there are no names."""
+        names = self.describe().get("classes") or {}
+        by_number = {number: name for name, number in names.items()}
+        return tuple(str(by_number.get(number, number)) for number in range(max(target.sizes)))
 
     def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
         """Read a checkpoint from disk.
@@ -217,28 +261,20 @@ class Checkpoints:
             ) from None
         return net
 
-    def load_states(self, module: Any, epoch: int) -> None:
-        """Give a module the optimizer's state of a checkpoint.
-
-        Parameters
-        ----------
-        module : mxnet.module.Module
-            With an optimizer.
-        epoch : int
+    def load_states(self, epoch: int) -> bytes:
+        """Return the optimizer's state of a checkpoint.
 
         Raises
         ------
         TrainError
-            The file is missing or damaged.
+            The file is missing.
         """
         states = self.states(epoch)
         try:
-            # What Module.load_optimizer_states does, which also leaves the file open.
-            module._updater.set_states(states.read_bytes())
-        except Exception as error:  # noqa: BLE001 (a damaged pickle raises almost anything)
+            return states.read_bytes()
+        except FileNotFoundError:
             raise TrainError(
-                f"{states}: expected the optimizer's state, got {type(error).__name__}: {error}; "
-                "train again without --resume"
+                f"{states}: expected the optimizer's state, got no file; train again without --resume"
             ) from None
 
 

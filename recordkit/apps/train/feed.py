@@ -1,7 +1,8 @@
-"""Batches from a packed file, by recordkit's ImageRecordIter or by MXNet's own, without its traps.
+"""Batches from a packed file: by recordkit's ImageRecordIter, MXNet's without its traps, or Gluon's DataLoader.
 
-Both take the same parameters, and give the same pixels where nothing is random; orders and shifts are their own. Of
-MXNet's:
+All give the same pixels where nothing is random; orders and changes are their own. Gluon's are in worker processes, and
+of `Augment` it knows `shift`, `random_crop` and `random_mirror`; of some damaged images it makes black ones. Of MXNet's
+ImageRecordIter:
 
 - Each epoch gets a new iterator: one that is reset goes on behind the samples that its last batch borrowed, so
   that samples are counted twice or not at all, and it cannot be given another seed.
@@ -25,17 +26,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recordkit.apps.train.augment import Augment
 from recordkit.apps.train.survey import Survey
-from recordkit.errors import TrainError
+from recordkit.errors import PlanError, TrainError
 from recordkit.formats import idx
 from recordkit.interop.mxnet import ImageRecordIter
 from recordkit.reading.choice import choose as choose_engine
+from recordkit.transforms.resize import resize_to
 
 NORMAL = {"mean_r": 128, "mean_g": 128, "mean_b": 128, "scale": 1 / 256}
 """Pixels become (x - 128) / 256."""
 
-ITERATORS = ("auto", "recordkit", "mxnet")
+ITERATORS = ("auto", "recordkit", "mxnet", "gluon")
 
 # The iterator adds up to a batch size to this and keeps it in 32 bits.
 _MAX_SEED = 2**30
@@ -43,7 +47,7 @@ _MAX_SEED = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """The order and the shifts of one epoch.
+    """The order and the changes of one epoch.
 
     Attributes
     ----------
@@ -51,21 +55,23 @@ class Shuffle:
         Of the run.
     epoch : int
         Another epoch has another order; the same one has the same order in a resumed run.
-    shift : int
-        Move each image by up to so many pixels each way.
+    augment : Augment
     """
 
     seed: int
     epoch: int
-    shift: int
+    augment: Augment
+
+    def seeds(self) -> tuple[int, int]:
+        """Return the seeds of the order and of the changes."""
+        order, changes = np.random.SeedSequence([self.seed, self.epoch]).generate_state(2) % _MAX_SEED
+        return int(order), int(changes)
 
     def options(self, border: int) -> dict[str, Any]:
         """Return the iterator's options for this epoch."""
-        order, shifts = np.random.SeedSequence([self.seed, self.epoch]).generate_state(2) % _MAX_SEED
-        options: dict[str, Any] = {"shuffle": True, "seed": int(order)}
-        if self.shift:
-            options |= {"pad": self.shift, "rand_crop": True, "fill_value": border, "seed_aug": int(shifts)}
-        return options
+        order, changes = self.seeds()
+        augmented = self.augment.options(border=border)
+        return {"shuffle": True, "seed": order, **({"seed_aug": changes} if augmented else {}), **augmented}
 
 
 def choose(iterator: str) -> str:
@@ -85,7 +91,7 @@ def make_feed(
     mx : module
         What `recordkit.interop.mxnet.load` returns.
     survey : Survey
-    iterator : {"recordkit", "mxnet"}
+    iterator : {"recordkit", "mxnet", "gluon"}
     shape : tuple of int
         (C, H, W) of an image in a batch. Smaller images are scaled up, larger ones lose their edges.
     batch_size : int
@@ -93,8 +99,7 @@ def make_feed(
     threads : int
         Decoding threads; MXNet takes at most half of the CPUs.
     """
-    make = RecordkitFeed if iterator == "recordkit" else MxnetFeed
-    return make(mx, survey, shape=shape, batch_size=batch_size, threads=threads)
+    return _FEEDS[iterator](mx, survey, shape=shape, batch_size=batch_size, threads=threads)
 
 
 class Feed(ABC):
@@ -118,6 +123,7 @@ class Feed(ABC):
             "data_shape": shape,
             "batch_size": self.batch_size,
             "preprocess_threads": threads,
+            "label_width": len(survey.max_labels),
             "verbose": False,
             **NORMAL,
         }
@@ -128,7 +134,7 @@ class Feed(ABC):
         Parameters
         ----------
         shuffle : Shuffle, optional
-            Default is file order, not shifted.
+            Default is file order, not changed.
 
         Yields
         ------
@@ -143,9 +149,8 @@ class Feed(ABC):
         TrainError, ImageError
             An image cannot be decoded.
         """
-        options = shuffle.options(self.survey.border) if shuffle else {}
         left = len(self.survey)
-        with contextlib.closing(self._batches(self._options | options)) as batches:
+        with contextlib.closing(self._batches(shuffle)) as batches:
             while left > 0:
                 batch = next(batches, None)
                 if batch is None:
@@ -155,33 +160,127 @@ class Feed(ABC):
                 yield batch, n_new
 
     @abstractmethod
-    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
-        """Yield what a new iterator with these options gives."""
+    def _batches(self, shuffle: Shuffle | None) -> Generator[Any, None, None]:
+        """Yield what a new iterator gives."""
+
+    def _iterator_options(self, shuffle: Shuffle | None) -> dict[str, Any]:
+        return self._options | (shuffle.options(self.survey.border) if shuffle else {})
 
 
 class RecordkitFeed(Feed):
     """By `recordkit.interop.mxnet.ImageRecordIter`."""
 
-    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
-        iterator = ImageRecordIter(path_imgrec=self.survey.path, **options)
+    def _batches(self, shuffle: Shuffle | None) -> Generator[Any, None, None]:
+        iterator = ImageRecordIter(path_imgrec=self.survey.path, **self._iterator_options(shuffle))
         with iterator.source:
             yield from iterator
+
+
+@contextlib.contextmanager
+def _linked(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Give a file a plain name, and an index made from the survey."""
+    with tempfile.TemporaryDirectory(prefix="recordkit-feed-") as folder:
+        records, index = Path(folder, "images.rec"), Path(folder, "images.idx")
+        records.symlink_to(survey.path.resolve())
+        index.write_bytes(idx.lines(range(len(survey)), survey.offsets.tolist()))
+        yield str(records), str(index)
+
+
+@contextlib.contextmanager
+def _explained(mx: Any, path: Path) -> Iterator[None]:
+    """Say in one line that MXNet cannot decode an image."""
+    try:
+        yield
+    except mx.base.MXNetError as error:
+        # Behind the trace of C++ frames, or before it, stands one line with the reason.
+        reason = next((line for line in str(error).splitlines() if "rror" in line), "no reason given")
+        raise TrainError(
+            f"{path}: MXNet cannot decode an image ({reason.strip()}); run 'recordkit verify {path}'"
+        ) from None
 
 
 class MxnetFeed(Feed):
     """By ``mx.io.ImageRecordIter``."""
 
-    def _batches(self, options: dict[str, Any]) -> Generator[Any, None, None]:
-        path = self.survey.path
-        with tempfile.TemporaryDirectory(prefix="recordkit-feed-") as folder:
-            records, index = Path(folder, "images.rec"), Path(folder, "images.idx")
-            records.symlink_to(path.resolve())
-            index.write_bytes(idx.lines(range(len(self.survey)), self.survey.offsets.tolist()))
-            try:
-                yield from self._mx.io.ImageRecordIter(path_imgrec=str(records), path_imgidx=str(index), **options)
-            except self._mx.base.MXNetError as error:
-                # Behind the trace of C++ frames, or before it, stands one line with the reason.
-                reason = next((line for line in str(error).splitlines() if "rror" in line), "no reason given")
-                raise TrainError(
-                    f"{path}: MXNet cannot decode an image ({reason.strip()}); run 'recordkit verify {path}'"
-                ) from None
+    def _batches(self, shuffle: Shuffle | None) -> Generator[Any, None, None]:
+        options = self._iterator_options(shuffle)
+        with _linked(self.survey) as (records, index), _explained(self._mx, self.survey.path):
+            yield from self._mx.io.ImageRecordIter(path_imgrec=records, path_imgidx=index, **options)
+
+
+class GluonFeed(Feed):
+    """By ``gluon.data.vision.ImageRecordDataset`` and ``gluon.data.DataLoader``, whose workers are processes."""
+
+    def _batches(self, shuffle: Shuffle | None) -> Generator[Any, None, None]:
+        data = self._mx.gluon.data
+        n = len(self.survey)
+        order = np.arange(n)
+        if shuffle is not None:
+            order = np.random.default_rng(shuffle.seeds()[0]).permutation(n)
+        order = np.concatenate([order, order[: -n % self.batch_size]])
+        with _linked(self.survey) as (records, _), _explained(self._mx, self.survey.path):
+            images = data.vision.ImageRecordDataset(records, flag=0 if self.batch_shape[1] == 1 else 1)
+            loader = data.DataLoader(
+                _Samples(images, self.batch_shape[1:], self.survey.border, shuffle),
+                batch_size=self.batch_size,
+                sampler=order.tolist(),
+                num_workers=self._options["preprocess_threads"],
+            )
+            for pixels, label in loader:
+                yield self._mx.io.DataBatch(data=[pixels], label=[label.astype("float32")])
+
+
+class _Samples:
+    """What Gluon's loader asks for samples: an image of Gluon's dataset, changed and normalised."""
+
+    def __init__(self, images: Any, shape: tuple[int, ...], border: int, shuffle: Shuffle | None) -> None:
+        options = shuffle.augment.options(border=border) if shuffle else {}
+        unknown = sorted(options.keys() - {"rand_crop", "rand_mirror", "pad", "fill_value"})
+        if unknown:
+            raise PlanError(f"--iterator gluon: expected crops, mirrors and shifts alone, got {', '.join(unknown)}")
+        self._images, self._shape, self._shuffle, self._options = images, shape, shuffle, options
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Any]:
+        array, label = self._images[index]
+        image: NDArray[np.uint8] = array.asnumpy()
+        if pad := self._options.get("pad"):
+            image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), constant_values=self._options["fill_value"])
+        _, height, width = self._shape
+        if image.shape[0] < height or image.shape[1] < width:
+            image = resize_to(image, max(height, image.shape[0]), max(width, image.shape[1]), "bilinear")
+        room = image.shape[0] - height, image.shape[1] - width
+        top, left = room[0] // 2, room[1] // 2
+        if self._shuffle is not None:
+            rng = np.random.default_rng([self._shuffle.seeds()[1], index])
+            if self._options.get("rand_crop"):
+                top, left = rng.integers(0, room, endpoint=True)
+            if self._options.get("rand_mirror") and rng.random() < 0.5:
+                image, left = image[:, ::-1], room[1] - left
+        image = image[top : top + height, left : left + width]
+        pixels = (image.transpose(2, 0, 1).astype(np.float32) - NORMAL["mean_r"]) * np.float32(NORMAL["scale"])
+        return pixels, label
+
+
+def as_images(pixels: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+    """Return normalised pixels as images again.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (B, C, H, W)
+
+    Returns
+    -------
+    images : list of ndarray of uint8, shape (H, W, C)
+    """
+    levels = np.rint(pixels / NORMAL["scale"] + NORMAL["mean_r"]).clip(0, 255).astype(np.uint8)
+    return list(levels.transpose(0, 2, 3, 1))
+
+
+_FEEDS: dict[str, type[RecordkitFeed | MxnetFeed | GluonFeed]] = {
+    "recordkit": RecordkitFeed,
+    "mxnet": MxnetFeed,
+    "gluon": GluonFeed,
+}

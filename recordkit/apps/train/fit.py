@@ -1,8 +1,9 @@
-"""The training loop: SGD over a packed file with MXNet's Module, checkpoints, resume, and the final measurement.
+"""The training loop: updates by Module or Gluon over a packed file, checkpoints, resume, and the final measurement.
 
 The same plan gives the same parameters, as far as MXNet's arithmetic is repeatable (on a CPU with one number of
-threads it is): the parameters are drawn from `seed`, and each epoch's order and shifts from `seed` and the
-epoch's number alone. So a run that was cut off and resumed ends with the same bytes as one that was not.
+threads it is): the parameters are drawn from `seed`, and each epoch's order, changes and dropout from `seed` and the
+epoch's number alone. So a run that was cut off and resumed ends with the same bytes as one that was not. Not so with
+MXNet's own iterator where it draws colours, angles or scales: its threads share their random numbers.
 
 The validation file is measured only. The result of a run is its last checkpoint, whatever was measured on the way.
 
@@ -11,29 +12,25 @@ Terminal, log file and exit code are the command's, `recordkit.apps.cli.train`.
 
 from __future__ import annotations
 
-import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from recordkit.apps.train import lenet
+from recordkit.apps.train.artefacts import Artefacts
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import ITERATORS, Feed, Shuffle, choose, make_feed
-from recordkit.apps.train.measure import Score, Tally, measure
+from recordkit.apps.train.learner import LEARNERS, Learner, Model, Task
+from recordkit.apps.train.measure import Measured, Tally, check_labels, measure
 from recordkit.apps.train.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
+from recordkit.apps.train.predict import ask
 from recordkit.apps.train.survey import Survey, survey
 from recordkit.errors import PlanError, TrainError
+from recordkit.formats.fileset import Fileset
 from recordkit.interop import mxnet as bridge
-
-# The share of the updates in which the learning rate rises.
-_WARMUP = 0.05
-# MXNet's modules log what the user has no use for.
-_QUIET = logging.getLogger(f"{__name__}.mxnet")
-_QUIET.addHandler(logging.NullHandler())
-_QUIET.propagate = False
 
 
 class Watcher(Protocol):
@@ -45,11 +42,14 @@ class Watcher(Protocol):
     def begin_epoch(self, epoch: int, n_images: int) -> None:
         """Hear that an epoch begins."""
 
-    def advance(self, n_images: int) -> None:
-        """Hear that so many more of its images are done."""
+    def advance(self, n_images: int, tally: Tally, lr: float) -> None:
+        """Hear that so many more of its images are done, what came of all so far, and the learning rate."""
 
     def end_epoch(self) -> None:
         """Hear that its last image is done, or that it failed."""
+
+    def report(self, report: EpochReport) -> None:
+        """Hear what came of an epoch."""
 
 
 class Nobody:
@@ -61,15 +61,18 @@ class Nobody:
     def begin_epoch(self, epoch: int, n_images: int) -> None:
         """Do nothing."""
 
-    def advance(self, n_images: int) -> None:
+    def advance(self, n_images: int, tally: Tally, lr: float) -> None:
         """Do nothing."""
 
     def end_epoch(self) -> None:
         """Do nothing."""
 
+    def report(self, report: EpochReport) -> None:
+        """Do nothing."""
+
 
 def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
-    """Train the LeNet.
+    """Train a network.
 
     Parameters
     ----------
@@ -102,82 +105,108 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     if plan.iterator not in ITERATORS:
         raise PlanError(f"iterator: expected one of {', '.join(ITERATORS)}, got {plan.iterator!r}")
     plan = replace(plan, threads=set_threads(plan.threads), iterator=choose(plan.iterator))
-    context = bridge.device(plan.device)
+    context = bridge.device(plan.device, plan.gpu)
     mx = bridge.load()
     data = survey(plan.records, iterator=plan.iterator)
     val_data = survey(plan.val, iterator=plan.iterator) if plan.val is not None else None
     fitted = plan.fitted(data)
-    if val_data is not None and val_data.max_label >= fitted.n_classes:
-        raise TrainError(
-            f"{val_data.path}: expected labels below {fitted.n_classes} as in {data.path}, "
-            f"got {val_data.max_label}; pack both with the same classes"
-        )
     val_feed = _feed(mx, val_data, fitted) if val_data else None
-    return _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher).carry_out()
+    run = _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher)
+    if val_data:
+        check_labels(val_data, fitted.target)
+    return run.carry_out()
 
 
-def _feed(mx: Any, data: Survey, plan: FittedPlan) -> Feed:
+def _feed(mx: Any, data: Survey, fitted: FittedPlan) -> Feed:
+    plan = fitted.plan
     return make_feed(
-        mx, data, iterator=plan.iterator, shape=plan.shape, batch_size=plan.batch_size, threads=plan.threads
+        mx, data, iterator=plan.iterator, shape=fitted.shape, batch_size=fitted.batch_size, threads=plan.threads
     )
 
 
 class _Run:
-    """One run: a module in training, its feeds and its checkpoints."""
+    """One run: a learner, its feeds and its checkpoints."""
 
     def __init__(
-        self, mx: Any, context: Any, plan: FittedPlan, feed: Feed, val_feed: Feed | None, watcher: Watcher
+        self, mx: Any, context: Any, fitted: FittedPlan, feed: Feed, val_feed: Feed | None, watcher: Watcher
     ) -> None:
         self._mx = mx
         self._context = context
-        self._plan = plan
+        self._fitted = fitted
+        self._plan = fitted.plan
         self._feed = feed
         self._val_feed = val_feed
         self._watcher = watcher
-        self._checkpoints = Checkpoints(plan.output)
+        self._checkpoints = Checkpoints(self._plan.output)
+        self._artefacts = Artefacts(self._plan.output)
         self._n_updates = -(-len(feed.survey) // feed.batch_size)  # in an epoch
+        logits = fitted.network.draw(mx, fitted.target.n_outputs, fitted.shape)
+        self._task = Task(mx, logits, fitted.target, feed.batch_shape, context)
 
     def carry_out(self) -> TrainReport:
         start_s = time.perf_counter()
-        plan = self._plan
-        module, done = self._resumed() if plan.resume else self._fresh()
-        todo = f"epochs {done + 1} to {plan.epochs}" if done < plan.epochs else f"all {done} epochs are done"
+        plan, fitted = self._plan, self._fitted
+        learner, done = self._resumed() if plan.resume else self._fresh()
+        todo = f"epochs {done + 1} to {fitted.epochs}" if done < fitted.epochs else f"all {done} epochs are done"
+        sizes = " + ".join(map(str, fitted.target.sizes)) if plan.loss == "softmax" else len(fitted.target.sizes)
         self._watcher.say(
-            f"{plan.records}: {len(self._feed.survey)} images {plan.shape}, {plan.n_classes} classes; {todo}, "
-            f"batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}, {plan.iterator}'s iterator"
+            f"{plan.records}: {len(self._feed.survey)} images {fitted.shape}, {sizes} classes; {plan.network} by "
+            f"{plan.api}, {todo}, batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}, "
+            f"{plan.iterator}'s iterator"
         )
         reports = []
-        for epoch in range(done + 1, plan.epochs + 1):
-            train_score = self._learn(module, epoch)
-            saved = epoch % plan.checkpoint_every == 0 or epoch == plan.epochs
-            model = (module.symbol, *module.get_params())
-            self._check_finite(model, epoch)
-            if saved:
-                self._checkpoints.save(module, epoch)
-            val_score = self._measure(model)
-            reports.append(EpochReport(epoch, module._optimizer.learning_rate, train_score, val_score))
-            self._watcher.say(str(reports[-1]) + (", checkpoint" if saved else ""))
+        self._artefacts.begin(done)
+        for epoch in range(done + 1, fitted.epochs + 1):
+            reports.append(self._epoch(learner, epoch))
+            self._artefacts.add(reports[-1])
+            self._watcher.report(reports[-1])
         last = self._checkpoints.last()
-        final = self._measure(self._checkpoints.load(self._mx, last)) if self._val_feed else None
-        return TrainReport(plan, tuple(reports), last, final, time.perf_counter() - start_s)
+        model = self._checkpoints.load(self._mx, last)
+        final = self._measure(model)
+        report = TrainReport(fitted, tuple(reports), last, final, time.perf_counter() - start_s)
+        self._artefacts.summarise(report, self._feed.survey.path)
+        if plan.pictures:
+            self._draw(model, final)
+        return report
 
-    def _fresh(self) -> tuple[Any, int]:
+    def _draw(self, model: Model, final: Measured | None) -> None:
+        artefacts = self._artefacts
+        if artefacts.missing is not None:
+            self._watcher.say(f"no pictures of samples, curves, confusion and predictions: {artefacts.missing}")
+            return
+        artefacts.draw_samples(self._feed, Shuffle(self._plan.seed, 1, self._fitted.augment))
+        artefacts.draw_curves()
+        if self._val_feed is not None and final is not None:
+            classes = self._checkpoints.classes(self._fitted.target)
+            artefacts.draw_confusion(final, classes)
+            found = ask(self._mx, model, self._fitted.target, self._val_feed, self._context)
+            artefacts.draw_predictions(found, classes)
+
+    def _epoch(self, learner: Learner, epoch: int) -> EpochReport:
+        fitted = self._fitted
+        tally, seconds, wait_s = self._learn(learner, epoch)
+        model = learner.model()
+        self._check_finite(model, epoch)
+        if epoch % fitted.checkpoint_every == 0 or epoch == fitted.epochs:
+            self._checkpoints.save(self._mx, model, learner.states(), epoch)
+        val = self._measure(model)
+        score = replace(tally.score(), rate_img_s=tally.n / seconds)
+        return EpochReport(epoch, learner.learning_rate, score, val.score if val else None, seconds, wait_s / seconds)
+
+    def _fresh(self) -> tuple[Learner, int]:
         plan = self._plan
         replaced = self._checkpoints.clear()
         if replaced:
             self._watcher.say(f"{plan.output}: replacing an earlier run with {replaced} checkpoints")
-        net = lenet.symbol(self._mx, plan.n_classes)
-        self._checkpoints.begin(net, plan.identity(len(self._feed.survey)))
-        self._mx.random.seed(plan.seed)
-        module = self._bound(net)
-        module.init_params(self._mx.init.Xavier())
-        self._give_optimizer(module, 0)
-        return module, 0
+        model = self._task.draw_parameters(plan.seed)
+        classes = Fileset(plan.records).classes()
+        self._checkpoints.begin(model[0], self._fitted.identity(len(self._feed.survey)) | {"classes": classes})
+        return self._learner(model, 0), 0
 
-    def _resumed(self) -> tuple[Any, int]:
-        plan, checkpoints = self._plan, self._checkpoints
+    def _resumed(self) -> tuple[Learner, int]:
+        checkpoints = self._checkpoints
         done = checkpoints.last()
-        now, then = plan.identity(len(self._feed.survey)), checkpoints.describe()
+        now, then = self._fitted.identity(len(self._feed.survey)), checkpoints.describe()
         if not then:
             raise TrainError(f"{checkpoints}: expected {checkpoints.run.name}, got none; train again without --resume")
         changed = [f"{name} {then.get(name)!r}, got {now[name]!r}" for name in now if now[name] != then.get(name)]
@@ -186,54 +215,60 @@ class _Run:
                 f"{checkpoints.run}: to go on with this run, expected {', '.join(changed)}; "
                 "give the same file and options, or leave out --resume"
             )
-        if done > plan.epochs:
+        if done > self._fitted.epochs:
             raise TrainError(
-                f"{checkpoints}: expected a run of up to {plan.epochs} epochs, got {done}; give more --epochs"
+                f"{checkpoints}: expected a run of up to {self._fitted.epochs} epochs, got {done}; "
+                "give more --num-epochs"
             )
-        net, arg_params, aux_params = checkpoints.load(self._mx, done)
-        module = self._bound(net)
-        module.set_params(arg_params, aux_params)
-        self._give_optimizer(module, done)
-        checkpoints.load_states(module, done)
-        return module, done
-
-    def _bound(self, net: Any) -> Any:
-        module = self._mx.mod.Module(net, context=self._context, logger=_QUIET)
-        shape = self._feed.batch_shape
-        module.bind(data_shapes=[("data", shape)], label_shapes=[("softmax_label", shape[:1])])
-        return module
-
-    def _give_optimizer(self, module: Any, done: int) -> None:
-        plan = self._plan
-        total = plan.epochs * self._n_updates
-        options = {"learning_rate": plan.lr, "momentum": plan.momentum, "wd": plan.wd}
-        if plan.schedule == "cosine":
-            warmup = max(1, int(_WARMUP * total))
-            options["lr_scheduler"] = self._mx.lr_scheduler.CosineScheduler(
-                max(total, warmup + 1), base_lr=plan.lr, warmup_steps=warmup
+        if self._plan.iterator == "mxnet":
+            self._watcher.say(
+                "MXNet's iterator: the run goes on, but where it draws colours, angles or scales not exactly as one "
+                "that was not cut off; --iterator recordkit does"
             )
-        # Where the schedule stands is all that the optimizer's own counter decides.
-        options["begin_num_update"] = done * self._n_updates
-        module.init_optimizer(kvstore=None, optimizer="sgd", optimizer_params=options)
-
-    def _learn(self, module: Any, epoch: int) -> Score:
-        plan = self._plan
-        tally = Tally()
-        self._watcher.begin_epoch(epoch, len(self._feed.survey))
+        learner = self._learner(checkpoints.load(self._mx, done), done)
+        states = checkpoints.load_states(done)
         try:
-            for batch, n_new in self._feed.epoch(Shuffle(plan.seed, epoch, plan.shift)):
-                module.forward_backward(batch)
-                module.update()
-                probabilities = module.get_outputs()[0].asnumpy()
-                tally.add(probabilities[:n_new], batch.label[0].asnumpy()[:n_new])
+            learner.set_states(states)
+        except Exception as error:  # noqa: BLE001 (a damaged pickle raises almost anything)
+            raise TrainError(
+                f"{checkpoints.states(done)}: expected the optimizer's state, got {type(error).__name__}: {error}; "
+                "train again without --resume"
+            ) from None
+        return learner, done
+
+    def _learner(self, model: Model, done: int) -> Learner:
+        def create(names: dict[int, str]) -> Any:
+            return self._plan.optimizer.create(
+                self._mx,
+                names,
+                batch_size=self._feed.batch_size,
+                n_updates=self._n_updates,
+                total=self._fitted.epochs * self._n_updates,
+                done=done * self._n_updates,
+            )
+
+        return LEARNERS[self._plan.api](self._task, model, create)
+
+    def _learn(self, learner: Learner, epoch: int) -> tuple[Tally, float, float]:
+        """Learn from each image once; return what came of it, how long it took, and how long no batch was there."""
+        plan = self._plan
+        shuffle = Shuffle(plan.seed, epoch, self._fitted.augment)
+        self._mx.random.seed(shuffle.seeds()[1])  # of dropout
+        tally, wait = Tally(self._fitted.target), _Waiting(self._feed.epoch(shuffle))
+        self._watcher.begin_epoch(epoch, len(self._feed.survey))
+        begin_s = time.perf_counter()
+        try:
+            for batch, n_new in wait:
+                outputs = learner.learn(batch)
+                tally.add([each.asnumpy()[:n_new] for each in outputs], batch.label[0].asnumpy()[:n_new])
                 if not tally.is_finite:
                     raise self._diverged(epoch, f"a finite loss, got NaN after {tally.n} images")
-                self._watcher.advance(n_new)
+                self._watcher.advance(n_new, tally, learner.learning_rate)
         finally:
             self._watcher.end_epoch()
-        return tally.score()
+        return tally, time.perf_counter() - begin_s, wait.seconds
 
-    def _check_finite(self, model: tuple[Any, Any, Any], epoch: int) -> None:
+    def _check_finite(self, model: Model, epoch: int) -> None:
         # The loss is taken before the update, so that of the epoch's last update is not in it.
         for name, value in model[1].items():
             if not np.isfinite(value.asnumpy()).all():
@@ -246,7 +281,22 @@ class _Run:
         )
         return TrainError(f"epoch {epoch}: expected {what}; lower --lr; {kept}")
 
-    def _measure(self, model: tuple[Any, Any, Any]) -> Score | None:
+    def _measure(self, model: Model) -> Measured | None:
         if self._val_feed is None:
             return None
-        return measure(self._mx, model, self._val_feed, self._context)
+        return measure(self._mx, model, self._fitted.target, self._val_feed, self._context)
+
+
+class _Waiting(Iterator[tuple[Any, int]]):
+    """Batches, and how long they were waited for."""
+
+    def __init__(self, batches: Iterator[tuple[Any, int]]) -> None:
+        self._batches = batches
+        self.seconds = 0.0
+
+    def __next__(self) -> tuple[Any, int]:
+        begin_s = time.perf_counter()
+        try:
+            return next(self._batches)
+        finally:
+            self.seconds += time.perf_counter() - begin_s

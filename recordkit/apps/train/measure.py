@@ -6,6 +6,7 @@ Every image counts exactly once, and the model is not changed: what is measured 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, choose, make_feed
-from recordkit.apps.train.survey import survey
+from recordkit.apps.train.survey import Survey, survey
+from recordkit.apps.train.target import Target
 from recordkit.errors import TrainError
 from recordkit.interop import mxnet as bridge
 
-# The log of a probability of 0 is not finite; a net can be that wrong without being broken.
-_LEAST_PROBABILITY = 1e-12
 _BATCH_SIZE = 256
+# The book's, for the time of a batch.
+_TIMED_BATCH_SIZE = 64
+_N_TIMED, _N_WARM = 50, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Score:
     Attributes
     ----------
     accuracy : float
-        Share of images whose most likely class is their label.
+        Share of labels that were found; with one label an image, of images whose most likely class is theirs.
     loss : float
         Mean cross entropy, in nats.
     n : int
@@ -51,32 +54,33 @@ class Score:
 
 
 class Tally:
-    """Adds batches up to a `Score`."""
+    """Adds batches up to a `Score`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    target : Target
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._n_right = 0
         self._loss = 0.0
         self.n = 0
         self._start_s = time.perf_counter()
 
-    def add(self, probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
-        """Count one batch.
-
-        Parameters
-        ----------
-        probabilities : ndarray of float32, shape (B, n_classes)
-        labels : ndarray of float32, shape (B,)
-        """
-        classes = labels.astype(np.int64)
-        likely = probabilities[np.arange(len(classes)), classes]
-        self._n_right += int((probabilities.argmax(axis=1) == classes).sum())
-        self._loss -= float(np.log(np.maximum(likely, _LEAST_PROBABILITY)).sum(dtype=np.float64))
-        self.n += len(classes)
+    def add(self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Count one batch; return what was predicted. See `Target.judge`."""
+        predicted, loss = self._target.judge(outputs, labels)
+        self._n_right += int((predicted == labels.reshape(predicted.shape)).sum())
+        self._loss += loss
+        self.n += len(labels)
+        return predicted
 
     def score(self) -> Score:
         """Return the score of what was added, timed since the tally was made."""
         seconds = time.perf_counter() - self._start_s
-        return Score(self._n_right / self.n, self._loss / self.n, self.n, self.n / seconds)
+        n_labels = self.n * len(self._target.sizes)
+        return Score(self._n_right / n_labels, self._loss / self.n, self.n, self.n / seconds)
 
     @property
     def is_finite(self) -> bool:
@@ -84,7 +88,88 @@ class Tally:
         return bool(np.isfinite(self._loss))
 
 
-def measure(mx: Any, model: tuple[Any, Any, Any], feed: Feed, context: Any) -> Score:
+class Forward:
+    """A model that is only asked, and not trained.
+
+    Parameters
+    ----------
+    mx : module
+    model : tuple
+        Net, arg_params and aux_params, as `Checkpoints.load` returns them.
+    target : Target
+    feed : Feed
+    context : mxnet.context.Context
+
+    Raises
+    ------
+    TrainError
+        The parameters do not fit the images.
+    """
+
+    def __init__(self, mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> None:
+        net, arg_params, aux_params = model
+        self._mx, self._feed, self._context, self._target = mx, feed, context, target
+        # One end, which needs the labels' shape and not the labels; models of others may call them otherwise.
+        self._labels = [name for name in net.list_arguments() if name.endswith("label")][:1]
+        self._module = mx.mod.Module(net, label_names=self._labels, context=context)
+        try:
+            self._module.bind(
+                data_shapes=[("data", feed.batch_shape)], label_shapes=self._label_shapes(feed.batch_size),
+                for_training=False,
+            )  # fmt: skip
+            self._module.set_params(arg_params, aux_params, allow_missing=False)
+        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
+            raise TrainError(
+                f"{feed.survey.path}: expected images that fit the model, got {feed.batch_shape[1:]} "
+                f"({type(error).__name__}); give the --data-shape it was trained with"
+            ) from None
+
+    def _label_shapes(self, batch_size: int) -> list[tuple[str, tuple[int, ...]]] | None:
+        return [(name, self._target.label_shape(batch_size)) for name in self._labels] or None
+
+    def batches(self) -> Iterator[tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]]:
+        """Yield each batch of the feed, the outputs for it, and its labels, without what fills it up."""
+        for batch, n_new in self._feed.epoch():
+            self._module.forward(self._fitting(batch), is_train=False)
+            outputs = [each.asnumpy()[:n_new] for each in self._module.get_outputs()]
+            yield batch, outputs, batch.label[0].asnumpy()[:n_new]
+
+    def _fitting(self, batch: Any) -> Any:
+        """Return a batch whose labels have the shape that the model wants, whatever the file's have."""
+        shape = self._target.label_shape(batch.data[0].shape[0])
+        labels = [] if not self._labels else [self._mx.nd.zeros(shape)]
+        return self._mx.io.DataBatch(data=batch.data, label=labels)
+
+    def batch_ms(self) -> float:
+        """Return the median time of a batch of 64 that is in memory already, forward only, after some that warm up."""
+        shape = (_TIMED_BATCH_SIZE, *self._feed.batch_shape[1:])
+        batch = self._fitting(self._mx.io.DataBatch(data=[self._mx.nd.zeros(shape, ctx=self._context)]))
+        times_s = []
+        for _ in range(_N_WARM + _N_TIMED):
+            begin_s = time.perf_counter()
+            self._module.forward(batch, is_train=False)
+            for output in self._module.get_outputs():
+                output.wait_to_read()
+            times_s.append(time.perf_counter() - begin_s)
+        return float(np.median(times_s[_N_WARM:]) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `measure` found.
+
+    Attributes
+    ----------
+    score : Score
+    confusion : tuple of ndarray of int64, shape (n_classes, n_classes)
+        For each label: rows are the classes of the file, columns what the model says.
+    """
+
+    score: Score
+    confusion: tuple[NDArray[np.int64], ...]
+
+
+def measure(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> Measured:
     """Measure a model on a whole file.
 
     The model is bound anew, so that a module in training is not touched.
@@ -94,46 +179,74 @@ def measure(mx: Any, model: tuple[Any, Any, Any], feed: Feed, context: Any) -> S
     mx : module
     model : tuple
         Net, arg_params and aux_params, as `Checkpoints.load` returns them.
+    target : Target
     feed : Feed
     context : mxnet.context.Context
 
     Returns
     -------
-    score : Score
+    measured : Measured
 
     Raises
     ------
     TrainError
         A label is beyond the model's classes, or its parameters do not fit the images.
     """
-    net, arg_params, aux_params = model
-    module = mx.mod.Module(net, context=context)
-    try:
-        shape = feed.batch_shape
-        labels = [("softmax_label", shape[:1])]
-        module.bind(data_shapes=[("data", shape)], label_shapes=labels, for_training=False)
-        module.set_params(arg_params, aux_params, allow_missing=False)
-    except (mx.base.MXNetError, RuntimeError, ValueError) as error:
+    check_labels(feed.survey, target)
+    confusion = tuple(np.zeros((size, size), np.int64) for size in target.n_values)
+    tally = Tally(target)
+    for _, outputs, labels in Forward(mx, model, target, feed, context).batches():
+        predicted = tally.add(outputs, labels)
+        for number, table in enumerate(confusion):
+            wanted = labels.reshape(predicted.shape)[:, number].astype(np.int64)
+            np.add.at(table, (wanted, predicted[:, number]), 1)
+    return Measured(tally.score(), confusion)
+
+
+def check_labels(data: Survey, target: Target) -> None:
+    """Refuse a file whose labels a model does not know.
+
+    Raises
+    ------
+    TrainError
+        It has more labels an image, or fewer, or higher ones.
+    """
+    if len(data.max_labels) != len(target.sizes):
         raise TrainError(
-            f"{feed.survey.path}: expected images that fit the model, got {feed.batch_shape[1:]} "
-            f"({type(error).__name__}); give the --data-shape it was trained with"
-        ) from None
-    tally = Tally()
-    for batch, n_new in feed.epoch():
-        module.forward(batch, is_train=False)
-        probabilities = module.get_outputs()[0].asnumpy()
-        if feed.survey.max_label >= probabilities.shape[1]:
+            f"{data.path}: expected {len(target.sizes)} labels an image as the model has, got {len(data.max_labels)}"
+        )
+    for largest, size in zip(data.max_labels, target.n_values, strict=True):
+        if largest >= size:
             raise TrainError(
-                f"{feed.survey.path}: expected labels below the model's {probabilities.shape[1]} classes, "
-                f"got {feed.survey.max_label}; was the model trained on another dataset?"
+                f"{data.path}: expected labels below the model's {size} classes, "
+                f"got {largest}; was it packed with the classes of the model's dataset?"
             )
-        tally.add(probabilities[:n_new], batch.label[0].asnumpy()[:n_new])
-    return tally.score()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    epoch : int
+        The one that was measured.
+    measured : Measured
+    classes : tuple of str
+        Names, or numbers where there are no names.
+    batch_ms : float
+        Median time of a batch of 64, forward only, in milliseconds.
+    """
+
+    epoch: int
+    measured: Measured
+    classes: tuple[str, ...]
+    batch_ms: float
 
 
 def evaluate(
     prefix: str | Path, records: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0
-) -> tuple[int, Score]:
+) -> Evaluation:
     """Measure a checkpoint on a packed file.
 
     Parameters
@@ -150,9 +263,7 @@ def evaluate(
 
     Returns
     -------
-    epoch : int
-        The one that was measured.
-    score : Score
+    evaluation : Evaluation
 
     Raises
     ------
@@ -173,7 +284,10 @@ def evaluate(
     data = survey(records, iterator=iterator)
     shape = checkpoints.image_shape() or data.image_shape
     feed = make_feed(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
-    return number, measure(mx, model, feed, context)
+    target = checkpoints.target(model, shape)
+    measured = measure(mx, model, target, feed, context)
+    batch_ms = Forward(mx, model, target, feed, context).batch_ms()
+    return Evaluation(number, measured, checkpoints.classes(target), batch_ms)
 
 
 def gate(score: Score, minimum: float, what: str) -> None:

@@ -11,21 +11,24 @@ scikit-learn's digits against 300 others; no test image took part.
   and 99.32%) and changes no image's class.
 - The learning rate falls to 0 along a cosine, after 5% of the updates in which it rises.
 
-Source for the schedule: Loshchilov and Hutter, SGDR, 2017. The loop itself is `recordkit.apps.train.fit`.
+The loop itself is `recordkit.apps.train.fit`; sets of options with a name are `recordkit.apps.train.recipes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from recordkit.apps.train.lenet import MIN_SIDE
-from recordkit.apps.train.measure import Score
+from recordkit.apps.train.augment import AUGMENTS, Augment
+from recordkit.apps.train.learner import APIS
+from recordkit.apps.train.measure import Measured, Score
+from recordkit.apps.train.networks import Network, find
+from recordkit.apps.train.optimizer import Optimizer
 from recordkit.apps.train.survey import Survey
+from recordkit.apps.train.target import LOSSES, Target
 from recordkit.errors import PlanError
 
-SCHEDULES = ("cosine", "constant")
 _MIN_UPDATES = 600
 _MIN_EPOCHS = 5
 _MAX_EPOCHS = 100
@@ -46,54 +49,69 @@ class TrainPlan:
         Prefix of the checkpoints.
     val : Path, optional
         A .rec file that is measured after each epoch, and decides nothing.
+    network : str, default "book"
+        See `recordkit.apps.train.networks`.
+    api : {"module", "gluon"}
+        What makes the updates.
     epochs, batch_size : int, optional
         Default by the number of images; see above.
     checkpoint_every : int, optional
         Epochs from one checkpoint to the next, default such that about 10 are made.
         The last epoch always has one.
-    lr : float, default 0.05
-        The highest learning rate.
-    momentum, wd : float
-        Of SGD; the weight decay is not applied to biases.
-    schedule : {"cosine", "constant"}
-    shift : int, default 2
-        Pixels by which an image is moved at most, each way; 0 not at all. Of an image larger than the input any
-        part may be cut out, and not only the centre. A smaller one is not moved.
+    optimizer : Optimizer
+    augment : Augment
+        An image that is smaller than the input is not shifted.
+    loss : {"softmax", "sigmoid"}
+        See `recordkit.apps.train.target`.
     seed : int
-        Of the parameters, the order and the shifts.
+        Of the parameters, the order and the changes of images.
     shape : tuple of int, optional
         (C, H, W); default as the first image, at least 28 x 28.
     n_classes : int, optional
-        Default the highest label + 1.
+        Of each label; default its highest value + 1.
     device : {"cpu", "gpu"}
+    gpu : int, default 0
+        Which one.
     threads : int, default 0
         For decoding, 0 for the CPUs this process may use; MXNet takes at most half of the CPUs. Its computing
         threads are set by OMP_NUM_THREADS alone.
-    iterator : {"auto", "recordkit", "mxnet"}, default "auto"
-        What makes batches of the file: recordkit's ImageRecordIter or MXNet's; "auto" takes recordkit's where the
-        native engine is built.
+    iterator : {"auto", "recordkit", "mxnet", "gluon"}, default "auto"
+        What makes batches of the file: recordkit's ImageRecordIter, MXNet's, or Gluon's ImageRecordDataset and
+        DataLoader; "auto" takes recordkit's where the native engine is built.
     resume : bool
         Go on from the last checkpoint at `output`.
+    pictures : bool
+        Draw them, where matplotlib is there.
+    recipe : str
+        Name and version of the set of options this is, for the summary.
     """
 
     records: Path
     output: Path
     val: Path | None = None
+    network: str = "book"
+    api: str = "module"
     epochs: int | None = None
     batch_size: int | None = None
     checkpoint_every: int | None = None
-    lr: float = 0.05
-    momentum: float = 0.9
-    wd: float = 0.0005
-    schedule: str = "cosine"
-    shift: int = 2
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    augment: Augment = AUGMENTS["shift"]
+    loss: str = "softmax"
     seed: int = 0
     shape: tuple[int, int, int] | None = None
     n_classes: int | None = None
     device: str = "cpu"
+    gpu: int = 0
     threads: int = 0
     iterator: str = "auto"
     resume: bool = False
+    pictures: bool = True
+    recipe: str = ""
+
+    def __post_init__(self) -> None:
+        for what, value, choices in (("api", self.api, APIS), ("loss", self.loss, LOSSES)):
+            if value not in choices:
+                raise PlanError(f"{what}: expected one of {', '.join(choices)}, got {value!r}")
 
     def fitted(self, data: Survey) -> FittedPlan:
         """Fill in what depends on the images.
@@ -112,82 +130,79 @@ class TrainPlan:
         PlanError
             The options do not fit each other or the images.
         """
+        network = find(self.network)
         channels, height, width = data.image_shape
         shape = self.shape or (channels, max(height, _SIDE), max(width, _SIDE))
         batch_size = min(self.batch_size or _batch_size(len(data)), len(data))
         n_updates = -(-len(data) // batch_size)
         epochs = self.epochs or min(max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_updates)), _MAX_EPOCHS)
-        if self.n_classes is not None and data.max_label >= self.n_classes:
+        if shape[0] not in (1, 3) or min(shape[1:]) < network.min_side:
             raise PlanError(
-                f"{data.path}: expected labels below {self.n_classes}, got {data.max_label}; "
-                f"give --num-classes {data.max_label + 1} or leave it out"
-            )
-        if shape[0] not in (1, 3) or min(shape[1:]) < MIN_SIDE:
-            raise PlanError(
-                f"expected 1 or 3 channels and sides of at least {MIN_SIDE}, got {','.join(map(str, shape))}; "
+                f"expected 1 or 3 channels and sides of at least {network.min_side}, got {','.join(map(str, shape))}; "
                 "give another --data-shape"
             )
-        if self.schedule not in SCHEDULES:
-            raise PlanError(f"expected a schedule of {' or '.join(SCHEDULES)}, got {self.schedule!r}")
+        # A smaller image is scaled up after it is moved, so that moving it would also shrink it.
+        shift = self.augment.shift if shape[1] <= height and shape[2] <= width else 0
         return FittedPlan(
-            **{name: getattr(self, name) for name in _KEPT},
+            plan=self,
+            network=network,
+            target=self._target(data),
             shape=shape,
             batch_size=batch_size,
             epochs=epochs,
             checkpoint_every=self.checkpoint_every or -(-epochs // _N_CHECKPOINTS),
-            n_classes=self.n_classes or max(data.max_label + 1, 2),
-            # A smaller image is scaled up after it is moved, so that moving it would also shrink it.
-            shift=self.shift if shape[1] <= height and shape[2] <= width else 0,
+            augment=replace(self.augment, shift=shift),
         )
 
-
-_KEPT = (
-    "records",
-    "output",
-    "val",
-    "lr",
-    "momentum",
-    "wd",
-    "schedule",
-    "seed",
-    "device",
-    "threads",
-    "iterator",
-    "resume",
-)
+    def _target(self, data: Survey) -> Target:
+        if self.loss == "sigmoid":
+            if self.n_classes is not None:
+                raise PlanError("--num-classes: expected none with the loss sigmoid, where each label is 0 or 1")
+            if max(data.max_labels) > 1:
+                raise PlanError(f"loss sigmoid: expected labels of 0 or 1, got {max(data.max_labels)}; use softmax")
+            return Target("sigmoid", (1,) * len(data.max_labels))
+        for largest in data.max_labels:
+            if self.n_classes is not None and largest >= self.n_classes:
+                raise PlanError(
+                    f"expected labels below {self.n_classes}, got {largest}; give --num-classes {largest + 1}"
+                )
+        return Target("softmax", tuple(self.n_classes or max(largest + 1, 2) for largest in data.max_labels))
 
 
 @dataclass(frozen=True, slots=True)
 class FittedPlan:
-    """A `TrainPlan` with every default filled in for one file; its fields mean the same."""
+    """A `TrainPlan`, and what its defaults are for one file.
 
-    records: Path
-    output: Path
-    val: Path | None
-    epochs: int
-    batch_size: int
-    checkpoint_every: int
-    lr: float
-    momentum: float
-    wd: float
-    schedule: str
-    shift: int
-    seed: int
+    Attributes
+    ----------
+    plan : TrainPlan
+    network : Network
+    target : Target
+    shape, batch_size, epochs, checkpoint_every, augment
+        As in `TrainPlan`.
+    """
+
+    plan: TrainPlan
+    network: Network
+    target: Target
     shape: tuple[int, int, int]
-    n_classes: int
-    device: str
-    threads: int
-    iterator: str
-    resume: bool
+    batch_size: int
+    epochs: int
+    checkpoint_every: int
+    augment: Augment
 
     def identity(self, n_images: int) -> dict[str, Any]:
         """Return what two runs must share to be one run, as JSON.
 
         Epochs are not among it: a run may be resumed with more of them, on the longer schedule.
         """
-        names = ("batch_size", "lr", "momentum", "wd", "schedule", "shift", "seed", "n_classes", "iterator")
-        facts: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return {**facts, "shape": list(self.shape), "n_images": n_images}
+        facts: dict[str, Any] = {
+            name: getattr(self.plan, name) for name in ("network", "api", "loss", "seed", "iterator")
+        }
+        facts |= {"optimizer": asdict(self.plan.optimizer), "augment": asdict(self.augment)}
+        facts["optimizer"]["step_epochs"] = list(self.plan.optimizer.step_epochs)  # as JSON has it
+        facts |= {"n_classes": list(self.target.sizes), "batch_size": self.batch_size, "shape": list(self.shape)}
+        return facts | {"n_images": n_images}
 
 
 def _batch_size(n_images: int) -> int:
@@ -211,14 +226,20 @@ class EpochReport:
     lr : float
         The learning rate of its last update.
     train : Score
-        Of the images as they were learnt from: shifted, and before the update by their batch.
+        Of the images as they were learnt from: changed, and before the update by their batch.
     val : Score, optional
+    seconds : float
+        Of learning, without measuring.
+    wait_share : float
+        The part of them in which no batch was there.
     """
 
     epoch: int
     lr: float
     train: Score
     val: Score | None
+    seconds: float
+    wait_share: float
 
     def __str__(self) -> str:
         line = f"epoch {self.epoch}: train {self.train}"
@@ -231,20 +252,20 @@ class TrainReport:
 
     Attributes
     ----------
-    plan : FittedPlan
+    fitted : FittedPlan
         What was carried out.
     epochs : tuple of EpochReport
         Those of this run; a resumed one has only its own.
     checkpoint : int
         Epoch of the last checkpoint.
-    final : Score, optional
-        Of the last checkpoint, read back from disk, on `plan.val`.
+    final : Measured, optional
+        Of the last checkpoint, read back from disk, on `fitted.plan.val`.
     seconds : float
         From the first epoch to the end.
     """
 
-    plan: FittedPlan
+    fitted: FittedPlan
     epochs: tuple[EpochReport, ...]
     checkpoint: int
-    final: Score | None
+    final: Measured | None
     seconds: float

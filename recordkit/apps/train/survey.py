@@ -2,9 +2,9 @@
 
 MXNet's iterator ends the whole process on a truncated file and on a bad index, shuffles badly without an index,
 and reports the rest as C++ stack traces. So each record is read once first (about 0.2 s for 60,000 images): the
-frames must be whole, the labels must be single whole numbers, the images must be of a kind that MXNet's wheel
-decodes. The offsets found on the way become the index that MXNet is given, so an index beside the file cannot
-be missing, stale or of another file.
+frames must be whole, the labels must be whole numbers, as many for each image, the images must be of a kind that
+MXNet's wheel decodes. The offsets found on the way become the index that MXNet is given, so an index beside the file
+cannot be missing, stale or of another file.
 
 The images themselves are not decoded, except the first few, for their size and colour.
 """
@@ -38,7 +38,8 @@ class Survey:
         The .rec file.
     offsets : ndarray of int64, shape (n,)
         Of each record, in bytes.
-    max_label : int
+    max_labels : tuple of int
+        The highest of each of an image's labels.
     image_shape : tuple of int
         (C, H, W) of the first image; C is 3 if one of the first images has colour, else 1.
     border : int, 0 to 255
@@ -47,7 +48,7 @@ class Survey:
 
     path: Path
     offsets: NDArray[np.int64]
-    max_label: int
+    max_labels: tuple[int, ...]
     image_shape: tuple[int, int, int]
     border: int
 
@@ -62,7 +63,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     ----------
     path : str or Path
         The .rec file, or its prefix.
-    iterator : {"recordkit", "mxnet"}
+    iterator : {"recordkit", "mxnet", "gluon"}
         What is to decode it.
 
     Returns
@@ -76,46 +77,49 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     FormatError
         A frame or a header is damaged, or the file is cut short.
     TrainError
-        The file is empty; a label is not one whole number from 0; an image is of a kind that the
-        iterator cannot decode.
+        The file is empty; a label is not a whole number from 0, or images have different numbers of labels; an image is
+        of a kind that the iterator cannot decode.
     """
     file = Fileset(path).path(".rec")
     offsets: list[int] = []
     firsts: list[memoryview] = []
-    max_label = 0
+    max_labels: tuple[int, ...] = ()
     with RecordReader(file) as reader:
         for offset, record in reader.scan():
-            label, payload = _checked(record, f"{file}: record {len(offsets)} (byte {offset})", iterator)
-            max_label = max(max_label, label)
+            where = f"{file}: record {len(offsets)} (byte {offset})"
+            labels, payload = _checked(record, where, iterator)
+            if max_labels and len(labels) != len(max_labels):
+                raise TrainError(
+                    f"{where}: expected {len(max_labels)} labels as in the first record, got {len(labels)}"
+                )
+            max_labels = tuple(map(max, max_labels or labels, labels))
             offsets.append(offset)
             if len(firsts) < _N_LOOKED_AT:
                 firsts.append(payload)
     if not offsets:
         raise TrainError(f"{file}: expected images, got an empty file; pack it again")
     shape, border = _look(firsts, file)
-    return Survey(file, np.array(offsets, np.int64), max_label, shape, border)
+    return Survey(file, np.array(offsets, np.int64), max_labels, shape, border)
 
 
-def _checked(record: bytes, where: str, iterator: str) -> tuple[int, memoryview]:
+def _checked(record: bytes, where: str, iterator: str) -> tuple[tuple[int, ...], memoryview]:
     try:
         header, payload = unpack(record)
     except FormatError as error:
         raise FormatError(f"{where}: {error}") from None
     labels = header.label if isinstance(header.label, tuple) else (header.label,)
-    if len(labels) != 1:
-        raise TrainError(f"{where}: expected one label, got {len(labels)}; pack the file with one label per image")
-    label = labels[0]
-    if not (label >= 0 and label.is_integer()):
-        raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")
+    for label in labels:
+        if not (label >= 0 and label.is_integer()):
+            raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")
     kind = codec.sniff(payload)
-    if iterator == "mxnet" and kind not in _MXNET_DECODES:
+    if iterator != "recordkit" and kind not in _MXNET_DECODES:
         raise TrainError(
             f"{where}: MXNet decodes {', '.join(_MXNET_DECODES)}, got {kind}; "
             "give --iterator recordkit, or pack the images with --encoding png"
         )
     if kind in ("empty", "unknown"):
         raise TrainError(f"{where}: expected an image, got {kind} bytes; run 'recordkit verify'")
-    return int(label), payload
+    return tuple(map(int, labels)), payload
 
 
 def _look(payloads: list[memoryview], file: Path) -> tuple[tuple[int, int, int], int]:

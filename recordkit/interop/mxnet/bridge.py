@@ -17,6 +17,7 @@ Importing this module imports no MXNet: `load` does. What MXNet is used for is e
 from __future__ import annotations
 
 import ctypes
+import fnmatch
 import importlib
 import importlib.util
 import re
@@ -123,17 +124,19 @@ def load() -> Any:
             raise MissingError(_explain(error)) from error
 
 
-def device(name: str) -> Any:
+def device(name: str, number: int = 0) -> Any:
     """Return the MXNet context to compute on.
 
     Parameters
     ----------
     name : {"cpu", "gpu"}
+    number : int, default 0
+        Of the GPU.
 
     Returns
     -------
     context : mxnet.context.Context
-        ``mx.cpu()`` or ``mx.gpu(0)``.
+        ``mx.cpu()`` or ``mx.gpu(number)``.
 
     Raises
     ------
@@ -168,7 +171,9 @@ def device(name: str) -> Any:
         ) from error
     if not n_gpus:
         raise MissingError("gpu: expected an NVIDIA GPU, got none; run nvidia-smi, or use the cpu")
-    return mx.gpu(0)
+    if number >= n_gpus:
+        raise MissingError(f"gpu: expected a number below {n_gpus}, the GPUs that are there, got {number}")
+    return mx.gpu(number)
 
 
 def describe() -> list[Finding]:
@@ -246,6 +251,13 @@ def _cuda_libraries() -> Iterator[Path]:
             yield from sorted(Path(folder).glob(f"*/lib/{pattern}"))
 
 
+def _missing_cuda() -> list[str]:
+    """Name the CUDA 11 libraries that neither the wheels nor the system have."""
+    there = [path.name for path in _cuda_libraries()]
+    plain = {name: name.replace("*", "") for name in _CUDA_LIBRARIES}
+    return [plain[name] for name in _CUDA_LIBRARIES if not fnmatch.filter(there, name) and not _opens(plain[name])]
+
+
 def _opens(library: str, mode: int = ctypes.DEFAULT_MODE) -> bool:
     try:
         ctypes.CDLL(library, mode)
@@ -268,7 +280,10 @@ def _explain(error: Exception) -> str:
     if _CUDA_NAME.match(named[1]):
         if not _opens(_DRIVER):
             return f"mxnet: {_DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
-        return f"mxnet: {named[1]} is missing; pip install 'recordkit[cu112]'"
+        # As below: all of them, and not the first one only.
+        missing = [named[1], *(name for name in _missing_cuda() if name != named[1])]
+        verb = "is" if len(missing) == 1 else "are"
+        return f"mxnet: {' and '.join(missing)} {verb} missing; pip install 'recordkit[cu112]'"
     # The linker names the first one only; one message with all of them saves the user a round for each.
     missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not _opens(name)]
     packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]

@@ -12,7 +12,6 @@ from recordkit.apps.bench.peers.registry import PEERS
 from recordkit.apps.bench.report import read
 from recordkit.errors import MissingError, PlanError
 
-
 RESULTS = Path(__file__).parents[3] / "benchmarks/results"
 
 

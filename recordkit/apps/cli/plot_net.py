@@ -1,0 +1,50 @@
+"""``recordkit plot-net``: a picture of a network, by MXNet's visualisation and graphviz."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from recordkit.apps.program import examples, parse_shape
+from recordkit.apps.train.checkpoint import Checkpoints
+from recordkit.apps.train.networks import find
+from recordkit.errors import MissingError
+from recordkit.interop import mxnet as bridge
+
+_N_CLASSES = 10
+
+
+@click.command(epilog=examples("recordkit plot-net book -o book.png", "recordkit plot-net mnist_train-model/book"))
+@click.argument("network", metavar="NETWORK|MODEL_PREFIX")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Picture.  [./NETWORK.png]")
+@click.option(
+    "--data-shape",
+    "shape",
+    callback=lambda _ctx, _option, text: parse_shape(text),
+    help="C,H,W.  [the model's; 1,28,28]",
+)
+def command(network: str, output: Path | None, shape: tuple[int, int, int] | None) -> None:
+    """Draw a network with the shapes of what flows through it.
+
+    NETWORK is book, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
+    """
+    if shutil.which("dot") is None:
+        raise MissingError("graphviz is not installed; apt-get install graphviz")
+    try:
+        import graphviz  # noqa: F401 (MXNet imports it, and says less)
+    except ImportError:
+        raise MissingError("Python's graphviz is not installed; pip install 'recordkit[plot]'") from None
+    mx = bridge.load()
+    checkpoints = Checkpoints(network)
+    shape = shape or checkpoints.image_shape() or (1, 28, 28)
+    if checkpoints.symbol.exists():
+        net = mx.sym.load(str(checkpoints.symbol))
+    else:
+        net = find(network).draw(mx, _N_CLASSES, shape)
+    output = output or Path(f"{Path(network).stem}.png")
+    drawn = mx.viz.plot_network(net, shape={"data": (1, *shape)}, node_attrs={"fixedsize": "false"})
+    drawn.format = output.suffix[1:] or "png"
+    output.write_bytes(drawn.pipe())
+    click.echo(str(output))

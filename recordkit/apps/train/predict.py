@@ -1,0 +1,184 @@
+"""What a model says of images: of files, folders or a packed file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit import codec
+from recordkit.apps.train.checkpoint import Checkpoints
+from recordkit.apps.train.environment import set_threads
+from recordkit.apps.train.feed import Feed, as_images, choose, make_feed
+from recordkit.apps.train.measure import Forward
+from recordkit.apps.train.survey import survey
+from recordkit.apps.train.target import Target
+from recordkit.errors import ImageError, TrainError
+from recordkit.formats import idx
+from recordkit.formats.frame import RecordWriter
+from recordkit.formats.irheader import IRHeader, pack
+from recordkit.interop import mxnet as bridge
+from recordkit.sources import EXTENSIONS
+
+_BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of an image.
+
+    Attributes
+    ----------
+    name : str
+        The file, or the .rec file and the position in it.
+    labels : tuple of int
+        The most likely class of each label; with the loss "sigmoid" 1 where it is likelier than not.
+    probabilities : tuple of float
+        Of `labels`, 0 to 1.
+    wanted : tuple of int, or None
+        The labels in the .rec file.
+    image : ndarray of uint8, shape (H, W, C)
+        As the model sees it.
+    """
+
+    name: str
+    labels: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    wanted: tuple[int, ...] | None
+    image: NDArray[np.uint8]
+
+
+class Predictor:
+    """A checkpoint that is asked.
+
+    Parameters
+    ----------
+    prefix : str or Path
+        Of the model.
+    epoch : int, optional
+        Default is the last one that has a checkpoint.
+    device : {"cpu", "gpu"}
+    threads : int, default 0
+        For decoding; 0 for the CPUs this process may use.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Names of the classes; their numbers where they have no names.
+
+    Raises
+    ------
+    MissingError
+        MXNet or the device is missing.
+    TrainError
+        There is no model.
+    FormatError, OSError
+        A file is damaged or missing.
+
+    Examples
+    --------
+    >>> predictor = Predictor("models/lenet")  # doctest: +SKIP
+    >>> [predictor.classes[one.labels[0]] for one in predictor.predict([Path("seven.png")])]  # doctest: +SKIP
+    ['7']
+    """
+
+    def __init__(self, prefix: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0) -> None:
+        self._threads = set_threads(threads)
+        self._context = bridge.device(device)
+        self._mx = bridge.load()
+        checkpoints = Checkpoints(prefix)
+        self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
+        shape = checkpoints.image_shape()
+        if shape is None:
+            raise TrainError(
+                f"{checkpoints}: expected {checkpoints.run.name} with the shape of the images, got none; "
+                "recordkit train writes it"
+            )
+        self._shape = shape
+        self._target = checkpoints.target(self._model, shape)
+        self.classes = checkpoints.classes(self._target)
+
+    def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
+        """Ask about images.
+
+        Parameters
+        ----------
+        sources : sequence of Path
+            Image files, folders of them, .rec files.
+
+        Yields
+        ------
+        prediction : Prediction
+
+        Raises
+        ------
+        ImageError
+            A file is no image that can be decoded.
+        TrainError
+            A folder has no image.
+        FormatError, OSError
+            A file is damaged or missing.
+        """
+        files: list[Path] = []
+        for source in sources:
+            if source.suffix == ".rec":
+                yield from self._of_files(files)
+                files = []
+                yield from self._of_rec(source, None)
+            else:
+                files += [source] if source.is_file() else _images_in(source)
+        yield from self._of_files(files)
+
+    def _of_files(self, files: list[Path]) -> Iterator[Prediction]:
+        if not files:
+            return
+        with tempfile.TemporaryDirectory(prefix="recordkit-predict-") as folder:
+            path = Path(folder) / "images.rec"
+            with open(path, "wb") as target:
+                writer, offsets = RecordWriter(target), []
+                for key, file in enumerate(files):
+                    payload = file.read_bytes()
+                    try:
+                        codec.decode(payload)
+                    except ImageError as error:
+                        raise ImageError(f"{file}: {error}") from None
+                    offsets.append(writer.write(pack(IRHeader(0.0, key), payload)))
+            path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
+            yield from self._of_rec(path, [str(file) for file in files])
+
+    def _of_rec(self, path: Path, names: list[str] | None) -> Iterator[Prediction]:
+        iterator = choose("auto")
+        data = survey(path, iterator=iterator)
+        feed = make_feed(
+            self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
+        )
+        for number, one in enumerate(ask(self._mx, self._model, self._target, feed, self._context)):
+            yield one if names is None else replace(one, name=names[number], wanted=None)
+
+
+def ask(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> Iterator[Prediction]:
+    """Yield what a model says of each image of a feed. Parameters: see `recordkit.apps.train.measure.measure`."""
+    number = 0
+    for batch, outputs, labels in Forward(mx, model, target, feed, context).batches():
+        predicted, _ = target.judge(outputs, np.zeros_like(labels, shape=target.label_shape(len(labels))))
+        wanted = labels.reshape(len(labels), -1).astype(int).tolist()
+        images = as_images(batch.data[0].asnumpy()[: len(labels)])
+        for row, (image, found) in enumerate(zip(images, predicted.tolist(), strict=True)):
+            likely = target.likelihood([each[row] for each in outputs], found)
+            name = f"{feed.survey.path}[{number}]"
+            yield Prediction(name, tuple(found), likely, tuple(wanted[row]), image)
+            number += 1
+
+
+def _images_in(folder: Path) -> list[Path]:
+    """Return the images of a folder and of those in it, by name."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in EXTENSIONS)
+    if not found:
+        folder.stat()  # that it is missing is said by the system
+        raise TrainError(f"{folder}: expected images, got a folder without any")
+    return found

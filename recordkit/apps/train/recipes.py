@@ -1,0 +1,119 @@
+"""Sets of options with a name and a version: what an option says on the command line goes before them.
+
+"mnist" and "fashion-mnist" were chosen on the last 10,000 training images of each set, learning from the other 50,000;
+no test image took part. "book" and "article" are as the tutorials have them, so that their figures can be had again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recordkit.apps.train.augment import AUGMENTS, Augment
+from recordkit.apps.train.optimizer import Optimizer
+from recordkit.errors import PlanError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A set of options.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Another one gives other results.
+    about : str
+    options : mapping
+        Of `recordkit.apps.train.plan.TrainPlan`.
+    """
+
+    name: str
+    version: int
+    about: str
+    options: Mapping[str, Any]
+
+
+_ALL = (
+    Recipe(
+        "mnist",
+        1,
+        "LeNet 20-50-500, shifts and turns, one-cycle",
+        {
+            "network": "book",
+            "epochs": 10,
+            "batch_size": 128,
+            "optimizer": Optimizer(lr=0.1, wd=0.0005, schedule="one-cycle"),
+            "augment": Augment(shift=2, max_random_rotate_angle=10),
+        },
+    ),
+    Recipe(
+        "fashion-mnist",
+        1,
+        "LeNet 20-50-500, mirrors and shifts, one-cycle",
+        {
+            "network": "book",
+            "epochs": 30,
+            "batch_size": 128,
+            "optimizer": Optimizer(lr=0.05, wd=0.001, schedule="one-cycle"),
+            "augment": Augment(shift=2, random_mirror=True),
+        },
+    ),
+    Recipe(
+        "book",
+        1,
+        "the book's: LeNet 20-50-500, random squares and turns, SGD at a constant rate, batches of 64",
+        {
+            "network": "book",
+            "epochs": 6,
+            "batch_size": 64,
+            "optimizer": Optimizer(lr=0.02, momentum=0.9, wd=0.0001, schedule="constant"),
+            "augment": AUGMENTS["book"],
+        },
+    ),
+    Recipe(
+        "article",
+        1,
+        "the article's: LeNet 6-16-120-84 in Gluon, SGD, batches of 256, images as they are",
+        {
+            "network": "article",
+            "api": "gluon",
+            "epochs": 10,
+            "batch_size": 256,
+            "optimizer": Optimizer(lr=0.1, momentum=0.9, wd=0.0, schedule="constant"),
+            "augment": AUGMENTS["none"],
+        },
+    ),
+    Recipe(
+        "cifar-tree",
+        1,
+        "small colour images in class folders: six convolutions, mirrors and shifts, one-cycle",
+        {
+            "network": "six-conv",
+            "epochs": 40,
+            "batch_size": 64,
+            "optimizer": Optimizer(lr=0.05, wd=0.001, schedule="one-cycle"),
+            "augment": AUGMENTS["photo"],
+        },
+    ),
+)
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+def find(name: str) -> Recipe:
+    """Return a recipe.
+
+    Raises
+    ------
+    PlanError
+        There is none of that name.
+
+    Examples
+    --------
+    >>> find("book").options["batch_size"]
+    64
+    """
+    if name not in RECIPES:
+        raise PlanError(f"recipe: expected {', '.join(RECIPES)}, got {name!r}")
+    return RECIPES[name]

@@ -1,0 +1,170 @@
+"""``recordkit train`` and ``eval``: options, log, exit codes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import click
+import pytest
+from apps.train.bars import images, looked, write_rec
+from click.testing import CliRunner
+
+from recordkit.apps.cli.eval import command as eval_command
+from recordkit.apps.cli.plot_log import command as plot_log
+from recordkit.apps.cli.plot_net import command as plot_net
+from recordkit.apps.cli.train import _plan
+from recordkit.apps.cli.train import command as train_command
+from recordkit.apps.train import fit
+from recordkit.apps.train.measure import Score, gate
+from recordkit.apps.train.recipes import RECIPES
+from recordkit.errors import MissingError, PlanError, TrainError
+
+
+def test_the_gate_compares_at_least():
+    gate(Score(0.99, 0.1, 100, 1.0), 0.99, "m on v")
+    with pytest.raises(TrainError, match=r"m on v: expected an accuracy of at least 0\.99, got 0\.9800;"):
+        gate(Score(0.98, 0.1, 100, 1.0), 0.99, "m on v")
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_train_logs_loss_and_passes_its_gate(mx, rec, val, tmp_path):
+    output = tmp_path / "m" / "lenet"
+    result = run(
+        train_command,
+        rec,
+        "--val",
+        val,
+        "--num-epochs",
+        4,
+        "--batch-size",
+        16,
+        "--model-prefix",
+        output,
+        "--min-accuracy",
+        1,
+        "--disp-batches",
+        2,
+    )
+    assert result.exit_code == 0, result.output
+    log = (tmp_path / "m" / "lenet.log").read_text()
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Epoch\[3\] Validation-accuracy=1\.000000$", log, re.M)
+    assert re.search(r"Epoch\[3\] Batch \[0-4\]\tSpeed: \d+\.\d\d samples/sec\taccuracy=", log)
+    assert "epoch 4: train accuracy" in result.output
+    assert "lenet-0004.params on" in result.output
+
+    result = run(eval_command, output, val, "--json")
+    assert json.loads(result.output)["accuracy"] == 1.0
+
+
+def test_train_says_what_it_did_as_json(mx, rec, val, tmp_path):
+    result = run(train_command, rec, "--val", val, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--json")
+    summary = json.loads(result.stdout)
+    assert summary["final"]["n"] == 25
+    assert [epoch["epoch"] for epoch in summary["epochs"]] == [1]
+    assert summary["passed"] is None
+
+
+def test_a_failed_gate_exits_1_with_one_line(mx, rec, tmp_path):
+    wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(9)])
+    arguments = [
+        rec,
+        "--val",
+        wrong,
+        "--num-epochs",
+        "2",
+        "--model-prefix",
+        tmp_path / "lenet",
+        "--min-accuracy",
+        "0.9999",
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "recordkit", "train", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert re.fullmatch(r"recordkit: .*wrong\.rec: expected an accuracy of at least 0\.9999, got .*\n", run.stderr)
+
+
+def test_a_gate_without_val_is_the_command_lines_fault(rec):
+    result = run(train_command, rec, "--min-accuracy", 0.9)
+    assert isinstance(result.exception, PlanError)
+    assert str(result.exception) == "--min-accuracy: expected a file to measure on, got none; give --val"
+
+
+def test_a_malformed_shape_is_the_command_lines_fault(rec):
+    result = run(train_command, rec, "--data-shape", "28x28")
+    assert result.exit_code == 2
+    assert "expected C,H,W as in 1,28,28, got '28x28'" in result.output
+
+
+def test_ctrl_c_says_how_to_go_on(mx, rec, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit._Run, "_learn", interrupted)
+    with pytest.raises(click.Abort):
+        train_command.main([str(rec), "--model-prefix", str(tmp_path / "lenet")], standalone_mode=False)
+    assert "go on with --resume" in (tmp_path / "lenet.log").read_text()
+
+
+def test_a_recipe_is_a_set_of_options_and_what_is_given_goes_before_it(mx, rec, tmp_path):
+    words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.01, "--max-random-rotate-angle", 5, "--no-pictures"]
+    result = run(train_command, rec, *words, "--model-prefix", tmp_path / "lenet", "--json")
+    summary = json.loads(result.stdout)
+    assert summary["recipe"] == "book, version 1" and summary["batch_size"] == 64
+    assert summary["optimizer"]["lr"] == 0.01 and summary["optimizer"]["schedule"] == "constant"
+    augment = summary["augment"]
+    assert (augment["max_random_rotate_angle"], augment["min_crop_size"], augment["max_crop_size"]) == (5, 24, 28)
+
+
+def test_every_recipe_can_be_asked_for(rec):
+    for name, recipe in RECIPES.items():
+        plan = _plan(rec, {"recipe": name})
+        assert plan.recipe == f"{name}, version {recipe.version}"
+        plan.fitted(looked(rec))
+
+
+def test_steps_need_no_schedule(rec):
+    plan = _plan(rec, {"lr_step_epochs": (2, 4), "lr_factor": 0.5, "gpu": 1})
+    assert (plan.optimizer.schedule, plan.optimizer.step_epochs, plan.optimizer.factor) == ("step", (2, 4), 0.5)
+    assert (plan.device, plan.gpu) == ("gpu", 1)
+
+
+def test_a_gpu_that_is_not_there_is_one_line(mx, rec):
+    result = run(train_command, rec, "--device", "gpu")
+    assert isinstance(result.exception, MissingError) and str(result.exception).startswith("gpu: expected ")
+
+
+def test_the_curves_of_a_log_are_drawn(mx, rec, tmp_path):
+    pytest.importorskip("matplotlib")
+    run(train_command, rec, "--num-epochs", 2, "--model-prefix", tmp_path / "lenet", "--no-pictures")
+    result = run(plot_log, tmp_path / "lenet.log", "-o", tmp_path / "curves.png")
+    assert result.output == f"{tmp_path / 'curves.png'}: accuracy, cross-entropy of 2 epochs\n"
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_network_is_drawn(mx, rec, tmp_path, trained):
+    pytest.importorskip("graphviz")
+    if shutil.which("dot") is None:
+        pytest.skip("graphviz is not installed")
+    if trained:
+        run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
+    result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg")
+    assert result.exit_code == 0, result.exception
+    text = (tmp_path / "net.svg").read_text()
+    assert "Convolution" in text and ("FullyConnected" in text) and "500" in text if trained else "Dropout" in text
+
+
+def test_without_graphviz_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    result = run(plot_net, "book")
+    assert isinstance(result.exception, MissingError)
+    assert str(result.exception) == "graphviz is not installed; apt-get install graphviz"

@@ -1,0 +1,67 @@
+"""A folder is packed once, and again when it has changed."""
+
+import json
+
+import pytest
+from apps.train.bars import images
+from click.testing import CliRunner
+
+from recordkit import codec
+from recordkit.apps.cli.train import command
+from recordkit.apps.train.folder import packed
+from recordkit.errors import PackError
+from recordkit.reading.dataset import RecordDataset
+
+NAMES = ("high", "middle", "low")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, (label, image) in enumerate(images(60, side=32, channels=3)):
+        path = tmp_path / "bars" / NAMES[int(label)] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(codec.encode(image, "png"))
+    return tmp_path / "bars"
+
+
+def test_four_fifths_are_learnt_from(folder, tmp_path):
+    train, val = packed(folder, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert (len(one), len(other)) == (48, 12)
+        assert sorted(one.classes) == sorted(NAMES)
+
+
+def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
+    train, _ = packed(folder, tmp_path / "data")
+    before = train.stat().st_ino
+    assert packed(folder, tmp_path / "data")[0].stat().st_ino == before
+    (folder / "low" / "more.png").write_bytes((folder / "low" / "2.png").read_bytes())
+    train, val = packed(folder, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert train.stat().st_ino != before and len(one) + len(other) == 61
+    packed(folder, tmp_path / "data", side=28)
+    with RecordDataset(train) as one:
+        assert codec.decode(one[0].payload).shape[:2] == (28, 28)
+
+
+def test_ubyte_files_have_a_test_set_of_their_own(tiny_mnist, tmp_path):
+    train, val = packed(tiny_mnist, tmp_path / "data")
+    assert (train.name, val.name) == (f"{tiny_mnist.name}_train.rec", f"{tiny_mnist.name}_test.rec")
+
+
+def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
+    (folder / "low" / "broken.png").write_bytes(b"nothing")
+    with pytest.raises(PackError, match=r"bars: 1 images cannot be packed; they are named in .*bars\*\.failed\.tsv"):
+        packed(folder, tmp_path / "data", side=28)
+
+
+def test_train_takes_a_folder(mx, folder, tmp_path):
+    words = [folder, "--model-prefix", tmp_path / "m" / "net", "--network", "six-conv", "--no-pictures", "--json"]
+    result = CliRunner().invoke(
+        command, [*map(str, words), "--num-epochs", "8", "--random-mirror", "--batch-size", "8"]
+    )
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["network"] == "six-conv" and summary["data_shape"] == [3, 32, 32]
+    assert summary["augment"]["random_mirror"] is True and summary["final"]["n"] == 12
+    assert (tmp_path / "m" / "data" / "bars_train.rec").exists()

@@ -1,0 +1,120 @@
+"""Asking a trained model about files, folders and packed files."""
+
+import json
+
+import pytest
+from apps.train.bars import images, plan, write_rec
+from click.testing import CliRunner
+
+from recordkit import codec
+from recordkit.apps.cli.eval import command as eval_command
+from recordkit.apps.cli.predict import command
+from recordkit.apps.train.checkpoint import Checkpoints
+from recordkit.apps.train.fit import train
+from recordkit.apps.train.predict import Predictor
+from recordkit.errors import ImageError, TrainError
+
+
+@pytest.fixture
+def model(mx, rec, tmp_path):
+    rec.with_suffix(".json").write_text(json.dumps({"classes": {"high": 0, "middle": 1, "low": 2}}))
+    train(plan(rec, tmp_path, epochs=4))
+    return tmp_path / "lenet"
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, (_, image) in enumerate(images(5, seed=2)):
+        (folder / f"{number}.png").write_bytes(codec.encode(image, "png"))
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+def run(*words):
+    result = CliRunner().invoke(command, [str(word) for word in words])
+    assert result.exception is None, result.exception
+    return result.stdout.splitlines()
+
+
+def test_a_folder_in_the_order_of_names(model, files):
+    lines = [line.split("\t") for line in run(model, files)]
+    assert [line[0] for line in lines] == [str(files / f"{number}.png") for number in range(5)]
+    assert [line[1:3] for line in lines] == [
+        ["0", "high"],
+        ["1", "middle"],
+        ["2", "low"],
+        ["0", "high"],
+        ["1", "middle"],
+    ]
+    assert all(0.5 < float(line[3]) <= 1 for line in lines)
+
+
+def test_a_packed_file_with_its_labels(model, tmp_path):
+    wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(2, seed=1)])
+    found = [json.loads(line) for line in run(model, wrong, "--json")]
+    assert [(one["image"], one["labels"], one["wanted"]) for one in found] == [
+        (f"{wrong}[0]", [0], [1]), (f"{wrong}[1]", [1], [2]),
+    ]  # fmt: skip
+    assert found[0]["classes"] == ["high"]
+
+
+def test_files_of_another_size_and_colour_are_as_in_training(model, files):
+    _, image = next(images(1, side=56, channels=3))
+    (files / "large.png").write_bytes(codec.encode(image, "png"))
+    (one,) = Predictor(model).predict([files / "large.png"])
+    assert one.image.shape == (28, 28, 1)
+
+
+def test_a_sheet_of_what_was_said(model, files, tmp_path):
+    pytest.importorskip("matplotlib")
+    run(model, files, "--sheet", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_no_image_is_named(model, files):
+    (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    with pytest.raises(ImageError, match=r"broken\.png: "):
+        list(Predictor(model).predict([files]))
+
+
+def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainError, match="empty: expected images, got a folder without any"):
+        list(Predictor(model).predict([tmp_path / "empty"]))
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        list(Predictor(model).predict([tmp_path / "nothing"]))
+
+
+def test_a_model_without_a_description_is_named(model):
+    Checkpoints(model).run.unlink()
+    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json with the shape of the images, got none"):
+        Predictor(model)
+
+
+def test_eval_has_a_table_of_the_classes(model, val):
+    result = CliRunner().invoke(eval_command, [str(model), str(val)])
+    lines = result.output.splitlines()
+    assert lines[0].startswith(f"{model}-0004.params on {val}: accuracy 1.0000")
+    assert "a batch of 64, forward only: " in lines[1]
+    assert lines[2:] == [
+        "class   images  recall  precision",
+        "high         9  1.0000     1.0000",
+        "middle       8  1.0000     1.0000",
+        "low          8  1.0000     1.0000",
+    ]
+    facts = json.loads(CliRunner().invoke(eval_command, [str(model), str(val), "--json"]).output)
+    assert facts["class_names"] == ["high", "middle", "low"] and facts["batch_64_ms"] > 0
+    assert facts["classes"][0][0] == {"label": 0, "n": 9, "recall": 1.0, "precision": 1.0}
+
+
+def test_a_model_that_mxnet_reads_by_itself(mx, model, val):
+    net, arguments, auxiliaries = mx.model.load_checkpoint(str(model), 4)
+    module = mx.mod.Module(net)
+    batches = mx.io.ImageRecordIter(
+        path_imgrec=str(val), data_shape=(1, 28, 28), batch_size=25, mean_r=128, scale=1 / 256, verbose=False
+    )
+    module.bind(batches.provide_data, batches.provide_label, for_training=False)
+    module.set_params(arguments, auxiliaries)
+    assert dict(module.score(batches, "acc")) == {"accuracy": 1.0}

@@ -1,0 +1,119 @@
+"""Each walk-through runs on small data, and says and leaves what it promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from apps.train.bars import images as bars
+
+from recordkit import codec
+from recordkit.formats import ubyte
+
+HERE = Path(__file__).parent
+SCRIPTS = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("test_"))
+
+
+@pytest.fixture
+def flat(tmp_path):
+    """Scikit-learn's first digits as files 000000_5.png."""
+    digits = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed: no digits").load_digits()
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for number in range(600):
+        image = np.kron(digits.images[number] * (255 / 16), np.ones((3, 3))).astype(np.uint8)
+        (folder / f"{number:06}_{digits.target[number]}.png").write_bytes(
+            codec.encode(np.pad(image, 2)[:, :, None], "png")
+        )
+    return folder
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for number, (label, image) in enumerate(bars(90, side=40, channels=3)):
+        path = tmp_path / "photos" / "abc"[int(label)] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(codec.encode(image, "jpg"))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def walk(mx, tmp_path):
+    """Run a script; return what it prints."""
+
+    def run(name, *words):
+        done = subprocess.run(
+            [sys.executable, str(HERE / f"{name}.py"), *map(str, words)],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def matplotlib():
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_book_mnist(walk, flat, tmp_path):
+    said = walk("book_mnist", flat, tmp_path / "out", 6)
+    assert float(re.search(r"accuracy: (\S+)", said)[1]) > 0.5
+    assert "a batch of 64, forward: " in said and len(re.findall(r"^0000\d\d_\d\.png \d$", said, re.M)) == 5
+    assert len(list((tmp_path / "out").glob("lenet-000?.params"))) == 6
+    assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_fashion_gluon(walk, tiny_mnist, tmp_path):
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 300), ("t10k", 60)):
+        labels = np.arange(n, dtype=np.uint8) % 10
+        pixels = rng.integers(0, 40, (n, 28, 28), np.uint8)
+        for image, label in zip(pixels, labels, strict=True):
+            image[2 * label : 2 * label + 6] += 180
+        for old in tiny_mnist.glob(f"{split}-*"):
+            old.unlink()
+        (tiny_mnist / f"{split}-images-idx3-ubyte").write_bytes(ubyte.pack(pixels))
+        (tiny_mnist / f"{split}-labels-idx1-ubyte").write_bytes(ubyte.pack(labels))
+    said = walk("fashion_gluon", tiny_mnist, tmp_path / "out", 8)
+    assert float(re.findall(r"test accuracy (\S+)", said)[-1]) > 0.5
+    assert len(said.splitlines()) == 8 + 6 and (tmp_path / "out" / "six.png").exists()
+
+
+def test_own_folders(walk, tree, tmp_path):
+    said = walk("own_folders", tree, tmp_path / "out", 6)
+    assert re.search(r"epoch 6: train accuracy \S+ loss \d", said)
+    assert float(re.findall(r"accuracy (\S+) loss", said)[-1]) > 0.5
+    assert re.search(r"^a +\d+ ", said, re.M)
+
+
+def test_image_iter(walk, tree, tmp_path):
+    said = walk("image_iter", tree, tmp_path / "out")
+    assert len(re.findall(r": 90 images, [\d,]+ img/s", said)) == 3
+    apart = re.findall(r"labels the same, pixels apart by (\S+), at most", said)
+    assert len(apart) == 3 and max(map(float, apart)) < 1
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_two_layers(walk, tmp_path):
+    said = walk("two_layers", tmp_path / "out")
+    assert float(re.search(r"accuracy: (\S+)", said)[1]) > 0.9
+    assert (tmp_path / "out" / "surface.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_multi_label(walk, flat, tmp_path):
+    said = walk("multi_label", flat, tmp_path / "out", 8)
+    assert "10 + 2 classes" in said and "label 1" in said and "label 2" in said
+    assert float(re.findall(r"accuracy (\S+) loss", said)[-1]) > 0.5
+
+
+def test_each_is_tested_and_says_what_it_shows():
+    tests = re.findall(r"^def test_(\w+)", Path(__file__).read_text(), re.M)
+    for name in SCRIPTS:
+        text = (HERE / f"{name}.py").read_text()
+        assert name in tests and "Usage: python " in text and "Shows: " in text
