@@ -52,18 +52,19 @@ subprocess.run([sys.executable, "-m", "recordkit", "plot-log", out / "train.log"
 print("accuracy:", dict(module.score(val, "acc"))["accuracy"])
 
 # The last checkpoint, as plain MXNet reads it; the time of a batch of 64, forward only.
-model = mx.mod.Module(net, label_names=None)
-model.bind(data_shapes=[("data", (64, 1, 28, 28))], for_training=False)
+model = mx.mod.Module(net)
+model.bind(data_shapes=[("data", (64, 1, 28, 28))], label_shapes=[("softmax_label", (64,))], for_training=False)
 model.set_params(*mx.model.load_checkpoint(str(out / "lenet"), n_epochs)[1:])
-batch = mx.io.DataBatch([mx.nd.zeros((64, 1, 28, 28))])
+files = sorted(images.iterdir())[:64]
+pixels = np.zeros((64, 1, 28, 28), np.float32)
+for number, path in enumerate(files):
+    pixels[number] = (codec.decode(path.read_bytes(), channels=1).transpose(2, 0, 1) - 128.0) / 256
+batch = mx.io.DataBatch([mx.nd.array(pixels)], [mx.nd.zeros(64)])
 for number in range(30):
     if number == 10:
         begin_s = time.perf_counter()
     model.forward(batch, is_train=False)
     model.get_outputs()[0].wait_to_read()
 print(f"a batch of 64, forward: {(time.perf_counter() - begin_s) / 20 * 1000:.2f} ms")
-
-for path in sorted(images.iterdir())[:5]:
-    pixels = codec.decode(path.read_bytes(), channels=1).transpose(2, 0, 1)[None]
-    model.forward(mx.io.DataBatch([mx.nd.array((pixels.astype(np.float32) - 128) / 256)]), is_train=False)
-    print(path.name, int(model.get_outputs()[0].asnumpy()[0].argmax()))
+for path, label in zip(files[:5], model.get_outputs()[0].asnumpy().argmax(axis=1), strict=False):
+    print(path.name, label)

@@ -50,16 +50,17 @@ net = lenet()
 net.initialize(mx.init.Xavier())
 net.hybridize()
 loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
-trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1, "momentum": 0.9})
+trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.002})
 for epoch in range(n_epochs):
     accuracy = mx.metric.Accuracy()
     for data, label in train:
+        data, label = (each.as_in_context(mx.cpu()) for each in (data, label))  # out of the workers' shared memory
         with mx.autograd.record():
             each = loss(net(data), label)
         each.backward()
         trainer.step(len(data))
     for data, label in test:
-        accuracy.update(label, net(data))
+        accuracy.update(label, net(data.as_in_context(mx.cpu())))
     print(f"epoch {epoch + 1}: test accuracy {accuracy.get()[1]:.4f}")
 
 net.save_parameters(str(out / "lenet.params"))

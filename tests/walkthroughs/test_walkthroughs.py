@@ -13,7 +13,7 @@ from recordkit import codec
 from recordkit.formats import ubyte
 
 HERE = Path(__file__).parent
-SCRIPTS = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("test_"))
+SCRIPTS = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith(("test_", "conftest")))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_book_mnist(walk, flat, tmp_path):
 @pytest.mark.usefixtures("matplotlib")
 def test_fashion_gluon(walk, tiny_mnist, tmp_path):
     rng = np.random.default_rng(0)
-    for split, n in (("train", 300), ("t10k", 60)):
+    for split, n in (("train", 1000), ("t10k", 60)):
         labels = np.arange(n, dtype=np.uint8) % 10
         pixels = rng.integers(0, 40, (n, 28, 28), np.uint8)
         for image, label in zip(pixels, labels, strict=True):
@@ -116,4 +116,4 @@ def test_each_is_tested_and_says_what_it_shows():
     tests = re.findall(r"^def test_(\w+)", Path(__file__).read_text(), re.M)
     for name in SCRIPTS:
         text = (HERE / f"{name}.py").read_text()
-        assert name in tests and "Usage: python " in text and "Shows: " in text
+        assert name in tests and "Usage: python " in text and "Shows:" in text
