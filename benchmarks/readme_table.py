@@ -3,8 +3,7 @@
 Usage: python benchmarks/readme_table.py
 
 Between ``<!-- loading -->`` and ``<!-- end -->`` of the main README go the rates of `results/photos256.json` and
-`results/mnist.json`, between ``<!-- growth -->`` and ``<!-- end -->`` of the other the rows of `results/growth.json`. A
-test compares.
+`results/mnist.json`; in the other the tables are named after the file in `results/` that they are of. A test compares.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from recordkit.apps.bench.report import Case, Report, read
 
@@ -41,9 +41,14 @@ def _cell(report: Report, title: str) -> str:
     return f"{case.median_img_s:,.0f}" + (f" (x{ratio.value:.2f})" if ratio else "")
 
 
+def _facts(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    facts = json.loads((HERE / "results" / f"{name}.json").read_text())
+    return facts["about"], facts["results"]
+
+
 def growth() -> list[str]:
     """Return the table of growing work."""
-    facts = json.loads((HERE / "results/growth.json").read_text())["results"][0]
+    _, (facts,) = _facts("growth")
     lines = ["| records | pack | memory | load | memory |", "| --- | --- | --- | --- | --- |"]
     for row in facts["rows"]:
         lines.append(
@@ -54,17 +59,46 @@ def growth() -> list[str]:
     return [*lines, f"| exponent | {slopes['pack_s']:.2f} | | {slopes['load_s']:.2f} | |"]
 
 
-TABLES = {HERE.parent / "README.md": ("loading", loading), HERE / "README.md": ("growth", growth)}
+def agreement() -> list[str]:
+    """Return the ratios of the same command, run after run."""
+    about, (facts,) = _facts("agreement")
+    n = len(facts["rows"][0]["ratios"])
+    runs = " | ".join(f"run {number}" for number in range(1, n + 1))
+    lines = [
+        f"| {about['date']}, ratio to ImageIter | {runs} | inside |",
+        f"| --- |{' --- |' * (n + 1)}",
+    ]
+    for row in facts["rows"]:
+        cells = " | ".join(
+            f"x{ratio:.2f} ±{half:.1%}" for ratio, half in zip(row["ratios"], row["half_widths"], strict=True)
+        )
+        lines.append(f"| {row['case']} | {cells} | {sum(row['inside'])} of {len(row['inside'])} |")
+    inside = [fact for row in facts["rows"] for fact in row["inside"]]
+    return [*lines, f"| all |{' |' * n} {sum(inside)} of {len(inside)} |"]
+
+
+def slowed() -> list[str]:
+    """Return what comparing says of the same code and of a case that was slowed down."""
+    _, rows = _facts("slowed")
+    lines = ["| second run | rounds | said | change | 95% interval |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        change, low, high = (f"{row[name]:+.1%}" for name in ("change", "low", "high"))
+        lines.append(f"| {row['change_made']} | {row['rounds']} | {row['word']} | {change} | {low} to {high} |")
+    return lines
+
+
+TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth]}
 
 
 def filled(path: Path) -> str:
-    """Return the text of a README with its table as measured."""
-    name, table = TABLES[path]
-    lines = "\n".join(table())
-    between = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-    text, n = re.subn(between, lambda found: f"{found[1]}{lines}\n{found[2]}", path.read_text(), flags=re.DOTALL)
-    if n != 1:
-        raise SystemExit(f"{path}: expected one pair of <!-- {name} --> and <!-- end -->, got {n}")
+    """Return the text of a README with its tables as measured."""
+    text = path.read_text()
+    for table in TABLES[path]:
+        name, lines = table.__name__, "\n".join(table())
+        between = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text, n = re.subn(between, lambda found, lines=lines: f"{found[1]}{lines}\n{found[2]}", text, flags=re.DOTALL)
+        if n != 1:
+            raise SystemExit(f"{path}: expected one pair of <!-- {name} --> and <!-- end -->, got {n}")
     return text
 
 

@@ -67,7 +67,7 @@ def main() -> None:
     for name, report in zip(("the same code", "10% slower"), reports[1:], strict=True):
         found = compare(reports[0], report)
         print(f"{name}: {'; '.join(compared_lines(found))}")
-        facts += [{"change": name, "rounds": given.rounds, **asdict(verdict)} for _, verdict in found]
+        facts += [{"change_made": name, "rounds": given.rounds, **asdict(verdict)} for _, verdict in found]
     write(given.json, facts)
 
 

@@ -15,6 +15,7 @@ eval`` reads no states.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -123,10 +124,13 @@ class Checkpoints:
         for epoch in epochs:
             self.params(epoch).unlink()
             self.states(epoch).unlink(missing_ok=True)
-        others = (self._path(ending) for ending in _OTHERS)
-        for path in (*self._leftovers(), *others, self.symbol, self.run):
+        for path in (*self._leftovers(), *self._others(), self.symbol, self.run):
             path.unlink(missing_ok=True)
         return len(epochs)
+
+    def _others(self) -> list[Path]:
+        several = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-*.png")
+        return [*(self._path(ending) for ending in _OTHERS), *several]
 
     def _leftovers(self) -> list[Path]:
         name = re.compile(rf"\.{re.escape(self.prefix.name)}-(\d{{4}}\.(params|states)|symbol\.json|run\.json)\.tmp")
