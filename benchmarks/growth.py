@@ -12,7 +12,6 @@ What it does not show: images that cost more than their record.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -48,14 +47,28 @@ def make_list(folder: Path, n: int) -> Path:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Return the seconds and the peak memory, in MB, of a process."""
-    begin_s = time.perf_counter()
+    """Return the seconds and the peak memory, in MB, of a process.
+
+    The memory is looked up while it runs: what the system says of a process that has ended includes that of the one
+    which started it.
+    """
+    begin_s, peak_mb = time.perf_counter(), 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    while process.poll() is None:
+        peak_mb = max(peak_mb, peak_so_far_mb(process.pid))
+        time.sleep(0.005)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed")
-    return time.perf_counter() - begin_s, usage.ru_maxrss * 1024 / 1e6
+    return time.perf_counter() - begin_s, peak_mb
+
+
+def peak_so_far_mb(pid: int) -> float:
+    """Return the most memory that a process had so far; 0 if it is about to begin or has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def exponent(rows: list[dict[str, float]], what: str) -> float:

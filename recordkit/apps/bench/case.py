@@ -1,7 +1,6 @@
 """One case: one peer with a number of threads, in a process of its own.
 
-``python -m recordkit.apps.bench.case JSON`` is what `recordkit.apps.bench.process` starts, and nobody else. Each line
-that it prints is a JSON object.
+`recordkit.apps.bench.process` starts it, and nobody else. Each line that it prints is a JSON object.
 
 Between its turns it is stopped, with all its threads and workers: it stops itself, at once when a turn is over, and is
 continued for the next. Nothing of it runs while others are measured, and what it had loaded ahead is there when it goes
@@ -11,6 +10,7 @@ on, neither more nor less.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import math
 import os
@@ -45,9 +45,11 @@ class Start:
     Attributes
     ----------
     first_batch_s : float
-        From opening to the first batch.
+        From opening to the first batch; what does the work has been imported before.
     epoch_s : float
         From opening to the end of the first epoch.
+    pace_s : float
+        What an epoch takes, going by the batches behind the first.
     cpu_s : float
         The processor time of that.
     n, n_batches : int
@@ -55,6 +57,7 @@ class Start:
     """
 
     def __init__(self, peer: Peer, work: Work, threads: int) -> None:
+        peer.versions()
         begin_s, begin_cpu_s = time.perf_counter(), cpu_s()
         self._epoch: Epochs = peer.open(work, threads, check=False)
         batches = self._epoch()
@@ -65,6 +68,8 @@ class Start:
             self.n += count
             self.n_batches += 1
         self.epoch_s, self.cpu_s = time.perf_counter() - begin_s, cpu_s() - begin_cpu_s
+        behind_s = self.epoch_s - self.first_batch_s
+        self.pace_s = behind_s / (self.n_batches - 1) * self.n_batches if self.n_batches > 1 else self.epoch_s
 
     def round(self, turns: int, pause: Callable[[], None], *, epochs: int, seconds: float | None) -> dict[str, Any]:
         """Load consecutive epochs, shared out over turns.
@@ -85,7 +90,7 @@ class Start:
         facts : dict
             "n" samples in "seconds" of turns, and "cpu_s" of this process and its workers meanwhile.
         """
-        n_epochs = max(epochs, math.ceil((seconds or 0) / self.epoch_s))
+        n_epochs = max(epochs, math.ceil((seconds or 0) / self.pace_s))
         counts = (count for _ in range(n_epochs) for _, count in self._epoch())
         total, n, took_s, begin_cpu_s = n_epochs * self.n_batches, 0, 0.0, cpu_s()
         for turn in range(turns):
@@ -148,9 +153,21 @@ def _pause() -> None:
         _end()
 
 
-def _say(facts: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()
+def _die_with_parent() -> None:
+    """Have the system kill this process, stopped or not, when the measuring program ends; on Linux."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _teller() -> Callable[[dict[str, Any]], None]:
+    """Return what writes facts down where nothing else is written: what peers print goes to stderr from now on."""
+    target = os.dup(1)
+    os.dup2(2, 1)
+    return lambda facts: _discard(os.write(target, json.dumps(facts).encode() + b"\n"))
+
+
+def _discard(_n: int) -> None:
+    """Drop the number of bytes."""
 
 
 def _end() -> None:
@@ -164,6 +181,8 @@ def _end() -> None:
 def main() -> None:
     """Do what the argument says."""
     os.setpgrp()  # what is stopped together
+    _die_with_parent()
+    say = _teller()
     asked = json.loads(sys.argv[1])
     work = asked["work"]
     work["shape"] = tuple(work["shape"])
@@ -171,17 +190,17 @@ def main() -> None:
     peer = find(asked["peer"])
     if asked["check"]:
         np.save(asked["check"], first_batch(peer, given, asked["threads"]))
-        _say({"versions": peer.versions()})
+        say({"versions": peer.versions()})
         _end()
     start = Start(peer, given, asked["threads"])
     facts = {"first_batch_s": start.first_batch_s}
     if asked["cold"]:
-        _say(facts | {"n": start.n, "seconds": start.epoch_s, "cpu_s": start.cpu_s} | _used())
+        say(facts | {"n": start.n, "seconds": start.epoch_s, "cpu_s": start.cpu_s} | _used())
         _end()
-    _say(facts)
+    say(facts)
     while True:  # the measuring program ends it
         facts = start.round(asked["turns"], _pause, epochs=asked["epochs"], seconds=asked["seconds"])
-        _say(facts | _used())
+        say(facts | _used())
 
 
 def _used() -> dict[str, float]:
@@ -189,6 +208,3 @@ def _used() -> dict[str, float]:
 
 
 _PARENT = os.getppid()
-
-if __name__ == "__main__":
-    main()

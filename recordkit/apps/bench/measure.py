@@ -2,9 +2,9 @@
 
 Each case is a process of its own. Its first epoch does not count; then come consecutive epochs with a reset between,
 because the epochs of some iterators alternate in speed. A round is a few epochs of each case, in turns of a fraction of
-a second to some seconds, one case after the other and again from the first, and who has no turn is stopped: machines
-change their speed within seconds, and so change it for all alike. The order turns from round to round, and after some
-rounds all start anew, because a process can be lucky with its memory.
+a second to some seconds, one case after the other in an order that changes, and who has no turn is stopped: machines
+change their speed within seconds, and so change it for all alike. After some rounds all start anew, because a process
+can be lucky with its memory.
 """
 
 from __future__ import annotations
@@ -142,8 +142,6 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     )
     _check(plan, report)
     runnable = [case for case in cases if case.status == "measured"]
-    there = [case.name for case in runnable]
-    report.reference = next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
     step = progress or (lambda _n: None)
     step(plan.n_steps // len(cases) * (len(cases) - len(runnable)))
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
@@ -155,6 +153,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     for case in runnable:
         if case.status == "failed":
             case.img_s.clear()  # of rounds that the others cannot be compared in
+    there = [case.name for case in runnable if case.measured]
+    report.reference = next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
     return report
 
 
@@ -232,9 +232,10 @@ def _warm_rounds(plan: BenchPlan, cases: Sequence[Case], step: Callable[[int], N
                 if process.error is None:
                     case.first_batch_s.append(process.facts()["first_batch_s"])
             for number in range(first, first + n_rounds):
+                order = np.random.default_rng(number)
                 for _turn in range(_TURNS):
-                    for _case, process in _rotated(there, number):
-                        process.turn()
+                    for index in order.permutation(len(there)):
+                        there[index][1].turn()
                         step(1)
                 for case, process in there:
                     _note(case, process)

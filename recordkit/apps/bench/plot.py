@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from recordkit.apps.bench.machine import NOISY_SHARE
 from recordkit.apps.bench.report import Case, Report
 from recordkit.errors import MissingError, PlanError
 
@@ -56,9 +57,10 @@ def draw(report: Report) -> Any:
     _draw_bars(bars, report, cases)
     figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left")
     protocol, machine = report.protocol, report.machine
+    noisy = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
     figure.supxlabel(
         f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of {protocol['rounds']} rounds, "
-        "whiskers from the lowest to the highest",
+        f"whiskers from the lowest to the highest{noisy}",
         fontsize=8,
         x=0.01,
         ha="left",

@@ -12,9 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+# Modules are found where this process finds them, and not in the folder where it was started.
+_PROGRAM = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[2])
+from recordkit.apps.bench.case import main
+main()
+"""
+
 
 class CaseProcess:
-    """A process that runs `recordkit.apps.bench.case`; `started` makes one.
+    """A process that runs `recordkit.apps.bench.case.main`; `started` makes one.
 
     Parameters
     ----------
@@ -37,7 +45,7 @@ class CaseProcess:
         self._stdout = tempfile.TemporaryFile("w+")  # noqa: SIM115 (end closes it)
         self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "recordkit.apps.bench.case", json.dumps(asked)],
+            [sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM, json.dumps(asked), json.dumps(sys.path)],
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=self._stdout,
@@ -54,6 +62,8 @@ class CaseProcess:
             self._stderr.seek(0)
             said = [line.strip() for line in self._stderr if line.strip()]
             self.error = said[-1][:300] if said else f"its process ended with {self._process.returncode}"
+            if self._process.returncode < 0:
+                self.error = f"its process was killed by {signal.Signals(-self._process.returncode).name}"
 
     def turn(self) -> None:
         """Let it have its turn; nothing if it has ended."""
@@ -71,10 +81,10 @@ class CaseProcess:
         return facts
 
     def end(self) -> None:
-        """End it and its workers."""
+        """End it and its workers, which may have outlived it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()  # it may not have a group of its own yet
             self._process.wait()
         self._stdout.close()

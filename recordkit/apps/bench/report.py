@@ -32,8 +32,10 @@ class Case:
         Of each round.
     cpu_s : list of float
         For a thousand images, of each round.
-    first_batch_s, peak_rss_mb : list of float
-        Of each round.
+    first_batch_s : list of float
+        Of each start.
+    peak_rss_mb : list of float
+        Of each round; what processes share counts for each of them.
     """
 
     name: str
@@ -167,9 +169,11 @@ def compare(old: Report, new: Report) -> list[tuple[Case, Verdict]]:
         if one != other:
             raise PlanError(f"--compare: expected runs of the same {name}, got {one} and {other}")
     references = [report.reference_case() for report in (old, new)]
-    if None in references or old.reference != new.reference:
+    labels = [case and (case.name, case.threads) for case in references]
+    if None in labels or labels[0] != labels[1]:
         raise PlanError(
-            f"--compare: expected {old.reference} in both runs, which the others are compared with; run with it"
+            f"--compare: expected {old.reference} in both runs, with as many threads, which the others are compared "
+            f"with, got {labels[0]} and {labels[1]}; run with it"
         )
     found = []
     earlier = {(case.name, case.threads): case for case in old.cases if case.measured}

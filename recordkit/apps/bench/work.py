@@ -111,7 +111,7 @@ def fitted(
         raise PlanError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     if resize is not None and resize < 1:
         raise PlanError(f"resize: expected a length of at least 1 pixel, got {resize}")
-    prefix = str(Fileset(rec).path(".rec"))[: -len(".rec")]
+    prefix = _prefix(rec)
     with RecordDataset(f"{prefix}.rec") as dataset:
         if not len(dataset):
             raise FormatError("expected samples, got none", path=f"{prefix}.rec")
@@ -136,3 +136,10 @@ def fitted(
     if preset is None:
         preset = "none" if shape[1:] == (height, width) else "crop"
     return Work(prefix, shape, preset, resize, batch_size, None if root is None else str(root))
+
+
+def _prefix(rec: str | Path) -> str:
+    path = str(Fileset(rec).path(".rec"))
+    if not path.endswith(".rec"):
+        raise PlanError(f"{path}: expected a name that ends in .rec, as MXNet's readers do; rename it and its .idx")
+    return path[: -len(".rec")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from recordkit.apps.bench import page, plot, report, table
 from recordkit.apps.bench.measure import BenchPlan, bench
@@ -67,7 +68,7 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     show_default=True,
     help="And as many epochs as fill so much time.",
 )
-@click.option("--quick", is_flag=True, help="3 rounds of 1 epoch: a first look.")
+@click.option("--quick", is_flag=True, help="3 rounds of 1 epoch, unless given: a first look.")
 @click.option(
     "--cache",
     type=click.Choice(["warm", "cold"]),
@@ -99,10 +100,12 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any)
 
 def _measure(rec: Path, options: dict[str, Any]) -> None:
     outputs = {name: options.pop(f"{name}_path") for name in ("json", "csv", "plot", "html")}
-    if outputs["plot"] is not None:
-        plot.check(outputs["plot"])  # before minutes of work, not after
+    _check_outputs(outputs)
     peers, threads, quick, cache = (options.pop(name) for name in ("peers", "threads", "quick", "cache"))
-    length = {name: options.pop(name) for name in ("rounds", "epochs", "seconds")} | (_QUICK if quick else {})
+    length = {name: options.pop(name) for name in ("rounds", "epochs", "seconds")}
+    if quick:
+        given = click.get_current_context().get_parameter_source
+        length |= {name: value for name, value in _QUICK.items() if given(name) is ParameterSource.DEFAULT}
     n_records = options.pop("records")
     alone = str(outputs["json"]) == "-"
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
@@ -115,6 +118,15 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
     _write(found, outputs)
     if any(case.status in ("differs", "failed") for case in found.cases):
         raise click.exceptions.Exit(1)
+
+
+def _check_outputs(outputs: dict[str, Path | None]) -> None:
+    """Refuse before minutes of work what would fail behind them."""
+    if outputs["plot"] is not None:
+        plot.check(outputs["plot"])
+    for name, path in outputs.items():
+        if path is not None and not path.parent.is_dir():
+            raise PlanError(f"--{name}: expected a file in a folder that is there, got {path}; make the folder")
 
 
 def _write(found: report.Report, outputs: dict[str, Path | None]) -> None:

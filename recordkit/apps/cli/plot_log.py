@@ -19,8 +19,8 @@ def command(log: Path, output: Path | None) -> None:
 
     LOG is the log of recordkit train, or has lines as MXNet's Module.fit and example scripts write them.
     """
-    pictures.check()
     output = output or log.with_suffix(".png")
+    pictures.check(output)
     curves = read_curves(log)
     pictures.save(pictures.draw_curves(curves, log.name), output)
     n_epochs = max(epoch for parts in curves.values() for points in parts.values() for epoch in points)

@@ -10,7 +10,8 @@ import click
 from recordkit.apps.program import examples, parse_shape
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.networks import find
-from recordkit.errors import MissingError
+from recordkit.apps.train.pictures import SUFFIXES
+from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 
 _N_CLASSES = 10
@@ -30,6 +31,9 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
 
     NETWORK is book, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
     """
+    output = output or Path(f"{Path(network).stem}.png")
+    if output.suffix not in SUFFIXES:
+        raise PlanError(f"{output}: expected a name that ends in {', '.join(SUFFIXES)}")
     if shutil.which("dot") is None:
         raise MissingError("graphviz is not installed; apt-get install graphviz")
     try:
@@ -38,13 +42,14 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
         raise MissingError("Python's graphviz is not installed; pip install 'recordkit[plot]'") from None
     mx = bridge.load()
     checkpoints = Checkpoints(network)
-    shape = shape or checkpoints.image_shape() or (1, 28, 28)
-    if checkpoints.symbol.exists():
-        net = mx.sym.load(str(checkpoints.symbol))
-    else:
-        net = find(network).draw(mx, _N_CLASSES, shape)
-    output = output or Path(f"{Path(network).stem}.png")
-    drawn = mx.viz.plot_network(net, shape={"data": (1, *shape)}, node_attrs={"fixedsize": "false"})
-    drawn.format = output.suffix[1:] or "png"
+    trained = checkpoints.symbol.exists()
+    shape = shape or (checkpoints.image_shape() if trained else (1, 28, 28))
+    try:
+        net = mx.sym.load(str(checkpoints.symbol)) if trained else find(network).draw(mx, _N_CLASSES, shape)
+        drawn = mx.viz.plot_network(net, shape={"data": (1, *shape)}, node_attrs={"fixedsize": "false"})
+    except mx.base.MXNetError as error:
+        reason = next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
+        raise PlanError(f"{network}: expected a network for images of {shape}, got: {reason}") from None
+    drawn.format = output.suffix[1:]
     output.write_bytes(drawn.pipe())
     click.echo(str(output))

@@ -41,7 +41,7 @@ def command(
     IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train.
     """
     if sheet is not None:
-        pictures.check()
+        pictures.check(sheet)
     predictor = Predictor(model, epoch=epoch, device=device, threads=threads)
     shown: list[Prediction] = []
     for one in predictor.predict(images):
@@ -49,18 +49,14 @@ def command(
         if len(shown) < _N_ON_A_SHEET:
             shown.append(one)
     if sheet is not None:
-        titles = [f"{_said(one, predictor.classes)} {min(one.probabilities):.0%}" for one in shown]
+        titles = [f"{one.said(predictor.classes)} {min(one.probabilities):.0%}" for one in shown]
         wrong = [one.wanted is not None and one.wanted != one.labels for one in shown]
         pictures.save(pictures.draw_images([one.image for one in shown], titles, wrong, str(model)), sheet)
 
 
-def _said(one: Prediction, classes: tuple[str, ...]) -> str:
-    return " ".join(classes[label] if len(one.labels) == 1 else str(label) for label in one.labels)
-
-
 def _line(one: Prediction, classes: tuple[str, ...]) -> str:
     numbers = " ".join(map(str, one.labels))
-    named = "" if _said(one, classes) == numbers else f"\t{_said(one, classes)}"
+    named = "" if one.said(classes) == numbers else f"\t{one.said(classes)}"
     likely = " ".join(f"{value:.4f}" for value in one.probabilities)
     was = "" if one.wanted in (None, one.labels) else f"\tlabel {' '.join(map(str, one.wanted or ()))}"
     return f"{one.name}\t{numbers}{named}\t{likely}{was}"

@@ -16,6 +16,7 @@ from recordkit.apps.progress import progress_bar
 from recordkit.apps.train import recipes
 from recordkit.apps.train.artefacts import Artefacts
 from recordkit.apps.train.augment import AUGMENTS, Augment
+from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.feed import ITERATORS
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.folder import packed
@@ -34,6 +35,7 @@ _OPTIMIZER = {
     "lr_factor": "factor", "lr_step_epochs": "step_epochs",
 }  # fmt: skip
 _AUGMENT = (*Augment.__dataclass_fields__,)
+_ADAM_LR = 0.001
 
 
 def _epochs(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -68,7 +70,7 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 @click.option("--num-epochs", "epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")
 @click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[sgd]")
-@click.option("--lr", type=_NOT_NEGATIVE, help="The highest learning rate.  [0.05]")
+@click.option("--lr", type=_NOT_NEGATIVE, help="The highest learning rate.  [0.05; 0.001 with adam]")
 @click.option("--momentum", type=click.FloatRange(0, 1, max_open=True), help="[0.9]")
 @click.option("--wd", type=_NOT_NEGATIVE, help="Weight decay.  [0.0005]")
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="[cosine; step with --lr-step-epochs]")
@@ -118,16 +120,16 @@ def command(records: Path, min_accuracy: float | None, log: Path | None, as_json
     """Train a LeNet, or a network of your own, on images.
 
     REC is a .rec file with one label per image, or as many for each. FOLDER, a folder per class or ubyte files, is
-    packed first, beside the model, and a fifth of it held out. After the last epoch, its checkpoint is read back from
-    disk and measured on --val.
+    packed first, into PREFIX-data, and without --val a fifth of it held out. After the last epoch, its checkpoint is
+    read back from disk and measured on --val.
     """
     disp_batches = options.pop("disp_batches")
     output = options.pop("model_prefix")
     plan = _plan(records, options)
-    name = "model" if plan.network.endswith(".py") else plan.network
-    output = output or Path(f"{records.resolve().name.removesuffix('.rec')}-model") / name
+    default = Path(f"{records.resolve().name.removesuffix('.rec')}-model") / Path(plan.network).stem
+    output = Checkpoints(default if output is None else output).prefix
     if records.is_dir():
-        plan = _of_folder(records, output.parent / "data", plan)
+        plan = _of_folder(records, output, plan)
     if min_accuracy is not None and plan.val is None:
         raise PlanError("--min-accuracy: expected a file to measure on, got none; give --val")
     plan = replace(plan, output=output)
@@ -136,7 +138,12 @@ def command(records: Path, min_accuracy: float | None, log: Path | None, as_json
         try:
             report = train(plan, lines)
         except KeyboardInterrupt:
-            lines.say(f"interrupted; the checkpoints at {output} are complete, go on with --resume")
+            there = Checkpoints(output).epochs()
+            lines.say(
+                f"interrupted; the checkpoints at {output} are complete, go on with --resume"
+                if there
+                else "interrupted before the first checkpoint"
+            )
             raise click.Abort from None
         _finish(report, min_accuracy, lines, as_json=as_json)
 
@@ -151,6 +158,8 @@ def _plan(records: Path, options: dict[str, Any]) -> TrainPlan:
         recipe = recipes.find(name)
         values = {**recipe.options, "recipe": f"{recipe.name}, version {recipe.version}"}
     optimizer, augment = values.pop("optimizer", Optimizer()), values.pop("augment", AUGMENTS["shift"])
+    if given.get("optimizer") == "adam":
+        given.setdefault("lr", _ADAM_LR)
     if preset := given.pop("augment", None):
         augment = AUGMENTS[preset]
     if "lr_step_epochs" in given:
@@ -160,12 +169,15 @@ def _plan(records: Path, options: dict[str, Any]) -> TrainPlan:
     return TrainPlan(records, records, **values | given, optimizer=optimizer, augment=augment)
 
 
-def _of_folder(folder: Path, cache: Path, plan: TrainPlan) -> TrainPlan:
+def _of_folder(folder: Path, output: Path, plan: TrainPlan) -> TrainPlan:
     """Pack a folder, if it has changed since; return the plan for the packed files."""
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise PlanError(f"--model-prefix: expected a place outside {folder}, where the images are, got {output}")
+    cache = output.with_name(f"{output.name}-data")
     side = min(plan.shape[1:]) if plan.shape else None
     n = sum(1 for path in folder.rglob("*") if path.is_file())
     with progress_bar(n, f"pack {folder}") as progress:
-        train_rec, val_rec = packed(folder, cache, side=side, progress=progress)
+        train_rec, val_rec = packed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, records=train_rec, val=plan.val or val_rec)
 
 

@@ -31,7 +31,7 @@ class Log:
 
     def __init__(self, path: Path, *, terminal: TextIO, disp_batches: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by __exit__)
+        self._file = open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._terminal, self._disp_batches = terminal, disp_batches
         self._bar = contextlib.ExitStack()
         self._advance: Progress = lambda n, facts="": None

@@ -1,1 +1,1 @@
-"""The trainer: a LeNet from a packed .rec file to a known accuracy, with MXNet's Module API."""
+"""The bundled trainer: MXNet's Module or Gluon, fed from packed files, with everything that a run leaves."""

@@ -21,7 +21,7 @@ from recordkit.apps.train.checkpoint import Checkpoints, write_whole
 from recordkit.apps.train.feed import Feed, Shuffle, as_images
 from recordkit.apps.train.measure import Measured, Score
 from recordkit.apps.train.plan import EpochReport, TrainReport
-from recordkit.apps.train.predict import Prediction
+from recordkit.apps.train.predict import Prediction, named
 from recordkit.apps.train.trainlog import Curves
 from recordkit.errors import FormatError, MissingError
 from recordkit.formats.fileset import fingerprint
@@ -146,9 +146,9 @@ class Artefacts:
             if len(some) < _N_SHOWN:
                 some.append(one)
         shown = [*wrong[: _N_SHOWN // 2], *right][:_N_SHOWN]
-        titles = [f"{_names(one.labels, classes)} {min(one.probabilities):.0%}" for one in shown]
+        titles = [f"{one.said(classes)} {min(one.probabilities):.0%}" for one in shown]
         titles = [
-            text if one.labels == one.wanted else f"{text}, is {_names(one.wanted or (), classes)}"
+            text if one.labels == one.wanted else f"{text}, is {named(one.wanted or (), classes)}"
             for text, one in zip(titles, shown, strict=True)
         ]
         bad = [one.labels != one.wanted for one in shown]
@@ -174,10 +174,6 @@ class Artefacts:
             names = [str(value) for value in range(len(table))] if several else classes
             ending = f"confusion-{number}.png" if several else "confusion.png"
             pictures.save(pictures.draw_confusion(table, names, title), self.path(ending))
-
-
-def _names(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
-    return " ".join(classes[label] if len(labels) == 1 else str(label) for label in labels)
 
 
 def as_dict(score: Score | None) -> dict[str, float] | None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.apps.train.target import LOSSES, Target
-from recordkit.errors import FormatError, PublishError, TrainError
+from recordkit.errors import FormatError, PlanError, PublishError, TrainError
 
 # What `recordkit.apps.train.artefacts` writes, and would otherwise be taken for the new run's.
 _OTHERS = (
@@ -49,6 +49,8 @@ class Checkpoints:
 
     def __init__(self, prefix: str | Path) -> None:
         self.prefix = Path(prefix)
+        if not self.prefix.name:
+            raise PlanError(f"--model-prefix: expected the beginning of a name, as models/lenet, got {str(prefix)!r}")
 
     def __str__(self) -> str:
         return str(self.prefix)
@@ -112,12 +114,13 @@ class Checkpoints:
         Raises
         ------
         TrainError
-            There are checkpoints, but without the description that a run of recordkit leaves: not ours to remove.
+            There are files of these names, but without the description that a run of recordkit leaves: not ours.
         """
         epochs = self.epochs()
-        if epochs and not self.run.exists():
+        there = [path.name for path in (*map(self.params, epochs), self.symbol, *self._others()) if path.exists()]
+        if there and not self.run.exists():
             raise TrainError(
-                f"{self.prefix}: expected an earlier run of recordkit train, got checkpoints "
+                f"{self.prefix}: expected an earlier run of recordkit train, got {there[0]} "
                 f"without {self.run.name}; choose another --model-prefix"
             )
         # The description goes last: cut off here, the next run still knows the rest for ours.
@@ -137,11 +140,12 @@ class Checkpoints:
         folder = self.prefix.parent
         return [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
 
-    def begin(self, net: Any, description: dict[str, Any]) -> None:
+    def begin(self, mx: Any, net: Any, description: dict[str, Any]) -> None:
         """Write what stays the same during a run.
 
         Parameters
         ----------
+        mx : module
         net : mxnet.symbol.Symbol
         description : dict
             What `describe` returns.
@@ -153,7 +157,7 @@ class Checkpoints:
         """
         text = json.dumps(description, indent=1) + "\n"
         write_whole(self.run, lambda path: path.write_text(text, encoding="utf-8"))
-        write_whole(self.symbol, lambda path: net.save(str(path)))
+        write_whole(self.symbol, lambda path: _by_mxnet(mx, lambda: net.save(str(path))))
 
     def save(self, mx: Any, model: tuple[Any, Any, Any], states: bytes, epoch: int) -> None:
         """Write a checkpoint.
@@ -178,7 +182,7 @@ class Checkpoints:
             for name, value in part.items()
         }
         write_whole(self.states(epoch), lambda path: path.write_bytes(states))
-        write_whole(self.params(epoch), lambda path: mx.nd.save(str(path), values))
+        write_whole(self.params(epoch), lambda path: _by_mxnet(mx, lambda: mx.nd.save(str(path), values)))
 
     def describe(self) -> dict[str, Any]:
         """Read the description of the run.
@@ -203,35 +207,47 @@ class Checkpoints:
             raise FormatError("expected a JSON object; train again", path=str(self.run))
         return description
 
-    def image_shape(self) -> tuple[int, int, int] | None:
-        """Return the (C, H, W) the model was trained with, where its description says so."""
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return the (C, H, W) the model was trained with.
+
+        Raises
+        ------
+        TrainError
+            Its description does not say so, or is not there: recordkit did not train it, and does not know how its
+            images were normalised.
+        """
         match self.describe().get("shape"):
             case [int(channels), int(height), int(width)]:
                 return channels, height, width
-        return None
+        raise TrainError(
+            f"{self.prefix}: expected {self.run.name} with the shape of the images, got none; recordkit train writes it"
+        )
 
-    def target(self, model: tuple[Any, Any, Any], shape: tuple[int, int, int]) -> Target:
-        """Return what the model says of an image; for models of other programs, one class for each label.
+    def target(self) -> Target:
+        """Return what the model says of an image.
 
-        Parameters
-        ----------
-        model : tuple
-            As `load` returns it.
-        shape : (int, int, int)
-            Of an image.
+        Raises
+        ------
+        TrainError
+            Its description does not say so.
         """
         about = self.describe()
         match about.get("loss"), about.get("n_classes"):
             case str(loss), [*sizes] if loss in LOSSES and all(isinstance(size, int) for size in sizes):
                 return Target(loss, tuple(sizes))
-        _, outputs, _ = model[0].infer_shape_partial(data=(1, *shape))
-        return Target("softmax", tuple(output[-1] for output in outputs))
+        raise TrainError(
+            f"{self.run}: expected loss and n_classes, as recordkit train writes them, got others; train again"
+        )
+
+    def class_numbers(self) -> dict[str, int] | None:
+        """Return the numbers of the classes by name; None where there are no names."""
+        return self.describe().get("classes") or None
 
     def classes(self, target: Target) -> tuple[str, ...]:
         """Return the names of the classes, in the order of their numbers; numbers where there are no names."""
-        names = self.describe().get("classes") or {}
+        names = self.class_numbers() or {}
         by_number = {number: name for name, number in names.items()}
-        return tuple(str(by_number.get(number, number)) for number in range(max(target.sizes)))
+        return tuple(str(by_number.get(number, number)) for number in range(max(target.n_values)))
 
     def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
         """Read a checkpoint from disk.
@@ -280,6 +296,14 @@ class Checkpoints:
             raise TrainError(
                 f"{states}: expected the optimizer's state, got no file; train again without --resume"
             ) from None
+
+
+def _by_mxnet(mx: Any, write: Callable[[], object]) -> None:
+    """Have MXNet write, and say what goes wrong as the system would."""
+    try:
+        write()
+    except mx.base.MXNetError as error:
+        raise OSError(str(error).strip().splitlines()[-1]) from None
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -18,7 +18,9 @@ Source: the behaviour of mxnet 1.9.1, measured. The values of `NORMAL` are those
 from __future__ import annotations
 
 import contextlib
+import signal
 import tempfile
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -128,7 +130,7 @@ class Feed(ABC):
             **NORMAL,
         }
 
-    def epoch(self, shuffle: Shuffle | None = None) -> Iterator[tuple[Any, int]]:
+    def epoch(self, shuffle: Shuffle | None = None) -> Generator[tuple[Any, int], None, None]:
         """Yield every image once.
 
         Parameters
@@ -220,14 +222,29 @@ class GluonFeed(Feed):
         order = np.concatenate([order, order[: -n % self.batch_size]])
         with _linked(self.survey) as (records, _), _explained(self._mx, self.survey.path):
             images = data.vision.ImageRecordDataset(records, flag=0 if self.batch_shape[1] == 1 else 1)
-            loader = data.DataLoader(
-                _Samples(images, self.batch_shape[1:], self.survey.border, shuffle),
-                batch_size=self.batch_size,
-                sampler=order.tolist(),
-                num_workers=self._options["preprocess_threads"],
-            )
+            with _default_signals():
+                loader = data.DataLoader(
+                    _Samples(images, self.batch_shape[1:], self.survey.border, shuffle),
+                    batch_size=self.batch_size,
+                    sampler=order.tolist(),
+                    num_workers=self._options["preprocess_threads"],
+                )
+            shape = (self.batch_size, -1) if len(self.survey.max_labels) > 1 else (-1,)
             for pixels, label in loader:
-                yield self._mx.io.DataBatch(data=[pixels], label=[label.astype("float32")])
+                yield self._mx.io.DataBatch(data=[pixels], label=[label.astype("float32").reshape(shape)])
+
+
+@contextlib.contextmanager
+def _default_signals() -> Iterator[None]:
+    """Let processes that are started here end at SIGTERM, by which Gluon ends them, without a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Samples:

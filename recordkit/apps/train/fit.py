@@ -12,6 +12,7 @@ Terminal, log file and exit code are the command's, `recordkit.apps.cli.train`.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,12 +25,11 @@ from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import ITERATORS, Feed, Shuffle, choose, make_feed
 from recordkit.apps.train.learner import LEARNERS, Learner, Model, Task
-from recordkit.apps.train.measure import Measured, Tally, check_labels, measure
+from recordkit.apps.train.measure import Measured, Tally, check_classes, check_labels, measure
 from recordkit.apps.train.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
 from recordkit.apps.train.predict import ask
 from recordkit.apps.train.survey import Survey, survey
 from recordkit.errors import PlanError, TrainError
-from recordkit.formats.fileset import Fileset
 from recordkit.interop import mxnet as bridge
 
 
@@ -114,6 +114,7 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     run = _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher)
     if val_data:
         check_labels(val_data, fitted.target)
+        check_classes(val_data, data.classes)
     return run.carry_out()
 
 
@@ -140,7 +141,8 @@ class _Run:
         self._checkpoints = Checkpoints(self._plan.output)
         self._artefacts = Artefacts(self._plan.output)
         self._n_updates = -(-len(feed.survey) // feed.batch_size)  # in an epoch
-        logits = fitted.network.draw(mx, fitted.target.n_outputs, fitted.shape)
+        with mx.name.NameManager():  # so that layers without a name get the same one in each run
+            logits = fitted.network.draw(mx, fitted.target.n_outputs, fitted.shape)
         self._task = Task(mx, logits, fitted.target, feed.batch_shape, context)
 
     def carry_out(self) -> TrainReport:
@@ -158,7 +160,6 @@ class _Run:
         self._artefacts.begin(done)
         for epoch in range(done + 1, fitted.epochs + 1):
             reports.append(self._epoch(learner, epoch))
-            self._artefacts.add(reports[-1])
             self._watcher.report(reports[-1])
         last = self._checkpoints.last()
         model = self._checkpoints.load(self._mx, last)
@@ -187,20 +188,26 @@ class _Run:
         tally, seconds, wait_s = self._learn(learner, epoch)
         model = learner.model()
         self._check_finite(model, epoch)
-        if epoch % fitted.checkpoint_every == 0 or epoch == fitted.epochs:
-            self._checkpoints.save(self._mx, model, learner.states(), epoch)
         val = self._measure(model)
         score = replace(tally.score(), rate_img_s=tally.n / seconds)
-        return EpochReport(epoch, learner.learning_rate, score, val.score if val else None, seconds, wait_s / seconds)
+        report = EpochReport(epoch, learner.learning_rate, score, val.score if val else None, seconds, wait_s / seconds)
+        # First the figures: those of an epoch that has no checkpoint in the end are dropped by a resume.
+        self._artefacts.add(report)
+        if epoch % fitted.checkpoint_every == 0 or epoch == fitted.epochs:
+            self._checkpoints.save(self._mx, model, learner.states(), epoch)
+        return report
 
     def _fresh(self) -> tuple[Learner, int]:
         plan = self._plan
+        model = self._task.draw_parameters(plan.seed)
+        identity = self._fitted.identity(len(self._feed.survey))
+        # An earlier run goes only when this one is known to have a network, and batches.
+        with contextlib.closing(self._feed.epoch(Shuffle(plan.seed, 1, self._fitted.augment))) as batches:
+            next(batches)
         replaced = self._checkpoints.clear()
         if replaced:
             self._watcher.say(f"{plan.output}: replacing an earlier run with {replaced} checkpoints")
-        model = self._task.draw_parameters(plan.seed)
-        classes = Fileset(plan.records).classes()
-        self._checkpoints.begin(model[0], self._fitted.identity(len(self._feed.survey)) | {"classes": classes})
+        self._checkpoints.begin(self._mx, model[0], identity | {"classes": self._feed.survey.classes})
         return self._learner(model, 0), 0
 
     def _resumed(self) -> tuple[Learner, int]:
@@ -270,7 +277,7 @@ class _Run:
 
     def _check_finite(self, model: Model, epoch: int) -> None:
         # The loss is taken before the update, so that of the epoch's last update is not in it.
-        for name, value in model[1].items():
+        for name, value in (model[1] | model[2]).items():
             if not np.isfinite(value.asnumpy()).all():
                 raise self._diverged(epoch, f"finite parameters, got NaN in {name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,23 +18,31 @@ VAL_RATIO = 0.2
 
 
 def packed(
-    folder: Path, cache: Path, *, side: int | None = None, progress: Callable[[int], None] | None = None
-) -> tuple[Path, Path]:
+    folder: Path,
+    cache: Path,
+    *,
+    side: int | None = None,
+    hold_out: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Path, Path | None]:
     """Return the .rec files of a folder tree, of a flat folder or of ubyte files, to learn from and to measure on.
 
     Parameters
     ----------
     folder : Path
     cache : Path
-        Folder for the packed files.
+        Folder for the packed files, and for nothing else.
     side : int, optional
         Images in a folder tree are resized, the short side to so many pixels.
+    hold_out : bool
+        Keep a part to measure on.
     progress : callable, optional
         Called with the number of images packed since the last call.
 
     Returns
     -------
     train, val : Path
+        `val` is None if nothing is held out.
 
     Raises
     ------
@@ -44,25 +53,31 @@ def packed(
     """
     source = open_source(folder)
     prefix = cache / (folder.resolve().name or "images")
-    splits = ("train", "test") if isinstance(source, dict) else ("train", "val")
-    train, val = (prefix.with_name(f"{prefix.name}_{split}.rec") for split in splits)
-    stamp, state = cache / f"{prefix.name}.packed-from.json", _state(folder, side)
-    if train.exists() and val.exists() and stamp.exists() and stamp.read_text() == state:
+    tested = isinstance(source, dict) and "test" in source
+    ratio = VAL_RATIO if hold_out and not tested else 0.0
+    held_out = "test" if tested else "val"
+    several = ratio or isinstance(source, dict)
+    train = prefix.with_name(f"{prefix.name}_train.rec" if several else f"{prefix.name}.rec")
+    val = prefix.with_name(f"{prefix.name}_{held_out}.rec") if hold_out else None
+    stamp, state = cache / "packed-from.json", _state(folder, side, ratio)
+    if stamp.exists() and stamp.read_text() == state and all(path.exists() for path in (train, val) if path):
         return train, val
-    plan = PackPlan() if isinstance(source, dict) else PackPlan(shuffle=True, val_ratio=VAL_RATIO, resize=side)
+    resize = None if isinstance(source, dict) else side
     cache.mkdir(parents=True, exist_ok=True)
-    report = pack(source, prefix, plan=plan, progress=progress)
+    report = pack(source, prefix, plan=PackPlan(val_ratio=ratio, resize=resize), progress=progress)
     if not report.ok:
         raise PackError(f"{folder}: {report.n_failed} images cannot be packed; they are named in {prefix}*.failed.tsv")
     write_whole(stamp, lambda path: path.write_text(state))
     return train, val
 
 
-def _state(folder: Path, side: int | None) -> str:
+def _state(folder: Path, side: int | None, ratio: float) -> str:
     """Return what changes when a file of the folder does: the SHA-256 of names, sizes and times."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             status = path.stat()
-            digest.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return json.dumps({"folder": str(folder.resolve()), "side": side, "sha256": digest.hexdigest()}) + "\n"
+            digest.update(os.fsencode(path.relative_to(folder)))
+            digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    facts = {"folder": str(folder.resolve()), "side": side, "held_out": ratio, "sha256": digest.hexdigest()}
+    return json.dumps(facts) + "\n"

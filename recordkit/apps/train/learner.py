@@ -50,7 +50,7 @@ class Task:
         Raises
         ------
         PlanError
-            The network does not fit the images.
+            The network does not fit the images, or what is learnt of them.
         """
         mx, symbol = self.mx, self.target.symbol(self.mx, self.logits)
         try:
@@ -62,6 +62,12 @@ class Task:
             raise PlanError(
                 f"network: expected one for images of {self.batch_shape[1:]} ({reason}); give another --data-shape"
             ) from None
+        outputs = self.logits.infer_shape(data=self.batch_shape)[1]
+        if outputs != [(self.batch_shape[0], self.target.n_outputs)]:
+            raise PlanError(
+                f"network: expected one output of {self.target.n_outputs} numbers an image, before any softmax, got "
+                f"{', '.join(str(output[1:]) for output in outputs)}"
+            )
         mx.random.seed(seed)
         draw, attributes, parts = mx.init.Xavier(), symbol.attr_dict(), []
         for names, sizes in ((symbol.list_arguments(), shapes[0]), (symbol.list_auxiliary_states(), shapes[2])):

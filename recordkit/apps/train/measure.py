@@ -26,6 +26,7 @@ _BATCH_SIZE = 256
 # The book's, for the time of a batch.
 _TIMED_BATCH_SIZE = 64
 _N_TIMED, _N_WARM = 50, 10
+_MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,8 @@ class Measured:
     ----------
     score : Score
     confusion : tuple of ndarray of int64, shape (n_classes, n_classes)
-        For each label: rows are the classes of the file, columns what the model says.
+        For each label: rows are the classes of the file, columns what the model says. Empty if a label has more than
+        1,000 classes.
     """
 
     score: Score
@@ -193,7 +195,8 @@ def measure(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, co
         A label is beyond the model's classes, or its parameters do not fit the images.
     """
     check_labels(feed.survey, target)
-    confusion = tuple(np.zeros((size, size), np.int64) for size in target.n_values)
+    few = max(target.n_values) <= _MOST_CLASSES
+    confusion = tuple(np.zeros((size, size), np.int64) for size in target.n_values if few)
     tally = Tally(target)
     for _, outputs, labels in Forward(mx, model, target, feed, context).batches():
         predicted = tally.add(outputs, labels)
@@ -220,6 +223,22 @@ def check_labels(data: Survey, target: Target) -> None:
             raise TrainError(
                 f"{data.path}: expected labels below the model's {size} classes, "
                 f"got {largest}; was it packed with the classes of the model's dataset?"
+            )
+
+
+def check_classes(data: Survey, numbers: dict[str, int] | None) -> None:
+    """Refuse a file in which a name has another number than in a model; without names nothing is known.
+
+    Raises
+    ------
+    TrainError
+    """
+    for name, number in (data.classes or {}).items():
+        wanted = (numbers or {}).get(name, number)
+        if wanted != number:
+            raise TrainError(
+                f"{data.path}: expected the class {name!r} to be number {wanted} as in the model's dataset, "
+                f"got {number}; pack it with --classes and the .json of that"
             )
 
 
@@ -282,9 +301,9 @@ def evaluate(
     model = checkpoints.load(mx, number)
     iterator = choose("auto")
     data = survey(records, iterator=iterator)
-    shape = checkpoints.image_shape() or data.image_shape
+    shape, target = checkpoints.image_shape(), checkpoints.target()
+    check_classes(data, checkpoints.class_numbers())
     feed = make_feed(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
-    target = checkpoints.target(model, shape)
     measured = measure(mx, model, target, feed, context)
     batch_ms = Forward(mx, model, target, feed, context).batch_ms()
     return Evaluation(number, measured, checkpoints.classes(target), batch_ms)

@@ -8,8 +8,8 @@
   max-pool, 120, 84, one output a class; relu.
 - "six-conv", for colour images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters,
   each with a 2x2 max-pool and dropout behind it, 256 and 32 fully connected.
-- FILE.py: the user's own, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A SoftmaxOutput at its end is
-  replaced by the trainer's own.
+- FILE.py: the user's own, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A SoftmaxOutput at its end,
+  or the like, is replaced by the trainer's own.
 
 Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; filter counts and max-pooling from
 MXNet's LeNet example.
@@ -95,6 +95,10 @@ _ALL = (Network("book", 16, _book), Network("article", 12, _article), Network("s
 NETWORKS = {network.name: network for network in _ALL}
 
 
+# Operators at the end of a network, for which the trainer has its own.
+_ENDS = ("SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "LogisticRegressionOutput")
+
+
 def find(name: str) -> Network:
     """Return a network by its name, or the one in a file of the user's own.
 
@@ -140,4 +144,6 @@ def _drawn(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple
         raise PlanError(f"network: {path}: expected an mx.sym.Symbol of get_symbol, got {type(net).__name__}")
     nodes = json.loads(net.tojson())
     last = nodes["nodes"][nodes["heads"][0][0]]["op"]
-    return net.get_children()[0] if last in ("SoftmaxOutput", "Softmax") else net
+    if len(net.list_outputs()) != 1:
+        raise PlanError(f"network: {path}: expected one output of get_symbol, got {len(net.list_outputs())}")
+    return net.get_children()[0] if last in _ENDS else net

@@ -11,22 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.apps.train.trainlog import Curves
-from recordkit.errors import MissingError
+from recordkit.errors import MissingError, PlanError
 
 # Of Okabe and Ito's palette, which people who see fewer colours tell apart.
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
 # More classes than this, and neither names nor numbers can be read.
 _MOST_NAMED, _MOST_NUMBERED = 40, 20
+SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check() -> None:
+def check(path: Path | None = None) -> None:
     """Say early what would fail late.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Of the picture.
 
     Raises
     ------
     MissingError
         There is no matplotlib.
+    PlanError
+        The name ends in something else than .png, .svg or .pdf.
     """
+    if path is not None and path.suffix not in SUFFIXES:
+        raise PlanError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -53,7 +63,7 @@ def draw_curves(curves: Curves, title: str) -> Any:
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
         _open(axes)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(_plain(title), fontsize=10)
     return figure
 
 
@@ -77,8 +87,9 @@ def draw_confusion(table: NDArray[np.int64], classes: Sequence[str], title: str)
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=colour)
     if n <= _MOST_NAMED:
-        axes.set_xticks(range(n), classes[:n], rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(n), classes[:n])
+        names = [_plain(name) for name in classes[:n]]
+        axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title(title, fontsize=10)
@@ -108,13 +119,18 @@ def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wron
     for axes, image, text, bad in zip(places, images, titles, wrong, strict=False):
         gray = image.shape[2] == 1
         axes.imshow(image[:, :, 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255)
-        axes.set_title(f"✗ {text}" if bad else text, fontsize=7, color=_WRONG if bad else "black")
+        axes.set_title(_plain(f"✗ {text}" if bad else text), fontsize=7, color=_WRONG if bad else "black")
         if bad:
             axes.set_frame_on(True)
             for spine in axes.spines.values():
                 spine.set(color=_WRONG, linewidth=2)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(_plain(title), fontsize=10)
     return figure
+
+
+def _plain(text: str) -> str:
+    """Return a text in which a dollar is no beginning of a formula."""
+    return text.replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> Any:

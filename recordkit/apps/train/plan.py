@@ -28,6 +28,7 @@ from recordkit.apps.train.optimizer import Optimizer
 from recordkit.apps.train.survey import Survey
 from recordkit.apps.train.target import LOSSES, Target
 from recordkit.errors import PlanError
+from recordkit.formats.fileset import fingerprint
 
 _MIN_UPDATES = 600
 _MIN_EPOCHS = 5
@@ -68,13 +69,13 @@ class TrainPlan:
     shape : tuple of int, optional
         (C, H, W); default as the first image, at least 28 x 28.
     n_classes : int, optional
-        Of each label; default its highest value + 1.
+        Of each label; default its highest value + 1, or that of the classes that have names.
     device : {"cpu", "gpu"}
     gpu : int, default 0
         Which one.
     threads : int, default 0
-        For decoding, 0 for the CPUs this process may use; MXNet takes at most half of the CPUs. Its computing
-        threads are set by OMP_NUM_THREADS alone.
+        For decoding, and for computing unless OMP_NUM_THREADS says otherwise; 0 for the CPUs this process may use.
+        MXNet's iterator takes at most half of the CPUs.
     iterator : {"auto", "recordkit", "mxnet", "gluon"}, default "auto"
         What makes batches of the file: recordkit's ImageRecordIter, MXNet's, or Gluon's ImageRecordDataset and
         DataLoader; "auto" takes recordkit's where the native engine is built.
@@ -166,7 +167,8 @@ class TrainPlan:
                 raise PlanError(
                     f"expected labels below {self.n_classes}, got {largest}; give --num-classes {largest + 1}"
                 )
-        return Target("softmax", tuple(self.n_classes or max(largest + 1, 2) for largest in data.max_labels))
+        named = max((data.classes or {}).values(), default=0) if len(data.max_labels) == 1 else 0
+        return Target("softmax", tuple(self.n_classes or max(largest, named, 1) + 1 for largest in data.max_labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,9 @@ class FittedPlan:
         facts |= {"optimizer": asdict(self.plan.optimizer), "augment": asdict(self.augment)}
         facts["optimizer"]["step_epochs"] = list(self.plan.optimizer.step_epochs)  # as JSON has it
         facts |= {"n_classes": list(self.target.sizes), "batch_size": self.batch_size, "shape": list(self.shape)}
-        return facts | {"n_images": n_images}
+        if self.plan.network.endswith(".py"):
+            facts["network"] = fingerprint(Path(self.plan.network))  # another file of that name is another network
+        return facts | {"n_images": n_images, "bytes": self.plan.records.stat().st_size}
 
 
 def _batch_size(n_images: int) -> int:

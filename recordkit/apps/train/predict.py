@@ -52,6 +52,21 @@ class Prediction:
     wanted: tuple[int, ...] | None
     image: NDArray[np.uint8]
 
+    def said(self, classes: tuple[str, ...]) -> str:
+        """Return the name of the class; of several labels their values."""
+        return named(self.labels, classes)
+
+
+def named(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
+    """Return the name of the class that a label is; of several labels their values.
+
+    Examples
+    --------
+    >>> named((1,), ("cat", "dog")), named((1, 0), ("cat", "dog"))
+    ('dog', '1 0')
+    """
+    return classes[labels[0]] if len(labels) == 1 else " ".join(map(str, labels))
+
 
 class Predictor:
     """A checkpoint that is asked.
@@ -93,14 +108,7 @@ class Predictor:
         self._mx = bridge.load()
         checkpoints = Checkpoints(prefix)
         self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
-        shape = checkpoints.image_shape()
-        if shape is None:
-            raise TrainError(
-                f"{checkpoints}: expected {checkpoints.run.name} with the shape of the images, got none; "
-                "recordkit train writes it"
-            )
-        self._shape = shape
-        self._target = checkpoints.target(self._model, shape)
+        self._shape, self._target = checkpoints.image_shape(), checkpoints.target()
         self.classes = checkpoints.classes(self._target)
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
@@ -144,16 +152,18 @@ class Predictor:
                 for key, file in enumerate(files):
                     payload = file.read_bytes()
                     try:
-                        codec.decode(payload)
+                        image = codec.decode(payload, channels=0)
                     except ImageError as error:
                         raise ImageError(f"{file}: {error}") from None
+                    if codec.sniff(payload) not in ("jpg", "png"):
+                        payload = codec.encode(image, "png")  # which every iterator decodes
                     offsets.append(writer.write(pack(IRHeader(0.0, key), payload)))
             path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
             yield from self._of_rec(path, [str(file) for file in files])
 
     def _of_rec(self, path: Path, names: list[str] | None) -> Iterator[Prediction]:
         iterator = choose("auto")
-        data = survey(path, iterator=iterator)
+        data = survey(path, iterator=iterator, labelled=False)
         feed = make_feed(
             self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
         )

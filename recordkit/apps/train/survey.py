@@ -40,6 +40,8 @@ class Survey:
         Of each record, in bytes.
     max_labels : tuple of int
         The highest of each of an image's labels.
+    classes : dict of str to int, or None
+        Numbers of the classes by name, from PREFIX.json.
     image_shape : tuple of int
         (C, H, W) of the first image; C is 3 if one of the first images has colour, else 1.
     border : int, 0 to 255
@@ -49,6 +51,7 @@ class Survey:
     path: Path
     offsets: NDArray[np.int64]
     max_labels: tuple[int, ...]
+    classes: dict[str, int] | None
     image_shape: tuple[int, int, int]
     border: int
 
@@ -56,7 +59,7 @@ class Survey:
         return len(self.offsets)
 
 
-def survey(path: str | Path, *, iterator: str) -> Survey:
+def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
     """Read a .rec file through.
 
     Parameters
@@ -65,6 +68,9 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
         The .rec file, or its prefix.
     iterator : {"recordkit", "mxnet", "gluon"}
         What is to decode it.
+
+    labelled : bool
+        Look at the labels; else they may be anything.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     with RecordReader(file) as reader:
         for offset, record in reader.scan():
             where = f"{file}: record {len(offsets)} (byte {offset})"
-            labels, payload = _checked(record, where, iterator)
+            labels, payload = _checked(record, where, iterator, labelled=labelled)
             if max_labels and len(labels) != len(max_labels):
                 raise TrainError(
                     f"{where}: expected {len(max_labels)} labels as in the first record, got {len(labels)}"
@@ -99,15 +105,16 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     if not offsets:
         raise TrainError(f"{file}: expected images, got an empty file; pack it again")
     shape, border = _look(firsts, file)
-    return Survey(file, np.array(offsets, np.int64), max_labels, shape, border)
+    return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), shape, border)
 
 
-def _checked(record: bytes, where: str, iterator: str) -> tuple[tuple[int, ...], memoryview]:
+def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tuple[tuple[int, ...], memoryview]:
     try:
         header, payload = unpack(record)
     except FormatError as error:
         raise FormatError(f"{where}: {error}") from None
     labels = header.label if isinstance(header.label, tuple) else (header.label,)
+    labels = labels if labelled else (0.0,) * len(labels)
     for label in labels:
         if not (label >= 0 and label.is_integer()):
             raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")

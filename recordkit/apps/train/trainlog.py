@@ -65,7 +65,7 @@ def epoch_lines(report: EpochReport) -> list[str]:
 
 
 def read_curves(path: str | Path) -> Curves:
-    """Read what a log says of its epochs; of an epoch that stands in it twice, what comes last.
+    """Read what a log says of its epochs. Where they begin again, what was said of later ones is forgotten.
 
     Raises
     ------
@@ -80,7 +80,10 @@ def read_curves(path: str | Path) -> Curves:
             if found := pattern.search(line):
                 epoch, part, what, value = found.groups()
                 part = "train" if part.lower().startswith("train") else "validation"
-                curves.setdefault(what, {}).setdefault(part, {})[int(epoch) + 1] = float(value)
+                points = curves.setdefault(what, {}).setdefault(part, {})
+                for later in [number for number in points if number > int(epoch)]:
+                    del points[later]
+                points[int(epoch) + 1] = float(value)
     if not curves:
         raise FormatError(
             "expected lines as 'Epoch[0] Train-accuracy=0.95', got none; is it a training log?", path=str(path)

@@ -52,6 +52,9 @@ class Counting:
     def __init__(self):
         self.events = []
 
+    def versions(self):
+        return {}
+
     def open(self, _work, _threads, *, check):
         def epoch():
             for count in (4, 4, 2):
@@ -73,7 +76,8 @@ def test_epochs_are_shared_out_over_turns():
 
 def test_as_many_epochs_as_fill_the_time():
     start = Start(Counting(), None, 1)
-    start.epoch_s = 0.1
+    assert start.pace_s > 0
+    start.pace_s = 0.1
     assert start.round(3, lambda: None, epochs=2, seconds=0.35)["n"] == 40
     assert start.round(3, lambda: None, epochs=2, seconds=0.05)["n"] == 20
 

@@ -4,7 +4,7 @@ import pytest
 
 from recordkit.apps.train import checkpoint as checkpoint_module
 from recordkit.apps.train.checkpoint import Checkpoints, write_whole
-from recordkit.errors import PublishError, TrainError
+from recordkit.errors import PlanError, PublishError, TrainError
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
@@ -29,9 +29,20 @@ def test_the_states_are_there_before_the_params(tmp_path, monkeypatch):
 
 def test_checkpoints_of_other_programs_are_not_removed(tmp_path):
     (tmp_path / "lenet-0001.params").touch()
-    with pytest.raises(TrainError, match=r"got checkpoints without lenet-run\.json; choose another --model-prefix"):
+    with pytest.raises(TrainError, match=r"got lenet-0001\.params without lenet-run\.json; choose another --model"):
         Checkpoints(tmp_path / "lenet").clear()
     assert (tmp_path / "lenet-0001.params").exists()
+
+
+def test_a_file_of_the_users_is_not_removed(tmp_path):
+    (tmp_path / "lenet-summary.json").write_text("mine")
+    with pytest.raises(TrainError, match=r"got lenet-summary\.json without lenet-run\.json"):
+        Checkpoints(tmp_path / "lenet").clear()
+
+
+def test_a_prefix_without_a_name_is_refused():
+    with pytest.raises(PlanError, match="--model-prefix: expected the beginning of a name, as models/lenet, got '.'"):
+        Checkpoints(".")
 
 
 def test_clearing_removes_what_a_killed_run_left_and_nothing_else(tmp_path):
@@ -41,6 +52,9 @@ def test_clearing_removes_what_a_killed_run_left_and_nothing_else(tmp_path):
         "lenet-0001.states",
         "lenet-run.json",
         "lenet-symbol.json",
+        "lenet-metrics.jsonl",
+        "lenet-summary.json",
+        *(f"lenet-{name}.png" for name in ("samples", "curves", "confusion", "confusion-2", "predictions")),
     ]
     others = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params"]
     for name in ours + others:

@@ -21,6 +21,7 @@ from recordkit.apps.train import fit
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.recipes import RECIPES
 from recordkit.errors import MissingError, PlanError, TrainError
+from recordkit.interop.mxnet import bridge
 
 
 def test_the_gate_compares_at_least():
@@ -138,8 +139,9 @@ def test_steps_need_no_schedule(rec):
     assert (plan.device, plan.gpu) == ("gpu", 1)
 
 
-def test_a_gpu_that_is_not_there_is_one_line(mx, rec):
-    result = run(train_command, rec, "--device", "gpu")
+def test_a_gpu_that_is_not_there_is_one_line(mx, rec, tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge, "_opens", lambda *_: False)
+    result = run(train_command, rec, "--device", "gpu", "--model-prefix", tmp_path / "lenet")
     assert isinstance(result.exception, MissingError) and str(result.exception).startswith("gpu: expected ")
 
 

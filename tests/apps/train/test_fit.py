@@ -6,10 +6,12 @@ import pytest
 from apps.train.bars import Listener, assert_same, images, params, plan, write_rec
 
 from recordkit.apps.train import fit
+from recordkit.apps.train.augment import AUGMENTS
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import evaluate
-from recordkit.errors import FormatError, TrainError
+from recordkit.apps.train.predict import Predictor
+from recordkit.errors import FormatError, PlanError, TrainError
 
 
 def test_three_bars_are_learnt(mx, rec, val, tmp_path, iterator, api):
@@ -146,6 +148,29 @@ def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):
     val = write_rec(tmp_path / "val.rec", [(5.0, image) for _, image in images(2)])
     with pytest.raises(TrainError, match=r"val\.rec: expected labels below the model's 3 classes, got 5"):
         train(plan(rec, tmp_path, val=val))
+
+
+def test_an_earlier_run_goes_only_when_the_next_has_begun(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=1))
+    with pytest.raises(PlanError, match="--iterator gluon: expected crops, mirrors and shifts alone"):
+        train(plan(rec, tmp_path, iterator="gluon", augment=AUGMENTS["book"]))
+    assert Checkpoints(tmp_path / "lenet").epochs() == [1]
+
+
+@pytest.mark.parametrize("n_labels", [1, 3])
+def test_several_labels_of_0_or_1(mx, tmp_path, api, n_labels):
+    pytest.importorskip("matplotlib")
+    samples = []
+    for label, image in images(60):
+        wanted = tuple(float(label == number) for number in range(n_labels))
+        samples.append((wanted if n_labels > 1 else wanted[0], image))
+    rec = write_rec(tmp_path / "flags.rec", samples)
+    report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=True))
+    assert report.final.score.accuracy > 0.9
+    found = evaluate(tmp_path / "lenet", rec)
+    assert len(found.measured.confusion) == n_labels and found.classes == ("0", "1")
+    (one,) = list(Predictor(tmp_path / "lenet").predict([rec]))[:1]
+    assert len(one.labels) == n_labels and all(0.5 <= share <= 1 for share in one.probabilities)
 
 
 def test_colour_images_and_fewer_than_a_batch_are_fine(mx, tmp_path, iterator):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from recordkit import codec
 from recordkit.apps.cli.train import command
 from recordkit.apps.train.folder import packed
-from recordkit.errors import PackError
+from recordkit.errors import PackError, PlanError
 from recordkit.reading.dataset import RecordDataset
 
 NAMES = ("high", "middle", "low")
@@ -49,6 +49,25 @@ def test_ubyte_files_have_a_test_set_of_their_own(tiny_mnist, tmp_path):
     assert (train.name, val.name) == (f"{tiny_mnist.name}_train.rec", f"{tiny_mnist.name}_test.rec")
 
 
+def test_without_holding_out_all_are_learnt_from(folder, tmp_path):
+    train, val = packed(folder, tmp_path / "data", hold_out=False)
+    with RecordDataset(train) as one:
+        assert len(one) == 60 and val is None
+
+
+def test_ubyte_files_without_a_test_set_are_shared_out(tiny_mnist, tmp_path):
+    for path in tiny_mnist.glob("t10k*"):
+        path.unlink()
+    train, val = packed(tiny_mnist, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert (len(one), len(other)) == (16, 4)
+
+
+def test_a_model_is_not_put_among_the_images(folder):
+    result = CliRunner().invoke(command, [str(folder), "--model-prefix", str(folder / "m" / "net")])
+    assert isinstance(result.exception, PlanError) and "expected a place outside" in str(result.exception)
+
+
 def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
     (folder / "low" / "broken.png").write_bytes(b"nothing")
     with pytest.raises(PackError, match=r"bars: 1 images cannot be packed; they are named in .*bars\*\.failed\.tsv"):
@@ -64,4 +83,4 @@ def test_train_takes_a_folder(mx, folder, tmp_path):
     summary = json.loads(result.stdout)
     assert summary["network"] == "six-conv" and summary["data_shape"] == [3, 32, 32]
     assert summary["augment"]["random_mirror"] is True and summary["final"]["n"] == 12
-    assert (tmp_path / "m" / "data" / "bars_train.rec").exists()
+    assert (tmp_path / "m" / "net-data" / "bars_train.rec").exists()

@@ -20,12 +20,15 @@ def batch(mx, target, n=8):
     return mx.io.DataBatch(data=[mx.nd.array(rng.normal(size=(n, *SHAPE)))], label=[mx.nd.array(labels)])
 
 
-def learner(mx, api, target, network="book", optimizer=None):
+def learner(mx, api, target, network="book", optimizer=None, bias=0.0):
     logits = find(network).draw(mx, target.n_outputs, SHAPE)
     task = Task(mx, logits, target, (8, *SHAPE), mx.cpu())
     optimizer = optimizer or Optimizer(lr=0.1, wd=0.1, schedule="constant")
     options = {"batch_size": 8, "n_updates": 5, "total": 10, "done": 0}
-    return LEARNERS[api](task, task.draw_parameters(3), lambda names: optimizer.create(mx, names, **options))
+    model = task.draw_parameters(3)
+    if bias:
+        model[1]["conv1_bias"][:] = bias
+    return LEARNERS[api](task, model, lambda names: optimizer.create(mx, names, **options))
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target.loss} {target.sizes}")
@@ -70,13 +73,24 @@ def test_states_are_taken_again(mx, api):
 
 def test_biases_are_not_decayed(mx):
     for api in LEARNERS:
-        one = learner(mx, api, TARGETS[0], optimizer=Optimizer(lr=0.1, wd=1.0, momentum=0, schedule="constant"))
+        optimizer = Optimizer(lr=0.1, wd=1.0, momentum=0, schedule="constant")
+        one = learner(mx, api, TARGETS[0], optimizer=optimizer, bias=-1.0)  # below 0 the relu lets no gradient through
         before = one.model()[1]["conv1_weight"].asnumpy().copy()
         data = batch(mx, TARGETS[0])
         data.data[0][:] = 0  # no gradient but the last layer's
         one.learn(data)
         np.testing.assert_allclose(one.model()[1]["conv1_weight"].asnumpy(), before * 0.9, rtol=1e-5)
-        assert not one.model()[1]["conv1_bias"].asnumpy().any()
+        assert (one.model()[1]["conv1_bias"].asnumpy() == -1).all()
+
+
+def test_a_network_with_other_outputs_is_named(mx, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import mxnet as mx\n"
+        "def get_symbol(**kwargs): return mx.sym.FullyConnected(mx.sym.Variable('data'), num_hidden=5)\n"
+    )
+    with pytest.raises(PlanError, match=r"expected one output of 3 numbers an image, before any softmax, got \(5,\)"):
+        learner(mx, "module", TARGETS[0], str(path))
 
 
 def test_images_that_do_not_fit_are_named(mx, tmp_path):

@@ -66,6 +66,10 @@ def test_ones_own_loses_its_end(mx, tmp_path, more, end):
         ("import nothing_of_that_name", "net.py: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
         ("def symbol(): pass", r"net.py: expected a function get_symbol\(num_classes, \*\*kwargs\), got none"),
         ("def get_symbol(**kwargs): raise KeyError('x')", "net.py: get_symbol: KeyError: 'x'"),
+        (
+            "import mxnet as mx\ndef get_symbol(**kwargs): return mx.sym.Group([mx.sym.var('a'), mx.sym.var('b')])",
+            "net.py: expected one output of get_symbol, got 2",
+        ),
         ("def get_symbol(**kwargs): return 1", "net.py: expected an mx.sym.Symbol of get_symbol, got int"),
     ],
 )

@@ -5,12 +5,14 @@ import json
 import pytest
 from apps.train.bars import images, plan, write_rec
 from click.testing import CliRunner
+from PIL import Image
 
 from recordkit import codec
 from recordkit.apps.cli.eval import command as eval_command
 from recordkit.apps.cli.predict import command
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.fit import train
+from recordkit.apps.train.measure import evaluate
 from recordkit.apps.train.predict import Predictor
 from recordkit.errors import ImageError, TrainError
 
@@ -85,6 +87,24 @@ def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
         list(Predictor(model).predict([tmp_path / "empty"]))
     with pytest.raises(FileNotFoundError, match="nothing"):
         list(Predictor(model).predict([tmp_path / "nothing"]))
+
+
+def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
+    odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
+    assert len(run(model, odd)) == 2
+
+
+def test_other_kinds_of_files_are_read(model, tmp_path, no_native):
+    picture = Image.fromarray(next(images(1))[1][:, :, 0])
+    picture.save(tmp_path / "one.webp", lossless=True)
+    picture.save(tmp_path / "two.gif")
+    assert [line.split("\t")[1] for line in run(model, tmp_path / "one.webp", tmp_path / "two.gif")] == ["0", "0"]
+
+
+def test_another_numbering_of_the_classes_is_refused(model, val):
+    val.with_suffix(".json").write_text(json.dumps({"classes": {"high": 1, "middle": 0, "low": 2}}))
+    with pytest.raises(TrainError, match="expected the class 'high' to be number 0 as in the model's dataset, got 1"):
+        evaluate(model, val)
 
 
 def test_a_model_without_a_description_is_named(model):

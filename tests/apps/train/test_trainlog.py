@@ -46,6 +46,13 @@ def test_what_is_written_is_read_again(tmp_path):
     )
 
 
+def test_where_epochs_begin_again_later_ones_are_forgotten(tmp_path):
+    (tmp_path / "a.log").write_text(
+        "".join(f"Epoch[{n}] Train-accuracy=0.{m}\n" for n, m in ((0, 1), (1, 2), (2, 3), (0, 4)))
+    )
+    assert read_curves(tmp_path / "a.log") == {"accuracy": {"train": {1: 0.4}}}
+
+
 def test_a_log_of_something_else_is_named(tmp_path):
     (tmp_path / "a.log").write_text("hello")
     with pytest.raises(FormatError, match=r"a\.log: expected lines as 'Epoch\[0\] Train-accuracy=0\.95', got none"):

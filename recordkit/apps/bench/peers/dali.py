@@ -34,19 +34,24 @@ class Dali:
             work, check
         )
         built.build()
-        n_records = built.epoch_size("reader")
+        n_records, ahead = built.epoch_size("reader"), 0
 
         def epoch() -> Iterator[tuple[Any, int]]:
-            left = n_records
+            nonlocal ahead
+            # All batches are full: the last one goes on with the next epoch, which has so much less to do.
+            left = n_records - ahead
             while left > 0:
                 images, _ = built.run()
-                yield images.as_tensor(), min(left, work.batch_size)
+                yield images.as_tensor(), work.batch_size
                 left -= work.batch_size
+            ahead = -left
 
         return epoch
 
     def versions(self) -> dict[str, str]:
         """See `Peer`."""
+        import nvidia.dali  # noqa: F401 (see Peer)
+
         names = [name for name in packages_distributions().get("nvidia", []) if name.startswith("nvidia-dali")]
         return {name: version(name) for name in names[:1]}
 

@@ -40,4 +40,4 @@ class Peer(Protocol):
         """
 
     def versions(self) -> dict[str, str]:
-        """Return the names and versions of what does the work."""
+        """Import what does the work; return the names and versions of it."""
