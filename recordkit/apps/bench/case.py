@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,6 @@ class Start:
         From opening to the first batch; what does the work has been imported before.
     epoch_s : float
         From opening to the end of the first epoch.
-    pace_s : float
-        What an epoch takes, going by the batches behind the first.
     cpu_s : float
         The processor time of that.
     n, n_batches : int
@@ -68,29 +67,40 @@ class Start:
             self.n += count
             self.n_batches += 1
         self.epoch_s, self.cpu_s = time.perf_counter() - begin_s, cpu_s() - begin_cpu_s
-        behind_s = self.epoch_s - self.first_batch_s
-        self.pace_s = behind_s / (self.n_batches - 1) * self.n_batches if self.n_batches > 1 else self.epoch_s
 
-    def round(self, turns: int, pause: Callable[[], None], *, epochs: int, seconds: float | None) -> dict[str, Any]:
+    def count_epochs(self, at_least: int, seconds: float | None) -> int:
+        """Return how many epochs fill a time; load another one, to see what it takes, if that is not known.
+
+        Parameters
+        ----------
+        at_least : int
+            So many at least.
+        seconds : float or None
+            The time to fill.
+        """
+        if not seconds or self.epoch_s - self.first_batch_s > seconds / at_least:
+            return at_least
+        begin_s = time.perf_counter()
+        for _ in self._epoch():
+            pass
+        return max(at_least, math.ceil(seconds / (time.perf_counter() - begin_s)))
+
+    def round(self, n_epochs: int, turns: int, pause: Callable[[], None]) -> dict[str, Any]:
         """Load consecutive epochs, shared out over turns.
 
         Parameters
         ----------
+        n_epochs : int
         turns : int
             Each is about as many batches; the ends of epochs lie anywhere in them.
         pause : callable
             Called before each turn.
-        epochs : int
-            At least so many.
-        seconds : float or None
-            And as many as the first one let expect in that time.
 
         Returns
         -------
         facts : dict
             "n" samples in "seconds" of turns, and "cpu_s" of this process and its workers meanwhile.
         """
-        n_epochs = max(epochs, math.ceil((seconds or 0) / self.pace_s))
         counts = (count for _ in range(n_epochs) for _, count in self._epoch())
         total, n, took_s, begin_cpu_s = n_epochs * self.n_batches, 0, 0.0, cpu_s()
         for turn in range(turns):
@@ -145,18 +155,20 @@ def peak_rss_mb() -> float:
     return (total_kb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024 / 1e6
 
 
-def _pause() -> None:
+def _pause(parent: int) -> None:
     """Stop this process and its workers, until it is this one's turn; without who would continue it, end."""
-    if os.getppid() == _PARENT:
+    if os.getppid() == parent:
         os.killpg(0, signal.SIGSTOP)
-    if os.getppid() != _PARENT:
+    if os.getppid() != parent:
         _end()
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Have the system kill this process, stopped or not, when the measuring program ends; on Linux."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it has ended before
+        _end()
 
 
 def _teller() -> Callable[[dict[str, Any]], None]:
@@ -181,9 +193,10 @@ def _end() -> None:
 def main() -> None:
     """Do what the argument says."""
     os.setpgrp()  # what is stopped together
-    _die_with_parent()
-    say = _teller()
     asked = json.loads(sys.argv[1])
+    parent = asked["parent"]
+    _die_with(parent)
+    say = _teller()
     work = asked["work"]
     work["shape"] = tuple(work["shape"])
     given = Work(**work)
@@ -198,13 +211,11 @@ def main() -> None:
         say(facts | {"n": start.n, "seconds": start.epoch_s, "cpu_s": start.cpu_s} | _used())
         _end()
     say(facts)
-    while True:  # the measuring program ends it
-        facts = start.round(asked["turns"], _pause, epochs=asked["epochs"], seconds=asked["seconds"])
-        say(facts | _used())
+    n_epochs = start.count_epochs(asked["epochs"], asked["seconds"])
+    facts = start.round(n_epochs, asked["turns"], partial(_pause, parent))
+    say(facts | _used())
+    _pause(parent)  # until the measuring program ends it
 
 
 def _used() -> dict[str, float]:
     return {"peak_rss_mb": peak_rss_mb(), "spent_s": cpu_s()}
-
-
-_PARENT = os.getppid()

@@ -1,10 +1,10 @@
 """Run the cases: check that they do the same, then time them in turn, round after round.
 
-Each case is a process of its own. Its first epoch does not count; then come consecutive epochs with a reset between,
-because the epochs of some iterators alternate in speed. A round is a few epochs of each case, in turns of a fraction of
-a second to some seconds, one case after the other in an order that changes, and who has no turn is stopped: machines
-change their speed within seconds, and so change it for all alike. After some rounds all start anew, because a process
-can be lucky with its memory.
+In each round each case is a new process, because a process can be lucky, by some per cent, with where its memory
+and its threads lie. Its first epoch does not count; then come consecutive epochs with a reset between, because the
+epochs of some iterators alternate in speed. They are cut into turns of a fraction of a second, one case after the other
+in an order that changes, and who has no turn is stopped: machines change their speed within seconds, and so for all
+alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,6 @@ _CHECK_WITH = "python"
 _MOST_CACHED = 0.01
 # Of a case in a round.
 _TURNS = 30
-_ROUNDS_A_START = 5
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class BenchPlan:
     work: Work
     peers: Sequence[str] = tuple(PEERS)
     threads: Sequence[int] = (0,)
-    rounds: int = 15
+    rounds: int = 12
     epochs: int = 2
     seconds: float | None = 1.0
     cold: bool = False
@@ -85,14 +82,7 @@ class BenchPlan:
     @property
     def n_steps(self) -> int:
         """How often `bench` tells of progress."""
-        each = self.rounds if self.cold else self.rounds * _TURNS + len(self.starts)
-        return each * len(self.peers) * len(self.counts)
-
-    @property
-    def starts(self) -> list[int]:
-        """How many rounds follow on each start of the processes."""
-        n = -(-self.rounds // _ROUNDS_A_START)
-        return [self.rounds * (number + 1) // n - self.rounds * number // n for number in range(n)]
+        return self.rounds * (1 if self.cold else 1 + _TURNS) * len(self.peers) * len(self.counts)
 
 
 def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None] | None = None) -> Report:
@@ -133,7 +123,6 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
             "epochs": 1 if plan.cold else plan.epochs,
             "seconds": plan.seconds,
             "turns": 1 if plan.cold else _TURNS,
-            "starts": plan.rounds if plan.cold else len(plan.starts),
             "cache": "cold" if plan.cold else "warm, after an epoch that does not count",
         },
         reference=REFERENCE,
@@ -145,7 +134,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     step = progress or (lambda _n: None)
     step(plan.n_steps // len(cases) * (len(cases) - len(runnable)))
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
-    spent_s = _cold_rounds(plan, runnable, step) if plan.cold else _warm_rounds(plan, runnable, step)
+    one_round, order = _cold_round if plan.cold else _warm_round, np.random.default_rng(0)
+    spent_s = sum(one_round(plan, runnable, order, step) for _ in range(plan.rounds))
     took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
     if busy_s is not None and begin_busy_s is not None and runnable:
         others_s = busy_s - begin_busy_s - own_s - spent_s
@@ -214,48 +204,43 @@ def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Wor
     )
 
 
-def _rotated(cases: Sequence[_Item], number: int) -> Sequence[_Item]:
-    turn = number % max(1, len(cases))
-    return [*cases[turn:], *cases[:turn]]
-
-
-def _warm_rounds(plan: BenchPlan, cases: Sequence[Case], step: Callable[[int], None]) -> float:
+def _warm_round(
+    plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[int], None]
+) -> float:
     """Measure with what is in the page cache; return the processor time of the cases, in seconds."""
-    spent_s, first = 0.0, 0
-    for n_rounds in plan.starts:
-        with contextlib.ExitStack() as stack:
-            there = []
-            for case in cases:
-                there.append((case, stack.enter_context(_started(plan, case.name, case.threads))))
+    with contextlib.ExitStack() as stack:
+        there = []
+        for index in order.permutation(len(cases)):
+            case = cases[index]
+            there.append((case, stack.enter_context(_started(plan, case.name, case.threads))))
+            step(1)
+        for case, process in there:
+            if process.error is None:
+                case.first_batch_s.append(process.facts()["first_batch_s"])
+        for _turn in range(_TURNS):
+            for index in order.permutation(len(there)):
+                there[index][1].turn()
                 step(1)
-            for case, process in there:
-                if process.error is None:
-                    case.first_batch_s.append(process.facts()["first_batch_s"])
-            for number in range(first, first + n_rounds):
-                order = np.random.default_rng(number)
-                for _turn in range(_TURNS):
-                    for index in order.permutation(len(there)):
-                        there[index][1].turn()
-                        step(1)
-                for case, process in there:
-                    _note(case, process)
-            spent_s += sum(process.facts().get("spent_s", 0.0) for _, process in there)
-        first += n_rounds
-    return spent_s
+        for case, process in there:
+            _note(case, process)
+        spent: list[float] = [process.facts().get("spent_s", 0.0) for _, process in there]
+        return sum(spent)
 
 
-def _cold_rounds(plan: BenchPlan, cases: Sequence[Case], step: Callable[[int], None]) -> float:
+def _cold_round(
+    plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[int], None]
+) -> float:
     """Measure first epochs of a file that is not in the page cache; return the processor time of the cases."""
     spent_s = 0.0
-    for number in range(plan.rounds):
-        for case in _rotated(cases, number):
-            _cool(plan.work)
-            with _started(plan, case.name, case.threads) as process:
-                if process.error is None:
-                    case.first_batch_s.append(process.facts()["first_batch_s"])
-                _note(case, process)
-                spent_s += process.facts().get("spent_s", 0.0)
-            step(1)
+    for index in order.permutation(len(cases)):
+        case = cases[index]
+        _cool(plan.work)
+        with _started(plan, case.name, case.threads) as process:
+            if process.error is None:
+                case.first_batch_s.append(process.facts()["first_batch_s"])
+            _note(case, process)
+            spent_s += process.facts().get("spent_s", 0.0)
+        step(1)
     return spent_s
 
 

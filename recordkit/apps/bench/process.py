@@ -37,6 +37,7 @@ class CaseProcess:
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self.error: str | None = None
+        asked = asked | {"parent": os.getpid()}
         threads = str(asked["threads"])
         environment = {"OMP_NUM_THREADS": threads, "MXNET_CPU_WORKER_NTHREADS": threads}
         # Threads that spin while they wait take the processors from those that work: Gluon is 4 to 20 times as slow.

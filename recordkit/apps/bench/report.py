@@ -32,10 +32,8 @@ class Case:
         Of each round.
     cpu_s : list of float
         For a thousand images, of each round.
-    first_batch_s : list of float
-        Of each start.
-    peak_rss_mb : list of float
-        Of each round; what processes share counts for each of them.
+    first_batch_s, peak_rss_mb : list of float
+        Of each round; memory that processes share counts for each of them.
     """
 
     name: str
@@ -80,8 +78,7 @@ class Report:
     date : str
         ISO 8601, with the time zone.
     protocol : dict
-        "rounds", "epochs" and "seconds" of a round, "turns" that they are shared out over, "starts" of the processes,
-        "cache".
+        "rounds", "epochs" and "seconds" of a round, "turns" that they are shared out over, "cache".
     reference : str
         Name of the peer that others are compared with.
     noise : float or None

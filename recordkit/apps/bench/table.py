@@ -20,8 +20,7 @@ def lines(report: Report) -> list[str]:
     found = [
         f"{file['name']}: {file['records']:,} records, {file['bytes'] / 1e6:.1f} MB; {report.title}",
         f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
-        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} of {_epochs(report)}; {protocol['starts']} "
-        f"start{'s' * (protocol['starts'] != 1)}; cache {protocol['cache']}",
+        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} of {_epochs(report)}; cache {protocol['cache']}",
         "",
     ]
     cases = report.by_rate()

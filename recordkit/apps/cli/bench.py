@@ -59,7 +59,7 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     "--threads", callback=_numbers, default="0", show_default=True, help="One or more, as in 1,2,4; 0: all CPUs."
 )
 @click.option("--records", type=_POSITIVE, help="Measure on a copy of so many, from all over a large file.  [all]")
-@click.option("--rounds", type=_POSITIVE, default=15, show_default=True)
+@click.option("--rounds", type=_POSITIVE, default=12, show_default=True)
 @click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="One after the other, in a round.")
 @click.option(
     "--seconds",

@@ -28,7 +28,7 @@ def report(*, faster=1.0, noise=0.01, threads=(2,), n_rounds=5):
         versions={"recordkit": "0.1.0"},
         command="recordkit bench photos.rec",
         date="2026-11-21T12:00:00+00:00",
-        protocol={"rounds": n_rounds, "epochs": 2, "seconds": 1.0, "turns": 10, "starts": 1, "cache": "warm"},
+        protocol={"rounds": n_rounds, "epochs": 2, "seconds": 1.0, "turns": 10, "cache": "warm"},
         reference="image-iter",
         noise=noise,
         cases=cases,

@@ -232,17 +232,12 @@ def test_who_does_something_else_is_a_row_that_says_so(rec, peers, name, status,
     assert re.search(note, bad.note)
 
 
-@pytest.mark.parametrize(("rounds", "starts"), [(1, [1]), (5, [5]), (6, [3, 3]), (15, [5, 5, 5]), (17, [4, 4, 4, 5])])
-def test_processes_start_anew_after_five_rounds_at_most(rec, rounds, starts):
-    assert plan(rec, ("python",), rounds=rounds).starts == starts
-
-
 def test_progress_is_told_of_every_step_also_of_those_that_are_left_out(rec, peers):
     steps = []
-    what = plan(rec, ("python", *peers("wrong", "failing")), rounds=6)
+    what = plan(rec, ("python", *peers("wrong", "failing")), rounds=2)
     report = bench(what, progress=steps.append)
     assert sum(steps) == what.n_steps
-    assert report.protocol["starts"] == 2 and len(report.cases[0].first_batch_s) == 2
+    assert len(report.cases[0].first_batch_s) == 2
 
 
 def test_a_slower_one_is_found_slower(rec, peers):

@@ -69,22 +69,48 @@ def test_epochs_are_shared_out_over_turns():
     start = Start(peer, None, 1)
     assert (start.n, start.n_batches) == (10, 3) and 0 < start.first_batch_s <= start.epoch_s
     peer.events.clear()
-    facts = start.round(4, lambda: peer.events.append("pause"), epochs=2, seconds=None)
+    facts = start.round(2, 4, lambda: peer.events.append("pause"))
     assert peer.events == ["pause", 4, "pause", 4, 2, "pause", 4, "pause", 4, 2]
     assert facts["n"] == 20 and facts["seconds"] > 0
 
 
+class Sleeping(Counting):
+    """Epochs of three batches that are there after some time, all at once."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def open(self, work, threads, *, check):
+        epoch = super().open(work, threads, check=check)
+
+        def sleeping():
+            time.sleep(self.seconds)
+            return epoch()
+
+        return sleeping
+
+
 def test_as_many_epochs_as_fill_the_time():
-    start = Start(Counting(), None, 1)
-    assert start.pace_s > 0
-    start.pace_s = 0.1
-    assert start.round(3, lambda: None, epochs=2, seconds=0.35)["n"] == 40
-    assert start.round(3, lambda: None, epochs=2, seconds=0.05)["n"] == 20
+    start = Start(Sleeping(0.1), None, 1)
+    assert 2 <= start.count_epochs(1, 0.35) <= 4
+    assert start.count_epochs(2, None) == start.count_epochs(2, 0.01) == 2
+
+
+def test_another_epoch_is_loaded_only_to_see_what_it_takes():
+    peer = Counting()
+    start = Start(peer, None, 1)
+    start.epoch_s = start.first_batch_s + 1
+    start.count_epochs(2, None)
+    start.count_epochs(2, 1.9)
+    assert len(peer.events) == 3
+    start.count_epochs(2, 2.1)
+    assert len(peer.events) == 6
 
 
 def test_more_turns_than_batches():
     pauses = []
-    assert Start(Counting(), None, 1).round(10, lambda: pauses.append(1), epochs=1, seconds=None)["n"] == 10
+    assert Start(Counting(), None, 1).round(1, 10, lambda: pauses.append(1))["n"] == 10
     assert len(pauses) == 10
 
 
