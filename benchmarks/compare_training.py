@@ -17,45 +17,25 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from _run import write
+from _train import run
 
 from recordkit.apps.train.feed import ITERATORS
 from recordkit.apps.train.learner import APIS
 
 
 def by_mxnet(api: str, iterator: str, given: argparse.Namespace, seed: int) -> dict[str, float]:
-    """Return accuracy, seconds, images per second and the share of waiting of `recordkit train`."""
-    with tempfile.TemporaryDirectory() as work:
-        command = [sys.executable, "-m", "recordkit", "train", str(given.rec), "--val", str(given.val), "--json"]
-        command += ["--num-epochs", str(given.epochs), "--seed", str(seed), "--no-pictures"]
-        command += ["--api", api, "--iterator", iterator]
-        done = subprocess.run([*command, "--model-prefix", f"{work}/lenet"], check=True, capture_output=True, text=True)
-    facts = json.loads(done.stdout)
-    epochs = facts["epochs"]
-    learning_s = sum(one["seconds"] for one in epochs)
-    return {
-        "accuracy": facts["final"]["accuracy"],
-        "seconds": facts["seconds"],
-        "rate_img_s": sum(one["train"]["n"] for one in epochs) / learning_s,
-        "wait_share": sum(one["wait_share"] * one["seconds"] for one in epochs) / learning_s,
-    }
+    """Return what comes of `recordkit train`."""
+    options = ["--num-epochs", given.epochs, "--seed", seed, "--api", api, "--iterator", iterator]
+    return run(given.rec, given.val, *options)
 
 
 def by_torch(given: argparse.Namespace, seed: int) -> dict[str, float]:
-    """Return the same of PyTorch, in a process of its own."""
-    command = [
-        sys.executable,
-        __file__,
-        str(given.rec),
-        str(given.val),
-        "--epochs",
-        str(given.epochs),
-        "--torch",
-        str(seed),
-    ]
+    """Return accuracy and seconds of PyTorch, in a process of its own."""
+    command = [sys.executable, __file__, str(given.rec), str(given.val)]
+    command += ["--epochs", str(given.epochs), "--torch", str(seed)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     facts: dict[str, float] = json.loads(done.stdout)
     return facts
@@ -122,8 +102,8 @@ def main() -> None:
         ways["PyTorch, recordkit's loader"] = functools.partial(by_torch, given)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for seed in range(given.seeds):
-        for name, run in ways.items():
-            runs[name].append(run(seed))
+        for name, way in ways.items():
+            runs[name].append(way(seed))
     for name, found in runs.items():
         accuracies = [one["accuracy"] for one in found]
         text = (

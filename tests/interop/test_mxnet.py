@@ -69,6 +69,21 @@ def test_mxnet_numpy_still_works_after_the_import():
     assert mx.np.full((2,), True).dtype == np.bool_
 
 
+def test_arrays_are_made_without_what_scipy_is_about_to_remove():
+    script = """
+import numpy, scipy.sparse
+from recordkit.interop import mxnet
+mx = mxnet.load()
+matrix = scipy.sparse.csr_matrix(numpy.eye(2, dtype="float32"))
+print(mx.nd.array(matrix).stype, mx.nd.array([1, 2]).stype, type(mx.nd.array(matrix).asscipy()) is type(matrix))
+"""
+    pytest.importorskip("scipy")
+    run = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    if "MissingError" in run.stderr:
+        pytest.skip(run.stderr.splitlines()[-1])
+    assert (run.returncode, run.stdout, run.stderr) == (0, "csr default True\n", "")
+
+
 def test_without_mxnet_the_line_says_how_to_install_it(no_mxnet_yet, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(MissingError, match=r"expected MXNet 1\.9\.1, got none; pip install 'recordkit\[mxnet\]'"):

@@ -18,6 +18,7 @@ mx = mxnet.load()
 out = Path(sys.argv[1])
 out.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(0)
+np.random.seed(0)  # NDArrayIter shuffles, and Xavier draws, with NumPy's own generator
 mx.random.seed(0)
 
 # Two half moons, one in the other.
@@ -31,7 +32,9 @@ test = mx.io.NDArrayIter(points[300:], side[300:], batch_size=50, label_name="so
 net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=16)
 net = mx.sym.FullyConnected(mx.sym.Activation(net, act_type="relu"), num_hidden=2)
 module = mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
-module.fit(train, optimizer="adam", optimizer_params={"learning_rate": 0.02}, num_epoch=60)
+module.fit(
+    train, optimizer="adam", optimizer_params={"learning_rate": 0.02}, initializer=mx.init.Xavier(), num_epoch=60
+)
 print("accuracy:", dict(module.score(test, "acc"))["accuracy"])
 
 across, down = np.meshgrid(np.linspace(-1.6, 2.6, 210), np.linspace(-1.1, 1.6, 135))

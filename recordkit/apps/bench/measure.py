@@ -55,6 +55,9 @@ class BenchPlan:
     threads : sequence of int
         Each number, for all peers that take one; 0 for the CPUs this process may use.
     rounds : int
+        At least.
+    most_rounds : int
+        So many as long as an interval is wide, see `recordkit.apps.bench.report.WIDE`; no more than `rounds` if fewer.
     epochs : int
         In a round.
     seconds : float or None
@@ -67,6 +70,7 @@ class BenchPlan:
     peers: Sequence[str] = tuple(PEERS)
     threads: Sequence[int] = (0,)
     rounds: int = 12
+    most_rounds: int = 0
     epochs: int = 2
     seconds: float | None = 1.0
     cold: bool = False
@@ -81,8 +85,13 @@ class BenchPlan:
 
     @property
     def n_steps(self) -> int:
-        """How often `bench` tells of progress."""
-        return self.rounds * (1 if self.cold else 1 + _TURNS) * len(self.peers) * len(self.counts)
+        """How often `bench` tells of progress, if no rounds are added."""
+        return self.rounds * self.n_steps_a_case * len(self.peers) * len(self.counts)
+
+    @property
+    def n_steps_a_case(self) -> int:
+        """How often in a round of one case."""
+        return 1 if self.cold else 1 + _TURNS
 
 
 def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None] | None = None) -> Report:
@@ -94,7 +103,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     command : str, optional
         What a reader has to type for the same.
     progress : callable, optional
-        Called with 1 after each start and each turn of a case; `BenchPlan.n_steps` in all.
+        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` in all; for each round that is
+        added it goes back by one.
 
     Returns
     -------
@@ -119,7 +129,7 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
         command=command,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         protocol={
-            "rounds": plan.rounds,
+            "rounds": 0,
             "epochs": 1 if plan.cold else plan.epochs,
             "seconds": plan.seconds,
             "turns": 1 if plan.cold else _TURNS,
@@ -135,7 +145,12 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     step(plan.n_steps // len(cases) * (len(cases) - len(runnable)))
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
     one_round, order = _cold_round if plan.cold else _warm_round, np.random.default_rng(0)
-    spent_s = sum(one_round(plan, runnable, order, step) for _ in range(plan.rounds))
+    spent_s = 0.0
+    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and _is_wide(report)):
+        if n_done >= plan.rounds:
+            step(-plan.n_steps_a_case * len(runnable))
+        spent_s += one_round(plan, runnable, order, step)
+        report.protocol["rounds"] += 1
     took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
     if busy_s is not None and begin_busy_s is not None and runnable:
         others_s = busy_s - begin_busy_s - own_s - spent_s
@@ -143,9 +158,19 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     for case in runnable:
         if case.status == "failed":
             case.img_s.clear()  # of rounds that the others cannot be compared in
-    there = [case.name for case in runnable if case.measured]
-    report.reference = next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
+    report.reference = _reference(report)
     return report
+
+
+def _reference(report: Report) -> str:
+    there = [case.name for case in report.cases if case.measured]
+    return next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
+
+
+def _is_wide(report: Report) -> bool:
+    """Return whether a ratio is not known well enough."""
+    report.reference = _reference(report)
+    return bool(report.wide())
 
 
 def _describe(work: Work) -> dict[str, Any]:

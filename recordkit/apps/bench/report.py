@@ -111,6 +111,11 @@ class Report:
         reference = self.reference_case()
         return None if reference is None or not case.measured else ratio(case.img_s, reference.img_s)
 
+    def wide(self) -> list[Case]:
+        """Return the cases whose ratio is known to no better than `WIDE`, to each side."""
+        ratios = [(case, self.ratio(case)) for case in self.cases]
+        return [case for case, found in ratios if found is not None and found.half_width > WIDE]
+
     def by_rate(self) -> list[Case]:
         """Return the cases, the fastest first, and then those that were not measured."""
         return sorted(self.cases, key=lambda case: -case.median_img_s if case.measured else math.inf)

@@ -74,9 +74,8 @@ def _remarks(report: Report) -> list[str]:
     found += [f"{case.title}: {case.note}." for case in report.cases if case.measured and case.note]
     if report.noise is not None and report.noise > NOISY_SHARE:
         found.append(f"NOISY: other processes had {report.noise:.0%} of the processors; close them and measure again.")
-    wide = [case.label for case in report.cases for ratio in [report.ratio(case)] if ratio and ratio.half_width > WIDE]
-    if wide:
-        found.append(f"Wider than {WIDE:.0%} to each side: {'; '.join(wide)}; give more --rounds, or --seconds.")
+    if wide := [case.label for case in report.wide()]:
+        found.append(f"Wider than {WIDE:.0%} to each side: {'; '.join(wide)}; give more --most-rounds, or --seconds.")
     return list(dict.fromkeys(found))
 
 

@@ -23,8 +23,9 @@ from recordkit.errors import PlanError
 
 _POSITIVE = click.IntRange(min=1)
 _OUT = click.Path(path_type=Path, dir_okay=False)
-# What --quick stands for.
+# What --quick stands for, and how far rounds are added where nobody says how many.
 _QUICK = {"rounds": 3, "epochs": 1}
+_MOST_ROUNDS = 30
 
 
 def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -59,7 +60,12 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     "--threads", callback=_numbers, default="0", show_default=True, help="One or more, as in 1,2,4; 0: all CPUs."
 )
 @click.option("--records", type=_POSITIVE, help="Measure on a copy of so many, from all over a large file.  [all]")
-@click.option("--rounds", type=_POSITIVE, default=12, show_default=True)
+@click.option("--rounds", type=_POSITIVE, default=12, show_default=True, help="At least.")
+@click.option(
+    "--most-rounds",
+    type=_POSITIVE,
+    help=f"As long as a ratio is not known to {report.WIDE:.0%}.  [{_MOST_ROUNDS}, or --rounds if that is given]",
+)
 @click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="One after the other, in a round.")
 @click.option(
     "--seconds",
@@ -102,10 +108,13 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
     outputs = {name: options.pop(f"{name}_path") for name in ("json", "csv", "plot", "html")}
     _check_outputs(outputs)
     peers, threads, quick, cache = (options.pop(name) for name in ("peers", "threads", "quick", "cache"))
-    length = {name: options.pop(name) for name in ("rounds", "epochs", "seconds")}
+    length = {name: options.pop(name) for name in ("rounds", "most_rounds", "epochs", "seconds")}
+    given = click.get_current_context().get_parameter_source
+    free = [name for name in length if given(name) is ParameterSource.DEFAULT]
+    if "most_rounds" in free:
+        length["most_rounds"] = _MOST_ROUNDS if "rounds" in free and not quick else 0
     if quick:
-        given = click.get_current_context().get_parameter_source
-        length |= {name: value for name, value in _QUICK.items() if given(name) is ParameterSource.DEFAULT}
+        length |= {name: value for name, value in _QUICK.items() if name in free}
     n_records = options.pop("records")
     alone = str(outputs["json"]) == "-"
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:

@@ -43,7 +43,7 @@ class Log:
 
     def __exit__(self, _kind: type | None, error: BaseException | None, _trace: TracebackType | None) -> None:
         with contextlib.closing(self._file):
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, click.Abort):
                 self._write(f"failed: {error}")
 
     def _write(self, line: str) -> None:

@@ -5,6 +5,8 @@ MXNet was retired in 2023, and its last wheel expects a world that has moved on:
 - ``numpy.bool``, which NumPy 1.24 removed. `load` supplies it before the import, as the builtin it used to
   be, and leaves it there: ``mxnet.numpy`` reads it again at each call.
 - ``distutils``, which Python 3.12 removed. setuptools brings it; MXNet needs it during its import only.
+- ``scipy.sparse.csr``, which SciPy is about to remove; where SciPy is there, MXNet looks into it for each array
+  that it makes. `load` gives MXNet, and nobody else, the name.
 - NumPy < 2, of which there is no wheel for Python 3.13.
 - libgomp and libquadmath of the system, which slim images leave out.
 - For a GPU, the CUDA 11 libraries. The ``[cu112]`` extra installs them from wheels, in folders where the
@@ -27,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,10 +121,12 @@ def load() -> Any:
         vars(np).setdefault("bool", bool)
         _load_cuda_wheels()
         try:
-            return importlib.import_module("mxnet")
+            mx = importlib.import_module("mxnet")
         except (OSError, ImportError, AttributeError, RuntimeError) as error:
             _forget()
             raise MissingError(_explain(error)) from error
+    _supply_scipy_names(mx)
+    return mx
 
 
 def device(name: str, number: int = 0) -> Any:
@@ -227,6 +232,13 @@ def _supply_distutils() -> None:
         raise MissingError(
             f"mxnet: expected distutils, which Python {python} no longer has; pip install setuptools"
         ) from None
+
+
+def _supply_scipy_names(mx: Any) -> None:
+    for module in (mx.ndarray.utils, mx.ndarray.sparse):
+        if (sparse := module.spsp) is not None:
+            csr = SimpleNamespace(csr_matrix=sparse.csr_matrix)
+            module.spsp = SimpleNamespace(csr_matrix=sparse.csr_matrix, coo_matrix=sparse.coo_matrix, csr=csr)
 
 
 def _load_cuda_wheels() -> None:

@@ -95,7 +95,7 @@ def _array(mx: Any, array: NDArray[Any]) -> Any:
     """Return a copy as an array of MXNet's.
 
     Not ``mx.nd.from_numpy``, which shares memory: MXNet's threads give that back when they like, and a process that
-    ends meanwhile is aborted. Nor ``mx.nd.array``, which asks for names that SciPy is about to remove.
+    ends meanwhile is aborted.
     """
     copy = mx.nd.empty(array.shape, ctx=mx.cpu(), dtype=array.dtype)
     copy[:] = array

@@ -240,6 +240,16 @@ def test_progress_is_told_of_every_step_also_of_those_that_are_left_out(rec, pee
     assert len(report.cases[0].first_batch_s) == 2
 
 
+@pytest.mark.parametrize(("wide", "n_rounds"), [(0.0, 4), (float("inf"), 2)])
+def test_rounds_are_added_as_long_as_a_ratio_is_not_known_well(rec, peers, monkeypatch, wide, n_rounds):
+    monkeypatch.setattr("recordkit.apps.bench.report.WIDE", wide)
+    steps = []
+    what = plan(rec, ("python", *peers("slow", "failing")), rounds=2, most_rounds=4)
+    report = bench(what, progress=steps.append)
+    assert report.protocol["rounds"] == n_rounds == len(report.cases[1].img_s)
+    assert sum(steps) == what.n_steps
+
+
 def test_a_slower_one_is_found_slower(rec, peers):
     report = bench(plan(rec, ("python", *peers("slow"))))
     assert report.ratio(report.cases[1]).value < 0.9
@@ -306,6 +316,21 @@ class TestCommand:
     def test_what_is_given_goes_before_quick(self, rec):
         words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--rounds", 2, "--json", "-"]
         assert json.loads(self.run(*words).stdout)["protocol"]["rounds"] == 2
+
+    @pytest.mark.parametrize(
+        ("words", "most"),
+        [([], 30), (["--rounds", 2], 0), (["--rounds", 2, "--most-rounds", 3], 3), (["--quick"], 0)],
+    )
+    def test_rounds_are_added_where_nobody_says_how_many(self, rec, monkeypatch, words, most):
+        plans = []
+
+        def no_bench(plan, **_):
+            plans.append(plan)
+            raise PlanError("enough")
+
+        monkeypatch.setattr("recordkit.apps.cli.bench.bench", no_bench)
+        self.run(rec, "--peers", "python", "--shape", "3,32,32", *words)
+        assert plans[0].most_rounds == most
 
     def test_a_folder_that_is_not_there_is_said_before_the_work(self, rec, tmp_path):
         error = self.run(rec, "--html", tmp_path / "none" / "a.html").exception

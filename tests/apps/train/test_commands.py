@@ -106,14 +106,29 @@ def test_a_malformed_shape_is_the_command_lines_fault(rec):
     assert "expected C,H,W as in 1,28,28, got '28x28'" in result.output
 
 
-def test_ctrl_c_says_how_to_go_on(mx, rec, tmp_path, monkeypatch):
+def test_ctrl_c_before_the_first_checkpoint_says_so(mx, rec, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fit._Run, "_learn", interrupted)
     with pytest.raises(click.Abort):
         train_command.main([str(rec), "--model-prefix", str(tmp_path / "lenet")], standalone_mode=False)
-    assert "go on with --resume" in (tmp_path / "lenet.log").read_text()
+    lines = (tmp_path / "lenet.log").read_text().splitlines()
+    assert lines[-1].endswith("interrupted before the first checkpoint")
+
+
+def test_ctrl_c_says_how_to_go_on(mx, rec, tmp_path, monkeypatch):
+    prefix = ["--model-prefix", str(tmp_path / "lenet")]
+    train_command.main([str(rec), *prefix, "--num-epochs", "1"], standalone_mode=False)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit._Run, "_learn", interrupted)
+    with pytest.raises(click.Abort):
+        train_command.main([str(rec), *prefix, "--num-epochs", "2", "--resume"], standalone_mode=False)
+    lines = (tmp_path / "lenet.log").read_text().splitlines()
+    assert lines[-1].endswith("are complete, go on with --resume")
 
 
 def test_a_recipe_is_a_set_of_options_and_what_is_given_goes_before_it(mx, rec, tmp_path):
@@ -163,7 +178,7 @@ def test_a_network_is_drawn(mx, rec, tmp_path, trained):
     result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg")
     assert result.exit_code == 0, result.exception
     text = (tmp_path / "net.svg").read_text()
-    assert "Convolution" in text and ("FullyConnected" in text) and "500" in text if trained else "Dropout" in text
+    assert "Convolution" in text and "FullyConnected" in text and ("500" if trained else "dropout") in text
 
 
 def test_without_graphviz_it_is_said_how_to_get_it(monkeypatch):
