@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class BenchPlan:
         return 1 if self.cold else 1 + _TURNS
 
 
-def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None] | None = None) -> Report:
+def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], None] | None = None) -> Report:
     """Measure.
 
     Parameters
@@ -103,8 +104,8 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     command : str, optional
         What a reader has to type for the same.
     progress : callable, optional
-        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` in all; for each round that is
-        added it goes back by one.
+        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` in all. For each round that is
+        added it goes back by one, and says why.
 
     Returns
     -------
@@ -141,15 +142,16 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int], None]
     )
     _check(plan, report)
     runnable = [case for case in cases if case.status == "measured"]
-    step = progress or (lambda _n: None)
-    step(plan.n_steps // len(cases) * (len(cases) - len(runnable)))
+    tell = progress or (lambda _n, _why: None)
+    tell(plan.n_steps // len(cases) * (len(cases) - len(runnable)), "")
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
     one_round, order = _cold_round if plan.cold else _warm_round, np.random.default_rng(0)
     spent_s = 0.0
-    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and _is_wide(report)):
-        if n_done >= plan.rounds:
-            step(-plan.n_steps_a_case * len(runnable))
-        spent_s += one_round(plan, runnable, order, step)
+    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and _widest(report)):
+        why = "" if n_done < plan.rounds else f"round {n_done + 1}: {_widest(report)}"
+        if why:
+            tell(-plan.n_steps_a_case * len(runnable), why)
+        spent_s += one_round(plan, runnable, order, partial(tell, 1, why))
         report.protocol["rounds"] += 1
     took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
     if busy_s is not None and begin_busy_s is not None and runnable:
@@ -167,10 +169,11 @@ def _reference(report: Report) -> str:
     return next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
 
 
-def _is_wide(report: Report) -> bool:
-    """Return whether a ratio is not known well enough."""
+def _widest(report: Report) -> str:
+    """Return in words whose ratio is known worst, if it is not known well enough."""
     report.reference = _reference(report)
-    return bool(report.wide())
+    half_widths = [(found.half_width, case.title) for case in report.wide() if (found := report.ratio(case))]
+    return "{1} ±{0:.1%}".format(*max(half_widths)) if half_widths else ""
 
 
 def _describe(work: Work) -> dict[str, Any]:
@@ -229,32 +232,28 @@ def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Wor
     )
 
 
-def _warm_round(
-    plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[int], None]
-) -> float:
+def _warm_round(plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[], None]) -> float:
     """Measure with what is in the page cache; return the processor time of the cases, in seconds."""
     with contextlib.ExitStack() as stack:
         there = []
         for index in order.permutation(len(cases)):
             case = cases[index]
             there.append((case, stack.enter_context(_started(plan, case.name, case.threads))))
-            step(1)
+            step()
         for case, process in there:
             if process.error is None:
                 case.first_batch_s.append(process.facts()["first_batch_s"])
         for _turn in range(_TURNS):
             for index in order.permutation(len(there)):
                 there[index][1].turn()
-                step(1)
+                step()
         for case, process in there:
             _note(case, process)
         spent: list[float] = [process.facts().get("spent_s", 0.0) for _, process in there]
         return sum(spent)
 
 
-def _cold_round(
-    plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[int], None]
-) -> float:
+def _cold_round(plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[], None]) -> float:
     """Measure first epochs of a file that is not in the page cache; return the processor time of the cases."""
     spent_s = 0.0
     for index in order.permutation(len(cases)):
@@ -265,7 +264,7 @@ def _cold_round(
                 case.first_batch_s.append(process.facts()["first_batch_s"])
             _note(case, process)
             spent_s += process.facts().get("spent_s", 0.0)
-        step(1)
+        step()
     return spent_s
 
 

@@ -235,7 +235,7 @@ def test_who_does_something_else_is_a_row_that_says_so(rec, peers, name, status,
 def test_progress_is_told_of_every_step_also_of_those_that_are_left_out(rec, peers):
     steps = []
     what = plan(rec, ("python", *peers("wrong", "failing")), rounds=2)
-    report = bench(what, progress=steps.append)
+    report = bench(what, progress=lambda n, _why: steps.append(n))
     assert sum(steps) == what.n_steps
     assert len(report.cases[0].first_batch_s) == 2
 
@@ -245,9 +245,11 @@ def test_rounds_are_added_as_long_as_a_ratio_is_not_known_well(rec, peers, monke
     monkeypatch.setattr("recordkit.apps.bench.report.WIDE", wide)
     steps = []
     what = plan(rec, ("python", *peers("slow", "failing")), rounds=2, most_rounds=4)
-    report = bench(what, progress=steps.append)
+    report = bench(what, progress=lambda n, why: steps.append((n, why)))
     assert report.protocol["rounds"] == n_rounds == len(report.cases[1].img_s)
-    assert sum(steps) == what.n_steps
+    assert sum(n for n, _ in steps) == what.n_steps
+    added = [why.split(" ±")[0] for n, why in steps if n < 0 and "%" in why]
+    assert added == [f"round {number}: slow" for number in range(3, n_rounds + 1)]
 
 
 def test_a_slower_one_is_found_slower(rec, peers):
