@@ -20,8 +20,10 @@ _T95 = (
 )
 # And above, to 0.1%.
 _T95_LIMIT, _T95_SLOPE = 1.960, 2.5
-SAME_WITHIN = 0.03
+SAME_WITHIN = 0.05
 """Two runs are the same where their ratios differ by less than this share, for certain."""
+CHANGED_BY = 0.02
+"""One is faster or slower where they differ by more than this share, for certain: by less, runs of the same code do."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def verdict(old: Sequence[float], new: Sequence[float]) -> Verdict:
     low, high = math.expm1(change - half), math.expm1(change + half)
     if low > -SAME_WITHIN and high < SAME_WITHIN:
         word = "same"
-    elif low > 0 or high < 0:
-        word = "faster" if low > 0 else "slower"
+    elif low > CHANGED_BY or high < -CHANGED_BY:
+        word = "faster" if low > CHANGED_BY else "slower"
     else:
         word = "cannot tell"
     return Verdict(word, math.expm1(change), low, high)

@@ -44,5 +44,11 @@ def test_what_two_runs_say(change, spread, n, word):
     assert found.count(word) >= 45
 
 
-def test_a_change_below_3_percent_is_no_change():
-    assert verdict([0.0, 0.001] * 10, [0.01, 0.011] * 10).word == "same"
+@pytest.mark.parametrize(
+    ("change", "spread", "word"),
+    [(0.01, 0.001, "same"), (0.04, 0.001, "same"), (0.06, 0.001, "faster"), (-0.06, 0.02, "slower")]
+    + [(0.04, 0.04, "cannot tell"), (-0.04, 0.04, "cannot tell")],  # certain, but for less than runs of the same code
+)
+def test_what_counts_as_a_change(change, spread, word):
+    found = verdict([-spread, spread] * 10, [change - spread, change + spread] * 10)
+    assert found.word == word and (word != "cannot tell" or found.low * found.high > 0)
