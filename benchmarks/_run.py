@@ -74,7 +74,7 @@ def write(path: Path | None, facts: list[dict[str, object]]) -> None:
     about = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine.describe(),
-        "command": shlex.join(sys.argv),
+        "command": shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "versions": {name: version(name) for name in ("recordkit", "numpy", "pillow")},
     }
     path.write_text(json.dumps({"about": about, "results": facts}, indent=1) + "\n")

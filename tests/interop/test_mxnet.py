@@ -169,7 +169,9 @@ def test_a_failed_import_leaves_no_half_mxnet_behind(no_mxnet_yet, monkeypatch):
 
 def test_numpy_bool_is_what_it_was(no_mxnet_yet, monkeypatch):
     monkeypatch.delitem(vars(np), "bool", raising=False)
-    monkeypatch.setattr(importlib, "import_module", lambda name: types.ModuleType(name))
+    without_scipy = types.SimpleNamespace(spsp=None)
+    mx = types.SimpleNamespace(ndarray=types.SimpleNamespace(utils=without_scipy, sparse=without_scipy))
+    monkeypatch.setattr(importlib, "import_module", lambda _name: mx)
     bridge.load()
     assert vars(np)["bool"] is builtins.bool
     monkeypatch.delitem(vars(np), "bool")
