@@ -36,6 +36,8 @@ _MAX_EPOCHS = 100
 _N_CHECKPOINTS = 10
 # The net's input where the images are smaller, as MNIST's are.
 _SIDE = 28
+# More than images, and so many: the labels are something else than classes, and a network for them fills the memory.
+_SURELY_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,11 @@ class TrainPlan:
             if self.n_classes is not None and largest >= self.n_classes:
                 raise PlanError(
                     f"expected labels below {self.n_classes}, got {largest}; give --num-classes {largest + 1}"
+                )
+            if self.n_classes is None and largest >= max(len(data), _SURELY_CLASSES):
+                raise PlanError(
+                    f"expected labels that number classes from 0 on, got {largest} among {len(data)} images; "
+                    f"number them anew, or give --num-classes {largest + 1}"
                 )
         named = max((data.classes or {}).values(), default=0) if len(data.max_labels) == 1 else 0
         return Target("softmax", tuple(self.n_classes or max(largest, named, 1) + 1 for largest in data.max_labels))

@@ -111,3 +111,11 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
 def test_options_that_do_not_fit_are_named(rec, tmp_path, options, error):
     with pytest.raises(PlanError, match=error):
         plan(rec, tmp_path, **options).fitted(looked(rec))
+
+
+def test_labels_that_are_no_classes_are_named(tmp_path):
+    rec = tmp_path / "ids.rec"
+    data = looked(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
+    with pytest.raises(PlanError, match=r"number classes from 0 on, got 2000 among 6 images; .* --num-classes 2001"):
+        TrainPlan(rec, tmp_path / "m").fitted(data)
+    assert TrainPlan(rec, tmp_path / "m", n_classes=2001).fitted(data).target.sizes == (2001,)
