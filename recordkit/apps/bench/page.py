@@ -25,6 +25,11 @@ th[aria-sort=ascending] button::after { content: " \\25B2"; }
 th[aria-sort=descending] button::after { content: " \\25BC"; }
 .bar { display: block; height: .35rem; border-radius: .2rem; background: var(--bar); margin-top: .15rem; }
 .own .bar { background: var(--own); }
+@media (max-width: 40rem) {
+  table { font-size: .85rem; }
+  th, td { padding: .4rem .25rem; }
+  th, td:first-child { white-space: normal; }
+}
 .not td { color: #888; }
 .not td:nth-child(3) { text-align: left; white-space: normal; }
 .noisy { border-left: .3rem solid #d55e00; padding-left: .6rem; }
