@@ -206,6 +206,9 @@ def main() -> None:
         say({"versions": peer.versions()})
         _end()
     start = Start(peer, given, asked["threads"])
+    # Some leave out the last batch, or fill it up with the next epoch's.
+    if not start.n or abs(start.n - asked["records"]) > given.batch_size:
+        sys.exit(f"its epoch has {start.n} images, the file {asked['records']}")
     facts = {"first_batch_s": start.first_batch_s}
     if asked["cold"]:
         say(facts | {"n": start.n, "seconds": start.epoch_s, "cpu_s": start.cpu_s} | _used())

@@ -76,6 +76,7 @@ class BenchPlan:
     seconds: float | None = 1.0
     cold: bool = False
     counts: tuple[int, ...] = field(init=False)
+    n_records: int = field(init=False)
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.epochs < 1:
@@ -83,6 +84,8 @@ class BenchPlan:
         for name in self.peers:
             find(name)
         object.__setattr__(self, "counts", tuple(sorted({count_threads(one) for one in self.threads})))
+        with RecordDataset(self.work.path(".rec")) as dataset:
+            object.__setattr__(self, "n_records", len(dataset))
 
     @property
     def n_steps(self) -> int:
@@ -124,7 +127,7 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], 
     ]
     report = Report(
         machine=machine.describe(),
-        file=_describe(plan.work),
+        file=_describe(plan),
         work=plan.work.as_json(),
         versions={"recordkit": __version__, "numpy": np.__version__},
         command=command,
@@ -176,10 +179,9 @@ def _widest(report: Report) -> str:
     return "{1} ±{0:.1%}".format(*max(half_widths)) if half_widths else ""
 
 
-def _describe(work: Work) -> dict[str, Any]:
-    path = Path(work.path(".rec"))
-    with RecordDataset(path) as dataset:
-        return {"name": path.name, "bytes": path.stat().st_size, "records": len(dataset), "sha256": fingerprint(path)}
+def _describe(plan: BenchPlan) -> dict[str, Any]:
+    path = Path(plan.work.path(".rec"))
+    return {"name": path.name, "bytes": path.stat().st_size, "records": plan.n_records, "sha256": fingerprint(path)}
 
 
 def _check(plan: BenchPlan, report: Report) -> None:
@@ -220,6 +222,8 @@ def _checked(
 
 def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Work) -> str:
     """Return in words how a batch is not the one that it has to be; nothing if it is."""
+    if len(want) < work.batch_size:
+        batch = batch[: len(want)]  # DALI fills up its only batch with what comes next
     if batch.shape != want.shape:
         return f"its first batch is {batch.shape}, not {want.shape}"
     levels = np.abs(batch - want) * np.array(work.std, np.float32)[:, None, None]
@@ -282,8 +286,8 @@ def _note(case: Case, process: CaseProcess) -> None:
 def _started(
     plan: BenchPlan, name: str, threads: int, *, check: str = ""
 ) -> contextlib.AbstractContextManager[CaseProcess]:
-    asked = {"peer": name, "work": asdict(plan.work), "threads": threads, "check": check, "turns": _TURNS}
-    return started(asked | {"epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold})
+    asked = {"peer": name, "work": asdict(plan.work), "records": plan.n_records, "threads": threads, "check": check}
+    return started(asked | {"turns": _TURNS, "epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold})
 
 
 def _cool(work: Work) -> None:

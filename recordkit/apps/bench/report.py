@@ -113,7 +113,7 @@ class Report:
 
     def wide(self) -> list[Case]:
         """Return the cases whose ratio is known to no better than `WIDE`, to each side."""
-        ratios = [(case, self.ratio(case)) for case in self.cases]
+        ratios = [(case, self.ratio(case)) for case in self.cases if case is not self.reference_case()]
         return [case for case, found in ratios if found is not None and found.half_width > WIDE]
 
     def by_rate(self) -> list[Case]:
@@ -148,6 +148,8 @@ def read(path: str | Path) -> Report:
         facts = json.loads(Path(path).read_text())
         names = Case.__dataclass_fields__
         cases = [Case(**{name: value for name, value in case.items() if name in names}) for case in facts.pop("cases")]
+        if any(not rate > 0 for case in cases for rate in case.img_s):
+            raise ValueError("a rate that is not above 0")
         return Report(**facts, cases=cases)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(
@@ -183,6 +185,8 @@ def compare(old: Report, new: Report) -> list[tuple[Case, Verdict]]:
         before = earlier.get((case.name, case.threads))
         if case.measured and before is not None and case.name != new.reference:
             found.append((case, verdict(_logs(old, before), _logs(new, case))))
+    if not found:
+        raise PlanError(f"--compare: expected cases beside {new.reference} that both runs measured, got none")
     return found
 
 

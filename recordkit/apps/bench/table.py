@@ -106,3 +106,16 @@ def compared_lines(found: list[tuple[Case, Verdict]]) -> list[str]:
         + ("" if math.isinf(verdict.high) else f"  ({verdict.low:+.1%} to {verdict.high:+.1%})")
         for case, verdict in found
     ]
+
+
+def comparison_remarks(old: Report, new: Report) -> list[str]:
+    """Return what to know of a comparison: what was compared, and what else is not as it was."""
+    reference = new.reference_case()
+    found = [] if reference is None else [f"Compared are ratios to {reference.label}, not rates."]
+    machines = [f"{report.machine['cpu']}, {report.machine['cpus']} CPUs" for report in (old, new)]
+    if machines[0] != machines[1]:
+        found.append(f"Other machines: {machines[0]}; now {machines[1]}.")
+    for name in sorted(old.versions.keys() & new.versions.keys()):
+        if old.versions[name] != new.versions[name]:
+            found.append(f"Other versions: {name} {old.versions[name]}, now {new.versions[name]}.")
+    return found

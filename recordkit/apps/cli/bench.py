@@ -46,7 +46,12 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
 @click.option(
     "--compare", nargs=2, type=click.Path(path_type=Path), metavar="OLD NEW", help="Compare two --json files."
 )
-@click.option("--peers", default=",".join(PEERS), show_default=True, help="Names, or FILE.py:NAME of your own.")
+@click.option(
+    "--peers",
+    default=",".join(PEERS),
+    show_default=True,
+    help="Names, or FILE.py:NAME, an object of your own as recordkit.apps.bench.peers.peer says.",
+)
 @click.option(
     "--shape", callback=lambda _context, _option, text: parse_shape(text), help="C,H,W.  [as the images, at most 224]"
 )
@@ -97,7 +102,9 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any)
     if compare is not None:
         if rec is not None:
             raise PlanError("--compare: expected two files and no REC, got one")
-        click.echo("\n".join(table.compared_lines(report.compare(*map(report.read, compare)))))
+        old, new = map(report.read, compare)
+        found = report.compare(old, new)
+        click.echo("\n".join([*table.compared_lines(found), "", *table.comparison_remarks(old, new)]))
         return
     if rec is None:
         raise PlanError("expected a REC to measure, got none; or give --compare OLD NEW")
@@ -106,7 +113,7 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any)
 
 def _measure(rec: Path, options: dict[str, Any]) -> None:
     outputs = {name: options.pop(f"{name}_path") for name in ("json", "csv", "plot", "html")}
-    _check_outputs(outputs)
+    _check_outputs(outputs, rec)
     peers, threads, quick, cache = (options.pop(name) for name in ("peers", "threads", "quick", "cache"))
     length = {name: options.pop(name) for name in ("rounds", "most_rounds", "epochs", "seconds")}
     given = click.get_current_context().get_parameter_source
@@ -119,7 +126,9 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
     alone = str(outputs["json"]) == "-"
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
         work = fitted(rec if n_records is None else copy_part(rec, n_records, Path(folder)), **options)
-        plan = BenchPlan(work, tuple(peers.split(",")), threads, **length, cold=cache == "cold")
+        plan = BenchPlan(
+            work, tuple(name.strip() for name in peers.split(",")), threads, **length, cold=cache == "cold"
+        )
         with progress_bar(plan.n_steps, f"bench {rec.name}", unit="turn", quiet=alone) as progress:
             found = bench(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
     if not alone:
@@ -129,13 +138,19 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _check_outputs(outputs: dict[str, Path | None]) -> None:
-    """Refuse before minutes of work what would fail behind them."""
+def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
+    """Refuse before minutes of work what would fail behind them, or write over the dataset or over each other."""
     if outputs["plot"] is not None:
         plot.check(outputs["plot"])
+    taken = {rec.with_suffix(ending).resolve() for ending in (".rec", ".idx", ".lst", ".json")}
     for name, path in outputs.items():
-        if path is not None and not path.parent.is_dir():
+        if path is None or (name == "json" and str(path) == "-"):
+            continue
+        if not path.parent.is_dir():
             raise PlanError(f"--{name}: expected a file in a folder that is there, got {path}; make the folder")
+        if path.resolve() in taken:
+            raise PlanError(f"--{name}: expected a file of its own, got {path}, which is taken; give another name")
+        taken.add(path.resolve())
 
 
 def _write(found: report.Report, outputs: dict[str, Path | None]) -> None:

@@ -20,8 +20,10 @@ def set_threads(threads: int) -> int:
     threads : int
     """
     threads = count_threads(threads)
-    # MXNet takes half of the CPUs by itself. Threads that spin while they wait would take them from the decoder.
+    # MXNet takes half of the CPUs by itself. Its threads wait often and shortly: they spin for some microseconds,
+    # because to sleep makes the training half as fast, and no longer, because the decoder wants the CPUs too.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
     return threads

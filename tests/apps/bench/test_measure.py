@@ -84,6 +84,13 @@ class Killed(Recordkit):
             return epoch()
         return killed
 
+class Counts(Recordkit):
+    def __init__(self, title, counts): super().__init__("python"); self.title, self.counts = title, counts
+    def open(self, work, threads, *, check):
+        epoch = super().open(work, threads, check=check)
+        return epoch if check else lambda: ((data, n) for data, _ in epoch() for n in self.counts)
+
+twice, nothing = Counts("twice", [8, 8]), Counts("nothing", [0])
 wrong, mirrored, short, failing, dying, slow = Wrong(), Mirrored(), Short(), Failing(), Dying(), Slow()
 killed = Killed()
 """
@@ -223,6 +230,8 @@ def test_both_engines_are_measured_with_each_number_of_threads(rec, require_nati
         ("failing", "failed", "MemoryError: there is no more"),
         ("dying", "failed", "its process ended with 7"),
         ("killed", "failed", "its process was killed by SIGKILL"),
+        ("twice", "failed", "its epoch has 48 images, the file 20"),
+        ("nothing", "failed", "its epoch has 0 images, the file 20"),
     ],
 )
 def test_who_does_something_else_is_a_row_that_says_so(rec, peers, name, status, note):
@@ -284,7 +293,30 @@ def test_the_processor_time_of_workers_counts():
         worker.wait()
 
 
-@pytest.mark.parametrize("name", ["nobody", "peers.py:x"])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("def", r"SyntaxError: "),
+        ("x = 3", r"expected an object as .*peer\.Peer describes it, got without title, note, why_not, open, versions"),
+        (
+            "from recordkit.apps.bench.peers.own import Recordkit\nclass x(Recordkit): title = note = ''",
+            "the class itself",
+        ),
+        ("y = 3", "expected x in .*, got none"),
+    ],
+)
+def test_a_file_without_a_peer_is_named(tmp_path, text, error):
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(PlanError, match=error):
+        find(f"{tmp_path / 'mine.py'}:x")
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(FileNotFoundError, match=r"none\.py"):
+        find("none.py:x")
+
+
+@pytest.mark.parametrize("name", ["nobody", "peers:x"])
 def test_an_unknown_peer_is_named(name):
     with pytest.raises(PlanError, match="peer: expected image-record-iter, .* or FILE.py:NAME, got"):
         find(name)
@@ -339,6 +371,12 @@ class TestCommand:
         assert isinstance(error, PlanError) and str(error).startswith(
             "--html: expected a file in a folder that is there"
         )
+
+    @pytest.mark.parametrize("words", [["--json", "REC"], ["--csv", "IDX"], ["--csv", "a", "--html", "a"]])
+    def test_a_dataset_is_not_written_over(self, rec, tmp_path, words):
+        names = {"REC": rec, "IDX": Path(rec).with_suffix(".idx"), "a": tmp_path / "a"}
+        error = self.run(rec, "--quick", *(names.get(word, word) for word in words)).exception
+        assert isinstance(error, PlanError) and "which is taken; give another name" in str(error)
 
     def test_json_alone(self, rec):
         result = self.run(rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--records", 5, "--json", "-")

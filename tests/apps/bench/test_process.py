@@ -25,9 +25,8 @@ def rec(tmp_path_factory):
 
 def asked(rec, peer="python", **options):
     work = asdict(fitted(rec, shape=(3, 32, 32), batch_size=8))
-    return {"peer": peer, "work": work, "threads": 1, "check": "", "turns": 2, "epochs": 1, "seconds": None} | {
-        "cold": False, **options,
-    }  # fmt: skip
+    facts = {"peer": peer, "work": work, "records": 20, "threads": 1, "check": "", "turns": 2, "epochs": 1}
+    return facts | {"seconds": None, "cold": False} | options
 
 
 def state(pid):

@@ -8,7 +8,7 @@ import pytest
 from apps.bench.reports import report
 
 from recordkit.apps.bench.report import compare, read
-from recordkit.apps.bench.table import as_csv, compared_lines, lines
+from recordkit.apps.bench.table import as_csv, compared_lines, comparison_remarks, lines
 from recordkit.errors import FormatError, PlanError
 
 
@@ -29,6 +29,16 @@ def test_json_has_what_a_reader_needs_and_is_read_again(tmp_path):
 def test_what_is_no_report_is_named(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
+    with pytest.raises(FormatError, match=r"a\.json: expected what 'recordkit bench --json' writes"):
+        read(path)
+
+
+@pytest.mark.parametrize("rates", [["a"], [0.0, 600.0]])
+def test_rates_that_are_none_are_named(tmp_path, rates):
+    facts = report().as_json()
+    facts["cases"][0]["img_s"] = rates
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(facts))
     with pytest.raises(FormatError, match=r"a\.json: expected what 'recordkit bench --json' writes"):
         read(path)
 
@@ -90,3 +100,25 @@ def test_runs_of_other_things_are_not_compared(change, message):
     change(new)
     with pytest.raises(PlanError, match=message):
         compare(report(), new)
+
+
+def test_what_is_not_as_it_was_is_said():
+    old, new = report(), report()
+    new.machine = new.machine | {"cpus": 64}
+    new.versions = new.versions | {"recordkit": "9.9"}
+    said = comparison_remarks(old, new)
+    assert said[0] == "Compared are ratios to MXNet ImageIter, .rec, 2 threads, not rates."
+    assert said[1].endswith("64 CPUs.") and said[1].startswith("Other machines: ")
+    assert said[2:] == [f"Other versions: recordkit {old.versions['recordkit']}, now 9.9."]
+    assert comparison_remarks(old, report()) == said[:1]
+
+
+def test_runs_with_nothing_in_common_but_the_reference_are_refused():
+    new = report()
+    new.cases = [case for case in new.cases if case.name == new.reference]
+    with pytest.raises(PlanError, match="expected cases beside image-iter that both runs measured, got none"):
+        compare(report(), new)
+
+
+def test_the_reference_is_never_wide():
+    assert [case.name for case in report(n_rounds=1).wide()] == ["native", "image-record-iter"]

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from recordkit.apps.bench.work import Work
 
 Epochs = Callable[[], Iterator[tuple[Any, int]]]
-"""A call begins an epoch: batches, ready to be used, each with how many of its samples are not there to fill it up."""
+"""A call begins an epoch: batches, ready to be used, each with how many of its samples count, those not among
+them that are there to fill it up."""
 
 
 class Peer(Protocol):

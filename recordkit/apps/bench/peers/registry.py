@@ -39,13 +39,24 @@ def find(name: str) -> Peer:
     if name in PEERS:
         return PEERS[name]
     file, colon, attribute = name.rpartition(":")
-    if not colon or not Path(file).is_file():
+    if not colon or not file.endswith(".py"):
         raise PlanError(f"peer: expected {', '.join(PEERS)}, or FILE.py:NAME, got {name!r}")
+    Path(file).stat()  # that it is missing is said by the system
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None:
         raise PlanError(f"peer: expected a Python file, got {file!r}")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PlanError(f"peer: {file}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         raise PlanError(f"peer: expected {attribute} in {file}, got none")
-    return cast(Peer, getattr(module, attribute))
+    found = getattr(module, attribute)
+    missing = [name for name in ("title", "note", "why_not", "open", "versions") if not hasattr(found, name)]
+    if missing or isinstance(found, type):
+        what = f"without {', '.join(missing)}" if missing else "the class itself"
+        raise PlanError(
+            f"peer: {name}: expected an object as recordkit.apps.bench.peers.peer.Peer describes it, got {what}"
+        )
+    return cast(Peer, found)
