@@ -24,7 +24,7 @@ from recordkit.errors import PlanError
 _POSITIVE = click.IntRange(min=1)
 _OUT = click.Path(path_type=Path, dir_okay=False)
 # What --quick stands for, and how far rounds are added where nobody says how many.
-_QUICK = {"rounds": 3, "epochs": 1}
+_QUICK = {"records": 200, "rounds": 3, "epochs": 1, "seconds": 0.3}
 _MOST_ROUNDS = 30
 
 
@@ -79,7 +79,7 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     show_default=True,
     help="And as many epochs as fill so much time.",
 )
-@click.option("--quick", is_flag=True, help="3 rounds of 1 epoch, unless given: a first look.")
+@click.option("--quick", is_flag=True, help="3 rounds of 1 epoch of 200 records, unless given: a first look.")
 @click.option(
     "--cache",
     type=click.Choice(["warm", "cold"]),
@@ -115,14 +115,14 @@ def _measure(rec: Path, options: dict[str, Any]) -> None:
     outputs = {name: options.pop(f"{name}_path") for name in ("json", "csv", "plot", "html")}
     _check_outputs(outputs, rec)
     peers, threads, quick, cache = (options.pop(name) for name in ("peers", "threads", "quick", "cache"))
-    length = {name: options.pop(name) for name in ("rounds", "most_rounds", "epochs", "seconds")}
+    length = {name: options.pop(name) for name in ("records", "rounds", "most_rounds", "epochs", "seconds")}
     given = click.get_current_context().get_parameter_source
     free = [name for name in length if given(name) is ParameterSource.DEFAULT]
     if "most_rounds" in free:
         length["most_rounds"] = _MOST_ROUNDS if "rounds" in free and not quick else 0
     if quick:
         length |= {name: value for name, value in _QUICK.items() if name in free}
-    n_records = options.pop("records")
+    n_records = length.pop("records")
     alone = str(outputs["json"]) == "-"
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
         work = fitted(rec if n_records is None else copy_part(rec, n_records, Path(folder)), **options)

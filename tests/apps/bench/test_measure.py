@@ -366,6 +366,18 @@ class TestCommand:
         self.run(rec, "--peers", "python", "--shape", "3,32,32", *words)
         assert plans[0].most_rounds == most
 
+    @pytest.mark.parametrize(("words", "n"), [([], 200), (["--records", 7], 7)])
+    def test_a_quick_look_is_at_few_records(self, rec, monkeypatch, words, n):
+        asked = []
+
+        def no_copy(_rec, n_records, _folder):
+            asked.append(n_records)
+            raise PlanError("enough")
+
+        monkeypatch.setattr("recordkit.apps.cli.bench.copy_part", no_copy)
+        self.run(rec, "--peers", "python", "--quick", *words)
+        assert asked == [n]
+
     def test_a_folder_that_is_not_there_is_said_before_the_work(self, rec, tmp_path):
         error = self.run(rec, "--html", tmp_path / "none" / "a.html").exception
         assert isinstance(error, PlanError) and str(error).startswith(
