@@ -1,7 +1,8 @@
 """Sets of options with a name and a version: what an option says on the command line goes before them.
 
-"mnist" and "fashion-mnist" are judged on the last 10,000 training images of each set, learning from the other 50,000; no
-test image takes part in the choice. "mnist" reaches 99.47% there after 8 epochs (one seed). "book" and "article" are as the tutorials have them, so that their figures can be had again.
+"mnist" and "fashion-mnist" are judged on the last 10,000 training images of each set, learning from the other 50,000;
+no test image takes part in the choice. "mnist" reaches 99.47% there after 8 epochs (one seed). "book" and "article" are
+as the tutorials have them, so that their figures can be had again.
 """
 
 from __future__ import annotations
