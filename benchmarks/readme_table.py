@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -85,22 +84,6 @@ def slowed() -> list[str]:
     for row in rows:
         change, low, high = (f"{row[name]:+.1%}" for name in ("change", "low", "high"))
         lines.append(f"| {row['change_made']} | {row['rounds']} | {row['word']} | {change} | {low} to {high} |")
-    return lines
-
-
-def recipes() -> list[str]:
-    """Return what the trainer's recipes reach."""
-    lines = ["| recipe | epochs | test accuracy, mean of seeds | a run | learning |", "| --- | --- | --- | --- | --- |"]
-    for path in sorted((HERE / "results").glob("recipe-*.json")):
-        _, (facts,) = _facts(path.stem)
-        runs = facts["runs"]
-        found = [one["accuracy"] for one in runs]
-        seconds, rate = (statistics.median(one[what] for one in runs) for what in ("seconds", "rate_img_s"))
-        spread = f" ({min(found):.2%} to {max(found):.2%}, {len(found)} seeds)" if len(found) > 1 else " (one seed)"
-        lines.append(
-            f"| `{facts['recipe']}` | {facts['epochs']} | {statistics.mean(found):.2%}{spread} | {seconds:.0f} s "
-            f"| {rate:,.0f} img/s |"
-        )
     return lines
 
 

@@ -149,13 +149,15 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], 
     tell(plan.n_steps // len(cases) * (len(cases) - len(runnable)), "")
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
     one_round, order = _cold_round if plan.cold else _warm_round, np.random.default_rng(0)
-    spent_s = 0.0
-    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and _widest(report)):
-        why = "" if n_done < plan.rounds else f"round {n_done + 1}: {_widest(report)}"
+    spent_s, widest = 0.0, ""
+    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and widest):
+        why = "" if n_done < plan.rounds else f"round {n_done + 1}: {widest}"
         if why:
             tell(-plan.n_steps_a_case * len(runnable), why)
         spent_s += one_round(plan, runnable, order, partial(tell, 1, why))
         report.protocol["rounds"] += 1
+        report.reference = _reference(report)
+        widest = _widest(report)
     took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
     if busy_s is not None and begin_busy_s is not None and runnable:
         others_s = busy_s - begin_busy_s - own_s - spent_s
@@ -163,7 +165,6 @@ def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], 
     for case in runnable:
         if case.status == "failed":
             case.img_s.clear()  # of rounds that the others cannot be compared in
-    report.reference = _reference(report)
     return report
 
 
@@ -174,7 +175,6 @@ def _reference(report: Report) -> str:
 
 def _widest(report: Report) -> str:
     """Return in words whose ratio is known worst, if it is not known well enough."""
-    report.reference = _reference(report)
     half_widths = [(found.half_width, case.title) for case in report.wide() if (found := report.ratio(case))]
     return "{1} ±{0:.1%}".format(*max(half_widths)) if half_widths else ""
 
