@@ -8,6 +8,7 @@ down as they are decoded (`LoadPlan.exact`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,15 +20,22 @@ from recordkit.reading.dataset import RecordDataset
 from recordkit.reading.engine import Request, Room
 from recordkit.reading.plan import LoadPlan
 from recordkit.reading.python import PythonEngine, finished, transformed
-from recordkit.reading.record_iter_steps import FittingCenterCrop, FittingRandomCrop
+from recordkit.reading.record_iter_steps import Affine, CenterSizeCrop, FittingCenterCrop, FittingRandomCrop
 from recordkit.sample import MAX_PIXELS
 from recordkit.transforms import (
     CenterCrop,
     Flip,
     Normalize,
+    Pad,
+    RandomAffine,
+    RandomAspect,
     RandomCrop,
     RandomFlip,
     RandomResizedCrop,
+    RandomRotation,
+    RandomScale,
+    RandomShear,
+    RandomSizeCrop,
     Resize,
     Transform,
 )
@@ -35,7 +43,13 @@ from recordkit.transforms.checks import height_and_width
 
 _FILTERS = ("antialias", "bilinear")
 # Not their subclasses, which may do something else.
-_STEPS = (CenterCrop, FittingCenterCrop, Flip, RandomCrop, FittingRandomCrop, RandomFlip, RandomResizedCrop, Resize)
+_STEPS = {
+    *(CenterCrop, FittingCenterCrop, RandomCrop, FittingRandomCrop, RandomResizedCrop, RandomSizeCrop, CenterSizeCrop),
+    *(Affine, RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear),
+    *(Flip, Pad, RandomFlip, Resize),
+}
+# What the core has 32 bits for.
+_SIDES = ("height", "width", "margin", "side_high")
 
 
 class NativeEngine:
@@ -99,7 +113,7 @@ def _step(step: Transform, number: int) -> dict[str, Any] | None:
     if type(step) not in _STEPS:
         return None
     arguments = _arguments(step)
-    if arguments is None or max(arguments.get("height", 0), arguments.get("width", 0)) > MAX_PIXELS:
+    if arguments is None or max(arguments.get(side, 0) for side in _SIDES) > MAX_PIXELS:
         return None
     return arguments | {"number": number}
 
@@ -115,10 +129,38 @@ def _arguments(step: Transform) -> dict[str, Any] | None:
         case RandomResizedCrop() if step.filter in _FILTERS:
             ranges = dict(zip(("low", "high", "ratio_low", "ratio_high"), (*step.scale, *step.ratio), strict=True))
             return {"kind": "resized_crop", "filter": step.filter} | ranges | _sides(step.size)
+        case RandomSizeCrop() | CenterSizeCrop() if step.filter in _FILTERS:
+            kind = "size_crop" if isinstance(step, RandomSizeCrop) else "center_size_crop"
+            sides = {"side_low": step.low, "side_high": step.high}
+            return {"kind": kind, "filter": step.filter} | sides | _sides(step.size)
+        case Pad():
+            wanted = _sides(step.pixels) if isinstance(step.pixels, Sequence) else {"margin": step.pixels}
+            return {"kind": "pad", "fill": step.fill} | wanted
         case RandomFlip():
             return {"kind": "flip", "high": float(step.probability)}
         case Flip():
             return {"kind": "flip", "high": 1.0}
+    return _warp(step)
+
+
+def _warp(step: Transform) -> dict[str, Any] | None:
+    """Return a warp: what it draws from, in the order shear, angle, scale, aspect; None if it is no warp."""
+    match step:
+        case Affine():
+            ranges = {"shear": (-step.shear, step.shear), "scale": step.scale, "aspect": step.aspect}
+            return {"kind": "warp", "angles": list(step.angles), "fill": step.fill} | ranges
+        case RandomAffine():
+            turns = {"shear": (-step.shear, step.shear), "angle": (-step.degrees, step.degrees)}
+            sizes = {"scale": tuple(step.scale), "aspect": tuple(step.aspect)}
+            return {"kind": "warp", "fill": step.fill} | turns | sizes
+        case RandomRotation():
+            return {"kind": "warp", "angle": (-step.degrees, step.degrees), "fill": step.fill}
+        case RandomShear():
+            return {"kind": "warp", "shear": (-step.ratio, step.ratio), "fill": step.fill}
+        case RandomScale():
+            return {"kind": "warp", "scale": (step.low, step.high)}
+        case RandomAspect():
+            return {"kind": "warp", "aspect": (step.low, step.high), "fill": step.fill}
     return None
 
 

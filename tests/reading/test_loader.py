@@ -19,7 +19,18 @@ from recordkit import native
 from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.reading.order import Pages, Shuffled, Weighted
-from recordkit.transforms import Flip, Pad, RandomBrightness, RandomScale
+from recordkit.reading.python import PythonEngine
+from recordkit.transforms import (
+    Flip,
+    Pad,
+    RandomAffine,
+    RandomAspect,
+    RandomBrightness,
+    RandomRotation,
+    RandomScale,
+    RandomShear,
+    RandomSizeCrop,
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +94,8 @@ CHAINS = {
     "central square": [rk.CenterCrop(), rk.Resize(20), rk.CenterCrop(20)],
     "colour behind": [rk.RandomCrop(32), RandomBrightness(0.4)],
     "colour before": [RandomBrightness(0.4), rk.RandomCrop(32)],
+    "square of any size": [RandomSizeCrop(24, 20, 40), rk.RandomFlip()],
+    "square of any size, bilinear": [RandomSizeCrop((30, 20), 10, 40, "bilinear")],
     "padding between": [rk.Resize(44), rk.RandomFlip(), Pad(3), rk.RandomCrop(32)],
 }
 
@@ -95,6 +108,39 @@ def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain,
     ours, want = (everything(rk.Loader(photos, **options, engine=name, exact=True)) for name in ("native", "python"))
     assert np.abs(ours[0].astype(int) - want[0].astype(int)).max() <= (2 if len(CHAINS[chain]) > 4 else 1)
     assert np.array_equal(ours[1], want[1]) and np.array_equal(ours[2], want[2])
+
+
+# What moves pixels without a resize: the engines agree to the last bit.
+MOVES = {
+    "border on each side": [Pad(3, 7), rk.RandomCrop(46)],
+    "border of border": [Pad(2, 7), Pad((60, 70), 9), rk.CenterCrop((60, 61))],
+    "border to a size": [Pad((64, 32)), rk.RandomCrop((64, 40)), rk.RandomFlip()],
+    "border not needed": [Pad((8, 8)), Pad(0), rk.CenterCrop(31)],
+    "part within a border": [rk.RandomCrop(20), Pad(40, 200), rk.RandomCrop(41)],
+    "affine": [RandomAffine(30, 0.3, (0.9, 1.3), (0.7, 1.4), fill=99), rk.RandomCrop(33), rk.RandomFlip()],
+    "half turns": [RandomAffine(180), rk.CenterCrop(35)],
+    "rotation": [RandomRotation(40, fill=255), rk.CenterCrop(40)],
+    "shear": [RandomShear(0.5, fill=5), rk.CenterCrop(40)],
+    "scale": [RandomScale(0.9, 1.6), rk.RandomCrop(32)],
+    "aspect": [RandomAspect(0.5, 2.0, fill=77), rk.RandomCrop(36)],
+    "down to a pixel": [RandomScale(0.001, 0.01), rk.CenterCrop(1)],
+    "warp of a warp": [RandomRotation(20), RandomShear(0.2, fill=3), Pad(4, 9), rk.RandomCrop(46)],
+    "square of its own size": [RandomSizeCrop(30, 30, 30)],
+}
+
+
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("channels", [3, 1, 4])
+@pytest.mark.parametrize("move", MOVES)
+def test_the_native_engine_moves_pixels_as_the_reference_does(tmp_path, monkeypatch, move, channels):
+    images = [pixels(40 + n % 7, 50 - n % 5) for n in range(24)]
+    kinds = [save(picture(image), "JPEG") if n % 2 else encode(image, "png") for n, image in enumerate(images)]
+    path = write(tmp_path / "a.rec", kinds)
+    options = {"batch_size": 8, "transforms": MOVES[move], "shuffle": True, "seed": 5, "channels": channels}
+    (want, _, _) = everything(rk.Loader(path, **options, engine="python", exact=True))
+    monkeypatch.setattr(PythonEngine, "_load_one", lambda *_: pytest.fail("the reference engine was asked"))
+    (ours, _, _) = everything(rk.Loader(path, **options, engine="native", exact=True))
+    assert np.array_equal(ours, want)
 
 
 class FlipVertically(rk.RandomFlip):
@@ -210,6 +256,10 @@ def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch, first
     [
         ([rk.RandomResizedCrop(10_000)], "expected 1 to 89478485 pixels, got 10000 x 10000"),
         ([rk.RandomCrop(20_000)], "RandomCrop: expected at least 20000 rows and 20000 columns, got 20 and 20"),
+        ([Pad(5_000), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 10020 x 10020"),
+        ([Pad(2**40), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 2199023255572 x"),
+        ([RandomScale(2**40, 2**40), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 21990232555520 x"),
+        ([RandomSizeCrop(4, 1, 2**40)], "RandomSizeCrop: expected at least 1099511627776 rows"),
         ([rk.Resize(2**40), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 1099511627776 x"),
     ],
 )

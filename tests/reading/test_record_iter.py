@@ -391,7 +391,18 @@ def test_random_settings_change_something_and_engines_agree(files, name):
 
 
 @pytest.mark.usefixtures("require_native")
-@pytest.mark.parametrize("options", [{}, {"resize": 20}, {"rand_crop": True, "rand_mirror": True, **MEAN, **STD}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"resize": 20},
+        {"rand_crop": True, "rand_mirror": True, **MEAN, **STD},
+        {"rand_crop": True, "pad": 2, "max_rotate_angle": 15, "fill_value": 9},
+        {"rotate": 30, "max_shear_ratio": 0.1, "max_aspect_ratio": 0.2, "max_random_scale": 1.2},
+        {"min_crop_size": 10, "max_crop_size": 16},
+        {"min_crop_size": 10, "max_crop_size": 16, "rand_crop": True},
+    ],
+)
 def test_the_native_engine_does_all_of_it_where_images_are_large_enough(files, monkeypatch, options):
     want = ours(files[3], engine="python", **options)
     monkeypatch.setattr(PythonEngine, "_load_one", lambda *_: pytest.fail("the reference engine was asked"))

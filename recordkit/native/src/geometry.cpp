@@ -8,7 +8,11 @@ namespace {
 
 Geometry untouched(uint32_t width, uint32_t height) {
     const Rect whole{0, 0, width, height};
-    return {whole, width, height, Filter::none, whole, false};
+    Geometry geometry;
+    geometry.cut = geometry.window = whole;
+    geometry.width = width;
+    geometry.height = height;
+    return geometry;
 }
 
 class Drawing {
@@ -32,6 +36,12 @@ class Drawing {
         crop({(width() - w) / 2, (height() - h) / 2, w, h});
     }
 
+    void crop_anywhere(uint32_t w, uint32_t h, Draws& draws) {
+        check(w, h);
+        const uint32_t top = draws.below(height() - h + 1), left = draws.below(width() - w + 1);
+        crop({left, top, w, h});
+    }
+
     void check(uint32_t w, uint32_t h) const {
         if (w > width() || h > height()) throw Unsupported("an image smaller than its crop");
     }
@@ -39,14 +49,7 @@ class Drawing {
     void resize(uint32_t w, uint32_t h, Filter filter) {
         if (w == width() && h == height()) return;
         check_size(w, h);
-        // Two resizes are not one; and a mirrored image is not resized to the very mirror image.
-        if (stages_.back().resizes() || stages_.back().mirror) stages_.push_back(untouched(width(), height()));
-        Geometry& last = stages_.back();
-        last.cut = last.window;
-        last.width = w;
-        last.height = h;
-        last.filter = filter;
-        last.window = {0, 0, w, h};
+        change(Geometry::Change::resize, w, h).filter = filter;
     }
 
     void resize_short_side(uint64_t side, Filter filter) {
@@ -56,9 +59,48 @@ class Drawing {
         resize(static_cast<uint32_t>(w), static_cast<uint32_t>(h), filter);
     }
 
+    void pad(const Step& step) {
+        const uint64_t around = 2 * uint64_t(step.margin);
+        const uint64_t w = around ? width() + around : std::max(width(), step.width);
+        const uint64_t h = around ? height() + around : std::max(height(), step.height);
+        if (w == width() && h == height()) return;
+        check_size(w, h);
+        const auto left = static_cast<uint32_t>((w - width()) / 2), top = static_cast<uint32_t>((h - height()) / 2);
+        Geometry& last = change(Geometry::Change::pad, static_cast<uint32_t>(w), static_cast<uint32_t>(h));
+        last.left = left;
+        last.top = top;
+        last.fill = step.fill;
+    }
+
+    void warp(const Step& step, Draws& draws) {
+        Warp warp;
+        warp.shear = step.shear.draw(draws);
+        warp.angle = step.angles.empty() ? step.angle.draw(draws) : step.angles[draws.below(static_cast<uint32_t>(step.angles.size()))];
+        warp.scale = step.scale.draw(draws);
+        warp.aspect = step.aspect.draw(draws);
+        const uint32_t w = warp.side(width()), h = warp.side(height());
+        check_size(w, h);
+        Geometry& last = change(Geometry::Change::warp, w, h);
+        last.warp = warp;
+        last.fill = step.fill;
+    }
+
     void mirror() { stages_.back().mirror = !stages_.back().mirror; }
 
   private:
+    // Change what there is by now, to that size. Two changes are not one; and a mirrored image is not changed to the very
+    // mirror image.
+    Geometry& change(Geometry::Change kind, uint32_t w, uint32_t h) {
+        if (stages_.back().changes() || stages_.back().mirror) stages_.push_back(untouched(width(), height()));
+        Geometry& last = stages_.back();
+        last.cut = last.window;
+        last.width = w;
+        last.height = h;
+        last.change = kind;
+        last.window = {0, 0, w, h};
+        return last;
+    }
+
     std::vector<Geometry> stages_;
 };
 
@@ -95,17 +137,22 @@ std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t wid
                 drawing.crop_middle(step.width ? step.width : side, step.height ? step.height : side);
                 break;
             }
-            case Step::Kind::random_crop: {
-                drawing.check(step.width, step.height);
-                const uint32_t top = draws.below(drawing.height() - step.height + 1);
-                const uint32_t left = draws.below(drawing.width() - step.width + 1);
-                drawing.crop({left, top, step.width, step.height});
-                break;
-            }
+            case Step::Kind::random_crop: drawing.crop_anywhere(step.width, step.height, draws); break;
             case Step::Kind::resized_crop:
                 drawing.crop(resized_crop(step, drawing.width(), drawing.height(), draws));
                 drawing.resize(step.width, step.height, step.filter);
                 break;
+            case Step::Kind::size_crop:
+            case Step::Kind::center_size_crop: {
+                drawing.check(step.side_high, step.side_high);
+                const uint32_t side = step.side_low + draws.below(step.side_high - step.side_low + 1);
+                if (step.kind == Step::Kind::center_size_crop) drawing.crop_middle(side, side);
+                else drawing.crop_anywhere(side, side, draws);
+                drawing.resize(step.width, step.height, step.filter);
+                break;
+            }
+            case Step::Kind::pad: drawing.pad(step); break;
+            case Step::Kind::warp: drawing.warp(step, draws); break;
             case Step::Kind::flip:
                 if (draws.uniform(0, 1) < step.high) drawing.mirror();
                 break;

@@ -45,29 +45,43 @@ class Stage {
 
     // Of a whole image, which must outlive what it makes.
     ImageView of(const ImageView& image) {
-        if (!geometry_.resizes()) return image.part(inside());
-        Resizing resizing(geometry_, 1, geometry_.cut.width, geometry_.cut.height);
-        if (geometry_.mirror) resizing.columns.mirror();
-        result_ = resize(image.part(geometry_.cut), resizing.columns, resizing.rows, geometry_.filter);
-        return result_.view();
+        if (!geometry_.changes()) return image.part(inside());
+        return changed(image.part(geometry_.cut));
     }
 
     // Of a JPEG, of which no more is decoded than is needed.
     ImageView of(Jpeg& jpeg, bool scale_in_dct) {
         const unsigned eighths = scale_in_dct ? reduction() : 8;
         if (!geometry_.resizes()) {
-            decoded_ = jpeg.decode(inside(), 8);
-            Rect rect = inside();
+            Rect rect = geometry_.changes() ? geometry_.cut : inside();
+            decoded_ = jpeg.decode(rect, 8);
             rect.left -= decoded_.left;
             rect.top -= decoded_.top;
-            return decoded_.image.view().part(rect);
+            const ImageView part = decoded_.image.view().part(rect);
+            return geometry_.changes() ? changed(part) : part;
         }
         decoded_ = jpeg.decode(needed(eighths == 8 ? 0 : 16 / eighths), eighths);
         return of_part(decoded_.eighths / 8.0);
     }
 
   private:
-    // The part of the image, where it is not resized.
+    // The window of what becomes of the cut.
+    ImageView changed(const ImageView& cut) {
+        switch (geometry_.change) {
+            case Geometry::Change::none: throw Unsupported("a change that is none");
+            case Geometry::Change::pad: result_ = pad(cut, geometry_.left, geometry_.top, geometry_.fill, geometry_.window); break;
+            case Geometry::Change::warp: result_ = warp(cut, geometry_.warp, geometry_.fill, geometry_.window); break;
+            case Geometry::Change::resize: {
+                Resizing resizing(geometry_, 1, cut.width, cut.height);
+                if (geometry_.mirror) resizing.columns.mirror();
+                result_ = resize(cut, resizing.columns, resizing.rows, geometry_.filter);
+                break;
+            }
+        }
+        return result_.view();
+    }
+
+    // The part of the image, where it is not changed.
     Rect inside() const {
         return {geometry_.cut.left + geometry_.window.left, geometry_.cut.top + geometry_.window.top,
                 geometry_.window.width, geometry_.window.height};

@@ -1,6 +1,8 @@
 // Loading batches, as recordkit.reading.native calls it.
 #include "module.hpp"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 
 #include "load.hpp"
@@ -15,6 +17,13 @@ Filter filter_of(const std::string& name) {
     throw py::value_error("no filter of that name: " + name);
 }
 
+// A range where the step draws from it, else `fixed`.
+Range range_of(const py::dict& given, const char* name, double fixed) {
+    if (!given.contains(name)) return {fixed, fixed, false};
+    const auto [low, high] = given[name].cast<std::pair<double, double>>();
+    return {low, high, true};
+}
+
 Step step_of(const py::dict& given) {
     const auto kind = given["kind"].cast<std::string>();
     Step step{Step::Kind::resize, given["number"].cast<uint32_t>()};
@@ -22,7 +31,11 @@ Step step_of(const py::dict& given) {
     else if (kind == "center_crop") step.kind = Step::Kind::center_crop;
     else if (kind == "random_crop") step.kind = Step::Kind::random_crop;
     else if (kind == "resized_crop") step.kind = Step::Kind::resized_crop;
+    else if (kind == "size_crop") step.kind = Step::Kind::size_crop;
+    else if (kind == "center_size_crop") step.kind = Step::Kind::center_size_crop;
     else if (kind == "flip") step.kind = Step::Kind::flip;
+    else if (kind == "pad") step.kind = Step::Kind::pad;
+    else if (kind == "warp") step.kind = Step::Kind::warp;
     else throw py::value_error("no step of that kind: " + kind);
     const auto get = [&](const char* name, auto& into) {
         if (given.contains(name)) into = given[name].cast<std::decay_t<decltype(into)>>();
@@ -30,6 +43,12 @@ Step step_of(const py::dict& given) {
     get("height", step.height), get("width", step.width);
     get("low", step.low), get("high", step.high);
     get("ratio_low", step.ratio_low), get("ratio_high", step.ratio_high);
+    get("side_low", step.side_low), get("side_high", step.side_high);
+    get("margin", step.margin), get("fill", step.fill), get("angles", step.angles);
+    step.shear = range_of(given, "shear", 0);
+    step.angle = range_of(given, "angle", 0);
+    step.scale = range_of(given, "scale", 1);
+    step.aspect = range_of(given, "aspect", 1);
     if (given.contains("filter")) step.filter = filter_of(given["filter"].cast<std::string>());
     return step;
 }
