@@ -22,6 +22,7 @@ from recordkit.apps.train.fit import train
 from recordkit.apps.train.folder import packed
 from recordkit.apps.train.learner import APIS
 from recordkit.apps.train.measure import gate
+from recordkit.apps.train.networks import NETWORKS
 from recordkit.apps.train.optimizer import OPTIMIZERS, SCHEDULES, Optimizer
 from recordkit.apps.train.plan import TrainPlan, TrainReport
 from recordkit.apps.train.target import LOSSES
@@ -64,7 +65,7 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the last checkpoint is below this on --val."
 )
-@click.option("--network", help="book, article, six-conv, or FILE.py with get_symbol(num_classes, **kwargs).  [book]")
+@click.option("--network", help=f"{', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [book]")
 @click.option("--api", type=click.Choice(APIS), help="Of MXNet's, which makes the updates.  [module]")
 @click.option("--loss", type=click.Choice(LOSSES), help="sigmoid: several labels, each 0 or 1.  [softmax]")
 @click.option("--num-epochs", "epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")

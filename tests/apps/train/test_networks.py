@@ -21,10 +21,11 @@ def shapes(net):
     return dict(zip(names, sizes, strict=True))
 
 
-def test_the_books_layers(mx):
-    found = shapes(NETWORKS["book"].draw(mx, 10, (1, 28, 28)))
-    weights = [found[f"{name}_weight"] for name in ("conv1", "conv2", "fc1", "fc2")]
-    assert weights == [(20, 1, 5, 5), (50, 20, 5, 5), (500, 800), (10, 500)]
+@pytest.mark.parametrize(("name", "first", "second", "hidden"), [("book", 20, 50, 500), ("aligned", 16, 48, 512)])
+def test_the_books_layers_and_those_of_the_same_with_other_widths(mx, name, first, second, hidden):
+    found = shapes(NETWORKS[name].draw(mx, 10, (1, 28, 28)))
+    weights = [found[f"{layer}_weight"] for layer in ("conv1", "conv2", "fc1", "fc2")]
+    assert weights == [(first, 1, 5, 5), (second, first, 5, 5), (hidden, second * 16), (10, hidden)]
 
 
 def test_the_articles_layers(mx):
