@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from typing import Any
 
@@ -95,8 +96,12 @@ def _array(mx: Any, array: NDArray[Any]) -> Any:
     """Return a copy as an array of MXNet's.
 
     Not ``mx.nd.from_numpy``, which shares memory: MXNet's threads give that back when they like, and a process that
-    ends meanwhile is aborted.
+    ends meanwhile is aborted. And not ``copy[:] = array``, which waits until MXNet has done all that it was told
+    before: nobody else knows of the new array yet, so it is written where it lies.
     """
     copy = mx.nd.empty(array.shape, ctx=mx.cpu(), dtype=array.dtype)
-    copy[:] = array
+    address = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(copy.handle, ctypes.byref(address)))
+    source = np.ascontiguousarray(array)
+    ctypes.memmove(address, source.ctypes.data, source.nbytes)
     return copy
