@@ -29,7 +29,7 @@ _N_CLASSES = 10
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None) -> None:
     """Draw a network with the shapes of what flows through it.
 
-    NETWORK is book, aligned, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
+    NETWORK is book, lenet-bn, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
     """
     output = output or Path(f"{Path(network).stem}.png")
     if output.suffix not in SUFFIXES:

@@ -4,8 +4,9 @@
   2x2 max-pool, 500 fully connected, one output a class; relu. Some tellings have tanh, or nothing, behind the
   convolutions: on 10,000 training images of MNIST held out from the other 50,000, relu reaches 99.32% after 6 epochs,
   nothing 99.25% (one seed each).
-- "aligned", the same with 16, 48 and 512. On a CPU, MXNet has fast convolutions and pools for numbers of filters that
-  fill its vectors, multiples of 8 or 16, and slow ones for 20 and 50: this one trains twice as fast.
+- "lenet-bn", the same shape, learnt faster: 16, 48 and 512, and BatchNorm of the input and of each layer but the last.
+  For numbers of filters that fill a CPU's vectors, multiples of 8 or 16, MXNet has faster convolutions and pools than
+  for 20 and 50. Behind the pools BatchNorm and relu have a quarter of the work.
 - "article", LeNet as Gluon's articles have it: 5x5 with 6 filters and padding 2, 2x2 max-pool, 5x5 with 16, 2x2
   max-pool, 120, 84, one output a class; relu.
 - "six-conv", for colour images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters,
@@ -49,23 +50,28 @@ class Network:
     draw: Callable[[Any, int, tuple[int, int, int]], Any]
 
 
-def _lenet(mx: Any, n_outputs: int, n_filters: tuple[int, int], n_hidden: int) -> Any:
+def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.Variable("data")
-    for name, n in zip(("conv1", "conv2"), n_filters, strict=True):
-        net = mx.sym.Convolution(net, kernel=(5, 5), num_filter=n, name=name)
+    for name, n_filters in (("conv1", 20), ("conv2", 50)):
+        net = mx.sym.Convolution(net, kernel=(5, 5), num_filter=n_filters, name=name)
         net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu")
         net = mx.sym.Pooling(net, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"{name}_pool")
-    net = mx.sym.FullyConnected(mx.sym.flatten(net), num_hidden=n_hidden, name="fc1")
+    net = mx.sym.FullyConnected(mx.sym.flatten(net), num_hidden=500, name="fc1")
     net = mx.sym.Activation(net, act_type="relu", name="fc1_relu")
     return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc2")
 
 
-def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
-    return _lenet(mx, n_outputs, (20, 50), 500)
-
-
-def _aligned(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
-    return _lenet(mx, n_outputs, (16, 48), 512)
+def _lenet_bn(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
+    net = mx.sym.BatchNorm(mx.sym.Variable("data"), fix_gamma=True, name="bn_data")
+    for name, n_filters in (("conv1", 16), ("conv2", 48)):
+        net = mx.sym.Convolution(net, kernel=(5, 5), num_filter=n_filters, no_bias=True, name=name)
+        net = mx.sym.Pooling(net, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"{name}_pool")
+        net = mx.sym.BatchNorm(net, fix_gamma=False, name=f"{name}_bn")
+        net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu")
+    net = mx.sym.FullyConnected(mx.sym.flatten(net), num_hidden=512, no_bias=True, name="fc1")
+    net = mx.sym.BatchNorm(net, fix_gamma=False, name="fc1_bn")
+    net = mx.sym.Activation(net, act_type="relu", name="fc1_relu")
+    return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc2")
 
 
 def _article(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
@@ -103,7 +109,7 @@ def _six_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
 # Two 5x5 convolutions and 2x2 pools leave one pixel of a side of 16, with padding of 12; three pools one of 8.
 _ALL = (
     Network("book", 16, _book),
-    Network("aligned", 16, _aligned),
+    Network("lenet-bn", 16, _lenet_bn),
     Network("article", 12, _article),
     Network("six-conv", 8, _six_conv),
 )

@@ -21,11 +21,18 @@ def shapes(net):
     return dict(zip(names, sizes, strict=True))
 
 
-@pytest.mark.parametrize(("name", "first", "second", "hidden"), [("book", 20, 50, 500), ("aligned", 16, 48, 512)])
-def test_the_books_layers_and_those_of_the_same_with_other_widths(mx, name, first, second, hidden):
+@pytest.mark.parametrize(("name", "first", "second", "hidden"), [("book", 20, 50, 500), ("lenet-bn", 16, 48, 512)])
+def test_the_books_layers_and_those_of_the_same_shape(mx, name, first, second, hidden):
     found = shapes(NETWORKS[name].draw(mx, 10, (1, 28, 28)))
     weights = [found[f"{layer}_weight"] for layer in ("conv1", "conv2", "fc1", "fc2")]
     assert weights == [(first, 1, 5, 5), (second, first, 5, 5), (hidden, second * 16), (10, hidden)]
+
+
+def test_each_layer_of_lenet_bn_but_the_last_is_normalised(mx):
+    net = NETWORKS["lenet-bn"].draw(mx, 10, (1, 28, 28))
+    means = [name for name in net.list_auxiliary_states() if name.endswith("mean")]
+    assert means == [f"{name}_moving_mean" for name in ("bn_data", "conv1_bn", "conv2_bn", "fc1_bn")]
+    assert [name for name in net.list_arguments() if name.endswith("bias")] == ["fc2_bias"]
 
 
 def test_the_articles_layers(mx):
