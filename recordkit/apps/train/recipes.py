@@ -40,10 +40,10 @@ _ALL = (
     Recipe(
         "mnist",
         1,
-        "LeNet 20-50-500, shifts and turns, one-cycle",
+        "LeNet 16-48-512 with BatchNorm, shifts and turns, one-cycle",
         {
-            "network": "book",
-            "epochs": 10,
+            "network": "lenet-bn",
+            "epochs": 12,
             "batch_size": 128,
             "optimizer": Optimizer(lr=0.1, wd=0.0005, schedule="one-cycle"),
             "augment": Augment(shift=2, max_random_rotate_angle=10),
@@ -56,9 +56,9 @@ _ALL = (
         {
             "network": "book",
             "epochs": 30,
-            "batch_size": 128,
-            "optimizer": Optimizer(lr=0.05, wd=0.001, schedule="one-cycle"),
-            "augment": Augment(shift=2, random_mirror=True),
+            "batch_size": 64,
+            "optimizer": Optimizer(lr=0.05, wd=0.0005, schedule="one-cycle"),
+            "augment": Augment(shift=1, random_mirror=True),
         },
     ),
     Recipe(
