@@ -74,7 +74,8 @@ def write(path: Path | None, facts: list[dict[str, object]]) -> None:
     about = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "machine": machine.describe(),
-        "command": shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        # Of files the name alone: where they lie is nobody else's business.
+        "command": shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *(Path(word).name for word in sys.argv[1:])]),
         "versions": {name: version(name) for name in ("recordkit", "numpy", "pillow")},
     }
     path.write_text(json.dumps({"about": about, "results": facts}, indent=1) + "\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,29 @@ def slowed() -> list[str]:
     return lines
 
 
-TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth]}
+def recipes() -> list[str]:
+    """Return what the trainer's recipes reach, each with as many epochs as it was measured with."""
+    lines = [
+        "| recipe | epochs | accuracy, mean of seeds (lowest to highest) | a run | learning | waiting for data |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for path in sorted((HERE / "results").glob("recipe-*.json")):
+        _, (facts,) = _facts(path.stem)
+        runs = facts["runs"]
+        found = [one["accuracy"] for one in runs]
+        cells = [f"`{facts['recipe']}`", f"{facts['epochs']}"]
+        cells.append(f"{statistics.mean(found):.2%} ({min(found):.2%} to {max(found):.2%}, {len(found)} seeds)")
+        if facts["jobs"] == 1:
+            seconds, rate, wait = (statistics.median(one[what] for one in runs) for what in _OF_A_RUN)
+            cells += [f"{seconds:.0f} s", f"{rate:,.0f} img/s", f"{wait:.1%}"]
+        else:
+            cells += [f"{facts['jobs']} at once", "", ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+_OF_A_RUN = ("seconds", "rate_img_s", "wait_share")
+TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes]}
 
 
 def filled(path: Path) -> str:
