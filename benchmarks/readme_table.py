@@ -100,17 +100,34 @@ def recipes() -> list[str]:
         found = [one["accuracy"] for one in runs]
         cells = [f"`{facts['recipe']}`", f"{facts['epochs']}"]
         cells.append(f"{statistics.mean(found):.2%} ({min(found):.2%} to {max(found):.2%}, {len(found)} seeds)")
-        if facts["jobs"] == 1:
-            seconds, rate, wait = (statistics.median(one[what] for one in runs) for what in _OF_A_RUN)
-            cells += [f"{seconds:.0f} s", f"{rate:,.0f} img/s", f"{wait:.1%}"]
-        else:
-            cells += [f"{facts['jobs']} at once", "", ""]
+        cells += _of_a_run(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-_OF_A_RUN = ("seconds", "rate_img_s", "wait_share")
-TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes]}
+def training() -> list[str]:
+    """Return what Module and Gluon learn from each iterator."""
+    _, (facts,) = _facts("training")
+    lines = [
+        f"| MNIST, {facts['epochs']} epochs | accuracy, mean of seeds | a run | learning | waiting for data |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, runs in facts["runs"].items():
+        cells = [name, f"{statistics.mean(one['accuracy'] for one in runs):.2%} ({len(runs)} seeds)"]
+        lines.append(f"| {' | '.join(cells + _of_a_run(runs))} |")
+    return lines
+
+
+def _of_a_run(runs: list[dict[str, float]]) -> list[str]:
+    """Return seconds, images per second and share of waiting; what was not measured is empty."""
+    seconds, rate, wait = (
+        statistics.median(one[what] for one in runs) if what in runs[0] else None
+        for what in ("seconds", "rate_img_s", "wait_share")
+    )
+    return [f"{seconds:.0f} s", f"{rate:,.0f} img/s" if rate else "", f"{wait:.1%}" if wait is not None else ""]
+
+
+TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes, training]}
 
 
 def filled(path: Path) -> str:

@@ -54,6 +54,7 @@ def examples(*lines: str) -> str:
 def _run(program: Callable[[], object], name: str) -> None:
     # An image over the pixel limit is refused with an error of our own; Pillow's warning would come on top.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    warnings.showwarning = lambda message, *_about, **_more: click.echo(f"{name}: warning: {message}", err=True)
     try:
         code = program()  # click hands back the code of an exit it was asked for
         sys.exit(code if isinstance(code, int) else 0)

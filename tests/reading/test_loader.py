@@ -126,6 +126,7 @@ MOVES = {
     "down to a pixel": [RandomScale(0.001, 0.01), rk.CenterCrop(1)],
     "warp of a warp": [RandomRotation(20), RandomShear(0.2, fill=3), Pad(4, 9), rk.RandomCrop(46)],
     "square of its own size": [RandomSizeCrop(30, 30, 30)],
+    "mirror images with a border": [rk.RandomFlip(), Pad(2, 7), rk.RandomCrop(40)],
 }
 
 

@@ -14,7 +14,7 @@ from recordkit.apps.train.artefacts import as_dict
 from recordkit.apps.train.measure import Evaluation, evaluate, gate
 
 
-@click.command(epilog=examples("recordkit eval mnist_train-model/book out/mnist_test.rec"))
+@click.command(epilog=examples("recordkit eval mnist_train-model/mnist out/mnist_test.rec"))
 @click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--epoch", type=click.IntRange(0, 9999), help="Of the checkpoint.  [the last one]")

@@ -17,7 +17,7 @@ from recordkit.interop import mxnet as bridge
 _N_CLASSES = 10
 
 
-@click.command(epilog=examples("recordkit plot-net book -o book.png", "recordkit plot-net mnist_train-model/book"))
+@click.command(epilog=examples("recordkit plot-net book -o book.png", "recordkit plot-net mnist_train-model/mnist"))
 @click.argument("network", metavar="NETWORK|MODEL_PREFIX")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Picture.  [./NETWORK.png]")
 @click.option(
@@ -44,12 +44,14 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     checkpoints = Checkpoints(network)
     trained = checkpoints.symbol.exists()
     shape = shape or (checkpoints.image_shape() if trained else (1, 28, 28))
+    shapes: dict[str, tuple[int, ...]] = {"data": (1, *shape)}
+    if checkpoints.run.exists():  # not beside models that others trained
+        shapes["softmax_label"] = checkpoints.target().label_shape(1)
     try:
         net = mx.sym.load(str(checkpoints.symbol)) if trained else find(network).draw(mx, _N_CLASSES, shape)
-        drawn = mx.viz.plot_network(net, shape={"data": (1, *shape)}, node_attrs={"fixedsize": "false"})
+        drawn = mx.viz.plot_network(net, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
-        reason = next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
-        raise PlanError(f"{network}: expected a network for images of {shape}, got: {reason}") from None
+        raise PlanError(f"{network}: expected a network for images of {shape}, got: {bridge.reason(error)}") from None
     drawn.format = output.suffix[1:]
     output.write_bytes(drawn.pipe())
     click.echo(str(output))

@@ -16,8 +16,8 @@ _N_ON_A_SHEET = 64
 
 @click.command(
     epilog=examples(
-        "recordkit predict mnist_train-model/book seven.png eights/",
-        "recordkit predict mnist_train-model/book out/mnist_test.rec --sheet predictions.png",
+        "recordkit predict mnist_train-model/mnist seven.png eights/",
+        "recordkit predict mnist_train-model/mnist out/mnist_test.rec --sheet predictions.png",
     )
 )
 @click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
@@ -49,8 +49,7 @@ def command(
         if len(shown) < _N_ON_A_SHEET:
             shown.append(one)
     if sheet is not None:
-        titles = [f"{one.said(predictor.classes)} {min(one.probabilities):.0%}" for one in shown]
-        wrong = [one.wanted is not None and one.wanted != one.labels for one in shown]
+        titles, wrong = [one.title(predictor.classes) for one in shown], [one.wrong for one in shown]
         pictures.save(pictures.draw_images([one.image for one in shown], titles, wrong, str(model)), sheet)
 
 
@@ -58,7 +57,7 @@ def _line(one: Prediction, classes: tuple[str, ...]) -> str:
     numbers = " ".join(map(str, one.labels))
     named = "" if one.said(classes) == numbers else f"\t{one.said(classes)}"
     likely = " ".join(f"{value:.4f}" for value in one.probabilities)
-    was = "" if one.wanted in (None, one.labels) else f"\tlabel {' '.join(map(str, one.wanted or ()))}"
+    was = f"\tlabel {' '.join(map(str, one.wanted))}" if one.wanted and one.wrong else ""
     return f"{one.name}\t{numbers}{named}\t{likely}{was}"
 
 

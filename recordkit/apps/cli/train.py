@@ -57,7 +57,9 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 )
 @click.argument("records", metavar="REC|FOLDER", type=click.Path(path_type=Path))
 @click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
-@click.option("--model-prefix", type=click.Path(path_type=Path), help="Of the checkpoints.  [./NAME-model/NETWORK]")
+@click.option(
+    "--model-prefix", type=click.Path(path_type=Path), help="Of the checkpoints.  [./NAME-model/RECIPE or NETWORK]"
+)
 @click.option(
     "--recipe", type=click.Choice([*recipes.RECIPES]), help="A set of options; those given here go before it."
 )
@@ -127,7 +129,8 @@ def command(records: Path, min_accuracy: float | None, log: Path | None, as_json
     disp_batches = options.pop("disp_batches")
     output = options.pop("model_prefix")
     plan = _plan(records, options)
-    default = Path(f"{records.resolve().name.removesuffix('.rec')}-model") / Path(plan.network).stem
+    name = options["recipe"] or Path(plan.network).stem
+    default = Path(f"{records.resolve().name.removesuffix('.rec')}-model") / name
     output = Checkpoints(default if output is None else output).prefix
     if records.is_dir():
         plan = _of_folder(records, output, plan)

@@ -35,7 +35,7 @@ class Log:
         self._terminal, self._disp_batches = terminal, disp_batches
         self._bar = contextlib.ExitStack()
         self._advance: Progress = lambda n, facts="": None
-        self._epoch = self._n_batches = 0
+        self._epoch = self._n_batches = self._n_images = 0
         self._begin_s = 0.0
 
     def __enter__(self) -> Log:
@@ -56,7 +56,7 @@ class Log:
 
     def begin_epoch(self, epoch: int, n_images: int) -> None:
         """Show a bar, or a line now and then where there is no terminal."""
-        self._epoch, self._n_batches, self._begin_s = epoch, 0, time.perf_counter()
+        self._epoch, self._n_batches, self._n_images, self._begin_s = epoch, 0, 0, time.perf_counter()
         self._advance = self._bar.enter_context(progress_bar(n_images, f"epoch {epoch}"))
 
     def advance(self, n_images: int, tally: Tally, lr: float) -> None:
@@ -64,10 +64,11 @@ class Log:
         score = tally.score()
         self._advance(n_images, f"loss {score.loss:.3f}, accuracy {score.accuracy:.4f}, lr {lr:.2g}")
         self._n_batches += 1
+        self._n_images += n_images
         if self._disp_batches and self._n_batches % self._disp_batches == 0:
             now_s = time.perf_counter()
-            rate_img_s = self._disp_batches * n_images / (now_s - self._begin_s)
-            self._begin_s = now_s
+            rate_img_s = self._n_images / (now_s - self._begin_s)
+            self._n_images, self._begin_s = 0, now_s
             self._write(batch_line(self._epoch, self._n_batches, rate_img_s, score))
 
     def end_epoch(self) -> None:

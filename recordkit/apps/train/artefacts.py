@@ -127,13 +127,13 @@ class Artefacts:
         text = json.dumps(facts, indent=1) + "\n"
         write_whole(self.path("summary.json"), lambda path: path.write_text(text))
 
-    def draw_samples(self, feed: Feed, shuffle: Shuffle) -> None:
+    def draw_samples(self, feed: Feed, shuffle: Shuffle, classes: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, as they are learnt from."""
         batch, n = next(iter(feed.epoch(shuffle)))
         n = min(n, _N_SHOWN)
         images = as_images(batch.data[0].asnumpy()[:n])
         labels = batch.label[0].asnumpy()[:n].reshape(n, -1).astype(int)
-        titles = [" ".join(map(str, row)) for row in labels]
+        titles = [named(tuple(row), classes) for row in labels.tolist()]
         title = f"{feed.survey.path.name}: as they are learnt from, with their labels"
         pictures.save(pictures.draw_images(images, titles, [False] * n, title), self.path("samples.png"))
 
@@ -142,16 +142,11 @@ class Artefacts:
         right: list[Prediction] = []
         wrong: list[Prediction] = []
         for one in found:
-            some = right if one.labels == one.wanted else wrong
+            some = wrong if one.wrong else right
             if len(some) < _N_SHOWN:
                 some.append(one)
         shown = [*wrong[: _N_SHOWN // 2], *right][:_N_SHOWN]
-        titles = [f"{one.said(classes)} {min(one.probabilities):.0%}" for one in shown]
-        titles = [
-            text if one.labels == one.wanted else f"{text}, is {named(one.wanted or (), classes)}"
-            for text, one in zip(titles, shown, strict=True)
-        ]
-        bad = [one.labels != one.wanted for one in shown]
+        titles, bad = [one.title(classes) for one in shown], [one.wrong for one in shown]
         figure = pictures.draw_images([one.image for one in shown], titles, bad, "predictions; wrong ones are marked")
         pictures.save(figure, self.path("predictions.png"))
 

@@ -223,6 +223,11 @@ class Checkpoints:
             f"{self.prefix}: expected {self.run.name} with the shape of the images, got none; recordkit train writes it"
         )
 
+    def side(self) -> int | None:
+        """Return the short side of the images, before the shape was cut out of them; None where they were not alike."""
+        side = self.describe().get("side")
+        return side if isinstance(side, int) and side > 0 else None
+
     def target(self) -> Target:
         """Return what the model says of an image.
 

@@ -34,6 +34,7 @@ from recordkit.apps.train.augment import Augment
 from recordkit.apps.train.survey import Survey
 from recordkit.errors import PlanError, TrainError
 from recordkit.formats import idx
+from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet import ImageRecordIter
 from recordkit.reading.choice import choose as choose_engine
 from recordkit.transforms.resize import resize_to
@@ -194,10 +195,8 @@ def _explained(mx: Any, path: Path) -> Iterator[None]:
     try:
         yield
     except mx.base.MXNetError as error:
-        # Behind the trace of C++ frames, or before it, stands one line with the reason.
-        reason = next((line for line in str(error).splitlines() if "rror" in line), "no reason given")
         raise TrainError(
-            f"{path}: MXNet cannot decode an image ({reason.strip()}); run 'recordkit verify {path}'"
+            f"{path}: MXNet cannot decode an image ({bridge.reason(error)}); run 'recordkit verify {path}'"
         ) from None
 
 

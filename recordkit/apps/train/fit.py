@@ -12,6 +12,7 @@ Terminal, log file and exit code are the command's, `recordkit.apps.cli.train`.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import time
 from collections.abc import Iterator
@@ -110,6 +111,8 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     data = survey(plan.records, iterator=plan.iterator)
     val_data = survey(plan.val, iterator=plan.iterator) if plan.val is not None else None
     fitted = plan.fitted(data)
+    if val_data and (val_data.n_channels, val_data.sizes[0]) != (data.n_channels, data.sizes[0]):
+        watcher.say(f"warning: images of {data.image_shape} are learnt from and of {val_data.image_shape} measured on")
     val_feed = _feed(mx, val_data, fitted) if val_data else None
     run = _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher)
     if val_data:
@@ -175,10 +178,10 @@ class _Run:
         if artefacts.missing is not None:
             self._watcher.say(f"no pictures of samples, curves, confusion and predictions: {artefacts.missing}")
             return
-        artefacts.draw_samples(self._feed, Shuffle(self._plan.seed, 1, self._fitted.augment))
+        classes = self._checkpoints.classes(self._fitted.target)
+        artefacts.draw_samples(self._feed, Shuffle(self._plan.seed, 1, self._fitted.augment), classes)
         artefacts.draw_curves()
         if self._val_feed is not None and final is not None:
-            classes = self._checkpoints.classes(self._fitted.target)
             artefacts.draw_confusion(final, classes)
             found = ask(self._mx, model, self._fitted.target, self._val_feed, self._context)
             artefacts.draw_predictions(found, classes)
@@ -201,13 +204,16 @@ class _Run:
         plan = self._plan
         model = self._task.draw_parameters(plan.seed)
         identity = self._fitted.identity(len(self._feed.survey))
-        # An earlier run goes only when this one is known to have a network, and batches.
+        # An earlier run goes only when this one is known to have a network, batches, and whole images to measure on.
         with contextlib.closing(self._feed.epoch(Shuffle(plan.seed, 1, self._fitted.augment))) as batches:
             next(batches)
+        if self._val_feed is not None:
+            collections.deque(self._val_feed.epoch(), maxlen=0)
         replaced = self._checkpoints.clear()
         if replaced:
             self._watcher.say(f"{plan.output}: replacing an earlier run with {replaced} checkpoints")
-        self._checkpoints.begin(self._mx, model[0], identity | {"classes": self._feed.survey.classes})
+        facts = {"classes": self._feed.survey.classes, "side": self._feed.survey.side}
+        self._checkpoints.begin(self._mx, model[0], identity | facts)
         return self._learner(model, 0), 0
 
     def _resumed(self) -> tuple[Learner, int]:

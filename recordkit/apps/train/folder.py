@@ -66,7 +66,10 @@ def packed(
     cache.mkdir(parents=True, exist_ok=True)
     report = pack(source, prefix, plan=PackPlan(val_ratio=ratio, resize=resize), progress=progress)
     if not report.ok:
-        raise PackError(f"{folder}: {report.n_failed} images cannot be packed; they are named in {prefix}*.failed.tsv")
+        raise PackError(
+            f"{folder}: expected images that can be read, got {report.n_failed} that cannot, named in "
+            f"{prefix}*.failed.tsv; remove them, or 'recordkit pack --on-error skip' and train on the .rec"
+        )
     write_whole(stamp, lambda path: path.write_text(state))
     return train, val
 

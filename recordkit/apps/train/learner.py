@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from recordkit.apps.train.target import Target
 from recordkit.errors import PlanError
+from recordkit.interop import mxnet as bridge
 
 APIS = ("module", "gluon")
 
@@ -58,9 +59,9 @@ class Task:
                 data=self.batch_shape, softmax_label=self.target.label_shape(self.batch_shape[0])
             )
         except mx.base.MXNetError as error:
-            reason = next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
             raise PlanError(
-                f"network: expected one for images of {self.batch_shape[1:]} ({reason}); give another --data-shape"
+                f"network: expected one for images of {self.batch_shape[1:]} ({bridge.reason(error)}); "
+                "give another --data-shape"
             ) from None
         outputs = self.logits.infer_shape(data=self.batch_shape)[1]
         if outputs != [(self.batch_shape[0], self.target.n_outputs)]:
@@ -75,7 +76,13 @@ class Task:
             for name, shape in zip(names, sizes, strict=True):
                 if name not in ("data", "softmax_label"):
                     drawn[name] = mx.nd.zeros(shape)
-                    draw(mx.init.InitDesc(name, attributes.get(name)), drawn[name])
+                    try:
+                        draw(mx.init.InitDesc(name, attributes.get(name)), drawn[name])
+                    except ValueError:
+                        raise PlanError(
+                            f"network: expected a parameter that ends in weight, bias, gamma or beta, or has an init, "
+                            f"got {name!r}; give it one of these names"
+                        ) from None
             parts.append(drawn)
         return symbol, parts[0], parts[1]
 

@@ -122,7 +122,7 @@ class Forward:
         except (mx.base.MXNetError, RuntimeError, ValueError) as error:
             raise TrainError(
                 f"{feed.survey.path}: expected images that fit the model, got {feed.batch_shape[1:]} "
-                f"({type(error).__name__}); give the --data-shape it was trained with"
+                f"({type(error).__name__}); does {feed.survey.path.name} belong to another model?"
             ) from None
 
     def _label_shapes(self, batch_size: int) -> list[tuple[str, tuple[int, ...]]] | None:

@@ -144,7 +144,7 @@ def find(name: str) -> Network:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PlanError(f"network: {path}: {type(error).__name__}: {error}") from error
     get_symbol = getattr(module, "get_symbol", None)
     if not callable(get_symbol):

@@ -62,6 +62,9 @@ class Optimizer:
         for what, value, choices in (("optimizer", self.name, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
             if value not in choices:
                 raise PlanError(f"{what}: expected one of {', '.join(choices)}, got {value!r}")
+        for what in ("lr", "momentum", "wd", "factor"):
+            if not (math.isfinite(value := getattr(self, what)) and value >= 0):
+                raise PlanError(f"{what}: expected a number from 0 on, got {value!r}")
         if self.schedule == "step" and not self.step_epochs:
             raise PlanError("schedule step: expected the epochs behind which the rate falls, got no --lr-step-epochs")
         if self.schedule != "step" and self.step_epochs:

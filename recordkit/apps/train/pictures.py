@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from recordkit.errors import MissingError, PlanError
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
 # More classes than this, and neither names nor numbers can be read.
 _MOST_NAMED, _MOST_NUMBERED = 40, 20
+# Images in a row, and letters in a line above one.
+_MOST_ACROSS, _LINE = 8, 20
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -46,7 +50,9 @@ def check(path: Path | None = None) -> None:
 def save(figure: Any, path: Path) -> None:
     """Write a figure; PNG, SVG or PDF, by the name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a box stands where the font has no letter
+        figure.savefig(path, dpi=130)
 
 
 def draw_curves(curves: Curves, title: str) -> Any:
@@ -59,7 +65,7 @@ def draw_curves(curves: Curves, title: str) -> Any:
                 axes.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=3.5, label=part)
         axes.set_xlabel("epoch")
         axes.set_ylabel(what)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
         _open(axes)
@@ -108,7 +114,7 @@ def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wron
     title : str
         Above all.
     """
-    across = min(8, max(1, math.ceil(math.sqrt(len(images)))))
+    across = _MOST_ACROSS if len(images) > 2 * _MOST_ACROSS else max(1, math.ceil(math.sqrt(len(images))))
     down = math.ceil(len(images) / across)
     figure = _figure(1.35 * across, 1.6 * down + 0.5)
     places = np.ravel(figure.subplots(down, across, squeeze=False))
@@ -119,7 +125,8 @@ def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wron
     for axes, image, text, bad in zip(places, images, titles, wrong, strict=False):
         gray = image.shape[2] == 1
         axes.imshow(image[:, :, 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255)
-        axes.set_title(_plain(f"✗ {text}" if bad else text), fontsize=7, color=_WRONG if bad else "black")
+        lines = textwrap.wrap(f"✗ {text}" if bad else text, _LINE, max_lines=2, placeholder="…")
+        axes.set_title(_plain("\n".join(lines)), fontsize=7, color=_WRONG if bad else "black")
         if bad:
             axes.set_frame_on(True)
             for spine in axes.spines.values():

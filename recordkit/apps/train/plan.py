@@ -135,6 +135,11 @@ class TrainPlan:
         """
         network = find(self.network)
         channels, height, width = data.image_shape
+        if self.shape is None and len(data.sizes) > 1:
+            raise PlanError(
+                f"{data.path}: expected images of one size, got {height} x {width} and "
+                f"{' x '.join(map(str, data.sizes[1]))} among the first; give --data-shape C,H,W"
+            )
         shape = self.shape or (channels, max(height, _SIDE), max(width, _SIDE))
         batch_size = min(self.batch_size or _batch_size(len(data)), len(data))
         n_updates = -(-len(data) // batch_size)
@@ -175,6 +180,10 @@ class TrainPlan:
                     f"number them anew, or give --num-classes {largest + 1}"
                 )
         named = max((data.classes or {}).values(), default=0) if len(data.max_labels) == 1 else 0
+        if self.n_classes is None and not any(data.max_labels) and not named:
+            raise PlanError(
+                f"{data.path}: expected two classes or more, got the label 0 alone; there is nothing to learn"
+            )
         return Target("softmax", tuple(self.n_classes or max(largest, named, 1) + 1 for largest in data.max_labels))
 
 
@@ -272,7 +281,7 @@ class TrainReport:
     final : Measured, optional
         Of the last checkpoint, read back from disk, on `fitted.plan.val`.
     seconds : float
-        From the first epoch to the end.
+        From before the first epoch to the measurement of the last checkpoint.
     """
 
     fitted: FittedPlan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from recordkit import codec
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, as_images, choose, make_feed
-from recordkit.apps.train.measure import Forward
+from recordkit.apps.train.measure import Forward, check_classes, check_labels
 from recordkit.apps.train.survey import survey
 from recordkit.apps.train.target import Target
 from recordkit.errors import ImageError, TrainError
@@ -24,6 +25,7 @@ from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 from recordkit.interop import mxnet as bridge
 from recordkit.sources import EXTENSIONS
+from recordkit.transforms import Resize
 
 _BATCH_SIZE = 64
 
@@ -52,9 +54,19 @@ class Prediction:
     wanted: tuple[int, ...] | None
     image: NDArray[np.uint8]
 
+    @property
+    def wrong(self) -> bool:
+        """The file has other labels."""
+        return self.wanted not in (None, self.labels)
+
     def said(self, classes: tuple[str, ...]) -> str:
         """Return the name of the class; of several labels their values."""
         return named(self.labels, classes)
+
+    def title(self, classes: tuple[str, ...]) -> str:
+        """Return what stands above it in a picture: what is said, how likely, and what it is if that is wrong."""
+        said = f"{self.said(classes)} {min(self.probabilities):.0%}"
+        return f"{said}, is {named(self.wanted, classes)}" if self.wanted and self.wrong else said
 
 
 def named(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
@@ -109,10 +121,15 @@ class Predictor:
         checkpoints = Checkpoints(prefix)
         self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
         self._shape, self._target = checkpoints.image_shape(), checkpoints.target()
+        side = checkpoints.side()
+        self._resize = None if side is None else Resize(side)
+        self._numbers = checkpoints.class_numbers()
         self.classes = checkpoints.classes(self._target)
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
         """Ask about images.
+
+        Files are resized first, if the images that were learnt from had one short side, to that.
 
         Parameters
         ----------
@@ -126,49 +143,77 @@ class Predictor:
         Raises
         ------
         ImageError
-            A file is no image that can be decoded.
+            A file is no image that can be decoded; said behind the predictions of the others.
         TrainError
             A folder has no image.
         FormatError, OSError
             A file is damaged or missing.
+
+        Warns
+        -----
+        UserWarning
+            The labels of a .rec are none of the model's, and are not compared.
         """
+        bad: list[str] = []
         files: list[Path] = []
         for source in sources:
             if source.suffix == ".rec":
-                yield from self._of_files(files)
+                yield from self._of_files(files, bad)
                 files = []
-                yield from self._of_rec(source, None)
+                yield from self._of_rec(source)
             else:
                 files += [source] if source.is_file() else _images_in(source)
-        yield from self._of_files(files)
+        yield from self._of_files(files, bad)
+        if bad:
+            raise ImageError(f"{bad[0]}; {len(bad)} of the images cannot be decoded")
 
-    def _of_files(self, files: list[Path]) -> Iterator[Prediction]:
-        if not files:
-            return
+    def _of_files(self, files: list[Path], bad: list[str]) -> Iterator[Prediction]:
         with tempfile.TemporaryDirectory(prefix="recordkit-predict-") as folder:
             path = Path(folder) / "images.rec"
             with open(path, "wb") as target:
-                writer, offsets = RecordWriter(target), []
-                for key, file in enumerate(files):
-                    payload = file.read_bytes()
+                writer = RecordWriter(target)
+                offsets: list[int] = []
+                names: list[str] = []
+                for file in files:
                     try:
-                        image = codec.decode(payload, channels=0)
+                        payload = self._as_learnt(file.read_bytes())
                     except ImageError as error:
-                        raise ImageError(f"{file}: {error}") from None
-                    if codec.sniff(payload) not in ("jpg", "png"):
-                        payload = codec.encode(image, "png")  # which every iterator decodes
-                    offsets.append(writer.write(pack(IRHeader(0.0, key), payload)))
-            path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
-            yield from self._of_rec(path, [str(file) for file in files])
+                        bad.append(f"{file}: {error}")
+                        continue
+                    offsets.append(writer.write(pack(IRHeader(0.0, len(names)), payload)))
+                    names.append(str(file))
+            if names:
+                path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
+                for name, one in zip(names, self._ask(path), strict=True):
+                    yield replace(one, name=name, wanted=None)
 
-    def _of_rec(self, path: Path, names: list[str] | None) -> Iterator[Prediction]:
+    def _as_learnt(self, payload: bytes) -> bytes:
+        """Return an image as those that were learnt from, in a format that every iterator decodes."""
+        image = codec.decode(payload, channels=0)
+        resized = image if self._resize is None else self._resize(image)
+        if resized.shape == image.shape and codec.sniff(payload) in ("jpg", "png"):
+            return payload
+        return codec.encode(resized, "png")
+
+    def _of_rec(self, path: Path) -> Iterator[Prediction]:
+        try:
+            data = survey(path, iterator=choose("auto"))
+            check_labels(data, self._target)
+            check_classes(data, self._numbers)
+            comparable = True
+        except TrainError as error:
+            warnings.warn(f"labels are not compared: {error}", UserWarning, stacklevel=2)
+            comparable = False
+        for one in self._ask(path):
+            yield one if comparable else replace(one, wanted=None)
+
+    def _ask(self, path: Path) -> Iterator[Prediction]:
         iterator = choose("auto")
         data = survey(path, iterator=iterator, labelled=False)
         feed = make_feed(
             self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
         )
-        for number, one in enumerate(ask(self._mx, self._model, self._target, feed, self._context)):
-            yield one if names is None else replace(one, name=names[number], wanted=None)
+        yield from ask(self._mx, self._model, self._target, feed, self._context)
 
 
 def ask(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> Iterator[Prediction]:

@@ -42,8 +42,10 @@ class Survey:
         The highest of each of an image's labels.
     classes : dict of str to int, or None
         Numbers of the classes by name, from PREFIX.json.
-    image_shape : tuple of int
-        (C, H, W) of the first image; C is 3 if one of the first images has colour, else 1.
+    n_channels : int
+        3 if one of the first images has colour, else 1.
+    sizes : tuple of (int, int)
+        (H, W) of the first images, each once, in order.
     border : int, 0 to 255
         The usual gray level at the edge of the first images: what lies outside a shifted image.
     """
@@ -52,11 +54,23 @@ class Survey:
     offsets: NDArray[np.int64]
     max_labels: tuple[int, ...]
     classes: dict[str, int] | None
-    image_shape: tuple[int, int, int]
+    n_channels: int
+    sizes: tuple[tuple[int, int], ...]
     border: int
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the first image."""
+        return self.n_channels, *self.sizes[0]
+
+    @property
+    def side(self) -> int | None:
+        """The short side of the first images in pixels, if all have the same: what they were resized to, probably."""
+        sides = {min(size) for size in self.sizes}
+        return sides.pop() if len(sides) == 1 else None
 
 
 def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
@@ -68,7 +82,6 @@ def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
         The .rec file, or its prefix.
     iterator : {"recordkit", "mxnet", "gluon"}
         What is to decode it.
-
     labelled : bool
         Look at the labels; else they may be anything.
 
@@ -104,8 +117,8 @@ def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
                 firsts.append(payload)
     if not offsets:
         raise TrainError(f"{file}: expected images, got an empty file; pack it again")
-    shape, border = _look(firsts, file)
-    return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), shape, border)
+    n_channels, sizes, border = _look(firsts, file)
+    return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), n_channels, sizes, border)
 
 
 def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tuple[tuple[int, ...], memoryview]:
@@ -129,12 +142,12 @@ def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tup
     return tuple(map(int, labels)), payload
 
 
-def _look(payloads: list[memoryview], file: Path) -> tuple[tuple[int, int, int], int]:
+def _look(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
     try:
         images = [codec.decode(payload, channels=0) for payload in payloads]
     except ImageError as error:
         raise TrainError(f"{file}: {error}; run 'recordkit verify {file}'") from None
-    channels = 3 if any(image.shape[2] > 1 for image in images) else 1
-    height, width = images[0].shape[:2]
+    n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1
+    sizes = tuple(dict.fromkeys((image.shape[0], image.shape[1]) for image in images))
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]
-    return (channels, height, width), int(np.median(np.concatenate(edges)))
+    return n_channels, sizes, int(np.median(np.concatenate(edges)))

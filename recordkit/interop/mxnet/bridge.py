@@ -129,6 +129,17 @@ def load() -> Any:
     return mx
 
 
+def reason(error: Exception) -> str:
+    r"""Return the one line of MXNet's error that says what is wrong: it stands behind a trace of C++, or before it.
+
+    Examples
+    --------
+    >>> reason(RuntimeError("Traceback:\n  File a.cc, line 7\nError in operator fc1: shapes differ"))
+    'Error in operator fc1: shapes differ'
+    """
+    return next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
+
+
 def device(name: str, number: int = 0) -> Any:
     """Return the MXNet context to compute on.
 

@@ -76,7 +76,7 @@ void warp_rows(const ImageView& image, const Inverse& inverse, const Pixel& fill
 
 uint32_t Warp::side(uint32_t of) const {
     const double wanted = scale * of;
-    if (!(wanted < double(kMaxPixels))) throw Unsupported("too many pixels");
+    if (!(wanted >= 0 && wanted < double(kMaxPixels))) throw Unsupported("too many pixels");
     return std::max(static_cast<uint32_t>(wanted), 1u);
 }
 

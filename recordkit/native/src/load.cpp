@@ -128,13 +128,25 @@ class Stage {
     Image result_;
 };
 
+// A copy of a view, or of its mirror image.
+Image copied(const ImageView& view, bool mirror) {
+    Target target;
+    target.width = view.width;
+    target.height = view.height;
+    target.channels = view.channels;
+    Image image(view.width, view.height, view.channels);
+    convert(view, mirror, target, image.pixels.data());
+    return image;
+}
+
 // Do the stages behind the first one; then `take` has the pixels, and whether it is to mirror them.
 template <typename Take>
 void finish(ImageView view, const Stage& first, const std::vector<Geometry>& stages, const Take& take) {
     std::deque<Stage> others;  // each holds what the next one works on
+    std::deque<Image> mirrored;
     const Stage* last = &first;
     for (size_t n = 1; n < stages.size(); ++n) {
-        if (last->to_be_mirrored()) throw Unsupported("a mirrored image that is resized");
+        if (last->to_be_mirrored()) view = mirrored.emplace_back(copied(view, true)).view();
         view = others.emplace_back(stages[n]).of(view);
         last = &others.back();
     }
@@ -193,14 +205,7 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
 
 Image make_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position) {
     Image image;
-    with_image(payload, plan, epoch, position, [&](const ImageView& view, bool mirror) {
-        Target target;
-        target.width = view.width;
-        target.height = view.height;
-        target.channels = view.channels;
-        image = Image(view.width, view.height, view.channels);
-        convert(view, mirror, target, image.pixels.data());
-    });
+    with_image(payload, plan, epoch, position, [&](const ImageView& view, bool mirror) { image = copied(view, mirror); });
     return image;
 }
 

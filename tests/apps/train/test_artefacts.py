@@ -107,3 +107,14 @@ def test_wrong_images_are_marked():
     axes = pictures.draw_images([image, image], ["7", "3"], [False, True], "t").axes
     assert [each.get_title() for each in axes[:2]] == ["7", "✗ 3"]
     assert [each.get_frame_on() for each in axes[:2]] == [False, True]
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_long_titles_stay_above_their_image_and_letters_that_are_not_there_are_no_warning(tmp_path, recwarn):
+    image = np.zeros((4, 4, 1), np.uint8)
+    figure = pictures.draw_images([image] * 32, ["golden retriever 98%, is a very long name"] * 32, [False] * 32, "猫")
+    lines = figure.axes[0].get_title().split("\n")
+    assert len(lines) == 2 and max(map(len, lines)) <= 20 and lines[1].endswith("…")
+    assert len(figure.axes) == 32  # 8 by 4, none free
+    pictures.save(figure, tmp_path / "a.png")
+    assert not [one for one in recwarn.list if "Glyph" in str(one.message)]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -141,6 +142,17 @@ def test_a_recipe_is_a_set_of_options_and_what_is_given_goes_before_it(mx, rec, 
     assert (augment["max_random_rotate_angle"], augment["min_crop_size"], augment["max_crop_size"]) == (5, 24, 28)
 
 
+def test_a_model_is_called_after_its_recipe_or_its_network(mx, rec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [rec, "--num-epochs", 1, "--no-pictures"]
+    for more in (["--recipe", "book"], []):
+        assert run(train_command, *words, *more).exit_code == 0
+    run(train_command, *words, "--recipe", "fashion-mnist")
+    assert sorted(path.name for path in Path("train-model").glob("*.params")) == [
+        "book-0001.params", "fashion-mnist-0001.params",
+    ]  # fmt: skip
+
+
 def test_every_recipe_can_be_asked_for(rec):
     for name, recipe in RECIPES.items():
         plan = _plan(rec, {"recipe": name})
@@ -174,6 +186,7 @@ def test_a_network_is_drawn(mx, rec, tmp_path, trained):
     if shutil.which("dot") is None and not os.environ.get("RECORDKIT_REQUIRE_GRAPHVIZ"):
         pytest.skip("graphviz is not installed; Debian has it as graphviz")
     if trained:
+        rec = write_rec(tmp_path / "two.rec", [((label, 1.0), image) for label, image in images(20)])
         run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
     result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg")
     assert result.exit_code == 0, result.exception

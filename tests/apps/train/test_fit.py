@@ -5,13 +5,14 @@ import re
 import pytest
 from apps.train.bars import Listener, assert_same, images, params, plan, write_rec
 
+from recordkit import codec
 from recordkit.apps.train import fit
 from recordkit.apps.train.augment import AUGMENTS
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import evaluate
 from recordkit.apps.train.predict import Predictor
-from recordkit.errors import FormatError, PlanError, TrainError
+from recordkit.errors import FormatError, ImageError, PlanError, TrainError
 
 
 def test_three_bars_are_learnt(mx, rec, val, tmp_path, iterator, api):
@@ -155,6 +156,21 @@ def test_an_earlier_run_goes_only_when_the_next_has_begun(mx, rec, tmp_path):
     with pytest.raises(PlanError, match="--iterator gluon: expected crops, mirrors and shifts alone"):
         train(plan(rec, tmp_path, iterator="gluon", augment=AUGMENTS["book"]))
     assert Checkpoints(tmp_path / "lenet").epochs() == [1]
+
+
+def test_an_image_that_cannot_be_measured_on_is_found_before_anything_is_learnt(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=1))
+    samples = [*images(20), (1.0, codec.encode(next(images(1))[1], "png")[:60])]
+    val, listener = write_rec(tmp_path / "val.rec", samples), Listener()
+    with pytest.raises(ImageError, match=r"val\.rec"):
+        train(plan(rec, tmp_path, val=val), listener)
+    assert Checkpoints(tmp_path / "lenet").epochs() == [1] and listener.lines == []
+
+
+def test_images_of_another_kind_to_measure_on_are_said(mx, rec, tmp_path):
+    val, listener = write_rec(tmp_path / "val.rec", images(20, side=32, channels=3)), Listener()
+    train(plan(rec, tmp_path, val=val, epochs=1), listener)
+    assert listener.lines[0] == "warning: images of (1, 28, 28) are learnt from and of (3, 32, 32) measured on"
 
 
 @pytest.mark.parametrize("n_labels", [1, 3])

@@ -70,7 +70,7 @@ def test_a_model_is_not_put_among_the_images(folder):
 
 def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
     (folder / "low" / "broken.png").write_bytes(b"nothing")
-    with pytest.raises(PackError, match=r"bars: 1 images cannot be packed; they are named in .*bars\*\.failed\.tsv"):
+    with pytest.raises(PackError, match=r"bars: expected images .*, got 1 that cannot, named in .*bars\*\.failed\.tsv"):
         packed(folder, tmp_path / "data", side=28)
 
 

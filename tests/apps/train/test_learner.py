@@ -93,6 +93,18 @@ def test_a_network_with_other_outputs_is_named(mx, tmp_path):
         learner(mx, "module", TARGETS[0], str(path))
 
 
+def test_a_parameter_that_nothing_says_how_to_begin_is_named(mx, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import mxnet as mx\n"
+        "def get_symbol(num_classes, **kwargs):\n"
+        "    net = mx.sym.broadcast_mul(mx.sym.Variable('data'), mx.sym.Variable('alpha', shape=(1, 1, 1, 1)))\n"
+        "    return mx.sym.FullyConnected(net, num_hidden=num_classes)\n"
+    )
+    with pytest.raises(PlanError, match=r"network: expected a parameter that ends in weight, .*, got 'alpha'"):
+        learner(mx, "module", TARGETS[0], str(path))
+
+
 def test_images_that_do_not_fit_are_named(mx, tmp_path):
     path = tmp_path / "net.py"
     path.write_text(

@@ -72,6 +72,7 @@ def test_ones_own_loses_its_end(mx, tmp_path, more, end):
     ("text", "message"),
     [
         ("import nothing_of_that_name", "net.py: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("raise SystemExit(3)", "net.py: SystemExit: 3"),
         ("def symbol(): pass", r"net.py: expected a function get_symbol\(num_classes, \*\*kwargs\), got none"),
         ("def get_symbol(**kwargs): raise KeyError('x')", "net.py: get_symbol: KeyError: 'x'"),
         (

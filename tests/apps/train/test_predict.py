@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from apps.train.bars import images, plan, write_rec
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from recordkit.apps.train.fit import train
 from recordkit.apps.train.measure import evaluate
 from recordkit.apps.train.predict import Predictor
 from recordkit.errors import ImageError, TrainError
+from recordkit.transforms import Resize
 
 
 @pytest.fixture
@@ -69,6 +71,13 @@ def test_files_of_another_size_and_colour_are_as_in_training(model, files):
     assert one.image.shape == (28, 28, 1)
 
 
+def test_files_are_resized_as_those_that_were_learnt_from(model, tmp_path):
+    _, image = next(images(1, side=84))
+    (tmp_path / "large.png").write_bytes(codec.encode(image, "png"))
+    (one,) = Predictor(model).predict([tmp_path / "large.png"])
+    assert np.array_equal(one.image, Resize(28)(image)) and one.labels == (0,)
+
+
 def test_a_sheet_of_what_was_said(model, files, tmp_path):
     pytest.importorskip("matplotlib")
     run(model, files, "--sheet", tmp_path / "sheet.png")
@@ -77,8 +86,11 @@ def test_a_sheet_of_what_was_said(model, files, tmp_path):
 
 def test_what_is_no_image_is_named(model, files):
     (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
-    with pytest.raises(ImageError, match=r"broken\.png: "):
-        list(Predictor(model).predict([files]))
+    seen = []
+    with pytest.raises(ImageError, match=r"broken\.png: .*; 1 of the images cannot be decoded"):  # noqa: PT012
+        for one in Predictor(model).predict([files]):
+            seen.append(one.name)
+    assert seen == [str(files / f"{number}.png") for number in range(5)]
 
 
 def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
@@ -91,7 +103,16 @@ def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
 
 def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
     odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
-    assert len(run(model, odd)) == 2
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: record 0"):
+        assert [line.count("label") for line in run(model, odd)] == [0, 0]
+
+
+@pytest.mark.parametrize("labels", [(7.0, 1.0), ((0.0, 1.0), (1.0, 1.0))])
+def test_labels_that_are_not_the_models_are_not_compared(model, tmp_path, labels):
+    samples = [(label, image) for label, (_, image) in zip(labels, images(2), strict=True)]
+    other = write_rec(tmp_path / "other.rec", samples)
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*other\.rec: expected"):
+        assert [one.wanted for one in Predictor(model).predict([other])] == [None, None]
 
 
 def test_other_kinds_of_files_are_read(model, tmp_path, no_native):

@@ -5,6 +5,7 @@ from apps.train.bars import images, looked, plan, write_rec
 
 from recordkit.apps.train.feed import choose
 from recordkit.apps.train.fit import train
+from recordkit.apps.train.optimizer import Optimizer
 from recordkit.apps.train.plan import TrainPlan
 from recordkit.errors import PlanError, TrainError, TruncatedError
 
@@ -111,6 +112,31 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
 def test_options_that_do_not_fit_are_named(rec, tmp_path, options, error):
     with pytest.raises(PlanError, match=error):
         plan(rec, tmp_path, **options).fitted(looked(rec))
+
+
+@pytest.mark.parametrize("name", ["lr", "momentum", "wd", "factor"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_what_is_no_number_from_0_on_is_refused(name, value):
+    with pytest.raises(PlanError, match=f"{name}: expected a number from 0 on, got"):
+        Optimizer(**{name: value})
+
+
+def test_images_of_unlike_sizes_need_a_shape(tmp_path):
+    rec = tmp_path / "sizes.rec"
+    large = [(1.0, image) for _, image in images(2, side=40)]
+    data = looked(write_rec(rec, [*images(2), *large]))
+    assert data.sizes == ((28, 28), (40, 40)) and data.side is None
+    with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give --data-shape"):
+        TrainPlan(rec, tmp_path / "m").fitted(data)
+    assert TrainPlan(rec, tmp_path / "m", shape=(1, 28, 28)).fitted(data).shape == (1, 28, 28)
+
+
+def test_one_class_alone_is_refused(tmp_path):
+    rec = tmp_path / "one.rec"
+    data = looked(write_rec(rec, [(0.0, image) for _, image in images(3)]))
+    with pytest.raises(PlanError, match=r"one\.rec: expected two classes or more, got the label 0 alone"):
+        TrainPlan(rec, tmp_path / "m").fitted(data)
+    assert TrainPlan(rec, tmp_path / "m", n_classes=2).fitted(data).target.sizes == (2,)
 
 
 def test_labels_that_are_no_classes_are_named(tmp_path):
