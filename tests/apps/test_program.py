@@ -87,20 +87,20 @@ def test_an_error_is_one_line_whatever_is_in_a_name(cli, tiny_folder, tmp_path):
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
-def test_a_warning_is_one_line(program):
-    def main():
-        warnings.simplefilter("default")
-        run(lambda: warnings.warn("look here", stacklevel=1), "tool")
-
-    assert program(main) == (0, "", "tool: warning: look here\n")
-
-
 def test_help_shows_examples_each_on_its_own_line(cli, command):
     code, said, _ = cli(*command, "--help")
     assert code == 0
     _, _, end = said.partition("\n  Example:\n")
     lines = end.splitlines()
     assert lines and all(line.startswith("    " + " ".join(["recordkit", *command])) for line in lines)
+
+
+def test_a_warning_is_one_line(program):
+    def main():
+        warnings.simplefilter("default")
+        run(lambda: warnings.warn("look here", stacklevel=1), "tool")
+
+    assert program(main) == (0, "", "tool: warning: look here\n")
 
 
 def test_help_of_im2rec_shows_examples(im2rec):

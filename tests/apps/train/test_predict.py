@@ -104,7 +104,7 @@ def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
 def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
     odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
     with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: record 0"):
-        assert [line.count("label") for line in run(model, odd)] == [0, 0]
+        assert ["\tlabel" in line for line in run(model, odd)] == [False, False]
 
 
 @pytest.mark.parametrize("labels", [(7.0, 1.0), ((0.0, 1.0), (1.0, 1.0))])
