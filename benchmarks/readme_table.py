@@ -99,35 +99,22 @@ def recipes() -> list[str]:
         runs = facts["runs"]
         found = [one["accuracy"] for one in runs]
         cells = [f"`{facts['recipe']}`", f"{facts['epochs']}"]
-        cells.append(f"{statistics.mean(found):.2%} ({min(found):.2%} to {max(found):.2%}, {len(found)} seeds)")
+        spread = f"{min(found):.2%} to {max(found):.2%}, {len(found)} seeds" if len(found) > 1 else "one seed"
+        cells.append(f"{statistics.mean(found):.2%} ({spread})")
         cells += _of_a_run(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def training() -> list[str]:
-    """Return what Module and Gluon learn from each iterator."""
-    _, (facts,) = _facts("training")
-    lines = [
-        f"| MNIST, {facts['epochs']} epochs | accuracy, mean of seeds | a run | learning | waiting for data |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, runs in facts["runs"].items():
-        cells = [name, f"{statistics.mean(one['accuracy'] for one in runs):.2%} ({len(runs)} seeds)"]
-        lines.append(f"| {' | '.join(cells + _of_a_run(runs))} |")
-    return lines
-
-
 def _of_a_run(runs: list[dict[str, float]]) -> list[str]:
-    """Return seconds, images per second and share of waiting; what was not measured is empty."""
+    """Return seconds, images per second and share of waiting."""
     seconds, rate, wait = (
-        statistics.median(one[what] for one in runs) if what in runs[0] else None
-        for what in ("seconds", "rate_img_s", "wait_share")
+        statistics.median(one[what] for one in runs) for what in ("seconds", "rate_img_s", "wait_share")
     )
-    return [f"{seconds:.0f} s", f"{rate:,.0f} img/s" if rate else "", f"{wait:.1%}" if wait is not None else ""]
+    return [f"{seconds:.0f} s", f"{rate:,.0f} img/s", f"{wait:.1%}"]
 
 
-TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes, training]}
+TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes]}
 
 
 def filled(path: Path) -> str:
