@@ -1,10 +1,10 @@
 """Sets of options with a name and a version: what an option says on the command line goes before them.
 
-"mnist" and "fashion-mnist" were chosen on the last 10,000 training images of each set, learning from the other 50,000;
-no test image took part. There (one seed each) "mnist" reaches 99.61% after 10 epochs, 99.40% without BatchNorm;
-"fashion-mnist" 92.54% after 24, and after 10 to 12 with batches of 128 90.5% where images are shifted by up to 2 pixels and
-91.4% where they are not. "book" and "article" are as the tutorials have them, so that their figures can be had again. What
-they reach on the test images is in benchmarks/README.md.
+"mnist" and "fashion-mnist" were chosen on the last 10,000 training images of each set, learning from the other
+50,000; no test image took part. There (one seed each) "mnist" reaches 99.61% after 10 epochs, 99.40% without
+BatchNorm; "fashion-mnist" 92.54% after 24, and after 10 to 12 with batches of 128 90.5% where images are shifted by
+up to 2 pixels and 91.4% where they are not. "book" and "article" are as the tutorials have them, so that their
+figures can be had again. What they reach on the test images is in benchmarks/README.md.
 """
 
 from __future__ import annotations
