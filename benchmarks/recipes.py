@@ -37,9 +37,10 @@ def main() -> None:
     options = ["--recipe", recipe.name, "--num-epochs", epochs, *(["--threads", 1] if given.jobs > 1 else [])]
     runs = []
     with ThreadPoolExecutor(given.jobs) as pool:
-        for one in pool.map(lambda seed: run(given.rec, given.val, *options, "--seed", seed), range(given.seeds)):
+        done = pool.map(lambda seed: run(given.rec, given.val, *options, "--seed", seed), range(given.seeds))
+        for seed, one in enumerate(done):
             said = " ".join(f"{accuracy:.4f}" for accuracy in one["by_epoch"])
-            print(f"seed {len(runs)}: {one['accuracy']:.4f} in {one['seconds']:.1f} s; by epoch {said}")
+            print(f"seed {seed}: {one['accuracy']:.4f} in {one['seconds']:.1f} s; by epoch {said}")
             runs.append(one)
     accuracies = [one["accuracy"] for one in runs]
     seconds, rate, wait = (

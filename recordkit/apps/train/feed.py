@@ -34,8 +34,7 @@ from recordkit.apps.train.augment import Augment
 from recordkit.apps.train.survey import Survey
 from recordkit.errors import PlanError, TrainError
 from recordkit.formats import idx
-from recordkit.interop import mxnet as bridge
-from recordkit.interop.mxnet import ImageRecordIter
+from recordkit.interop.mxnet import ImageRecordIter, reason
 from recordkit.reading.choice import choose as choose_engine
 from recordkit.transforms.resize import resize_to
 
@@ -196,7 +195,7 @@ def _explained(mx: Any, path: Path) -> Iterator[None]:
         yield
     except mx.base.MXNetError as error:
         raise TrainError(
-            f"{path}: MXNet cannot decode an image ({bridge.reason(error)}); run 'recordkit verify {path}'"
+            f"{path}: MXNet cannot decode an image ({reason(error)}); run 'recordkit verify {path}'"
         ) from None
 
 

@@ -111,13 +111,15 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     data = survey(plan.records, iterator=plan.iterator)
     val_data = survey(plan.val, iterator=plan.iterator) if plan.val is not None else None
     fitted = plan.fitted(data)
-    if val_data and (val_data.n_channels, val_data.sizes[0]) != (data.n_channels, data.sizes[0]):
-        watcher.say(f"warning: images of {data.image_shape} are learnt from and of {val_data.image_shape} measured on")
     val_feed = _feed(mx, val_data, fitted) if val_data else None
     run = _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher)
     if val_data:
         check_labels(val_data, fitted.target)
         check_classes(val_data, data.classes)
+        if val_data.image_shape != data.image_shape:
+            watcher.say(
+                f"warning: images of {data.image_shape} are learnt from and of {val_data.image_shape} measured on"
+            )
     return run.carry_out()
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from recordkit.apps.train.target import Target
 from recordkit.errors import PlanError
-from recordkit.interop import mxnet as bridge
+from recordkit.interop.mxnet import reason
 
 APIS = ("module", "gluon")
 
@@ -60,7 +60,7 @@ class Task:
             )
         except mx.base.MXNetError as error:
             raise PlanError(
-                f"network: expected one for images of {self.batch_shape[1:]} ({bridge.reason(error)}); "
+                f"network: expected one for images of {self.batch_shape[1:]} ({reason(error)}); "
                 "give another --data-shape"
             ) from None
         outputs = self.logits.infer_shape(data=self.batch_shape)[1]
@@ -70,21 +70,25 @@ class Task:
                 f"{', '.join(str(output[1:]) for output in outputs)}"
             )
         mx.random.seed(seed)
-        draw, attributes, parts = mx.init.Xavier(), symbol.attr_dict(), []
+        attributes, parts = symbol.attr_dict(), []
         for names, sizes in ((symbol.list_arguments(), shapes[0]), (symbol.list_auxiliary_states(), shapes[2])):
             drawn = {}
             for name, shape in zip(names, sizes, strict=True):
                 if name not in ("data", "softmax_label"):
-                    drawn[name] = mx.nd.zeros(shape)
-                    try:
-                        draw(mx.init.InitDesc(name, attributes.get(name)), drawn[name])
-                    except ValueError:
-                        raise PlanError(
-                            f"network: expected a parameter that ends in weight, bias, gamma or beta, or has an init, "
-                            f"got {name!r}; give it one of these names"
-                        ) from None
+                    drawn[name] = self._drawn(name, shape, attributes.get(name))
             parts.append(drawn)
         return symbol, parts[0], parts[1]
+
+    def _drawn(self, name: str, shape: tuple[int, ...], attributes: dict[str, str] | None) -> Any:
+        mx, array = self.mx, self.mx.nd.zeros(shape)
+        try:
+            mx.init.Xavier()(mx.init.InitDesc(name, attributes), array)
+        except ValueError:
+            raise PlanError(
+                "network: expected a parameter that ends in weight, bias, gamma or beta, or has an init, "
+                f"got {name!r}; give it one of these names"
+            ) from None
+        return array
 
 
 class Learner(Protocol):

@@ -17,7 +17,7 @@ from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, as_images, choose, make_feed
 from recordkit.apps.train.measure import Forward, check_classes, check_labels
-from recordkit.apps.train.survey import survey
+from recordkit.apps.train.survey import Survey, survey
 from recordkit.apps.train.target import Target
 from recordkit.errors import ImageError, TrainError
 from recordkit.formats import idx
@@ -123,7 +123,7 @@ class Predictor:
         self._shape, self._target = checkpoints.image_shape(), checkpoints.target()
         side = checkpoints.side()
         self._resize = None if side is None else Resize(side)
-        self._numbers = checkpoints.class_numbers()
+        self._iterator, self._numbers = choose("auto"), checkpoints.class_numbers()
         self.classes = checkpoints.classes(self._target)
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
@@ -184,7 +184,8 @@ class Predictor:
                     names.append(str(file))
             if names:
                 path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
-                for name, one in zip(names, self._ask(path), strict=True):
+                data = survey(path, iterator=self._iterator, labelled=False)
+                for name, one in zip(names, self._ask(data), strict=True):
                     yield replace(one, name=name, wanted=None)
 
     def _as_learnt(self, payload: bytes) -> bytes:
@@ -197,21 +198,20 @@ class Predictor:
 
     def _of_rec(self, path: Path) -> Iterator[Prediction]:
         try:
-            data = survey(path, iterator=choose("auto"))
+            data = survey(path, iterator=self._iterator)
             check_labels(data, self._target)
             check_classes(data, self._numbers)
             comparable = True
         except TrainError as error:
+            data = survey(path, iterator=self._iterator, labelled=False)  # fails if more than the labels is wrong
             warnings.warn(f"labels are not compared: {error}", UserWarning, stacklevel=2)
             comparable = False
-        for one in self._ask(path):
+        for one in self._ask(data):
             yield one if comparable else replace(one, wanted=None)
 
-    def _ask(self, path: Path) -> Iterator[Prediction]:
-        iterator = choose("auto")
-        data = survey(path, iterator=iterator, labelled=False)
+    def _ask(self, data: Survey) -> Iterator[Prediction]:
         feed = make_feed(
-            self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
+            self._mx, data, iterator=self._iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
         )
         yield from ask(self._mx, self._model, self._target, feed, self._context)
 

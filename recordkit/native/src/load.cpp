@@ -45,7 +45,6 @@ class Stage {
 
     // Of a whole image, which must outlive what it makes.
     ImageView of(const ImageView& image) {
-        if (!geometry_.changes()) return image.part(inside());
         return changed(image.part(geometry_.cut));
     }
 
@@ -68,7 +67,7 @@ class Stage {
     // The window of what becomes of the cut.
     ImageView changed(const ImageView& cut) {
         switch (geometry_.change) {
-            case Geometry::Change::none: throw Unsupported("a change that is none");
+            case Geometry::Change::none: return cut.part(geometry_.window);
             case Geometry::Change::pad: result_ = pad(cut, geometry_.left, geometry_.top, geometry_.fill, geometry_.window); break;
             case Geometry::Change::warp: result_ = warp(cut, geometry_.warp, geometry_.fill, geometry_.window); break;
             case Geometry::Change::resize: {
@@ -81,7 +80,7 @@ class Stage {
         return result_.view();
     }
 
-    // The part of the image, where it is not changed.
+    // The part of the image that is the result, where it is not changed.
     Rect inside() const {
         return {geometry_.cut.left + geometry_.window.left, geometry_.cut.top + geometry_.window.top,
                 geometry_.window.width, geometry_.window.height};

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <map>
 
 #include "load.hpp"
 #include "records.hpp"
@@ -24,19 +25,20 @@ Range range_of(const py::dict& given, const char* name, double fixed) {
     return {low, high, true};
 }
 
+Step::Kind kind_of_step(const std::string& name) {
+    using Kind = Step::Kind;
+    static const std::map<std::string, Kind> kinds{
+        {"resize", Kind::resize}, {"center_crop", Kind::center_crop}, {"random_crop", Kind::random_crop},
+        {"resized_crop", Kind::resized_crop}, {"size_crop", Kind::size_crop}, {"center_size_crop", Kind::center_size_crop},
+        {"flip", Kind::flip}, {"pad", Kind::pad}, {"warp", Kind::warp},
+    };
+    const auto found = kinds.find(name);
+    if (found == kinds.end()) throw py::value_error("no step of that kind: " + name);
+    return found->second;
+}
+
 Step step_of(const py::dict& given) {
-    const auto kind = given["kind"].cast<std::string>();
-    Step step{Step::Kind::resize, given["number"].cast<uint32_t>()};
-    if (kind == "resize") step.kind = Step::Kind::resize;
-    else if (kind == "center_crop") step.kind = Step::Kind::center_crop;
-    else if (kind == "random_crop") step.kind = Step::Kind::random_crop;
-    else if (kind == "resized_crop") step.kind = Step::Kind::resized_crop;
-    else if (kind == "size_crop") step.kind = Step::Kind::size_crop;
-    else if (kind == "center_size_crop") step.kind = Step::Kind::center_size_crop;
-    else if (kind == "flip") step.kind = Step::Kind::flip;
-    else if (kind == "pad") step.kind = Step::Kind::pad;
-    else if (kind == "warp") step.kind = Step::Kind::warp;
-    else throw py::value_error("no step of that kind: " + kind);
+    Step step{kind_of_step(given["kind"].cast<std::string>()), given["number"].cast<uint32_t>()};
     const auto get = [&](const char* name, auto& into) {
         if (given.contains(name)) into = given[name].cast<std::decay_t<decltype(into)>>();
     };

@@ -83,35 +83,36 @@ def test_biases_are_not_decayed(mx):
         assert (one.model()[1]["conv1_bias"].asnumpy() == -1).all()
 
 
-def test_a_network_with_other_outputs_is_named(mx, tmp_path):
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["return mx.sym.FullyConnected(data, num_hidden=5)"],
+            r"expected one output of 3 numbers an image, before any softmax, got \(5,\)",
+        ),
+        (
+            [
+                "net = mx.sym.broadcast_mul(data, mx.sym.Variable('alpha', shape=(1, 1, 1, 1)))",
+                "return mx.sym.FullyConnected(net, num_hidden=num_classes)",
+            ],
+            r"network: expected a parameter that ends in weight, .*, got 'alpha'",
+        ),
+        (
+            [
+                "net = mx.sym.Convolution(data, kernel=(99, 99), num_filter=2)",
+                "return mx.sym.FullyConnected(net, num_hidden=num_classes)",
+            ],
+            r"network: expected one for images of \(1, 28, 28\)",
+        ),
+    ],
+    ids=["other outputs", "a parameter that nothing says how to begin", "too small images"],
+)
+def test_a_network_that_does_not_fit_is_named(mx, tmp_path, lines, message):
     path = tmp_path / "net.py"
     path.write_text(
-        "import mxnet as mx\n"
-        "def get_symbol(**kwargs): return mx.sym.FullyConnected(mx.sym.Variable('data'), num_hidden=5)\n"
+        "\n    ".join(
+            ["import mxnet as mx\ndef get_symbol(num_classes, **kwargs):", "data = mx.sym.Variable('data')", *lines]
+        )
     )
-    with pytest.raises(PlanError, match=r"expected one output of 3 numbers an image, before any softmax, got \(5,\)"):
-        learner(mx, "module", TARGETS[0], str(path))
-
-
-def test_a_parameter_that_nothing_says_how_to_begin_is_named(mx, tmp_path):
-    path = tmp_path / "net.py"
-    path.write_text(
-        "import mxnet as mx\n"
-        "def get_symbol(num_classes, **kwargs):\n"
-        "    net = mx.sym.broadcast_mul(mx.sym.Variable('data'), mx.sym.Variable('alpha', shape=(1, 1, 1, 1)))\n"
-        "    return mx.sym.FullyConnected(net, num_hidden=num_classes)\n"
-    )
-    with pytest.raises(PlanError, match=r"network: expected a parameter that ends in weight, .*, got 'alpha'"):
-        learner(mx, "module", TARGETS[0], str(path))
-
-
-def test_images_that_do_not_fit_are_named(mx, tmp_path):
-    path = tmp_path / "net.py"
-    path.write_text(
-        "import mxnet as mx\n"
-        "def get_symbol(num_classes, **kwargs):\n"
-        "    net = mx.sym.Convolution(mx.sym.Variable('data'), kernel=(99, 99), num_filter=2)\n"
-        "    return mx.sym.FullyConnected(net, num_hidden=num_classes)\n"
-    )
-    with pytest.raises(PlanError, match=r"network: expected one for images of \(1, 28, 28\)"):
+    with pytest.raises(PlanError, match=message):
         learner(mx, "module", TARGETS[0], str(path))

@@ -115,6 +115,12 @@ def test_labels_that_are_not_the_models_are_not_compared(model, tmp_path, labels
         assert [one.wanted for one in Predictor(model).predict([other])] == [None, None]
 
 
+def test_a_file_in_which_more_than_the_labels_is_wrong_is_an_error_alone(model, tmp_path, recwarn):
+    with pytest.raises(TrainError, match=r"empty\.rec: expected images, got an empty file"):
+        list(Predictor(model).predict([write_rec(tmp_path / "empty.rec", [])]))
+    assert not [one for one in recwarn.list if "labels are not compared" in str(one.message)]
+
+
 def test_other_kinds_of_files_are_read(model, tmp_path, no_native):
     picture = Image.fromarray(next(images(1))[1][:, :, 0])
     picture.save(tmp_path / "one.webp", lossless=True)
