@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recordkit.errors import MissingError
-from recordkit.interop.mxnet import bridge
+from recordkit.interop.mxnet import bridge, cuda
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def no_mxnet_yet(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: types.SimpleNamespace(submodule_search_locations=[]))
     monkeypatch.setattr(np, "__version__", "1.26.4")
-    monkeypatch.setattr(bridge, "_load_cuda_wheels", lambda: None)
+    monkeypatch.setattr(cuda, "load_wheels", lambda: None)
     monkeypatch.setattr(sys, "version_info", (3, 12, 1))
 
 
@@ -139,26 +139,6 @@ def test_missing_libraries_are_named_with_their_packages(no_mxnet_yet, monkeypat
         bridge.load()
 
 
-def test_cuda_wheels_are_loaded_in_the_order_they_need_one_another(monkeypatch, tmp_path):
-    for name in ("cublas/lib/libcublas.so.11", "cublas/lib/libcublasLt.so.11", "cublas/lib/libcublas.so.12"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    loaded = []
-
-    def load(path, _mode):
-        name = path.rpartition("/")[2]
-        if name == "libcublas.so.11" and "libcublasLt.so.11" not in loaded:
-            raise OSError("libcublasLt.so.11: cannot open shared object file")
-        loaded.append(name)
-
-    spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: spec)
-    monkeypatch.setattr(bridge.metadata, "version", lambda _name: "1.9.1")
-    monkeypatch.setattr(ctypes, "CDLL", load)
-    bridge._load_cuda_wheels()
-    assert loaded == ["libcublasLt.so.11", "libcublas.so.11"]
-
-
 def test_a_failed_import_leaves_no_half_mxnet_behind(no_mxnet_yet, monkeypatch):
     import_fails_with(monkeypatch, AttributeError("module 'numpy' has no attribute 'PZERO'"))
     monkeypatch.setitem(sys.modules, "mxnet.libinfo", types.ModuleType("mxnet.libinfo"))
@@ -175,32 +155,6 @@ def test_numpy_bool_is_what_it_was(no_mxnet_yet, monkeypatch):
     bridge.load()
     assert vars(np)["bool"] is builtins.bool
     monkeypatch.delitem(vars(np), "bool")
-
-
-class CpuBuild:
-    class base:  # noqa: N801 (as mxnet.base)
-        class MXNetError(Exception):
-            pass
-
-    class runtime:  # noqa: N801
-        class Features:
-            def is_enabled(self, name):
-                return name != "CUDA"
-
-
-def test_a_gpu_without_a_driver_is_one_line(monkeypatch):
-    libraries_missing(monkeypatch, "libcuda.so.1")
-    with pytest.raises(MissingError, match=r"^gpu: expected the NVIDIA driver, but libcuda\.so\.1 is not there; .*$"):
-        bridge.device("gpu")
-
-
-def test_a_gpu_with_the_cpu_build_is_one_line(monkeypatch):
-    libraries_missing(monkeypatch)
-    monkeypatch.setattr(bridge, "load", lambda: CpuBuild)
-    with pytest.raises(
-        MissingError, match=r"^gpu: expected MXNet with CUDA, got the CPU build; .*recordkit\[cu112\]'$"
-    ):
-        bridge.device("gpu")
 
 
 def test_describe_never_raises():

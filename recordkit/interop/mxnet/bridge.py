@@ -18,27 +18,25 @@ Importing this module imports no MXNet: `load` does. What MXNet is used for is e
 
 from __future__ import annotations
 
-import ctypes
-import fnmatch
 import importlib
 import importlib.util
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from recordkit.errors import MissingError
+from recordkit.interop.mxnet import cuda
 
 _INSTALL = "pip install 'recordkit[mxnet]'"
 _INSTALL_CPU = "pip uninstall mxnet-cu112, then pip install 'recordkit[mxnet]'"
-_INSTALL_GPU = "pip uninstall mxnet, then pip install 'recordkit[cu112]'"
+_INSTALL_CUDA = "pip install 'recordkit[cu112]'"
+_INSTALL_GPU = f"pip uninstall mxnet, then {_INSTALL_CUDA}"
 
 # Shared library -> the Debian and Ubuntu package that has it.
 _PACKAGES = {
@@ -53,21 +51,6 @@ _PACKAGES = {
 }
 # What the CPU wheel needs from the system; it brings libgfortran.so.3 and libopenblas.so.0 itself.
 _NEEDED = ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6", "libgcc_s.so.1")
-_DRIVER = "libcuda.so.1"
-# What libmxnet.so of the CUDA 11.2 wheel is linked to. Named one by one, because wheels of other CUDA versions, as
-# PyTorch brings them, lie in the same folders.
-_CUDA_LIBRARIES = (
-    "libcudart.so.11.0",
-    "libcublas*.so.11",
-    "libcudnn*.so.8",
-    "libcufft.so.10",
-    "libcurand.so.10",
-    "libcusolver.so.11",
-    "libcusparse.so.11",
-    "libnccl.so.2",
-    "libnvrtc*.so.11.2",
-    "libnvToolsExt.so.1",
-)
 _CUDA_NAME = re.compile(r"lib(cu|nv|nccl)")
 _CANNOT_OPEN = re.compile(r"(lib[\w+.-]+): cannot open shared object file")
 
@@ -119,7 +102,7 @@ def load() -> Any:
         warnings.filterwarnings("ignore", module="_distutils_hack")  # setuptools, standing in for distutils
         _supply_distutils()
         vars(np).setdefault("bool", bool)
-        _load_cuda_wheels()
+        cuda.load_wheels()
         try:
             mx = importlib.import_module("mxnet")
         except (OSError, ImportError, AttributeError, RuntimeError) as error:
@@ -157,7 +140,8 @@ def device(name: str, number: int = 0) -> Any:
     Raises
     ------
     MissingError
-        MXNet cannot be loaded; or a GPU is asked for and the driver, a CUDA build or the GPU is missing.
+        MXNet cannot be loaded; or a GPU is asked for and the driver, the GPU, a CUDA build or a library of
+        CUDA is missing, or MXNet has no code for that GPU.
     ValueError
         Another name.
 
@@ -172,23 +156,12 @@ def device(name: str, number: int = 0) -> Any:
         raise ValueError(f"expected the device cpu or gpu, got {name!r}")
     if name == "cpu":
         return load().cpu()
-    if not _opens(_DRIVER):
-        raise MissingError(
-            f"gpu: expected the NVIDIA driver, but {_DRIVER} is not there; install the driver, or use the cpu"
-        )
+    cuda.check_gpu(number)
     mx = load()
     if not mx.runtime.Features().is_enabled("CUDA"):
         raise MissingError(f"gpu: expected MXNet with CUDA, got the CPU build; {_INSTALL_GPU}")
-    try:
-        n_gpus = mx.context.num_gpus()
-    except mx.base.MXNetError as error:
-        raise MissingError(
-            f"gpu: expected a working NVIDIA driver, got: {_last_line(error)}; run nvidia-smi, or use the cpu"
-        ) from error
-    if not n_gpus:
-        raise MissingError("gpu: expected an NVIDIA GPU, got none; run nvidia-smi, or use the cpu")
-    if number >= n_gpus:
-        raise MissingError(f"gpu: expected a number below {n_gpus}, the GPUs that are there, got {number}")
+    if missing := cuda.missing_libraries():  # MXNet opens some of them at its first convolution only
+        raise MissingError(f"gpu: {_are_missing(missing)}; {_INSTALL_CUDA}")
     return mx.gpu(number)
 
 
@@ -252,43 +225,6 @@ def _supply_scipy_names(mx: Any) -> None:
             module.spsp = SimpleNamespace(csr_matrix=sparse.csr_matrix, coo_matrix=sparse.coo_matrix, csr=csr)
 
 
-def _load_cuda_wheels() -> None:
-    """Load the CUDA 11 libraries of the nvidia-*-cu11 wheels, if this is the build that needs them."""
-    try:
-        metadata.version("mxnet-cu112")
-    except metadata.PackageNotFoundError:
-        return
-    waiting = list(_cuda_libraries())
-    while waiting:
-        # They need one another; each round loads those whose needs the last round met.
-        still = [path for path in waiting if not _opens(str(path), ctypes.RTLD_GLOBAL)]
-        if len(still) == len(waiting):
-            return  # the rest cannot be loaded; the import of MXNet names the one it misses
-        waiting = still
-
-
-def _cuda_libraries() -> Iterator[Path]:
-    spec = importlib.util.find_spec("nvidia")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        for pattern in _CUDA_LIBRARIES:
-            yield from sorted(Path(folder).glob(f"*/lib/{pattern}"))
-
-
-def _missing_cuda() -> list[str]:
-    """Name the CUDA 11 libraries that neither the wheels nor the system have."""
-    there = [path.name for path in _cuda_libraries()]
-    plain = {name: name.replace("*", "") for name in _CUDA_LIBRARIES}
-    return [plain[name] for name in _CUDA_LIBRARIES if not fnmatch.filter(there, name) and not _opens(plain[name])]
-
-
-def _opens(library: str, mode: int = ctypes.DEFAULT_MODE) -> bool:
-    try:
-        ctypes.CDLL(library, mode)
-    except OSError:
-        return False
-    return True
-
-
 def _forget() -> None:
     """Remove a half imported MXNet, so that the next try starts afresh and fails in the same way."""
     for name in [name for name in sys.modules if name.split(".")[0] == "mxnet"]:
@@ -301,18 +237,18 @@ def _explain(error: Exception) -> str:
     if named is None:
         return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {_last_line(error)}; {_INSTALL}"
     if _CUDA_NAME.match(named[1]):
-        if not _opens(_DRIVER):
-            return f"mxnet: {_DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
-        # As below: all of them, and not the first one only.
-        missing = [named[1], *(name for name in _missing_cuda() if name != named[1])]
-        verb = "is" if len(missing) == 1 else "are"
-        return f"mxnet: {' and '.join(missing)} {verb} missing; pip install 'recordkit[cu112]'"
+        if not cuda.opens(cuda.DRIVER):
+            return f"mxnet: {cuda.DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
+        return f"mxnet: {_are_missing(cuda.missing_libraries() or [named[1]])}; {_INSTALL_CUDA}"
     # The linker names the first one only; one message with all of them saves the user a round for each.
-    missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not _opens(name)]
+    missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not cuda.opens(name)]
     packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]
     cure = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
-    verb = "is" if len(missing) == 1 else "are"
-    return f"mxnet: {' and '.join(missing)} {verb} missing; {cure}"
+    return f"mxnet: {_are_missing(missing)}; {cure}"
+
+
+def _are_missing(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
 
 
 def _last_line(error: Exception) -> str:
