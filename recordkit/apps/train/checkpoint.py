@@ -25,6 +25,7 @@ from typing import Any
 
 from recordkit.apps.train.target import LOSSES, Target
 from recordkit.errors import FormatError, PlanError, PublishError, TrainError
+from recordkit.interop.mxnet import last_line
 
 # What `recordkit.apps.train.artefacts` writes, and would otherwise be taken for the new run's.
 _OTHERS = (
@@ -280,10 +281,7 @@ class Checkpoints:
         try:
             net: tuple[Any, Any, Any] = mx.model.load_checkpoint(str(self.prefix), epoch)
         except (mx.base.MXNetError, ValueError) as error:
-            reason = str(error).strip().splitlines()[-1:] or [""]
-            raise FormatError(
-                f"expected a checkpoint, got {reason[0].strip()}; train again", path=str(params)
-            ) from None
+            raise FormatError(f"expected a checkpoint, got {last_line(error)}; train again", path=str(params)) from None
         return net
 
     def load_states(self, epoch: int) -> bytes:
@@ -308,7 +306,7 @@ def _by_mxnet(mx: Any, write: Callable[[], object]) -> None:
     try:
         write()
     except mx.base.MXNetError as error:
-        raise OSError(str(error).strip().splitlines()[-1]) from None
+        raise OSError(last_line(error)) from None
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -20,10 +20,12 @@ MXNet's LeNet example.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,7 +145,8 @@ def find(name: str) -> Network:
         raise PlanError(f"network: expected a Python file, got {name!r}")
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _modules_beside(path):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise PlanError(f"network: {path}: {type(error).__name__}: {error}") from error
     get_symbol = getattr(module, "get_symbol", None)
@@ -152,13 +155,25 @@ def find(name: str) -> Network:
     return Network(name, 1, lambda mx, n_outputs, shape: _drawn(mx, get_symbol, n_outputs, shape, path))
 
 
+@contextlib.contextmanager
+def _modules_beside(path: Path) -> Iterator[None]:
+    """Let a file import what lies beside it, as it may when Python runs it."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
 def _drawn(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple[int, int, int], path: Path) -> Any:
     known = inspect.signature(get_symbol).parameters.values()
     takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known)
     options = {"num_classes": n_outputs, "image_shape": ",".join(map(str, shape))}
     wanted = {name: value for name, value in options.items() if takes_all or name in {one.name for one in known}}
     try:
-        net = get_symbol(**wanted)
+        with _modules_beside(path):
+            net = get_symbol(**wanted)
     except Exception as error:
         raise PlanError(f"network: {path}: get_symbol: {type(error).__name__}: {error}") from error
     if not isinstance(net, mx.sym.Symbol):

@@ -123,6 +123,18 @@ def reason(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
 
 
+def last_line(error: Exception) -> str:
+    r"""Return the last line of an error's text, which says what is wrong where MXNet read or wrote a file.
+
+    Examples
+    --------
+    >>> last_line(OSError("Stack trace:\n  File a.cc, line 7\nInvalid NDArray file format\n"))
+    'Invalid NDArray file format'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
 def device(name: str, number: int = 0) -> Any:
     """Return the MXNet context to compute on.
 
@@ -235,7 +247,7 @@ def _explain(error: Exception) -> str:
     text = str(error)
     named = _CANNOT_OPEN.search(text)
     if named is None:
-        return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {_last_line(error)}; {_INSTALL}"
+        return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {last_line(error)}; {_INSTALL}"
     if _CUDA_NAME.match(named[1]):
         if not cuda.opens(cuda.DRIVER):
             return f"mxnet: {cuda.DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
@@ -249,8 +261,3 @@ def _explain(error: Exception) -> str:
 
 def _are_missing(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

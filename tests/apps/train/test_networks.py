@@ -1,6 +1,7 @@
 """Networks by name, and those of the user's own."""
 
 import json
+import sys
 
 import pytest
 
@@ -66,6 +67,18 @@ def test_ones_own_loses_its_end(mx, tmp_path, more, end):
     net = find(str(path)).draw(mx, 4, (1, 28, 28))
     assert net.list_arguments() == ["data", "fc_weight", "fc_bias"]
     assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 4)]
+
+
+def test_ones_own_may_import_what_lies_beside_it(mx, tmp_path):
+    (tmp_path / "hidden_sizes.py").write_text("FIRST = 7")
+    (tmp_path / "hidden_names.py").write_text("FIRST = 'fc'")
+    lines = GET_SYMBOL.replace("num_hidden=num_classes", "num_hidden=hidden_sizes.FIRST").splitlines()
+    lines.insert(3, "    from hidden_names import FIRST")
+    (tmp_path / "net.py").write_text("import hidden_sizes" + "\n".join(lines).format(more="**kwargs", end="net"))
+    before = list(sys.path)
+    net = find(str(tmp_path / "net.py")).draw(mx, 3, (1, 28, 28))
+    assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 7)]
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(
