@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from recordkit.apps.bench import machine
@@ -67,6 +67,14 @@ def compare(title: str, cases: list[Case], unit: str, *, repeats: int = 5, threa
     return {"title": title, "unit": unit, "threads": threads, "cases": rows}
 
 
+def _versions() -> dict[str, str]:
+    """Return the versions of what is there, under the names it is installed by: mxnet or mxnet-cu112."""
+    names = packages_distributions()
+    modules = ("numpy", "PIL", "mxnet", "torch")
+    found = ["recordkit", *(name for module in modules for name in names.get(module, ()))]
+    return {name: version(name) for name in dict.fromkeys(found)}
+
+
 def write(path: Path | None, facts: list[dict[str, object]]) -> None:
     """Write the results with what they depend on."""
     if path is None:
@@ -76,6 +84,6 @@ def write(path: Path | None, facts: list[dict[str, object]]) -> None:
         "machine": machine.describe(),
         # Of files the name alone: where they lie is nobody else's business.
         "command": shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *(Path(word).name for word in sys.argv[1:])]),
-        "versions": {name: version(name) for name in ("recordkit", "numpy", "pillow")},
+        "versions": _versions(),
     }
     path.write_text(json.dumps({"about": about, "results": facts}, indent=1) + "\n")
