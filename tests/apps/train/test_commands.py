@@ -22,7 +22,7 @@ from recordkit.apps.train import fit
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.recipes import RECIPES
 from recordkit.errors import MissingError, PlanError, TrainError
-from recordkit.interop.mxnet import bridge
+from recordkit.interop.mxnet import cuda
 
 
 def test_the_gate_compares_at_least():
@@ -167,7 +167,7 @@ def test_steps_need_no_schedule(rec):
 
 
 def test_a_gpu_that_is_not_there_is_one_line(mx, rec, tmp_path, monkeypatch):
-    monkeypatch.setattr(bridge, "_opens", lambda *_: False)
+    monkeypatch.setattr(cuda, "DRIVER", "libcuda.so.none")
     result = run(train_command, rec, "--device", "gpu", "--model-prefix", tmp_path / "lenet")
     assert isinstance(result.exception, MissingError) and str(result.exception).startswith("gpu: expected ")
 
