@@ -97,24 +97,42 @@ def recipes() -> list[str]:
     for path in sorted((HERE / "results").glob("recipe-*.json")):
         _, (facts,) = _facts(path.stem)
         runs = facts["runs"]
-        found = [one["accuracy"] for one in runs]
-        cells = [f"`{facts['recipe']}`", f"{facts['epochs']}"]
-        spread = f"{min(found):.2%} to {max(found):.2%}, {len(found)} seeds" if len(found) > 1 else "one seed"
-        cells.append(f"{statistics.mean(found):.2%} ({spread})")
+        cells = [f"`{facts['recipe']}`", f"{facts['epochs']}", _accuracy(runs)]
         cells += _of_a_run(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
+def training() -> list[str]:
+    """Return what Module, Gluon and PyTorch learn from each iterator."""
+    about, (facts,) = _facts("training")
+    lines = [
+        f"| MNIST, {facts['epochs']} epochs, {about['date']} | accuracy, mean of seeds (lowest to highest) "
+        "| a run | learning | waiting for data |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, runs in facts["runs"].items():
+        cells = [name, _accuracy(runs), *_of_a_run(runs)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _accuracy(runs: list[dict[str, float]]) -> str:
+    found = [one["accuracy"] for one in runs]
+    spread = f"{min(found):.2%} to {max(found):.2%}, {len(found)} seeds" if len(found) > 1 else "one seed"
+    return f"{statistics.mean(found):.2%} ({spread})"
+
+
 def _of_a_run(runs: list[dict[str, float]]) -> list[str]:
-    """Return seconds, images per second and share of waiting."""
-    seconds, rate, wait = (
-        statistics.median(one[what] for one in runs) for what in ("seconds", "rate_img_s", "wait_share")
-    )
-    return [f"{seconds:.0f} s", f"{rate:,.0f} img/s", f"{wait:.1%}"]
+    """Return seconds, images per second and share of waiting, the last two where they are known."""
+    seconds = f"{statistics.median(one['seconds'] for one in runs):.0f} s"
+    if "rate_img_s" not in runs[0]:
+        return [seconds, "", ""]
+    rate, wait = (statistics.median(one[what] for one in runs) for what in ("rate_img_s", "wait_share"))
+    return [seconds, f"{rate:,.0f} img/s", f"{wait:.1%}"]
 
 
-TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes]}
+TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes, training]}
 
 
 def filled(path: Path) -> str:
