@@ -43,10 +43,10 @@ _ALL = (
     Recipe(
         "mnist",
         1,
-        "LeNet with BatchNorm and a third convolution, shifts and turns, one-cycle",
+        "LeNet 16-48-512 with BatchNorm, shifts and turns, one-cycle",
         {
             "network": "lenet-bn",
-            "epochs": 18,
+            "epochs": 12,
             "batch_size": 128,
             "optimizer": Optimizer(lr=0.1, wd=0.0005, schedule="one-cycle"),
             "augment": Augment(shift=2, max_random_rotate_angle=10),
