@@ -39,5 +39,5 @@ def test_agreement(tmp_path):
 @pytest.mark.usefixtures("require_native")
 def test_slowed(tmp_path):
     rec = write(tmp_path / "photos.rec", [save(picture(noise(40, 50)), "JPEG") for _ in range(200)])
-    _, found = run("slowed", rec, "--rounds", 1, folder=tmp_path)
+    _, found = run("slowed", rec, "--rounds", 2, folder=tmp_path)
     assert [row["change_made"] for row in found] == ["the same code", "10% slower"]

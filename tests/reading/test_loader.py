@@ -514,7 +514,7 @@ def test_arrays_that_are_kept_are_never_written_again(photos, engine):
     assert np.array_equal(kept[1].data, copies[1])
 
 
-def test_hundreds_of_loaders_leave_no_threads_and_no_files_behind(photos, engine):
+def test_a_thousand_loaders_leave_no_threads_and_no_files_behind(photos, engine):
     def run(n):
         for number in range(n):
             loader = rk.Loader(photos, batch_size=4, transforms=[rk.CenterCrop(8)], threads=2, engine=engine)
@@ -527,7 +527,7 @@ def test_hundreds_of_loaders_leave_no_threads_and_no_files_behind(photos, engine
     run(20)
     wait_until(lambda: "recordkit" not in {thread.name for thread in threading.enumerate()})
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    run(300 if engine == "native" else 100)
+    run(1000 if engine == "native" else 100)
     wait_until(lambda: threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= files)
 
 
