@@ -39,6 +39,7 @@ class _Images:
         self.bad: list[tuple[str, str]] = []
         self._suffixes = {suffix.lower() for suffix in extensions}
         self._others: Counter[str] = Counter()
+        self._left_in: set[str] = set()  # folders of such files
         self._keys = array("Q")
         self._names: list[str] = []
         self._labels: list[float] = []
@@ -67,7 +68,7 @@ class _Images:
             return []
         kinds = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._others.most_common(5))
         others = f"{self._others.total()} files of other suffixes were left alone ({kinds})"
-        return [f"{self.root}: {others}; extensions (--exts) says which count"]
+        return [f"{self.root}: {others}; extensions (recordkit pack --exts) says which count"]
 
     def _is_image(self, folder: str, name: str) -> bool:
         """Tell whether a directory entry, which is no folder, is an image; keep account of those that are not."""
@@ -75,6 +76,7 @@ class _Images:
         if suffix not in self._suffixes:
             if not name.startswith("."):
                 self._others[suffix] += 1
+                self._left_in.add(os.path.relpath(folder, self.root))
             return False
         path = os.path.join(folder, name)  # noqa: PTH118
         if os.path.isfile(path):  # noqa: PTH113
@@ -140,9 +142,10 @@ class FolderSource(_Images):
 
     @property
     def notes(self) -> list[str]:
-        """Say what may be a surprise: images beside the class folders, and files left alone."""
+        """Say what may be a surprise: images beside the class folders, files left alone, and folders of such alone."""
         notes = super().notes
-        empty = {os.path.dirname(place) or "." for place, _ in self.bad} - self.classes.keys()  # noqa: PTH120
+        empty = {os.path.dirname(place) or "." for place, _ in self.bad} | (self._left_in - {"."})  # noqa: PTH120
+        empty -= self.classes.keys()
         if empty:
             notes.append(
                 f"{self.root}: no image can be used in {', '.join(sorted(empty))}, so that it is no class, as in "
@@ -232,7 +235,7 @@ class FlatSource(_Images):
         if names and not any(texts):
             raise SourceError(
                 f"{self.root}: none of {len(names)} image names has a label by {label_from!r}, for example "
-                f"{names[0]!r}; give another expression with --label-from"
+                f"{names[0]!r}; give another expression with --label-from of recordkit pack"
             )
         return texts
 

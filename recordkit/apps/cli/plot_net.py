@@ -29,7 +29,7 @@ _N_CLASSES = 10
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None) -> None:
     """Draw a network with the shapes of what flows through it.
 
-    NETWORK is book, lenet-bn, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
+    NETWORK is book, four-conv, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
     """
     output = output or Path(f"{Path(network).stem}.png")
     if output.suffix not in SUFFIXES:
@@ -48,7 +48,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     if checkpoints.run.exists():  # not beside models that others trained
         shapes["softmax_label"] = checkpoints.target().label_shape(1)
     try:
-        net = mx.sym.load(str(checkpoints.symbol)) if trained else find(network).draw(mx, _N_CLASSES, shape)
+        net = checkpoints.load_symbol(mx) if trained else find(network).draw(mx, _N_CLASSES, shape)
         drawn = mx.viz.plot_network(net, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
         raise PlanError(f"{network}: expected a network for images of {shape}, got: {bridge.reason(error)}") from None

@@ -39,6 +39,42 @@ _AUGMENT = (*Augment.__dataclass_fields__,)
 _ADAM_LR = 0.001
 
 
+# Of MXNet's example scripts, and what is done here instead.
+_ELSEWHERE = {
+    "--load-epoch": "--resume goes on from the last checkpoint",
+    "--image-shape": "it is --data-shape C,H,W here",
+    "--data-train": "the .rec file is the first argument",
+    "--data-val": "it is --val here",
+    "--num-examples": "all images of the file are learnt from, and counted",
+    "--num-layers": "--network FILE.py takes a network of your own",
+    "--kv-store": "a run has one machine and one device",
+    "--mom": "it is --momentum here",
+    "--rgb-mean": "levels are normalised alike for all models",
+}
+
+
+class _Command(click.Command):
+    """Says of options of MXNet's example scripts what they are called here."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if hint := _ELSEWHERE.get(error.option_name):
+                raise click.UsageError(f"No such option: {error.option_name}; {hint}", ctx) from None
+            raise
+
+
+def _gpu(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if "," in text:
+        raise click.BadParameter(f"expected one GPU, which is what a run uses, got {text}")
+    if not text.isdecimal():
+        raise click.BadParameter(f"expected the number of a GPU, from 0, got {text!r}")
+    return int(text)
+
+
 def _epochs(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
@@ -49,11 +85,12 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 
 
 @click.command(
+    cls=_Command,
     epilog=examples(
         "recordkit train out/mnist_train.rec --val out/mnist_test.rec --recipe mnist --min-accuracy 0.99",
         "recordkit train photos/ --network six-conv --data-shape 3,64,64 --random-mirror",
         "recordkit train out/mnist_train.rec --network my_net.py --num-epochs 20 --lr 0.1 --lr-step-epochs 10,15",
-    )
+    ),
 )
 @click.argument("records", metavar="REC|FOLDER", type=click.Path(path_type=Path))
 @click.option("--val", type=click.Path(path_type=Path), help="A .rec file to measure on; it decides nothing.")
@@ -70,7 +107,9 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 @click.option("--network", help=f"{', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [book]")
 @click.option("--api", type=click.Choice(APIS), help="Of MXNet's, which makes the updates.  [module]")
 @click.option("--loss", type=click.Choice(LOSSES), help="sigmoid: several labels, each 0 or 1.  [softmax]")
-@click.option("--num-epochs", "epochs", type=click.IntRange(1, 9999), help="[5; more for few images]")
+@click.option(
+    "--num-epochs", "epochs", type=click.IntRange(1, 9999), help="[5, more for few images; a resumed run's own]"
+)
 @click.option("--batch-size", type=_POSITIVE, help="[32 to 128, by the number of images]")
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[sgd]")
 @click.option("--lr", type=_NOT_NEGATIVE, help="The highest learning rate.  [0.05; 0.001 with adam]")
@@ -96,7 +135,7 @@ def _epochs(_context: click.Context, _option: click.Parameter, text: str | None)
 @click.option("--fill", type=click.IntRange(0, 255), help="Gray level of what lies outside.  [as the images' edges]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
-@click.option("--gpus", "gpu", type=click.IntRange(min=0), help="Number of the GPU to use, as --device gpu.")
+@click.option("--gpus", "gpu", callback=_gpu, metavar="NUMBER", help="Number of the GPU to use, as --device gpu.")
 @threads_option
 @click.option(
     "--iterator",
@@ -161,6 +200,8 @@ def _plan(records: Path, options: dict[str, Any]) -> TrainPlan:
     if name := given.pop("recipe", None):
         recipe = recipes.find(name)
         values = {**recipe.options, "recipe": f"{recipe.name}, version {recipe.version}"}
+        if given.get("resume"):
+            del values["epochs"]  # the run has its own number, which may be another than the recipe's
     optimizer, augment = values.pop("optimizer", Optimizer()), values.pop("augment", AUGMENTS["shift"])
     if given.get("optimizer") == "adam":
         given.setdefault("lr", _ADAM_LR)

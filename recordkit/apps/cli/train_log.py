@@ -22,7 +22,7 @@ class Log:
     Parameters
     ----------
     path : Path
-        Lines are added to it, with date and time, in MXNet's form. Its folder is made if need be.
+        Lines are added to it, with date and time, in MXNet's form. It, and its folder, are made for the first one.
     terminal : text file
         Where short lines go.
     disp_batches : int or None
@@ -30,9 +30,8 @@ class Log:
     """
 
     def __init__(self, path: Path, *, terminal: TextIO, disp_batches: int | None = None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
-        self._terminal, self._disp_batches = terminal, disp_batches
+        self._path, self._terminal, self._disp_batches = path, terminal, disp_batches
+        self._file: TextIO | None = None
         self._bar = contextlib.ExitStack()
         self._advance: Progress = lambda n, facts="": None
         self._epoch = self._n_batches = self._n_images = 0
@@ -42,11 +41,16 @@ class Log:
         return self
 
     def __exit__(self, _kind: type | None, error: BaseException | None, _trace: TracebackType | None) -> None:
+        if self._file is None:
+            return  # what failed before it began is said on the terminal
         with contextlib.closing(self._file):
             if isinstance(error, Exception) and not isinstance(error, click.Abort):
                 self._write(f"failed: {error}")
 
     def _write(self, line: str) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
     def say(self, line: str) -> None:

@@ -141,13 +141,18 @@ class Artefacts:
         """Draw images with what is said of them, the first wrong ones and then the first right ones."""
         right: list[Prediction] = []
         wrong: list[Prediction] = []
+        n_right = n_wrong = 0
         for one in found:
+            n_right, n_wrong = n_right + (not one.wrong), n_wrong + one.wrong
             some = wrong if one.wrong else right
             if len(some) < _N_SHOWN:
                 some.append(one)
-        shown = [*wrong[: _N_SHOWN // 2], *right][:_N_SHOWN]
+        wrong = wrong[: max(_N_SHOWN // 2, _N_SHOWN - len(right))]
+        right = right[: _N_SHOWN - len(wrong)]
+        shown = [*wrong, *right]
         titles, bad = [one.title(classes) for one in shown], [one.wrong for one in shown]
-        figure = pictures.draw_images([one.image for one in shown], titles, bad, "predictions; wrong ones are marked")
+        title = f"{len(wrong)} of {n_wrong:,} that are wrong, marked, and {len(right)} of {n_right:,} that are right"
+        figure = pictures.draw_images([one.image for one in shown], titles, bad, title)
         pictures.save(figure, self.path("predictions.png"))
 
     def draw_curves(self) -> None:

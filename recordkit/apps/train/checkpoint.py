@@ -32,6 +32,7 @@ _OTHERS = (
     *("metrics.jsonl", "summary.json"),
     *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
 )
+_PARAMS = re.compile(r"(.+)-(\d{4})\.params", re.DOTALL)
 
 
 class Checkpoints:
@@ -83,10 +84,8 @@ class Checkpoints:
 
     def epochs(self) -> list[int]:
         """List the epochs that have a checkpoint, in order."""
-        name = re.compile(re.escape(self.prefix.name) + r"-(\d{4})\.params")
-        folder = self.prefix.parent
-        matches = (name.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
-        return sorted(int(match[1]) for match in matches if match)
+        matches = (_PARAMS.fullmatch(path.name) for path in _entries(self.prefix.parent))
+        return sorted(int(match[2]) for match in matches if match and match[1] == self.prefix.name)
 
     def last(self) -> int:
         """Return the last epoch that has a checkpoint.
@@ -99,10 +98,17 @@ class Checkpoints:
         epochs = self.epochs()
         if not epochs:
             raise TrainError(
-                f"{self.prefix}: expected a checkpoint such as {self.params(1).name}, got none; "
-                "give the prefix of a model, or train one first"
+                f"{self.prefix}: expected a checkpoint such as {self.params(1).name}, got none; {self._meant()}"
             )
         return epochs[-1]
+
+    def _meant(self) -> str:
+        """Say what may have been meant: a file of a checkpoint, or the folder of a model, was given for its prefix."""
+        prefixes = {match[1] for path in _entries(self.prefix) if (match := _PARAMS.fullmatch(path.name))}
+        if (match := _PARAMS.fullmatch(self.prefix.name)) or prefixes:
+            meant = [self.prefix.with_name(match[1])] if match else [self.prefix / name for name in sorted(prefixes)]
+            return f"the prefix of a model there is {', or '.join(map(str, meant))}"
+        return "give the prefix of a model, or train one first"
 
     def clear(self) -> int:
         """Remove an earlier run, so that none of its checkpoints can be taken for the new one's.
@@ -138,8 +144,7 @@ class Checkpoints:
 
     def _leftovers(self) -> list[Path]:
         name = re.compile(rf"\.{re.escape(self.prefix.name)}-(\d{{4}}\.(params|states)|symbol\.json|run\.json)\.tmp")
-        folder = self.prefix.parent
-        return [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+        return [path for path in _entries(self.prefix.parent) if name.fullmatch(path.name)]
 
     def begin(self, mx: Any, net: Any, description: dict[str, Any]) -> None:
         """Write what stays the same during a run.
@@ -224,6 +229,11 @@ class Checkpoints:
             f"{self.prefix}: expected {self.run.name} with the shape of the images, got none; recordkit train writes it"
         )
 
+    def planned_epochs(self) -> int | None:
+        """Return the number of epochs the run was to have; None where that is not known."""
+        epochs = self.describe().get("epochs")
+        return epochs if isinstance(epochs, int) and epochs > 0 else None
+
     def side(self) -> int | None:
         """Return the short side of the images, before the shape was cut out of them; None where they were not alike."""
         side = self.describe().get("side")
@@ -275,14 +285,32 @@ class Checkpoints:
         FormatError
             A file is damaged.
         """
+        net = self.load_symbol(mx)
         params = self.params(epoch)
-        for path in (self.symbol, params):
-            path.stat()  # MXNet would report a missing file with a stack trace
+        params.stat()  # MXNet would report a missing file with a stack trace
         try:
-            net: tuple[Any, Any, Any] = mx.model.load_checkpoint(str(self.prefix), epoch)
+            return net, *mx.model.load_params(str(self.prefix), epoch)
         except (mx.base.MXNetError, ValueError) as error:
             raise FormatError(f"expected a checkpoint, got {last_line(error)}; train again", path=str(params)) from None
-        return net
+
+    def load_symbol(self, mx: Any) -> Any:
+        """Read the net from disk.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        FormatError
+            The file is damaged.
+        """
+        text = self.symbol.read_bytes()
+        try:
+            json.loads(text)  # of a text that is cut short MXNet's parser says little
+            return mx.sym.load_json(text.decode())
+        except (mx.base.MXNetError, ValueError) as error:
+            raise FormatError(
+                f"expected a network as MXNet saves it, got {last_line(error)}; train again", path=str(self.symbol)
+            ) from None
 
     def load_states(self, epoch: int) -> bytes:
         """Return the optimizer's state of a checkpoint.
@@ -299,6 +327,10 @@ class Checkpoints:
             raise TrainError(
                 f"{states}: expected the optimizer's state, got no file; train again without --resume"
             ) from None
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _by_mxnet(mx: Any, write: Callable[[], object]) -> None:

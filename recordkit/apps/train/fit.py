@@ -21,12 +21,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from recordkit.apps.train.agreement import check_classes, check_labels, unlike
 from recordkit.apps.train.artefacts import Artefacts
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import ITERATORS, Feed, Shuffle, choose, make_feed
 from recordkit.apps.train.learner import LEARNERS, Learner, Model, Task
-from recordkit.apps.train.measure import Measured, Tally, check_classes, check_labels, measure
+from recordkit.apps.train.measure import Measured, Tally, measure
 from recordkit.apps.train.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
 from recordkit.apps.train.predict import ask
 from recordkit.apps.train.survey import Survey, survey
@@ -106,6 +107,8 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     if plan.iterator not in ITERATORS:
         raise PlanError(f"iterator: expected one of {', '.join(ITERATORS)}, got {plan.iterator!r}")
     plan = replace(plan, threads=set_threads(plan.threads), iterator=choose(plan.iterator))
+    if plan.resume and plan.epochs is None:
+        plan = replace(plan, epochs=Checkpoints(plan.output).planned_epochs())
     context = bridge.device(plan.device, plan.gpu)
     mx = bridge.load()
     data = survey(plan.records, iterator=plan.iterator)
@@ -116,10 +119,8 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     if val_data:
         check_labels(val_data, fitted.target)
         check_classes(val_data, data.classes)
-        if val_data.image_shape != data.image_shape:
-            watcher.say(
-                f"warning: images of {data.image_shape} are learnt from and of {val_data.image_shape} measured on"
-            )
+        if why := unlike(val_data, data.side):
+            watcher.say(f"warning: {why}")
     return run.carry_out()
 
 
@@ -165,7 +166,6 @@ class _Run:
         self._artefacts.begin(done)
         for epoch in range(done + 1, fitted.epochs + 1):
             reports.append(self._epoch(learner, epoch))
-            self._watcher.report(reports[-1])
         last = self._checkpoints.last()
         model = self._checkpoints.load(self._mx, last)
         final = self._measure(model)
@@ -198,6 +198,7 @@ class _Run:
         report = EpochReport(epoch, learner.learning_rate, score, val.score if val else None, seconds, wait_s / seconds)
         # First the figures: those of an epoch that has no checkpoint in the end are dropped by a resume.
         self._artefacts.add(report)
+        self._watcher.report(report)
         if epoch % fitted.checkpoint_every == 0 or epoch == fitted.epochs:
             self._checkpoints.save(self._mx, model, learner.states(), epoch)
         return report
@@ -214,7 +215,11 @@ class _Run:
         replaced = self._checkpoints.clear()
         if replaced:
             self._watcher.say(f"{plan.output}: replacing an earlier run with {replaced} checkpoints")
-        facts = {"classes": self._feed.survey.classes, "side": self._feed.survey.side}
+        facts = {
+            "classes": self._feed.survey.classes,
+            "side": self._feed.survey.side,
+            "epochs": self._fitted.epochs,
+        }
         self._checkpoints.begin(self._mx, model[0], identity | facts)
         return self._learner(model, 0), 0
 
@@ -240,7 +245,14 @@ class _Run:
                 "MXNet's iterator: the run goes on, but where it draws colours, angles or scales not exactly as one "
                 "that was not cut off; --iterator recordkit does"
             )
-        learner = self._learner(checkpoints.load(self._mx, done), done)
+        model = checkpoints.load(self._mx, done)
+        if self._fitted.epochs != then.get("epochs"):
+            self._watcher.say(
+                f"{checkpoints}: begun with {then.get('epochs')} epochs, goes on with {self._fitted.epochs} and the "
+                "learning rate's schedule for so many"
+            )
+            checkpoints.begin(self._mx, model[0], then | {"epochs": self._fitted.epochs})
+        learner = self._learner(model, done)
         states = checkpoints.load_states(done)
         try:
             learner.set_states(states)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from recordkit.apps.train.checkpoint import write_whole
 from recordkit.errors import PackError
+from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
+from recordkit.reading.dataset import RecordDataset
 from recordkit.sources import open_source
+from recordkit.upkeep import verify
 
 VAL_RATIO = 0.2
 """Share of a folder's images that is measured and not learnt from; of ubyte files the test set is."""
@@ -49,9 +53,16 @@ def packed(
     SourceError, FormatError
         The folder is at fault.
     PackError
-        Images cannot be packed.
+        Images cannot be packed, or not be decoded.
+
+    Warns
+    -----
+    UserWarning
+        Files, or whole folders, are left alone.
     """
     source = open_source(folder)
+    for note in () if isinstance(source, dict) else source.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
     prefix = cache / (folder.resolve().name or "images")
     tested = isinstance(source, dict) and "test" in source
     ratio = VAL_RATIO if hold_out and not tested else 0.0
@@ -70,8 +81,22 @@ def packed(
             f"{folder}: expected images that can be read, got {report.n_failed} that cannot, named in "
             f"{prefix}*.failed.tsv; remove them, or 'recordkit pack --on-error skip' and train on the .rec"
         )
+    if not isinstance(source, dict) and resize is None:  # a resize has decoded them
+        for rec in filter(None, (train, val)):
+            _check_images(rec, folder)
     write_whole(stamp, lambda path: path.write_text(state))
     return train, val
+
+
+def _check_images(rec: Path, folder: Path) -> None:
+    """Refuse images that cannot be decoded, by the names of their files, which the .rec file no longer has."""
+    bad = [problem for problem in verify(rec, decode=True).problems if problem.place.startswith("byte ")]
+    if bad:
+        with RecordDataset(rec) as records, ListFile(rec.with_suffix(".lst")) as rows:
+            position = records.offsets.tolist().index(int(bad[0].place.removeprefix("byte ")))
+            file = folder / rows[position].name
+        others = f", and {len(bad) - 1} others" if len(bad) > 1 else ""
+        raise PackError(f"{file}: {bad[0].reason}{others}; mend or remove it")
 
 
 def _state(folder: Path, side: int | None, ratio: float) -> str:

@@ -54,6 +54,11 @@ class Task:
             The network does not fit the images, or what is learnt of them.
         """
         mx, symbol = self.mx, self.target.symbol(self.mx, self.logits)
+        if "data" not in self.logits.list_arguments():
+            raise PlanError(
+                "network: expected an input mx.sym.Variable('data'), got "
+                f"{', '.join(self.logits.list_arguments()) or 'none'}"
+            )
         try:
             shapes = symbol.infer_shape(
                 data=self.batch_shape, softmax_label=self.target.label_shape(self.batch_shape[0])

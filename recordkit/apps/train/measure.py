@@ -6,6 +6,7 @@ Every image counts exactly once, and the model is not changed: what is measured 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.apps.train.agreement import check_classes, check_labels, unlike
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, choose, make_feed
-from recordkit.apps.train.survey import Survey, survey
+from recordkit.apps.train.survey import survey
 from recordkit.apps.train.target import Target
 from recordkit.errors import TrainError
 from recordkit.interop import mxnet as bridge
@@ -109,6 +111,8 @@ class Forward:
 
     def __init__(self, mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> None:
         net, arg_params, aux_params = model
+        if "data" not in net.list_arguments():
+            raise TrainError("model: expected an input called 'data', as recordkit train makes it, got none")
         self._mx, self._feed, self._context, self._target = mx, feed, context, target
         # One end, which needs the labels' shape and not the labels; models of others may call them otherwise.
         self._labels = [name for name in net.list_arguments() if name.endswith("label")][:1]
@@ -206,42 +210,6 @@ def measure(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, co
     return Measured(tally.score(), confusion)
 
 
-def check_labels(data: Survey, target: Target) -> None:
-    """Refuse a file whose labels a model does not know.
-
-    Raises
-    ------
-    TrainError
-        It has more labels an image, or fewer, or higher ones.
-    """
-    if len(data.max_labels) != len(target.sizes):
-        raise TrainError(
-            f"{data.path}: expected {len(target.sizes)} labels an image as the model has, got {len(data.max_labels)}"
-        )
-    for largest, size in zip(data.max_labels, target.n_values, strict=True):
-        if largest >= size:
-            raise TrainError(
-                f"{data.path}: expected labels below the model's {size} classes, "
-                f"got {largest}; was it packed with the classes of the model's dataset?"
-            )
-
-
-def check_classes(data: Survey, numbers: dict[str, int] | None) -> None:
-    """Refuse a file in which a name has another number than in a model; without names nothing is known.
-
-    Raises
-    ------
-    TrainError
-    """
-    for name, number in (data.classes or {}).items():
-        wanted = (numbers or {}).get(name, number)
-        if wanted != number:
-            raise TrainError(
-                f"{data.path}: expected the class {name!r} to be number {wanted} as in the model's dataset, "
-                f"got {number}; pack it with --classes and the .json of that"
-            )
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What `evaluate` found.
@@ -292,6 +260,11 @@ def evaluate(
         There is no model, or the images do not fit it.
     FormatError, OSError
         A file is damaged or missing.
+
+    Warns
+    -----
+    UserWarning
+        The images have another size than those that were learnt from.
     """
     n_threads = set_threads(threads)
     context = bridge.device(device)
@@ -303,6 +276,8 @@ def evaluate(
     data = survey(records, iterator=iterator)
     shape, target = checkpoints.image_shape(), checkpoints.target()
     check_classes(data, checkpoints.class_numbers())
+    if why := unlike(data, checkpoints.side()):
+        warnings.warn(why, UserWarning, stacklevel=2)
     feed = make_feed(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
     measured = measure(mx, model, target, feed, context)
     batch_ms = Forward(mx, model, target, feed, context).batch_ms()

@@ -21,6 +21,8 @@ _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
 _MOST_NAMED, _MOST_NUMBERED = 40, 20
 # Images in a row, and letters in a line above one.
 _MOST_ACROSS, _LINE = 8, 20
+# Letters of a name beside a matrix, and inches for each.
+_LONGEST, _LETTER = 40, 0.085
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -83,8 +85,10 @@ def draw_confusion(table: NDArray[np.int64], classes: Sequence[str], title: str)
     title : str
     """
     n = len(table)
-    side = min(3.2 + 0.5 * n, 14)
-    figure = _figure(side + 1, side)
+    names = [_plain(textwrap.shorten(name, _LONGEST, placeholder="…")) for name in classes[:n] if n <= _MOST_NAMED]
+    # The names have room of their own, so that long ones do not take it from the matrix.
+    side, room = min(3.2 + 0.5 * n, 14), _LETTER * max(map(len, names), default=0)
+    figure = _figure(side + 1 + room, side + room * math.sin(math.pi / 4))
     axes = figure.subplots()
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -92,8 +96,7 @@ def draw_confusion(table: NDArray[np.int64], classes: Sequence[str], title: str)
         for (row, column), count in np.ndenumerate(table):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=colour)
-    if n <= _MOST_NAMED:
-        names = [_plain(name) for name in classes[:n]]
+    if names:
         axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
@@ -110,6 +113,7 @@ def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wron
     ----------
     images : sequence of ndarray of uint8, shape (H, W, C)
     titles : sequence of str
+        In lines, or else wrapped into two.
     wrong : sequence of bool
     title : str
         Above all.
@@ -125,7 +129,8 @@ def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wron
     for axes, image, text, bad in zip(places, images, titles, wrong, strict=False):
         gray = image.shape[2] == 1
         axes.imshow(image[:, :, 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255)
-        lines = textwrap.wrap(f"✗ {text}" if bad else text, _LINE, max_lines=2, placeholder="…")
+        text = f"✗ {text}" if bad else text
+        lines = text.split("\n") if "\n" in text else textwrap.wrap(text, _LINE, max_lines=2, placeholder="…")
         axes.set_title(_plain("\n".join(lines)), fontsize=7, color=_WRONG if bad else "black")
         if bad:
             axes.set_frame_on(True)

@@ -57,7 +57,7 @@ class TrainPlan:
     api : {"module", "gluon"}
         What makes the updates.
     epochs, batch_size : int, optional
-        Default by the number of images; see above.
+        Default by the number of images; see above. A resumed run keeps the number of epochs it was begun with.
     checkpoint_every : int, optional
         Epochs from one checkpoint to the next, default such that about 10 are made.
         The last epoch always has one.

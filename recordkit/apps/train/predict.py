@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.apps.train.agreement import check_classes, check_labels
 from recordkit.apps.train.checkpoint import Checkpoints
 from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.feed import Feed, as_images, choose, make_feed
-from recordkit.apps.train.measure import Forward, check_classes, check_labels
+from recordkit.apps.train.measure import Forward
 from recordkit.apps.train.survey import Survey, survey
 from recordkit.apps.train.target import Target
 from recordkit.errors import ImageError, TrainError
@@ -28,6 +30,8 @@ from recordkit.sources import EXTENSIONS
 from recordkit.transforms import Resize
 
 _BATCH_SIZE = 64
+# Of a name above an image: the likelihood and a mark have room beside it.
+_LETTERS = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,9 @@ class Prediction:
         return named(self.labels, classes)
 
     def title(self, classes: tuple[str, ...]) -> str:
-        """Return what stands above it in a picture: what is said, how likely, and what it is if that is wrong."""
-        said = f"{self.said(classes)} {min(self.probabilities):.0%}"
-        return f"{said}, is {named(self.wanted, classes)}" if self.wanted and self.wrong else said
+        """Return what stands above it in a picture: what is said and how likely, and below what it is if not that."""
+        said = f"{_short(self.said(classes))} {min(self.probabilities):.0%}"
+        return f"{said}\nis {_short(named(self.wanted, classes))}" if self.wanted and self.wrong else said
 
 
 def named(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
@@ -78,6 +82,10 @@ def named(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
     ('dog', '1 0')
     """
     return classes[labels[0]] if len(labels) == 1 else " ".join(map(str, labels))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 class Predictor:
@@ -143,7 +151,7 @@ class Predictor:
         Raises
         ------
         ImageError
-            A file is no image that can be decoded; said behind the predictions of the others.
+            Files are no images that can be decoded; raised behind the predictions of the others.
         TrainError
             A folder has no image.
         FormatError, OSError
@@ -152,9 +160,10 @@ class Predictor:
         Warns
         -----
         UserWarning
-            The labels of a .rec are none of the model's, and are not compared.
+            For each file that cannot be decoded. The labels of a .rec are none of the model's, and are not compared.
+            Files of a folder are left alone for their suffix.
         """
-        bad: list[str] = []
+        bad: list[Path] = []
         files: list[Path] = []
         for source in sources:
             if source.suffix == ".rec":
@@ -165,9 +174,10 @@ class Predictor:
                 files += [source] if source.is_file() else _images_in(source)
         yield from self._of_files(files, bad)
         if bad:
-            raise ImageError(f"{bad[0]}; {len(bad)} of the images cannot be decoded")
+            others = f" and {len(bad) - 1} others" if len(bad) > 1 else ""
+            raise ImageError(f"{bad[0]}{others}: expected images, got files that cannot be decoded")
 
-    def _of_files(self, files: list[Path], bad: list[str]) -> Iterator[Prediction]:
+    def _of_files(self, files: list[Path], bad: list[Path]) -> Iterator[Prediction]:
         with tempfile.TemporaryDirectory(prefix="recordkit-predict-") as folder:
             path = Path(folder) / "images.rec"
             with open(path, "wb") as target:
@@ -178,7 +188,8 @@ class Predictor:
                     try:
                         payload = self._as_learnt(file.read_bytes())
                     except ImageError as error:
-                        bad.append(f"{file}: {error}")
+                        warnings.warn(f"{file}: {error}; left out", UserWarning, stacklevel=2)
+                        bad.append(file)
                         continue
                     offsets.append(writer.write(pack(IRHeader(0.0, len(names)), payload)))
                     names.append(str(file))
@@ -232,8 +243,17 @@ def ask(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, contex
 
 def _images_in(folder: Path) -> list[Path]:
     """Return the images of a folder and of those in it, by name."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in EXTENSIONS)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in files if path.suffix.lower() in EXTENSIONS]
     if not found:
         folder.stat()  # that it is missing is said by the system
-        raise TrainError(f"{folder}: expected images, got a folder without any")
+        raise TrainError(f"{folder}: expected images ({', '.join(EXTENSIONS)}), got a folder without any")
+    left = [path.suffix.lower() for path in files if not path.name.startswith(".")]
+    if others := Counter(suffix or "without" for suffix in left if suffix not in EXTENSIONS):
+        kinds = ", ".join(f"{n} {suffix}" for suffix, n in others.most_common(5))
+        warnings.warn(
+            f"{folder}: {others.total()} files of other suffixes were left alone ({kinds}); name those to be read",
+            UserWarning,
+            stacklevel=2,
+        )
     return found

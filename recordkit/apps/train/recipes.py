@@ -42,11 +42,11 @@ class Recipe:
 _ALL = (
     Recipe(
         "mnist",
-        1,
-        "LeNet 16-48-512 with BatchNorm, shifts and turns, one-cycle",
+        2,
+        "four convolutions with BatchNorm, shifts and turns, one-cycle",
         {
-            "network": "lenet-bn",
-            "epochs": 12,
+            "network": "four-conv",
+            "epochs": 16,
             "batch_size": 128,
             "optimizer": Optimizer(lr=0.1, wd=0.0005, schedule="one-cycle"),
             "augment": Augment(shift=2, max_random_rotate_angle=10),

@@ -100,6 +100,8 @@ def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
         of a kind that the iterator cannot decode.
     """
     file = Fileset(path).path(".rec")
+    if not file.exists() and Path(path).is_dir():
+        raise TrainError(f"{path}: expected a .rec file, got a folder; make one of it with recordkit pack")
     offsets: list[int] = []
     firsts: list[memoryview] = []
     max_labels: tuple[int, ...] = ()

@@ -22,17 +22,19 @@ def shapes(net):
     return dict(zip(names, sizes, strict=True))
 
 
-@pytest.mark.parametrize(("name", "first", "second", "hidden"), [("book", 20, 50, 500), ("lenet-bn", 16, 48, 512)])
-def test_the_books_layers_and_those_of_the_same_shape(mx, name, first, second, hidden):
-    found = shapes(NETWORKS[name].draw(mx, 10, (1, 28, 28)))
+def test_the_books_layers(mx):
+    found = shapes(NETWORKS["book"].draw(mx, 10, (1, 28, 28)))
     weights = [found[f"{layer}_weight"] for layer in ("conv1", "conv2", "fc1", "fc2")]
-    assert weights == [(first, 1, 5, 5), (second, first, 5, 5), (hidden, second * 16), (10, hidden)]
+    assert weights == [(20, 1, 5, 5), (50, 20, 5, 5), (500, 50 * 16), (10, 500)]
 
 
-def test_each_layer_of_lenet_bn_but_the_last_is_normalised(mx):
-    net = NETWORKS["lenet-bn"].draw(mx, 10, (1, 28, 28))
+def test_the_four_convolutions_and_that_each_layer_but_the_last_is_normalised(mx):
+    net = NETWORKS["four-conv"].draw(mx, 10, (1, 28, 28))
+    weights = [shape for name, shape in shapes(net).items() if name.endswith("weight")]
+    assert weights == [(16, 1, 5, 5), (32, 16, 3, 3), (48, 32, 3, 3), (64, 48, 3, 3), (256, 64 * 16), (10, 256)]
     means = [name for name in net.list_auxiliary_states() if name.endswith("mean")]
-    assert means == [f"{name}_moving_mean" for name in ("bn_data", "conv1_bn", "conv2_bn", "fc1_bn")]
+    layers = ("bn_data", *(f"conv{number}_bn" for number in (1, 2, 3, 4)), "fc1_bn")
+    assert means == [f"{name}_moving_mean" for name in layers]
     assert [name for name in net.list_arguments() if name.endswith("bias")] == ["fc2_bias"]
 
 
