@@ -131,10 +131,11 @@ def test_a_folder_in_which_nothing_can_be_used_is_no_class_and_a_note(tmp_path):
 
 def test_files_of_other_suffixes_are_counted_but_for_hidden_ones(tmp_path):
     make(tmp_path, "a/1.jpg", "a/2.webp", "a/3.WEBP", "b/4.bmp", "a/.DS_Store", "a/README")
-    (note,) = FolderSource(tmp_path).notes
+    note, empty = FolderSource(tmp_path).notes
+    assert "no image can be used in b, so that it is no class" in empty
     assert note == (
         f"{tmp_path}: 4 files of other suffixes were left alone (2 .webp, 1 without, 1 .bmp); "
-        "extensions (--exts) says which count"
+        "extensions (recordkit pack --exts) says which count"
     )
     assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []

@@ -11,6 +11,7 @@ from PIL import Image
 from recordkit.apps.train import pictures
 from recordkit.apps.train.artefacts import Artefacts
 from recordkit.apps.train.fit import train
+from recordkit.apps.train.predict import Prediction
 from recordkit.errors import FormatError, MissingError
 
 
@@ -102,6 +103,17 @@ def test_a_confusion_matrix_has_names_and_numbers():
 
 
 @pytest.mark.usefixtures("matplotlib")
+def test_long_names_take_no_room_from_the_matrix():
+    heights = []
+    for classes in (("a", "b"), ("a" * 35, "b " * 60)):
+        figure = pictures.draw_confusion(np.eye(2, dtype=np.int64), classes, "t")
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+        assert max(len(label.get_text()) for label in figure.axes[0].get_yticklabels()) <= 40
+    assert heights[1] > 0.8 * heights[0]
+
+
+@pytest.mark.usefixtures("matplotlib")
 def test_wrong_images_are_marked():
     image = np.zeros((4, 4, 1), np.uint8)
     axes = pictures.draw_images([image, image], ["7", "3"], [False, True], "t").axes
@@ -116,5 +128,9 @@ def test_long_titles_stay_above_their_image_and_letters_that_are_not_there_are_n
     lines = figure.axes[0].get_title().split("\n")
     assert len(lines) == 2 and max(map(len, lines)) <= 20 and lines[1].endswith("…")
     assert len(figure.axes) == 32  # 8 by 4, none free
+    classes = ("golden retriever of the kind", "Labrador_retriever_black")
+    one = Prediction("a.png", (0,), (0.98,), (1,), image)
+    wrong = pictures.draw_images([image], [one.title(classes)], [True], "t").axes[0].get_title()
+    assert wrong == "✗ golden retri… 98%\nis Labrador_ret…"
     pictures.save(figure, tmp_path / "a.png")
     assert not [one for one in recwarn.list if "Glyph" in str(one.message)]

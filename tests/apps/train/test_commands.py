@@ -21,7 +21,7 @@ from recordkit.apps.cli.train import command as train_command
 from recordkit.apps.train import fit
 from recordkit.apps.train.measure import Score, gate
 from recordkit.apps.train.recipes import RECIPES
-from recordkit.errors import MissingError, PlanError, TrainError
+from recordkit.errors import FormatError, MissingError, PlanError, TrainError
 from recordkit.interop.mxnet import cuda
 
 
@@ -132,6 +132,41 @@ def test_ctrl_c_says_how_to_go_on(mx, rec, tmp_path, monkeypatch):
     assert lines[-1].endswith("are complete, go on with --resume")
 
 
+def test_what_fails_before_it_begins_leaves_nothing(mx, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(run(train_command, "missing.rec").exception, FileNotFoundError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_for_a_packed_file_is_named(mx, rec, tmp_path):
+    (tmp_path / "photos").mkdir()
+    result = run(train_command, rec, "--val", tmp_path / "photos", "--model-prefix", tmp_path / "lenet")
+    assert isinstance(result.exception, TrainError)
+    assert str(result.exception).endswith(
+        "photos: expected a .rec file, got a folder; make one of it with recordkit pack"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--load-epoch", 3], "No such option: --load-epoch; --resume goes on from the last checkpoint"),
+        (["--image-shape", "1,28,28"], "No such option: --image-shape; it is --data-shape C,H,W here"),
+        (["--nonsense"], "No such option '--nonsense'."),
+        (["--gpus", "0,1"], "expected one GPU, which is what a run uses, got 0,1"),
+        (["--gpus", "x"], "expected the number of a GPU, from 0, got 'x'"),
+    ],
+)
+def test_options_of_mxnets_scripts_are_told_what_they_are_here(rec, words, said):
+    result = run(train_command, rec, *words)
+    assert result.exit_code == 2 and said in result.output
+
+
+def test_a_resumed_recipe_keeps_the_runs_epochs(rec):
+    assert _plan(rec, {"recipe": "book", "resume": True}).epochs is None
+    assert _plan(rec, {"recipe": "book", "resume": True, "epochs": 9}).epochs == 9
+
+
 def test_a_recipe_is_a_set_of_options_and_what_is_given_goes_before_it(mx, rec, tmp_path):
     words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.01, "--max-random-rotate-angle", 5, "--no-pictures"]
     result = run(train_command, rec, *words, "--model-prefix", tmp_path / "lenet", "--json")
@@ -192,6 +227,16 @@ def test_a_network_is_drawn(mx, rec, tmp_path, trained):
     assert result.exit_code == 0, result.exception
     text = (tmp_path / "net.svg").read_text()
     assert "Convolution" in text and "FullyConnected" in text and ("500" if trained else "dropout") in text
+
+
+def test_a_damaged_network_is_not_drawn(mx, rec, tmp_path):
+    pytest.importorskip("graphviz")
+    if shutil.which("dot") is None:
+        pytest.skip("graphviz is not installed; Debian has it as graphviz")
+    run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
+    (tmp_path / "lenet-symbol.json").write_bytes(b"\xff\xfe")
+    result = run(plot_net, tmp_path / "lenet")
+    assert isinstance(result.exception, FormatError) and "lenet-symbol.json" in str(result.exception)
 
 
 def test_without_graphviz_it_is_said_how_to_get_it(monkeypatch):

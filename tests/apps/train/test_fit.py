@@ -60,6 +60,30 @@ def test_a_resumed_run_ends_like_one_that_was_not_cut_off(mx, rec, tmp_path, mon
     assert_same(params(mx, tmp_path / "whole" / "lenet", 4), params(mx, tmp_path / "cut" / "lenet", 4))
 
 
+def test_a_resumed_run_keeps_its_number_of_epochs_or_says_the_other(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=3, checkpoint_every=1))
+    for suffix in ("params", "states"):
+        (tmp_path / f"lenet-0003.{suffix}").unlink()
+    listener = Listener()
+    report = train(plan(rec, tmp_path, epochs=None, resume=True), listener)
+    assert [each.epoch for each in report.epochs] == [3] and "epochs 3 to 3" in listener.lines[0]
+    train(plan(rec, tmp_path, epochs=5, resume=True), listener)
+    assert any(line.endswith("begun with 3 epochs, goes on with 5 and the learning rate's schedule for so many")
+               for line in listener.lines)  # fmt: skip
+    assert Checkpoints(tmp_path / "lenet").planned_epochs() == 5
+
+
+def test_an_epoch_is_reported_before_its_checkpoint_counts(mx, rec, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoints, "save", killed)
+    listener = Listener()
+    with pytest.raises(KeyboardInterrupt):
+        train(plan(rec, tmp_path), listener)
+    assert listener.lines[-1].startswith("epoch 1: train accuracy")
+
+
 def test_resuming_with_other_options_is_refused(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     with pytest.raises(
@@ -170,7 +194,12 @@ def test_an_image_that_cannot_be_measured_on_is_found_before_anything_is_learnt(
 def test_images_of_another_kind_to_measure_on_are_said(mx, rec, tmp_path):
     val, listener = write_rec(tmp_path / "val.rec", images(20, side=32, channels=3)), Listener()
     train(plan(rec, tmp_path, val=val, epochs=1), listener)
-    assert listener.lines[0] == "warning: images of (1, 28, 28) are learnt from and of (3, 32, 32) measured on"
+    assert listener.lines[0] == (
+        f"warning: {val}: the short side of its images has 32 pixels, of those that were learnt from 28; "
+        "pack it with --resize 28 for the same"
+    )
+    with pytest.warns(UserWarning, match="the short side of its images has 32 pixels, of those that were learnt from"):
+        evaluate(tmp_path / "lenet", val)
 
 
 @pytest.mark.parametrize("n_labels", [1, 3])
@@ -211,6 +240,19 @@ def test_a_damaged_checkpoint_is_named(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     Checkpoints(tmp_path / "lenet").params(1).write_bytes(b"junk" * 10)
     with pytest.raises(FormatError, match=r"lenet-0001\.params: expected a checkpoint"):
+        evaluate(tmp_path / "lenet", rec)
+
+
+def test_a_damaged_network_is_named(mx, rec, tmp_path):
+    train(plan(rec, tmp_path, epochs=1))
+    symbol = Checkpoints(tmp_path / "lenet").symbol
+    text = symbol.read_text()
+    for damaged in (text[:999], text.replace("Convolution", "Nonsense"), "{}"):
+        symbol.write_text(damaged)
+        with pytest.raises(FormatError, match=r"lenet-symbol\.json: expected a network as MXNet saves it, got \S"):
+            evaluate(tmp_path / "lenet", rec)
+    symbol.write_text(text.replace('"data"', '"pixels"'))
+    with pytest.raises(TrainError, match="model: expected an input called 'data'"):
         evaluate(tmp_path / "lenet", rec)
 
 

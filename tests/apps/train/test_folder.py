@@ -74,6 +74,25 @@ def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
         packed(folder, tmp_path / "data", side=28)
 
 
+def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
+    image = folder / "low" / "2.png"
+    image.write_bytes(image.read_bytes()[:-40])
+    with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; mend or remove it$"):
+        packed(folder, tmp_path / "data")
+    image.write_bytes((folder / "low" / "5.png").read_bytes())
+    assert packed(folder, tmp_path / "data")[0].exists()
+
+
+def test_what_is_left_alone_is_said_each_time(folder, tmp_path):
+    (folder / "other").mkdir()
+    (folder / "other" / "1.webp").write_bytes(b"RIFF")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="left alone|is no class") as said:
+            packed(folder, tmp_path / "data")
+        assert "1 files of other suffixes were left alone" in str(said[0].message)
+        assert "no image can be used in other, so that it is no class" in str(said[1].message)
+
+
 def test_train_takes_a_folder(mx, folder, tmp_path):
     words = [folder, "--model-prefix", tmp_path / "m" / "net", "--network", "six-conv", "--no-pictures", "--json"]
     result = CliRunner().invoke(

@@ -116,3 +116,9 @@ def test_a_network_that_does_not_fit_is_named(mx, tmp_path, lines, message):
     )
     with pytest.raises(PlanError, match=message):
         learner(mx, "module", TARGETS[0], str(path))
+
+
+def test_a_network_without_the_input_is_told_its_name(mx):
+    net = mx.sym.FullyConnected(mx.sym.flatten(mx.sym.Variable("pixels")), num_hidden=3, name="fc1")
+    with pytest.raises(PlanError, match=r"expected an input mx\.sym\.Variable\('data'\), got pixels, fc1_weight"):
+        Task(mx, net, TARGETS[0], (8, *SHAPE), mx.cpu()).draw_parameters(3)

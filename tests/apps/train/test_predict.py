@@ -1,6 +1,7 @@
 """Asking a trained model about files, folders and packed files."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -32,7 +33,6 @@ def files(tmp_path):
     folder.mkdir()
     for number, (_, image) in enumerate(images(5, seed=2)):
         (folder / f"{number}.png").write_bytes(codec.encode(image, "png"))
-    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -86,16 +86,26 @@ def test_a_sheet_of_what_was_said(model, files, tmp_path):
 
 def test_what_is_no_image_is_named(model, files):
     (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    (files / "cut.png").write_bytes((files / "0.png").read_bytes()[:60])
+    (files / "notes.txt").write_text("not an image")
     seen = []
-    with pytest.raises(ImageError, match=r"broken\.png: .*; 1 of the images cannot be decoded"):  # noqa: PT012
+
+    def ask():
         for one in Predictor(model).predict([files]):
             seen.append(one.name)
+
+    message = r"broken\.png and 1 others: expected images, got files that cannot be decoded"
+    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as said:
+        ask()
     assert seen == [str(files / f"{number}.png") for number in range(5)]
+    texts = [str(one.message) for one in said]
+    assert texts[0] == f"{files}: 1 files of other suffixes were left alone (1 .txt); name those to be read"
+    assert [text.split(":")[0] for text in texts[1:]] == [str(files / "broken.png"), str(files / "cut.png")]
 
 
 def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TrainError, match="empty: expected images, got a folder without any"):
+    with pytest.raises(TrainError, match=r"empty: expected images \(.*\), got a folder without any"):
         list(Predictor(model).predict([tmp_path / "empty"]))
     with pytest.raises(FileNotFoundError, match="nothing"):
         list(Predictor(model).predict([tmp_path / "nothing"]))
@@ -132,6 +142,21 @@ def test_another_numbering_of_the_classes_is_refused(model, val):
     val.with_suffix(".json").write_text(json.dumps({"classes": {"high": 1, "middle": 0, "low": 2}}))
     with pytest.raises(TrainError, match="expected the class 'high' to be number 0 as in the model's dataset, got 1"):
         evaluate(model, val)
+
+
+def test_a_file_of_other_classes_is_not_measured_as_the_models(model, val):
+    val.with_suffix(".json").write_text(json.dumps({"classes": {"cat": 0, "dog": 1, "low": 2}}))
+    with pytest.raises(TrainError, match="expected the classes of the model's dataset, got 'cat', which is none of"):
+        evaluate(model, val)
+    with pytest.warns(UserWarning, match="labels are not compared: .*got 'cat'"):
+        assert {one.wanted for one in Predictor(model).predict([val])} == {None}
+
+
+@pytest.mark.parametrize(("given", "meant"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])
+def test_what_is_no_prefix_of_a_model_is_told_which_may_be_meant(model, given, meant):
+    hint = f"the prefix of a model there is {model.parent / meant}" if meant else "give the prefix of a model, or train"
+    with pytest.raises(TrainError, match=f"got none; {re.escape(hint)}"):
+        Predictor(model.parent / given)
 
 
 def test_a_model_without_a_description_is_named(model):

@@ -104,6 +104,7 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
         ({"loss": "hinge"}, r"loss: expected one of softmax, sigmoid, got 'hinge'"),
         ({"loss": "sigmoid"}, r"loss sigmoid: expected labels of 0 or 1, got 2; use softmax"),
         ({"loss": "sigmoid", "n_classes": 3}, r"--num-classes: expected none with the loss sigmoid"),
+        ({"network": "lenet"}, r"or a file FILE\.py, got 'lenet'; MXNet's lenet is book"),
         ({"network": "vgg"}, r"network: expected book, four-conv, article, six-conv, or a file FILE\.py, got 'vgg'"),
         ({"shape": (2, 28, 28)}, r"expected 1 or 3 channels and sides of at least 16, got 2,28,28"),
         ({"shape": (1, 28, 15)}, r"expected 1 or 3 channels and sides of at least 16, got 1,28,15"),
