@@ -43,10 +43,11 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     mx = bridge.load()
     checkpoints = Checkpoints(network)
     trained = checkpoints.symbol.exists()
-    shape = shape or (checkpoints.image_shape() if trained else (1, 28, 28))
+    about = checkpoints.describe()
+    shape = shape or (about.image_shape() if trained else (1, 28, 28))
     shapes: dict[str, tuple[int, ...]] = {"data": (1, *shape)}
-    if checkpoints.run.exists():  # not beside models that others trained
-        shapes["softmax_label"] = checkpoints.target().label_shape(1)
+    if about.facts:  # not beside models that others trained
+        shapes["softmax_label"] = about.target().label_shape(1)
     try:
         net = checkpoints.load_symbol(mx) if trained else find(network).draw(mx, _N_CLASSES, shape)
         drawn = mx.viz.plot_network(net, shape=shapes, node_attrs={"fixedsize": "false"})

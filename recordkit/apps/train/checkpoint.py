@@ -3,7 +3,7 @@
     PREFIX-symbol.json    the net
     PREFIX-NNNN.params    the parameters after epoch NNNN, from 0001
     PREFIX-NNNN.states    the optimizer's state after that epoch (its momentum)
-    PREFIX-run.json       what the run was started with, and what `recordkit eval` has to know
+    PREFIX-run.json       what the run was started with, see `recordkit.apps.train.description`
 
 ``mxnet.model.load_checkpoint`` reads them. A file is written under a temporary name, flushed to disk and renamed,
 and the ``.params`` come last: with them the checkpoint counts. A run that is killed leaves whole checkpoints, and
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recordkit.apps.train.target import LOSSES, Target
+from recordkit.apps.train.description import Description
 from recordkit.errors import FormatError, PlanError, PublishError, TrainError
 from recordkit.interop.mxnet import last_line
 
@@ -154,7 +154,7 @@ class Checkpoints:
         mx : module
         net : mxnet.symbol.Symbol
         description : dict
-            What `describe` returns.
+            As `recordkit.apps.train.description` has it.
 
         Raises
         ------
@@ -190,80 +190,9 @@ class Checkpoints:
         write_whole(self.states(epoch), lambda path: path.write_bytes(states))
         write_whole(self.params(epoch), lambda path: _by_mxnet(mx, lambda: mx.nd.save(str(path), values)))
 
-    def describe(self) -> dict[str, Any]:
-        """Read the description of the run.
-
-        Returns
-        -------
-        description : dict
-            Empty where there is none, as for models that other programs trained.
-
-        Raises
-        ------
-        FormatError
-            It is not a JSON object.
-        """
-        try:
-            description = json.loads(self.run.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise FormatError(f"expected JSON, got {error}; train again", path=str(self.run)) from None
-        if not isinstance(description, dict):
-            raise FormatError("expected a JSON object; train again", path=str(self.run))
-        return description
-
-    def image_shape(self) -> tuple[int, int, int]:
-        """Return the (C, H, W) the model was trained with.
-
-        Raises
-        ------
-        TrainError
-            Its description does not say so, or is not there: recordkit did not train it, and does not know how its
-            images were normalised.
-        """
-        match self.describe().get("shape"):
-            case [int(channels), int(height), int(width)]:
-                return channels, height, width
-        raise TrainError(
-            f"{self.prefix}: expected {self.run.name} with the shape of the images, got none; recordkit train writes it"
-        )
-
-    def planned_epochs(self) -> int | None:
-        """Return the number of epochs the run was to have; None where that is not known."""
-        epochs = self.describe().get("epochs")
-        return epochs if isinstance(epochs, int) and epochs > 0 else None
-
-    def side(self) -> int | None:
-        """Return the short side of the images, before the shape was cut out of them; None where they were not alike."""
-        side = self.describe().get("side")
-        return side if isinstance(side, int) and side > 0 else None
-
-    def target(self) -> Target:
-        """Return what the model says of an image.
-
-        Raises
-        ------
-        TrainError
-            Its description does not say so.
-        """
-        about = self.describe()
-        match about.get("loss"), about.get("n_classes"):
-            case str(loss), [*sizes] if loss in LOSSES and all(isinstance(size, int) for size in sizes):
-                return Target(loss, tuple(sizes))
-        raise TrainError(
-            f"{self.run}: expected loss and n_classes, as recordkit train writes them, got others; train again"
-        )
-
-    def class_numbers(self) -> dict[str, int] | None:
-        """Return the numbers of the classes by name; None where there are no names."""
-        return self.describe().get("classes") or None
-
-    def classes(self, target: Target) -> tuple[str, ...]:
-        """Return the names of the classes, in the order of their numbers; numbers where there are no names."""
-        names = self.class_numbers() or {}
-        by_number = {number: name for name, number in names.items()}
-        return tuple(str(by_number.get(number, number)) for number in range(max(target.n_values)))
+    def describe(self) -> Description:
+        """Read the description of the run. Raises: see `Description.read`."""
+        return Description.read(self.run)
 
     def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
         """Read a checkpoint from disk.

@@ -108,7 +108,7 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
         raise PlanError(f"iterator: expected one of {', '.join(ITERATORS)}, got {plan.iterator!r}")
     plan = replace(plan, threads=set_threads(plan.threads), iterator=choose(plan.iterator))
     if plan.resume and plan.epochs is None:
-        plan = replace(plan, epochs=Checkpoints(plan.output).planned_epochs())
+        plan = replace(plan, epochs=Checkpoints(plan.output).describe().epochs)
     context = bridge.device(plan.device, plan.gpu)
     mx = bridge.load()
     data = survey(plan.records, iterator=plan.iterator)
@@ -180,7 +180,7 @@ class _Run:
         if artefacts.missing is not None:
             self._watcher.say(f"no pictures of samples, curves, confusion and predictions: {artefacts.missing}")
             return
-        classes = self._checkpoints.classes(self._fitted.target)
+        classes = self._checkpoints.describe().classes(self._fitted.target)
         artefacts.draw_samples(self._feed, Shuffle(self._plan.seed, 1, self._fitted.augment), classes)
         artefacts.draw_curves()
         if self._val_feed is not None and final is not None:
@@ -226,7 +226,7 @@ class _Run:
     def _resumed(self) -> tuple[Learner, int]:
         checkpoints = self._checkpoints
         done = checkpoints.last()
-        now, then = self._fitted.identity(len(self._feed.survey)), checkpoints.describe()
+        now, then = self._fitted.identity(len(self._feed.survey)), checkpoints.describe().facts
         if not then:
             raise TrainError(f"{checkpoints}: expected {checkpoints.run.name}, got none; train again without --resume")
         changed = [f"{name} {then.get(name)!r}, got {now[name]!r}" for name in now if now[name] != then.get(name)]

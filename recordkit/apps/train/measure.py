@@ -274,14 +274,15 @@ def evaluate(
     model = checkpoints.load(mx, number)
     iterator = choose("auto")
     data = survey(records, iterator=iterator)
-    shape, target = checkpoints.image_shape(), checkpoints.target()
-    check_classes(data, checkpoints.class_numbers())
-    if why := unlike(data, checkpoints.side()):
+    about = checkpoints.describe()
+    shape, target = about.image_shape(), about.target()
+    check_classes(data, about.class_numbers)
+    if why := unlike(data, about.side):
         warnings.warn(why, UserWarning, stacklevel=2)
     feed = make_feed(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
     measured = measure(mx, model, target, feed, context)
     batch_ms = Forward(mx, model, target, feed, context).batch_ms()
-    return Evaluation(number, measured, checkpoints.classes(target), batch_ms)
+    return Evaluation(number, measured, about.classes(target), batch_ms)
 
 
 def gate(score: Score, minimum: float, what: str) -> None:

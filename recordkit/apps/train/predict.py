@@ -128,11 +128,11 @@ class Predictor:
         self._mx = bridge.load()
         checkpoints = Checkpoints(prefix)
         self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
-        self._shape, self._target = checkpoints.image_shape(), checkpoints.target()
-        side = checkpoints.side()
-        self._resize = None if side is None else Resize(side)
-        self._iterator, self._numbers = choose("auto"), checkpoints.class_numbers()
-        self.classes = checkpoints.classes(self._target)
+        about = checkpoints.describe()
+        self._shape, self._target = about.image_shape(), about.target()
+        self._resize = None if about.side is None else Resize(about.side)
+        self._iterator, self._numbers = choose("auto"), about.class_numbers
+        self.classes = about.classes(self._target)
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
         """Ask about images.

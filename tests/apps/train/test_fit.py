@@ -70,7 +70,7 @@ def test_a_resumed_run_keeps_its_number_of_epochs_or_says_the_other(mx, rec, tmp
     train(plan(rec, tmp_path, epochs=5, resume=True), listener)
     assert any(line.endswith("begun with 3 epochs, goes on with 5 and the learning rate's schedule for so many")
                for line in listener.lines)  # fmt: skip
-    assert Checkpoints(tmp_path / "lenet").planned_epochs() == 5
+    assert Checkpoints(tmp_path / "lenet").describe().epochs == 5
 
 
 def test_an_epoch_is_reported_before_its_checkpoint_counts(mx, rec, tmp_path, monkeypatch):

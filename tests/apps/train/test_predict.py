@@ -161,7 +161,7 @@ def test_what_is_no_prefix_of_a_model_is_told_which_may_be_meant(model, given, m
 
 def test_a_model_without_a_description_is_named(model):
     Checkpoints(model).run.unlink()
-    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json with the shape of the images, got none"):
+    with pytest.raises(TrainError, match=r"lenet-run\.json: expected the shape of the model.s images, got none"):
         Predictor(model)
 
 
