@@ -1,10 +1,10 @@
 """Sets of options with a name and a version: what an option says on the command line goes before them.
 
 "mnist", "fashion-mnist" and "article" were chosen on the last 10,000 training images of MNIST and Fashion-MNIST,
-learning from the other 50,000; no test image took part. There (one seed each) "mnist" reaches 99.64%; "fashion-mnist"
-92.54% after 24 epochs, and after 10 to 12 with batches of 128 90.5% where images are shifted by up to 2 pixels and 91.4%
-where they are not; "article" 90.75% after 10 (without weight decay). "book" is as the tutorials have it, so that its
-figures can be had again. What they reach on the test images is in benchmarks/README.md.
+learning from the other 50,000; no test image took part. There (one seed each) "mnist" reaches 99.64%;
+"fashion-mnist" 92.54% after 24 epochs, and after 10 to 12 with batches of 128 90.5% where images are shifted by up to
+2 pixels and 91.4% where they are not; "article" 90.75% after 10 (without weight decay). "book" is as the tutorials
+have it, so that its figures can be had again. What they reach on the test images is in benchmarks/README.md.
 
 What "mnist" has of network and options was compared in PyTorch first, by the same updates and changes, with six seeds
 each for 12 epochs, and with the first 10,000 images held out too; the means of both have a standard error of 0.01%:
