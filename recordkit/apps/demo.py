@@ -49,7 +49,7 @@ class _Packed:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Folder of MNIST or Fashion-MNIST files.")
 @click.option("--output", type=click.Path(path_type=Path), default="demo-output", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the training that is gated last.")
-@click.option("--more-seeds", type=click.IntRange(0), help="Also train this many others.  [default: 5 for digits]")
+@click.option("--more-seeds", type=click.IntRange(0), help="Also train this many others.  [default: 2 for digits]")
 def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) -> None:
     """Pack handwriting, check it, read it back through MXNet, train LeNets from it, gate on their accuracy."""
     output.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) 
     click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
     _read_back(packed.test)
     click.echo(f"read {packed.test.name} back through MXNet's ImageRecordIter: every label as in the list")
-    n_more = more_seeds if more_seeds is not None else (5 if data is None else 0)
+    n_more = more_seeds if more_seeds is not None else (2 if data is None else 0)
     accuracies = []
     with progress_bar(1 + n_more, "train", unit="LeNet") as progress:
         for each in range(seed, seed + 1 + n_more):
