@@ -17,6 +17,7 @@ import numpy as np
 from recordkit.apps.lists import write_lists
 from recordkit.apps.program import examples, run
 from recordkit.apps.progress import progress_bar
+from recordkit.apps.train.environment import set_threads
 from recordkit.apps.train.fit import train
 from recordkit.apps.train.plan import TrainPlan
 from recordkit.codec import encode
@@ -53,6 +54,7 @@ class _Packed:
 def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) -> None:
     """Pack handwriting, check it, read it back through MXNet, train LeNets from it, gate on their accuracy."""
     output.mkdir(parents=True, exist_ok=True)
+    set_threads(0)  # before MXNet is loaded to read back
     packed = _pack_digits(output) if data is None else _pack_ubyte(data, output)
     click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
     _read_back(packed.test)
