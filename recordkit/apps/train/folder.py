@@ -95,7 +95,7 @@ def _check_images(rec: Path, folder: Path) -> None:
         with RecordDataset(rec) as records, ListFile(rec.with_suffix(".lst")) as rows:
             position = records.offsets.tolist().index(int(bad[0].place.removeprefix("byte ")))
             file = folder / rows[position].path
-        others = f", and {len(bad) - 1} others" if len(bad) > 1 else ""
+        others = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise PackError(f"{file}: {bad[0].reason}{others}; mend or remove it")
 
 

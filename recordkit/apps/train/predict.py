@@ -174,7 +174,7 @@ class Predictor:
                 files += [source] if source.is_file() else _images_in(source)
         yield from self._of_files(files, bad)
         if bad:
-            others = f" and {len(bad) - 1} others" if len(bad) > 1 else ""
+            others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             raise ImageError(f"{bad[0]}{others}: expected images, got files that cannot be decoded")
 
     def _of_files(self, files: list[Path], bad: list[Path]) -> Iterator[Prediction]:

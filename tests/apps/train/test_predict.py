@@ -94,7 +94,7 @@ def test_what_is_no_image_is_named(model, files):
         for one in Predictor(model).predict([files]):
             seen.append(one.name)
 
-    message = r"broken\.png and 1 others: expected images, got files that cannot be decoded"
+    message = r"broken\.png and 1 more: expected images, got files that cannot be decoded"
     with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as said:
         ask()
     assert seen == [str(files / f"{number}.png") for number in range(5)]
