@@ -9,7 +9,7 @@ import json
 import sys
 
 if __name__ == "__main__":
-    from recordkit.apps.cli.main import recordkit
+    from recordkit.cli.main import recordkit
 
     words = sys.argv[1:]
     by_report = words[0] == "--report"

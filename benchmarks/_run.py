@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from recordkit.apps.bench import machine
+from recordkit.bench import machine
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _run import write
 
-from recordkit.apps.bench.report import Report, read
+from recordkit.bench.report import Report, read
 
 
 def cells(reports: list[Report]) -> list[dict[str, object]]:

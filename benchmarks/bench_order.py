@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recordkit.reading.order import Pages, Sequential, Shuffled, Weighted
-from recordkit.reading.sampler import Sampler
+from recordkit.sampling.order import Pages, Sequential, Shuffled, Weighted
+from recordkit.sampling.sampler import Sampler
 
 N = 1_000_000
 ORDERS = {

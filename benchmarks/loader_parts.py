@@ -22,7 +22,7 @@ from data import write_images
 import recordkit as rk
 from recordkit import codec
 from recordkit import transforms as t
-from recordkit.reading.order import Pages, Sequential, Shuffled, Weighted
+from recordkit.sampling.order import Pages, Sequential, Shuffled, Weighted
 
 CROP = rk.CenterCrop(224)
 TRANSFORMS = {
@@ -95,11 +95,11 @@ def parts(work: Path, threads: int, repeats: int) -> None:
         )
     )
     rows += [
-        (name, {"transforms": [CROP], "shuffle": order}, "tests/reading/test_order.py")
+        (name, {"transforms": [CROP], "shuffle": order}, "tests/sampling/test_order.py")
         for name, order in orders.items()
     ]
     rows += [
-        (f"on_error={name}", {"transforms": [CROP], "on_error": name}, "tests/reading/test_loader.py")
+        (f"on_error={name}", {"transforms": [CROP], "on_error": name}, "tests/loading/test_loader.py")
         for name in ("raise", "skip", "replace")
     ]
     print(f"{'part':22}{'native img/s':>14}{'python img/s':>14}  tests")

@@ -14,7 +14,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from recordkit.apps.bench.report import Case, Report, read
+from recordkit.bench.report import Case, Report, read
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from _run import write
 from _train import run
 
-from recordkit.apps.train.recipes import find
+from recordkit.training.recipes import find
 
 
 def main() -> None:

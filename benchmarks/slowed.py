@@ -19,14 +19,14 @@ from typing import Any
 
 from _run import write
 
-from recordkit.apps.bench.measure import BenchPlan, bench
-from recordkit.apps.bench.peers.own import Recordkit
-from recordkit.apps.bench.peers.peer import Epochs
-from recordkit.apps.bench.peers.registry import find
-from recordkit.apps.bench.report import compare
-from recordkit.apps.bench.table import compared_lines
-from recordkit.apps.bench.work import Work, fitted
-from recordkit.apps.progress import progress_bar
+from recordkit.bench.peers.own import Recordkit
+from recordkit.bench.peers.peer import Epochs
+from recordkit.bench.peers.registry import find
+from recordkit.bench.protocol import BenchPlan, bench
+from recordkit.bench.report import compare
+from recordkit.bench.table import compared_lines
+from recordkit.bench.workload import Work, fitted
+from recordkit.cli.progress import progress_bar
 
 _THROW_AWAY = "RECORDKIT_BENCH_THROW_AWAY"
 

@@ -1,6 +1,6 @@
 """``python -m recordkit`` is the command line."""
 
-from recordkit.apps.cli.main import main
+from recordkit.cli.main import main
 
 if __name__ == "__main__":
     main()

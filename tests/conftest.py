@@ -143,7 +143,7 @@ def program(monkeypatch, capsys):
 @pytest.fixture
 def cli(program):
     """Run ``recordkit ...``."""
-    from recordkit.apps.cli.main import main
+    from recordkit.cli.main import main
 
     return functools.partial(program, main)
 
@@ -151,6 +151,6 @@ def cli(program):
 @pytest.fixture
 def im2rec(program):
     """Run ``im2rec ...``."""
-    from recordkit.apps.im2rec.main import main
+    from recordkit.cli.im2rec.main import main
 
     return functools.partial(program, main)

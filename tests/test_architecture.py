@@ -36,7 +36,7 @@ def test_importing_loads_no_framework_and_no_image_library(statement):
 
 
 def test_help_loads_nothing_but_click_and_numpy():
-    assert not loaded_by("import recordkit.apps.cli.main") & (HEAVY - {"click"})
+    assert not loaded_by("import recordkit.cli.main") & (HEAVY - {"click"})
 
 
 def test_public_names_are_few_sorted_and_documented():

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from apps.bench.reports import report
+from bench.reports import report
 from images import noise, picture, save, write
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"

@@ -15,9 +15,9 @@ from recordkit.formats.staging import Staging
 from recordkit.packing.block import block_size, pack_block
 from recordkit.packing.choice import choose
 from recordkit.packing.engine import Engine
-from recordkit.packing.former import describe, former_files, refuse_foreign, standing_alone
 from recordkit.packing.jobs import Job, is_input, share_out
 from recordkit.packing.plan import PackPlan
+from recordkit.packing.replaced_set import describe, former_files, refuse_foreign, standing_alone
 from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.survey import survey
 from recordkit.packing.writer import SetWriter

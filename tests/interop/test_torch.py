@@ -14,8 +14,8 @@ from images import noise, picture, pixels, save
 
 import recordkit as rk
 from recordkit.errors import FormatError, ImageError, PlanError
-from recordkit.reading.order import Weighted
 from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
+from recordkit.sampling.order import Weighted
 
 if not os.environ.get("RECORDKIT_REQUIRE_TORCH"):
     pytest.importorskip("torch", reason="PyTorch is not installed")

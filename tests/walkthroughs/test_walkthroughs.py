@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from apps.train.bars import images as bars
+from training.bars import images as bars
 
 from recordkit import codec
 from recordkit.formats import ubyte

@@ -13,7 +13,7 @@ MXNet was retired in 2023, and its last wheel expects a world that has moved on:
   dynamic linker does not look, so they are loaded by path first.
 
 Importing this module imports no MXNet: `load` does. What MXNet is used for is elsewhere: batches for it are in
-`recordkit.interop.mxnet.record_iter`, the trainer is `recordkit.apps.train`. The file formats need no MXNet at all.
+`recordkit.interop.mxnet.record_iter`, the trainer is `recordkit.training`. The file formats need no MXNet at all.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.interop.mxnet.bridge import load
-from recordkit.reading.record_iter import DataBatch, DataDesc
-from recordkit.reading.record_iter import ImageRecordIter as RecordIter
+from recordkit.record_iter.iterator import DataBatch, DataDesc
+from recordkit.record_iter.iterator import ImageRecordIter as RecordIter
 
 
 def ImageRecordIter(**arguments: Any) -> Any:  # noqa: N802 (the name that it stands in for)

@@ -13,9 +13,9 @@ import torch
 from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
-from recordkit.reading.loader import Loader as ArrayLoader
-from recordkit.reading.order import Order, Sequential
-from recordkit.reading.sampler import Sampler
+from recordkit.loading.loader import Loader as ArrayLoader
+from recordkit.sampling.order import Order, Sequential
+from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
 
 

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from recordkit.dataset.dataset import RecordDataset as Records
 from recordkit.errors import FormatError, PlanError
-from recordkit.reading.choice import choose
-from recordkit.reading.dataset import RecordDataset as Records
-from recordkit.reading.engine import Request, Room, locate
-from recordkit.reading.plan import LoadPlan, fixed_size
-from recordkit.reading.python import first_n_labels, first_size
+from recordkit.loading.choice import choose
+from recordkit.loading.engine import Request, Room, locate
+from recordkit.loading.plan import LoadPlan, fixed_size
+from recordkit.loading.python import first_n_labels, first_size
 from recordkit.transforms import Normalize, Transform
 
 

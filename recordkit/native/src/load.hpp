@@ -1,4 +1,4 @@
-// A record of an image to its place in a batch, in one go. The meaning is recordkit.reading.python's.
+// A record of an image to its place in a batch, in one go. The meaning is recordkit.loading.python's.
 #pragma once
 
 #include "convert.hpp"

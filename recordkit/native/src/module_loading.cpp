@@ -1,4 +1,4 @@
-// Loading batches, as recordkit.reading.native calls it.
+// Loading batches, as recordkit.loading.native calls it.
 #include "module.hpp"
 
 #include <pybind11/stl.h>

@@ -1,1 +1,0 @@
-"""Programs: the only layer that prints, parses arguments or reads the environment."""

@@ -1,0 +1,1 @@
+"""Ways to load a .rec file, behind the same three functions; see `recordkit.bench.peers.peer`."""

@@ -1,0 +1,127 @@
+"""A report as a picture for a talk: bars by rate, and rates over threads where there are several numbers of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recordkit.bench.machine import NOISY_SHARE
+from recordkit.bench.report import Case, Report
+from recordkit.errors import MissingError, PlanError
+
+# Of Okabe and Ito's palette, which people who see fewer colours tell apart.
+_OWN, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_MARKERS = "osD^vPX*"
+SUFFIXES = (".png", ".svg")
+
+
+def check(path: Path) -> None:
+    """Say early what would fail late.
+
+    Raises
+    ------
+    MissingError
+        There is no matplotlib.
+    PlanError
+        The name ends in neither .png nor .svg.
+    """
+    if path.suffix not in SUFFIXES:
+        raise PlanError(f"--plot: expected a name that ends in {' or '.join(SUFFIXES)}, got {path.name}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingError("matplotlib is not installed; pip install 'recordkit[plot]'") from None
+
+
+def draw(report: Report) -> Any:
+    """Return the figure.
+
+    Raises
+    ------
+    PlanError
+        Nothing was measured.
+    """
+    from matplotlib.figure import Figure
+
+    cases = [case for case in report.by_rate() if case.measured]
+    if not cases:
+        raise PlanError("expected measured cases, got none")
+    counts = sorted({case.threads for case in cases})
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(cases) + (3.6 if len(counts) > 1 else 0)), layout="constrained")
+    if len(counts) > 1:
+        bars, curves = figure.subplots(2, 1, height_ratios=(0.5 * len(cases) + 0.6, 3.2))
+        _draw_curves(curves, cases, counts)
+    else:
+        bars = figure.subplots()
+    _draw_bars(bars, report, cases)
+    figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left")
+    protocol, machine = report.protocol, report.machine
+    noisy = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
+    figure.supxlabel(
+        f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of {protocol['rounds']} rounds, "
+        f"whiskers from the lowest to the highest{noisy}",
+        fontsize=8,
+        x=0.01,
+        ha="left",
+    )
+    return figure
+
+
+def save(report: Report, path: Path) -> None:
+    """Write the picture; PNG or SVG, by the name. How it was made is in its metadata."""
+    check(path)
+    draw(report).savefig(path, dpi=150, metadata={"Description": f"{report.command}; {report.date}"})
+
+
+def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
+    from matplotlib.patches import Patch
+
+    reference = report.reference_case()
+    colours = [
+        _REFERENCE if case is reference else _OWN if case.title.startswith("recordkit") else _OTHERS for case in cases
+    ]
+    medians = [case.median_img_s for case in cases]
+    spread = [
+        [median - min(case.img_s) for median, case in zip(medians, cases, strict=True)],
+        [max(case.img_s) - median for median, case in zip(medians, cases, strict=True)],
+    ]
+    axes.barh(range(len(cases)), medians, color=colours, xerr=spread, ecolor="black", capsize=3)
+    axes.set_yticks(range(len(cases)), [case.label for case in cases])
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(max(case.img_s) for case in cases) * 1.3)
+    for number, (case, median) in enumerate(zip(cases, medians, strict=True)):
+        ratio = report.ratio(case)
+        text = f"  {median:,.0f}" + (f"  (x{ratio.value:.2f})" if ratio is not None and case is not reference else "")
+        axes.text(max(case.img_s), number, text, va="center", fontsize=9)
+    axes.set_xlabel("images per second (times as fast as the reference)")
+    axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    shown = [(_OWN, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
+    axes.legend(
+        handles=[Patch(color=colour, label=label) for colour, label in shown if colour in colours],
+        loc="lower right",
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _draw_curves(axes: Any, cases: list[Case], counts: list[int]) -> None:
+    titles = list(dict.fromkeys(case.title for case in cases))
+    for number, title in enumerate(titles):
+        points = sorted((case.threads, case.median_img_s) for case in cases if case.title == title)
+        axes.plot(
+            *zip(*points, strict=True),
+            color=_LINES[number % len(_LINES)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            label=title,
+        )
+    axes.set_xticks(counts)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("threads")
+    axes.set_ylabel("images per second")
+    axes.yaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
+    axes.legend(frameon=False, fontsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,80 @@
+"""``recordkit info``: what is in a .rec file."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+import numpy as np
+
+from recordkit.cli.program import examples
+from recordkit.cli.progress import progress_bar
+from recordkit.formats.fileset import Fileset
+from recordkit.upkeep import FileInfo, inspect
+
+# A longer table of labels is better asked for with --json.
+_N_LABELS_SHOWN = 20
+
+
+@click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
+@click.argument("rec", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(rec: Path, as_json: bool) -> None:
+    """Say what is in REC: records, labels, image formats, and what lies beside it."""
+    size = Fileset(rec).path(".rec").stat().st_size
+    with progress_bar(size, f"info {rec.name}", unit="B", quiet=as_json) as progress:
+        info = inspect(rec, progress=progress)
+    click.echo(json.dumps(info.as_json(), allow_nan=False) if as_json else "\n".join(_lines(info)))
+
+
+def _lines(info: FileInfo) -> list[str]:
+    lines = [f"{info.path}: {info.n_records} records, {info.n_bytes / 1e6:.1f} MB"]
+    if info.made_by:
+        lines.append(f"made by    {info.made_by}")
+    beside = [name for name, there in info.companions.items() if there]
+    lines.append(f"beside it  {', '.join(beside) or 'nothing; some readers need an .idx'}")
+    if info.key_range is None:
+        return lines
+    if info.faces:
+        lines.append(
+            f"layout     InsightFace: {info.faces.n_images} images are samples; "
+            f"the header and {info.faces.n_identities} identities are not"
+        )
+    lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
+    formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
+    lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
+    if info.first_shape:
+        height, width, channels = info.first_shape
+        lines.append(f"first one  {width} x {height}, {channels} channels")
+    low, high = info.label_width
+    width_text = str(low) if low == high else f"{low} to {high}"
+    span = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))
+    lines.append(f"labels     {width_text} a record, {span}")
+    if info.n_not_finite:
+        lines.append(f"           {info.n_not_finite} are not finite; see 'recordkit verify'")
+    if info.exact_labels:
+        lines.append("           exact int64 labels are in .labels.npy")
+    elif info.label_range and info.label_range[1] >= 2**24:
+        lines.append("           above 2**24 float32 cannot tell whole numbers apart: labels may have been rounded")
+    lines += _label_lines(info)
+    return lines
+
+
+def _label_lines(info: FileInfo) -> list[str]:
+    if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
+        return []
+    names: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
+    return [f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()]
+
+
+def label_text(label: float) -> str:
+    """Return a label in the fewest digits that mean the same number, a whole one without a point.
+
+    Examples
+    --------
+    >>> label_text(16777216.0), label_text(0.10000000149011612), label_text(17186135)
+    ('16777216', '0.1', '17186135')
+    """
+    return str(int(label)) if math.isfinite(label) and int(label) == label else str(np.float32(label))

@@ -1,0 +1,1 @@
+"""The samples of .rec files: records by offset, the index, the table of samples, and RecordDataset."""

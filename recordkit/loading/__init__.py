@@ -1,0 +1,1 @@
+"""From samples to batches: the loader, its two engines, and the memory of the batches."""

@@ -1,0 +1,1 @@
+"""The files that a training run leaves: log, pictures and figures."""

@@ -1,0 +1,79 @@
+"""The picture: what is written at its axes, how many bars and curves, and that it can be saved."""
+
+import json
+from pathlib import Path
+
+import pytest
+from bench.reports import report
+from PIL import Image
+
+from recordkit.bench import plot
+from recordkit.bench.peers.registry import PEERS
+from recordkit.bench.report import read
+from recordkit.errors import MissingError, PlanError
+
+RESULTS = Path(__file__).parents[3] / "benchmarks/results"
+
+
+@pytest.fixture
+def matplotlib():
+    return pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_a_bar_a_case_with_rate_ratio_and_whiskers():
+    (axes,) = plot.draw(report()).axes
+    bars = list(axes.patches)
+    assert len(bars) == 3 and [round(bar.get_width()) for bar in bars] == [6000, 1700, 600]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "recordkit native, 2 threads", "MXNet ImageRecordIter, 2 threads", "MXNet ImageIter, .rec, 2 threads",
+    ]  # fmt: skip
+    assert axes.get_xlabel() == "images per second (times as fast as the reference)"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["recordkit", "reference", "others"]
+    assert [text.get_text().strip() for text in axes.texts] == ["6,000  (x9.98)", "1,700  (x2.83)", "600"]
+    assert len(axes.containers) == 2  # bars and their whiskers
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_several_numbers_of_threads_make_curves():
+    _, curves = plot.draw(report(threads=(1, 2, 4))).axes
+    assert (curves.get_xlabel(), curves.get_ylabel()) == ("threads", "images per second")
+    assert [list(line.get_xdata()) for line in curves.get_lines()] == [[1, 2, 4], [2], [2]]
+    assert [text.get_text() for text in curves.get_legend().get_texts()][0] == "recordkit native"
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize(("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_it_is_saved_by_its_name(tmp_path, suffix, magic):
+    path = tmp_path / f"bars{suffix}"
+    plot.save(report(), path)
+    assert path.read_bytes().startswith(magic)
+
+
+def test_another_name_is_refused_before_work(tmp_path):
+    with pytest.raises(PlanError, match=r"--plot: expected a name that ends in \.png or \.svg, got a\.jpg"):
+        plot.check(tmp_path / "a.jpg")
+
+
+def test_without_matplotlib_it_is_said_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(MissingError, match=r"matplotlib is not installed; pip install 'recordkit\[plot\]'"):
+        plot.check(tmp_path / "a.png")
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize("name", ["photos256", "mnist"])
+def test_the_pictures_of_the_project_have_every_peer(name):
+    found = read(RESULTS / f"{name}.json")
+    (axes,) = plot.draw(found).axes
+    titles = {peer.title for peer in PEERS.values()}
+    assert {label.get_text().removesuffix(", 2 threads") for label in axes.get_yticklabels()} == titles
+    assert len(axes.patches) == len(PEERS) and axes.get_legend() is not None
+    assert axes.get_xlabel() == "images per second (times as fast as the reference)"
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.png")), ids=lambda path: path.name)
+def test_the_pictures_of_the_project_are_of_the_figures_beside_them(path):
+    facts = json.loads(path.with_suffix(".json").read_text())
+    with Image.open(path) as picture:
+        assert picture.text["Description"] == f"{facts['command']}; {facts['date']}"

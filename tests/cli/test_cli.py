@@ -1,0 +1,324 @@
+"""The command line: what it prints, its exit codes, and one clear line for bad input."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import pytest
+from conftest import gradient
+
+from recordkit.codec import encode
+from recordkit.formats import ubyte
+
+
+def one_line(said, *parts):
+    """The error is one line with all these parts in it."""
+    assert said.startswith("recordkit: ")
+    assert said.count("\n") == 1
+    for part in parts:
+        assert part in said, said
+
+
+def test_help_lists_every_command_with_its_line(cli):
+    code, out, _ = cli("--help")
+    assert code == 0
+    for name in ("list", "pack", "fetch", "info", "head", "verify", "train", "eval", "doctor"):
+        assert f"\n  {name} " in out
+
+
+def test_a_folder_is_listed_packed_verified_and_described(cli, tiny_folder, tmp_path):
+    out = tmp_path / "out"
+    assert cli("list", tiny_folder, out)[:2] == (0, f"{out}: 12 images in 3 classes\n")
+    code, said, _ = cli("pack", f"{out}.lst", out, "--root", tiny_folder)
+    assert code == 0
+    assert f"{out}.rec: 12 listed, 12 packed;" in said
+    assert " engine, " in said
+    assert cli("verify", f"{out}.rec", "--decode")[:2] == (
+        0, f"{out}.rec: 12 records, ok (structure, images, description, index, list)\n",
+    )  # fmt: skip
+    code, said, _ = cli("info", f"{out}.rec")
+    assert "12 records" in said
+    assert "  owl\n" in said  # class names went from the list to the pack
+    code, said, _ = cli("head", f"{out}.rec", "-n", 2)
+    assert len(said.splitlines()) == 3
+
+
+def test_listing_then_packing_is_packing(cli, tiny_folder, tmp_path):
+    cli("list", tiny_folder, tmp_path / "a")
+    cli("pack", tmp_path / "a.lst", tmp_path / "a", "--root", tiny_folder)
+    cli("pack", tiny_folder, tmp_path / "b")
+    for suffix in (".rec", ".idx", ".lst"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_ubyte_files_become_train_val_and_test(cli, tiny_mnist, tmp_path):
+    code, said, _ = cli("pack", tiny_mnist, tmp_path / "m", "--val-ratio", 0.25, "--encoding", "png")
+    assert code == 0
+    assert [line.split(":")[0].rsplit("/")[-1] for line in said.splitlines()[:-1]] == [
+        "m_val.rec", "m_train.rec", "m_test.rec",
+    ]  # fmt: skip
+
+
+def test_labels_come_from_file_names(cli, tmp_path):
+    digits = tmp_path / "digits"
+    digits.mkdir()
+    for number, label in enumerate((5, 0, 4)):
+        (digits / f"{number:06d}_{label}.jpg").write_bytes(encode(gradient(8, 8), "jpg"))
+    assert cli("pack", digits, tmp_path / "d", "--no-shuffle")[0] == 0
+    labels = [json.loads(line)["labels"] for line in cli("head", tmp_path / "d.rec", "--json")[1].splitlines()]
+    assert labels == [[5.0], [0.0], [4.0]]
+    assert cli("list", digits, tmp_path / "e", "--label-from", r"^(\d+)_", "--no-shuffle")[0] == 0
+    assert (tmp_path / "e.lst").read_text().splitlines()[2] == "2\t2.000000\t000002_4.jpg"
+
+
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_json_is_one_object(cli, tiny_folder, tmp_path, command):
+    cli("pack", tiny_folder, tmp_path / "out")
+    code, said, error = cli(command, tmp_path / "out.rec", "--json")
+    assert (code, error) == (0, "")
+    assert json.loads(said)["n_records"] == 12
+
+
+def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
+    code, said, _ = cli("pack", tiny_folder, tmp_path / "out", "--json", "--engine", "python")
+    facts = json.loads(said)
+    assert (code, facts["ok"], facts["sets"][0]["packed"], facts["engine"]) == (0, True, 12, "python")
+
+
+def test_doctor_knows_what_is_there(cli):
+    code, said, _ = cli("doctor", "--json")
+    assert code == 0
+    assert {line["name"] for line in json.loads(said)} >= {"recordkit", "numpy", "pillow", "engine python", "mxnet"}
+
+
+def test_bad_images_are_named_counted_and_exit_1_unless_allowed(cli, tiny_folder, tmp_path):
+    (tiny_folder / "cat/zero.jpg").touch()
+    code, out, error = cli("pack", tiny_folder, tmp_path / "out")
+    assert code == 1
+    assert "13 listed, 12 packed, 1 failed (see " in out
+    one_line(error, "cat/zero.jpg: expected an image, got 0 bytes; left out")
+    assert cli("pack", tiny_folder, tmp_path / "out", "--on-error", "skip")[0] == 0
+    code, _, error = cli("pack", tiny_folder, tmp_path / "new", "--on-error", "fail")
+    assert code == 1
+    one_line(error, "nothing was packed")
+
+
+def png_head(width, height, depth=8, color=2):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+BAD_IMAGES = {
+    "zero.jpg": (b"", "expected an image, got 0 bytes"),
+    "text.jpg": (b"hello there", "that do not decode (no known format)"),
+    "cut.jpg": (encode(gradient(40, 40), "jpg")[:-90], "that do not decode (image file is truncated"),
+    "bomb.png": (png_head(60_000, 60_000), "pixels"),
+    "none.png": (png_head(0, 5), "do not decode"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_bad_image_files_are_one_line_each(cli, tiny_folder, tmp_path, name):
+    content, reason = BAD_IMAGES[name]
+    (tiny_folder / "cat" / name).write_bytes(content)
+    code, out, error = cli("pack", tiny_folder, tmp_path / "out", "--resize", 16)
+    assert code == 1
+    assert "13 listed, 12 packed, 1 failed" in out
+    one_line(error, f"cat/{name}: ", reason)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1\tcat/0.jpg", "line 2: expected KEY, LABEL and PATH between tabs, got 2 fields"),
+        ("1 0 cat/0.jpg", "line 2: expected KEY, LABEL and PATH between tabs, got 1 fields"),
+        ("1\tnan\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'nan'"),
+        ("1\tinf\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'inf'"),
+        ("1\t1e39\tcat/0.jpg", "(key 1): expected a label that float32 can hold, got 1e+39"),
+        ("1\t17186135\tcat/0.jpg", "(key 1): expected a label that float32 can hold, got 17186135"),
+        ("-1\t1\tcat/0.jpg", "line 2: expected a whole number from 0 to 2**64 - 1 as KEY, got '-1'"),
+        ("0\t1\tcat/0.jpg", "expected each KEY once, got 0 in rows 1 and 2"),
+    ],
+)
+def test_bad_rows_are_one_line_with_their_place(cli, tiny_folder, tmp_path, row, reason):
+    (tmp_path / "a.lst").write_text(f"0\t1\tcat/0.jpg\n{row}\n")
+    code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out", "--root", tiny_folder)
+    assert code == 1
+    one_line(error, "a.lst" if "line" in reason else "", reason)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_list_with_bom_crlf_and_spaces_in_names_is_packed(cli, tiny_folder, tmp_path):
+    (tiny_folder / "cat/a b.jpg").write_bytes((tiny_folder / "cat/0.jpg").read_bytes())
+    (tmp_path / "a.lst").write_bytes(b"\xef\xbb\xbf0\t1\tcat/a b.jpg\r\n1\t2\tdog/0.jpg\r\n")
+    assert cli("pack", tmp_path / "a.lst", tmp_path / "out", "--root", tiny_folder)[0] == 0
+
+
+def test_a_wrong_root_is_told_before_anything_is_packed(cli, tiny_folder, tmp_path):
+    (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
+    code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out")
+    assert code == 1
+    one_line(error, "none of the first 1 images exists", "is the root right (--root)?")
+
+
+def flip_magic(folder):
+    (folder / "train-images-idx3-ubyte").write_bytes(b"\x89PNG" + bytes(100))
+
+
+def too_few(folder):
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def other_count(folder):
+    (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(__import__("numpy").zeros(7, "u1")))
+
+
+def no_labels(folder):
+    (folder / "train-labels-idx1-ubyte").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (flip_magic, "train-images-idx3-ubyte: byte 0: expected the magic number of an ubyte file"),
+        (too_few, "train-images-idx3-ubyte: expected 15680 bytes behind the header, got 15679"),
+        (other_count, "expected as many labels as images, got 7 and 20"),
+        (no_labels, "expected train-labels-idx1-ubyte beside"),
+    ],
+)
+def test_damaged_ubyte_files_are_one_line(cli, tiny_mnist, tmp_path, damage, reason):
+    damage(tiny_mnist)
+    code, _, error = cli("pack", tiny_mnist, tmp_path / "m")
+    assert code == 1
+    one_line(error, reason)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda rec: rec.unlink(), "No such file or directory"),
+        (lambda rec: rec.write_bytes(rec.read_bytes()[:-50]), "expected"),
+        (
+            lambda rec: rec.write_bytes(b"\0" + rec.read_bytes()[1:]),
+            "byte 0: expected magic 0xced7230a, got 0xced72300",
+        ),
+        (
+            lambda rec: rec.write_bytes(encode(gradient(9, 9), "png")),
+            "byte 0: expected magic 0xced7230a, got 0x474e5089",
+        ),
+    ],
+    ids=["missing", "truncated", "flipped", "png"],
+)
+def test_damaged_rec_files_are_one_line(cli, tiny_folder, tmp_path, damage, reason):
+    cli("pack", tiny_folder, tmp_path / "out")
+    damage(tmp_path / "out.rec")
+    code, _, error = cli("info", tmp_path / "out.rec")
+    assert code == 1
+    one_line(error, "out.rec", reason)
+    code, _, error = cli("verify", tmp_path / "out.rec")
+    assert code == 1
+    assert "Traceback" not in error
+
+
+def test_a_folder_given_for_a_file_is_one_line(cli, tmp_path):
+    code, _, error = cli("info", tmp_path)
+    assert code == 1
+    one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--resize", 16, "--pass-through"), "pass_through copies bytes"),
+        (("--filter", "bilinear"), "filter 'bilinear' goes with resize"),
+        (("--encoding", "jpg", "--quality", 0), "quality: expected a JPEG quality of 1 to 100, got 0"),
+        (("--val-ratio", 0.7, "--test-ratio", 0.7), "expected shares from 0 to 1"),
+        (("--root", "/"), "root goes with a .lst file"),
+    ],
+)
+def test_options_that_contradict_each_other_exit_2(cli, tiny_folder, tmp_path, arguments, reason):
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", *arguments)
+    assert code == 2
+    one_line(error, reason)
+
+
+def test_an_empty_list_of_suffixes_exits_2(cli, tiny_folder, tmp_path):
+    code, _, said = cli("pack", tiny_folder, tmp_path / "out", "--exts", ",")
+    assert code == 2 and "exts: expected suffixes such as .jpg,.png, got ','" in said
+
+
+@pytest.mark.parametrize("command", ["info", "head", "verify"])
+def test_a_pipe_is_not_waited_for(cli, tiny_folder, tmp_path, command):
+    os.mkfifo(tmp_path / "pipe.rec")
+    code, _, said = cli(command, tmp_path / "pipe.rec")
+    assert code == 1 and "pipe.rec: expected a file, got a pipe or device" in said
+    cli("pack", tiny_folder, tmp_path / "out")
+    (tmp_path / "out.json").unlink()
+    os.mkfifo(tmp_path / "out.json")
+    assert cli(command, tmp_path / "out.rec")[0] == (command != "head")
+
+
+def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", "--reszie", 3)
+    assert code == 2
+    assert "No such option" in error
+
+
+@pytest.mark.parametrize("source", ["nothing", "notes.txt", "empty"])
+def test_a_source_that_is_none_is_one_line(cli, tmp_path, source):
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "empty").mkdir()
+    code, _, error = cli("pack", tmp_path / source, tmp_path / "out")
+    assert code == 1
+    one_line(error, f"{tmp_path / source}: expected")
+
+
+def test_an_output_folder_that_is_missing_or_read_only_is_one_line(cli, tiny_folder, tmp_path):
+    code, _, error = cli("pack", tiny_folder, tmp_path / "none/out")
+    assert code == 1
+    one_line(error, "no such folder; make it with 'mkdir -p")
+    code, _, error = cli("pack", tiny_folder, "/proc/out")  # where not even root can write
+    assert code == 1
+    one_line(error, "/proc", "nothing was published")
+
+
+def test_the_command_works_as_a_module_and_from_the_checkout(tmp_path):
+    said = subprocess.run([sys.executable, "-m", "recordkit", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("recordkit, version ")
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(monkeypatch, capsys):
+    from recordkit.cli import progress
+
+    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0.0)
+    with progress.progress_bar(4, "pack x") as advance:
+        advance(4)
+    assert capsys.readouterr().err.startswith("pack x: 4 of 4 img, ")
+
+
+def test_a_bar_is_shown_on_a_terminal(tiny_folder, tmp_path):
+    import fcntl
+    import pty
+    import termios
+
+    pid, terminal = pty.fork()
+    if not pid:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.execv(sys.executable, [sys.executable, "-m", "recordkit", "pack", str(tiny_folder), str(tmp_path / "out")])
+    said = b""
+    try:
+        while block := os.read(terminal, 4096):
+            said += block
+    except OSError:  # the other end has closed
+        pass
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert b"pack out:" in said
+    assert b"12/12" in said or b"0/12" in said

@@ -1,0 +1,30 @@
+"""The demo, end to end: real digits to a gated accuracy in five lines."""
+
+import re
+
+import pytest
+
+from recordkit.cli.demo import main
+
+
+def test_digits_reach_their_gate_and_five_lines_say_so(mx, program, tmp_path):
+    pytest.importorskip("sklearn")
+    code, said, _ = program(main, "--output", tmp_path / "out", "--more-seeds", 0)
+    lines = said.splitlines()
+    assert code == 0
+    assert len(lines) == 5
+    assert "packed 1437 + 360 images" in lines[0]
+    assert float(re.fullmatch(r"accuracy: (0\.9\d{3}|1\.0000)", lines[4])[1]) >= 0.97
+
+
+def test_data_that_cannot_be_learnt_fails_the_gate(mx, program, tiny_mnist, tmp_path):
+    code, said, error = program(main, "--data", tiny_mnist, "--output", tmp_path / "out")
+    assert code == 1
+    assert said.splitlines()[-1].startswith("accuracy: 0.")
+    assert "expected an accuracy of at least 0.985, got 0." in error
+
+
+def test_a_folder_without_the_four_files_is_one_line(mx, program, tiny_folder, tmp_path):
+    code, _, error = program(main, "--data", tiny_folder, "--output", tmp_path / "out")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "expected the four ubyte files of MNIST or Fashion-MNIST" in error

@@ -1,0 +1,26 @@
+"""Packed bars."""
+
+import pytest
+from training.bars import images, write_rec
+
+
+@pytest.fixture(params=["recordkit", "mxnet", "gluon"])
+def iterator(request):
+    """Whose iterator."""
+    return request.param
+
+
+@pytest.fixture(params=["module", "gluon"])
+def api(request):
+    """What makes the updates."""
+    return request.param
+
+
+@pytest.fixture
+def rec(tmp_path):
+    return write_rec(tmp_path / "train.rec", images(70))
+
+
+@pytest.fixture
+def val(tmp_path):
+    return write_rec(tmp_path / "val.rec", images(25, seed=1))

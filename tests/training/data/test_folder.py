@@ -1,0 +1,105 @@
+"""A folder is packed once, and again when it has changed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from training.bars import images
+
+from recordkit import codec
+from recordkit.cli.commands.train import command
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import PackError, PlanError
+from recordkit.training.data.folder import packed
+
+NAMES = ("high", "middle", "low")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, (label, image) in enumerate(images(60, side=32, channels=3)):
+        path = tmp_path / "bars" / NAMES[int(label)] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(codec.encode(image, "png"))
+    return tmp_path / "bars"
+
+
+def test_four_fifths_are_learnt_from(folder, tmp_path):
+    train, val = packed(folder, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert (len(one), len(other)) == (48, 12)
+        assert sorted(one.classes) == sorted(NAMES)
+
+
+def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
+    train, _ = packed(folder, tmp_path / "data")
+    before = train.stat().st_ino
+    assert packed(folder, tmp_path / "data")[0].stat().st_ino == before
+    (folder / "low" / "more.png").write_bytes((folder / "low" / "2.png").read_bytes())
+    train, val = packed(folder, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert train.stat().st_ino != before and len(one) + len(other) == 61
+    packed(folder, tmp_path / "data", side=28)
+    with RecordDataset(train) as one:
+        assert codec.decode(one[0].payload).shape[:2] == (28, 28)
+
+
+def test_ubyte_files_have_a_test_set_of_their_own(tiny_mnist, tmp_path):
+    train, val = packed(tiny_mnist, tmp_path / "data")
+    assert (train.name, val.name) == (f"{tiny_mnist.name}_train.rec", f"{tiny_mnist.name}_test.rec")
+
+
+def test_without_holding_out_all_are_learnt_from(folder, tmp_path):
+    train, val = packed(folder, tmp_path / "data", hold_out=False)
+    with RecordDataset(train) as one:
+        assert len(one) == 60 and val is None
+
+
+def test_ubyte_files_without_a_test_set_are_shared_out(tiny_mnist, tmp_path):
+    for path in tiny_mnist.glob("t10k*"):
+        path.unlink()
+    train, val = packed(tiny_mnist, tmp_path / "data")
+    with RecordDataset(train) as one, RecordDataset(val) as other:
+        assert (len(one), len(other)) == (16, 4)
+
+
+def test_a_model_is_not_put_among_the_images(folder):
+    result = CliRunner().invoke(command, [str(folder), "--model-prefix", str(folder / "m" / "net")])
+    assert isinstance(result.exception, PlanError) and "expected a place outside" in str(result.exception)
+
+
+def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
+    (folder / "low" / "broken.png").write_bytes(b"nothing")
+    with pytest.raises(PackError, match=r"bars: expected images .*, got 1 that cannot, named in .*bars\*\.failed\.tsv"):
+        packed(folder, tmp_path / "data", side=28)
+
+
+def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
+    image = folder / "low" / "2.png"
+    image.write_bytes(image.read_bytes()[:-40])
+    with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; mend or remove it$"):
+        packed(folder, tmp_path / "data")
+    image.write_bytes((folder / "low" / "5.png").read_bytes())
+    assert packed(folder, tmp_path / "data")[0].exists()
+
+
+def test_what_is_left_alone_is_said_each_time(folder, tmp_path):
+    (folder / "other").mkdir()
+    (folder / "other" / "1.webp").write_bytes(b"RIFF")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="left alone|is no class") as said:
+            packed(folder, tmp_path / "data")
+        assert "1 files of other suffixes were left alone" in str(said[0].message)
+        assert "no image can be used in other, so that it is no class" in str(said[1].message)
+
+
+def test_train_takes_a_folder(mx, folder, tmp_path):
+    words = [folder, "--model-prefix", tmp_path / "m" / "net", "--network", "six-conv", "--no-pictures", "--json"]
+    result = CliRunner().invoke(
+        command, [*map(str, words), "--num-epochs", "8", "--random-mirror", "--batch-size", "8"]
+    )
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["network"] == "six-conv" and summary["data_shape"] == [3, 32, 32]
+    assert summary["augment"]["random_mirror"] is True and summary["final"]["n"] == 12
+    assert (tmp_path / "m" / "net-data" / "bars_train.rec").exists()

@@ -1,0 +1,59 @@
+"""Logs as MXNet writes them, read and written."""
+
+import pytest
+
+from recordkit.errors import FormatError
+from recordkit.training.evaluation import Score
+from recordkit.training.plan import EpochReport
+from recordkit.training.results.log import batch_line, epoch_lines, read_curves
+
+# As Module.fit of mxnet 1.9.1 logs, and as a script of Gluon's.
+MXNET = """INFO:root:Epoch[0] Batch [0-20]\tSpeed: 2710.24 samples/sec\taccuracy=0.112351
+INFO:root:Epoch[0] Train-accuracy=0.932000
+INFO:root:Epoch[0] Time cost=6.132
+INFO:root:Epoch[0] Validation-accuracy=0.961000
+INFO:root:Epoch[1] Train-accuracy=nan
+INFO:root:Epoch[1] Validation-accuracy=9.7e-01
+"""
+GLUON = """[Epoch 0] training: accuracy=0.81
+[Epoch 0] validation: accuracy=0.85
+"""
+SCORES = Score(0.5, 1.25, 100, 1000.0), Score(0.75, 0.5, 10, 2000.0)
+
+
+def test_mxnets_log_is_read(tmp_path):
+    (tmp_path / "a.log").write_text(MXNET)
+    curves = read_curves(tmp_path / "a.log")
+    assert list(curves) == ["accuracy"]
+    assert curves["accuracy"]["validation"] == {1: 0.961, 2: 0.97}
+    assert curves["accuracy"]["train"][1] == 0.932 and str(curves["accuracy"]["train"][2]) == "nan"
+
+
+def test_gluons_log_is_read(tmp_path):
+    (tmp_path / "a.log").write_text(GLUON)
+    assert read_curves(tmp_path / "a.log") == {"accuracy": {"train": {1: 0.81}, "validation": {1: 0.85}}}
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    lines = [line for epoch in (1, 2) for line in epoch_lines(EpochReport(epoch, 0.01, *SCORES, 3.5, 0.1))]
+    (tmp_path / "a.log").write_text("\n".join([*lines, batch_line(2, 20, 123.4, SCORES[0])]))
+    assert read_curves(tmp_path / "a.log") == {
+        "accuracy": {"train": {1: 0.5, 2: 0.5}, "validation": {1: 0.75, 2: 0.75}},
+        "cross-entropy": {"train": {1: 1.25, 2: 1.25}, "validation": {1: 0.5, 2: 0.5}},
+    }
+    assert batch_line(2, 20, 123.4, SCORES[0]).startswith(
+        "Epoch[1] Batch [0-20]\tSpeed: 123.40 samples/sec\taccuracy=0.5"
+    )
+
+
+def test_where_epochs_begin_again_later_ones_are_forgotten(tmp_path):
+    (tmp_path / "a.log").write_text(
+        "".join(f"Epoch[{n}] Train-accuracy=0.{m}\n" for n, m in ((0, 1), (1, 2), (2, 3), (0, 4)))
+    )
+    assert read_curves(tmp_path / "a.log") == {"accuracy": {"train": {1: 0.4}}}
+
+
+def test_a_log_of_something_else_is_named(tmp_path):
+    (tmp_path / "a.log").write_text("hello")
+    with pytest.raises(FormatError, match=r"a\.log: expected lines as 'Epoch\[0\] Train-accuracy=0\.95', got none"):
+        read_curves(tmp_path / "a.log")

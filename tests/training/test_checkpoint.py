@@ -1,0 +1,63 @@
+"""Checkpoint files, without MXNet."""
+
+import pytest
+
+from recordkit.errors import PlanError, PublishError, TrainError
+from recordkit.training import checkpoint as checkpoint_module
+from recordkit.training.checkpoint import Checkpoints, write_whole
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "m" / "lenet-0001.params"
+    write_whole(target, lambda path: path.write_bytes(b"old"))
+
+    def full_disk(path):
+        path.write_bytes(b"ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PublishError, match=r"lenet-0001\.params: No space left on device"):
+        write_whole(target, full_disk)
+    assert target.read_bytes() == b"old"
+
+
+def test_the_states_are_there_before_the_params(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(checkpoint_module, "write_whole", lambda path, _write: written.append(path.suffix))
+    Checkpoints(tmp_path / "lenet").save(None, (None, {}, {}), b"", 1)
+    assert written == [".states", ".params"]
+
+
+def test_checkpoints_of_other_programs_are_not_removed(tmp_path):
+    (tmp_path / "lenet-0001.params").touch()
+    with pytest.raises(TrainError, match=r"got lenet-0001\.params without lenet-run\.json; choose another --model"):
+        Checkpoints(tmp_path / "lenet").clear()
+    assert (tmp_path / "lenet-0001.params").exists()
+
+
+def test_a_file_of_the_users_is_not_removed(tmp_path):
+    (tmp_path / "lenet-summary.json").write_text("mine")
+    with pytest.raises(TrainError, match=r"got lenet-summary\.json without lenet-run\.json"):
+        Checkpoints(tmp_path / "lenet").clear()
+
+
+def test_a_prefix_without_a_name_is_refused():
+    with pytest.raises(PlanError, match="--model-prefix: expected the beginning of a name, as models/lenet, got '.'"):
+        Checkpoints(".")
+
+
+def test_clearing_removes_what_a_killed_run_left_and_nothing_else(tmp_path):
+    ours = [
+        ".lenet-0002.params.tmp",
+        "lenet-0001.params",
+        "lenet-0001.states",
+        "lenet-run.json",
+        "lenet-symbol.json",
+        "lenet-metrics.jsonl",
+        "lenet-summary.json",
+        *(f"lenet-{name}.png" for name in ("samples", "curves", "confusion", "confusion-2", "predictions")),
+    ]
+    others = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params"]
+    for name in ours + others:
+        (tmp_path / name).touch()
+    assert Checkpoints(tmp_path / "lenet").clear() == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

@@ -1,0 +1,44 @@
+"""Learning rates over a run, and MXNet's optimisers made of them."""
+
+import pytest
+
+from recordkit.training.optimizer import Optimizer
+
+
+def rates(optimizer, n_updates=10, epochs=10):
+    total = n_updates * epochs
+    return [optimizer.rate(update, n_updates, total) for update in range(1, total + 1)]
+
+
+def test_cosine_rises_for_a_twentieth_and_falls_to_nothing():
+    found = rates(Optimizer(lr=0.1, schedule="cosine"))
+    assert found.index(max(found)) == 5 and max(found) == pytest.approx(0.1, rel=1e-3)
+    assert 0 < found[0] < 0.03 and 0 < found[-1] < 0.001
+    assert found[5:] == sorted(found[5:], reverse=True)
+
+
+def test_one_cycle_rises_for_three_tenths_from_a_25th():
+    found = rates(Optimizer(lr=0.1, schedule="one-cycle"))
+    assert found.index(max(found)) == 30 and found[0] == pytest.approx(0.1 / 25, rel=0.9)
+    assert found[:30] == sorted(found[:30]) and 0 < found[-1] < 0.001
+
+
+def test_steps_and_factors_fall_behind_whole_epochs():
+    step = rates(Optimizer(lr=1.0, schedule="step", factor=0.5, step_epochs=(2, 4)))
+    assert [step[update] for update in (0, 19, 20, 39, 40, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+    factor = rates(Optimizer(lr=1.0, schedule="factor", factor=0.5))
+    assert [factor[update] for update in (0, 9, 10, 25)] == [1, 1, 0.5, 0.25]
+    assert set(rates(Optimizer(lr=0.3, schedule="constant"))) == {0.3}
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_mxnets_optimiser_goes_on_behind_the_updates_that_are_done(mx, name):
+    options = {"batch_size": 4, "n_updates": 10, "total": 30}
+    ours = Optimizer(name=name, lr=0.1, schedule="factor")
+    begun, resumed = (ours.create(mx, {0: "w_weight"}, **options, done=done) for done in (0, 20))
+    assert begun.rescale_grad == 0.25
+    for optimizer, rate in ((begun, 0.1), (resumed, 0.001)):
+        weight, gradient = mx.nd.ones((2,)), mx.nd.ones((2,))
+        optimizer.update(0, weight, gradient, optimizer.create_state(0, weight))
+        assert optimizer.learning_rate == pytest.approx(rate)
+    assert resumed.num_update == 21

@@ -1,0 +1,192 @@
+"""Asking a trained model about files, folders and packed files."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from training.bars import images, plan, write_rec
+
+from recordkit import codec
+from recordkit.cli.commands.eval import command as eval_command
+from recordkit.cli.commands.predict import command
+from recordkit.errors import ImageError, TrainError
+from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.evaluation import evaluate
+from recordkit.training.fit import train
+from recordkit.training.predict import Predictor
+from recordkit.transforms import Resize
+
+
+@pytest.fixture
+def model(mx, rec, tmp_path):
+    rec.with_suffix(".json").write_text(json.dumps({"classes": {"high": 0, "middle": 1, "low": 2}}))
+    train(plan(rec, tmp_path, epochs=4))
+    return tmp_path / "lenet"
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, (_, image) in enumerate(images(5, seed=2)):
+        (folder / f"{number}.png").write_bytes(codec.encode(image, "png"))
+    return folder
+
+
+def run(*words):
+    result = CliRunner().invoke(command, [str(word) for word in words])
+    assert result.exception is None, result.exception
+    return result.stdout.splitlines()
+
+
+def test_a_folder_in_the_order_of_names(model, files):
+    lines = [line.split("\t") for line in run(model, files)]
+    assert [line[0] for line in lines] == [str(files / f"{number}.png") for number in range(5)]
+    assert [line[1:3] for line in lines] == [
+        ["0", "high"],
+        ["1", "middle"],
+        ["2", "low"],
+        ["0", "high"],
+        ["1", "middle"],
+    ]
+    assert all(0.5 < float(line[3]) <= 1 for line in lines)
+
+
+def test_a_packed_file_with_its_labels(model, tmp_path):
+    wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(2, seed=1)])
+    found = [json.loads(line) for line in run(model, wrong, "--json")]
+    assert [(one["image"], one["labels"], one["wanted"]) for one in found] == [
+        (f"{wrong}[0]", [0], [1]), (f"{wrong}[1]", [1], [2]),
+    ]  # fmt: skip
+    assert found[0]["classes"] == ["high"]
+
+
+def test_files_of_another_size_and_colour_are_as_in_training(model, files):
+    _, image = next(images(1, side=56, channels=3))
+    (files / "large.png").write_bytes(codec.encode(image, "png"))
+    (one,) = Predictor(model).predict([files / "large.png"])
+    assert one.image.shape == (28, 28, 1)
+
+
+def test_files_are_resized_as_those_that_were_learnt_from(model, tmp_path):
+    _, image = next(images(1, side=84))
+    (tmp_path / "large.png").write_bytes(codec.encode(image, "png"))
+    (one,) = Predictor(model).predict([tmp_path / "large.png"])
+    assert np.array_equal(one.image, Resize(28)(image)) and one.labels == (0,)
+
+
+def test_a_sheet_of_what_was_said(model, files, tmp_path):
+    pytest.importorskip("matplotlib")
+    run(model, files, "--sheet", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_no_image_is_named(model, files):
+    (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    (files / "cut.png").write_bytes((files / "0.png").read_bytes()[:60])
+    (files / "notes.txt").write_text("not an image")
+    seen = []
+
+    def ask():
+        for one in Predictor(model).predict([files]):
+            seen.append(one.name)
+
+    message = r"broken\.png and 1 more: expected images, got files that cannot be decoded"
+    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as said:
+        ask()
+    assert seen == [str(files / f"{number}.png") for number in range(5)]
+    texts = [str(one.message) for one in said]
+    assert texts[0] == f"{files}: 1 files of other suffixes were left alone (1 .txt); name those to be read"
+    assert [text.split(":")[0] for text in texts[1:]] == [str(files / "broken.png"), str(files / "cut.png")]
+
+
+def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainError, match=r"empty: expected images \(.*\), got a folder without any"):
+        list(Predictor(model).predict([tmp_path / "empty"]))
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        list(Predictor(model).predict([tmp_path / "nothing"]))
+
+
+def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
+    odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: record 0"):
+        assert ["\tlabel" in line for line in run(model, odd)] == [False, False]
+
+
+@pytest.mark.parametrize("labels", [(7.0, 1.0), ((0.0, 1.0), (1.0, 1.0))])
+def test_labels_that_are_not_the_models_are_not_compared(model, tmp_path, labels):
+    samples = [(label, image) for label, (_, image) in zip(labels, images(2), strict=True)]
+    other = write_rec(tmp_path / "other.rec", samples)
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*other\.rec: expected"):
+        assert [one.wanted for one in Predictor(model).predict([other])] == [None, None]
+
+
+def test_a_file_in_which_more_than_the_labels_is_wrong_is_an_error_alone(model, tmp_path, recwarn):
+    with pytest.raises(TrainError, match=r"empty\.rec: expected images, got an empty file"):
+        list(Predictor(model).predict([write_rec(tmp_path / "empty.rec", [])]))
+    assert not [one for one in recwarn.list if "labels are not compared" in str(one.message)]
+
+
+def test_other_kinds_of_files_are_read(model, tmp_path, no_native):
+    picture = Image.fromarray(next(images(1))[1][:, :, 0])
+    picture.save(tmp_path / "one.webp", lossless=True)
+    picture.save(tmp_path / "two.gif")
+    assert [line.split("\t")[1] for line in run(model, tmp_path / "one.webp", tmp_path / "two.gif")] == ["0", "0"]
+
+
+def test_another_numbering_of_the_classes_is_refused(model, val):
+    val.with_suffix(".json").write_text(json.dumps({"classes": {"high": 1, "middle": 0, "low": 2}}))
+    with pytest.raises(TrainError, match="expected the class 'high' to be number 0 as in the model's dataset, got 1"):
+        evaluate(model, val)
+
+
+def test_a_file_of_other_classes_is_not_measured_as_the_models(model, val):
+    val.with_suffix(".json").write_text(json.dumps({"classes": {"cat": 0, "dog": 1, "low": 2}}))
+    with pytest.raises(TrainError, match="expected the classes of the model's dataset, got 'cat', which is none of"):
+        evaluate(model, val)
+    with pytest.warns(UserWarning, match="labels are not compared: .*got 'cat'"):
+        assert {one.wanted for one in Predictor(model).predict([val])} == {None}
+
+
+@pytest.mark.parametrize(("given", "meant"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])
+def test_what_is_no_prefix_of_a_model_is_told_which_may_be_meant(model, given, meant):
+    hint = f"the prefix of a model there is {model.parent / meant}" if meant else "give the prefix of a model, or train"
+    with pytest.raises(TrainError, match=f"got none; {re.escape(hint)}"):
+        Predictor(model.parent / given)
+
+
+def test_a_model_without_a_description_is_named(model):
+    Checkpoints(model).run.unlink()
+    with pytest.raises(TrainError, match=r"lenet-run\.json: expected the shape of the model.s images, got none"):
+        Predictor(model)
+
+
+def test_eval_has_a_table_of_the_classes(model, val):
+    result = CliRunner().invoke(eval_command, [str(model), str(val)])
+    lines = result.output.splitlines()
+    assert lines[0].startswith(f"{model}-0004.params on {val}: accuracy 1.0000")
+    assert "a batch of 64, forward only: " in lines[1]
+    assert lines[2:] == [
+        "class   images  recall  precision",
+        "high         9  1.0000     1.0000",
+        "middle       8  1.0000     1.0000",
+        "low          8  1.0000     1.0000",
+    ]
+    facts = json.loads(CliRunner().invoke(eval_command, [str(model), str(val), "--json"]).output)
+    assert facts["class_names"] == ["high", "middle", "low"] and facts["batch_64_ms"] > 0
+    assert facts["classes"][0][0] == {"label": 0, "n": 9, "recall": 1.0, "precision": 1.0}
+
+
+def test_a_model_that_mxnet_reads_by_itself(mx, model, val):
+    net, arguments, auxiliaries = mx.model.load_checkpoint(str(model), 4)
+    module = mx.mod.Module(net)
+    batches = mx.io.ImageRecordIter(
+        path_imgrec=str(val), data_shape=(1, 28, 28), batch_size=25, mean_r=128, scale=1 / 256, verbose=False
+    )
+    module.bind(batches.provide_data, batches.provide_label, for_training=False)
+    module.set_params(arguments, auxiliaries)
+    assert dict(module.score(batches, "acc")) == {"accuracy": 1.0}
