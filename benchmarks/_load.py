@@ -56,7 +56,7 @@ def _recordkit(engine):
             transforms=transforms,
             **options,
         )
-        return lambda: sum(batch.valid for batch in loader)
+        return lambda: sum(batch.n_valid for batch in loader)
 
     return make
 

@@ -16,7 +16,7 @@ def epoch(path, engine, transforms, **options):
         path, batch_size=64, shuffle=True, threads=1, engine=engine, transforms=transforms, dtype="float32",
         layout="NCHW", **options,
     )  # fmt: skip
-    return lambda: sum(batch.valid for batch in loader)
+    return lambda: sum(batch.n_valid for batch in loader)
 
 
 def test_crop(benchmark, photos, engine):

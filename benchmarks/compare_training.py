@@ -75,8 +75,8 @@ def train_in_torch(given: argparse.Namespace) -> None:
     right = n = 0
     with torch.no_grad():
         for batch in test:
-            right += int((net(batch.data).argmax(1) == batch.label.long())[: batch.valid].sum())
-            n += batch.valid
+            right += int((net(batch.data).argmax(1) == batch.label.long())[: batch.n_valid].sum())
+            n += batch.n_valid
     print(json.dumps({"accuracy": right / n, "seconds": time.perf_counter() - begin_s}))
 
 

@@ -28,7 +28,7 @@ from recordkit import codec
 N_FILES = 100
 LOAD = """
 import sys, recordkit as rk
-n = sum(batch.valid for batch in rk.Loader(sys.argv[1], batch_size=64, shuffle=True))
+n = sum(batch.n_valid for batch in rk.Loader(sys.argv[1], batch_size=64, shuffle=True))
 assert n == int(sys.argv[2]), n
 """
 

@@ -68,7 +68,7 @@ def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
         rates = []
         for _ in range(repeats + 1):
             begin_s = time.perf_counter()
-            n = sum(batch.valid for batch in loader)
+            n = sum(batch.n_valid for batch in loader)
             rates.append(n / (time.perf_counter() - begin_s))
     return statistics.median(rates[1:])
 
@@ -119,7 +119,7 @@ def memory(work: Path, n: int, threads: int) -> None:
     batches = iter(loader)
     next(batches)
     first_s = time.perf_counter() - begin_s
-    n_seen = 64 + sum(batch.valid for batch in batches)
+    n_seen = 64 + sum(batch.n_valid for batch in batches)
     whole_s = time.perf_counter() - begin_s
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(f"{n_seen:,} records: open {opened_s:.3f} s, first batch {first_s:.3f} s, epoch {whole_s:.2f} s")

@@ -3,9 +3,9 @@
 Every conversion has one rule here, for packing and reading alike:
 
 - 3 channels are RGB (alpha dropped, gray repeated, palettes and CMYK converted), 1 is gray (a colour JPEG's own
-  luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), 0 means as stored: 1 for gray, 3 for RGB, 4 with alpha;
+  luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), "keep" means as stored: 1 for gray, 3 for RGB, 4 with alpha;
 - 16-bit samples keep their high byte;
-- EXIF orientation is applied for 3 and 1 channels and not for 0, as OpenCV's ``imread`` does;
+- EXIF orientation is applied for 3 and 1 channels and not for "keep", as OpenCV's ``imread`` does;
 - of an animation the first frame counts;
 - an image of more than `recordkit.sample.MAX_PIXELS` is refused before memory is asked for.
 
@@ -25,7 +25,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
 ENCODINGS = ("jpg", "png", "raw")
+
+Channels = int | Literal["keep"]
+"""1 gray, 3 RGB, 4 RGB and alpha, "keep" as stored."""
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "jpg"),
@@ -93,14 +96,14 @@ def sniff(payload: bytes | memoryview) -> str:
     return next((name for magic, name in _SIGNATURES if head.startswith(magic)), "unknown")
 
 
-def decode(payload: bytes | memoryview, *, channels: int = 3) -> Image:
+def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     """Decode an image.
 
     Parameters
     ----------
     payload : bytes-like
         JPEG, PNG, raw, or anything else Pillow opens.
-    channels : {3, 1, 4, 0}, default 3
+    channels : {3, 1, 4, "keep"}, default 3
         RGB, gray, RGB and alpha, or as stored.
 
     Returns
@@ -125,7 +128,7 @@ def decode(payload: bytes | memoryview, *, channels: int = 3) -> Image:
         if channels == 1 and picture.format == "JPEG":
             picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
         picture.load()
-        return _pixels(_upright(picture) if channels else picture, channels)
+        return _pixels(picture if channels == "keep" else _upright(picture), channels)
 
 
 @contextlib.contextmanager
@@ -177,14 +180,14 @@ def _exif_orientation(picture: PillowImage) -> int:
     return 1
 
 
-def _pixels(picture: PillowImage, channels: int) -> Image:
+def _pixels(picture: PillowImage, channels: Channels) -> Image:
     if picture.mode.startswith("I"):  # 16-bit gray, which Pillow may also hold as 32-bit
         wide: np.ndarray[Any, Any] = np.asarray(picture).astype(np.int64)
         return to_channels((np.clip(wide, 0, 65535) >> 8).astype(np.uint8)[:, :, None], channels)
     if picture.mode in ("P", "PA", "LA", "La", "RGBa"):
         # Through RGBA, so that colours under transparent pixels stay what they are when alpha is dropped.
         picture = picture.convert("RGBA" if _transparent(picture) else "RGB")
-    if channels in (0, 4):
+    if channels in ("keep", 4):
         if picture.mode == "RGB" and "transparency" in picture.info:
             picture = picture.convert("RGBA")
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
@@ -200,15 +203,15 @@ def _transparent(picture: PillowImage) -> bool:
     return "transparency" in picture.info or picture.mode != "P"
 
 
-def to_channels(image: Image, channels: int) -> Image:
-    """Convert an image to RGB (3), gray (1) or RGB and alpha (4), or leave it as it is (0).
+def to_channels(image: Image, channels: Channels) -> Image:
+    """Convert an image to RGB (3), gray (1) or RGB and alpha (4), or leave it as it is ("keep").
 
     Examples
     --------
     >>> to_channels(np.zeros((2, 3, 1), np.uint8), 3).shape
     (2, 3, 3)
     """
-    if channels in (0, image.shape[2]):
+    if channels in ("keep", image.shape[2]):
         return image
     if channels == 4:
         return np.dstack([to_channels(image, 3), np.full(image.shape[:2], 255, np.uint8)])

@@ -35,6 +35,9 @@ from recordkit.formats.frame import RecordReader, RecordWriter
 
 __all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
 
+# OpenCV's flags: as stored, gray, colour.
+_CHANNELS_BY_FLAG: dict[int, codec.Channels] = {-1: "keep", 0: 1, 1: 3}
+
 
 class MXRecordIO:
     """Reads or writes a .rec file in order.
@@ -275,9 +278,10 @@ class MXIndexedRecordIO(MXRecordIO):
                     key, offset = self.key_type(fields[0]), int(fields[1])
                 except (ValueError, IndexError):
                     raise FormatError(
-                        f"expected KEY and OFFSET with a tab between, got {line.strip()[:60]!r}",
                         path=self.idx_path,
-                        place=f"line {number}",
+                        line=number,
+                        expected="KEY and OFFSET with a tab between",
+                        got=repr(line.strip()[:60]),
                     ) from None
                 self.idx[key] = offset
                 self.keys.append(key)
@@ -305,10 +309,11 @@ class MXIndexedRecordIO(MXRecordIO):
         offset = self.idx[idx]
         if not 0 <= offset < self._size:
             raise FormatError(
-                f"expected a record, got the end of the file at byte {self._size}; "
-                f"is {self.idx_path} the index of this file?",
                 path=self.uri,
-                place=f"byte {offset}",
+                offset=offset,
+                expected="a record",
+                got=f"the end of the file at byte {self._size}",
+                advice=f"is {self.idx_path} the index of this file?",
             )
         self._position = offset
         self._ahead = iter(())
@@ -327,8 +332,9 @@ class MXIndexedRecordIO(MXRecordIO):
         try:
             record, self._position = self._reader.read(self._position)
         except FormatError as error:
-            message = f"{error.args[0]}; is {self.idx_path} the index of this file?"
-            raise type(error)(message, path=error.path, place=error.place) from None
+            advice = f"{error.advice}; is {self.idx_path} the index of this file?"
+            error.advice = advice if error.advice else advice.removeprefix("None; ")
+            raise
         return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
@@ -449,7 +455,7 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
     try:
         if iscolor == -1 and (deep := codec.decode_deep(payload)) is not None:
             return header, deep
-        image = codec.decode(payload, channels={-1: 0, 0: 1, 1: 3}[iscolor])
+        image = codec.decode(payload, channels=_CHANNELS_BY_FLAG[iscolor])
     except ImageError:
         return header, None
     return header, _swap_red_and_blue(image) if image.shape[2] > 1 else image[:, :, 0].copy()

@@ -9,11 +9,21 @@ import pytest
 from recordkit import errors
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
-FORMAT_ERRORS = [errors.FormatError, errors.TruncatedError]
+FIELDS = {
+    "path": "a.rec",
+    "argument": "threads",
+    "offset": 8,
+    "line": 3,
+    "key": 7,
+    "expected": "24 bytes",
+    "got": 3,
+    "advice": "pass `root=x`",
+}
 
 
 def test_every_class_of_the_module_is_public_and_under_one_root():
-    defined = {name for name, value in vars(errors).items() if inspect.isclass(value)}
+    defined = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    defined = {name for name in defined if inspect.isclass(getattr(errors, name))}
     assert defined == set(errors.__all__)
     assert all(issubclass(each, errors.RecordkitError) for each in CLASSES)
 
@@ -36,31 +46,58 @@ def test_every_error_survives_pickling_with_its_attributes(each):
         assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
 
 
-@pytest.mark.parametrize("each", FORMAT_ERRORS)
-def test_format_errors_survive_pickling_with_path_and_place(each):
-    error = each("expected 24 bytes, got 3", path="a.rec", place="byte 8")
+@pytest.mark.parametrize("each", CLASSES)
+def test_every_error_survives_pickling_with_its_fields(each):
+    error = each("at the end", **FIELDS)
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
-        assert (type(again), again.path, again.place) == (each, "a.rec", "byte 8")
-        assert str(again) == "a.rec: byte 8: expected 24 bytes, got 3"
+        assert {name: getattr(again, name) for name in FIELDS} == FIELDS
+        assert (type(again), again.message, str(again)) == (each, "at the end", str(error))
 
 
 @pytest.mark.parametrize(
-    ("where", "text"),
+    ("fields", "text"),
     [
-        ({}, "expected x"),
-        ({"path": "a.rec"}, "a.rec: expected x"),
-        ({"place": "line 3"}, "line 3: expected x"),
-        ({"path": "a.rec", "place": "byte 0"}, "a.rec: byte 0: expected x"),
+        ({}, "expected x, got y"),
+        ({"path": "a.rec"}, "a.rec: expected x, got y"),
+        ({"line": 3}, "line 3: expected x, got y"),
+        ({"path": "a.rec", "offset": 0}, "a.rec: byte 0: expected x, got y"),
+        ({"path": "a.rec", "key": 7, "advice": "pack it again"}, "a.rec: key 7: expected x, got y; pack it again"),
+        ({"argument": "threads", "message": "too many"}, "threads: too many: expected x, got y"),
+        (
+            {"argument": "labels", "advice": "pass `exact_labels=True`"},
+            "labels: expected x, got y; pass exact_labels=True",
+        ),
     ],
 )
-@pytest.mark.parametrize("each", FORMAT_ERRORS)
-def test_a_format_error_says_path_place_and_message(each, where, text):
-    assert str(each("expected x", **where)) == text
-
-
 @pytest.mark.parametrize("each", CLASSES)
-def test_the_exit_code_is_two_where_the_command_is_at_fault_and_one_elsewhere(each):
-    assert each.exit_code == (2 if each in (errors.PlanError, errors.MissingError) else 1)
+def test_the_text_is_made_from_the_fields(each, fields, text):
+    assert str(each(expected="x", got="y", **fields)) == text
+
+
+def test_a_message_alone_is_the_text():
+    assert str(errors.PlanError("raw images have no quality")) == "raw images have no quality"
+
+
+def test_the_reader_may_give_arguments_another_name():
+    error = errors.PlanError(
+        argument="threads", expected="`batch_size` or less", got=9, advice="pass `threads=2`; `x y` stays"
+    )
+    assert error.text(lambda name: f"--{name.replace('=', ' ')}") == (
+        "--threads: expected --batch_size or less, got 9; pass --threads 2; `x y` stays"
+    )
+
+
+def test_where_and_problem_are_parts_of_the_text():
+    error = errors.FormatError(path="a.rec", offset=8, expected="`x`", got=1, advice="look")
+    assert (error.where, error.problem) == ("byte 8", "expected x, got 1")
+    assert (errors.FormatError("bad").where, errors.FormatError("bad").problem) == ("", "bad")
+
+
+def test_located_fills_in_what_is_open_and_leaves_the_rest():
+    error = errors.TruncatedError(expected=24, got=3, offset=8)
+    located = error.located(path="a.rec", offset=0, key=7)
+    assert type(located) is errors.TruncatedError
+    assert (located.path, located.offset, located.key, error.path) == ("a.rec", 8, 7, None)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def fitted(
         if not len(dataset):
             raise FormatError("expected samples, got none", path=f"{prefix}.rec")
         try:
-            image = codec.decode(dataset[0].payload, channels=0)
+            image = codec.decode(dataset[0].payload, channels="keep")
         except ImageError as error:
             raise ImageError(f"{prefix}.rec: {error}; run 'recordkit verify {prefix}.rec'") from None
     height, width = image.shape[:2]

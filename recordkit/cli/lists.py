@@ -18,7 +18,7 @@ def write_lists(
     source: Source,
     prefix: Path,
     *,
-    chunks: int = 1,
+    shards: int = 1,
     train_ratio: float = 1.0,
     test_ratio: float = 0.0,
     shuffle: bool = True,
@@ -32,7 +32,7 @@ def write_lists(
     source : Source
     prefix : Path
         Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
-    chunks, train_ratio, test_ratio
+    shards, train_ratio, test_ratio
         See `recordkit.packing.plan.partition`.
     shuffle : bool, default True
     seed : int, default 100
@@ -49,7 +49,7 @@ def write_lists(
         The files cannot be written.
     """
     warnings = list(source.notes)
-    parts = partition(len(source), chunks=chunks, train_ratio=train_ratio, test_ratio=test_ratio)
+    parts = partition(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
     if train_ratio == 1.0 and test_ratio:
         warnings.append("the test ratio does nothing while the train ratio is 1, as in im2rec")
     lost = len(source) - sum(part.end - part.begin for part in parts)

@@ -18,8 +18,11 @@ from typing import TextIO
 
 import click
 
-from recordkit.errors import RecordkitError
+from recordkit.errors import MissingError, PlanError, RecordkitError
 from recordkit.threads import MAX_THREADS
+
+# The command line asks for something that contradicts itself or is not installed.
+_COMMAND_LINE_ERRORS = (PlanError, MissingError)
 
 
 def run(program: Callable[[], object], name: str) -> None:
@@ -66,7 +69,7 @@ def _run(program: Callable[[], object], name: str) -> None:
         error.show()
         sys.exit(error.exit_code)
     except RecordkitError as error:
-        _fail(name, str(error), error.exit_code)
+        _fail(name, str(error), 2 if isinstance(error, _COMMAND_LINE_ERRORS) else 1)
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
     except Terminated as end:

@@ -271,10 +271,11 @@ class RecordDataset:
         if widths.max() != widths.min():
             at = int(np.argmax(widths != widths[0]))
             raise FormatError(
-                f"expected {widths[0]} labels as in the first sample, got {widths[at]}; "
-                "ragged_labels() gives any number of them",
                 path=str(self.files[int(self.file_of([at])[0])]),
-                place=f"key {self._key(at)}",
+                key=self._key(at),
+                expected=f"{widths[0]} labels as in the first sample",
+                got=widths[at],
+                advice="ragged_labels() gives any number of them",
             )
         return values.reshape(len(self), -1)
 

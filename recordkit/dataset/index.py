@@ -88,9 +88,7 @@ def index_file(files: Fileset, records: Records) -> FileIndex:
         _warn(f"{path}: there is none; scanned {rec} instead; {advice}")
     except FormatError as error:
         keys, offsets = _scan(records)
-        reason = str(error.args[0]).split("; ")[0]
-        if error.path == str(path) and error.place:
-            reason = f"{error.place}: {reason}"
+        reason = f"{error.where}: {error.problem}" if error.path == str(path) and error.where else error.problem
         advice = "remove it, or put back the one that was made with the .rec file"
         _warn(f"{path}: {reason}; scanned {rec} instead; {advice}")
     return _without_metadata(_Lines(keys, offsets, rec, records))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recordkit import native
 from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
-from recordkit.formats.frame import RecordReader
+from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.threads import count_threads
 
 Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
@@ -105,10 +105,7 @@ def unpack(record: bytes | memoryview, path: str, offset: int) -> tuple[irheader
     try:
         return irheader.unpack(record)
     except FormatError as error:
-        message = str(error.args[0])
-        if ";" not in message:
-            message += f"; run 'recordkit verify {path}'"
-        raise type(error)(message, path=path, place=f"byte {offset}") from None
+        raise error.located(path=path, offset=offset, advice=verify_advice(path)) from None
 
 
 class _PlainRecords:

@@ -296,56 +296,57 @@ class RecordReader:
             cflag, part, place = self._part(window, place)
             if (cflag in (MIDDLE, LAST)) != bool(parts) or cflag > LAST:
                 expected = "2 or 3 (the record goes on)" if parts else "0 or 1 (a record begins)"
-                raise self._error(f"expected cflag {expected}, got {cflag}", place - HEAD_SIZE - len(part))
+                raise self._error(f"cflag {expected}", cflag, place - HEAD_SIZE - len(part))
             parts.append(part)
             length += len(part)
             if length + 4 * (len(parts) - 1) > MAX_RECORD_BYTES:
-                raise self._error("expected a record shorter than 2**29 bytes, got a longer one", offset)
+                raise self._error("a record shorter than 2**29 bytes", "a longer one", offset)
             if cflag in (WHOLE, LAST):
                 return part if cflag == WHOLE else MAGIC_BYTES.join(parts), place + -len(part) % 4
             if len(part) % 4:
-                raise self._error(
-                    f"expected a part of a multiple of 4 bytes, got {len(part)}", place - HEAD_SIZE - len(part)
-                )
+                raise self._error("a part of a multiple of 4 bytes", len(part), place - HEAD_SIZE - len(part))
 
     def _part(self, window: _Window, offset: int) -> tuple[int, bytes, int]:
         """Return a part's cflag and data, and the offset behind the data."""
         cflag, length = self._head(window, offset)
         part = window.read(offset + HEAD_SIZE, length)
         if len(part) < length:  # the file has shrunk since it was opened
-            raise self._cut(f"{length} bytes", len(part), offset)
+            raise self._cut(f"{length} bytes", _n_left(len(part)), offset)
         return cflag, part, offset + HEAD_SIZE + length
 
     def _head(self, window: _Window, offset: int) -> tuple[int, int]:
         """Return a part's cflag and length; the file had room for it when it was opened."""
         left = self.size - offset
         if not 0 <= offset < self.size:
-            raise TruncatedError(
-                f"expected a record head, got the end of the file at byte {self.size}; {self._advice()}",
-                path=self.path,
-                place=f"byte {offset}",
-            )
+            raise self._cut("a record head", f"the end of the file at byte {self.size}", offset)
         head = window.read(offset, HEAD_SIZE) if left >= HEAD_SIZE else b""
         if len(head) < HEAD_SIZE:
-            raise self._cut(f"an {HEAD_SIZE}-byte head", left, offset)
+            raise self._cut(f"an {HEAD_SIZE}-byte head", _n_left(left), offset)
         magic, word = _HEAD.unpack(head)
         if magic != MAGIC:
-            raise self._error(f"expected magic 0x{MAGIC:08x}, got 0x{magic:08x}", offset)
+            raise self._error(f"magic 0x{MAGIC:08x}", f"0x{magic:08x}", offset)
         length = word & _LENGTH_MASK
         # Checked against the file before memory is asked for.
         if HEAD_SIZE + length + -length % 4 > left:
-            raise self._cut(f"{length} bytes and their padding", left - HEAD_SIZE, offset)
+            raise self._cut(f"{length} bytes and their padding", _n_left(left - HEAD_SIZE), offset)
         return word >> 29, length
 
-    def _cut(self, expected: str, got: int, offset: int) -> TruncatedError:
-        message = f"expected {expected}, got {got} bytes to the end of the file; {self._advice()}"
-        return TruncatedError(message, path=self.path, place=f"byte {offset}")
+    def _cut(self, expected: str, got: str, offset: int) -> TruncatedError:
+        return TruncatedError(
+            path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path)
+        )
 
-    def _error(self, message: str, offset: int) -> FormatError:
-        return FormatError(f"{message}; {self._advice()}", path=self.path, place=f"byte {offset}")
+    def _error(self, expected: str, got: object, offset: int) -> FormatError:
+        return FormatError(path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path))
 
-    def _advice(self) -> str:
-        return f"run 'recordkit verify {self.path}'"
+
+def verify_advice(path: str) -> str:
+    """Return what to do about a damaged .rec file."""
+    return f"run 'recordkit verify {path}'"
+
+
+def _n_left(size: int) -> str:
+    return f"{size} bytes to the end of the file"
 
 
 class _Window:

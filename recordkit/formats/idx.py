@@ -116,7 +116,8 @@ def _line_error(block: bytes, first_line: int, path: str | Path) -> FormatError:
     )
     shown = text[:60].decode("utf-8", "backslashreplace")
     return FormatError(
-        f"expected KEY and OFFSET, whole numbers with a tab between, got {shown!r}",
         path=str(path),
-        place=f"line {number}",
+        line=number,
+        expected="KEY and OFFSET, whole numbers with a tab between",
+        got=repr(shown),
     )

@@ -80,7 +80,7 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
     '0000000000008040 0e0a000000000000 0000000000000000 6a706567'
     """
     if not (0 <= header.id <= MAX_KEY and 0 <= header.id2 <= MAX_KEY):
-        raise FormatError(f"expected an id from 0 to 2**64 - 1, got {header.id} and {header.id2}")
+        raise FormatError(expected="an id from 0 to 2**64 - 1", got=f"{header.id} and {header.id2}")
     try:
         if not isinstance(header.label, tuple) or not header.label:
             label = 0.0 if isinstance(header.label, tuple) else header.label
@@ -90,7 +90,7 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
         labels = struct.pack(f"<{n}f", *header.label)
         return _HEADER.pack(n, first, header.id, header.id2) + labels + payload
     except OverflowError:
-        raise FormatError(f"expected labels within float32's range, got {header.label}") from None
+        raise FormatError(expected="labels within float32's range", got=header.label) from None
 
 
 def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
@@ -121,13 +121,14 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     """
     size = len(record)
     if size < HEADER_SIZE:
-        raise TruncatedError(f"expected a {HEADER_SIZE}-byte image header, got {size} bytes")
+        raise TruncatedError(expected=f"a {HEADER_SIZE}-byte image header", got=f"{size} bytes")
     flag, label, key, key2 = _HEADER.unpack_from(record)
     end = HEADER_SIZE + 4 * flag
     if end > size:
         raise TruncatedError(
-            f"expected {flag} labels, which end at byte {end}, got a record of {size} bytes; "
-            "was the file made by im2rec?"
+            expected=f"{flag} labels, which end at byte {end}",
+            got=f"a record of {size} bytes",
+            advice="was the file made by im2rec?",
         )
     labels = struct.unpack_from(f"<{flag}f", record, HEADER_SIZE) if flag else label
     return IRHeader(labels, key, key2), memoryview(record)[end:]

@@ -276,7 +276,7 @@ class ListFile:
             try:
                 row = parse(os.fsdecode(text), label_width=self._label_width)
             except FormatError as error:
-                located = FormatError(error.args[0], path=self.path, place=f"line {number}")
+                located = error.located(path=self.path, line=number)
                 if not lenient:
                     raise located from None
                 self.bad.append(located)
@@ -292,9 +292,11 @@ class ListFile:
             number += 1
             if len(raw) == MAX_LINE_BYTES:
                 raise FormatError(
-                    f"expected lines shorter than {MAX_LINE_BYTES} bytes, got a longer one; is it a .lst file?",
                     path=self.path,
-                    place=f"line {number}",
+                    line=number,
+                    expected=f"lines shorter than {MAX_LINE_BYTES} bytes",
+                    got="a longer one",
+                    advice="is it a .lst file?",
                 )
             begin = offset + (len(_BOM) if number == 1 and raw.startswith(_BOM) else 0)
             text = raw[begin - offset :].rstrip(b"\r\n")

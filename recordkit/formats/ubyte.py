@@ -92,23 +92,24 @@ def _read_stream(content: Any, name: str) -> NDArray[Any]:
 def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     head = file.read(4)
     if len(head) < 4:
-        raise TruncatedError(f"expected a 4-byte magic number, got {len(head)} bytes", path=name, place="byte 0")
+        raise TruncatedError(path=name, offset=0, expected="a 4-byte magic number", got=f"{len(head)} bytes")
     zeros, code, rank = struct.unpack(">HBB", head)
     if zeros or code not in DTYPES or not rank:
         raise FormatError(
-            f"expected the magic number of an ubyte file, such as 0x00000803, got 0x{head.hex()}",
             path=name,
-            place="byte 0",
+            offset=0,
+            expected="the magic number of an ubyte file, such as 0x00000803",
+            got=f"0x{head.hex()}",
         )
     sizes = file.read(4 * rank)
     if len(sizes) < 4 * rank:
-        raise TruncatedError(f"expected {rank} sizes, got {len(sizes)} bytes", path=name, place="byte 4")
+        raise TruncatedError(path=name, offset=4, expected=f"{rank} sizes", got=f"{len(sizes)} bytes")
     if rank > 32:
-        raise FormatError(f"expected at most 32 dimensions, got {rank}", path=name, place="byte 3")
+        raise FormatError(path=name, offset=3, expected="at most 32 dimensions", got=rank)
     dtype, shape = np.dtype(DTYPES[code]), struct.unpack(f">{rank}I", sizes)
     # NumPy's own limit, which also counts the sizes beside a 0.
     if math.prod(size or 1 for size in shape) * dtype.itemsize >= 2**63:
-        raise FormatError(f"expected fewer than 2**63 bytes, got sizes {shape}", path=name, place="byte 4")
+        raise FormatError(path=name, offset=4, expected="fewer than 2**63 bytes", got=f"sizes {shape}")
     return dtype, shape, 4 + 4 * rank
 
 

@@ -20,23 +20,23 @@ class Batch:
     key : ndarray of uint64, shape (B,)
     index : ndarray of int64, shape (B,)
         Positions in the dataset.
-    valid : int
+    n_valid : int
         How many samples, from the first on, are not there only to fill the batch up.
     """
 
-    __slots__ = ("data", "index", "key", "label", "valid")
+    __slots__ = ("data", "index", "key", "label", "n_valid")
 
     def __init__(
-        self, data: NDArray[Any], label: NDArray[Any], key: NDArray[np.uint64], index: NDArray[np.int64], valid: int
+        self, data: NDArray[Any], label: NDArray[Any], key: NDArray[np.uint64], index: NDArray[np.int64], n_valid: int
     ) -> None:
         self.data = data
         self.label = label
         self.key = key
         self.index = index
-        self.valid = valid
+        self.n_valid = n_valid
 
     def __len__(self) -> int:
         return len(self.data)
 
     def __repr__(self) -> str:
-        return f"<Batch of {self.data.dtype} {self.data.shape}, {self.valid} valid>"
+        return f"<Batch of {self.data.dtype} {self.data.shape}, {self.n_valid} valid>"

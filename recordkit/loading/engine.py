@@ -78,8 +78,6 @@ def name(dataset: RecordDataset, index: int) -> tuple[int, Path]:
 def locate(dataset: RecordDataset, index: int, error: Exception) -> Exception:
     """Return what `Engine.load` said of a sample as an error that names its file and key."""
     key, file = name(dataset, index)
-    if isinstance(error, ImageError):
-        return ImageError(f"{file}: key {key}: {error}")
-    if isinstance(error, FormatError) and error.path is None:
-        return type(error)(str(error.args[0]), path=str(file), place=f"key {key}")
+    if isinstance(error, FormatError | ImageError) and error.path is None:
+        return error.located(path=str(file), key=key)
     return error

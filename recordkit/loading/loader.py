@@ -319,10 +319,10 @@ class Loader:
         begin = 0
         for each in picks:
             rows = self._rows(begin, each, failed)
-            valid = each.n_valid
+            n_valid = each.n_valid
             if isinstance(rows, list):
-                valid = sum(row - begin < valid for row in rows)
-            batches.append(Batch(data[rows], label[rows], keys[rows], indices[rows], valid))
+                n_valid = sum(row - begin < n_valid for row in rows)
+            batches.append(Batch(data[rows], label[rows], keys[rows], indices[rows], n_valid))
             begin += len(each.indices)
         timing.worked_s += time.perf_counter() - begin_s
         timing.computed_s += time.thread_time() - begin_cpu_s

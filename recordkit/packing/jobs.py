@@ -68,11 +68,11 @@ def share_out(
         shared = plan.splits() and name in ("", "train")
         if shared and plan.test_ratio and "test" in sources:
             raise PlanError("test_ratio: this source has a test split of its own; use val_ratio")
-        if plan.chunks > max(len(source), 1):
-            raise PlanError(f"chunks: expected at most as many shards as samples, {len(source)}, got {plan.chunks}")
+        if plan.shards > max(len(source), 1):
+            raise PlanError(f"shards: expected at most as many shards as samples, {len(source)}, got {plan.shards}")
         parts = partition(
             len(source),
-            chunks=plan.chunks,
+            shards=plan.shards,
             train_ratio=1.0 - plan.val_ratio - plan.test_ratio if shared else 1.0,
             test_ratio=plan.test_ratio if shared else 0.0,
         )

@@ -37,8 +37,9 @@ class NativeEngine:
         if not plan.passes_through(pixels=pixels) and filter_ in _FILTERS and (plan.resize or 0) <= MAX_PIXELS:
             encoding = self._reference.encoding
             default = {"jpg": 95, "png": 3, "raw": 0}[encoding]
+            channels = 0 if self._reference.channels == "keep" else self._reference.channels  # 0: as stored
             self._transcode = self._core.Transcoder(
-                channels=self._reference.channels,
+                channels=channels,
                 crop=plan.center_crop,
                 filter=filter_ or "",
                 side=plan.resize or 0,

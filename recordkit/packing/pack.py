@@ -70,7 +70,7 @@ def pack(
     SourceError, FormatError
         The source is at fault as a whole: wrong root, two rows with one key, a label that float32 would change.
     PackError
-        A sample failed and ``plan.on_error`` is "fail", or there is nothing to write.
+        A sample failed and ``plan.on_error`` is "raise", or there is nothing to write.
     PublishError
         The output cannot be written, another pack is writing to it, or there is a file in the way that no pack wrote.
     MissingError

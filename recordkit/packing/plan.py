@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from recordkit.codec import ENCODINGS
+from recordkit.codec import ENCODINGS, Channels
 from recordkit.errors import PlanError
 from recordkit.transforms import Resize
 from recordkit.transforms.resize import Filter
@@ -16,10 +16,10 @@ from recordkit.transforms.resize import Filter
 IM2REC_SEED = 100
 """The seed im2rec.py shuffles with, always."""
 
-# im2rec writes empty lists where there are more chunks than images; it need not write millions of them.
-_MAX_EMPTY_CHUNKS = 10_000
+# im2rec writes empty lists where there are more shards than images; it need not write millions of them.
+_MAX_EMPTY_SHARDS = 10_000
 
-OnError = Literal["report", "skip", "fail"]
+OnError = Literal["report", "skip", "raise"]
 Labels = Literal["all", "first"]
 
 
@@ -37,7 +37,7 @@ class PackPlan:
     val_ratio, test_ratio : float, 0 to 1, default 0
         Shares to put into PREFIX_val and PREFIX_test; the rest goes to PREFIX_train. Of a folder of ubyte files
         only the training split is shared out.
-    chunks : int, default 1
+    shards : int, default 1
         Cut the samples into this many sets, PREFIX_0 to PREFIX_n, before they are shared out.
     resize : int or None
         Length of the short side, in pixels.
@@ -45,8 +45,8 @@ class PackPlan:
         See `recordkit.transforms.resize`. "bilinear" is what im2rec does.
     center_crop : bool, default False
         Keep the central square, before the resize.
-    color : {1, 0, -1} or None
-        1: RGB, 0: gray, -1: as stored. None: 1 where files are encoded anew, -1 for ubyte files.
+    channels : {3, 1, "keep"} or None
+        3: RGB, 1: gray, "keep": as stored. None: 3 if files are re-encoded, "keep" for ubyte files.
     encoding : {"jpg", "png", "raw"} or None
         None: jpg where files are encoded anew, png for ubyte files.
     quality : int or None
@@ -61,9 +61,9 @@ class PackPlan:
         Keep whole labels exactly, in PREFIX.labels.npy; in the .rec file they are rounded to float32.
     first_label_in_header : bool, default False
         As the native im2rec, which also writes the first of several labels into the header.
-    on_error : {"report", "skip", "fail"}, default "report"
+    on_error : {"report", "skip", "raise"}, default "report"
         A bad sample is left out and named in PREFIX.failed.tsv; "report": the pack counts as failed all the same;
-        "skip": it does not; "fail": the first one ends it and nothing is written.
+        "skip": it does not; "raise": the first one ends it and nothing is written.
     write_list : bool, default True
         Write PREFIX.lst, the rows that were packed. The list that is being packed is left alone in any case.
     threads : int, 0 to 1024, default 0
@@ -84,11 +84,11 @@ class PackPlan:
     seed: int = IM2REC_SEED
     val_ratio: float = 0.0
     test_ratio: float = 0.0
-    chunks: int = 1
+    shards: int = 1
     resize: int | None = None
     filter: Filter = "antialias"
     center_crop: bool = False
-    color: Literal[1, 0, -1] | None = None
+    channels: Channels | None = None
     encoding: Literal["jpg", "png", "raw"] | None = None
     quality: int | None = None
     pass_through: bool | None = None
@@ -105,11 +105,11 @@ class PackPlan:
             Resize(self.resize, self.filter)
         elif self.filter != "antialias":
             raise PlanError(f"filter {self.filter!r} goes with resize; give a size too")
-        _one_of("color", self.color, (1, 0, -1, None))
+        _one_of("channels", self.channels, (3, 1, "keep", None))
         _one_of("encoding", self.encoding, (*ENCODINGS, None))
         _one_of("labels", self.labels, get_args(Labels))
         _one_of("on_error", self.on_error, get_args(OnError))
-        _at_least("chunks", self.chunks, 1)
+        _at_least("shards", self.shards, 1)
         _at_least("threads", self.threads, 0)
         top, what = (9, "PNG level") if self.encoding == "png" else (100, "JPEG quality")
         if self.quality is not None and not (self.encoding != "png") <= self.quality <= top:
@@ -122,10 +122,12 @@ class PackPlan:
                 f"{self.val_ratio} and {self.test_ratio}"
             )
         if self.pass_through and self._wants_pixels():
-            raise PlanError("pass_through copies bytes; it does not go with resize, crop, color, encoding or quality")
+            raise PlanError(
+                "pass_through copies bytes; it does not go with resize, crop, channels, encoding or quality"
+            )
 
     def _wants_pixels(self) -> bool:
-        settings = (self.resize, self.color, self.encoding, self.quality)
+        settings = (self.resize, self.channels, self.encoding, self.quality)
         return self.center_crop or any(setting is not None for setting in settings)
 
     def passes_through(self, *, pixels: bool) -> bool:
@@ -183,17 +185,17 @@ class Part:
     end: int
 
 
-def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: float = 0.0) -> list[Part]:
-    """Cut `n` samples into chunks, and each chunk into test, train and val, by im2rec's arithmetic.
+def partition(n: int, *, shards: int = 1, train_ratio: float = 1.0, test_ratio: float = 0.0) -> list[Part]:
+    """Cut `n` samples into shards, and each shard into test, train and val, by im2rec's arithmetic.
 
-    The sizes are ``trunc(chunk * ratio)`` of a whole chunk, also for the last one; val is what is left over, and
-    there is none when the two ratios make 1: up to one sample a chunk then falls out. ``train_ratio`` 1 means
+    The sizes are ``trunc(shard * ratio)`` of a whole shard, also for the last one; val is what is left over, and
+    there is none when the two ratios make 1: up to one sample a shard then falls out. ``train_ratio`` 1 means
     no split, whatever ``test_ratio`` says.
 
     Parameters
     ----------
     n : int
-    chunks : int, default 1
+    shards : int, default 1
     train_ratio, test_ratio : float, 0 to 1
 
     Returns
@@ -204,7 +206,7 @@ def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: 
     Raises
     ------
     PlanError
-        A ratio is not from 0 to 1, or there are more chunks than anybody can want.
+        A ratio is not from 0 to 1, or there are more shards than anybody can want.
 
     Notes
     -----
@@ -215,16 +217,16 @@ def partition(n: int, *, chunks: int = 1, train_ratio: float = 1.0, test_ratio: 
     >>> [(part.suffix, part.begin, part.end) for part in partition(10, train_ratio=0.6, test_ratio=0.2)]
     [('_test', 0, 2), ('_val', 8, 10), ('_train', 2, 8)]
     """
-    if chunks > max(n, _MAX_EMPTY_CHUNKS) or not (0 <= train_ratio <= 1 and 0 <= test_ratio <= 1):
+    if shards > max(n, _MAX_EMPTY_SHARDS) or not (0 <= train_ratio <= 1 and 0 <= test_ratio <= 1):
         raise PlanError(
-            f"expected ratios from 0 to 1 and at most {max(n, _MAX_EMPTY_CHUNKS)} chunks, "
-            f"got {train_ratio}, {test_ratio} and {chunks}"
+            f"expected ratios from 0 to 1 and at most {max(n, _MAX_EMPTY_SHARDS)} shards, "
+            f"got {train_ratio}, {test_ratio} and {shards}"
         )
-    size = -(-n // chunks)
+    size = -(-n // shards)
     parts: list[Part] = []
-    for chunk in range(chunks):
-        begin, end = min(chunk * size, n), min((chunk + 1) * size, n)
-        suffix = f"_{chunk}" if chunks > 1 else ""
+    for shard in range(shards):
+        begin, end = min(shard * size, n), min((shard + 1) * size, n)
+        suffix = f"_{shard}" if shards > 1 else ""
         if train_ratio == 1.0:
             parts.append(Part(suffix, begin, end))
             continue

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from recordkit import codec
+from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
 from recordkit.packing.engine import Encoded
@@ -13,15 +14,13 @@ from recordkit.packing.plan import PackPlan
 from recordkit.sample import Image
 from recordkit.transforms import CenterCrop, Resize
 
-_CHANNELS = {1: 3, 0: 1, -1: 0}
-
 
 class PythonEngine:
     """See `recordkit.packing.engine.Engine`.
 
     Attributes
     ----------
-    channels : {3, 1, 0}
+    channels : {3, 1, 4, "keep"}
         To which images are decoded, as in `recordkit.codec.decode`.
     encoding : {"jpg", "png", "raw"}
         In which they are encoded.
@@ -34,8 +33,8 @@ class PythonEngine:
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None:
         self._copies = plan.passes_through(pixels=pixels)
         self._any_file = plan.any_file
-        color = plan.color if plan.color is not None else (-1 if pixels else 1)
-        self.channels = _CHANNELS[color]
+        default: Channels = "keep" if pixels else 3
+        self.channels: Channels = plan.channels or default
         self._crop = CenterCrop() if plan.center_crop else None
         self._resize = Resize(plan.resize, plan.filter) if plan.resize is not None else None
         self.encoding = plan.encoding or ("png" if pixels else "jpg")

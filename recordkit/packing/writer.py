@@ -113,8 +113,8 @@ class SetWriter:
         self._fail(Failure(None, place, reason))
 
     def _fail(self, failure: Failure) -> None:
-        if self._plan.on_error == "fail":
-            raise PackError(f"{failure.name}: {failure.reason}; nothing was packed (on_error is 'fail')")
+        if self._plan.on_error == "raise":
+            raise PackError(f"{failure.name}: {failure.reason}; nothing was packed (`on_error` is 'raise')")
         self.report.fail(failure)
         with self._writing():
             if ".failed.tsv" not in self._files:

@@ -241,7 +241,7 @@ class ImageRecordIter:
         shapes = self.provide_data[0].shape, self.provide_label[0].shape
         arrays = _filled(data, shapes[0]), _filled(label.astype(np.float32, copy=False), shapes[1])
         keys = _filled(batch.key, (self.batch_size,))
-        return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.valid, keys)
+        return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.n_valid, keys)
 
     def _position(self) -> int:
         return int(self.loader.state_dict()["position"])

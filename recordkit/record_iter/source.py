@@ -56,8 +56,9 @@ def listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[
     with ListFile(path) as rows:
         for row in rows.rows(range(len(rows))):
             if len(row.labels) != width:
-                text = f"expected {width} labels, as label_width says, got {len(row.labels)}"
-                raise FormatError(text, path=path, place=f"key {row.key}")
+                raise FormatError(
+                    path=path, key=row.key, expected=f"{width} labels, as `label_width` says", got=len(row.labels)
+                )
             labels[row.key] = row.labels
     keys = dataset.keys.tolist()
     missing = [key for key in keys if key not in labels]

@@ -64,7 +64,7 @@ class ListSource:
         self.root = os.fspath(Path(path).parent if root is None else root)
         self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
         self.notes: list[str] = []
-        self.bad = [(f"{path}: {error.place}", str(error.args[0])) for error in self._list.bad]
+        self.bad = [(f"{path}: {error.where}", error.problem) for error in self._list.bad]
         if not lenient:
             self._check_keys()
             if not len(self):

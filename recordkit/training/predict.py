@@ -201,7 +201,7 @@ class Predictor:
 
     def _as_learnt(self, payload: bytes) -> bytes:
         """Return an image as those that were learnt from, in a format that every iterator decodes."""
-        image = codec.decode(payload, channels=0)
+        image = codec.decode(payload, channels="keep")
         resized = image if self._resize is None else self._resize(image)
         if resized.shape == image.shape and codec.sniff(payload) in ("jpg", "png"):
             return payload

@@ -172,12 +172,12 @@ def _unpack(reader: RecordReader, offset: int, record: bytes) -> tuple[irheader.
     try:
         return irheader.unpack(record)
     except FormatError as error:
-        raise type(error)(error.args[0], path=reader.path, place=f"byte {offset}") from None
+        raise error.located(path=reader.path, offset=offset) from None
 
 
 def _shape(payload: memoryview) -> tuple[int, ...] | None:
     try:
-        return tuple(codec.decode(payload, channels=0).shape)
+        return tuple(codec.decode(payload, channels="keep").shape)
     except ImageError:
         return None
 

@@ -163,7 +163,7 @@ def verify(
         try:
             check_file(report, files, records)
         except FormatError as error:
-            report.add(error.path or "", error.place or "", str(error.args[0]))
+            report.add(error.path or "", error.where, error.problem)
     return report
 
 
@@ -176,12 +176,12 @@ def _walk(reader: RecordReader, report: VerifyReport) -> Iterator[tuple[int, byt
                 yield last
             return
         except FormatError as error:
-            at = int((error.place or "byte 0").split()[1])
+            at = error.offset or 0
             damaged = begin if last is None else last[0] + sum(map(len, pack(last[1])))
             # A fault behind the damaged record's head may be the head of the next, which is then good.
             begin = reader.next_head(at if at > damaged else at + 4)
             lost = f"; {begin - damaged} bytes are lost"
-            report.add(reader.path, error.place or "", str(error.args[0]).split(";")[0] + lost)
+            report.add(reader.path, error.where, error.problem + lost)
 
 
 def _look(record: bytes) -> str:
@@ -190,7 +190,7 @@ def _look(record: bytes) -> str:
         header, payload = irheader.unpack(record)
         if not payload and isinstance(header.label, tuple):
             return ""  # metadata, as InsightFace writes it
-        codec.decode(payload, channels=0)
+        codec.decode(payload, channels="keep")
     except (FormatError, ImageError) as error:
         return str(error)
     return ""
@@ -200,7 +200,7 @@ def _check_record(report: VerifyReport, records: _Records, offset: int, record: 
     try:
         header, payload = irheader.unpack(record)
     except FormatError as error:
-        report.add(report.path, f"byte {offset}", str(error.args[0]))
+        report.add(report.path, f"byte {offset}", error.problem)
         return
     records.add(offset, header)
     if not all(math.isfinite(label) for label in records.labels_of(len(records.keys) - 1)):

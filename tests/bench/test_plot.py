@@ -12,7 +12,7 @@ from recordkit.bench.peers.registry import PEERS
 from recordkit.bench.report import read
 from recordkit.errors import MissingError, PlanError
 
-RESULTS = Path(__file__).parents[3] / "benchmarks/results"
+RESULTS = Path(__file__).parents[2] / "benchmarks/results"
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_bad_images_are_named_counted_and_exit_1_unless_allowed(cli, tiny_folder
     assert "13 listed, 12 packed, 1 failed (see " in out
     one_line(error, "cat/zero.jpg: expected an image, got 0 bytes; left out")
     assert cli("pack", tiny_folder, tmp_path / "out", "--on-error", "skip")[0] == 0
-    code, _, error = cli("pack", tiny_folder, tmp_path / "new", "--on-error", "fail")
+    code, _, error = cli("pack", tiny_folder, tmp_path / "new", "--on-error", "raise")
     assert code == 1
     one_line(error, "nothing was packed")
 

@@ -113,7 +113,7 @@ def test_any_bytes_give_an_index_or_a_format_error(tmp_path_factory, content):
     try:
         got = pairs(idx.read(path))
     except FormatError as error:
-        assert error.path == str(path) and error.place.startswith("line ")
+        assert error.path == str(path) and error.line
     else:
         assert got == [tuple(map(int, line.split())) for line in content.split(b"\n") if line.split()]
 

@@ -183,13 +183,13 @@ def test_the_first_bad_row_is_named_with_file_and_line(open_list, tmp_path):
     with pytest.raises(FormatError) as caught:
         open_list(BAD)
     assert str(caught.value) == f"{tmp_path / 'a.lst'}: line 3: expected a finite number as LABEL, got 'cat'"
-    assert (caught.value.path, caught.value.place) == (str(tmp_path / "a.lst"), "line 3")
+    assert (caught.value.path, caught.value.line) == (str(tmp_path / "a.lst"), 3)
 
 
 def test_a_lenient_list_leaves_bad_rows_out_and_says_which(open_list):
     rows = open_list(BAD, lenient=True)
     assert [row.path for row in rows] == ["a.jpg", "e.jpg"]
-    assert [error.place for error in rows.bad] == ["line 3", "line 4", "line 5", "line 6", "line 8"]
+    assert [error.line for error in rows.bad] == [3, 4, 5, 6, 8]
     assert "expected a whole number from 0 to 2**64 - 1 as KEY, got '-3'" in str(rows.bad[2])
 
 

@@ -60,7 +60,7 @@ def feed(loader, n_workers, **options):
 
 def values(batch):
     """Return what is in a batch, of tensors or of arrays."""
-    lists = [np.asarray(part).tolist() for part in (batch.label, batch.key, batch.valid, batch.index)]
+    lists = [np.asarray(part).tolist() for part in (batch.label, batch.key, batch.n_valid, batch.index)]
     return [np.asarray(batch.data).tobytes(), *lists]
 
 
@@ -88,7 +88,7 @@ def test_a_batch_is_data_and_label_and_what_else_there_is(photos, engine):
     data, label = batch
     assert isinstance(batch, Batch) and data is batch.data and label is batch.label and len(loader) == 7
     assert data.shape == (8, 3, 32, 32) and data.dtype == torch.uint8 and label.dtype == torch.float32
-    assert batch.key.tolist() == batch.index.tolist() == list(range(8)) and batch.valid == 8
+    assert batch.key.tolist() == batch.index.tolist() == list(range(8)) and batch.n_valid == 8
 
 
 @pytest.mark.parametrize("n_workers", [0, 1, 2, 3])
@@ -219,7 +219,7 @@ def test_a_batch_says_to_two_ranks_what_three_can_go_on_from(photos):
         loader = Loader(photos, rank=(rank, 3), **options)
         loader.load_state_dict(states[0])
         for batch in feed(loader, 2):
-            keys += batch.key[: batch.valid].tolist()
+            keys += batch.key[: batch.n_valid].tolist()
     assert sorted(keys) == list(range(N))
 
 
@@ -343,7 +343,7 @@ if __name__ == "__main__":
     for context in ("fork", "spawn"):
         own = []
         for batch in DataLoader(loader, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=60):
-            own.append(batch.key[: batch.valid].tolist())
+            own.append(batch.key[: batch.n_valid].tolist())
         everyone = [None, None]
         torch.distributed.all_gather_object(everyone, own)
         assert len(everyone[0]) == len(everyone[1]) == len(loader) == 5, everyone

@@ -54,7 +54,7 @@ def wait_until(true):
 
 def everything(loader):
     """Return data, labels, keys of an epoch, padding left out."""
-    batches = [(b.data[: b.valid].copy(), b.label[: b.valid], b.key[: b.valid]) for b in loader]
+    batches = [(b.data[: b.n_valid].copy(), b.label[: b.n_valid], b.key[: b.n_valid]) for b in loader]
     return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
 
 
@@ -283,7 +283,7 @@ def test_digits_need_no_transforms_and_keep_their_size(tmp_path, engine):
 def test_the_last_batch_is_kept_padded_or_dropped(photos, engine, last_batch, sizes, valid):
     loader = rk.Loader(photos, batch_size=16, transforms=TRAIN, last_batch=last_batch, engine=engine)
     batches = list(loader)
-    assert [len(batch) for batch in batches] == sizes and batches[-1].valid == valid and len(loader) == len(sizes)
+    assert [len(batch) for batch in batches] == sizes and batches[-1].n_valid == valid and len(loader) == len(sizes)
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
@@ -293,16 +293,16 @@ def test_an_epoch_goes_on_after_any_batch_also_with_other_ranks(photos, engine, 
     by_key = dict(zip(keys.tolist(), data, strict=True))
     for n_before in range(0, 8, 3):
         first = rk.Loader(photos, batch_size=7, **options)
-        got = [b.key[: b.valid].tolist() for b in itertools.islice(first, n_before)]
+        got = [b.key[: b.n_valid].tolist() for b in itertools.islice(first, n_before)]
         state = json.loads(json.dumps(first.state_dict()))
         for rank in range(n_ranks):
             other = rk.Loader(photos, batch_size=4, rank=(rank, n_ranks), **options)
             other.load_state_dict(state)
             for batch in other:
-                got.append(batch.key[: batch.valid].tolist())
+                got.append(batch.key[: batch.n_valid].tolist())
                 assert all(
                     np.array_equal(by_key[int(k)], d)
-                    for k, d in zip(batch.key[: batch.valid], batch.data, strict=False)
+                    for k, d in zip(batch.key[: batch.n_valid], batch.data, strict=False)
                 )
         assert sorted(itertools.chain.from_iterable(got)) == list(range(50))
 
@@ -400,7 +400,7 @@ def test_bad_samples_are_skipped_and_named(tmp_path, engine):
     for _ in range(2):
         batches = list(loader)
         assert [batch.key.tolist() for batch in batches] == [[0, 1, 2], [5, 6, 7], [8, 9]]
-        assert [(len(batch.data), batch.valid) for batch in batches] == [(3, 3), (3, 3), (2, 2)]
+        assert [(len(batch.data), batch.n_valid) for batch in batches] == [(3, 3), (3, 3), (2, 2)]
     assert (
         [bad.key for bad in loader.bad] == [3, 4] and loader.bad[0].file.name == "damaged.rec" and loader.bad[1].reason
     )

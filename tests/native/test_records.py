@@ -27,7 +27,7 @@ def outcome(act, *arguments):
     try:
         return act(*arguments)
     except (FormatError, OSError) as error:
-        return type(error), str(error), getattr(error, "place", None)
+        return type(error), str(error), getattr(error, "__dict__", None)
 
 
 def frame_records(some, **options):

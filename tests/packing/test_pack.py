@@ -71,7 +71,7 @@ def test_the_description_has_classes_counts_options_and_a_fingerprint(tiny_folde
     [
         PackPlan(),
         PackPlan(resize=16, encoding="jpg"),
-        PackPlan(center_crop=True, encoding="png", color=0),
+        PackPlan(center_crop=True, encoding="png", channels=1),
         PackPlan(encoding="raw", resize=40, filter="bilinear"),
     ],
     ids=["copied", "jpg", "png", "raw"],
@@ -94,7 +94,7 @@ def test_ubyte_files_become_a_train_and_a_test_set_with_the_same_pixels(tiny_mni
     for number, (header, payload) in enumerate(records(tmp_path / "m_train.rec")):
         assert (header.id, header.label) == (number, number % 10)
         assert payload.startswith(b"\x89PNG")
-        assert np.array_equal(decode(payload, channels=0)[:, :, 0], pixels[number])
+        assert np.array_equal(decode(payload, channels="keep")[:, :, 0], pixels[number])
 
 
 def test_a_validation_split_is_taken_from_the_training_files_only(tiny_mnist, tmp_path, engine):
@@ -107,8 +107,8 @@ def test_a_validation_split_is_taken_from_the_training_files_only(tiny_mnist, tm
     assert keys["val"] != sorted(keys["val"])  # drawn, not cut off the end
 
 
-def test_splits_and_chunks_follow_im2recs_arithmetic(tiny_folder, tmp_path, engine):
-    report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(chunks=2, val_ratio=0.5), engine=engine)
+def test_splits_and_shards_follow_im2recs_arithmetic(tiny_folder, tmp_path, engine):
+    report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(shards=2, val_ratio=0.5), engine=engine)
     assert {done.prefix.name: done.n_packed for done in report.sets} == {
         "s_0_train": 3, "s_0_val": 3, "s_1_train": 3, "s_1_val": 3,
     }  # fmt: skip
@@ -227,8 +227,8 @@ def test_the_name_of_a_file_is_no_prefix(tiny_folder, tmp_path, prefix):
 
 
 def test_more_shards_than_samples_are_refused_at_once(tiny_folder, tmp_path):
-    with pytest.raises(PlanError, match="chunks: expected at most as many shards as samples, 12, got 1000000000000"):
-        pack(tiny_folder, tmp_path / "p", plan=PackPlan(chunks=10**12))
+    with pytest.raises(PlanError, match="shards: expected at most as many shards as samples, 12, got 1000000000000"):
+        pack(tiny_folder, tmp_path / "p", plan=PackPlan(shards=10**12))
 
 
 def test_pipes_beside_the_output_are_not_waited_for(tiny_folder, tmp_path):
@@ -354,7 +354,7 @@ def test_on_error_fail_ends_at_the_first_and_leaves_what_was_there(tiny_folder, 
     before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
     (tiny_folder / "cat/empty.jpg").touch()
     with pytest.raises(PackError, match=r"cat/empty.jpg: expected an image, got 0 bytes; nothing was packed"):
-        pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="fail"), engine=engine)
+        pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="raise"), engine=engine)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
     assert not list(tmp_path.glob(".*staging"))
 
@@ -380,13 +380,13 @@ def test_raw_records_hold_netpbm_and_the_decoded_pixels(tiny_folder, tmp_path, e
     assert np.array_equal(decode(payload), decode((tiny_folder / "cat/0.jpg").read_bytes()))
 
 
-@pytest.mark.parametrize(("color", "channels"), [(1, 3), (0, 1), (-1, 1)])
-def test_color_decides_the_channels(tmp_path, engine, color, channels):
+@pytest.mark.parametrize(("channels", "n"), [(3, 3), (1, 1), ("keep", 1)])
+def test_channels_are_those_asked_for(tmp_path, engine, channels, n):
     root = tmp_path / "gray/x"
     root.mkdir(parents=True)
     (root / "0.png").write_bytes(encode(np.full((8, 8, 1), 77, np.uint8), "png"))
-    pack(tmp_path / "gray", tmp_path / "out", plan=PackPlan(color=color, encoding="png"), engine=engine)
-    assert decode(records(tmp_path / "out.rec")[0][1], channels=0).shape == (8, 8, channels)
+    pack(tmp_path / "gray", tmp_path / "out", plan=PackPlan(channels=channels, encoding="png"), engine=engine)
+    assert decode(records(tmp_path / "out.rec")[0][1], channels="keep").shape == (8, 8, n)
 
 
 def test_crop_comes_before_resize(tiny_folder, tmp_path, engine):

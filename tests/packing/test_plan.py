@@ -25,12 +25,12 @@ def r(begin, last):
     ("options", "expected"),
     [
         ({}, {"": r(0, 9)}),
-        ({"chunks": 3}, {"_0": r(0, 3), "_1": r(4, 7), "_2": r(8, 9)}),
+        ({"shards": 3}, {"_0": r(0, 3), "_1": r(4, 7), "_2": r(8, 9)}),
         ({"train_ratio": 0.75, "test_ratio": 0.25}, {"_test": r(0, 1), "_train": r(2, 8)}),
         ({"train_ratio": 0.6, "test_ratio": 0.2}, {"_test": r(0, 1), "_train": r(2, 7), "_val": r(8, 9)}),
         ({"train_ratio": 0.5}, {"_train": r(0, 4), "_val": r(5, 9)}),
         (
-            {"train_ratio": 0.5, "chunks": 2},
+            {"train_ratio": 0.5, "shards": 2},
             {"_0_train": r(0, 1), "_0_val": r(2, 4), "_1_train": r(5, 6), "_1_val": r(7, 9)},
         ),
         ({"train_ratio": 0.7, "test_ratio": 0.3}, {"_test": r(0, 2), "_train": r(3, 9)}),
@@ -42,33 +42,33 @@ def test_ten_samples_are_shared_out_as_im2rec_does(options, expected):
 
 
 def test_more_chunks_than_needed_leave_empty_ones():
-    found = parts(10, chunks=7)
-    assert [len(found[f"_{chunk}"]) for chunk in range(7)] == [2, 2, 2, 2, 2, 0, 0]
+    found = parts(10, shards=7)
+    assert [len(found[f"_{shard}"]) for shard in range(7)] == [2, 2, 2, 2, 2, 0, 0]
 
 
 def test_no_samples_make_empty_parts():
-    assert parts(0, chunks=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
+    assert parts(0, shards=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
 
 
 @given(st.integers(0, 60), st.integers(1, 12), ratios, ratios)
-def test_any_sharing_is_im2recs(n, chunks, train_ratio, test_ratio):
+def test_any_sharing_is_im2recs(n, shards, train_ratio, test_ratio):
     # make_list of tools/im2rec.py, with slices as it has them
     items = list(range(n))
     expected = {}
-    size = math.ceil(n / chunks)
-    for number in range(chunks):
-        chunk = items[number * size : (number + 1) * size]
-        suffix = f"_{number}" if chunks > 1 else ""
+    size = math.ceil(n / shards)
+    for number in range(shards):
+        shard = items[number * size : (number + 1) * size]
+        suffix = f"_{number}" if shards > 1 else ""
         sep, sep_test = int(size * train_ratio), int(size * test_ratio)
         if train_ratio == 1.0:
-            expected[suffix] = chunk
+            expected[suffix] = shard
             continue
         if test_ratio:
-            expected[f"{suffix}_test"] = chunk[:sep_test]
+            expected[f"{suffix}_test"] = shard[:sep_test]
         if train_ratio + test_ratio < 1.0:
-            expected[f"{suffix}_val"] = chunk[sep_test + sep :]
-        expected[f"{suffix}_train"] = chunk[sep_test : sep_test + sep]
-    found = parts(n, chunks=chunks, train_ratio=train_ratio, test_ratio=test_ratio)
+            expected[f"{suffix}_val"] = shard[sep_test + sep :]
+        expected[f"{suffix}_train"] = shard[sep_test : sep_test + sep]
+    found = parts(n, shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
     assert found == expected and list(found) == list(expected)
 
 
@@ -90,11 +90,11 @@ def test_the_shuffle_is_pythons_for_any_seed(n, seed):
         ({"resize": 0}, "resize: expected a length of at least 1 pixel, got 0"),
         ({"resize": 8, "filter": "bicubic"}, "filter: expected one of antialias, bilinear, .*, got 'bicubic'"),
         ({"filter": "area"}, "filter 'area' goes with resize; give a size too"),
-        ({"color": 3}, "color: expected one of 1, 0, -1, None, got 3"),
+        ({"channels": 2}, "channels: expected one of 3, 1, keep, None, got 2"),
         ({"encoding": ".jpg"}, "encoding: expected one of jpg, png, raw, None, got '.jpg'"),
         ({"labels": "some"}, "labels: expected one of all, first, got 'some'"),
-        ({"on_error": "die"}, "on_error: expected one of report, skip, fail, got 'die'"),
-        ({"chunks": 0}, "chunks: expected at least 1, got 0"),
+        ({"on_error": "die"}, "on_error: expected one of report, skip, raise, got 'die'"),
+        ({"shards": 0}, "shards: expected at least 1, got 0"),
         ({"threads": -1}, "threads: expected at least 0, got -1"),
         ({"quality": 0}, "quality: expected a JPEG quality of 1 to 100, got 0"),
         ({"quality": 101}, "quality: expected a JPEG quality of 1 to 100, got 101"),
@@ -104,8 +104,8 @@ def test_the_shuffle_is_pythons_for_any_seed(n, seed):
         ({"val_ratio": 0.6, "test_ratio": 0.5}, "val_ratio and test_ratio: expected shares .*, got 0.6 and 0.5"),
         ({"val_ratio": float("nan")}, "val_ratio and test_ratio: expected shares .*, got nan and 0.0"),
         *(
-            ({"pass_through": True, **option}, "pass_through copies bytes; it does not go with resize, crop, color")
-            for option in ({"resize": 8}, {"center_crop": True}, {"color": 0}, {"encoding": "png"}, {"quality": 90})
+            ({"pass_through": True, **option}, "pass_through copies bytes; it does not go with resize, crop, channels")
+            for option in ({"resize": 8}, {"center_crop": True}, {"channels": 1}, {"encoding": "png"}, {"quality": 90})
         ),
     ],
 )
@@ -116,14 +116,20 @@ def test_a_plan_that_contradicts_itself_cannot_be_made(options, message):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"quality": 0, "encoding": "png"}, {"quality": 100}, {"val_ratio": 0.5, "test_ratio": 0.5}, {"color": -1}],
+    [
+        {},
+        {"quality": 0, "encoding": "png"},
+        {"quality": 100},
+        {"val_ratio": 0.5, "test_ratio": 0.5},
+        {"channels": "keep"},
+    ],
 )
 def test_a_plan_at_the_edge_of_what_is_allowed_can_be_made(options):
     PackPlan(**options)
 
 
 @pytest.mark.parametrize(
-    "option", [{"resize": 8}, {"center_crop": True}, {"color": -1}, {"encoding": "jpg"}, {"quality": 9}]
+    "option", [{"resize": 8}, {"center_crop": True}, {"channels": "keep"}, {"encoding": "jpg"}, {"quality": 9}]
 )
 def test_bytes_are_copied_unless_an_option_needs_pixels(option):
     assert PackPlan().passes_through(pixels=False)

@@ -25,7 +25,7 @@ out.mkdir(parents=True, exist_ok=True)
 logging.basicConfig(filename=out / "train.log", level=logging.INFO)
 
 # im2rec --list and im2rec --color 0 in one call: PREFIX_train.lst, .rec, .idx, and the same of _val
-rk.pack(images, out / "digits", plan=rk.PackPlan(val_ratio=0.2, color=0, encoding="png"))
+rk.pack(images, out / "digits", plan=rk.PackPlan(val_ratio=0.2, channels=1, encoding="png"))
 common = {"data_shape": (1, 28, 28), "batch_size": 64, "mean_r": 128, "scale": 1 / 256}
 book = {"rand_crop": True, "min_crop_size": 24, "max_crop_size": 28, "max_rotate_angle": 15, "fill_value": 0}
 train = mxnet.ImageRecordIter(path_imgrec=str(out / "digits_train.rec"), shuffle=True, **book, **common)

@@ -31,7 +31,7 @@ class Dali:
         from nvidia.dali import pipeline_def
 
         built = pipeline_def(batch_size=work.batch_size, num_threads=threads, device_id=None, seed=1)(_graph)(
-            work, check
+            work, check=check
         )
         built.build()
         n_records, ahead = built.epoch_size("reader"), 0
@@ -56,7 +56,7 @@ class Dali:
         return {name: version(name) for name in names[:1]}
 
 
-def _graph(work: Work, check: bool) -> Any:
+def _graph(work: Work, *, check: bool) -> Any:
     from nvidia.dali import fn, types
 
     data, label = fn.readers.mxnet(

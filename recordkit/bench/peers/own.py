@@ -50,7 +50,7 @@ class Recordkit:
         )
 
         def epoch() -> Iterator[tuple[Any, int]]:
-            return ((batch.data, batch.valid) for batch in loader)
+            return ((batch.data, batch.n_valid) for batch in loader)
 
         return epoch
 

@@ -28,7 +28,7 @@ from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source,
 @click.option("--classes", type=click.Path(path_type=Path), help="Class map of another split: PREFIX.json, or names.")
 @click.option("--train-ratio", default=1.0, type=click.FloatRange(0, 1), show_default=True, help="Share for _train.")
 @click.option("--test-ratio", default=0.0, type=click.FloatRange(0, 1), show_default=True, help="Share for _test.")
-@click.option("--chunks", default=1, type=click.IntRange(1), show_default=True, help="Number of lists to cut into.")
+@click.option("--shards", default=1, type=click.IntRange(1), show_default=True, help="Number of lists to cut into.")
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Shuffle the rows.")
 @click.option("--seed", default=IM2REC_SEED, show_default=True, help="Of the shuffle; 100 is im2rec's.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
@@ -50,7 +50,7 @@ def command(root: Path, prefix: Path, **options: object) -> None:
     warnings = write_lists(
         source,
         prefix,
-        chunks=int(str(options["chunks"])),
+        shards=int(str(options["shards"])),
         train_ratio=float(str(options["train_ratio"])),
         test_ratio=float(str(options["test_ratio"])),
         shuffle=bool(options["shuffle"]),

@@ -11,7 +11,7 @@ import click
 from recordkit.cli.commands.list import split_extensions
 from recordkit.cli.program import examples, tell, threads_option
 from recordkit.cli.progress import progress_bar
-from recordkit.codec import ENCODINGS
+from recordkit.codec import ENCODINGS, Channels
 from recordkit.native import ENGINES
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.packing.plan import IM2REC_SEED
@@ -22,6 +22,8 @@ from recordkit.transforms import FILTERS
 _N_SHOWN = 10
 # A pack that grows its input by more than this has usually encoded anew what was better copied.
 _GROWTH_TO_WARN_OF = 1.1
+
+_CHANNELS: dict[str, Channels] = {"3": 3, "1": 1, "keep": "keep"}
 
 # Options that are fields of PackPlan, under the same name.
 _PLAN_OPTIONS = (
@@ -45,7 +47,7 @@ _PLAN_OPTIONS = (
 @click.option("--resize", type=click.IntRange(1), help="Length of the short side, in pixels.")
 @click.option("--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="For --resize.")
 @click.option("--center-crop", is_flag=True, help="Keep the central square.")
-@click.option("--color", type=click.Choice(["1", "0", "-1"]), help="RGB, gray, as stored.")
+@click.option("--channels", type=click.Choice([*_CHANNELS]), help="RGB, gray, or as stored.")
 @click.option("--encoding", type=click.Choice(ENCODINGS), help="Encode anew; raw is for recordkit alone, not MXNet.")
 @click.option("--quality", type=int, help="JPEG 1 to 100 [95], PNG level 0 to 9 [3].")
 @click.option("--pass-through", is_flag=True, help="Copy the files' bytes; so it is unless an option needs pixels.")
@@ -53,10 +55,10 @@ _PLAN_OPTIONS = (
 @click.option("--seed", default=IM2REC_SEED, show_default=True, help="Of the shuffle; 100 is im2rec's.")
 @click.option("--val-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_val.")
 @click.option("--test-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_test.")
-@click.option("--shards", "chunks", default=1, type=click.IntRange(1), help="Number of .rec files to cut into.")
+@click.option("--shards", default=1, type=click.IntRange(1), help="Number of .rec files to cut into.")
 @click.option("--labels", type=click.Choice(["all", "first"]), default="all", show_default=True, help="Of each row.")
 @click.option("--exact-labels", is_flag=True, help="Keep labels above 2**24 exactly, in PREFIX.labels.npy.")
-@click.option("--on-error", type=click.Choice(["report", "skip", "fail"]), default="report", show_default=True,
+@click.option("--on-error", type=click.Choice(["report", "skip", "raise"]), default="report", show_default=True,
               help="Bad images are left out: exit 1, exit 0, or stop at the first and write nothing.")  # fmt: skip
 @threads_option
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
@@ -77,8 +79,8 @@ def command(source: Path, prefix: Path, **options: Any) -> None:
         classes=read_classes(given) if given else None,
     )
     plan = PackPlan(
-        chunks=options["chunks"],
-        color=None if options["color"] is None else int(options["color"]),  # type: ignore[arg-type]
+        shards=options["shards"],
+        channels=None if options["channels"] is None else _CHANNELS[options["channels"]],
         pass_through=options["pass_through"] or None,
         **{name: options[name] for name in _PLAN_OPTIONS},
     )

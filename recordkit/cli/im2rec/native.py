@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
-from recordkit.cli.im2rec.show import pack_list
+from recordkit.cli.im2rec.show import CHANNELS, pack_list
 from recordkit.cli.program import tell
+from recordkit.codec import Channels
 from recordkit.errors import PlanError
 from recordkit.formats.lst import MAX_LINE_BYTES
 from recordkit.packing import PackPlan
@@ -95,6 +96,13 @@ def _number(options: dict[str, str], key: str) -> int:
         raise PlanError(f"{key}: expected a whole number, got {options[key]!r}") from None
 
 
+def _channels(options: dict[str, str]) -> Channels:
+    try:
+        return CHANNELS[options["color"]]
+    except KeyError:
+        raise PlanError(f"color: expected 1, 0 or -1, got {options['color']!r}") from None
+
+
 def _plan(options: dict[str, str], label_width: int) -> PackPlan:
     pack_label = _number(options, "pack_label") != 0
     if pack_label and label_width < 2:
@@ -118,7 +126,7 @@ def _plan(options: dict[str, str], label_width: int) -> PackPlan:
         shared |= {"resize": resize, "filter": INTER_METHODS[inter_method]}
     png = options["encoding"] == ".png"
     return PackPlan(
-        color=_number(options, "color"),  # type: ignore[arg-type]  # PackPlan checks it
+        channels=_channels(options),
         center_crop=_number(options, "center_crop") != 0,
         encoding="png" if png else "jpg",
         quality=3 if png and quality > 9 else quality,

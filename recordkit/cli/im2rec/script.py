@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from recordkit.cli.im2rec.show import pack_list
+from recordkit.cli.im2rec.show import CHANNELS, pack_list
 from recordkit.cli.lists import write_lists
 from recordkit.cli.program import examples, tell
 from recordkit.errors import SourceError
@@ -155,7 +155,7 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
     warnings = write_lists(
         source,
         prefix,
-        chunks=int(options["chunks"]),  # type: ignore[call-overload]
+        shards=int(options["chunks"]),  # type: ignore[call-overload]
         train_ratio=float(options["train_ratio"]),  # type: ignore[arg-type]
         test_ratio=float(options["test_ratio"]),  # type: ignore[arg-type]
         shuffle=not options["no_shuffle"],
@@ -215,7 +215,7 @@ def _plan(options: dict[str, object]) -> PackPlan:
         resize=options["resize"] or None,  # type: ignore[arg-type]
         filter="bilinear" if options["resize"] else "antialias",
         center_crop=bool(options["center_crop"]),
-        color=int(str(options["color"])),  # type: ignore[arg-type]
+        channels=CHANNELS[str(options["color"])],
         encoding="png" if png else "jpg",
         quality=quality,  # type: ignore[arg-type]
         labels=labels,  # type: ignore[arg-type]

@@ -9,8 +9,12 @@ import click
 
 from recordkit.cli.program import tell
 from recordkit.cli.progress import progress_bar
+from recordkit.codec import Channels
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.sources import ListSource
+
+CHANNELS: dict[str, Channels] = {"1": 3, "0": 1, "-1": "keep"}
+"""im2rec's `color`, which is OpenCV's flag, as `channels` of a `PackPlan`."""
 
 # Failures named one by one; all of them are in PREFIX.failed.tsv.
 _N_SHOWN = 10

@@ -31,7 +31,7 @@ class Batch:
         float32, which ``label.long()`` makes classes of; int64 where the dataset has exact labels.
     key : Tensor of int64, shape (B,)
         torch computes little with uint64: keys of 2**63 and more are here less by 2**64.
-    valid : int
+    n_valid : int
         How many samples, from the first on, are not there only to fill the batch up.
     index : Tensor of int64, shape (B,)
         Positions in the dataset.
@@ -42,7 +42,7 @@ class Batch:
     data: torch.Tensor
     label: torch.Tensor
     key: torch.Tensor
-    valid: int
+    n_valid: int
     index: torch.Tensor
     state: dict[str, int | str]
 
@@ -178,12 +178,12 @@ class Loader(IterableDataset):
             number = turn * n_workers + worker
             if number >= n_batches:  # there only because all workers have the same number of turns
                 continue
-            some = slice(batch.valid if self._last_batch == "keep" else None)
+            some = slice(batch.n_valid if self._last_batch == "keep" else None)
             yield Batch(
                 data=torch.from_numpy(batch.data[some]),
                 label=torch.from_numpy(batch.label[some]),
                 key=torch.from_numpy(batch.key[some].view(np.int64)),
-                valid=batch.valid,
+                n_valid=batch.n_valid,
                 index=torch.from_numpy(batch.index[some]),
                 state=state | {"position": self._sampler.position(number + 1, start=start)},
             )

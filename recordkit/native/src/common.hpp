@@ -80,8 +80,12 @@ struct Unsupported : std::runtime_error {
 
 // The bytes of a file are not what its format says; becomes FormatError, or TruncatedError where the file ends early.
 struct FormatFault : std::runtime_error {
-    FormatFault(const std::string& message, uint64_t at, bool cut = false)
-        : std::runtime_error(message), offset(at), truncated(cut) {}
+    FormatFault(const std::string& expected, const std::string& got, uint64_t offset, bool truncated = false,
+                const std::string& advice = "")
+        : std::runtime_error("expected " + expected + ", got " + got), expected(expected), got(got), advice(advice),
+          offset(offset), truncated(truncated) {}
+    std::string expected, got;
+    std::string advice;  // empty: verify the file
     uint64_t offset;  // in the file, in bytes
     bool truncated;
 };

@@ -31,7 +31,7 @@ uint64_t Handle::size(const std::string& path) const {
     struct stat status {};
     if (fstat(number_, &status)) throw SystemFault(errno, path);
     if (S_ISDIR(status.st_mode)) throw SystemFault(EISDIR, path);
-    if (!S_ISREG(status.st_mode)) throw NoFile("expected a file, got a pipe or device");
+    if (!S_ISREG(status.st_mode)) throw NoFile("a pipe or device");
     return static_cast<uint64_t>(status.st_size);
 }
 
@@ -67,9 +67,8 @@ MappedFile::~MappedFile() {
 Span MappedFile::bytes() const {
     const uint64_t now = handle_.size(path_);
     if (now < size_)
-        throw FormatFault("expected the file to keep its " + std::to_string(size_) + " bytes, got " +
-                              std::to_string(now) + "; open it again",
-                          now, true);
+        throw FormatFault("the file to keep its " + std::to_string(size_) + " bytes", std::to_string(now), now, true,
+                          "open it again");
     return {data_, size_};
 }
 

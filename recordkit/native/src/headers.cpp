@@ -21,12 +21,12 @@ T value_at(const uint8_t* at) {
 
 void add(Span record, uint64_t offset, Headers& out) {
     if (record.size < kImageHeaderSize)
-        throw FormatFault("expected a 24-byte image header, got " + std::to_string(record.size) + " bytes", offset, true);
+        throw FormatFault("a 24-byte image header", std::to_string(record.size) + " bytes", offset, true);
     const uint64_t n_labels = value_at<uint32_t>(record.data), end = kImageHeaderSize + 4 * n_labels;
     if (end > record.size)
-        throw FormatFault("expected " + std::to_string(n_labels) + " labels, which end at byte " + std::to_string(end) +
-                              ", got a record of " + std::to_string(record.size) + " bytes; was the file made by im2rec?",
-                          offset, true);
+        throw FormatFault(std::to_string(n_labels) + " labels, which end at byte " + std::to_string(end),
+                          "a record of " + std::to_string(record.size) + " bytes", offset, true,
+                          "was the file made by im2rec?");
     out.keys.push_back(value_at<uint64_t>(record.data + 8));
     if (!n_labels) out.labels.push_back(value_at<float>(record.data + 4));
     for (uint64_t at = kImageHeaderSize; at < end; at += 4) out.labels.push_back(value_at<float>(record.data + at));

@@ -151,7 +151,8 @@ bool IdxFile::read(Columns columns) const {
                 columns.offsets[row++] = offset;
             });
             if (row != end_row)
-                throw FormatFault("expected the file to keep its lines while it is read, got fewer; open it again", stretch.begin, true);
+                throw FormatFault("the file to keep its lines while it is read", "fewer", stretch.begin, true,
+                                  "open it again");
         }
     });
     return columns.keys || in_order.load();

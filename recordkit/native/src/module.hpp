@@ -45,16 +45,19 @@ inline std::string path_of(const py::object& path) {  // as os.fsencode does
     return py::reinterpret_steal<py::bytes>(bytes);
 }
 
-// One of recordkit.errors; `where` is its path and place, as far as there are any.
-template <typename... Where>
-[[noreturn]] void raise(const char* name, const py::object& message, Where&&... where) {
+// Raises one of recordkit.errors with these fields.
+template <typename... Fields>
+[[noreturn]] void raise(const char* name, Fields&&... fields) {
     const py::object type = py::module_::import("recordkit.errors").attr(name);
-    PyErr_SetObject(type.ptr(), type(message, std::forward<Where>(where)...).ptr());
+    PyErr_SetObject(type.ptr(), type(std::forward<Fields>(fields)...).ptr());
     throw py::error_already_set();
 }
 
 inline py::arg_v at_path(const std::string& path) { return py::arg("path") = text_of(path); }
-inline py::arg_v at_place(const std::string& place) { return py::arg("place") = place; }
+template <typename T>
+py::arg_v field(const char* name, T&& value) { return py::arg(name) = std::forward<T>(value); }
+
+inline std::string verify_advice(const std::string& path) { return "run 'recordkit verify " + path + "'"; }
 
 // Does something with a file; its faults become Python's errors.
 template <typename Act>
@@ -62,17 +65,16 @@ auto reading(const std::string& path, Act&& act) {
     try {
         return act();
     } catch (const FormatFault& fault) {
-        std::string message = fault.what();
-        if (message.find("; ") == std::string::npos) message += "; run 'recordkit verify " + path + "'";
-        raise(fault.truncated ? "TruncatedError" : "FormatError", text_of(message), at_path(path),
-              at_place("byte " + std::to_string(fault.offset)));
+        const std::string advice = fault.advice.empty() ? verify_advice(path) : fault.advice;
+        raise(fault.truncated ? "TruncatedError" : "FormatError", at_path(path), field("offset", fault.offset),
+              field("expected", fault.expected), field("got", fault.got), field("advice", text_of(advice)));
     } catch (const LineFault& fault) {
         const auto text = py::reinterpret_steal<py::object>(
             PyUnicode_DecodeUTF8(fault.shown.data(), static_cast<Py_ssize_t>(fault.shown.size()), "backslashreplace"));
-        const py::str expected("expected KEY and OFFSET, whole numbers with a tab between, got ");
-        raise("FormatError", expected + py::repr(text), at_path(path), at_place("line " + std::to_string(fault.line)));
+        raise("FormatError", at_path(path), field("line", fault.line),
+              field("expected", "KEY and OFFSET, whole numbers with a tab between"), field("got", py::repr(text)));
     } catch (const NoFile& fault) {
-        raise("FormatError", py::str(fault.what()), at_path(path));
+        raise("FormatError", at_path(path), field("expected", "a file"), field("got", fault.what()));
     } catch (const SystemFault& fault) {
         errno = fault.code;
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(path).ptr());

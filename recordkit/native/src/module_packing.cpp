@@ -90,7 +90,7 @@ constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
 // A longer record's length would run into its head's flags.
 void check_length(uint64_t record) {
     if (record > kMaxRecordBytes)
-        raise("FormatError", py::str("expected a record shorter than 2**29 bytes, got " + std::to_string(record) + " bytes"));
+        raise("FormatError", field("expected", "a record shorter than 2**29 bytes"), field("got", std::to_string(record) + " bytes"));
 }
 void put(std::vector<uint8_t>& out, const void* value, size_t size) {
     const auto* bytes = static_cast<const uint8_t*>(value);

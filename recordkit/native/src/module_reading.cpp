@@ -50,11 +50,9 @@ class RecordFile {
         const uint64_t place = PyLong_AsUnsignedLongLong(whole.ptr());
         if (place != UINT64_MAX || !PyErr_Occurred()) return place;
         PyErr_Clear();
-        const std::string size = std::to_string(file.size());
-        raise("TruncatedError",
-              py::str("expected a record head, got the end of the file at byte " + size + "; run 'recordkit verify ") +
-                  text_of(path_) + py::str("'"),
-              at_path(path_), at_place("byte " + std::string(py::str(whole))));
+        raise("TruncatedError", at_path(path_), field("offset", whole), field("expected", "a record head"),
+              field("got", "the end of the file at byte " + std::to_string(file.size())),
+              field("advice", text_of(verify_advice(path_))));
     }
 
   public:

@@ -43,11 +43,11 @@ std::string hex(uint32_t word) {
 }
 
 FormatFault cut(const std::string& expected, uint64_t got, uint64_t offset) {
-    return FormatFault("expected " + expected + ", got " + std::to_string(got) + " bytes to the end of the file", offset, true);
+    return FormatFault(expected, std::to_string(got) + " bytes to the end of the file", offset, true);
 }
 
 FormatFault changed(uint64_t offset) {
-    return FormatFault("expected the file to keep its records while it is read, got others; open it again", offset);
+    return FormatFault("the file to keep its records while it is read", "others", offset, false, "open it again");
 }
 
 struct Part {
@@ -58,11 +58,11 @@ struct Part {
 
 Part part_at(Span file, uint64_t offset) {
     if (offset >= file.size)
-        throw FormatFault("expected a record head, got the end of the file at byte " + std::to_string(file.size), offset, true);
+        throw FormatFault("a record head", "the end of the file at byte " + std::to_string(file.size), offset, true);
     const uint64_t left = file.size - offset;
     if (left < kHeadSize) throw cut("an 8-byte head", left, offset);
     const uint32_t magic = word_at(file.data + offset), word = word_at(file.data + offset + 4);
-    if (magic != kMagic) throw FormatFault("expected magic " + hex(kMagic) + ", got " + hex(magic), offset);
+    if (magic != kMagic) throw FormatFault("magic " + hex(kMagic), hex(magic), offset);
     const uint64_t length = word & kLengthMask;
     if (kHeadSize + padded(length) > left)
         throw cut(std::to_string(length) + " bytes and their padding", left - kHeadSize, offset);
@@ -97,19 +97,19 @@ Extent find_record(Span file, uint64_t offset) {
         const bool goes_on = part.flag == kMiddle || part.flag == kLast;
         if (goes_on != (n_parts > 0) || part.flag > kLast) {
             const std::string expected = n_parts ? "2 or 3 (the record goes on)" : "0 or 1 (a record begins)";
-            throw FormatFault("expected cflag " + expected + ", got " + std::to_string(part.flag), place);
+            throw FormatFault("cflag " + expected, std::to_string(part.flag), place);
         }
         extent.length += part.length + (n_parts ? 4 : 0);
         ++n_parts;
         if (extent.length > kMaxRecordBytes)
-            throw FormatFault("expected a record shorter than 2**29 bytes, got a longer one", offset);
+            throw FormatFault("a record shorter than 2**29 bytes", "a longer one", offset);
         if (part.flag == kWhole || part.flag == kLast) {
             extent.end = part.begin + padded(part.length);
             extent.whole = part.flag == kWhole;
             return extent;
         }
         if (part.length % 4)
-            throw FormatFault("expected a part of a multiple of 4 bytes, got " + std::to_string(part.length), place);
+            throw FormatFault("a part of a multiple of 4 bytes", std::to_string(part.length), place);
         place = part.begin + part.length;
     }
 }

@@ -146,7 +146,7 @@ def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tup
 
 def _look(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
     try:
-        images = [codec.decode(payload, channels=0) for payload in payloads]
+        images = [codec.decode(payload, channels="keep") for payload in payloads]
     except ImageError as error:
         raise TrainError(f"{file}: {error}; run 'recordkit verify {file}'") from None
     n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1

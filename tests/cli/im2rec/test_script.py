@@ -219,7 +219,7 @@ def records(path):
     with RecordReader(path) as reader:
         for record in reader:
             header, payload = unpack(record)
-            yield header, codec.decode(payload, channels=0)
+            yield header, codec.decode(payload, channels="keep")
 
 
 @pytest.mark.parametrize("options", LISTS)
