@@ -18,9 +18,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recordkit.dataset.records import Records, unpack
+from recordkit.dataset.records import Records
 from recordkit.dataset.table import open_table
 from recordkit.errors import FormatError
+from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
 
 Labels = NDArray[np.float32] | NDArray[np.int64]
@@ -338,7 +339,7 @@ class RecordDataset:
 
     def _sample(self, record: memoryview, row: int, number: int) -> Sample:
         table = self._table
-        header, payload = unpack(record, str(table.paths[number]), int(table.offsets[row]))
+        header, payload = unpack_at(record, str(table.paths[number]), int(table.offsets[row]))
         label: Any = header.label
         if table.exact is not None:
             label = table.exact[row]

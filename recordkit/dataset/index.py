@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.records import Records, compact, read_index, unpack
+from recordkit.dataset.records import Records, compact, read_index
 from recordkit.errors import FormatError
 from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
@@ -140,7 +140,7 @@ class _Lines:
 
     def unpack(self, line: int) -> tuple[irheader.IRHeader, memoryview]:
         offset = int(self.offsets[line])
-        return unpack(self.records.read(offset)[0], self.path, offset)
+        return irheader.unpack_at(self.records.read(offset)[0], self.path, offset)
 
 
 def _check(lines: _Lines, n_described: int | None) -> None:
@@ -168,7 +168,7 @@ def _check(lines: _Lines, n_described: int | None) -> None:
             continue
         following = int(offsets[line + 1]) if line + 1 < n else size
         _expect(end == following, f"expected a record at byte {end}, where another ends, got none before {following}")
-        own = unpack(record, lines.path, offset)[0].id
+        own = irheader.unpack_at(record, lines.path, offset)[0].id
         ids.add(own)
         differing += own != lines.key(line)
     # Records without keys of their own, all 0 say, cannot speak against the index.

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import native
-from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
-from recordkit.formats.frame import RecordReader, verify_advice
+from recordkit.formats.frame import RecordReader
 from recordkit.threads import count_threads
 
 Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
@@ -94,20 +93,6 @@ def compact(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
     return None if counts else keys
 
 
-def unpack(record: bytes | memoryview, path: str, offset: int) -> tuple[irheader.IRHeader, memoryview]:
-    """Split a record into header and payload; an error says where the record is.
-
-    Raises
-    ------
-    TruncatedError
-        The record is shorter than its header says.
-    """
-    try:
-        return irheader.unpack(record)
-    except FormatError as error:
-        raise error.located(path=path, offset=offset, advice=verify_advice(path)) from None
-
-
 class _PlainRecords:
     """The definition of what the core does."""
 
@@ -133,10 +118,9 @@ class _PlainRecords:
         widths: list[int] = []
         for offset in offsets.tolist():
             header = self._header(offset)
-            own = header.label if isinstance(header.label, tuple) else (header.label,)
             keys.append(header.id)
-            labels += own
-            widths.append(len(own))
+            labels += header.labels
+            widths.append(len(header.labels))
         return np.array(keys, np.uint64), np.array(labels, np.float32), _bounds(widths)
 
     def _header(self, offset: int) -> irheader.IRHeader:
@@ -144,7 +128,7 @@ class _PlainRecords:
         record, length = self._reader.begin(offset, size)
         if len(record) < length and (flag := int.from_bytes(record[:4], "little")):
             record, _ = self._reader.begin(offset, size + 4 * min(flag, length))
-        return unpack(record, self._path, offset)[0]
+        return irheader.unpack_at(record, self._path, offset)[0]
 
 
 def _bounds(sizes: list[int]) -> NDArray[np.uint64]:

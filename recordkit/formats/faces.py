@@ -42,9 +42,9 @@ def ranges(header: IRHeader, payload: bytes | memoryview) -> tuple[int, int] | N
     >>> ranges(IRHeader((3.0, 5.0), 0), b""), ranges(IRHeader(3.0, 0), b"jpeg")
     ((3, 5), None)
     """
-    if not (is_metadata(header, payload) and isinstance(header.label, tuple) and len(header.label) == 2):
+    if not (is_metadata(header, payload) and len(header.labels) == 2):
         return None
-    first, end = header.label
+    first, end = header.labels
     if not (1 <= first <= end < 2**64 and first.is_integer() and end.is_integer()):
         return None
     return int(first), int(end)

@@ -9,7 +9,7 @@ Layout, 24 bytes, little-endian:
     16      uint64   id2    reserved, 0
 
 The n labels are float32 and start at byte 24; the payload starts at byte 24 + 4 n. As float32, a label
-keeps whole numbers exactly up to 2**24 = 16,777,216 only; `exact` tells.
+keeps whole numbers exactly up to 2**24 = 16,777,216 only; see `fits_float32`.
 
 MXNet's native im2rec also writes the first of several labels at offset 4, so readers must ignore it there.
 
@@ -27,6 +27,7 @@ import struct
 from dataclasses import dataclass
 
 from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats.frame import verify_advice
 
 HEADER_SIZE = 24
 MAX_KEY = 2**64 - 1
@@ -36,21 +37,32 @@ _HEADER = struct.Struct("<IfQQ")
 
 @dataclass(frozen=True, slots=True)
 class IRHeader:
-    """What a record says about its image.
+    """The label and the key of a record.
 
     Attributes
     ----------
     label : float or tuple of float
-        One label, or a tuple where the file has a vector (also of length 1).
+        One label, or a tuple if the record stores a vector (even one of length 1).
     id : int, 0 to 2**64 - 1
         The sample's key.
     id2 : int, 0 to 2**64 - 1
-        Reserved; 0 but in some third-party files.
+        Reserved; 0 except in some third-party files.
     """
 
     label: float | tuple[float, ...]
     id: int
     id2: int = 0
+
+    @property
+    def labels(self) -> tuple[float, ...]:
+        """The labels as a tuple, also if there is only one.
+
+        Examples
+        --------
+        >>> IRHeader(4.0, 1).labels, IRHeader((4.0, 5.0), 2).labels
+        ((4.0,), (4.0, 5.0))
+        """
+        return self.label if isinstance(self.label, tuple) else (self.label,)
 
 
 def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> bytes:
@@ -59,7 +71,8 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
     Parameters
     ----------
     header : IRHeader
-        A tuple of labels becomes a vector of float32, an empty one the single label 0.0, as in MXNet.
+        A tuple of labels is stored as a vector of float32. An empty tuple is stored as the single label 0.0, as
+        in MXNet.
     payload : bytes
         The encoded image.
     first_label : bool, default False
@@ -72,7 +85,7 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
     Raises
     ------
     FormatError
-        The id is outside 0 to 2**64 - 1, or a label is beyond float32's range.
+        `id` or `id2` is outside 0 to 2**64 - 1, or a label is beyond float32's range.
 
     Examples
     --------
@@ -104,7 +117,7 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     Returns
     -------
     header : IRHeader
-        ``header.label`` is a float where the flag is 0, otherwise a tuple of `flag` floats.
+        ``header.label`` is a float if the flag is 0, otherwise a tuple of `flag` floats.
     payload : memoryview of uint8, shape (len(record) - 24 - 4 * flag,)
         The encoded image, possibly empty. A view of `record`.
 
@@ -134,8 +147,37 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     return IRHeader(labels, key, key2), memoryview(record)[end:]
 
 
-def exact(label: float) -> bool:
-    """Tell whether a label survives being stored as float32.
+def unpack_at(record: bytes | memoryview, path: str, offset: int) -> tuple[IRHeader, memoryview]:
+    """Split a record that was read from a file, as `unpack` does; errors carry its location.
+
+    Parameters
+    ----------
+    record : bytes-like
+        One whole record, without the RecordIO frame or padding.
+    path : str
+        The .rec file.
+    offset : int
+        Offset of the record's head in the file, in bytes.
+
+    Returns
+    -------
+    header : IRHeader
+    payload : memoryview of uint8, shape (n,)
+        A view of `record`.
+
+    Raises
+    ------
+    TruncatedError
+        The record is shorter than its header says. The error has `path`, `offset` and `advice`.
+    """
+    try:
+        return unpack(record)
+    except FormatError as error:
+        raise error.located(path=path, offset=offset, advice=verify_advice(path)) from None
+
+
+def fits_float32(label: float) -> bool:
+    """Tell whether a label can be stored as float32 without becoming another number.
 
     Parameters
     ----------
@@ -143,13 +185,13 @@ def exact(label: float) -> bool:
 
     Returns
     -------
-    exact : bool
-        False for a whole number that float32 rounds, and for anything it turns into an infinity. A fraction
-        such as 0.1 is expected to be rounded and counts as exact.
+    fits : bool
+        False for a whole number that float32 rounds, and for a finite number that becomes an infinity. Rounding a
+        fraction such as 0.1 is expected, so fractions fit.
 
     Examples
     --------
-    >>> exact(16777216), exact(17186135), exact(0.1), exact(1e39)
+    >>> fits_float32(16777216), fits_float32(17186135), fits_float32(0.1), fits_float32(1e39)
     (True, False, True, False)
     """
     try:

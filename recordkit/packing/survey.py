@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from recordkit.errors import SourceError
-from recordkit.formats.irheader import exact
+from recordkit.formats.irheader import fits_float32
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 
@@ -39,7 +39,7 @@ def survey(source: Source, plan: PackPlan) -> None:
 
 
 def _is_kept(label: float, plan: PackPlan) -> bool:
-    return _is_int64(label) if plan.exact_labels else exact(label)
+    return _is_int64(label) if plan.exact_labels else fits_float32(label)
 
 
 def _label_error(label: float, entry: Entry, plan: PackPlan) -> SourceError:

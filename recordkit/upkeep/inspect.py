@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recordkit import codec
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import ImageError
 from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
@@ -143,7 +143,7 @@ class _Tally:
         self.first_shape: tuple[int, ...] | None = None
 
     def add(self, header: irheader.IRHeader, payload: memoryview) -> None:
-        labels = header.label if isinstance(header.label, tuple) else (header.label,)
+        labels = header.labels
         kind = codec.sniff(payload)
         self.n += 1
         self.formats[kind] += 1
@@ -166,13 +166,6 @@ class _Tally:
 
 def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Number, _Number]:
     return (value, value) if span is None else (min(span[0], value), max(span[1], value))
-
-
-def _unpack(reader: RecordReader, offset: int, record: bytes) -> tuple[irheader.IRHeader, memoryview]:
-    try:
-        return irheader.unpack(record)
-    except FormatError as error:
-        raise error.located(path=reader.path, offset=offset) from None
 
 
 def _shape(payload: memoryview) -> tuple[int, ...] | None:
@@ -206,7 +199,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     with RecordReader(files.path(".rec")) as reader:
         last = 0
         for offset, record in reader.scan():
-            tally.add(*_unpack(reader, offset, record))
+            tally.add(*irheader.unpack_at(record, reader.path, offset))
             if progress:
                 progress(offset - last)
                 last = offset
@@ -257,8 +250,8 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
     records = []
     with RecordReader(files.path(".rec")) as reader:
         for position, (offset, record) in enumerate(itertools.islice(reader.scan(), n)):
-            header, payload = _unpack(reader, offset, record)
-            labels: tuple[float, ...] = header.label if isinstance(header.label, tuple) else (header.label,)
+            header, payload = irheader.unpack_at(record, reader.path, offset)
+            labels = header.labels
             if exact is not None and position < len(exact):
                 labels = tuple(int(label) for label in exact[position].ravel())
             kind = codec.sniff(payload)

@@ -105,7 +105,7 @@ class _Records:
     def add(self, offset: int, header: irheader.IRHeader) -> None:
         self.offsets.append(offset)
         self.keys.append(header.id)
-        self.labels.extend(header.label if isinstance(header.label, tuple) else (header.label,))
+        self.labels.extend(header.labels)
         self.label_ends.append(len(self.labels))
 
     def labels_of(self, position: int) -> tuple[float, ...]:
@@ -198,9 +198,9 @@ def _look(record: bytes) -> str:
 
 def _check_record(report: VerifyReport, records: _Records, offset: int, record: bytes) -> None:
     try:
-        header, payload = irheader.unpack(record)
+        header, payload = irheader.unpack_at(record, report.path, offset)
     except FormatError as error:
-        report.add(report.path, f"byte {offset}", error.problem)
+        report.add(report.path, error.where, error.problem)
         return
     records.add(offset, header)
     if not all(math.isfinite(label) for label in records.labels_of(len(records.keys) - 1)):

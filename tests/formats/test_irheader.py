@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import headers
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats.irheader import HEADER_SIZE, IRHeader, exact, pack, unpack
+from recordkit.formats.irheader import HEADER_SIZE, IRHeader, fits_float32, pack, unpack, unpack_at
 
 GOLDEN = [
     pytest.param(
@@ -82,8 +82,7 @@ def test_pack_undoes_unpack_of_any_bytes(record):
     except TruncatedError:
         return
     again = pack(header, bytes(payload))
-    floats = header.label if isinstance(header.label, tuple) else (header.label,)
-    if not any(math.isnan(label) for label in floats):  # a NaN's own bits may change
+    if not any(math.isnan(label) for label in header.labels):  # a NaN's own bits may change
         # The header's label is ignored where there are several.
         assert again[8:] == record[8:] and again[:4] == record[:4]
 
@@ -103,6 +102,19 @@ def test_labels_beyond_the_record_are_refused(flag, size, end):
         TruncatedError, match=f"expected {flag} labels, which end at byte {end}, got a record of {size}"
     ):
         unpack(record)
+
+
+def test_an_error_of_a_record_in_a_file_has_its_location():
+    with pytest.raises(
+        TruncatedError, match=r"^a\.rec: byte 8: expected a 24-byte .*; run 'recordkit verify a\.rec'"
+    ) as e:
+        unpack_at(bytes(3), "a.rec", 8)
+    assert (e.value.path, e.value.offset, e.value.advice) == ("a.rec", 8, "run 'recordkit verify a.rec'")
+
+
+def test_the_labels_are_a_tuple_also_if_there_is_one():
+    assert IRHeader(1.5, 1).labels == IRHeader((1.5,), 1).labels == (1.5,)
+    assert IRHeader((), 1).labels == ()
 
 
 def test_the_payload_is_a_view_of_the_record():
@@ -135,10 +147,10 @@ def test_nan_survives():
 
 
 @pytest.mark.parametrize("label", [0, -5, 2**24, 2**24 + 2, -(2**24), 2**40, 0.1, 1e-50, 2.0**127, math.inf, math.nan])
-def test_labels_that_float32_holds_are_exact(label):
-    assert exact(label)
+def test_labels_that_float32_can_hold_fit(label):
+    assert fits_float32(label)
 
 
 @pytest.mark.parametrize("label", [2**24 + 1, -(2**24) - 1, 17091659, 2**63 - 1, 1e39, float(2**24 + 1)])
-def test_labels_that_float32_rounds_are_not_exact(label):
-    assert not exact(label)
+def test_whole_labels_that_float32_rounds_do_not_fit(label):
+    assert not fits_float32(label)

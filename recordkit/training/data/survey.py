@@ -128,8 +128,7 @@ def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tup
         header, payload = unpack(record)
     except FormatError as error:
         raise FormatError(f"{where}: {error}") from None
-    labels = header.label if isinstance(header.label, tuple) else (header.label,)
-    labels = labels if labelled else (0.0,) * len(labels)
+    labels = header.labels if labelled else (0.0,) * len(header.labels)
     for label in labels:
         if not (label >= 0 and label.is_integer()):
             raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")
