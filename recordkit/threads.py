@@ -1,4 +1,4 @@
-"""Work spread over threads, with its results in order and a bounded amount under way."""
+"""Threads: how many to use, and a parallel map with ordered results and bounded memory."""
 
 from __future__ import annotations
 
@@ -16,35 +16,44 @@ from weakref import WeakSet
 from recordkit.errors import PlanError
 
 MAX_THREADS = 1024
-"""More than any machine has CPUs for; each thread has a decoded image in memory."""
+"""Largest number of threads. No machine has more CPUs, and each thread keeps a decoded image in memory."""
 
-# A thread that is going to run does so by then.
+# A started thread begins to run within this time.
 _START_S = 1.0
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def count_threads(asked: int) -> int:
-    """Return the number of threads to use: `asked`, or as many as CPUs this process may use if that is 0.
+def count_threads(threads: int) -> int:
+    """Return the number of threads to use.
+
+    Parameters
+    ----------
+    threads : int, 0 to `MAX_THREADS`
+        0 chooses as many as CPUs this process may use (affinity and control group).
+
+    Returns
+    -------
+    n_threads : int, at least 1
 
     Raises
     ------
     PlanError
-        Fewer than 0 or more than `MAX_THREADS` are asked for.
+        `threads` is negative or larger than `MAX_THREADS`.
 
     Examples
     --------
     >>> count_threads(3)
     3
     """
-    if not 0 <= asked <= MAX_THREADS:
-        raise PlanError(f"threads: expected 0 to {MAX_THREADS}, got {asked}")
-    return asked or max(1, min(len(os.sched_getaffinity(0)), _cgroup_cpus()))
+    if not 0 <= threads <= MAX_THREADS:
+        raise PlanError(argument="threads", expected=f"0 to {MAX_THREADS}", got=threads)
+    return threads or max(1, min(len(os.sched_getaffinity(0)), _cgroup_cpus()))
 
 
 def _cgroup_cpus() -> int:
-    """CPUs that the control group allows, rounded up; many if it sets no limit."""
+    """Return how many CPUs the control group allows, rounded up; a large number if it sets no limit."""
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
             quota, period = file.read().split()
@@ -53,46 +62,47 @@ def _cgroup_cpus() -> int:
         return 1 << 16
 
 
-class InOrder(Iterator[_Result]):
-    """``work(item)`` for each item, done by threads, in the items' order.
+class ThreadedMap(Iterator[_Result]):
+    """An iterator over ``function(item)`` for each item, computed by threads, in the order of the items.
 
-    At most two items a thread are under way or waiting to be taken, so memory does not grow with their number. An
-    error of `work`, or of `items`, is raised here, with its own type. Used as a context, it is closed at the end.
+    At most two items per thread are in progress or finished but not taken, so memory does not grow with the number
+    of items. An error of `function` or of `items` is raised by ``next``, at its item's turn and with its own type.
 
-    Forgotten, it ends by itself, without waiting for its threads: Python may find that out anywhere, also where a
-    thread is being started, and whoever waits there waits forever.
+    It is a context manager that calls `close`. If it is dropped without close(), the finaliser signals the threads
+    but does not join them: the garbage collector may run inside Thread.start, where a join would deadlock.
 
     Parameters
     ----------
-    work : callable
+    function : callable
     items : iterable
-    n_threads : int
-        One is the caller's own, unless it is to work `ahead`.
+        Consumed by the thread that calls ``next``.
+    n_threads : int, at least 1
+        With 1, `function` runs in the thread that calls ``next``, unless `ahead` is set.
     ahead : bool, default False
-        Also a single thread works while the caller does something else.
+        Use a thread even if `n_threads` is 1, so that it works while the caller does something else.
 
     Examples
     --------
-    >>> with InOrder(abs, [-3, 1, -2], n_threads=2) as results:
+    >>> with ThreadedMap(abs, [-3, 1, -2], n_threads=2) as results:
     ...     list(results)
     [3, 1, 2]
     """
 
     def __init__(
-        self, work: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
     ) -> None:
-        self._work = work
+        self._function = function
         self._n_threads = 0 if n_threads == 1 and not ahead else n_threads
-        self._todo: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._window: deque[_Job] = deque()
         self._threads: list[Thread] = []
-        self._process = os.getpid()
+        self._pid = os.getpid()
         self._items = iter(items)
-        _live.add(self)
+        _open_maps.add(self)
 
     def __next__(self) -> _Result:
         if not self._n_threads:
-            return self._work(next(self._items))
+            return self._function(next(self._items))
         while len(self._window) < 2 * self._n_threads:
             try:
                 self._submit(next(self._items))
@@ -109,60 +119,60 @@ class InOrder(Iterator[_Result]):
         return result
 
     def _submit(self, item: Any) -> None:
-        job = _Job(self._work, item)
+        job = _Job(self._function, item)
         self._window.append(job)
-        self._todo.put(job)
+        self._queue.put(job)
         if len(self._threads) < self._n_threads:
-            # The system does not wait for them when the program ends; `_close_all` does.
-            thread = Thread(target=_serve, args=(self._todo,), name="recordkit", daemon=True)
-            self._threads.append(thread)  # first, because Ctrl-C may come while it is being started
+            # A daemon, because `_close_all` joins the threads when the program ends.
+            thread = Thread(target=_run_jobs, args=(self._queue,), name="recordkit", daemon=True)
+            self._threads.append(thread)  # before the start, which Ctrl-C may interrupt
             thread.start()
 
     def close(self) -> None:
-        """Let go of what is not begun, and wait for the rest. A second call does nothing."""
+        """Discard the items that have not been started, and wait for the others. A second call does nothing."""
         self._stop()
-        if os.getpid() == self._process:
+        if os.getpid() == self._pid:
             for thread in self._threads:
                 _join(thread)
         self._threads.clear()
 
-    def __enter__(self) -> InOrder[_Result]:
+    def __enter__(self) -> ThreadedMap[_Result]:
         return self
 
-    def __exit__(self, *_about: object) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def __del__(self) -> None:
         self._stop()
 
     def _stop(self) -> None:
-        """Tell the threads to end; whatever holds a lock, this does not wait for it."""
+        """Tell the threads to end. This takes no lock, because the garbage collector may call it anywhere."""
         self._items = iter(())
         self._window.clear()
-        if os.getpid() != self._process:  # a forked one has no threads
+        if os.getpid() != self._pid:  # a forked process has no threads
             return
         with contextlib.suppress(Empty):
             while True:
-                self._todo.get_nowait()
-        self._todo.put(None)
+                self._queue.get_nowait()
+        self._queue.put(None)
 
 
 def _join(thread: Thread) -> None:
-    """Wait for a thread's end, also for that of one whose start was interrupted, perhaps before it began."""
-    until_s = time.monotonic() + _START_S
-    while thread.ident is None and time.monotonic() < until_s:
+    """Wait until a thread ends. Its start may have been interrupted, before or after it began to run."""
+    deadline_s = time.monotonic() + _START_S
+    while thread.ident is None and time.monotonic() < deadline_s:
         time.sleep(0.001)
     if thread.ident is not None:
         thread.join()
 
 
 class _Job:
-    """One item on its way. `done` is held until it is."""
+    """One call of the function. The lock `done` is released when it has finished."""
 
-    __slots__ = ("done", "error", "item", "result", "work")
+    __slots__ = ("done", "error", "function", "item", "result")
 
-    def __init__(self, work: Callable[[Any], Any], item: Any) -> None:
-        self.work = work
+    def __init__(self, function: Callable[[Any], Any], item: Any) -> None:
+        self.function = function
         self.item = item
         self.result: Any = None
         self.error: BaseException | None = None
@@ -170,23 +180,23 @@ class _Job:
         self.done.acquire()
 
 
-def _serve(todo: SimpleQueue[_Job | None]) -> None:
-    """Do jobs. Between them nothing is held that would keep alive whoever asks for them."""
-    while (job := todo.get()) is not None:
+def _run_jobs(queue: SimpleQueue[_Job | None]) -> None:
+    """Run jobs until None arrives. An idle thread keeps no reference to a job, whose function may own the map."""
+    while (job := queue.get()) is not None:
         try:
-            job.result = job.work(job.item)
-        except BaseException as error:  # noqa: BLE001 (raised where the result is taken)
+            job.result = job.function(job.item)
+        except BaseException as error:  # noqa: BLE001 (raised by ThreadedMap.__next__)
             job.error = error
         job.done.release()
         del job
-    todo.put(None)  # for the next one
+    queue.put(None)  # for the next thread
 
 
-_live: WeakSet[InOrder[Any]] = WeakSet()
+_open_maps: WeakSet[ThreadedMap[Any]] = WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
-    """Wait for threads that are at work when the program ends: what they use is about to go."""
-    for each in list(_live):
-        each.close()
+    """Wait for running threads when the program ends, because the interpreter removes what they use."""
+    for threaded_map in list(_open_maps):
+        threaded_map.close()

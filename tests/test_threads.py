@@ -1,4 +1,4 @@
-"""Threads: how many, and results in order."""
+"""The number of threads, and ThreadedMap."""
 
 import gc
 import os
@@ -10,26 +10,26 @@ import time
 import pytest
 
 from recordkit.errors import PlanError
-from recordkit.threads import MAX_THREADS, InOrder, count_threads
+from recordkit.threads import MAX_THREADS, ThreadedMap, count_threads
 
 
-def ours():
+def running_threads():
     return [thread for thread in threading.enumerate() if thread.name == "recordkit"]
 
 
-def wait_until(true):
+def wait_until(condition):
     for _ in range(500):
-        if true():
+        if condition():
             return
         time.sleep(0.01)
-    pytest.fail("it never came true")
+    pytest.fail("the condition stayed false for 5 s")
 
 
 @pytest.fixture(autouse=True)
-def none_of_others():
-    """Other tests' threads are gone: those of loaders that nobody closed end when they are collected."""
+def no_threads_of_earlier_tests():
+    """Wait until earlier tests' threads have ended: a loader that was not closed ends its threads when collected."""
     gc.collect()
-    wait_until(lambda: not ours())
+    wait_until(lambda: not running_threads())
 
 
 def slow(number):
@@ -40,30 +40,33 @@ def slow(number):
 @pytest.mark.parametrize("n_threads", [1, 2, 7])
 @pytest.mark.parametrize("ahead", [False, True])
 def test_results_come_in_the_order_of_the_items(n_threads, ahead):
-    with InOrder(slow, range(50), n_threads, ahead=ahead) as results:
+    with ThreadedMap(slow, range(50), n_threads, ahead=ahead) as results:
         assert list(results) == list(range(50))
-    assert not ours()
+    assert not running_threads()
 
 
-def test_no_more_than_two_items_a_thread_are_taken_before_their_turn():
-    taken = []
+def test_at_most_two_items_a_thread_are_taken_ahead():
+    consumed = []
 
     def items():
         for number in range(100):
-            taken.append(number)
+            consumed.append(number)
             yield number
 
-    with InOrder(slow, items(), 3) as results:
+    with ThreadedMap(slow, items(), 3) as results:
         for number in results:
-            assert len(taken) <= number + 1 + 6
+            assert len(consumed) <= number + 1 + 6
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_an_error_is_raised_in_its_turn_with_its_own_type(n_threads):
+def test_an_error_is_raised_at_its_item_with_its_own_type(n_threads):
     got = []
-    with pytest.raises(ZeroDivisionError), InOrder(lambda n: 1 // (5 - n), range(9), n_threads, ahead=True) as results:
+    with (
+        pytest.raises(ZeroDivisionError),
+        ThreadedMap(lambda n: 1 // (5 - n), range(9), n_threads, ahead=True) as results,
+    ):
         got.extend(results)
-    assert len(got) == 5 and not ours()
+    assert len(got) == 5 and not running_threads()
 
 
 def test_an_error_of_the_items_is_raised():
@@ -71,49 +74,51 @@ def test_an_error_of_the_items_is_raised():
         yield 1
         raise OSError("no more")
 
-    with pytest.raises(OSError, match="no more"), InOrder(abs, items(), 2) as results:
+    with pytest.raises(OSError, match="no more"), ThreadedMap(abs, items(), 2) as results:
         list(results)
 
 
-def test_one_that_is_forgotten_ends_without_being_waited_for():
+def test_a_dropped_map_ends_its_threads_without_waiting():
     for _ in range(20):
-        next(InOrder(slow, range(1000), 2))
+        next(ThreadedMap(slow, range(1000), 2))
     gc.collect()
-    wait_until(lambda: not ours())
+    wait_until(lambda: not running_threads())
 
 
-def test_forgotten_ones_do_not_stop_threads_from_being_started():
-    class Circle:  # found by the garbage collector, wherever that runs
+def test_dropped_maps_do_not_block_the_start_of_threads():
+    class Cycle:  # only the garbage collector frees it, wherever that runs
         def __init__(self):
-            self.me = self
-            self.results = InOrder(abs, range(9), 2)
+            self.itself = self
+            self.results = ThreadedMap(abs, range(9), 2)
             next(self.results)
 
     def run():
         for _ in range(300):
-            Circle()
+            Cycle()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     for _ in range(300):
-        with InOrder(slow, range(4), 2) as results:
+        with ThreadedMap(slow, range(4), 2) as results:
             assert list(results) == [0, 1, 2, 3]
     thread.join(60)
     assert not thread.is_alive()
 
 
-def test_a_program_that_ends_in_the_middle_ends():
-    program = "import time\nfrom recordkit.threads import InOrder\nx = InOrder(time.sleep, [0.01] * 1000, 3)\nnext(x)"
+def test_a_program_may_end_while_threads_are_running():
+    program = (
+        "import time\nfrom recordkit.threads import ThreadedMap\nx = ThreadedMap(time.sleep, [0.01] * 1000, 3)\nnext(x)"
+    )
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
 
 
 INTERRUPTED = """
 import signal, time
-from recordkit.threads import InOrder
+from recordkit.threads import ThreadedMap
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 signal.setitimer(signal.ITIMER_REAL, {after})
 try:
-    with InOrder(time.sleep, [0.001] * 10000, 50) as results:
+    with ThreadedMap(time.sleep, [0.001] * 10000, 50) as results:
         list(results)
 except KeyboardInterrupt:
     print("interrupted")
@@ -123,12 +128,12 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("after", [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01])
 def test_an_interrupt_while_threads_are_being_started_ends_them_all(after):
     command = [sys.executable, "-c", INTERRUPTED.format(after=after)]
-    done = subprocess.run(command, timeout=60, capture_output=True, text=True)
-    assert "interrupted" in done.stdout or "KeyboardInterrupt" in done.stderr
+    process = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert "interrupted" in process.stdout or "KeyboardInterrupt" in process.stderr
 
 
-def test_a_forked_process_may_forget_it():
-    results = InOrder(slow, range(1000), 2)
+def test_a_forked_process_may_close_and_drop_the_map():
+    results = ThreadedMap(slow, range(1000), 2)
     next(results)
     child = os.fork()
     if not child:
@@ -140,11 +145,11 @@ def test_a_forked_process_may_forget_it():
     results.close()
 
 
-def test_none_asked_for_means_as_many_as_there_are_cpus():
+def test_zero_threads_means_the_cpus_of_this_process():
     assert 1 <= count_threads(0) <= MAX_THREADS
 
 
-@pytest.mark.parametrize("asked", [-1, MAX_THREADS + 1, 2_000_000_000])
-def test_more_threads_than_a_machine_can_use_are_refused(asked):
-    with pytest.raises(PlanError, match=f"threads: expected 0 to 1024, got {asked}"):
-        count_threads(asked)
+@pytest.mark.parametrize("threads", [-1, MAX_THREADS + 1, 2_000_000_000])
+def test_more_threads_than_a_machine_can_use_are_refused(threads):
+    with pytest.raises(PlanError, match=f"threads: expected 0 to 1024, got {threads}"):
+        count_threads(threads)

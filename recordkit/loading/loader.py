@@ -24,7 +24,7 @@ from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Picks, Sampler
 from recordkit.sampling.state import LoaderState
-from recordkit.threads import InOrder, count_threads
+from recordkit.threads import ThreadedMap, count_threads
 from recordkit.transforms import Normalize, Transform
 
 ON_ERROR = ("raise", "skip", "replace")
@@ -193,7 +193,7 @@ class Loader:
         self._given = 0
         self._left_early = False
         self._running: Generator[Batch, None, None] | None = None
-        self._loaded: Callable[[], InOrder[_Turn] | None] = lambda: None
+        self._loaded: Callable[[], ThreadedMap[_Turn] | None] = lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -260,7 +260,7 @@ class Loader:
         turn = max(1, min(_MOST_BATCHES, _TURN_BYTES // (item_bytes * self._sampler.batch_size)))
         turns = (range(first, min(first + turn, n_batches)) for first in range(0, n_batches, turn))
         self.timing = timing = Timing()
-        loaded = InOrder(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
+        loaded = ThreadedMap(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
         self._loaded = ref(loaded)
         number, n_reads = 0, resource.getrusage(resource.RUSAGE_SELF).ru_inblock
         begin_s = time.perf_counter()

@@ -23,7 +23,7 @@ from recordkit.packing.survey import survey
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.threads import InOrder, count_threads
+from recordkit.threads import ThreadedMap, count_threads
 
 
 def pack(
@@ -133,7 +133,7 @@ def _run(engine: type[Engine], job: Job, plan: PackPlan, writer: SetWriter, n_th
     worker = engine(plan, pixels=job.source.pixels)
     size = block_size(job.source, job.order, worker)
     blocks = (job.order[begin : begin + size] for begin in range(0, len(job.order), size))
-    with InOrder(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads) as packed:
+    with ThreadedMap(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads) as packed:
         for block in packed:
             writer.append(block)
             progress(len(block))

@@ -23,7 +23,7 @@ from recordkit.formats import idx, irheader
 from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.frame import RecordReader, pack
 from recordkit.formats.lst import ListFile
-from recordkit.threads import InOrder, count_threads
+from recordkit.threads import ThreadedMap, count_threads
 
 MAX_PROBLEMS = 1000
 """Problems named in a report; beyond, they are only counted."""
@@ -149,7 +149,7 @@ def verify(
         def check(item: tuple[int, bytes]) -> tuple[int, bytes, str]:
             return *item, (_look(item[1]) if decode else "")
 
-        with InOrder(check, _walk(reader, report), count_threads(threads) if decode else 1) as found:
+        with ThreadedMap(check, _walk(reader, report), count_threads(threads) if decode else 1) as found:
             for offset, record, reason in found:
                 _check_record(report, records, offset, record)
                 if reason:
