@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from recordkit.errors import FormatError, PublishError
+from recordkit.formats.files import flush_to_disk
 from recordkit.formats.fileset import COMMIT, read_commit
 
 
@@ -97,10 +98,10 @@ class Staging:
         stale = [name for name in dict.fromkeys(path.name for path in remove) if name not in self._names]
         with _as_publish_error(self.parent):
             for name in self._names:
-                _flush(self.folder / name)
+                flush_to_disk(self.folder / name)
             pending = self.folder / f"{COMMIT}.new"
             pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
-            _flush(pending)
+            flush_to_disk(pending)
             os.rename(pending, self.folder / COMMIT)  # noqa: PTH104 (one name for each system call that tests cut)
         with _as_publish_error(self.parent, "the new set counts, and the next pack to this prefix moves its files"):
             _finish(self.folder, self.parent)
@@ -206,7 +207,7 @@ def _finish(folder: Path, parent: Path) -> None:
     turn = os.open(parent, os.O_RDONLY)
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)  # sets that share names (out/a_b, and out/a with a part _b) move in turn
-        _flush(folder)
+        flush_to_disk(folder)
         os.fsync(turn)  # the staged set is safe on disk before the first old file goes
         first, *others = commit["publish"]
         if (folder / first).exists():
@@ -224,11 +225,3 @@ def _finish(folder: Path, parent: Path) -> None:
         os.fsync(turn)
     finally:
         os.close(turn)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

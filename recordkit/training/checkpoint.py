@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, PlanError, PublishError, TrainError
+from recordkit.errors import FormatError, PlanError, TrainError
+from recordkit.formats.files import write_atomically
 from recordkit.interop.mxnet import last_line
 from recordkit.training.run_record import Description
 
@@ -162,8 +162,8 @@ class Checkpoints:
             The folder cannot be made or written.
         """
         text = json.dumps(description, indent=1) + "\n"
-        write_whole(self.run, lambda path: path.write_text(text, encoding="utf-8"))
-        write_whole(self.symbol, lambda path: _by_mxnet(mx, lambda: net.save(str(path))))
+        write_atomically(self.run, lambda path: path.write_text(text, encoding="utf-8"))
+        write_atomically(self.symbol, lambda path: _by_mxnet(mx, lambda: net.save(str(path))))
 
     def save(self, mx: Any, model: tuple[Any, Any, Any], states: bytes, epoch: int) -> None:
         """Write a checkpoint.
@@ -187,8 +187,8 @@ class Checkpoints:
             for kind, part in zip(("arg", "aux"), model[1:], strict=True)
             for name, value in part.items()
         }
-        write_whole(self.states(epoch), lambda path: path.write_bytes(states))
-        write_whole(self.params(epoch), lambda path: _by_mxnet(mx, lambda: mx.nd.save(str(path), values)))
+        write_atomically(self.states(epoch), lambda path: path.write_bytes(states))
+        write_atomically(self.params(epoch), lambda path: _by_mxnet(mx, lambda: mx.nd.save(str(path), values)))
 
     def describe(self) -> Description:
         """Read the description of the run. Raises: see `Description.read`."""
@@ -268,34 +268,3 @@ def _by_mxnet(mx: Any, write: Callable[[], object]) -> None:
         write()
     except mx.base.MXNetError as error:
         raise OSError(last_line(error)) from None
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have a file written under a temporary name, flush it to disk and give it its name.
-
-    Parameters
-    ----------
-    path : Path
-        The final name. Its folder is made if need be.
-    write : callable
-        Writes the file it is given the path of.
-
-    Raises
-    ------
-    PublishError
-        Disk full, no permission, or the like; what was at `path` before still is.
-    """
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        for name in (partial, path.parent):
-            handle = os.open(name, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            if name == partial:
-                partial.replace(path)
-    except OSError as error:
-        raise PublishError(f"{path}: {error.strerror or error}; nothing was published") from error

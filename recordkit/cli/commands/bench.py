@@ -20,6 +20,7 @@ from recordkit.bench.workload import PRESETS, fitted
 from recordkit.cli.program import examples, parse_shape
 from recordkit.cli.progress import progress_bar
 from recordkit.errors import PlanError
+from recordkit.formats.files import write_atomically
 
 _POSITIVE = click.IntRange(min=1)
 _OUT = click.Path(path_type=Path, dir_okay=False)
@@ -158,10 +159,10 @@ def _write(found: report.Report, outputs: dict[str, Path | None]) -> None:
     if str(outputs["json"]) == "-":
         click.echo(text, nl=False)
     elif outputs["json"] is not None:
-        outputs["json"].write_text(text)
+        write_atomically(outputs["json"], lambda path: path.write_text(text))
     if outputs["csv"] is not None:
-        outputs["csv"].write_text(table.as_csv(found))
+        write_atomically(outputs["csv"], lambda path: path.write_text(table.as_csv(found)))
     if outputs["html"] is not None:
-        outputs["html"].write_text(page.page(found), encoding="utf-8")
+        write_atomically(outputs["html"], lambda path: path.write_text(page.page(found), encoding="utf-8"))
     if outputs["plot"] is not None:
         plot.save(found, outputs["plot"])

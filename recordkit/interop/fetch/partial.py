@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recordkit.errors import FetchError
+from recordkit.formats.files import flush_to_disk
 
 __all__ = ["Origin", "Part", "open_part"]
 
@@ -104,11 +105,7 @@ class Part:
             self._origin_path.unlink(missing_ok=True)
             self.path.replace(target)
             self._published = True
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the name too must outlive a power cut
-            finally:
-                os.close(folder)
+            flush_to_disk(target.parent)
         except OSError as error:
             raise self._cannot_write(error) from error
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PackError
+from recordkit.formats.files import write_atomically
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
 from recordkit.sources import open_source
-from recordkit.training.checkpoint import write_whole
 from recordkit.upkeep import verify
 
 VAL_RATIO = 0.2
@@ -84,7 +84,7 @@ def packed(
     if not isinstance(source, dict) and resize is None:  # a resize has decoded them
         for rec in filter(None, (train, val)):
             _check_images(rec, folder)
-    write_whole(stamp, lambda path: path.write_text(state))
+    write_atomically(stamp, lambda path: path.write_text(state))
     return train, val
 
 

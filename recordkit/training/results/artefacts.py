@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, MissingError
+from recordkit.formats.files import write_atomically
 from recordkit.formats.fileset import fingerprint
-from recordkit.training.checkpoint import Checkpoints, write_whole
+from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.feed import Feed, Shuffle, as_images
 from recordkit.training.evaluation import Measured, Score
 from recordkit.training.plan import EpochReport, TrainReport
@@ -55,7 +56,7 @@ class Artefacts:
         """Keep the figures of the epochs that are done, and none of others."""
         kept = [row for row in self.epochs() if row["epoch"] <= done]
         text = "".join(json.dumps(row) + "\n" for row in kept)
-        write_whole(self.path("metrics.jsonl"), lambda path: path.write_text(text))
+        write_atomically(self.path("metrics.jsonl"), lambda path: path.write_text(text))
 
     def add(self, report: EpochReport) -> None:
         """Write the figures of an epoch."""
@@ -125,7 +126,7 @@ class Artefacts:
             "final": as_dict(report.final.score if report.final else None),
         }
         text = json.dumps(facts, indent=1) + "\n"
-        write_whole(self.path("summary.json"), lambda path: path.write_text(text))
+        write_atomically(self.path("summary.json"), lambda path: path.write_text(text))
 
     def draw_samples(self, feed: Feed, shuffle: Shuffle, classes: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, as they are learnt from."""
