@@ -1,1 +1,1 @@
-"""The file formats, one module each: bytes to values and back. No images, threads or folders of images."""
+"""File formats, one module each: bytes to values and back. No images, threads or folders of images."""

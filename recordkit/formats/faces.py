@@ -1,4 +1,4 @@
-"""InsightFace's face datasets: .rec files in which some records are no images.
+"""InsightFace's face datasets: .rec files in which some records hold metadata instead of an image.
 
 ::
 
@@ -7,9 +7,9 @@
     1 to A - 1     class, or more    an image
     A to B - 1     first, last + 1   empty     an identity: the keys of its images
 
-The images come first in the file, the header before or behind the identities; files that were merged differ. The
-labels are float32, so that beyond 2**24 records A and B are rounded: which records near A are images then only their
-payloads tell.
+The images come first in the file, the header before or after the identities; merged files differ. The labels are
+float32, so A and B are rounded in files of more than 2**24 records. Near A, only the payload then shows whether a
+record is an image.
 
 Source: ``face2rec2.py`` and ``rec_builder.py`` of InsightFace. A plain im2rec file has an image under key 0.
 """
@@ -20,12 +20,12 @@ from recordkit.formats.irheader import IRHeader
 
 
 def is_metadata(header: IRHeader, payload: bytes | memoryview) -> bool:
-    """Tell whether a record is such a header or identity: labels, and no image."""
+    """Tell whether a record is a header or an identity: it has a vector of labels and no image."""
     return isinstance(header.label, tuple) and not payload
 
 
 def ranges(header: IRHeader, payload: bytes | memoryview) -> tuple[int, int] | None:
-    """Read the record of key 0.
+    """Read the header, the record with key 0.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def ranges(header: IRHeader, payload: bytes | memoryview) -> tuple[int, int] | N
     Returns
     -------
     ranges : (int, int) or None
-        A and B; None if the record is no such header.
+        A and B; None if the record is not a header of this layout.
 
     Examples
     --------

@@ -2,12 +2,12 @@
 
 ::
 
-    PREFIX.rec          the records                 PREFIX.json         how it was made, and what must be in it
-    PREFIX.idx          key -> offset               PREFIX.labels.npy   exact labels, int64, if asked for
-    PREFIX.lst          key, labels, path           PREFIX.failed.tsv   what could not be packed and why, if any
+    PREFIX.rec          the records                 PREFIX.json         description: options, counts, classes, SHA-256
+    PREFIX.idx          key -> offset               PREFIX.labels.npy   optional exact labels, int64
+    PREFIX.lst          key, labels, path           PREFIX.failed.tsv   files that could not be packed, with reasons
 
-How a new set takes the place of an old one is in `recordkit.formats.staging`; a reader that comes while it does, or
-after it was killed, finds each file of the new set by `Fileset.path`.
+`recordkit.formats.staging` replaces an old set by a new one. While it does, and after it was killed, `Fileset.path`
+finds each file of the committed set.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from numpy.typing import NDArray
 
 from recordkit.errors import FormatError
 
-# In the order in which they are published: the records first.
+# In the order of publishing: the records first.
 SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
 
 MAX_JSON_BYTES = 1 << 26
-"""PREFIX.json is smaller, even with a million class names; what is larger is not read."""
+"""Limit for PREFIX.json, which is smaller even with a million class names. A larger file is not read."""
 
 COMMIT = "commit"
-"""The file in a staging folder that says that the set in it counts: which files move, and which old ones go."""
+"""Name of the file that commits the set in a staging folder. It lists the files to move and the files to remove."""
 
 
 class Fileset:
-    """The files of a dataset that stands at a prefix, or of one whose publishing was cut short.
+    """The files of the dataset at a prefix, also if its publishing was interrupted.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Fileset:
     Raises
     ------
     FormatError
-        The path is a folder without a name, such as ``.``, or what a killed pack left there is damaged.
+        The path is a folder without a name, such as ``.``, or an interrupted pack left a damaged commit file.
 
     Examples
     --------
@@ -62,38 +62,38 @@ class Fileset:
         text = os.fspath(path)
         suffix = next((suffix for suffix in SUFFIXES if text.endswith(suffix)), "")
         self.prefix = Path(text.removesuffix(suffix))
-        # A file named by the user is that file, even where the set's other files are called differently.
-        self._given = {suffix: Path(text)} if suffix else {}
-        # Where the files of sets are that were committed and not yet moved, and where the old ones count as gone.
-        self._moving: dict[str, Path] = {}
-        self._gone: dict[str, Path] = {}
+        # A path with a suffix is used for that suffix as it is.
+        self._user_paths = {suffix: Path(text)} if suffix else {}
+        # Files of committed sets that were not moved to their final names yet, and old files such a set removes.
+        self._staged_paths: dict[str, Path] = {}
+        self._obsolete_paths: dict[str, Path] = {}
         if not self.prefix.name:
-            raise FormatError("expected a .rec file or its prefix, got a folder", path=text)
-        # A set of several parts (train, test) is staged under the prefix they share, hence the search.
+            raise FormatError(path=text, expected="a .rec file or its prefix", got="a folder")
+        # Several splits (train, test) are staged under the prefix they share, so this looks at all staging folders.
         for folder in self.prefix.parent.glob(".*.staging"):
             if self.prefix.name.startswith(folder.name[1:].removesuffix(".staging")):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                    self._note(folder, read_commit(folder))
+                    self._add_staged(folder, read_commit(folder))
 
-    def _note(self, folder: Path, commit: dict[str, list[str]]) -> None:
-        self._moving.update((name, folder / name) for name in commit["publish"] if (folder / name).exists())
-        if commit["publish"][0] in self._moving:
-            self._gone.update((name, folder / name) for name in commit["remove"])
+    def _add_staged(self, folder: Path, commit: dict[str, list[str]]) -> None:
+        self._staged_paths.update((name, folder / name) for name in commit["publish"] if (folder / name).exists())
+        if commit["publish"][0] in self._staged_paths:
+            self._obsolete_paths.update((name, folder / name) for name in commit["remove"])
 
     def path(self, suffix: str) -> Path:
-        """Return where a file of the set is to be read, whether it exists or not.
+        """Return the path at which to read a file of the set; it need not exist.
 
         Parameters
         ----------
         suffix : {".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json"}
         """
-        final = self._given.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
-        if suffix == ".rec" and not final.exists() and final.name not in self._moving and self.prefix.is_file():
+        final = self._user_paths.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
+        if suffix == ".rec" and not final.exists() and final.name not in self._staged_paths and self.prefix.is_file():
             return self.prefix  # a record file without the suffix, as im2rec's nsplit makes them
-        if final.name in self._gone:
-            return self._gone[final.name]
-        moving = self._moving.get(final.name, final)
-        return moving if moving.exists() else final
+        if final.name in self._obsolete_paths:
+            return self._obsolete_paths[final.name]
+        staged = self._staged_paths.get(final.name, final)
+        return staged if staged.exists() else final
 
     def description(self) -> dict[str, Any]:
         """Read PREFIX.json.
@@ -101,12 +101,12 @@ class Fileset:
         Returns
         -------
         description : dict
-            Empty where there is none, as for files that other tools made.
+            Empty if the file does not exist, as in datasets that other tools made.
 
         Raises
         ------
         FormatError
-            It is not a JSON object.
+            The file is not a JSON object.
         """
         path = self.path(".json")
         try:
@@ -114,7 +114,9 @@ class Fileset:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise FormatError(f"expected a JSON object, got {error}; remove it or pack again", path=str(path)) from None
+            raise FormatError(
+                path=str(path), expected="a JSON object", got=error, advice="remove it or pack again"
+            ) from None
 
     def classes(self) -> dict[str, int] | None:
         """Read the class names in PREFIX.json.
@@ -122,30 +124,31 @@ class Fileset:
         Returns
         -------
         classes : dict of str to int, or None
-            Name to label, where the set has names.
+            Name to label; None if the set has no class names.
 
         Raises
         ------
         FormatError
-            PREFIX.json is no JSON object, or its classes are something else.
+            PREFIX.json is not a JSON object, or its classes are not a mapping of str to int.
         """
         classes = self.description().get("classes")
         if classes is None:
             return None
         if not isinstance(classes, dict) or not all(type(label) is int for label in classes.values()):
             raise FormatError(
-                "expected classes as names and whole numbers; remove the file or pack again",
+                "expected classes as names and whole numbers",
                 path=str(self.path(".json")),
+                advice="remove the file or pack again",
             )
         return classes
 
     def exact_labels(self) -> NDArray[np.int64] | None:
-        """Read the exact labels, where the set has them.
+        """Read the exact labels, PREFIX.labels.npy.
 
         Returns
         -------
         labels : ndarray of int64, shape (n,) or (n, w), or None
-            In the order of the records.
+            In the order of the records; None if the set has no exact labels.
 
         Raises
         ------
@@ -159,17 +162,17 @@ class Fileset:
             return None
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 (NumPy raises what it likes for a damaged header, also TokenError)
-            raise FormatError(f"expected an int64 array in .npy form, got {error}", path=str(path)) from None
+        except Exception as error:  # noqa: BLE001 (for a damaged header NumPy raises many types, even TokenError)
+            raise FormatError(path=str(path), expected="an int64 array in .npy form", got=error) from None
         if labels.dtype != np.int64 or labels.ndim not in (1, 2):
             raise FormatError(
-                f"expected int64 of rank 1 or 2, got {labels.dtype} of rank {labels.ndim}", path=str(path)
+                path=str(path), expected="int64 of rank 1 or 2", got=f"{labels.dtype} of rank {labels.ndim}"
             )
         return np.asarray(labels)
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; anything else is a ValueError, also a nesting too deep to read."""
+    """Read a JSON object. Anything else, including JSON that is nested too deeply to parse, is a ValueError."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_JSON_BYTES:
         raise ValueError(f"no file, or one of {status.st_size} bytes")
@@ -183,12 +186,17 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def read_commit(folder: Path) -> dict[str, list[str]]:
-    """Read which files a committed set in a staging folder has ("publish") and which it replaces ("remove").
+    """Read the commit file of a staging folder.
+
+    Returns
+    -------
+    commit : dict
+        "publish": names of the new set's files, the pivot first. "remove": names of old files to remove.
 
     Raises
     ------
     FileNotFoundError
-        Nothing is committed there.
+        The folder holds no committed set.
     FormatError
         The file is damaged.
     """
@@ -201,9 +209,10 @@ def read_commit(folder: Path) -> dict[str, list[str]]:
             raise ValueError("another object")
     except (ValueError, LookupError, TypeError) as error:
         raise FormatError(
-            f"expected the list of files of a pack that was cut short, got {error}; "
-            f"remove the folder {folder} and pack again",
             path=str(path),
+            expected="the list of files of a pack that was cut short",
+            got=error,
+            advice=f"remove the folder {folder} and pack again",
         ) from None
     return commit
 

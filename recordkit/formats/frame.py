@@ -1,23 +1,23 @@
 """The frame around each record of a .rec file: magic, length, padding, escaped magic.
 
-A .rec file is records end to end, without a header, a count or a checksum. A record is one part, or more
-where its bytes contain the magic at a multiple of 4; a part, little-endian:
+A .rec file is a sequence of records, without a file header, a count or a checksum. A record is stored as one
+part, or as several if its bytes contain the magic at a multiple of 4. Layout of a part, little-endian:
 
     offset  type    field
     0       uint32  magic   0xced7230a
     4       uint32  cflag << 29 | length
     8       bytes   data, then 0 to 3 zero bytes up to a multiple of 4
 
-cflag: 0 the whole record, 1 its first part, 2 a middle part, 3 its last part. Between two parts the
-reader puts back the 4 magic bytes that the writer left out; so an aligned magic in a file is always the
-head of a part, and a damaged file can be picked up again at the next one.
+cflag: 0 the whole record, 1 its first part, 2 a middle part, 3 its last part. The writer splits a record at each
+aligned magic and leaves those 4 bytes out; the reader inserts them between the parts. An aligned magic in a file is
+therefore always the head of a part, and reading can resume at the next head after damage.
 
 A record is shorter than 2**29 bytes, counted before it is split.
 
 Source: ``RecordIOWriter::WriteRecord`` and ``RecordIOReader::NextRecord``, src/recordio.cc of dmlc-core.
 Unlike that reader, this one reports a record that ends without its last part and parts out of order.
 
-What is inside a record is in `recordkit.formats.irheader`.
+The content of a record is the subject of `recordkit.formats.irheader`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ WHOLE, FIRST, MIDDLE, LAST = range(4)
 
 _HEAD = struct.Struct("<II")
 _LENGTH_MASK = 2**29 - 1
-# A random read asks for this much at once, so that a small record costs one system call.
+# Bytes per random read, so that a small record costs one system call.
 _RANDOM_READ_BYTES = 4096
-# A read in order asks for this much at once; more does not read faster from a page cache.
+# Bytes per sequential read. Larger reads are not faster from a page cache.
 _ORDERED_READ_BYTES = 1 << 20
 
 
 def pack(record: bytes) -> list[bytes]:
-    """Frame one record; joined, the result is what the file holds.
+    """Frame one record. The concatenated pieces are the bytes in the file.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def pack(record: bytes) -> list[bytes]:
     '0a23d7ce 03000000 61626300'
     """
     if len(record) > MAX_RECORD_BYTES:
-        raise FormatError(f"expected a record shorter than 2**29 bytes, got {len(record)} bytes")
+        raise FormatError(expected="a record shorter than 2**29 bytes", got=f"{len(record)} bytes")
     pieces: list[bytes] = []
     start = 0
     hit = record.find(MAGIC_BYTES)
     while hit >= 0:
-        if hit % 4:  # only an aligned magic could be taken for a head
+        if hit % 4:  # a reader only mistakes an aligned magic for a head
             hit = record.find(MAGIC_BYTES, hit + 1)
             continue
         pieces += [_head(MIDDLE if pieces else FIRST, hit - start), record[start:hit]]
@@ -95,23 +95,23 @@ def _head(cflag: int, length: int) -> bytes:
 
 
 class Sink(Protocol):
-    """What records are written to: a binary file, or anything that takes pieces like one."""
+    """A binary file, or any object that takes bytes as one does."""
 
-    def writelines(self, lines: list[bytes], /) -> None: ...  # noqa: D102
+    def writelines(self, lines: list[bytes], /) -> None: ...  # noqa: D102 (a method of binary files)
 
 
 class RecordWriter:
-    """Writes records to an open binary file, one after the other.
+    """Appends records to an open binary file.
 
     Parameters
     ----------
     file : binary file
-        Where to write, from its current position on. The caller keeps and closes it.
+        The caller closes it.
 
     Attributes
     ----------
     offset : int
-        Bytes written so far: where the next record's head will be.
+        Offset of the next record's head, in bytes from where the first was written.
     """
 
     def __init__(self, file: Sink) -> None:
@@ -128,7 +128,7 @@ class RecordWriter:
         Returns
         -------
         offset : int
-            Where its head is, as the .idx file gives it.
+            Offset of the record's head in bytes, as the .idx file stores it.
 
         Raises
         ------
@@ -143,9 +143,9 @@ class RecordWriter:
 
 
 class RecordReader:
-    """Reads records by their offset, or all in file order.
+    """Reads records by offset, or all records in file order.
 
-    It keeps no position, so threads and forked processes may share one.
+    The reader has no current position, so threads and forked processes may share it.
 
     Parameters
     ----------
@@ -155,16 +155,15 @@ class RecordReader:
     Attributes
     ----------
     path : str
-        For messages.
     size : int
-        Of the file when it was opened, in bytes; nothing beyond is read.
+        Size of the file when it was opened, in bytes; nothing beyond is read.
 
     Raises
     ------
     OSError
         The file cannot be opened.
     FormatError
-        It is no file.
+        `path` is a pipe or a device.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -188,7 +187,7 @@ class RecordReader:
         Parameters
         ----------
         offset : int
-            In bytes, as in the .idx file.
+            Offset of the head in bytes, as in the .idx file.
 
         Returns
         -------
@@ -206,26 +205,26 @@ class RecordReader:
         return self._read(_Window(self._file.fileno(), _RANDOM_READ_BYTES), offset)
 
     def begin(self, offset: int, size: int) -> tuple[bytes, int]:
-        """Read a record's first bytes, and no more of the file where the record is in one part.
+        """Read the first bytes of a record. A record in several parts is read completely.
 
         Parameters
         ----------
         offset : int
-            Of its head, in bytes.
+            Offset of the record's head, in bytes.
         size : int
-            How many bytes are wanted.
+            Number of bytes to read.
 
         Returns
         -------
-        first : bytes
-            At least `size` of them if the record has as many.
+        start : bytes
+            At least `size` bytes, fewer only if the record is shorter.
         length : int
-            Of the whole record.
+            Length of the whole record, in bytes.
 
         Raises
         ------
         FormatError
-            As for `read`.
+            Same conditions as `read`.
         """
         window = _Window(self._file.fileno(), HEAD_SIZE + size)
         cflag, length = self._head(window, offset)
@@ -240,7 +239,7 @@ class RecordReader:
         Parameters
         ----------
         offset : int, default 0
-            Head of the first record to read.
+            Offset of the first record's head, in bytes.
 
         Yields
         ------
@@ -250,7 +249,7 @@ class RecordReader:
         Raises
         ------
         FormatError
-            As for `read`; iterate again from `next_head` to go on behind the damage.
+            Same conditions as `read`. To continue after the damage, call `scan` with the result of `next_head`.
         """
         window = _Window(self._file.fileno(), _ORDERED_READ_BYTES)
         while offset < self.size:
@@ -262,18 +261,18 @@ class RecordReader:
         return (record for _, record in self.scan())
 
     def next_head(self, offset: int) -> int:
-        """Find where the next record begins.
+        """Find the next record head.
 
         Parameters
         ----------
         offset : int
-            Where to begin to look; rounded up to a multiple of 4.
+            Offset at which the search begins, in bytes; rounded up to a multiple of 4.
 
         Returns
         -------
         head : int
-            The first multiple of 4 from there on that holds a magic and a cflag of 0 or 1; the file's size if
-            there is none.
+            The first multiple of 4, at or after `offset`, that holds a magic and a cflag of 0 or 1; the file's size
+            if no such offset exists.
         """
         offset += -offset % 4
         fileno = self._file.fileno()
@@ -285,53 +284,53 @@ class RecordReader:
                 return offset + 4 * int(heads[0])
             if len(words) < 2:
                 break
-            offset += 4 * (len(words) - 1)  # the last word may be a head whose second word comes next
+            offset += 4 * (len(words) - 1)  # the last word may be a magic whose second word is in the next block
         return self.size
 
     def _read(self, window: _Window, offset: int) -> tuple[bytes, int]:
         parts: list[bytes] = []
         length = 0
-        place = offset
+        end = offset
         while True:
-            cflag, part, place = self._part(window, place)
+            cflag, part, end = self._part(window, end)
             if (cflag in (MIDDLE, LAST)) != bool(parts) or cflag > LAST:
                 expected = "2 or 3 (the record goes on)" if parts else "0 or 1 (a record begins)"
-                raise self._error(f"cflag {expected}", cflag, place - HEAD_SIZE - len(part))
+                raise self._error(f"cflag {expected}", cflag, end - HEAD_SIZE - len(part))
             parts.append(part)
             length += len(part)
             if length + 4 * (len(parts) - 1) > MAX_RECORD_BYTES:
                 raise self._error("a record shorter than 2**29 bytes", "a longer one", offset)
             if cflag in (WHOLE, LAST):
-                return part if cflag == WHOLE else MAGIC_BYTES.join(parts), place + -len(part) % 4
+                return part if cflag == WHOLE else MAGIC_BYTES.join(parts), end + -len(part) % 4
             if len(part) % 4:
-                raise self._error("a part of a multiple of 4 bytes", len(part), place - HEAD_SIZE - len(part))
+                raise self._error("a part of a multiple of 4 bytes", len(part), end - HEAD_SIZE - len(part))
 
     def _part(self, window: _Window, offset: int) -> tuple[int, bytes, int]:
-        """Return a part's cflag and data, and the offset behind the data."""
+        """Return a part's cflag, its data, and the offset of the end of the data."""
         cflag, length = self._head(window, offset)
         part = window.read(offset + HEAD_SIZE, length)
         if len(part) < length:  # the file has shrunk since it was opened
-            raise self._cut(f"{length} bytes", _n_left(len(part)), offset)
+            raise self._truncated(f"{length} bytes", _bytes_left(len(part)), offset)
         return cflag, part, offset + HEAD_SIZE + length
 
     def _head(self, window: _Window, offset: int) -> tuple[int, int]:
-        """Return a part's cflag and length; the file had room for it when it was opened."""
+        """Return a part's cflag and length, after comparing the length with the size of the file."""
         left = self.size - offset
         if not 0 <= offset < self.size:
-            raise self._cut("a record head", f"the end of the file at byte {self.size}", offset)
+            raise self._truncated("a record head", f"the end of the file at byte {self.size}", offset)
         head = window.read(offset, HEAD_SIZE) if left >= HEAD_SIZE else b""
         if len(head) < HEAD_SIZE:
-            raise self._cut(f"an {HEAD_SIZE}-byte head", _n_left(left), offset)
+            raise self._truncated(f"an {HEAD_SIZE}-byte head", _bytes_left(left), offset)
         magic, word = _HEAD.unpack(head)
         if magic != MAGIC:
             raise self._error(f"magic 0x{MAGIC:08x}", f"0x{magic:08x}", offset)
         length = word & _LENGTH_MASK
-        # Checked against the file before memory is asked for.
+        # This check comes before memory of that length is allocated.
         if HEAD_SIZE + length + -length % 4 > left:
-            raise self._cut(f"{length} bytes and their padding", _n_left(left - HEAD_SIZE), offset)
+            raise self._truncated(f"{length} bytes and their padding", _bytes_left(left - HEAD_SIZE), offset)
         return word >> 29, length
 
-    def _cut(self, expected: str, got: str, offset: int) -> TruncatedError:
+    def _truncated(self, expected: str, got: str, offset: int) -> TruncatedError:
         return TruncatedError(
             path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path)
         )
@@ -341,16 +340,16 @@ class RecordReader:
 
 
 def verify_advice(path: str) -> str:
-    """Return what to do about a damaged .rec file."""
+    """Return the advice in errors about a damaged .rec file."""
     return f"run 'recordkit verify {path}'"
 
 
-def _n_left(size: int) -> str:
+def _bytes_left(size: int) -> str:
     return f"{size} bytes to the end of the file"
 
 
 class _Window:
-    """The bytes around the last read; each reader's own, so that `RecordReader` itself keeps no state."""
+    """A buffer around the last read. Each call has its own, so `RecordReader` has no state that threads share."""
 
     def __init__(self, fileno: int, block_bytes: int) -> None:
         self._fileno = fileno
@@ -368,7 +367,7 @@ class _Window:
 
 
 def _pread(fileno: int, size: int, offset: int) -> bytes:
-    """Read until `size` bytes or the end of the file: one pread may return less (signals, 2 GiB limit)."""
+    """Read `size` bytes, or up to the end of the file. One os.pread may return less (signals, 2 GiB limit)."""
     data = os.pread(fileno, size, offset)
     while len(data) < size:
         more = os.pread(fileno, size - len(data), offset + len(data))

@@ -1,10 +1,10 @@
-"""MXNet's .idx file: where each record of a .rec file begins.
+"""MXNet's .idx file: the offset of each record of a .rec file.
 
-Text, one line per record in the order they were written: the key, a tab, the byte offset of the record's
-head, a line feed. Keys and offsets are decimal, 0 to 2**64 - 1. The lines are not sorted and nothing says
-which .rec file they belong to.
+The file is text, one line per record in the order of writing: the key, a tab, the offset of the record's head in
+bytes, a line feed. Keys and offsets are decimal, 0 to 2**64 - 1. The lines need not be sorted, and the file does not
+name its .rec file.
 
-Readers here also take blanks for the tab, blank lines and CRLF, as MXNet's own readers do.
+`read` also accepts blanks instead of the tab, blank lines and CRLF, as MXNet's readers do.
 
 Source: ``MXIndexedRecordIO``, python/mxnet/recordio.py of MXNet 1.9. (MNIST's files, also called IDX, are in
 `recordkit.formats.ubyte`.)
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from recordkit.errors import FormatError
 from recordkit.formats.files import open_file
 
-# Read in pieces, so that the text of a large index is never in memory at once.
+# Bytes per read. A large index is read in blocks, so that its text is never in memory as a whole.
 _BLOCK_BYTES = 1 << 20
-# A line is two numbers of 20 digits at most; one much longer is not an index and is not read on.
+# Longest line. An index has two numbers of at most 20 digits per line; a file with a longer line is not an index.
 _MAX_LINE_BYTES = 256
 _LINE = re.compile(rb"[ \t]*(?:\d{1,20}[ \t]+\d{1,20}[ \t]*)?\r?")
 _LINES = re.compile(rb"(?:" + _LINE.pattern + rb"\n)*")
@@ -33,13 +33,13 @@ _LINES = re.compile(rb"(?:" + _LINE.pattern + rb"\n)*")
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Keys and offsets, in the file's order.
+    """Keys and offsets, in the order of the lines.
 
     Attributes
     ----------
     keys : ndarray of uint64, shape (n,)
     offsets : ndarray of uint64, shape (n,)
-        In bytes.
+        Offsets of the records' heads, in bytes.
     """
 
     keys: NDArray[np.uint64]
@@ -67,12 +67,12 @@ def read(path: str | Path) -> Index:
     Returns
     -------
     index : Index
-        16 bytes of memory per record.
+        It takes 16 bytes of memory per record.
 
     Raises
     ------
     FormatError
-        A line is not two whole numbers from 0 to 2**64 - 1, or it is no file.
+        A line is not two integers from 0 to 2**64 - 1, or `path` is a pipe or a device.
     OSError
         The file cannot be read.
     """
@@ -102,7 +102,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             else:
                 rest += block
             if len(rest) > _MAX_LINE_BYTES:
-                rest = rest[:_MAX_LINE_BYTES] + b"..."  # an error in any case, also where the rest is blanks
+                rest = rest[:_MAX_LINE_BYTES] + b"..."  # the dots make it an error even if the line is blank
                 break
         if rest:
             yield rest + b"\n"

@@ -1,18 +1,18 @@
-r"""MXNet's .lst file: which images go into a .rec file, under which keys and labels.
+r"""MXNet's .lst file: the images of a .rec file with their keys and labels.
 
-Text, one row per line::
+The file is text, one row per line::
 
     KEY <tab> LABEL [<tab> LABEL ...] <tab> PATH <line feed>
 
-KEY is a whole number from 0 to 2**64 - 1, a LABEL a finite number, PATH is relative to a folder that the list
+KEY is an integer from 0 to 2**64 - 1, a LABEL is a finite number, and PATH is relative to a folder that the list
 does not name. Files are UTF-8 with or without a byte-order mark, CRLF is accepted, blank lines are skipped,
-and bytes of a PATH that are not UTF-8 are kept as they are (surrogateescape).
+and bytes of a PATH that are not UTF-8 are kept (surrogateescape).
 
-A whole label is written as im2rec.py writes it, with six decimals; any other in the fewest digits that give
-the same number back, because six decimals would turn 1e-7 into 0.
+A whole label is written with six decimals, as im2rec.py writes it. Any other label is written with the fewest digits
+that give the same number back, because six decimals would turn 1e-7 into 0.
 
-MXNet's native im2rec splits KEY and LABELs at any white space and must be told how many labels there are;
-`label_width` asks for its rules.
+MXNet's native im2rec splits KEY and LABELs at any white space and needs the number of labels; the argument
+`label_width` selects its rules.
 
 Source: ``read_list`` and ``write_list``, tools/im2rec.py of MXNet 1.9.
 """
@@ -33,7 +33,7 @@ from typing import NamedTuple
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import MAX_KEY
 
-# A row of 8,600 labels is about 80 kB; a "line" far beyond that is a binary file.
+# Longest line. A row of 8,600 labels is about 80 kB; a file with a line far longer is a binary file.
 MAX_LINE_BYTES = 1 << 24
 
 _WHOLE = re.compile(r"([+-]?\d{1,20})(\.0*)?")
@@ -47,10 +47,10 @@ class Row(NamedTuple):
     ----------
     key : int, 0 to 2**64 - 1
     labels : tuple of float or int, at least one
-        ints where the text is a whole number without a point, or too large a one for a float to tell from its
-        neighbours, so that 64-bit labels stay exact.
+        An int if the text is a whole number without a point, or one above 2**53, which a float could not hold. This
+        keeps 64-bit labels exact.
     path : str
-        Relative to the list's root.
+        Path relative to the list's root.
     """
 
     key: int
@@ -59,14 +59,15 @@ class Row(NamedTuple):
 
 
 def parse(text: str, *, label_width: int | None = None) -> Row:
-    r"""Read one row.
+    r"""Parse one row.
 
     Parameters
     ----------
     text : str
-        The line, without its line feed.
+        The line without its line feed.
     label_width : int, optional
-        Split at any white space and take this many labels, as the native im2rec does; by default split at tabs.
+        Number of labels; the row is then split at any white space, as the native im2rec does. By default it is split
+        at tabs.
 
     Returns
     -------
@@ -85,17 +86,20 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
     if label_width is None:
         fields = text.split("\t")
         if len(fields) < 3 or not fields[-1].strip():
-            raise FormatError(f"expected KEY, LABEL and PATH between tabs, got {len(fields)} fields: {_shown(text)}")
+            raise FormatError(
+                expected="KEY, LABEL and PATH between tabs", got=f"{len(fields)} fields: {_excerpt(text)}"
+            )
     else:
         fields = text.split(maxsplit=1 + label_width)
         if len(fields) < 2 + label_width:
             raise FormatError(
-                f"expected KEY, {label_width} labels and PATH between blanks, got {len(fields)} fields: "
-                f"{_shown(text)}; is label_width right?"
+                expected=f"KEY, {label_width} labels and PATH between blanks",
+                got=f"{len(fields)} fields: {_excerpt(text)}",
+                advice="is `label_width` right?",
             )
     key = fields[0].strip()
     if not (key.isascii() and key.isdigit() and len(key) <= 20 and int(key) <= MAX_KEY):
-        raise FormatError(f"expected a whole number from 0 to 2**64 - 1 as KEY, got {_shown(key)}")
+        raise FormatError(expected="a whole number from 0 to 2**64 - 1 as KEY", got=_excerpt(key))
     return Row(int(key), tuple(_label(field) for field in fields[1:-1]), fields[-1])
 
 
@@ -111,16 +115,16 @@ def _label(field: str) -> float:
     if whole and (not whole[2] or abs(int(whole[1])) > 2**53):
         return int(whole[1])
     if not math.isfinite(label):
-        raise FormatError(f"expected a finite number as LABEL, got {_shown(text)}")
+        raise FormatError(expected="a finite number as LABEL", got=_excerpt(text))
     return label
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def line(row: Row) -> bytes:
-    r"""Return one line of a .lst file.
+    r"""Format one row as a line of a .lst file.
 
     Parameters
     ----------
@@ -134,7 +138,7 @@ def line(row: Row) -> bytes:
     Raises
     ------
     FormatError
-        The path is blank, or holds a tab or a line break, which the format cannot express.
+        The path is blank, or contains a tab or a line break, which the format cannot express.
 
     Examples
     --------
@@ -143,18 +147,19 @@ def line(row: Row) -> bytes:
     """
     if any(mark in row.path for mark in "\t\n\r") or not row.path.strip():
         raise FormatError(
-            f"expected a path that is not blank and has no tabs or line breaks, got {row.path!r}; rename the file, "
-            "a .lst row cannot hold it"
+            expected="a path that is not blank and has no tabs or line breaks",
+            got=repr(row.path),
+            advice="rename the file, a .lst row cannot hold it",
         )
     return os.fsencode(f"{row.key}\t{_labels_text(row.labels)}\t{row.path}\n")
 
 
 def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
-    """Return many lines of a .lst file at once.
+    """Format many rows at once.
 
     Parameters
     ----------
-    rows : sequence of Row, or of other (key, labels, path)
+    rows : sequence of (key, labels, path), such as Row
 
     Returns
     -------
@@ -163,11 +168,11 @@ def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
     Raises
     ------
     FormatError
-        As for `line`.
+        Same condition as for `line`.
     """
     text = "".join([f"{key}\t{_labels_text(labels)}\t{path}\n" for key, labels, path in rows])
     n_tabs = sum([len(labels) + 1 for _, labels, _ in rows])
-    # What `line` looks for in each path, looked for in all of them together.
+    # The same checks as in `line`, for all paths together; `line` then raises for the first bad one.
     marks = text.count("\n"), text.count("\t"), text.count("\r")
     if marks == (len(rows), n_tabs, 0) and all(path.strip() for _, _, path in rows):
         return os.fsencode(text)
@@ -178,7 +183,7 @@ def _labels_text(labels: tuple[float, ...]) -> str:
     return _label_text(labels[0]) if len(labels) == 1 else "\t".join([_label_text(label) for label in labels])
 
 
-# Typed, because 2**63 and 2.0**63 are equal and written differently.
+# `typed`, because 2**63 and 2.0**63 are equal but written differently.
 @lru_cache(maxsize=1 << 14, typed=True)
 def _label_text(label: float) -> str:
     if isinstance(label, int):
@@ -187,33 +192,33 @@ def _label_text(label: float) -> str:
 
 
 class ListFile:
-    """The rows of a .lst file, read again each time they are asked for.
+    """The rows of a .lst file, read from the file each time.
 
-    Opening reads and checks every row once and keeps 16 bytes for each: a list of a million rows costs 16 MB.
-    Threads may share one.
+    Opening reads and checks every row once and keeps 24 bytes per row: a list of a million rows takes 24 MB.
+    Threads may share an instance.
 
     Parameters
     ----------
     path : str or Path
     label_width : int, optional
-        As in `parse`.
-    part : (int, int), default (0, 1)
-        Take one stretch of the file only: (number, of how many), by bytes, as the native im2rec cuts lists.
+        Number of labels, see `parse`.
+    part : (part_index, num_parts), default (0, 1)
+        Read only one of `num_parts` ranges of the file, equal in bytes, as the native im2rec divides lists.
     lenient : bool, default False
-        Leave out rows that cannot be read, and collect their errors in `bad`, instead of raising the first.
+        Skip rows that cannot be parsed and collect their errors in `bad`, instead of raising the first.
 
     Attributes
     ----------
     path : str
     keys : array of uint64
-        Of all rows, in order.
+        Keys of all rows, in order.
     bad : list of FormatError
-        One for each row left out.
+        Errors of the skipped rows, with path and line.
 
     Raises
     ------
     FormatError
-        A row cannot be read, with path and line.
+        A row cannot be parsed. The error has path and line.
     OSError
         The file cannot be read.
     """
@@ -233,7 +238,7 @@ class ListFile:
         self._part = part
         self._offsets = array("Q")
         self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
-        weakref.finalize(self, self._file.close)  # sources are passed on and forgotten, so nobody may call close
+        weakref.finalize(self, self._file.close)  # sources are often dropped without a call of close
         try:
             self._index(lenient=lenient)
         except BaseException:
@@ -257,21 +262,21 @@ class ListFile:
         return self.rows((index,))[0]
 
     def rows(self, indices: Sequence[int]) -> list[Row]:
-        """Return the rows at some positions; those that follow each other are read at once."""
+        """Return the rows at `indices`. Rows of a range with step 1 are read with one system call."""
         bounds = [(self._offsets[2 * index], self._offsets[2 * index + 1]) for index in indices]
         if isinstance(indices, range) and indices.step == 1 and bounds:
             (begin, _), (_, end) = bounds[0], bounds[-1]
-            text = os.pread(self._file.fileno(), end - begin, begin)
-            texts = [text[first - begin : last - begin] for first, last in bounds]
+            block = os.pread(self._file.fileno(), end - begin, begin)
+            texts = [block[first - begin : last - begin] for first, last in bounds]
         else:
             texts = [os.pread(self._file.fileno(), last - first, first) for first, last in bounds]
-        return [parse(os.fsdecode(each), label_width=self._label_width) for each in texts]
+        return [parse(os.fsdecode(text), label_width=self._label_width) for text in texts]
 
     def _index(self, *, lenient: bool) -> None:
-        step = -(-os.fstat(self._file.fileno()).st_size // self._part[1])
+        part_bytes = -(-os.fstat(self._file.fileno()).st_size // self._part[1])
         for number, begin, text in self._lines():
-            # A line belongs to the stretch that its first byte, or the line feed before it, lies in.
-            if max(-(-begin // step) - 1, 0) != self._part[0]:
+            # A line belongs to the range that contains the line feed before it; the first line belongs to range 0.
+            if max(-(-begin // part_bytes) - 1, 0) != self._part[0]:
                 continue
             try:
                 row = parse(os.fsdecode(text), label_width=self._label_width)
@@ -286,7 +291,7 @@ class ListFile:
             self._offsets.append(begin + len(text))
 
     def _lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield number, offset and text of every line that is not blank."""
+        """Yield the number, offset and text of every line that is not blank."""
         offset = number = 0
         while raw := self._file.readline(MAX_LINE_BYTES):
             number += 1

@@ -1,15 +1,16 @@
-"""How a new set of files takes the place of an old one at once.
+"""Replacing a set of files by a new set, as a transaction.
 
-Several files cannot be replaced in one step, so a set is published in an order in which the files at the
-final names are, at every moment, all old or all new:
+Several files cannot be renamed in one step, so a set is published in an order in which the files at the final names
+are all old or all new at any time:
 
-1. Everything is written, and flushed to disk, in a locked folder beside the output, ``.NAME.staging``.
-2. A file ``commit`` appears in it: from here on the new set counts, whatever happens. Before, the old one does.
-3. All old files but the first .rec are removed; the first .rec is replaced (one rename); the others move in.
+1. Write all files in a locked folder beside the output, ``.NAME.staging``, and flush them to disk.
+2. Create a file ``commit`` in it. From now on the new set is valid, before that the old one is.
+3. Remove all old files except the first .rec, replace the first .rec (one rename), move the other files.
 
-Killed in step 3, some names are missing for a while, but none belongs to the other set. `Fileset` then reads
-the missing ones where they still are, and the next pack to this prefix first finishes the move. Killed
-before, the next pack removes the folder. Two packs to one prefix: the second is refused (`flock` on the folder).
+If the process is killed in step 3, some final names do not exist for a while, but no file of the old set is beside a
+new one. `Fileset` then reads the missing files in the folder, and the next pack to this prefix first completes the
+move. If the process is killed earlier, the next pack removes the folder. A second pack to the same prefix is refused
+while the first is running (`flock` on the folder).
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from recordkit.formats.fileset import COMMIT, read_commit
 class Staging:
     """A locked folder in which a new set of files is written, then published as a whole.
 
-    A context manager: left without `commit`, by an error or Ctrl-C, it removes what was written and the files
-    that stood at the final names before still do.
+    A context manager. If it ends without `commit`, by an error or Ctrl-C, it removes the new files and leaves the
+    files at the final names as they were.
 
     Parameters
     ----------
     prefix : Path
-        Names the folder; the files may be called ``PREFIX.rec``, ``PREFIX_train.rec`` and so on.
+        The folder is named after it. File names begin with its name: ``PREFIX.rec``, ``PREFIX_train.rec``.
 
     Raises
     ------
@@ -53,9 +54,10 @@ class Staging:
         self.folder = self.parent / f".{prefix.name}.staging"
         self._names: list[str] = []
         if not self.parent.is_dir():
-            raise PublishError(f"{self.parent}: no such folder; make it with 'mkdir -p {self.parent}'")
+            raise PublishError("no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {self.parent}'")
         if not prefix.name or prefix.is_dir():
-            raise PublishError(f"{prefix}: expected a file prefix, got a folder; add a name, as in {prefix / 'train'}")
+            advice = f"add a name, as in {prefix / 'train'}"
+            raise PublishError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
         with _as_publish_error(self.parent):
             self._lock = _claim(self.folder, self.parent)
 
@@ -65,7 +67,7 @@ class Staging:
         Parameters
         ----------
         name : str
-            Its final name, without folder.
+            The final name, without a folder.
 
         Returns
         -------
@@ -75,25 +77,30 @@ class Staging:
         Raises
         ------
         PublishError
-            A folder stands at the final name.
+            The final name is a folder.
         """
         if (self.parent / name).is_dir():
-            raise PublishError(f"{self.parent / name}: expected to write a file, got a folder of that name; rename it")
+            raise PublishError(
+                path=str(self.parent / name),
+                expected="to write a file",
+                got="a folder of that name",
+                advice="rename it",
+            )
         self._names.append(name)
         return open(self.folder / name, "wb", buffering=1 << 18)
 
     def commit(self, *, remove: Iterable[Path] = ()) -> None:
-        """Publish the files written so far; the first one created is the pivot, so create a .rec first.
+        """Publish the files created so far. The first one created is the pivot, so create a .rec first.
 
         Parameters
         ----------
         remove : iterable of Path
-            Files of the old set, in the same folder, that have no successor in the new one.
+            Files of the old set, in the same folder, that the new set does not replace.
 
         Raises
         ------
         PublishError
-            Disk full, or the like. The message says whether the old set still counts or the new one does.
+            The disk is full, or the like. The message says which set is valid, the old or the new one.
         """
         stale = [name for name in dict.fromkeys(path.name for path in remove) if name not in self._names]
         with _as_publish_error(self.parent):
@@ -102,7 +109,7 @@ class Staging:
             pending = self.folder / f"{COMMIT}.new"
             pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
             flush_to_disk(pending)
-            os.rename(pending, self.folder / COMMIT)  # noqa: PTH104 (one name for each system call that tests cut)
+            os.rename(pending, self.folder / COMMIT)  # noqa: PTH104 (tests replace os.rename)
         with _as_publish_error(self.parent, "the new set counts, and the next pack to this prefix moves its files"):
             _finish(self.folder, self.parent)
 
@@ -111,9 +118,9 @@ class Staging:
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         try:
-            if not _stands_at(self._lock, self.folder):
-                return  # published; if there is a folder, it is already another pack's
-            if _committed(self.folder):  # an interrupt may not leave half of the set moved
+            if not _is_locked(self.folder, self._lock):
+                return  # published; a folder of this name belongs to another pack by now
+            if _is_committed(self.folder):  # interrupted during the move, which must be completed
                 with contextlib.suppress(OSError):
                     _finish(self.folder, self.parent)
             else:
@@ -123,23 +130,26 @@ class Staging:
 
 
 @contextlib.contextmanager
-def _as_publish_error(place: Path, outcome: str = "nothing was published") -> Iterator[None]:
+def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> Iterator[None]:
+    """Turn errors inside the block into a PublishError that says which set is valid."""
     try:
         yield
     except PublishError:
         raise
     except FormatError as error:
-        raise PublishError(f"{error}; {outcome}") from error
+        advice = "; ".join(filter(None, (error.advice, outcome)))
+        raise PublishError(error.problem, path=error.path, advice=advice) from error
     except OSError as error:
-        raise PublishError(f"{error.filename or place}: {error.strerror or error}; {outcome}") from error
+        path = str(error.filename or folder)
+        raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
 
 
 def _claim(folder: Path, parent: Path) -> int:
-    """Lock the folder, and finish or remove what a killed pack left in it."""
+    """Lock the folder, and complete or remove the set that a killed pack left in it."""
     while True:
         lock = _lock_folder(folder)
         try:
-            if not _committed(folder):
+            if not _is_committed(folder):
                 _clear(folder)
                 return lock
             _finish(folder, parent)
@@ -150,78 +160,83 @@ def _claim(folder: Path, parent: Path) -> int:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a killed pack left, and nothing else."""
+    """Remove the files that a killed pack left, and refuse if the folder holds any others."""
     prefix = folder.name[1:].removesuffix(".staging")
     leftovers = list(folder.iterdir())
-    for each in leftovers:
-        if not (each.name.startswith(prefix) or each.name == f"{COMMIT}.new") or not each.is_file():
-            raise PublishError(f"{each}: expected only what a killed pack left here, got this; move it away")
-    for each in leftovers:
-        each.unlink()
+    for path in leftovers:
+        if not (path.name.startswith(prefix) or path.name == f"{COMMIT}.new") or not path.is_file():
+            raise PublishError(
+                path=str(path), expected="only what a killed pack left here", got="this", advice="move it away"
+            )
+    for path in leftovers:
+        path.unlink()
 
 
 def _lock_folder(folder: Path) -> int:
-    """Make the folder if need be and lock it; the lock goes with the process, however it ends."""
+    """Create the folder if it does not exist, and lock it. The system releases the lock when the process ends."""
     while True:
         folder.mkdir(exist_ok=True)
         try:
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            continue  # the pack that made the folder has just removed it; so below
+            continue  # the pack that made the folder has just removed it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _stands_at(lock, folder):
+            if _is_locked(folder, lock):  # else the folder was removed before it was locked
                 return lock
         except BlockingIOError:
             os.close(lock)
-            raise PublishError(f"{folder}: another pack is writing to this prefix; wait until it ends") from None
+            raise PublishError(
+                "another pack is writing to this prefix", path=str(folder), advice="wait until it ends"
+            ) from None
         except BaseException:
             os.close(lock)
             raise
         os.close(lock)
 
 
-def _stands_at(lock: int, folder: Path) -> bool:
-    """Tell whether the folder of that name is the locked one."""
+def _is_locked(folder: Path, lock: int) -> bool:
+    """Tell whether the folder of that name is still the one that was locked."""
     try:
         return os.path.samestat(os.fstat(lock), folder.stat())
     except FileNotFoundError:
         return False
 
 
-def _committed(folder: Path) -> bool:
-    """Tell whether a folder holds a committed set. Not Path.exists, for which a failing disk is a no."""
+def _is_committed(folder: Path) -> bool:
+    """Tell whether a folder holds a committed set. Path.exists would return False for a failing disk too."""
     try:
-        os.stat(folder / COMMIT)  # noqa: PTH116
+        os.stat(folder / COMMIT)  # noqa: PTH116 (tests replace os.stat)
     except FileNotFoundError:
         return False
     return True
 
 
 def _finish(folder: Path, parent: Path) -> None:
-    """Move a committed set to its names. May be cut off at any point and called again."""
+    """Move a committed set to its final names. It may be killed at any point and called again."""
     try:
         commit = read_commit(folder)
     except FileNotFoundError:
         return
-    turn = os.open(parent, os.O_RDONLY)
+    parent_lock = os.open(parent, os.O_RDONLY)
     try:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # sets that share names (out/a_b, and out/a with a part _b) move in turn
+        # Sets that share names (out/a_b, and out/a with a split _b) move one after the other.
+        fcntl.flock(parent_lock, fcntl.LOCK_EX)
         flush_to_disk(folder)
-        os.fsync(turn)  # the staged set is safe on disk before the first old file goes
-        first, *others = commit["publish"]
-        if (folder / first).exists():
-            for name in others + commit["remove"]:
+        os.fsync(parent_lock)  # the staged set is on disk before the first old file is removed
+        pivot, *rest = commit["publish"]
+        if (folder / pivot).exists():
+            for name in rest + commit["remove"]:
                 (parent / name).unlink(missing_ok=True)
-            os.fsync(turn)
-            os.rename(folder / first, parent / first)  # noqa: PTH104
-            os.fsync(turn)
-        for name in others:
+            os.fsync(parent_lock)
+            os.rename(folder / pivot, parent / pivot)  # noqa: PTH104 (tests replace os.rename)
+            os.fsync(parent_lock)
+        for name in rest:
             if (folder / name).exists():
-                os.rename(folder / name, parent / name)  # noqa: PTH104
-        os.fsync(turn)
-        os.unlink(folder / COMMIT)  # noqa: PTH108
-        os.rmdir(folder)  # noqa: PTH106
-        os.fsync(turn)
+                os.rename(folder / name, parent / name)  # noqa: PTH104 (tests replace os.rename)
+        os.fsync(parent_lock)
+        os.unlink(folder / COMMIT)  # noqa: PTH108 (tests replace os.unlink)
+        os.rmdir(folder)  # noqa: PTH106 (tests replace os.rmdir)
+        os.fsync(parent_lock)
     finally:
-        os.close(turn)
+        os.close(parent_lock)

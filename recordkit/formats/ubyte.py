@@ -1,6 +1,6 @@
-"""MNIST's own files ("IDX" files): one array of numbers behind a short header.
+"""MNIST's ubyte files ("IDX" files): a short header and one array of numbers.
 
-Big-endian:
+Layout, big-endian:
 
     offset      type      field
     0           2 bytes   0
@@ -9,7 +9,7 @@ Big-endian:
     4           uint32    size of each dimension, `rank` of them
     4 + 4 rank  numbers   in C order
 
-Files named .gz (or that begin like gzip) are read directly. MXNet's .idx files are something else:
+`read` decompresses files that begin with the gzip magic. MXNet's .idx files are another format, see
 `recordkit.formats.idx`.
 
 Source: "The IDX file format", on the MNIST page of LeCun, Cortes and Burges.
@@ -33,7 +33,7 @@ from recordkit.errors import FormatError, TruncatedError
 DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# A .gz file does not say how long its content is, so memory grows with what really comes out.
+# A .gz file does not store the length of its content reliably, so memory grows with the bytes decompressed so far.
 _BLOCK_BYTES = 1 << 22
 
 
@@ -48,15 +48,14 @@ def read(path: str | Path) -> NDArray[Any]:
     Returns
     -------
     array : ndarray
-        Shape and type as the file says, big-endian. A plain file is mapped, not read: its memory is the
-        page cache's.
+        Shape and type from the header, big-endian. A plain file is memory-mapped, so it only uses the page cache.
 
     Raises
     ------
     TruncatedError
-        There are fewer numbers than the header announces.
+        The file ends inside the header or has fewer numbers than the header announces.
     FormatError
-        The header is not one of an ubyte file, or there are more numbers than it announces.
+        The header is not a ubyte header, or the file has more numbers than it announces.
     OSError
         The file cannot be read.
     """
@@ -76,7 +75,7 @@ def read(path: str | Path) -> NDArray[Any]:
             with gzip.open(file) as content:
                 return _read_stream(content, name)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise TruncatedError(f"expected a whole gzip file, got a damaged one ({error})", path=name) from None
+            raise TruncatedError(path=name, expected="a whole gzip file", got=f"a damaged one ({error})") from None
 
 
 def _read_stream(content: Any, name: str) -> NDArray[Any]:
@@ -107,7 +106,7 @@ def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], 
     if rank > 32:
         raise FormatError(path=name, offset=3, expected="at most 32 dimensions", got=rank)
     dtype, shape = np.dtype(DTYPES[code]), struct.unpack(f">{rank}I", sizes)
-    # NumPy's own limit, which also counts the sizes beside a 0.
+    # NumPy has the same limit, and ignores sizes of 0 in the product too.
     if math.prod(size or 1 for size in shape) * dtype.itemsize >= 2**63:
         raise FormatError(path=name, offset=4, expected="fewer than 2**63 bytes", got=f"sizes {shape}")
     return dtype, shape, 4 + 4 * rank
@@ -115,13 +114,13 @@ def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], 
 
 def _check_size(got: int, expected: int, name: str) -> None:
     if got < expected:
-        raise TruncatedError(f"expected {expected} bytes behind the header, got {got}", path=name)
+        raise TruncatedError(path=name, expected=f"{expected} bytes after the header", got=got)
     if got > expected:
-        raise FormatError(f"expected {expected} bytes behind the header, got more", path=name)
+        raise FormatError(path=name, expected=f"{expected} bytes after the header", got="more")
 
 
 def pack(array: NDArray[Any]) -> bytes:
-    """Return an array as an ubyte file.
+    """Format an array as a ubyte file.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def pack(array: NDArray[Any]) -> bytes:
     Raises
     ------
     FormatError
-        The format has no such type or rank.
+        The format does not support the type or the rank.
 
     Examples
     --------
@@ -144,6 +143,6 @@ def pack(array: NDArray[Any]) -> bytes:
     big = array.dtype.newbyteorder(">")
     codes = {np.dtype(text): code for code, text in DTYPES.items()}
     if big not in codes or not 1 <= array.ndim <= 32:
-        raise FormatError(f"expected an array type of an ubyte file, got {array.dtype} of rank {array.ndim}")
+        raise FormatError(expected="an array type of an ubyte file", got=f"{array.dtype} of rank {array.ndim}")
     head = struct.pack(f">HBB{array.ndim}I", 0, codes[big], array.ndim, *array.shape)
     return head + array.astype(big).tobytes()

@@ -188,7 +188,7 @@ def no_labels(folder):
     ("damage", "reason"),
     [
         (flip_magic, "train-images-idx3-ubyte: byte 0: expected the magic number of an ubyte file"),
-        (too_few, "train-images-idx3-ubyte: expected 15680 bytes behind the header, got 15679"),
+        (too_few, "train-images-idx3-ubyte: expected 15680 bytes after the header, got 15679"),
         (other_count, "expected as many labels as images, got 7 and 20"),
         (no_labels, "expected train-labels-idx1-ubyte beside"),
     ],

@@ -102,7 +102,7 @@ def test_short_sizes_say_how_short(n, read):
     ("got", "error", "text"), [(0, TruncatedError, "0"), (3, TruncatedError, "3"), (5, FormatError, "more")]
 )
 def test_too_few_or_too_many_numbers_are_an_error(got, error, text, read):
-    with pytest.raises(error, match=rf"a-ubyte: expected 4 bytes behind the header, got {text}$"):
+    with pytest.raises(error, match=rf"a-ubyte: expected 4 bytes after the header, got {text}$"):
         read(bytes.fromhex("00000802 00000002 00000002") + bytes(got))
 
 
@@ -155,7 +155,7 @@ def test_a_gzip_bomb_is_read_no_further_than_its_header_announces(tmp_path):
     path.write_bytes(gzip.compress(ubyte.pack(np.zeros(1000, np.uint8)) + bytes(1 << 26), 9))
     tracemalloc.start()
     try:
-        with pytest.raises(FormatError, match="expected 1000 bytes behind the header, got more"):
+        with pytest.raises(FormatError, match="expected 1000 bytes after the header, got more"):
             ubyte.read(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 23
     finally:
