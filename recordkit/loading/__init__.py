@@ -1,1 +1,1 @@
-"""From samples to batches: the loader, its two engines, and the memory of the batches."""
+"""Samples become batches here: the loader, its two engines, and the memory of the batches."""

@@ -1,4 +1,4 @@
-"""What a loader gives."""
+"""The batch that a loader yields."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 
 class Batch:
-    """Samples as arrays, which are the caller's own for as long as they are kept.
+    """Samples as arrays. The caller may keep and change them: their memory is not reused while a reference exists.
 
     Attributes
     ----------
     data : ndarray, shape (B, H, W, C) or (B, C, H, W)
-        uint8, float16 or float32, as the loader was asked for.
+        uint8, float16 or float32, as the loader's `dtype` and `layout` say.
     label : ndarray, shape (B,) or (B, w)
-        float32; int64 where the dataset has exact labels.
+        float32; int64 if the dataset has exact labels.
     key : ndarray of uint64, shape (B,)
     index : ndarray of int64, shape (B,)
-        Positions in the dataset.
-    n_valid : int
-        How many samples, from the first on, are not there only to fill the batch up.
+        Index of each sample in the dataset.
+    n_valid : int, 0 to B
+        Number of samples that are not padding; they come first.
     """
 
     __slots__ = ("data", "index", "key", "label", "n_valid")

@@ -1,12 +1,12 @@
-"""What an engine is: it fills places of a batch with samples. Every engine means the same.
+"""The contract of an engine, which loads samples into the rows of a batch's arrays.
 
-`recordkit.loading.python` is the definition.
+All engines give the same result; `recordkit.loading.python` defines it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,19 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError
 from recordkit.loading.plan import LoadPlan
 
+_Error = TypeVar("_Error", bound=Exception)
+
 
 class Request(NamedTuple):
-    """Which samples.
+    """The samples to load.
 
     Attributes
     ----------
     epoch : int
     positions : ndarray of int64, shape (n,)
-        In the order of the epoch, over all ranks: what random draws depend on.
+        Position of each sample in the order of the epoch, over all ranks; random draws depend on it.
     indices : ndarray of int64, shape (n,)
-        In the dataset.
+        Index of each sample in the dataset.
     """
 
     epoch: int
@@ -33,8 +35,8 @@ class Request(NamedTuple):
     indices: NDArray[np.int64]
 
 
-class Room(NamedTuple):
-    """Where they go.
+class BatchArrays(NamedTuple):
+    """The arrays to fill, with one row for each requested sample.
 
     Attributes
     ----------
@@ -47,14 +49,14 @@ class Room(NamedTuple):
 
 
 class Engine(Protocol):
-    """Fills places of a batch. Threads share it.
+    """Loads samples. Several threads share one engine.
 
     Parameters
     ----------
     dataset : RecordDataset
     plan : LoadPlan
     size : (int, int)
-        Height and width of what the transforms make.
+        Height and width of the images after the transforms.
 
     Attributes
     ----------
@@ -65,19 +67,19 @@ class Engine(Protocol):
 
     def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None: ...
 
-    def load(self, request: Request, room: Room) -> dict[int, Exception]:
-        """Fill the room; return the error of each place whose sample cannot be had, by its number."""
+    def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
+        """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""
 
 
-def name(dataset: RecordDataset, index: int) -> tuple[int, Path]:
-    """Return key and file of a sample."""
-    one = np.array([index])
-    return int(dataset.keys_at(one)[0]), dataset.files[int(dataset.file_of(one)[0])]
+def sample_location(dataset: RecordDataset, index: int) -> tuple[int, Path]:
+    """Return the key of a sample and the .rec file that holds it."""
+    indices = np.array([index])
+    return int(dataset.keys_at(indices)[0]), dataset.files[int(dataset.file_of(indices)[0])]
 
 
-def locate(dataset: RecordDataset, index: int, error: Exception) -> Exception:
-    """Return what `Engine.load` said of a sample as an error that names its file and key."""
-    key, file = name(dataset, index)
+def with_sample_location(error: _Error, dataset: RecordDataset, index: int) -> _Error:
+    """Return an error from `Engine.load` with the file and the key of its sample, unless it names a file already."""
     if isinstance(error, FormatError | ImageError) and error.path is None:
-        return error.located(path=str(file), key=key)
+        key, path = sample_location(dataset, index)
+        return error.located(path=str(path), key=key)  # type: ignore[return-value]  # it keeps the error's type
     return error

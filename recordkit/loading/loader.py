@@ -1,4 +1,4 @@
-"""From a .rec file to batches: threads and prefetch around dataset, sampler and engine."""
+"""The loader: threads read ahead in a dataset, epoch after epoch, and its caller iterates over batches."""
 
 from __future__ import annotations
 
@@ -7,108 +7,75 @@ import resource
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 from weakref import ref
-
-import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError
+from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
-from recordkit.loading.choice import choose
-from recordkit.loading.engine import Request, Room, locate, name
-from recordkit.loading.plan import LoadPlan, fixed_size
-from recordkit.loading.python import first_n_labels, first_size
-from recordkit.loading.slots import Slots
+from recordkit.loading.native import choose_engine
+from recordkit.loading.plan import LoadPlan
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential, Shuffled
-from recordkit.sampling.sampler import Picks, Sampler
+from recordkit.sampling.sampler import Sampler
 from recordkit.sampling.state import LoaderState
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.transforms import Normalize, Transform
 
 ON_ERROR = ("raise", "skip", "replace")
 
-# A thread's turn is a batch, or as many as make this much: handing out a turn costs as much as loading 50 digits, and
-# the threads do it one at a time.
-_TURN_BYTES = 1 << 22
-_MOST_BATCHES = 64
-# How many samples in a row may be replaced by the next one.
-_MOST_REPLACED = 100
-
-
-class Bad(NamedTuple):
-    """A sample that could not be loaded.
-
-    Attributes
-    ----------
-    key : int
-    file : Path
-    reason : str
-    """
-
-    key: int
-    file: Path
-    reason: str
-
-
-class _Turn(NamedTuple):
-    """What a thread has loaded: batches, and the error of the sample behind them, if there is one."""
-
-    batches: list[Batch]
-    error: Exception | None
-
 
 class Loader:
     """Batches of the images in .rec files, epoch after epoch.
 
-    Iterating gives one epoch. What it gives depends on the files and on these arguments alone, never on `threads`, and
-    an order and its random draws neither on `batch_size` nor `rank`. An epoch that is left early is over: the next
-    iteration begins the next one, but after `load_state_dict`, where it goes on exactly there.
+    Each iteration yields the batches of one epoch. They depend on the files and on these arguments, but never on
+    `threads`; the order and the random draws depend neither on `batch_size` nor on `rank`. If the caller leaves an
+    epoch early, the next iteration begins the next epoch; after `load_state_dict` it resumes the epoch instead.
 
     Parameters
     ----------
     path : str, Path, sequence of them, or RecordDataset
-        As for `recordkit.RecordDataset`; or a dataset, such as a part of one, which `close` closes too.
+        Path as for `recordkit.RecordDataset`, or a dataset, for example a slice of one; `close` closes it too.
     batch_size : int
-        Samples in a batch of one rank.
+        Samples per batch of one rank.
     transforms : sequence of Transform, default ()
-        Applied in this order; together they must make all images one size. A `Normalize` only at the end.
+        Transforms in the order of their application; together they must make all images one size. A `Normalize` may
+        stand at the end only.
     shuffle : bool or Order, default False
-        In the order of the file, in a new random one each epoch, or in one of `recordkit.sampling.order`.
+        False: the order of the file. True: a new random order each epoch. Or an order of `recordkit.sampling.order`.
     seed : int, 0 to 2**64 - 1, default 0
-        Of the order and of all random draws.
+        Seed of the order and of all random draws.
     threads : int, default 0
-        That load; 0: as many as CPUs this process may use.
+        Number of loading threads; 0: the number of CPUs this process may use.
     engine : {"auto", "native", "python"}, default "auto"
-        "auto" takes the native one if it is built.
+        "auto" is the native engine if it is built.
     dtype : {"uint8", "float16", "float32"}, default "uint8"
     layout : {"NHWC", "NCHW"}, default "NHWC"
     channels : {3, 1, 4}, default 3
-        RGB, gray repeated and alpha dropped; gray; or RGB and alpha, 255 where an image has none.
+        3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
     last_batch : {"pad", "keep", "drop"}, default "keep"
-        What becomes of samples that do not fill a batch; see `recordkit.sampling.sampler.Sampler`.
+        Treatment of samples that do not fill a batch; see `recordkit.sampling.sampler.Sampler`.
     rank : (int, int), default (0, 1)
-        Which of how many loaders that share the epoch this one is.
+        Number of this loader and number of all loaders that share the epoch.
     on_error : {"raise", "skip", "replace"}, default "raise"
-        A sample that cannot be loaded ends the epoch, is left out of its batch, or the next one in the file takes its
-        place. `bad` names them.
+        A sample that cannot be loaded ends the epoch, is left out of its batch, or is replaced by the next one in the
+        file. `bad_samples` lists skipped and replaced samples.
     exact : bool, default False
-        Decode JPEGs in full before they are resized; see `recordkit.loading.plan.LoadPlan`.
+        Decode JPEGs in full before a resize; see `recordkit.loading.plan.LoadPlan`.
 
     Attributes
     ----------
     dataset : RecordDataset
     engine : str
-        The one that loads.
+        Name of the engine in use.
     threads : int
-        How many do.
+        Number of loading threads.
     epoch : int
-        The one that is under way, or the next.
-    bad : list of Bad
+        Number of the epoch that is under way, or of the next one.
+    bad_samples : list of BadSample
         Samples that could not be loaded so far, each once.
     timing : Timing
-        Of the last epoch.
+        Times of the last epoch.
 
     Raises
     ------
@@ -116,12 +83,14 @@ class Loader:
         Arguments are out of range or contradict each other.
     FormatError, FileNotFoundError
         The dataset cannot be opened.
+    ImageError
+        The transforms do not fix the size of the images, and the first samples cannot be decoded.
     MissingError
-        The engine is not there.
+        The engine is not built.
 
     Examples
     --------
-    >>> import recordkit as rk, tempfile
+    >>> import numpy as np, recordkit as rk, tempfile
     >>> from recordkit.formats import ubyte
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
@@ -132,7 +101,7 @@ class Loader:
     [((4, 28, 28, 1), [0.0, 1.0, 2.0, 3.0]), ((2, 28, 28, 1), [4.0, 5.0])]
     """
 
-    def __init__(  # noqa: PLR0913 (the one door to all of it; keyword-only)
+    def __init__(  # noqa: PLR0913 (the one entrance to all of loading; keyword-only)
         self,
         path: str | Path | Sequence[str | Path] | RecordDataset,
         *,
@@ -151,49 +120,45 @@ class Loader:
         exact: bool = False,
     ) -> None:
         if on_error not in ON_ERROR:
-            raise PlanError(f"on_error: expected one of {', '.join(ON_ERROR)}, got {on_error!r}")
-        if not isinstance(shuffle, bool | Order):
-            raise PlanError(f"shuffle: expected True, False or an order such as Pages(n), got {shuffle!r}")
+            raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
         if not (isinstance(rank, Sequence) and len(rank) == 2):
-            raise PlanError(f"rank: expected (which, of how many), got {rank!r}")
+            raise PlanError(argument="rank", expected="(number of this loader, number of loaders)", got=repr(rank))
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
-        worker = choose(engine)
+        engine_type = choose_engine(engine)
         self.threads = count_threads(threads)
         self.dataset = path if isinstance(path, RecordDataset) else RecordDataset(path)
-        n = len(self.dataset)
-        if not n:
-            raise FormatError("expected samples, got none", path=str(self.dataset.files[0]))
-        order = shuffle if isinstance(shuffle, Order) else Shuffled(n, plan.seed) if shuffle else Sequential(n)
-        if order.n_samples != n:
-            raise PlanError(f"shuffle: expected an order of {n} samples, got one of {order.n_samples}")
+        n_samples = len(self.dataset)
+        if not n_samples:
+            raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
+        order = _make_order(n_samples, plan.seed, shuffle=shuffle)
         self._sampler = Sampler(
             order=order,
             batch_size=batch_size,
             rank=rank[0],
             n_ranks=rank[1],
-            last_batch=last_batch,  # type: ignore[arg-type]
+            last_batch=last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
         )
         if not len(self):
             raise PlanError(
-                f"last_batch: expected enough samples for a batch of {batch_size} for each of {rank[1]} ranks with "
-                f"'drop', got {order.n}; make batch_size smaller, or keep or pad the last batch"
+                argument="last_batch",
+                expected=f"enough samples for a batch of {batch_size} for each of {rank[1]} ranks with 'drop'",
+                got=order.n,
+                advice="make `batch_size` smaller, or keep or pad the last batch",
             )
-        self.engine = worker.name
-        self.bad: list[Bad] = []
+        self._assembler = BatchAssembler(
+            self.dataset, self._sampler, plan, engine_type, on_error=on_error, n_threads=self.threads
+        )
+        self.engine = engine_type.name
+        self.bad_samples: list[BadSample] = self._assembler.bad_samples
         self.timing = Timing()
-        self._bad_indices: set[int] = set()
-        self._on_error = on_error
-        size = fixed_size(plan.steps, plan.channels) or first_size(self.dataset, plan)
-        self._item_shape = plan.item_shape(size)
-        self._n_labels = first_n_labels(self.dataset)
-        self._engine = worker(self.dataset, plan, size)
-        self._slots = Slots(plan.dtype, n_kept=2 * self.threads + 2)
-        self._state = LoaderState(fingerprint=self.dataset.fingerprint, n_samples=n, order=repr(order), seed=plan.seed)
-        # Batches of the epoch that were given since it was begun, or restored, at the state.
-        self._given = 0
-        self._left_early = False
-        self._running: Generator[Batch, None, None] | None = None
-        self._loaded: Callable[[], ThreadedMap[_Turn] | None] = lambda: None
+        self._state = LoaderState(
+            fingerprint=self.dataset.fingerprint, n_samples=n_samples, order=repr(order), seed=plan.seed
+        )
+        # Number of batches yielded since the position of `_state`, where the epoch was begun or resumed.
+        self._n_yielded = 0
+        self._was_left_early = False
+        self._epoch_batches: Generator[Batch, None, None] | None = None
+        self._loaded: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -201,31 +166,31 @@ class Loader:
 
     @property
     def epoch(self) -> int:
-        """The epoch that is under way, or the next."""
+        """Number of the epoch that is under way, or of the next one."""
         return self._state.epoch
 
     def state_dict(self) -> dict[str, int | str]:
-        """Return where the loader is, for JSON: behind the last batch that it gave."""
-        position = self._sampler.position(self._given, start=self._state.position)
+        """Return the position after the last batch that was yielded, as a dict for JSON."""
+        position = self._sampler.position(self._n_yielded, start=self._state.position)
         return self._state.at(epoch=self.epoch, position=position).to_dict()
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Go on from where another loader was, of any batch size, rank, or number of ranks.
+        """Resume at the position of another loader, whose batch size, rank and number of ranks may differ.
 
         Raises
         ------
         FormatError, PlanError
-            The state is none, or was saved for other data or another order.
+            `state` is not a state, or was saved for other data or another order.
         """
-        new = LoaderState.from_dict(state, own=self._state)
-        self._sampler.n_batches(start=new.position)  # refuses one that the epoch does not have
+        new_state = LoaderState.from_dict(state, own=self._state)
+        self._sampler.n_batches(start=new_state.position)  # raises if the epoch does not have that position
         self._stop()
-        self._state = new
-        self._given = 0
-        self._left_early = False
+        self._state = new_state
+        self._n_yielded = 0
+        self._was_left_early = False
 
     def close(self) -> None:
-        """End an epoch that is under way, and close the files. A second call does nothing."""
+        """End the epoch that is under way, and close the files. A second call does nothing."""
         self._stop()
         self.dataset.close()
 
@@ -236,50 +201,51 @@ class Loader:
         self.close()
 
     def __iter__(self) -> Iterator[Batch]:
-        """Give the batches of one epoch, or of the rest of the one that was restored."""
+        """Iterate over the batches of one epoch, or over the rest of the epoch that `load_state_dict` resumed."""
         self._stop()
-        if self._left_early:
+        if self._was_left_early:
             self._state = self._state.at(epoch=self.epoch + 1, position=0)
-            self._given = 0
-        self._running = self._epoch()
-        return self._running
+            self._n_yielded = 0
+        self._epoch_batches = self._run_epoch()
+        return self._epoch_batches
 
     def _stop(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
+        """End the iteration that is under way, and wait for its threads."""
+        batches, self._epoch_batches = self._epoch_batches, None
+        if batches is not None:
             loaded = self._loaded()
-            running.close()
+            batches.close()
             if loaded is not None:
                 loaded.close()
 
-    def _epoch(self) -> Generator[Batch, None, None]:
-        self._left_early = True
+    def _run_epoch(self) -> Generator[Batch, None, None]:
+        self._was_left_early = True
         epoch, start, process = self.epoch, self._state.position, os.getpid()
-        n_batches = self._sampler.n_batches(start=start)
-        item_bytes = int(np.prod(self._item_shape)) * self._slots.dtype.itemsize
-        turn = max(1, min(_MOST_BATCHES, _TURN_BYTES // (item_bytes * self._sampler.batch_size)))
-        turns = (range(first, min(first + turn, n_batches)) for first in range(0, n_batches, turn))
+        n_batches, step = self._sampler.n_batches(start=start), self._assembler.batches_per_item
+        items = (range(first, min(first + step, n_batches)) for first in range(0, n_batches, step))
         self.timing = timing = Timing()
-        loaded = ThreadedMap(lambda numbers: self._load(epoch, start, numbers, timing), turns, self.threads, ahead=True)
-        self._loaded = ref(loaded)
-        number, n_reads = 0, resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        load = self._assembler.load
+        loaded = ThreadedMap(lambda numbers: load(epoch, start, numbers, timing), items, self.threads, ahead=True)
+        self._loaded = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
+        n_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        n_yielded = 0
         begin_s = time.perf_counter()
         try:
             while True:
                 if os.getpid() != process:
-                    raise RuntimeError("the loader's threads did not come along into this process; iterate anew here")
-                turn_loaded = next(loaded, None)
-                if turn_loaded is None:
+                    raise RuntimeError("a forked process does not have the loader's threads; iterate anew in it")
+                result = next(loaded, None)
+                if result is None:
                     break
-                timing.waited_s += time.perf_counter() - begin_s
-                for batch in turn_loaded.batches:
-                    number += 1
-                    self._given = number
-                    given_s = time.perf_counter()
+                timing.wait_s += time.perf_counter() - begin_s
+                for batch in result.batches:
+                    n_yielded += 1
+                    self._n_yielded = n_yielded
+                    yield_s = time.perf_counter()
                     yield batch
-                    timing.used_s += time.perf_counter() - given_s
-                if turn_loaded.error is not None:
-                    raise turn_loaded.error
+                    timing.consumer_s += time.perf_counter() - yield_s
+                if result.error is not None:
+                    raise result.error
                 begin_s = time.perf_counter()
         except Exception:
             loaded.close()
@@ -287,69 +253,18 @@ class Loader:
         finally:
             timing.n_disk_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
-        self._given = 0
-        self._left_early = False
+        self._n_yielded = 0
+        self._was_left_early = False
 
-    def _load(self, epoch: int, start: int, numbers: range, timing: Timing) -> _Turn:
-        """Load batches that follow each other, up to the first sample that is an error."""
-        begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
-        picks = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
-        positions = np.concatenate([each.positions for each in picks])
-        indices = np.concatenate([each.indices for each in picks])
-        n = len(indices)
-        data = self._slots.take((n, *self._item_shape))
-        labels = np.empty((n, self._n_labels), np.float32)
-        request = Request(epoch, positions, indices)
-        failed = self._engine.load(request, Room(data, labels))
-        error = None
-        if failed and self._on_error == "raise":
-            place = min(failed)
-            error = locate(self.dataset, int(indices[place]), failed[place])
-            error.__cause__ = failed[place] if error is not failed[place] else None
-            ends = np.cumsum([len(each.indices) for each in picks])
-            picks = picks[: int(np.searchsorted(ends, place, side="right"))]
-        elif failed:
-            indices = indices.copy()
-            self._deal_with(failed, request._replace(indices=indices), Room(data, labels))
-        exact = self.dataset.exact_labels(indices)
-        label = labels if exact is None else exact.reshape(n, -1)
-        label = label[:, 0] if label.shape[1] == 1 else label
-        keys = self.dataset.keys_at(indices)
-        batches = []
-        begin = 0
-        for each in picks:
-            rows = self._rows(begin, each, failed)
-            n_valid = each.n_valid
-            if isinstance(rows, list):
-                n_valid = sum(row - begin < n_valid for row in rows)
-            batches.append(Batch(data[rows], label[rows], keys[rows], indices[rows], n_valid))
-            begin += len(each.indices)
-        timing.worked_s += time.perf_counter() - begin_s
-        timing.computed_s += time.thread_time() - begin_cpu_s
-        return _Turn(batches, error)
 
-    def _rows(self, begin: int, picks: Picks, failed: Mapping[int, Exception]) -> slice | list[int]:
-        """Return which of the loaded samples are one batch's, from `begin` on."""
-        end = begin + len(picks.indices)
-        if not failed or self._on_error != "skip":
-            return slice(begin, end)
-        return [row for row in range(begin, end) if row not in failed]
-
-    def _deal_with(self, failed: Mapping[int, Exception], request: Request, room: Room) -> None:
-        """Count or replace what could not be loaded; a replaced sample's index is changed in `request`."""
-        for place, error in failed.items():
-            index = int(request.indices[place])
-            if index not in self._bad_indices:
-                self._bad_indices.add(index)
-                self.bad.append(Bad(*name(self.dataset, index), str(error)))
-            if self._on_error == "replace":
-                self._replace(place, request, room, locate(self.dataset, index, error))
-
-    def _replace(self, place: int, request: Request, room: Room, error: Exception) -> None:
-        one = slice(place, place + 1)
-        for _ in range(_MOST_REPLACED):
-            request.indices[place] = (request.indices[place] + 1) % len(self.dataset)
-            part = Request(request.epoch, request.positions[one], request.indices[one])
-            if not self._engine.load(part, Room(room.data[one], room.labels[one])):
-                return
-        raise error
+def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:
+    """Return the order that the argument `shuffle` asks for."""
+    if isinstance(shuffle, bool):
+        return Shuffled(n_samples, seed) if shuffle else Sequential(n_samples)
+    if not isinstance(shuffle, Order):
+        raise PlanError(argument="shuffle", expected="True, False or an order such as Pages(n)", got=repr(shuffle))
+    if shuffle.n_samples != n_samples:
+        raise PlanError(
+            argument="shuffle", expected=f"an order of {n_samples} samples", got=f"one of {shuffle.n_samples}"
+        )
+    return shuffle

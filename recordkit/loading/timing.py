@@ -1,4 +1,4 @@
-"""Where the time of an epoch went."""
+"""Time that an epoch took, by what was waited for."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 @dataclass
 class Timing:
-    """Where the time of an epoch went, in seconds.
+    """Seconds of one epoch, by what they were spent on.
 
     Attributes
     ----------
-    waited_s : float
+    wait_s : float
         The caller waited for a batch.
-    used_s : float
-        The caller did something else.
-    worked_s : float
-        Threads loaded, all together.
-    computed_s : float
-        Of that, they had a processor.
+    consumer_s : float
+        The caller worked with a batch.
+    load_s : float
+        Sum over all threads of the time spent loading.
+    load_cpu_s : float
+        CPU time within `load_s`.
     n_disk_reads : int
-        Reads of this process that the disk had to answer.
+        Reads of this process that the page cache could not answer (``ru_inblock``).
     """
 
-    waited_s: float = 0.0
-    used_s: float = 0.0
-    worked_s: float = 0.0
-    computed_s: float = 0.0
+    wait_s: float = 0.0
+    consumer_s: float = 0.0
+    load_s: float = 0.0
+    load_cpu_s: float = 0.0
     n_disk_reads: int = 0
 
     @property
-    def bound(self) -> str:
-        """What sets the pace: "consumer", "decode" or "disk"."""
-        if self.waited_s < self.used_s / 10:
+    def bottleneck(self) -> str:
+        """The slowest stage: "consumer", "decode" or "disk"."""
+        if self.wait_s < self.consumer_s / 10:
             return "consumer"
-        return "disk" if self.n_disk_reads and self.computed_s < self.worked_s / 2 else "decode"
+        return "disk" if self.n_disk_reads and self.load_cpu_s < self.load_s / 2 else "decode"

@@ -14,12 +14,30 @@ from typing import ClassVar
 import numpy as np
 
 from recordkit import native
-from recordkit.packing.engine import Encoded
+from recordkit.packing.engine import Encoded, Engine
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
 from recordkit.sample import MAX_PIXELS, Image
 
 _FILTERS = (None, "antialias", "bilinear")
+
+
+def choose_engine(name: str) -> type[Engine]:
+    """Return an engine by its name.
+
+    Parameters
+    ----------
+    name : {"auto", "native", "python"}
+        "auto" is the native engine if it is built.
+
+    Raises
+    ------
+    PlanError
+        No engine has that name.
+    MissingError
+        The name is "native", and the native engine is not built.
+    """
+    return NativeEngine if native.wanted(name) else PythonEngine
 
 
 class NativeEngine:

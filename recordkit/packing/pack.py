@@ -13,9 +13,9 @@ from recordkit.errors import PackError, PlanError
 from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.staging import Staging
 from recordkit.packing.block import block_size, pack_block
-from recordkit.packing.choice import choose
 from recordkit.packing.engine import Engine
 from recordkit.packing.jobs import Job, is_input, share_out
+from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.replaced_set import describe, former_files, refuse_foreign, standing_alone
 from recordkit.packing.report import PackReport, Progress, SetReport
@@ -93,7 +93,7 @@ def pack(
     """
     begin_s = time.monotonic()
     plan = plan or PackPlan()
-    worker = choose(engine)
+    worker = choose_engine(engine)
     n_threads = count_threads(plan.threads)
     if isinstance(source, (str, Path)):
         source = open_source(source)

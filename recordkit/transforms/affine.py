@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,17 @@ class RandomAffine:
         scale = draws.uniform(*self.scale)
         return warp(image, angle, shear, scale, draws.uniform(*self.aspect), fill=self.fill)
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {
+            "kind": "warp",
+            "shear": (-self.shear, self.shear),
+            "angle": (-self.degrees, self.degrees),
+            "scale": tuple(self.scale),
+            "aspect": tuple(self.aspect),
+            "fill": self.fill,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class RandomRotation:
@@ -127,6 +139,10 @@ class RandomRotation:
         """Return the turned image."""
         return warp(image, angle=draws.uniform(-self.degrees, self.degrees), fill=self.fill)
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "warp", "angle": (-self.degrees, self.degrees), "fill": self.fill}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomShear:
@@ -162,6 +178,10 @@ class RandomShear:
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the sheared image."""
         return warp(image, shear=draws.uniform(-self.ratio, self.ratio), fill=self.fill)
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "warp", "shear": (-self.ratio, self.ratio), "fill": self.fill}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +222,10 @@ class RandomScale:
         """
         return warp(image, scale=draws.uniform(self.low, self.high))
 
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "warp", "scale": (self.low, self.high)}
+
 
 @dataclass(frozen=True, slots=True)
 class RandomAspect:
@@ -238,6 +262,10 @@ class RandomAspect:
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the stretched image."""
         return warp(image, aspect=draws.uniform(self.low, self.high), fill=self.fill)
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "warp", "aspect": (self.low, self.high), "fill": self.fill}
 
 
 def warp(

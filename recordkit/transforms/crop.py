@@ -1,30 +1,31 @@
-"""Cutting a part out of an image."""
+"""Transforms that cut a part out of an image."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recordkit.errors import ImageError
 from recordkit.sample import Image
 from recordkit.transforms import checks
 from recordkit.transforms.checks import Size, height_and_width
 from recordkit.transforms.draws import Draws
-from recordkit.transforms.resize import Filter, check_filter, draw_filter, resize_to
+from recordkit.transforms.resize import NATIVE_FILTERS, Filter, check_filter, draw_filter, resize_to
 
 
 @dataclass(frozen=True, slots=True)
 class CenterCrop:
     """Keep the central part.
 
-    Where two margins cannot be equal, the smaller one is above or to the left: the offsets are
-    ``(H - height) // 2`` and ``(W - width) // 2``, as in im2rec and ImageRecordIter.
+    The offsets are ``(H - height) // 2`` and ``(W - width) // 2``, as in im2rec and ImageRecordIter. So if two margins
+    cannot be equal, the smaller one is above or to the left.
 
     Parameters
     ----------
     size : int or (height, width), optional
-        In pixels. By default the square whose side is the image's short side.
+        Size in pixels; by default a square whose side is the image's short side.
 
     Raises
     ------
@@ -53,21 +54,32 @@ class CenterCrop:
         ImageError
             The image is smaller than `size`.
         """
-        size = min(image.shape[:2]) if self.size is None else self.size
-        height, width = _fitting("CenterCrop", image, size)
-        return _cut(image, (image.shape[0] - height) // 2, (image.shape[1] - width) // 2, height, width)
+        height, width = height_and_width("size", min(image.shape[:2]) if self.size is None else self.size)
+        _check_large_enough("CenterCrop", image, height, width)
+        return cut_center(image, height, width)
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        if self.size is None:
+            return {"kind": "center_crop"}
+        height, width = height_and_width("size", self.size)
+        return {"kind": "center_crop", "height": height, "width": width}
+
+    def output_size(self) -> tuple[int, int] | None:
+        """See `Transform`."""
+        return None if self.size is None else height_and_width("size", self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomCrop:
-    """Cut out a part of fixed size, anywhere.
+    """Cut out a part of fixed size at a random position.
 
     Draws 2 numbers: ``top = below(H - height + 1)``, then ``left = below(W - width + 1)``.
 
     Parameters
     ----------
     size : int or (height, width)
-        In pixels.
+        Size in pixels.
 
     Raises
     ------
@@ -94,41 +106,52 @@ class RandomCrop:
         ImageError
             The image is smaller than `size`.
         """
-        return _cut_anywhere(image, *_fitting("RandomCrop", image, self.size), draws)
+        height, width = height_and_width("size", self.size)
+        _check_large_enough("RandomCrop", image, height, width)
+        return cut_at_random(image, height, width, draws)
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        height, width = height_and_width("size", self.size)
+        return {"kind": "random_crop", "height": height, "width": width}
+
+    def output_size(self) -> tuple[int, int]:
+        """See `Transform`."""
+        return height_and_width("size", self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomResizedCrop:
-    """Cut out a part of random area and aspect, anywhere, and resize it to a fixed size.
+    """Cut out a part of random area, aspect and position, and resize it to a fixed size.
 
-    Up to 10 tries, each of which draws 2 numbers::
+    There are up to 10 tries, each of which draws 2 numbers::
 
         area   = (H * W) * uniform(scale)
         aspect = exp(uniform(log(ratio[0]), log(ratio[1])))
         w = floor(sqrt(area * aspect) + 0.5)
         h = floor(sqrt(area / aspect) + 0.5)
 
-    The first with 0 < w <= W and 0 < h <= H draws ``top = below(H - h + 1)``, then ``left = below(W - w + 1)``. If none
-    fits, it is the largest central part whose aspect is within `ratio`, nothing drawn. Last, and for the filter
-    "random" only, the filter is drawn. So 4 to 22 numbers, and 1 more for that filter.
+    The first try with 0 < w <= W and 0 < h <= H draws ``top = below(H - h + 1)``, then ``left = below(W - w + 1)``. If
+    no try fits, the part is the largest central one whose aspect is within `ratio`, and nothing more is drawn. The
+    filter "random" is drawn last. So 4 to 22 numbers are drawn, and 1 more for that filter.
 
     Source: ``RandomResizedCrop`` of torchvision.
 
     Parameters
     ----------
     size : int or (height, width)
-        Of the result, in pixels.
+        Size of the result in pixels.
     scale : (float, float), default (0.08, 1.0)
-        Range of the area, as a fraction of the image's: above 0, at most 1.
+        Range of the area as a fraction of the image's area: above 0, at most 1.
     ratio : (float, float), default (3/4, 4/3)
-        Range of width / height, above 0.
+        Range of width / height; above 0.
     filter : str, default "antialias"
         See `recordkit.transforms.resize`.
 
     Raises
     ------
     PlanError
-        `size` is below 1, a range is empty or beyond its limits, or there is no such filter.
+        `size` is below 1, a range is empty or beyond its limits, or `filter` is not a filter.
 
     Examples
     --------
@@ -149,12 +172,33 @@ class RandomResizedCrop:
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the part, resized; a view of `image` if it has the size already."""
-        part = _cut(image, *self.box(image.shape[0], image.shape[1], draws))
-        return resize_to(part, *height_and_width("size", self.size), draw_filter(self.filter, draws))
+        """Return the resized part; a view of `image` if the part has the size already."""
+        top, left, height, width = self.box(image.shape[0], image.shape[1], draws)
+        cut = image[top : top + height, left : left + width]
+        return resize_to(cut, *height_and_width("size", self.size), draw_filter(self.filter, draws))
+
+    def native_spec(self) -> dict[str, Any] | None:
+        """See `Transform`."""
+        if self.filter not in NATIVE_FILTERS:
+            return None
+        height, width = height_and_width("size", self.size)
+        return {
+            "kind": "resized_crop",
+            "height": height,
+            "width": width,
+            "filter": self.filter,
+            "low": self.scale[0],
+            "high": self.scale[1],
+            "ratio_low": self.ratio[0],
+            "ratio_high": self.ratio[1],
+        }
+
+    def output_size(self) -> tuple[int, int]:
+        """See `Transform`."""
+        return height_and_width("size", self.size)
 
     def box(self, height: int, width: int, draws: Draws) -> tuple[int, int, int, int]:
-        """Return top, left, height and width of the part of an image of `height` x `width`."""
+        """Draw the top, left, height and width of the part of an image of `height` x `width`."""
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
         for _ in range(10):
             area = (height * width) * draws.uniform(*self.scale)
@@ -174,25 +218,25 @@ class RandomResizedCrop:
 
 @dataclass(frozen=True, slots=True)
 class RandomSizeCrop:
-    """Cut out a square of random side, anywhere, and resize it to a fixed size.
+    """Cut out a square of random side and position, and resize it to a fixed size.
 
     Draws 3 numbers: ``side = low + below(high - low + 1)``, ``top = below(H - side + 1)``,
-    ``left = below(W - side + 1)``; and the filter, if that is "random". ImageRecordIter's ``min_crop_size`` and
-    ``max_crop_size`` with ``rand_crop``.
+    ``left = below(W - side + 1)``; then the filter, if it is "random". ImageRecordIter does this for ``min_crop_size``
+    and ``max_crop_size`` with ``rand_crop``.
 
     Parameters
     ----------
     size : int or (height, width)
-        Of the result, in pixels.
+        Size of the result in pixels.
     low, high : int
-        Range of the side, in pixels; both ends belong to it.
+        Range of the side in pixels, both ends included.
     filter : str, default "antialias"
         See `recordkit.transforms.resize`.
 
     Raises
     ------
     PlanError
-        `size` or `low` is below 1, `high` is below `low`, or there is no such filter.
+        `size` or `low` is below 1, `high` is below `low`, or `filter` is not a filter.
 
     Examples
     --------
@@ -214,34 +258,55 @@ class RandomSizeCrop:
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the square, resized; a view of `image` if it has the size already.
+        """Return the resized square; a view of `image` if the square has the size already.
 
         Raises
         ------
         ImageError
-            The image is smaller than `high`, whichever side is drawn.
+            The image is smaller than `high`, even if the side that is drawn would fit.
         """
-        _fitting("RandomSizeCrop", image, self.high)
+        _check_large_enough("RandomSizeCrop", image, self.high, self.high)
         side = self.low + draws.below(self.high - self.low + 1)
-        part = _cut_anywhere(image, side, side, draws)
-        return resize_to(part, *height_and_width("size", self.size), draw_filter(self.filter, draws))
+        square = cut_at_random(image, side, side, draws)
+        return resize_to(square, *height_and_width("size", self.size), draw_filter(self.filter, draws))
+
+    def native_spec(self) -> dict[str, Any] | None:
+        """See `Transform`."""
+        if self.filter not in NATIVE_FILTERS:
+            return None
+        height, width = height_and_width("size", self.size)
+        return {
+            "kind": "size_crop",
+            "height": height,
+            "width": width,
+            "filter": self.filter,
+            "side_low": self.low,
+            "side_high": self.high,
+        }
+
+    def output_size(self) -> tuple[int, int]:
+        """See `Transform`."""
+        return height_and_width("size", self.size)
 
 
-def _fitting(name: str, image: Image, size: Size) -> tuple[int, int]:
-    """Return the height and width of a crop that the image is large enough for."""
-    height, width = height_and_width("size", size)
+def cut_center(image: Image, height: int, width: int) -> Image:
+    """Return the central part of an image that is large enough, as a view."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def cut_at_random(image: Image, height: int, width: int, draws: Draws) -> Image:
+    """Return a part of an image that is large enough, as a view; draws ``top``, then ``left``."""
+    top = draws.below(image.shape[0] - height + 1)
+    left = draws.below(image.shape[1] - width + 1)
+    return image[top : top + height, left : left + width]
+
+
+def _check_large_enough(transform: str, image: Image, height: int, width: int) -> None:
     if image.shape[0] < height or image.shape[1] < width:
         raise ImageError(
-            f"{name}: expected at least {height} rows and {width} columns, got {image.shape[0]} and {image.shape[1]}; "
-            "put Resize or Pad before it"
+            transform,
+            expected=f"at least {height} rows and {width} columns",
+            got=f"{image.shape[0]} and {image.shape[1]}",
+            advice="put Resize or Pad before it",
         )
-    return height, width
-
-
-def _cut_anywhere(image: Image, height: int, width: int, draws: Draws) -> Image:
-    top = draws.below(image.shape[0] - height + 1)
-    return _cut(image, top, draws.below(image.shape[1] - width + 1), height, width)
-
-
-def _cut(image: Image, top: int, left: int, height: int, width: int) -> Image:
-    return image[top : top + height, left : left + width]

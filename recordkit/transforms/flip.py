@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from recordkit.sample import Image
 from recordkit.transforms import checks
@@ -25,6 +26,10 @@ class Flip:
     def __call__(self, image: Image, draws: Draws | None = None) -> Image:
         """Return the mirrored image, a view of `image`."""
         return image[:, ::-1]
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "flip", "high": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,7 @@ class RandomFlip:
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the mirrored image, a view of `image`, or `image` itself."""
         return image[:, ::-1] if draws.uniform() < self.probability else image
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        return {"kind": "flip", "high": float(self.probability)}

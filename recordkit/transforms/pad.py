@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,3 +70,10 @@ class Pad:
         top, left = (size[0] - height) // 2, (size[1] - width) // 2
         padded[top : top + height, left : left + width] = image
         return padded
+
+    def native_spec(self) -> dict[str, Any]:
+        """See `Transform`."""
+        if isinstance(self.pixels, Sequence):
+            height, width = height_and_width("pixels", self.pixels)
+            return {"kind": "pad", "fill": self.fill, "height": height, "width": width}
+        return {"kind": "pad", "fill": self.fill, "margin": self.pixels}

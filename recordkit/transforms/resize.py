@@ -1,16 +1,16 @@
-"""Resizing the short side of an image to a length, by filters named after what they do.
+"""The transform that resizes the short side of an image to a length, and its filters.
 
 antialias  Bilinear over the whole area that a result pixel covers: Pillow's ``resize(BILINEAR)``. No moire.
 bilinear   Bilinear between the 4 nearest pixels, whatever the reduction: OpenCV's INTER_LINEAR, which im2rec
-           and ImageRecordIter use. The others are OpenCV's too, for im2rec's option ``inter_method``:
+           and ImageRecordIter use. The filters below are OpenCV's too, for im2rec's option ``inter_method``:
 nearest    The pixel at floor(x * in / out).
 cubic      4 x 4 pixels, Keys' kernel with a = -0.75.
-area       The mean over the area that a result pixel covers; when enlarging, see `_taps`.
+area       The mean over the area that a result pixel covers; for an enlargement see `_taps`.
 lanczos4   8 x 8 pixels.
-auto       cubic if both sides grow, area if both shrink, else bilinear.
-random     One of the five from nearest to lanczos4, by chance.
+auto       cubic if both sides grow, area if both shrink, otherwise bilinear.
+random     One of the five from nearest to lanczos4, drawn at random.
 
-A result pixel's centre x lies at ``(x + 0.5) * in / out - 0.5``; beyond the border the edge pixels repeat.
+The centre of result pixel x lies at ``(x + 0.5) * in / out - 0.5``; the edge pixels repeat beyond the border.
 
 Source: modules/imgproc/src/resize.cpp of OpenCV 4.6; src/libImaging/Resample.c and Geometry.c of Pillow.
 """
@@ -31,7 +31,10 @@ from recordkit.transforms.draws import Draws
 Filter = Literal["antialias", "bilinear", "nearest", "cubic", "area", "lanczos4", "auto", "random"]
 FILTERS: tuple[str, ...] = get_args(Filter)
 
-# im2rec's numbers, which are OpenCV's.
+# Filters that the native engine has.
+NATIVE_FILTERS = ("antialias", "bilinear")
+
+# Filters by im2rec's numbers, which are OpenCV's.
 INTER_METHODS: dict[int, Filter] = {
     0: "nearest",
     1: "bilinear",
@@ -45,21 +48,21 @@ INTER_METHODS: dict[int, Filter] = {
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Resize so that the short side has a given length; the other side follows, rounded down.
+    """Resize the short side to a length; the other side keeps the aspect, rounded down.
 
-    Draws nothing, but for the filter "random" 1 number: `draw_filter`.
+    Draws 1 number for the filter "random" (`draw_filter`), nothing for the other filters.
 
     Parameters
     ----------
     size : int, at least 1
-        Length of the short side, in pixels. Smaller images are enlarged.
+        Length of the short side in pixels. Smaller images are enlarged.
     filter : str, default "antialias"
-        One of the names above.
+        Name of a filter of this module.
 
     Raises
     ------
     PlanError
-        `size` is no whole number from 1 on, or there is no such filter.
+        `size` is not a whole number of at least 1, or `filter` is not a filter.
 
     Examples
     --------
@@ -72,7 +75,7 @@ class Resize:
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, Integral) or self.size < 1:
-            raise PlanError(f"resize: expected a length of at least 1 pixel, got {self.size!r}")
+            raise PlanError(argument="resize", expected="a length of at least 1 pixel", got=repr(self.size))
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws | None = None, *, key: int = 0) -> Image:
@@ -82,9 +85,9 @@ class Resize:
         ----------
         image : ndarray of uint8, shape (H, W, C)
         draws : Draws, optional
-            For the filter "random".
+            Random numbers for the filter "random".
         key : int, default 0
-            The sample's key, for the filter "random" without `draws`.
+            Key of the sample, which chooses the filter "random" if there are no `draws`.
 
         Raises
         ------
@@ -100,37 +103,43 @@ class Resize:
         if draws is not None:
             name = draw_filter(name, draws)
         elif name == "random":
-            # A fixed odd multiplier scatters neighbouring keys; the choice depends on nothing but the key.
+            # A fixed odd multiplier scatters neighbouring keys. The choice depends on nothing but the key.
             name = INTER_METHODS[(key * 0x9E3779B97F4A7C15 >> 32) % 5]
         return resize_to(image, new_height, new_width, name)
 
+    def native_spec(self) -> dict[str, Any] | None:
+        """See `Transform`."""
+        if self.filter not in NATIVE_FILTERS:
+            return None
+        return {"kind": "resize", "height": self.size, "filter": self.filter}
+
 
 def check_filter(name: str) -> None:
-    """Refuse a name that no filter has.
+    """Check the name of a filter.
 
     Raises
     ------
     PlanError
     """
     if name not in FILTERS:
-        raise PlanError(f"filter: expected one of {', '.join(FILTERS)}, got {name!r}")
+        raise PlanError(argument="filter", expected=f"one of {', '.join(FILTERS)}", got=repr(name))
 
 
 def draw_filter(name: Filter, draws: Draws) -> Filter:
-    """Return the filter of a name: for "random" that of the number ``below(5)`` in `INTER_METHODS`, else itself."""
+    """Return the filter itself, but for "random" draw one: number ``below(5)`` of `INTER_METHODS`."""
     return INTER_METHODS[draws.below(5)] if name == "random" else name
 
 
 def resize_to(image: Image, height: int, width: int, name: Filter) -> Image:
-    """Resize to a height and a width.
+    """Resize an image to a height and a width.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (H, W, C)
     height, width : int
-        Of the result, in pixels.
+        Size of the result in pixels.
     name : str
-        The filter, any but "random".
+        Name of the filter, any but "random".
 
     Returns
     -------
@@ -151,13 +160,13 @@ def resize_to(image: Image, height: int, width: int, name: Filter) -> Image:
     if (height, width) == image.shape[:2]:
         return image
     if name == "auto":
-        name = _for_change(image, height, width)
+        name = _auto_filter(image, height, width)
     if name in ("antialias", "bilinear"):
         return _pillow(image, height, width, antialias=name == "antialias")
     return _separable(image, height, width, name)
 
 
-def _for_change(image: Image, height: int, width: int) -> Filter:
+def _auto_filter(image: Image, height: int, width: int) -> Filter:
     if height > image.shape[0] and width > image.shape[1]:
         return "cubic"
     return "area" if height < image.shape[0] and width < image.shape[1] else "bilinear"
@@ -168,7 +177,7 @@ def _pillow(image: Image, height: int, width: int, *, antialias: bool) -> Image:
 
     picture = Pillow.fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
     if picture.mode == "RGBA":
-        # Pillow would weigh colours by alpha; OpenCV and ImageRecordIter treat the four channels alike.
+        # Pillow would weight RGBA's colours by alpha; OpenCV and ImageRecordIter treat the four channels alike.
         picture = Pillow.frombytes("CMYK", picture.size, picture.tobytes())
     if antialias:
         picture = picture.resize((width, height), Pillow.Resampling.BILINEAR)
@@ -179,15 +188,15 @@ def _pillow(image: Image, height: int, width: int, *, antialias: bool) -> Image:
 
 
 def _separable(image: Image, height: int, width: int, name: str) -> Image:
-    """Weigh rows, then columns; each result line is a weighted sum of a few lines."""
+    """Resize rows, then columns; each result line is a weighted sum of a few lines."""
     if name == "area" and (height > image.shape[0] or width > image.shape[1]):
-        name = "bilinear-area"  # OpenCV's area, when it enlarges, is a bilinear filter of its own
-    rows = _weigh(image.astype(np.float32), *_taps(image.shape[0], height, name))
-    both = _weigh(rows.swapaxes(0, 1), *_taps(image.shape[1], width, name)).swapaxes(0, 1)
-    return np.ascontiguousarray(np.clip(np.rint(both), 0, 255).astype(np.uint8))
+        name = "bilinear-area"  # OpenCV enlarges by a bilinear filter that is special to its area
+    rows = _combine(image.astype(np.float32), *_taps(image.shape[0], height, name))
+    result = _combine(rows.swapaxes(0, 1), *_taps(image.shape[1], width, name)).swapaxes(0, 1)
+    return np.ascontiguousarray(np.clip(np.rint(result), 0, 255).astype(np.uint8))
 
 
-def _weigh(lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def _combine(lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     total: NDArray[np.float32] = lines[positions[:, 0]] * weights[:, 0, None, None]
     for tap in range(1, positions.shape[1]):
         total += lines[positions[:, tap]] * weights[:, tap, None, None]
@@ -195,9 +204,9 @@ def _weigh(lines: NDArray[np.float32], positions: NDArray[Any], weights: NDArray
 
 
 def _taps(n_in: int, n_out: int, name: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return which lines make each result line, and their weights; both of shape (n_out, taps)."""
+    """Return the input lines of each result line, and their weights; both of shape (n_out, taps)."""
     growth = n_out / n_in
-    scale = 1 / growth  # not n_in / n_out: where they differ by one bit, floor() below must fall as in OpenCV
+    scale = 1 / growth  # n_in / n_out may differ by one bit, and floor() below must give what OpenCV's gives
     out = np.arange(n_out)
     if name == "nearest":
         return np.minimum((out * scale).astype(int), n_in - 1)[:, None], np.ones((n_out, 1), np.float32)
@@ -206,9 +215,9 @@ def _taps(n_in: int, n_out: int, name: str) -> tuple[NDArray[Any], NDArray[np.fl
     if name == "bilinear-area":
         # The fraction counts from the edge of the input pixel, not from its centre.
         left = np.floor(out * scale).astype(int)
-        part = ((out + 1) - (left + 1) * growth).astype(np.float32)  # as float32 OpenCV rounds 1 - 1e-16 to 1
-        part = np.where(part <= 0, 0.0, part - np.floor(part))
-        weights = np.stack([1 - part, part], 1)
+        fraction = ((out + 1) - (left + 1) * growth).astype(np.float32)  # OpenCV's float32 rounds 1 - 1e-16 to 1
+        fraction = np.where(fraction <= 0, 0.0, fraction - np.floor(fraction))
+        weights = np.stack([1 - fraction, fraction], 1)
         return np.clip(left[:, None] + np.arange(2), 0, n_in - 1), weights.astype(np.float32)
     centre = (out + 0.5) * scale - 0.5
     left = np.floor(centre).astype(int)

@@ -1,42 +1,76 @@
-"""What a transform is: an image and random numbers in, an image out."""
+"""The protocol of a transform, and what a transform may tell about itself."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from recordkit.sample import Image
 from recordkit.transforms.draws import Draws
 
 
 class Transform(Protocol):
-    """A change of an image, which depends on nothing but its own attributes, the image and the draws.
+    """A function from an image and random numbers to an image.
 
-    Threads call one transform at the same time. A transform says which numbers it draws, and in which order: the
-    native engine draws the same. Real numbers are computed with Python's floats and the functions of `math`, not with
-    NumPy's, whose last bit may differ.
+    Any callable with these arguments is a transform. The result depends on nothing but the transform's own attributes,
+    the image and the draws. Several threads call the same transform at once.
+
+    The documentation of a random transform states which numbers it draws and in which order, because the native engine
+    draws the same ones. Real numbers are computed with Python's floats and the functions of `math`, not with NumPy's,
+    whose last bit may differ.
+
+    A class of transforms may describe itself by two methods, both optional:
+
+    ``native_spec() -> dict[str, Any] | None``
+        The arguments of the compiled engine for this step: ``"kind"``, and the arguments that this kind takes
+        (native/src/module_loading.cpp). None if the compiled engine does not have the step; Python then applies it.
+    ``output_size() -> tuple[int, int] | None``
+        The height and width that the step makes of any image, None if they depend on the image. If a size is known,
+        a loader does not decode a sample to find it.
+
+    A method counts only in the class that defines it. A subclass may change what the step does, so it must define them
+    again.
 
     Examples
     --------
     >>> import numpy as np
     >>> from recordkit.transforms import RandomCrop
-    >>> change: Transform = RandomCrop(2)
+    >>> transform: Transform = RandomCrop(2)
     >>> image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
-    >>> change(image, Draws(seed=0, epoch=0, position=3, transform=0))[:, :, 0]
+    >>> transform(image, Draws(seed=0, epoch=0, position=3, transform=0))[:, :, 0]
     array([[ 5,  6],
            [ 9, 10]], dtype=uint8)
+    >>> native_spec(transform), output_size(transform)
+    ({'kind': 'random_crop', 'height': 2, 'width': 2}, (2, 2))
     """
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the changed image, or a view of `image`, which itself stays as it is.
+        """Return the transformed image or a view of `image`; `image` itself must not be modified.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (H, W, C), C 1, 3 or 4
         draws : Draws
-            This transform's own, for this sample. One that draws nothing can be called without.
+            Random numbers for this transform and this sample. Transforms that draw nothing can be called without.
 
         Raises
         ------
         ImageError
             The image does not suit the transform.
         """
+
+
+def native_spec(transform: Transform) -> dict[str, Any] | None:
+    """Return the compiled engine's arguments for a transform; None if it does not have that transform."""
+    spec: dict[str, Any] | None = _describe(transform, "native_spec")
+    return spec
+
+
+def output_size(transform: Transform) -> tuple[int, int] | None:
+    """Return the height and width that a transform makes of any image; None if they depend on the image."""
+    size: tuple[int, int] | None = _describe(transform, "output_size")
+    return size
+
+
+def _describe(transform: Transform, method: str) -> Any:
+    """Call a method that the transform's own class defines; return None if it does not define it."""
+    return getattr(transform, method)() if method in vars(type(transform)) else None

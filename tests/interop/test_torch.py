@@ -114,8 +114,8 @@ def test_workers_change_nothing(photos, engine, last_batch, n_workers, n_ranks):
 @pytest.mark.parametrize(("last_batch", "n_loaded"), [("keep", N), ("drop", 48), ("pad", 54)])
 def test_alone_it_loads_what_it_gives(photos, monkeypatch, last_batch, n_loaded):
     loader = Loader(photos, batch_size=6, transforms=TRAIN, last_batch=last_batch)
-    load, sizes = loader.loader._engine.load, []
-    monkeypatch.setattr(loader.loader._engine, "load", lambda *a: sizes.append(len(a[0].indices)) or load(*a))
+    load, sizes = loader.loader._assembler.engine.load, []
+    monkeypatch.setattr(loader.loader._assembler.engine, "load", lambda *a: sizes.append(len(a[0].indices)) or load(*a))
     list(loader)
     assert sum(sizes) == n_loaded
 

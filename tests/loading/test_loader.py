@@ -139,7 +139,7 @@ def test_the_native_engine_moves_pixels_as_the_reference_does(tmp_path, monkeypa
     path = write(tmp_path / "a.rec", kinds)
     options = {"batch_size": 8, "transforms": MOVES[move], "shuffle": True, "seed": 5, "channels": channels}
     (want, _, _) = everything(rk.Loader(path, **options, engine="python", exact=True))
-    monkeypatch.setattr(PythonEngine, "_load_one", lambda *_: pytest.fail("the reference engine was asked"))
+    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was asked"))
     (ours, _, _) = everything(rk.Loader(path, **options, engine="native", exact=True))
     assert np.array_equal(ours, want)
 
@@ -402,7 +402,9 @@ def test_bad_samples_are_skipped_and_named(tmp_path, engine):
         assert [batch.key.tolist() for batch in batches] == [[0, 1, 2], [5, 6, 7], [8, 9]]
         assert [(len(batch.data), batch.n_valid) for batch in batches] == [(3, 3), (3, 3), (2, 2)]
     assert (
-        [bad.key for bad in loader.bad] == [3, 4] and loader.bad[0].file.name == "damaged.rec" and loader.bad[1].reason
+        [bad.key for bad in loader.bad_samples] == [3, 4]
+        and loader.bad_samples[0].file.name == "damaged.rec"
+        and loader.bad_samples[1].reason
     )
 
 
@@ -412,7 +414,7 @@ def test_bad_samples_are_replaced_by_the_next(tmp_path, engine):
     )
     batches = list(loader)
     assert [batch.key.tolist() for batch in batches] == [[0, 1, 2, 5], [5, 5, 6, 7], [8, 9]]
-    assert [bad.key for bad in loader.bad] == [3, 4]
+    assert [bad.key for bad in loader.bad_samples] == [3, 4]
 
 
 def test_a_damaged_record_is_an_error_with_file_and_byte(tmp_path, engine):
@@ -432,7 +434,7 @@ def test_the_first_sample_may_be_damaged_too(tmp_path, engine):
         file.seek(int(dataset.offsets[50]))
         file.write(b"oops")
     (batch,) = loader = rk.Loader(dataset[50:53], batch_size=4, engine=engine, on_error="skip")
-    assert batch.key.tolist() == [51, 52] and [bad.key for bad in loader.bad] == [50]
+    assert batch.key.tolist() == [51, 52] and [bad.key for bad in loader.bad_samples] == [50]
     with pytest.raises(FormatError, match="expected magic"):
         rk.Loader(dataset[50:51], batch_size=4, transforms=[rk.CenterCrop(8)], engine=engine, on_error="skip")
 
@@ -482,7 +484,7 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
         ({"transforms": [rk.Normalize]}, "transforms: expected a transform, got <class '.*Normalize'> as number 0"),
         ({"shuffle": Pages}, "shuffle: expected True, False or an order .*, got <class '.*Pages'>"),
         ({"shuffle": 42}, "shuffle: expected True, False or an order .*, got 42"),
-        ({"rank": 1}, r"rank: expected \(which, of how many\), got 1"),
+        ({"rank": 1}, r"rank: expected \(number of this loader, number of loaders\), got 1"),
         ({"dtype": np.float32}, "dtype: expected 'uint8' or .*, got <class 'numpy.float32'>"),
         ({"seed": -1}, "seed: expected 0 to"),
         ({"seed": None}, "seed: expected 0 to .*, got None"),
@@ -551,7 +553,7 @@ def test_a_child_process_says_that_it_has_to_begin_anew(photos, engine):
 def test_what_sets_the_pace_is_told(photos):
     loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, engine="python")
     list(loader)
-    assert loader.timing.bound in ("decode", "disk") and loader.timing.worked_s > 0
+    assert loader.timing.bottleneck in ("decode", "disk") and loader.timing.load_s > 0
 
 
 @pytest.mark.usefixtures("no_native")

@@ -405,7 +405,7 @@ def test_random_settings_change_something_and_engines_agree(files, name):
 )
 def test_the_native_engine_does_all_of_it_where_images_are_large_enough(files, monkeypatch, options):
     want = ours(files[3], engine="python", **options)
-    monkeypatch.setattr(PythonEngine, "_load_one", lambda *_: pytest.fail("the reference engine was asked"))
+    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was asked"))
     got = ours(files[3], engine="native", **options)
     assert all(np.abs(a - b).max() <= 1 for (a, _, _), (b, _, _) in zip(got, want, strict=True))
 

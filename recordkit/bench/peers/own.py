@@ -9,7 +9,7 @@ import recordkit as rk
 from recordkit.bench.peers.peer import Epochs
 from recordkit.bench.workload import Work
 from recordkit.errors import MissingError
-from recordkit.loading.choice import choose
+from recordkit.loading.native import choose_engine
 from recordkit.transforms import Normalize, Transform
 
 
@@ -30,7 +30,7 @@ class Recordkit:
     def why_not(self, _work: Work) -> str | None:
         """See `Peer`."""
         try:
-            choose(self._engine)
+            choose_engine(self._engine)
         except MissingError as error:
             return str(error)
         return None

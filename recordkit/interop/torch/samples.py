@@ -14,10 +14,10 @@ from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as Records
 from recordkit.errors import FormatError, PlanError
-from recordkit.loading.choice import choose
-from recordkit.loading.engine import Request, Room, locate
-from recordkit.loading.plan import LoadPlan, fixed_size
-from recordkit.loading.python import first_n_labels, first_size
+from recordkit.loading.engine import BatchArrays, Request, with_sample_location
+from recordkit.loading.native import choose_engine
+from recordkit.loading.plan import LoadPlan
+from recordkit.loading.probe import image_size, n_labels
 from recordkit.transforms import Normalize, Transform
 
 
@@ -78,10 +78,10 @@ class RecordDataset(Dataset):
         self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
         if not len(self.records):
             raise FormatError("expected samples, got none", path=str(self.records.files[0]))
-        self._n_labels = first_n_labels(self.records)
-        self._size = fixed_size(self._plan.steps, self._plan.channels) or first_size(self.records, self._plan)
+        self._n_labels = n_labels(self.records)
+        self._size = image_size(self.records, self._plan)
         self._engine_name = engine
-        self._engine = choose(engine)(self.records, self._plan, self._size)
+        self._engine = choose_engine(engine)(self.records, self._plan, self._size)
         # In shared memory, because the workers of a DataLoader may be running already.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -131,10 +131,10 @@ class RecordDataset(Dataset):
         positions %= n
         data = np.empty((len(positions), *self._plan.item_shape(self._size)), self._plan.dtype)
         labels = np.empty((len(positions), self._n_labels), np.float32)
-        failed = self._engine.load(Request(int(self._epoch), positions, positions), Room(data, labels))
-        if failed:
-            place, error = next(iter(failed.items()))
-            raise locate(self.records, int(positions[place]), error) from error
+        errors = self._engine.load(Request(int(self._epoch), positions, positions), BatchArrays(data, labels))
+        if errors:
+            row, error = next(iter(errors.items()))
+            raise with_sample_location(error, self.records, int(positions[row])) from error
         exact = self.records.exact_labels(positions)
         label: NDArray[Any] = labels if exact is None else exact.reshape(labels.shape)
         label = label[:, 0] if label.shape[1] == 1 else label
@@ -146,4 +146,4 @@ class RecordDataset(Dataset):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._epoch.share_memory_()  # it is in a worker, but not in a copy
-        self._engine = choose(self._engine_name)(self.records, self._plan, self._size)
+        self._engine = choose_engine(self._engine_name)(self.records, self._plan, self._size)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from recordkit.errors import PlanError, TrainError
 from recordkit.formats import idx
 from recordkit.interop.mxnet import ImageRecordIter, reason
-from recordkit.loading.choice import choose as choose_engine
+from recordkit.loading.native import choose_engine
 from recordkit.training.augment import Augment
 from recordkit.training.data.survey import Survey
 from recordkit.transforms.resize import resize_to

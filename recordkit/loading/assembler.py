@@ -1,0 +1,174 @@
+"""Batches from samples, several at a time: one work item of a loader's thread.
+
+Threads share an assembler. It knows the order of the samples, but not which epoch is next; that is the loader's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.loading.array_pool import ArrayPool
+from recordkit.loading.batch import Batch
+from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
+from recordkit.loading.plan import LoadPlan
+from recordkit.loading.probe import image_size, n_labels
+from recordkit.loading.timing import Timing
+from recordkit.sampling.sampler import Sampler
+
+# Bytes per work item. Small batches are grouped, because scheduling an item costs as much as loading 50 digits, and
+# the threads schedule one at a time.
+_ITEM_BYTES = 1 << 22
+_MAX_BATCHES_PER_ITEM = 64
+# Number of samples in a row that may replace one that cannot be loaded.
+_MAX_REPLACEMENTS = 100
+
+
+class BadSample(NamedTuple):
+    """A sample that could not be loaded.
+
+    Attributes
+    ----------
+    key : int
+    file : Path
+        The .rec file that holds the sample.
+    reason : str
+    """
+
+    key: int
+    file: Path
+    reason: str
+
+
+class LoadedBatches(NamedTuple):
+    """The result of one work item: batches, and the error of the next sample if it ends the epoch."""
+
+    batches: list[Batch]
+    error: Exception | None
+
+
+class BatchAssembler:
+    """Loads consecutive batches of an epoch with one call of the engine.
+
+    Parameters
+    ----------
+    dataset : RecordDataset
+    sampler : Sampler
+    plan : LoadPlan
+    engine : type of Engine
+    on_error : {"raise", "skip", "replace"}
+        See `recordkit.loading.loader.Loader`.
+    n_threads : int
+        Number of threads that share the assembler.
+
+    Attributes
+    ----------
+    engine : Engine
+    bad_samples : list of BadSample
+        Samples that could not be loaded, each once.
+    batches_per_item : int
+        Number of batches to load in one work item.
+
+    Raises
+    ------
+    ImageError, FormatError
+        The first samples cannot be loaded, so the size of an image or the number of labels is not known.
+    """
+
+    def __init__(
+        self,
+        dataset: RecordDataset,
+        sampler: Sampler,
+        plan: LoadPlan,
+        engine: type[Engine],
+        *,
+        on_error: str,
+        n_threads: int,
+    ) -> None:
+        size = image_size(dataset, plan)
+        self._dataset = dataset
+        self._sampler = sampler
+        self._on_error = on_error
+        self._n_labels = n_labels(dataset)
+        self._item_shape = plan.item_shape(size)
+        self._pool = ArrayPool(plan.dtype, n_kept=2 * n_threads + 2)
+        self.engine = engine(dataset, plan, size)
+        self.bad_samples: list[BadSample] = []
+        self._bad_indices: set[int] = set()
+        batch_bytes = int(np.prod(self._item_shape)) * self._pool.dtype.itemsize * sampler.batch_size
+        self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, _ITEM_BYTES // batch_bytes))
+
+    def load(self, epoch: int, start: int, numbers: range, timing: Timing) -> LoadedBatches:
+        """Load consecutive batches, up to the first sample whose error ends the epoch.
+
+        Parameters
+        ----------
+        epoch : int
+        start : int
+            Position in the epoch at which batch 0 begins.
+        numbers : range
+            Numbers of the batches.
+        timing : Timing
+            The time that the work takes is added here.
+        """
+        begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
+        picks = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
+        positions = np.concatenate([batch.positions for batch in picks])
+        indices = np.concatenate([batch.indices for batch in picks])
+        n = len(indices)
+        arrays = BatchArrays(self._pool.take((n, *self._item_shape)), np.empty((n, self._n_labels), np.float32))
+        request = Request(epoch, positions, indices)
+        failures = self.engine.load(request, arrays)
+        error = None
+        if failures and self._on_error == "raise":
+            row = min(failures)
+            error = with_sample_location(failures[row], self._dataset, int(indices[row]))
+            error.__cause__ = failures[row] if error is not failures[row] else None
+            ends = np.cumsum([len(batch.indices) for batch in picks])
+            picks = picks[: int(np.searchsorted(ends, row, side="right"))]
+        elif failures:
+            indices = indices.copy()
+            self._record_failures(failures, request._replace(indices=indices), arrays)
+        exact = self._dataset.exact_labels(indices)
+        label = arrays.labels if exact is None else exact.reshape(n, -1)
+        label = label[:, 0] if label.shape[1] == 1 else label
+        keys = self._dataset.keys_at(indices)
+        batches = []
+        begin = 0
+        for batch in picks:
+            end = begin + len(batch.indices)
+            n_valid = batch.n_valid
+            rows: slice | list[int] = slice(begin, end)
+            if failures and self._on_error == "skip":
+                rows = [row for row in range(begin, end) if row not in failures]
+                n_valid = sum(row - begin < n_valid for row in rows)
+            batches.append(Batch(arrays.data[rows], label[rows], keys[rows], indices[rows], n_valid))
+            begin = end
+        timing.load_s += time.perf_counter() - begin_s
+        timing.load_cpu_s += time.thread_time() - begin_cpu_s
+        return LoadedBatches(batches, error)
+
+    def _record_failures(self, failures: Mapping[int, Exception], request: Request, arrays: BatchArrays) -> None:
+        """List the samples that could not be loaded, and replace them if the loader is to; this changes the indices."""
+        for row, error in failures.items():
+            index = int(request.indices[row])
+            if index not in self._bad_indices:
+                self._bad_indices.add(index)
+                self.bad_samples.append(BadSample(*sample_location(self._dataset, index), str(error)))
+            if self._on_error == "replace":
+                self._replace(row, request, arrays, with_sample_location(error, self._dataset, index))
+
+    def _replace(self, row: int, request: Request, arrays: BatchArrays, error: Exception) -> None:
+        """Load the next sample in the file that can be loaded into a row."""
+        only = slice(row, row + 1)
+        for _ in range(_MAX_REPLACEMENTS):
+            request.indices[row] = (request.indices[row] + 1) % len(self._dataset)
+            next_sample = Request(request.epoch, request.positions[only], request.indices[only])
+            if not self.engine.load(next_sample, BatchArrays(arrays.data[only], arrays.labels[only])):
+                return
+        raise error

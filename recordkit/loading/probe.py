@@ -1,0 +1,102 @@
+"""The shape of the items of a batch, which is known from the transforms or else from the first samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recordkit import codec
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import FormatError, ImageError
+from recordkit.loading.engine import with_sample_location
+from recordkit.loading.item import apply_transforms
+from recordkit.loading.plan import LoadPlan
+from recordkit.transforms.transform import output_size
+
+# Number of samples to try before giving up.
+_N_TRIED = 100
+# Number of random draws that are tried to see whether the transforms after the last crop change the size.
+_N_DRAWS = 4
+
+
+def image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
+    """Return the height and width of the images after the transforms.
+
+    If the transforms do not fix the size, it is that of the first sample that can be decoded.
+
+    Raises
+    ------
+    ImageError
+        The first samples cannot be decoded.
+    PlanError
+        A transform does not return an image.
+    """
+    return fixed_size(plan) or _first_size(dataset, plan)
+
+
+def fixed_size(plan: LoadPlan) -> tuple[int, int] | None:
+    """Return the height and width that the transforms make of any image; None if they depend on the image.
+
+    The last transform with an `output_size` decides. The transforms after it are tried on a black image.
+
+    Raises
+    ------
+    PlanError
+        A transform does not return an image.
+
+    Examples
+    --------
+    >>> from recordkit.transforms import CenterCrop, RandomCrop, RandomFlip, Resize
+    >>> fixed_size(LoadPlan([Resize(256), RandomCrop(224), RandomFlip()]))
+    (224, 224)
+    >>> fixed_size(LoadPlan([CenterCrop(), Resize(256)]))
+    """
+    for number in reversed(range(len(plan.steps))):
+        size = output_size(plan.steps[number])
+        if size is not None:
+            return _size_after(plan, number + 1, size)
+    return None
+
+
+def _size_after(plan: LoadPlan, first: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the size that the transforms from `first` on make of an image of `size`; None if it is random."""
+    if first == len(plan.steps):
+        return size
+    image = np.zeros((*size, plan.channels), np.uint8)
+    results = [apply_transforms(image, plan, 0, position, first=first) for position in range(_N_DRAWS)]
+    sizes = {(result.shape[0], result.shape[1]) for result in results}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
+    """Return the size of the first sample that can be decoded, after the transforms."""
+    errors = []
+    for index in range(min(len(dataset), _N_TRIED)):
+        try:
+            image = codec.decode(dataset[index].payload, channels=plan.channels)
+            image = apply_transforms(image, plan, 0, index)
+        except (FormatError, ImageError) as error:
+            errors.append(error)
+            continue
+        return image.shape[0], image.shape[1]
+    first = with_sample_location(errors[0], dataset, 0)
+    advice = (first.advice, f"none of the first {len(errors)} samples can be loaded")
+    raise ImageError(
+        first.problem, path=first.path, offset=first.offset, key=first.key, advice="; ".join(filter(None, advice))
+    ) from first
+
+
+def n_labels(dataset: RecordDataset) -> int:
+    """Return the number of labels of the first sample that can be read.
+
+    Raises
+    ------
+    FormatError
+        The first samples cannot be read.
+    """
+    errors = []
+    for index in range(min(len(dataset), _N_TRIED)):
+        try:
+            return np.atleast_1d(dataset[index].label).size
+        except FormatError as error:
+            errors.append(error)
+    raise errors[0]
