@@ -1,4 +1,4 @@
-"""``python -m recordkit`` is the command line."""
+"""``python -m recordkit`` runs the command line."""
 
 from recordkit.cli.main import main
 

@@ -3,21 +3,21 @@
 ::
 
     RecordkitError
-    ├── FormatError (ValueError)             a file's bytes are not what its format says
+    ├── FormatError (ValueError)             the bytes of a file do not match its format
     │   └── TruncatedError                   ... because the file ends too early
     ├── SourceError (ValueError)             the images or labels to be packed are at fault
     │   └── ImageError                       ... because one image cannot be decoded or encoded
-    ├── PlanError (ValueError)               the arguments contradict each other or the source
-    ├── PublishError (OSError)               the output cannot be written or put in place
-    ├── PackError                            a sample failed and the plan says that ends the pack
+    ├── PlanError (ValueError)               arguments contradict each other or do not fit the source
+    ├── PublishError (OSError)               the output cannot be written or published
+    ├── PackError                            a sample failed and the plan stops at the first failure
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
-    ├── TrainError (ValueError)              training cannot start or go on
+    ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
 
-An error carries facts as fields, and its text is made from the fields in one place, `RecordkitError.text`: where, what
-was expected, what came, and after a semicolon what to do. Programs read the fields and never the text.
+An error carries its facts as fields. `RecordkitError.text` alone makes the text from them: the location, what was
+expected, what was there instead, and after a semicolon what to do. Programs read the fields and never the text.
 
-A missing file stays ``FileNotFoundError``: callers know it.
+A missing file raises ``FileNotFoundError``, which callers know already.
 """
 
 from __future__ import annotations
@@ -48,29 +48,29 @@ _ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`\s]*)?)`")
 
 
 class RecordkitError(Exception):
-    """The root of the tree: catch this to catch all of recordkit's own errors.
+    """The base class of all errors that recordkit raises on purpose.
 
-    Every field is optional; an error has those that apply.
+    Every field is optional, and an error has those that apply.
 
     Parameters
     ----------
     message : str
-        What is wrong, where `expected` and `got` do not say it all.
+        Description of the problem, if `expected` and `got` are not enough.
     path : str
         The file.
     argument : str
-        The argument of the library that is at fault, by its Python name.
+        Python name of the argument at fault.
     offset : int
-        Where in the file, in bytes from its beginning.
+        Offset in the file, in bytes.
     line : int
-        Where in a text file, counted from 1.
+        Line of a text file, counted from 1.
     key : int
-        The key of the record or row.
+        Key of the record or row.
     expected, got : object
-        What should have come, and what came.
+        The required value and the actual value.
     advice : str
-        What to do. Here, in `message` and in `expected`, an argument of the library stands between backticks, so that
-        the command line can name its own option instead.
+        Remedy. Here and in `message` and `expected`, an argument of the library stands between backticks, so that the
+        command line can put its own option there.
 
     Examples
     --------
@@ -109,18 +109,20 @@ class RecordkitError(Exception):
 
     @property
     def where(self) -> str:
-        """Where in the file: "byte 8", "line 12", "key 7", or "" if that is not known."""
+        """The location in the file: "byte 8", "line 12", "key 7", or "" if unknown."""
         known = (("byte", self.offset), ("line", self.line), ("key", self.key))
         return ": ".join(f"{unit} {number}" for unit, number in known if number is not None)
 
     @property
     def problem(self) -> str:
-        """What is wrong, without where it is and what to do about it."""
-        return _as_in_python(self._problem())
+        """The text without location and advice."""
+        return self._problem(str)
 
-    def _problem(self) -> str:
-        found = "" if self.expected is None and self.got is None else f"expected {self.expected}, got {self.got}"
-        return ": ".join(part for part in (self.message, found) if part)
+    def _problem(self, name_argument: Callable[[str], str]) -> str:
+        message, difference = _with_names(self.message, name_argument), ""
+        if self.expected is not None or self.got is not None:
+            difference = f"expected {_with_names(str(self.expected), name_argument)}, got {self.got}"
+        return ": ".join(filter(None, (message, difference)))
 
     def text(self, name_argument: Callable[[str], str] = str) -> str:
         """Make the text of the error from its fields.
@@ -128,26 +130,22 @@ class RecordkitError(Exception):
         Parameters
         ----------
         name_argument : callable
-            Turns an argument of the library, such as ``threads`` or ``root=photos``, into the name it has for the
-            reader: the command line gives its options.
+            Maps an argument of the library, such as ``threads`` or ``root=photos``, to the name to print. The command
+            line maps it to an option.
 
         Returns
         -------
         text : str
         """
-
-        def named(text: str) -> str:
-            return _ARGUMENT.sub(lambda match: name_argument(match[1]), text)
-
         argument = None if self.argument is None else name_argument(self.argument)
-        located = ": ".join(part for part in (self.path, argument, self.where, named(self._problem())) if part)
-        return f"{located}; {named(self.advice)}" if self.advice else located
+        text = ": ".join(filter(None, (self.path, argument, self.where, self._problem(name_argument))))
+        return f"{text}; {_with_names(self.advice, name_argument)}" if self.advice else text
 
     def __str__(self) -> str:
         return self.text()
 
     def located(self: _Error, **fields: Any) -> _Error:
-        """Return a copy of the error with some more fields; those that it has already stay as they are.
+        """Return a copy of the error with additional fields. Fields that it already has keep their values.
 
         Examples
         --------
@@ -162,12 +160,13 @@ class RecordkitError(Exception):
         return error
 
 
-def _as_in_python(text: str) -> str:
-    return _ARGUMENT.sub(r"\1", text)
+def _with_names(text: str, name_argument: Callable[[str], str]) -> str:
+    """Replace the arguments between backticks by their names for the reader."""
+    return _ARGUMENT.sub(lambda match: name_argument(match[1]), text)
 
 
 class FormatError(RecordkitError, ValueError):
-    """A file's bytes are not what its format says."""
+    """The bytes of a file do not match its format."""
 
 
 class TruncatedError(FormatError):
@@ -175,7 +174,7 @@ class TruncatedError(FormatError):
 
 
 class SourceError(RecordkitError, ValueError):
-    """The images, labels or lists that were to be packed are at fault."""
+    """The images, labels or lists to be packed are at fault."""
 
 
 class ImageError(SourceError):
@@ -183,23 +182,23 @@ class ImageError(SourceError):
 
 
 class PlanError(RecordkitError, ValueError):
-    """The arguments contradict each other, or do not fit the source."""
+    """Arguments contradict each other or do not fit the source."""
 
 
 class PublishError(RecordkitError, OSError):
-    """The output cannot be written or put in place; what was there before still is."""
+    """The output cannot be written or published."""
 
 
 class PackError(RecordkitError):
-    """A sample failed and the plan says that this ends the pack; nothing was written."""
+    """A sample failed and the plan stops at the first failure; nothing was published."""
 
 
 class FetchError(RecordkitError, OSError):
-    """A download failed on every mirror, or its bytes are not the published ones."""
+    """A download failed on every mirror, or its checksum is wrong."""
 
 
 class TrainError(RecordkitError, ValueError):
-    """Training or evaluation cannot start or go on."""
+    """Training or evaluation cannot start or continue."""
 
 
 class MissingError(RecordkitError, ImportError):

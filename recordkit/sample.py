@@ -1,4 +1,4 @@
-"""What flows from a source to a packed file: samples, and anything that has them by position."""
+"""Samples, and the protocol of the sources that they come from."""
 
 from __future__ import annotations
 
@@ -13,30 +13,38 @@ from recordkit.errors import ImageError
 Image = NDArray[np.uint8]
 """uint8, shape (H, W, C), C 1 (gray), 3 (RGB) or 4 (RGB and alpha)."""
 
-# 2**30 / 4 / 3: Pillow's own limit, a quarter of a GiB of RGB. A file of a few kB can ask for far more than that.
 MAX_PIXELS = 89_478_485
+"""Largest image: 2**30 / 4 / 3 pixels, a quarter of a GiB of RGB, which is Pillow's limit too. Without a limit, a file
+of a few kB could claim far more memory."""
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse an image, or the result of a resize, that has too many pixels or none.
+    """Refuse an image, or the result of a resize, that has no pixels or too many.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels.
 
     Raises
     ------
     ImageError
-        Fewer than 1 or more than `MAX_PIXELS`.
+        The image has fewer than 1 or more than `MAX_PIXELS` pixels.
     """
     if not 0 < width * height <= MAX_PIXELS:
-        raise ImageError(f"expected 1 to {MAX_PIXELS} pixels, got {width} x {height}; make the image smaller")
+        raise ImageError(
+            expected=f"1 to {MAX_PIXELS} pixels", got=f"{width} x {height}", advice="make the image smaller"
+        )
 
 
 class Sample(NamedTuple):
-    """What one record holds.
+    """The content of one record.
 
     Attributes
     ----------
     key : int, 0 to 2**64 - 1
     label : float, int, or ndarray of float32 or int64, shape (w,)
-        One label, or an array of several; whole numbers where the set has exact labels.
+        One label, or an array of several. Integers if the dataset has exact labels.
     payload : memoryview of uint8, shape (n,)
         The encoded image.
     """
@@ -46,8 +54,8 @@ class Sample(NamedTuple):
     payload: memoryview
 
 
-class Entry(NamedTuple):  # a tuple, because a data class takes four times as long to make, and there are millions
-    """A sample without its content: what a row of a .lst file says.
+class Entry(NamedTuple):  # a data class takes four times as long to create, and there are millions
+    """A sample without its payload, as in a row of a .lst file.
 
     Attributes
     ----------
@@ -55,7 +63,7 @@ class Entry(NamedTuple):  # a tuple, because a data class takes four times as lo
     labels : tuple of float or int
         At least one.
     name : str
-        The path in the .lst file, and in messages.
+        The path in the .lst file and in messages.
     """
 
     key: int
@@ -64,46 +72,46 @@ class Entry(NamedTuple):  # a tuple, because a data class takes four times as lo
 
 
 class Source(Protocol):
-    """Where samples come from: a length, the entries at each position, and the content that goes with an entry.
+    """A sequence of samples to be packed: a length, entries by index, and the contents of entries.
 
-    Threads call `entries` and `content` at the same time, in any order and more than once; both give the same
-    answer each time.
+    Threads call `entries`, `labels` and `contents` concurrently, in any order and repeatedly. Equal arguments always
+    give equal results.
 
     Attributes
     ----------
     order : {"walked", "published", "listed"}
-        Who decided the order: nobody (a walk over folders), the makers of the dataset, or the user's list.
+        Origin of the order: a walk over folders, the publishers of the dataset, or the user's list.
     classes : dict of str to int, or None
-        Class name to label, where the source knows names.
-    bad : sequence of (place, reason)
+        Class name to label; None if the source has no class names.
+    bad : list of (location, reason)
         Rows and files that could not become entries.
-    notes : sequence of str
-        Not wrong, but perhaps a surprise.
+    notes : list of str
+        Facts that are not errors but may be unexpected.
     pixels : bool
-        Whether `contents` gives pixels.
+        `contents` returns pixels, not encoded images.
     """
 
     @property
-    def order(self) -> str: ...  # noqa: D102
+    def order(self) -> str: ...  # noqa: D102 (described above, as are the next four)
     @property
-    def classes(self) -> dict[str, int] | None: ...  # noqa: D102
+    def classes(self) -> dict[str, int] | None: ...  # noqa: D102 (above)
     @property
-    def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102
+    def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102 (above)
     @property
-    def notes(self) -> list[str]: ...  # noqa: D102
+    def notes(self) -> list[str]: ...  # noqa: D102 (above)
     @property
-    def pixels(self) -> bool: ...  # noqa: D102
+    def pixels(self) -> bool: ...  # noqa: D102 (above)
 
     def __len__(self) -> int: ...
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
-        """Return the entries at some positions, each 0 to len - 1."""
+        """Return the entries at `indices`, each from 0 to len - 1."""
 
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
-        """Return the labels at some positions: those of `entries`, for less where the source can."""
+        """Return the labels of the entries at `indices`. Some sources do this faster than `entries`."""
 
     def contents(self, entries: Sequence[Entry]) -> Sequence[bytes | Image | ImageError]:
-        """Return the encoded images that entries of this source name, or pixels where the source holds pixels.
+        """Return the encoded images of some entries of this source, or their pixels if `pixels` is true.
 
-        What cannot be read is an error that says why, in place of the image.
+        If an image cannot be read, its item is an ImageError with the reason.
         """

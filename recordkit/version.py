@@ -1,3 +1,3 @@
-"""The version, also for setup.cfg; asking the installed metadata for it takes longer than many a command."""
+"""The version, which setup.cfg reads too. Reading it from installed metadata would take longer than most commands."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The error tree: what callers catch, what the command line exits with, and that errors cross processes."""
+"""The error tree, the fields and the text of errors, and their pickling."""
 
 import copy
 import inspect
@@ -25,7 +25,7 @@ def test_every_class_of_the_module_is_public_and_under_one_root():
     defined = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
     defined = {name for name in defined if inspect.isclass(getattr(errors, name))}
     assert defined == set(errors.__all__)
-    assert all(issubclass(each, errors.RecordkitError) for each in CLASSES)
+    assert all(issubclass(error_class, errors.RecordkitError) for error_class in CLASSES)
 
 
 def test_the_tree_drawn_in_the_docstring_is_the_tree():
@@ -37,21 +37,21 @@ def test_the_tree_drawn_in_the_docstring_is_the_tree():
             assert builtin in [base.__name__ for base in getattr(errors, name).__mro__]
 
 
-@pytest.mark.parametrize("each", CLASSES)
-def test_every_error_survives_pickling_with_its_attributes(each):
-    error = each("expected 24 bytes, got 3")
+@pytest.mark.parametrize("error_class", CLASSES)
+def test_every_error_survives_pickling_with_its_attributes(error_class):
+    error = error_class("expected 24 bytes, got 3")
     error.note = "from a worker"
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
-        assert type(again) is each
+        assert type(again) is error_class
         assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
 
 
-@pytest.mark.parametrize("each", CLASSES)
-def test_every_error_survives_pickling_with_its_fields(each):
-    error = each("at the end", **FIELDS)
+@pytest.mark.parametrize("error_class", CLASSES)
+def test_every_error_survives_pickling_with_its_fields(error_class):
+    error = error_class("at the end", **FIELDS)
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert {name: getattr(again, name) for name in FIELDS} == FIELDS
-        assert (type(again), again.message, str(again)) == (each, "at the end", str(error))
+        assert (type(again), again.message, str(again)) == (error_class, "at the end", str(error))
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_every_error_survives_pickling_with_its_fields(each):
         ),
     ],
 )
-@pytest.mark.parametrize("each", CLASSES)
-def test_the_text_is_made_from_the_fields(each, fields, text):
-    assert str(each(expected="x", got="y", **fields)) == text
+@pytest.mark.parametrize("error_class", CLASSES)
+def test_the_text_is_made_from_the_fields(error_class, fields, text):
+    assert str(error_class(expected="x", got="y", **fields)) == text
 
 
 def test_a_message_alone_is_the_text():
     assert str(errors.PlanError("raw images have no quality")) == "raw images have no quality"
 
 
-def test_the_reader_may_give_arguments_another_name():
+def test_arguments_may_be_named_for_the_reader():
     error = errors.PlanError(
         argument="threads", expected="`batch_size` or less", got=9, advice="pass `threads=2`; `x y` stays"
     )
@@ -87,13 +87,17 @@ def test_the_reader_may_give_arguments_another_name():
     )
 
 
+def test_backticks_of_the_user_are_not_arguments():
+    assert str(errors.SourceError(expected="a label", got="`cat`")) == "expected a label, got `cat`"
+
+
 def test_where_and_problem_are_parts_of_the_text():
     error = errors.FormatError(path="a.rec", offset=8, expected="`x`", got=1, advice="look")
     assert (error.where, error.problem) == ("byte 8", "expected x, got 1")
     assert (errors.FormatError("bad").where, errors.FormatError("bad").problem) == ("", "bad")
 
 
-def test_located_fills_in_what_is_open_and_leaves_the_rest():
+def test_located_adds_fields_and_changes_none():
     error = errors.TruncatedError(expected=24, got=3, offset=8)
     located = error.located(path="a.rec", offset=0, key=7)
     assert type(located) is errors.TruncatedError
@@ -101,7 +105,7 @@ def test_located_fills_in_what_is_open_and_leaves_the_rest():
 
 
 @pytest.mark.parametrize(
-    ("each", "habit"),
+    ("error_class", "base"),
     [
         (errors.FormatError, ValueError),
         (errors.TruncatedError, errors.FormatError),
@@ -114,5 +118,5 @@ def test_located_fills_in_what_is_open_and_leaves_the_rest():
         (errors.MissingError, ImportError),
     ],
 )
-def test_callers_habits_catch_the_new_errors(each, habit):
-    assert issubclass(each, habit)
+def test_callers_may_catch_the_builtin_or_broader_error(error_class, base):
+    assert issubclass(error_class, base)
