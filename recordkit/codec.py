@@ -1,20 +1,20 @@
 """Encoded images to uint8 pixels and back, with Pillow.
 
-Every conversion has one rule here, for packing and reading alike:
+Packing and reading share these rules:
 
-- 3 channels are RGB (alpha dropped, gray repeated, palettes and CMYK converted), 1 is gray (a colour JPEG's own
-  luma plane; otherwise 0.299 R + 0.587 G + 0.114 B), "keep" means as stored: 1 for gray, 3 for RGB, 4 with alpha;
-- 16-bit samples keep their high byte;
-- EXIF orientation is applied for 3 and 1 channels and not for "keep", as OpenCV's ``imread`` does;
-- of an animation the first frame counts;
-- an image of more than `recordkit.sample.MAX_PIXELS` is refused before memory is asked for.
+- 3 channels are RGB: alpha is dropped, gray is repeated, palettes and CMYK are converted. 1 channel is gray: the luma
+  plane of a colour JPEG, otherwise 0.299 R + 0.587 G + 0.114 B. "keep" is as stored: 1 gray, 3 RGB, 4 with alpha.
+- 16-bit samples keep their high byte.
+- EXIF orientation is applied for 3 and 1 channels and not for "keep", as in OpenCV's ``imread``.
+- Animations are decoded to their first frame.
+- An image of more than `recordkit.sample.MAX_PIXELS` is refused before memory is allocated.
 
-JPEG decoding is libjpeg-turbo's accurate integer DCT with smooth chroma upsampling, encoding is 4:2:0 with
-standard Huffman tables: both as OpenCV does it, so that a re-encoded file has the same bytes.
+JPEGs are decoded by libjpeg-turbo with the accurate integer DCT and smooth chroma upsampling, and encoded as 4:2:0
+with standard Huffman tables. OpenCV does the same, so a re-encoded file has the same bytes.
 
 A raw image is binary Netpbm: P5 (gray), P6 (RGB) or P7 (four channels), maximum 255, without comments.
 
-Pillow is imported inside the functions: reading records needs none.
+Pillow is imported inside the functions, because reading records does not need it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _SIGNATURES = (
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
 )
-# What Pillow's decoders have been seen to raise on damaged files; each of them means the same here. Its warnings
-# are raised only where the user has made them errors.
+# Pillow's decoders have raised all of these for damaged files. Warnings are raised if the user's filters make them
+# errors.
 _PILLOW_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
     NotImplementedError, struct.error, zlib.error, Warning,
@@ -60,8 +60,8 @@ _PILLOW_ERRORS = (
 _PNM = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
 _PAM = re.compile(rb"P7\nWIDTH (\d{1,9})\nHEIGHT (\d{1,9})\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n")
 _EXIF_ORIENTATION = 0x0112
-# What makes an image upright, by its EXIF orientation.
-_UPRIGHT_BY = {
+# EXIF orientation to the Pillow transpose that makes the image upright.
+_TRANSPOSE_BY_ORIENTATION = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
     4: "FLIP_TOP_BOTTOM",
@@ -73,7 +73,7 @@ _UPRIGHT_BY = {
 
 
 def sniff(payload: bytes | memoryview) -> str:
-    """Tell an image's format by its first bytes.
+    """Detect an image format by the first bytes.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     Parameters
     ----------
     payload : bytes-like
-        JPEG, PNG, raw, or anything else Pillow opens.
+        JPEG, PNG, raw, or another format that Pillow reads.
     channels : {3, 1, 4, "keep"}, default 3
         RGB, gray, RGB and alpha, or as stored.
 
@@ -113,7 +113,7 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     Raises
     ------
     ImageError
-        It is not an image, it is cut short or damaged, or it has more than `MAX_PIXELS`.
+        `payload` is not an image, is truncated or damaged, or has more than `MAX_PIXELS` pixels.
 
     Examples
     --------
@@ -121,19 +121,19 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     (2, 3, 3)
     """
     if not payload:
-        raise ImageError("expected an image, got 0 bytes")
+        raise ImageError(expected="an image", got="0 bytes")
     if payload[:2] in (b"P5", b"P6", b"P7"):
         return to_channels(_decode_raw(payload), channels)
-    with _opened(payload) as picture:
+    with _open_picture(payload) as picture:
         if channels == 1 and picture.format == "JPEG":
-            picture.draft("L", picture.size)  # the luma plane itself, as OpenCV reads it
+            picture.draft("L", picture.size)  # decodes only the luma plane, as OpenCV does
         picture.load()
         return _pixels(picture if channels == "keep" else _upright(picture), channels)
 
 
 @contextlib.contextmanager
-def _opened(payload: bytes | memoryview) -> Iterator[PillowImage]:
-    """Open an image with Pillow; whatever goes wrong with it, also inside the block, becomes an ImageError."""
+def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
+    """Open an image with Pillow, and turn its errors, also those inside the block, into ImageErrors."""
     from PIL import Image as Pillow
 
     try:
@@ -143,9 +143,10 @@ def _opened(payload: bytes | memoryview) -> Iterator[PillowImage]:
     except ImageError:
         raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        raise ImageError(f"expected at most {MAX_PIXELS} pixels, got more; make the image smaller") from None
+        raise ImageError(expected=f"at most {MAX_PIXELS} pixels", got="more", advice="make the image smaller") from None
     except _PILLOW_ERRORS as error:
-        raise ImageError(f"expected an image, got {len(payload)} bytes that do not decode ({_reason(error)})") from None
+        got = f"{len(payload)} bytes that do not decode ({_reason(error)})"
+        raise ImageError(expected="an image", got=got) from None
 
 
 def _reason(error: Exception) -> str:
@@ -154,16 +155,16 @@ def _reason(error: Exception) -> str:
 
 
 def _upright(picture: PillowImage) -> PillowImage:
-    turned = _exif_orientation(picture)
-    if turned == 1:
+    number = _exif_orientation(picture)
+    if number == 1:
         return picture
     from PIL import Image as Pillow
 
-    return picture.transpose(getattr(Pillow.Transpose, _UPRIGHT_BY[turned]))
+    return picture.transpose(getattr(Pillow.Transpose, _TRANSPOSE_BY_ORIENTATION[number]))
 
 
 def _exif_orientation(picture: PillowImage) -> int:
-    """Read one number, without Pillow's `getexif`: that also believes XMP, and warns of damage that is none of ours."""
+    """Return the EXIF orientation, 1 to 8. Pillow's `getexif` also reads XMP and warns of damage in other fields."""
     block = picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
     mark = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if mark is None:
@@ -174,9 +175,9 @@ def _exif_orientation(picture: PillowImage) -> int:
         for field in range(n_fields):
             tag, _type, _count, value = struct.unpack_from(f"{mark}HHIH", block, begin + 2 + 12 * field)
             if tag == _EXIF_ORIENTATION:
-                return int(value) if value in _UPRIGHT_BY else 1
+                return int(value) if value in _TRANSPOSE_BY_ORIENTATION else 1
     except struct.error:
-        pass  # cut short: it says nothing
+        pass  # a truncated block counts as no orientation
     return 1
 
 
@@ -185,8 +186,8 @@ def _pixels(picture: PillowImage, channels: Channels) -> Image:
         wide: np.ndarray[Any, Any] = np.asarray(picture).astype(np.int64)
         return to_channels((np.clip(wide, 0, 65535) >> 8).astype(np.uint8)[:, :, None], channels)
     if picture.mode in ("P", "PA", "LA", "La", "RGBa"):
-        # Through RGBA, so that colours under transparent pixels stay what they are when alpha is dropped.
-        picture = picture.convert("RGBA" if _transparent(picture) else "RGB")
+        # A conversion by RGBA keeps the colours of transparent pixels when alpha is dropped.
+        picture = picture.convert("RGBA" if _has_alpha(picture) else "RGB")
     if channels in ("keep", 4):
         if picture.mode == "RGB" and "transparency" in picture.info:
             picture = picture.convert("RGBA")
@@ -199,12 +200,22 @@ def _pixels(picture: PillowImage, channels: Channels) -> Image:
     return to_channels(image if image.ndim == 3 else image[:, :, None], channels)
 
 
-def _transparent(picture: PillowImage) -> bool:
+def _has_alpha(picture: PillowImage) -> bool:
     return "transparency" in picture.info or picture.mode != "P"
 
 
 def to_channels(image: Image, channels: Channels) -> Image:
-    """Convert an image to RGB (3), gray (1) or RGB and alpha (4), or leave it as it is ("keep").
+    """Convert an image to RGB (3), gray (1) or RGB and alpha (4), or return it unchanged ("keep").
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, C)
+        C 1, 3 or 4.
+    channels : {3, 1, 4, "keep"}
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (H, W, `channels`)
 
     Examples
     --------
@@ -232,12 +243,12 @@ def _decode_raw(payload: bytes | memoryview) -> Image:
     elif match := _PAM.match(head):
         channels, width, height = 4, int(match[1]), int(match[2])
     else:
-        raise ImageError(f"expected a P5, P6 or P7 header with a maximum of 255, got {head[:24]!r}")
+        raise ImageError(expected="a P5, P6 or P7 header with a maximum of 255", got=repr(head[:24]))
     check_size(width, height)
     data = memoryview(payload)[match.end() :]
     expected = width * height * channels
     if len(data) != expected:
-        raise ImageError(f"expected {expected} bytes behind the raw header, got {len(data)}")
+        raise ImageError(expected=f"{expected} bytes after the raw header", got=len(data))
     return np.frombuffer(data, np.uint8).reshape(height, width, channels)
 
 
@@ -250,7 +261,7 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
         C 1, 3 or 4; JPEG drops the fourth channel.
     encoding : {"jpg", "png", "raw"}
     quality : int, optional
-        JPEG quality 1 to 100, default 95; PNG compression level 0 to 9, default 3, higher values count as 9.
+        JPEG quality, 1 to 100, default 95. PNG compression level, 0 to 9, default 3; higher values count as 9.
 
     Returns
     -------
@@ -259,7 +270,7 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     Raises
     ------
     ImageError
-        The encoder cannot take the image: JPEG sides end at 65,500 pixels.
+        The image is too large for the encoding: JPEG allows sides of up to 65,500 pixels.
 
     Examples
     --------
@@ -277,13 +288,14 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     file = io.BytesIO()
     try:
         if encoding == "jpg":
-            # Gray has no chroma to subsample, and OpenCV says so in the header.
+            # OpenCV writes 4:4:4 into the header of a gray JPEG, which has no chroma.
             chroma = "4:4:4" if channels == 1 else "4:2:0"
             picture.save(file, "JPEG", quality=95 if quality is None else quality, subsampling=chroma)
         else:
             picture.save(file, "PNG", compress_level=3 if quality is None else min(quality, 9))
     except OSError as error:
-        raise ImageError(f"expected an image that {encoding} can hold, got {width} x {height} ({error})") from None
+        got = f"{width} x {height} ({error})"
+        raise ImageError(expected=f"an image that {encoding} can hold", got=got) from None
     return file.getvalue()
 
 
@@ -294,44 +306,48 @@ def _raw_head(width: int, height: int, channels: int) -> bytes:
 
 
 def frame_count(payload: bytes) -> int:
-    """Count the frames of an image; more than 1 is an animation.
+    """Return the number of frames of an image; an animation has more than 1.
 
-    Only the containers that can hold several are opened: GIF, PNG, WebP and TIFF.
+    Only GIF, PNG, WebP and TIFF files are opened, because other formats have one frame. A damaged image counts as one
+    frame; `decode` reports the damage.
     """
     kind = sniff(payload)
     if kind not in ("gif", "webp", "tiff") and not (kind == "png" and b"acTL" in payload[:4096]):
         return 1
     try:
-        with _opened(payload) as picture:
+        with _open_picture(payload) as picture:
             return int(getattr(picture, "n_frames", 1))
     except ImageError:
-        return 1  # damaged: whoever decodes it will say so
+        return 1
 
 
 def orientation(payload: bytes) -> int:
-    """Return the EXIF orientation of an image, 1 (upright) to 8; 1 also where there is none.
+    """Return the EXIF orientation of an image, 1 (upright) to 8; 1 if the image has none or is damaged.
 
-    Only images that mention EXIF near their beginning are looked into.
+    Only images with an EXIF marker in their first 4 KiB are opened.
     """
     head = payload[:4096]
-    in_webp = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8  # a flag: the file has EXIF, at its end
+    in_webp = (
+        head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
+    )  # bit 3: EXIF follows at the end of the file
     if not (in_webp or b"Exif" in head or b"eXIf" in head):
         return 1
     try:
-        with _opened(payload) as picture:
+        with _open_picture(payload) as picture:
             return _exif_orientation(picture)
     except ImageError:
-        return 1  # damaged: whoever decodes it will say so
+        return 1
 
 
 def decode_deep(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
-    """Decode 16-bit gray with all its bits.
+    """Decode a 16-bit gray PNG without loss.
 
     Returns
     -------
-    image : ndarray of uint16, shape (H, W), or None if the image is of another kind
+    image : ndarray of uint16, shape (H, W), or None
+        None if `payload` is another kind of image.
     """
     if sniff(payload) != "png" or payload[24:25] != b"\x10":  # bit depth, in the IHDR chunk
         return None
-    with _opened(payload) as picture:
+    with _open_picture(payload) as picture:
         return np.asarray(picture).astype(np.uint16) if picture.mode.startswith("I") else None

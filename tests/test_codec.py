@@ -498,7 +498,7 @@ def test_a_damaged_raw_header_is_named(head):
 
 @pytest.mark.parametrize("n", [0, 11, 13])
 def test_a_raw_image_of_another_length_than_its_header_says_is_refused(n):
-    with pytest.raises(ImageError, match=f"expected 12 bytes behind the raw header, got {n}"):
+    with pytest.raises(ImageError, match=f"expected 12 bytes after the raw header, got {n}"):
         codec.decode(b"P6\n2 2\n255\n" + bytes(n))
 
 
