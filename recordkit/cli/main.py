@@ -7,10 +7,12 @@ Exit codes are those of `recordkit.cli.program`.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
-from recordkit.cli.program import examples, run
+from recordkit.cli.program import CommandError, examples, run
+from recordkit.errors import RecordkitError
 from recordkit.version import __version__
 
 # Name, module and one line of help. The line is here so that --help need not import the module.
@@ -44,6 +46,16 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(_module(cmd_name)).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; its errors name its options."""
+        try:
+            return super().invoke(ctx)
+        except RecordkitError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            if command is None:  # the group itself failed
+                raise
+            raise CommandError(error, ctx, command) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -14,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 import click
 
@@ -69,7 +70,7 @@ def _run(program: Callable[[], object], name: str) -> None:
         error.show()
         sys.exit(error.exit_code)
     except RecordkitError as error:
-        _fail(name, str(error), 2 if isinstance(error, _COMMAND_LINE_ERRORS) else 1)
+        _fail(name, error.text(), exit_code(error))
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
     except Terminated as end:
@@ -79,6 +80,89 @@ def _run(program: Callable[[], object], name: str) -> None:
         _fail(name, f"{error.filename}: {reason}" if error.filename else reason, 1)
     except MemoryError:
         _fail(name, "out of memory", 1)
+
+
+class CommandError(click.ClickException):
+    """An error of the library, in the words of the command that ran: options instead of arguments.
+
+    Parameters
+    ----------
+    error : RecordkitError
+        The error.
+    context : click.Context
+        The context of the program, whose name begins the line.
+    command : click.Command
+        The command that ran.
+    """
+
+    def __init__(self, error: RecordkitError, context: click.Context, command: click.Command) -> None:
+        super().__init__(error.text(functools.partial(option_name, command)))
+        self.exit_code = exit_code(error)  # type: ignore[misc]  # click types it as a class variable
+        self._program = context.find_root().info_name or "recordkit"
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the error as one line on stderr."""
+        tell(self._program, self.message)
+
+
+class Command(click.Command):
+    """A click command whose errors name its options."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RecordkitError as error:
+            raise CommandError(error, ctx, self) from error
+
+
+def exit_code(error: RecordkitError) -> int:
+    """Return the exit code for an error of the library.
+
+    Examples
+    --------
+    >>> exit_code(PlanError("expected one REC, got none"))
+    2
+    """
+    return 2 if isinstance(error, _COMMAND_LINE_ERRORS) else 1
+
+
+def option_name(command: click.Command, argument: str) -> str:
+    """Return what a user of a command types for an argument of the library.
+
+    Parameters
+    ----------
+    command : click.Command
+        The command.
+    argument : str
+        Name of the argument, alone or with a value: ``threads`` or ``root=photos``.
+
+    Returns
+    -------
+    text : str
+        The option or the metavar. An argument that is no parameter of the command is returned unchanged.
+
+    Examples
+    --------
+    >>> command = click.Command("pack", params=[click.Option(["--root"]), click.Option(["--shuffle/--no-shuffle"])])
+    >>> option_name(command, "root=photos"), option_name(command, "shuffle=False"), option_name(command, "shards")
+    ('--root photos', '--no-shuffle', 'shards')
+    """
+    name, _, value = argument.partition("=")
+    parameter = next((parameter for parameter in command.params if parameter.name == name), None)
+    if parameter is None:
+        return argument
+    if isinstance(parameter, click.Argument):
+        label = parameter.human_readable_name
+    elif value == "False" and parameter.secondary_opts:
+        label = max(parameter.secondary_opts, key=len)
+    else:
+        label = max(parameter.opts, key=len)
+    if value in ("False", "None") and not parameter.secondary_opts:
+        return f"no {label}"
+    if not value or getattr(parameter, "is_flag", False):
+        return label
+    return f"{label} {value}"
 
 
 class Terminated(BaseException):

@@ -7,9 +7,13 @@ import sys
 import time
 import warnings
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from recordkit.cli.program import run
+from recordkit import errors
+from recordkit.cli.program import Command, option_name, run
+from recordkit.errors import MissingError, PlanError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
 
@@ -191,3 +195,92 @@ def test_wide_labels_do_not_count_as_encoding_that_grows(cli, tiny_folder, tmp_p
     (tmp_path / "a.lst").write_text(f"0\t{labels}\tcat/0.jpg\n")
     code, _, said = cli("pack", tmp_path / "a.lst", tmp_path / "b", "--root", tiny_folder)
     assert (code, said) == (0, "")
+
+
+def failing(error, *, cls=Command):
+    """Return a command `tool` that raises this error, with every kind of parameter."""
+
+    @click.command("tool", cls=cls)
+    @click.argument("source")
+    @click.argument("records", metavar="REC|FOLDER", required=False)
+    @click.option("--root")
+    @click.option("-t", "--threads", type=int)
+    @click.option("--num-epochs", "epochs", type=int)
+    @click.option("--exact-labels", is_flag=True)
+    @click.option("--pictures/--no-pictures", default=True)
+    @click.option("--val-ratio", type=float)
+    def command(**options):
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("argument", "option"),
+    [
+        ("val_ratio", "--val-ratio"),
+        ("threads", "--threads"),
+        ("epochs", "--num-epochs"),
+        ("source", "SOURCE"),
+        ("records", "REC|FOLDER"),
+        ("exact_labels=True", "--exact-labels"),
+        ("exact_labels=False", "no --exact-labels"),
+        ("root=photos", "--root photos"),
+        ("root=None", "no --root"),
+        ("pictures=True", "--pictures"),
+        ("pictures=False", "--no-pictures"),
+        ("pictures", "--pictures"),
+        ("chunk_bytes", "chunk_bytes"),
+        ("chunk_bytes=8", "chunk_bytes=8"),
+    ],
+)
+def test_an_error_names_the_options_of_the_command_that_ran(argument, option):
+    name = argument.partition("=")[0]
+    error = PlanError(argument=name, expected="another", got=1, advice=f"give `{argument}`")
+    result = CliRunner().invoke(failing(error), ["photos"])
+    label = option_name(failing(error), name)
+    assert result.stderr == f"tool: {label}: expected another, got 1; give {option}\n"
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_the_recordkit_group_names_the_options_of_its_command(cli, tiny_folder, tmp_path, monkeypatch):
+    def open_source(*_, **__):
+        raise PlanError(argument="label_from", message="it matches nothing", advice="give `root=photos` or `source`")
+
+    monkeypatch.setattr("recordkit.cli.commands.pack.open_source", open_source)
+    code, _, text = cli("pack", tiny_folder, tmp_path / "out")
+    assert (code, text) == (2, "recordkit: --label-from: it matches nothing; give --root photos or SOURCE\n")
+
+
+def test_im2rec_names_its_own_options(im2rec, tiny_folder, tmp_path, monkeypatch):
+    def pack(*_, **__):
+        raise PlanError(argument="num_thread", expected="0 to 1024", got=-1, advice="or give `chunks=2`")
+
+    (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
+    monkeypatch.setattr("recordkit.cli.im2rec.script.pack_list", pack)
+    code, _, text = im2rec("--resize", 8, tmp_path / "a", tiny_folder)
+    assert (code, text) == (2, "im2rec: --num-thread: expected 0 to 1024, got -1; or give --chunks 2\n")
+
+
+@pytest.mark.parametrize("kind", [getattr(errors, name) for name in errors.__all__])
+def test_each_error_class_has_its_exit_code(kind, program):
+    expected = 2 if kind in (PlanError, MissingError) else 1
+    result = CliRunner().invoke(failing(kind("it failed")), ["photos"])
+    assert (result.exit_code, result.stderr) == (expected, "tool: it failed\n")
+    assert program(lambda: run(lambda: (_ for _ in ()).throw(kind("it failed")), "tool"))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.rec"), 1, "tool: a.rec: No such file or directory\n"),
+        (OSError("it failed"), 1, "tool: it failed\n"),
+        (MemoryError(), 1, "tool: out of memory\n"),
+        (KeyboardInterrupt(), 130, "tool: interrupted\n"),
+        (click.Abort(), 130, "tool: interrupted\n"),
+        (click.exceptions.Exit(3), 3, ""),
+        (click.UsageError("no such option"), 2, "Error: no such option\n"),
+    ],
+)
+def test_other_errors_are_one_line_and_an_exit_code(program, error, code, text):
+    assert program(lambda: run(lambda: (_ for _ in ()).throw(error), "tool")) == (code, "", text)

@@ -24,7 +24,7 @@ import click
 
 from recordkit.cli.im2rec.show import CHANNELS, pack_list
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import examples, tell
+from recordkit.cli.program import Command, examples, tell
 from recordkit.errors import SourceError
 from recordkit.native import ENGINES
 from recordkit.packing import PackPlan
@@ -95,6 +95,7 @@ def _complete(name: str, names: set[str]) -> str:
 
 
 @click.command(
+    cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "im2rec --list --recursive --train-ratio 0.8 data/photos photos/",
