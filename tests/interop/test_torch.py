@@ -311,7 +311,7 @@ def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos):
         Loader(photos, batch_size=4, transforms=TRAIN, rank=(2, 2))
     with pytest.raises(TypeError, match="unexpected keyword argument 'bathc'"):
         Loader(photos, batch_size=4, bathc=3)
-    with pytest.raises(IndexError, match="expected positions from -50 to 49, got 50"):
+    with pytest.raises(IndexError, match="expected indices from -50 to 49, got 50"):
         RecordDataset(photos, transforms=TRAIN)[50]
     with pytest.raises(PlanError, match=r"epoch: expected 0 to 2\*\*32 - 1, got -1"):
         RecordDataset(photos, transforms=TRAIN).set_epoch(-1)

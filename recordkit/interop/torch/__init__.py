@@ -1,13 +1,13 @@
-"""Batches and samples as PyTorch tensors: a `Loader` that is fast by itself, a `RecordDataset` for torch's own loader.
+"""Batches and samples as PyTorch tensors: a `Loader` that is fast by itself, a `RecordDataset` for torch's DataLoader.
 
-`Loader` is `recordkit.Loader` with tensors for arrays, of the same memory. Its threads leave Python out of the way, so
-iterate it directly; as ``DataLoader(loader, batch_size=None, num_workers=n)`` worker processes share its batches, which
-is for transforms of your own in Python. Batch number k is the same for any number of workers, as are its random draws.
-Of several processes of ``torch.distributed`` each gets its part.
+`Loader` is `recordkit.Loader` with tensors instead of arrays, on the same memory. Its threads do not need worker
+processes, so iterate over it directly. ``DataLoader(loader, batch_size=None, num_workers=n)`` shares its batches out
+over worker processes, which helps if transforms are written in Python. Batch k and its random draws are the same for
+any number of workers. The processes of ``torch.distributed`` each get their share of an epoch.
 
-`RecordDataset` has its samples in any order that a sampler of torch likes.
+`RecordDataset` gives single samples in any order that a sampler of torch chooses.
 
-torch is imported here and nowhere else; others take the arrays of `recordkit.Batch` through NumPy or DLPack.
+Only this package imports torch; other frameworks take the arrays of `recordkit.Batch` through NumPy or DLPack.
 """
 
 from recordkit.errors import MissingError
@@ -15,7 +15,9 @@ from recordkit.errors import MissingError
 try:
     import torch as _torch  # noqa: F401 (the modules below need it)
 except ImportError as error:
-    raise MissingError(f"torch: expected PyTorch 2.3 or newer, got: {error}; pip install 'recordkit[torch]'") from error
+    raise MissingError(
+        "torch", expected="PyTorch 2.3 or newer", got=error, advice="pip install 'recordkit[torch]'"
+    ) from error
 
 from recordkit.interop.torch.batches import Batch, Loader
 from recordkit.interop.torch.samples import RecordDataset

@@ -1,4 +1,4 @@
-"""The loader's batches as tensors of the same memory, shared out over ranks and over a DataLoader's workers."""
+"""The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from recordkit.threads import count_threads
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples as tensors. Unpacks to two: ``data, label = batch``.
+    """Samples as tensors. It unpacks to two: ``data, label = batch``.
 
     Attributes
     ----------
     data : Tensor, shape (B, C, H, W) or (B, H, W, C)
-        uint8, float16 or float32, as the loader was asked for.
+        uint8, float16 or float32, as the loader's `dtype` and `layout` say.
     label : Tensor, shape (B,) or (B, w)
-        float32, which ``label.long()`` makes classes of; int64 where the dataset has exact labels.
+        float32, which ``label.long()`` turns into class numbers; int64 if the dataset has exact labels.
     key : Tensor of int64, shape (B,)
-        torch computes little with uint64: keys of 2**63 and more are here less by 2**64.
-    n_valid : int
-        How many samples, from the first on, are not there only to fill the batch up.
+        Keys. torch hardly supports uint64, so keys of 2**63 and more appear here reduced by 2**64.
+    n_valid : int, 0 to B
+        Number of samples that are not padding; they come first.
     index : Tensor of int64, shape (B,)
-        Positions in the dataset.
+        Index of each sample in the dataset.
     state : dict of str to int or str
-        Where to go on behind this batch, for `Loader.load_state_dict`. Of all ranks it is the same.
+        Position after this batch, for `Loader.load_state_dict`; the same on all ranks.
     """
 
     data: torch.Tensor
@@ -51,39 +51,41 @@ class Batch:
         yield self.label
 
     def pin_memory(self) -> Batch:
-        """Return the batch with data and label in pinned memory; torch's DataLoader calls it if asked to pin."""
+        """Return the batch with data and label in pinned memory; a DataLoader with ``pin_memory=True`` calls this."""
         return replace(self, data=self.data.pin_memory(), label=self.label.pin_memory())
 
 
 class Loader(IterableDataset):
     """Batches of the images in .rec files as tensors, epoch after epoch.
 
-    Iterating gives one epoch, as `recordkit.Loader` does, whose memory the tensors share as long as they live.
+    Each iteration yields one epoch, as with `recordkit.Loader`. The tensors use the memory of its arrays.
 
-    The worker processes of a DataLoader begin anew each epoch and cannot know its number: call `set_epoch` before each.
-    A DataLoader is asked for whole batches with ``batch_size=None``.
+    A DataLoader must be told ``batch_size=None``, because the batches are complete. Its worker processes start again
+    each epoch and do not know the number of the epoch, so call `set_epoch` before each.
 
     Parameters
     ----------
     path : str, Path, or sequence of them
-        As for `recordkit.RecordDataset`.
+        Path as for `recordkit.RecordDataset`.
     batch_size : int
-        Samples in a batch of one rank.
+        Samples per batch of one rank.
     shuffle, last_batch, layout
-        As for `recordkit.Loader`, but the layout is "NCHW" by default. With "keep", the last ranks have what the first
-        ones leave of the last samples, so that their last batch may be empty; training on several ranks wants "pad" or
-        "drop".
+        Same as for `recordkit.Loader`, but the default layout is "NCHW". With "keep", the first ranks take from the
+        last samples first, so the last batch of the last ranks may be empty; use "pad" or "drop" to train on several
+        ranks.
     rank : (int, int), optional
-        Which of how many loaders that share the epoch this one is; by default that of `torch.distributed`, else (0, 1).
+        Number of this loader and number of all loaders that share the epoch. By default those of `torch.distributed`,
+        or (0, 1) without it.
     threads : int, default 0
-        That load, in each process; 0: the CPUs this process may use, shared out over the workers.
+        Number of loading threads in each process; 0: the number of CPUs this process may use, divided by the number of
+        workers.
     **options
-        The others of `recordkit.Loader`: transforms, seed, engine, dtype, channels, on_error, exact.
+        Other arguments of `recordkit.Loader`: transforms, seed, engine, dtype, channels, on_error, exact.
 
     Raises
     ------
-    PlanError, FormatError, FileNotFoundError, MissingError
-        As for `recordkit.Loader`.
+    PlanError, FormatError, ImageError, FileNotFoundError, MissingError
+        Errors of `recordkit.Loader`.
 
     Examples
     --------
@@ -119,12 +121,12 @@ class Loader(IterableDataset):
         self._rank = rank
         self._threads = threads
         self._options = options | {"shuffle": shuffle, "layout": layout}
-        # How often it was said where to go on, and there epoch and position. In shared memory, because the workers of
-        # a DataLoader may be running already.
-        self._said = torch.zeros(3, dtype=torch.int64).share_memory_()
-        self._n_heard = 0
+        # The number of times that a position was set, and the epoch and position that were set last. They are in
+        # shared memory, because the workers of a DataLoader may be running already.
+        self._set_position = torch.zeros(3, dtype=torch.int64).share_memory_()
+        self._n_applied = 0
         self._loader: ArrayLoader | None = None
-        self._made_for: tuple[int, ...] = ()
+        self._loader_share: tuple[int, ...] = ()
         self._open()
 
     def __len__(self) -> int:
@@ -133,107 +135,110 @@ class Loader(IterableDataset):
 
     @property
     def loader(self) -> ArrayLoader:
-        """The `recordkit.Loader` that reads in this process, for its `bad`, `timing` and `close`."""
+        """The `recordkit.Loader` of this process, which has `bad_samples`, `timing` and `close`."""
         return self._open()
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin with this epoch next, also in workers that were started before."""
+        """Begin the next iteration with this epoch, also in workers that were started before."""
         self.load_state_dict(self.state_dict() | {"epoch": int(epoch), "position": 0})
 
     def state_dict(self) -> dict[str, int | str]:
-        """Return where the loader of this process is; what a DataLoader's workers gave is in `Batch.state` only."""
+        """Return the position of this process's loader. For batches from a DataLoader's workers use `Batch.state`."""
         return self._open().state_dict()
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Go on from there, also in workers that were started before, whatever the number of workers and ranks.
+        """Resume at a position, also in workers that were started before, with any number of workers and ranks.
 
         Raises
         ------
         FormatError, PlanError
-            The state is none, or was saved for other data or another order.
+            `state` is not a state, or was saved for other data or another order.
         """
         loader = self._open()
         loader.load_state_dict(state)
-        if get_worker_info() is None:  # a worker that is told where it was, as torchdata does, tells no other
-            place = loader.state_dict()
-            self._said[1:] = torch.tensor([place["epoch"], place["position"]])
-            self._said[0] += 1
-        self._n_heard = int(self._said[0])
+        if get_worker_info() is None:  # a worker restores only itself: torchdata tells each worker its own position
+            restored = loader.state_dict()
+            self._set_position[1:] = torch.tensor([restored["epoch"], restored["position"]])
+            self._set_position[0] += 1
+        self._n_applied = int(self._set_position[0])
 
     def __iter__(self) -> Iterator[Batch]:
-        """Give the batches of one epoch, or this worker's share of them."""
+        """Iterate over the batches of one epoch, or over this worker's share of them."""
         loader = self._open()
-        n_said, epoch, position = self._said.tolist()
-        if n_said != self._n_heard:
+        n_set, epoch, position = self._set_position.tolist()
+        if n_set != self._n_applied:
             loader.load_state_dict(loader.state_dict() | {"epoch": epoch, "position": position})
-            self._n_heard = n_said
+            self._n_applied = n_set
         batches = iter(loader)
-        return self._share(batches, loader.state_dict())
+        return self._convert(batches, loader.state_dict())
 
-    def _share(self, batches: Iterator[Any], state: dict[str, int | str]) -> Iterator[Batch]:
+    def _convert(self, batches: Iterator[Any], state: dict[str, int | str]) -> Iterator[Batch]:
+        """Yield the loader's batches as tensors; each has the state after it."""
         worker, n_workers = _worker()
         start = int(state["position"])
         n_batches = self._sampler.n_batches(start=start)
-        for turn, batch in enumerate(batches):
-            number = turn * n_workers + worker
-            if number >= n_batches:  # there only because all workers have the same number of turns
+        for n_before, batch in enumerate(batches):
+            number = n_before * n_workers + worker
+            if number >= n_batches:  # padding, which gives all workers the same number of batches
                 continue
-            some = slice(batch.n_valid if self._last_batch == "keep" else None)
+            rows = slice(batch.n_valid if self._last_batch == "keep" else None)
             yield Batch(
-                data=torch.from_numpy(batch.data[some]),
-                label=torch.from_numpy(batch.label[some]),
-                key=torch.from_numpy(batch.key[some].view(np.int64)),
+                data=torch.from_numpy(batch.data[rows]),
+                label=torch.from_numpy(batch.label[rows]),
+                key=torch.from_numpy(batch.key[rows].view(np.int64)),
                 n_valid=batch.n_valid,
-                index=torch.from_numpy(batch.index[some]),
+                index=torch.from_numpy(batch.index[rows]),
                 state=state | {"position": self._sampler.position(number + 1, start=start)},
             )
 
     def _open(self) -> ArrayLoader:
-        """Return the loader of this process and place among workers and ranks."""
+        """Return the loader for this process, worker and rank; make it if the present one is for others."""
         worker, n_workers = _worker()
-        rank, n_ranks = self._rank or _rank() or (0, 1)
-        made_for = os.getpid(), worker * n_ranks + rank, n_workers * n_ranks
-        if self._loader is None or self._made_for != made_for:
-            # Workers have turns at the batches of their rank, as a DataLoader takes them; padding gives all as many.
-            alone = made_for[2] == 1
+        rank, n_ranks = self._rank or _distributed_rank() or (0, 1)
+        loader_share = os.getpid(), worker * n_ranks + rank, n_workers * n_ranks
+        if self._loader is None or self._loader_share != loader_share:
+            # The workers take the batches of their rank in turn, as a DataLoader expects them. Padding gives each
+            # worker the same number of batches.
+            is_alone = loader_share[2] == 1
             self._loader = ArrayLoader(
                 self._path,
                 batch_size=self._batch_size,
-                last_batch=self._last_batch if alone else "pad",
-                rank=made_for[1:],
+                last_batch=self._last_batch if is_alone else "pad",
+                rank=loader_share[1:],
                 threads=self._threads or max(1, count_threads(0) // n_workers),
                 **self._options,
             )
             shuffle = self._options["shuffle"]
             n = shuffle.n if isinstance(shuffle, Order) else len(self._loader.dataset)
-            self._sampler = Sampler(  # only counts: what a rank has without workers
+            self._sampler = Sampler(  # counts the batches that the rank has without workers
                 order=Sequential(n),
                 batch_size=self._batch_size,
                 rank=rank,
                 n_ranks=n_ranks,
-                last_batch=self._last_batch,  # type: ignore[arg-type]
+                last_batch=self._last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
             )
-            self._made_for = made_for
-            self._n_heard = 0
+            self._loader_share = loader_share
+            self._n_applied = 0
         return self._loader
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is spawned knows no ranks; a process that is going to train may not know its own yet.
-        return self.__dict__ | {"_loader": None, "_rank": self._rank or _rank()}
+        # The rank travels along, because a worker that is spawned cannot ask torch.distributed for it. A process that
+        # has no rank yet leaves it open.
+        return self.__dict__ | {"_loader": None, "_rank": self._rank or _distributed_rank()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._said.share_memory_()  # it is in a worker, but not in a copy
+        self._set_position.share_memory_()  # the tensor is shared in a worker, but not in a copy
 
 
 def _worker() -> tuple[int, int]:
-    """Return which of how many workers of a DataLoader this process is; (0, 1) if it is none."""
+    """Return the number of this DataLoader worker and the number of workers; (0, 1) outside a worker."""
     info = get_worker_info()
     return (0, 1) if info is None else (info.id, info.num_workers)
 
 
-def _rank() -> tuple[int, int] | None:
-    """Return which of how many processes that train together this is; None if it is none, or none yet."""
+def _distributed_rank() -> tuple[int, int] | None:
+    """Return rank and world size of `torch.distributed`; None if it is not initialised."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return None

@@ -1,4 +1,4 @@
-"""Samples as pairs of tensors, by position: what torch's own samplers and DataLoader take."""
+"""Single samples as pairs of tensors, by index, for the samplers and the DataLoader of torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from recordkit.dataset.dataset import RecordDataset as Records
+from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, PlanError
 from recordkit.loading.engine import BatchArrays, Request, with_sample_location
 from recordkit.loading.native import choose_engine
@@ -22,27 +22,27 @@ from recordkit.transforms import Normalize, Transform
 
 
 class RecordDataset(Dataset):
-    """Samples of .rec files as pairs of tensors, by position.
+    """Samples of .rec files as pairs of tensors, by index.
 
-    A DataLoader has it load a whole batch with one call. Random draws depend on the seed, the epoch and the position
-    of a sample, so call `set_epoch` before each epoch: else all have the same crops.
+    A DataLoader loads a whole batch with one call. Random draws depend on the seed, the epoch and the index of a
+    sample, so call `set_epoch` before each epoch; otherwise all epochs have the same crops.
 
     Parameters
     ----------
     path : str, Path, or sequence of them
-        As for `recordkit.RecordDataset`.
+        Path as for `recordkit.RecordDataset`.
     transforms, seed, engine, dtype, channels, layout
-        As for `recordkit.Loader`, but the layout is "NCHW" by default.
+        Same as for `recordkit.Loader`, but the default layout is "NCHW".
 
     Attributes
     ----------
-    records : recordkit.RecordDataset
-        With the labels and keys of all samples.
+    dataset : recordkit.RecordDataset
+        Dataset with the keys and labels of all samples.
 
     Raises
     ------
-    PlanError, FormatError, FileNotFoundError, MissingError
-        As for `recordkit.Loader`.
+    PlanError, FormatError, ImageError, FileNotFoundError, MissingError
+        Errors of `recordkit.Loader`.
 
     Examples
     --------
@@ -74,43 +74,43 @@ class RecordDataset(Dataset):
         layout: str = "NCHW",
         channels: int = 3,
     ) -> None:
-        self.records = Records(path)
+        self.dataset = ArrayDataset(path)
         self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
-        if not len(self.records):
-            raise FormatError("expected samples, got none", path=str(self.records.files[0]))
-        self._n_labels = n_labels(self.records)
-        self._size = image_size(self.records, self._plan)
+        if not len(self.dataset):
+            raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
+        self._n_labels = n_labels(self.dataset)
+        self._size = image_size(self.dataset, self._plan)
         self._engine_name = engine
-        self._engine = choose_engine(engine)(self.records, self._plan, self._size)
-        # In shared memory, because the workers of a DataLoader may be running already.
+        self._engine = choose_engine(engine)(self.dataset, self._plan, self._size)
+        # The epoch is in shared memory, because the workers of a DataLoader may be running already.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.dataset)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw at random for this epoch from now on, also in workers that were started before.
+        """Draw random numbers for this epoch from now on, also in workers that were started before.
 
         Raises
         ------
         PlanError
-            There is no such epoch.
+            `epoch` is not 0 to 2**32 - 1.
         """
         if not 0 <= epoch < 2**32:
-            raise PlanError(f"epoch: expected 0 to 2**32 - 1, got {epoch}")
+            raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
         self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return image and label at a position; negative ones count from the end."""
+        """Return the image and the label at an index; a negative index counts from the end."""
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return images and labels at several positions, loaded in one go.
+        """Return the images and labels at several indices, loaded with one call of the engine.
 
         Parameters
         ----------
         indices : sequence of int
-            Negative ones count from the end.
+            Indices; negative ones count from the end.
 
         Returns
         -------
@@ -120,22 +120,22 @@ class RecordDataset(Dataset):
         Raises
         ------
         IndexError
-            There is no such position.
+            An index is out of range.
         ImageError, FormatError
-            A sample cannot be loaded; the message names its file and key.
+            A sample cannot be loaded. The error has its file and key.
         """
         n = len(self)
-        positions = np.array([operator.index(index) for index in indices], np.int64)
-        if len(outside := positions[(positions < -n) | (positions >= n)]):
-            raise IndexError(f"expected positions from {-n} to {n - 1}, got {outside[0]}")
-        positions %= n
-        data = np.empty((len(positions), *self._plan.item_shape(self._size)), self._plan.dtype)
-        labels = np.empty((len(positions), self._n_labels), np.float32)
-        errors = self._engine.load(Request(int(self._epoch), positions, positions), BatchArrays(data, labels))
+        index_array = np.array([operator.index(index) for index in indices], np.int64)
+        if len(outside := index_array[(index_array < -n) | (index_array >= n)]):
+            raise IndexError(f"expected indices from {-n} to {n - 1}, got {outside[0]}")
+        index_array %= n
+        data = np.empty((len(index_array), *self._plan.item_shape(self._size)), self._plan.dtype)
+        labels = np.empty((len(index_array), self._n_labels), np.float32)
+        errors = self._engine.load(Request(int(self._epoch), index_array, index_array), BatchArrays(data, labels))
         if errors:
             row, error = next(iter(errors.items()))
-            raise with_sample_location(error, self.records, int(positions[row])) from error
-        exact = self.records.exact_labels(positions)
+            raise with_sample_location(error, self.dataset, int(index_array[row])) from error
+        exact = self.dataset.exact_labels(index_array)
         label: NDArray[Any] = labels if exact is None else exact.reshape(labels.shape)
         label = label[:, 0] if label.shape[1] == 1 else label
         return list(zip(torch.from_numpy(data), torch.from_numpy(label), strict=True))
@@ -145,5 +145,5 @@ class RecordDataset(Dataset):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._epoch.share_memory_()  # it is in a worker, but not in a copy
-        self._engine = choose_engine(self._engine_name)(self.records, self._plan, self._size)
+        self._epoch.share_memory_()  # the tensor is shared in a worker, but not in a copy
+        self._engine = choose_engine(self._engine_name)(self.dataset, self._plan, self._size)
