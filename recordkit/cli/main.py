@@ -1,7 +1,7 @@
-"""The `recordkit` command: its sub-commands, its error lines and its exit codes.
+"""The `recordkit` command: the group of its sub-commands.
 
-A command's module is imported when that command is asked for, so ``recordkit --help`` stays quick.
-Exit codes are those of `recordkit.cli.program`.
+A command's module is imported only when that command runs, so that ``recordkit --help`` is fast. Error lines and exit
+codes are in `recordkit.cli.program`.
 """
 
 from __future__ import annotations
@@ -15,36 +15,37 @@ from recordkit.cli.program import CommandError, examples, run
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
 
-# Name, module and one line of help. The line is here so that --help need not import the module.
+# One line of help for each command. It is here, because --help must not import the command's module.
 COMMANDS: dict[str, str] = {
     "list": "Write .lst files from a folder tree or a flat folder of images.",
     "pack": "Pack images into PREFIX.rec, .idx, .lst and .json.",
-    "fetch": "Download MNIST or Fashion-MNIST, checked and resumable.",
-    "info": "Say what is in a .rec file.",
+    "fetch": "Download MNIST or Fashion-MNIST and check its bytes.",
+    "info": "Describe the contents of a .rec file.",
     "head": "Show the first records of a .rec file.",
     "verify": "Check a .rec file: structure, index, labels, images.",
-    "bench": "Measure how fast a .rec file is loaded, beside MXNet and others.",
-    "train": "Train a LeNet, or a network of your own, from a .rec file or a folder.",
-    "eval": "Measure a trained model on a .rec file.",
-    "predict": "Say what a trained model sees on images.",
-    "plot-log": "Draw the curves of a training log.",
+    "bench": "Measure the loading throughput of a .rec file against MXNet and others.",
+    "train": "Train a LeNet or your own network from a .rec file or a folder.",
+    "eval": "Measure the accuracy and speed of a trained model on a .rec file.",
+    "predict": "Classify images with a trained model.",
+    "plot-log": "Plot the curves of a training log.",
     "plot-net": "Draw the network of a trained model.",
-    "doctor": "Say what is installed, what is missing and how to get it.",
+    "doctor": "Report what is installed, what is missing and how to install it.",
 }
 
 
 class LazyGroup(click.Group):
-    """A click group that imports a command only when it is asked for."""
+    """A click group that imports a command only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the command names, in the order of a day's work."""
+        """Return the command names, in the order of a typical workflow."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command, or None if there is none of that name."""
+        """Import and return one command, or return None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(_module(cmd_name)).command
+        module = f"recordkit.cli.commands.{cmd_name.replace('-', '_')}"
+        command: click.Command = importlib.import_module(module).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -53,18 +54,14 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except RecordkitError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            if command is None:  # the group itself failed
+            if command is None:  # the error is older than the choice of a command
                 raise
             raise CommandError(error, ctx, command) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing any."""
+        """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-
-def _module(name: str) -> str:
-    return f"recordkit.cli.commands.{name.replace('-', '_')}"
 
 
 @click.group(

@@ -1,7 +1,10 @@
-"""How every program of recordkit ends: one line for what a user can cause, and an exit code.
+"""How every program of recordkit ends: one error line and an exit code.
 
-0 done, 1 the data is at fault, 2 the command line is at fault, 130 interrupted, 143 terminated (SIGTERM), 129 hung up
-(SIGHUP). A reader of the output that goes early (``| head``) changes none of it: what is left to say is not said.
+Exit codes: 0 success; 1 the data is at fault; 2 the command line is at fault or needs something that is not installed;
+129 SIGHUP; 130 interrupted; 143 SIGTERM. A reader of the output that exits early (``| head``) does not change the exit
+code: the rest of the output is discarded.
+
+The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran.
 """
 
 from __future__ import annotations
@@ -22,45 +25,44 @@ import click
 from recordkit.errors import MissingError, PlanError, RecordkitError
 from recordkit.threads import MAX_THREADS
 
-# The command line asks for something that contradicts itself or is not installed.
-_COMMAND_LINE_ERRORS = (PlanError, MissingError)
+_COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
 
 def run(program: Callable[[], object], name: str) -> None:
-    """Run a program; turn what a user can cause into one line and an exit code.
+    """Run a program and exit; an error that a user can cause becomes one line and an exit code.
 
     Parameters
     ----------
     program : callable
-        The command, without arguments. It may raise anything click, recordkit or the system raises.
+        The command, without arguments. It may raise anything that click, recordkit or the system raises.
     name : str
-        What the error lines start with.
+        Name of the program, which begins each error line.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _terminate)
     _open_standard_files()
-    with _streams_that_last():
+    with _robust_output():
         _run(program, name)
 
 
 def examples(*lines: str) -> str:
-    r"""Return the end of a command's help: examples, each on a line of its own.
+    r"""Return the epilog of a command's help: examples, each on a line of its own.
 
     Examples
     --------
     >>> examples("recordkit doctor")
     '\x08\nExample:\n  recordkit doctor'
     """
-    return "\n  ".join(("\b\nExample:", *lines))  # without the backspace character click would fill the lines
+    return "\n  ".join(("\b\nExample:", *lines))  # without the backspace character click would join the lines
 
 
 def _run(program: Callable[[], object], name: str) -> None:
-    # An image over the pixel limit is refused with an error of our own; Pillow's warning would come on top.
+    # recordkit raises its own error for an image over the pixel limit, so Pillow's warning would say it twice.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-    warnings.showwarning = lambda message, *_about, **_more: click.echo(f"{name}: warning: {message}", err=True)
+    warnings.showwarning = lambda message, *_location, **_output: print_to_stderr(name, f"warning: {message}")
     try:
-        code = program()  # click hands back the code of an exit it was asked for
+        code = program()  # click returns the code of click.exceptions.Exit
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
@@ -73,8 +75,8 @@ def _run(program: Callable[[], object], name: str) -> None:
         _fail(name, error.text(), exit_code(error))
     except KeyboardInterrupt:
         _fail(name, "interrupted", 130)
-    except Terminated as end:
-        _fail(name, "terminated", 128 + end.args[0])
+    except TerminationSignal as end:
+        _fail(name, "terminated", 128 + end.number)
     except OSError as error:
         reason = error.strerror or str(error)
         _fail(name, f"{error.filename}: {reason}" if error.filename else reason, 1)
@@ -83,14 +85,14 @@ def _run(program: Callable[[], object], name: str) -> None:
 
 
 class CommandError(click.ClickException):
-    """An error of the library, in the words of the command that ran: options instead of arguments.
+    """An error of the library in the words of the command line: options instead of arguments.
 
     Parameters
     ----------
     error : RecordkitError
         The error.
     context : click.Context
-        The context of the program, whose name begins the line.
+        Context of the program or of the command; its root names the program.
     command : click.Command
         The command that ran.
     """
@@ -102,7 +104,7 @@ class CommandError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the error as one line on stderr."""
-        tell(self._program, self.message)
+        print_to_stderr(self._program, self.message)
 
 
 class Command(click.Command):
@@ -128,7 +130,7 @@ def exit_code(error: RecordkitError) -> int:
 
 
 def option_name(command: click.Command, argument: str) -> str:
-    """Return what a user of a command types for an argument of the library.
+    """Return the option of a command for an argument of the library.
 
     Parameters
     ----------
@@ -140,7 +142,8 @@ def option_name(command: click.Command, argument: str) -> str:
     Returns
     -------
     text : str
-        The option or the metavar. An argument that is no parameter of the command is returned unchanged.
+        The longest spelling of the option with its value, or the metavar of a click argument. A name that is no
+        parameter of the command is returned unchanged.
 
     Examples
     --------
@@ -152,54 +155,63 @@ def option_name(command: click.Command, argument: str) -> str:
     parameter = next((parameter for parameter in command.params if parameter.name == name), None)
     if parameter is None:
         return argument
+    is_off = value in ("False", "None")
     if isinstance(parameter, click.Argument):
         label = parameter.human_readable_name
-    elif value == "False" and parameter.secondary_opts:
-        label = max(parameter.secondary_opts, key=len)
     else:
-        label = max(parameter.opts, key=len)
-    if value in ("False", "None") and not parameter.secondary_opts:
+        label = max((is_off and parameter.secondary_opts) or parameter.opts, key=len)
+    if is_off and not parameter.secondary_opts:
         return f"no {label}"
-    if not value or getattr(parameter, "is_flag", False):
-        return label
-    return f"{label} {value}"
+    takes_value = not getattr(parameter, "is_flag", False)
+    return f"{label} {value}" if value and takes_value else label
 
 
-class Terminated(BaseException):
-    """SIGTERM or SIGHUP came (its number): unwind as for Ctrl-C, so that temporary files are removed."""
+class TerminationSignal(BaseException):
+    """SIGTERM or SIGHUP arrived. It unwinds the program as Ctrl-C does, so that temporary files are removed.
+
+    Parameters
+    ----------
+    number : int
+        Number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise Terminated(number)
+    raise TerminationSignal(number)
 
 
 def _open_standard_files() -> None:
-    """Put /dev/null where the caller closed a standard file, so that none of ours takes its place."""
+    """Open /dev/null for each standard file that the caller closed, so that no other file gets its descriptor."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            silence = os.open(os.devnull, os.O_RDWR)
-            if silence != number:
-                os.dup2(silence, number)
-                os.close(silence)
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (for good)
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 (open until the process ends)
+            setattr(sys, name, stream)
 
 
 @contextlib.contextmanager
-def _streams_that_last() -> Iterator[None]:
-    """Let stdout and stderr take any text, and outlive their readers, while the block runs."""
-    before = sys.stdout, sys.stderr
-    for stream in before:
+def _robust_output() -> Iterator[None]:
+    """Let stdout and stderr accept any text, and survive a closed pipe, while the block runs."""
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files and classes may hold any character
-    sys.stdout, sys.stderr = map(_Lasting, before)
+            stream.reconfigure(errors="backslashreplace")  # file and class names may hold any character
+    sys.stdout, sys.stderr = map(_PipeTolerantStream, streams)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = streams
 
 
-class _Lasting:
-    """A text stream that goes on in silence when its reader has gone."""
+class _PipeTolerantStream:
+    """A text stream that discards its output after the reader has closed the pipe."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -208,22 +220,22 @@ class _Lasting:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._going_on():
+        with self._discarding_after_close():
             return self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with self._going_on():
+        with self._discarding_after_close():
             self._stream.flush()
 
     @contextlib.contextmanager
-    def _going_on(self) -> Iterator[None]:
+    def _discarding_after_close(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, self._stream.fileno())
-            os.close(silence)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
 
 
 threads_option = click.option(
@@ -231,12 +243,18 @@ threads_option = click.option(
     type=click.IntRange(0, MAX_THREADS),
     default=0,
     show_default=True,
-    help="0: as many as CPUs this process may use.",
+    help="Number of threads; 0: one for each CPU that this process may use.",
 )
 
 
 def parse_shape(text: str | None) -> tuple[int, int, int] | None:
-    """Return C, H and W of an option."""
+    """Return channels, height and width from an option's ``C,H,W``, or None if it was not given.
+
+    Examples
+    --------
+    >>> parse_shape("1,28,28")
+    (1, 28, 28)
+    """
     if text is None:
         return None
     numbers = text.split(",")
@@ -246,12 +264,20 @@ def parse_shape(text: str | None) -> tuple[int, int, int] | None:
     return channels, height, width
 
 
-def tell(name: str, message: str) -> None:
-    """Say one thing on stderr, in one line, whatever is in it."""
+def print_to_stderr(program: str, message: str) -> None:
+    """Print one line on stderr, whatever characters the message holds.
+
+    Parameters
+    ----------
+    program : str
+        Name of the program, which begins the line.
+    message : str
+        The message; line ends in it become spaces.
+    """
     one_line = " ".join(message.splitlines())
-    click.echo(f"{name}: {one_line}", err=True)
+    click.echo(f"{program}: {one_line}", err=True)
 
 
-def _fail(name: str, message: str, code: int) -> None:
-    tell(name, message)
+def _fail(program: str, message: str, code: int) -> None:
+    print_to_stderr(program, message)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of long work on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Protocol
 
 import click
 
-_LINE_EVERY_S = 10.0
+_LINE_INTERVAL_S = 10.0
 
 
 class Progress(Protocol):
-    """What is called with the number dealt with since the last call, and maybe with what is to stand beside the bar."""
+    """A callback that receives the number of units completed since its last call."""
 
-    def __call__(self, n: int, facts: str = "", /) -> None:
-        """Show it."""
+    def __call__(self, n: int, note: str = "", /) -> None:
+        """Advance by `n` units, and show the note beside the bar or line if there is one."""
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, what: str, *, unit: str = "img", quiet: bool = False) -> Iterator[Progress]:
+def progress_bar(total: int, label: str, *, unit: str = "img", quiet: bool = False) -> Iterator[Progress]:
     """Show progress on stderr while the block runs.
 
     Parameters
     ----------
     total : int
-        How many there are to deal with.
-    what : str
-        Said before the bar or line.
+        Number of units in the whole work.
+    label : str
+        Text before the bar or line.
     unit : str, default "img"
-        Of what: images, or bytes ("B").
+        Name of the unit; "B" for bytes.
     quiet : bool, default False
         Show nothing.
 
@@ -40,35 +40,37 @@ def progress_bar(total: int, what: str, *, unit: str = "img", quiet: bool = Fals
     progress : Progress
     """
     if quiet:
-        yield lambda n, facts="": None
+        yield lambda n, note="": None
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm(
-            total=total, desc=what, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, dynamic_ncols=True
+            total=total, desc=label, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, dynamic_ncols=True
         ) as bar:
 
-            def advance(n: int, facts: str = "") -> None:
-                if facts:
-                    bar.set_postfix_str(facts, refresh=False)
+            def advance(n: int, note: str = "") -> None:
+                if note:
+                    bar.set_postfix_str(note, refresh=False)
                 bar.update(n)
 
             yield advance
     else:
-        yield _Lines(total, what, unit).advance
+        yield _LineProgress(total, label, unit).advance
 
 
-class _Lines:
-    def __init__(self, total: int, what: str, unit: str) -> None:
-        self._total, self._what, self._unit, self._done = total, what, unit, 0
-        self._begin_s = self._last_s = time.monotonic()
+class _LineProgress:
+    """Prints a line at most every `_LINE_INTERVAL_S` seconds."""
 
-    def advance(self, n: int, facts: str = "") -> None:
-        self._done += n
+    def __init__(self, total: int, label: str, unit: str) -> None:
+        self._total, self._label, self._unit, self._n_done = total, label, unit, 0
+        self._start_s = self._last_line_s = time.monotonic()
+
+    def advance(self, n: int, note: str = "") -> None:
+        self._n_done += n
         now_s = time.monotonic()
-        if self._done and now_s - self._last_s >= _LINE_EVERY_S:
-            self._last_s = now_s
-            rate = self._done / (now_s - self._begin_s)
+        if self._n_done and now_s - self._last_line_s >= _LINE_INTERVAL_S:
+            self._last_line_s = now_s
+            rate = self._n_done / (now_s - self._start_s)
             speed = f"{rate:.0f} {self._unit}/s" if rate >= 1 else f"{1 / rate:.0f} s each"
-            said = f"{self._what}: {self._done} of {self._total} {self._unit}, {speed}"
-            click.echo(f"{said}, {facts}" if facts else said, err=True)
+            line = f"{self._label}: {self._n_done} of {self._total} {self._unit}, {speed}"
+            click.echo(f"{line}, {note}" if note else line, err=True)

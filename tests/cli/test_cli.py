@@ -297,7 +297,7 @@ def test_the_command_works_as_a_module_and_from_the_checkout(tmp_path):
 def test_progress_is_plain_lines_where_there_is_no_terminal(monkeypatch, capsys):
     from recordkit.cli import progress
 
-    monkeypatch.setattr(progress, "_LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "_LINE_INTERVAL_S", 0.0)
     with progress.progress_bar(4, "pack x") as advance:
         advance(4)
     assert capsys.readouterr().err.startswith("pack x: 4 of 4 img, ")

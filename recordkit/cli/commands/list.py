@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import examples, tell
+from recordkit.cli.program import examples, print_to_stderr
 from recordkit.errors import PlanError
 from recordkit.packing.plan import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source, read_classes
@@ -58,7 +58,7 @@ def command(root: Path, prefix: Path, **options: object) -> None:
         write_classes=True,
     )
     for warning in warnings:
-        tell("recordkit", f"warning: {warning}")
+        print_to_stderr("recordkit", f"warning: {warning}")
     n_classes = len(source.classes or {})
     if options["as_json"]:
         facts = {"images": len(source), "classes": source.classes, "warnings": warnings, "failed": len(source.bad)}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from recordkit.cli.commands.list import split_extensions
-from recordkit.cli.program import examples, tell, threads_option
+from recordkit.cli.program import examples, print_to_stderr, threads_option
 from recordkit.cli.progress import progress_bar
 from recordkit.codec import ENCODINGS, Channels
 from recordkit.native import ENGINES
@@ -98,14 +98,16 @@ def command(source: Path, prefix: Path, **options: Any) -> None:
 
 def _show(report: PackReport, *, encodes: bool) -> None:
     for warning in report.warnings:
-        tell("recordkit", f"warning: {warning}")
+        print_to_stderr("recordkit", f"warning: {warning}")
     for done in report.sets:
         for failure in done.failures[:_N_SHOWN]:
-            tell("recordkit", f"{failure.name}: {failure.reason}; left out")
+            print_to_stderr("recordkit", f"{failure.name}: {failure.reason}; left out")
         for note, n in done.notes.items():
-            tell("recordkit", f"warning: {n} images: {note}")
+            print_to_stderr("recordkit", f"warning: {n} images: {note}")
         if encodes and done.bytes_out > _GROWTH_TO_WARN_OF * done.bytes_in + 100 * done.n_packed:
-            tell("recordkit", f"warning: {done.prefix}.rec is larger than its images; is encoding anew needed?")
+            print_to_stderr(
+                "recordkit", f"warning: {done.prefix}.rec is larger than its images; is encoding anew needed?"
+            )
         failed = f", {done.n_failed} failed (see {done.failed_path})" if done.n_failed else ""
         click.echo(
             f"{done.prefix}.rec: {done.n_listed} listed, {done.n_packed} packed{failed}; "

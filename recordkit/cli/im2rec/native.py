@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from recordkit.cli.im2rec.show import CHANNELS, pack_list
-from recordkit.cli.program import tell
+from recordkit.cli.program import print_to_stderr
 from recordkit.codec import Channels
 from recordkit.errors import PlanError
 from recordkit.formats.lst import MAX_LINE_BYTES
@@ -83,7 +83,7 @@ def _options(settings: Sequence[str]) -> dict[str, str]:
     for setting in settings:
         key, mark, value = setting.partition("=")
         if not mark or key not in DEFAULTS:
-            tell("im2rec", f"warning: {setting!r} is no setting of im2rec and does nothing")
+            print_to_stderr("im2rec", f"warning: {setting!r} is no setting of im2rec and does nothing")
             continue
         options[key] = value
     return options

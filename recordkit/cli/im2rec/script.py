@@ -24,7 +24,7 @@ import click
 
 from recordkit.cli.im2rec.show import CHANNELS, pack_list
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import Command, examples, tell
+from recordkit.cli.program import Command, examples, print_to_stderr
 from recordkit.errors import SourceError
 from recordkit.native import ENGINES
 from recordkit.packing import PackPlan
@@ -162,7 +162,7 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
         shuffle=not options["no_shuffle"],
     )
     for warning in warnings:
-        tell("im2rec", f"warning: {warning}")
+        print_to_stderr("im2rec", f"warning: {warning}")
     if source.bad:
         raise click.exceptions.Exit(1)
 
@@ -175,11 +175,11 @@ def _make_records(prefix: Path, root: str, options: dict[str, object]) -> None:
         click.echo(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
         if not len(source) and not source.bad:
-            tell("im2rec", f"warning: {path} is empty, there is nothing to pack")
+            print_to_stderr("im2rec", f"warning: {path} is empty, there is nothing to pack")
             ok = False
             continue
         if plan.labels == "first" and len(source) and len(source.entries([0])[0].labels) > 1:
-            tell("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
+            print_to_stderr("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
         ok &= pack_list(source, str(path.with_suffix("")), plan, engine=str(options["engine"]), keep=lists)
     if not ok:
         raise click.exceptions.Exit(1)
@@ -197,7 +197,7 @@ def _find_lists(prefix: Path) -> list[Path]:
         lists = [path for path in near if mine.fullmatch(path.name)]
         others = [path for path in near if path not in lists]
     for path in others:
-        tell("im2rec", f"warning: {path} is no list of {prefix.name}, left alone; pack it by its own name")
+        print_to_stderr("im2rec", f"warning: {path} is no list of {prefix.name}, left alone; pack it by its own name")
     if not lists:
         raise SourceError(f"{prefix}: expected lists such as {prefix}.lst, got none; make them with --list")
     return lists

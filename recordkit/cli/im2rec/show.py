@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recordkit.cli.program import tell
+from recordkit.cli.program import print_to_stderr
 from recordkit.cli.progress import progress_bar
 from recordkit.codec import Channels
 from recordkit.packing import PackPlan, PackReport, pack
@@ -44,11 +44,11 @@ def pack_list(
 def _show(report: PackReport) -> None:
     (done,) = report.sets
     for warning in report.warnings:
-        tell("im2rec", f"warning: {warning}")
+        print_to_stderr("im2rec", f"warning: {warning}")
     for failure in done.failures[:_N_SHOWN]:
-        tell("im2rec", f"{failure.name}: {failure.reason}; left out")
+        print_to_stderr("im2rec", f"{failure.name}: {failure.reason}; left out")
     for note, n in done.notes.items():
-        tell("im2rec", f"warning: {n} images: {note}")
+        print_to_stderr("im2rec", f"warning: {n} images: {note}")
     total = f"Total: {done.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
     failed = f", {done.n_failed} left out (see {done.failed_path})" if done.n_failed else ""
     click.echo(f"{total}{failed}")
