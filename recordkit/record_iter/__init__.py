@@ -1,1 +1,1 @@
-"""ImageRecordIter: MXNet's parameters and way of iterating, on top of the loader."""
+"""ImageRecordIter: MXNet's parameters and iteration protocol, on top of the loader."""

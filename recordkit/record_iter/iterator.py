@@ -1,11 +1,11 @@
-"""MXNet's ImageRecordIter on top of the loader: its parameters, its way of iterating, its pixels, without MXNet.
+"""MXNet's ImageRecordIter without MXNet: its parameters, its iteration protocol and its pixels, on top of the loader.
 
-Pixels are MXNet's for settings that leave nothing to chance: decoding, resize, crops, mirror, mean, std, scale, dtype,
-parts and the last batch; tests/record_iter/test_iterator.py has a table of what remains. What is drawn at random is
-drawn as everywhere in recordkit, so that an epoch depends on `seed` and not on threads.
+Without random parameters the results equal MXNet's: decoding, resize, crops, mirror, mean, std, scale, dtype, parts and
+the last batch. tests/record_iter/test_iterator.py has a table of the remaining differences. Random numbers are
+recordkit's, so an epoch depends on `seed` and not on the number of threads.
 
-What MXNet does wrong it does not do: arrays are not written again, `pad` is right, `index` has the keys, a reset begins
-at the beginning, unknown parameters are refused.
+MXNet's faults are not reproduced: arrays are not overwritten, `pad` is correct, `index` contains the keys, an epoch
+after a reset begins with the first sample, and unknown parameters are refused.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from recordkit.errors import PlanError
 from recordkit.loading.batch import Batch
 from recordkit.loading.loader import Loader
 from recordkit.record_iter.parameters import describe, read
-from recordkit.record_iter.source import listed_labels, open_part
+from recordkit.record_iter.source import list_labels, open_part
 from recordkit.record_iter.steps import DEVIATIONS, MEANS, make_steps, means
 from recordkit.sampling.order import Shuffled
 
-# What a dtype leaves out, in MXNet too.
-_IGNORED = {
+# Parameters that a dtype does not use, as in MXNet.
+_UNUSED = {
     "uint8": (*MEANS, *DEVIATIONS, "scale"),
     "int8": (*DEVIATIONS, "scale"),
 }
 
 
 class DataDesc(NamedTuple):
-    """What an array of a batch looks like.
+    """Name, shape and dtype of an array of a batch, as MXNet describes it.
 
     Attributes
     ----------
@@ -54,16 +54,16 @@ class DataDesc(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DataBatch:
-    """A batch, as MXNet has it.
+    """A batch with MXNet's attributes.
 
     Attributes
     ----------
     data : list of one ndarray, shape (B, C, H, W)
     label : list of one ndarray of float32, shape (B,) or (B, label_width)
     pad : int
-        How many samples, the last ones, are there only to fill the batch up.
+        Number of samples at the end that only fill the batch.
     index : ndarray of uint64, shape (B,)
-        Keys; 0 where zeros fill the batch up.
+        Keys; 0 for samples that are zeros.
     """
 
     data: list[NDArray[Any]]
@@ -73,10 +73,10 @@ class DataBatch:
 
 
 class ImageRecordIter:
-    """Batches of the images in a .rec file, by MXNet's parameters and in MXNet's way, without MXNet.
+    """An iterator over batches of images in .rec files, with MXNet's parameters and protocol but without MXNet.
 
-    An epoch ends with StopIteration, once and again until `reset`. `recordkit.Loader` is the same with parameters of
-    its own; `recordkit.interop.mxnet.ImageRecordIter` gives MXNet's arrays.
+    At the end of an epoch `next` raises StopIteration until `reset` is called. `recordkit.Loader` is the interface
+    below it; `recordkit.interop.mxnet.ImageRecordIter` returns MXNet's arrays.
 
     Parameters
     ----------
@@ -85,21 +85,21 @@ class ImageRecordIter:
     Attributes
     ----------
     loader : Loader
-        What loads; it has the dataset, the timing, the bad samples and the state.
+        The loader, with the dataset, the timing, the bad samples and the state.
     batch_size : int
     provide_data, provide_label : list of DataDesc
 
     Raises
     ------
     PlanError
-        A parameter is unknown, refused, out of range, or contradicts others or the file.
+        A parameter is unknown, refused or out of range, or contradicts other parameters or the file.
     FormatError, FileNotFoundError
         A file cannot be read.
 
     Warns
     -----
     UserWarning
-        Parameters probably do not mean what they were meant to, or float32 does not hold the exact labels of the file.
+        A combination of parameters is probably a mistake, or float32 cannot represent the exact labels of the file.
 
     Examples
     --------
@@ -124,9 +124,9 @@ class ImageRecordIter:
         values = read(arguments)
         _warn(values)
         if values["data_shape"][0] not in (1, 3, 4) or min(values["data_shape"]) < 1:
-            raise PlanError(f"data_shape: expected (1, 3 or 4, height, width), got {values['data_shape']}")
+            raise PlanError(argument="data_shape", expected="(1, 3 or 4, height, width)", got=values["data_shape"])
         if values["mxnet_epochs"] and (values["shuffle"] or not values["round_batch"]):
-            raise PlanError("mxnet_epochs: expected round_batch=True and shuffle=False with it")
+            raise PlanError("expected `round_batch=True` and `shuffle=False` with it", argument="mxnet_epochs")
         dtype = np.dtype(values["dtype"] or "float32")
         steps = make_steps(values)
         dataset = open_part(values)
@@ -145,11 +145,11 @@ class ImageRecordIter:
             on_error=values["on_error"],
             exact=True,
         )
-        self._labels = listed_labels(dataset, values)
-        if self._labels is None and (n_large := _count_inexact(dataset)):
+        self._list_labels = list_labels(dataset, values)
+        if self._list_labels is None and (n_large := _count_inexact(dataset)):
             warnings.warn(
-                f"labels: {n_large} exact ones are beyond 2**24, where float32 cannot tell whole numbers apart; "
-                "recordkit.Loader gives them as they are",
+                f"labels: {n_large} exact labels are beyond 2**24, where float32 rounds integers; recordkit.Loader "
+                "returns them exactly",
                 UserWarning,
                 stacklevel=2,
             )
@@ -158,9 +158,9 @@ class ImageRecordIter:
         self.provide_data = [DataDesc(values["data_name"], (self.batch_size, *values["data_shape"]), dtype)]
         label_shape = (self.batch_size,) if width == 1 else (self.batch_size, width)
         self.provide_label = [DataDesc(values["label_name"], label_shape, np.dtype(np.float32))]
-        self._signed = _minus_means(values) if dtype == np.int8 else None
+        self._int8_table = _int8_table(values) if dtype == np.int8 else None
         self._mxnet_epochs: bool = values["mxnet_epochs"]
-        self._begin = 0
+        self._epoch_start = 0
         self._batches: Iterator[Batch] | None = None
         self._current: DataBatch | None = None
 
@@ -171,21 +171,21 @@ class ImageRecordIter:
         return self.next()
 
     def __len__(self) -> int:
-        """Return the number of batches of an epoch that begins at the beginning."""
+        """Return the number of batches of an epoch that begins with the first sample."""
         return len(self.loader)
 
     def __enter__(self) -> ImageRecordIter:
         return self
 
-    def __exit__(self, *_about: object) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the epoch, and close the files. A second call does nothing."""
+        """End the epoch and close the files. A second call does nothing."""
         self.loader.close()
 
     def reset(self) -> None:
-        """Begin the next epoch; this one again, if no batch of it was asked for."""
+        """Begin the next epoch. Without a batch since the last reset, this does nothing."""
         self._batches = self._current = None
 
     def next(self) -> DataBatch:
@@ -198,60 +198,60 @@ class ImageRecordIter:
         """
         if not self.iter_next():
             raise StopIteration
-        return self._got()
+        return self._require_batch()
 
     def iter_next(self) -> bool:
-        """Go to the next batch; return whether there is one."""
+        """Load the next batch. Return False at the end of the epoch."""
         if self._batches is None:
             self._batches = iter(self.loader)
-            self._begin = self._position()
+            self._epoch_start = self._position()
         batch = next(self._batches, None)
         if batch is None:
             return False
-        self._current = self._made(batch)
+        self._current = self._to_data_batch(batch)
         if self._mxnet_epochs:
-            self._begin_behind_what_is_borrowed()
+            self._start_next_epoch_as_mxnet()
         return True
 
     def getdata(self) -> NDArray[Any]:
-        """Return the data of the batch that `iter_next` went to: the array itself, no list of it, as MXNet's does."""
-        return self._got().data[0]
+        """Return the images of the batch that `iter_next` loaded, as an array and not a list, like MXNet."""
+        return self._require_batch().data[0]
 
     def getlabel(self) -> NDArray[np.float32]:
-        """Return its labels, also as an array."""
-        return self._got().label[0]
+        """Return the labels of that batch, as an array."""
+        return self._require_batch().label[0]
 
     def getpad(self) -> int:
-        """Return how many of its samples only fill it up."""
-        return self._got().pad
+        """Return the number of samples that only fill that batch."""
+        return self._require_batch().pad
 
     def getindex(self) -> NDArray[np.uint64]:
-        """Return its keys."""
-        return self._got().index
+        """Return the keys of that batch."""
+        return self._require_batch().index
 
-    def _got(self) -> DataBatch:
+    def _require_batch(self) -> DataBatch:
         if self._current is None:
-            raise PlanError("expected next() or iter_next() before it, got neither since the beginning or the reset")
+            raise PlanError(expected="a call of next() or iter_next() first", got="none since the start or the reset")
         return self._current
 
-    def _made(self, batch: Batch) -> DataBatch:
-        data, label = batch.data, batch.label if self._labels is None else self._labels[batch.index]
-        if self._signed is not None:
-            data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._signed)], 1)
+    def _to_data_batch(self, batch: Batch) -> DataBatch:
+        data, label = batch.data, batch.label if self._list_labels is None else self._list_labels[batch.index]
+        if self._int8_table is not None:
+            data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._int8_table)], 1)
         shapes = self.provide_data[0].shape, self.provide_label[0].shape
-        arrays = _filled(data, shapes[0]), _filled(label.astype(np.float32, copy=False), shapes[1])
-        keys = _filled(batch.key, (self.batch_size,))
+        arrays = _append_zeros(data, shapes[0]), _append_zeros(label.astype(np.float32, copy=False), shapes[1])
+        keys = _append_zeros(batch.key, (self.batch_size,))
         return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.n_valid, keys)
 
     def _position(self) -> int:
         return int(self.loader.state_dict()["position"])
 
-    def _begin_behind_what_is_borrowed(self) -> None:
-        """At the end of the epoch, let the next one begin behind the samples that filled the last batch up."""
+    def _start_next_epoch_as_mxnet(self) -> None:
+        """At the end of an epoch, begin the next one after the samples that filled the last batch."""
         n = len(self.loader.dataset)
         if self._position() < n:
             return
-        n_borrowed = (self._begin - n) % self.batch_size  # not `pad`, which also counts samples that were left out
+        n_borrowed = (self._epoch_start - n) % self.batch_size  # `pad` also counts skipped samples
         state = self.loader.state_dict()
         self.loader.load_state_dict(state | {"epoch": self.loader.epoch + 1, "position": n_borrowed % n})
         self._batches = iter(())
@@ -261,38 +261,38 @@ ImageRecordIter.__doc__ = inspect.cleandoc(ImageRecordIter.__doc__ or "").replac
 
 
 def _warn(values: Mapping[str, Any]) -> None:
-    """Say what is probably a mistake."""
-    found = []
+    """Warn of combinations of parameters that are probably mistakes."""
+    texts = []
     small = [mean for mean in means(values) if 0 < abs(mean) < 1]
     if small and values["scale"] < 1:
-        found.append(f"{', '.join(MEANS)}: they are subtracted before scale, in units of 0 to 255; got {small[0]:g}")
-    for name in _IGNORED.get(values["dtype"], ()):
+        texts.append(f"{', '.join(MEANS)}: means are subtracted before scale, in units of 0 to 255; got {small[0]:g}")
+    for name in _UNUSED.get(values["dtype"], ()):
         if values[name] != (0 if name.startswith("mean") else 1):
-            found.append(f"{name}: it has no effect with dtype {values['dtype']}")
+            texts.append(f"{name}: it has no effect with dtype {values['dtype']}")
     if values["shuffle_chunk_size"] and not values["shuffle"]:
-        found.append("shuffle_chunk_size: it has no effect here, and samples stay in order without shuffle=True")
+        texts.append("shuffle_chunk_size: it has no effect here, and samples stay in order without shuffle=True")
     aspect = values["max_aspect_ratio"] or values["min_aspect_ratio"] is not None
     if values["random_resized_crop"] and values["min_random_area"] == values["max_random_area"] == 1 and not aspect:
-        found.append("random_resized_crop: it is a crop in the middle without min_random_area or max_aspect_ratio")
-    for text in found:
+        texts.append("random_resized_crop: it crops the centre without min_random_area or max_aspect_ratio")
+    for text in texts:
         warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _count_inexact(dataset: RecordDataset) -> int:
-    """Return how many exact labels there are that float32 may change."""
+    """Return the number of exact labels that float32 may round."""
     exact = dataset.exact_labels(np.arange(len(dataset)))
     return 0 if exact is None else int(np.count_nonzero((exact > 2**24) | (exact < -(2**24))))
 
 
-def _minus_means(values: Mapping[str, Any]) -> NDArray[np.int8]:
-    """Return what becomes of each byte of each channel as int8, shape (C, 256)."""
+def _int8_table(values: Mapping[str, Any]) -> NDArray[np.int8]:
+    """Return the int8 value of each pixel value, the pixel minus the channel's rounded mean; shape (C, 256)."""
     rounded = [np.floor(abs(mean) + 0.5) * np.sign(mean) for mean in means(values)]  # half away from zero
     table: NDArray[np.int8] = np.clip(np.arange(256) - np.array(rounded)[:, None], -128, 127).astype(np.int8)
     return table
 
 
-def _filled(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return an array with zeros at its end, where it is shorter than it has to be."""
+def _append_zeros(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the array, extended with zeros at its end to `shape`."""
     if array.shape == shape:
         return array
     whole = np.zeros(shape, array.dtype)

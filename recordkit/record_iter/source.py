@@ -1,6 +1,6 @@
-"""Which samples and labels ImageRecordIter's parameters ask for: files, one of several parts, the labels of a list.
+"""The dataset of an ImageRecordIter: its files, its part of them, and the labels of a list.
 
-Parts are cut as MXNet cuts them, so that programs which share a file by `part_index` go on sharing it the same way.
+Parts have the same boundaries as in MXNet, so programs that share a file by `part_index` keep the same division.
 
 Source: ``InputSplitBase`` and ``IndexedRecordIOSplitter``, src/io of dmlc-core, as in apache/mxnet 1.9.1.
 """
@@ -20,34 +20,39 @@ from recordkit.formats.lst import ListFile
 
 
 def open_part(values: Mapping[str, Any]) -> RecordDataset:
-    """Return the samples of one part.
+    """Open the samples of one part.
 
     Parameters
     ----------
     values : mapping
-        What `recordkit.record_iter.parameters.read` returns.
+        Values of all parameters, see `recordkit.record_iter.parameters.read`.
+
+    Returns
+    -------
+    dataset : RecordDataset
 
     Raises
     ------
     PlanError
-        The part is none or empty, or `label_width` is not that of the records.
+        The part does not exist or is empty, or `label_width` differs from the records.
     FormatError, FileNotFoundError
         A file cannot be read.
     """
-    return _part(_opened(values), values)
+    return _part(_open_dataset(values), values)
 
 
-def listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
-    """Return the labels of ``path_imglist`` for each sample, found by key; None if there is no list.
+def list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """Return the label of each sample from the list ``path_imglist``, matched by key.
 
     Returns
     -------
     labels : ndarray of float32, shape (n,) or (n, label_width), or None
+        None if there is no list.
 
     Raises
     ------
     FormatError
-        A row cannot be read or has another number of labels, or a sample has no row.
+        A row cannot be parsed or does not have `label_width` labels, or a sample has no row.
     """
     path, width = values["path_imglist"], values["label_width"]
     if not path:
@@ -63,40 +68,42 @@ def listed_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[
     keys = dataset.keys.tolist()
     missing = [key for key in keys if key not in labels]
     if missing:
-        text = f"expected a row for the key of each sample, got none for {len(missing)} of {len(keys)}: {missing[0]}"
-        raise FormatError(text + (", ..." if missing[1:] else ""), path=path)
-    found = np.array([labels[key] for key in keys], np.float32)
-    return found[:, 0] if width == 1 else found
+        got = f"none for {len(missing)} of {len(keys)}: {missing[0]}" + (", ..." if missing[1:] else "")
+        raise FormatError(path=path, expected="a row for the key of each sample", got=got)
+    table = np.array([labels[key] for key in keys], np.float32)
+    return table[:, 0] if width == 1 else table
 
 
-def _opened(values: Mapping[str, Any]) -> RecordDataset:
+def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
     if values["path_imgidx"]:
-        Path(values["path_imgidx"]).stat()  # FileNotFoundError with the name
-    given = values["path_imgrec"]
-    # A file that is there is meant, whatever its name has in it.
-    dataset = RecordDataset(given if Path(given).exists() else [path for path in given.split(";") if path])
+        Path(values["path_imgidx"]).stat()  # raises FileNotFoundError
+    text = values["path_imgrec"]
+    # An existing file is opened even if its name contains semicolons.
+    dataset = RecordDataset(text if Path(text).exists() else [path for path in text.split(";") if path])
     width = values["label_width"]
     if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
-        raise PlanError(f"label_width: expected {got}, the number of labels in {dataset.files[0]}, got {width}")
+        expected = f"{got}, the number of labels in {dataset.files[0]}"
+        raise PlanError(argument="label_width", expected=expected, got=width)
     return dataset
 
 
 def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
-    """Return the samples of one part, by number with an index, else by bytes: as MXNet cuts files."""
+    """Return one part: a range of sample numbers if an index is given, otherwise a range of bytes, as in MXNet."""
     number, n_parts, n = values["part_index"], values["num_parts"], len(dataset)
     if not number < n_parts:
-        raise PlanError(f"part_index: expected 0 to {n_parts - 1}, below num_parts, got {number}")
+        raise PlanError(argument="part_index", expected=f"0 to {n_parts - 1}, below num_parts", got=number)
     if n_parts == 1:
         return dataset
     if values["path_imgidx"]:
-        places, total = np.arange(n), n
+        starts, total = np.arange(n), n
     else:
         sizes = [path.stat().st_size for path in dataset.files]
         begins = np.concatenate([[0], np.cumsum(sizes)])
-        places, total = dataset.offsets.astype(np.int64) + begins[dataset.file_of(np.arange(n))], int(begins[-1])
+        starts, total = dataset.offsets.astype(np.int64) + begins[dataset.file_of(np.arange(n))], int(begins[-1])
     step = -(-total // n_parts)
     step = step if values["path_imgidx"] else step + -step % 4
-    part = dataset.subset(np.flatnonzero(places // step == number))
+    part = dataset.subset(np.flatnonzero(starts // step == number))
     if not len(part):
-        raise PlanError(f"part_index: part {number} of {n_parts} has none of the {n} samples; use fewer parts")
+        message = f"part {number} of {n_parts} has none of the {n} samples"
+        raise PlanError(message, argument="part_index", advice="use fewer parts")
     return part

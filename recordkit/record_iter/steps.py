@@ -1,6 +1,6 @@
-"""ImageRecordIter's parameters as transforms, in its order, and those of its steps that only it has.
+"""Transforms from ImageRecordIter's parameters, in MXNet's order.
 
-Its order: resize; rotation, shear, scale and aspect in one warp; pad; one of three crops; colours; mirror; normalise.
+Order: resize; rotation, shear, scale and aspect in one warp; pad; one of three crops; colours; mirror; normalise.
 
 Source: ``DefaultImageAugmenter::Process``, src/io/image_aug_default.cc, apache/mxnet 1.9.1.
 """
@@ -31,23 +31,27 @@ from recordkit.transforms import (
 from recordkit.transforms.mxnet_augmenter import Affine, CenterSizeCrop, FittingCenterCrop, FittingRandomCrop
 from recordkit.transforms.resize import INTER_METHODS, Filter
 
-# In the order of channels; those of red are those of gray too.
+# In the order of the channels. Gray images use those of red.
 MEANS = ("mean_r", "mean_g", "mean_b", "mean_a")
 DEVIATIONS = ("std_r", "std_g", "std_b", "std_a")
 
 
 def make_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
-    """Return the transforms that parameters ask for.
+    """Return the transforms for some parameters.
 
     Parameters
     ----------
     values : mapping
-        What `recordkit.record_iter.parameters.read` returns.
+        Values of all parameters, see `recordkit.record_iter.parameters.read`.
+
+    Returns
+    -------
+    steps : list of Transform or Normalize
 
     Raises
     ------
     PlanError
-        Values contradict each other, or a transform refuses one.
+        Values contradict each other, or a transform refuses a value.
 
     Examples
     --------
@@ -58,7 +62,7 @@ def make_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
     """
     name = INTER_METHODS.get(values["inter_method"])
     if name is None:
-        raise PlanError(f"inter_method: expected 0 to 4, 9 or 10, got {values['inter_method']}")
+        raise PlanError(argument="inter_method", expected="0 to 4, 9 or 10", got=values["inter_method"])
     steps: list[Transform | Normalize] = []
     if values["resize"] != -1:
         steps.append(Resize(values["resize"], name))
@@ -66,13 +70,13 @@ def make_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
     if values["pad"]:
         steps.append(Pad(values["pad"], values["fill_value"]))
     steps.append(_crop(values, name))
-    for option, kind in (
+    for parameter, kind in (
         ("brightness", RandomBrightness),
         ("contrast", RandomContrast),
         ("saturation", RandomSaturation),
     ):
-        if values[option]:
-            steps.append(kind(values[option]))
+        if values[parameter]:
+            steps.append(kind(values[parameter]))
     if values["random_h"] or values["random_s"] or values["random_l"]:
         steps.append(RandomHSL(values["random_h"], values["random_s"], values["random_l"]))
     if values["pca_noise"]:
@@ -95,7 +99,10 @@ def _aspect(values: Mapping[str, Any]) -> tuple[float, float]:
         low, high = 1 - high, 1 + high
     if not 0 < low <= high:
         raise PlanError(
-            f"min_aspect_ratio, max_aspect_ratio: expected a range above 0, got {low:g} to {high:g}; give both"
+            argument="max_aspect_ratio",
+            expected="a range above 0",
+            got=f"{low:g} to {high:g}",
+            advice="give `min_aspect_ratio` and `max_aspect_ratio`",
         )
     return low, high
 
@@ -108,10 +115,12 @@ def _warps(values: Mapping[str, Any]) -> list[Transform]:
         try:
             angles = tuple(int(angle) for angle in values["rotate_list"].strip("()[] ").split(","))
         except ValueError:
-            raise PlanError(f"rotate_list: expected angles between commas, got {values['rotate_list']!r}") from None
+            raise PlanError(
+                argument="rotate_list", expected="angles between commas", got=repr(values["rotate_list"])
+            ) from None
     scale = values["min_random_scale"], values["max_random_scale"]
     if not 0 < scale[0] <= scale[1]:
-        raise PlanError(f"min_random_scale: expected above 0 and at most max_random_scale, got {scale[0]:g}")
+        raise _not_below("min_random_scale", "max_random_scale", scale[0])
     aspect = (1.0, 1.0) if values["random_resized_crop"] else _aspect(values)
     shear = values["max_shear_ratio"]
     if tuple(angles) == (0,) and not shear and scale == aspect == (1.0, 1.0):
@@ -124,28 +133,33 @@ def _crop(values: Mapping[str, Any], name: Filter) -> Transform:
     sides = [side for side in (values["min_crop_size"], values["max_crop_size"]) if side != -1]
     if values["random_resized_crop"]:
         if values["rand_crop"] or sides or (values["min_random_scale"], values["max_random_scale"]) != (1, 1):
-            raise PlanError("random_resized_crop: expected no rand_crop, crop size or random scale with it")
+            raise PlanError("expected no rand_crop, crop size or random scale with it", argument="random_resized_crop")
         area, aspect = (values["min_random_area"], values["max_random_area"]), _aspect(values)
         if not 0 < area[0] <= area[1]:
-            raise PlanError(f"min_random_area: expected above 0 and at most max_random_area, got {area[0]:g}")
+            raise _not_below("min_random_area", "max_random_area", area[0])
         if (area, aspect) != ((1, 1), (1, 1)):
             return RandomResizedCrop(size, area, aspect, name)
     if sides:
         if not 0 < sides[0] <= sides[-1]:
-            raise PlanError(f"min_crop_size: expected above 0 and at most max_crop_size, got {sides[0]}")
+            raise _not_below("min_crop_size", "max_crop_size", sides[0])
         kind = RandomSizeCrop if values["rand_crop"] else CenterSizeCrop
         return kind(size, sides[0], sides[-1], name)
     return (FittingRandomCrop if values["rand_crop"] else FittingCenterCrop)(size, name)
 
 
+def _not_below(low: str, high: str, got: float) -> PlanError:
+    return PlanError(argument=low, expected=f"above 0 and at most {high}", got=f"{got:g}")
+
+
 def _normalize(values: Mapping[str, Any]) -> list[Normalize]:
     if values["dtype"] in ("uint8", "int8"):
         return []
-    scale, deviations = values["scale"], [values[name] for name in DEVIATIONS[: values["data_shape"][0]]]
-    if min(scale, *deviations) <= 0:
-        raise PlanError(f"scale and std: expected numbers above 0, got {scale:g} and {deviations}")
-    # MXNet multiplies by float32(scale) / float32(std); the reciprocal of a float64's reciprocal is that number again.
-    factors = [float(np.float32(scale) / np.float32(std)) for std in deviations]
+    names = DEVIATIONS[: values["data_shape"][0]]
+    for name in ("scale", *names):
+        if values[name] <= 0:
+            raise PlanError(argument=name, expected="a number above 0", got=f"{values[name]:g}")
+    # MXNet multiplies by float32(scale) / float32(std). Inverting that number twice in float64 gives it back.
+    factors = [float(np.float32(values["scale"]) / np.float32(values[name])) for name in names]
     if set(factors) == {1.0} and not any(means(values)):
         return []
     return [Normalize(means(values), [1 / factor for factor in factors])]

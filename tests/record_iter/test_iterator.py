@@ -1,7 +1,7 @@
-"""ImageRecordIter: MXNet's parameters and way of iterating, and its pixels beside those of the real one.
+"""ImageRecordIter: MXNet's parameters and protocol, and its pixels compared with MXNet's.
 
-Differences from MXNet 1.9.1, largest and mean, in grey levels before mean, std and scale; either engine. Photographs
-are 24 of imagenet-200, 224 x 200 cut out of the middle; small images are those of this file.
+Differences from MXNet 1.9.1, largest and mean, in grey levels before mean, std and scale, with either engine.
+Photographs: 24 images of imagenet-200, cropped to the central 224 x 200. Small images: those of this file.
 
 ===========================================  ============  ===========
 setting                                      small images  photographs
@@ -21,9 +21,9 @@ colour PNG as gray                           1, 0.50       1, 0.50
 rotate=30                                    128, 2.40     128, 0.58
 ===========================================  ============  ===========
 
-Gray and alpha are as colour, within 0.03. MXNet's decoder makes a PNG with a colour profile gray in linear light, which
-nothing else does. Each resize adds at most 1. Along the edges of a turned image MXNet mixes it
-with `fill_value`, which is why a few pixels differ much.
+The differences of gray and alpha equal those of colour within 0.03. MXNet's decoder converts a PNG with a colour
+profile to gray in linear light, which no other decoder does. Each resize adds at most 1. MXNet blends the edges of a
+rotated image with `fill_value`, so a few pixels differ much.
 """
 
 import inspect
@@ -52,7 +52,7 @@ NEEDED = {"path_imgrec": "a.rec", "data_shape": (3, 16, 18), "batch_size": 8}
 MEAN = {"mean_r": 123.68, "mean_g": 116.28, "mean_b": 103.53, "mean_a": 99.5}
 STD = {"std_r": 58.4, "std_g": 57.1, "std_b": 57.4, "std_a": 3.1}
 
-# What is asked for; the largest and the mean difference, in grey levels, that are allowed.
+# Parameters, and the bounds of the largest and the mean difference in grey levels.
 SETTINGS = {
     "crop": ({}, 0, 0),
     "mirror": ({"mirror": True, "rand_mirror": True}, 0, 0),
@@ -96,21 +96,21 @@ def files(tmp_path_factory):
     }
 
 
-def mxnets(mx, path, **options):
-    """Return data, label and pad of each batch of the real one; copies, because it uses its arrays again."""
+def mxnet_batches(mx, path, **options):
+    """Return data, label and pad of MXNet's batches. Copies, because MXNet overwrites its arrays."""
     options = {"preprocess_threads": 1, "verbose": False, "batch_size": 8, "data_shape": (3, 16, 18), **options}
     iterator = mx.io.ImageRecordIter(path_imgrec=str(path), **options)
     return [(b.data[0].asnumpy().copy(), b.label[0].asnumpy().copy(), b.pad) for b in iterator]
 
 
-def ours(path, **options):
+def recordkit_batches(path, **options):
     options = {"batch_size": 8, "data_shape": (3, 16, 18), **options}
     with rk.ImageRecordIter(path_imgrec=path, **options) as iterator:
         return [(batch.data[0], batch.label[0], batch.pad) for batch in iterator]
 
 
 def differences(got, want, options):
-    """Return the largest and the mean difference in grey levels; all else has to be equal."""
+    """Return the largest and the mean difference in grey levels, and assert that all else is equal."""
     assert [(a.shape, a.dtype, pad) for a, _, pad in got] == [(a.shape, a.dtype, pad) for a, _, pad in want]
     assert all(np.array_equal(a, b) and a.dtype == b.dtype for (_, a, _), (_, b, _) in zip(got, want, strict=True))
     n_channels = got[0][0].shape[1]
@@ -123,57 +123,59 @@ def differences(got, want, options):
 @pytest.mark.parametrize("channels", [3, 1, 4])
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.filterwarnings("ignore:.*no effect with dtype:UserWarning")
-def test_pixels_labels_and_pad_are_mxnets(mx, files, engine, setting, channels):
+def test_pixels_labels_and_pad_are_mxnet_batches(mx, files, engine, setting, channels):
     options, most, mean = SETTINGS[setting]
     options = {**options, "data_shape": (channels, *options.get("data_shape", (16, 18)))}
-    got = ours(files[channels], **options, engine=engine)
-    gap = differences(got, mxnets(mx, files[channels], **options), options)
+    got = recordkit_batches(files[channels], **options, engine=engine)
+    gap = differences(got, mxnet_batches(mx, files[channels], **options), options)
     slack = 1e-3 if most else 0  # float32 after the normalisation
     assert gap[0] <= most + slack and gap[1] <= mean, gap
 
 
 def test_color_pngs_as_gray_are_within_one_level(mx, files, engine):
     options = {"data_shape": (1, 16, 18)}
-    gap = differences(ours(files["png"], **options, engine=engine), mxnets(mx, files["png"], **options), {})
+    gap = differences(
+        recordkit_batches(files["png"], **options, engine=engine), mxnet_batches(mx, files["png"], **options), {}
+    )
     assert gap[0] <= 1 and gap[1] <= 0.6
 
 
 @pytest.mark.parametrize("channels", [3, 1])
 @pytest.mark.parametrize(("options", "most", "mean"), [({}, 1, 0.1), ({"resize": 256, **MEAN, **STD}, 1.001, 0.4)])
-def test_photographs_are_mxnets(mx, real_data, tmp_path, engine, options, most, mean, channels):
+def test_photographs_are_mxnet_batches(mx, real_data, tmp_path, engine, options, most, mean, channels):
     photos = sorted((real_data / "imagenet-200").glob("*.JPEG"))[:24]
     path = write(tmp_path / "photos.rec", [photo.read_bytes() for photo in photos])
     options = {**options, "data_shape": (channels, 224, 200)}
-    gap = differences(ours(path, **options, engine=engine), mxnets(mx, path, **options), options)
+    gap = differences(recordkit_batches(path, **options, engine=engine), mxnet_batches(mx, path, **options), options)
     assert gap[0] <= most and gap[1] <= mean, gap
 
 
 @pytest.mark.parametrize("by_index", [False, True])
 @pytest.mark.parametrize("n_parts", [2, 4, 6])
-def test_parts_are_mxnets(mx, files, engine, n_parts, by_index):
+def test_parts_are_mxnet_batches(mx, files, engine, n_parts, by_index):
     index = {"path_imgidx": files[3].with_suffix(".idx")} if by_index else {}
     for part in range(n_parts):
         options = {"num_parts": n_parts, "part_index": part, "batch_size": 2, **index}
-        got = ours(files[3], **options, engine=engine)
-        assert differences(got, mxnets(mx, files[3], **options), {}) == (0, 0)
+        got = recordkit_batches(files[3], **options, engine=engine)
+        assert differences(got, mxnet_batches(mx, files[3], **options), {}) == (0, 0)
 
 
-def test_three_labels_are_mxnets(mx, files, engine):
-    got = ours(files["labels"], label_width=3, engine=engine)
+def test_three_labels_are_mxnet_batches(mx, files, engine):
+    got = recordkit_batches(files["labels"], label_width=3, engine=engine)
     assert got[0][1].shape == (8, 3)
-    assert differences(got, mxnets(mx, files["labels"], label_width=3), {}) == (0, 0)
+    assert differences(got, mxnet_batches(mx, files["labels"], label_width=3), {}) == (0, 0)
 
 
-def test_labels_of_a_list_are_mxnets(mx, files, engine, tmp_path):
+def test_labels_of_a_list_are_mxnet_batches(mx, files, engine, tmp_path):
     path = tmp_path / "other.lst"
     path.write_text("".join(f"{key}\t{key / 2}\t{-key}\tx.jpg\n" for key in reversed(range(40))))
     options = {"path_imglist": str(path), "label_width": 2}
-    got = ours(files[3], **options, engine=engine)
+    got = recordkit_batches(files[3], **options, engine=engine)
     assert got[0][1][3].tolist() == [1.5, -3]
-    assert differences(got, mxnets(mx, files[3], **options), {}) == (0, 0)
+    assert differences(got, mxnet_batches(mx, files[3], **options), {}) == (0, 0)
 
 
-def test_epochs_can_be_mxnets(mx, files):
+def test_epochs_can_be_mxnet_batches(mx, files):
     real = mx.io.ImageRecordIter(path_imgrec=str(files[3]), batch_size=8, data_shape=(3, 16, 18), verbose=False)
     iterator = rk.ImageRecordIter(path_imgrec=files[3], batch_size=8, data_shape=(3, 16, 18), mxnet_epochs=True)
     for _ in range(5):
@@ -183,7 +185,7 @@ def test_epochs_can_be_mxnets(mx, files):
         iterator.reset()
 
 
-def test_epochs_are_mxnets_where_samples_are_left_out_too(tmp_path, engine):
+def test_skipped_samples_do_not_change_where_mxnets_epochs_begin(tmp_path, engine):
     payloads = [save(picture(noise(20, 20, seed=n)), "PNG") for n in range(10)]
     payloads[3] = payloads[3][:60]
     path = write(tmp_path / "bad.rec", payloads)
@@ -198,7 +200,7 @@ def test_the_table_has_the_parameters_of_the_mxnet_that_is_installed(mx):
     documentation = mx.io.ImageRecordIter.__doc__
     documentation = documentation.decode() if isinstance(documentation, bytes) else documentation
     found = dict(re.findall(r"^(\w+) : .*?(?:default=(.*)|required)$", documentation, re.MULTILINE))
-    by_name = {parameter.name: parameter for parameter in PARAMETERS if parameter.does != "recordkit"}
+    by_name = {parameter.name: parameter for parameter in PARAMETERS if parameter.support != "recordkit"}
     assert set(found) == set(by_name) - {"rotate_list", "data_name", "label_name"}
     for name, text in found.items():
         default = by_name[name].default
@@ -209,24 +211,24 @@ def test_the_table_has_the_parameters_of_the_mxnet_that_is_installed(mx):
 
 def test_the_table_has_every_parameter_of_mxnet_and_the_docstring_the_table():
     names = [parameter.name for parameter in PARAMETERS]
-    assert sorted(SPEC.split()) == sorted(p.name for p in PARAMETERS if p.does != "recordkit") and len(names) == len(
+    assert sorted(SPEC.split()) == sorted(p.name for p in PARAMETERS if p.support != "recordkit") and len(names) == len(
         set(names)
     )
     for parameter in PARAMETERS:
-        assert f"{parameter.name} : {parameter.kind}" in describe() and parameter.note.endswith((".", "..."))
+        assert f"{parameter.name} : {parameter.kind}" in describe() and parameter.note.endswith(".")
         assert f"\n{parameter.name} : " in inspect.getdoc(rk.ImageRecordIter)
 
 
 OTHER_VALUES = {"aug_seq": "det_aug_default", "max_img_size": 500, "min_img_size": 5, "mean_img": "mean.nd"}
 
 
-@pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.does == "refused"])
-def test_what_is_refused_says_why(name):
-    with pytest.raises(PlanError, match=f"^{name}: expected .*, got .*: [A-Z]"):
+@pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.support == "refused"])
+def test_a_refused_parameter_gives_the_reason(name):
+    with pytest.raises(PlanError, match=f"^{name}: expected .*, got .*; [A-Z]"):
         read({**NEEDED, name: OTHER_VALUES.get(name, 0.5)})
 
 
-def test_values_may_be_strings_as_mxnet_makes_them():
+def test_values_may_be_the_strings_that_mxnet_makes():
     values = read({**NEEDED, "data_shape": "(3, 8, 9)", "mirror": "true", "scale": "0.5", "pad": np.int64(3)})
     assert (values["data_shape"], values["mirror"], values["scale"], values["pad"]) == ((3, 8, 9), True, 0.5, 3)
 
@@ -248,10 +250,13 @@ def test_values_may_be_strings_as_mxnet_makes_them():
         ({"mean_r": float("inf"), "dtype": "int8"}, "mean_r: expected float, got inf"),
         ({"resize": 0}, "resize: expected a length of at least 1 pixel, got 0"),
         ({"inter_method": 5}, "inter_method: expected 0 to 4, 9 or 10, got 5"),
-        ({"std_g": 0}, "scale and std: expected numbers above 0"),
+        ({"std_g": 0}, "std_g: expected a number above 0, got 0"),
         ({"random_resized_crop": True, "rand_crop": True, "max_aspect_ratio": 0.2}, "random_resized_crop: expected no"),
         ({"random_resized_crop": True, "max_aspect_ratio": 1.33}, "max_aspect_ratio: expected a range above 0"),
-        ({"min_aspect_ratio": 0.5}, "max_aspect_ratio: expected a range above 0, got 0.5 to 0; give both"),
+        (
+            {"min_aspect_ratio": 0.5},
+            "max_aspect_ratio: expected a range above 0, got 0.5 to 0; give min_aspect",
+        ),
         ({"random_resized_crop": True, "min_random_area": 0}, "min_random_area: expected above 0 and at most"),
         ({"random_resized_crop": True, "max_random_area": 0.5}, "min_random_area: expected above 0 and at most"),
         ({"min_crop_size": 9, "max_crop_size": 5}, "min_crop_size: expected above 0 and at most max_crop_size, got 9"),
@@ -264,13 +269,13 @@ def test_values_may_be_strings_as_mxnet_makes_them():
         ({"shuffle": True, "mxnet_epochs": True}, "mxnet_epochs: expected round_batch=True and shuffle=False"),
     ],
 )
-def test_what_makes_no_sense_is_refused_when_it_is_made(files, options, message):
+def test_impossible_parameters_are_refused_by_the_constructor(files, options, message):
     with pytest.raises(PlanError, match=message):
         rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], **options})
 
 
-def test_a_parameter_that_is_needed_and_an_index_that_is_not_there_are_named(files):
-    with pytest.raises(PlanError, match="batch_size: expected one, got none"):
+def test_a_missing_parameter_and_a_missing_index_are_named(files):
+    with pytest.raises(PlanError, match="batch_size: expected a value, got none; ImageRecordIter needs it"):
         rk.ImageRecordIter(path_imgrec=files[3], data_shape=(3, 8, 8))
     with pytest.raises(FileNotFoundError, match="none.idx"):
         rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], "path_imgidx": files[3].with_name("none.idx")})
@@ -283,17 +288,17 @@ def test_a_parameter_that_is_needed_and_an_index_that_is_not_there_are_named(fil
         ({"dtype": "uint8", "mean_r": 3}, "mean_r: it has no effect with dtype uint8"),
         ({"dtype": "int8", "scale": 3}, "scale: it has no effect with dtype int8"),
         ({"shuffle_chunk_size": 64}, "shuffle_chunk_size: it has no effect here"),
-        ({"random_resized_crop": True}, "random_resized_crop: it is a crop in the middle"),
+        ({"random_resized_crop": True}, "random_resized_crop: it crops the centre"),
     ],
 )
-def test_what_is_probably_a_mistake_is_warned_of(files, options, message):
+def test_a_probable_mistake_is_warned_of(files, options, message):
     with pytest.warns(UserWarning, match=message) as warned:
         rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], **options})
     assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(("label", "n_warned"), [(2**24 + 1, 1), (2**24, 0), (-(2**24) - 1, 1)])
-def test_exact_labels_that_float32_does_not_hold_are_warned_of(tmp_path, label, n_warned):
+def test_exact_labels_that_float32_rounds_are_warned_of(tmp_path, label, n_warned):
     (tmp_path / "a.png").write_bytes(save(picture(noise(8, 8)), "PNG"))
     (tmp_path / "a.lst").write_text(f"0\t{label}\ta.png\n1\t2\ta.png\n")
     listed = rk.open_source(tmp_path / "a.lst", root=tmp_path)
@@ -303,20 +308,20 @@ def test_exact_labels_that_float32_does_not_hold_are_warned_of(tmp_path, label, 
         iterator = rk.ImageRecordIter(path_imgrec=tmp_path / "exact.rec", data_shape=(3, 8, 8), batch_size=2)
     assert iterator.next().label[0].tolist() == [np.sign(label) * 2**24, 2]
     assert [w.filename for w in warned] == [__file__] * n_warned
-    assert all(str(w.message).startswith("labels: 1 exact ones are beyond 2**24") for w in warned)
+    assert all(str(w.message).startswith("labels: 1 exact labels are beyond 2**24") for w in warned)
 
 
-def test_a_name_of_a_file_is_taken_as_it_is(tmp_path):
+def test_a_file_name_with_semicolons_is_one_file(tmp_path):
     path = write(tmp_path / "a;b?.rec", [save(picture(noise(16, 18)), "PNG")] * 3)
     with rk.ImageRecordIter(**NEEDED | {"path_imgrec": str(path)}) as batches:
         assert len(batches.loader.dataset) == 3
 
 
-def test_it_iterates_like_mxnets(files, engine):
+def test_it_iterates_like_mxnet(files, engine):
     iterator = rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], "engine": engine, "data_name": "x"})
     assert iterator.provide_data == [("x", (8, 3, 16, 18), np.float32, "NCHW")]
     assert iterator.provide_label == [("softmax_label", (8,), np.float32, "NCHW")]
-    with pytest.raises(PlanError, match=r"expected next\(\) or iter_next\(\) before"):
+    with pytest.raises(PlanError, match=r"expected a call of next\(\) or iter_next\(\) first"):
         iterator.getdata()
     first = [batch.index.tolist() for batch in iterator]
     assert len(first) == len(iterator) == 4 and first[3] == [24, 25, 26, 27, 28, 29, 0, 1]
@@ -326,7 +331,7 @@ def test_it_iterates_like_mxnets(files, engine):
     assert iterator.getpad() == 2 and iterator.getindex().tolist() == first[3]
     iterator.reset()
     iterator.next()
-    iterator.reset()  # in the middle of an epoch
+    iterator.reset()  # before the end of an epoch
     assert iterator.iter_next() and iterator.getlabel().tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
     assert iterator.getdata().shape == (8, 3, 16, 18)
     assert iterator.loader.epoch == 2
@@ -334,34 +339,34 @@ def test_it_iterates_like_mxnets(files, engine):
 
 def test_without_round_batch_zeros_fill_the_last_batch_and_pad_counts_them(files, engine):
     for _ in range(2):
-        data, label, pad = ours(files[3], round_batch=False, engine=engine)[-1]
+        data, label, pad = recordkit_batches(files[3], round_batch=False, engine=engine)[-1]
         assert pad == 2 and not data[6:].any() and data[5].any() and label.tolist() == [4, 5, 6, 7, 8, 9, 0, 0]
 
 
 def test_fewer_samples_than_a_batch_are_repeated(files, engine):
-    ((_, label, pad),) = ours(files[3], batch_size=70, engine=engine)
+    ((_, label, pad),) = recordkit_batches(files[3], batch_size=70, engine=engine)
     assert pad == 40 and label.tolist() == [key % 10 for key in range(70)]
 
 
-def test_a_shuffled_epoch_has_every_sample_once_and_seed_says_which_comes_when(files, engine):
+def test_a_shuffled_epoch_has_every_sample_once_in_an_order_that_depends_on_the_seed(files, engine):
     def epochs(seed, **options):
         iterator = rk.ImageRecordIter(
             **{**NEEDED, "path_imgrec": files[3], "engine": engine, "shuffle": True, "seed": seed, "batch_size": 10}
             | options
         )
-        found = []
+        result = []
         for _ in range(2):
             batches = list(iterator)
-            found.append((np.concatenate([b.index for b in batches]), np.concatenate([b.data[0] for b in batches])))
+            result.append((np.concatenate([b.index for b in batches]), np.concatenate([b.data[0] for b in batches])))
             iterator.reset()
-        return found
+        return result
 
-    first, again, other = epochs(1), epochs(1), epochs(2)
-    assert all(sorted(keys.tolist()) == list(range(30)) for keys, _ in first + other)
-    assert not np.array_equal(first[0][0], first[1][0]) and not np.array_equal(first[0][0], other[0][0])
-    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+    first, repeated, other_seed = epochs(1), epochs(1), epochs(2)
+    assert all(sorted(keys.tolist()) == list(range(30)) for keys, _ in first + other_seed)
+    assert not np.array_equal(first[0][0], first[1][0]) and not np.array_equal(first[0][0], other_seed[0][0])
+    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(first, repeated, strict=True))
     crops = [epochs(1, rand_crop=True, seed_aug=seed, preprocess_threads=seed + 1) for seed in (0, 0, 1)]
-    assert all(np.array_equal(first[0][0], each[0][0]) for each in crops)
+    assert all(np.array_equal(first[0][0], epoch[0][0]) for epoch in crops)
     assert np.array_equal(crops[0][0][1], crops[1][0][1]) and not np.array_equal(crops[0][0][1], crops[2][0][1])
 
 
@@ -383,10 +388,10 @@ RANDOM = {
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_random_settings_change_something_and_engines_agree(files, name):
-    plain = ours(files[3], engine="python", data_shape=RANDOM[name].get("data_shape", (3, 16, 18)))
-    want = ours(files[3], engine="python", **RANDOM[name])
+    plain = recordkit_batches(files[3], engine="python", data_shape=RANDOM[name].get("data_shape", (3, 16, 18)))
+    want = recordkit_batches(files[3], engine="python", **RANDOM[name])
     assert not all(np.array_equal(a, b) for (a, _, _), (b, _, _) in zip(plain, want, strict=True))
-    got = ours(files[3], engine="auto", **RANDOM[name])
+    got = recordkit_batches(files[3], engine="auto", **RANDOM[name])
     assert all(np.abs(a - b).max() <= 2 for (a, _, _), (b, _, _) in zip(got, want, strict=True))
 
 
@@ -403,10 +408,10 @@ def test_random_settings_change_something_and_engines_agree(files, name):
         {"min_crop_size": 10, "max_crop_size": 16, "rand_crop": True},
     ],
 )
-def test_the_native_engine_does_all_of_it_where_images_are_large_enough(files, monkeypatch, options):
-    want = ours(files[3], engine="python", **options)
-    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was asked"))
-    got = ours(files[3], engine="native", **options)
+def test_the_native_engine_loads_all_images_that_are_large_enough(files, monkeypatch, options):
+    want = recordkit_batches(files[3], engine="python", **options)
+    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was used"))
+    got = recordkit_batches(files[3], engine="native", **options)
     assert all(np.abs(a - b).max() <= 1 for (a, _, _), (b, _, _) in zip(got, want, strict=True))
 
 
@@ -414,30 +419,30 @@ def test_labels_missing_in_a_list_are_named(files, tmp_path):
     path = tmp_path / "short.lst"
     path.write_text("".join(f"{key}\t1\tx.jpg\n" for key in range(28)))
     with pytest.raises(FormatError, match="short.lst: expected a row .* of each sample, got none for 2 of 30: 28, ..."):
-        ours(files[3], path_imglist=path)
+        recordkit_batches(files[3], path_imglist=path)
     with pytest.raises(FormatError, match="short.lst: key 0: expected 2 labels, as label_width says, got 1"):
-        ours(files[3], path_imglist=path, label_width=2)
+        recordkit_batches(files[3], path_imglist=path, label_width=2)
 
 
 @pytest.mark.parametrize("rand_crop", [False, True])
-def test_an_image_smaller_than_the_largest_crop_is_refused_whichever_is_drawn(files, engine, rand_crop):
+def test_an_image_smaller_than_the_largest_crop_is_always_refused(files, engine, rand_crop):
     options = {"min_crop_size": 1, "max_crop_size": 99, "rand_crop": rand_crop, "engine": engine}
     with pytest.raises(ImageError, match="expected at least 99 rows and (99 )?columns, got 26 and 22"):
-        ours(files[3], **options)
+        recordkit_batches(files[3], **options)
 
 
 def test_a_file_without_samples_is_refused(tmp_path):
     (tmp_path / "some.lst").write_text("0\t1\tx.jpg\n")
     for options in ({}, {"path_imglist": tmp_path / "some.lst"}):
         with pytest.raises(FormatError, match=r"empty\.rec: expected samples, got none"):
-            ours(write(tmp_path / "empty.rec", []), **options)
+            recordkit_batches(write(tmp_path / "empty.rec", []), **options)
 
 
-def test_a_bad_sample_is_an_error_or_left_out(tmp_path, engine):
+def test_a_bad_sample_is_an_error_or_skipped(tmp_path, engine):
     payloads = [save(picture(noise(20, 20, seed=n)), "PNG") for n in range(8)]
     payloads[3] = payloads[3][:60]
     path = write(tmp_path / "bad.rec", payloads)
     with pytest.raises(ImageError, match="key 3"):
-        ours(path, engine=engine)
-    ((data, label, pad),) = ours(path, engine=engine, on_error="skip")
+        recordkit_batches(path, engine=engine)
+    ((data, label, pad),) = recordkit_batches(path, engine=engine, on_error="skip")
     assert pad == 1 and label.tolist() == [0, 1, 2, 4, 5, 6, 7, 0] and not data[7].any()
