@@ -1,33 +1,33 @@
-"""Changes of an image: uint8 (H, W, C) in, uint8 (H, W, C) out, one small value object each.
+"""Transforms of an image: small value objects that turn uint8 (H, W, C) into uint8 (H, W, C).
 
 =================  ======================================================  =====================
-name               what it does                                            random numbers
+name               result                                                  random numbers
 =================  ======================================================  =====================
-CenterCrop         the middle, a square or a given size                    0
-Cutout             rectangles painted over                                 2 for each
-Flip               left and right exchanged                                0
-Normalize          (x - mean) / std as float32, the last step              0
-Pad                a border, by a width or up to a size                    0
+CenterCrop         central square, or central part of a size               0
+Cutout             rectangles painted over                                 2 per rectangle
+Flip               mirrored left to right                                  0
+Normalize          (x - mean) / std as float32; the last step              0
+Pad                border of a width, or up to a size                      0
 RandomAffine       rotation, shear, scale and aspect in one warp           4
-RandomAspect       stretched one way, squeezed the other                   1
-RandomBrightness   times a factor                                          1
-RandomContrast     away from the image's mean gray, or towards it          1
-RandomCrop         a given size, anywhere                                  2
-RandomFlip         Flip by chance                                          1
-RandomGray         gray by chance                                          1
+RandomAspect       stretched in one direction, squeezed in the other       1
+RandomBrightness   multiplied by a factor                                  1
+RandomContrast     moved away from or towards the image's mean gray        1
+RandomCrop         part of a size, at a random position                    2
+RandomFlip         Flip with a probability                                 1
+RandomGray         gray with a probability                                 1
 RandomHSL          hue, saturation and lightness shifted                   3
-RandomHue          hues turned                                             1
-RandomLighting     PCA noise                                               6
-RandomResizedCrop  random area and aspect, anywhere, to a size             4 to 22
-RandomRotation     turned about the middle                                 1
-RandomSaturation   away from each pixel's gray, or towards it              1
+RandomHue          hues rotated                                            1
+RandomLighting     PCA noise added                                         6
+RandomResizedCrop  part of random area, aspect and position, to a size     4 to 22
+RandomRotation     rotated about the centre                                1
+RandomSaturation   moved away from or towards each pixel's gray            1
 RandomScale        enlarged or reduced                                     1
 RandomShear        slanted                                                 1
-RandomSizeCrop     a square of random side, anywhere, to a size            3
-Resize             the short side to a length                              0
+RandomSizeCrop     square of random side and position, to a size           3
+Resize             short side resized to a length                          0
 =================  ======================================================  =====================
 
-A resize whose filter is "random" draws 1 more. `Transform` is what they have in common, `Draws` the random numbers.
+A resize whose filter is "random" draws 1 more. `Transform` is their protocol, and `Draws` gives the random numbers.
 """
 
 from recordkit.transforms.affine import RandomAffine, RandomAspect, RandomRotation, RandomScale, RandomShear

@@ -1,4 +1,4 @@
-"""Turning, shearing, scaling and stretching an image about its middle: one warp, as in ImageRecordIter.
+"""Transforms that rotate, shear, scale and stretch an image about its centre: one warp, as in ImageRecordIter.
 
 With the angle t in degrees (counter-clockwise on the screen), shear s, scale z and aspect r, an image of H x W pixels
 becomes one of ``trunc(z * H)`` x ``trunc(z * W)``, at least 1 x 1, and the point (x, y) moves to ``M (x, y, 1)``::
@@ -8,14 +8,14 @@ becomes one of ``trunc(z * H)`` x ``trunc(z * W)``, at least 1 x 1, and the poin
     M = [ hs * a - s * b * ws    hs * b + s * a * ws    tx ]      tx = (z * W - (M00 * W + M01 * H)) / 2
         [ -b * ws                a * ws                 ty ]      ty = (z * H - (M10 * W + M11 * H)) / 2
 
-where pixels lie at whole numbers. So the middle is (W / 2, H / 2), half a pixel below and to the right of the middle of
-the picture, and an aspect above 1 stretches vertically: both are ImageRecordIter's ways. The size depends on the scale
-alone: corners that leave the image are lost, and what comes from outside is `fill`, with alpha 0.
+where pixels lie at whole numbers. So the centre is (W / 2, H / 2), half a pixel below and to the right of the centre of
+the picture, and an aspect above 1 stretches vertically; ImageRecordIter does both. The size depends on the scale alone:
+corners that leave the image are lost, and pixels from outside the image are `fill`, with alpha 0.
 
-A result pixel is the bilinear mean of the 4 pixels around the point that it comes from, rounded down. A point beyond
-the outermost pixels' centres takes the nearest of them, and one beyond the image is all fill: Pillow's
-``transform(AFFINE, BILINEAR)``. OpenCV's warpAffine, which ImageRecordIter uses, differs: it rounds the point to 1/32
-of a pixel, the mean to the nearest number, and mixes the fill with the image along the image's edges.
+A result pixel is the bilinear mean of the 4 pixels around its source point, rounded down. If the point lies beyond the
+centres of the outermost pixels, the nearest pixel counts; if it lies beyond the image, the result is fill. This is
+Pillow's ``transform(AFFINE, BILINEAR)``. OpenCV's warpAffine, which ImageRecordIter uses, differs: it rounds the point
+to 1/32 of a pixel and the mean to the nearest number, and mixes the fill with the image along the image's edges.
 
 Source: ``DefaultImageAugmenter::Process``, src/io/image_aug_default.cc, apache/mxnet 1.9.1; Geometry.c of Pillow.
 """
@@ -39,20 +39,20 @@ class RandomAffine:
     """Rotate, shear, scale and stretch at random, in one warp.
 
     Draws 4 numbers: ``shear = uniform(-shear, shear)``, ``angle = uniform(-degrees, degrees)``,
-    ``scale = uniform(scale)``, ``aspect = uniform(aspect)``; for their meaning see `recordkit.transforms.affine`.
+    ``scale = uniform(scale)``, ``aspect = uniform(aspect)``. `recordkit.transforms.affine` defines them.
 
     Parameters
     ----------
     degrees : float, 0 to 180, default 0
-        Largest angle, either way. ImageRecordIter's ``max_rotate_angle``, which draws whole degrees.
+        Largest angle, either way; ImageRecordIter's ``max_rotate_angle``, which draws whole degrees.
     shear : float, 0 to 10, default 0
-        ImageRecordIter's ``max_shear_ratio``.
+        Largest shear, either way; ImageRecordIter's ``max_shear_ratio``.
     scale : (float, float), default (1, 1)
-        ImageRecordIter's ``min_random_scale`` and ``max_random_scale``.
+        Range of the scale; ImageRecordIter's ``min_random_scale`` and ``max_random_scale``.
     aspect : (float, float), default (1, 1)
-        Height over width; ImageRecordIter's ``min_aspect_ratio`` and ``max_aspect_ratio``.
+        Range of height over width; ImageRecordIter's ``min_aspect_ratio`` and ``max_aspect_ratio``.
     fill : int, 0 to 255, default 0
-        What shows where the image is not. ImageRecordIter's ``fill_value`` is 255 by default.
+        Value of pixels from outside the image; ImageRecordIter's ``fill_value``, whose default is 255.
 
     Raises
     ------
@@ -61,8 +61,8 @@ class RandomAffine:
 
     Examples
     --------
-    >>> change = RandomAffine(degrees=10, shear=0.1, scale=(0.5, 0.5))
-    >>> change(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
+    >>> transform = RandomAffine(degrees=10, shear=0.1, scale=(0.5, 0.5))
+    >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (25, 40, 3)
     """
 
@@ -75,9 +75,9 @@ class RandomAffine:
     def __post_init__(self) -> None:
         checks.number("degrees", self.degrees, 0, 180)
         checks.number("shear", self.shear, 0, 10)
-        checks.span("scale", self.scale)
-        checks.span("aspect", self.aspect)
-        checks.whole("fill", self.fill, 0, 255)
+        checks.positive_range("scale", self.scale)
+        checks.positive_range("aspect", self.aspect)
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the warped image.
@@ -106,7 +106,7 @@ class RandomAffine:
 
 @dataclass(frozen=True, slots=True)
 class RandomRotation:
-    """Turn by a random angle about the middle; the size stays, so corners are lost.
+    """Rotate by a random angle about the centre; the size stays, so corners are lost.
 
     Draws 1 number: ``angle = uniform(-degrees, degrees)``.
 
@@ -115,6 +115,7 @@ class RandomRotation:
     degrees : float, 0 to 180
         Largest angle, either way.
     fill : int, 0 to 255, default 0
+        Value of pixels from outside the image.
 
     Raises
     ------
@@ -123,8 +124,8 @@ class RandomRotation:
 
     Examples
     --------
-    >>> change = RandomRotation(30)
-    >>> change(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
+    >>> transform = RandomRotation(30)
+    >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)
     """
 
@@ -133,10 +134,10 @@ class RandomRotation:
 
     def __post_init__(self) -> None:
         checks.number("degrees", self.degrees, 0, 180)
-        checks.whole("fill", self.fill, 0, 255)
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the turned image."""
+        """Return the rotated image."""
         return warp(image, angle=draws.uniform(-self.degrees, self.degrees), fill=self.fill)
 
     def native_spec(self) -> dict[str, Any]:
@@ -146,15 +147,16 @@ class RandomRotation:
 
 @dataclass(frozen=True, slots=True)
 class RandomShear:
-    """Move each row sideways by a random multiple of its distance from the middle one.
+    """Move each row sideways by a random multiple of its distance from the middle row.
 
     Draws 1 number: ``shear = uniform(-ratio, ratio)``.
 
     Parameters
     ----------
     ratio : float, 0 to 10
-        Columns per row, at most, either way.
+        Largest shift in columns per row, either way.
     fill : int, 0 to 255, default 0
+        Value of pixels from outside the image.
 
     Raises
     ------
@@ -163,8 +165,8 @@ class RandomShear:
 
     Examples
     --------
-    >>> change = RandomShear(0.2)
-    >>> change(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
+    >>> transform = RandomShear(0.2)
+    >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)
     """
 
@@ -173,7 +175,7 @@ class RandomShear:
 
     def __post_init__(self) -> None:
         checks.number("ratio", self.ratio, 0, 10)
-        checks.whole("fill", self.fill, 0, 255)
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the sheared image."""
@@ -186,13 +188,14 @@ class RandomShear:
 
 @dataclass(frozen=True, slots=True)
 class RandomScale:
-    """Enlarge or reduce by a random factor, bilinear and without antialias: meant for factors near 1.
+    """Enlarge or reduce by a random factor, bilinear and without antialias; meant for factors near 1.
 
     Draws 1 number: ``scale = uniform(low, high)``.
 
     Parameters
     ----------
     low, high : float, above 0
+        Range of the factor.
 
     Raises
     ------
@@ -201,8 +204,8 @@ class RandomScale:
 
     Examples
     --------
-    >>> change = RandomScale(0.5, 0.5)
-    >>> change(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
+    >>> transform = RandomScale(0.5, 0.5)
+    >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (25, 40, 3)
     """
 
@@ -210,7 +213,7 @@ class RandomScale:
     high: float
 
     def __post_init__(self) -> None:
-        checks.span("scale", (self.low, self.high))
+        checks.positive_range("scale", (self.low, self.high))
 
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the scaled image.
@@ -229,7 +232,7 @@ class RandomScale:
 
 @dataclass(frozen=True, slots=True)
 class RandomAspect:
-    """Stretch one way and squeeze the other by a random ratio of height to width; the size stays.
+    """Stretch in one direction and squeeze in the other by a random ratio of height to width; the size stays.
 
     Draws 1 number: ``aspect = uniform(low, high)``. Heights grow by ``2 * aspect / (1 + aspect)``, widths by
     ``2 / (1 + aspect)``.
@@ -237,7 +240,9 @@ class RandomAspect:
     Parameters
     ----------
     low, high : float, above 0
+        Range of the ratio.
     fill : int, 0 to 255, default 0
+        Value of pixels from outside the image.
 
     Raises
     ------
@@ -246,8 +251,8 @@ class RandomAspect:
 
     Examples
     --------
-    >>> change = RandomAspect(3 / 4, 4 / 3)
-    >>> change(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
+    >>> transform = RandomAspect(3 / 4, 4 / 3)
+    >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)
     """
 
@@ -256,8 +261,8 @@ class RandomAspect:
     fill: int = 0
 
     def __post_init__(self) -> None:
-        checks.span("aspect", (self.low, self.high))
-        checks.whole("fill", self.fill, 0, 255)
+        checks.positive_range("aspect", (self.low, self.high))
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return the stretched image."""
@@ -271,7 +276,16 @@ class RandomAspect:
 def warp(
     image: Image, angle: float = 0.0, shear: float = 0.0, scale: float = 1.0, aspect: float = 1.0, *, fill: int = 0
 ) -> Image:
-    """Apply the warp of the module's formula.
+    """Return an image after the warp of the module's formula.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, C)
+    angle : float
+        Angle in degrees, counter-clockwise on the screen.
+    shear, scale, aspect : float
+    fill : int, 0 to 255, default 0
+        Value of pixels from outside the image; their alpha is 0.
 
     Raises
     ------
@@ -281,7 +295,7 @@ def warp(
     Examples
     --------
     >>> image = np.arange(1, 10, dtype=np.uint8).reshape(3, 3, 1)
-    >>> warp(image, angle=-90)[:, :, 0].tolist()  # the middle is (1.5, 1.5), so one column is lost
+    >>> warp(image, angle=-90)[:, :, 0].tolist()  # the centre is (1.5, 1.5), so one column is lost
     [[0, 7, 4], [0, 8, 5], [0, 9, 6]]
     """
     from PIL import Image as Pillow
@@ -295,13 +309,13 @@ def warp(
     m00, m01, m10, m11 = hs * cos - shear * sin * ws, hs * sin + shear * cos * ws, -sin * ws, cos * ws
     tx = (scale * width - (m00 * width + m01 * height)) / 2
     ty = (scale * height - (m10 * width + m11 * height)) / 2
-    # The inverse: from a result pixel to the point it comes from. The determinant is hs * ws.
+    # The inverse maps a result pixel to its source point. The determinant is hs * ws.
     i00, i01, i10, i11 = m11 / (hs * ws), -m01 / (hs * ws), -m10 / (hs * ws), m00 / (hs * ws)
-    # Pillow's pixels lie at halves, those of the formula at whole numbers.
+    # Pillow's pixels lie at halves, the formula's at whole numbers.
     x0 = 0.5 - i00 * (0.5 + tx) - i01 * (0.5 + ty)
     y0 = 0.5 - i10 * (0.5 + tx) - i11 * (0.5 + ty)
-    flat = {1: "L", 3: "RGB", 4: "CMYK"}[n_channels]  # not RGBA: Pillow would weigh its colours by alpha
-    picture = Pillow.frombytes(flat, (width, height), image.tobytes())
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[n_channels]  # CMYK, because Pillow would weight RGBA's colours by alpha
+    picture = Pillow.frombytes(mode, (width, height), image.tobytes())
     warped = picture.transform(
         (new_width, new_height),
         Pillow.Transform.AFFINE,

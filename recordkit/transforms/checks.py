@@ -1,4 +1,4 @@
-"""What the arguments of a transform must be. Every check names the argument, what was expected and what came."""
+"""Checks of the arguments of transforms. Each raises a PlanError that names the argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def height_and_width(name: str, size: Size) -> tuple[int, int]:
     Raises
     ------
     PlanError
-        It is neither a whole number from 1 on nor two of them.
+        `size` is neither a whole number of at least 1 nor two of them.
 
     Examples
     --------
@@ -29,34 +29,34 @@ def height_and_width(name: str, size: Size) -> tuple[int, int]:
     pixels = [int(side) for side in sides if isinstance(side, Integral)]
     if len(sides) == len(pixels) == 2 and min(pixels) >= 1:
         return pixels[0], pixels[1]
-    raise PlanError(f"{name}: expected a number of pixels, at least 1, or (height, width), got {size!r}")
+    raise PlanError(argument=name, expected="a number of pixels, at least 1, or (height, width)", got=repr(size))
 
 
-def whole(name: str, value: int, low: int, high: int | None = None) -> None:
-    """Refuse what is not a whole number in a range; both ends belong to it.
+def whole_number(name: str, value: int, low: int, high: int | None = None) -> None:
+    """Check that a value is a whole number from `low` to `high`, both ends included.
 
     Raises
     ------
     PlanError
     """
     if not isinstance(value, Integral) or value < low or (high is not None and value > high):
-        expected = f"at least {low}" if high is None else f"{low} to {high}"
-        raise PlanError(f"{name}: expected a whole number, {expected}, got {value!r}")
+        limits = f"at least {low}" if high is None else f"{low} to {high}"
+        raise PlanError(argument=name, expected=f"a whole number, {limits}", got=repr(value))
 
 
 def number(name: str, value: float, low: float, high: float) -> None:
-    """Refuse what is not a number in a range; both ends belong to it.
+    """Check that a value is a number from `low` to `high`, both ends included.
 
     Raises
     ------
     PlanError
     """
-    if not isinstance(value, Real) or not low <= value <= high:  # no comparison is true of NaN
-        raise PlanError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
+    if not isinstance(value, Real) or not low <= value <= high:  # every comparison with NaN is false
+        raise PlanError(argument=name, expected=f"a number from {low:g} to {high:g}", got=repr(value))
 
 
-def span(name: str, pair: Sequence[float], high: float = math.inf) -> None:
-    """Refuse what is not two numbers above 0 in ascending order, at most `high`.
+def positive_range(name: str, pair: Sequence[float], high: float = math.inf) -> None:
+    """Check that a pair is two finite numbers above 0 in ascending order, at most `high`.
 
     Raises
     ------
@@ -65,4 +65,4 @@ def span(name: str, pair: Sequence[float], high: float = math.inf) -> None:
     are_numbers = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(end, Real) for end in pair)
     if not are_numbers or not 0 < pair[0] <= pair[1] <= high or math.isinf(pair[1]):
         limit = "" if math.isinf(high) else f" <= {high:g}"
-        raise PlanError(f"{name}: expected (low, high) with 0 < low <= high{limit}, got {pair!r}")
+        raise PlanError(argument=name, expected=f"(low, high) with 0 < low <= high{limit}", got=repr(pair))

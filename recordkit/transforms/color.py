@@ -1,15 +1,15 @@
-"""Changing the light and the strength of colours at random.
+"""Transforms that change brightness, contrast and saturation at random.
 
 The formulas are those of ``mxnet.image``: brightness, contrast and saturation each draw a factor
 ``f = 1 + uniform(-limit, limit)``, and the gray of a pixel is ``Y = 0.299 * R + 0.587 * G + 0.114 * B``. Factors and
-offsets are computed as float64, then rounded to float32; pixels are computed as float32, from left to right as written,
-rounded to the nearest whole number (a half to the even one) and clipped to 0 to 255.
+offsets are computed as float64, then rounded to float32. Pixels are computed as float32, from left to right as written,
+rounded to the nearest whole number (halves to even) and clipped to 0 to 255.
 
-Alpha stays as it is. A gray image, of one channel, has Y for its value; what has no meaning for it leaves it as it is,
-and draws the same numbers.
+Alpha does not change. The value of an image of one channel is Y. Transforms that have no meaning for gray leave such an
+image as it is, but draw the same numbers.
 
-Source: python/mxnet/image/image.py, apache/mxnet 1.9.1. (ImageRecordIter has these too, with the weights of R and B
-exchanged by mistake.)
+Source: python/mxnet/image/image.py, apache/mxnet 1.9.1. (ImageRecordIter has these too, but exchanges the weights of R
+and B by mistake.)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from recordkit.transforms.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class RandomBrightness:
-    """Multiply by a random factor: ``x * f``.
+    """Multiply all values by a random factor: ``x * f``.
 
     Draws 1 number: ``f = 1 + uniform(-limit, limit)``.
 
@@ -52,17 +52,17 @@ class RandomBrightness:
         checks.number("limit", self.limit, 0, 1)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the image, brighter or darker."""
+        """Return the brighter or darker image."""
         factor = 1 + draws.uniform(-self.limit, self.limit)
         return to_bytes(image, colors(image) * np.float32(factor))
 
 
 @dataclass(frozen=True, slots=True)
 class RandomContrast:
-    """Move all values away from the image's mean gray, or towards it: ``x * f + (1 - f) * mean(Y)``.
+    """Move all values away from or towards the image's mean gray: ``x * f + (1 - f) * mean(Y)``.
 
     Draws 1 number: ``f = 1 + uniform(-limit, limit)``. The mean is
-    ``(0.299 * sum(R) + 0.587 * sum(G) + 0.114 * sum(B)) / (H * W)``, and of a gray image ``sum(x) / (H * W)``.
+    ``(0.299 * sum(R) + 0.587 * sum(G) + 0.114 * sum(B)) / (H * W)``; for a gray image ``sum(x) / (H * W)``.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class RandomContrast:
 
 @dataclass(frozen=True, slots=True)
 class RandomSaturation:
-    """Move each pixel away from its own gray, or towards it: ``x * f + Y * (1 - f)``.
+    """Move each pixel away from or towards its own gray: ``x * f + Y * (1 - f)``.
 
-    Draws 1 number: ``f = 1 + uniform(-limit, limit)``. A gray image stays as it is.
+    Draws 1 number: ``f = 1 + uniform(-limit, limit)``. A gray image does not change.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class RandomSaturation:
         checks.number("limit", self.limit, 0, 1)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
-        """Return the image with stronger or paler colours."""
+        """Return the image with stronger or weaker colours."""
         factor = 1 + draws.uniform(-self.limit, self.limit)
         if image.shape[2] == 1:
             return image
@@ -131,10 +131,10 @@ class RandomSaturation:
 
 @dataclass(frozen=True, slots=True)
 class RandomGray:
-    """Make the image gray, or not: each pixel becomes (Y, Y, Y) if and only if ``uniform() < probability``.
+    """Make the image gray with a probability: each pixel becomes (Y, Y, Y) if and only if ``uniform() < probability``.
 
-    Draws 1 number. The number of channels stays. A gray image stays as it is. Y is the gray of this module, which is
-    also that of decoding to one channel; ``mxnet.image.RandomGrayAug`` weighs 0.21, 0.72 and 0.07.
+    Draws 1 number. The number of channels stays, and a gray image does not change. Decoding to one channel gives the
+    same Y; ``mxnet.image.RandomGrayAug`` has the weights 0.21, 0.72 and 0.07 instead.
 
     Parameters
     ----------
@@ -165,12 +165,12 @@ class RandomGray:
 
 
 def colors(image: Image) -> NDArray[np.float32]:
-    """Return all channels but alpha, as float32."""
+    """Return all channels except alpha as float32."""
     return image[:, :, :3].astype(np.float32)
 
 
 def gray(image: Image) -> NDArray[np.float32]:
-    """Return Y of each pixel of a colour image, shape (H, W, 1)."""
+    """Return Y for each pixel of a colour image, shape (H, W, 1)."""
     rgb = colors(image)
     y: NDArray[np.float32] = (
         np.float32(0.299) * rgb[:, :, :1] + np.float32(0.587) * rgb[:, :, 1:2] + np.float32(0.114) * rgb[:, :, 2:]
@@ -178,7 +178,7 @@ def gray(image: Image) -> NDArray[np.float32]:
     return y
 
 
-def to_bytes(image: Image, changed: NDArray[np.float32]) -> Image:
-    """Return the changed colours, rounded and clipped, with the alpha of `image`."""
-    rounded = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+def to_bytes(image: Image, values: NDArray[np.float32]) -> Image:
+    """Round and clip new colours to uint8, and add the alpha of `image`."""
+    rounded = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return rounded if image.shape[2] != 4 else np.concatenate([rounded, image[:, :, 3:]], 2)

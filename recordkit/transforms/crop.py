@@ -167,8 +167,8 @@ class RandomResizedCrop:
 
     def __post_init__(self) -> None:
         height_and_width("size", self.size)
-        checks.span("scale", self.scale, 1.0)
-        checks.span("ratio", self.ratio)
+        checks.positive_range("scale", self.scale, 1.0)
+        checks.positive_range("ratio", self.ratio)
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
@@ -253,8 +253,8 @@ class RandomSizeCrop:
 
     def __post_init__(self) -> None:
         height_and_width("size", self.size)
-        checks.whole("low", self.low, 1)
-        checks.whole("high", self.high, self.low)
+        checks.whole_number("low", self.low, 1)
+        checks.whole_number("high", self.high, self.low)
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws) -> Image:

@@ -1,4 +1,4 @@
-"""Hiding parts of an image."""
+"""The transform that paints over parts of an image."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from recordkit.transforms.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """Paint rectangles in one gray over the image, whose middles are anywhere in it.
+    """Paint rectangles in one gray over the image, with their centres at random positions in it.
 
-    Draws 2 numbers for each rectangle: ``y = below(H)``, then ``x = below(W)``. It covers the rows from
-    ``y - height // 2`` to ``y - height // 2 + height - 1`` and the columns likewise, as far as the image has them.
-    Alpha stays as it is.
+    Draws 2 numbers for each rectangle: ``y = below(H)``, then ``x = below(W)``. The rectangle covers the rows from
+    ``y - height // 2`` to ``y - height // 2 + height - 1`` and the columns likewise, clipped to the image. Alpha does
+    not change.
 
     Source: T. DeVries and G. W. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout (2017).
 
     Parameters
     ----------
     size : int or (height, width)
-        Of a rectangle, in pixels.
+        Size of a rectangle in pixels.
     n : int, at least 1, default 1
-        How many rectangles; they may overlap.
+        Number of rectangles; they may overlap.
     fill : int, 0 to 255, default 0
+        Value of the painted pixels.
 
     Raises
     ------
@@ -47,8 +48,8 @@ class Cutout:
 
     def __post_init__(self) -> None:
         height_and_width("size", self.size)
-        checks.whole("n", self.n, 1)
-        checks.whole("fill", self.fill, 0, 255)
+        checks.whole_number("n", self.n, 1)
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws) -> Image:
         """Return a copy of the image with the rectangles painted over."""

@@ -1,14 +1,14 @@
-"""The random numbers of one transform of one sample.
+"""The random numbers that one transform draws for one sample.
 
-Philox4x32-10 with the seed as key and the counter
+The generator is Philox4x32-10 with the seed as key and the counter
 
     word 0, 1  position of the sample in its epoch, low and high half
     word 2     epoch
     word 3     number of the transform << 16 | number of the block
 
-so that a draw depends on nothing but (seed, epoch, position, transform, how many were drawn before): not on threads,
-batches, ranks or engines. A block is four words; they are used in order. The order of an epoch is drawn in the same
-way, under a number that no transform has.
+so that a draw depends on (seed, epoch, position, transform, number of earlier draws) and on nothing else: not on
+threads, batches, ranks or engines. A block is four words, which are used in order. The order of an epoch is drawn in
+the same way, with a number that no transform has.
 
 Source: J. K. Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (2011); constants and rounds of Random123.
 """
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 ORDER = 0xFFFF
-"""Stands in the place of a transform's number where the order of an epoch is drawn."""
+"""Transform number that the order of an epoch uses for its draws."""
 
 _MASK = 0xFFFFFFFF
 
@@ -28,7 +28,7 @@ _Word = TypeVar("_Word", int, NDArray[Any])
 
 
 def philox(counter: tuple[_Word, _Word, _Word, _Word], key: tuple[int, int]) -> tuple[_Word, _Word, _Word, _Word]:
-    """Return one block of Philox4x32-10, or one for each element where the words are arrays.
+    """Return one block of Philox4x32-10; if the words are arrays, one block for each element.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ class Draws:
     seed : int, 0 to 2**64 - 1
     epoch : int, 0 to 2**32 - 1
     position : int, 0 to 2**64 - 1
-        Of the sample in the order of the epoch, over all ranks.
+        Position of the sample in the order of the epoch, over all ranks.
     transform : int, 0 to 2**16 - 2
-        Place of the transform in its list. `ORDER` is one more.
+        Number of the transform in its list, counted from 0; the next number is `ORDER`.
 
     Examples
     --------
@@ -88,9 +88,9 @@ class Draws:
         return self._block[lane]
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """Return ``low + (high - low) * u``, u the next word divided by 2**32: at least `low`, below `high`."""
+        """Return ``low + (high - low) * u``, where u is the next word / 2**32: at least `low`, below `high`."""
         return low + (high - low) * (self.word() * 2.0**-32)
 
     def below(self, n: int) -> int:
-        """Return a whole number from 0 to n - 1: the upper half of the next word times `n`, which is below 2**32."""
+        """Return a whole number from 0 to n - 1, for n up to 2**32 - 1: ``next word * n >> 32``."""
         return self.word() * n >> 32

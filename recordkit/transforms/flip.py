@@ -1,4 +1,4 @@
-"""Mirroring an image: what was left is right."""
+"""Transforms that mirror an image left to right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recordkit.transforms.draws import Draws
 class Flip:
     """Mirror left and right: column x becomes column W - 1 - x.
 
-    ImageRecordIter's ``mirror``.
+    ImageRecordIter's ``mirror`` does the same.
 
     Examples
     --------
@@ -34,9 +34,9 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class RandomFlip:
-    """Mirror left and right, or not: mirrored if and only if ``uniform() < probability``.
+    """Mirror left and right with a probability: if and only if ``uniform() < probability``.
 
-    Draws 1 number. ImageRecordIter's ``rand_mirror`` is a probability of 0.5.
+    Draws 1 number. ImageRecordIter's ``rand_mirror`` has a probability of 0.5.
 
     Parameters
     ----------

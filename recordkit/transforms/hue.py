@@ -1,6 +1,6 @@
-"""Turning the colours of an image around the circle of hues.
+"""Transforms that move the colours of an image around the circle of hues.
 
-Pixels are computed as float32, from left to right as written; rounding, clipping and alpha are those of
+Pixels are computed as float32, from left to right as written. Rounding, clipping and alpha are as in
 `recordkit.transforms.color`.
 """
 
@@ -18,14 +18,14 @@ from recordkit.transforms import checks
 from recordkit.transforms.color import colors, to_bytes
 from recordkit.transforms.draws import Draws
 
-# RGB to YIQ and back, as mxnet.image has them: the product is the unit matrix within 0.002 only.
+# RGB to YIQ and back, as in mxnet.image. Their product differs from the unit matrix by up to 0.002.
 _TO_YIQ = (0.299, 0.587, 0.114), (0.596, -0.274, -0.321), (0.211, -0.523, 0.311)
 _FROM_YIQ = (1.0, 0.956, 0.621), (1.0, -0.272, -0.647), (1.0, -1.107, 1.705)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomHue:
-    """Rotate the colours about the gray axis by a random part of half a turn.
+    """Rotate the colours about the gray axis by a random angle.
 
     Draws 1 number: ``alpha = uniform(-limit, limit)``. With ``u = cos(alpha * pi)`` and ``w = sin(alpha * pi)`` a pixel
     (R, G, B) becomes ``T (R, G, B)``::
@@ -34,15 +34,15 @@ class RandomHue:
             [ 1 -0.272 -0.647 ] . [ 0  u  -w ] . [ 0.596  -0.274  -0.321 ]
             [ 1 -1.107  1.705 ]   [ 0  w   u ]   [ 0.211  -0.523   0.311 ]
 
-    T is computed as float64 and rounded to float32. The outer matrices are rounded, so that even ``alpha = 0`` moves
-    strong colours, by at most 1. A gray image stays as it is.
+    T is computed as float64 and rounded to float32. The outer matrices are rounded, so even ``alpha = 0`` changes
+    strong colours by at most 1. A gray image does not change.
 
     Source: ``HueJitterAug``, python/mxnet/image/image.py, apache/mxnet 1.9.1.
 
     Parameters
     ----------
     limit : float, 0 to 1
-        1 is half a turn either way: any hue.
+        Largest angle, in half turns; 1 allows any hue.
 
     Raises
     ------
@@ -75,8 +75,8 @@ class RandomHue:
 class RandomHSL:
     """Shift hue, saturation and lightness at random.
 
-    Draws 3 numbers: ``dh = uniform(-h, h)``, ``ds = uniform(-s, s)``, ``dl = uniform(-l, l)``. With R, G, B divided by
-    255, V the largest and v the smallest of the three::
+    Draws 3 numbers: ``dh = uniform(-h, h)``, ``ds = uniform(-s, s)``, ``dl = uniform(-l, l)``. R, G and B are divided
+    by 255; V is the largest and v the smallest of the three::
 
         L = (V + v) / 2                      S = (V - v) / (1 - abs(V + v - 1)), 0 if V = v
         H = (G - B) / (V - v) * 30           if V = R
@@ -87,18 +87,18 @@ class RandomHSL:
         channel(n) = L - A * max(-1, min(k(n) - 3, 9 - k(n), 1))
         R, G, B = channel(0) * 255, channel(8) * 255, channel(4) * 255
 
-    The lightness of a gray image is shifted: ``x + dl``.
+    A gray image becomes ``x + dl``.
 
-    ImageRecordIter's ``random_h``, ``random_s`` and ``random_l``, with two faults mended: its hue stops at 0 and 180
-    where this one goes round, and it rounds H, L and S to whole numbers on the way, which changes colours even without
-    a shift. Its shifts are whole numbers, and lie nearer to 0.
+    ImageRecordIter's ``random_h``, ``random_s`` and ``random_l`` do the same with two faults, which are fixed here: its
+    hue stops at 0 and 180 instead of wrapping around, and it rounds H, L and S to whole numbers in between, which
+    changes colours even without a shift. Its shifts are whole numbers and lie nearer to 0.
 
     Parameters
     ----------
     h : float, 0 to 180, default 0
-        In units of 2 degrees: 180 is the whole circle, as in OpenCV.
+        Largest shift of the hue, in units of 2 degrees: 180 is the whole circle, as in OpenCV.
     s, l : float, 0 to 255, default 0
-        Of 255.
+        Largest shifts of saturation and lightness, whose range is 0 to 255.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class RandomHSL:
 
     h: float = 0.0
     s: float = 0.0
-    l: float = 0.0  # noqa: E741
+    l: float = 0.0  # noqa: E741 (the letter of the formula and of ImageRecordIter's random_l)
 
     def __post_init__(self) -> None:
         checks.number("h", self.h, 0, 180)
@@ -144,21 +144,21 @@ def _to_hsl(rgb: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any], NDArr
     red, green, blue = rgb[:, :, 0], rgb[:, :, 1], rgb[:, :, 2]
     most, least = rgb.max(2), rgb.min(2)
     spread = most - least
-    some = np.where(spread == 0, np.float32(1), spread)  # gray has hue 0 and saturation 0
+    divisor = np.where(spread == 0, np.float32(1), spread)  # gray has hue 0 and saturation 0
     hue = np.where(
         most == red,
-        (green - blue) / some * 30,
-        np.where(most == green, (blue - red) / some * 30 + 60, (red - green) / some * 30 + 120),
+        (green - blue) / divisor * 30,
+        np.where(most == green, (blue - red) / divisor * 30 + 60, (red - green) / divisor * 30 + 120),
     )
-    room = np.where(spread == 0, np.float32(1), 1 - abs(most + least - 1))
-    return hue, spread / room, (most + least) / 2
+    largest_spread = np.where(spread == 0, np.float32(1), 1 - abs(most + least - 1))
+    return hue, spread / largest_spread, (most + least) / 2
 
 
 def _to_rgb(
     hue: NDArray[np.float32], saturation: NDArray[np.float32], lightness: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    reach = saturation * np.minimum(lightness, 1 - lightness)
+    amplitude = saturation * np.minimum(lightness, 1 - lightness)
     k = (np.array([0, 8, 4], np.float32) + hue[:, :, None] / 15) % 12
     wave = np.maximum(-1, np.minimum(np.minimum(k - 3, 9 - k), 1))
-    rgb: NDArray[np.float32] = lightness[:, :, None] - reach[:, :, None] * wave
+    rgb: NDArray[np.float32] = lightness[:, :, None] - amplitude[:, :, None] * wave
     return rgb

@@ -1,4 +1,4 @@
-"""Changing the colour of the light at random, along the directions in which photographs vary."""
+"""The transform that changes the colour of the light at random, along the directions in which photographs vary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recordkit.transforms import checks
 from recordkit.transforms.color import colors, to_bytes
 from recordkit.transforms.draws import Draws
 
-# Of the colours of ImageNet: the size of each principal component, and its share in R, G and B.
+# The principal components of ImageNet's colours: the size of each, and the shares of R, G and B in it.
 _SIZES = (55.46, 4.794, 1.148)
 _SHARES = (-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203)
 
@@ -25,7 +25,7 @@ class RandomLighting:
 
         a = std * sqrt(-2 * log(1 - uniform())) * cos(2 * pi * uniform())
 
-    To each channel of all pixels is added ``share1 * (size1 * a1) + share2 * (size2 * a2) + share3 * (size3 * a3)``:
+    Each channel of all pixels grows by ``share1 * (size1 * a1) + share2 * (size2 * a2) + share3 * (size3 * a3)``:
 
     =====  ============  ===========  ===========
     share  a1            a2           a3
@@ -36,8 +36,9 @@ class RandomLighting:
     size   55.46          4.794        1.148
     =====  ============  ===========  ===========
 
-    computed as float64 and rounded to float32; rounding, clipping and alpha are those of `recordkit.transforms.color`.
-    (ImageRecordIter, whose ``pca_noise`` this is, rounds the sum down.) A gray image stays as it is.
+    The sum is computed as float64 and rounded to float32. Rounding, clipping and alpha are as in
+    `recordkit.transforms.color`. ImageRecordIter's ``pca_noise`` does the same, but rounds the sum down. A gray image
+    does not change.
 
     Source: A. Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks (2012), with the
     numbers of ``mxnet.image.LightingAug``; G. E. P. Box and M. E. Muller (1958) for the normal numbers.
@@ -45,7 +46,7 @@ class RandomLighting:
     Parameters
     ----------
     std : float, 0 to 10
-        Standard deviation of the noise: 0.1 in the paper.
+        Standard deviation of the noise; 0.1 in the paper.
 
     Raises
     ------
@@ -70,7 +71,7 @@ class RandomLighting:
         return image if image.shape[2] == 1 else to_bytes(image, colors(image) + np.array(shift, np.float32))
 
     def shift(self, draws: Draws) -> tuple[float, float, float]:
-        """Return what is added to red, green and blue."""
+        """Draw the amounts that are added to red, green and blue."""
         first, second, third = [size * self._normal(draws) for size in _SIZES]
         red, green, blue = (share[0] * first + share[1] * second + share[2] * third for share in _SHARES)
         return red, green, blue

@@ -1,4 +1,4 @@
-"""The last step before a batch: bytes become numbers around 0."""
+"""The last step before a batch, which turns bytes into numbers around 0."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from recordkit.sample import Image
 class Normalize:
     """Subtract a mean and divide by a standard deviation; the only step whose result is not uint8.
 
-    In float32, with one rounding after each of the two operations::
+    The operations are in float32, each with one rounding::
 
         out = (x - m) * r      m = float32(mean)      r = float32(1 / std), 1 / std as float64
 
-    `mean` and `std` are in units of 0 to 255, as ImageRecordIter's ``mean_r`` and ``std_r``. Means and deviations made
-    for pixels from 0 to 1 are to be multiplied by 255. ImageRecordIter computes the same, but for the last bit of r.
+    `mean` and `std` refer to pixels from 0 to 255, like ImageRecordIter's ``mean_r`` and ``std_r``. Multiply means and
+    deviations for pixels from 0 to 1 by 255. ImageRecordIter computes the same, except for the last bit of r.
 
     Parameters
     ----------
     mean, std : float or sequence of float
-        One number for all channels, or one for each, in the order red, green, blue, alpha. `std` is above 0.
+        One number for all channels, or one per channel in the order red, green, blue, alpha. `std` is above 0.
 
     Raises
     ------
@@ -47,9 +47,11 @@ class Normalize:
     def __post_init__(self) -> None:
         lengths = {len(_numbers("mean", self.mean)), len(_numbers("std", self.std))} - {1}
         if len(lengths) == 2:
-            raise PlanError(f"std: expected as many numbers as mean has, got {self.std!r}, and mean {self.mean!r}")
+            raise PlanError(
+                argument="std", expected="as many numbers as mean has", got=f"{self.std!r}, and mean {self.mean!r}"
+            )
         if min(_numbers("std", self.std)) <= 0:
-            raise PlanError(f"std: expected numbers above 0, got {self.std!r}")
+            raise PlanError(argument="std", expected="numbers above 0", got=repr(self.std))
 
     def constants(self, n_channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return m and r of the formula, each of shape (n_channels,).
@@ -62,15 +64,15 @@ class Normalize:
         means, deviations = _numbers("mean", self.mean), _numbers("std", self.std)
         for name, numbers in (("mean", means), ("std", deviations)):
             if len(numbers) not in (1, n_channels):
-                raise PlanError(f"{name}: expected 1 number or {n_channels}, one a channel, got {len(numbers)}")
+                raise PlanError(argument=name, expected=f"1 number or {n_channels}, one per channel", got=len(numbers))
         reciprocals = [1 / std for std in deviations]
         return (
-            np.resize(np.array(means, np.float32), n_channels),  # repeats what is one number
+            np.resize(np.array(means, np.float32), n_channels),  # repeats a single number
             np.resize(np.array(reciprocals, np.float32), n_channels),
         )
 
     def __call__(self, image: Image) -> NDArray[np.float32]:
-        """Return the normalized image.
+        """Return the normalised image.
 
         Parameters
         ----------
@@ -93,4 +95,4 @@ def _numbers(name: str, value: float | Sequence[float]) -> list[float]:
     numbers = list(value) if isinstance(value, Sequence) else [value]
     if len(numbers) in (1, 3, 4) and all(isinstance(n, Real) and math.isfinite(n) for n in numbers):
         return [float(number) for number in numbers]
-    raise PlanError(f"{name}: expected a number, or a list of 1, 3 or 4, one a channel, got {value!r}")
+    raise PlanError(argument=name, expected="a number, or a list of 1, 3 or 4, one per channel", got=repr(value))

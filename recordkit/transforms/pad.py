@@ -1,4 +1,4 @@
-"""Putting a border around an image."""
+"""The transform that puts a border around an image."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from recordkit.transforms.draws import Draws
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Put a border around the image, in one gray; alpha, where there is any, is 0 in the border.
+    """Put a border in one gray around the image; the alpha of the border is 0.
 
     Parameters
     ----------
     pixels : int, or (height, width)
-        A number: so many pixels on each of the four sides, as ImageRecordIter's ``pad``. Two numbers: as many as it
-        takes for the image to be at least so large; where two margins cannot be equal, the smaller one is above or to
-        the left, so that `CenterCrop` of the old size takes it off again.
+        One number: width of the border on each of the four sides, like ImageRecordIter's ``pad``. Two numbers: smallest
+        height and width of the result. If two margins cannot be equal, the smaller one is above or to the left, so that
+        `CenterCrop` of the old size removes the border.
     fill : int, 0 to 255, default 0
-        The border's value. ImageRecordIter's ``fill_value`` is 255 by default.
+        Value of the border; ImageRecordIter's ``fill_value``, whose default is 255.
 
     Raises
     ------
     PlanError
-        `pixels` is below 0, or a side to reach below 1, or `fill` is not 0 to 255.
+        `pixels` is below 0, a height or width is below 1, or `fill` is not 0 to 255.
 
     Examples
     --------
@@ -46,11 +46,11 @@ class Pad:
         if isinstance(self.pixels, Sequence):
             height_and_width("pixels", self.pixels)
         else:
-            checks.whole("pixels", self.pixels, 0)
-        checks.whole("fill", self.fill, 0, 255)
+            checks.whole_number("pixels", self.pixels, 0)
+        checks.whole_number("fill", self.fill, 0, 255)
 
     def __call__(self, image: Image, draws: Draws | None = None) -> Image:
-        """Return the image with its border; `image` itself if there is none.
+        """Return the image with its border; `image` itself if the border is empty.
 
         Raises
         ------

@@ -38,9 +38,9 @@ def test_constants_are_those_of_the_formula():
 
 
 def test_an_image_of_other_channels_is_refused():
-    with pytest.raises(PlanError, match="mean: expected 1 number or 1, one a channel, got 3"):
+    with pytest.raises(PlanError, match="mean: expected 1 number or 1, one per channel, got 3"):
         Normalize((1, 2, 3))(np.zeros((2, 2, 1), np.uint8))
-    with pytest.raises(PlanError, match="std: expected 1 number or 4, one a channel, got 3"):
+    with pytest.raises(PlanError, match="std: expected 1 number or 4, one per channel, got 3"):
         Normalize(0, (1, 2, 3))(np.zeros((2, 2, 4), np.uint8))
 
 
@@ -49,8 +49,8 @@ def test_an_image_of_other_channels_is_refused():
     [
         (0, 0, "std: expected numbers above 0, got 0"),
         (0, (1, -1, 1), "std: expected numbers above 0, got"),
-        (0, float("nan"), "std: expected a number, or a list of 1, 3 or 4, one a channel, got nan"),
-        (np.zeros(3), 1, "mean: expected a number, or a list of 1, 3 or 4, one a channel, got array"),
+        (0, float("nan"), "std: expected a number, or a list of 1, 3 or 4, one per channel, got nan"),
+        (np.zeros(3), 1, "mean: expected a number, or a list of 1, 3 or 4, one per channel, got array"),
         (float("inf"), 1, "mean: .*got inf"),
         ((1, 2), 1, r"mean: .*got \(1, 2\)"),
         ("123", 1, "mean: .*got '123'"),
