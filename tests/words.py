@@ -1,20 +1,20 @@
-"""Random numbers that a test chooses, and a count of those drawn."""
+"""Random numbers that a test chooses, and random numbers that are counted."""
 
 from recordkit.transforms import Draws
 
 
 class Words(Draws):
-    """Draws whose words are given; fractions of 1 are easier to read. Beyond the last one, an error."""
+    """Draws that return chosen words, written as fractions of 1; an error after the last one."""
 
     def __init__(self, *fractions):
-        self.left = [int(fraction * 2**32) for fraction in fractions]
+        self.remaining = [int(fraction * 2**32) for fraction in fractions]
 
     def word(self):
-        return self.left.pop(0)
+        return self.remaining.pop(0)
 
 
 class Counted(Draws):
-    """Draws of a seed that count how many words were taken."""
+    """Draws of a seed that count the words drawn, as `n`."""
 
     def __init__(self, seed=0, position=0):
         super().__init__(seed=seed, epoch=0, position=position, transform=0)

@@ -233,7 +233,7 @@ class Loader:
         try:
             while True:
                 if os.getpid() != process:
-                    raise RuntimeError("a forked process does not have the loader's threads; iterate anew in it")
+                    raise RuntimeError("a forked process has no threads of the loader; start a new iteration in it")
                 result = next(loaded, None)
                 if result is None:
                     break

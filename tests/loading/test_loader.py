@@ -1,4 +1,4 @@
-"""The loader: what it gives, that both engines give the same, and what happens when it goes wrong."""
+"""The loader: its batches, the agreement of both engines, and its errors."""
 
 import gc
 import itertools
@@ -44,18 +44,18 @@ def photos(tmp_path_factory):
     return write(tmp_path_factory.mktemp("rec") / "photos.rec", made)
 
 
-def wait_until(true):
+def wait_until(condition):
     for _ in range(1000):
-        if true():
+        if condition():
             return
         time.sleep(0.01)
-    pytest.fail("it never came true")
+    pytest.fail("the condition never became true")
 
 
 def everything(loader):
-    """Return data, labels, keys of an epoch, padding left out."""
+    """Return the data, labels and keys of an epoch without padding."""
     batches = [(b.data[: b.n_valid].copy(), b.label[: b.n_valid], b.key[: b.n_valid]) for b in loader]
-    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+    return tuple(np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
 
 TRAIN = [rk.Resize(36), rk.RandomCrop(32), rk.RandomFlip()]
@@ -67,7 +67,7 @@ def test_an_epoch_has_every_sample_once_in_order(photos, engine):
     assert keys.tolist() == list(range(50)) and labels.tolist() == [key % 10 for key in range(50)]
 
 
-def test_the_docstring_says_what_the_threads_may_not_change(photos, engine):
+def test_an_epoch_does_not_depend_on_threads_or_batch_size(photos, engine):
     want = None
     for threads, batch_size in itertools.product((1, 2, 8), (1, 7, 64)):
         loader = rk.Loader(
@@ -92,7 +92,7 @@ CHAINS = {
     "crop, flip, crop": [rk.RandomCrop(36), rk.RandomFlip(), rk.RandomCrop(30)],
     "resize after a flip": [rk.RandomFlip(), rk.Resize(33), rk.CenterCrop(33)],
     "central square": [rk.CenterCrop(), rk.Resize(20), rk.CenterCrop(20)],
-    "colour behind": [rk.RandomCrop(32), RandomBrightness(0.4)],
+    "colour after": [rk.RandomCrop(32), RandomBrightness(0.4)],
     "colour before": [RandomBrightness(0.4), rk.RandomCrop(32)],
     "square of any size": [RandomSizeCrop(24, 20, 40), rk.RandomFlip()],
     "square of any size, bilinear": [RandomSizeCrop((30, 20), 10, 40, "bilinear")],
@@ -110,13 +110,13 @@ def test_both_engines_draw_the_same_and_differ_by_at_most_1_level(photos, chain,
     assert np.array_equal(ours[1], want[1]) and np.array_equal(ours[2], want[2])
 
 
-# What moves pixels without a resize: the engines agree to the last bit.
+# Transforms that move pixels without a resize: the engines agree to the last bit.
 MOVES = {
     "border on each side": [Pad(3, 7), rk.RandomCrop(46)],
     "border of border": [Pad(2, 7), Pad((60, 70), 9), rk.CenterCrop((60, 61))],
     "border to a size": [Pad((64, 32)), rk.RandomCrop((64, 40)), rk.RandomFlip()],
     "border not needed": [Pad((8, 8)), Pad(0), rk.CenterCrop(31)],
-    "part within a border": [rk.RandomCrop(20), Pad(40, 200), rk.RandomCrop(41)],
+    "crop within a border": [rk.RandomCrop(20), Pad(40, 200), rk.RandomCrop(41)],
     "affine": [RandomAffine(30, 0.3, (0.9, 1.3), (0.7, 1.4), fill=99), rk.RandomCrop(33), rk.RandomFlip()],
     "half turns": [RandomAffine(180), rk.CenterCrop(35)],
     "rotation": [RandomRotation(40, fill=255), rk.CenterCrop(40)],
@@ -139,7 +139,7 @@ def test_the_native_engine_moves_pixels_as_the_reference_does(tmp_path, monkeypa
     path = write(tmp_path / "a.rec", kinds)
     options = {"batch_size": 8, "transforms": MOVES[move], "shuffle": True, "seed": 5, "channels": channels}
     (want, _, _) = everything(rk.Loader(path, **options, engine="python", exact=True))
-    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was asked"))
+    monkeypatch.setattr(PythonEngine, "_load_row", lambda *_: pytest.fail("the reference engine was called"))
     (ours, _, _) = everything(rk.Loader(path, **options, engine="native", exact=True))
     assert np.array_equal(ours, want)
 
@@ -154,18 +154,61 @@ class Negative(rk.Normalize):
         return -super().__call__(image)
 
 
+class SmallBox(rk.RandomResizedCrop):
+    def box(self, height, width, draws):
+        return 0, 0, 1, 1
+
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-def test_a_subclass_of_a_transform_does_what_it_says(photos, engine, layout):
+def test_a_subclass_of_a_transform_is_not_taken_for_its_base(photos, engine, layout):
     options = {"batch_size": 50, "dtype": "float32", "layout": layout, "engine": engine}
     (want,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31)])
     (flipped,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31), FlipVertically()])
     (negative,) = rk.Loader(photos, **options, transforms=[rk.CenterCrop(31), Negative()])
     assert np.array_equal(flipped.data, np.flip(want.data, layout.index("H")))
     assert np.array_equal(negative.data, -want.data)
+    (small,) = rk.Loader(photos, **options, transforms=[SmallBox(5)])
+    assert all(np.ptp(item, (1, 2) if layout == "NCHW" else (0, 1)).max() == 0 for item in small.data)
+
+
+class Mirror:
+    """A user's transform that only the compiled engine applies."""
+
+    def __call__(self, image, draws):
+        pytest.fail("the transform was called in Python")
+
+    def native_spec(self):
+        return {"kind": "flip", "high": 1.0}
+
+
+@pytest.mark.usefixtures("require_native")
+def test_a_user_can_describe_a_transform_to_the_native_engine(tmp_path):
+    path = write(tmp_path / "a.rec", [encode(noise(20, 20), "raw")] * 3)
+    (plain,) = rk.Loader(path, batch_size=3, engine="native")
+    (mirrored,) = rk.Loader(path, batch_size=3, engine="native", transforms=[Mirror(), rk.CenterCrop(20)])
+    assert np.array_equal(mirrored.data, plain.data[:, :, ::-1])
+
+
+class TopLeft:
+    """A user's transform that gives the size of its result."""
+
+    def __call__(self, image, draws):
+        return image[:8, :8]
+
+    def output_size(self):
+        return 8, 8
+
+
+def test_no_sample_is_decoded_to_find_a_size_that_a_transform_gives(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [b"text"] * 100 + [encode(noise(20, 30), "raw")])
+    with pytest.raises(ImageError, match="none of the first 100 samples can be loaded"):
+        rk.Loader(path, batch_size=1, engine=engine, transforms=[lambda image, _: image[:8, :8]])
+    loader = rk.Loader(path, batch_size=1, engine=engine, transforms=[TopLeft()], on_error="skip")
+    assert [batch.data.shape for batch in loader][-1] == (1, 8, 8, 3)
 
 
 @pytest.mark.parametrize("channels", [3, 1, 4])
-def test_a_transform_is_given_the_channels_asked_for(photos, engine, channels):
+def test_a_transform_gets_images_with_the_channels_of_the_loader(photos, engine, channels):
     def first_only(image, _):
         return image * np.array([1, 0, 0, 0][:channels], np.uint8)
 
@@ -212,7 +255,7 @@ def test_every_dtype_and_layout_is_the_same_to_the_last_bit(photos, layout, dtyp
 
 @pytest.mark.usefixtures("require_native")
 @given(st.data())
-def test_any_resized_crop_of_a_jpeg_is_that_of_the_whole_image(tmp_path_factory, data):
+def test_a_resized_crop_of_a_jpeg_equals_the_crop_of_the_whole_image(tmp_path_factory, data):
     height, width = data.draw(st.integers(1, 70)), data.draw(st.integers(1, 70))
     options = data.draw(
         st.sampled_from([{"quality": 90}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}])
@@ -246,7 +289,7 @@ def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch, first
     path = write(tmp_path / "a.rec", [every_format()[name] for name in kinds])
     import PIL.Image
 
-    monkeypatch.setattr(PIL.Image, "open", lambda *_: pytest.fail("Pillow was asked"))
+    monkeypatch.setattr(PIL.Image, "open", lambda *_: pytest.fail("Pillow was called"))
     chain = [*first, rk.Resize(20), rk.RandomCrop(16), rk.RandomFlip(), rk.Normalize(128, 64)]
     loader = rk.Loader(path, batch_size=4, transforms=chain, dtype="float32", engine="native")
     assert len(everything(loader)[0]) == len(kinds)
@@ -264,7 +307,7 @@ def test_jpeg_png_and_raw_are_loaded_without_pillow(tmp_path, monkeypatch, first
         ([rk.Resize(2**40), rk.CenterCrop(8)], "expected 1 to 89478485 pixels, got 1099511627776 x"),
     ],
 )
-def test_more_pixels_than_an_image_may_have_are_an_error_of_the_sample(tmp_path, engine, chain, message):
+def test_too_many_pixels_are_an_error_of_the_sample(tmp_path, engine, chain, message):
     path = write(tmp_path / "a.rec", [encode(noise(20, 20), "raw")])
     with pytest.raises(ImageError, match=f"a.rec: key 0: {message}"):
         list(rk.Loader(path, batch_size=1, transforms=chain, engine=engine))
@@ -287,7 +330,7 @@ def test_the_last_batch_is_kept_padded_or_dropped(photos, engine, last_batch, si
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
-def test_an_epoch_goes_on_after_any_batch_also_with_other_ranks(photos, engine, n_ranks):
+def test_an_epoch_resumes_after_any_batch_with_any_number_of_ranks(photos, engine, n_ranks):
     options = {"transforms": TRAIN, "shuffle": True, "seed": 5, "engine": engine, "last_batch": "pad", "threads": 1}
     data, _, keys = everything(rk.Loader(photos, batch_size=7, **options))
     by_key = dict(zip(keys.tolist(), data, strict=True))
@@ -307,7 +350,7 @@ def test_an_epoch_goes_on_after_any_batch_also_with_other_ranks(photos, engine, 
         assert sorted(itertools.chain.from_iterable(got)) == list(range(50))
 
 
-def test_the_next_epoch_follows_and_one_left_early_is_over(photos, engine):
+def test_an_epoch_that_is_left_early_is_over(photos, engine):
     loader = rk.Loader(photos, batch_size=16, transforms=TRAIN, shuffle=True, engine=engine)
     list(loader)
     assert loader.epoch == 1 and loader.state_dict()["position"] == 0
@@ -318,7 +361,7 @@ def test_the_next_epoch_follows_and_one_left_early_is_over(photos, engine):
 
 
 @pytest.mark.parametrize("order", [None, Shuffled, Pages, lambda n, seed: Weighted(np.ones(50), n=n, seed=seed)])
-def test_numbers_may_be_numpys(photos, engine, order):
+def test_arguments_may_be_numpy_numbers(photos, engine, order):
     def make(number):
         shuffle = True if order is None else order(number(50), seed=number(3))
         rank = number(0), number(2)
@@ -333,7 +376,7 @@ def test_numbers_may_be_numpys(photos, engine, order):
     assert second.state_dict() == first.state_dict()
 
 
-def test_a_state_of_a_place_that_is_not_there_is_refused_and_changes_nothing(photos, engine):
+def test_a_state_beyond_the_epoch_is_refused_and_changes_nothing(photos, engine):
     loader = rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
     for name, value, message in (("position", 51, "start: expected 0 to 50"), ("epoch", 2**32, "epoch: expected")):
         with pytest.raises((FormatError, PlanError), match=message):
@@ -349,38 +392,39 @@ def test_a_state_of_other_data_is_refused(photos, tmp_path):
 
 
 def damaged(tmp_path):
-    """Ten images, of which number 3 is damaged and number 4 missing."""
+    """Write ten images; number 3 is damaged and number 4 is empty."""
     payloads = [save(picture(noise(40, 40)), "JPEG") for _ in range(10)]
     payloads[3], payloads[4] = payloads[3][:200], b""
     return write(tmp_path / "damaged.rec", payloads)
 
 
-def test_a_bad_sample_ends_the_epoch_with_its_name(tmp_path, engine):
+def test_a_bad_sample_ends_the_epoch_with_its_file_and_key(tmp_path, engine):
     path = damaged(tmp_path)
-    with pytest.raises(ImageError, match=rf"{path}: key 3: "):
+    with pytest.raises(ImageError, match=rf"{path}: key 3: ") as caught:
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
+    assert (caught.value.path, caught.value.key) == (str(path), 3)
 
 
-def test_jpegs_with_spoilt_tables_are_the_same_or_refused_by_both_engines(tmp_path, require_native):
+def test_both_engines_decode_a_jpeg_with_corrupt_tables_alike_or_refuse_it(tmp_path, require_native):
     base = save(picture(noise(20, 30)), "JPEG", quality=80)
-    places = [
-        place
+    offsets = [
+        offset
         for segment in re.finditer(b"\xff[\xc4\xda]", base)
-        for place in range(segment.end() + 2, segment.end() + int.from_bytes(base[segment.end() :][:2], "big"))
+        for offset in range(segment.end() + 2, segment.end() + int.from_bytes(base[segment.end() :][:2], "big"))
     ]
-    spoilt = [base]
-    for place in places:
-        for value in {0, 15, 16, 255, base[place] ^ 1, (base[place] + 1) % 256}:
-            spoilt.append(base[:place] + bytes([value]) + base[place + 1 :])
-    path = write(tmp_path / "a.rec", spoilt)
+    payloads = [base]
+    for offset in offsets:
+        for value in {0, 15, 16, 255, base[offset] ^ 1, (base[offset] + 1) % 256}:
+            payloads.append(base[:offset] + bytes([value]) + base[offset + 1 :])
+    path = write(tmp_path / "a.rec", payloads)
     options = {"batch_size": 64, "transforms": [rk.CenterCrop((16, 24))], "on_error": "skip"}
     ours, want = (everything(rk.Loader(path, **options, engine=name)) for name in ("native", "python"))
-    assert 100 < len(ours[0]) < len(spoilt)
+    assert 100 < len(ours[0]) < len(payloads)
     assert np.array_equal(ours[0], want[0]) and np.array_equal(ours[2], want[2])
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_batches_before_a_bad_sample_are_given(tmp_path, engine, threads):
+def test_batches_before_a_bad_sample_are_yielded(tmp_path, engine, threads):
     loader = rk.Loader(damaged(tmp_path), batch_size=1, transforms=[rk.RandomCrop(32)], engine=engine, threads=threads)
     keys = []
     with pytest.raises(ImageError, match="key 3: "):
@@ -388,14 +432,14 @@ def test_batches_before_a_bad_sample_are_given(tmp_path, engine, threads):
     assert keys == [0, 1, 2]
 
 
-def test_a_file_without_images_is_named_with_its_first_sample(tmp_path, engine):
+def test_a_file_without_images_is_an_error_with_its_first_sample(tmp_path, engine):
     path = write(tmp_path / "a.rec", [b"text", b"more"])
     message = rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the first 2 samples can be loaded$"
     with pytest.raises(ImageError, match=message):
         rk.Loader(path, batch_size=1, engine=engine)
 
 
-def test_bad_samples_are_skipped_and_named(tmp_path, engine):
+def test_bad_samples_are_skipped_and_listed(tmp_path, engine):
     loader = rk.Loader(damaged(tmp_path), batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine, on_error="skip")
     for _ in range(2):
         batches = list(loader)
@@ -408,7 +452,7 @@ def test_bad_samples_are_skipped_and_named(tmp_path, engine):
     )
 
 
-def test_bad_samples_are_replaced_by_the_next(tmp_path, engine):
+def test_bad_samples_are_replaced_by_the_next_ones_and_listed(tmp_path, engine):
     loader = rk.Loader(
         damaged(tmp_path), batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine, on_error="replace"
     )
@@ -417,17 +461,18 @@ def test_bad_samples_are_replaced_by_the_next(tmp_path, engine):
     assert [bad.key for bad in loader.bad_samples] == [3, 4]
 
 
-def test_a_damaged_record_is_an_error_with_file_and_byte(tmp_path, engine):
+def test_a_damaged_record_is_an_error_with_its_file_and_offset(tmp_path, engine):
     path = write(tmp_path / "a.rec", [encode(noise(40, 40), "raw")] * 400)
     content = bytearray(path.read_bytes())
     begin = 200 * (len(content) // 400)
     content[begin] ^= 1
     path.write_bytes(content)
-    with pytest.raises(FormatError, match=rf"a.rec: byte {begin}: expected magic"):
+    with pytest.raises(FormatError, match=rf"a.rec: byte {begin}: expected magic") as caught:
         list(rk.Loader(path, batch_size=4, transforms=[rk.RandomCrop(32)], engine=engine))
+    assert (caught.value.path, caught.value.offset) == (str(path), begin)
 
 
-def test_the_first_sample_may_be_damaged_too(tmp_path, engine):
+def test_the_first_sample_may_be_damaged(tmp_path, engine):
     path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 100)
     dataset = rk.RecordDataset(path)
     with open(path, "r+b") as file:
@@ -439,25 +484,25 @@ def test_the_first_sample_may_be_damaged_too(tmp_path, engine):
         rk.Loader(dataset[50:51], batch_size=4, transforms=[rk.CenterCrop(8)], engine=engine, on_error="skip")
 
 
-def test_images_of_unlike_sizes_need_a_crop(photos, engine):
+def test_images_of_different_sizes_need_a_crop(photos, engine):
     with pytest.raises(
         ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms, .* end with a crop"
     ):
         list(rk.Loader(photos, batch_size=4, engine=engine))
 
 
-def test_a_transform_behind_the_crop_that_changes_the_size_is_named_with_its_sample(photos, engine):
+def test_a_random_size_after_the_crop_is_an_error_with_its_sample(photos, engine):
     with pytest.raises(ImageError, match=r"photos.rec: key \d+: expected .* pixels after the transforms"):
         list(rk.Loader(photos, batch_size=4, transforms=[rk.CenterCrop(30), RandomScale(0.5, 1.5)], engine=engine))
 
 
-def test_unlike_numbers_of_labels_are_refused(tmp_path, engine):
+def test_samples_with_different_numbers_of_labels_are_refused(tmp_path, engine):
     path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 3, [1.0, (1.0, 2.0), 3.0])
     with pytest.raises(FormatError, match="a.rec: key 1: expected 1 labels as in the first sample, got 2"):
         list(rk.Loader(path, batch_size=4, engine=engine))
 
 
-def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
+def test_several_labels_have_a_column_each(tmp_path, engine):
     path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 3, [(1.0, 2.0), (3.0, 4.0), (5.0, 0.5)])
     (batch,) = rk.Loader(path, batch_size=4, engine=engine)
     assert batch.label.tolist() == [[1, 2], [3, 4], [5, 0.5]] and batch.label.dtype == np.float32
@@ -496,7 +541,7 @@ def test_labels_of_several_numbers_have_a_column_each(tmp_path, engine):
         ({"shuffle": Pages(7)}, "shuffle: expected an order of 50 samples, got one of 7"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos, options, message):
+def test_invalid_arguments_are_refused_by_the_constructor(photos, options, message):
     with pytest.raises(PlanError, match=message):
         rk.Loader(photos, **{"batch_size": 4, **options})
 
@@ -506,7 +551,7 @@ def test_an_epoch_without_a_batch_is_refused(photos):
         rk.Loader(photos, batch_size=99, transforms=TRAIN, last_batch="drop")
 
 
-def test_arrays_that_are_kept_are_never_written_again(photos, engine):
+def test_arrays_that_the_caller_keeps_are_never_overwritten(photos, engine):
     loader = rk.Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
     kept = list(itertools.chain(loader, loader))
     copies = [batch.data.copy() for batch in kept]
@@ -516,7 +561,7 @@ def test_arrays_that_are_kept_are_never_written_again(photos, engine):
     assert np.array_equal(kept[1].data, copies[1])
 
 
-def test_a_thousand_loaders_leave_no_threads_and_no_files_behind(photos, engine):
+def test_a_thousand_loaders_leave_no_threads_and_no_open_files(photos, engine):
     def run(n):
         for number in range(n):
             loader = rk.Loader(photos, batch_size=4, transforms=[rk.CenterCrop(8)], threads=2, engine=engine)
@@ -533,7 +578,7 @@ def test_a_thousand_loaders_leave_no_threads_and_no_files_behind(photos, engine)
     wait_until(lambda: threading.active_count() <= threads and len(os.listdir("/proc/self/fd")) <= files)
 
 
-def test_a_child_process_says_that_it_has_to_begin_anew(photos, engine):
+def test_a_forked_process_must_start_a_new_iteration(photos, engine):
     loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, engine=engine)
     batches = iter(loader)
     next(batches)
@@ -543,20 +588,20 @@ def test_a_child_process_says_that_it_has_to_begin_anew(photos, engine):
         try:
             list(batches)
         except RuntimeError as error:
-            code = 0 if "iterate anew" in str(error) and len(list(loader)) == 13 else 2
+            code = 0 if "start a new iteration" in str(error) and len(list(loader)) == 13 else 2
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     assert len(list(batches)) == 12
 
 
-def test_what_sets_the_pace_is_told(photos):
+def test_the_timing_names_the_bottleneck(photos):
     loader = rk.Loader(photos, batch_size=4, transforms=TRAIN, engine="python")
     list(loader)
     assert loader.timing.bottleneck in ("decode", "disk") and loader.timing.load_s > 0
 
 
 @pytest.mark.usefixtures("no_native")
-def test_auto_takes_the_reference_engine_where_the_core_is_not_built(photos):
+def test_auto_is_the_reference_engine_if_the_core_is_not_built(photos):
     with rk.Loader(photos, batch_size=4, transforms=TRAIN) as loader:
         assert loader.engine == "python" and not native.available()

@@ -95,7 +95,7 @@ def test_one_warp_draws_shear_angle_scale_aspect(channels):
     draws = Words(0.25, 0.75, 0.5, 0.125)
     expected = warp(image, shear=-0.25, angle=10.0, scale=1.0, aspect=0.6875, fill=7)
     assert np.array_equal(change(image, draws), expected)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_each_part_alone_is_the_same_warp_and_draws_once(change, at_0, at_half):
     for fraction, arguments in ((0, at_0), (0.5, at_half)):
         draws = Words(fraction)
         assert np.array_equal(change(image, draws), warp(image, **arguments, fill=getattr(change, "fill", 0)))
-        assert draws.left == []
+        assert draws.remaining == []
     assert change(image, Words(ALMOST_1)).dtype == np.uint8
 
 

@@ -1,4 +1,4 @@
-"""What holds for every transform there is."""
+"""Properties of every transform."""
 
 import dataclasses
 import inspect
@@ -10,9 +10,11 @@ from images import noise
 from words import Counted
 
 from recordkit import transforms
+from recordkit.transforms.mxnet_augmenter import CenterSizeCrop, FittingCenterCrop, FittingRandomCrop
+from recordkit.transforms.transform import native_spec, output_size
 
-# One of each, and how many numbers it draws for an image of 50 x 60.
-DRAWN = [
+# One transform of each class, and the number of words that it draws for an image of 50 x 60.
+TRANSFORMS = [
     (transforms.CenterCrop(20), 0),
     (transforms.Cutout(10, n=3), 6),
     (transforms.Flip(), 0),
@@ -35,26 +37,26 @@ DRAWN = [
     (transforms.RandomSizeCrop(20, 10, 40), 3),
     (transforms.Resize(20), 0),
 ]
-each = pytest.mark.parametrize(("change", "n_drawn"), DRAWN, ids=lambda value: type(value).__name__)
+every_transform = pytest.mark.parametrize(("change", "n_words"), TRANSFORMS, ids=lambda value: type(value).__name__)
 
 
-def test_the_table_is_complete():
+def test_the_tables_have_every_transform():
     assert transforms.__all__ == sorted(transforms.__all__)
     kinds = {name for name in transforms.__all__ if dataclasses.is_dataclass(getattr(transforms, name))}
-    assert kinds - {"Normalize"} == {type(change).__name__ for change, _ in DRAWN}
+    assert kinds - {"Normalize"} == {type(change).__name__ for change, _ in TRANSFORMS}
     for name in kinds:
         assert f"\n{name} " in transforms.__doc__
         assert "Examples" in inspect.getdoc(getattr(transforms, name))
 
 
-@each
+@every_transform
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_pixels_depend_on_the_draws_alone(change, n_drawn, channels):
+def test_pixels_depend_on_the_draws_alone(change, n_words, channels):
     image = noise(50, 60, channels)
     before = image.copy()
     draws = Counted(seed=7, position=1)
     changed = change(image, draws)
-    assert draws.n == n_drawn
+    assert draws.n == n_words
     assert changed.dtype == np.uint8 and changed.ndim == 3 and changed.shape[2] == channels
     assert np.array_equal(changed, change(image, Counted(seed=7, position=1)))
     assert np.array_equal(image, before)
@@ -64,13 +66,66 @@ def test_pixels_depend_on_the_draws_alone(change, n_drawn, channels):
         change,
         transforms.RandomGray | transforms.RandomHue | transforms.RandomLighting | transforms.RandomSaturation,
     )
-    assert differ == (n_drawn > 0 and not (channels == 1 and only_color))
+    assert differ == (n_words > 0 and not (channels == 1 and only_color))
 
 
-@each
-def test_it_is_a_value(change, n_drawn):
+@every_transform
+def test_a_transform_is_a_value(change, n_words):
     assert pickle.loads(pickle.dumps(change)) == change
     assert hash(dataclasses.replace(change)) == hash(change)
     assert not hasattr(change, "__dict__")
-    with pytest.raises((AttributeError, TypeError)):  # TypeError: a bug of Python with slots
+    with pytest.raises((AttributeError, TypeError)):  # TypeError because of a bug of Python with slots
         change.size = 1
+
+
+CROPS = [
+    (transforms.CenterCrop((20, 30)), (20, 30)),
+    (transforms.RandomCrop(20), (20, 20)),
+    (transforms.RandomResizedCrop((20, 7)), (20, 7)),
+    (transforms.RandomSizeCrop(20, 10, 40), (20, 20)),
+    (CenterSizeCrop((7, 9), 10, 40, "area"), (7, 9)),
+    (FittingCenterCrop((70, 9)), (70, 9)),
+    (FittingRandomCrop(80), (80, 80)),
+]
+
+
+@pytest.mark.parametrize(("crop", "size"), CROPS)
+def test_a_crop_has_the_size_that_it_gives(crop, size):
+    assert output_size(crop) == size
+    for height, width in ((50, 60), (60, 41)):
+        assert crop(noise(height, width), Counted()).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("change", [transforms.CenterCrop(), transforms.Pad((9, 9)), transforms.Resize(20), np.flipud])
+def test_a_size_that_depends_on_the_image_is_not_given(change):
+    assert output_size(change) is None
+
+
+NATIVE = {"Affine", "Aspect", "Crop", "Flip", "ResizedCrop", "Rotation", "Scale", "Shear", "SizeCrop"}
+
+
+@every_transform
+def test_the_native_engine_has_the_transforms_that_move_pixels(change, n_words):
+    name = type(change).__name__
+    native = name in {"CenterCrop", "Flip", "Pad", "Resize"} or name.removeprefix("Random") in NATIVE
+    assert (native_spec(change) is not None) == native
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        transforms.Resize(20, "area"),
+        transforms.RandomResizedCrop(20, filter="random"),
+        transforms.RandomSizeCrop(20, 10, 40, "cubic"),
+        CenterSizeCrop((20, 20), 10, 40, "auto"),
+    ],
+)
+def test_the_native_engine_does_not_have_other_filters(change):
+    assert native_spec(change) is None and native_spec(dataclasses.replace(change, filter="bilinear")) is not None
+
+
+def test_a_subclass_does_not_inherit_a_description():
+    class Shifted(transforms.RandomCrop):
+        pass
+
+    assert native_spec(Shifted(20)) is None and output_size(Shifted(20)) is None

@@ -134,7 +134,7 @@ def test_hsl_is_that_of_the_standard_library(limits, fractions):
         exact[place] = np.array(colorsys.hls_to_rgb((h + dh / 180) % 1, light, s)) * 255
     draws = Words(*fractions)
     assert same(RandomHSL(*limits)(image, draws), exact)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 def test_hsl_is_opencvs():

@@ -60,7 +60,7 @@ def test_a_random_crop_draws_top_then_left(words, top, left, channels):
     image = noise(7, 9, channels)
     draws = Words(*words)
     assert np.array_equal(RandomCrop(4)(image, draws), image[top : top + 4, left : left + 4])
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 def test_a_random_crop_reaches_every_place_equally_often():
@@ -132,13 +132,13 @@ def test_a_box_by_hand():
     # area 50 * 100 * (0.2 + 0.5 * 0.6) = 2500, aspect exp(0) = 1: 50 x 50; top 0, left floor(0.5 * 51) = 25
     draws = Words(0.5, 0.5, ALMOST_1, 0.5)
     assert RandomResizedCrop(8, (0.2, 0.8), (0.5, 2)).box(50, 100, draws) == (0, 25, 50, 50)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 def test_what_does_not_fit_is_drawn_again():
     draws = Words(0.99, 0.5, 0, 0.5, 0, 0)  # a square of nearly all the area is too high; then one of a fifth
     assert RandomResizedCrop(8, (0.2, 1), (0.5, 2)).box(50, 100, draws) == (0, 0, 32, 32)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 @pytest.mark.parametrize(
@@ -178,11 +178,11 @@ def test_a_random_filter_is_drawn_last(number):
     height, width = RandomResizedCrop(9).box(30, 40, Words(0.5, 0.5, 0, 0))[2:]
     expected = resize_to(image[:height, :width], 9, 9, INTER_METHODS[number])
     assert np.array_equal(RandomResizedCrop(9, filter="random")(image, draws), expected)
-    assert draws.left == []
+    assert draws.remaining == []
     draws = Words(0, 0, 0, number / 5 + 0.1)
     expected = resize_to(image[:12, :12], 9, 9, INTER_METHODS[number])
     assert np.array_equal(RandomSizeCrop(9, 12, 20, filter="random")(image, draws), expected)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_crop_of_random_size_draws_side_top_left(words, top, left, side, chann
     draws = Words(*words)
     expected = resize_to(image[top : top + side, left : left + side], 6, 5, "bilinear")
     assert np.array_equal(RandomSizeCrop((6, 5), 4, 9, "bilinear")(image, draws), expected)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 def test_an_image_smaller_than_the_largest_side_is_refused_before_anything_is_drawn():

@@ -30,7 +30,7 @@ def test_it_draws_the_middle_and_is_clipped_to_the_image(size, words, rows, colu
     expected[rows, columns, :3] = 7
     draws = Words(*words)
     assert np.array_equal(Cutout(size, fill=7)(image, draws), expected)
-    assert draws.left == []
+    assert draws.remaining == []
     assert np.array_equal(image, noise(8, 9, channels)), "the image itself was painted"
 
 

@@ -26,7 +26,7 @@ def test_it_is_mirrored_if_the_draw_is_below_the_probability(probability, fracti
     image = noise(5, 6)
     draws = Words(fraction)
     assert np.array_equal(RandomFlip(probability)(image, draws), image[:, ::-1] if mirrored else image)
-    assert draws.left == []
+    assert draws.remaining == []
 
 
 def test_the_share_of_mirrored_images_is_the_probability():
