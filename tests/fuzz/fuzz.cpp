@@ -5,7 +5,8 @@
 #include "targets.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    static const targets::Target* const target = targets::find(std::getenv("RECORDKIT_FUZZ") ? std::getenv("RECORDKIT_FUZZ") : "");
+    static const targets::Target* const target =
+        targets::find(std::getenv("RECORDKIT_FUZZ") ? std::getenv("RECORDKIT_FUZZ") : "");
     if (!target) {
         std::fprintf(stderr, "fuzz: no such target\n");
         std::exit(2);

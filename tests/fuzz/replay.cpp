@@ -55,7 +55,8 @@ void read_in_threads(const fs::path& folder) {
         record[0] = static_cast<uint8_t>(n);
         recordkit::frame_record({record.data(), record.size()}, framed);
     }
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(framed.data()), static_cast<std::streamsize>(framed.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(framed.data()), static_cast<std::streamsize>(framed.size()));
     const recordkit::MappedFile file(path.string());
     const std::vector<uint64_t> offsets = recordkit::scan(file.bytes());
     recordkit::parallel_for(8, 1, 4, [&](size_t, size_t) {
@@ -84,7 +85,8 @@ void change_while_reading() {
         } catch (const recordkit::FormatFault&) {
             refused = true;
         }
-        if (refused ? length == 32 : out != record) throw std::logic_error("a changed record was read, or one as it was refused");
+        if (refused ? length == 32 : out != record)
+            throw std::logic_error("a changed record was read, or one as it was refused");
     }
 }
 
@@ -121,7 +123,8 @@ void run_out_of_memory() {
             }
             n_before_failure = -1;
             work();
-        }).join();
+        })
+            .join();
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "targets.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <libdeflate.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -142,7 +142,8 @@ size_t png_data_size(Span header) {
     constexpr uint32_t kSamples[] = {1, 1, 3, 1, 2, 1, 4};
     const uint32_t bits = depth * kSamples[header.data[9]];
     if (!header.data[12]) return ((width * bits + 7) / 8 + 1) * height;
-    constexpr uint32_t kPasses[][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+    constexpr uint32_t kPasses[][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                                       {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
     size_t size = 0;
     for (const auto& pass : kPasses) {
         const uint32_t w = width > pass[0] ? (width - pass[0] - 1) / pass[2] + 1 : 0;
@@ -156,10 +157,12 @@ size_t png_data_size(Span header) {
 void png_rows(Span bytes) {
     if (bytes.size < 6) return;
     const uint8_t* b = bytes.data;
-    std::vector<uint8_t> file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, palette(3u * (b[5] + 1), 77), rows(1 << 16, 0);
+    std::vector<uint8_t> file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, palette(3u * (b[5] + 1), 77),
+        rows(1 << 16, 0);
     put_big(header, 1u + b[0] % 40);
     put_big(header, 1u + b[1] % 40);
-    header.insert(header.end(), {static_cast<uint8_t>(1u << b[2] % 5), static_cast<uint8_t>(b[3] % 7), 0, 0, static_cast<uint8_t>(b[4] & 1)});
+    header.insert(header.end(), {static_cast<uint8_t>(1u << b[2] % 5), static_cast<uint8_t>(b[3] % 7), 0, 0,
+                                 static_cast<uint8_t>(b[4] & 1)});
     for (size_t n = 6; n < bytes.size && n < rows.size(); ++n) rows[n - 6] = bytes.data[n];
     put_chunk(file, "IHDR", header);
     put_chunk(file, "PLTE", palette);
@@ -180,7 +183,8 @@ void raw(Span bytes) {
         std::vector<uint8_t> encoded;
         encode_raw(image, encoded);
         const ImageView again = view_raw({encoded.data(), encoded.size()});
-        check(again.width == image.width && !std::memcmp(again.data, image.data, size_t(image.width) * image.height * image.channels));
+        check(again.width == image.width &&
+              !std::memcmp(again.data, image.data, size_t(image.width) * image.height * image.channels));
     } catch (const Unsupported&) {
     }
 }
@@ -237,7 +241,8 @@ void part(Span bytes) {
         check(got.left + got.image.width >= right && got.top + got.image.height >= bottom);
         const ImageView ours = got.image.view(), whole = all.image.view();
         for (uint32_t y = top; y < bottom; ++y)
-            check(!std::memcmp(ours.row(y - got.top) + (left - got.left) * 3, whole.row(y) + left * 3, (right - left) * 3));
+            check(!std::memcmp(ours.row(y - got.top) + (left - got.left) * 3, whole.row(y) + left * 3,
+                               (right - left) * 3));
     } catch (const Unsupported&) {
     }
 }
@@ -294,8 +299,9 @@ void exif(Span bytes) {
 }  // namespace
 
 const Target kTargets[] = {
-    {"exif", exif}, {"frame", frame}, {"idx", idx}, {"jpeg", decode<decode_jpeg>}, {"load", load},
-    {"pack", pack}, {"part", part}, {"png", decode<decode_png>}, {"png-rows", png_rows}, {"raw", raw}, {"resize", resize}, {"write", write},
+    {"exif", exif},         {"frame", frame}, {"idx", idx},       {"jpeg", decode<decode_jpeg>},
+    {"load", load},         {"pack", pack},   {"part", part},     {"png", decode<decode_png>},
+    {"png-rows", png_rows}, {"raw", raw},     {"resize", resize}, {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 

@@ -18,7 +18,8 @@ struct Inverse {
         const double scale = warp.scale, shear = warp.shear;
         const double cos = std::cos(warp.angle * kRadians), sin = std::sin(warp.angle * kRadians);
         const double hs = 2 * scale / (1 + warp.aspect), ws = warp.aspect * hs;
-        const double m00 = hs * cos - shear * sin * ws, m01 = hs * sin + shear * cos * ws, m10 = -sin * ws, m11 = cos * ws;
+        const double m00 = hs * cos - shear * sin * ws, m01 = hs * sin + shear * cos * ws, m10 = -sin * ws,
+                     m11 = cos * ws;
         const double tx = (scale * width - (m00 * width + m01 * height)) / 2;
         const double ty = (scale * height - (m10 * width + m11 * height)) / 2;
         const double determinant = hs * ws;
@@ -47,11 +48,14 @@ template <uint32_t channels>
 void sample(const ImageView& image, double x, double y, uint8_t* into) {
     x -= 0.5, y -= 0.5;
     const double left = std::floor(x), top = std::floor(y), dx = x - left, dy = y - top;
-    const auto clip = [](double at, uint32_t side) { return at < 0 ? 0u : std::min(static_cast<uint32_t>(at), side - 1); };
+    const auto clip = [](double at, uint32_t side) {
+        return at < 0 ? 0u : std::min(static_cast<uint32_t>(at), side - 1);
+    };
     const size_t from = size_t(clip(left, image.width)) * channels, to = size_t(clip(left + 1, image.width)) * channels;
     const uint8_t *upper = image.row(clip(top, image.height)), *lower = image.row(clip(top + 1, image.height));
     for (uint32_t c = 0; c < channels; ++c) {
-        const double above = between(upper[from + c], upper[to + c], dx), below = between(lower[from + c], lower[to + c], dx);
+        const double above = between(upper[from + c], upper[to + c], dx),
+                     below = between(lower[from + c], lower[to + c], dx);
         into[c] = static_cast<uint8_t>(between(above, below, dy));
     }
 }
@@ -95,7 +99,9 @@ Image pad(const ImageView& image, uint32_t left, uint32_t top, uint8_t fill, con
     Image made(window.width, window.height, image.channels);
     const uint32_t channels = image.channels;
     // The image's columns within the window.
-    const auto within = [&window](uint32_t column) { return std::clamp(column, window.left, window.right()) - window.left; };
+    const auto within = [&window](uint32_t column) {
+        return std::clamp(column, window.left, window.right()) - window.left;
+    };
     const uint32_t begin = within(left), end = within(left + image.width);
     const Pixel pixel(fill);
     for (uint32_t row = 0; row < window.height; ++row) {

@@ -53,9 +53,13 @@ struct Unset : std::allocator<T> {
         using other = Unset<U>;
     };
     template <typename U>
-    void construct(U* at) noexcept { ::new (static_cast<void*>(at)) U; }
+    void construct(U* at) noexcept {
+        ::new (static_cast<void*>(at)) U;
+    }
     template <typename U, typename... Arguments>
-    void construct(U* at, Arguments&&... arguments) { ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...); }
+    void construct(U* at, Arguments&&... arguments) {
+        ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
+    }
 };
 
 // Pixels of its own; whoever makes it writes them all.
@@ -86,7 +90,7 @@ struct FormatFault : std::runtime_error {
           offset(offset), truncated(truncated) {}
     std::string expected, got;
     std::string advice;  // empty: verify the file
-    uint64_t offset;  // in the file, in bytes
+    uint64_t offset;     // in the file, in bytes
     bool truncated;
 };
 

@@ -89,16 +89,16 @@ TARGET uint32_t mirror_gray(const uint8_t* row, uint32_t n, uint8_t* out) {
 
 TARGET void take_rgb_apart(const uint8_t* row, uint32_t n, uint8_t* const out[4]) {
     // Sixteen pixels are in three vectors; each channel has bytes in all of them.
-    alignas(16) static const int8_t kPick[3][3][16] = {
-        {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13}},
-        {{1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14}},
-        {{2, 5, 8, 11, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, 1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1},
-         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15}}};
+    alignas(16) static const int8_t kPick[3][3][16] = {// [channel][vector][byte of the result]
+                                                       {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13}},
+                                                       {{1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14}},
+                                                       {{2, 5, 8, 11, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, 1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1},
+                                                        {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15}}};
     uint32_t x = 0;
     for (; x + 16 <= n; x += 16) {
         const auto* at = reinterpret_cast<const __m128i*>(row + x * 3);
@@ -106,7 +106,9 @@ TARGET void take_rgb_apart(const uint8_t* row, uint32_t n, uint8_t* const out[4]
         for (int c = 0; c < 3; ++c) {
             __m128i channel = _mm_setzero_si128();
             for (int p = 0; p < 3; ++p)
-                channel = _mm_or_si128(channel, _mm_shuffle_epi8(pieces[p], _mm_load_si128(reinterpret_cast<const __m128i*>(kPick[c][p]))));
+                channel = _mm_or_si128(
+                    channel,
+                    _mm_shuffle_epi8(pieces[p], _mm_load_si128(reinterpret_cast<const __m128i*>(kPick[c][p]))));
             _mm_storeu_si128(reinterpret_cast<__m128i*>(out[c] + x), channel);
         }
     }
@@ -159,7 +161,8 @@ void planar(const ImageView& image, bool mirror, const Target& target, T* place)
         }
         if (image.channels > 1) take_apart_quickly(row, n, image.channels, lines);
         for (uint32_t c = 0; c < image.channels; ++c)
-            put_quickly({image.channels > 1 ? lines[c] : row, n, target.mean[c], target.factor[c]}, place + c * plane + size_t(y) * n);
+            put_quickly({image.channels > 1 ? lines[c] : row, n, target.mean[c], target.factor[c]},
+                        place + c * plane + size_t(y) * n);
     }
 }
 
@@ -178,7 +181,8 @@ void together(const ImageView& image, bool mirror, const Target& target, T* plac
         else
             for (uint32_t x = 0; x < image.width; ++x)
                 for (uint32_t c = 0; c < image.channels; ++c)
-                    put({row + x * image.channels + c, 1, target.mean[c], target.factor[c]}, place + x * image.channels + c);
+                    put({row + x * image.channels + c, 1, target.mean[c], target.factor[c]},
+                        place + x * image.channels + c);
     }
 }
 

@@ -15,7 +15,9 @@ struct Target {
     // (x - mean) * factor, in float32; recordkit/transforms/normalize.py.
     float mean[4] = {}, factor[4] = {1, 1, 1, 1};
 
-    size_t bytes() const { return size_t(width) * height * channels * (type == Type::uint8 ? 1 : type == Type::float16 ? 2 : 4); }
+    size_t bytes() const {
+        return size_t(width) * height * channels * (type == Type::uint8 ? 1 : type == Type::float16 ? 2 : 4);
+    }
 };
 
 // Put an image of the target's sides and channels into its place, which is `target.bytes()` large.

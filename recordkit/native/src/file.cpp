@@ -28,7 +28,7 @@ size_t Handle::read(uint64_t begin, size_t size, void* out) const {
 }
 
 uint64_t Handle::size(const std::string& path) const {
-    struct stat status {};
+    struct stat status{};
     if (fstat(number_, &status)) throw SystemFault(errno, path);
     if (S_ISDIR(status.st_mode)) throw SystemFault(EISDIR, path);
     if (!S_ISREG(status.st_mode)) throw NoFile("a pipe or device");
@@ -36,7 +36,7 @@ uint64_t Handle::size(const std::string& path) const {
 }
 
 bool file_size(const std::string& path, uint64_t* size) {
-    struct stat status {};
+    struct stat status{};
     // A name with a zero byte in it is none.
     if (path.find('\0') != std::string::npos || stat(path.c_str(), &status) || !S_ISREG(status.st_mode)) return false;
     *size = static_cast<uint64_t>(status.st_size);

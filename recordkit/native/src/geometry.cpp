@@ -75,7 +75,8 @@ class Drawing {
     void warp(const Step& step, Draws& draws) {
         Warp warp;
         warp.shear = step.shear.draw(draws);
-        warp.angle = step.angles.empty() ? step.angle.draw(draws) : step.angles[draws.below(static_cast<uint32_t>(step.angles.size()))];
+        warp.angle = step.angles.empty() ? step.angle.draw(draws)
+                                         : step.angles[draws.below(static_cast<uint32_t>(step.angles.size()))];
         warp.scale = step.scale.draw(draws);
         warp.aspect = step.aspect.draw(draws);
         const uint32_t w = warp.side(width()), h = warp.side(height());
@@ -119,14 +120,17 @@ Rect resized_crop(const Step& step, uint32_t width, uint32_t height, Draws& draw
     }
     uint32_t w = width, h = height;
     const double ratio = double(width) / height;
-    if (ratio < step.ratio_low) h = std::min(height, std::max(1u, static_cast<uint32_t>(std::floor(w / step.ratio_low + 0.5))));
-    else if (ratio > step.ratio_high) w = std::min(width, std::max(1u, static_cast<uint32_t>(std::floor(h * step.ratio_high + 0.5))));
+    if (ratio < step.ratio_low)
+        h = std::min(height, std::max(1u, static_cast<uint32_t>(std::floor(w / step.ratio_low + 0.5))));
+    else if (ratio > step.ratio_high)
+        w = std::min(width, std::max(1u, static_cast<uint32_t>(std::floor(h * step.ratio_high + 0.5))));
     return {(width - w) / 2, (height - h) / 2, w, h};
 }
 
 }  // namespace
 
-std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height, const Place& place) {
+std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height,
+                                    const Place& place) {
     Drawing drawing(width, height);
     for (const Step& step : steps) {
         Draws draws(place.seed, place.epoch, place.position, step.number);

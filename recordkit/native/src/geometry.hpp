@@ -61,6 +61,7 @@ struct Place {
 
 // Draw what becomes of an image of that size; the last is what the batch gets. There is more than one where an
 // image is changed twice. Throws Unsupported where an image is smaller than a crop, which the reference engine words.
-std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height, const Place& place);
+std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height,
+                                    const Place& place);
 
 }  // namespace recordkit

@@ -84,7 +84,8 @@ struct Bits {
     ALWAYS_INLINE int number(Look look) {
         const uint64_t behind = reservoir << look.code_bits;
         const int64_t negative = ~static_cast<int64_t>(behind) >> 63;
-        const auto magnitude = static_cast<int64_t>((behind ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - look.size));
+        const auto magnitude =
+            static_cast<int64_t>((behind ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - look.size));
         drop(look.bits);
         return static_cast<int>((magnitude ^ negative) - negative);
     }
@@ -100,7 +101,8 @@ Look look_of(int symbol, int code_bits, bool dc) {
 __attribute__((noinline)) Look long_look(const HuffmanTable& table, uint64_t reservoir, bool dc) {
     const auto code = static_cast<int32_t>(reservoir >> 48);
     for (int length = kLookBits + 1; length <= 16; ++length)
-        if (code < table.end[length]) return look_of(table.symbols[(code >> (16 - length)) + table.first[length]], length, dc);
+        if (code < table.end[length])
+            return look_of(table.symbols[(code >> (16 - length)) + table.first[length]], length, dc);
     return {};
 }
 
@@ -153,7 +155,8 @@ void HuffmanTable::make(const JHUFF_TBL& from, bool dc) {
             if (dc && symbols[place] > 15) valid = false;
             if (length > kLookBits) continue;
             const int room = kLookBits - length;
-            std::fill_n(looks + ((code << room) & ((1 << kLookBits) - 1)), 1 << room, look_of(symbols[place], length, dc));
+            std::fill_n(looks + ((code << room) & ((1 << kLookBits) - 1)), 1 << room,
+                        look_of(symbols[place], length, dc));
         }
         if (counts[length] && code >= 1 << length) valid = false;  // no code is all ones
         end[length] = code << (16 - length);

@@ -145,7 +145,8 @@ bool IdxFile::read(Columns columns) const {
                     if (too_long(place, place + static_cast<uint64_t>(stop - at), file_size_)) kind = Kind::fault;
                 }
                 if (kind == Kind::blank) return;
-                if (kind == Kind::fault || row == end_row) throw LineFault(shown(at, stop), stretch.first_line + number);
+                if (kind == Kind::fault || row == end_row)
+                    throw LineFault(shown(at, stop), stretch.first_line + number);
                 if (columns.keys) columns.keys[row] = key;
                 else if (key != row) in_order.store(false, std::memory_order_relaxed);
                 columns.offsets[row++] = offset;

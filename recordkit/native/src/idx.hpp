@@ -9,7 +9,8 @@ namespace recordkit {
 
 // A line that is none; becomes FormatError with its number.
 struct LineFault : std::runtime_error {
-    LineFault(const std::string& begins, uint64_t number) : std::runtime_error("no line of an index"), shown(begins), line(number) {}
+    LineFault(const std::string& begins, uint64_t number)
+        : std::runtime_error("no line of an index"), shown(begins), line(number) {}
     std::string shown;  // what the line begins with; what() would end at its first NUL
     uint64_t line;
 };

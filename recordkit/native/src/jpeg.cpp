@@ -229,7 +229,9 @@ Decoded Jpeg::decode(const Rect& wanted, unsigned eighths) {
     info.scale_denom = 8;
     decoder.check(decoder.start());
     const auto down = [&](uint64_t side) { return static_cast<uint32_t>(side * eighths / 8); };
-    const auto up = [&](uint64_t side, uint32_t most) { return std::min(static_cast<uint32_t>((side * eighths + 7) / 8), most); };
+    const auto up = [&](uint64_t side, uint32_t most) {
+        return std::min(static_cast<uint32_t>((side * eighths + 7) / 8), most);
+    };
     const uint32_t top = down(wanted.top), bottom = up(wanted.bottom(), info.output_height);
     // Chroma between two samples needs both, so more than what is wanted is decoded on both sides.
     const JDIMENSION margin = static_cast<JDIMENSION>(info.max_h_samp_factor) * DCTSIZE;

@@ -25,14 +25,20 @@ struct Resizing {
 
     // Of an image whose pixels are `scale` of those that the geometry counts in.
     Resizing(const Geometry& geometry, double scale, uint32_t width, uint32_t height)
-        : columns(taps_for(geometry.filter, width, {geometry.cut.left * scale - left(geometry, scale), geometry.cut.width * scale},
+        : columns(taps_for(geometry.filter, width,
+                           {geometry.cut.left * scale - left(geometry, scale), geometry.cut.width * scale},
                            geometry.width, geometry.window.left, geometry.window.width)),
-          rows(taps_for(geometry.filter, height, {geometry.cut.top * scale - top(geometry, scale), geometry.cut.height * scale},
-                        geometry.height, geometry.window.top, geometry.window.height)) {}
+          rows(taps_for(geometry.filter, height,
+                        {geometry.cut.top * scale - top(geometry, scale), geometry.cut.height * scale}, geometry.height,
+                        geometry.window.top, geometry.window.height)) {}
 
     // The first pixel that holds a piece of the cut.
-    static uint32_t left(const Geometry& geometry, double scale) { return static_cast<uint32_t>(geometry.cut.left * scale); }
-    static uint32_t top(const Geometry& geometry, double scale) { return static_cast<uint32_t>(geometry.cut.top * scale); }
+    static uint32_t left(const Geometry& geometry, double scale) {
+        return static_cast<uint32_t>(geometry.cut.left * scale);
+    }
+    static uint32_t top(const Geometry& geometry, double scale) {
+        return static_cast<uint32_t>(geometry.cut.top * scale);
+    }
 };
 
 // The image that a stage of the geometry makes of another one.
@@ -44,9 +50,7 @@ class Stage {
     bool to_be_mirrored() const { return geometry_.mirror && !geometry_.resizes(); }
 
     // Of a whole image, which must outlive what it makes.
-    ImageView of(const ImageView& image) {
-        return changed(image.part(geometry_.cut));
-    }
+    ImageView of(const ImageView& image) { return changed(image.part(geometry_.cut)); }
 
     // Of a JPEG, of which no more is decoded than is needed.
     ImageView of(Jpeg& jpeg, bool scale_in_dct) {
@@ -68,7 +72,9 @@ class Stage {
     ImageView changed(const ImageView& cut) {
         switch (geometry_.change) {
             case Geometry::Change::none: return cut.part(geometry_.window);
-            case Geometry::Change::pad: result_ = pad(cut, geometry_.left, geometry_.top, geometry_.fill, geometry_.window); break;
+            case Geometry::Change::pad:
+                result_ = pad(cut, geometry_.left, geometry_.top, geometry_.fill, geometry_.window);
+                break;
             case Geometry::Change::warp: result_ = warp(cut, geometry_.warp, geometry_.fill, geometry_.window); break;
             case Geometry::Change::resize: {
                 Resizing resizing(geometry_, 1, cut.width, cut.height);
@@ -89,7 +95,8 @@ class Stage {
     // What the JPEG decoder scales by.
     unsigned reduction() const {
         if (geometry_.filter != Filter::antialias) return 8;
-        const double left = std::min(double(geometry_.cut.width) / geometry_.width, double(geometry_.cut.height) / geometry_.height);
+        const double left =
+            std::min(double(geometry_.cut.width) / geometry_.width, double(geometry_.cut.height) / geometry_.height);
         for (unsigned eighths : {1u, 2u, 4u})
             if (left * eighths / 8 >= kDctMargin) return eighths;
         return 8;
@@ -99,8 +106,12 @@ class Stage {
     Rect needed(uint32_t more) const {
         const Rect& cut = geometry_.cut;
         const Resizing resizing(geometry_, 1, cut.width, cut.height);
-        const auto before = [more](int begin) { return static_cast<uint32_t>(begin) - std::min(static_cast<uint32_t>(begin), more); };
-        const auto behind = [more](int end, uint32_t most) { return std::min(static_cast<uint32_t>(end) + more, most); };
+        const auto before = [more](int begin) {
+            return static_cast<uint32_t>(begin) - std::min(static_cast<uint32_t>(begin), more);
+        };
+        const auto behind = [more](int end, uint32_t most) {
+            return std::min(static_cast<uint32_t>(end) + more, most);
+        };
         const uint32_t left = before(resizing.columns.begin()), top = before(resizing.rows.begin());
         return {cut.left + left, cut.top + top, behind(resizing.columns.end(), cut.width) - left,
                 behind(resizing.rows.end(), cut.height) - top};
@@ -115,7 +126,8 @@ class Stage {
         resizing.rows.move(static_cast<int>(top) - static_cast<int>(decoded_.top));
         if (geometry_.mirror) resizing.columns.mirror();
         const Image& image = decoded_.image;
-        if (resizing.columns.begin() < 0 || resizing.rows.begin() < 0 || resizing.columns.end() > static_cast<int>(image.width) ||
+        if (resizing.columns.begin() < 0 || resizing.rows.begin() < 0 ||
+            resizing.columns.end() > static_cast<int>(image.width) ||
             resizing.rows.end() > static_cast<int>(image.height))
             throw Unsupported("a part that was not decoded");
         result_ = resize(image.view(), resizing.columns, resizing.rows, geometry_.filter);
@@ -204,7 +216,8 @@ void load_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
 
 Image make_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t position) {
     Image image;
-    with_image(payload, plan, epoch, position, [&](const ImageView& view, bool mirror) { image = copied(view, mirror); });
+    with_image(payload, plan, epoch, position,
+               [&](const ImageView& view, bool mirror) { image = copied(view, mirror); });
     return image;
 }
 

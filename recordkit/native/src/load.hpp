@@ -23,7 +23,7 @@ Image make_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t po
 
 // What stands before the image in a record; recordkit/formats/irheader.py.
 struct RecordHeader {
-    uint32_t n_labels;   // in `labels`; 1 also where the file has one label without a vector
+    uint32_t n_labels;      // in `labels`; 1 also where the file has one label without a vector
     const uint8_t* labels;  // float32, little-endian, perhaps not aligned
     Span payload;
 };

@@ -36,7 +36,8 @@ inline Span span_of(const py::bytes& bytes) {
 }
 
 inline py::str text_of(const std::string& path) {  // as os.fsdecode does
-    return py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+    return py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
 }
 
 inline std::string path_of(const py::object& path) {  // as os.fsencode does
@@ -55,7 +56,9 @@ template <typename... Fields>
 
 inline py::arg_v at_path(const std::string& path) { return py::arg("path") = text_of(path); }
 template <typename T>
-py::arg_v field(const char* name, T&& value) { return py::arg(name) = std::forward<T>(value); }
+py::arg_v field(const char* name, T&& value) {
+    return py::arg(name) = std::forward<T>(value);
+}
 
 inline std::string verify_advice(const std::string& path) { return "run 'recordkit verify " + path + "'"; }
 

@@ -28,9 +28,15 @@ Range range_of(const py::dict& given, const char* name, double fixed) {
 Step::Kind kind_of_step(const std::string& name) {
     using Kind = Step::Kind;
     static const std::map<std::string, Kind> kinds{
-        {"resize", Kind::resize}, {"center_crop", Kind::center_crop}, {"random_crop", Kind::random_crop},
-        {"resized_crop", Kind::resized_crop}, {"size_crop", Kind::size_crop}, {"center_size_crop", Kind::center_size_crop},
-        {"flip", Kind::flip}, {"pad", Kind::pad}, {"warp", Kind::warp},
+        {"resize", Kind::resize},
+        {"center_crop", Kind::center_crop},
+        {"random_crop", Kind::random_crop},
+        {"resized_crop", Kind::resized_crop},
+        {"size_crop", Kind::size_crop},
+        {"center_size_crop", Kind::center_size_crop},
+        {"flip", Kind::flip},
+        {"pad", Kind::pad},
+        {"warp", Kind::warp},
     };
     const auto found = kinds.find(name);
     if (found == kinds.end()) throw py::value_error("no step of that kind: " + name);
@@ -78,10 +84,12 @@ struct Records {
     Column<uint64_t> offsets, ends, positions;
     uint32_t epoch;
 
-    Records(const py::list& given, Column<uint32_t> n, Column<uint64_t> o, Column<uint64_t> e, Column<uint64_t> p, uint32_t of_epoch)
+    Records(const py::list& given, Column<uint32_t> n, Column<uint64_t> o, Column<uint64_t> e, Column<uint64_t> p,
+            uint32_t of_epoch)
         : numbers(std::move(n)), offsets(std::move(o)), ends(std::move(e)), positions(std::move(p)), epoch(of_epoch) {
         for (const auto size : {positions.size(), numbers.size(), ends.size()})
-            if (size != offsets.size()) throw py::value_error("expected a number, an end and a position for each offset");
+            if (size != offsets.size())
+                throw py::value_error("expected a number, an end and a position for each offset");
         for (const auto& file : given) files.push_back(mapped_file_of(file));
         for (size_t i = 0; i < size(); ++i)
             if (numbers.data()[i] >= files.size()) throw py::value_error("no file of that number");
@@ -131,8 +139,9 @@ class BatchLoader {
     // Copy the labels of every record and do something with its image; return the numbers of those that it was not done to.
     template <typename Act>
     py::array_t<int64_t> each(const Records& records, const Labels& labels, const Act& act) const {
-        const auto *numbers = records.numbers.data();
-        const auto *offsets = records.offsets.data(), *ends = records.ends.data(), *positions = records.positions.data();
+        const auto* numbers = records.numbers.data();
+        const auto *offsets = records.offsets.data(), *ends = records.ends.data(),
+                   *positions = records.positions.data();
         const size_t n = records.size();
         std::vector<int64_t> left;
         {
@@ -151,7 +160,8 @@ class BatchLoader {
             for (size_t i = 0; i < n; ++i) {
                 if (i + kAhead < n) fetch(bytes[numbers[i + kAhead]], offsets[i + kAhead]);
                 try {
-                    with_payload(bytes[numbers[i]], offsets[i], labels, i, [&](Span payload) { act(i, payload, positions[i]); });
+                    with_payload(bytes[numbers[i]], offsets[i], labels, i,
+                                 [&](Span payload) { act(i, payload, positions[i]); });
                 } catch (const Unsupported&) {
                     left.push_back(static_cast<int64_t>(i));
                 } catch (const FormatFault&) {
@@ -191,7 +201,8 @@ class BatchLoader {
 };
 
 BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, uint64_t seed, const std::string& dtype,
-                        bool planar, uint32_t height, uint32_t width, const Column<float>& mean, const Column<float>& factor) {
+                        bool planar, uint32_t height, uint32_t width, const Column<float>& mean,
+                        const Column<float>& factor) {
     LoadPlan plan;
     for (const auto& step : steps) plan.steps.push_back(step_of(py::reinterpret_borrow<py::dict>(step)));
     plan.channels = channels;
@@ -215,8 +226,10 @@ BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, 
 
 void bind_loading(py::module_& module) {
     py::class_<Records>(module, "Records")
-        .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint64_t>, uint32_t>(),
-             py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"), py::arg("epoch"));
+        .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint64_t>,
+                      uint32_t>(),
+             py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
+             py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),

@@ -26,7 +26,8 @@ Content content_of(py::handle object) {
     if (array.ndim() != 3) return content;
     const auto channels = array.shape(2);
     if (channels != 1 && channels != 3 && channels != 4) return content;
-    if (static_cast<uint64_t>(array.shape(0)) * static_cast<uint64_t>(array.shape(1)) > kMaxPixels || !array.size()) return content;
+    if (static_cast<uint64_t>(array.shape(0)) * static_cast<uint64_t>(array.shape(1)) > kMaxPixels || !array.size())
+        return content;
     content.pixels = {array.data(), static_cast<uint32_t>(array.shape(1)), static_cast<uint32_t>(array.shape(0)),
                       static_cast<uint32_t>(channels), static_cast<size_t>(array.shape(1) * channels)};
     return content;
@@ -73,8 +74,8 @@ class Transcoder {
     Recipe recipe_;
 };
 
-Transcoder make_transcoder(int channels, bool crop, const std::string& filter, uint32_t side, const std::string& encoding,
-                           int quality) {
+Transcoder make_transcoder(int channels, bool crop, const std::string& filter, uint32_t side,
+                           const std::string& encoding, int quality) {
     Recipe recipe;
     recipe.channels = channels;
     recipe.crop = crop;
@@ -90,7 +91,8 @@ constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
 // A longer record's length would run into its head's flags.
 void check_length(uint64_t record) {
     if (record > kMaxRecordBytes)
-        raise("FormatError", field("expected", "a record shorter than 2**29 bytes"), field("got", std::to_string(record) + " bytes"));
+        raise("FormatError", field("expected", "a record shorter than 2**29 bytes"),
+              field("got", std::to_string(record) + " bytes"));
 }
 void put(std::vector<uint8_t>& out, const void* value, size_t size) {
     const auto* bytes = static_cast<const uint8_t*>(value);

@@ -111,7 +111,8 @@ class RecordFile {
             py::array_t<uint8_t> array;
             if (extent.whole) {
                 auto* const share = new std::shared_ptr<const MappedFile>(own);
-                const py::capsule base(share, [](void* it) { delete static_cast<std::shared_ptr<const MappedFile>*>(it); });
+                const py::capsule base(share,
+                                       [](void* it) { delete static_cast<std::shared_ptr<const MappedFile>*>(it); });
                 array = py::array_t<uint8_t>(length, bytes.data + offset + kHeadSize, base);
             } else {
                 array = py::array_t<uint8_t>(length);
@@ -228,7 +229,8 @@ py::list read_files(const py::list& paths, uint64_t most_bytes) {
     for (size_t n = 0; n < files.size(); ++n) {
         contents[n] = py::none();
         if (!files[n].good) continue;
-        auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(files[n].size)));
+        auto bytes = py::reinterpret_steal<py::bytes>(
+            PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(files[n].size)));
         if (!bytes) throw py::error_already_set();
         files[n].room = PyBytes_AS_STRING(bytes.ptr());  // nobody else has the object yet
         contents[n] = std::move(bytes);
@@ -244,7 +246,9 @@ py::list read_files(const py::list& paths, uint64_t most_bytes) {
 
 }  // namespace
 
-std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file) { return record_file.cast<const RecordFile&>().file(); }
+std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file) {
+    return record_file.cast<const RecordFile&>().file();
+}
 
 void bind_reading(py::module_& module) {
     py::class_<RecordFile>(module, "RecordFile")

@@ -48,8 +48,10 @@ Image upright(Image image, int orientation) {
     for (size_t y = 0; y < turned.height; ++y) {
         for (size_t x = 0; x < turned.width; ++x, out += channels) {
             size_t from_y = swaps ? x : y, from_x = swaps ? y : x;
-            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
-            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
+            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+                from_y = height - 1 - from_y;
+            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+                from_x = width - 1 - from_x;
             std::memcpy(out, image.pixels.data() + (from_y * width + from_x) * channels, channels);
         }
     }

@@ -158,7 +158,8 @@ void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size
             return;
         case 4:
             for (size_t i = 0; i < n; ++i)
-                row[i] = static_cast<uint8_t>(row[i] + (i < step ? above[i] : paeth(row[i - step], above[i], above[i - step])));
+                row[i] = static_cast<uint8_t>(row[i] +
+                                              (i < step ? above[i] : paeth(row[i - step], above[i], above[i - step])));
             return;
         default: throw Unsupported("a filter that PNG does not have");
     }
@@ -168,12 +169,17 @@ void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size
 struct Pass {
     uint32_t left, top, step_x, step_y;
 
-    uint32_t width(const Header& header) const { return header.width > left ? (header.width - left - 1) / step_x + 1 : 0; }
-    uint32_t height(const Header& header) const { return header.height > top ? (header.height - top - 1) / step_y + 1 : 0; }
+    uint32_t width(const Header& header) const {
+        return header.width > left ? (header.width - left - 1) / step_x + 1 : 0;
+    }
+    uint32_t height(const Header& header) const {
+        return header.height > top ? (header.height - top - 1) / step_y + 1 : 0;
+    }
 };
 
 constexpr Pass kWhole[] = {{0, 0, 1, 1}};
-constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
+constexpr Pass kAdam7[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                           {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
 
 template <typename Do>
 void each_pass(const Header& header, Do&& act) {
@@ -197,8 +203,8 @@ std::vector<uint8_t>& inflate(const Chunks& chunks) {
     if (size / kMostInflated > chunks.data.size) throw Unsupported("too little data for its size");
     if (rows.size() < size) rows.resize(size);
     size_t used;
-    if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used, nullptr) !=
-            LIBDEFLATE_SUCCESS ||
+    if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used,
+                                      nullptr) != LIBDEFLATE_SUCCESS ||
         used != chunks.data.size)
         throw Unsupported("the compressed data are damaged");
     return rows;
@@ -207,15 +213,20 @@ std::vector<uint8_t>& inflate(const Chunks& chunks) {
 // Turns stored samples into the pixels that the reference engine gives for "as stored".
 class Expander {
   public:
-    Expander(const Chunks& chunks, int channels) : header_(chunks.header), palette_(chunks.palette), clear_(chunks.transparency) {
+    Expander(const Chunks& chunks, int channels)
+        : header_(chunks.header), palette_(chunks.palette), clear_(chunks.transparency) {
         const Header& header = header_;
         if (header.color == kPalette && (palette_.size % 3 || !palette_.size || palette_.size > 768))
             throw Unsupported("PLTE is missing or odd");
-        if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba)) throw Unsupported("tRNS beside alpha");
-        if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3) throw Unsupported("tRNS is too long");
-        if (clear_.data && header.color != kPalette && clear_.size < size_t(2 * header.samples())) throw Unsupported("tRNS is cut short");
+        if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba))
+            throw Unsupported("tRNS beside alpha");
+        if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3)
+            throw Unsupported("tRNS is too long");
+        if (clear_.data && header.color != kPalette && clear_.size < size_t(2 * header.samples()))
+            throw Unsupported("tRNS is cut short");
         // One transparent colour counts only where alpha is asked for, and there the reference engine decides.
-        if (clear_.data && header.color == kRgb && (channels == 0 || channels == 4)) throw Unsupported("one transparent colour");
+        if (clear_.data && header.color == kRgb && (channels == 0 || channels == 4))
+            throw Unsupported("one transparent colour");
         if (header.color == kGrayAlpha) channels_ = 4;
         else if (header.color == kPalette) channels_ = clear_.data ? 4 : 3;
         else channels_ = static_cast<uint32_t>(header.samples());
@@ -260,7 +271,8 @@ class Expander {
 };
 
 // Plain 8-bit rows are copied; everything else goes pixel by pixel.
-void place_row(const Chunks& chunks, const Expander& expander, const Pass& pass, const uint8_t* row, uint32_t y, Image& image) {
+void place_row(const Chunks& chunks, const Expander& expander, const Pass& pass, const uint8_t* row, uint32_t y,
+               Image& image) {
     const Header& header = chunks.header;
     uint8_t* out = image.row(size_t(pass.top) + size_t(y) * pass.step_y);
     if (!header.interlaced && header.depth == 8 && header.color != kPalette && header.color != kGrayAlpha) {

@@ -15,7 +15,8 @@ struct Header {
     bool ok = true;
 
     void text(const std::string& expected) {
-        ok = ok && payload.size - at >= expected.size() && !std::memcmp(payload.data + at, expected.data(), expected.size());
+        ok = ok && payload.size - at >= expected.size() &&
+             !std::memcmp(payload.data + at, expected.data(), expected.size());
         if (ok) at += expected.size();
     }
     void blank() {
@@ -57,7 +58,8 @@ ImageView view_raw(Span payload) {
     }
     if (!header.ok) throw Unsupported("not a raw image's header");
     check_size(width, height);
-    if (payload.size - header.at != size_t(width) * height * channels) throw Unsupported("raw pixels missing or too many");
+    if (payload.size - header.at != size_t(width) * height * channels)
+        throw Unsupported("raw pixels missing or too many");
     return {payload.data + header.at, width, height, channels, size_t(width) * channels};
 }
 

@@ -22,7 +22,8 @@ std::vector<size_t> by_offset(const uint64_t* offsets, size_t n) {
 }
 
 // Look for every record; if one is at fault, say so for the one that the caller asked for first.
-std::vector<Extent> find_all(const MappedFile& file, Span bytes, const uint64_t* offsets, const std::vector<size_t>& order, unsigned n_threads) {
+std::vector<Extent> find_all(const MappedFile& file, Span bytes, const uint64_t* offsets,
+                             const std::vector<size_t>& order, unsigned n_threads) {
     std::vector<Extent> extents(order.size());
     try {
         parallel_for(order.size(), kGrain, n_threads, [&](size_t begin, size_t end) {

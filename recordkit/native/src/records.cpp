@@ -108,8 +108,7 @@ Extent find_record(Span file, uint64_t offset) {
             extent.whole = part.flag == kWhole;
             return extent;
         }
-        if (part.length % 4)
-            throw FormatFault("a part of a multiple of 4 bytes", std::to_string(part.length), place);
+        if (part.length % 4) throw FormatFault("a part of a multiple of 4 bytes", std::to_string(part.length), place);
         place = part.begin + part.length;
     }
 }

@@ -33,10 +33,10 @@ struct Weighed {
 struct Scratch {
     std::vector<int16_t> ring;  // rows of the image; row y is in slot y % n_slots
     size_t n_slots = 0, stride = 0;
-    int next = 0;                 // the first row that is not in the ring yet
-    std::vector<Weighed> taps;    // of sixteen result rows, one after the other
+    int next = 0;                  // the first row that is not in the ring yet
+    std::vector<Weighed> taps;     // of sixteen result rows, one after the other
     std::vector<int16_t> weighed;  // sixteen result rows, not yet narrowed: a value of each, then the next
-    std::vector<uint8_t> bytes;   // the same narrowed and rounded
+    std::vector<uint8_t> bytes;    // the same narrowed and rounded
 
     int16_t* slot(int y) { return &ring[y % n_slots * stride]; }
 };
@@ -151,8 +151,9 @@ TARGET inline void transpose(const int16_t* tile, int16_t* out) {
     // Two halves that a row apart lie in one vector, because the instructions interleave within halves.
     for (size_t n = 0; n < 8; ++n)
         for (size_t side = 0; side < 2; ++side)
-            rows[n + 8 * side] = _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(tile + (n + 8) * kLanes + 8 * side),
-                                                     reinterpret_cast<const __m128i*>(tile + n * kLanes + 8 * side));
+            rows[n + 8 * side] =
+                _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(tile + (n + 8) * kLanes + 8 * side),
+                                    reinterpret_cast<const __m128i*>(tile + n * kLanes + 8 * side));
     for (int round = 0; round < 3; ++round) {
         for (size_t side = 0; side < kLanes; side += 8)
             for (size_t n = 0; n < 4; ++n) {
@@ -166,8 +167,7 @@ TARGET inline void transpose(const int16_t* tile, int16_t* out) {
 
 TARGET inline void transpose(const uint8_t* tile, uint8_t* const rows_out[kLanes], size_t at) {
     __m128i rows[kLanes], mixed[kLanes];
-    for (size_t n = 0; n < kLanes; ++n)
-        rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + n * kLanes));
+    for (size_t n = 0; n < kLanes; ++n) rows[n] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tile + n * kLanes));
     for (int round = 0; round < 4; ++round) {
         for (size_t n = 0; n < 8; ++n) {
             mixed[2 * n] = _mm_unpacklo_epi8(rows[n], rows[n + 8]);

@@ -38,7 +38,8 @@ void antialias(Taps& taps, size_t line, double center, double support, int in) {
 // Pillow's transform(BILINEAR), and OpenCV's: the two nearest lines; beyond the border the last one counts twice.
 void bilinear(Taps& taps, size_t line, double center, int in) {
     const double low = std::floor(center - 0.5);
-    const int begin = std::clamp(static_cast<int>(low), 0, in - 1), end = std::clamp(static_cast<int>(low) + 1, 0, in - 1);
+    const int begin = std::clamp(static_cast<int>(low), 0, in - 1),
+              end = std::clamp(static_cast<int>(low) + 1, 0, in - 1);
     const double part = end == begin ? 0 : center - 0.5 - low;
     taps.first[line] = begin;
     taps.count[line] = end - begin + 1;

@@ -40,6 +40,8 @@ struct Stretch {
 Taps taps_for(Filter filter, uint32_t in, const Stretch& stretch, uint32_t out, uint32_t first, uint32_t n);
 
 // For all lines of a whole image.
-inline Taps taps_for(Filter filter, uint32_t in, uint32_t out) { return taps_for(filter, in, {0, double(in)}, out, 0, out); }
+inline Taps taps_for(Filter filter, uint32_t in, uint32_t out) {
+    return taps_for(filter, in, {0, double(in)}, out, 0, out);
+}
 
 }  // namespace recordkit
