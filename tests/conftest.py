@@ -68,7 +68,7 @@ def require_native():
 def no_native(monkeypatch) -> None:
     """As if the native core were not built."""
     monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
-    monkeypatch.setattr(native, "_find", native._find.__wrapped__)
+    monkeypatch.setattr(native, "_import_core", native._import_core.__wrapped__)
 
 
 @pytest.fixture

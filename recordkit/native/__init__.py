@@ -1,6 +1,7 @@
-"""The compiled twin of the hot loops. It sees buffers and open files, never names or policies.
+"""The compiled core: C++ versions of the hot loops, behind the same meaning as the Python code.
 
-It is optional: without it everything works on the reference engine, slower. `load` says why it is not there.
+The core reads buffers and open files; paths, options and error policies stay in Python. It is optional: without it
+recordkit works with the reference engine, only slower, and `load` says why the core is missing.
 """
 
 from __future__ import annotations
@@ -8,18 +9,38 @@ from __future__ import annotations
 import functools
 import importlib
 from types import ModuleType
+from typing import NamedTuple
 
 from recordkit.errors import MissingError, PlanError
 
-ABI = 5
-"""What this package expects of the compiled module; the same number is in src/module.cpp."""
+ABI = 6
+"""Number of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")
 
-_HOW = (
+_HOW_TO_BUILD = (
     "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
-    'libdeflate-dev) and install recordkit again, or use engine="python"'
+    "libdeflate-dev) and install recordkit again, or use `engine=python`"
 )
+
+
+class JpegVersions(NamedTuple):
+    """Versions of libjpeg-turbo, such as "2.1.5", and their consequence.
+
+    Parameters
+    ----------
+    built_with : str
+        Version of the headers with which the core was compiled.
+    running : str
+        Version of the library that is loaded; "" if the library does not tell.
+    fast : bool
+        True if both are equal. Otherwise the core's fast Huffman decoder, which relies on private structures of
+        libjpeg-turbo, is off, and libjpeg-turbo's own decodes the same pixels more slowly.
+    """
+
+    built_with: str
+    running: str
+    fast: bool
 
 
 def load() -> ModuleType:
@@ -28,50 +49,61 @@ def load() -> ModuleType:
     Raises
     ------
     MissingError
-        It is not built, or built for another version of this package.
+        The module is not built, or was built for another version of this package.
     """
-    found = _find()
-    if isinstance(found, str):
-        raise MissingError(f"native engine: {found}")
-    return found
+    core = _import_core()
+    if isinstance(core, MissingError):
+        raise core.located()
+    return core
 
 
 def wanted(engine: str) -> bool:
-    """Tell whether the native engine is to do the work.
+    """Tell whether the native engine does the work.
 
     Parameters
     ----------
     engine : {"auto", "native", "python"}
-        "auto" takes the native one if it is built.
+        "auto" uses the native engine if it is built.
 
     Raises
     ------
     PlanError
-        There is no such engine.
+        `engine` is none of these.
     MissingError
-        It is asked for and not built.
+        `engine` is "native" and the native engine is not built.
     """
     if engine not in ENGINES:
-        raise PlanError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+        raise PlanError(argument="engine", expected=f"one of {', '.join(ENGINES)}", got=repr(engine))
     if engine == "native":
         load()
     return engine == "native" or (engine == "auto" and available())
 
 
 def available() -> bool:
-    """Tell whether `load` would work."""
-    return not isinstance(_find(), str)
+    """Tell whether `load` would succeed."""
+    return not isinstance(_import_core(), MissingError)
+
+
+def jpeg_versions() -> JpegVersions:
+    """Return the versions of libjpeg-turbo with which the core was built and with which it runs.
+
+    Raises
+    ------
+    MissingError
+        The core is not built.
+    """
+    return JpegVersions(*load().jpeg_versions())
 
 
 @functools.cache
-def _find() -> ModuleType | str:
-    """Return the module, or why there is none."""
+def _import_core() -> ModuleType | MissingError:
+    """Return the module, or the error that says why it is missing."""
     try:
         core = importlib.import_module("recordkit.native._core")
     except ImportError as error:
-        # Where it is built, what it links to may be gone.
+        # A core that is built fails to load if a library that it links to is gone.
         reason = "not built" if isinstance(error, ModuleNotFoundError) else str(error)
-        return f"{reason}; {_HOW}"
+        return MissingError(f"native engine: {reason}", advice=_HOW_TO_BUILD)
     if core.ABI != ABI:
-        return f"expected version {ABI}, got {core.ABI}; install recordkit again"
+        return MissingError("native engine", expected=f"version {ABI}", got=core.ABI, advice="install recordkit again")
     return core

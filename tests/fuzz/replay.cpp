@@ -1,4 +1,4 @@
-// Runs every target over its corpus, then all of them in threads at once: what the sanitizers watch.
+// Runs every target on its corpus, then all targets in several threads. bin/sanitize builds it with sanitizers.
 // Usage: replay CORPUS_FOLDER
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "convert.hpp"
+#include "huffman.hpp"
 #include "pool.hpp"
 #include "read_many.hpp"
 #include "records.hpp"
@@ -17,7 +18,7 @@
 
 namespace fs = std::filesystem;
 
-// How many allocations of this thread succeed before one fails; all do while it is negative.
+// Number of allocations of this thread that succeed before one fails; negative: none fails.
 thread_local int n_before_failure = -1;
 
 void* operator new(size_t size) {
@@ -47,7 +48,7 @@ std::vector<Case> all_cases(const fs::path& corpus) {
     return cases;
 }
 
-// One file, many readers, each of them reading in threads.
+// Several threads read one file, and each reads in several threads.
 void read_in_threads(const fs::path& folder) {
     const fs::path path = folder / "recordkit-replay.rec";
     std::vector<uint8_t> framed, record(100);
@@ -61,14 +62,14 @@ void read_in_threads(const fs::path& folder) {
     const std::vector<uint64_t> offsets = recordkit::scan(file.bytes());
     recordkit::parallel_for(8, 1, 4, [&](size_t, size_t) {
         std::vector<uint8_t> out;
-        const auto room = [&](size_t size) { return out.resize(size), out.data(); };
-        recordkit::read_many(file, offsets.data(), offsets.size(), 3, room);
+        const auto allocate = [&](size_t size) { return out.resize(size), out.data(); };
+        recordkit::read_many(file, offsets.data(), offsets.size(), 3, allocate);
         if (out.size() != 100 * offsets.size()) throw std::runtime_error("records are missing");
     });
     fs::remove(path);
 }
 
-// Another process writes to a record that was found already: its parts may not be longer, nor shorter.
+// Another process writes to a record after it was found: parts that became longer or shorter must be errors.
 void change_while_reading() {
     std::vector<uint8_t> framed, record(16, 1);
     record.insert(record.end(), {0x0a, 0x23, 0xd7, 0xce});
@@ -77,7 +78,7 @@ void change_while_reading() {
     const recordkit::Span file{framed.data(), framed.size()};
     const recordkit::Extent extent = recordkit::find_record(file, 0);
     for (const uint8_t length : {36, 32, 28}) {
-        framed[28] = length;  // of the second part
+        framed[28] = length;  // the length of the second part
         std::vector<uint8_t> out(extent.length);
         bool refused = false;
         try {
@@ -86,7 +87,7 @@ void change_while_reading() {
             refused = true;
         }
         if (refused ? length == 32 : out != record)
-            throw std::logic_error("a changed record was read, or one as it was refused");
+            throw std::logic_error("a changed record was read, or an unchanged one was refused");
     }
 }
 
@@ -103,19 +104,19 @@ void fail_in_threads() {
     }
 }
 
-// Wherever memory runs out, the next call finds everything in order.
+// After an allocation has failed anywhere, the next call must succeed.
 void run_out_of_memory() {
     const auto work = [] {
         const recordkit::Image image(300, 2, 3);
         recordkit::Target target;
         target.planar = true;
         target.width = 300, target.height = 2, target.channels = 3;
-        std::vector<uint8_t> place(target.bytes());
-        recordkit::convert(image.view(), true, target, place.data());
+        std::vector<uint8_t> sample(target.bytes());
+        recordkit::convert(image.view(), true, target, {sample.data(), sample.size()});
         recordkit::parallel_for(100, 1, 4, [](size_t, size_t) {});
     };
     for (int n = 0; n < 10; ++n)
-        std::thread([&] {  // a new one, which has no scratch memory yet
+        std::thread([&] {  // a new thread has no scratch memory yet
             n_before_failure = n;
             try {
                 work();
@@ -130,15 +131,16 @@ void run_out_of_memory() {
 }  // namespace
 
 int main(int, char** arguments) {
+    if (!recordkit::fast_huffman_is_on()) std::cout << "the fast Huffman decoder is off: it is not tested\n";
     const std::vector<Case> cases = all_cases(arguments[1]);
-    for (const Case& one : cases) one.first->run({one.second.data(), one.second.size()});
+    for (const auto& [target, content] : cases) target->run({content.data(), content.size()});
     recordkit::parallel_for(4 * cases.size(), 1, 4, [&](size_t begin, size_t) {
-        const Case& one = cases[begin % cases.size()];
-        one.first->run({one.second.data(), one.second.size()});
+        const auto& [target, content] = cases[begin % cases.size()];
+        target->run({content.data(), content.size()});
     });
     read_in_threads(fs::temp_directory_path());
     change_while_reading();
     fail_in_threads();
     run_out_of_memory();
-    std::cout << "all right\n";
+    std::cout << "no errors\n";
 }

@@ -26,53 +26,54 @@ using namespace recordkit;
 namespace targets {
 namespace {
 
-void check(bool right) {
-    if (!right) std::abort();
+// Abort, which the fuzzer reports, if a result is wrong.
+void check(bool correct) {
+    if (!correct) std::abort();
 }
 
-// A file in memory, named by its descriptor.
+// A file in memory, with a path in /proc.
 struct MemoryFile {
-    int handle = memfd_create("fuzz", 0);
-    std::string path = "/proc/self/fd/" + std::to_string(handle);
+    int descriptor = memfd_create("fuzz", 0);
+    std::string path = "/proc/self/fd/" + std::to_string(descriptor);
 
     explicit MemoryFile(Span bytes) {
-        check(handle >= 0 && ::write(handle, bytes.data, bytes.size) == static_cast<ssize_t>(bytes.size));
+        check(descriptor >= 0 && ::write(descriptor, bytes.data, bytes.size) == static_cast<ssize_t>(bytes.size));
     }
-    ~MemoryFile() { close(handle); }
+    ~MemoryFile() { close(descriptor); }
 };
 
-// Headers of any records, as far as they are image records.
+// Read the image header of each record; records without one must be errors.
 void headers(const MappedFile& file, const std::vector<uint64_t>& offsets) {
     for (const uint64_t& offset : offsets) {
         try {
-            const Headers found = read_headers(file, &offset, 1);
-            check(found.keys.size() == 1 && found.bounds.size() == 2 && found.bounds[1] == found.labels.size());
+            const Headers result = read_headers(file, &offset, 1);
+            check(result.keys.size() == 1 && result.bounds.size() == 2 && result.bounds[1] == result.labels.size());
         } catch (const FormatFault& fault) {
             check(fault.offset == offset && fault.truncated);
         }
     }
 }
 
-// Records found in any bytes; what is found, framed again, is found again.
+// Find records in any bytes. Each record that is found is framed again and must be found again.
 void frame(Span bytes) {
     std::vector<uint64_t> offsets;
-    for (uint64_t at = 0; at < bytes.size;) {
+    for (uint64_t offset = 0; offset < bytes.size;) {
         try {
-            const Extent extent = find_record(bytes, at);
+            const Extent extent = find_record(bytes, offset);
             std::vector<uint8_t> record(extent.length), framed, again(extent.length);
             copy_record(bytes, extent, record.data());
             frame_record({record.data(), record.size()}, framed);
-            const Extent own = find_record({framed.data(), framed.size()}, 0);
-            check(own.length == extent.length && own.end == framed.size());
-            copy_record({framed.data(), framed.size()}, own, again.data());
+            const Extent new_extent = find_record({framed.data(), framed.size()}, 0);
+            check(new_extent.length == extent.length && new_extent.end == framed.size());
+            copy_record({framed.data(), framed.size()}, new_extent, again.data());
             check(record == again);
-            offsets.push_back(at);
-            at = extent.end;
+            offsets.push_back(offset);
+            offset = extent.end;
         } catch (const FormatFault& fault) {
             check(fault.offset <= bytes.size);
-            const uint64_t next = next_head(bytes, at + 4);
-            check(next > at);
-            at = next;
+            const uint64_t next = next_head(bytes, offset + 4);
+            check(next > offset);
+            offset = next;
         }
     }
     try {
@@ -83,7 +84,7 @@ void frame(Span bytes) {
     headers(MappedFile(file.path), offsets);
 }
 
-// The bytes as the record itself.
+// Frame the bytes as a record and find it again.
 void write(Span bytes) {
     std::vector<uint8_t> framed, record(bytes.size);
     frame_record(bytes, framed);
@@ -101,11 +102,11 @@ void idx(Span bytes) {
         std::vector<uint64_t> keys(parsed.size()), offsets(parsed.size());
         parsed.read({keys.data(), offsets.data()});
         parsed.read({nullptr, offsets.data()});
-    } catch (const LineFault&) {
+    } catch (const IdxLineFault&) {
     }
 }
 
-// Decode, then encode as PNG and decode again: the same pixels.
+// Encode decoded pixels as PNG and decode them again: they must be equal.
 void round_trip(const Image& image, int level) {
     std::vector<uint8_t> encoded;
     encode_png(image.view(), level, encoded);
@@ -136,7 +137,7 @@ void put_chunk(std::vector<uint8_t>& out, const char* type, const std::vector<ui
     put_big(out, libdeflate_crc32(0, &out[begin], out.size() - begin));
 }
 
-// How many bytes of rows a header announces.
+// Bytes of filtered rows that the image of this header has.
 size_t png_data_size(Span header) {
     const uint32_t width = header.data[3], height = header.data[7], depth = header.data[8];
     constexpr uint32_t kSamples[] = {1, 1, 3, 1, 2, 1, 4};
@@ -153,7 +154,8 @@ size_t png_data_size(Span header) {
     return size;
 }
 
-// Behind the checksums, which mutations never get past: the first bytes are a header, the others rows with their filters.
+// Make a PNG with correct checksums, which mutated files do not have, and decode it. The first bytes are its header,
+// the others its filtered rows.
 void png_rows(Span bytes) {
     if (bytes.size < 6) return;
     const uint8_t* b = bytes.data;
@@ -189,8 +191,8 @@ void raw(Span bytes) {
     }
 }
 
-// The first bytes are the size of an image, long and low or narrow and high, the next of what it is resized to; then its
-// pixels, over and over.
+// Resize an image with both implementations. The first bytes are its size, wide or high, the next the size of the
+// result; the others are its pixels, repeated.
 void resize(Span bytes) {
     if (bytes.size < 9) return;
     const uint8_t* b = bytes.data;
@@ -201,8 +203,8 @@ void resize(Span bytes) {
         if (from == bytes.size) from = 8;
         image.pixels[i] = b[from];
     }
-    const Stretch across{image.width * (b[3] / 512.0), image.width * (0.5 - b[3] / 512.0 + b[5] / 512.0)};
-    const Stretch down{image.height * (b[4] / 512.0), image.height * (0.5 - b[4] / 512.0 + b[5] / 512.0)};
+    const LineRange across{image.width * (b[3] / 512.0), image.width * (0.5 - b[3] / 512.0 + b[5] / 512.0)};
+    const LineRange down{image.height * (b[4] / 512.0), image.height * (0.5 - b[4] / 512.0 + b[5] / 512.0)};
     const uint32_t width = 1u + b[6] / 8, height = 1u + b[7] / 8, skipped = b[5] % height;
     for (Filter filter : {Filter::antialias, Filter::bilinear}) {
         const Taps columns = taps_for(filter, image.width, across, width, 0, width);
@@ -213,15 +215,15 @@ void resize(Span bytes) {
         } catch (const Unsupported&) {
             continue;
         }
-        check(small.pixels == resize_anywhere(image.view(), columns, rows, filter).pixels);
+        check(small.pixels == resize_portable(image.view(), columns, rows, filter).pixels);
         uint8_t least = 255, most = 0;
         for (uint8_t value : image.pixels) least = value < least ? value : least, most = value > most ? value : most;
         for (uint8_t value : small.pixels) check(value >= least && value <= most);
     }
 }
 
-// A part of a JPEG, perhaps scaled, has the pixels of the whole. The first bytes say which.
-void part(Span bytes) {
+// Decode a part of a JPEG at a scale, and compare it with the whole image. The first bytes are the part and the scale.
+void jpeg_part(Span bytes) {
     if (bytes.size < 5) return;
     const Span payload = bytes.sub(5, bytes.size - 5);
     const uint8_t* b = bytes.data;
@@ -229,14 +231,14 @@ void part(Span bytes) {
     try {
         Jpeg jpeg(payload, 3);
         const uint32_t width = jpeg.width(), height = jpeg.height();
-        Rect wanted{b[0] * width / 256, b[1] * height / 256, 0, 0};
-        wanted.width = 1 + b[2] * (width - wanted.left - 1) / 256;
-        wanted.height = 1 + b[3] * (height - wanted.top - 1) / 256;
-        const Decoded got = jpeg.decode(wanted, eighths);
-        const Decoded all = Jpeg(payload, 3).decode({0, 0, width, height}, eighths);
+        Rect part{b[0] * width / 256, b[1] * height / 256, 0, 0};
+        part.width = 1 + b[2] * (width - part.left - 1) / 256;
+        part.height = 1 + b[3] * (height - part.top - 1) / 256;
+        const DecodedPart got = jpeg.decode_part(part, eighths);
+        const DecodedPart all = Jpeg(payload, 3).decode_part({0, 0, width, height}, eighths);
         const auto up = [&](uint32_t side, uint32_t most) { return std::min((side * got.eighths + 7) / 8, most); };
-        const uint32_t left = wanted.left * got.eighths / 8, top = wanted.top * got.eighths / 8;
-        const uint32_t right = up(wanted.right(), all.image.width), bottom = up(wanted.bottom(), all.image.height);
+        const uint32_t left = part.left * got.eighths / 8, top = part.top * got.eighths / 8;
+        const uint32_t right = up(part.right(), all.image.width), bottom = up(part.bottom(), all.image.height);
         check(got.eighths == all.eighths && got.left <= left && got.top <= top);
         check(got.left + got.image.width >= right && got.top + got.image.height >= bottom);
         const ImageView ours = got.image.view(), whole = all.image.view();
@@ -247,7 +249,7 @@ void part(Span bytes) {
     }
 }
 
-// The whole way of a record into a batch: the first bytes say what is done to the image.
+// Load a record into a batch. The first bytes are the steps and the target.
 void load(Span bytes) {
     if (bytes.size < 8) return;
     const uint8_t* b = bytes.data;
@@ -261,19 +263,19 @@ void load(Span bytes) {
         step.low = 0.1, step.high = 1, step.ratio_low = 0.5, step.ratio_high = 2;
         plan.steps.push_back(step);
     }
-    plan.target.type = static_cast<Type>(b[6] % 3);
+    plan.target.type = static_cast<ElementType>(b[6] % 3);
     plan.target.planar = b[6] & 4;
     plan.target.height = 1u + b[2 + 3], plan.target.width = 1u + b[5 - 3];
     plan.target.channels = static_cast<uint32_t>(plan.channels);
-    std::vector<uint8_t> place(plan.target.bytes());
+    std::vector<uint8_t> sample(plan.target.bytes());
     try {
         const RecordHeader header = read_header(bytes.sub(7, bytes.size - 7));
-        load_image(header.payload, plan, 0, b[7], place.data());
+        load_image(header.payload, plan, 0, b[7], {sample.data(), sample.size()});
     } catch (const Unsupported&) {
     }
 }
 
-// The whole way of an image through a pack.
+// Transcode an image as packing does. The first bytes are the recipe.
 void pack(Span bytes) {
     if (bytes.size < 3) return;
     Recipe recipe;
@@ -292,16 +294,16 @@ void pack(Span bytes) {
 }
 
 void exif(Span bytes) {
-    const int turned = exif_orientation(bytes);
-    check(turned >= 1 && turned <= 8);
+    const int orientation = exif_orientation(bytes);
+    check(orientation >= 1 && orientation <= 8);
 }
 
 }  // namespace
 
 const Target kTargets[] = {
-    {"exif", exif},         {"frame", frame}, {"idx", idx},       {"jpeg", decode<decode_jpeg>},
-    {"load", load},         {"pack", pack},   {"part", part},     {"png", decode<decode_png>},
-    {"png-rows", png_rows}, {"raw", raw},     {"resize", resize}, {"write", write},
+    {"exif", exif},         {"frame", frame}, {"idx", idx},        {"jpeg", decode<decode_jpeg>},
+    {"load", load},         {"pack", pack},   {"part", jpeg_part}, {"png", decode<decode_png>},
+    {"png-rows", png_rows}, {"raw", raw},     {"resize", resize},  {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 

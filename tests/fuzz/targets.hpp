@@ -1,5 +1,5 @@
-// What is fuzzed: each target takes any bytes, and only the core's own errors may leave the functions it calls. A target
-// that finds a wrong answer calls std::abort.
+// The fuzz targets. Each accepts any bytes. The functions it calls may only throw the core's own exceptions; a target
+// that finds a wrong result calls std::abort.
 #pragma once
 
 #include "common.hpp"

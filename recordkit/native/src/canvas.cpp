@@ -9,12 +9,12 @@ namespace {
 
 constexpr double kRadians = 3.14159265358979323846 / 180;
 
-// From a canvas's pixel to the point of the image that it comes from: x' = xx * x + xy * y + x0, y' alike; pixels lie at
-// halves.
-struct Inverse {
+// Maps the centre of a canvas pixel to the point of the image that it shows: x' = xx * x + xy * y + x0, y' likewise.
+// Centres of pixels have coordinates of n + 0.5.
+struct CanvasToImage {
     double xx, xy, x0, yx, yy, y0;
 
-    Inverse(const Warp& warp, double width, double height) {
+    CanvasToImage(const Warp& warp, double width, double height) {
         const double scale = warp.scale, shear = warp.shear;
         const double cos = std::cos(warp.angle * kRadians), sin = std::sin(warp.angle * kRadians);
         const double hs = 2 * scale / (1 + warp.aspect), ws = warp.aspect * hs;
@@ -30,93 +30,95 @@ struct Inverse {
 };
 
 struct Pixel {
-    uint8_t of[4];
+    uint8_t values[4];
 
-    explicit Pixel(uint8_t fill) : of{fill, fill, fill, 0} {}
+    explicit Pixel(uint8_t fill) : values{fill, fill, fill, 0} {}
 };
 
-void repeat(uint8_t* at, const Pixel& pixel, uint32_t n, uint32_t channels) {
-    if (channels < 4) std::memset(at, pixel.of[0], size_t(n) * channels);
+void fill_pixels(uint8_t* out, const Pixel& pixel, uint32_t n, uint32_t channels) {
+    if (channels < 4) std::memset(out, pixel.values[0], size_t(n) * channels);
     else
-        for (uint32_t i = 0; i < n; ++i) std::memcpy(at + size_t(i) * 4, pixel.of, 4);
+        for (uint32_t i = 0; i < n; ++i) std::memcpy(out + size_t(i) * 4, pixel.values, 4);
 }
 
-double between(double a, double b, double share) { return a + (b - a) * share; }
+double interpolate(double a, double b, double fraction) { return a + (b - a) * fraction; }
 
-// The bilinear mean around a point inside the image, rounded down; beyond the outermost centres the nearest ones count.
+// Interpolate bilinearly at a point inside the image, rounded down. Outside the centres of the outermost pixels, the
+// nearest pixels are used.
 template <uint32_t channels>
-void sample(const ImageView& image, double x, double y, uint8_t* into) {
+void sample(const ImageView& image, double x, double y, uint8_t* out) {
     x -= 0.5, y -= 0.5;
     const double left = std::floor(x), top = std::floor(y), dx = x - left, dy = y - top;
-    const auto clip = [](double at, uint32_t side) {
-        return at < 0 ? 0u : std::min(static_cast<uint32_t>(at), side - 1);
+    const auto clip = [](double coordinate, uint32_t side) {
+        return coordinate < 0 ? 0u : std::min(static_cast<uint32_t>(coordinate), side - 1);
     };
     const size_t from = size_t(clip(left, image.width)) * channels, to = size_t(clip(left + 1, image.width)) * channels;
     const uint8_t *upper = image.row(clip(top, image.height)), *lower = image.row(clip(top + 1, image.height));
     for (uint32_t c = 0; c < channels; ++c) {
-        const double above = between(upper[from + c], upper[to + c], dx),
-                     below = between(lower[from + c], lower[to + c], dx);
-        into[c] = static_cast<uint8_t>(between(above, below, dy));
+        const double above = interpolate(upper[from + c], upper[to + c], dx),
+                     below = interpolate(lower[from + c], lower[to + c], dx);
+        out[c] = static_cast<uint8_t>(interpolate(above, below, dy));
     }
 }
 
 template <uint32_t channels>
-void warp_rows(const ImageView& image, const Inverse& inverse, const Pixel& fill, const Rect& window, Image& made) {
+void warp_rows(const ImageView& image, const CanvasToImage& canvas_to_image, const Pixel& fill, const Rect& window,
+               Image& result) {
     for (uint32_t row = 0; row < window.height; ++row) {
         const double y = window.top + row + 0.5;
-        uint8_t* into = made.row(row);
-        for (uint32_t column = 0; column < window.width; ++column, into += channels) {
+        uint8_t* out = result.row(row);
+        for (uint32_t column = 0; column < window.width; ++column, out += channels) {
             const double x = window.left + column + 0.5;
-            const double from_x = inverse.xx * x + inverse.xy * y + inverse.x0;
-            const double from_y = inverse.yx * x + inverse.yy * y + inverse.y0;
+            const double from_x = canvas_to_image.xx * x + canvas_to_image.xy * y + canvas_to_image.x0;
+            const double from_y = canvas_to_image.yx * x + canvas_to_image.yy * y + canvas_to_image.y0;
             const bool inside = from_x >= 0 && from_x < image.width && from_y >= 0 && from_y < image.height;
-            if (inside) sample<channels>(image, from_x, from_y, into);
-            else std::memcpy(into, fill.of, channels);
+            if (inside) sample<channels>(image, from_x, from_y, out);
+            else std::memcpy(out, fill.values, channels);
         }
     }
 }
 
 }  // namespace
 
-uint32_t Warp::side(uint32_t of) const {
-    const double wanted = scale * of;
-    if (!(wanted >= 0 && wanted < double(kMaxPixels))) throw Unsupported("too many pixels");
-    return std::max(static_cast<uint32_t>(wanted), 1u);
+uint32_t Warp::canvas_side(uint32_t image_side) const {
+    const double side = scale * image_side;
+    if (!(side >= 0 && side < double(kMaxPixels))) throw Unsupported("too many pixels");
+    return std::max(static_cast<uint32_t>(side), 1u);
 }
 
 Image warp(const ImageView& image, const Warp& warp, uint8_t fill, const Rect& window) {
-    Image made(window.width, window.height, image.channels);
-    const Inverse inverse(warp, image.width, image.height);
+    Image result(window.width, window.height, image.channels);
+    const CanvasToImage canvas_to_image(warp, image.width, image.height);
     switch (image.channels) {
-        case 1: warp_rows<1>(image, inverse, Pixel(fill), window, made); break;
-        case 3: warp_rows<3>(image, inverse, Pixel(fill), window, made); break;
-        default: warp_rows<4>(image, inverse, Pixel(fill), window, made);
+        case 1: warp_rows<1>(image, canvas_to_image, Pixel(fill), window, result); break;
+        case 3: warp_rows<3>(image, canvas_to_image, Pixel(fill), window, result); break;
+        default: warp_rows<4>(image, canvas_to_image, Pixel(fill), window, result);
     }
-    return made;
+    return result;
 }
 
 Image pad(const ImageView& image, uint32_t left, uint32_t top, uint8_t fill, const Rect& window) {
-    Image made(window.width, window.height, image.channels);
+    Image result(window.width, window.height, image.channels);
     const uint32_t channels = image.channels;
-    // The image's columns within the window.
-    const auto within = [&window](uint32_t column) {
+    // Columns of the window that show the image.
+    const auto window_column = [&window](uint32_t column) {
         return std::clamp(column, window.left, window.right()) - window.left;
     };
-    const uint32_t begin = within(left), end = within(left + image.width);
+    const uint32_t begin = window_column(left), end = window_column(left + image.width);
     const Pixel pixel(fill);
     for (uint32_t row = 0; row < window.height; ++row) {
-        uint8_t* const into = made.row(row);
+        uint8_t* const out = result.row(row);
         const uint32_t y = window.top + row;
         if (y < top || y >= top + image.height || begin == end) {
-            repeat(into, pixel, window.width, channels);
+            fill_pixels(out, pixel, window.width, channels);
             continue;
         }
-        repeat(into, pixel, begin, channels);
+        fill_pixels(out, pixel, begin, channels);
         const size_t from = size_t(window.left + begin - left) * channels;
-        std::memcpy(into + size_t(begin) * channels, image.row(y - top) + from, size_t(end - begin) * channels);
-        repeat(into + size_t(end) * channels, pixel, window.width - end, channels);
+        std::memcpy(out + size_t(begin) * channels, image.row(y - top) + from, size_t(end - begin) * channels);
+        fill_pixels(out + size_t(end) * channels, pixel, window.width - end, channels);
     }
-    return made;
+    return result;
 }
 
 }  // namespace recordkit

@@ -1,23 +1,23 @@
-// Images that are put on a larger, or turned on an equal, canvas; what they leave free is filled with one gray, alpha 0.
-// The formulas are those of recordkit/transforms/affine.py and pad.py, to the last bit.
+// Warps and borders: an image is drawn onto a canvas of equal or larger size. The rest of the canvas is filled with one
+// gray level, with alpha 0. Results are bit-exact with recordkit/transforms/affine.py and pad.py.
 #pragma once
 
 #include "common.hpp"
 
 namespace recordkit {
 
-// A turn, shear, scale and stretch about the middle.
+// A rotation, shear, scale and stretch about the centre of an image.
 struct Warp {
     double shear = 0, angle = 0, scale = 1, aspect = 1;  // the angle in degrees
 
-    // The side of the canvas for one of the image.
-    uint32_t side(uint32_t of) const;
+    // Side of the canvas for a side of the image, both in pixels.
+    uint32_t canvas_side(uint32_t image_side) const;
 };
 
-// The part `window` of the canvas that the image is warped onto.
+// Warp an image onto its canvas and return the rectangle `window` of the canvas.
 Image warp(const ImageView& image, const Warp& warp, uint8_t fill, const Rect& window);
 
-// The part `window` of a canvas on which the image lies `left` and `top` of its corner.
+// Put an image onto a larger canvas, `left` and `top` pixels from its corner, and return the rectangle `window` of it.
 Image pad(const ImageView& image, uint32_t left, uint32_t top, uint8_t fill, const Rect& window);
 
 }  // namespace recordkit

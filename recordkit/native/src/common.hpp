@@ -1,4 +1,4 @@
-// What every file of the native core shares: views of memory, images, and the errors that the files that know Python
+// Types shared by all files of the native core: views of memory, images, and the exceptions that the Python bindings
 // (module*.cpp) turn into those of recordkit.errors.
 #pragma once
 
@@ -12,18 +12,26 @@
 
 namespace recordkit {
 
-// Pillow's limit, a quarter of a GiB of RGB; the same number as recordkit.sample.MAX_PIXELS.
+// Pillow's limit, a quarter of a GiB of RGB; equal to recordkit.sample.MAX_PIXELS.
 constexpr uint64_t kMaxPixels = 89478485;
 
-// Bytes that somebody else owns, for at least as long as the call they are passed to.
+// Read-only bytes. The caller of a function owns them and keeps them for as long as the call takes.
 struct Span {
-    const uint8_t* data = nullptr;
+    const uint8_t* data = nullptr;  // not owned; see above
     size_t size = 0;
 
     Span sub(size_t begin, size_t length) const { return {data + begin, length}; }
 };
 
-// A part of an image, in whole pixels.
+// Bytes to be written. The caller of a function owns them and keeps them for as long as the call takes.
+struct MutableSpan {
+    uint8_t* data = nullptr;  // not owned; see above
+    size_t size = 0;
+
+    MutableSpan sub(size_t begin, size_t length) const { return {data + begin, length}; }
+};
+
+// A rectangle of an image, in whole pixels.
 struct Rect {
     uint32_t left = 0, top = 0, width = 0, height = 0;
 
@@ -31,9 +39,10 @@ struct Rect {
     uint32_t bottom() const { return top + height; }
 };
 
-// Pixels that somebody else owns: uint8, rows from the top, channels interleaved, 1 (gray), 3 (RGB) or 4 (RGBA).
+// Read-only pixels: uint8, rows from the top, channels interleaved: 1 (gray), 3 (RGB) or 4 (RGBA). An Image, an encoded
+// file or a NumPy array owns them, and has to outlive the view.
 struct ImageView {
-    const uint8_t* data = nullptr;
+    const uint8_t* data = nullptr;  // not owned; see above
     uint32_t width = 0;
     uint32_t height = 0;
     uint32_t channels = 0;
@@ -45,29 +54,29 @@ struct ImageView {
     }
 };
 
-// For a vector whose elements are all written before they are read: it does not set them to zero first.
+// Allocator of a vector that does not zero its elements, for elements that are all written before they are read.
 template <typename T>
-struct Unset : std::allocator<T> {
+struct DefaultInitAllocator : std::allocator<T> {
     template <typename U>
-    struct rebind {
-        using other = Unset<U>;
+    struct rebind {  // NOLINT(readability-identifier-naming): the standard's name
+        using other = DefaultInitAllocator<U>;
     };
     template <typename U>
-    void construct(U* at) noexcept {
-        ::new (static_cast<void*>(at)) U;
+    void construct(U* element) noexcept {
+        ::new (static_cast<void*>(element)) U;
     }
     template <typename U, typename... Arguments>
-    void construct(U* at, Arguments&&... arguments) {
-        ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
+    void construct(U* element, Arguments&&... arguments) {
+        ::new (static_cast<void*>(element)) U(std::forward<Arguments>(arguments)...);
     }
 };
 
-// Pixels of its own; whoever makes it writes them all.
+// An image that owns its pixels, which are uninitialised at first: the code that creates an image writes them all.
 struct Image {
     uint32_t width = 0;
     uint32_t height = 0;
     uint32_t channels = 0;
-    std::vector<uint8_t, Unset<uint8_t>> pixels;
+    std::vector<uint8_t, DefaultInitAllocator<uint8_t>> pixels;
 
     Image() = default;
     Image(uint32_t w, uint32_t h, uint32_t c) : width(w), height(h), channels(c), pixels(size_t(w) * h * c) {}
@@ -76,38 +85,39 @@ struct Image {
     ImageView view() const { return {pixels.data(), width, height, channels, size_t(width) * channels}; }
 };
 
-// The input is damaged, or of a kind that the core leaves to the reference engine, which then decides and words the
-// error. So a decoder here need not be lenient: whatever it accepts has the pixels that the reference gives.
+// The input is damaged, or of a kind that the core does not decode. The reference engine then takes over and words the
+// error. A decoder here need not be lenient; but every image that it accepts has the pixels of the reference engine.
 struct Unsupported : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// The bytes of a file are not what its format says; becomes FormatError, or TruncatedError where the file ends early.
+// The bytes of a file violate its format. Becomes FormatError, or TruncatedError if the file ends early.
 struct FormatFault : std::runtime_error {
-    FormatFault(const std::string& expected, const std::string& got, uint64_t offset, bool truncated = false,
-                const std::string& advice = "")
-        : std::runtime_error("expected " + expected + ", got " + got), expected(expected), got(got), advice(advice),
-          offset(offset), truncated(truncated) {}
+    FormatFault(const std::string& what_expected, const std::string& what_came, uint64_t at_offset,
+                bool ends_early = false, std::string what_to_do = "")
+        : std::runtime_error("expected " + what_expected + ", got " + what_came), expected(what_expected),
+          got(what_came), advice(std::move(what_to_do)), offset(at_offset), truncated(ends_early) {}
     std::string expected, got;
-    std::string advice;  // empty: verify the file
-    uint64_t offset;     // in the file, in bytes
+    std::string advice;  // empty for the usual one, "run 'recordkit verify FILE'"
+    uint64_t offset;     // bytes from the beginning of the file
     bool truncated;
 };
 
-// Threads keep their scratch memory from image to image, but not that of a huge one.
-constexpr size_t kKeptBytes = size_t(1) << 25;
+// Threads keep their scratch buffers from image to image, up to this size each.
+constexpr size_t kMaxScratchBytes = size_t(1) << 25;
 
+// Frees a scratch buffer at the end of a scope if a huge image made it too large to keep.
 template <typename T>
-struct Trimmed {
+struct ScratchTrimmer {
     std::vector<T>& scratch;
-    ~Trimmed() {
-        if (scratch.capacity() * sizeof(T) > kKeptBytes) std::vector<T>().swap(scratch);
+    ~ScratchTrimmer() {
+        if (scratch.capacity() * sizeof(T) > kMaxScratchBytes) std::vector<T>().swap(scratch);
     }
 };
 
 inline void check_size(uint64_t width, uint64_t height) {
     if (width == 0 || height == 0 || width > kMaxPixels || height > kMaxPixels || width * height > kMaxPixels)
-        throw Unsupported("too many pixels, or none");
+        throw Unsupported("no pixels, or too many");
 }
 
 }  // namespace recordkit

@@ -11,42 +11,45 @@
 namespace recordkit {
 namespace {
 
-// To the nearest, ties to even, as NumPy does.
-uint16_t half_of(float value) {
+// Convert to float16, rounding to the nearest and ties to even, as NumPy does.
+uint16_t to_float16(float value) {
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
     const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    if (magnitude >= 0x47800000)  // 65,536 and more: infinity, or not a number
+    if (magnitude >= 0x47800000)  // 65,536 and above: infinity or NaN
         return static_cast<uint16_t>(sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00));
-    if (magnitude < 0x38800000) {  // below the smallest normal number: whole multiples of 2**-24
-        float part;
-        std::memcpy(&part, &magnitude, 4);
-        part += 0.5f;  // adding a number whose last bit is 2**-24 rounds there
+    if (magnitude < 0x38800000) {  // subnormal: a multiple of 2**-24
+        float shifted;
+        std::memcpy(&shifted, &magnitude, 4);
+        shifted += 0.5f;  // the sum is rounded to 2**-24, its last bit
         uint32_t rounded;
-        std::memcpy(&rounded, &part, 4);
+        std::memcpy(&rounded, &shifted, 4);
         return static_cast<uint16_t>(sign | (rounded - 0x3f000000));
     }
     return static_cast<uint16_t>(sign | ((magnitude + 0xfff + (magnitude >> 13 & 1)) - 0x38000000) >> 13);
 }
 
-struct Line {
-    const uint8_t* from;
+// Consecutive values of a row, which are normalised alike.
+struct RowValues {
+    const uint8_t* values;  // not owned: the image's, or scratch memory of the conversion
     uint32_t n;
     float mean, factor;
 };
 
-void put(const Line& line, uint8_t* to) { std::memcpy(to, line.from, line.n); }
+void normalize(const RowValues& source, uint8_t* to) { std::memcpy(to, source.values, source.n); }
 
-void put(const Line& line, float* to) {
-    for (uint32_t i = 0; i < line.n; ++i) to[i] = (static_cast<float>(line.from[i]) - line.mean) * line.factor;
+void normalize(const RowValues& source, float* to) {
+    for (uint32_t i = 0; i < source.n; ++i)
+        to[i] = (static_cast<float>(source.values[i]) - source.mean) * source.factor;
 }
 
-void put(const Line& line, uint16_t* to) {
-    for (uint32_t i = 0; i < line.n; ++i) to[i] = half_of((static_cast<float>(line.from[i]) - line.mean) * line.factor);
+void normalize(const RowValues& source, uint16_t* to) {
+    for (uint32_t i = 0; i < source.n; ++i)
+        to[i] = to_float16((static_cast<float>(source.values[i]) - source.mean) * source.factor);
 }
 
-// One row, its channels apart.
-void take_apart(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* const out[4]) {
+// Split a row into one array for each channel.
+void deinterleave(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* const out[4]) {
     for (uint32_t c = 0; c < channels; ++c)
         for (uint32_t x = 0; x < n; ++x) out[c][x] = row[x * channels + c];
 }
@@ -54,42 +57,43 @@ void take_apart(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* cons
 #if RECORDKIT_X86
 #define TARGET __attribute__((target("avx2")))
 
-TARGET void put_avx2(const Line& line, float* to) {
-    const __m256 mean = _mm256_set1_ps(line.mean), factor = _mm256_set1_ps(line.factor);
+TARGET void normalize_avx2(const RowValues& source, float* to) {
+    const __m256 mean = _mm256_set1_ps(source.mean), factor = _mm256_set1_ps(source.factor);
     uint32_t i = 0;
-    for (; i + 8 <= line.n; i += 8) {
-        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(line.from + i));
+    for (; i + 8 <= source.n; i += 8) {
+        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(source.values + i));
         const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
         _mm256_storeu_ps(to + i, _mm256_mul_ps(_mm256_sub_ps(values, mean), factor));
     }
-    for (; i < line.n; ++i) to[i] = (static_cast<float>(line.from[i]) - line.mean) * line.factor;
+    for (; i < source.n; ++i) to[i] = (static_cast<float>(source.values[i]) - source.mean) * source.factor;
 }
 
-// Five pixels of three bytes at a time, in the opposite order. A vector has one byte more, which is not touched at the
-// row's end.
+// Mirror five RGB pixels at a time and return the number of pixels done. A vector holds one byte more than five pixels;
+// the loop ends before that byte would lie outside the row.
 TARGET uint32_t mirror_rgb(const uint8_t* row, uint32_t n, uint8_t* out) {
-    const __m128i opposite = _mm_setr_epi8(13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0);
+    const __m128i reverse_order = _mm_setr_epi8(13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0);
     uint32_t x = 0;
     for (; x + 5 < n; x += 5) {
         const __m128i pixels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + size_t(n - 5 - x) * 3 - 1));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + size_t(x) * 3), _mm_shuffle_epi8(pixels, opposite));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + size_t(x) * 3), _mm_shuffle_epi8(pixels, reverse_order));
     }
     return x;
 }
 
 TARGET uint32_t mirror_gray(const uint8_t* row, uint32_t n, uint8_t* out) {
-    const __m128i opposite = _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m128i reverse_order = _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     uint32_t x = 0;
     for (; x + 16 <= n; x += 16) {
         const __m128i pixels = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + (n - 16 - x)));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + x), _mm_shuffle_epi8(pixels, opposite));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + x), _mm_shuffle_epi8(pixels, reverse_order));
     }
     return x;
 }
 
-TARGET void take_rgb_apart(const uint8_t* row, uint32_t n, uint8_t* const out[4]) {
-    // Sixteen pixels are in three vectors; each channel has bytes in all of them.
-    alignas(16) static const int8_t kPick[3][3][16] = {// [channel][vector][byte of the result]
+TARGET void deinterleave_rgb(const uint8_t* row, uint32_t n, uint8_t* const out[4]) {
+    // Three vectors hold sixteen pixels, and each channel has bytes in all three.
+    // clang-format off
+    alignas(16) static const int8_t kPick[3][3][16] = {  // [channel][vector][byte of the result]
                                                        {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13}},
@@ -99,16 +103,16 @@ TARGET void take_rgb_apart(const uint8_t* row, uint32_t n, uint8_t* const out[4]
                                                        {{2, 5, 8, 11, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, 1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15}}};
+    // clang-format on
     uint32_t x = 0;
     for (; x + 16 <= n; x += 16) {
-        const auto* at = reinterpret_cast<const __m128i*>(row + x * 3);
-        const __m128i pieces[3] = {_mm_loadu_si128(at), _mm_loadu_si128(at + 1), _mm_loadu_si128(at + 2)};
+        const auto* vectors = reinterpret_cast<const __m128i*>(row + x * 3);
+        const __m128i bytes[3] = {_mm_loadu_si128(vectors), _mm_loadu_si128(vectors + 1), _mm_loadu_si128(vectors + 2)};
         for (int c = 0; c < 3; ++c) {
             __m128i channel = _mm_setzero_si128();
             for (int p = 0; p < 3; ++p)
                 channel = _mm_or_si128(
-                    channel,
-                    _mm_shuffle_epi8(pieces[p], _mm_load_si128(reinterpret_cast<const __m128i*>(kPick[c][p]))));
+                    channel, _mm_shuffle_epi8(bytes[p], _mm_load_si128(reinterpret_cast<const __m128i*>(kPick[c][p]))));
             _mm_storeu_si128(reinterpret_cast<__m128i*>(out[c] + x), channel);
         }
     }
@@ -119,20 +123,20 @@ TARGET void take_rgb_apart(const uint8_t* row, uint32_t n, uint8_t* const out[4]
 const bool kAvx2 = __builtin_cpu_supports("avx2");
 #endif
 
-void put_quickly(const Line& line, float* to) {
+void normalize_fast(const RowValues& source, float* to) {
 #if RECORDKIT_X86
-    if (kAvx2) return put_avx2(line, to);
+    if (kAvx2) return normalize_avx2(source, to);
 #endif
-    put(line, to);
+    normalize(source, to);
 }
-void put_quickly(const Line& line, uint8_t* to) { put(line, to); }
-void put_quickly(const Line& line, uint16_t* to) { put(line, to); }
+void normalize_fast(const RowValues& source, uint8_t* to) { normalize(source, to); }
+void normalize_fast(const RowValues& source, uint16_t* to) { normalize(source, to); }
 
-void take_apart_quickly(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* const out[4]) {
+void deinterleave_fast(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* const out[4]) {
 #if RECORDKIT_X86
-    if (kAvx2 && channels == 3) return take_rgb_apart(row, n, out);
+    if (kAvx2 && channels == 3) return deinterleave_rgb(row, n, out);
 #endif
-    take_apart(row, n, channels, out);
+    deinterleave(row, n, channels, out);
 }
 
 void mirror_row(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* out) {
@@ -146,61 +150,63 @@ void mirror_row(const uint8_t* row, uint32_t n, uint32_t channels, uint8_t* out)
 }
 
 template <typename T>
-void planar(const ImageView& image, bool mirror, const Target& target, T* place) {
+void write_planar(const ImageView& image, bool mirror, const Target& target, T* out) {
     const uint32_t n = image.width;
     const size_t plane = size_t(n) * image.height;
-    thread_local std::vector<uint8_t> apart, mirrored;
-    for (auto* scratch : {&apart, &mirrored})  // the second may lack what the first got, if memory ran out in between
+    thread_local std::vector<uint8_t> planar_scratch, mirror_scratch;
+    for (auto* scratch :
+         {&planar_scratch, &mirror_scratch})  // each is checked, because memory may have run out between the two before
         if (scratch->size() < size_t(n) * 4) scratch->resize(size_t(n) * 4);
-    uint8_t* const lines[4] = {&apart[0], &apart[n], &apart[2 * size_t(n)], &apart[3 * size_t(n)]};
+    uint8_t* const planes[4] = {&planar_scratch[0], &planar_scratch[n], &planar_scratch[2 * size_t(n)],
+                                &planar_scratch[3 * size_t(n)]};
     for (uint32_t y = 0; y < image.height; ++y) {
         const uint8_t* row = image.row(y);
         if (mirror) {
-            mirror_row(row, n, image.channels, mirrored.data());
-            row = mirrored.data();
+            mirror_row(row, n, image.channels, mirror_scratch.data());
+            row = mirror_scratch.data();
         }
-        if (image.channels > 1) take_apart_quickly(row, n, image.channels, lines);
+        if (image.channels > 1) deinterleave_fast(row, n, image.channels, planes);
         for (uint32_t c = 0; c < image.channels; ++c)
-            put_quickly({image.channels > 1 ? lines[c] : row, n, target.mean[c], target.factor[c]},
-                        place + c * plane + size_t(y) * n);
+            normalize_fast({image.channels > 1 ? planes[c] : row, n, target.mean[c], target.factor[c]},
+                           out + c * plane + size_t(y) * n);
     }
 }
 
 template <typename T>
-void together(const ImageView& image, bool mirror, const Target& target, T* place) {
+void write_interleaved(const ImageView& image, bool mirror, const Target& target, T* out) {
     const uint32_t n = image.width * image.channels;
-    thread_local std::vector<uint8_t> mirrored;
-    if (mirrored.size() < n) mirrored.resize(n);
-    for (uint32_t y = 0; y < image.height; ++y, place += n) {
+    thread_local std::vector<uint8_t> mirror_scratch;
+    if (mirror_scratch.size() < n) mirror_scratch.resize(n);
+    for (uint32_t y = 0; y < image.height; ++y, out += n) {
         const uint8_t* row = image.row(y);
         if (mirror) {
-            mirror_row(row, image.width, image.channels, mirrored.data());
-            row = mirrored.data();
+            mirror_row(row, image.width, image.channels, mirror_scratch.data());
+            row = mirror_scratch.data();
         }
-        if constexpr (sizeof(T) == 1) std::memcpy(place, row, n);
+        if constexpr (sizeof(T) == 1) std::memcpy(out, row, n);
         else
             for (uint32_t x = 0; x < image.width; ++x)
                 for (uint32_t c = 0; c < image.channels; ++c)
-                    put({row + x * image.channels + c, 1, target.mean[c], target.factor[c]},
-                        place + x * image.channels + c);
+                    normalize({row + x * image.channels + c, 1, target.mean[c], target.factor[c]},
+                              out + x * image.channels + c);
     }
 }
 
 template <typename T>
-void convert_to(const ImageView& image, bool mirror, const Target& target, T* place) {
-    if (image.channels == 1 && !mirror && image.stride == image.width)  // all rows are one
-        return put_quickly({image.data, image.width * image.height, target.mean[0], target.factor[0]}, place);
-    if (target.planar) planar(image, mirror, target, place);
-    else together(image, mirror, target, place);
+void convert_to(const ImageView& image, bool mirror, const Target& target, T* out) {
+    if (image.channels == 1 && !mirror && image.stride == image.width)  // the rows are contiguous
+        return normalize_fast({image.data, image.width * image.height, target.mean[0], target.factor[0]}, out);
+    if (target.planar) write_planar(image, mirror, target, out);
+    else write_interleaved(image, mirror, target, out);
 }
 
 }  // namespace
 
-void convert(const ImageView& image, bool mirror, const Target& target, void* place) {
+void convert(const ImageView& image, bool mirror, const Target& target, MutableSpan sample) {
     switch (target.type) {
-        case Type::uint8: return convert_to(image, mirror, target, static_cast<uint8_t*>(place));
-        case Type::float16: return convert_to(image, mirror, target, static_cast<uint16_t*>(place));
-        case Type::float32: return convert_to(image, mirror, target, static_cast<float*>(place));
+        case ElementType::uint8: return convert_to(image, mirror, target, sample.data);
+        case ElementType::float16: return convert_to(image, mirror, target, reinterpret_cast<uint16_t*>(sample.data));
+        case ElementType::float32: return convert_to(image, mirror, target, reinterpret_cast<float*>(sample.data));
     }
 }
 

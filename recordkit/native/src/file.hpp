@@ -1,8 +1,8 @@
-// A file to be read, mapped into memory.
+// Files for reading: plain reads, and a memory mapping.
 //
-// What is mapped may not be cut short by another process while it is read: the system would end this one (SIGBUS). So
-// every call that reads first asks for the size again, and a file that has shrunk is an error instead; what is left is
-// the moment between.
+// A mapping must not be cut short by another process while it is read, because the system would end this process with
+// SIGBUS. Every call that reads therefore checks the file's size first, so that a file that has shrunk is an error. A
+// cut between the check and the read is not caught.
 #pragma once
 
 #include <string>
@@ -11,42 +11,43 @@
 
 namespace recordkit {
 
-// What is longer than this is asked for as a whole, not page by page.
+// The system is asked to read ahead the whole of a record that is longer than this, instead of page by page.
 constexpr uint64_t kLongRecordBytes = 1 << 14;
 
-// The system's error number and the call that failed; becomes OSError.
+// A system call failed; becomes OSError. what() is the path of the file, or empty if the caller knows it.
 struct SystemFault : std::runtime_error {
-    SystemFault(int number, const std::string& path) : std::runtime_error(path), code(number) {}
-    int code;
+    SystemFault(int system_errno, const std::string& path) : std::runtime_error(path), error_number(system_errno) {}
+    int error_number;  // errno
 };
 
-// A pipe or a device; becomes FormatError.
-struct NoFile : std::runtime_error {
-    using std::runtime_error::runtime_error;
+// The path leads to a pipe or a device; becomes FormatError.
+struct NotRegularFile : std::runtime_error {
+    NotRegularFile() : std::runtime_error("a pipe or device") {}
 };
 
-// An open file, closed with this object.
-class Handle {
+// An open file descriptor, closed by the destructor.
+class FileDescriptor {
   public:
-    explicit Handle(const std::string& path);  // throws SystemFault
-    ~Handle();
-    Handle(const Handle&) = delete;
-    Handle& operator=(const Handle&) = delete;
+    explicit FileDescriptor(const std::string& path);  // throws SystemFault
+    ~FileDescriptor();
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
 
     int number() const { return number_; }
-    // Read `size` bytes from `begin` on; returns how many there were. Throws SystemFault.
-    size_t read(uint64_t begin, size_t size, void* out) const;
-    uint64_t size(const std::string& path) const;  // throws SystemFault, also of a folder, or NoFile
+    // Read from `offset` on until `out` is full or the file ends; return the number of bytes. Throws SystemFault.
+    size_t read(uint64_t offset, MutableSpan out) const;
+    // Throws SystemFault, also for a folder, and NotRegularFile.
+    uint64_t size(const std::string& path) const;
 
   private:
     int number_;
 };
 
-// Whether there is a file of that name, and its size.
+// Get the size of a regular file; false if there is no such file.
 bool file_size(const std::string& path, uint64_t* size);
 
-// Read a file whole; false if it cannot be read, or has another size by now.
-bool read_file(const std::string& path, uint64_t size, void* out);
+// Read a whole file of `out.size` bytes; false if it cannot be read or its size is different by now.
+bool read_file(const std::string& path, MutableSpan out);
 
 class MappedFile {
   public:
@@ -55,20 +56,21 @@ class MappedFile {
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
 
-    // All bytes, as of when it was opened; valid while this object lives. Throws FormatFault if it has shrunk.
+    // All bytes the file had when it was opened. They are valid while this object lives. Throws FormatFault if the file
+    // has shrunk.
     Span bytes() const;
-    // Tell the system that these bytes are read soon. Of what it is not told it reads no more than is asked for: of
-    // records far apart, what lies between would fill memory with what nobody wants.
+    // Tell the system that these bytes are read soon. Otherwise it reads only the pages that are touched: read-ahead
+    // between records that are far apart would fill memory with bytes that are not used.
     void will_need(uint64_t begin, uint64_t end) const;
-    // Tell it that all is read in order from now on, or no longer.
+    // Turn the system's read-ahead on for a sequential pass over the file, or off again.
     void expect_order(bool order) const;
     size_t size() const { return size_; }
 
   private:
     std::string path_;
-    Handle handle_;
+    FileDescriptor descriptor_;
     size_t size_;
-    const uint8_t* data_ = nullptr;  // the mapping, released by the destructor; null for an empty file
+    const uint8_t* data_ = nullptr;  // the mapping, owned by this object; null for an empty file
 };
 
 }  // namespace recordkit

@@ -6,25 +6,26 @@
 namespace recordkit {
 namespace {
 
-Geometry untouched(uint32_t width, uint32_t height) {
+Stage identity_stage(uint32_t width, uint32_t height) {
     const Rect whole{0, 0, width, height};
-    Geometry geometry;
-    geometry.cut = geometry.window = whole;
-    geometry.width = width;
-    geometry.height = height;
-    return geometry;
+    Stage stage;
+    stage.crop = stage.window = whole;
+    stage.width = width;
+    stage.height = height;
+    return stage;
 }
 
-class Drawing {
+class StagePlanner {
   public:
-    Drawing(uint32_t width, uint32_t height) : stages_{untouched(width, height)} {}
+    StagePlanner(uint32_t width, uint32_t height) : stages_{identity_stage(width, height)} {}
 
     uint32_t width() const { return stages_.back().window.width; }
     uint32_t height() const { return stages_.back().window.height; }
-    std::vector<Geometry> take() { return std::move(stages_); }
+    std::vector<Stage> take() { return std::move(stages_); }
 
-    void crop(Rect rect) {  // in what there is by now
-        Geometry& last = stages_.back();
+    // Crop the present result.
+    void crop(Rect rect) {
+        Stage& last = stages_.back();
         if (last.mirror) rect.left = last.window.width - rect.right();
         rect.left += last.window.left;
         rect.top += last.window.top;
@@ -32,24 +33,24 @@ class Drawing {
     }
 
     void crop_middle(uint32_t w, uint32_t h) {
-        check(w, h);
+        check_fits(w, h);
         crop({(width() - w) / 2, (height() - h) / 2, w, h});
     }
 
-    void crop_anywhere(uint32_t w, uint32_t h, Draws& draws) {
-        check(w, h);
+    void crop_at_random(uint32_t w, uint32_t h, Draws& draws) {
+        check_fits(w, h);
         const uint32_t top = draws.below(height() - h + 1), left = draws.below(width() - w + 1);
         crop({left, top, w, h});
     }
 
-    void check(uint32_t w, uint32_t h) const {
+    void check_fits(uint32_t w, uint32_t h) const {
         if (w > width() || h > height()) throw Unsupported("an image smaller than its crop");
     }
 
     void resize(uint32_t w, uint32_t h, Filter filter) {
         if (w == width() && h == height()) return;
         check_size(w, h);
-        change(Geometry::Change::resize, w, h).filter = filter;
+        begin_change(Stage::Change::resize, w, h).filter = filter;
     }
 
     void resize_short_side(uint64_t side, Filter filter) {
@@ -60,13 +61,13 @@ class Drawing {
     }
 
     void pad(const Step& step) {
-        const uint64_t around = 2 * uint64_t(step.margin);
-        const uint64_t w = around ? width() + around : std::max(width(), step.width);
-        const uint64_t h = around ? height() + around : std::max(height(), step.height);
+        const uint64_t both_margins = 2 * uint64_t(step.margin);
+        const uint64_t w = both_margins ? width() + both_margins : std::max(width(), step.width);
+        const uint64_t h = both_margins ? height() + both_margins : std::max(height(), step.height);
         if (w == width() && h == height()) return;
         check_size(w, h);
         const auto left = static_cast<uint32_t>((w - width()) / 2), top = static_cast<uint32_t>((h - height()) / 2);
-        Geometry& last = change(Geometry::Change::pad, static_cast<uint32_t>(w), static_cast<uint32_t>(h));
+        Stage& last = begin_change(Stage::Change::pad, static_cast<uint32_t>(w), static_cast<uint32_t>(h));
         last.left = left;
         last.top = top;
         last.fill = step.fill;
@@ -79,9 +80,9 @@ class Drawing {
                                          : step.angles[draws.below(static_cast<uint32_t>(step.angles.size()))];
         warp.scale = step.scale.draw(draws);
         warp.aspect = step.aspect.draw(draws);
-        const uint32_t w = warp.side(width()), h = warp.side(height());
+        const uint32_t w = warp.canvas_side(width()), h = warp.canvas_side(height());
         check_size(w, h);
-        Geometry& last = change(Geometry::Change::warp, w, h);
+        Stage& last = begin_change(Stage::Change::warp, w, h);
         last.warp = warp;
         last.fill = step.fill;
     }
@@ -89,23 +90,23 @@ class Drawing {
     void mirror() { stages_.back().mirror = !stages_.back().mirror; }
 
   private:
-    // Change what there is by now, to that size. Two changes are not one; and a mirrored image is not changed to the very
-    // mirror image.
-    Geometry& change(Geometry::Change kind, uint32_t w, uint32_t h) {
-        if (stages_.back().changes() || stages_.back().mirror) stages_.push_back(untouched(width(), height()));
-        Geometry& last = stages_.back();
-        last.cut = last.window;
+    // Begin a change of the present result to this size. A second change needs a new stage, because two resamplings
+    // cannot be merged. So does a mirrored image, because a change of it is not exactly the mirror image of a change.
+    Stage& begin_change(Stage::Change change, uint32_t w, uint32_t h) {
+        if (stages_.back().changes() || stages_.back().mirror) stages_.push_back(identity_stage(width(), height()));
+        Stage& last = stages_.back();
+        last.crop = last.window;
         last.width = w;
         last.height = h;
-        last.change = kind;
+        last.change = change;
         last.window = {0, 0, w, h};
         return last;
     }
 
-    std::vector<Geometry> stages_;
+    std::vector<Stage> stages_;
 };
 
-// torchvision's: ten tries, then the largest central part whose ratio is allowed.
+// torchvision's algorithm: ten attempts, then the largest central crop whose ratio is allowed.
 Rect resized_crop(const Step& step, uint32_t width, uint32_t height, Draws& draws) {
     const double area = double(width) * height;
     const double log_low = std::log(step.ratio_low), log_high = std::log(step.ratio_high);
@@ -129,40 +130,39 @@ Rect resized_crop(const Step& step, uint32_t width, uint32_t height, Draws& draw
 
 }  // namespace
 
-std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height,
-                                    const Place& place) {
-    Drawing drawing(width, height);
+std::vector<Stage> plan_stages(const std::vector<Step>& steps, uint32_t width, uint32_t height, const DrawKey& key) {
+    StagePlanner planner(width, height);
     for (const Step& step : steps) {
-        Draws draws(place.seed, place.epoch, place.position, step.number);
+        Draws draws(key.seed, key.epoch, key.position, step.number);
         switch (step.kind) {
-            case Step::Kind::resize: drawing.resize_short_side(step.height, step.filter); break;
+            case Step::Kind::resize: planner.resize_short_side(step.height, step.filter); break;
             case Step::Kind::center_crop: {
-                const uint32_t side = std::min(drawing.width(), drawing.height());
-                drawing.crop_middle(step.width ? step.width : side, step.height ? step.height : side);
+                const uint32_t side = std::min(planner.width(), planner.height());
+                planner.crop_middle(step.width ? step.width : side, step.height ? step.height : side);
                 break;
             }
-            case Step::Kind::random_crop: drawing.crop_anywhere(step.width, step.height, draws); break;
+            case Step::Kind::random_crop: planner.crop_at_random(step.width, step.height, draws); break;
             case Step::Kind::resized_crop:
-                drawing.crop(resized_crop(step, drawing.width(), drawing.height(), draws));
-                drawing.resize(step.width, step.height, step.filter);
+                planner.crop(resized_crop(step, planner.width(), planner.height(), draws));
+                planner.resize(step.width, step.height, step.filter);
                 break;
             case Step::Kind::size_crop:
             case Step::Kind::center_size_crop: {
-                drawing.check(step.side_high, step.side_high);
+                planner.check_fits(step.side_high, step.side_high);
                 const uint32_t side = step.side_low + draws.below(step.side_high - step.side_low + 1);
-                if (step.kind == Step::Kind::center_size_crop) drawing.crop_middle(side, side);
-                else drawing.crop_anywhere(side, side, draws);
-                drawing.resize(step.width, step.height, step.filter);
+                if (step.kind == Step::Kind::center_size_crop) planner.crop_middle(side, side);
+                else planner.crop_at_random(side, side, draws);
+                planner.resize(step.width, step.height, step.filter);
                 break;
             }
-            case Step::Kind::pad: drawing.pad(step); break;
-            case Step::Kind::warp: drawing.warp(step, draws); break;
+            case Step::Kind::pad: planner.pad(step); break;
+            case Step::Kind::warp: planner.warp(step, draws); break;
             case Step::Kind::flip:
-                if (draws.uniform(0, 1) < step.high) drawing.mirror();
+                if (draws.uniform(0, 1) < step.high) planner.mirror();
                 break;
         }
     }
-    return drawing.take();
+    return planner.take();
 }
 
 }  // namespace recordkit

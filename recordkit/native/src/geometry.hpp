@@ -1,5 +1,5 @@
-// Resizes, crops, flips, borders and warps of an image of known size, drawn before a pixel of it is decoded. What each
-// means is in recordkit/transforms: formulas, the order of draws and roundings are the same there.
+// Resizes, crops, flips, borders and warps of an image, planned from its size before a pixel is decoded. The formulas,
+// the order of random draws and the roundings are those of recordkit/transforms.
 #pragma once
 
 #include "canvas.hpp"
@@ -9,7 +9,7 @@
 
 namespace recordkit {
 
-// A number, or a range that one is drawn from.
+// A fixed number, or a range from which one is drawn.
 struct Range {
     double low = 0, high = 0;
     bool drawn = false;
@@ -17,34 +17,45 @@ struct Range {
     double draw(Draws& draws) const { return drawn ? draws.uniform(low, high) : low; }
 };
 
-// One transform.
+// One transform, as recordkit.loading.native describes it.
 struct Step {
-    enum class Kind { resize, center_crop, random_crop, resized_crop, size_crop, center_size_crop, flip, pad, warp };
+    enum class Kind : uint8_t {
+        resize,
+        center_crop,
+        random_crop,
+        resized_crop,
+        size_crop,
+        center_size_crop,
+        flip,
+        pad,
+        warp
+    };
 
     Kind kind;
-    uint32_t number;                 // its place among all transforms, for its draws
-    uint32_t height = 0, width = 0;  // of the result; of a resize, the short side is `height`; 0: the central square
+    uint32_t number;                 // index among all transforms, which keys its random draws
+    uint32_t height = 0, width = 0;  // size of the result; a resize has its short side in `height`;
+                                     // 0 in a center crop: the largest central square
     Filter filter = Filter::none;
-    double low = 0, high = 0;              // share of the area; of a flip, its probability is `high`
-    double ratio_low = 0, ratio_high = 0;  // width to height
-    uint32_t side_low = 0, side_high = 0;  // of the square that a size crop cuts out
-    uint32_t margin = 0;                   // of a border on each side; 0: `height` and `width` are to be reached
+    double low = 0, high = 0;              // range of the area's share; a flip has its probability in `high`
+    double ratio_low = 0, ratio_high = 0;  // range of width / height
+    uint32_t side_low = 0, side_high = 0;  // range of the side of the square that a size crop cuts out
+    uint32_t margin = 0;                   // width of a border; 0: the border extends to `height` and `width`
     uint8_t fill = 0;
-    Range shear, angle, scale, aspect;  // of a warp
-    std::vector<int> angles;            // whole degrees, of which one is drawn; none: `angle` counts
+    Range shear, angle, scale, aspect;  // parameters of a warp
+    std::vector<int> angles;            // whole degrees from which a warp draws; empty: `angle` is used
 };
 
-// Some steps at once: a part of an image, resized, padded or warped, a part of that, mirrored.
-struct Geometry {
-    enum class Change { none, resize, pad, warp };
+// Consecutive steps merged into one: crop the input, change it (resize, pad or warp), crop the result, mirror it.
+struct Stage {
+    enum class Change : uint8_t { none, resize, pad, warp };
 
-    Rect cut;                        // of the image
-    uint32_t width = 0, height = 0;  // to which it is changed
+    Rect crop;                       // in the stage's input
+    uint32_t width = 0, height = 0;  // size after the change
     Change change = Change::none;
-    Rect window;  // of the changed
+    Rect window;  // part of the changed image that is the stage's result
     bool mirror = false;
-    Filter filter = Filter::none;  // of a resize
-    uint32_t left = 0, top = 0;    // of the image on a larger canvas
+    Filter filter = Filter::none;  // used by a resize
+    uint32_t left = 0, top = 0;    // position of the crop on the canvas of a pad
     Warp warp;
     uint8_t fill = 0;
 
@@ -52,16 +63,16 @@ struct Geometry {
     bool resizes() const { return change == Change::resize; }
 };
 
-// Where the draws of a sample come from.
-struct Place {
+// Key of a sample's random draws; each step adds its own number.
+struct DrawKey {
     uint64_t seed;
     uint32_t epoch;
-    uint64_t position;
+    uint64_t position;  // in the order of the epoch
 };
 
-// Draw what becomes of an image of that size; the last is what the batch gets. There is more than one where an
-// image is changed twice. Throws Unsupported where an image is smaller than a crop, which the reference engine words.
-std::vector<Geometry> draw_geometry(const std::vector<Step>& steps, uint32_t width, uint32_t height,
-                                    const Place& place);
+// Plan the stages for an image of this size; the result of the last stage goes into the batch. There are several stages
+// if steps change an image more than once. Throws Unsupported if the image is smaller than a crop, so that the
+// reference engine words the error.
+std::vector<Stage> plan_stages(const std::vector<Step>& steps, uint32_t width, uint32_t height, const DrawKey& key);
 
 }  // namespace recordkit

@@ -9,33 +9,34 @@ namespace recordkit {
 namespace {
 
 constexpr size_t kImageHeaderSize = 24;
-// The system is told of so many records at once, while those before them are read.
-constexpr size_t kAhead = 4096;
+// Records for which the system is asked to read ahead offset_in_record once, while earlier ones are parsed.
+constexpr size_t kReadAheadRecords = 4096;
 
 template <typename T>
-T value_at(const uint8_t* at) {
+T read_little_endian(const uint8_t* bytes) {
     T value;
-    std::memcpy(&value, at, sizeof value);
+    std::memcpy(&value, bytes, sizeof value);
     return value;
 }
 
-void add(Span record, uint64_t offset, Headers& out) {
+void append_header(Span record, uint64_t offset, Headers& out) {
     if (record.size < kImageHeaderSize)
         throw FormatFault("a 24-byte image header", std::to_string(record.size) + " bytes", offset, true);
-    const uint64_t n_labels = value_at<uint32_t>(record.data), end = kImageHeaderSize + 4 * n_labels;
+    const uint64_t n_labels = read_little_endian<uint32_t>(record.data), end = kImageHeaderSize + 4 * n_labels;
     if (end > record.size)
         throw FormatFault(std::to_string(n_labels) + " labels, which end at byte " + std::to_string(end),
                           "a record of " + std::to_string(record.size) + " bytes", offset, true,
                           "was the file made by im2rec?");
-    out.keys.push_back(value_at<uint64_t>(record.data + 8));
-    if (!n_labels) out.labels.push_back(value_at<float>(record.data + 4));
-    for (uint64_t at = kImageHeaderSize; at < end; at += 4) out.labels.push_back(value_at<float>(record.data + at));
+    out.keys.push_back(read_little_endian<uint64_t>(record.data + 8));
+    if (!n_labels) out.labels.push_back(read_little_endian<float>(record.data + 4));
+    for (uint64_t offset_in_record = kImageHeaderSize; offset_in_record < end; offset_in_record += 4)
+        out.labels.push_back(read_little_endian<float>(record.data + offset_in_record));
     out.bounds.push_back(out.labels.size());
 }
 
 }  // namespace
 
-Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const Pause& pause) {
+Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt) {
     const Span bytes = file.bytes();
     Headers out;
     out.keys.reserve(n);
@@ -44,15 +45,16 @@ Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, 
     out.bounds.push_back(0);
     std::vector<uint8_t> joined;
     for (size_t i = 0; i < n; ++i) {
-        if (i % kAhead == 0) advise(file, offsets + i, std::min(2 * kAhead, n - i), kHeadSize + kImageHeaderSize);
-        if ((i + 1) % kPauseRecords == 0) pause();
+        if (i % kReadAheadRecords == 0)
+            advise(file, offsets + i, std::min(2 * kReadAheadRecords, n - i), kHeadSize + kImageHeaderSize);
+        if ((i + 1) % kRecordsPerCheck == 0) check_interrupt();
         const Extent extent = find_record(bytes, offsets[i]);
-        if (extent.whole) {
-            add(bytes.sub(extent.offset + kHeadSize, extent.length), extent.offset, out);
+        if (extent.single_part) {
+            append_header(bytes.sub(extent.offset + kHeadSize, extent.length), extent.offset, out);
         } else {
             joined.resize(extent.length);
             copy_record(bytes, extent, joined.data());
-            add({joined.data(), joined.size()}, extent.offset, out);
+            append_header({joined.data(), joined.size()}, extent.offset, out);
         }
     }
     return out;

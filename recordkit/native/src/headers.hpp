@@ -1,5 +1,5 @@
-// Image headers of many records, without their images. The layout is in recordkit/formats/irheader.py, whose messages
-// these are.
+// Image headers of many records, read without their images. Layout and error messages are those of
+// recordkit/formats/irheader.py.
 #pragma once
 
 #include "file.hpp"
@@ -9,11 +9,13 @@ namespace recordkit {
 
 struct Headers {
     std::vector<uint64_t> keys;
-    std::vector<float> labels;     // of all records, end to end
-    std::vector<uint64_t> bounds;  // those of record n are bounds[n] to bounds[n + 1]
+    std::vector<float> labels;     // of all records, concatenated
+    std::vector<uint64_t> bounds;  // the labels of record n are labels[bounds[n]] to labels[bounds[n + 1] - 1]
 };
 
-// Read the headers of the records at these offsets. Throws FormatFault for the first at fault.
-Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const Pause& pause = [] {});
+// Read the headers of the records at `n` offsets; the caller owns the array for the time of the call. Throws
+// FormatFault for the first bad record.
+Headers read_headers(
+    const MappedFile& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt = [] {});
 
 }  // namespace recordkit

@@ -1,6 +1,20 @@
+// This file uses private structures of libjpeg-turbo:
+//
+//     jpegint.h  jpeg_input_controller  start_input_pass (replaced), has_multiple_scans
+//                jpeg_entropy_decoder   start_pass, decode_mcu (replaced)
+//     jpeglib.h  jpeg_decompress_struct the fields that it calls internal to the decompressor: inputctl, entropy,
+//                                       comps_in_scan, cur_comp_info, MCUs_per_row, MCU_rows_in_scan, blocks_in_MCU,
+//                                       MCU_membership, Ss, Se, Ah, Al
+//
+// and relies on jdinput.c: start_input_pass calls entropy->start_pass. It was run and tested with libjpeg-turbo 2.1.5.
+// By its sources, the structures and that function are the same from 1.5.90 to 2.1.5.1; from 2.1.90 to 3.2.0, the
+// latest checked, jpeg_entropy_decoder has two more pointers after decode_mcu and start_input_pass one more condition,
+// for lossless files. This decoder is off if the library that runs has another version than the headers that this file
+// was compiled with.
 #include "huffman.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include <jerror.h>
@@ -8,198 +22,242 @@
 extern "C" {
 #include <jpegint.h>
 }
-#define RECORDKIT_CAN_TAKE_OVER 1
+#define RECORDKIT_HAS_PRIVATE_HEADER 1
 #endif
+
+#include "jpeg_version.hpp"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 namespace recordkit {
 
-constexpr int kLookBits = 10;
+constexpr int kMaxCodeBits = 16;   // T.81, B.2.4.2
+constexpr int kMaxValueBits = 15;  // both of a DC difference and of an AC coefficient, as the tables can express it
+constexpr int kTableBits = 10;     // bits of the scan that one lookup sees
 
-// What a look at the next bits tells: how many bits the code has and with it the number behind it, how many zeros
-// come before that and how many bits it has. All 0 if the code is longer than a look.
-struct Look {
+// Decode-table entry for the next kTableBits bits of a scan, 32 bits:
+//
+//     byte 0  code_bits   length of the Huffman code: 1 to 16
+//     byte 1  total_bits  length of the code and the value after it: 1 to 31; 0 if no code of up to kTableBits bits
+//                         fits
+//     byte 2  zero_run    zero coefficients before the value: 0 to 15; 0 in a DC table
+//     byte 3  value_bits  length of the value after the code: 0 to 15
+struct TableEntry {
     uint8_t code_bits;
-    uint8_t bits;
-    uint8_t zeros;
-    uint8_t size;
+    uint8_t total_bits;
+    uint8_t zero_run;
+    uint8_t value_bits;
 };
+static_assert(sizeof(TableEntry) == 4, "a lookup is one 32-bit load, and a table of 1,024 entries takes 4 KiB");
+static_assert(kTableBits <= kMaxCodeBits, "no code is longer than kMaxCodeBits");
+static_assert(kMaxCodeBits + kMaxValueBits <= UINT8_MAX, "total_bits has 8 bits");
 
 struct HuffmanTable {
-    UINT8 counts[17] = {};  // codes of each length; with `symbols` what it was made of
+    // The two fields of a JHUFF_TBL from which the table was made.
+    UINT8 n_codes[kMaxCodeBits + 1] = {};  // [length]
     UINT8 symbols[256] = {};
-    Look looks[1 << kLookBits] = {};
-    int32_t end[17] = {};    // one more than the last code of each length, as if it had 16 bits
-    int32_t first[17] = {};  // what to add to a code to get the place of its symbol
-    bool valid = false;      // as libjpeg sees it
 
-    bool made_of(const JHUFF_TBL& from) const {
-        return !std::memcmp(counts, from.bits, sizeof counts) && !std::memcmp(symbols, from.huffval, sizeof symbols);
+    TableEntry entries[1 << kTableBits] = {};
+    int32_t code_limit[kMaxCodeBits + 1] = {};     // [length]: the code after the last one, shifted to 16 bits
+    int32_t symbol_offset[kMaxCodeBits + 1] = {};  // [length]: a code plus this is the index of its symbol
+    bool valid = false;                            // by the rules of libjpeg
+
+    bool is_made_from(const JHUFF_TBL& source) const {
+        return !std::memcmp(n_codes, source.bits, sizeof n_codes) &&
+               !std::memcmp(symbols, source.huffval, sizeof symbols);
     }
-    void make(const JHUFF_TBL& from, bool dc);
+    void make(const JHUFF_TBL& source, bool dc);
 };
 
 namespace {
 
-// The place of coefficient k of a scan in a block.
+// Index in a block, row by row, of coefficient k of a scan.
 constexpr uint8_t kZigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
-// Bits of a scan, kept in registers while an MCU is read.
-struct Bits {
-    const uint8_t* next;
+// The reservoir after a refill, unless the scan ends before.
+constexpr int kRefilledBits = 56;
+// Values of 8-bit images need up to 10 bits for an AC coefficient and 11 for a DC difference (T.81, F.1.2).
+constexpr int kValuesPerRefill = 2, kAcValueBits = 10;
+static_assert(kValuesPerRefill * (kMaxCodeBits + kAcValueBits) <= kRefilledBits, "one refill serves two AC values");
+static_assert(kMaxCodeBits + kMaxValueBits <= kRefilledBits, "one refill serves any single value");
+
+// The position in a scan, copied from HuffmanScan so that it stays in registers while an MCU is decoded.
+//
+//     reservoir   63                    64 - n_bits                   0
+//                 | next bits of the scan          | zeros            |
+struct BitReader {
+    const uint8_t* next;  // not owned: HuffmanScan's next_ and end_
     const uint8_t* end;
     uint64_t reservoir;
-    int n;
+    int n_bits;  // see HuffmanScan
 
-    // At least 56 bits, unless a marker or the end comes before; then zeros.
-    ALWAYS_INLINE void fill() {
+    // Refill to at least kRefilledBits bits, or with fewer up to a marker or the end of the data.
+    ALWAYS_INLINE void refill() {
         uint64_t word;
-        if (end - next >= 8 && n >= 0) {
+        if (end - next >= 8 && n_bits >= 0) {
             std::memcpy(&word, next, 8);
-            const uint64_t inverse = ~word;  // a byte of 0xff is zero here
+            const uint64_t inverse = ~word;  // a byte of 0xff, which may begin a marker, is zero here
             if (!((inverse - 0x0101010101010101) & ~inverse & 0x8080808080808080)) {
-                const int n_bytes = (63 - n) >> 3;
-                reservoir |= __builtin_bswap64(word) >> n;
+                const int n_bytes = (63 - n_bits) >> 3;
+                reservoir |= __builtin_bswap64(word) >> n_bits;
                 next += n_bytes;
-                n += 8 * n_bytes;
+                n_bits += 8 * n_bytes;
                 return;
             }
         }
-        while (n >= 0 && n <= 56 && next < end) {
+        while (n_bits >= 0 && n_bits <= kRefilledBits && next < end) {
             if (*next == 0xff && (end - next < 2 || next[1])) return;
-            reservoir |= uint64_t(*next) << (56 - n);
+            reservoir |= uint64_t(*next) << (kRefilledBits - n_bits);
             next += *next == 0xff ? 2 : 1;
-            n += 8;
+            n_bits += 8;
         }
     }
     unsigned peek(int count) const { return static_cast<unsigned>(reservoir >> (64 - count)); }
     void drop(int count) {
         reservoir <<= count;
-        n -= count;
+        n_bits -= count;
     }
-    // Read past a code, the number behind it with it. Numbers that begin with 0 are negative.
-    ALWAYS_INLINE int number(Look look) {
-        const uint64_t behind = reservoir << look.code_bits;
-        const int64_t negative = ~static_cast<int64_t>(behind) >> 63;
+    // Read a code and the value after it; return the value. A value whose first bit is 0 is negative (T.81, F.2.2.1).
+    ALWAYS_INLINE int read_value(TableEntry entry) {
+        const uint64_t after_code = reservoir << entry.code_bits;
+        const int64_t negative = ~static_cast<int64_t>(after_code) >> 63;
         const auto magnitude =
-            static_cast<int64_t>((behind ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - look.size));
-        drop(look.bits);
+            static_cast<int64_t>((after_code ^ static_cast<uint64_t>(negative)) >> 1 >> (63 - entry.value_bits));
+        drop(entry.total_bits);
         return static_cast<int>((magnitude ^ negative) - negative);
     }
 };
 
-Look look_of(int symbol, int code_bits, bool dc) {
-    const int zeros = dc ? 0 : symbol >> 4, size = dc ? symbol : symbol & 15;
-    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + size), static_cast<uint8_t>(zeros),
-            static_cast<uint8_t>(size)};
+// A symbol of an AC table is zero_run << 4 | value_bits; a symbol of a DC table is value_bits.
+TableEntry make_entry(int symbol, int code_bits, bool dc) {
+    const int zero_run = dc ? 0 : symbol >> 4, value_bits = dc ? symbol : symbol & 15;
+    return {static_cast<uint8_t>(code_bits), static_cast<uint8_t>(code_bits + value_bits),
+            static_cast<uint8_t>(zero_run), static_cast<uint8_t>(value_bits)};
 }
 
-// The same for a code that is too long for a look; all 0 if there is none.
-__attribute__((noinline)) Look long_look(const HuffmanTable& table, uint64_t reservoir, bool dc) {
-    const auto code = static_cast<int32_t>(reservoir >> 48);
-    for (int length = kLookBits + 1; length <= 16; ++length)
-        if (code < table.end[length])
-            return look_of(table.symbols[(code >> (16 - length)) + table.first[length]], length, dc);
+// Find the entry of a code that is longer than kTableBits; all 0 if there is no such code.
+__attribute__((noinline)) TableEntry find_long_code(const HuffmanTable& table, uint64_t reservoir, bool dc) {
+    const auto code = static_cast<int32_t>(reservoir >> (64 - kMaxCodeBits));
+    for (int length = kTableBits + 1; length <= kMaxCodeBits; ++length)
+        if (code < table.code_limit[length])
+            return make_entry(table.symbols[(code >> (kMaxCodeBits - length)) + table.symbol_offset[length]], length,
+                              dc);
     return {};
 }
 
-// Reads a block; what it holds is not kept if `block` is null.
-ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bits& bits, int& last_dc, JCOEF* block) {
-    bits.fill();
-    Look look = dc.looks[bits.peek(kLookBits)];
-    if (!look.bits) look = long_look(dc, bits.reservoir, true);
-    if (!look.bits) return false;
-    last_dc += bits.number(look);
+// Decode a block into `block`, or only read past it if `block` is null. Return false if the data are damaged.
+ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, BitReader& bits, int& last_dc,
+                              JCOEF* block) {
+    bits.refill();
+    TableEntry entry = dc.entries[bits.peek(kTableBits)];
+    if (!entry.total_bits) entry = find_long_code(dc, bits.reservoir, true);
+    if (!entry.total_bits) return false;
+    last_dc += bits.read_value(entry);
     if (last_dc < INT16_MIN || last_dc > INT16_MAX) return false;
     if (block) block[0] = static_cast<JCOEF>(last_dc);
     int k = 1;
     for (;;) {
-        bits.fill();
-        // Enough for two numbers of 8-bit images, 26 bits each with their codes; longer ones run out of bits, as damage.
-        for (int turn = 0; turn < 2; ++turn) {
-            look = ac.looks[bits.peek(kLookBits)];
-            if (__builtin_expect(!look.bits, 0)) {
-                look = long_look(ac, bits.reservoir, false);
-                if (!look.bits) return false;
+        bits.refill();
+        // Longer values than those of 8-bit images are damage; they make n_bits negative.
+        for (int n = 0; n < kValuesPerRefill; ++n) {
+            entry = ac.entries[bits.peek(kTableBits)];
+            if (__builtin_expect(!entry.total_bits, 0)) {
+                entry = find_long_code(ac, bits.reservoir, false);
+                if (!entry.total_bits) return false;
             }
-            k += look.zeros;
-            if (look.size) {
-                const int value = bits.number(look);
+            k += entry.zero_run;
+            if (entry.value_bits) {
+                const int value = bits.read_value(entry);
                 if (k > 63) return false;
                 if (block) block[kZigzag[k]] = static_cast<JCOEF>(value);
             } else {
-                bits.drop(look.bits);
-                if (look.zeros != 15) return true;  // no more in this block
+                bits.drop(entry.total_bits);
+                if (entry.zero_run != 15) return true;  // end of block: all other coefficients are 0
             }
             if (++k > 63) return true;
         }
     }
 }
 
+#ifdef RECORDKIT_HAS_PRIVATE_HEADER
+bool can_be_fast(const std::string& running) { return running == jpeg_version_of_headers(); }
+#else
+bool can_be_fast(const std::string&) { return false; }
+#endif
+
+std::atomic<bool>& fast_huffman() {
+    static std::atomic<bool> is_on{can_be_fast(jpeg_version_running())};
+    return is_on;
+}
+
 }  // namespace
 
-void HuffmanTable::make(const JHUFF_TBL& from, bool dc) {
-    std::memcpy(counts, from.bits, sizeof counts);
-    std::memcpy(symbols, from.huffval, sizeof symbols);
-    std::memset(looks, 0, sizeof looks);
+void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
+    std::memcpy(n_codes, source.bits, sizeof n_codes);
+    std::memcpy(symbols, source.huffval, sizeof symbols);
+    std::memset(entries, 0, sizeof entries);
     int n_symbols = 0;
-    for (int length = 1; length <= 16; ++length) n_symbols += counts[length];
+    for (int length = 1; length <= kMaxCodeBits; ++length) n_symbols += n_codes[length];
     valid = n_symbols <= 256;
-    int32_t code = 0, place = 0;
-    for (int length = 1; length <= 16; ++length, code <<= 1) {
-        first[length] = place - code;
-        for (int n = 0; n < counts[length] && place < 256; ++n, ++code, ++place) {
-            if (dc && symbols[place] > 15) valid = false;
-            if (length > kLookBits) continue;
-            const int room = kLookBits - length;
-            std::fill_n(looks + ((code << room) & ((1 << kLookBits) - 1)), 1 << room,
-                        look_of(symbols[place], length, dc));
+    int32_t code = 0, index = 0;
+    for (int length = 1; length <= kMaxCodeBits; ++length, code <<= 1) {
+        symbol_offset[length] = index - code;
+        for (int n = 0; n < n_codes[length] && index < 256; ++n, ++code, ++index) {
+            if (dc && symbols[index] > kMaxValueBits) valid = false;
+            if (length > kTableBits) continue;
+            const int free_bits = kTableBits - length;
+            std::fill_n(entries + ((code << free_bits) & ((1 << kTableBits) - 1)), 1 << free_bits,
+                        make_entry(symbols[index], length, dc));
         }
-        if (counts[length] && code >= 1 << length) valid = false;  // no code is all ones
-        end[length] = code << (16 - length);
+        if (n_codes[length] && code >= 1 << length) valid = false;  // a code of all ones is not allowed
+        code_limit[length] = code << (kMaxCodeBits - length);
     }
 }
 
-#ifdef RECORDKIT_CAN_TAKE_OVER
-void HuffmanScan::offer(jpeg_decompress_struct& info) {
+bool fast_huffman_is_on() { return fast_huffman().load(std::memory_order_relaxed); }
+
+void assume_jpeg_version(const std::string& running) { fast_huffman().store(can_be_fast(running)); }
+
+#ifdef RECORDKIT_HAS_PRIVATE_HEADER
+void HuffmanScan::install(jpeg_decompress_struct& info) {
+    if (!fast_huffman_is_on()) return;
     info.client_data = this;
-    start_input_pass_ = info.inputctl->start_input_pass;
+    libjpeg_start_input_pass_ = info.inputctl->start_input_pass;
     info.inputctl->start_input_pass = start_input_pass;
 }
 
-// Called by jpeg_start_decompress. That libjpeg makes tables of its own, which takes longer than decoding a digit, is
-// left out where this decoder has its own.
+// Called by jpeg_start_decompress. If this decoder takes the image, libjpeg-turbo does not build its own tables, which
+// takes longer than decoding a small digit.
 void HuffmanScan::start_input_pass(j_decompress_ptr info) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
-    const bool plain = !info->progressive_mode && !info->arith_code && !info->inputctl->has_multiple_scans;
-    const bool ours = plain && !info->Ss && info->Se == 63 && !info->Ah && !info->Al && scan.find_tables(*info);
-    if (ours) info->entropy->start_pass = [](j_decompress_ptr) {};
-    scan.start_input_pass_(info);
-    if (!ours) return;
+    const bool baseline = !info->progressive_mode && !info->arith_code && !info->inputctl->has_multiple_scans;
+    const bool supported = baseline && !info->Ss && info->Se == 63 && !info->Ah && !info->Al && make_tables(*info);
+    if (supported) info->entropy->start_pass = [](j_decompress_ptr) {};
+    scan.libjpeg_start_input_pass_(info);
+    if (!supported) return;
     scan.begin(*info);
     info->entropy->decode_mcu = decode_mcu;
 }
 
-// Files of one data set mostly have the same tables; made once a thread, they need not be made again.
-static HuffmanTable& table_of(int kind, int number) {
-    thread_local HuffmanTable tables[2][NUM_HUFF_TBLS];
-    return tables[kind][number];
+// Tables of this thread. They are kept from image to image, because most files of a dataset have the same tables.
+static HuffmanTable& thread_table(int table_class, int number) {
+    thread_local HuffmanTable tables[2][NUM_HUFF_TBLS];  // class 0: DC, class 1: AC
+    return tables[table_class][number];
 }
 
-bool HuffmanScan::find_tables(const jpeg_decompress_struct& info) {
+bool HuffmanScan::make_tables(const jpeg_decompress_struct& info) {
     for (int n = 0; n < info.comps_in_scan; ++n) {
         const jpeg_component_info& component = *info.cur_comp_info[n];
         const int numbers[2] = {component.dc_tbl_no, component.ac_tbl_no};
-        for (int kind = 0; kind < 2; ++kind) {
-            const int number = numbers[kind];
+        for (int table_class = 0; table_class < 2; ++table_class) {
+            const int number = numbers[table_class];
             if (number < 0 || number >= NUM_HUFF_TBLS) return false;
-            const JHUFF_TBL* from = (kind ? info.ac_huff_tbl_ptrs : info.dc_huff_tbl_ptrs)[number];
-            if (!from) return false;
-            HuffmanTable& table = table_of(kind, number);
-            if (!table.made_of(*from)) table.make(*from, kind == 0);
+            const JHUFF_TBL* source = (table_class ? info.ac_huff_tbl_ptrs : info.dc_huff_tbl_ptrs)[number];
+            if (!source) return false;
+            HuffmanTable& table = thread_table(table_class, number);
+            if (!table.is_made_from(*source)) table.make(*source, table_class == 0);
             if (!table.valid) return false;
         }
     }
@@ -209,51 +267,52 @@ bool HuffmanScan::find_tables(const jpeg_decompress_struct& info) {
 void HuffmanScan::begin(const jpeg_decompress_struct& info) {
     n_blocks_ = info.blocks_in_MCU;
     for (int n = 0; n < n_blocks_; ++n) {
-        const int component = info.MCU_membership[n];
-        const jpeg_component_info& own = *info.cur_comp_info[component];
-        blocks_[n] = {&table_of(0, own.dc_tbl_no), &table_of(1, own.ac_tbl_no), component};
+        const int number = info.MCU_membership[n];
+        const jpeg_component_info& component = *info.cur_comp_info[number];
+        blocks_[n] = {&thread_table(0, component.dc_tbl_no), &thread_table(1, component.ac_tbl_no), number};
     }
     next_ = info.src->next_input_byte;
     end_ = next_ + info.src->bytes_in_buffer;
-    n_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
-    interval_ = n_to_restart_ = info.restart_interval;
+    n_mcus_left_ = uint64_t(info.MCUs_per_row) * info.MCU_rows_in_scan;
+    restart_interval_ = n_mcus_to_restart_ = info.restart_interval;
 }
 #else
-void HuffmanScan::offer(jpeg_decompress_struct&) {}
+void HuffmanScan::install(jpeg_decompress_struct&) {}
 #endif
 
-// Called by libjpeg for one MCU after the other; with null for those whose pixels nobody wants.
+// Called by libjpeg-turbo for each MCU in order; `blocks` is null for MCUs that it skips.
 boolean HuffmanScan::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
-    if (scan.interval_ && !scan.n_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
-    Bits bits{scan.next_, scan.end_, scan.reservoir_, scan.n_bits_};
+    if (scan.restart_interval_ && !scan.n_mcus_to_restart_-- && !scan.restart()) ERREXIT(info, JWRN_HUFF_BAD_CODE);
+    BitReader bits{scan.next_, scan.end_, scan.reservoir_, scan.n_bits_};
     bool good = true;
     for (int n = 0; n < scan.n_blocks_ && good; ++n) {
         const Block& block = scan.blocks_[n];
-        good = read_block(*block.dc, *block.ac, bits, scan.dc_[block.component], blocks ? blocks[n][0] : nullptr);
+        good = read_block(*block.dc, *block.ac, bits, scan.last_dc_[block.component], blocks ? blocks[n][0] : nullptr);
     }
-    if (!good || bits.n < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
+    if (!good || bits.n_bits < 0) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     scan.next_ = bits.next;
     scan.reservoir_ = bits.reservoir;
-    scan.n_bits_ = bits.n;
-    if (!--scan.n_left_ && !scan.at_end(*info)) ERREXIT(info, JWRN_HUFF_BAD_CODE);
+    scan.n_bits_ = bits.n_bits;
+    if (!--scan.n_mcus_left_ && !scan.end_scan(*info)) ERREXIT(info, JWRN_HUFF_BAD_CODE);
     return TRUE;
 }
 
-// Read the marker between two intervals. The bits before it fill up a byte.
+// Read the restart marker between two intervals. Fewer than 8 bits, the padding of a byte, may precede it.
 bool HuffmanScan::restart() {
-    if (n_bits_ >= 8 || end_ - next_ < 2 || next_[0] != 0xff || next_[1] != JPEG_RST0 + restarts_) return false;
+    if (n_bits_ >= 8 || end_ - next_ < 2 || next_[0] != 0xff || next_[1] != JPEG_RST0 + next_restart_number_)
+        return false;
     next_ += 2;
     reservoir_ = 0;
     n_bits_ = 0;
-    restarts_ = (restarts_ + 1) % 8;
-    n_to_restart_ = interval_ - 1;
-    std::memset(dc_, 0, sizeof dc_);
+    next_restart_number_ = (next_restart_number_ + 1) % 8;
+    n_mcus_to_restart_ = restart_interval_ - 1;
+    std::memset(last_dc_, 0, sizeof last_dc_);
     return true;
 }
 
-// Tell libjpeg where the scan ends.
-bool HuffmanScan::at_end(jpeg_decompress_struct& info) const {
+// Tell libjpeg-turbo where the scan ends, so that it goes on to read markers there.
+bool HuffmanScan::end_scan(jpeg_decompress_struct& info) const {
     if (n_bits_ >= 8) return false;
     info.src->next_input_byte = next_;
     info.src->bytes_in_buffer = static_cast<size_t>(end_ - next_);

@@ -1,7 +1,11 @@
-// The Huffman codes of a baseline JPEG, read more quickly than libjpeg reads them; libjpeg does the rest.
+// Huffman decoding of baseline JPEGs, faster than libjpeg-turbo's own; libjpeg-turbo does the rest of the decoding.
 //
-// Most codes and the number behind them are read by one look into a table, from a reservoir of 64 bits that is filled
-// eight bytes at a time. Damage is libjpeg's error "bad Huffman code", so decode_jpeg leaves it to the reference engine.
+// Most codes are decoded together with the value after them by one table lookup, from a 64-bit reservoir that is
+// refilled eight bytes at a time. Damaged data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the
+// file to the reference engine.
+//
+// This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. It is therefore used only if the
+// library that runs has the version whose headers this module was compiled with.
 //
 // Source: ITU-T T.81, F.2.2.
 #pragma once
@@ -9,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 
 #include <jpeglib.h>
 
@@ -16,38 +21,48 @@ namespace recordkit {
 
 struct HuffmanTable;
 
-// Reads the one scan of an image. It stays where it is while libjpeg decodes.
+// Tell whether images are decoded with HuffmanScan, or with libjpeg-turbo's own decoder: the same pixels, but slower.
+// It is on if the library that runs has the version of the headers; the first call compares them.
+bool fast_huffman_is_on();
+
+// Decide it again as if the library that runs had this version. For tests.
+void assume_jpeg_version(const std::string& running);
+
+// Decodes the one scan of an image. libjpeg-turbo keeps a pointer to it while it decodes, so that it must not move.
 class HuffmanScan {
   public:
-    // Let jpeg_start_decompress take this in the place of libjpeg's own decoder, if the image is of the kind.
-    void offer(jpeg_decompress_struct& info);
+    // Let jpeg_start_decompress replace libjpeg-turbo's Huffman decoder by this one, if the image is of a kind that it
+    // decodes and fast_huffman_is_on().
+    void install(jpeg_decompress_struct& info);
 
   private:
-    struct Block {  // of those of an MCU
-        const HuffmanTable* dc;
+    struct Block {               // one block of an MCU
+        const HuffmanTable* dc;  // both are this thread's tables, which live as long as the thread
         const HuffmanTable* ac;
         int component;
     };
 
     static void start_input_pass(j_decompress_ptr info);
-    bool find_tables(const jpeg_decompress_struct& info);
+    static bool make_tables(const jpeg_decompress_struct& info);
     void begin(const jpeg_decompress_struct& info);
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
     bool restart();
-    bool at_end(jpeg_decompress_struct& info) const;
+    bool end_scan(jpeg_decompress_struct& info) const;
 
-    const uint8_t* next_ = nullptr;  // the first byte that is not in the reservoir; libjpeg's source owns it
+    // The encoded bytes that are not in the reservoir yet. They are the payload that was given to jpeg_mem_src, which
+    // the caller of the decoder owns and keeps until the image is decoded.
+    const uint8_t* next_ = nullptr;
     const uint8_t* end_ = nullptr;
-    uint64_t reservoir_ = 0;  // the next bit is the highest
-    int n_bits_ = 0;          // below 0 if more was read than there is
+    uint64_t reservoir_ = 0;  // the next bit of the scan is the most significant bit
+    int n_bits_ = 0;          // valid bits in the reservoir; negative if more bits were read than the scan has
 
-    void (*start_input_pass_)(j_decompress_ptr) = nullptr;  // libjpeg's
+    void (*libjpeg_start_input_pass_)(j_decompress_ptr) = nullptr;
     Block blocks_[D_MAX_BLOCKS_IN_MCU] = {};
     int n_blocks_ = 0;
-    int dc_[MAX_COMPS_IN_SCAN] = {};  // of the block before, by component
-    uint64_t n_left_ = 0;             // MCUs
-    unsigned interval_ = 0, n_to_restart_ = 0;
-    int restarts_ = 0;
+    int last_dc_[MAX_COMPS_IN_SCAN] = {};  // DC value of the previous block of each component
+    uint64_t n_mcus_left_ = 0;
+    unsigned restart_interval_ = 0, n_mcus_to_restart_ = 0;
+    int next_restart_number_ = 0;  // 0 to 7
 };
 
 }  // namespace recordkit

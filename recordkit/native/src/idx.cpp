@@ -8,151 +8,155 @@
 namespace recordkit {
 namespace {
 
-// Both as in recordkit/formats/idx.py, which reads in blocks and gives up a line that is cut by the end of one after
-// this many bytes; a longer line that no end cuts may still be numbers with many blanks.
+// Both are equal in recordkit/formats/idx.py. It reads blocks, and refuses a line that crosses the end of a block and
+// has more than kMaxLineBytes before it. A longer line inside a block is accepted: it may be two numbers and many
+// blanks.
 constexpr uint64_t kBlockBytes = 1 << 20;
 constexpr uint64_t kMaxLineBytes = 256;
 
 bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 
-// Reads one line, without its line feed.
-struct Line {
-    const uint8_t* at;
+// Parses one line, without its line line_feed.
+struct LineParser {
+    const uint8_t* next;  // not owned: a text that each_line goes through
     const uint8_t* end;
 
-    void blanks() {
-        while (at < end && is_blank(*at)) ++at;
+    void skip_blanks() {
+        while (next < end && is_blank(*next)) ++next;
     }
-    // 1 to 20 digits that fit 64 bits.
-    bool number(uint64_t* value) {
-        const uint8_t* const begin = at;
+    // Read 1 to 20 digits; false if there are none, or if the number does not fit 64 bits.
+    bool read_number(uint64_t* value) {
+        const uint8_t* const begin = next;
         uint64_t sum = 0;
-        for (; at < end && *at >= '0' && *at <= '9'; ++at) {
-            const uint64_t digit = *at - '0';
-            if (at - begin >= 19 && (at - begin >= 20 || sum > (UINT64_MAX - digit) / 10)) return false;
+        for (; next < end && *next >= '0' && *next <= '9'; ++next) {
+            const uint64_t digit = *next - '0';
+            if (next - begin >= 19 && (next - begin >= 20 || sum > (UINT64_MAX - digit) / 10)) return false;
             sum = sum * 10 + digit;
         }
         *value = sum;
-        return at > begin;
+        return next > begin;
     }
-    bool ends() {
-        blanks();
-        if (at < end && *at == '\r') ++at;
-        return at == end;
+    bool at_end() {
+        skip_blanks();
+        if (next < end && *next == '\r') ++next;
+        return next == end;
     }
 };
 
-enum class Kind { row, blank, fault };
+enum class LineKind : uint8_t { row, blank, fault };
 
-Kind parse(const uint8_t* begin, const uint8_t* end, uint64_t* key, uint64_t* offset) {
-    Line line{begin, end};
-    line.blanks();
-    if (line.at == end || (*line.at == '\r' && line.at + 1 == end)) return Kind::blank;
-    if (!line.number(key)) return Kind::fault;
-    const uint8_t* const gap = line.at;
-    line.blanks();
-    return line.at > gap && line.number(offset) && line.ends() ? Kind::row : Kind::fault;
+LineKind parse(const uint8_t* begin, const uint8_t* end, uint64_t* key, uint64_t* offset) {
+    LineParser line{begin, end};
+    line.skip_blanks();
+    if (line.next == end || (*line.next == '\r' && line.next + 1 == end)) return LineKind::blank;
+    if (!line.read_number(key)) return LineKind::fault;
+    const uint8_t* const gap = line.next;
+    line.skip_blanks();
+    return line.next > gap && line.read_number(offset) && line.at_end() ? LineKind::row : LineKind::fault;
 }
 
-void read(const Handle& handle, uint64_t begin, size_t size, std::vector<uint8_t>& out) {
+void read(const FileDescriptor& file, uint64_t offset, size_t size, std::vector<uint8_t>& out) {
     out.resize(size);
-    out.resize(handle.read(begin, size, out.data()));
+    out.resize(file.read(offset, {out.data(), size}));
 }
 
-// The text that an error shows: the first 60 bytes.
-std::string shown(const uint8_t* begin, const uint8_t* end) {
+// The beginning of a line, up to 60 bytes, for the error.
+std::string excerpt(const uint8_t* begin, const uint8_t* end) {
     const size_t size = static_cast<size_t>(end - begin);
     return std::string(reinterpret_cast<const char*>(begin), size < 60 ? size : 60);
 }
 
-// Tell whether a line, of the file's bytes begin to end, is given up for its length.
+// Tell whether a line, given as a range of the file's bytes, is one that idx.py refuses for its length.
 bool too_long(uint64_t begin, uint64_t end, uint64_t file_size) {
-    const uint64_t cut = end == file_size ? end : end / kBlockBytes * kBlockBytes;
-    return cut > begin + kMaxLineBytes;
+    const uint64_t last_block_end = end == file_size ? end : end / kBlockBytes * kBlockBytes;
+    return last_block_end > begin + kMaxLineBytes;
 }
 
-// Calls take(begin, end, number) for each line of a text, from number 0 on.
+// Call take(begin, end, number) for each line of a text; numbers begin with 0.
 template <typename Take>
 void each_line(const std::vector<uint8_t>& text, Take&& take) {
-    const uint8_t* at = text.data();
-    const uint8_t* const end = at + text.size();
-    for (uint64_t number = 0; at < end; ++number) {
-        const auto* feed = static_cast<const uint8_t*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
-        const uint8_t* const stop = feed ? feed : end;
-        take(at, stop, number);
-        at = stop + 1;
+    const uint8_t* line = text.data();
+    const uint8_t* const end = line + text.size();
+    for (uint64_t number = 0; line < end; ++number) {
+        const auto* line_feed = static_cast<const uint8_t*>(std::memchr(line, '\n', static_cast<size_t>(end - line)));
+        const uint8_t* const stop = line_feed ? line_feed : end;
+        take(line, stop, number);
+        line = stop + 1;
     }
 }
 
 }  // namespace
 
 IdxFile::IdxFile(const std::string& path, unsigned n_threads)
-    : handle_(path), n_threads_(n_threads), file_size_(handle_.size(path)) {
-    std::vector<uint8_t> window;
+    : file_(path), n_threads_(n_threads), file_size_(file_.size(path)) {
+    std::vector<uint8_t> scratch;
     for (uint64_t begin = 0; begin < file_size_;) {
-        const uint64_t end = line_end(std::min(file_size_, begin / kBlockBytes * kBlockBytes + kBlockBytes), window);
-        stretches_.push_back({begin, end, 0, 0});
+        const uint64_t end = line_end(std::min(file_size_, begin / kBlockBytes * kBlockBytes + kBlockBytes), scratch);
+        blocks_.push_back({begin, end, 0, 0});
         begin = end;
     }
-    std::vector<uint64_t> n_lines(stretches_.size()), n_rows(stretches_.size());
-    parallel_for(stretches_.size(), 1, n_threads, [&](size_t first, size_t last) {
+    std::vector<uint64_t> n_lines(blocks_.size()), n_rows(blocks_.size());
+    parallel_for(blocks_.size(), 1, n_threads, [&](size_t first, size_t last) {
         std::vector<uint8_t> text;
         for (size_t n = first; n < last; ++n) {
-            recordkit::read(handle_, stretches_[n].begin, stretches_[n].end - stretches_[n].begin, text);
-            each_line(text, [&](const uint8_t* at, const uint8_t* stop, uint64_t number) {
+            recordkit::read(file_, blocks_[n].begin, blocks_[n].end - blocks_[n].begin, text);
+            each_line(text, [&](const uint8_t* line, const uint8_t* stop, uint64_t number) {
                 n_lines[n] = number + 1;
-                while (at < stop && (is_blank(*at) || *at == '\r')) ++at;
-                n_rows[n] += at < stop;
+                while (line < stop && (is_blank(*line) || *line == '\r')) ++line;
+                n_rows[n] += line < stop;
             });
         }
     });
-    uint64_t line = 1;
-    for (size_t n = 0; n < stretches_.size(); ++n) {
-        stretches_[n].first_line = line;
-        stretches_[n].first_row = n_;
-        line += n_lines[n];
-        n_ += n_rows[n];
+    uint64_t next_line = 1;
+    for (size_t n = 0; n < blocks_.size(); ++n) {
+        blocks_[n].first_line = next_line;
+        blocks_[n].first_row = n_rows_;
+        next_line += n_lines[n];
+        n_rows_ += n_rows[n];
     }
 }
 
-// Where the line that goes on at `place`, a block's end, has its own; a block further on if it has none before.
-uint64_t IdxFile::line_end(uint64_t place, std::vector<uint8_t>& window) const {
-    for (uint64_t span = kMaxLineBytes; place < file_size_; span = kBlockBytes) {  // nearly always within the first
-        const uint64_t size = std::min(span, file_size_ - place);
-        recordkit::read(handle_, place, size, window);
-        const void* feed = window.empty() ? nullptr : std::memchr(window.data(), '\n', window.size());
-        if (feed) return place + static_cast<uint64_t>(static_cast<const uint8_t*>(feed) - window.data()) + 1;
-        if (span == kBlockBytes || window.size() < size) return place + size;
+// Find the end of the line that `offset`, the end of a block, cuts; one block further if the line does not end before.
+uint64_t IdxFile::line_end(uint64_t offset, std::vector<uint8_t>& text) const {
+    // Nearly all lines end within kMaxLineBytes.
+    for (uint64_t length = kMaxLineBytes; offset < file_size_; length = kBlockBytes) {
+        const uint64_t size = std::min(length, file_size_ - offset);
+        recordkit::read(file_, offset, size, text);
+        const void* line_feed = text.empty() ? nullptr : std::memchr(text.data(), '\n', text.size());
+        if (line_feed) return offset + static_cast<uint64_t>(static_cast<const uint8_t*>(line_feed) - text.data()) + 1;
+        if (length == kBlockBytes || text.size() < size) return offset + size;
     }
-    return place;
+    return offset;
 }
 
-bool IdxFile::read(Columns columns) const {
+bool IdxFile::read(IdxColumns columns) const {
     std::atomic<bool> in_order{true};
-    parallel_for(stretches_.size(), 1, n_threads_, [&](size_t first, size_t last) {
+    parallel_for(blocks_.size(), 1, n_threads_, [&](size_t first, size_t last) {
         std::vector<uint8_t> text;
         for (size_t n = first; n < last; ++n) {
-            if (!columns.keys && !in_order.load(std::memory_order_relaxed)) return;  // to be read again, with keys
-            const Stretch& stretch = stretches_[n];
-            recordkit::read(handle_, stretch.begin, stretch.end - stretch.begin, text);
-            const uint64_t end_row = n + 1 < stretches_.size() ? stretches_[n + 1].first_row : n_;
-            uint64_t row = stretch.first_row;
-            each_line(text, [&](const uint8_t* at, const uint8_t* stop, uint64_t number) {
+            if (!columns.keys && !in_order.load(std::memory_order_relaxed))
+                return;  // the caller reads again, with keys
+            const TextBlock& block = blocks_[n];
+            recordkit::read(file_, block.begin, block.end - block.begin, text);
+            const uint64_t end_row = n + 1 < blocks_.size() ? blocks_[n + 1].first_row : n_rows_;
+            uint64_t row = block.first_row;
+            each_line(text, [&](const uint8_t* line, const uint8_t* stop, uint64_t number) {
                 uint64_t key = 0, offset = 0;
-                Kind kind = parse(at, stop, &key, &offset);
-                if (stop - at > static_cast<ptrdiff_t>(kMaxLineBytes)) {
-                    const uint64_t place = stretch.begin + static_cast<uint64_t>(at - text.data());
-                    if (too_long(place, place + static_cast<uint64_t>(stop - at), file_size_)) kind = Kind::fault;
+                LineKind kind = parse(line, stop, &key, &offset);
+                if (stop - line > static_cast<ptrdiff_t>(kMaxLineBytes)) {
+                    const uint64_t line_begin = block.begin + static_cast<uint64_t>(line - text.data());
+                    if (too_long(line_begin, line_begin + static_cast<uint64_t>(stop - line), file_size_))
+                        kind = LineKind::fault;
                 }
-                if (kind == Kind::blank) return;
-                if (kind == Kind::fault || row == end_row)
-                    throw LineFault(shown(at, stop), stretch.first_line + number);
+                if (kind == LineKind::blank) return;
+                if (kind == LineKind::fault || row == end_row)
+                    throw IdxLineFault(excerpt(line, stop), block.first_line + number);
                 if (columns.keys) columns.keys[row] = key;
                 else if (key != row) in_order.store(false, std::memory_order_relaxed);
                 columns.offsets[row++] = offset;
             });
             if (row != end_row)
-                throw FormatFault("the file to keep its lines while it is read", "fewer", stretch.begin, true,
+                throw FormatFault("the file to keep its lines while it is read", "fewer", block.begin, true,
                                   "open it again");
         }
     });

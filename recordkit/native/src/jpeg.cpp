@@ -18,36 +18,38 @@ constexpr uint32_t kLongestSide = 65500;  // libjpeg's JPEG_MAX_DIMENSION
 constexpr uint8_t kApp1 = JPEG_APP0 + 1;
 constexpr uint8_t kApp2 = JPEG_APP0 + 2;
 
-// libjpeg reports errors by a callback that may not return. It is C, so an exception may not pass through it: each
-// step that calls libjpeg sets a place to jump to, and has nothing on its stack that would need a destructor.
+// libjpeg reports errors through a callback that must not return. libjpeg is C, so that an exception must not pass
+// through it. Each function below that calls libjpeg therefore sets a target for longjmp, and has no local object with
+// a destructor.
 struct Errors {
     jpeg_error_mgr base;
-    std::jmp_buf place;
+    std::jmp_buf jump_target;
     char message[JMSG_LENGTH_MAX];
 };
 
-void leave(j_common_ptr info) {
-    auto* errors = reinterpret_cast<Errors*>(info->err);  // base is its first member
+void jump_out(j_common_ptr info) {
+    auto* errors = reinterpret_cast<Errors*>(info->err);  // base is the first member
     (*info->err->format_message)(info, errors->message);
-    std::longjmp(errors->place, 1);
+    std::longjmp(errors->jump_target, 1);
 }
 
-// A warning (level -1) is damage that libjpeg papers over; the reference engine decides what that means.
-void leave_if_damaged(j_common_ptr info, int level) {
-    if (level < 0) leave(info);
+// A warning (level -1) is damage that libjpeg conceals; such a file is left to the reference engine.
+void jump_out_if_damaged(j_common_ptr info, int level) {
+    if (level < 0) jump_out(info);
 }
 
 void set_up(Errors& errors) {
     jpeg_std_error(&errors.base);
-    errors.base.error_exit = leave;
-    errors.base.emit_message = leave_if_damaged;
+    errors.base.error_exit = jump_out;
+    errors.base.emit_message = jump_out_if_damaged;
 }
 
-// One per thread, owned by it; `jpeg_set_defaults` sets all that an image before may have left. `buffer` is malloc'd,
-// because libjpeg replaces it with a larger one of its own when it is too small.
+// A thread's encoder, kept from image to image: `jpeg_set_defaults` resets all parameters of the previous image.
 struct Encoder {
     jpeg_compress_struct info{};
     Errors errors{};
+    // Owned by this object, and allocated by malloc, because libjpeg replaces a buffer that is too small by a larger
+    // one.
     unsigned char* buffer = nullptr;
     unsigned long capacity = 0;
 
@@ -65,7 +67,7 @@ struct Encoder {
 
   private:
     bool create() {
-        if (setjmp(errors.place)) {
+        if (setjmp(errors.jump_target)) {
             jpeg_destroy_compress(&info);
             return false;
         }
@@ -74,20 +76,21 @@ struct Encoder {
     }
 };
 
-[[noreturn]] void give_up(const char* reason) { throw Unsupported(reason); }
+[[noreturn]] void reject(const char* reason) { throw Unsupported(reason); }
 
 J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
     if (info.num_components == 4) return JCS_CMYK;
     return channels == 1 || info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
 }
 
-uint8_t scaled(unsigned a, unsigned b) {  // a * b / 255, rounded
+// a * b / 255, rounded.
+uint8_t multiply(unsigned a, unsigned b) {
     const unsigned product = a * b + 128;
     return static_cast<uint8_t>(((product >> 8) + product) >> 8);
 }
 
-// CMYK files hold what Adobe wrote: inverted. Pillow's conversion.
-Image rgb_of_cmyk(const Image& cmyk) {
+// Convert as Pillow does. CMYK files hold inverted values, as Adobe writes them.
+Image cmyk_to_rgb(const Image& cmyk) {
     Image rgb(cmyk.width, cmyk.height, 3);
     const uint8_t* in = cmyk.pixels.data();
     uint8_t* out = rgb.pixels.data();
@@ -95,7 +98,7 @@ Image rgb_of_cmyk(const Image& cmyk) {
         const unsigned light = in[3];  // 255 - K
         for (int c = 0; c < 3; ++c) {
             const unsigned ink = 255u - in[c];
-            out[c] = static_cast<uint8_t>(light - scaled(ink, light));
+            out[c] = static_cast<uint8_t>(light - multiply(ink, light));
         }
     }
     return rgb;
@@ -103,8 +106,8 @@ Image rgb_of_cmyk(const Image& cmyk) {
 
 }  // namespace
 
-// A fresh one for each image: what is left of one image, its tables above all, would stand in for what is missing in
-// the next.
+// libjpeg's state for one image. It is not kept for the next image, because tables that are missing there would be
+// replaced by those of this one.
 struct Jpeg::Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};
@@ -112,12 +115,12 @@ struct Jpeg::Decoder {
     int channels;
     int orientation = 1;
 
-    Decoder(Span payload, int wanted_channels) : channels(wanted_channels) {
+    Decoder(Span payload, int output_channels) : channels(output_channels) {
         info.err = &errors.base;
         set_up(errors);
         if (!read_header(payload)) {
             jpeg_destroy_decompress(&info);
-            give_up(errors.message);
+            reject(errors.message);
         }
     }
     ~Decoder() { jpeg_destroy_decompress(&info); }
@@ -125,7 +128,7 @@ struct Jpeg::Decoder {
     Decoder& operator=(const Decoder&) = delete;
 
     bool read_header(Span payload) {
-        if (setjmp(errors.place)) return false;
+        if (setjmp(errors.jump_target)) return false;
         jpeg_create_decompress(&info);
         jpeg_save_markers(&info, kApp1, 0xffff);
         jpeg_save_markers(&info, kApp2, 16);
@@ -134,65 +137,65 @@ struct Jpeg::Decoder {
     }
 
     bool start() {
-        if (setjmp(errors.place)) return false;
-        huffman.offer(info);
+        if (setjmp(errors.jump_target)) return false;
+        huffman.install(info);
         return jpeg_start_decompress(&info);
     }
 
-    // Leave columns out but for these and a few more; they are set to what will be there.
-    bool narrow(JDIMENSION* left, JDIMENSION* width) {
-        if (setjmp(errors.place)) return false;
+    // Decode only these columns and a few more around them; both arguments are set to the columns that are decoded.
+    bool crop_columns(JDIMENSION* left, JDIMENSION* width) {
+        if (setjmp(errors.jump_target)) return false;
         jpeg_crop_scanline(&info, left, width);
         return true;
     }
 
     bool skip_rows(JDIMENSION n) {
-        if (setjmp(errors.place)) return false;
+        if (setjmp(errors.jump_target)) return false;
         return jpeg_skip_scanlines(&info, n) == n;
     }
 
     bool read_rows(uint8_t* pixels, size_t stride, JDIMENSION n) {
-        if (setjmp(errors.place)) return false;
+        if (setjmp(errors.jump_target)) return false;
         constexpr JDIMENSION kRows = 16;
         JSAMPROW rows[kRows];
-        for (JDIMENSION done = 0; done < n;) {
-            const JDIMENSION some = std::min(kRows, n - done);
-            for (JDIMENSION y = 0; y < some; ++y) rows[y] = pixels + (done + y) * stride;
-            done += jpeg_read_scanlines(&info, rows, some);
+        for (JDIMENSION y = 0; y < n;) {
+            const JDIMENSION n_rows = std::min(kRows, n - y);
+            for (JDIMENSION row = 0; row < n_rows; ++row) rows[row] = pixels + (y + row) * stride;
+            y += jpeg_read_scanlines(&info, rows, n_rows);
         }
         return true;
     }
 
     bool finish() {
-        if (setjmp(errors.place)) return false;
+        if (setjmp(errors.jump_target)) return false;
         return jpeg_finish_decompress(&info) == TRUE;
     }
 
     void check(bool good) const {
-        if (!good) give_up(errors.message);
+        if (!good) reject(errors.message);
     }
 
     int read_orientation() const {
         Span exif;
         for (auto* marker = info.marker_list; marker; marker = marker->next) {
             if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
-                give_up("several pictures in one file");
+                reject("several pictures in one file");
             if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
-            if (exif.data) give_up("EXIF in several pieces");
+            if (exif.data) reject("EXIF in several pieces");
             exif = {marker->data + 6, marker->data_length - 6};
         }
         return exif_orientation(exif);
     }
 
-    bool turned() const { return orientation >= 5; }
+    bool swaps_sides() const { return orientation >= 5; }
 };
 
 Jpeg::Jpeg(Span payload, int channels) : decoder_(std::make_unique<Decoder>(payload, channels)) {
     auto& info = decoder_->info;
     const int components = info.num_components;
-    const bool known = components == 1 || components == 3 || components == 4;
-    if (!known || info.data_precision != 8) give_up("a rare kind of JPEG");
-    if (uint64_t(info.image_width) * info.image_height > kMaxPixels) give_up("too many pixels");
+    const bool supported = components == 1 || components == 3 || components == 4;
+    if (!supported || info.data_precision != 8) reject("a rare kind of JPEG");
+    if (uint64_t(info.image_width) * info.image_height > kMaxPixels) reject("too many pixels");
     const int orientation = decoder_->read_orientation();
     if (channels) decoder_->orientation = orientation;
     info.out_color_space = output_space(info, channels);
@@ -200,9 +203,13 @@ Jpeg::Jpeg(Span payload, int channels) : decoder_(std::make_unique<Decoder>(payl
 
 Jpeg::~Jpeg() = default;
 
-uint32_t Jpeg::width() const { return decoder_->turned() ? decoder_->info.image_height : decoder_->info.image_width; }
+uint32_t Jpeg::width() const {
+    return decoder_->swaps_sides() ? decoder_->info.image_height : decoder_->info.image_width;
+}
 
-uint32_t Jpeg::height() const { return decoder_->turned() ? decoder_->info.image_width : decoder_->info.image_height; }
+uint32_t Jpeg::height() const {
+    return decoder_->swaps_sides() ? decoder_->info.image_width : decoder_->info.image_height;
+}
 
 Image Jpeg::decode() {
     Decoder& decoder = *decoder_;
@@ -211,34 +218,34 @@ Image Jpeg::decode() {
     Image image(info.output_width, info.output_height, static_cast<uint32_t>(info.output_components));
     decoder.check(decoder.read_rows(image.pixels.data(), size_t(image.width) * image.channels, image.height));
     decoder.check(decoder.finish());
-    if (image.channels == 4) image = rgb_of_cmyk(image);
+    if (image.channels == 4) image = cmyk_to_rgb(image);
     image = upright(std::move(image), decoder.orientation);
     if (decoder.channels && image.channels != static_cast<uint32_t>(decoder.channels))
         return to_channels(image.view(), static_cast<uint32_t>(decoder.channels));
     return image;
 }
 
-Decoded Jpeg::decode(const Rect& wanted, unsigned eighths) {
+DecodedPart Jpeg::decode_part(const Rect& part, unsigned eighths) {
     Decoder& decoder = *decoder_;
     auto& info = decoder.info;
     if (decoder.orientation != 1 || info.num_components == 4) return {decode(), 0, 0, 8};
-    // Chroma with an eighth of luma's samples is enlarged in two steps, by the DCT and by a filter; jpeg_crop_scanline
-    // forgets the first, and the filter leaves columns out.
+    // Chroma with an eighth of luma's samples is enlarged in two steps, by the DCT and by a filter. jpeg_crop_scanline
+    // does not account for the first step, so that the filter misses columns.
     if (info.max_h_samp_factor * info.max_v_samp_factor > 4) eighths = 8;
     info.scale_num = eighths;
     info.scale_denom = 8;
     decoder.check(decoder.start());
     const auto down = [&](uint64_t side) { return static_cast<uint32_t>(side * eighths / 8); };
-    const auto up = [&](uint64_t side, uint32_t most) {
-        return std::min(static_cast<uint32_t>((side * eighths + 7) / 8), most);
+    const auto up = [&](uint64_t side, uint32_t limit) {
+        return std::min(static_cast<uint32_t>((side * eighths + 7) / 8), limit);
     };
-    const uint32_t top = down(wanted.top), bottom = up(wanted.bottom(), info.output_height);
-    // Chroma between two samples needs both, so more than what is wanted is decoded on both sides.
+    const uint32_t top = down(part.top), bottom = up(part.bottom(), info.output_height);
+    // A chroma value between two samples is interpolated from both, so a margin on both sides is decoded, too.
     const JDIMENSION margin = static_cast<JDIMENSION>(info.max_h_samp_factor) * DCTSIZE;
-    const uint32_t wanted_left = down(wanted.left), wanted_right = up(wanted.right(), info.output_width);
+    const uint32_t wanted_left = down(part.left), wanted_right = up(part.right(), info.output_width);
     JDIMENSION left = wanted_left > margin ? wanted_left - margin : 0;
     JDIMENSION width = std::min(wanted_right + margin, info.output_width) - left;
-    if (width < info.output_width) decoder.check(decoder.narrow(&left, &width));
+    if (width < info.output_width) decoder.check(decoder.crop_columns(&left, &width));
     if (top) decoder.check(decoder.skip_rows(top));
     Image image(width, bottom - top, static_cast<uint32_t>(info.output_components));
     decoder.check(decoder.read_rows(image.pixels.data(), size_t(width) * image.channels, image.height));
@@ -252,9 +259,9 @@ Image decode_jpeg(Span payload, int channels) { return Jpeg(payload, channels).d
 
 namespace {
 
-// `size` is what the buffer can hold, then what was written.
+// `size` is the capacity of the buffer before, and the number of bytes written after.
 bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned long* size) {
-    if (setjmp(encoder.errors.place)) return false;
+    if (setjmp(encoder.errors.jump_target)) return false;
     auto& info = encoder.info;
     jpeg_mem_dest(&info, &encoder.buffer, size);
     info.image_width = image.width;
@@ -265,7 +272,7 @@ bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned lo
     jpeg_set_quality(&info, quality, TRUE);
     jpeg_start_compress(&info, TRUE);
     while (info.next_scanline < info.image_height) {
-        auto* row = const_cast<JSAMPLE*>(image.row(info.next_scanline));  // libjpeg only reads it
+        auto* row = const_cast<JSAMPLE*>(image.row(info.next_scanline));  // libjpeg does not write to it
         jpeg_write_scanlines(&info, &row, 1);
     }
     jpeg_finish_compress(&info);
@@ -277,25 +284,25 @@ bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned lo
 void encode_jpeg(const ImageView& image, int quality, std::vector<uint8_t>& out) {
     thread_local Encoder encoder;
     if (!image.width || !image.height || image.width > kLongestSide || image.height > kLongestSide)
-        throw Unsupported("JPEG sides end at 65,500 pixels");
+        throw Unsupported("a side longer than JPEG's 65,500 pixels");
     if (!encoder.buffer) {
         encoder.capacity = 1 << 16;
         encoder.buffer = static_cast<unsigned char*>(std::malloc(encoder.capacity));
         if (!encoder.buffer) throw std::bad_alloc();
     }
-    unsigned char* const before = encoder.buffer;
+    unsigned char* const old_buffer = encoder.buffer;
     unsigned long size = encoder.capacity;
-    const bool done = compress(encoder, image, quality, &size);
-    if (!done) {
+    const bool compressed = compress(encoder, image, quality, &size);
+    if (!compressed) {
         jpeg_abort_compress(&encoder.info);
         throw Unsupported(encoder.errors.message);
     }
-    if (encoder.buffer != before) {  // it outgrew ours: keep the larger one
-        std::free(before);
+    if (encoder.buffer != old_buffer) {  // libjpeg allocated a larger one
+        std::free(old_buffer);
         encoder.capacity = size;
     }
     out.insert(out.end(), encoder.buffer, encoder.buffer + size);
-    if (encoder.capacity > kKeptBytes) {
+    if (encoder.capacity > kMaxScratchBytes) {
         std::free(encoder.buffer);
         encoder.buffer = nullptr;
     }

@@ -1,6 +1,6 @@
-// What the files that know Python share: these are called module*.cpp, all others are plain C++. Buffers are looked at
-// once, here; behind this line there are Spans and ImageViews of memory that the Python objects of the call keep alive
-// until it returns. The GIL is released for all that takes long.
+// Shared by the Python bindings, module*.cpp; all other files are plain C++ without Python. The bindings turn buffers
+// of Python objects into Spans and ImageViews, which stay valid until the call returns, because the caller keeps the
+// objects. They release the GIL during long work.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -20,12 +20,12 @@ namespace recordkit {
 
 namespace py = pybind11;
 
-// Each adds its part to the module.
+// Each of these adds its functions and classes to the module.
 void bind_packing(py::module_& module);
 void bind_reading(py::module_& module);
 void bind_loading(py::module_& module);
 
-// The file of a RecordFile object. Throws what that does once it is closed.
+// The file of a RecordFile object. Throws ValueError if it is closed.
 std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file);
 
 inline Span span_of(const py::bytes& bytes) {
@@ -35,18 +35,18 @@ inline Span span_of(const py::bytes& bytes) {
     return {reinterpret_cast<const uint8_t*>(data), static_cast<size_t>(size)};
 }
 
-inline py::str text_of(const std::string& path) {  // as os.fsdecode does
+inline py::str text_of(const std::string& path) {  // like os.fsdecode
     return py::reinterpret_steal<py::str>(
         PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
 }
 
-inline std::string path_of(const py::object& path) {  // as os.fsencode does
+inline std::string path_of(const py::object& path) {  // like os.fsencode
     PyObject* bytes;
     if (!PyUnicode_FSConverter(path.ptr(), &bytes)) throw py::error_already_set();
     return py::reinterpret_steal<py::bytes>(bytes);
 }
 
-// Raises one of recordkit.errors with these fields.
+// Raise a class of recordkit.errors with these fields.
 template <typename... Fields>
 [[noreturn]] void raise(const char* name, Fields&&... fields) {
     const py::object type = py::module_::import("recordkit.errors").attr(name);
@@ -54,7 +54,7 @@ template <typename... Fields>
     throw py::error_already_set();
 }
 
-inline py::arg_v at_path(const std::string& path) { return py::arg("path") = text_of(path); }
+inline py::arg_v path_field(const std::string& path) { return py::arg("path") = text_of(path); }
 template <typename T>
 py::arg_v field(const char* name, T&& value) {
     return py::arg(name) = std::forward<T>(value);
@@ -62,46 +62,46 @@ py::arg_v field(const char* name, T&& value) {
 
 inline std::string verify_advice(const std::string& path) { return "run 'recordkit verify " + path + "'"; }
 
-// Does something with a file; its faults become Python's errors.
+// Call act() and turn faults of the file at `path` into Python exceptions.
 template <typename Act>
-auto reading(const std::string& path, Act&& act) {
+auto with_file_errors(const std::string& path, Act&& act) {
     try {
         return act();
     } catch (const FormatFault& fault) {
         const std::string advice = fault.advice.empty() ? verify_advice(path) : fault.advice;
-        raise(fault.truncated ? "TruncatedError" : "FormatError", at_path(path), field("offset", fault.offset),
+        raise(fault.truncated ? "TruncatedError" : "FormatError", path_field(path), field("offset", fault.offset),
               field("expected", fault.expected), field("got", fault.got), field("advice", text_of(advice)));
-    } catch (const LineFault& fault) {
-        const auto text = py::reinterpret_steal<py::object>(
-            PyUnicode_DecodeUTF8(fault.shown.data(), static_cast<Py_ssize_t>(fault.shown.size()), "backslashreplace"));
-        raise("FormatError", at_path(path), field("line", fault.line),
+    } catch (const IdxLineFault& fault) {
+        const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
+            fault.excerpt.data(), static_cast<Py_ssize_t>(fault.excerpt.size()), "backslashreplace"));
+        raise("FormatError", path_field(path), field("line", fault.line),
               field("expected", "KEY and OFFSET, whole numbers with a tab between"), field("got", py::repr(text)));
-    } catch (const NoFile& fault) {
-        raise("FormatError", at_path(path), field("expected", "a file"), field("got", fault.what()));
+    } catch (const NotRegularFile& fault) {
+        raise("FormatError", path_field(path), field("expected", "a file"), field("got", fault.what()));
     } catch (const SystemFault& fault) {
-        errno = fault.code;
+        errno = fault.error_number;
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, text_of(path).ptr());
         throw py::error_already_set();
     }
 }
 
-// Let Python deal with a signal, such as Ctrl-C, in the middle of long work. Throws what its handler raises.
-inline void hear_signals() {
+// Let Python handle a signal, such as Ctrl-C, during long work. Throws the exception that the handler raises.
+inline void check_signals() {
     const py::gil_scoped_acquire with_gil;
     if (PyErr_CheckSignals()) throw py::error_already_set();
 }
 
-// Copying more than this takes so long that other threads should not wait for it.
+// Copies of more bytes release the GIL, so that other threads need not wait for them.
 constexpr size_t kLongCopyBytes = 1 << 16;
 
 inline py::bytes bytes_of(const uint8_t* data, size_t size) {
     if (size < kLongCopyBytes) return {reinterpret_cast<const char*>(data), size};
     auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
     if (!bytes) throw py::error_already_set();
-    char* const room = PyBytes_AS_STRING(bytes.ptr());  // nobody else has the object yet
+    char* const contents = PyBytes_AS_STRING(bytes.ptr());  // owned by `bytes`, which no other thread knows yet
     {
         const py::gil_scoped_release without_gil;
-        std::memcpy(room, data, size);
+        std::memcpy(contents, data, size);
     }
     return bytes;
 }
@@ -109,10 +109,11 @@ inline py::bytes bytes_of(const uint8_t* data, size_t size) {
 template <typename T>
 using Column = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
+// Move a vector into an array, which then owns the values.
 template <typename T>
-py::array_t<T> column_of(std::vector<T>&& values) {  // the array owns what was the vector's
-    auto* const owner = new std::vector<T>(std::move(values));
-    const py::capsule base(owner, [](void* it) { delete static_cast<std::vector<T>*>(it); });
+py::array_t<T> column_of(std::vector<T>&& values) {
+    auto* const owner = new std::vector<T>(std::move(values));  // owned by `base`, which the array keeps
+    const py::capsule base(owner, [](void* pointer) { delete static_cast<std::vector<T>*>(pointer); });
     return py::array_t<T>(static_cast<py::ssize_t>(owner->size()), owner->data(), base);
 }
 

@@ -1,4 +1,4 @@
-// Loading batches, as recordkit.loading.native calls it.
+// Python bindings for loading batches; recordkit.loading.native calls them.
 #include "module.hpp"
 
 #include <pybind11/stl.h>
@@ -15,13 +15,13 @@ namespace {
 Filter filter_of(const std::string& name) {
     if (name == "antialias") return Filter::antialias;
     if (name == "bilinear") return Filter::bilinear;
-    throw py::value_error("no filter of that name: " + name);
+    throw py::value_error("expected antialias or bilinear, got " + name);
 }
 
-// A range where the step draws from it, else `fixed`.
-Range range_of(const py::dict& given, const char* name, double fixed) {
-    if (!given.contains(name)) return {fixed, fixed, false};
-    const auto [low, high] = given[name].cast<std::pair<double, double>>();
+// A range if the description has one by this name, otherwise the fixed number.
+Range range_of(const py::dict& description, const char* name, double fixed) {
+    if (!description.contains(name)) return {fixed, fixed, false};
+    const auto [low, high] = description[name].cast<std::pair<double, double>>();
     return {low, high, true};
 }
 
@@ -38,61 +38,62 @@ Step::Kind kind_of_step(const std::string& name) {
         {"pad", Kind::pad},
         {"warp", Kind::warp},
     };
-    const auto found = kinds.find(name);
-    if (found == kinds.end()) throw py::value_error("no step of that kind: " + name);
-    return found->second;
+    const auto kind = kinds.find(name);
+    if (kind == kinds.end()) throw py::value_error("expected a kind of step, got " + name);
+    return kind->second;
 }
 
-Step step_of(const py::dict& given) {
-    Step step{kind_of_step(given["kind"].cast<std::string>()), given["number"].cast<uint32_t>()};
-    const auto get = [&](const char* name, auto& into) {
-        if (given.contains(name)) into = given[name].cast<std::decay_t<decltype(into)>>();
+Step step_of(const py::dict& description) {
+    Step step{kind_of_step(description["kind"].cast<std::string>()), description["number"].cast<uint32_t>()};
+    const auto get = [&](const char* name, auto& field) {
+        if (description.contains(name)) field = description[name].cast<std::decay_t<decltype(field)>>();
     };
     get("height", step.height), get("width", step.width);
     get("low", step.low), get("high", step.high);
     get("ratio_low", step.ratio_low), get("ratio_high", step.ratio_high);
     get("side_low", step.side_low), get("side_high", step.side_high);
     get("margin", step.margin), get("fill", step.fill), get("angles", step.angles);
-    step.shear = range_of(given, "shear", 0);
-    step.angle = range_of(given, "angle", 0);
-    step.scale = range_of(given, "scale", 1);
-    step.aspect = range_of(given, "aspect", 1);
-    if (given.contains("filter")) step.filter = filter_of(given["filter"].cast<std::string>());
+    step.shear = range_of(description, "shear", 0);
+    step.angle = range_of(description, "angle", 0);
+    step.scale = range_of(description, "scale", 1);
+    step.aspect = range_of(description, "aspect", 1);
+    if (description.contains("filter")) step.filter = filter_of(description["filter"].cast<std::string>());
     return step;
 }
 
-// A writable array that is filled in place: this many items of this size.
-template <typename T>
-T* room_in(py::array& array, size_t n_bytes) {
+// The memory of a writable, contiguous array of this size. The array owns it; the caller of the module keeps the array.
+MutableSpan span_of_array(py::array& array, size_t n_bytes) {
     if (!(array.flags() & py::array::c_style) || static_cast<size_t>(array.nbytes()) != n_bytes)
         throw py::value_error("expected a contiguous array of " + std::to_string(n_bytes) + " bytes");
-    return static_cast<T*>(array.mutable_data());  // refuses what is not writable
+    return {static_cast<uint8_t*>(array.mutable_data()), n_bytes};  // throws if the array is read-only
 }
 
-// An array of the image's pixels, which it owns.
+// Move an image field an array, which then owns the pixels.
 py::array_t<uint8_t> array_of(Image&& image) {
-    auto* const owner = new Image(std::move(image));
-    const py::capsule base(owner, [](void* it) { delete static_cast<Image*>(it); });
+    auto* const owner = new Image(std::move(image));  // owned by `base`, which the array keeps
+    const py::capsule base(owner, [](void* pointer) { delete static_cast<Image*>(pointer); });
     const std::vector<py::ssize_t> shape{owner->height, owner->width, owner->channels};
     return py::array_t<uint8_t>(shape, owner->pixels.data(), base);
 }
 
-// Records, as columns: the number of its file, where it begins and ends there, its position in the epoch.
+// The records of a batch in columns: index of the file in `files`, begin and end in it, position in the epoch.
 struct Records {
     std::vector<std::shared_ptr<const MappedFile>> files;
-    Column<uint32_t> numbers;
+    Column<uint32_t> file_numbers;
     Column<uint64_t> offsets, ends, positions;
     uint32_t epoch;
 
-    Records(const py::list& given, Column<uint32_t> n, Column<uint64_t> o, Column<uint64_t> e, Column<uint64_t> p,
-            uint32_t of_epoch)
-        : numbers(std::move(n)), offsets(std::move(o)), ends(std::move(e)), positions(std::move(p)), epoch(of_epoch) {
-        for (const auto size : {positions.size(), numbers.size(), ends.size()})
-            if (size != offsets.size())
-                throw py::value_error("expected a number, an end and a position for each offset");
-        for (const auto& file : given) files.push_back(mapped_file_of(file));
+    Records(const py::list& record_files, Column<uint32_t> file_column, Column<uint64_t> offset_column,
+            Column<uint64_t> end_column, Column<uint64_t> position_column, uint32_t epoch_number)
+        : file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
+          positions(std::move(position_column)), epoch(epoch_number) {
+        for (const auto column_size : {positions.size(), file_numbers.size(), ends.size()})
+            if (column_size != offsets.size())
+                throw py::value_error("expected a file number, an end and a position for each offset");
+        for (const auto& file : record_files) files.push_back(mapped_file_of(file));
         for (size_t i = 0; i < size(); ++i)
-            if (numbers.data()[i] >= files.size()) throw py::value_error("no file of that number");
+            if (file_numbers.data()[i] >= files.size())
+                throw py::value_error("expected file numbers below the number of files");
     }
     size_t size() const { return static_cast<size_t>(offsets.size()); }
 };
@@ -101,23 +102,24 @@ class BatchLoader {
   public:
     explicit BatchLoader(LoadPlan plan) : plan_(std::move(plan)) {}
 
-    // Fill the places of a batch; return the numbers of those that the reference engine has to look at.
+    // Fill the samples of a batch; return the indices of the samples that the reference engine has to load.
     py::array_t<int64_t> load(const Records& records, py::array data, py::array labels) const {
-        const Labels room(labels, records.size());
-        auto* const places = room_in<uint8_t>(data, records.size() * plan_.target.bytes());
-        return each(records, room, [&](size_t i, Span payload, uint64_t position) {
-            load_image(payload, plan_, records.epoch, position, places + i * plan_.target.bytes());
+        const size_t sample_bytes = plan_.target.bytes();
+        const LabelRows label_rows(labels, records.size());
+        const MutableSpan batch = span_of_array(data, records.size() * sample_bytes);
+        return for_each_image(records, label_rows, [&](size_t i, Span payload, uint64_t position) {
+            load_image(payload, plan_, records.epoch, position, batch.sub(i * sample_bytes, sample_bytes));
         });
     }
 
-    // Return images, each of its own size, for other steps; None for those that the reference engine has to look at.
+    // Return images of any size, for transforms in Python; None for those that the reference engine has to load.
     py::list images(const Records& records, py::array labels) const {
-        std::vector<Image> made(records.size());
-        each(records, Labels(labels, records.size()), [&](size_t i, Span payload, uint64_t position) {
-            made[i] = make_image(payload, plan_, records.epoch, position);
+        std::vector<Image> decoded(records.size());
+        for_each_image(records, LabelRows(labels, records.size()), [&](size_t i, Span payload, uint64_t position) {
+            decoded[i] = make_image(payload, plan_, records.epoch, position);
         });
         py::list images;
-        for (Image& image : made) {
+        for (Image& image : decoded) {
             if (image.pixels.empty()) images.append(py::none());
             else images.append(array_of(std::move(image)));
         }
@@ -125,25 +127,31 @@ class BatchLoader {
     }
 
   private:
-    static constexpr size_t kAhead = 4;  // samples; to wait for one's memory takes as long as to convert a small one
+    // Records whose first bytes are prefetched while one is decoded: waiting for memory takes as long as converting a
+    // small image.
+    static constexpr size_t kPrefetchRecords = 4;
 
-    struct Labels {
-        size_t n;  // of a sample
-        uint8_t* places;
+    // The label array of a batch: float32, one row for each sample.
+    struct LabelRows {
+        size_t n_labels;  // of one sample
+        MutableSpan rows;
 
-        Labels(py::array& labels, size_t n_samples)
-            : n(n_samples ? static_cast<size_t>(labels.nbytes()) / 4 / n_samples : 0),
-              places(room_in<uint8_t>(labels, n_samples * n * 4)) {}
+        LabelRows(py::array& labels, size_t n_samples)
+            : n_labels(n_samples ? static_cast<size_t>(labels.nbytes()) / 4 / n_samples : 0),
+              rows(span_of_array(labels, n_samples * n_labels * 4)) {}
+        size_t row_bytes() const { return n_labels * 4; }
+        uint8_t* row(size_t i) const { return rows.data + i * row_bytes(); }
     };
 
-    // Copy the labels of every record and do something with its image; return the numbers of those that it was not done to.
+    // Copy the labels of every record and call act(i, payload, position); return the indices of the records for which
+    // one of them failed.
     template <typename Act>
-    py::array_t<int64_t> each(const Records& records, const Labels& labels, const Act& act) const {
-        const auto* numbers = records.numbers.data();
+    py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, const Act& act) const {
+        const auto* file_numbers = records.file_numbers.data();
         const auto *offsets = records.offsets.data(), *ends = records.ends.data(),
                    *positions = records.positions.data();
         const size_t n = records.size();
-        std::vector<int64_t> left;
+        std::vector<int64_t> refused;
         {
             const py::gil_scoped_release without_gil;
             std::vector<Span> bytes;
@@ -151,49 +159,52 @@ class BatchLoader {
                 try {
                     bytes.push_back(file->bytes());
                 } catch (const std::runtime_error&) {
-                    bytes.push_back({});  // it has shrunk, which the reference engine says
+                    bytes.push_back({});  // the file has shrunk; the reference engine words the error
                 }
             }
-            // The disk, if it has to be asked, answers while the first ones are decoded.
+            // The disk reads ahead while the first records are decoded.
             for (size_t i = 0; i < n; ++i)
-                if (ends[i] > offsets[i] + kLongRecordBytes) records.files[numbers[i]]->will_need(offsets[i], ends[i]);
+                if (ends[i] > offsets[i] + kLongRecordBytes)
+                    records.files[file_numbers[i]]->will_need(offsets[i], ends[i]);
             for (size_t i = 0; i < n; ++i) {
-                if (i + kAhead < n) fetch(bytes[numbers[i + kAhead]], offsets[i + kAhead]);
+                if (i + kPrefetchRecords < n)
+                    prefetch(bytes[file_numbers[i + kPrefetchRecords]], offsets[i + kPrefetchRecords]);
                 try {
-                    with_payload(bytes[numbers[i]], offsets[i], labels, i,
+                    with_payload(bytes[file_numbers[i]], offsets[i], labels, i,
                                  [&](Span payload) { act(i, payload, positions[i]); });
                 } catch (const Unsupported&) {
-                    left.push_back(static_cast<int64_t>(i));
+                    refused.push_back(static_cast<int64_t>(i));
                 } catch (const FormatFault&) {
-                    left.push_back(static_cast<int64_t>(i));
+                    refused.push_back(static_cast<int64_t>(i));
                 }
             }
         }
-        return column_of(std::move(left));
+        return column_of(std::move(refused));
     }
 
-    // Ask the memory for the beginning of a record, all of a small one.
-    static void fetch(Span bytes, uint64_t offset) {
-        constexpr uint64_t kLine = 64, kLines = 14;
+    // Prefetch the beginning of a record field the CPU's cache; a small record is prefetched whole.
+    static void prefetch(Span bytes, uint64_t offset) {
+        constexpr uint64_t kLineBytes = 64, kLines = 14;
         if (offset >= bytes.size) return;
-        const uint64_t end = std::min(bytes.size, static_cast<size_t>(offset + kLines * kLine));
-        for (uint64_t at = offset; at < end; at += kLine) __builtin_prefetch(bytes.data + at);
+        const uint64_t end = std::min(bytes.size, static_cast<size_t>(offset + kLines * kLineBytes));
+        for (uint64_t line = offset; line < end; line += kLineBytes) __builtin_prefetch(bytes.data + line);
     }
 
-    // Copy the labels of the record at an offset to the place of sample `i`; `act` has its image while it runs.
+    // Copy the labels of the record at an offset to row `i`; call act(payload), whose argument is valid until it
+    // returns.
     template <typename Act>
-    static void with_payload(Span bytes, uint64_t offset, const Labels& labels, size_t i, const Act& act) {
+    static void with_payload(Span bytes, uint64_t offset, const LabelRows& labels, size_t i, const Act& act) {
         const Extent extent = find_record(bytes, offset);
         std::vector<uint8_t> joined;
         Span record = bytes.sub(extent.offset + kHeadSize, extent.length);
-        if (!extent.whole) {
+        if (!extent.single_part) {
             joined.resize(extent.length);
             copy_record(bytes, extent, joined.data());
             record = {joined.data(), joined.size()};
         }
         const RecordHeader header = read_header(record);
-        if (header.n_labels != labels.n) throw Unsupported("another number of labels");
-        std::memcpy(labels.places + i * labels.n * 4, header.labels, labels.n * 4);
+        if (header.labels.size != labels.row_bytes()) throw Unsupported("another number of labels");
+        std::memcpy(labels.row(i), header.labels.data, header.labels.size);
         act(header.payload);
     }
 
@@ -209,7 +220,9 @@ BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, 
     plan.scale_in_dct = scale_in_dct;
     plan.seed = seed;
     Target& target = plan.target;
-    target.type = dtype == "uint8" ? Type::uint8 : dtype == "float16" ? Type::float16 : Type::float32;
+    target.type = dtype == "uint8"     ? ElementType::uint8
+                  : dtype == "float16" ? ElementType::float16
+                                       : ElementType::float32;
     target.planar = planar;
     target.height = height;
     target.width = width;
@@ -228,7 +241,7 @@ void bind_loading(py::module_& module) {
     py::class_<Records>(module, "Records")
         .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint64_t>,
                       uint32_t>(),
-             py::arg("files"), py::arg("numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
+             py::arg("files"), py::arg("file_numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
              py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),

@@ -1,4 +1,4 @@
-// Packing, as recordkit.packing.native calls it.
+// Python bindings for packing; recordkit.packing.native calls them.
 #include "module.hpp"
 
 #include "pack.hpp"
@@ -7,7 +7,8 @@
 namespace recordkit {
 namespace {
 
-// An encoded image or pixels, whichever the object is; neither where it is something that the core does not take.
+// An encoded image or pixels, views of a Python object; neither if the core does not accept the object. The list that
+// the caller passed keeps the object until the call returns.
 struct Content {
     Span payload;
     ImageView pixels;
@@ -21,7 +22,7 @@ Content content_of(py::handle object) {
         content.payload = span_of(py::reinterpret_borrow<py::bytes>(object));
         return content;
     }
-    if (!py::isinstance<Pixels>(object)) return content;  // of another type, or not contiguous
+    if (!py::isinstance<Pixels>(object)) return content;  // another type, or not contiguous
     const auto array = py::reinterpret_borrow<Pixels>(object);
     if (array.ndim() != 3) return content;
     const auto channels = array.shape(2);
@@ -37,36 +38,37 @@ class Transcoder {
   public:
     explicit Transcoder(const Recipe& recipe) : recipe_(recipe) {}
 
-    // Payloads for contents; None where the reference engine has to decide.
+    // Transcode encoded images or pixels into payloads; None for those that the reference engine has to transcode.
     py::list operator()(const py::list& objects) const {
         std::vector<Content> contents;
         contents.reserve(objects.size());
         for (const auto& object : objects) contents.push_back(content_of(object));
-        std::vector<uint8_t> arena;
+        std::vector<uint8_t> all_payloads;
         std::vector<size_t> ends;
-        std::vector<bool> done;
+        std::vector<bool> supported;
         {
             const py::gil_scoped_release without_gil;
             for (const Content& content : contents) {
-                done.push_back(add(content, arena));
-                ends.push_back(arena.size());
+                supported.push_back(append(content, all_payloads));
+                ends.push_back(all_payloads.size());
             }
         }
         py::list payloads(objects.size());
         for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++])
-            payloads[n] = done[n] ? py::object(bytes_of(arena.data() + begin, ends[n] - begin)) : py::none();
+            payloads[n] =
+                supported[n] ? py::object(bytes_of(all_payloads.data() + begin, ends[n] - begin)) : py::none();
         return payloads;
     }
 
   private:
-    bool add(const Content& content, std::vector<uint8_t>& arena) const {
-        const size_t begin = arena.size();
+    bool append(const Content& content, std::vector<uint8_t>& out) const {
+        const size_t begin = out.size();
         try {
-            if (content.pixels.data) encode_pixels(content.pixels, recipe_, arena);
-            else transcode(content.payload, recipe_, arena);
+            if (content.pixels.data) encode_pixels(content.pixels, recipe_, out);
+            else transcode(content.payload, recipe_, out);
             return true;
         } catch (const Unsupported&) {
-            arena.resize(begin);
+            out.resize(begin);
             return false;
         }
     }
@@ -86,22 +88,22 @@ Transcoder make_transcoder(int channels, bool crop, const std::string& filter, u
     return Transcoder(recipe);
 }
 
-constexpr uint64_t kHeaderSize = 24;  // recordkit/formats/irheader.py
+constexpr uint64_t kHeaderSize = 24;  // as in recordkit/formats/irheader.py
 
-// A longer record's length would run into its head's flags.
-void check_length(uint64_t record) {
-    if (record > kMaxRecordBytes)
+// The length of a longer record does not fit the 29 bits of a frame head.
+void check_length(uint64_t record_bytes) {
+    if (record_bytes > kMaxRecordBytes)
         raise("FormatError", field("expected", "a record shorter than 2**29 bytes"),
-              field("got", std::to_string(record) + " bytes"));
-}
-void put(std::vector<uint8_t>& out, const void* value, size_t size) {
-    const auto* bytes = static_cast<const uint8_t*>(value);
-    out.insert(out.end(), bytes, bytes + size);  // this machine's order, which is the file's
+              field("got", std::to_string(record_bytes) + " bytes"));
 }
 
-// Records with their headers and frames, end to end, and the size of each. Labels of record n are
-// labels[bounds[n]] to labels[bounds[n + 1]].
-// Throws what recordkit.formats.frame.pack throws.
+void append_bytes(std::vector<uint8_t>& out, const void* value, size_t size) {
+    const auto* bytes = static_cast<const uint8_t*>(value);
+    out.insert(out.end(), bytes, bytes + size);  // little-endian, as this machine and the file
+}
+
+// Frame records with their image headers. Return all frames, concatenated, and the size of each. Labels of record n are
+// labels[bounds[n]] to labels[bounds[n + 1] - 1]. Throws the errors of recordkit.formats.frame.pack.
 py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& labels, const Column<uint64_t>& bounds,
                         const py::list& objects, bool first_label) {
     const size_t n_records = objects.size();
@@ -110,7 +112,7 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
     const uint64_t* bound = bounds.data();
     for (size_t n = 0; n < n_records; ++n)
         if (bound[n] >= bound[n + 1] || bound[n + 1] > static_cast<uint64_t>(labels.size()))
-            throw py::value_error("expected bounds that rise, up to the number of labels");
+            throw py::value_error("expected increasing bounds, up to the number of labels");
     std::vector<Span> payloads;
     size_t total = 0;
     for (const auto& object : objects) {
@@ -127,17 +129,17 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
         const py::gil_scoped_release without_gil;
         out.reserve(total);
         for (size_t n = 0; n < n_records; ++n) {
-            const float* own = labels.data() + bound[n];
+            const float* record_labels = labels.data() + bound[n];
             const auto n_labels = static_cast<uint32_t>(bound[n + 1] - bound[n]);
             const uint32_t flag = n_labels > 1 ? n_labels : 0;
-            const float label = flag && !first_label ? 0.0f : own[0];
+            const float label = flag && !first_label ? 0.0f : record_labels[0];
             const uint64_t header[2] = {keys.data()[n], 0};
             record.clear();
-            put(record, &flag, 4);
-            put(record, &label, 4);
-            put(record, header, 16);
-            if (flag) put(record, own, size_t(4) * flag);
-            put(record, payloads[n].data, payloads[n].size);
+            append_bytes(record, &flag, 4);
+            append_bytes(record, &label, 4);
+            append_bytes(record, header, 16);
+            if (flag) append_bytes(record, record_labels, size_t(4) * flag);
+            append_bytes(record, payloads[n].data, payloads[n].size);
             const size_t begin = out.size();
             frame_record({record.data(), record.size()}, out);
             sizes.push_back(out.size() - begin);

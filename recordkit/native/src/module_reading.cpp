@@ -1,4 +1,4 @@
-// Reading records, indexes and files.
+// Python bindings for reading records, .idx files and image files.
 #include "module.hpp"
 
 #include <memory>
@@ -10,26 +10,26 @@
 namespace recordkit {
 namespace {
 
-// While one of these lives, the file is read in order.
-struct InOrder {
+// Turns the system's read-ahead on for the time of a scope.
+struct SequentialAccess {
     const MappedFile& file;
-    explicit InOrder(const MappedFile& which) : file(which) { file.expect_order(true); }
-    ~InOrder() { file.expect_order(false); }
+    explicit SequentialAccess(const MappedFile& mapped_file) : file(mapped_file) { file.expect_order(true); }
+    ~SequentialAccess() { file.expect_order(false); }
 };
 
 py::bytes copy_of(Span file, const Extent& extent) {
-    if (extent.whole) return bytes_of(file.data + extent.offset + kHeadSize, extent.length);
+    if (extent.single_part) return bytes_of(file.data + extent.offset + kHeadSize, extent.length);
     std::vector<uint8_t> record(extent.length);
     copy_record(file, extent, record.data());
     return bytes_of(record.data(), record.size());
 }
 
-// What a reader in order takes along at once.
-constexpr size_t kMostAhead = 64, kMostAheadBytes = 1 << 18;
-// How often it tells the system that it will go on.
+// Limits of one read_ahead.
+constexpr size_t kMaxAheadRecords = 64, kMaxAheadBytes = 1 << 18;
+// Bytes between two hints of read_ahead to the system that the next bytes will be read.
 constexpr uint64_t kHintBytes = 1 << 20;
 
-// The records of one file. Views of it hold the mapping, so `close` only lets go of this object's share.
+// The records of one file. Views share the ownership of the mapping, so that it outlives `close` as long as they exist.
 class RecordFile {
     const MappedFile& open() const {
         if (!file_) throw py::value_error("I/O operation on closed file");
@@ -37,27 +37,27 @@ class RecordFile {
     }
 
     template <typename Act>
-    auto guarded(Act&& act) const {
-        const std::shared_ptr<const MappedFile> own = file_;  // stays, whoever calls close meanwhile
+    auto with_file(Act&& act) const {
+        const std::shared_ptr<const MappedFile> shared_file = file_;  // keeps the mapping if another thread calls close
         open();
-        return reading(path_, [&] { return act(*own); });
+        return with_file_errors(path_, [&] { return act(*shared_file); });
     }
 
-    // An offset, or the definition's error for what no file reaches.
-    uint64_t place_of(const py::object& number, const MappedFile& file) const {
+    // Convert an offset; raise the reference engine's error for one that does not fit 64 bits.
+    uint64_t offset_of(const py::object& number, const MappedFile& file) const {
         const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(number.ptr()));
         if (!whole) throw py::error_already_set();
-        const uint64_t place = PyLong_AsUnsignedLongLong(whole.ptr());
-        if (place != UINT64_MAX || !PyErr_Occurred()) return place;
+        const uint64_t offset = PyLong_AsUnsignedLongLong(whole.ptr());
+        if (offset != UINT64_MAX || !PyErr_Occurred()) return offset;
         PyErr_Clear();
-        raise("TruncatedError", at_path(path_), field("offset", whole), field("expected", "a record head"),
+        raise("TruncatedError", path_field(path_), field("offset", whole), field("expected", "a record head"),
               field("got", "the end of the file at byte " + std::to_string(file.size())),
               field("advice", text_of(verify_advice(path_))));
     }
 
   public:
     explicit RecordFile(const py::object& path) : path_(path_of(path)) {
-        file_ = reading(path_, [&] { return std::make_shared<const MappedFile>(path_); });
+        file_ = with_file_errors(path_, [&] { return std::make_shared<const MappedFile>(path_); });
     }
 
     size_t size() const { return open().size(); }
@@ -68,8 +68,8 @@ class RecordFile {
     void close() { file_.reset(); }
 
     py::tuple read(const py::object& number) const {
-        return guarded([&](const MappedFile& file) {
-            const uint64_t offset = place_of(number, file);
+        return with_file([&](const MappedFile& file) {
+            const uint64_t offset = offset_of(number, file);
             const Span bytes = file.bytes();
             const Extent extent = find_record(bytes, offset);
             if (extent.length > kLongRecordBytes) file.will_need(offset, extent.end);
@@ -77,10 +77,11 @@ class RecordFile {
         });
     }
 
-    // The record at an offset and some behind it, each with the offset behind it. Where one is at fault, those before.
+    // The record at an offset and some that follow, each with the offset of the next one. The list ends before a bad
+    // record; if the first is bad, its error is raised.
     py::list read_ahead(const py::object& number) const {
-        return guarded([&](const MappedFile& file) {
-            const uint64_t first = place_of(number, file);
+        return with_file([&](const MappedFile& file) {
+            const uint64_t first = offset_of(number, file);
             uint64_t offset = first;
             const Span bytes = file.bytes();
             py::list records;
@@ -91,7 +92,7 @@ class RecordFile {
                     records.append(py::make_tuple(copy_of(bytes, extent), extent.end));
                     n_bytes += extent.length;
                     offset = extent.end;
-                } while (records.size() < kMostAhead && n_bytes < kMostAheadBytes && offset < bytes.size);
+                } while (records.size() < kMaxAheadRecords && n_bytes < kMaxAheadBytes && offset < bytes.size);
             } catch (const FormatFault&) {
                 if (records.empty()) throw;
             }
@@ -100,19 +101,20 @@ class RecordFile {
         });
     }
 
-    // A record without copying it, where the file has it in one piece.
+    // A record, without copying it if the file has it in one part.
     py::array_t<uint8_t> view(const py::object& number) const {
-        const std::shared_ptr<const MappedFile> own = file_;  // finding the number's value may run what calls close
-        return guarded([&](const MappedFile& file) {
-            const uint64_t offset = place_of(number, file);
+        const std::shared_ptr<const MappedFile> shared_file = file_;  // __index__ of `number` may call close
+        return with_file([&](const MappedFile& file) {
+            const uint64_t offset = offset_of(number, file);
             const Span bytes = file.bytes();
             const Extent extent = find_record(bytes, offset);
             const auto length = static_cast<py::ssize_t>(extent.length);
             py::array_t<uint8_t> array;
-            if (extent.whole) {
-                auto* const share = new std::shared_ptr<const MappedFile>(own);
-                const py::capsule base(share,
-                                       [](void* it) { delete static_cast<std::shared_ptr<const MappedFile>*>(it); });
+            if (extent.single_part) {
+                // Owned by `base`, which the array keeps.
+                auto* const share = new std::shared_ptr<const MappedFile>(shared_file);
+                const py::capsule base(
+                    share, [](void* pointer) { delete static_cast<std::shared_ptr<const MappedFile>*>(pointer); });
                 array = py::array_t<uint8_t>(length, bytes.data + offset + kHeadSize, base);
             } else {
                 array = py::array_t<uint8_t>(length);
@@ -124,57 +126,57 @@ class RecordFile {
     }
 
     py::array_t<uint64_t> scan(uint64_t begin) const {
-        return guarded([&](const MappedFile& file) {
+        return with_file([&](const MappedFile& file) {
             std::vector<uint64_t> offsets;
             {
                 const py::gil_scoped_release without_gil;
-                const InOrder in_order(file);
-                offsets = recordkit::scan(file.bytes(), begin, hear_signals);
+                const SequentialAccess sequential(file);
+                offsets = recordkit::scan(file.bytes(), begin, check_signals);
             }
             return column_of(std::move(offsets));
         });
     }
 
     uint64_t next_head(uint64_t offset) const {
-        return guarded([&](const MappedFile& file) {
+        return with_file([&](const MappedFile& file) {
             const py::gil_scoped_release without_gil;
-            const InOrder in_order(file);
+            const SequentialAccess sequential(file);
             return recordkit::next_head(file.bytes(), offset);
         });
     }
 
     py::tuple read_many(const Column<uint64_t>& offsets, unsigned n_threads) const {
-        return guarded([&](const MappedFile& file) {
+        return with_file([&](const MappedFile& file) {
             py::array_t<uint8_t> buffer;
-            Batch batch;
+            std::vector<uint64_t> bounds;
             {
                 const py::gil_scoped_release without_gil;
-                batch = recordkit::read_many(file, offsets.data(), static_cast<size_t>(offsets.size()), n_threads,
-                                             [&](size_t size) {
-                                                 const py::gil_scoped_acquire with_gil;
-                                                 buffer = py::array_t<uint8_t>(static_cast<py::ssize_t>(size));
-                                                 return buffer.mutable_data();
-                                             });
+                bounds = recordkit::read_many(file, offsets.data(), static_cast<size_t>(offsets.size()), n_threads,
+                                              [&](size_t size) {
+                                                  const py::gil_scoped_acquire with_gil;
+                                                  buffer = py::array_t<uint8_t>(static_cast<py::ssize_t>(size));
+                                                  return buffer.mutable_data();
+                                              });
             }
-            return py::make_tuple(buffer, column_of(std::move(batch.bounds)));
+            return py::make_tuple(buffer, column_of(std::move(bounds)));
         });
     }
 
-    // Keys, labels end to end, and where those of each record begin.
+    // Keys, labels of all records concatenated, and the bounds of each record's labels.
     py::tuple headers(const Column<uint64_t>& offsets) const {
-        return guarded([&](const MappedFile& file) {
-            Headers found;
+        return with_file([&](const MappedFile& file) {
+            Headers result;
             {
                 const py::gil_scoped_release without_gil;
-                found = read_headers(file, offsets.data(), static_cast<size_t>(offsets.size()), hear_signals);
+                result = read_headers(file, offsets.data(), static_cast<size_t>(offsets.size()), check_signals);
             }
-            return py::make_tuple(column_of(std::move(found.keys)), column_of(std::move(found.labels)),
-                                  column_of(std::move(found.bounds)));
+            return py::make_tuple(column_of(std::move(result.keys)), column_of(std::move(result.labels)),
+                                  column_of(std::move(result.bounds)));
         });
     }
 
     void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
-        guarded([&](const MappedFile& file) {
+        with_file([&](const MappedFile& file) {
             const py::gil_scoped_release without_gil;
             recordkit::advise(file, offsets.data(), static_cast<size_t>(offsets.size()), record_bytes);
         });
@@ -185,10 +187,10 @@ class RecordFile {
     std::shared_ptr<const MappedFile> file_;
 };
 
-// Keys and offsets of an .idx file; None for keys that are 0, 1, 2 ... which need no memory.
+// Keys and offsets of an .idx file; None in place of keys that are 0, 1, 2 ..., which need no memory.
 py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
     const std::string path = path_of(path_object);
-    return reading(path, [&]() -> py::tuple {
+    return with_file_errors(path, [&]() -> py::tuple {
         const IdxFile file = [&] {
             const py::gil_scoped_release without_gil;
             return IdxFile(path, n_threads);
@@ -196,9 +198,9 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
         const auto n = static_cast<py::ssize_t>(file.size());
         py::array_t<uint64_t> offsets(n);
         const auto read = [&](uint64_t* keys) {
-            uint64_t* const own = offsets.mutable_data();
+            uint64_t* const offset_data = offsets.mutable_data();  // owned by `offsets`
             const py::gil_scoped_release without_gil;
-            return file.read({keys, own});
+            return file.read({keys, offset_data});
         };
         if (read(nullptr)) return py::make_tuple(py::none(), offsets);
         py::array_t<uint64_t> keys(n);
@@ -207,14 +209,14 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
     });
 }
 
-// The bytes of some files; None for one that cannot be read so, which the caller finds words for. Only one is open at a
-// time, however many threads there are.
-py::list read_files(const py::list& paths, uint64_t most_bytes) {
+// The bytes of some files; None for one that cannot be read or is too long, so that the caller raises the error. A call
+// has only one file open at a time.
+py::list read_files(const py::list& paths, uint64_t max_bytes) {
     struct File {
         std::string path;
         uint64_t size = 0;
-        char* room = nullptr;
-        bool good = false;
+        uint8_t* contents = nullptr;  // owned by the bytes object in the result, which no other thread knows yet
+        bool readable = false;
     };
     std::vector<File> files(paths.size());
     for (size_t n = 0; n < files.size(); ++n) {
@@ -223,24 +225,24 @@ py::list read_files(const py::list& paths, uint64_t most_bytes) {
     }
     {
         const py::gil_scoped_release without_gil;
-        for (File& file : files) file.good = file_size(file.path, &file.size) && file.size <= most_bytes;
+        for (File& file : files) file.readable = file_size(file.path, &file.size) && file.size <= max_bytes;
     }
     py::list contents(files.size());
     for (size_t n = 0; n < files.size(); ++n) {
         contents[n] = py::none();
-        if (!files[n].good) continue;
+        if (!files[n].readable) continue;
         auto bytes = py::reinterpret_steal<py::bytes>(
             PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(files[n].size)));
         if (!bytes) throw py::error_already_set();
-        files[n].room = PyBytes_AS_STRING(bytes.ptr());  // nobody else has the object yet
+        files[n].contents = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr()));
         contents[n] = std::move(bytes);
     }
     {
         const py::gil_scoped_release without_gil;
-        for (File& file : files) file.good = file.good && read_file(file.path, file.size, file.room);
+        for (File& file : files) file.readable = file.readable && read_file(file.path, {file.contents, file.size});
     }
     for (size_t n = 0; n < files.size(); ++n)
-        if (!files[n].good) contents[n] = py::none();
+        if (!files[n].readable) contents[n] = py::none();
     return contents;
 }
 
@@ -263,7 +265,7 @@ void bind_reading(py::module_& module) {
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
-    module.def("read_files", &read_files, py::arg("paths"), py::arg("most_bytes"));
+    module.def("read_files", &read_files, py::arg("paths"), py::arg("max_bytes"));
     module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));
 }
 

@@ -8,15 +8,17 @@ namespace {
 
 constexpr uint32_t kOrientationTag = 0x0112;
 
-// Numbers of a TIFF block, in its own byte order. Reading beyond its end gives nothing.
-struct Tiff {
+// Reads numbers of a TIFF block in the block's byte order.
+struct TiffReader {
     Span block;
-    bool little;
+    bool little_endian;
 
-    bool number(size_t at, size_t size, uint32_t* value) const {
-        if (at > block.size || size > block.size - at) return false;
+    // Read a number of `size` bytes; false if it lies outside the block.
+    bool number(size_t offset, size_t size, uint32_t* value) const {
+        if (offset > block.size || size > block.size - offset) return false;
         *value = 0;
-        for (size_t n = 0; n < size; ++n) *value = *value << 8 | block.data[at + (little ? size - 1 - n : n)];
+        for (size_t n = 0; n < size; ++n)
+            *value = *value << 8 | block.data[offset + (little_endian ? size - 1 - n : n)];
         return true;
     }
 };
@@ -25,15 +27,15 @@ struct Tiff {
 
 int exif_orientation(Span block) {
     if (block.size < 4) return 1;
-    const bool little = !std::memcmp(block.data, "II*\0", 4);
-    if (!little && std::memcmp(block.data, "MM\0*", 4)) return 1;
-    const Tiff tiff{block, little};
+    const bool little_endian = !std::memcmp(block.data, "II*\0", 4);
+    if (!little_endian && std::memcmp(block.data, "MM\0*", 4)) return 1;
+    const TiffReader tiff{block, little_endian};
     uint32_t begin, n_fields;
     if (!tiff.number(4, 4, &begin) || !tiff.number(begin, 2, &n_fields)) return 1;
     for (size_t field = 0; field < n_fields; ++field) {
-        const size_t at = size_t(begin) + 2 + 12 * field;
+        const size_t field_offset = size_t(begin) + 2 + 12 * field;
         uint32_t tag, value;
-        if (!tiff.number(at, 2, &tag) || !tiff.number(at + 8, 2, &value)) return 1;
+        if (!tiff.number(field_offset, 2, &tag) || !tiff.number(field_offset + 8, 2, &value)) return 1;
         if (tag == kOrientationTag) return value >= 2 && value <= 8 ? static_cast<int>(value) : 1;
     }
     return 1;
@@ -41,13 +43,13 @@ int exif_orientation(Span block) {
 
 Image upright(Image image, int orientation) {
     if (orientation <= 1 || orientation > 8) return image;
-    const bool swaps = orientation >= 5;
+    const bool swaps_sides = orientation >= 5;
     const size_t height = image.height, width = image.width, channels = image.channels;
-    Image turned(swaps ? image.height : image.width, swaps ? image.width : image.height, image.channels);
-    uint8_t* out = turned.pixels.data();
-    for (size_t y = 0; y < turned.height; ++y) {
-        for (size_t x = 0; x < turned.width; ++x, out += channels) {
-            size_t from_y = swaps ? x : y, from_x = swaps ? y : x;
+    Image result(swaps_sides ? image.height : image.width, swaps_sides ? image.width : image.height, image.channels);
+    uint8_t* out = result.pixels.data();
+    for (size_t y = 0; y < result.height; ++y) {
+        for (size_t x = 0; x < result.width; ++x, out += channels) {
+            size_t from_y = swaps_sides ? x : y, from_x = swaps_sides ? y : x;
             if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
                 from_y = height - 1 - from_y;
             if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
@@ -55,7 +57,7 @@ Image upright(Image image, int orientation) {
             std::memcpy(out, image.pixels.data() + (from_y * width + from_x) * channels, channels);
         }
     }
-    return turned;
+    return result;
 }
 
 Image to_channels(const ImageView& image, uint32_t channels) {

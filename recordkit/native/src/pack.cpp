@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "image_format.hpp"
 #include "jpeg.hpp"
-#include "kind.hpp"
 #include "orient.hpp"
 #include "png.hpp"
 #include "raw.hpp"
@@ -20,8 +20,8 @@ void encode(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& 
     }
 }
 
-// The square in the middle.
-ImageView centre_of(const ImageView& image) {
+// The largest central square.
+ImageView central_square(const ImageView& image) {
     const uint32_t side = std::min(image.width, image.height);
     ImageView view = image;
     view.data = image.row((image.height - side) / 2) + size_t((image.width - side) / 2) * image.channels;
@@ -29,8 +29,8 @@ ImageView centre_of(const ImageView& image) {
     return view;
 }
 
-void finish(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& out) {
-    const ImageView part = recipe.crop ? centre_of(image) : image;
+void crop_resize_encode(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& out) {
+    const ImageView part = recipe.crop ? central_square(image) : image;
     if (recipe.filter == Filter::none || std::min(part.width, part.height) == recipe.side)
         return encode(part, recipe, out);
     const uint64_t side = recipe.side;
@@ -45,23 +45,23 @@ void finish(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& 
 }  // namespace
 
 void transcode(Span payload, const Recipe& recipe, std::vector<uint8_t>& out) {
-    if (kind_of(payload) == Kind::jpeg) {
+    if (format_of(payload) == ImageFormat::jpeg) {
         const Image image = decode_jpeg(payload, recipe.channels);
-        return finish(image.view(), recipe, out);
+        return crop_resize_encode(image.view(), recipe, out);
     }
-    if (kind_of(payload) == Kind::png) {
+    if (format_of(payload) == ImageFormat::png) {
         const Image image = decode_png(payload, recipe.channels);
-        return finish(image.view(), recipe, out);
+        return crop_resize_encode(image.view(), recipe, out);
     }
-    if (kind_of(payload) == Kind::raw) return encode_pixels(view_raw(payload), recipe, out);
+    if (format_of(payload) == ImageFormat::raw) return encode_pixels(view_raw(payload), recipe, out);
     throw Unsupported("a format that the reference engine decodes");
 }
 
 void encode_pixels(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& out) {
     const auto channels = static_cast<uint32_t>(recipe.channels);
-    if (!channels || image.channels == channels) return finish(image, recipe, out);
+    if (!channels || image.channels == channels) return crop_resize_encode(image, recipe, out);
     const Image converted = to_channels(image, channels);
-    finish(converted.view(), recipe, out);
+    crop_resize_encode(converted.view(), recipe, out);
 }
 
 }  // namespace recordkit

@@ -1,4 +1,4 @@
-// What packing does to one image, in one go: decode, crop, resize, encode. The meaning is recordkit.packing.python's.
+// Transcodes one image for packing, in one pass: decode, crop, resize, encode. Defined by recordkit.packing.python.
 #pragma once
 
 #include "common.hpp"
@@ -6,21 +6,21 @@
 
 namespace recordkit {
 
-enum class Encoding { jpg, png, raw };
+enum class Encoding : uint8_t { jpg, png, raw };
 
 struct Recipe {
     int channels = 3;  // 3, 1, or 0 for as stored
     bool crop = false;
     Filter filter = Filter::none;
-    uint32_t side = 0;  // the short side's length after the resize
+    uint32_t side = 0;  // length of the short side after the resize
     Encoding encoding = Encoding::jpg;
     int quality = 95;
 };
 
-// Append what an encoded image becomes to `out`. Throws Unsupported, with `out` as it was.
+// Append the transcoded image to `out`. Throws Unsupported, and then leaves `out` as it was.
 void transcode(Span payload, const Recipe& recipe, std::vector<uint8_t>& out);
 
-// The same for pixels.
+// Append decoded pixels, transcoded in the same way, to `out`.
 void encode_pixels(const ImageView& image, const Recipe& recipe, std::vector<uint8_t>& out);
 
 }  // namespace recordkit

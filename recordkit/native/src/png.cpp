@@ -17,33 +17,33 @@ namespace {
 constexpr uint8_t kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 enum ColorType { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
 
-uint32_t big_word(const uint8_t* at) {
-    return uint32_t(at[0]) << 24 | uint32_t(at[1]) << 16 | uint32_t(at[2]) << 8 | at[3];
+uint32_t read_big_endian(const uint8_t* bytes) {
+    return uint32_t(bytes[0]) << 24 | uint32_t(bytes[1]) << 16 | uint32_t(bytes[2]) << 8 | bytes[3];
 }
 
-void put_big_word(uint8_t* at, uint32_t word) {
-    for (int n = 0; n < 4; ++n) at[n] = static_cast<uint8_t>(word >> (24 - 8 * n));
+void put_big_endian(uint8_t* out, uint32_t word) {
+    for (int n = 0; n < 4; ++n) out[n] = static_cast<uint8_t>(word >> (24 - 8 * n));
 }
 
 struct FreeDecompressor {
-    void operator()(libdeflate_decompressor* it) const { libdeflate_free_decompressor(it); }
+    void operator()(libdeflate_decompressor* pointer) const { libdeflate_free_decompressor(pointer); }
 };
 struct FreeCompressor {
-    void operator()(libdeflate_compressor* it) const { libdeflate_free_compressor(it); }
+    void operator()(libdeflate_compressor* pointer) const { libdeflate_free_compressor(pointer); }
 };
 
-// Each thread's own, made when it first needs one and freed with it.
+// Both return objects that the calling thread owns and reuses; they are freed when the thread ends.
 libdeflate_decompressor* decompressor() {
-    thread_local std::unique_ptr<libdeflate_decompressor, FreeDecompressor> own(libdeflate_alloc_decompressor());
-    if (!own) throw std::bad_alloc();
-    return own.get();
+    thread_local std::unique_ptr<libdeflate_decompressor, FreeDecompressor> instance(libdeflate_alloc_decompressor());
+    if (!instance) throw std::bad_alloc();
+    return instance.get();
 }
 
 libdeflate_compressor* compressor(int level) {
-    thread_local std::array<std::unique_ptr<libdeflate_compressor, FreeCompressor>, 13> own;
-    if (!own[level]) own[level].reset(libdeflate_alloc_compressor(level));
-    if (!own[level]) throw std::bad_alloc();
-    return own[level].get();
+    thread_local std::array<std::unique_ptr<libdeflate_compressor, FreeCompressor>, 13> instances;
+    if (!instances[level]) instances[level].reset(libdeflate_alloc_compressor(level));
+    if (!instances[level]) throw std::bad_alloc();
+    return instances[level].get();
 }
 
 struct Header {
@@ -52,31 +52,35 @@ struct Header {
     bool interlaced;
 
     int samples() const { return color == kRgb ? 3 : color == kGrayAlpha ? 2 : color == kRgba ? 4 : 1; }
-    size_t bits() const { return size_t(samples()) * depth; }  // of a pixel
+    size_t bits_per_pixel() const { return size_t(samples()) * depth; }
 };
 
 Header parse_header(Span data) {
     if (data.size != 13) throw Unsupported("IHDR is not 13 bytes");
-    const Header header{big_word(data.data), big_word(data.data + 4), data.data[8], data.data[9], data.data[12] == 1};
+    const Header header{read_big_endian(data.data), read_big_endian(data.data + 4), data.data[8], data.data[9],
+                        data.data[12] == 1};
     check_size(header.width, header.height);
     const int depth = header.depth;
-    bool known = depth == 8 || depth == 16;
-    if (header.color == kGray) known = known || depth == 1 || depth == 2 || depth == 4;
-    if (header.color == kPalette) known = depth == 1 || depth == 2 || depth == 4 || depth == 8;
-    const bool kind = header.color == kGray || header.color == kRgb || header.color == kPalette ||
-                      header.color == kGrayAlpha || header.color == kRgba;
-    if (!known || !kind || data.data[10] || data.data[11] || data.data[12] > 1) throw Unsupported("a rare kind of PNG");
+    bool allowed_depth = depth == 8 || depth == 16;
+    if (header.color == kGray) allowed_depth = allowed_depth || depth == 1 || depth == 2 || depth == 4;
+    if (header.color == kPalette) allowed_depth = depth == 1 || depth == 2 || depth == 4 || depth == 8;
+    const bool allowed_color = header.color == kGray || header.color == kRgb || header.color == kPalette ||
+                               header.color == kGrayAlpha || header.color == kRgba;
+    if (!allowed_depth || !allowed_color || data.data[10] || data.data[11] || data.data[12] > 1)
+        throw Unsupported("a rare kind of PNG");
     return header;
 }
 
-// What of a file is needed. The Spans are of the file, but for `data` where IDAT comes in pieces.
+// The chunks that are needed for the pixels. The spans are views of the file's bytes, which the caller of decode_png
+// owns; `data` is a view of `joined` if there are several IDAT chunks.
 struct Chunks {
     Header header;
     Span palette, transparency, data;
     std::vector<uint8_t> joined;
 };
 
-// Pillow keeps texts by their keywords among the facts about the image, which by these names change its pixels.
+// Pillow stores texts by their keywords in the same dict as facts about the image. Texts with these keywords change the
+// pixels of its image.
 void check_text(Span body) {
     const auto* const begin = reinterpret_cast<const char*>(body.data);
     const std::string keyword(begin, std::find(begin, begin + body.size, '\0'));
@@ -85,11 +89,13 @@ void check_text(Span body) {
 }
 
 void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
-    const auto is = [type](const char* name) { return type == big_word(reinterpret_cast<const uint8_t*>(name)); };
+    const auto is = [type](const char* name) {
+        return type == read_big_endian(reinterpret_cast<const uint8_t*>(name));
+    };
     if (is("IDAT")) {
-        if (*ended_data) throw Unsupported("IDAT chunks apart");
+        if (*ended_data) throw Unsupported("other chunks between IDAT chunks");
         if (!chunks.data.size) {
-            chunks.data = body;  // its pointer tells that there was one, also while all were empty
+            chunks.data = body;  // data.data is not null from now on, even if all IDAT chunks are empty
             return;
         }
         if (chunks.joined.empty()) chunks.joined.assign(chunks.data.data, chunks.data.data + chunks.data.size);
@@ -99,9 +105,9 @@ void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
     }
     if (chunks.data.data) *ended_data = true;
     if (is("PLTE") || is("tRNS")) {
-        Span& own = is("PLTE") ? chunks.palette : chunks.transparency;
-        if (own.data || *ended_data) throw Unsupported("PLTE or tRNS out of place");
-        own = body;
+        Span& chunk = is("PLTE") ? chunks.palette : chunks.transparency;
+        if (chunk.data || *ended_data) throw Unsupported("PLTE or tRNS is repeated, or follows IDAT");
+        chunk = body;
     } else if (is("tEXt") || is("zTXt") || is("iTXt")) {
         check_text(body);
     } else if ((is("gAMA") && body.size < 4) || (is("sRGB") && body.size < 1) || (is("pHYs") && body.size < 9) ||
@@ -115,14 +121,14 @@ void take_chunk(Chunks& chunks, uint32_t type, Span body, bool* ended_data) {
 Chunks parse_chunks(Span file) {
     Chunks chunks{};
     bool first = true, ended_data = false;
-    for (size_t at = sizeof kSignature;;) {
-        if (file.size - at < 12) throw Unsupported("ends before IEND");
-        const uint32_t size = big_word(file.data + at), type = big_word(file.data + at + 4);
-        if (size > file.size - at - 12) throw Unsupported("a chunk ends behind the file");
-        const Span body = file.sub(at + 8, size);
-        if (libdeflate_crc32(0, file.data + at + 4, size_t(size) + 4) != big_word(body.data + size))
+    for (size_t offset = sizeof kSignature;;) {
+        if (file.size - offset < 12) throw Unsupported("ends before IEND");
+        const uint32_t size = read_big_endian(file.data + offset), type = read_big_endian(file.data + offset + 4);
+        if (size > file.size - offset - 12) throw Unsupported("a chunk ends after the file");
+        const Span body = file.sub(offset + 8, size);
+        if (libdeflate_crc32(0, file.data + offset + 4, size_t(size) + 4) != read_big_endian(body.data + size))
             throw Unsupported("a chunk's CRC is wrong");
-        at += size_t(size) + 12;
+        offset += size_t(size) + 12;
         if (first) {
             if (type != 0x49484452) throw Unsupported("IHDR is not first");
             chunks.header = parse_header(body);
@@ -142,7 +148,8 @@ uint8_t paeth(int left, int up, int corner) {
     return static_cast<uint8_t>(a <= b && a <= c ? left : b <= c ? up : corner);
 }
 
-// Undo the filter of one row in place; `above` is the row before, of zeros for the first one.
+// Undo the filter of one row in place. `above` is the previous row, or zeros for the first row; `step` is the bytes of
+// a pixel, at least 1.
 void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size_t step) {
     switch (filter) {
         case 0: return;
@@ -165,7 +172,8 @@ void unfilter(uint8_t filter, uint8_t* row, const uint8_t* above, size_t n, size
     }
 }
 
-// One image of those that an interlaced file has seven of; `pixel` says where it goes in the whole.
+// One of the seven images in an interlaced file: its pixels are at `left`, `left` + `step_x` ... and `top` ... of the
+// whole image.
 struct Pass {
     uint32_t left, top, step_x, step_y;
 
@@ -188,19 +196,20 @@ void each_pass(const Header& header, Do&& act) {
         if (passes[n].width(header) && passes[n].height(header)) act(passes[n]);
 }
 
-size_t row_bytes(const Header& header, uint32_t width) { return (width * header.bits() + 7) / 8; }
+size_t row_bytes(const Header& header, uint32_t width) { return (width * header.bits_per_pixel() + 7) / 8; }
 
-// A compressed byte makes no more than this: 2 bits repeat 258 bytes.
-constexpr size_t kMostInflated = 1032;
+// The most bytes to which deflate expands one byte: 2 bits can repeat 258 bytes.
+constexpr size_t kMaxInflated = 1032;
 
-// Filtered rows, decompressed: this thread's own, until its next image. Their size is known before, and must be met.
+// Decompress the filtered rows, whose size is known from the header. The result belongs to the calling thread, until it
+// decompresses the next image.
 std::vector<uint8_t>& inflate(const Chunks& chunks) {
     thread_local std::vector<uint8_t> rows;
     size_t size = 0;
     each_pass(chunks.header, [&](const Pass& pass) {
         size += (row_bytes(chunks.header, pass.width(chunks.header)) + 1) * pass.height(chunks.header);
     });
-    if (size / kMostInflated > chunks.data.size) throw Unsupported("too little data for its size");
+    if (size / kMaxInflated > chunks.data.size) throw Unsupported("too little data for its size");
     if (rows.size() < size) rows.resize(size);
     size_t used;
     if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used,
@@ -210,25 +219,25 @@ std::vector<uint8_t>& inflate(const Chunks& chunks) {
     return rows;
 }
 
-// Turns stored samples into the pixels that the reference engine gives for "as stored".
+// Converts stored samples into the pixels that the reference engine returns for `channels` 0, as stored.
 class Expander {
   public:
     Expander(const Chunks& chunks, int channels)
-        : header_(chunks.header), palette_(chunks.palette), clear_(chunks.transparency) {
+        : header_(chunks.header), palette_(chunks.palette), transparency_(chunks.transparency) {
         const Header& header = header_;
         if (header.color == kPalette && (palette_.size % 3 || !palette_.size || palette_.size > 768))
             throw Unsupported("PLTE is missing or odd");
-        if (clear_.data && (header.color == kGrayAlpha || header.color == kRgba))
+        if (transparency_.data && (header.color == kGrayAlpha || header.color == kRgba))
             throw Unsupported("tRNS beside alpha");
-        if (clear_.data && header.color == kPalette && clear_.size > palette_.size / 3)
+        if (transparency_.data && header.color == kPalette && transparency_.size > palette_.size / 3)
             throw Unsupported("tRNS is too long");
-        if (clear_.data && header.color != kPalette && clear_.size < size_t(2 * header.samples()))
+        if (transparency_.data && header.color != kPalette && transparency_.size < size_t(2 * header.samples()))
             throw Unsupported("tRNS is cut short");
-        // One transparent colour counts only where alpha is asked for, and there the reference engine decides.
-        if (clear_.data && header.color == kRgb && (channels == 0 || channels == 4))
+        // A single transparent colour matters only if the result has alpha; then the reference engine decodes the file.
+        if (transparency_.data && header.color == kRgb && (channels == 0 || channels == 4))
             throw Unsupported("one transparent colour");
         if (header.color == kGrayAlpha) channels_ = 4;
-        else if (header.color == kPalette) channels_ = clear_.data ? 4 : 3;
+        else if (header.color == kPalette) channels_ = transparency_.data ? 4 : 3;
         else channels_ = static_cast<uint32_t>(header.samples());
     }
 
@@ -237,7 +246,7 @@ class Expander {
     void expand(const uint8_t* row, uint32_t x, uint8_t* out) const {
         if (header_.depth < 8) return indexed(packed(row, x), out);
         const size_t bytes = header_.depth / 8;
-        const uint8_t* pixel = row + x * header_.samples() * bytes;  // of 16 bits, the high byte is first
+        const uint8_t* pixel = row + x * header_.samples() * bytes;  // the high byte of 16-bit samples is first
         switch (header_.color) {
             case kPalette: return indexed(pixel[0], out);
             case kGrayAlpha:
@@ -262,16 +271,16 @@ class Expander {
         }
         if (value * 3 >= palette_.size) throw Unsupported("a pixel beyond the palette");
         std::memcpy(out, palette_.data + value * 3, 3);
-        if (channels_ == 4) out[3] = value < clear_.size ? clear_.data[value] : 255;
+        if (channels_ == 4) out[3] = value < transparency_.size ? transparency_.data[value] : 255;
     }
 
-    const Header& header_;
-    Span palette_, clear_;
+    const Header& header_;  // owned by the Chunks of decode_png
+    Span palette_, transparency_;
     uint32_t channels_;
 };
 
-// Plain 8-bit rows are copied; everything else goes pixel by pixel.
-void place_row(const Chunks& chunks, const Expander& expander, const Pass& pass, const uint8_t* row, uint32_t y,
+// Write a row into the image. 8-bit rows without a palette are copied; others are converted pixel by pixel.
+void store_row(const Chunks& chunks, const Expander& expander, const Pass& pass, const uint8_t* row, uint32_t y,
                Image& image) {
     const Header& header = chunks.header;
     uint8_t* out = image.row(size_t(pass.top) + size_t(y) * pass.step_y);
@@ -293,47 +302,47 @@ Image decode_png(Span payload, int channels) {
     const Header& header = chunks.header;
     const Expander expander(chunks, channels);
     std::vector<uint8_t>& rows = inflate(chunks);
-    const Trimmed<uint8_t> trimmed{rows};
+    const ScratchTrimmer<uint8_t> trimmer{rows};
     uint8_t* row = rows.data();
     Image image(header.width, header.height, expander.channels());
-    const size_t step = std::max<size_t>(header.bits() / 8, 1);
+    const size_t step = std::max<size_t>(header.bits_per_pixel() / 8, 1);
     each_pass(header, [&](const Pass& pass) {
         const size_t n = row_bytes(header, pass.width(header));
         const std::vector<uint8_t> zeros(n);
         const uint8_t* above = zeros.data();
         for (uint32_t y = 0; y < pass.height(header); ++y, row += n + 1) {
             unfilter(row[0], row + 1, above, n, step);
-            place_row(chunks, expander, pass, row + 1, y, image);
+            store_row(chunks, expander, pass, row + 1, y, image);
             above = row + 1;
         }
     });
-    const auto wanted = static_cast<uint32_t>(channels);
-    return channels && image.channels != wanted ? to_channels(image.view(), wanted) : image;
+    const auto n_channels = static_cast<uint32_t>(channels);
+    return channels && image.channels != n_channels ? to_channels(image.view(), n_channels) : image;
 }
 
 namespace {
 
-// libdeflate's levels reach further than zlib's; these are as slow or faster, and smaller.
+// The level of libdeflate for each level of zlib: at most as slow, and smaller files.
 constexpr int kLevels[10] = {0, 1, 2, 4, 5, 6, 7, 8, 9, 12};
 
-// The sum of absolute differences of a filtered row: small ones compress well.
+// Filter a row and return the sum of its absolute differences; a small sum means that the row compresses well.
 size_t filter_row(uint8_t filter, const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
     size_t sum = 0;
     for (size_t i = 0; i < n; ++i) {
         const int left = i < step ? 0 : row[i - step], up = above[i], corner = i < step ? 0 : above[i - step];
-        int guess = 0;
-        if (filter == 1) guess = left;
-        else if (filter == 2) guess = up;
-        else if (filter == 3) guess = (left + up) / 2;
-        else if (filter == 4) guess = paeth(left, up, corner);
-        out[i] = static_cast<uint8_t>(row[i] - guess);
+        int prediction = 0;
+        if (filter == 1) prediction = left;
+        else if (filter == 2) prediction = up;
+        else if (filter == 3) prediction = (left + up) / 2;
+        else if (filter == 4) prediction = paeth(left, up, corner);
+        out[i] = static_cast<uint8_t>(row[i] - prediction);
         sum += static_cast<size_t>(std::abs(static_cast<int8_t>(out[i])));
     }
     return sum;
 }
 
-// Images this small, such as digits on black, get larger by filtering.
-constexpr size_t kSmallBytes = 4096;
+// Images up to this size, such as digits on black, become larger if they are filtered.
+constexpr size_t kMaxUnfilteredBytes = 4096;
 
 void filter_image(const ImageView& image, std::vector<uint8_t>& out) {
     const size_t n = size_t(image.width) * image.channels;
@@ -341,46 +350,46 @@ void filter_image(const ImageView& image, std::vector<uint8_t>& out) {
     thread_local std::vector<uint8_t> zeros, best;
     zeros.assign(n, 0);
     best.resize(n);
-    const bool small = n * image.height <= kSmallBytes;
+    const bool small = n * image.height <= kMaxUnfilteredBytes;
     for (uint32_t y = 0; y < image.height; ++y) {
-        uint8_t* to = &out[(n + 1) * y];
+        uint8_t* filtered = &out[(n + 1) * y];
         const uint8_t* above = y ? image.row(y - 1) : zeros.data();
-        to[0] = 0;
-        std::memcpy(to + 1, image.row(y), n);
+        filtered[0] = 0;
+        std::memcpy(filtered + 1, image.row(y), n);
         if (small) continue;
         size_t least = SIZE_MAX;
         for (uint8_t filter = 1; filter <= 4; ++filter) {
             const size_t sum = filter_row(filter, image.row(y), above, n, image.channels, best.data());
             if (sum >= least) continue;
             least = sum;
-            to[0] = filter;
-            std::memcpy(to + 1, best.data(), n);
+            filtered[0] = filter;
+            std::memcpy(filtered + 1, best.data(), n);
         }
     }
 }
 
 void append_chunk(const char* type, const uint8_t* body, size_t size, std::vector<uint8_t>& out) {
-    const size_t at = out.size();
-    out.resize(at + 12 + size);
-    put_big_word(&out[at], static_cast<uint32_t>(size));
-    std::memcpy(&out[at + 4], type, 4);
-    if (size) std::memcpy(&out[at + 8], body, size);
-    put_big_word(&out[at + 8 + size], libdeflate_crc32(0, &out[at + 4], size + 4));
+    const size_t begin = out.size();
+    out.resize(begin + 12 + size);
+    put_big_endian(&out[begin], static_cast<uint32_t>(size));
+    std::memcpy(&out[begin + 4], type, 4);
+    if (size) std::memcpy(&out[begin + 8], body, size);
+    put_big_endian(&out[begin + 8 + size], libdeflate_crc32(0, &out[begin + 4], size + 4));
 }
 
 }  // namespace
 
 void encode_png(const ImageView& image, int level, std::vector<uint8_t>& out) {
     thread_local std::vector<uint8_t> rows, packed;
-    const Trimmed<uint8_t> trimmed_rows{rows}, trimmed_packed{packed};
+    const ScratchTrimmer<uint8_t> rows_trimmer{rows}, packed_trimmer{packed};
     filter_image(image, rows);
-    libdeflate_compressor* const own = compressor(kLevels[level < 0 ? 0 : level > 9 ? 9 : level]);
-    packed.resize(libdeflate_zlib_compress_bound(own, rows.size()));
-    const size_t size = libdeflate_zlib_compress(own, rows.data(), rows.size(), packed.data(), packed.size());
+    libdeflate_compressor* const encoder = compressor(kLevels[level < 0 ? 0 : level > 9 ? 9 : level]);
+    packed.resize(libdeflate_zlib_compress_bound(encoder, rows.size()));
+    const size_t size = libdeflate_zlib_compress(encoder, rows.data(), rows.size(), packed.data(), packed.size());
     if (!size || size > INT32_MAX) throw Unsupported("the image is too large for one PNG chunk");
     uint8_t header[13] = {};
-    put_big_word(header, image.width);
-    put_big_word(header + 4, image.height);
+    put_big_endian(header, image.width);
+    put_big_endian(header + 4, image.height);
     header[8] = 8;
     header[9] = image.channels == 1 ? kGray : image.channels == 3 ? kRgb : kRgba;
     out.insert(out.end(), kSignature, kSignature + sizeof kSignature);

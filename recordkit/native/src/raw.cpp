@@ -8,27 +8,28 @@ namespace {
 
 const std::string kPamDepth = "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n";
 
-// Reads a header; where it is not as expected, it stays where it is and `ok` turns false.
-struct Header {
+// Reads a header from its beginning; `ok` becomes false next the first unexpected byte.
+struct HeaderReader {
     Span payload;
-    size_t at = 0;
+    size_t next = 0;
     bool ok = true;
 
     void text(const std::string& expected) {
-        ok = ok && payload.size - at >= expected.size() &&
-             !std::memcmp(payload.data + at, expected.data(), expected.size());
-        if (ok) at += expected.size();
+        ok = ok && payload.size - next >= expected.size() &&
+             !std::memcmp(payload.data + next, expected.data(), expected.size());
+        if (ok) next += expected.size();
     }
     void blank() {
-        ok = ok && at < payload.size && std::strchr(" \t\n\v\f\r", payload.data[at]) && payload.data[at];
-        if (ok) ++at;
+        ok = ok && next < payload.size && std::strchr(" \t\n\v\f\r", payload.data[next]) && payload.data[next];
+        if (ok) ++next;
     }
-    uint32_t number() {  // 1 to 9 digits
+    // Read 1 to 9 digits.
+    uint32_t number() {
         uint32_t value = 0;
-        const size_t begin = at;
-        while (at < payload.size && at - begin < 9 && payload.data[at] >= '0' && payload.data[at] <= '9')
-            value = value * 10 + (payload.data[at++] - '0');
-        ok = ok && at > begin;
+        const size_t begin = next;
+        while (next < payload.size && next - begin < 9 && payload.data[next] >= '0' && payload.data[next] <= '9')
+            value = value * 10 + (payload.data[next++] - '0');
+        ok = ok && next > begin;
         return value;
     }
 };
@@ -36,7 +37,7 @@ struct Header {
 }  // namespace
 
 ImageView view_raw(Span payload) {
-    Header header{payload};
+    HeaderReader header{payload};
     uint32_t width, height, channels;
     if (payload.size > 1 && payload.data[1] == '7') {
         header.text("P7\nWIDTH ");
@@ -58,9 +59,9 @@ ImageView view_raw(Span payload) {
     }
     if (!header.ok) throw Unsupported("not a raw image's header");
     check_size(width, height);
-    if (payload.size - header.at != size_t(width) * height * channels)
-        throw Unsupported("raw pixels missing or too many");
-    return {payload.data + header.at, width, height, channels, size_t(width) * channels};
+    if (payload.size - header.next != size_t(width) * height * channels)
+        throw Unsupported("raw pixels are missing, or too many");
+    return {payload.data + header.next, width, height, channels, size_t(width) * channels};
 }
 
 void encode_raw(const ImageView& image, std::vector<uint8_t>& out) {

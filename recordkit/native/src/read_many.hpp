@@ -1,4 +1,4 @@
-// Many records at once, in any order.
+// Reads many records at once, in any order.
 #pragma once
 
 #include <functional>
@@ -8,16 +8,13 @@
 
 namespace recordkit {
 
-struct Batch {
-    std::vector<uint64_t> bounds;  // record n is bytes bounds[n] to bounds[n + 1]
-};
+// Read the records at `n` offsets, an array of the caller, and concatenate them in this order in the memory that
+// `allocate` returns for a number of bytes, and owns. The file is read in file order. Return n + 1 bounds: record i has
+// the bytes bounds[i] to bounds[i + 1] - 1. Throws FormatFault for the first bad record in the order of the offsets.
+std::vector<uint64_t> read_many(const MappedFile& file, const uint64_t* offsets, size_t n, unsigned n_threads,
+                                const std::function<uint8_t*(size_t)>& allocate);
 
-// Find the records at these offsets, in the file's order whatever theirs is, and lay them end to end, in theirs, into
-// the memory that `allocate` gives for that many bytes. Throws FormatFault for the first, in their order, at fault.
-Batch read_many(const MappedFile& file, const uint64_t* offsets, size_t n, unsigned n_threads,
-                const std::function<uint8_t*(size_t)>& allocate);
-
-// Tell the system which records are read soon; near ones together.
+// Tell the system which records are read soon. Records close to each other are read as one range.
 void advise(const MappedFile& file, const uint64_t* offsets, size_t n, uint64_t record_bytes);
 
 }  // namespace recordkit

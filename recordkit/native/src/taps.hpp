@@ -1,4 +1,4 @@
-// Which lines of an image make each line of a resized one, and how much of each.
+// The input lines (rows or columns) from which each line of a resized image is made, and their weights.
 #pragma once
 
 #include <algorithm>
@@ -7,39 +7,43 @@
 
 namespace recordkit {
 
-// As recordkit.transforms.resize names them.
-enum class Filter { none, antialias, bilinear };
+// The filters of recordkit.transforms.resize that the core has.
+enum class Filter : uint8_t { none, antialias, bilinear };
 
-// Result line n is the sum of `count[n]` lines from `first[n]` on, weighed by `of(n)`. A weight has 15 bits behind the
-// point; those of a line add up to 1, or one bit less where one alone would be 1, which has no room.
+constexpr int kWeightBits = 15;  // fraction bits of a weight
+
+// Result line n is the weighted sum of `count[n]` input lines from `first[n]` on. The weights of a line are fixed-point
+// numbers that add up to 1 << kWeightBits, or to 1 less if a single weight would be 1 << kWeightBits, which int16
+// cannot hold.
 struct Taps {
     std::vector<int> first, count;
     std::vector<int16_t> weights;
-    int width = 0;  // weights kept for a line
+    int weights_per_line = 0;
 
-    const int16_t* of(size_t line) const { return &weights[line * width]; }
+    // The weights of a line, owned by `weights`.
+    const int16_t* line_weights(size_t line) const { return &weights[line * weights_per_line]; }
     int last(size_t line) const { return first[line] + count[line] - 1; }
     size_t size() const { return first.size(); }
-    // The lines that are needed, one behind the last.
+    // The range of input lines that are used; `end` is one after the last.
     int begin() const { return std::min(first.front(), first.back()); }
     int end() const { return std::max(last(0), last(size() - 1)) + 1; }
-    // Make the result lines in the opposite order.
+    // Reverse the order of the result lines.
     void mirror();
-    // Count lines from another one on.
+    // Renumber the input lines.
     void move(int by) {
         for (int& line : first) line += by;
     }
 };
 
-// A stretch of lines, which need not begin or end between two of them.
-struct Stretch {
-    double from, size;
+// A range of input lines, which may begin and end inside a line.
+struct LineRange {
+    double begin, size;
 };
 
-// For lines `first` to `first + n` of the `out` lines that cover a stretch of the `in` lines there are.
-Taps taps_for(Filter filter, uint32_t in, const Stretch& stretch, uint32_t out, uint32_t first, uint32_t n);
+// Taps for the result lines `first` to `first + n - 1`, of `out` lines that cover `range` of the `in` input lines.
+Taps taps_for(Filter filter, uint32_t in, const LineRange& range, uint32_t out, uint32_t first, uint32_t n);
 
-// For all lines of a whole image.
+// Taps for all lines of a whole image.
 inline Taps taps_for(Filter filter, uint32_t in, uint32_t out) {
     return taps_for(filter, in, {0, double(in)}, out, 0, out);
 }
