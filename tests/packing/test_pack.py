@@ -476,7 +476,7 @@ def test_an_error_in_the_middle_of_writing_leaves_nothing(tiny_folder, tmp_path,
 def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, no_native):
     with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
         pack(tiny_folder, tmp_path / "out", engine="gpu")
-    with pytest.raises(MissingError, match=r'native engine: not built; install g\+\+ and .*, or use engine=python'):
+    with pytest.raises(MissingError, match=r"native engine: not built; install g\+\+ and .*, or use engine=python"):
         pack(tiny_folder, tmp_path / "out", engine="native")
     assert pack(tiny_folder, tmp_path / "out").engine == "python"
 

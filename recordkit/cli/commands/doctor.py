@@ -75,7 +75,17 @@ def _engines() -> list[_Line]:
             *lines,
             _Line("engine native", ok=False, needed=False, message=str(error).removeprefix("native engine: ")),
         ]
-    return [*lines, _Line("engine native", ok=True, needed=False, message=built)]
+    return [*lines, _Line("engine native", ok=True, needed=False, message=built), _jpeg_line(native.jpeg_versions())]
+
+
+def _jpeg_line(versions: native.JpegVersions) -> _Line:
+    message = f"fast, with libjpeg-turbo {versions.running}"
+    if not versions.fast:
+        running = versions.running or "an unknown version"
+        message = (
+            f"slower: built with libjpeg-turbo {versions.built_with}, runs with {running}; install recordkit again"
+        )
+    return _Line("native jpeg", ok=versions.fast, needed=False, message=message)
 
 
 def _optional() -> list[_Line]:
