@@ -1,18 +1,18 @@
-"""The drop-in face of ``mxnet.recordio``: the same names, arguments and results, without MXNet.
+"""A replacement for ``mxnet.recordio`` with the same names, arguments and results, without MXNet.
 
-Changing ``from mxnet import recordio`` into ``from recordkit import recordio`` is the whole migration. The bytes
-are the same in both directions. What differs, because MXNet loses data or crashes there:
+To migrate, change ``from mxnet import recordio`` to ``from recordkit import recordio``. Each reads the files of the
+other, and the written bytes are the same. The behaviour differs where MXNet loses data or crashes:
 
-- a writer refuses `reset` and to be pickled, where MXNet empties the file;
-- reads after the end of the file work: `seek` and `read_idx` need no `reset` first;
-- a record without its last part, or parts out of order, is an error and not a missing record;
-- an index that points past the end, or between records, is an error that says so;
-- the index is on disk as soon as its record is, so a killed writer leaves files that can be read;
-- a key that comes twice in the index, and a label of None or an empty list, give a warning;
-- a reader may be used by forked processes; each reads on from where it stood at the fork.
+- A writer refuses `reset` and pickling, with which MXNet empties the file.
+- `seek` and `read_idx` work after the end of the file was reached, without `reset`.
+- A record without its last part, or with parts out of order, is an error, not a missing record.
+- An index with an offset after the end of the file, or between records, is an error.
+- A line of the index is on disk as soon as its record is, so a killed writer leaves readable files.
+- A duplicate key in the index, and a label of None or an empty list, cause a warning.
+- Forked processes may use a reader; each continues from the position at the fork.
 
-Errors are `recordkit.errors.FormatError` where MXNet raises ``MXNetError``. Images are arrays as OpenCV has them,
-BGR; Pillow is loaded when `pack_img` or `unpack_img` is called.
+FormatError replaces ``MXNetError``. Images are BGR arrays, as in OpenCV. Pillow is imported by `pack_img` and
+`unpack_img` only.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from recordkit.formats.frame import RecordReader, RecordWriter
 
 __all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
 
-# OpenCV's flags: as stored, gray, colour.
+# OpenCV's flags for reading an image: unchanged, gray, colour.
 _CHANNELS_BY_FLAG: dict[int, codec.Channels] = {-1: "keep", 0: 1, 1: 3}
 
 
 class MXRecordIO:
-    """Reads or writes a .rec file in order.
+    """A sequential reader or writer of a .rec file.
 
     Parameters
     ----------
     uri : str or Path
-        The file.
+        Path of the file.
     flag : {"r", "w"}
-        "w" begins the file anew.
+        "w" truncates an existing file.
 
     Raises
     ------
     ValueError
-        `flag` is something else.
+        `flag` is neither "r" nor "w".
     OSError
         The file cannot be opened.
 
@@ -77,15 +77,15 @@ class MXRecordIO:
         self.open()
 
     def open(self) -> None:
-        """Open the file; a writer empties it."""
+        """Open the file. A writer truncates it."""
         if self.flag not in ("r", "w"):
             raise ValueError(f"Invalid flag {self.flag}: expected 'r' or 'w'")
         self.writable = self.flag == "w"
         self.pid: int | None = os.getpid()
-        # Records behind the position that have been read along, each with the offset behind it.
+        # Records that were read ahead of the position, each with the offset of the next record.
         self._ahead: Iterator[tuple[bytes, int]] = iter(())
         if self.writable:
-            self._file = open(self.uri, "wb")  # noqa: SIM115 (closed by close)
+            self._file = open(self.uri, "wb")  # noqa: SIM115 (`close` closes it)
             self._writer = RecordWriter(self._file)
         else:
             self._reader = _open_reader(self.uri)
@@ -111,10 +111,10 @@ class MXRecordIO:
         Raises
         ------
         ValueError
-            The file is being written: MXNet would empty it here.
+            The file is open for writing; MXNet would empty it.
         """
         if self.writable:
-            raise ValueError(f"{self.uri}: reset would empty a file that is being written; close it and open it anew")
+            raise ValueError(f"{self.uri}: reset would empty a file that is being written; close and reopen it")
         self.close()
         self.open()
 
@@ -138,16 +138,16 @@ class MXRecordIO:
         if not isinstance(buf, bytes):
             raise TypeError(f"expected bytes, got {type(buf).__name__}")
         self._writer.write(buf)
-        # Nothing stays in a buffer: a forked process would write its copy of it again when it ends.
+        # The buffer stays empty, because a forked process would write its copy of the buffer when it ends.
         self._file.flush()
 
     def read(self) -> bytes | None:
-        """Return the next record, or None at the end. An empty record is ``b""``: test for None.
+        """Return the next record, or None at the end of the file. An empty record is ``b""``.
 
         Raises
         ------
         FormatError
-            The file is damaged here.
+            The next record is damaged.
         RuntimeError
             The file is closed.
         """
@@ -162,17 +162,17 @@ class MXRecordIO:
         return record
 
     def tell(self) -> int:
-        """Return where the next record begins, in bytes."""
+        """Return the offset of the next record, in bytes."""
         return self._writer.offset if self.writable else self._position
 
     def _check(self, *, writable: bool) -> None:
         if not self.is_open:
             raise RuntimeError(f"{self.uri}: the file is closed")
         if self.writable != writable:
-            # AssertionError is what MXNet raises, and callers may expect
+            # AssertionError as in MXNet, because callers may catch it.
             raise AssertionError(f"{self.uri}: opened for {'writing' if self.writable else 'reading'}")
         if writable and self.pid != os.getpid():
-            raise RuntimeError(f"{self.uri}: Forbidden operation in multiple processes: another one is writing it")
+            raise RuntimeError(f"{self.uri}: Forbidden operation in multiple processes: another process is writing it")
 
     def __enter__(self) -> MXRecordIO:
         return self
@@ -210,29 +210,30 @@ class _PlainReader(RecordReader):
 
 
 def _open_reader(path: str) -> _Reader:
-    """Open a file for reading, by the compiled core where it is built: the same records and errors, quicker."""
+    """Open a file for reading. The compiled core, if built, returns the same records and errors faster."""
     return native.load().RecordFile(path) if native.available() else _PlainReader(path)
 
 
 class MXIndexedRecordIO(MXRecordIO):
-    """Reads or writes a .rec file by key, with its .idx file.
+    """A reader or writer of a .rec file with an .idx file, for access by key.
 
     Parameters
     ----------
     idx_path : str or Path
-        The .idx file; read whole when opened for reading.
+        Path of the .idx file. A reader loads it completely.
     uri : str or Path
-        The .rec file.
+        Path of the .rec file.
     flag : {"r", "w"}
+        "w" truncates existing files.
     key_type : callable, default int
-        Makes a key of its text.
+        Converts the text of a key.
 
     Attributes
     ----------
     keys : list
-        In the order of the index.
+        Keys in the order of the index.
     idx : dict
-        Key to offset, in bytes; of a key that comes twice, the last offset.
+        Key to offset in bytes; the last offset of a duplicate key.
 
     Examples
     --------
@@ -252,12 +253,12 @@ class MXIndexedRecordIO(MXRecordIO):
         super().__init__(uri, flag)
 
     def open(self) -> None:
-        """Open both files; a writer empties them."""
+        """Open both files. A writer truncates them."""
         super().open()
         self.idx, self.keys = {}, []
         if self.writable:
-            # Line-buffered: a record's line is on disk as soon as the record is.
-            self.fidx = open(  # noqa: SIM115
+            # Line-buffered, so that the line of a record is written as soon as the record is.
+            self.fidx = open(  # noqa: SIM115 (`close` closes it)
                 self.idx_path, "w", buffering=1, encoding="utf-8", errors="surrogateescape", newline="\n"
             )
             return
@@ -268,7 +269,7 @@ class MXIndexedRecordIO(MXRecordIO):
             raise
         if len(self.idx) < len(self.keys):
             n = len(self.keys) - len(self.idx)
-            warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last is found", stacklevel=4)
+            warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last record is found", stacklevel=4)
 
     def _read_index(self) -> None:
         with open(self.idx_path, encoding="utf-8", errors="surrogateescape") as lines:
@@ -290,20 +291,20 @@ class MXIndexedRecordIO(MXRecordIO):
         """Close both files. A second call does nothing."""
         if not self.is_open:
             return
-        mine = self.writable and self.pid == os.getpid()
+        is_writer = self.writable and self.pid == os.getpid()
         super().close()
-        if mine:
+        if is_writer:
             self.fidx.close()
 
     def seek(self, idx: Any) -> None:
-        """Go to the record of a key; `read` then reads it.
+        """Set the position to the record of a key, which `read` then returns.
 
         Raises
         ------
         KeyError
-            There is no such key.
+            The index does not have the key.
         FormatError
-            The index points past the end of the file.
+            The offset in the index is after the end of the file.
         """
         self._check(writable=False)
         offset = self.idx[idx]
@@ -324,39 +325,45 @@ class MXIndexedRecordIO(MXRecordIO):
         Raises
         ------
         KeyError
-            There is no such key.
+            The index does not have the key.
         FormatError
-            There is no record where the index says; it may be the index of another file.
+            No record begins at the offset in the index, which may belong to another file.
         """
         self.seek(idx)
         try:
             record, self._position = self._reader.read(self._position)
         except FormatError as error:
-            advice = f"{error.advice}; is {self.idx_path} the index of this file?"
-            error.advice = advice if error.advice else advice.removeprefix("None; ")
+            error.advice = "; ".join(filter(None, (error.advice, f"is {self.idx_path} the index of this file?")))
             raise
         return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
-        """Append a record under a key."""
+        """Append a record and its line of the index.
+
+        Parameters
+        ----------
+        idx : object
+            The key, converted by `key_type`.
+        buf : bytes, shorter than 2**29
+        """
         key = self.key_type(idx)
         offset = self.tell()
-        self.write(buf)  # before the index line, so that no line points past the records
+        self.write(buf)  # before the line of the index, so that no line points after the records
         self.fidx.write(f"{key}\t{offset}\n")
         self.idx[key] = offset
         self.keys.append(key)
 
 
 class HEADER(NamedTuple):
-    """The header of an image record; also called `IRHeader`.
+    """The header of an image record, also named `IRHeader`.
 
     Attributes
     ----------
     flag : int
-        How many labels the record has as a vector; 0 for a single one. `pack` works it out itself.
+        Number of labels of a vector, or 0 for a single label. `pack` ignores it and counts the labels.
     label : float, or array-like of float
     id : int
-        The record's key.
+        Key of the record.
     id2 : int
         Reserved, 0.
     """
@@ -371,12 +378,12 @@ IRHeader = HEADER
 
 
 def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
-    """Join a header and encoded image into a record.
+    """Join a header and an encoded image into a record.
 
     Parameters
     ----------
     header : IRHeader
-        A number as label gives flag 0, anything else is flattened into a vector of float32.
+        If the label is a number, the flag is 0. Any other label is flattened into a vector of float32.
     s : bytes
         The encoded image.
 
@@ -392,7 +399,7 @@ def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
     header = IRHeader(*header)
     label: float | tuple[float, ...]
     if isinstance(header.label, numbers.Number):
-        label = float(header.label)  # type: ignore[arg-type]
+        label = float(header.label)  # type: ignore[arg-type]  # numbers.Number has no __float__ in its stubs
     else:
         vector = np.asarray(header.label, dtype=np.float32).ravel()
         label = tuple(vector.tolist())
@@ -402,7 +409,7 @@ def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
 
 
 def unpack(s: bytes) -> tuple[IRHeader, bytes]:
-    """Split a record into header and encoded image.
+    """Split a record into a header and an encoded image.
 
     Parameters
     ----------
@@ -411,7 +418,7 @@ def unpack(s: bytes) -> tuple[IRHeader, bytes]:
     Returns
     -------
     header : IRHeader
-        ``label`` is a float where flag is 0, otherwise a read-only float32 array of shape (flag,).
+        ``label`` is a float if the flag is 0, otherwise a read-only float32 array of shape (flag,).
     image : bytes
 
     Raises
@@ -422,36 +429,36 @@ def unpack(s: bytes) -> tuple[IRHeader, bytes]:
     header, payload = irheader.unpack(s)
     if not isinstance(header.label, tuple):
         return IRHeader(0, header.label, header.id, header.id2), bytes(payload)
-    flag = len(header.label)
+    flag = len(header.labels)
     label = np.frombuffer(s, np.float32, flag, irheader.HEADER_SIZE)
     return IRHeader(flag, label, header.id, header.id2), bytes(payload)
 
 
 def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | None]:
-    """Split a record into header and decoded image.
+    """Split a record into a header and a decoded image.
 
     Parameters
     ----------
     s : bytes
     iscolor : {-1, 0, 1}, default -1
-        As stored, gray, or BGR.
+        -1 as stored, 0 gray, 1 BGR.
 
     Returns
     -------
     header : IRHeader
     image : ndarray of uint8, shape (H, W), (H, W, 3) BGR or (H, W, 4) BGRA; uint16 for 16-bit gray as stored
-        None if the bytes do not decode, as with MXNet.
+        None if the bytes do not decode, as in MXNet.
 
     Raises
     ------
     ImageError
-        The record holds no image at all, or `iscolor` is another flag of OpenCV.
+        The record has no image, or `iscolor` is another flag of OpenCV.
     """
     header, payload = unpack(s)
     if not payload:
-        raise ImageError(f"record {header.id}: expected an image, got 0 bytes; is it a metadata record?")
+        raise ImageError(key=header.id, expected="an image", got="0 bytes", advice="is it a metadata record?")
     if iscolor not in (-1, 0, 1):
-        raise ImageError(f"expected -1 (as stored), 0 (gray) or 1 (BGR) as iscolor, got {iscolor}")
+        raise ImageError(argument="iscolor", expected="-1 (as stored), 0 (gray) or 1 (BGR)", got=iscolor)
     try:
         if iscolor == -1 and (deep := codec.decode_deep(payload)) is not None:
             return header, deep
@@ -462,16 +469,16 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
 
 
 def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 95, img_fmt: str = ".jpg") -> bytes:
-    """Encode an image and join it with its header into a record.
+    """Encode an image and join it with a header into a record.
 
     Parameters
     ----------
     header : IRHeader
     img : array-like of uint8, shape (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA
     quality : int, default 95
-        JPEG quality 1 to 100, or PNG level 0 to 9 (higher counts as 9).
+        JPEG quality, 1 to 100, or PNG compression level, 0 to 9; higher levels count as 9.
     img_fmt : {".jpg", ".jpeg", ".png"}, default ".jpg"
-        In any case.
+        In upper or lower case.
 
     Returns
     -------
@@ -480,16 +487,17 @@ def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 
     Raises
     ------
     ImageError
-        There is no encoder of that name, or it cannot take the image.
+        `img_fmt` has no encoder, or the encoder does not support the image.
     """
     encoding = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png"}.get(img_fmt.lower())
     if encoding is None:
-        raise ImageError(f"expected '.jpg' or '.png' as img_fmt, got {img_fmt!r}")
+        raise ImageError(argument="img_fmt", expected="'.jpg' or '.png'", got=repr(img_fmt))
     image = np.asarray(img)
     if image.ndim == 2:
         image = image[:, :, None]
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise ImageError(f"expected uint8 of shape (H, W), (H, W, 3) or (H, W, 4), got {image.dtype} {image.shape}")
+        got = f"{image.dtype} {image.shape}"
+        raise ImageError(expected="uint8 of shape (H, W), (H, W, 3) or (H, W, 4)", got=got)
     image = _swap_red_and_blue(image) if image.shape[2] > 1 else image
     return pack(header, codec.encode(image, encoding, quality=quality))
 

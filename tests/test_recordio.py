@@ -1,4 +1,4 @@
-"""The drop-in face of ``mxnet.recordio``: the same calls through both modules, then what differs on purpose."""
+"""The replacement for ``mxnet.recordio``: the same calls of both modules, then the intended differences."""
 
 import inspect
 import io
@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from strategies import keys, records
 
-from recordkit import recordio as ours
+from recordkit import recordio as rk_recordio
 from recordkit.errors import FormatError, ImageError, MissingError, TruncatedError
 
-# MXNet's own call of an old name.
+# MXNet calls the deprecated array.tostring.
 pytestmark = pytest.mark.filterwarnings("ignore:tostring:DeprecationWarning")
 
 M = bytes.fromhex("0a23d7ce")
 
 
-def mxnets():
+def load_mx_recordio():
     """Return ``mxnet.recordio``, or skip."""
     from recordkit.interop import mxnet
 
@@ -40,29 +40,29 @@ def mxnets():
 
 @pytest.fixture(scope="module", params=["recordkit", "mxnet"])
 def recordio(request):
-    """Either module: a test of this passes with both."""
-    return ours if request.param == "recordkit" else mxnets()
+    """Each module: the tests with this fixture pass with both."""
+    return rk_recordio if request.param == "recordkit" else load_mx_recordio()
 
 
 @pytest.fixture(scope="module")
-def theirs():
-    return mxnets()
+def mx_recordio():
+    return load_mx_recordio()
 
 
 def with_opencv(module):
-    """Return the module, or skip: MXNet packs and unpacks images only where OpenCV is installed too."""
-    if module is not ours and module.cv2 is None:
+    """Return the module, or skip: MXNet packs and unpacks images with OpenCV only."""
+    if module is not rk_recordio and module.cv2 is None:
         pytest.skip("needs OpenCV")
     return module
 
 
 @pytest.fixture
-def both(theirs):
-    """Every (writer's, reader's) pair of modules."""
-    return list(itertools.product((ours, theirs), repeat=2))
+def both(mx_recordio):
+    """All pairs (writer, reader) of modules."""
+    return list(itertools.product((rk_recordio, mx_recordio), repeat=2))
 
 
-# The same in both.
+# Equal behaviour.
 
 GOLDEN_PACKS = [
     (
@@ -125,7 +125,7 @@ def test_labels_that_are_none_or_empty_pack_to_mxnets_bytes(label, flag, recordi
     assert math.isnan(header.label[0]) if flag else header.label == 0.0
 
 
-def test_the_first_label_in_the_header_is_ignored_where_there_are_several(recordio):
+def test_the_first_label_in_the_header_is_ignored_if_a_vector_follows(recordio):
     record = struct.pack("<IfQQ2f", 2, 4.0, 7, 0, 4.0, 5.0) + b"J"
     assert recordio.unpack(record)[0].label.tolist() == [4.0, 5.0]
 
@@ -136,8 +136,8 @@ def test_the_first_label_in_the_header_is_ignored_where_there_are_several(record
     keys,
     st.binary(max_size=9),
 )
-def test_any_header_packs_to_the_same_bytes(theirs, label, key, key2, payload):
-    assert packed(ours, (0, label, key, key2), payload) == packed(theirs, (0, label, key, key2), payload)
+def test_any_header_packs_to_the_same_bytes(mx_recordio, label, key, key2, payload):
+    assert packed(rk_recordio, (0, label, key, key2), payload) == packed(mx_recordio, (0, label, key, key2), payload)
 
 
 WHOLE_FILE = {
@@ -159,7 +159,7 @@ def write_indexed(module, folder):
     return names
 
 
-def test_the_whole_file_vector(recordio, tmp_path):
+def test_the_golden_file_is_written_and_read(recordio, tmp_path):
     write_indexed(recordio, tmp_path)
     assert (tmp_path / "g.idx").read_bytes() == b"0\t0\n5\t40\n3\t88\n9\t136\n10\t144\n"
     assert (tmp_path / "g.rec").read_bytes().hex() == (
@@ -171,7 +171,7 @@ def test_the_whole_file_vector(recordio, tmp_path):
     )
 
 
-def test_files_written_by_one_are_read_by_the_other(both, tmp_path):
+def test_each_module_reads_the_files_of_the_other(both, tmp_path):
     for number, (writer, reader) in enumerate(both):
         (tmp_path / str(number)).mkdir()
         names = write_indexed(writer, tmp_path / str(number))
@@ -182,15 +182,15 @@ def test_files_written_by_one_are_read_by_the_other(both, tmp_path):
 
 
 @given(st.lists(records, max_size=6))
-def test_any_records_make_the_same_file(theirs, tmp_path_factory, payloads):
+def test_any_records_make_the_same_file(mx_recordio, tmp_path_factory, payloads):
     folder = tmp_path_factory.mktemp("records")
-    for module, name in ((ours, "ours.rec"), (theirs, "theirs.rec")):
+    for module, name in ((rk_recordio, "rk_recordio.rec"), (mx_recordio, "mx_recordio.rec")):
         writer = module.MXRecordIO(str(folder / name), "w")
         for payload in payloads:
             writer.write(payload)
         writer.close()
-    assert (folder / "ours.rec").read_bytes() == (folder / "theirs.rec").read_bytes()
-    reader = ours.MXRecordIO(folder / "theirs.rec", "r")
+    assert (folder / "rk_recordio.rec").read_bytes() == (folder / "mx_recordio.rec").read_bytes()
+    reader = rk_recordio.MXRecordIO(folder / "mx_recordio.rec", "r")
     assert list(iter(reader.read, None)) == payloads
     reader.close()
 
@@ -205,7 +205,7 @@ def test_an_empty_record_is_bytes_and_the_end_is_none(recordio, tmp_path):  # A7
     reader.close()
 
 
-def test_reading_goes_on_behind_a_record_found_by_its_key(recordio, tmp_path):
+def test_read_continues_after_a_record_that_was_read_by_key(recordio, tmp_path):
     reader = recordio.MXIndexedRecordIO(*write_indexed(recordio, tmp_path), "r")
     assert (reader.read_idx(3), reader.read()) == (WHOLE_FILE[3], WHOLE_FILE[9])
     reader.seek(5)
@@ -225,9 +225,9 @@ def test_keys_may_be_text(recordio, tmp_path):
     reader.close()
 
 
-# MXNet's __del__ stumbles over a reader that was never opened.
+# MXNet's __del__ fails for a reader that was never opened.
 @pytest.mark.filterwarnings("ignore:Exception ignored in.*MXRecordIO.__del__:pytest.PytestUnraisableExceptionWarning")
-def test_misuse_raises_the_same(recordio, tmp_path):
+def test_misuse_raises_the_same_errors(recordio, tmp_path):
     names = write_indexed(recordio, tmp_path)
     with pytest.raises(ValueError, match="Invalid flag a"):
         recordio.MXRecordIO(names[1], "a")
@@ -256,20 +256,22 @@ def png(array):
 
 
 def record_of(payload):
-    return ours.pack(ours.IRHeader(0, 1.0, 7, 0), payload)
+    return rk_recordio.pack(rk_recordio.IRHeader(0, 1.0, 7, 0), payload)
 
 
 @pytest.mark.parametrize("shape", [np.s_[:, :, :3], np.s_[:, :, 0]], ids=["colour", "gray"])
 @pytest.mark.parametrize(("quality", "form"), [(95, ".jpg"), (80, ".JPEG"), (100, ".jpg")])
-def test_pack_img_makes_mxnets_jpeg_bytes(shape, quality, form, theirs):
-    theirs = with_opencv(theirs)
+def test_pack_img_makes_mxnets_jpeg_bytes(shape, quality, form, mx_recordio):
+    mx_recordio = with_opencv(mx_recordio)
     args = (0, 1.0, 7, 0), np.ascontiguousarray(PIXELS[shape]), quality, form
-    assert ours.pack_img(ours.IRHeader(*args[0]), *args[1:]) == theirs.pack_img(theirs.IRHeader(*args[0]), *args[1:])
+    assert rk_recordio.pack_img(rk_recordio.IRHeader(*args[0]), *args[1:]) == mx_recordio.pack_img(
+        mx_recordio.IRHeader(*args[0]), *args[1:]
+    )
 
 
 @pytest.mark.parametrize("shape", [np.s_[:], np.s_[:, :, :3], np.s_[:, :, 0]], ids=["alpha", "colour", "gray"])
 @pytest.mark.parametrize("quality", [95, 3])
-def test_a_png_comes_back_as_it_was(shape, quality, recordio):
+def test_a_png_is_lossless(shape, quality, recordio):
     recordio = with_opencv(recordio)
     image = np.ascontiguousarray(PIXELS[shape])
     header, got = recordio.unpack_img(
@@ -279,7 +281,7 @@ def test_a_png_comes_back_as_it_was(shape, quality, recordio):
     assert got.dtype == np.uint8 and np.array_equal(got, image)
 
 
-def test_pngs_of_one_are_read_by_the_other(both):
+def test_each_module_reads_the_pngs_of_the_other(both):
     for writer, reader in both:
         with_opencv(writer), with_opencv(reader)
         record = writer.pack_img(writer.IRHeader(0, 1.0, 7, 0), PIXELS, img_fmt=".PNG")
@@ -298,25 +300,25 @@ STORED = {
     "gray": png(PIXELS[:, :, 0].copy()),
     "alpha": png(PIXELS),
     "gray-16-bit": png(np.arange(480, dtype=np.uint16).reshape(24, 20) * 136),
-    "jpeg": ours.unpack(ours.pack_img(ours.IRHeader(0, 1.0, 7, 0), PIXELS))[1],
+    "jpeg": rk_recordio.unpack(rk_recordio.pack_img(rk_recordio.IRHeader(0, 1.0, 7, 0), PIXELS))[1],
     "jpeg-turned": turned_jpeg(),
-    "jpeg-gray": ours.unpack(ours.pack_img(ours.IRHeader(0, 1.0, 7, 0), PIXELS[:, :, 1]))[1],
+    "jpeg-gray": rk_recordio.unpack(rk_recordio.pack_img(rk_recordio.IRHeader(0, 1.0, 7, 0), PIXELS[:, :, 1]))[1],
 }
 
 
 @pytest.mark.parametrize("iscolor", [-1, 0, 1])
 @pytest.mark.parametrize("kind", STORED)
-def test_unpack_img_gives_opencvs_pixels(kind, iscolor, theirs):
-    theirs = with_opencv(theirs)
+def test_unpack_img_gives_opencvs_pixels(kind, iscolor, mx_recordio):
+    mx_recordio = with_opencv(mx_recordio)
     record = record_of(STORED[kind])
-    want, got = theirs.unpack_img(record, iscolor)[1], ours.unpack_img(record, iscolor)[1]
+    want, got = mx_recordio.unpack_img(record, iscolor)[1], rk_recordio.unpack_img(record, iscolor)[1]
     assert (got.shape, got.dtype) == (want.shape, want.dtype)
-    # OpenCV rounds its gray of a PNG's colours otherwise; by one level at most.
+    # OpenCV rounds differently when it converts a colour PNG to gray, by at most one level.
     bound = 1 if iscolor == 0 and kind in ("colour", "alpha") else 0
     assert np.abs(got.astype(int) - want).max() <= bound
 
 
-def test_what_does_not_decode_is_none(recordio):
+def test_a_payload_that_does_not_decode_is_none(recordio):
     recordio = with_opencv(recordio)
     header, image = recordio.unpack_img(record_of(b"not an image"))
     assert header.id == 7 and image is None
@@ -325,56 +327,60 @@ def test_what_does_not_decode_is_none(recordio):
 @pytest.mark.parametrize(
     "image", [np.zeros((2, 2, 3), np.uint16), np.zeros((2, 2, 2), np.uint8), np.zeros(4, np.uint8)]
 )
-def test_pack_img_names_an_image_it_cannot_take(image):
+def test_pack_img_names_an_unsupported_image(image):
     with pytest.raises(ImageError, match="expected uint8 of shape"):
-        ours.pack_img(ours.IRHeader(0, 0.0, 1, 0), image)
+        rk_recordio.pack_img(rk_recordio.IRHeader(0, 0.0, 1, 0), image)
 
 
 @pytest.mark.parametrize("form", [".webp", "jpg", ""])
-def test_pack_img_names_a_format_it_lacks(form):
-    with pytest.raises(ImageError, match=f"expected '.jpg' or '.png' as img_fmt, got '{form}'"):
-        ours.pack_img(ours.IRHeader(0, 0.0, 1, 0), PIXELS, img_fmt=form)
+def test_pack_img_names_an_unsupported_format(form):
+    with pytest.raises(ImageError, match=f"img_fmt: expected '.jpg' or '.png', got '{form}'"):
+        rk_recordio.pack_img(rk_recordio.IRHeader(0, 0.0, 1, 0), PIXELS, img_fmt=form)
 
 
 @pytest.mark.parametrize("iscolor", [2, 4, 128, None])
-def test_unpack_img_refuses_flags_it_does_not_know(iscolor):
-    record = ours.pack_img(ours.IRHeader(0, 1, 2, 0), PIXELS)
-    with pytest.raises(ImageError, match=rf"expected -1 .*, 0 .* or 1 .* as iscolor, got {iscolor}"):
-        ours.unpack_img(record, iscolor)
+def test_unpack_img_refuses_unknown_flags(iscolor):
+    record = rk_recordio.pack_img(rk_recordio.IRHeader(0, 1, 2, 0), PIXELS)
+    with pytest.raises(ImageError, match=rf"iscolor: expected -1 .*, 0 .* or 1 .*, got {iscolor}"):
+        rk_recordio.unpack_img(record, iscolor)
 
 
-def test_unpack_img_of_a_record_without_image_says_so():
-    with pytest.raises(ImageError, match="record 7: expected an image, got 0 bytes; is it a metadata record?"):
-        ours.unpack_img(record_of(b""))
+def test_unpack_img_refuses_a_record_without_an_image():
+    with pytest.raises(ImageError, match="key 7: expected an image, got 0 bytes; is it a metadata record?"):
+        rk_recordio.unpack_img(record_of(b""))
 
 
-# The face.
+# The interface.
 
 
 def parameters(function):
     return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
 
 
-def test_every_public_name_of_mxnets_module_is_here_with_the_same_parameters(theirs):
-    names = [n for n, v in vars(theirs).items() if getattr(v, "__module__", None) == theirs.__name__ and n[0] != "_"]
-    assert sorted(names) == sorted(ours.__all__)
+def test_every_public_name_of_mxnets_module_is_here_with_the_same_parameters(mx_recordio):
+    names = [
+        n
+        for n, v in vars(mx_recordio).items()
+        if getattr(v, "__module__", None) == mx_recordio.__name__ and n[0] != "_"
+    ]
+    assert sorted(names) == sorted(rk_recordio.__all__)
     for name in names:
-        assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name)), name
+        assert parameters(getattr(rk_recordio, name)) == parameters(getattr(mx_recordio, name)), name
     for name in ("MXRecordIO", "MXIndexedRecordIO"):
-        for method, function in inspect.getmembers(getattr(theirs, name), inspect.isfunction):
+        for method, function in inspect.getmembers(getattr(mx_recordio, name), inspect.isfunction):
             if not method.startswith("_"):
-                mine = getattr(getattr(ours, name), method)
-                assert parameters(mine) == parameters(function), f"{name}.{method}"
-    assert ours.IRHeader._fields == theirs.IRHeader._fields
+                replacement = getattr(getattr(rk_recordio, name), method)
+                assert parameters(replacement) == parameters(function), f"{name}.{method}"
+    assert rk_recordio.IRHeader._fields == mx_recordio.IRHeader._fields
 
 
-# MXNet's traps, one by one, under their numbers in the project's list of quirks.
+# MXNet's faults, with their numbers in the project's list of quirks.
 
 
 @pytest.fixture
 def indexed(tmp_path):
-    """Names of an .idx and a .rec with the golden records."""
-    return write_indexed(ours, tmp_path)
+    """Paths of an .idx and a .rec with the golden records."""
+    return write_indexed(rk_recordio, tmp_path)
 
 
 @pytest.mark.parametrize(("cflags", "error"), [((1,), TruncatedError), ((2, 3), FormatError), ((3,), FormatError)])
@@ -382,14 +388,14 @@ def test_a_record_without_all_its_parts_is_an_error(cflags, error, tmp_path):  #
     path = tmp_path / "a.rec"
     path.write_bytes(b"".join(M + struct.pack("<I", cflag << 29) for cflag in cflags))
     with (
-        ours.MXRecordIO(path, "r") as reader,
+        rk_recordio.MXRecordIO(path, "r") as reader,
         pytest.raises(error, match=r"a\.rec: byte \d+: expected (a record|cflag)"),
     ):
         reader.read()
 
 
-def test_keys_are_found_after_the_end_was_read(indexed):  # A4
-    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+def test_records_are_found_by_key_after_the_end_was_read(indexed):  # A4
+    with rk_recordio.MXIndexedRecordIO(*indexed, "r") as reader:
         assert list(iter(reader.read, None)) == list(WHOLE_FILE.values())
         assert reader.read() is None
         assert reader.read_idx(5) == WHOLE_FILE[5]
@@ -398,26 +404,26 @@ def test_keys_are_found_after_the_end_was_read(indexed):  # A4
 
 
 def test_a_writer_is_not_emptied_by_reset(tmp_path):  # A8
-    with ours.MXRecordIO(tmp_path / "a.rec", "w") as writer:
+    with rk_recordio.MXRecordIO(tmp_path / "a.rec", "w") as writer:
         writer.write(b"precious")
         with pytest.raises(ValueError, match=r"a\.rec: reset would empty a file that is being written"):
             writer.reset()
         writer.write(b"more")
-    with ours.MXRecordIO(tmp_path / "a.rec", "r") as reader:
+    with rk_recordio.MXRecordIO(tmp_path / "a.rec", "r") as reader:
         assert [reader.read(), reader.read()] == [b"precious", b"more"]
 
 
 def test_a_writer_is_not_emptied_by_pickling(tmp_path):  # A8
     names = tmp_path / "a.idx", tmp_path / "a.rec"
-    with ours.MXIndexedRecordIO(*names, "w") as writer:
+    with rk_recordio.MXIndexedRecordIO(*names, "w") as writer:
         writer.write_idx(1, b"precious")
         with pytest.raises(TypeError, match=r"a\.rec: a file that is being written cannot be pickled"):
             pickle.dumps(writer)
     assert names[1].stat().st_size == 16
 
 
-def test_a_pickled_reader_reads_on_and_the_original_stays_open(indexed):
-    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+def test_a_pickled_reader_continues_and_the_original_stays_open(indexed):
+    with rk_recordio.MXIndexedRecordIO(*indexed, "r") as reader:
         reader.read()
         with pickle.loads(pickle.dumps(reader)) as copy:
             assert (copy.read(), reader.read()) == (WHOLE_FILE[5], WHOLE_FILE[5])
@@ -438,19 +444,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_killed_writer_leaves_an_index_of_complete_records(tmp_path):  # A9
     names = str(tmp_path / "a.idx"), str(tmp_path / "a.rec")
     assert subprocess.run([sys.executable, "-c", KILLED_WRITER, *names], check=False).returncode == -signal.SIGKILL
-    with ours.MXIndexedRecordIO(*names, "r") as reader:
+    with rk_recordio.MXIndexedRecordIO(*names, "r") as reader:
         assert reader.keys == list(range(10))
         assert all(reader.read_idx(key) == bytes([key]) * 1000 * key for key in reader.keys)
 
 
-def test_a_key_that_comes_twice_is_warned_of_and_the_last_record_found(tmp_path):  # A10
+def test_a_duplicate_key_is_warned_of_and_the_last_record_found(tmp_path):  # A10
     names = tmp_path / "a.idx", tmp_path / "a.rec"
-    with ours.MXIndexedRecordIO(*names, "w") as writer:
+    with rk_recordio.MXIndexedRecordIO(*names, "w") as writer:
         writer.write_idx(7, b"first")
         writer.write_idx(7, b"last")
-    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last is found") as warned:
-        reader = ours.MXIndexedRecordIO(*names, "r")
-    assert warned[0].filename == __file__  # where the caller is
+    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last record is found") as warned:
+        reader = rk_recordio.MXIndexedRecordIO(*names, "r")
+    assert warned[0].filename == __file__  # the caller's file
     assert (reader.keys, reader.read_idx(7)) == ([7, 7], b"last")
     reader.close()
 
@@ -460,7 +466,7 @@ def test_a_key_that_comes_twice_is_warned_of_and_the_last_record_found(tmp_path)
 )
 def test_a_label_that_is_none_or_empty_is_warned_of(label, shown):  # A17
     with pytest.warns(UserWarning, match=shown):
-        ours.pack(ours.IRHeader(0, label, 9, 0), b"")
+        rk_recordio.pack(rk_recordio.IRHeader(0, label, 9, 0), b"")
 
 
 @pytest.mark.parametrize("offset", [4, 44, 160, 10**6, -8])
@@ -468,7 +474,7 @@ def test_a_label_that_is_none_or_empty_is_warned_of(label, shown):  # A17
 def test_the_index_of_another_file_is_named(offset, verb, indexed):  # A20
     with open(indexed[0], "a") as index:
         index.write(f"99\t{offset}\n")
-    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+    with rk_recordio.MXIndexedRecordIO(*indexed, "r") as reader:
         with pytest.raises(FormatError, match=rf"g\.rec: byte {offset}: expected (magic|a record)"):
             reader.read_idx(99) if verb == "read_idx" else (reader.seek(99), reader.read())
         if verb == "read_idx":
@@ -482,16 +488,16 @@ def test_a_bad_index_line_is_named(line, indexed):
     with open(indexed[0], "ab") as index:
         index.write(os.fsencode(line) + b"\n")
     with pytest.raises(FormatError, match=r"g\.idx: line 6: expected KEY and OFFSET with a tab between, got"):
-        ours.MXIndexedRecordIO(*indexed, "r")
+        rk_recordio.MXIndexedRecordIO(*indexed, "r")
 
 
 def test_a_missing_file_stays_file_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
-        ours.MXRecordIO(tmp_path / "none.rec", "r")
+        rk_recordio.MXRecordIO(tmp_path / "none.rec", "r")
 
 
 def test_only_bytes_are_written(tmp_path):
-    with ours.MXRecordIO(tmp_path / "a.rec", "w") as writer:
+    with rk_recordio.MXRecordIO(tmp_path / "a.rec", "w") as writer:
         for wrong in ("text", bytearray(b"x"), None):
             with pytest.raises(TypeError, match="expected bytes, got"):
                 writer.write(wrong)
@@ -506,10 +512,10 @@ def read_in_child(reader, pipe):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_forked_reader_reads_on_from_where_it_stood(indexed):
+def test_a_forked_reader_continues_from_its_position(indexed):
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
-    with ours.MXIndexedRecordIO(*indexed, "r") as reader:
+    with rk_recordio.MXIndexedRecordIO(*indexed, "r") as reader:
         reader.read()
         child = fork.Process(target=read_in_child, args=(reader, sender))
         child.start()
@@ -530,21 +536,21 @@ if pid == 0:
         try:
             write(b"child")
         except RuntimeError as error:
-            assert "Forbidden operation in multiple processes: another one is writing it" in str(error)
+            assert "Forbidden operation in multiple processes: another process is writing it" in str(error)
     del indexed, plain, write
-    sys.exit(7)  # an orderly end, which flushes and closes all that is open
+    sys.exit(7)  # a regular exit, which flushes and closes open files
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 indexed.write_idx(3, b"parent again")
 plain.write(b"parent again")
 """
 
 
-def test_a_forked_writer_refuses_and_writes_nothing_when_it_ends(tmp_path):
+def test_a_forked_writer_refuses_and_writes_nothing_at_exit(tmp_path):
     names = [str(tmp_path / name) for name in ("a.idx", "a.rec", "plain.rec")]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", FORKED_WRITER, *names], check=True, env=environment)
-    with ours.MXIndexedRecordIO(*names[:2], "r") as reader:
+    with rk_recordio.MXIndexedRecordIO(*names[:2], "r") as reader:
         assert list(iter(reader.read, None)) == [b"parent", b"parent again"]
         assert [reader.read_idx(key) for key in reader.keys] == [b"parent", b"parent again"]
-    with ours.MXRecordIO(names[2], "r") as reader:
+    with rk_recordio.MXRecordIO(names[2], "r") as reader:
         assert list(iter(reader.read, None)) == [b"parent", b"parent again"]

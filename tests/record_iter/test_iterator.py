@@ -123,7 +123,7 @@ def differences(got, want, options):
 @pytest.mark.parametrize("channels", [3, 1, 4])
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.filterwarnings("ignore:.*no effect with dtype:UserWarning")
-def test_pixels_labels_and_pad_are_mxnet_batches(mx, files, engine, setting, channels):
+def test_pixels_labels_and_pad_are_mxnets(mx, files, engine, setting, channels):
     options, most, mean = SETTINGS[setting]
     options = {**options, "data_shape": (channels, *options.get("data_shape", (16, 18)))}
     got = recordkit_batches(files[channels], **options, engine=engine)
@@ -142,7 +142,7 @@ def test_color_pngs_as_gray_are_within_one_level(mx, files, engine):
 
 @pytest.mark.parametrize("channels", [3, 1])
 @pytest.mark.parametrize(("options", "most", "mean"), [({}, 1, 0.1), ({"resize": 256, **MEAN, **STD}, 1.001, 0.4)])
-def test_photographs_are_mxnet_batches(mx, real_data, tmp_path, engine, options, most, mean, channels):
+def test_photographs_are_mxnets(mx, real_data, tmp_path, engine, options, most, mean, channels):
     photos = sorted((real_data / "imagenet-200").glob("*.JPEG"))[:24]
     path = write(tmp_path / "photos.rec", [photo.read_bytes() for photo in photos])
     options = {**options, "data_shape": (channels, 224, 200)}
@@ -152,7 +152,7 @@ def test_photographs_are_mxnet_batches(mx, real_data, tmp_path, engine, options,
 
 @pytest.mark.parametrize("by_index", [False, True])
 @pytest.mark.parametrize("n_parts", [2, 4, 6])
-def test_parts_are_mxnet_batches(mx, files, engine, n_parts, by_index):
+def test_parts_are_mxnets(mx, files, engine, n_parts, by_index):
     index = {"path_imgidx": files[3].with_suffix(".idx")} if by_index else {}
     for part in range(n_parts):
         options = {"num_parts": n_parts, "part_index": part, "batch_size": 2, **index}
@@ -160,13 +160,13 @@ def test_parts_are_mxnet_batches(mx, files, engine, n_parts, by_index):
         assert differences(got, mxnet_batches(mx, files[3], **options), {}) == (0, 0)
 
 
-def test_three_labels_are_mxnet_batches(mx, files, engine):
+def test_three_labels_are_mxnets(mx, files, engine):
     got = recordkit_batches(files["labels"], label_width=3, engine=engine)
     assert got[0][1].shape == (8, 3)
     assert differences(got, mxnet_batches(mx, files["labels"], label_width=3), {}) == (0, 0)
 
 
-def test_labels_of_a_list_are_mxnet_batches(mx, files, engine, tmp_path):
+def test_labels_of_a_list_are_mxnets(mx, files, engine, tmp_path):
     path = tmp_path / "other.lst"
     path.write_text("".join(f"{key}\t{key / 2}\t{-key}\tx.jpg\n" for key in reversed(range(40))))
     options = {"path_imglist": str(path), "label_width": 2}
@@ -175,7 +175,7 @@ def test_labels_of_a_list_are_mxnet_batches(mx, files, engine, tmp_path):
     assert differences(got, mxnet_batches(mx, files[3], **options), {}) == (0, 0)
 
 
-def test_epochs_can_be_mxnet_batches(mx, files):
+def test_epochs_can_begin_where_mxnets_do(mx, files):
     real = mx.io.ImageRecordIter(path_imgrec=str(files[3]), batch_size=8, data_shape=(3, 16, 18), verbose=False)
     iterator = rk.ImageRecordIter(path_imgrec=files[3], batch_size=8, data_shape=(3, 16, 18), mxnet_epochs=True)
     for _ in range(5):
