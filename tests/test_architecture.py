@@ -15,7 +15,7 @@ from recordkit import errors
 PACKAGE = Path(recordkit.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = {"click", "cv2", "mxnet", "PIL", "tensorflow", "torch", "tqdm"}
+HEAVY = {"click", "cv2", "mxnet", "PIL", "pooch", "requests", "tensorflow", "torch", "tqdm"}
 
 
 def loaded_by(statement):

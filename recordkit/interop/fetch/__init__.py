@@ -1,23 +1,12 @@
-"""Download MNIST and Fashion-MNIST: checked, resumable, from several mirrors, standard library only.
+"""Download MNIST and Fashion-MNIST from their mirrors with pooch, and check the bytes.
 
-`datasets` says what is fetched, from where, and what its bytes must be; `transfer` moves bytes; `part` keeps
-an unfinished file; `content` checks a finished one; `download` joins them in `fetch`, and `report` is what
-that says. Nothing here prints: progress goes through a callback, and the command is
+`datasets` has the tables of files, mirrors and checksums; `content` checks a file; `transfer` gets one file from one
+source; `download` tries the sources in order and publishes the file. Nothing is printed here: the command is
 `recordkit.cli.commands.fetch`.
 """
 
 from recordkit.interop.fetch.datasets import DATASETS, Dataset, RemoteFile
-from recordkit.interop.fetch.download import fetch
-from recordkit.interop.fetch.report import FetchedFile, FetchReport, Progress
-from recordkit.interop.fetch.transfer import RetryPolicy
+from recordkit.interop.fetch.download import FetchedFile, FetchReport, fetch
+from recordkit.interop.fetch.transfer import ProgressBar
 
-__all__ = [
-    "DATASETS",
-    "Dataset",
-    "FetchReport",
-    "FetchedFile",
-    "Progress",
-    "RemoteFile",
-    "RetryPolicy",
-    "fetch",
-]
+__all__ = ["DATASETS", "Dataset", "FetchReport", "FetchedFile", "ProgressBar", "RemoteFile", "fetch"]

@@ -1,53 +1,41 @@
-"""Check that a finished file is the gzip-compressed ubyte file it should be.
+"""Check that a file is gzip-compressed MNIST data: a ubyte array of unsigned bytes with the right rank and size.
 
-Layout of the unpacked bytes: 0, 0, 8 (the type uint8), the number of dimensions; each dimension as a
-big-endian uint32; then one byte for each value. Source: the description on the MNIST page of LeCun, Cortes
-and Burges.
-
-The file is unpacked in pieces and never beyond its stated limit, so a few kB of gzip that unpack to
-gigabytes cost neither memory nor time.
+The format is described in `recordkit.formats.ubyte`. Here the decompression stops at the size of the published file,
+because a few kB of gzip can expand to gigabytes.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import struct
 import zlib
-from math import prod
 from pathlib import Path
 
+from recordkit.errors import FormatError
 from recordkit.interop.fetch.datasets import RemoteFile
-
-__all__ = ["WrongBytesError", "content_sha256"]
-
-_PIECE_BYTES = 1 << 20
-
-
-class WrongBytesError(Exception):
-    """The file is not what it should be; the message says what was expected and what came."""
 
 
 def content_sha256(path: Path, file: RemoteFile) -> str:
-    """Check that a file is well-formed, and return the SHA-256 of its unpacked bytes.
+    """Check that a file is well-formed, and return the checksum of its content.
 
     Parameters
     ----------
     path : Path
         The .gz file.
     file : RemoteFile
-        What it should be: the number of dimensions, and the size that it must not exceed. Its checksum
-        is not looked at; comparing is the caller's.
+        The published file. Its rank and its size as an upper limit are checked; its checksum is not.
 
     Returns
     -------
-    str
-        64 lower-case hexadecimal digits.
+    sha256 : str
+        SHA-256 of the decompressed bytes, 64 lower-case hexadecimal digits.
 
     Raises
     ------
-    WrongBytesError
-        The file is not whole, valid gzip data, or what it holds is not an ubyte file of that kind.
+    FormatError
+        The file is not valid gzip data, or its content is not a ubyte file of this kind.
     OSError
         The file cannot be read.
 
@@ -55,49 +43,35 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
     --------
     >>> import tempfile
     >>> labels = bytes([0, 0, 8, 1]) + (3).to_bytes(4, "big") + bytes([7, 2, 1])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "labels.gz")
-    ...     _ = path.write_bytes(gzip.compress(labels))
-    ...     content_sha256(path, RemoteFile("labels.gz", (3,), ""))[:16]
+    >>> path = Path(tempfile.mkdtemp(), "labels.gz")
+    >>> _ = path.write_bytes(gzip.compress(labels))
+    >>> content_sha256(path, RemoteFile("labels.gz", (3,), ""))[:16]
     'e10ef6244367a3de'
     """
     try:
-        with gzip.open(path, "rb") as unpacked:
-            header = unpacked.read(4 + 4 * len(file.shape))
-            size = _announced_bytes(header, file)
-            digest = hashlib.sha256(header)
-            n_read = len(header)
-            while piece := unpacked.read(_PIECE_BYTES):
-                n_read += len(piece)
-                if n_read > size:
-                    raise WrongBytesError(f"expected {size} unpacked bytes as its header says, got more")
-                digest.update(piece)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise WrongBytesError(_bad_gzip(path, error)) from error
-    if n_read < size:
-        raise WrongBytesError(f"expected {size} unpacked bytes as its header says, got {n_read}")
-    return digest.hexdigest()
+        with gzip.open(path) as stream:
+            content = stream.read(file.unpacked_bytes + 1)
+    except EOFError:
+        size = path.stat().st_size
+        raise FormatError(expected="whole gzip data", got=f"{size} bytes that end too early") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        with path.open("rb") as packed:
+            start = packed.read(16)
+        if start[:2] != b"\x1f\x8b":  # usually an error page in HTML
+            raise FormatError(expected="gzip data", got=f"bytes starting {start!r}") from None
+        raise FormatError(expected="valid gzip data", got=f"damage: {error}") from None
+    _check(content, file)
+    return hashlib.sha256(content).hexdigest()
 
 
-def _announced_bytes(header: bytes, file: RemoteFile) -> int:
-    """Return the size of the unpacked file, as its header says."""
-    n_dims = len(file.shape)
-    magic = bytes([0, 0, 8, n_dims])
-    if len(header) < 4 + 4 * n_dims or header[:4] != magic:
-        raise WrongBytesError(f"expected an ubyte header starting {magic.hex()}, got {header[:4].hex() or 'nothing'}")
-    shape: tuple[int, ...] = struct.unpack(f">{n_dims}I", header[4:])
-    size = len(header) + prod(shape)
+def _check(content: bytes, file: RemoteFile) -> None:
+    rank = len(file.shape)
+    header, magic = content[: 4 + 4 * rank], bytes([0, 0, 8, rank])
+    if len(header) < 4 + 4 * rank or header[:4] != magic:
+        raise FormatError(expected=f"a ubyte header starting {magic.hex()}", got=header[:4].hex() or "nothing")
+    size = len(header) + math.prod(struct.unpack(f">{rank}I", header[4:]))
     if size > file.unpacked_bytes:
-        raise WrongBytesError(f"expected at most {file.unpacked_bytes} unpacked bytes, got a header for {size}")
-    return size
-
-
-def _bad_gzip(path: Path, error: Exception) -> str:
-    """Say what is wrong with gzip data; a page in HTML instead of a file is the usual reason."""
-    if isinstance(error, EOFError):
-        return f"expected whole gzip data, got {path.stat().st_size} bytes that end too early"
-    with path.open("rb") as packed:
-        start = packed.read(16)
-    if start[:2] != b"\x1f\x8b":
-        return f"expected gzip data, got bytes starting {start!r}"
-    return f"expected valid gzip data, got damage: {error}"
+        raise FormatError(expected=f"at most {file.unpacked_bytes} unpacked bytes", got=f"a header for {size}")
+    if len(content) != size:
+        got = "more" if len(content) > size else len(content)
+        raise FormatError(expected=f"{size} unpacked bytes, as the header announces", got=got)

@@ -1,19 +1,15 @@
-"""What can be fetched: files, mirrors and checksums.
+"""Tables of the datasets: files, mirrors and checksums.
 
-A checksum here is the SHA-256 of the *unpacked* ubyte data, not of the .gz around it. So a copy that
-somebody compressed anew is still known to be the published data, and one number covers every mirror. The
-eight were computed from archives that match the md5 sums published with the datasets (those torchvision and
-Keras check), and are the same in several unrelated projects that pin them.
-
-Values only, no I/O.
+A checksum here is the SHA-256 of the decompressed ubyte data, not of the .gz file. A copy that was compressed again
+is therefore still recognised, and one checksum covers every mirror. The eight checksums were computed from archives
+that match the md5 sums published with the datasets (torchvision and Keras check the same md5 sums), and several
+unrelated projects pin the same values.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-
-__all__ = ["DATASETS", "Dataset", "RemoteFile"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +21,9 @@ class RemoteFile:
     name : str
         The published file name, the same on every mirror.
     shape : tuple of int
-        Dimensions in the ubyte header: (n, height, width) of images, (n,) of labels.
+        Dimensions in the ubyte header: (n, height, width) for images, (n,) for labels.
     sha256 : str
-        SHA-256 of the unpacked bytes, 64 lower-case hexadecimal digits.
+        SHA-256 of the decompressed bytes, 64 lower-case hexadecimal digits.
 
     Examples
     --------
@@ -42,30 +38,30 @@ class RemoteFile:
 
     @property
     def unpacked_bytes(self) -> int:
-        """Bytes of the file after unpacking: 4, 4 for each dimension, 1 for each value."""
+        """Size of the decompressed file: 4 bytes, 4 for each dimension, 1 for each value."""
         return 4 + 4 * len(self.shape) + prod(self.shape)
 
     @property
     def limit_bytes(self) -> int:
-        """The most bytes ever downloaded for this file.
+        """Maximum size of a download.
 
-        gzip adds at most 5 bytes per 16 kB to data it cannot compress, so every honest .gz fits.
+        gzip adds at most 5 bytes per 16 kB to data that it cannot compress, so every valid .gz file fits.
         """
         return self.unpacked_bytes + self.unpacked_bytes // 1000 + 65536
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset: its name, its files, and the folders on the web that hold them.
+    """A dataset: its name, its mirrors and its files.
 
     Attributes
     ----------
     name : str
-        What the command line calls it.
+        Name on the command line.
     mirrors : tuple of str
-        http or https addresses; a file's own is MIRROR/NAME. Tried in this order.
+        http or https addresses of folders, in the order in which they are tried. A file is at MIRROR/NAME.
     files : tuple of RemoteFile
-        All the files; a fetch is done when each of them is there.
+        All files of the dataset.
     """
 
     name: str
@@ -107,7 +103,7 @@ DATASETS: dict[str, Dataset] = {
         _mnist_like(
             "fashion-mnist",
             (
-                # The publisher's bucket has no https; the checksum is what makes its bytes trustworthy.
+                # The publisher's bucket has no https; the checksum protects its bytes.
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
                 "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
             ),

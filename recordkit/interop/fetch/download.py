@@ -1,13 +1,13 @@
-"""Fetch a dataset: each file from the first source that has it whole and right.
+"""Fetch a dataset: each file from the first source that has the right bytes.
 
-A file that is there and right is left alone; one that is there and is well-formed but other data is
-somebody's own and is never overwritten; one that is broken is replaced. Nothing gets its final name before
-its bytes were checked.
+A file that exists and has the right content is kept. Valid data with another checksum belongs to the user and is never
+overwritten; a broken file is replaced. A file is downloaded into a temporary folder and renamed after its check.
 """
 
 from __future__ import annotations
 
-import random
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,77 @@ from typing import Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from recordkit.errors import FetchError, PlanError
-from recordkit.interop.fetch.content import WrongBytesError, content_sha256
+from recordkit.errors import FetchError, FormatError, PlanError
+from recordkit.formats.files import flush_to_disk
+from recordkit.interop.fetch.content import content_sha256
 from recordkit.interop.fetch.datasets import Dataset, RemoteFile
-from recordkit.interop.fetch.partial import Part, open_part
-from recordkit.interop.fetch.report import FetchedFile, FetchReport, Progress
-from recordkit.interop.fetch.transfer import RefusedError, RetryPolicy, TransientError, copy_file, download
+from recordkit.interop.fetch.transfer import ProgressBar, copy, download
 
-__all__ = ["fetch"]
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """One file of a finished fetch.
+
+    Attributes
+    ----------
+    name : str
+        File name.
+    path : str
+        Path of the file.
+    status : str
+        "fetched", or "present" if the file already existed and was right.
+    source : str or None
+        Address or path that the file came from; None if it was present.
+    failures : tuple of str
+        Sources that were tried before, each with the reason why it failed.
+    size_bytes : int
+        Size of the .gz file.
+    sha256 : str
+        SHA-256 of the decompressed bytes.
+    published : bool
+        Whether these are the published bytes. False is possible only with `any_checksum`.
+    """
+
+    name: str
+    path: str
+    status: Literal["fetched", "present"]
+    source: str | None
+    failures: tuple[str, ...]
+    size_bytes: int
+    sha256: str
+    published: bool
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """The result of a fetch.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the dataset.
+    folder : str
+        The folder with its files.
+    files : tuple of FetchedFile
+        The files, in the dataset's order.
+    """
+
+    dataset: str
+    folder: str
+    files: tuple[FetchedFile, ...]
+
+
+@dataclass(frozen=True)
+class _Options:
+    sources: tuple[str | Path, ...]
+    any_checksum: bool
+    attempts: int
+    timeout_s: float
+    progress: Callable[[str], ProgressBar] | None
+
+
+class _OtherDataError(FormatError):
+    """A well-formed file is not the published one."""
 
 
 def fetch(
@@ -31,220 +94,178 @@ def fetch(
     *,
     source: str | None = None,
     any_checksum: bool = False,
-    policy: RetryPolicy | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    attempts: int = 3,
+    timeout_s: float = 30.0,
+    progress: Callable[[str], ProgressBar] | None = None,
 ) -> FetchReport:
-    """Bring all files of a dataset into a folder, checked.
+    """Download all files of a dataset into a folder, and check them.
 
     Parameters
     ----------
     dataset : Dataset
-        What to fetch, for example ``DATASETS["mnist"]``.
+        The dataset, for example ``DATASETS["mnist"]``.
     folder : str or Path
-        Where to; made if it is not there.
+        Target folder; created if it does not exist.
     source : str, optional
-        A folder, or an http, https or file address of one, that holds the files under their published names. It
-        is then the only source.
-    any_checksum : bool
-        Accept other data than the published, as long as it is well-formed: a copy in another order, or a
-        smaller one. Needs `source`.
-    policy : RetryPolicy, optional
-        Attempts, timeouts and waits.
+        A folder, or the http, https or file address of one, that holds the files under their published names. It
+        replaces the mirrors.
+    any_checksum : bool, default False
+        Accept well-formed data that differs from the published: a copy in another order, or a smaller one. Needs
+        `source`.
+    attempts : int, default 3
+        Requests for each file and mirror. The wait between them grows from 1 s to 10 s.
+    timeout_s : float, default 30.0
+        Seconds without a byte that end a request.
     progress : callable, optional
-        Called with what is going on; may raise to stop.
+        Called with the address at the begin of each request; returns the bar to advance.
 
     Returns
     -------
-    FetchReport
-        What was done, file by file.
+    report : FetchReport
 
     Raises
     ------
     FetchError
-        A file could not be had from any source, or cannot be written, or other data has its name. Files that were
-        finished stay; a part that can be resumed stays as NAME.part.
+        No source delivers the right bytes, the folder cannot be written, or other data has the file's name. Files
+        that were finished before remain, and nothing unfinished does.
     PlanError
-        The source is neither a folder nor an http, https or file address; or `any_checksum` without a source.
+        The source is neither a folder nor an http, https or file address, or an option is out of range.
 
     Examples
     --------
-    >>> import gzip, hashlib, tempfile
+    >>> import gzip, hashlib
     >>> from recordkit.interop.fetch import RemoteFile
     >>> labels = bytes([0, 0, 8, 1]) + (3).to_bytes(4, "big") + bytes([7, 2, 1])
     >>> file = RemoteFile("labels.gz", (3,), hashlib.sha256(labels).hexdigest())
-    >>> with tempfile.TemporaryDirectory() as mine:
-    ...     _ = Path(mine, file.name).write_bytes(gzip.compress(labels))
-    ...     report = fetch(Dataset("tiny", (), (file,)), Path(mine, "tiny"), source=mine)
+    >>> copies = tempfile.mkdtemp()
+    >>> _ = Path(copies, file.name).write_bytes(gzip.compress(labels))
+    >>> report = fetch(Dataset("tiny", (), (file,)), Path(copies, "tiny"), source=copies)
     >>> report.files[0].name, report.files[0].status, report.files[0].published
     ('labels.gz', 'fetched', True)
     """
     if any_checksum and source is None:
-        raise PlanError("any checksum is accepted from a source of your own only; name it with --from")
-    sources = dataset.mirrors if source is None else (_own_source(source),)
+        raise PlanError("`any_checksum` needs a source of your own", advice="give `source` too")
+    if attempts < 1:
+        raise PlanError(argument="attempts", expected="at least 1", got=attempts)
+    if timeout_s <= 0:
+        raise PlanError(argument="timeout_s", expected="more than 0 s", got=timeout_s)
+    sources = dataset.mirrors if source is None else (_parse_source(source),)
     if not sources:
-        raise PlanError(f"{dataset.name} has no mirrors; name a copy of your own with --from")
+        raise PlanError(f"{dataset.name} has no mirrors", advice="name a copy of your own with `source`")
     target_folder = Path(folder)
     try:
         target_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FetchError(f"{target_folder}: cannot make the folder: {error.strerror}; choose another") from error
-    settings = _Settings(sources, any_checksum, policy or RetryPolicy(), progress or _ignore)
-    files = tuple(_fetch_file(file, target_folder / file.name, settings) for file in dataset.files)
+        message = f"cannot make the folder: {error.strerror}"
+        raise FetchError(message, path=str(target_folder), advice="choose another") from error
+    options = _Options(sources, any_checksum, attempts, timeout_s, progress)
+    files = tuple(_fetch_file(file, target_folder / file.name, options) for file in dataset.files)
     return FetchReport(dataset.name, str(target_folder), files)
 
 
-def _ignore(_progress: Progress) -> None:
-    """Show nothing."""
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What is the same for all files of one fetch."""
-
-    sources: tuple[str | Path, ...]
-    any_checksum: bool
-    policy: RetryPolicy
-    progress: Callable[[Progress], None]
-
-
-def _own_source(source: str) -> str | Path:
-    """Return the web address, or the folder, that the user named."""
+def _parse_source(source: str) -> str | Path:
+    """Return the web address or the folder that the user gave."""
     if "://" not in source:
         return Path(source)
+    expected = "a folder, or an http, https or file address"
     try:
         parts = urlsplit(source)
     except ValueError as error:
-        raise PlanError(f"{source}: not a usable address: {error}") from error
+        raise PlanError(argument="source", expected=expected, got=f"{source} ({error})") from error
     if parts.username is not None or parts.password is not None:
-        # Not repeated in the message, which may end in a log.
-        raise PlanError(
-            "an address with a user name or password cannot be used; download the files, then name their folder"
-        )
+        # The address is not in the message, because messages end in logs.
+        message = "an address with a user name or password cannot be used"
+        raise PlanError(message, argument="source", advice="download the files, then give their folder")
     if parts.scheme in ("http", "https") and parts.hostname:
         return source
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(url2pathname(parts.path))
-    raise PlanError(f"{source}: expected a folder or an http, https or file address")
+    raise PlanError(argument="source", expected=expected, got=source)
 
 
-def _fetch_file(file: RemoteFile, target: Path, settings: _Settings) -> FetchedFile:
-    """Leave a right file alone; otherwise try one source after the other."""
-    digest = _present_sha256(file, target, any_checksum=settings.any_checksum)
+def _fetch_file(file: RemoteFile, target: Path, options: _Options) -> FetchedFile:
+    digest = _present_sha256(file, target, any_checksum=options.any_checksum)
     if digest is not None:
-        size = target.stat().st_size
-        settings.progress(Progress(file.name, "present", size, size))
-        return FetchedFile(file.name, str(target), "present", None, size, 0, digest, digest == file.sha256)
-    failures: list[str] = []
-    n_received = 0
-    with open_part(target) as part:
-        for source in _part_first([_address(source, file) for source in settings.sources], part):
-            if failures:
-                settings.progress(Progress(file.name, "next", note=failures[-1]))
-            job = _Job(file, source, part, settings)
-            try:
-                digest = job.run()
-            except RefusedError as error:
-                failures.append(f"{source}: {error}")
-                continue
-            finally:
-                n_received += job.received_bytes
-            size = part.size_bytes
-            part.publish(target)
-            settings.progress(Progress(file.name, "done", size, size))
-            published = digest == file.sha256
-            return FetchedFile(file.name, str(target), "fetched", str(source), size, n_received, digest, published)
-    raise FetchError(_all_failed(file, failures, settings))
+        size_bytes = target.stat().st_size
+        return FetchedFile(file.name, str(target), "present", None, (), size_bytes, digest, digest == file.sha256)
+    failures: list[FetchError | FormatError] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as temporary:
+            for folder in options.sources:
+                source = folder / file.name if isinstance(folder, Path) else f"{folder.rstrip('/')}/{file.name}"
+                try:
+                    downloaded = _get(source, Path(temporary), file, options)
+                    digest = _checked_sha256(downloaded, file, any_checksum=options.any_checksum)
+                except (FetchError, FormatError) as error:
+                    failures.append(error.located(path=str(source)))
+                    continue
+                _publish(downloaded, target)
+                texts = tuple(map(str, failures))
+                size_bytes, published = target.stat().st_size, digest == file.sha256
+                return FetchedFile(file.name, str(target), "fetched", str(source), texts, size_bytes, digest, published)
+    except OSError as error:
+        message = f"cannot write: {error.strerror or error}"
+        raise FetchError(message, path=str(target), advice="make room or choose another folder") from error
+    raise _all_failed(target, failures, options)
 
 
 def _present_sha256(file: RemoteFile, target: Path, *, any_checksum: bool) -> str | None:
-    """Return the checksum of the file that is there, None if it is missing or broken."""
+    """Return the checksum of an existing file, or None if the file is missing or broken."""
     if not target.exists():
         return None
     try:
         digest = content_sha256(target, file)
-    except WrongBytesError:
+    except FormatError:
         return None
-    if digest == file.sha256 or any_checksum:
-        return digest
-    raise FetchError(
-        f"{target}: expected the published data, sha256 {file.sha256} unpacked, got other data, {digest}; move it "
-        "away, or keep it with --from and --any-checksum"
-    )
+    if digest != file.sha256 and not any_checksum:
+        raise FetchError(
+            path=str(target),
+            expected=f"the published data, sha256 {file.sha256} unpacked",
+            got=f"other data, {digest}",
+            advice="move it away, or keep it with `source` and `any_checksum`",
+        )
+    return digest
 
 
-def _address(source: str | Path, file: RemoteFile) -> str | Path:
-    return source / file.name if isinstance(source, Path) else f"{source.rstrip('/')}/{file.name}"
-
-
-def _part_first(addresses: list[str | Path], part: Part) -> list[str | Path]:
-    """Put the source that the part came from first: any other would throw its bytes away."""
-    return sorted(addresses, key=lambda address: not part.resumable_from(str(address)))
-
-
-def _all_failed(file: RemoteFile, failures: list[str], settings: _Settings) -> str:
-    n_sources = "1 source" if len(failures) == 1 else f"{len(failures)} sources"
-    if isinstance(settings.sources[0], Path) or settings.any_checksum:
-        advice = "put the right file there, or fetch without --from"
+def _get(source: str | Path, folder: Path, file: RemoteFile, options: _Options) -> Path:
+    """Copy or download a file into a folder, and return its path."""
+    target = folder / file.name
+    target.unlink(missing_ok=True)  # wrong bytes of an earlier source
+    if isinstance(source, Path):
+        copy(source, target, limit_bytes=file.limit_bytes)
     else:
-        advice = "try again later, or use --from with a copy of your own"
-    if any("sha256" in failure for failure in failures) and not settings.any_checksum:
-        advice += "; --any-checksum takes a copy of your own in another order"
-    return f"{file.name}: not fetched from {n_sources}: {'; '.join(failures)}; {advice}"
+        download(
+            source,
+            target,
+            limit_bytes=file.limit_bytes,
+            attempts=options.attempts,
+            timeout_s=options.timeout_s,
+            progress=options.progress,
+        )
+    return target
 
 
-@dataclass
-class _Job:
-    """One file and one source: attempts, waits and the check at the end."""
+def _checked_sha256(path: Path, file: RemoteFile, *, any_checksum: bool) -> str:
+    digest = content_sha256(path, file)
+    if digest != file.sha256 and not any_checksum:
+        raise _OtherDataError(expected=f"sha256 {file.sha256} unpacked", got=digest)
+    return digest
 
-    file: RemoteFile
-    source: str | Path
-    part: Part
-    settings: _Settings
-    received_bytes: int = 0
 
-    def run(self) -> str:
-        """Fill the part with right bytes and return their checksum, or raise RefusedError."""
-        policy = self.settings.policy
-        start = self.part.size_bytes if self.part.resumable_from(str(self.source)) else 0
-        self._say("start", str(self.source), start)
-        n_failed = 0
-        while True:
-            try:
-                return self._attempt()
-            except TransientError as error:
-                n_failed += 1
-                if n_failed >= policy.attempts:
-                    attempts = "1 attempt" if n_failed == 1 else f"{n_failed} attempts"
-                    raise RefusedError(f"{error} ({attempts})") from error
-                wait_s = policy.delay_s(n_failed, jitter=random.random(), asked_s=error.wait_s)
-                self._say("retry", f"{error}; next attempt in {wait_s:.1f} s", self.part.size_bytes)
-                policy.sleep(wait_s)
+def _publish(path: Path, target: Path) -> None:
+    copied = path.with_name(f"{path.name}.copy")
+    shutil.copyfile(path, copied)  # pooch's file has mode 0600; the copy has the mode that the umask gives
+    flush_to_disk(copied)
+    copied.replace(target)
+    flush_to_disk(target.parent)
 
-    def _attempt(self) -> str:
-        limit = self.file.limit_bytes
-        resumed = False
-        if isinstance(self.source, Path):
-            copy_file(self.source, self.part, limit_bytes=limit, tell=self._tell)
-        else:
-            timeout_s = self.settings.policy.timeout_s
-            resumed = download(self.source, self.part, limit_bytes=limit, timeout_s=timeout_s, tell=self._tell)
-        try:
-            return self._checked_sha256()
-        except WrongBytesError as error:
-            self.part.begin(None)
-            if resumed:  # the fault may lie in the bytes from before: once more, from the first byte
-                raise TransientError(f"{error}, after a resume; starting over") from error
-            raise RefusedError(str(error)) from error
 
-    def _checked_sha256(self) -> str:
-        digest = content_sha256(self.part.path, self.file)
-        if digest != self.file.sha256 and not self.settings.any_checksum:
-            raise WrongBytesError(f"expected sha256 {self.file.sha256} unpacked, got {digest}")
-        return digest
-
-    def _tell(self, n_bytes: int, total_bytes: int | None) -> None:
-        self.received_bytes += n_bytes
-        self.settings.progress(Progress(self.file.name, "bytes", self.part.size_bytes, total_bytes))
-
-    def _say(self, state: Literal["start", "retry"], note: str, done_bytes: int) -> None:
-        self.settings.progress(Progress(self.file.name, state, done_bytes, note=note))
+def _all_failed(target: Path, failures: list[FetchError | FormatError], options: _Options) -> FetchError:
+    sources = "1 source" if len(failures) == 1 else f"{len(failures)} sources"
+    if isinstance(options.sources[0], Path) or options.any_checksum:
+        advice = "put the right file there, or leave out `source`"
+    else:
+        advice = "try again later, or name a copy of your own with `source`"
+    if any(isinstance(error, _OtherDataError) for error in failures):
+        advice += "; `any_checksum` accepts a copy of your own in another order"
+    return FetchError(f"not fetched from {sources}: {'; '.join(map(str, failures))}", path=str(target), advice=advice)
