@@ -1,4 +1,4 @@
-"""Fixtures for every test: no network but loopback, real data where it is given, hypothesis profiles."""
+"""Fixtures of all tests: no network except loopback, optional real data, hypothesis profiles."""
 
 import functools
 import gzip
@@ -27,7 +27,7 @@ hypothesis.settings.load_profile(os.environ.get("RECORDKIT_HYPOTHESIS", "quick")
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch):
-    """Fail any test that would talk to another machine."""
+    """Fail a test that connects to another machine."""
     connect = socket.socket.connect
 
     def guarded(self, address):
@@ -40,7 +40,7 @@ def loopback_only(monkeypatch):
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real datasets; tests on it are skipped without it, and must run in CI."""
+    """The folder of real datasets. Without it, tests that need it are skipped, or fail if CI requires it."""
     folder = os.environ.get("RECORDKIT_TEST_DATA")
     if folder is None:
         if os.environ.get("RECORDKIT_REQUIRE_DATA"):
@@ -51,7 +51,7 @@ def real_data() -> Path:
 
 @pytest.fixture(params=["python", "native"])
 def engine(request) -> str:
-    """Each engine in turn: what one does, all do. One that is not built is skipped, but where it must be."""
+    """Each engine, so that both pass the same tests. A missing engine is skipped, or fails if CI requires it."""
     if request.param == "native":
         request.getfixturevalue("require_native")
     return request.param
@@ -59,21 +59,21 @@ def engine(request) -> str:
 
 @pytest.fixture(scope="session")
 def require_native():
-    """Skip a test of the native core if it is not built, but where it must be."""
+    """Skip a test of the native core if the core is not built, unless CI requires it."""
     if not native.available() and not os.environ.get("RECORDKIT_REQUIRE_NATIVE"):
         pytest.skip("the native engine is not built")
 
 
 @pytest.fixture
 def no_native(monkeypatch) -> None:
-    """As if the native core were not built."""
+    """Hide the native core, as if it were not built."""
     monkeypatch.setitem(sys.modules, "recordkit.native._core", None)
     monkeypatch.setattr(native, "_import_core", native._import_core.__wrapped__)
 
 
 @pytest.fixture
 def tiny_folder(tmp_path) -> Path:
-    """Three classes of small JPEGs, four each, in folders."""
+    """A folder of three classes with four small JPEGs each."""
     root = tmp_path / "photos"
     for number, name in enumerate(("cat", "dog", "owl")):
         (root / name).mkdir(parents=True)
@@ -84,7 +84,7 @@ def tiny_folder(tmp_path) -> Path:
 
 @pytest.fixture
 def tiny_mnist(tmp_path) -> Path:
-    """A folder of ubyte files: 20 training digits, plain, and 6 test digits, gzip-compressed."""
+    """A folder of ubyte files: 20 training digits, uncompressed, and 6 test digits, compressed with gzip."""
     folder = tmp_path / "mnist"
     folder.mkdir()
     for split, n, ending in (("train", 20, ""), ("t10k", 6, ".gz")):
@@ -97,24 +97,24 @@ def tiny_mnist(tmp_path) -> Path:
 
 
 def content(source, index):
-    """What a source has at a position."""
+    """Return the content of a source at an index."""
     (entry,) = source.entries([index])
     assert source.labels([index]) == [entry.labels]
-    (found,) = source.contents([entry])
-    if isinstance(found, ImageError):
-        raise found
-    return found
+    (result,) = source.contents([entry])
+    if isinstance(result, ImageError):
+        raise result
+    return result
 
 
 def gradient(height, width) -> np.ndarray:
-    """A smooth RGB image, which JPEG keeps nearly as it is."""
+    """Return a smooth RGB image, which JPEG changes little."""
     rows, columns = np.mgrid[0:height, 0:width]
     return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], 2).astype(np.uint8)
 
 
 @pytest.fixture(scope="session")
 def mx():
-    """The real MXNet; tests on it are skipped without it, and must run where RECORDKIT_REQUIRE_MXNET is set."""
+    """MXNet itself. Without it, tests that need it are skipped, or fail if RECORDKIT_REQUIRE_MXNET is set."""
     try:
         return mxnet.load()
     except MissingError as error:
@@ -125,7 +125,7 @@ def mx():
 
 @pytest.fixture
 def program(monkeypatch, capsys):
-    """Run a console script in this process; return exit code, stdout and stderr."""
+    """Run a console script in this process and return exit code, stdout and stderr."""
 
     def run(main, *arguments):
         monkeypatch.setattr("sys.argv", [main.__module__, *map(str, arguments)])
@@ -134,8 +134,8 @@ def program(monkeypatch, capsys):
             main()
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
+        output = capsys.readouterr()
+        return end.value.code or 0, output.out, output.err
 
     return run
 

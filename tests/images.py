@@ -1,4 +1,4 @@
-"""Small images of every kind that recordkit meets, made with Pillow or byte by byte, and .rec files of them."""
+"""Small images in every supported format, written with Pillow or byte by byte, and .rec files of them."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ EXIF_ORIENTATION = 0x0112
 
 
 def pixels(height=24, width=33, channels=3):
-    """A smooth image whose four corners differ, so that every flip and turn shows."""
+    """Return a smooth image with four different corners, so that every flip and rotation changes it."""
     y, x = np.mgrid[:height, :width]
     planes = (x * 200 // width, y * 220 // height, (x + 2 * y) * 80 // (width + height), 255 - x * 150 // width)
     return np.stack(planes[:channels], 2).astype(np.uint8)
@@ -25,10 +25,10 @@ def noise(height, width, channels=3, seed=0):
 
 
 def picture(image=None, mode=None):
-    """Pixels as Pillow's image."""
+    """Convert pixels to a Pillow image."""
     image = pixels() if image is None else image
-    made = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
-    return made.convert(mode) if mode else made
+    converted = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image))
+    return converted.convert(mode) if mode else converted
 
 
 def save(image, encoding, **options):
@@ -48,7 +48,7 @@ def png_chunk(kind, content):
 
 
 def png(samples, color_type):
-    """A PNG of 16-bit samples, which Pillow cannot write in colour; samples of shape (H, W, C)."""
+    """Return a PNG of 16-bit samples of shape (H, W, C). Pillow cannot write these in colour."""
     height, width = samples.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
     head = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
@@ -57,14 +57,14 @@ def png(samples, color_type):
 
 
 def huge_png(width=60_000, height=60_000):
-    """The header of an enormous PNG, and next to no pixels."""
+    """Return the header of an enormous PNG with very little pixel data."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 def huge_jpeg(width=60_000, height=60_000):
-    """A small JPEG whose frame header says another size."""
+    """Return a small JPEG whose frame header has another size."""
     data = bytearray(save(picture(), "JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", height, width)
@@ -72,9 +72,9 @@ def huge_jpeg(width=60_000, height=60_000):
 
 
 def sampled_jpeg(horizontal, vertical, columns, rows):
-    """A JPEG whose luma has so many samples for one of chroma in each direction, and so many MCUs: noise.
+    """Return a noise JPEG with the given luma sampling factors (chroma has 1) and number of MCU columns and rows.
 
-    Pillow writes no such files: the blocks of a gray one, with another frame around them.
+    Pillow cannot write such files, so this puts another frame header around the blocks of a gray JPEG.
     """
     n_blocks = horizontal * vertical + 2
     gray = bytearray(save(picture(noise(8 * columns * rows, 8 * n_blocks, 1)), "JPEG"))
@@ -93,7 +93,7 @@ def animation(encoding):
 
 
 def every_format():
-    """A small valid file of each kind, by name."""
+    """Return a small valid file of each format, by name."""
     small = picture(pixels(9, 11))
     palette = small.quantize(8)
     return {
@@ -123,7 +123,7 @@ def every_format():
 
 
 def write(path, payloads, labels=None):
-    """Write a .rec and .idx of encoded images."""
+    """Write a .rec and an .idx file of encoded images, and return the path of the .rec."""
     with open(path, "wb") as file, open(path.with_suffix(".idx"), "w") as index:
         writer = RecordWriter(file)
         for key, payload in enumerate(payloads):

@@ -1,4 +1,4 @@
-"""What hypothesis draws from: records that try the framing, and everything a list or a header can say."""
+"""Hypothesis strategies: records that stress the framing, headers, list rows and ubyte arrays."""
 
 import struct
 
@@ -14,7 +14,7 @@ from recordkit.formats.ubyte import DTYPES
 keys = st.integers(0, 2**64 - 1)
 float32s = st.floats(width=32, allow_nan=False)
 
-# Magics at every alignment, pieces of magics, and bytes that look like the second word of a head.
+# Magics at every alignment, incomplete magics, and bytes that look like the second word of a head.
 records = st.lists(
     st.one_of(
         st.just(MAGIC_BYTES),
@@ -33,7 +33,7 @@ headers = st.builds(
     id2=keys,
 )
 
-# File names as a file system has them: any bytes, but none that a list row cannot hold.
+# File names: any bytes except those that a list row cannot hold.
 paths = (
     st.lists(st.one_of(st.binary(min_size=1, max_size=8), st.text(max_size=8).map(str.encode)), min_size=1, max_size=4)
     .map(b"".join)

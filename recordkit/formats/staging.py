@@ -109,8 +109,8 @@ class Staging:
             pending = self.folder / f"{COMMIT}.new"
             pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
             flush_to_disk(pending)
-            os.rename(pending, self.folder / COMMIT)  # noqa: PTH104 (tests replace os.rename)
-        with _as_publish_error(self.parent, "the new set counts, and the next pack to this prefix moves its files"):
+            pending.rename(self.folder / COMMIT)
+        with _as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
             _finish(self.folder, self.parent)
 
     def __enter__(self) -> Staging:
@@ -206,7 +206,7 @@ def _is_locked(folder: Path, lock: int) -> bool:
 def _is_committed(folder: Path) -> bool:
     """Tell whether a folder holds a committed set. Path.exists would return False for a failing disk too."""
     try:
-        os.stat(folder / COMMIT)  # noqa: PTH116 (tests replace os.stat)
+        (folder / COMMIT).stat()
     except FileNotFoundError:
         return False
     return True
@@ -229,14 +229,14 @@ def _finish(folder: Path, parent: Path) -> None:
             for name in rest + commit["remove"]:
                 (parent / name).unlink(missing_ok=True)
             os.fsync(parent_lock)
-            os.rename(folder / pivot, parent / pivot)  # noqa: PTH104 (tests replace os.rename)
+            (folder / pivot).rename(parent / pivot)
             os.fsync(parent_lock)
         for name in rest:
             if (folder / name).exists():
-                os.rename(folder / name, parent / name)  # noqa: PTH104 (tests replace os.rename)
+                (folder / name).rename(parent / name)
         os.fsync(parent_lock)
-        os.unlink(folder / COMMIT)  # noqa: PTH108 (tests replace os.unlink)
-        os.rmdir(folder)  # noqa: PTH106 (tests replace os.rmdir)
+        (folder / COMMIT).unlink()
+        folder.rmdir()
         os.fsync(parent_lock)
     finally:
         os.close(parent_lock)

@@ -108,7 +108,7 @@ PARAMETERS: tuple[Parameter, ...] = (
                  "crop the centre, as MXNet does."),
     _implemented("max_rotate_angle", "int", 0, "Rotate by a random number of whole degrees, at most this many in "
                  "either direction.", 0, 180),
-    _implemented("rotate", "int", -1, "Rotate by this many degrees, counter-clockwise; 0 and -1 do not rotate.", -1, 360),
+    _implemented("rotate", "int", -1, "Rotate by this many degrees, counter-clockwise, if above 0.", -1, 360),
     _implemented("rotate_list", "str", "", "Angles in degrees, separated by commas. Each image is rotated by one "
                  "of them at random."),
     _implemented("max_shear_ratio", "float", 0.0, "Shear by U(-v, v) columns per row.", 0, 10),

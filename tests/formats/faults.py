@@ -1,8 +1,8 @@
-"""Publishing that is cut off at its n-th system call; `Faults` asks, this file run as a program does it.
+"""Publishing with a fault at its n-th system call. `Faults` runs this file as a program and sends it requests.
 
-The program forks a child for each request, so that nothing of pytest is in the child (MXNet, say, whose fork is slow,
-or threads, with which forking is a warning). In the child every call from Python into the operating system is
-counted, by a profile function that sees all of them, also those of functions that are not written yet.
+The program forks a child for each request. It imports nothing of pytest, because forking MXNet is slow and forking
+with threads causes a warning. In the child, a profile function counts every call from Python into the operating
+system, so it also covers code that is added later.
 """
 
 import errno
@@ -19,7 +19,7 @@ from recordkit.formats.staging import Staging
 
 
 def publish(prefix, generation, names, remove):
-    """Publish files that each say their generation and name."""
+    """Publish files that contain their generation and name."""
     prefix = Path(prefix)
     with Staging(prefix) as staging:
         for name in names:
@@ -29,16 +29,16 @@ def publish(prefix, generation, names, remove):
 
 
 def recover(prefix):
-    """What the next pack does first."""
+    """Complete or remove an interrupted pack, as the next pack does."""
     with Staging(Path(prefix)):
         pass
 
 
 class Faults:
-    """The program, started; a context manager."""
+    """A context manager that starts the program."""
 
     def __enter__(self):
-        # One thread, because NumPy's would make each fork a warning.
+        # One thread, because with NumPy's threads each fork would cause a warning.
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-W", "error", __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
@@ -47,22 +47,22 @@ class Faults:
     def __exit__(self, *_):
         self._process.communicate(timeout=60)
 
-    def __call__(self, what, *arguments, how="kill", at=1):
-        """Do `publish` or `recover` with a fault; return how it ended: "killed", "done" or the error's text."""
-        self._process.stdin.write(json.dumps([what, arguments, how, at]).encode() + b"\n")
+    def __call__(self, function, *arguments, how="kill", at=1):
+        """Run `publish` or `recover` with a fault; return "killed", "done" or the error's text."""
+        self._process.stdin.write(json.dumps([function, arguments, how, at]).encode() + b"\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
 
 def is_system_call(function):
-    """Tell whether a C function goes to the operating system; a few that do not are harmless."""
+    """Tell whether a C function calls the operating system. A few that do not are harmless."""
     if function.__module__ in ("posix", "fcntl"):
         return function.__name__ != "fspath"
     return function is open or isinstance(getattr(function, "__self__", None), io.IOBase)
 
 
 def fail_at(how, at):
-    """Let the `at`-th system call from here on fail, before it is made."""
+    """Make the `at`-th system call from now on fail, before it happens."""
     n_calls = 0
 
     def count(_frame, event, function):
@@ -82,17 +82,17 @@ def fail_at(how, at):
     sys.setprofile(count)
 
 
-def child(what, arguments, how, at, report):
-    """Do one request in a process of its own."""
+def child(function, arguments, how, at, report):
+    """Run one request, in a forked process."""
     if how == "limit":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (at, at))
     else:
         fail_at(how, at)
     try:
-        {"publish": publish, "recover": recover}[what](*arguments)
+        {"publish": publish, "recover": recover}[function](*arguments)
         end = "done"
-    except BaseException as error:  # noqa: BLE001 (the parent judges it)
+    except BaseException as error:  # noqa: BLE001 (the parent checks it)
         end = f"{type(error).__name__}: {error}"
     sys.setprofile(None)
     os.write(report, json.dumps(end).encode())
@@ -107,8 +107,8 @@ def main():
         if pid == 0:
             child(*json.loads(request), report)
         os.close(report)
-        with open(end, "rb") as told:
-            answer = told.read().decode()
+        with open(end, "rb") as pipe:
+            answer = pipe.read().decode()
         _, status = os.waitpid(pid, 0)
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         print('"killed"' if killed else answer or '"died"', flush=True)

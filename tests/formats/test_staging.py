@@ -1,4 +1,4 @@
-"""Publishing a set of files: all old or all new, wherever it is cut off."""
+"""Publishing a set of files: the result is all old or all new, at whatever point the process is killed."""
 
 import itertools
 import os
@@ -26,7 +26,7 @@ def faults():
 
 @pytest.fixture
 def no_sync(monkeypatch):
-    """Spare the disk: nothing here pulls the plug, and the processes that are killed do sync."""
+    """Skip fsync in this process, to save time. The killed processes do call it."""
     monkeypatch.setattr(os, "fsync", lambda _handle: None)
 
 
@@ -34,7 +34,7 @@ def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):
     return [name + suffix for name in sets for suffix in suffixes]
 
 
-# What is published under which prefix, and what stood there before; each first file is the pivot.
+# Prefix, files of the old set, files of the new set. The first file of the new set is the pivot.
 CASES = {
     "a-first-set": ("a", [], names_of("a")),
     "replacing-a-set-of-more-files": ("a", names_of("a", suffixes=SUFFIXES), names_of("a")),
@@ -48,8 +48,8 @@ CASES = {
 }
 
 
-def stand(folder, names):
-    """Put the old generation in place."""
+def write_old_set(folder, names):
+    """Write the files of the old generation."""
     folder.mkdir()
     for name in names:
         (folder / name).write_text(f"old {name}")
@@ -60,7 +60,7 @@ def at_final_names(folder):
 
 
 def as_read(folder, names):
-    """What a reader gets of the sets that any of these files belong to."""
+    """Read the sets that these files belong to, by Fileset."""
     sets = {name.split(".")[0] for name in names}
     paths = {name + suffix: Fileset(folder / name).path(suffix) for name in sets for suffix in SUFFIXES}
     return {name: path.read_text() for name, path in paths.items() if path.exists()}
@@ -71,7 +71,7 @@ def whole(generation, names):
 
 
 def check_whole(folder, old, new):
-    """Assert that old or new stands there as a whole, and return which."""
+    """Assert that the whole old set or the whole new set is there, and return which."""
     final = at_final_names(folder)
     assert len({content.split()[0] for content in final.values()}) <= 1, final
     read = as_read(folder, old + new)
@@ -80,27 +80,27 @@ def check_whole(folder, old, new):
 
 
 def check_next_pack(folder, prefix, old, new, which):
-    """Assert that the next pack first completes or removes what was left, and then works."""
+    """Assert that the next pack first completes or removes the interrupted one, and then works."""
     recover(folder / prefix)
-    stood = whole(which, new if which == "new" else old)
-    assert at_final_names(folder) == stood
-    assert sorted(os.listdir(folder)) == sorted(stood)
-    publish(folder / prefix, "third", new, [*stood, *old])
+    expected = whole(which, new if which == "new" else old)
+    assert at_final_names(folder) == expected
+    assert sorted(os.listdir(folder)) == sorted(expected)
+    publish(folder / prefix, "third", new, [*expected, *old])
     assert at_final_names(folder) == whole("third", new)
     assert sorted(os.listdir(folder)) == sorted(new)
 
 
 def cut_everywhere(faults, tmp_path, case, how):
-    """Publish with a fault at the first system call, the second ... until one runs through; yield what each left."""
+    """Publish with a fault at the first system call, then at the second, until no fault happens; yield each outcome."""
     prefix, old, new = CASES[case]
     for at in itertools.count(1):
         folder = tmp_path / str(at)
-        stand(folder, old)
+        write_old_set(folder, old)
         end = faults("publish", str(folder / prefix), "new", new, old, how=how, at=at)
         which = check_whole(folder, old, new)
         if end == "done":
             assert which == "new" and sorted(os.listdir(folder)) == sorted(new)
-            assert at > 50  # the calls were seen
+            assert at > 50  # the calls were counted
             return
         yield end, which
         check_next_pack(folder, prefix, old, new, which)
@@ -111,7 +111,7 @@ def cut_everywhere(faults, tmp_path, case, how):
 def test_killed_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path, no_sync):
     outcomes = list(cut_everywhere(faults, tmp_path, case, "kill"))
     assert {end for end, _ in outcomes} == {"killed"}
-    # Once new, always new.
+    # After the commit, the set is always new.
     assert [which for which, _ in itertools.groupby(which for _, which in outcomes)] == ["old", "new"]
 
 
@@ -127,15 +127,15 @@ def test_a_failing_disk_at_any_system_call_leaves_old_or_new_and_says_which(case
     for end, which in cut_everywhere(faults, tmp_path, case, "error"):
         assert "Input/output error" in end and end.startswith(("PublishError: ", "OSError: "))
         assert which == "old" or "nothing was published" not in end
-        assert which == "new" or "the new set counts" not in end
+        assert which == "new" or "the new set is valid" not in end
 
 
 @pytest.mark.parametrize("case", ["replacing-a-set-of-more-files", "replacing-parts-with-one-part-more"])
-def test_killed_while_finishing_a_killed_pack_the_set_is_still_whole(case, faults, tmp_path, no_sync):
+def test_killed_while_completing_a_killed_pack_the_set_is_still_whole(case, faults, tmp_path, no_sync):
     prefix, old, new = CASES[case]
     for killed_at in itertools.count(1):
         committed = tmp_path / f"committed{killed_at}"
-        stand(committed, old)
+        write_old_set(committed, old)
         assert faults("publish", str(committed / prefix), "new", new, old, at=killed_at) == "killed"
         if check_whole(committed, old, new) == "new":
             break
@@ -153,7 +153,7 @@ def test_killed_while_finishing_a_killed_pack_the_set_is_still_whole(case, fault
 @pytest.mark.parametrize("limit", [0, 5, 9])
 def test_a_full_disk_leaves_the_old_set_and_no_stray_file(limit, faults, tmp_path):
     prefix, old, new = CASES["replacing-a-set-of-more-files"]
-    stand(tmp_path / "out", old)
+    write_old_set(tmp_path / "out", old)
     end = faults("publish", str(tmp_path / "out" / prefix), "new", new, old, how="limit", at=limit)
     assert end.startswith("OSError: ") and "File too large" in end
     assert at_final_names(tmp_path / "out") == whole("old", old)
@@ -162,16 +162,16 @@ def test_a_full_disk_leaves_the_old_set_and_no_stray_file(limit, faults, tmp_pat
 
 def test_a_disk_that_fills_up_at_the_commit_leaves_the_old_set(faults, tmp_path):
     prefix, old, new = CASES["replacing-a-set-of-more-files"]
-    stand(tmp_path / "out", old)
+    write_old_set(tmp_path / "out", old)
     end = faults("publish", str(tmp_path / "out" / prefix), "new", new, old, how="limit", at=20)
     assert end == f"PublishError: {tmp_path / 'out'}: File too large; nothing was published"
     assert sorted(os.listdir(tmp_path / "out")) == sorted(old)
     assert at_final_names(tmp_path / "out") == whole("old", old)
 
 
-# A real pack, cut off by the kernel.
+# A real pack, killed by the kernel.
 
-# What changes a folder; all else is read-only, or happens to files that no final name points at.
+# The calls that change a folder. All others only read, or change files that have no final name yet.
 CALLS = ["rename", "unlink", "rmdir"]
 if hypothesis.settings().max_examples > 25:  # the longer profiles
     CALLS += ["mkdir", "flock", "fsync", "write"]
@@ -192,7 +192,7 @@ def write_images(folder, level):
 def as_packed(prefix):
     files = Fileset(prefix)
     return {suffix: fingerprint(files.path(suffix)) for suffix in (".rec", ".idx", ".lst")} | {
-        "said": files.description().get("rec", {}).get("sha256")
+        "recorded": files.description().get("rec", {}).get("sha256")
     }
 
 
@@ -206,33 +206,33 @@ def test_a_real_pack_killed_by_the_kernel_at_any_call_leaves_old_or_new(call, tm
         prefix = tmp_path / f"{generation}-set" / "a"
         subprocess.run([*pack, tmp_path / generation, prefix], check=True, capture_output=True)
     old, new = as_packed(tmp_path / "old-set" / "a"), as_packed(tmp_path / "new-set" / "a")
-    assert old[".rec"] == old["said"] != new[".rec"]
+    assert old[".rec"] == old["recorded"] != new[".rec"]
     for at in itertools.count(1):
         prefix = tmp_path / str(at) / "a"
         shutil.copytree(tmp_path / "old-set", prefix.parent)
         strace = ["strace", "-f", "-o", os.devnull, "-e", f"inject={call}:signal=KILL:when={at}"]
-        done = subprocess.run([*strace, *pack, tmp_path / "new", prefix], check=False, capture_output=True)
+        process = subprocess.run([*strace, *pack, tmp_path / "new", prefix], check=False, capture_output=True)
         assert as_packed(prefix) in (old, new)
         recover(prefix)
         assert as_packed(prefix) in (old, new)
         assert sorted(os.listdir(prefix.parent)) == ["a.idx", "a.json", "a.lst", "a.rec"]
-        if done.returncode == 0:
+        if process.returncode == 0:
             break
-        assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), done.stderr
+        assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), process.stderr
     assert at > 1 and as_packed(prefix) == new
 
 
-# Without faults.
+# Publishing without faults.
 
 
-def test_leaving_without_commit_leaves_everything_as_it_was(tmp_path):
+def test_without_a_commit_the_old_files_are_unchanged(tmp_path):
     (tmp_path / "a.rec").write_text("old a.rec")
     with Staging(tmp_path / "a") as staging, staging.create("a.rec") as file:
         file.write(b"new a.rec")
     assert at_final_names(tmp_path) == {"a.rec": "old a.rec"} and os.listdir(tmp_path) == ["a.rec"]
 
 
-def test_an_error_leaves_everything_as_it_was(tmp_path):
+def test_after_an_error_the_old_files_are_unchanged(tmp_path):
     def fail():
         with Staging(tmp_path / "a") as staging:
             staging.create("a.rec").close()
@@ -243,13 +243,13 @@ def test_an_error_leaves_everything_as_it_was(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_files_of_other_sets_and_of_the_user_are_left_alone(tmp_path):
+def test_files_of_other_sets_and_of_the_user_are_unchanged(tmp_path):
     for name in ("b.rec", "a2.rec", "a.txt", "notes"):
-        (tmp_path / name).write_text("mine")
+        (tmp_path / name).write_text("user file")
     publish(tmp_path / "a", "new", names_of("a"), [])
     publish(tmp_path / "a", "newer", names_of("a"), names_of("a"))
-    assert {name: text for name, text in at_final_names(tmp_path).items() if text == "mine"} == dict.fromkeys(
-        ("b.rec", "a2.rec", "a.txt", "notes"), "mine"
+    assert {name: text for name, text in at_final_names(tmp_path).items() if text == "user file"} == dict.fromkeys(
+        ("b.rec", "a2.rec", "a.txt", "notes"), "user file"
     )
     assert len(os.listdir(tmp_path)) == 8
 
@@ -263,11 +263,11 @@ def test_a_folder_at_a_final_name_is_refused_before_anything_is_committed(name, 
     assert sorted(os.listdir(tmp_path)) == sorted(["a.idx", name])
 
 
-def test_files_that_no_pack_wrote_are_never_removed_from_a_folder_of_that_name(tmp_path):
+def test_files_that_no_pack_wrote_are_never_removed_from_a_staging_folder(tmp_path):
     folder = tmp_path / ".a.staging"
     folder.mkdir()
     (folder / "a.rec").touch()
-    (folder / "note.txt").write_text("mine")
+    (folder / "note.txt").write_text("user file")
     with pytest.raises(PublishError, match=r"note\.txt: expected only what a killed pack left here, got this; move it"):
         Staging(tmp_path / "a")
     assert sorted(os.listdir(folder)) == ["a.rec", "note.txt"]
@@ -292,7 +292,7 @@ def test_a_damaged_commit_is_named_with_its_folder_and_nothing_is_lost(content, 
 
 
 def test_a_removed_file_that_is_also_published_is_published(tmp_path):
-    stand(tmp_path / "out", names_of("a"))
+    write_old_set(tmp_path / "out", names_of("a"))
     publish(tmp_path / "out" / "a", "new", ["a.rec"], names_of("a"))
     assert at_final_names(tmp_path / "out") == {"a.rec": "new a.rec"}
 
@@ -316,7 +316,7 @@ with Staging(Path(sys.argv[1])) as staging, staging.create("a.rec") as file:
 """
 
 
-def test_the_lock_goes_with_a_killed_process(tmp_path):
+def test_the_lock_of_a_killed_process_is_released(tmp_path):
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path / "a")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"writing\n"
@@ -327,7 +327,7 @@ def test_the_lock_goes_with_a_killed_process(tmp_path):
     assert at_final_names(tmp_path) == {"a.rec": "new a.rec"}
 
 
-def test_a_pack_that_has_published_leaves_the_next_ones_folder_alone(tmp_path):
+def test_a_pack_does_not_touch_the_folder_of_the_next_one_after_it_published(tmp_path):
     with Staging(tmp_path / "a") as first:
         first.create("a.rec").close()
         first.commit()
@@ -342,7 +342,7 @@ def test_a_pack_that_has_published_leaves_the_next_ones_folder_alone(tmp_path):
 def test_a_staging_that_cannot_start_keeps_no_lock(tmp_path):
     leftover = tmp_path / ".a.staging" / "a-folder"
     leftover.mkdir(parents=True)
-    for _ in range(2):  # a lock still held would be "another pack"
+    for _ in range(2):  # a lock that is still held would be reported as another pack
         with pytest.raises(PublishError, match="a-folder: expected only what a killed pack left here"):
             Staging(tmp_path / "a")
 
@@ -364,7 +364,7 @@ def test_a_prefix_that_is_a_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to(path.parent / "elsewhere")])
-def test_something_else_at_the_staging_folders_name_is_refused(make, tmp_path):
+def test_a_file_or_link_named_like_the_staging_folder_is_refused(make, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "precious").touch()
     make(tmp_path / ".a.staging")
@@ -378,7 +378,7 @@ def test_a_folder_that_cannot_be_written_is_named():
         Staging(Path("/proc/a"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="runs as root, whom permissions do not bind")
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not apply to root")
 def test_a_read_only_folder_is_named(tmp_path):
     tmp_path.chmod(0o555)
     try:
