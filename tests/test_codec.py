@@ -1,4 +1,4 @@
-"""Decoding and encoding: every kind of image, damaged ones too, and OpenCV's results as the measure."""
+"""Decoding and encoding of all kinds of images, also damaged ones, compared with OpenCV."""
 
 import contextlib
 import io
@@ -31,7 +31,7 @@ from recordkit.errors import ImageError
 from recordkit.sample import MAX_PIXELS
 
 FORMATS = every_format()
-# What each EXIF orientation says was done to the upright image.
+# EXIF orientation to the transform of an upright image that it describes.
 TURNS = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
@@ -45,7 +45,7 @@ TURNS = {
 
 
 def luma(image):
-    """0.299 R + 0.587 G + 0.114 B, as floating-point numbers."""
+    """Return 0.299 R + 0.587 G + 0.114 B in float64."""
     return (image[:, :, :3] @ np.array([0.299, 0.587, 0.114]))[:, :, None]
 
 
@@ -55,7 +55,7 @@ def close(a, b, bound):
 
 
 def as_opencv(cv2, payload, flag):
-    """OpenCV's decoding, as RGB(A) or gray of shape (H, W, C)."""
+    """Decode with OpenCV, to RGB(A) or gray of shape (H, W, C)."""
     image = cv2.imdecode(np.frombuffer(payload, np.uint8), flag)
     image = image[:, :, None] if image.ndim == 2 else image[:, :, [2, 1, 0, 3][: image.shape[2]]]
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
@@ -63,7 +63,7 @@ def as_opencv(cv2, payload, flag):
 
 @pytest.fixture(scope="session")
 def cv2():
-    return pytest.importorskip("cv2", reason="OpenCV is not installed: nothing to compare with")
+    return pytest.importorskip("cv2", reason="OpenCV is not installed")
 
 
 @pytest.mark.parametrize(("channels", "shape"), [(3, (24, 33, 3)), (1, (24, 33, 1)), ("keep", (24, 33, 3))])
@@ -74,7 +74,7 @@ def test_a_colour_jpeg_decodes_in_each_number_of_channels(options, channels, sha
     assert close(image, luma(pixels()) if channels == 1 else pixels(), 12)
 
 
-def test_the_gray_of_a_jpeg_is_its_own_luma_plane():
+def test_the_gray_of_a_jpeg_is_its_luma_plane():
     payload = save(picture(noise(16, 16)), "JPEG", quality=60)
     with Image.open(io.BytesIO(payload)) as file:
         file.draft("L", file.size)
@@ -82,7 +82,7 @@ def test_the_gray_of_a_jpeg_is_its_own_luma_plane():
 
 
 @pytest.mark.parametrize(("channels", "n"), [(3, 3), (1, 1), ("keep", 1)])
-def test_a_gray_jpeg_stays_gray_unless_colour_is_asked_for(channels, n):
+def test_a_gray_jpeg_stays_gray_unless_three_channels_are_requested(channels, n):
     image = codec.decode(save(picture(mode="L"), "JPEG", quality=95), channels=channels)
     assert image.shape == (24, 33, n)
     assert close(image, np.repeat(np.asarray(picture(mode="L"))[:, :, None], n, 2), 3)
@@ -93,7 +93,7 @@ def test_cmyk_and_ycck_jpegs_become_rgb(channels):
     cmyk = picture(mode="CMYK")
     payload = save(cmyk, "JPEG", quality=95)
     assert close(codec.decode(payload, channels=channels), pixels(), 12)
-    # The same coefficients called YCCK: Y, Cb and Cr of the inverted colour, and K.
+    # The same coefficients, marked as YCCK: Y, Cb and Cr of the inverted colour, and K.
     adobe = payload.index(b"Adobe\0") + 11
     ycck = payload[:adobe] + b"\x02" + payload[adobe + 1 :]
     assert codec.decode(ycck, channels=channels).shape == (24, 33, 3)
@@ -117,22 +117,22 @@ def test_16_bit_gray_keeps_the_high_byte():
     assert codec.decode(payload, channels=1).shape == (2, 2, 1)
 
 
-def test_16_bit_gray_can_be_had_with_all_its_bits():
+def test_decode_deep_keeps_all_16_bits():
     samples = np.array([[[40_000], [255]], [[256], [65_535]]])
     deep = codec.decode_deep(png(samples, 0))
     assert deep.dtype == np.uint16 and deep.tolist() == samples[:, :, 0].tolist()
 
 
 @pytest.mark.parametrize("name", ["png", "png 1 bit", "jpg", "raw gray"])
-def test_decode_deep_leaves_other_images_to_decode(name):
+def test_decode_deep_returns_none_for_other_images(name):
     assert codec.decode_deep(FORMATS[name]) is None
 
 
-def test_16_bit_colour_is_no_deep_gray():
+def test_decode_deep_returns_none_for_16_bit_colour():
     assert codec.decode_deep(png(np.full((2, 2, 3), 700), 2)) is None
 
 
-def test_decode_deep_of_a_damaged_png_says_so():
+def test_decode_deep_refuses_a_damaged_png():
     payload = png(np.full((60, 60, 1), 700), 0)
     with pytest.raises(ImageError, match="bytes that do not decode"):
         codec.decode_deep(payload[:60])
@@ -195,7 +195,7 @@ def test_other_formats_decode(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["PNG", "GIF", "WEBP", "TIFF"])
-def test_of_an_animation_the_first_frame_counts(encoding):
+def test_an_animation_decodes_to_its_first_frame(encoding):
     payload = animation(encoding)
     assert codec.frame_count(payload) == 2
     assert close(codec.decode(payload), pixels(12, 10), 0 if encoding != "GIF" else 32)
@@ -207,7 +207,7 @@ def test_a_still_image_has_one_frame(name):
 
 
 @pytest.mark.parametrize("payload", [huge_jpeg(), huge_png()])
-def test_looking_at_an_enormous_image_does_not_fail(payload):
+def test_orientation_and_frame_count_of_an_enormous_image_are_1(payload):
     marked = (
         payload[:-4] + b"Exif" if payload[:2] == b"\xff\xd8" else payload[:33] + png_chunk(b"acTL", b"") + payload[33:]
     )
@@ -250,7 +250,7 @@ def test_an_orientation_that_does_not_exist_is_upright(value):
     assert codec.decode(payload).shape == (24, 33, 3)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow, while it looks for the resolution
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns while it reads the resolution
 @pytest.mark.parametrize(
     "block",
     [b"", b"junk", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\x00\x02\x01", b"II*\0\x08\0\0\0\xff\xff"],
@@ -270,18 +270,18 @@ def test_orientation_of_a_damaged_image_is_upright():
     assert codec.orientation(b"\xff\xd8\xff\xe1Exif") == 1
 
 
-def test_no_bytes_are_no_image():
+def test_an_empty_payload_is_refused():
     with pytest.raises(ImageError, match="expected an image, got 0 bytes"):
         codec.decode(b"")
 
 
 @pytest.mark.parametrize("junk", [b"junk", b"\xff\xd8\xff", bytes(100), b"<svg></svg>", b"%PDF-1.4"])
-def test_junk_is_no_image(junk):
+def test_junk_is_refused(junk):
     with pytest.raises(ImageError, match=f"expected an image, got {len(junk)} bytes that do not decode"):
         codec.decode(junk)
 
 
-def test_an_unknown_format_says_so():
+def test_an_unknown_format_is_named():
     with pytest.raises(ImageError, match=r"got 8 bytes that do not decode \(no known format\)"):
         codec.decode(b"whatever")
 
@@ -297,7 +297,7 @@ def test_a_truncated_image_is_refused(encoding, channels):
 @pytest.mark.parametrize("make", [huge_png, huge_jpeg])
 @pytest.mark.parametrize("size", [(60_000, 60_000), (MAX_PIXELS // 1000 + 1, 1000)])
 @pytest.mark.parametrize("channels", [3, 1])
-def test_an_enormous_image_is_refused_before_memory_is_asked_for(make, size, channels):
+def test_an_enormous_image_is_refused_before_memory_is_allocated(make, size, channels):
     if make is huge_jpeg and max(size) > 65_500:
         size = (9_500, 9_500)
     payload = make(*size)
@@ -310,7 +310,7 @@ def test_an_enormous_image_is_refused_before_memory_is_asked_for(make, size, cha
         tracemalloc.stop()
 
 
-def test_an_enormous_16_bit_image_is_refused_before_memory_is_asked_for():
+def test_an_enormous_16_bit_image_is_refused_before_memory_is_allocated():
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0)
     payload = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", b"x")
     with pytest.raises(ImageError, match="pixels"):
@@ -323,7 +323,7 @@ from PIL import JpegImagePlugin, PngImagePlugin
 from recordkit import codec
 from recordkit.errors import ImageError
 
-codec.decode(codec.encode(codec.decode(b"P5 1 1 255 x"), "png"))  # so that all is loaded
+codec.decode(codec.encode(codec.decode(b"P5 1 1 255 x"), "png"))  # imports Pillow and its plugins
 used = resource.getpagesize() * int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), resource.RLIM_INFINITY))
 for path in sys.argv[1:]:
@@ -344,7 +344,7 @@ def test_enormous_images_are_refused_in_a_process_that_has_little_memory(tmp_pat
 
 @pytest.mark.filterwarnings("ignore")
 @given(data=st.data(), name=st.sampled_from(sorted(FORMATS)), channels=st.sampled_from([3, 1, "keep"]))
-def test_of_damaged_bytes_nothing_but_an_image_error_comes(data, name, channels):
+def test_damaged_bytes_raise_nothing_but_an_image_error(data, name, channels):
     payload = bytearray(FORMATS[name])
     for place in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=4)):
         payload[place] = data.draw(st.integers(0, 255))
@@ -370,7 +370,7 @@ def test_of_damaged_bytes_nothing_but_an_image_error_comes(data, name, channels)
     st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"P5\n", b"GIF89a", b"BM", b"II*\0"]),
 )
 @pytest.mark.filterwarnings("ignore")
-def test_of_random_bytes_nothing_but_an_image_error_comes(tail, head):
+def test_random_bytes_raise_nothing_but_an_image_error(tail, head):
     with contextlib.suppress(ImageError):
         codec.decode(head + tail)
 
@@ -401,7 +401,7 @@ def test_an_encoded_jpeg_has_the_bytes_of_opencv(cv2, shape, channels, quality):
     assert codec.encode(image, "jpg", quality=quality) == expected.tobytes()
 
 
-def test_jpeg_quality_is_95_unless_said_otherwise():
+def test_jpeg_quality_is_95_by_default():
     assert codec.encode(pixels(), "jpg") == codec.encode(pixels(), "jpg", quality=95)
     assert codec.encode(pixels(), "jpg") != codec.encode(pixels(), "jpg", quality=94)
 
@@ -422,7 +422,7 @@ def test_png_is_lossless_at_every_level(channels, level):
     assert np.array_equal(codec.decode(codec.encode(image, "png", quality=level), channels="keep"), image)
 
 
-def test_png_level_is_3_unless_said_otherwise_and_ends_at_9():
+def test_png_level_is_3_by_default_and_at_most_9():
     image = pixels(100, 100)
     assert codec.encode(image, "png") == codec.encode(image, "png", quality=3)
     assert codec.encode(image, "png", quality=95) == codec.encode(image, "png", quality=9)
@@ -435,7 +435,7 @@ def test_an_image_that_is_a_view_encodes_as_its_copy(encoding):
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4]), st.integers(0, 99))
-def test_raw_comes_back(height, width, channels, seed):
+def test_raw_is_lossless(height, width, channels, seed):
     image = noise(height, width, channels, seed)
     assert np.array_equal(codec.decode(codec.encode(image, "raw"), channels="keep"), image)
 
@@ -466,7 +466,7 @@ def test_opencv_opens_raw_gray_and_rgb(cv2, channels):
     assert np.array_equal(as_opencv(cv2, codec.encode(image, "raw"), -1), image)
 
 
-def test_opencv_opens_raw_of_four_channels_but_swaps_nothing(cv2):
+def test_opencv_opens_raw_of_four_channels_without_swapping_them(cv2):
     image = noise(6, 9, 4)
     assert np.array_equal(cv2.imdecode(np.frombuffer(codec.encode(image, "raw"), np.uint8), -1), image)
 
@@ -497,13 +497,13 @@ def test_a_damaged_raw_header_is_named(head):
 
 
 @pytest.mark.parametrize("n", [0, 11, 13])
-def test_a_raw_image_of_another_length_than_its_header_says_is_refused(n):
+def test_a_raw_image_with_too_few_or_too_many_bytes_is_refused(n):
     with pytest.raises(ImageError, match=f"expected 12 bytes after the raw header, got {n}"):
         codec.decode(b"P6\n2 2\n255\n" + bytes(n))
 
 
 @pytest.mark.parametrize("size", [b"0 4", b"4 0", b"99999 99999"])
-def test_a_raw_size_is_checked_before_the_pixels_are_looked_at(size):
+def test_a_raw_size_is_checked_before_the_pixels(size):
     with pytest.raises(ImageError, match=f"expected 1 to {MAX_PIXELS} pixels, got"):
         codec.decode(b"P5\n" + size + b"\n255\n")
 
@@ -527,7 +527,7 @@ def test_sniff_of_other_bytes(payload, kind):
 
 
 @pytest.mark.parametrize("n", [1, 3, 4])
-def test_to_channels_keep_leaves_the_image_alone(n):
+def test_to_channels_keep_returns_the_image(n):
     image = pixels(channels=n)
     assert codec.to_channels(image, "keep") is image
 

@@ -1,4 +1,4 @@
-"""Reading the files of a dataset, also of one whose publishing was cut short."""
+"""Reading the files of a dataset, also if its publishing was interrupted."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ def test_a_set_is_found_by_its_prefix_or_by_any_of_its_files(suffix, tmp_path):
     for name in ("a", f"a{suffix}"):
         files = Fileset(tmp_path / name)
         assert files.prefix == tmp_path / "a"
-        assert [files.path(each) for each in SUFFIXES] == [tmp_path / f"a{each}" for each in SUFFIXES]
+        assert [files.path(name) for name in SUFFIXES] == [tmp_path / f"a{name}" for name in SUFFIXES]
 
 
 def test_dots_in_a_prefix_are_part_of_it(tmp_path):
@@ -91,7 +91,7 @@ def test_pickled_exact_labels_are_not_run(tmp_path):
 
 
 def committed_but_not_moved(folder):
-    """An old set with exact labels, and a new one without that was killed right behind its commit."""
+    """Write an old set with exact labels and a new one without, as if killed right after the commit."""
     np.save(folder / "a.labels.npy", np.zeros(3, np.int64))
     (folder / "a.json").write_text('{"set": "old"}')
     staging = folder / ".a.staging"
@@ -100,14 +100,14 @@ def committed_but_not_moved(folder):
     (staging / "commit").write_text(json.dumps({"publish": ["a.rec"], "remove": ["a.labels.npy", "a.json"]}))
 
 
-def test_of_a_set_being_moved_no_old_side_file_is_read(tmp_path):
+def test_no_old_file_is_read_with_a_set_that_is_being_moved(tmp_path):
     committed_but_not_moved(tmp_path)
     files = Fileset(tmp_path / "a.rec")
     assert files.path(".rec").read_text() == "new"
     assert files.exact_labels() is None and files.description() == {}
 
 
-def test_files_that_move_while_a_set_is_open_are_found_at_their_names(tmp_path):
+def test_files_that_move_while_a_set_is_open_are_found_at_their_final_names(tmp_path):
     committed_but_not_moved(tmp_path)
     files = Fileset(tmp_path / "a")
     recover(tmp_path / "a")
@@ -115,7 +115,7 @@ def test_files_that_move_while_a_set_is_open_are_found_at_their_names(tmp_path):
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
-def test_other_things_called_staging_do_not_disturb_readers(make, tmp_path):
+def test_other_files_named_staging_do_not_disturb_readers(make, tmp_path):
     make(tmp_path / ".b.staging")
     (tmp_path / "a.rec").touch()
     assert Fileset(tmp_path / "a").path(".rec") == tmp_path / "a.rec"
@@ -128,7 +128,7 @@ def test_a_fingerprint_is_the_files_sha256(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"publish": 3}'])
-def test_a_damaged_commit_is_an_error_for_the_sets_it_concerns_only(content, tmp_path):
+def test_a_damaged_commit_is_an_error_for_its_own_set_only(content, tmp_path):
     (tmp_path / ".a.staging").mkdir()
     (tmp_path / ".a.staging" / "commit").write_text(content)
     Fileset(tmp_path / "b.rec")

@@ -54,14 +54,14 @@ WHOLE_FILE_RECORDS = {
 
 
 def part(cflag, data, *, magic=M, length=None, padding=b"\0"):
-    """One part of a record, well-formed or not."""
+    """Return one part of a record, valid or not."""
     length = len(data) if length is None else length
     return magic + struct.pack("<I", cflag << 29 | length) + data + padding * (-len(data) % 4)
 
 
 @pytest.fixture
 def reader_of(tmp_path):
-    """Make a reader of a file with the given bytes."""
+    """Return a function that opens a file with some content."""
     readers = []
 
     def make(content, size=None):
@@ -83,17 +83,17 @@ def test_pack_writes_what_mxnet_writes(record, golden):
 
 
 @pytest.mark.parametrize(("record", "golden"), GOLDEN)
-def test_read_gives_back_what_mxnet_wrote(record, golden, reader_of):
+def test_read_reads_what_mxnet_wrote(record, golden, reader_of):
     content = bytes.fromhex(golden)
     assert reader_of(content).read(0) == (record, len(content))
 
 
-def test_two_records_stand_end_to_end(reader_of):
+def test_records_are_concatenated(reader_of):
     content = bytes.fromhex("0a23d7ce 01000000 61000000 0a23d7ce 04000000 62636465")
     assert list(reader_of(content).scan()) == [(0, b"a"), (12, b"bcde")]
 
 
-def test_the_writer_makes_mxnets_whole_file(tmp_path):
+def test_the_writer_writes_mxnets_file(tmp_path):
     path = tmp_path / "g.rec"
     with open(path, "wb") as file:
         writer = RecordWriter(file)
@@ -103,7 +103,7 @@ def test_the_writer_makes_mxnets_whole_file(tmp_path):
     assert writer.offset == 160
 
 
-def test_the_reader_reads_mxnets_whole_file_in_order_and_at_random(reader_of):
+def test_the_reader_reads_mxnets_file_in_order_and_by_offset(reader_of):
     reader = reader_of(WHOLE_FILE)
     assert dict(reader.scan()) == WHOLE_FILE_RECORDS
     assert list(reader) == list(WHOLE_FILE_RECORDS.values())
@@ -169,7 +169,7 @@ def test_a_file_cut_anywhere_gives_the_whole_records_then_an_error(tmp_path_fact
             assert b"".join(piece for payload in got for piece in frame.pack(payload)) == content[:cut]
 
 
-# Spec section 4, "exact behaviour". Where MXNet loses data or joins what does not belong together, this is an error.
+# Damaged files: FormatError where MXNet loses data or joins parts of different records.
 
 
 def test_an_empty_file_has_no_records(reader_of):
@@ -190,7 +190,7 @@ def test_a_record_cut_short_says_how_short(n, reader_of):
         reader.read(0)
 
 
-def test_a_wrong_magic_says_what_came(reader_of):
+def test_a_wrong_magic_is_shown(reader_of):
     reader = reader_of(part(0, b"abcd") + part(0, b"efgh", magic=b"\x89PNG"))
     with pytest.raises(FormatError, match="byte 12: expected magic 0xced7230a, got 0x474e5089; run 'recordkit verify"):
         list(reader)
@@ -227,7 +227,7 @@ def test_parts_out_of_order_are_an_error(cflags, message, reader_of):
 
 
 @pytest.mark.parametrize("cflags", [(1, 3), (1, 2, 3)])
-def test_a_part_that_goes_on_has_no_padding(cflags, reader_of):
+def test_only_the_last_part_has_padding(cflags, reader_of):
     reader = reader_of(b"".join(part(cflag, b"abcde") for cflag in cflags))
     with pytest.raises(FormatError, match="byte 0: expected a part of a multiple of 4 bytes, got 5"):
         list(reader)
@@ -261,7 +261,7 @@ def test_next_head_skips_magics_that_begin_no_record(reader_of):
     assert reader.next_head(1) == reader.size - 8
 
 
-def test_reading_goes_on_behind_damage(reader_of):
+def test_reading_resumes_after_damage(reader_of):
     reader = reader_of(part(0, b"one") + b"\0" * 10 + b"junk!!" + part(0, b"two") + part(0, b"three"))
     got, offset = [], 0
     while offset < reader.size:
@@ -274,12 +274,12 @@ def test_reading_goes_on_behind_damage(reader_of):
     assert got == [b"one", b"two", b"three"]
 
 
-BLOCK = 1 << 20  # next_head reads this much at once
+BLOCK = 1 << 20  # bytes that next_head reads at once
 
 
 @pytest.mark.parametrize("head", [BLOCK - 8, BLOCK - 4, BLOCK, BLOCK + 4, 2 * BLOCK - 4, 2 * BLOCK, 2 * BLOCK + 4])
 @pytest.mark.parametrize("start", [0, 1, 4])
-def test_next_head_sees_a_head_across_its_read_blocks(head, start, reader_of):
+def test_next_head_finds_a_head_across_its_read_blocks(head, start, reader_of):
     reader = reader_of(bytes(head) + part(0, b"abcd"))
     assert reader.next_head(start) == head
 
@@ -296,7 +296,7 @@ def test_next_head_without_a_head_is_the_end_of_the_file(size, tail, reader_of):
 
 
 def peak_bytes(call):
-    """The most memory that Python held during a call."""
+    """Return the peak of Python's memory during a call, in bytes."""
     tracemalloc.start()
     try:
         call()
@@ -306,7 +306,7 @@ def peak_bytes(call):
 
 
 @pytest.mark.parametrize("cflag", [0, 1])
-def test_a_length_beyond_the_file_is_refused_before_memory_is_asked_for(cflag, reader_of):
+def test_a_length_beyond_the_file_is_refused_before_memory_is_allocated(cflag, reader_of):
     reader = reader_of(part(cflag, b"tiny", length=2**29 - 1))
 
     def read():
@@ -316,15 +316,15 @@ def test_a_length_beyond_the_file_is_refused_before_memory_is_asked_for(cflag, r
     assert peak_bytes(read) < 1 << 20
 
 
-def test_parts_that_add_up_to_too_long_a_record_are_an_error(reader_of, monkeypatch):
+def test_parts_of_a_record_that_is_too_long_are_an_error(reader_of, monkeypatch):
     monkeypatch.setattr(frame, "MAX_RECORD_BYTES", 31)
     assert reader_of(part(1, bytes(12)) + part(3, bytes(15))).read(0)[0] == bytes(12) + M + bytes(15)
     with pytest.raises(FormatError, match=r"byte 0: expected a record shorter than 2\*\*29 bytes, got a longer one"):
         reader_of(part(1, bytes(12)) + part(3, bytes(16))).read(0)
 
 
-def test_a_file_one_byte_too_short_for_the_longest_record_is_refused_before_memory_is_asked_for(reader_of):
-    # Sparse, so no disk is used. The record itself, half a GiB, is not read here.
+def test_a_file_one_byte_too_short_for_the_longest_record_is_refused_before_memory_is_allocated(reader_of):
+    # The file is sparse and takes no disk space. The record of half a GiB is not read.
     reader = reader_of(part(0, b"", length=2**29 - 1), size=8 + 2**29 - 1)
 
     def read():
@@ -336,20 +336,20 @@ def test_a_file_one_byte_too_short_for_the_longest_record_is_refused_before_memo
 
 def test_a_record_of_exactly_the_limit_is_packed_and_one_byte_more_is_not():
     class Zeros(bytes):
-        """Bytes that claim a length; `find` and the slices look at what is there."""
+        """Empty bytes with another length; `find` and slices see the empty content."""
 
         def __len__(self):
-            return self.claimed
+            return self.fake_length
 
     record = Zeros(b"")
-    record.claimed = 2**29 - 1
+    record.fake_length = 2**29 - 1
     assert [bytes(piece) for piece in frame.pack(record)][0] == M + struct.pack("<I", 2**29 - 1)
-    record.claimed = 2**29
+    record.fake_length = 2**29
     with pytest.raises(FormatError, match=r"expected a record shorter than 2\*\*29 bytes, got 536870912 bytes"):
         frame.pack(record)
 
 
-def test_nothing_is_written_of_a_record_too_long(tmp_path, monkeypatch):
+def test_a_record_that_is_too_long_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(frame, "MAX_RECORD_BYTES", 3)
     with open(tmp_path / "a.rec", "wb") as file:
         writer = RecordWriter(file)
@@ -368,7 +368,7 @@ def test_records_larger_than_the_read_window_are_whole(size, reader_of):
     assert reader.read(16)[0] == record
 
 
-# Sharing: the reader keeps no position.
+# Sharing a reader, which has no position.
 
 
 def many_records(n=400):

@@ -14,7 +14,7 @@ MXNET_WROTE = b"0\t0\n5\t40\n3\t88\n9\t136\n10\t144\n"
 
 @pytest.fixture
 def read(tmp_path):
-    """Read an .idx file with the given bytes; return its pairs."""
+    """Return a function that reads an .idx file with some content as pairs."""
 
     def read(content):
         (tmp_path / "a.idx").write_bytes(content)
@@ -65,11 +65,11 @@ def test_the_last_line_needs_no_line_feed(read):
     assert read(b"1\t2\r\n3\t4\r") == [(1, 2), (3, 4)]
 
 
-def test_duplicate_and_unsorted_keys_stay_as_they_are(read):
+def test_duplicate_and_unsorted_keys_are_kept(read):
     assert read(b"7\t40\n7\t0\n2\t80\n") == [(7, 40), (7, 0), (2, 80)]
 
 
-def test_numbers_go_to_two_to_the_64_less_one_and_may_have_leading_zeros(read):
+def test_numbers_are_at_most_two_to_the_64_less_one_and_may_have_leading_zeros(read):
     assert read(b"18446744073709551615\t00000000000000000007\n") == [(2**64 - 1, 7)]
 
 
@@ -118,8 +118,8 @@ def test_any_bytes_give_an_index_or_a_format_error(tmp_path_factory, content):
         assert got == [tuple(map(int, line.split())) for line in content.split(b"\n") if line.split()]
 
 
-def test_a_large_index_is_read_in_pieces_that_cut_no_line(tmp_path):
-    n = 200_000  # some 3 MB, so the reader's pieces of 1 MiB end within lines
+def test_lines_across_the_blocks_of_a_large_index_are_whole(tmp_path):
+    n = 200_000  # about 3 MB, so that the reader's blocks of 1 MiB end inside lines
     offsets = np.arange(n, dtype=np.uint64) * 131
     path = tmp_path / "a.idx"
     path.write_bytes(idx.lines(range(len(offsets)), offsets.tolist()))
@@ -128,7 +128,7 @@ def test_a_large_index_is_read_in_pieces_that_cut_no_line(tmp_path):
     assert (index.keys == np.arange(n)).all() and (index.offsets == offsets).all()
 
 
-def test_a_bad_row_behind_the_first_piece_has_the_right_number(tmp_path):
+def test_a_bad_row_after_the_first_block_has_the_right_number(tmp_path):
     path = tmp_path / "a.idx"
     path.write_bytes(b"0\t123456789\r\n" * 200_000 + b"0\tx\n")
     with pytest.raises(FormatError, match=r"line 200001: expected KEY and OFFSET.*got '0\\tx'"):
@@ -137,7 +137,7 @@ def test_a_bad_row_behind_the_first_piece_has_the_right_number(tmp_path):
 
 @pytest.mark.parametrize("filler", [b"\0", b"7", b" ", b"\t", b"1\t"])
 @pytest.mark.parametrize("n_rows", [0, 3])
-def test_a_line_that_never_ends_is_not_read_on(filler, n_rows, tmp_path):
+def test_a_line_without_an_end_is_not_read_completely(filler, n_rows, tmp_path):
     path = tmp_path / "a.idx"
     path.write_bytes(b"1\t2\n" * n_rows + filler * (3 << 20) + b"\n5\t6\n")
     with pytest.raises(FormatError, match=f"line {n_rows + 1}: expected KEY and OFFSET"):
@@ -147,7 +147,7 @@ def test_a_line_that_never_ends_is_not_read_on(filler, n_rows, tmp_path):
 def test_a_long_line_of_blanks_ends_no_index_early(tmp_path):
     path = tmp_path / "a.idx"
     rows = b"1\t2\n" * ((1 << 18) - 100)
-    path.write_bytes(rows + b"3\t4" + b" " * 1000 + b"\n5\t6\n")  # the blanks lie across the reader's pieces
+    path.write_bytes(rows + b"3\t4" + b" " * 1000 + b"\n5\t6\n")  # the blanks are in two of the reader's blocks
     with pytest.raises(FormatError, match=f"line {(1 << 18) - 99}: expected KEY and OFFSET"):
         idx.read(path)
 

@@ -34,7 +34,7 @@ GOLDEN = [
         IRHeader(1.5, 2**64 - 1, 1),
         b"",
         "00000000 0000c03f ffffffffffffffff 0100000000000000",
-        id="largest-id-and-nothing-behind",
+        id="largest-id-and-no-payload",
     ),
     pytest.param(
         IRHeader((3.0, 5.0), 0, 1),
@@ -61,7 +61,7 @@ def test_no_labels_are_packed_as_the_single_label_zero():
     assert pack(IRHeader((), 9), b"J").hex() == golden.replace(" ", "")
 
 
-def test_native_im2rec_also_puts_the_first_label_into_the_header_and_readers_ignore_it():
+def test_the_first_label_in_the_header_as_native_im2rec_writes_it_is_ignored():
     golden = bytes.fromhex("02000000 00008040 0700000000000000 0000000000000000 00008040 0000a040 4a")
     assert pack(IRHeader((4.0, 5.0), 7), b"J", first_label=True) == golden
     assert unpack(golden)[0] == IRHeader((4.0, 5.0), 7)
@@ -82,8 +82,8 @@ def test_pack_undoes_unpack_of_any_bytes(record):
     except TruncatedError:
         return
     again = pack(header, bytes(payload))
-    if not any(math.isnan(label) for label in header.labels):  # a NaN's own bits may change
-        # The header's label is ignored where there are several.
+    if not any(math.isnan(label) for label in header.labels):  # the bits of a NaN may change
+        # The label in the header is ignored if a vector follows.
         assert again[8:] == record[8:] and again[:4] == record[:4]
 
 

@@ -1,4 +1,4 @@
-"""MXNet's .lst file: every row of the tables in the project's notes on lists, and what writes and reads them."""
+"""MXNet's .lst file: golden rows, hostile rows, and round trips."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ from recordkit.formats.lst import ListFile, Row, line, parse
 
 @pytest.fixture
 def open_list(tmp_path):
-    """Open a list with the given bytes."""
+    """Return a function that opens a list with some content."""
     files = []
 
     def make(content, **options):
@@ -29,7 +29,7 @@ def open_list(tmp_path):
         file.close()
 
 
-# Rows, as im2rec.py writes them.
+# Rows as im2rec.py writes them.
 
 GOLDEN = [
     pytest.param(Row(12, (3,), "cats/tom.jpg"), b"12\t3.000000\tcats/tom.jpg\n", id="whole-label"),
@@ -51,7 +51,7 @@ def test_golden_bytes(row, golden):
 
 
 @pytest.mark.parametrize(("row", "golden"), GOLDEN)
-def test_a_list_file_gives_back_what_was_written(row, golden, open_list):
+def test_a_list_file_reads_what_was_written(row, golden, open_list):
     (got,) = open_list(golden)
     assert got == row
 
@@ -74,7 +74,7 @@ def test_writing_undoes_reading_what_was_written(table):
 
 
 @pytest.mark.parametrize("path", ["a\tb.jpg", "a\nb.jpg", "a\rb.jpg", "a.jpg\n", "", " ", "\x0b"])
-def test_a_path_that_a_row_cannot_hold_is_refused(path):
+def test_a_path_with_tabs_or_line_breaks_is_refused(path):
     with pytest.raises(FormatError, match="expected a path that is not blank and has no tabs or line breaks, got"):
         line(Row(1, (0,), path))
 
@@ -186,14 +186,14 @@ def test_the_first_bad_row_is_named_with_file_and_line(open_list, tmp_path):
     assert (caught.value.path, caught.value.line) == (str(tmp_path / "a.lst"), 3)
 
 
-def test_a_lenient_list_leaves_bad_rows_out_and_says_which(open_list):
+def test_a_lenient_list_skips_bad_rows_and_collects_their_errors(open_list):
     rows = open_list(BAD, lenient=True)
     assert [row.path for row in rows] == ["a.jpg", "e.jpg"]
     assert [error.line for error in rows.bad] == [3, 4, 5, 6, 8]
     assert "expected a whole number from 0 to 2**64 - 1 as KEY, got '-3'" in str(rows.bad[2])
 
 
-def test_a_line_that_never_ends_is_not_read_on(open_list, monkeypatch):
+def test_a_line_without_an_end_is_not_read_completely(open_list, monkeypatch):
     monkeypatch.setattr(lst, "MAX_LINE_BYTES", 100)
     with pytest.raises(FormatError, match=r"a\.lst: line 2: expected lines shorter than 100 bytes.*is it a \.lst file"):
         open_list(b"1\t0\ta.jpg\n" + b"\0" * 1000, lenient=True)
@@ -251,18 +251,18 @@ def test_fewer_labels_than_the_width_are_named(text):
         parse(text, label_width=2)
 
 
-def test_the_label_width_holds_for_the_whole_file(open_list):
+def test_the_label_width_applies_to_the_whole_file(open_list):
     assert list(open_list(b"7 3 a.jpg\n8 4 b c.jpg\n", label_width=1)) == [
         Row(7, (3,), "a.jpg"),
         Row(8, (4,), "b c.jpg"),
     ]
 
 
-# Stretches of a list, cut by bytes as the native im2rec cuts them.
+# Parts of a list by bytes, as in the native im2rec.
 
 
 def part_of(begin, size, n_parts):
-    """The part a line belongs to: the one its first byte, or the line feed before it, lies in."""
+    """Return the part of a line: the range of bytes that contains the line feed before it."""
     step = -(-size // n_parts)
     return next(k for k in range(n_parts) if begin == 0 or step * k < begin <= step * (k + 1))
 
@@ -289,7 +289,7 @@ def test_parts_of_a_known_list(open_list):
     assert got == [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
-def test_a_bad_row_counts_in_its_own_part_only(open_list):
+def test_a_bad_row_is_an_error_in_its_own_part_only(open_list):
     content = b"0\t0\ta.jpg\n" * 5 + b"oops\n" + b"1\t0\tb.jpg\n" * 5
     assert open_list(content, part=(0, 3)).keys.tolist() == [0] * 4
     with pytest.raises(FormatError, match="line 6: expected KEY"):

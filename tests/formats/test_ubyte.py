@@ -1,4 +1,4 @@
-"""MNIST's own file format, plain and compressed, whole and damaged."""
+"""MNIST's file format, plain and compressed, valid and damaged."""
 
 import gzip
 import struct
@@ -30,7 +30,7 @@ GOLDEN = [
 
 @pytest.fixture(params=[bytes, gzip.compress], ids=["plain", "gzip"])
 def read(request, tmp_path):
-    """Read an ubyte file with the given bytes, plain and compressed."""
+    """Return a function that reads a ubyte file with some content, plain and compressed."""
 
     def read(content):
         path = tmp_path / "a-ubyte"
@@ -70,7 +70,7 @@ def test_arrays_of_any_byte_order_and_layout_are_packed_alike():
 
 
 @pytest.mark.parametrize("array", [np.zeros(1, bool), np.zeros(1, np.uint16), np.zeros(1, "U1"), np.array(1, np.uint8)])
-def test_a_type_or_rank_the_format_lacks_is_refused(array):
+def test_an_unsupported_type_or_rank_is_refused(array):
     with pytest.raises(FormatError, match="expected an array type of an ubyte file, got .* of rank [01]"):
         ubyte.pack(array)
 
@@ -79,7 +79,7 @@ def test_a_type_or_rank_the_format_lacks_is_refused(array):
     "content",
     [b"\x89PNG\r\n\x1a\n", b"\0\0\x08\0", b"\0\0\x0a\x01", b"\x01\0\x08\x01", b"\0\x01\x08\x01", b"PK\x03\x04" * 9],
 )
-def test_a_wrong_magic_says_what_came(content, read):
+def test_a_wrong_magic_is_shown(content, read):
     with pytest.raises(
         FormatError, match=f"byte 0: expected the magic number of an ubyte file.*got 0x{content[:4].hex()}"
     ):
@@ -113,7 +113,7 @@ def test_more_dimensions_than_numpy_has_are_refused(rank, read):
 
 
 @pytest.mark.parametrize("sizes", [(2**32 - 1, 28, 28), (2**32 - 1, 2**30, 1), (60000, 28, 28)])
-def test_a_header_that_announces_more_than_the_file_holds_asks_for_no_memory(sizes, read):
+def test_a_header_that_announces_more_than_the_file_has_allocates_no_memory(sizes, read):
     content = struct.pack(">HBB3I", 0, 8, 3, *sizes) + b"tiny"
     tracemalloc.start()
     try:
@@ -140,17 +140,17 @@ def test_a_gzip_file_cut_short_is_an_error(cut, tmp_path):
         ubyte.read(path)
 
 
-@pytest.mark.parametrize("place", [2, 3, 60, -5])
-def test_a_gzip_file_with_a_flipped_byte_is_an_error(place, tmp_path):
+@pytest.mark.parametrize("position", [2, 3, 60, -5])
+def test_a_gzip_file_with_a_flipped_byte_is_an_error(position, tmp_path):
     content = bytearray(gzip.compress(ubyte.pack(np.arange(256, dtype=np.uint8)), mtime=0))
-    content[place] ^= 0xFF
+    content[position] ^= 0xFF
     path = tmp_path / "a.gz"
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"a\.gz: "):
         ubyte.read(path)
 
 
-def test_a_gzip_bomb_is_read_no_further_than_its_header_announces(tmp_path):
+def test_a_gzip_bomb_is_decompressed_only_to_the_announced_size(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(ubyte.pack(np.zeros(1000, np.uint8)) + bytes(1 << 26), 9))
     tracemalloc.start()
