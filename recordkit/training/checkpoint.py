@@ -1,16 +1,16 @@
-"""Checkpoints of a run, in MXNet's own file names, each there whole or not at all.
+"""Checkpoints of a run, with MXNet's file names. A file appears complete or not at all.
 
-    PREFIX-symbol.json    the net
+    PREFIX-symbol.json    the network
     PREFIX-NNNN.params    the parameters after epoch NNNN, from 0001
-    PREFIX-NNNN.states    the optimizer's state after that epoch (its momentum)
-    PREFIX-run.json       what the run was started with, see `recordkit.training.run_record`
+    PREFIX-NNNN.states    the state of the optimizer after that epoch (its momentum)
+    PREFIX-run.json       the facts about the run, see `recordkit.training.run_record`
 
-``mxnet.model.load_checkpoint`` reads them. A file is written under a temporary name, flushed to disk and renamed,
-and the ``.params`` come last: with them the checkpoint counts. A run that is killed leaves whole checkpoints, and
-at most one file ``.NAME.tmp``, which the next run overwrites or removes.
+``mxnet.model.load_checkpoint`` reads them. Each file is written with `write_atomically`. The ``.params`` come last: a
+checkpoint exists once they do. A run that is killed leaves complete checkpoints, and at most one file ``.NAME.tmp``,
+which the next run overwrites or removes.
 
-MXNet keeps the states as a pickle, which can run code when it is read: resume your own runs only. ``recordkit
-eval`` reads no states.
+MXNet stores the states as a pickle, which can run code when it is read: resume only your own runs. ``recordkit eval``
+reads no states.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, PlanError, TrainError
-from recordkit.formats.files import write_atomically
 from recordkit.interop.mxnet import last_line
-from recordkit.training.run_record import Description
+from recordkit.formats.files import write_atomically
+from recordkit.training.run_record import RunRecord
 
-# What `recordkit.training.results.artefacts` writes, and would otherwise be taken for the new run's.
-_OTHERS = (
+# Files that `recordkit.training.results.run_files` writes. A new run removes them, because they describe the old run.
+_RESULTS = (
     *("metrics.jsonl", "summary.json"),
     *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
 )
@@ -36,12 +36,17 @@ _PARAMS = re.compile(r"(.+)-(\d{4})\.params", re.DOTALL)
 
 
 class Checkpoints:
-    """The checkpoints at one prefix.
+    """The checkpoints with one prefix.
 
     Parameters
     ----------
-    prefix : str or Path
+    model_prefix : str or Path
         ``models/lenet`` for ``models/lenet-0001.params``.
+
+    Raises
+    ------
+    PlanError
+        The prefix has no name, only a folder.
 
     Examples
     --------
@@ -49,37 +54,38 @@ class Checkpoints:
     'models/lenet-0003.params'
     """
 
-    def __init__(self, prefix: str | Path) -> None:
-        self.prefix = Path(prefix)
+    def __init__(self, model_prefix: str | Path) -> None:
+        self.prefix = Path(model_prefix)
         if not self.prefix.name:
-            raise PlanError(f"--model-prefix: expected the beginning of a name, as models/lenet, got {str(prefix)!r}")
+            raise PlanError(
+                argument="model_prefix",
+                expected="the beginning of a name, as models/lenet",
+                got=repr(str(model_prefix)),
+            )
 
     def __str__(self) -> str:
         return str(self.prefix)
 
     @property
     def symbol(self) -> Path:
-        """Where the net is."""
-        return self._path("symbol.json")
+        """Path of the network."""
+        return self.path("symbol.json")
 
     @property
     def run(self) -> Path:
-        """Where the description of the run is."""
-        return self._path("run.json")
-
-    def beside(self, ending: str) -> Path:
-        """Return where another file of the run is, as ``curves.png``."""
-        return self._path(ending)
+        """Path of the record of the run."""
+        return self.path("run.json")
 
     def params(self, epoch: int) -> Path:
-        """Return where the parameters after an epoch are."""
-        return self._path(f"{epoch:04d}.params")
+        """Return the path of the parameters after an epoch."""
+        return self.path(f"{epoch:04d}.params")
 
     def states(self, epoch: int) -> Path:
-        """Return where the optimizer's state after an epoch is."""
-        return self._path(f"{epoch:04d}.states")
+        """Return the path of the optimizer's state after an epoch."""
+        return self.path(f"{epoch:04d}.states")
 
-    def _path(self, ending: str) -> Path:
+    def path(self, ending: str) -> Path:
+        """Return the path of a file of the run, such as ``curves.png``."""
         return self.prefix.with_name(f"{self.prefix.name}-{ending}")
 
     def epochs(self) -> list[int]:
@@ -93,77 +99,85 @@ class Checkpoints:
         Raises
         ------
         TrainError
-            There is none.
+            There is no checkpoint.
         """
         epochs = self.epochs()
         if not epochs:
             raise TrainError(
-                f"{self.prefix}: expected a checkpoint such as {self.params(1).name}, got none; {self._meant()}"
+                path=str(self.prefix),
+                expected=f"a checkpoint such as {self.params(1).name}",
+                got="none",
+                advice=self._suggestion(),
             )
         return epochs[-1]
 
-    def _meant(self) -> str:
-        """Say what may have been meant: a file of a checkpoint, or the folder of a model, was given for its prefix."""
+    def _suggestion(self) -> str:
+        """Suggest a prefix if the user gave the path of a checkpoint's file, or the folder of a model."""
         prefixes = {match[1] for path in _entries(self.prefix) if (match := _PARAMS.fullmatch(path.name))}
-        if (match := _PARAMS.fullmatch(self.prefix.name)) or prefixes:
-            meant = [self.prefix.with_name(match[1])] if match else [self.prefix / name for name in sorted(prefixes)]
-            return f"the prefix of a model there is {', or '.join(map(str, meant))}"
+        if match := _PARAMS.fullmatch(self.prefix.name):
+            suggestions = [self.prefix.with_name(match[1])]
+        else:
+            suggestions = [self.prefix / name for name in sorted(prefixes)]
+        if suggestions:
+            return f"the prefix of a model there is {', or '.join(map(str, suggestions))}"
         return "give the prefix of a model, or train one first"
 
     def clear(self) -> int:
-        """Remove an earlier run, so that none of its checkpoints can be taken for the new one's.
+        """Remove an earlier run, so that none of its checkpoints can be mistaken for the new run's.
 
         Returns
         -------
         n_removed : int
-            Checkpoints.
+            Number of checkpoints removed.
 
         Raises
         ------
         TrainError
-            There are files of these names, but without the description that a run of recordkit leaves: not ours.
+            Files have these names but there is no record of a run, so that another program may own them.
         """
         epochs = self.epochs()
-        there = [path.name for path in (*map(self.params, epochs), self.symbol, *self._others()) if path.exists()]
-        if there and not self.run.exists():
+        existing = [path for path in (*map(self.params, epochs), self.symbol, *self._results()) if path.exists()]
+        if existing and not self.run.exists():
             raise TrainError(
-                f"{self.prefix}: expected an earlier run of recordkit train, got {there[0]} "
-                f"without {self.run.name}; choose another --model-prefix"
+                path=str(self.prefix),
+                expected="an earlier run of recordkit train",
+                got=f"{existing[0].name} without {self.run.name}",
+                advice="choose another `model_prefix`",
             )
-        # The description goes last: cut off here, the next run still knows the rest for ours.
+        # The record goes last: if the removal is interrupted, the next run still recognizes the other files.
         for epoch in epochs:
             self.params(epoch).unlink()
             self.states(epoch).unlink(missing_ok=True)
-        for path in (*self._leftovers(), *self._others(), self.symbol, self.run):
+        for path in (*self._temporary_files(), *self._results(), self.symbol, self.run):
             path.unlink(missing_ok=True)
         return len(epochs)
 
-    def _others(self) -> list[Path]:
-        several = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-*.png")
-        return [*(self._path(ending) for ending in _OTHERS), *several]
+    def _results(self) -> list[Path]:
+        per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-*.png")
+        return [*(self.path(ending) for ending in _RESULTS), *per_label]
 
-    def _leftovers(self) -> list[Path]:
+    def _temporary_files(self) -> list[Path]:
         name = re.compile(rf"\.{re.escape(self.prefix.name)}-(\d{{4}}\.(params|states)|symbol\.json|run\.json)\.tmp")
         return [path for path in _entries(self.prefix.parent) if name.fullmatch(path.name)]
 
-    def begin(self, mx: Any, net: Any, description: dict[str, Any]) -> None:
-        """Write what stays the same during a run.
+    def begin(self, mx: Any, network: Any, facts: dict[str, Any]) -> None:
+        """Write the files that stay the same during a run.
 
         Parameters
         ----------
         mx : module
-        net : mxnet.symbol.Symbol
-        description : dict
-            As `recordkit.training.run_record` has it.
+        network : mxnet.symbol.Symbol
+        facts : dict
+            Content of the record of the run.
 
         Raises
         ------
         PublishError
-            The folder cannot be made or written.
+            The folder cannot be created or written.
         """
-        text = json.dumps(description, indent=1) + "\n"
+        text = json.dumps(facts, indent=1) + "\n"
         write_atomically(self.run, lambda path: path.write_text(text, encoding="utf-8"))
-        write_atomically(self.symbol, lambda path: _by_mxnet(mx, lambda: net.save(str(path))))
+        write_atomically(self.symbol, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
 
     def save(self, mx: Any, model: tuple[Any, Any, Any], states: bytes, epoch: int) -> None:
         """Write a checkpoint.
@@ -172,27 +186,29 @@ class Checkpoints:
         ----------
         mx : module
         model : tuple
-            Net, arg_params and aux_params.
+            Network, arg_params and aux_params.
         states : bytes
-            Of the optimiser.
+            State of the optimizer.
         epoch : int, 1 to 9999
 
         Raises
         ------
         PublishError
-            The disk is full, or the like.
+            A file cannot be written, for example because the disk is full.
         """
-        values = {
-            f"{kind}:{name}": value
-            for kind, part in zip(("arg", "aux"), model[1:], strict=True)
-            for name, value in part.items()
+        arrays = {
+            f"{kind}:{name}": array
+            for kind, params in zip(("arg", "aux"), model[1:], strict=True)
+            for name, array in params.items()
         }
         write_atomically(self.states(epoch), lambda path: path.write_bytes(states))
-        write_atomically(self.params(epoch), lambda path: _by_mxnet(mx, lambda: mx.nd.save(str(path), values)))
+        write_atomically(
+            self.params(epoch), lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays))
+        )
 
-    def describe(self) -> Description:
-        """Read the description of the run. Raises: see `Description.read`."""
-        return Description.read(self.run)
+    def run_record(self) -> RunRecord:
+        """Read the record of the run. Raises: see `RunRecord.read`."""
+        return RunRecord.read(self.run)
 
     def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
         """Read a checkpoint from disk.
@@ -204,7 +220,7 @@ class Checkpoints:
 
         Returns
         -------
-        net : mxnet.symbol.Symbol
+        network : mxnet.symbol.Symbol
         arg_params, aux_params : dict of str to mxnet.ndarray.NDArray
 
         Raises
@@ -214,32 +230,30 @@ class Checkpoints:
         FormatError
             A file is damaged.
         """
-        net = self.load_symbol(mx)
+        network = self.load_symbol(mx)
         params = self.params(epoch)
         params.stat()  # MXNet would report a missing file with a stack trace
         try:
-            return net, *mx.model.load_params(str(self.prefix), epoch)
+            return network, *mx.model.load_params(str(self.prefix), epoch)
         except (mx.base.MXNetError, ValueError) as error:
-            raise FormatError(f"expected a checkpoint, got {last_line(error)}; train again", path=str(params)) from None
+            raise _damaged(params, "a checkpoint", error) from None
 
     def load_symbol(self, mx: Any) -> Any:
-        """Read the net from disk.
+        """Read the network from disk.
 
         Raises
         ------
         FileNotFoundError
-            There is none.
+            There is no network.
         FormatError
             The file is damaged.
         """
         text = self.symbol.read_bytes()
         try:
-            json.loads(text)  # of a text that is cut short MXNet's parser says little
+            json.loads(text)  # MXNet's parser does not explain truncated text
             return mx.sym.load_json(text.decode())
         except (mx.base.MXNetError, ValueError) as error:
-            raise FormatError(
-                f"expected a network as MXNet saves it, got {last_line(error)}; train again", path=str(self.symbol)
-            ) from None
+            raise _damaged(self.symbol, "a network as MXNet saves it", error) from None
 
     def load_states(self, epoch: int) -> bytes:
         """Return the optimizer's state of a checkpoint.
@@ -254,16 +268,23 @@ class Checkpoints:
             return states.read_bytes()
         except FileNotFoundError:
             raise TrainError(
-                f"{states}: expected the optimizer's state, got no file; train again without --resume"
+                path=str(states),
+                expected="the optimizer's state",
+                got="no file",
+                advice="train again without `resume`",
             ) from None
+
+
+def _damaged(path: Path, expected: str, error: Exception) -> FormatError:
+    return FormatError(path=str(path), expected=expected, got=last_line(error), advice="train again")
 
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _by_mxnet(mx: Any, write: Callable[[], object]) -> None:
-    """Have MXNet write, and say what goes wrong as the system would."""
+def _write_with_mxnet(mx: Any, write: Callable[[], object]) -> None:
+    """Let MXNet write a file; its errors become OSError, as if the system had raised them."""
     try:
         write()
     except mx.base.MXNetError as error:

@@ -1,4 +1,4 @@
-"""Does a file agree with a model: its labels, the names of its classes, the size of its images."""
+"""Checks that a file fits a model: its labels, the names of its classes, and the size of its images."""
 
 from __future__ import annotations
 
@@ -8,63 +8,77 @@ from recordkit.training.data.target import Target
 
 
 def check_labels(data: Survey, target: Target) -> None:
-    """Refuse a file whose labels a model does not know.
+    """Refuse a file with labels that the model does not know.
 
     Raises
     ------
     TrainError
-        It has more labels an image, or fewer, or higher ones.
+        The file has more or fewer labels per image, or higher labels.
     """
     if len(data.max_labels) != len(target.sizes):
         raise TrainError(
-            f"{data.path}: expected {len(target.sizes)} labels an image as the model has, got {len(data.max_labels)}"
+            path=str(data.path),
+            expected=f"{len(target.sizes)} labels an image as the model has",
+            got=len(data.max_labels),
         )
-    for largest, size in zip(data.max_labels, target.n_values, strict=True):
-        if largest >= size:
+    for highest, n_values in zip(data.max_labels, target.n_values, strict=True):
+        if highest >= n_values:
             raise TrainError(
-                f"{data.path}: expected labels below the model's {size} classes, "
-                f"got {largest}; was it packed with the classes of the model's dataset?"
+                path=str(data.path),
+                expected=f"labels below the model's {n_values} classes",
+                got=highest,
+                advice="was it packed with the classes of the model's dataset?",
             )
 
 
-def check_classes(data: Survey, numbers: dict[str, int] | None) -> None:
-    """Refuse a file whose classes are not a model's; where one of both has no names nothing is known.
+def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:
+    """Refuse a file whose classes are not the model's. Files and models without names of classes pass.
+
+    Parameters
+    ----------
+    data : Survey
+    class_numbers : dict of str to int, or None
+        Numbers of the model's classes by name.
 
     Raises
     ------
     TrainError
-        A name is none of the model's, or has another number there.
+        The model has no class of a name, or another number for it.
     """
     for name, number in (data.classes or {}).items():
-        wanted = (numbers or {name: number}).get(name)
-        if wanted is None:
+        model_number = (class_numbers or {name: number}).get(name)
+        if model_number is None:
             raise TrainError(
-                f"{data.path}: expected the classes of the model's dataset, got {name!r}, which is none of them; "
-                "does the file belong to another model?"
+                path=str(data.path),
+                expected="the classes of the model's dataset",
+                got=f"{name!r}, which is none of them",
+                advice="does the file belong to another model?",
             )
-        if wanted != number:
+        if model_number != number:
             raise TrainError(
-                f"{data.path}: expected the class {name!r} to be number {wanted} as in the model's dataset, "
-                f"got {number}; pack it with --classes and the .json of that"
+                path=str(data.path),
+                expected=f"the class {name!r} to be number {model_number} as in the model's dataset",
+                got=number,
+                advice="pack it with `classes` from the .json of that dataset",
             )
 
 
-def unlike(data: Survey, side: int | None) -> str | None:
-    """Say that images are of another size than those a model learnt from; nothing is said of what is not known.
+def size_warning(data: Survey, side: int | None) -> str | None:
+    """Return a warning if the sizes differ; None if they agree or either is unknown.
 
     Parameters
     ----------
     data : Survey
     side : int or None
-        The short side of the images that were learnt from, in pixels.
+        Short side of the training images, in pixels.
 
     Returns
     -------
-    why : str or None
+    warning : str or None
     """
     if side is None or data.side is None or data.side == side:
         return None
     return (
-        f"{data.path}: the short side of its images has {data.side} pixels, of those that were learnt from {side}; "
-        f"pack it with --resize {side} for the same"
+        f"{data.path}: expected images with a short side of {side} pixels, as in training, got {data.side}; "
+        f"pack the file with a resize to {side}"
     )

@@ -1,13 +1,13 @@
-"""The training loop: updates by Module or Gluon over a packed file, checkpoints, resume, and the final measurement.
+"""The training loop: updates by Module or Gluon, checkpoints, resume, and the final evaluation.
 
-The same plan gives the same parameters, as far as MXNet's arithmetic is repeatable (on a CPU with one number of
-threads it is): the parameters are drawn from `seed`, and each epoch's order, changes and dropout from `seed` and the
-epoch's number alone. So a run that was cut off and resumed ends with the same bytes as one that was not. Not so with
-MXNet's own iterator where it draws colours, angles or scales: its threads share their random numbers.
+The same plan gives the same parameters wherever MXNet's arithmetic is repeatable, as it is on a CPU with a fixed number
+of threads. The initial parameters depend on `seed`; order, augmentation and dropout of an epoch on `seed` and the number
+of the epoch alone. Therefore a run that was interrupted and resumed ends with the same bytes as an uninterrupted one.
+MXNet's own iterator is an exception if it draws colors, angles or scales, because its threads share random numbers.
 
-The validation file is measured only. The result of a run is its last checkpoint, whatever was measured on the way.
+Validation never influences training. The result of a run is its last checkpoint, reloaded from disk.
 
-Terminal, log file and exit code are the command's, `recordkit.cli.commands.train`.
+Terminal, log file and exit code belong to the command, `recordkit.cli.commands.train`.
 """
 
 from __future__ import annotations
@@ -21,49 +21,54 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from recordkit.errors import PlanError, TrainError
+from recordkit.errors import TrainError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.compatibility import check_classes, check_labels, unlike
-from recordkit.training.data.feed import ITERATORS, Feed, Shuffle, choose, make_feed
+from recordkit.training.compatibility import check_classes, check_labels, size_warning
+from recordkit.training.data.batches import BatchReader, open_batches, resolve_iterator
+from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.survey import Survey, survey
-from recordkit.training.evaluation import Measured, Tally, measure
-from recordkit.training.learner import LEARNERS, Learner, Model, Task
-from recordkit.training.plan import EpochReport, FittedPlan, TrainPlan, TrainReport
-from recordkit.training.predict import ask
-from recordkit.training.results.artefacts import Artefacts
+from recordkit.training.evaluation import evaluate_model
+from recordkit.training.plan import TrainPlan
+from recordkit.training.predict import predict_batches
+from recordkit.training.resolve import ResolvedPlan, resolve
+from recordkit.training.results.report import EpochReport, TrainReport
+from recordkit.training.results.run_files import RunFiles
+from recordkit.training.results.score import Metrics, RunningScore
+from recordkit.training.run_record import RunRecord
+from recordkit.training.trainer import TRAINERS, Model, ModelSpec, Trainer
 
 
-class Watcher(Protocol):
-    """Who wants to know how far the training is."""
+class Observer(Protocol):
+    """Receives the progress of a run."""
 
-    def say(self, line: str) -> None:
-        """Take one line for the log."""
-
-    def begin_epoch(self, epoch: int, n_images: int) -> None:
-        """Hear that an epoch begins."""
-
-    def advance(self, n_images: int, tally: Tally, lr: float) -> None:
-        """Hear that so many more of its images are done, what came of all so far, and the learning rate."""
-
-    def end_epoch(self) -> None:
-        """Hear that its last image is done, or that it failed."""
-
-    def report(self, report: EpochReport) -> None:
-        """Hear what came of an epoch."""
-
-
-class Nobody:
-    """The watcher for a run that nobody watches."""
-
-    def say(self, line: str) -> None:
-        """Do nothing."""
+    def log(self, line: str) -> None:
+        """Receive one line for the log."""
 
     def begin_epoch(self, epoch: int, n_images: int) -> None:
+        """Receive the number of an epoch and of its images, before its first update."""
+
+    def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
+        """Receive the number of images in an update, the score of the epoch so far, and the learning rate."""
+
+    def end_epoch(self) -> None:
+        """Be told that the updates of an epoch have ended, also by an error."""
+
+    def report(self, report: EpochReport) -> None:
+        """Receive the results of an epoch."""
+
+
+class NullObserver:
+    """An observer that ignores everything."""
+
+    def log(self, line: str) -> None:
         """Do nothing."""
 
-    def advance(self, n_images: int, tally: Tally, lr: float) -> None:
+    def begin_epoch(self, epoch: int, n_images: int) -> None:
+        """Do nothing."""
+
+    def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
         """Do nothing."""
 
     def end_epoch(self) -> None:
@@ -73,13 +78,13 @@ class Nobody:
         """Do nothing."""
 
 
-def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
+def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
     """Train a network.
 
     Parameters
     ----------
     plan : TrainPlan
-    watcher : Watcher, optional
+    observer : Observer, optional
 
     Returns
     -------
@@ -90,9 +95,9 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     MissingError
         MXNet or the device is missing.
     TrainError
-        The images cannot be learnt from, the loss is no longer a number, or there is nothing fitting to resume.
+        The images are unsuitable, the loss is no longer finite, or there is no such run to resume.
     PlanError
-        The options do not fit each other or the images.
+        Options contradict each other or the images.
     FormatError, PublishError, OSError
         A file is damaged, missing or cannot be written.
 
@@ -100,230 +105,254 @@ def train(plan: TrainPlan, watcher: Watcher | None = None) -> TrainReport:
     --------
     >>> from pathlib import Path
     >>> plan = TrainPlan(Path("out/train.rec"), Path("models/lenet"), val=Path("out/test.rec"))
-    >>> train(plan).final.accuracy  # doctest: +SKIP
+    >>> train(plan).final.score.accuracy  # doctest: +SKIP
     0.9926
     """
-    watcher = watcher or Nobody()
-    if plan.iterator not in ITERATORS:
-        raise PlanError(f"iterator: expected one of {', '.join(ITERATORS)}, got {plan.iterator!r}")
-    plan = replace(plan, threads=set_threads(plan.threads), iterator=choose(plan.iterator))
-    if plan.resume and plan.epochs is None:
-        plan = replace(plan, epochs=Checkpoints(plan.output).describe().epochs)
+    observer = observer or NullObserver()
+    set_threads(plan.threads)  # before MXNet is loaded
     context = bridge.device(plan.device, plan.gpu)
     mx = bridge.load()
-    data = survey(plan.records, iterator=plan.iterator)
-    val_data = survey(plan.val, iterator=plan.iterator) if plan.val is not None else None
-    fitted = plan.fitted(data)
-    val_feed = _feed(mx, val_data, fitted) if val_data else None
-    run = _Run(mx, context, fitted, _feed(mx, data, fitted), val_feed, watcher)
+    iterator = resolve_iterator(plan.iterator)
+    data = survey(plan.path, iterator=iterator)
+    val_data = survey(plan.val, iterator=iterator) if plan.val is not None else None
+    resolved = resolve(plan, data)
+    val_reader = _open(mx, val_data, resolved) if val_data else None
+    run = _Run(mx, context, resolved, _open(mx, data, resolved), val_reader, observer)
     if val_data:
-        check_labels(val_data, fitted.target)
+        check_labels(val_data, resolved.target)
         check_classes(val_data, data.classes)
-        if why := unlike(val_data, data.side):
-            watcher.say(f"warning: {why}")
-    return run.carry_out()
+        if warning := size_warning(val_data, data.side):
+            observer.log(f"warning: {warning}")
+    return run.execute()
 
 
-def _feed(mx: Any, data: Survey, fitted: FittedPlan) -> Feed:
-    plan = fitted.plan
-    return make_feed(
-        mx, data, iterator=plan.iterator, shape=fitted.shape, batch_size=fitted.batch_size, threads=plan.threads
+def _open(mx: Any, data: Survey, resolved: ResolvedPlan) -> BatchReader:
+    return open_batches(
+        mx,
+        data,
+        iterator=resolved.iterator,
+        shape=resolved.shape,
+        batch_size=resolved.batch_size,
+        threads=resolved.threads,
     )
 
 
 class _Run:
-    """One run: a learner, its feeds and its checkpoints."""
+    """One run: a trainer, readers of the files, and checkpoints."""
 
     def __init__(
-        self, mx: Any, context: Any, fitted: FittedPlan, feed: Feed, val_feed: Feed | None, watcher: Watcher
+        self,
+        mx: Any,
+        context: Any,
+        resolved: ResolvedPlan,
+        reader: BatchReader,
+        val_reader: BatchReader | None,
+        observer: Observer,
     ) -> None:
         self._mx = mx
         self._context = context
-        self._fitted = fitted
-        self._plan = fitted.plan
-        self._feed = feed
-        self._val_feed = val_feed
-        self._watcher = watcher
-        self._checkpoints = Checkpoints(self._plan.output)
-        self._artefacts = Artefacts(self._plan.output)
-        self._n_updates = -(-len(feed.survey) // feed.batch_size)  # in an epoch
-        with mx.name.NameManager():  # so that layers without a name get the same one in each run
-            logits = fitted.network.draw(mx, fitted.target.n_outputs, fitted.shape)
-        self._task = Task(mx, logits, fitted.target, feed.batch_shape, context)
+        self._resolved = resolved
+        self._plan = resolved.plan
+        self._reader = reader
+        self._val_reader = val_reader
+        self._observer = observer
+        self._checkpoints = Checkpoints(self._plan.model_prefix)
+        self._files = RunFiles(self._plan.model_prefix)
+        self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
+        with mx.name.NameManager():  # so that unnamed layers get the same names in each run
+            logits = resolved.network.build(mx, resolved.target.n_outputs, resolved.shape)
+        self._spec = ModelSpec(mx, logits, resolved.target, reader.batch_shape, context)
 
-    def carry_out(self) -> TrainReport:
-        start_s = time.perf_counter()
-        plan, fitted = self._plan, self._fitted
-        learner, done = self._resumed() if plan.resume else self._fresh()
-        todo = f"epochs {done + 1} to {fitted.epochs}" if done < fitted.epochs else f"all {done} epochs are done"
-        sizes = " + ".join(map(str, fitted.target.sizes)) if plan.loss == "softmax" else len(fitted.target.sizes)
-        self._watcher.say(
-            f"{plan.records}: {len(self._feed.survey)} images {fitted.shape}, {sizes} classes; {plan.network} by "
-            f"{plan.api}, {todo}, batch {self._feed.batch_size}, seed {plan.seed}, {plan.device}, "
-            f"{plan.iterator}'s iterator"
-        )
+    def execute(self) -> TrainReport:
+        begin_s = time.perf_counter()
+        plan, resolved = self._plan, self._resolved
+        trainer, n_done = self._resume() if plan.resume else self._begin()
+        self._observer.log(self._headline(n_done))
         reports = []
-        self._artefacts.begin(done)
-        for epoch in range(done + 1, fitted.epochs + 1):
-            reports.append(self._epoch(learner, epoch))
+        self._files.begin(n_done)
+        for epoch in range(n_done + 1, resolved.epochs + 1):
+            reports.append(self._run_epoch(trainer, epoch))
         last = self._checkpoints.last()
         model = self._checkpoints.load(self._mx, last)
-        final = self._measure(model)
-        report = TrainReport(fitted, tuple(reports), last, final, time.perf_counter() - start_s)
-        self._artefacts.summarise(report, self._feed.survey.path)
+        final = self._evaluate(model)
+        report = TrainReport(resolved, tuple(reports), last, final, time.perf_counter() - begin_s)
+        self._files.write_summary(report, self._reader.survey.path)
         if plan.pictures:
             self._draw(model, final)
         return report
 
-    def _draw(self, model: Model, final: Measured | None) -> None:
-        artefacts = self._artefacts
-        if artefacts.missing is not None:
-            self._watcher.say(f"no pictures of samples, curves, confusion and predictions: {artefacts.missing}")
-            return
-        classes = self._checkpoints.describe().classes(self._fitted.target)
-        artefacts.draw_samples(self._feed, Shuffle(self._plan.seed, 1, self._fitted.augment), classes)
-        artefacts.draw_curves()
-        if self._val_feed is not None and final is not None:
-            artefacts.draw_confusion(final, classes)
-            found = ask(self._mx, model, self._fitted.target, self._val_feed, self._context)
-            artefacts.draw_predictions(found, classes)
+    def _headline(self, n_done: int) -> str:
+        plan, resolved = self._plan, self._resolved
+        epochs = f"epochs {n_done + 1} to {resolved.epochs}" if n_done < resolved.epochs else f"all {n_done} epochs are done"
+        sizes = resolved.target.sizes
+        n_classes = " + ".join(map(str, sizes)) if plan.loss == "softmax" else len(sizes)
+        return (
+            f"{plan.path}: {len(self._reader.survey)} images {resolved.shape}, {n_classes} classes; {plan.network} by "
+            f"{plan.api}, {epochs}, batch {self._reader.batch_size}, seed {plan.seed}, {plan.device}, "
+            f"{resolved.iterator}'s iterator"
+        )
 
-    def _epoch(self, learner: Learner, epoch: int) -> EpochReport:
-        fitted = self._fitted
-        tally, seconds, wait_s = self._learn(learner, epoch)
-        model = learner.model()
-        self._check_finite(model, epoch)
-        val = self._measure(model)
-        score = replace(tally.score(), rate_img_s=tally.n / seconds)
-        report = EpochReport(epoch, learner.learning_rate, score, val.score if val else None, seconds, wait_s / seconds)
-        # First the figures: those of an epoch that has no checkpoint in the end are dropped by a resume.
-        self._artefacts.add(report)
-        self._watcher.report(report)
-        if epoch % fitted.checkpoint_every == 0 or epoch == fitted.epochs:
-            self._checkpoints.save(self._mx, model, learner.states(), epoch)
-        return report
-
-    def _fresh(self) -> tuple[Learner, int]:
-        plan = self._plan
-        model = self._task.draw_parameters(plan.seed)
-        identity = self._fitted.identity(len(self._feed.survey))
-        # An earlier run goes only when this one is known to have a network, batches, and whole images to measure on.
-        with contextlib.closing(self._feed.epoch(Shuffle(plan.seed, 1, self._fitted.augment))) as batches:
+    def _begin(self) -> tuple[Trainer, int]:
+        plan, data = self._plan, self._reader.survey
+        model = self._spec.initial_model(plan.seed)
+        facts = self._resolved.identity(len(data))
+        # The earlier run is removed only after the new one has a network, a batch, and a validation file that decodes.
+        with contextlib.closing(self._reader.epoch(Shuffle(plan.seed, 1, self._resolved.augment))) as batches:
             next(batches)
-        if self._val_feed is not None:
-            collections.deque(self._val_feed.epoch(), maxlen=0)
-        replaced = self._checkpoints.clear()
-        if replaced:
-            self._watcher.say(f"{plan.output}: replacing an earlier run with {replaced} checkpoints")
-        facts = {
-            "classes": self._feed.survey.classes,
-            "side": self._feed.survey.side,
-            "epochs": self._fitted.epochs,
-        }
-        self._checkpoints.begin(self._mx, model[0], identity | facts)
-        return self._learner(model, 0), 0
+        if self._val_reader is not None:
+            collections.deque(self._val_reader.epoch(), maxlen=0)
+        n_removed = self._checkpoints.clear()
+        if n_removed:
+            self._observer.log(f"{plan.model_prefix}: replacing an earlier run with {n_removed} checkpoints")
+        facts |= {"classes": data.classes, "side": data.side, "epochs": self._resolved.epochs}
+        self._checkpoints.begin(self._mx, model[0], facts)
+        return self._trainer(model, 0), 0
 
-    def _resumed(self) -> tuple[Learner, int]:
-        checkpoints = self._checkpoints
-        done = checkpoints.last()
-        now, then = self._fitted.identity(len(self._feed.survey)), checkpoints.describe().facts
-        if not then:
-            raise TrainError(f"{checkpoints}: expected {checkpoints.run.name}, got none; train again without --resume")
-        changed = [f"{name} {then.get(name)!r}, got {now[name]!r}" for name in now if now[name] != then.get(name)]
-        if changed:
-            raise TrainError(
-                f"{checkpoints.run}: to go on with this run, expected {', '.join(changed)}; "
-                "give the same file and options, or leave out --resume"
+    def _resume(self) -> tuple[Trainer, int]:
+        checkpoints, epochs = self._checkpoints, self._resolved.epochs
+        n_done = checkpoints.last()
+        record = checkpoints.run_record()
+        self._check_resumable(record, n_done)
+        if self._resolved.iterator == "mxnet":
+            self._observer.log(
+                "MXNet's iterator: the run continues, but if it draws colors, angles or scales not exactly as an "
+                "uninterrupted one; recordkit's iterator does"
             )
-        if done > self._fitted.epochs:
-            raise TrainError(
-                f"{checkpoints}: expected a run of up to {self._fitted.epochs} epochs, got {done}; "
-                "give more --num-epochs"
-            )
-        if self._plan.iterator == "mxnet":
-            self._watcher.say(
-                "MXNet's iterator: the run goes on, but where it draws colours, angles or scales not exactly as one "
-                "that was not cut off; --iterator recordkit does"
-            )
-        model = checkpoints.load(self._mx, done)
-        if self._fitted.epochs != then.get("epochs"):
-            self._watcher.say(
-                f"{checkpoints}: begun with {then.get('epochs')} epochs, goes on with {self._fitted.epochs} and the "
+        model = checkpoints.load(self._mx, n_done)
+        if epochs != record.facts.get("epochs"):
+            self._observer.log(
+                f"{checkpoints}: begun with {record.facts.get('epochs')} epochs, continues with {epochs} and the "
                 "learning rate's schedule for so many"
             )
-            checkpoints.begin(self._mx, model[0], then | {"epochs": self._fitted.epochs})
-        learner = self._learner(model, done)
-        states = checkpoints.load_states(done)
+            checkpoints.begin(self._mx, model[0], record.facts | {"epochs": epochs})
+        trainer = self._trainer(model, n_done)
+        states = checkpoints.load_states(n_done)
         try:
-            learner.set_states(states)
+            trainer.set_states(states)
         except Exception as error:  # noqa: BLE001 (a damaged pickle raises almost anything)
             raise TrainError(
-                f"{checkpoints.states(done)}: expected the optimizer's state, got {type(error).__name__}: {error}; "
-                "train again without --resume"
+                path=str(checkpoints.states(n_done)),
+                expected="the optimizer's state",
+                got=f"{type(error).__name__}: {error}",
+                advice="train again without `resume`",
             ) from None
-        return learner, done
+        return trainer, n_done
 
-    def _learner(self, model: Model, done: int) -> Learner:
+    def _check_resumable(self, record: RunRecord, n_done: int) -> None:
+        """Refuse to resume a run of another program, or one with other images or options."""
+        checkpoints, before = self._checkpoints, record.facts
+        if not before:
+            raise TrainError(
+                path=str(checkpoints),
+                expected=checkpoints.run.name,
+                got="none",
+                advice="train again without `resume`",
+            )
+        now = self._resolved.identity(len(self._reader.survey))
+        different = [name for name in now if now[name] != before.get(name)]
+        if different:
+            raise TrainError(
+                path=str(checkpoints.run),
+                expected=", ".join(f"{name} {before.get(name)!r}" for name in different) + " to continue this run",
+                got=", ".join(repr(now[name]) for name in different),
+                advice="give the same file and options, or leave out `resume`",
+            )
+        if n_done > self._resolved.epochs:
+            raise TrainError(
+                path=str(checkpoints),
+                expected=f"a run of up to {self._resolved.epochs} epochs",
+                got=n_done,
+                advice="give more `epochs`",
+            )
+
+    def _trainer(self, model: Model, n_done: int) -> Trainer:
         def create(names: dict[int, str]) -> Any:
             return self._plan.optimizer.create(
                 self._mx,
                 names,
-                batch_size=self._feed.batch_size,
+                batch_size=self._reader.batch_size,
                 n_updates=self._n_updates,
-                total=self._fitted.epochs * self._n_updates,
-                done=done * self._n_updates,
+                n_total=self._resolved.epochs * self._n_updates,
+                n_done=n_done * self._n_updates,
             )
 
-        return LEARNERS[self._plan.api](self._task, model, create)
+        return TRAINERS[self._plan.api](self._spec, model, create)
 
-    def _learn(self, learner: Learner, epoch: int) -> tuple[Tally, float, float]:
-        """Learn from each image once; return what came of it, how long it took, and how long no batch was there."""
-        plan = self._plan
-        shuffle = Shuffle(plan.seed, epoch, self._fitted.augment)
-        self._mx.random.seed(shuffle.seeds()[1])  # of dropout
-        tally, wait = Tally(self._fitted.target), _Waiting(self._feed.epoch(shuffle))
-        self._watcher.begin_epoch(epoch, len(self._feed.survey))
+    def _run_epoch(self, trainer: Trainer, epoch: int) -> EpochReport:
+        running, seconds, wait_s = self._update(trainer, epoch)
+        model = trainer.model()
+        self._check_finite(model, epoch)
+        val = self._evaluate(model)
+        train_score = replace(running.score(), rate_img_s=running.n / seconds)
+        report = EpochReport(
+            epoch, trainer.learning_rate, train_score, val.score if val else None, seconds, wait_s / seconds
+        )
+        # The figures are written before the checkpoint: a resumed run drops those of epochs without a checkpoint.
+        self._files.add(report)
+        self._observer.report(report)
+        if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
+            self._checkpoints.save(self._mx, model, trainer.states(), epoch)
+        return report
+
+    def _update(self, trainer: Trainer, epoch: int) -> tuple[RunningScore, float, float]:
+        """Train on each image once; return the score, the time, and the time spent waiting for batches, in s."""
+        shuffle = Shuffle(self._plan.seed, epoch, self._resolved.augment)
+        self._mx.random.seed(shuffle.seeds()[1])  # for dropout
+        running, batches = RunningScore(self._resolved.target), _TimedIterator(self._reader.epoch(shuffle))
+        self._observer.begin_epoch(epoch, len(self._reader.survey))
         begin_s = time.perf_counter()
         try:
-            for batch, n_new in wait:
-                outputs = learner.learn(batch)
-                tally.add([each.asnumpy()[:n_new] for each in outputs], batch.label[0].asnumpy()[:n_new])
-                if not tally.is_finite:
-                    raise self._diverged(epoch, f"a finite loss, got NaN after {tally.n} images")
-                self._watcher.advance(n_new, tally, learner.learning_rate)
+            for batch, n_valid in batches:
+                outputs = trainer.step(batch)
+                running.add([output.asnumpy()[:n_valid] for output in outputs], batch.label[0].asnumpy()[:n_valid])
+                if not running.is_finite:
+                    raise self._diverged(epoch, "a finite loss", f"NaN after {running.n} images")
+                self._observer.advance(n_valid, running, trainer.learning_rate)
         finally:
-            self._watcher.end_epoch()
-        return tally, time.perf_counter() - begin_s, wait.seconds
+            self._observer.end_epoch()
+        return running, time.perf_counter() - begin_s, batches.wait_s
 
     def _check_finite(self, model: Model, epoch: int) -> None:
-        # The loss is taken before the update, so that of the epoch's last update is not in it.
+        # The loss is computed before the update, so it does not show the last update of the epoch.
         for name, value in (model[1] | model[2]).items():
             if not np.isfinite(value.asnumpy()).all():
-                raise self._diverged(epoch, f"finite parameters, got NaN in {name}")
+                raise self._diverged(epoch, "finite parameters", f"NaN in {name}")
 
-    def _diverged(self, epoch: int, what: str) -> TrainError:
+    def _diverged(self, epoch: int, expected: str, got: str) -> TrainError:
         epochs = self._checkpoints.epochs()
-        kept = (
-            f"the last checkpoint is {self._checkpoints.params(epochs[-1])}" if epochs else "no checkpoint was written"
-        )
-        return TrainError(f"epoch {epoch}: expected {what}; lower --lr; {kept}")
+        last = f"the last checkpoint is {self._checkpoints.params(epochs[-1])}" if epochs else "no checkpoint was written"
+        return TrainError(f"epoch {epoch}", expected=expected, got=got, advice=f"lower `lr`; {last}")
 
-    def _measure(self, model: Model) -> Measured | None:
-        if self._val_feed is None:
+    def _evaluate(self, model: Model) -> Metrics | None:
+        if self._val_reader is None:
             return None
-        return measure(self._mx, model, self._fitted.target, self._val_feed, self._context)
+        return evaluate_model(self._mx, model, self._resolved.target, self._val_reader, self._context)
+
+    def _draw(self, model: Model, final: Metrics | None) -> None:
+        files = self._files
+        if files.missing is not None:
+            self._observer.log(f"no pictures of samples, curves, confusion and predictions: {files.missing}")
+            return
+        target = self._resolved.target
+        class_names = self._checkpoints.run_record().class_names(target)
+        files.draw_samples(self._reader, Shuffle(self._plan.seed, 1, self._resolved.augment), class_names)
+        files.draw_curves()
+        if self._val_reader is not None and final is not None:
+            files.draw_confusion(final, class_names)
+            predictions = predict_batches(self._mx, model, target, self._val_reader, self._context)
+            files.draw_predictions(predictions, class_names)
 
 
-class _Waiting(Iterator[tuple[Any, int]]):
-    """Batches, and how long they were waited for."""
+class _TimedIterator(Iterator[tuple[Any, int]]):
+    """An iterator over batches that measures how long ``next`` takes: `wait_s`."""
 
     def __init__(self, batches: Iterator[tuple[Any, int]]) -> None:
         self._batches = batches
-        self.seconds = 0.0
+        self.wait_s = 0.0
 
     def __next__(self) -> tuple[Any, int]:
         begin_s = time.perf_counter()
         try:
             return next(self._batches)
         finally:
-            self.seconds += time.perf_counter() - begin_s
+            self.wait_s += time.perf_counter() - begin_s

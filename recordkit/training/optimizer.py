@@ -1,6 +1,6 @@
-"""How parameters are changed: SGD or Adam, and the learning rate over the updates of a run.
+"""Optimizers: SGD or Adam, and the learning rate of each update of a run.
 
-The rate is a function of the update's number alone, so that a resumed run goes on where it was.
+The learning rate is a function of the number of the update alone, so that a resumed run continues its schedule.
 
 Sources: Loshchilov and Hutter, SGDR, 2017 (cosine); Smith and Topin, Super-Convergence, 2018 (one-cycle); factor and
 step are MXNet's FactorScheduler and MultiFactorScheduler.
@@ -9,105 +9,121 @@ step are MXNet's FactorScheduler and MultiFactorScheduler.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from recordkit.errors import PlanError
+from recordkit.training.options import check, option
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "one-cycle", "step", "factor", "constant")
 
-# The share of the updates in which the learning rate rises.
+# Share of the updates in which the learning rate rises.
 _WARMUP = {"cosine": 0.05, "one-cycle": 0.3}
-# Of the highest rate, where a one-cycle begins and ends.
+# First and last learning rate of one-cycle, as shares of the highest.
 _CYCLE_BEGIN, _CYCLE_END = 1 / 25, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """An optimiser with its learning rate.
+    """An optimizer with its learning rate.
 
     Attributes
     ----------
     name : {"sgd", "adam"}
     lr : float, default 0.05
-        The highest learning rate.
-    momentum : float, default 0.9
-        Of SGD.
+        Highest learning rate.
+    momentum : float, default 0.9, below 1
+        Momentum of SGD.
     wd : float, default 0.0005
         Weight decay; not applied to biases.
     schedule : {"cosine", "one-cycle", "step", "factor", "constant"}
         "cosine" rises for 5% of the updates and falls to 0. "one-cycle" rises for 30%, from 1/25, and falls to
-        1/10,000. "step" is times `factor` behind each of `step_epochs`, "factor" behind every epoch.
+        1/10,000. "step" multiplies by `factor` after each of `step_epochs`, "factor" after every epoch.
     factor : float, default 0.1
+        Factor of the schedules "step" and "factor".
     step_epochs : tuple of int
-        Counted from 1.
+        Epochs after which "step" multiplies, counted from 1.
+
+    Raises
+    ------
+    PlanError
+        A value is out of range, or `step_epochs` and `schedule` do not fit.
 
     Examples
     --------
-    >>> one = Optimizer(lr=0.1, schedule="step", step_epochs=(1, 3))
-    >>> [round(one.rate(update, 10, 40), 6) for update in (10, 11, 31)]
+    >>> optimizer = Optimizer(lr=0.1, schedule="step", step_epochs=(1, 3))
+    >>> [round(optimizer.rate(update, 10, 40), 6) for update in (10, 11, 31)]
     [0.1, 0.01, 0.001]
     """
 
-    name: str = "sgd"
-    lr: float = 0.05
-    momentum: float = 0.9
-    wd: float = 0.0005
-    schedule: str = "cosine"
-    factor: float = 0.1
-    step_epochs: tuple[int, ...] = ()
+    name: str = field(default="sgd", metadata=option("[sgd]", argument="optimizer", choices=OPTIMIZERS))
+    lr: float = field(default=0.05, metadata=option("Highest learning rate.  [0.05; 0.001 with adam]", low=0))
+    momentum: float = field(
+        default=0.9, metadata=option("Momentum of sgd.  [0.9]", low=0, high=1, below_high=True)
+    )
+    wd: float = field(default=0.0005, metadata=option("Weight decay.  [0.0005]", low=0))
+    schedule: str = field(
+        default="cosine",
+        metadata=option("Learning rate over the run.  [cosine; step with --lr-step-epochs]", choices=SCHEDULES),
+    )
+    factor: float = field(
+        default=0.1, metadata=option("Factor of the schedules step and factor.  [0.1]", flag="--lr-factor", low=0)
+    )
+    step_epochs: tuple[int, ...] = field(
+        default=(), metadata=option("Epochs after which the rate falls, as in 30,60.", flag="--lr-step-epochs")
+    )
 
     def __post_init__(self) -> None:
-        for what, value, choices in (("optimizer", self.name, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
-            if value not in choices:
-                raise PlanError(f"{what}: expected one of {', '.join(choices)}, got {value!r}")
-        for what in ("lr", "momentum", "wd", "factor"):
-            if not (math.isfinite(value := getattr(self, what)) and value >= 0):
-                raise PlanError(f"{what}: expected a number from 0 on, got {value!r}")
+        check(self)
         if self.schedule == "step" and not self.step_epochs:
-            raise PlanError("schedule step: expected the epochs behind which the rate falls, got no --lr-step-epochs")
+            raise PlanError(
+                argument="schedule", expected="the epochs after which the rate falls with step", got="no `step_epochs`"
+            )
         if self.schedule != "step" and self.step_epochs:
-            raise PlanError(f"lr-step-epochs: expected the schedule step with it, got {self.schedule}")
+            raise PlanError(argument="step_epochs", expected="the schedule step with it", got=self.schedule)
 
-    def rate(self, update: int, n_updates: int, total: int) -> float:
+    def rate(self, update: int, n_updates: int, n_total: int) -> float:
         """Return the learning rate of an update.
 
         Parameters
         ----------
         update : int
-            From 1 on.
+            Number of the update, from 1.
         n_updates : int
-            In an epoch.
-        total : int
-            In all epochs.
+            Updates in an epoch.
+        n_total : int
+            Updates in all epochs.
         """
         if self.schedule in _WARMUP:
-            return self.lr * self._wave(min(update / (total + 1), 1.0), _WARMUP[self.schedule])
-        done = (update - 1) // n_updates  # epochs
-        falls = {"factor": done, "step": sum(done >= epoch for epoch in self.step_epochs), "constant": 0}
-        return float(self.lr * self.factor ** falls[self.schedule])
+            return self.lr * self._rise_and_fall(min(update / (n_total + 1), 1.0), _WARMUP[self.schedule])
+        n_epochs = (update - 1) // n_updates
+        n_falls = {"factor": n_epochs, "step": sum(n_epochs >= epoch for epoch in self.step_epochs), "constant": 0}
+        return float(self.lr * self.factor ** n_falls[self.schedule])
 
-    def _wave(self, share: float, warmup: float) -> float:
-        low, end = (_CYCLE_BEGIN, _CYCLE_END) if self.schedule == "one-cycle" else (0.0, 0.0)
+    def _rise_and_fall(self, share: float, warmup: float) -> float:
+        """Return the learning rate as a share of the highest, after a share of all updates."""
+        begin, end = (_CYCLE_BEGIN, _CYCLE_END) if self.schedule == "one-cycle" else (0.0, 0.0)
         if share < warmup:
-            return low + (1 - low) * share / warmup
+            return begin + (1 - begin) * share / warmup
         return end + (1 - end) * (1 + math.cos(math.pi * (share - warmup) / (1 - warmup))) / 2
 
-    def create(self, mx: Any, names: dict[int, str], *, batch_size: int, n_updates: int, total: int, done: int) -> Any:
-        """Return MXNet's optimiser.
+    def create(
+        self, mx: Any, names: dict[int, str], *, batch_size: int, n_updates: int, n_total: int, n_done: int
+    ) -> Any:
+        """Return MXNet's optimizer.
 
         Parameters
         ----------
         mx : module
         names : dict of int to str
-            Of the parameters, where they tell which are biases.
+            Names of the parameters by their numbers, where the names tell which ones are biases.
         batch_size : int
-            Gradients are the mean over so many samples.
-        n_updates, total : int
+            Samples in a batch: gradients are the mean over them.
+        n_updates, n_total : int
             See `rate`.
-        done : int
-            Updates that were made before. Adam's corrections depend on their number too.
+        n_done : int
+            Updates before this run. Adam's corrections depend on the number too.
         """
         options = {"momentum": self.momentum} if self.name == "sgd" else {}
         return mx.optimizer.create(
@@ -115,20 +131,19 @@ class Optimizer:
             learning_rate=self.lr,
             wd=self.wd,
             rescale_grad=1 / batch_size,
-            lr_scheduler=_Schedule(self, n_updates, total),
-            begin_num_update=done,
+            lr_scheduler=_Schedule(self, n_updates, n_total),
+            begin_num_update=n_done,
             param_idx2name=names,
             **options,
         )
 
 
 class _Schedule:
-    """What MXNet calls with the number of the update."""
+    """The learning rate as MXNet's scheduler: a function of the number of the update."""
 
-    def __init__(self, optimizer: Optimizer, n_updates: int, total: int) -> None:
+    def __init__(self, optimizer: Optimizer, n_updates: int, n_total: int) -> None:
         self.base_lr = optimizer.lr
-        self._about = optimizer, n_updates, total
+        self._optimizer, self._n_updates, self._n_total = optimizer, n_updates, n_total
 
     def __call__(self, update: int) -> float:
-        optimizer, n_updates, total = self._about
-        return optimizer.rate(max(update, 1), n_updates, total)
+        return self._optimizer.rate(max(update, 1), self._n_updates, self._n_total)

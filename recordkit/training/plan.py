@@ -1,291 +1,203 @@
-"""What a training run is asked to do, and what it reports.
+"""The plan of a training run: what the user asks for.
 
-The defaults were chosen on MNIST's first 50,000 training images against its last 10,000, and on 1,100 of
-scikit-learn's digits against 300 others; no test image took part.
+Options that are None have defaults that depend on the images; `recordkit.training.resolve` fills them in. The command
+line makes its options from the metadata of the fields here, see `recordkit.training.options`.
 
-- A batch is about a hundredth of the images, a power of 2 from 32 to 128: small sets need the updates, large
-  ones the speed.
-- The epochs make at least 600 updates, and are at least 5: MNIST gets 5 (2,345 updates), 1,400 digits 14.
-- Each image is shifted by up to 2 pixels, another way in each epoch. This is worth more than anything else
-  (digits held out, 40 epochs: 98.0% without, 99.7% with; MNIST, 6 epochs: 99.16%
-  and 99.32%) and changes no image's class.
-- The learning rate falls to 0 along a cosine, after 5% of the updates in which it rises.
-
-The loop itself is `recordkit.training.fit`; sets of options with a name are `recordkit.training.recipes`.
+The loop itself is `recordkit.training.fit`; named sets of options are `recordkit.training.recipes`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError
-from recordkit.formats.fileset import fingerprint
+from recordkit.threads import MAX_THREADS
 from recordkit.training.augment import AUGMENTS, Augment
-from recordkit.training.data.survey import Survey
-from recordkit.training.data.target import LOSSES, Target
-from recordkit.training.evaluation import Measured, Score
-from recordkit.training.learner import APIS
-from recordkit.training.networks import Network, find
+from recordkit.training.data.batches import ITERATORS
+from recordkit.training.data.target import LOSSES
+from recordkit.training.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer
+from recordkit.training.options import check, option, options_of
+from recordkit.training.recipes import find
+from recordkit.training.trainer import APIS
 
-_MIN_UPDATES = 600
-_MIN_EPOCHS = 5
-_MAX_EPOCHS = 100
-_N_CHECKPOINTS = 10
-# The net's input where the images are smaller, as MNIST's are.
-_SIDE = 28
-# More than images, and so many: the labels are something else than classes, and a network for them fills the memory.
-_SURELY_CLASSES = 1000
+_ADAM_LR = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """One training run.
+    """One training run, as the user asks for it.
 
     Attributes
     ----------
-    records : Path
-        The .rec file to learn from.
-    output : Path
+    path : Path
+        The .rec file with the training images.
+    model_prefix : Path
         Prefix of the checkpoints.
     val : Path, optional
-        A .rec file that is measured after each epoch, and decides nothing.
+        A .rec file that the model is evaluated on after each epoch. It never influences training.
+    resume : bool
+        Continue from the last checkpoint at `model_prefix`.
     network : str, default "book"
         See `recordkit.training.networks`.
     api : {"module", "gluon"}
-        What makes the updates.
-    epochs, batch_size : int, optional
-        Default by the number of images; see above. A resumed run keeps the number of epochs it was begun with.
-    checkpoint_every : int, optional
-        Epochs from one checkpoint to the next, default such that about 10 are made.
-        The last epoch always has one.
-    optimizer : Optimizer
-    augment : Augment
-        An image that is smaller than the input is not shifted.
+        The API of MXNet that makes the updates.
     loss : {"softmax", "sigmoid"}
         See `recordkit.training.data.target`.
+    epochs : int, optional, 1 to 9999
+        Default by the number of images; a resumed run keeps its number.
+    batch_size : int, optional
+        Default by the number of images.
+    optimizer : Optimizer
+    augment : Augment
+        Images that are smaller than the input are not shifted.
     seed : int
-        Of the parameters, the order and the changes of images.
-    shape : tuple of int, optional
-        (C, H, W); default as the first image, at least 28 x 28.
-    n_classes : int, optional
-        Of each label; default its highest value + 1, or that of the classes that have names.
+        Seed of the parameters, of the order and of the augmentation.
     device : {"cpu", "gpu"}
     gpu : int, default 0
-        Which one.
+        Number of the GPU.
     threads : int, default 0
-        For decoding, and for computing unless OMP_NUM_THREADS says otherwise; 0 for the CPUs this process may use.
-        MXNet's iterator takes at most half of the CPUs.
+        Decoding threads, and computing threads unless OMP_NUM_THREADS is set; 0 for the CPUs this process may use.
+        MXNet's iterator uses at most half of the CPUs.
     iterator : {"auto", "recordkit", "mxnet", "gluon"}, default "auto"
-        What makes batches of the file: recordkit's ImageRecordIter, MXNet's, or Gluon's ImageRecordDataset and
-        DataLoader; "auto" takes recordkit's where the native engine is built.
-    resume : bool
-        Go on from the last checkpoint at `output`.
+        Reader of the file: recordkit's ImageRecordIter, MXNet's, or Gluon's ImageRecordDataset with DataLoader. "auto"
+        is recordkit's if the native engine is built, otherwise MXNet's.
+    shape : tuple of int, optional
+        (C, H, W) of the input; default from the first image, at least 28 x 28.
+    n_classes : int, optional
+        Classes of each label; default is the highest label + 1, or the number of named classes.
+    checkpoint_every : int, optional
+        Epochs between checkpoints; default such that a run has about 10. The last epoch always has one.
     pictures : bool
-        Draw them, where matplotlib is there.
+        Draw pictures, if matplotlib is installed.
     recipe : str
-        Name and version of the set of options this is, for the summary.
+        Name and version of the recipe, for the summary.
+
+    Raises
+    ------
+    PlanError
+        A value is out of range.
     """
 
-    records: Path
-    output: Path
-    val: Path | None = None
-    network: str = "book"
-    api: str = "module"
-    epochs: int | None = None
-    batch_size: int | None = None
-    checkpoint_every: int | None = None
+    path: Path
+    model_prefix: Path = field(metadata=option("Prefix of the checkpoints.  [./NAME-model/RECIPE or NETWORK]"))
+    val: Path | None = field(default=None, metadata=option("A .rec file to evaluate on; it never influences training."))
+    resume: bool = field(default=False, metadata=option("Continue from the last checkpoint at --model-prefix."))
+    network: str = field(
+        default="book",
+        metadata=option(f"{', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [book]"),
+    )
+    api: str = field(default="module", metadata=option("API of MXNet that makes the updates.  [module]", choices=APIS))
+    loss: str = field(
+        default="softmax", metadata=option("sigmoid: several labels, each 0 or 1.  [softmax]", choices=LOSSES)
+    )
+    epochs: int | None = field(
+        default=None,
+        metadata=option(
+            "[5, more for few images; a resumed run keeps its number]", flag="--num-epochs", low=1, high=9999
+        ),
+    )
+    batch_size: int | None = field(default=None, metadata=option("[32 to 128, by the number of images]", low=1))
     optimizer: Optimizer = field(default_factory=Optimizer)
     augment: Augment = AUGMENTS["shift"]
-    loss: str = "softmax"
-    seed: int = 0
-    shape: tuple[int, int, int] | None = None
-    n_classes: int | None = None
-    device: str = "cpu"
-    gpu: int = 0
-    threads: int = 0
-    iterator: str = "auto"
-    resume: bool = False
-    pictures: bool = True
+    seed: int = field(default=0, metadata=option("", low=0, high=2**31 - 1, show_default=True))
+    device: str = field(default="cpu", metadata=option("", choices=("cpu", "gpu"), show_default=True))
+    gpu: int = field(
+        default=0,
+        metadata=option("Number of the GPU; selects --device gpu.", flag="--gpus", low=0, metavar="NUMBER"),
+    )
+    threads: int = field(
+        default=0,
+        metadata=option("0: as many as CPUs this process may use.", low=0, high=MAX_THREADS, show_default=True),
+    )
+    iterator: str = field(
+        default="auto",
+        metadata=option(
+            "Reader of the file; auto: recordkit's if its native engine is built.", choices=ITERATORS, show_default=True
+        ),
+    )
+    shape: tuple[int, int, int] | None = field(
+        default=None, metadata=option("C,H,W, as in 1,28,28.  [as the images]", flag="--data-shape")
+    )
+    n_classes: int | None = field(default=None, metadata=option("[highest label + 1]", flag="--num-classes", low=1))
+    checkpoint_every: int | None = field(default=None, metadata=option("In epochs.  [about 10 a run]", low=1))
+    pictures: bool = field(
+        default=True, metadata=option("Samples, curves, confusion, predictions.", show_default=True)
+    )
     recipe: str = ""
 
     def __post_init__(self) -> None:
-        for what, value, choices in (("api", self.api, APIS), ("loss", self.loss, LOSSES)):
-            if value not in choices:
-                raise PlanError(f"{what}: expected one of {', '.join(choices)}, got {value!r}")
+        check(self)
 
-    def fitted(self, data: Survey) -> FittedPlan:
-        """Fill in what depends on the images.
+    @classmethod
+    def from_options(
+        cls,
+        path: Path,
+        model_prefix: Path,
+        *,
+        recipe: str | None = None,
+        augment: str | None = None,
+        **options: Any,
+    ) -> TrainPlan:
+        """Merge a recipe, a preset of the augmentation, and explicit options, which override both.
 
         Parameters
         ----------
-        data : Survey
-            Of `records`.
-
-        Returns
-        -------
-        plan : FittedPlan
+        path, model_prefix : Path
+        recipe : str, optional
+            A name in `recordkit.training.recipes.RECIPES`. With ``resume=True`` the run keeps its own number of epochs.
+        augment : str, optional
+            A name in `recordkit.training.augment.AUGMENTS`; replaces the augmentation of the recipe.
+        **options
+            Fields of `TrainPlan`, `Optimizer` and `Augment`; the optimizer's `name` is called `optimizer`. None means
+            not given. ``optimizer="adam"`` has a learning rate of 0.001 by default, `step_epochs` selects the schedule
+            "step", and `gpu` selects the device "gpu".
 
         Raises
         ------
         PlanError
-            The options do not fit each other or the images.
+            There is no such recipe, preset or option, or a value is out of range.
+
+        Examples
+        --------
+        >>> plan = TrainPlan.from_options(Path("a.rec"), Path("m/book"), recipe="book", lr=0.01, max_crop_size=30)
+        >>> plan.epochs, plan.optimizer.lr, plan.optimizer.wd, plan.augment.max_crop_size
+        (6, 0.01, 0.0001, 30)
         """
-        network = find(self.network)
-        channels, height, width = data.image_shape
-        if self.shape is None and len(data.sizes) > 1:
-            raise PlanError(
-                f"{data.path}: expected images of one size, got {height} x {width} and "
-                f"{' x '.join(map(str, data.sizes[1]))} among the first; give --data-shape C,H,W"
-            )
-        shape = self.shape or (channels, max(height, _SIDE), max(width, _SIDE))
-        batch_size = min(self.batch_size or _batch_size(len(data)), len(data))
-        n_updates = -(-len(data) // batch_size)
-        epochs = self.epochs or min(max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_updates)), _MAX_EPOCHS)
-        if shape[0] not in (1, 3) or min(shape[1:]) < network.min_side:
-            raise PlanError(
-                f"expected 1 or 3 channels and sides of at least {network.min_side}, got {','.join(map(str, shape))}; "
-                "give another --data-shape"
-            )
-        # A smaller image is scaled up after it is moved, so that moving it would also shrink it.
-        shift = self.augment.shift if shape[1] <= height and shape[2] <= width else 0
-        return FittedPlan(
-            plan=self,
-            network=network,
-            target=self._target(data),
-            shape=shape,
-            batch_size=batch_size,
-            epochs=epochs,
-            checkpoint_every=self.checkpoint_every or -(-epochs // _N_CHECKPOINTS),
-            augment=replace(self.augment, shift=shift),
-        )
-
-    def _target(self, data: Survey) -> Target:
-        if self.loss == "sigmoid":
-            if self.n_classes is not None:
-                raise PlanError("--num-classes: expected none with the loss sigmoid, where each label is 0 or 1")
-            if max(data.max_labels) > 1:
-                raise PlanError(f"loss sigmoid: expected labels of 0 or 1, got {max(data.max_labels)}; use softmax")
-            return Target("sigmoid", (1,) * len(data.max_labels))
-        for largest in data.max_labels:
-            if self.n_classes is not None and largest >= self.n_classes:
-                raise PlanError(
-                    f"expected labels below {self.n_classes}, got {largest}; give --num-classes {largest + 1}"
-                )
-            if self.n_classes is None and largest >= max(len(data), _SURELY_CLASSES):
-                raise PlanError(
-                    f"expected labels that number classes from 0 on, got {largest} among {len(data)} images; "
-                    f"number them anew, or give --num-classes {largest + 1}"
-                )
-        named = max((data.classes or {}).values(), default=0) if len(data.max_labels) == 1 else 0
-        if self.n_classes is None and not any(data.max_labels) and not named:
-            raise PlanError(
-                f"{data.path}: expected two classes or more, got the label 0 alone; there is nothing to learn"
-            )
-        return Target("softmax", tuple(self.n_classes or max(largest, named, 1) + 1 for largest in data.max_labels))
-
-
-@dataclass(frozen=True, slots=True)
-class FittedPlan:
-    """A `TrainPlan`, and what its defaults are for one file.
-
-    Attributes
-    ----------
-    plan : TrainPlan
-    network : Network
-    target : Target
-    shape, batch_size, epochs, checkpoint_every, augment
-        As in `TrainPlan`.
-    """
-
-    plan: TrainPlan
-    network: Network
-    target: Target
-    shape: tuple[int, int, int]
-    batch_size: int
-    epochs: int
-    checkpoint_every: int
-    augment: Augment
-
-    def identity(self, n_images: int) -> dict[str, Any]:
-        """Return what two runs must share to be one run, as JSON.
-
-        Epochs are not among it: a run may be resumed with more of them, on the longer schedule.
-        """
-        facts: dict[str, Any] = {
-            name: getattr(self.plan, name) for name in ("network", "api", "loss", "seed", "iterator")
+        explicit = {name: value for name, value in options.items() if value is not None}
+        values: dict[str, Any] = {}
+        if recipe is not None:
+            chosen = find(recipe)
+            values = {**chosen.options, "recipe": f"{chosen.name}, version {chosen.version}"}
+            if explicit.get("resume"):
+                del values["epochs"]
+        if augment is not None:
+            values["augment"] = _preset(augment)
+        if explicit.get("optimizer") == "adam":
+            explicit.setdefault("lr", _ADAM_LR)
+        if "step_epochs" in explicit:
+            explicit.setdefault("schedule", "step")
+        if "gpu" in explicit:
+            explicit["device"] = "gpu"
+        settings = {
+            "optimizer": _override(values.pop("optimizer", Optimizer()), explicit),
+            "augment": _override(values.pop("augment", AUGMENTS["shift"]), explicit),
         }
-        facts |= {"optimizer": asdict(self.plan.optimizer), "augment": asdict(self.augment)}
-        facts["optimizer"]["step_epochs"] = list(self.plan.optimizer.step_epochs)  # as JSON has it
-        facts |= {"n_classes": list(self.target.sizes), "batch_size": self.batch_size, "shape": list(self.shape)}
-        if self.plan.network.endswith(".py"):
-            facts["network"] = fingerprint(Path(self.plan.network))  # another file of that name is another network
-        return facts | {"n_images": n_images, "bytes": self.plan.records.stat().st_size}
+        if unknown := explicit.keys() - cls.__dataclass_fields__.keys():
+            raise PlanError(argument=min(unknown), expected="an option of a training run", got="another name")
+        return cls(path, model_prefix, **values | explicit | settings)
 
 
-def _batch_size(n_images: int) -> int:
-    """Return a power of 2 from 32 to 128, about a hundredth of the images.
-
-    Examples
-    --------
-    >>> _batch_size(1400), _batch_size(6400), _batch_size(60000)
-    (32, 64, 128)
-    """
-    return min(128, max(32, 1 << (n_images // 100).bit_length() - 1 if n_images >= 100 else 0))
+def _preset(name: str) -> Augment:
+    if name not in AUGMENTS:
+        raise PlanError(argument="augment", expected=f"one of {', '.join(AUGMENTS)}", got=repr(name))
+    return AUGMENTS[name]
 
 
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """What came of one epoch.
-
-    Attributes
-    ----------
-    epoch : int, from 1
-    lr : float
-        The learning rate of its last update.
-    train : Score
-        Of the images as they were learnt from: changed, and before the update by their batch.
-    val : Score, optional
-    seconds : float
-        Of learning, without measuring.
-    wait_share : float
-        The part of them in which no batch was there.
-    """
-
-    epoch: int
-    lr: float
-    train: Score
-    val: Score | None
-    seconds: float
-    wait_share: float
-
-    def __str__(self) -> str:
-        line = f"epoch {self.epoch}: train {self.train}"
-        return f"{line}, val accuracy {self.val.accuracy:.4f} loss {self.val.loss:.4f}" if self.val else line
-
-
-@dataclass(frozen=True, slots=True)
-class TrainReport:
-    """What came of a run.
-
-    Attributes
-    ----------
-    fitted : FittedPlan
-        What was carried out.
-    epochs : tuple of EpochReport
-        Those of this run; a resumed one has only its own.
-    checkpoint : int
-        Epoch of the last checkpoint.
-    final : Measured, optional
-        Of the last checkpoint, read back from disk, on `fitted.plan.val`.
-    seconds : float
-        From before the first epoch to the measurement of the last checkpoint.
-    """
-
-    fitted: FittedPlan
-    epochs: tuple[EpochReport, ...]
-    checkpoint: int
-    final: Measured | None
-    seconds: float
+def _override(settings: Any, explicit: dict[str, Any]) -> Any:
+    """Return an optimizer or augmentation with its explicit options, which are removed from `explicit`."""
+    options = options_of(type(settings)).items()
+    values = {name: explicit.pop(described.argument) for name, described in options if described.argument in explicit}
+    return replace(settings, **values)

@@ -1,8 +1,8 @@
-"""What a model says of images: of files, folders or a packed file."""
+"""Predictions of a trained model for image files, folders and .rec files."""
 
 from __future__ import annotations
 
-import tempfile
+import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,96 +15,98 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.errors import ImageError, TrainError
-from recordkit.formats import idx
-from recordkit.formats.frame import RecordWriter
-from recordkit.formats.irheader import IRHeader, pack
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
+from recordkit.threads import ThreadedMap
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels
-from recordkit.training.data.feed import Feed, as_images, choose, make_feed
-from recordkit.training.data.survey import Survey, survey
+from recordkit.training.data.batches import BatchReader, open_batches, resolve_iterator
+from recordkit.training.data.shuffle import denormalize, normalize
+from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
-from recordkit.training.evaluation import Forward
+from recordkit.training.inference import Inference, infer
 from recordkit.transforms import Resize
+from recordkit.transforms.mxnet_augmenter import FittingCenterCrop
 
 _BATCH_SIZE = 64
-# Of a name above an image: the likelihood and a mark have room beside it.
-_LETTERS = 13
+# Letters of a class name above an image; the probability and a mark need the rest of the line.
+_MAX_LETTERS = 13
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of an image.
+    """Prediction for one image.
 
     Attributes
     ----------
     name : str
-        The file, or the .rec file and the position in it.
+        The file, or the .rec file and the index in it.
     labels : tuple of int
-        The most likely class of each label; with the loss "sigmoid" 1 where it is likelier than not.
-    probabilities : tuple of float
-        Of `labels`, 0 to 1.
-    wanted : tuple of int, or None
-        The labels in the .rec file.
+        Most likely class of each label; with the loss "sigmoid" 1 if its probability is at least 0.5.
+    probabilities : tuple of float, 0 to 1
+        Probability of each of `labels`.
+    true_labels : tuple of int, or None
+        Labels in the .rec file; None if there are none to compare.
     image : ndarray of uint8, shape (H, W, C)
-        As the model sees it.
+        Input of the model.
     """
 
     name: str
     labels: tuple[int, ...]
     probabilities: tuple[float, ...]
-    wanted: tuple[int, ...] | None
+    true_labels: tuple[int, ...] | None
     image: NDArray[np.uint8]
 
     @property
-    def wrong(self) -> bool:
+    def is_wrong(self) -> bool:
         """The file has other labels."""
-        return self.wanted not in (None, self.labels)
+        return self.true_labels not in (None, self.labels)
 
-    def said(self, classes: tuple[str, ...]) -> str:
-        """Return the name of the class; of several labels their values."""
-        return named(self.labels, classes)
+    def class_name(self, class_names: tuple[str, ...]) -> str:
+        """Return the name of the predicted class; the values of several labels."""
+        return class_name(self.labels, class_names)
 
-    def title(self, classes: tuple[str, ...]) -> str:
-        """Return what stands above it in a picture: what is said and how likely, and below what it is if not that."""
-        said = f"{_short(self.said(classes))} {min(self.probabilities):.0%}"
-        return f"{said}\nis {_short(named(self.wanted, classes))}" if self.wanted and self.wrong else said
+    def title(self, class_names: tuple[str, ...]) -> str:
+        """Return a title for the image: prediction and probability, and on a second line the label if they differ."""
+        title = f"{_shorten(self.class_name(class_names))} {min(self.probabilities):.0%}"
+        if self.true_labels and self.is_wrong:
+            return f"{title}\nis {_shorten(class_name(self.true_labels, class_names))}"
+        return title
 
 
-def named(labels: tuple[int, ...], classes: tuple[str, ...]) -> str:
-    """Return the name of the class that a label is; of several labels their values.
+def class_name(labels: tuple[int, ...], class_names: tuple[str, ...]) -> str:
+    """Return the name of the class that a label numbers; the values of several labels.
 
     Examples
     --------
-    >>> named((1,), ("cat", "dog")), named((1, 0), ("cat", "dog"))
+    >>> class_name((1,), ("cat", "dog")), class_name((1, 0), ("cat", "dog"))
     ('dog', '1 0')
     """
-    return classes[labels[0]] if len(labels) == 1 else " ".join(map(str, labels))
+    return class_names[labels[0]] if len(labels) == 1 else " ".join(map(str, labels))
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
+def _shorten(name: str) -> str:
+    return name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS - 1]}…"
 
 
 class Predictor:
-    """A checkpoint that is asked.
+    """A checkpoint that predicts the labels of images.
 
     Parameters
     ----------
-    prefix : str or Path
-        Of the model.
+    model_prefix : str or Path
+        Prefix of the model.
     epoch : int, optional
-        Default is the last one that has a checkpoint.
+        Epoch of the checkpoint; default is the last one.
     device : {"cpu", "gpu"}
     threads : int, default 0
-        For decoding; 0 for the CPUs this process may use.
+        Decoding threads; 0 for the CPUs this process may use.
 
     Attributes
     ----------
-    classes : tuple of str
-        Names of the classes; their numbers where they have no names.
+    class_names : tuple of str
+        Names of the classes; a number stands for a missing name.
 
     Raises
     ------
@@ -118,31 +120,34 @@ class Predictor:
     Examples
     --------
     >>> predictor = Predictor("models/lenet")  # doctest: +SKIP
-    >>> [predictor.classes[one.labels[0]] for one in predictor.predict([Path("seven.png")])]  # doctest: +SKIP
+    >>> [found.class_name(predictor.class_names) for found in predictor.predict([Path("7.png")])]  # doctest: +SKIP
     ['7']
     """
 
-    def __init__(self, prefix: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0) -> None:
-        self._threads = set_threads(threads)
+    def __init__(
+        self, model_prefix: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0
+    ) -> None:
+        self._n_threads = set_threads(threads)
         self._context = bridge.device(device)
         self._mx = bridge.load()
-        checkpoints = Checkpoints(prefix)
+        checkpoints = Checkpoints(model_prefix)
         self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
-        about = checkpoints.describe()
-        self._shape, self._target = about.image_shape(), about.target()
-        self._resize = None if about.side is None else Resize(about.side)
-        self._iterator, self._numbers = choose("auto"), about.class_numbers
-        self.classes = about.classes(self._target)
+        record = checkpoints.run_record()
+        self._shape, self._target = record.image_shape(), record.target()
+        self._resize = None if record.side is None else Resize(record.side)
+        self._crop = FittingCenterCrop(self._shape[1:])
+        self._class_numbers = record.class_numbers
+        self.class_names = record.class_names(self._target)
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
-        """Ask about images.
+        """Predict the labels of images.
 
-        Files are resized first, if the images that were learnt from had one short side, to that.
+        If all training images had the same short side, files are resized to it first.
 
         Parameters
         ----------
         sources : sequence of Path
-            Image files, folders of them, .rec files.
+            Image files, folders with images, .rec files.
 
         Yields
         ------
@@ -151,7 +156,7 @@ class Predictor:
         Raises
         ------
         ImageError
-            Files are no images that can be decoded; raised behind the predictions of the others.
+            Files cannot be decoded; raised after the predictions of all other images.
         TrainError
             A folder has no image.
         FormatError, OSError
@@ -160,100 +165,138 @@ class Predictor:
         Warns
         -----
         UserWarning
-            For each file that cannot be decoded. The labels of a .rec are none of the model's, and are not compared.
-            Files of a folder are left alone for their suffix.
+            A file cannot be decoded; a .rec file has labels that are not the model's and are not compared; files of a
+            folder are ignored because of their suffix.
         """
-        bad: list[Path] = []
-        files: list[Path] = []
-        for source in sources:
-            if source.suffix == ".rec":
-                yield from self._of_files(files, bad)
-                files = []
-                yield from self._of_rec(source)
+        bad: list[ImageError] = []
+        for is_rec, group in itertools.groupby(sources, lambda source: source.suffix == ".rec"):
+            if is_rec:
+                for path in group:
+                    yield from self._predict_rec(path)
             else:
-                files += [source] if source.is_file() else _images_in(source)
-        yield from self._of_files(files, bad)
+                files = [file for path in group for file in ([path] if path.is_file() else _images_in(path))]
+                yield from self._predict_files(files, bad)
         if bad:
-            others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            raise ImageError(f"{bad[0]}{others}: expected images, got files that cannot be decoded")
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise ImageError(f"{bad[0].path}{more}", expected="images", got="files that cannot be decoded")
 
-    def _of_files(self, files: list[Path], bad: list[Path]) -> Iterator[Prediction]:
-        with tempfile.TemporaryDirectory(prefix="recordkit-predict-") as folder:
-            path = Path(folder) / "images.rec"
-            with open(path, "wb") as target:
-                writer = RecordWriter(target)
-                offsets: list[int] = []
-                names: list[str] = []
-                for file in files:
-                    try:
-                        payload = self._as_learnt(file.read_bytes())
-                    except ImageError as error:
-                        warnings.warn(f"{file}: {error}; left out", UserWarning, stacklevel=2)
-                        bad.append(file)
-                        continue
-                    offsets.append(writer.write(pack(IRHeader(0.0, len(names)), payload)))
-                    names.append(str(file))
-            if names:
-                path.with_suffix(".idx").write_bytes(idx.lines(range(len(offsets)), offsets))
-                data = survey(path, iterator=self._iterator, labelled=False)
-                for name, one in zip(names, self._ask(data), strict=True):
-                    yield replace(one, name=name, wanted=None)
+    def _predict_files(self, files: list[Path], bad: list[ImageError]) -> Iterator[Prediction]:
+        batch_shape = (min(_BATCH_SIZE, len(files)), *self._shape)
+        with ThreadedMap(self._read, files, self._n_threads) as images:
+            readable = self._readable(images, bad)
+            inference = None
+            while batch := list(itertools.islice(readable, _BATCH_SIZE)):
+                if inference is None:
+                    inference = Inference(
+                        self._mx, self._model, self._target, batch_shape, self._context, str(batch[0][0])
+                    )
+                pixels = np.zeros(batch_shape, np.float32)
+                for index, (_, image) in enumerate(batch):
+                    pixels[index] = normalize(image)
+                outputs = inference.outputs(self._mx.nd.array(pixels), len(batch))
+                for (file, image), labels, probabilities in zip(batch, *_labels_of(self._target, outputs), strict=True):
+                    yield Prediction(str(file), labels, probabilities, None, image)
 
-    def _as_learnt(self, payload: bytes) -> bytes:
-        """Return an image as those that were learnt from, in a format that every iterator decodes."""
-        image = codec.decode(payload, channels="keep")
-        resized = image if self._resize is None else self._resize(image)
-        if resized.shape == image.shape and codec.sniff(payload) in ("jpg", "png"):
-            return payload
-        return codec.encode(resized, "png")
-
-    def _of_rec(self, path: Path) -> Iterator[Prediction]:
+    def _read(self, file: Path) -> tuple[Path, NDArray[np.uint8] | ImageError]:
+        """Decode a file as the iterators decode a record; return the error of a file that cannot be decoded."""
+        payload, n_channels = file.read_bytes(), self._shape[0]
         try:
-            data = survey(path, iterator=self._iterator)
+            image = None
+            if self._resize is not None:
+                # `recordkit pack` resizes the stored channels; they are converted when the record is read.
+                stored = codec.decode(payload, channels="keep")
+                resized = self._resize(stored)
+                image = None if resized is stored else codec.to_channels(resized, n_channels)
+            if image is None:
+                image = codec.decode(payload, channels=n_channels)
+            return file, self._crop(image)
+        except ImageError as error:
+            return file, error.located(path=str(file))
+
+    def _readable(
+        self, images: Iterator[tuple[Path, NDArray[np.uint8] | ImageError]], bad: list[ImageError]
+    ) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+        """Yield the images; warn of the files that cannot be decoded, and add their errors to `bad`."""
+        for file, image in images:
+            if isinstance(image, ImageError):
+                warnings.warn(f"{image}; left out", UserWarning, stacklevel=2)
+                bad.append(image)
+            else:
+                yield file, image
+
+    def _predict_rec(self, path: Path) -> Iterator[Prediction]:
+        iterator = resolve_iterator("auto")
+        try:
+            data = survey(path, iterator=iterator)
             check_labels(data, self._target)
-            check_classes(data, self._numbers)
-            comparable = True
+            check_classes(data, self._class_numbers)
+            has_labels = True
         except TrainError as error:
-            data = survey(path, iterator=self._iterator, labelled=False)  # fails if more than the labels is wrong
+            data = survey(path, iterator=iterator, check_labels=False)  # fails if more than the labels is wrong
             warnings.warn(f"labels are not compared: {error}", UserWarning, stacklevel=2)
-            comparable = False
-        for one in self._ask(data):
-            yield one if comparable else replace(one, wanted=None)
-
-    def _ask(self, data: Survey) -> Iterator[Prediction]:
-        feed = make_feed(
-            self._mx, data, iterator=self._iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._threads
+            has_labels = False
+        reader = open_batches(
+            self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._n_threads
         )
-        yield from ask(self._mx, self._model, self._target, feed, self._context)
+        for prediction in predict_batches(self._mx, self._model, self._target, reader, self._context):
+            yield prediction if has_labels else replace(prediction, true_labels=None)
 
 
-def ask(mx: Any, model: tuple[Any, Any, Any], target: Target, feed: Feed, context: Any) -> Iterator[Prediction]:
-    """Yield what a model says of each image of a feed. Parameters: see `recordkit.training.evaluation.measure`."""
-    number = 0
-    for batch, outputs, labels in Forward(mx, model, target, feed, context).batches():
-        predicted, _ = target.judge(outputs, np.zeros_like(labels, shape=target.label_shape(len(labels))))
-        wanted = labels.reshape(len(labels), -1).astype(int).tolist()
-        images = as_images(batch.data[0].asnumpy()[: len(labels)])
-        for row, (image, found) in enumerate(zip(images, predicted.tolist(), strict=True)):
-            likely = target.likelihood([each[row] for each in outputs], found)
-            name = f"{feed.survey.path}[{number}]"
-            yield Prediction(name, tuple(found), likely, tuple(wanted[row]), image)
-            number += 1
+def predict_batches(
+    mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any
+) -> Iterator[Prediction]:
+    """Yield the prediction for each image of a .rec file.
+
+    Parameters
+    ----------
+    mx, model, target, reader, context
+        See `recordkit.training.inference.infer`.
+    """
+    index = 0
+    for data, outputs, labels in infer(mx, model, target, reader, context):
+        images = denormalize(data.asnumpy()[: len(labels)])
+        true_labels = labels.reshape(len(labels), -1).astype(int).tolist()
+        for image, true, predicted, probabilities in zip(
+            images, true_labels, *_labels_of(target, outputs), strict=True
+        ):
+            yield Prediction(f"{reader.survey.path}[{index}]", predicted, probabilities, tuple(true), image)
+            index += 1
+
+
+def _labels_of(
+    target: Target, outputs: list[NDArray[np.float32]]
+) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
+    """Return the predicted labels of each image, and their probabilities."""
+    n = len(outputs[0])
+    predicted, _ = target.predict(outputs, np.zeros(target.label_shape(n), np.float32))
+    labels = predicted.tolist()
+    probabilities = [target.probabilities_of([head[row] for head in outputs], labels[row]) for row in range(n)]
+    return [tuple(row) for row in labels], probabilities
 
 
 def _images_in(folder: Path) -> list[Path]:
-    """Return the images of a folder and of those in it, by name."""
+    """Return the images in a folder and its subfolders, in the order of their names.
+
+    Raises
+    ------
+    TrainError
+        There is no image.
+    FileNotFoundError
+        There is no folder.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in files if path.suffix.lower() in EXTENSIONS]
-    if not found:
-        folder.stat()  # that it is missing is said by the system
-        raise TrainError(f"{folder}: expected images ({', '.join(EXTENSIONS)}), got a folder without any")
-    left = [path.suffix.lower() for path in files if not path.name.startswith(".")]
-    if others := Counter(suffix or "without" for suffix in left if suffix not in EXTENSIONS):
-        kinds = ", ".join(f"{n} {suffix}" for suffix, n in others.most_common(5))
+    images = [path for path in files if path.suffix.lower() in EXTENSIONS]
+    if not images:
+        folder.stat()  # raises FileNotFoundError
+        raise TrainError(
+            path=str(folder), expected=f"images ({', '.join(EXTENSIONS)})", got="a folder without any"
+        )
+    suffixes = [path.suffix.lower() or "without" for path in files if not path.name.startswith(".")]
+    if ignored := Counter(suffix for suffix in suffixes if suffix not in EXTENSIONS):
+        counts = ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(5))
         warnings.warn(
-            f"{folder}: {others.total()} files of other suffixes were left alone ({kinds}); name those to be read",
+            f"{folder}: {ignored.total()} files of other suffixes were left alone ({counts}); name those to be read",
             UserWarning,
             stacklevel=2,
         )
-    return found
+    return images

@@ -1,16 +1,16 @@
-"""Sets of options with a name and a version: what an option says on the command line goes before them.
+"""Recipes: sets of options with a name and a version. Explicit options override them.
 
-"mnist", "fashion-mnist" and "article" were chosen on the last 10,000 training images of MNIST and Fashion-MNIST,
-learning from the other 50,000; no test image took part. There (one seed each) "mnist" reaches 99.64%;
-"fashion-mnist" 92.54% after 24 epochs, and after 10 to 12 with batches of 128 90.5% where images are shifted by up to
-2 pixels and 91.4% where they are not; "article" 90.75% after 10 (without weight decay). "book" is as the tutorials
-have it, so that its figures can be had again. What they reach on the test images is in benchmarks/README.md.
+"mnist", "fashion-mnist" and "article" were chosen on the last 10,000 training images of MNIST and Fashion-MNIST, after
+training on the other 50,000; no test image took part. There (one seed each) "mnist" reaches 99.64%; "fashion-mnist"
+92.54% after 24 epochs, and after 10 to 12 with batches of 128 90.5% if images are shifted by up to 2 pixels and 91.4%
+if they are not; "article" 90.75% after 10 (without weight decay). "book" has the tutorials' options, so that their
+figures can be reproduced. benchmarks/README.md has the results on the test images.
 
-What "mnist" has of network and options was compared in PyTorch first, by the same updates and changes, with six seeds
-each for 12 epochs, and with the first 10,000 images held out too; the means of both have a standard error of 0.01%:
-LeNet 16-48-512 with BatchNorm 99.55%, and by 0.02% at most better or worse for other rates, shifts, angles, scales,
-batches and for 20 epochs, worse with more weight decay, more dropout or no rotation; with a third convolution 99.60%;
-"four-conv" 99.61%, and 99.65% after 20 where its second convolution is padded.
+Network and options of "mnist" were first compared in PyTorch, with the same updates and augmentation, with six seeds
+each for 12 epochs, and with the first 10,000 images held out too; the means of both have a standard error of 0.01%.
+LeNet 16-48-512 with BatchNorm reaches 99.55%, and differs by at most 0.02% with other rates, shifts, angles, scales,
+batches and with 20 epochs; it is worse with more weight decay, more dropout or no rotation. With a third convolution it
+reaches 99.60%; "four-conv" reaches 99.61%, and 99.65% after 20 epochs if its second convolution is padded.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Recipe:
     ----------
     name : str
     version : int
-        Another one gives other results.
-    about : str
+        Changes whenever the results change.
+    summary : str
     options : mapping
-        Of `recordkit.training.plan.TrainPlan`.
+        Fields of `recordkit.training.plan.TrainPlan` and their values.
     """
 
     name: str
     version: int
-    about: str
+    summary: str
     options: Mapping[str, Any]
 
 
@@ -48,7 +48,7 @@ _ALL = (
     Recipe(
         "mnist",
         2,
-        "four convolutions with BatchNorm, shifts and turns, one-cycle",
+        "four convolutions with BatchNorm, shifts and rotations, one-cycle",
         {
             "network": "four-conv",
             "epochs": 16,
@@ -72,7 +72,7 @@ _ALL = (
     Recipe(
         "book",
         1,
-        "the book's: LeNet 20-50-500, random squares and turns, SGD at a constant rate, batches of 64",
+        "the book's LeNet 20-50-500, random squares and rotations, SGD at a constant rate, batches of 64",
         {
             "network": "book",
             "epochs": 6,
@@ -84,7 +84,7 @@ _ALL = (
     Recipe(
         "article",
         1,
-        "the article's LeNet 6-16-120-84 in Gluon, images as they are; batches of 64, cosine",
+        "the article's LeNet 6-16-120-84 in Gluon, no augmentation; batches of 64, cosine",
         {
             "network": "article",
             "api": "gluon",
@@ -97,7 +97,7 @@ _ALL = (
     Recipe(
         "cifar-tree",
         1,
-        "small colour images in class folders: six convolutions, mirrors and shifts, one-cycle",
+        "small color images in class folders: six convolutions, mirrors and shifts, one-cycle",
         {
             "network": "six-conv",
             "epochs": 40,
@@ -111,12 +111,12 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
-    """Return a recipe.
+    """Return a recipe by its name.
 
     Raises
     ------
     PlanError
-        There is none of that name.
+        There is no such recipe.
 
     Examples
     --------
@@ -124,5 +124,5 @@ def find(name: str) -> Recipe:
     64
     """
     if name not in RECIPES:
-        raise PlanError(f"recipe: expected {', '.join(RECIPES)}, got {name!r}")
+        raise PlanError(argument="recipe", expected=f"one of {', '.join(RECIPES)}", got=repr(name))
     return RECIPES[name]

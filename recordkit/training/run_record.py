@@ -1,4 +1,4 @@
-"""What a run was started with, PREFIX-run.json: `--resume` compares it, and eval and predict have to know it."""
+"""The record of a run, PREFIX-run.json: the facts that a resumed run compares, and that evaluate and predict need."""
 
 from __future__ import annotations
 
@@ -10,85 +10,95 @@ from typing import Any
 from recordkit.errors import FormatError, TrainError
 from recordkit.training.data.target import LOSSES, Target
 
+_ADVICE = "train again"
+
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """The description of a run.
+class RunRecord:
+    """The facts about a run.
 
     Attributes
     ----------
     path : Path
     facts : dict
-        What the file holds; empty where there is none, as for models that other programs trained.
+        Content of the file; empty if there is no file, as for models of other programs.
     """
 
     path: Path
     facts: dict[str, Any]
 
     @classmethod
-    def read(cls, path: Path) -> Description:
-        """Read it from disk.
+    def read(cls, path: Path) -> RunRecord:
+        """Read the record from disk.
 
         Raises
         ------
         FormatError
-            It is not a JSON object.
+            The file is not a JSON object.
         """
         try:
             facts = json.loads(path.read_bytes())
         except FileNotFoundError:
             return cls(path, {})
         except ValueError as error:
-            raise FormatError(f"expected JSON, got {error}; train again", path=str(path)) from None
+            raise FormatError(path=str(path), expected="JSON", got=error, advice=_ADVICE) from None
         if not isinstance(facts, dict):
-            raise FormatError("expected a JSON object; train again", path=str(path))
+            raise FormatError(path=str(path), expected="a JSON object", got=type(facts).__name__, advice=_ADVICE)
         return cls(path, facts)
 
     def image_shape(self) -> tuple[int, int, int]:
-        """Return the (C, H, W) the model was trained with.
+        """Return the (C, H, W) of the model's input.
 
         Raises
         ------
         TrainError
-            It is not known: recordkit did not train the model, and does not know how its images were normalised.
+            The file does not have it: another program trained the model, with unknown normalization.
         """
         match self.facts.get("shape"):
             case [int(channels), int(height), int(width)]:
                 return channels, height, width
-        raise TrainError(f"{self.path}: expected the shape of the model's images, got none; recordkit train writes it")
+        raise TrainError(
+            path=str(self.path),
+            expected="the shape of the model's images",
+            got="none",
+            advice="recordkit train writes it",
+        )
 
     def target(self) -> Target:
-        """Return what the model says of an image.
+        """Return the target that the model was trained for.
 
         Raises
         ------
         TrainError
-            It is not known.
+            The file does not have it.
         """
         match self.facts.get("loss"), self.facts.get("n_classes"):
             case str(loss), [*sizes] if loss in LOSSES and all(isinstance(size, int) for size in sizes):
                 return Target(loss, tuple(sizes))
         raise TrainError(
-            f"{self.path}: expected loss and n_classes, as recordkit train writes them, got others; train again"
+            path=str(self.path),
+            expected="loss and n_classes, as recordkit train writes them",
+            got="other values",
+            advice=_ADVICE,
         )
 
     @property
     def epochs(self) -> int | None:
-        """The number the run was to have; None where that is not known."""
+        """Number of epochs that the run began with; None if unknown."""
         return _positive(self.facts.get("epochs"))
 
     @property
     def side(self) -> int | None:
-        """The short side of the images, before the shape was cut out of them; None where they were not alike."""
+        """Short side of the training images before the crop, in pixels; None if they differed."""
         return _positive(self.facts.get("side"))
 
     @property
     def class_numbers(self) -> dict[str, int] | None:
-        """The numbers of the classes by name; None where there are no names."""
+        """Numbers of the classes by name; None if the classes have no names."""
         return self.facts.get("classes") or None
 
-    def classes(self, target: Target) -> tuple[str, ...]:
-        """Return the names of the classes, in the order of their numbers; numbers where there are no names."""
+    def class_names(self, target: Target) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their numbers; a number stands for a missing name."""
         by_number = {number: name for name, number in (self.class_numbers or {}).items()}
         return tuple(str(by_number.get(number, number)) for number in range(max(target.n_values)))
 

@@ -1,12 +1,12 @@
-"""Look a .rec file through before it is learnt from.
+"""Survey of a .rec file before the training.
 
-MXNet's iterator ends the whole process on a truncated file and on a bad index, shuffles badly without an index,
-and reports the rest as C++ stack traces. So each record is read once first (about 0.2 s for 60,000 images): the
-frames must be whole, the labels must be whole numbers, as many for each image, the images must be of a kind that
-MXNet's wheel decodes. The offsets found on the way become the index that MXNet is given, so an index beside the file
-cannot be missing, stale or of another file.
+MXNet's iterator ends the whole process on a truncated file or a bad index, shuffles badly without an index, and reports
+other problems as C++ stack traces. Therefore each record is read once first (about 0.2 s for 60,000 images). The frames
+must be complete, the labels must be whole numbers, equally many for each image, and the iterator must be able to decode
+the kind of image. MXNet gets an index made from the offsets that the survey read, so that a missing or stale index
+beside the file does no harm.
 
-The images themselves are not decoded, except the first few, for their size and colour.
+Only the first few images are decoded, for their size and color.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from recordkit.formats.frame import RecordReader
 from recordkit.formats.irheader import unpack
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
-# So many images from the start of the file tell whether it is gray, and the colour of the border.
-_N_LOOKED_AT = 16
+# Number of images from the start of the file that decide its color, its size and the level of its border.
+_N_DECODED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is in a .rec file, as far as training needs it.
+    """Facts about a .rec file that training needs.
 
     Attributes
     ----------
     path : Path
         The .rec file.
     offsets : ndarray of int64, shape (n,)
-        Of each record, in bytes.
+        Offset of each record, in bytes.
     max_labels : tuple of int
-        The highest of each of an image's labels.
+        Highest value of each of an image's labels.
     classes : dict of str to int, or None
         Numbers of the classes by name, from PREFIX.json.
     n_channels : int
-        3 if one of the first images has colour, else 1.
+        3 if one of the first images has color, otherwise 1.
     sizes : tuple of (int, int)
-        (H, W) of the first images, each once, in order.
+        Different (H, W) of the first images, in order.
     border : int, 0 to 255
-        The usual gray level at the edge of the first images: what lies outside a shifted image.
+        Median gray level at the edges of the first images; it fills the pixels outside a shifted image.
     """
 
     path: Path
@@ -68,22 +68,22 @@ class Survey:
 
     @property
     def side(self) -> int | None:
-        """The short side of the first images in pixels, if all have the same: what they were resized to, probably."""
+        """Short side of the first images in pixels, probably from a resize; None if they differ."""
         sides = {min(size) for size in self.sizes}
         return sides.pop() if len(sides) == 1 else None
 
 
-def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
-    """Read a .rec file through.
+def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Survey:
+    """Read a whole .rec file and check its records.
 
     Parameters
     ----------
     path : str or Path
         The .rec file, or its prefix.
     iterator : {"recordkit", "mxnet", "gluon"}
-        What is to decode it.
-    labelled : bool
-        Look at the labels; else they may be anything.
+        Iterator that will decode the images.
+    check_labels : bool
+        Require class numbers as labels; otherwise labels may be anything.
 
     Returns
     -------
@@ -94,60 +94,65 @@ def survey(path: str | Path, *, iterator: str, labelled: bool = True) -> Survey:
     OSError
         The file cannot be opened.
     FormatError
-        A frame or a header is damaged, or the file is cut short.
+        A frame or a header is damaged, or the file is truncated.
     TrainError
-        The file is empty; a label is not a whole number from 0, or images have different numbers of labels; an image is
-        of a kind that the iterator cannot decode.
+        The file is empty; a label is not a whole number from 0 on, or images have different numbers of labels; or the
+        iterator cannot decode an image's format.
     """
     file = Fileset(path).path(".rec")
     if not file.exists() and Path(path).is_dir():
-        raise TrainError(f"{path}: expected a .rec file, got a folder; make one of it with recordkit pack")
+        raise TrainError(
+            path=str(path), expected="a .rec file", got="a folder", advice="pack the folder with recordkit pack"
+        )
     offsets: list[int] = []
-    firsts: list[memoryview] = []
+    first_payloads: list[memoryview] = []
     max_labels: tuple[int, ...] = ()
     with RecordReader(file) as reader:
         for offset, record in reader.scan():
-            where = f"{file}: record {len(offsets)} (byte {offset})"
-            labels, payload = _checked(record, where, iterator, labelled=labelled)
-            if max_labels and len(labels) != len(max_labels):
-                raise TrainError(
-                    f"{where}: expected {len(max_labels)} labels as in the first record, got {len(labels)}"
-                )
+            try:
+                labels, payload = _read(record, iterator, check_labels=check_labels)
+                if max_labels and len(labels) != len(max_labels):
+                    raise TrainError(expected=f"{len(max_labels)} labels as in the first record", got=len(labels))
+            except (FormatError, TrainError) as error:
+                raise error.located(path=str(file), offset=offset) from None
             max_labels = tuple(map(max, max_labels or labels, labels))
             offsets.append(offset)
-            if len(firsts) < _N_LOOKED_AT:
-                firsts.append(payload)
+            if len(first_payloads) < _N_DECODED:
+                first_payloads.append(payload)
     if not offsets:
-        raise TrainError(f"{file}: expected images, got an empty file; pack it again")
-    n_channels, sizes, border = _look(firsts, file)
+        raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack it again")
+    n_channels, sizes, border = _decode_first(first_payloads, file)
     return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), n_channels, sizes, border)
 
 
-def _checked(record: bytes, where: str, iterator: str, *, labelled: bool) -> tuple[tuple[int, ...], memoryview]:
-    try:
-        header, payload = unpack(record)
-    except FormatError as error:
-        raise FormatError(f"{where}: {error}") from None
-    labels = header.labels if labelled else (0.0,) * len(header.labels)
+def _read(record: bytes, iterator: str, *, check_labels: bool) -> tuple[tuple[int, ...], memoryview]:
+    """Return the labels and the payload of a record; all labels are 0 if they are not checked."""
+    header, payload = unpack(record)
+    labels = header.label if isinstance(header.label, tuple) else (header.label,)
+    labels = labels if check_labels else (0.0,) * len(labels)
     for label in labels:
         if not (label >= 0 and label.is_integer()):
-            raise TrainError(f"{where}: expected a class number as label, got {label:g}; number the classes from 0")
+            raise TrainError(
+                expected="a class number as label", got=f"{label:g}", advice="number the classes from 0"
+            )
     kind = codec.sniff(payload)
     if iterator != "recordkit" and kind not in _MXNET_DECODES:
         raise TrainError(
-            f"{where}: MXNet decodes {', '.join(_MXNET_DECODES)}, got {kind}; "
-            "give --iterator recordkit, or pack the images with --encoding png"
+            expected=f"an image that MXNet decodes ({', '.join(_MXNET_DECODES)})",
+            got=kind,
+            advice="give `iterator=recordkit`, or pack the images as png",
         )
     if kind in ("empty", "unknown"):
-        raise TrainError(f"{where}: expected an image, got {kind} bytes; run 'recordkit verify'")
+        raise TrainError(expected="an image", got=f"{kind} bytes", advice="run 'recordkit verify'")
     return tuple(map(int, labels)), payload
 
 
-def _look(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
+def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
+    """Return channels, sizes and border level of the first images; see `Survey`."""
     try:
         images = [codec.decode(payload, channels="keep") for payload in payloads]
     except ImageError as error:
-        raise TrainError(f"{file}: {error}; run 'recordkit verify {file}'") from None
+        raise TrainError(error.problem, path=str(file), advice=f"run 'recordkit verify {file}'") from None
     n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1
     sizes = tuple(dict.fromkeys((image.shape[0], image.shape[1]) for image in images))
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]

@@ -1,8 +1,8 @@
-"""What is learnt of an image's labels: the end of the network, the loss, and what counts as right.
+"""Targets of the training: the output layer of the network, the loss, and the predictions.
 
-- "softmax": each label is a class; an image with several labels has a head for each, which share all but the last
-  layer. Loss is the cross entropy, the mean over the labels.
-- "sigmoid": each label is 0 or 1, and several may be 1. Loss is the binary cross entropy, the mean over the labels.
+- "softmax": each label is a class. An image with several labels has an output layer for each, and the layers before are
+  shared. The loss is the cross entropy, averaged over the labels.
+- "sigmoid": each label is 0 or 1, and several may be 1. The loss is the binary cross entropy, averaged over the labels.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOSSES = ("softmax", "sigmoid")
-# The log of a probability of 0 is not finite; a net can be that wrong without being broken.
-_LEAST = 1e-12
+# Probabilities are raised to this before the logarithm: a sound network may give a probability of 0.
+_MIN_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is learnt.
+    """The target of a training.
 
     Attributes
     ----------
     loss : {"softmax", "sigmoid"}
     sizes : tuple of int
-        Classes of each label; 1 for each with "sigmoid".
+        Number of outputs for each label: its classes with "softmax", 1 with "sigmoid".
 
     Examples
     --------
@@ -39,12 +39,12 @@ class Target:
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the network."""
+        """Number of outputs of the network."""
         return sum(self.sizes)
 
     @property
     def n_values(self) -> tuple[int, ...]:
-        """How many values each label can have."""
+        """Number of values of each label."""
         return (2,) * len(self.sizes) if self.loss == "sigmoid" else self.sizes
 
     def label_shape(self, batch_size: int) -> tuple[int, ...]:
@@ -52,18 +52,28 @@ class Target:
         return (batch_size,) if len(self.sizes) == 1 else (batch_size, len(self.sizes))
 
     def symbol(self, mx: Any, logits: Any) -> Any:
-        """Return the network with its end, whose outputs are probabilities; its second input is ``softmax_label``."""
+        """Return the network with its loss layers.
+
+        Parameters
+        ----------
+        mx : module
+        logits : mxnet.symbol.Symbol, shape (B, n_outputs)
+
+        Returns
+        -------
+        symbol : mxnet.symbol.Symbol
+            Its outputs are probabilities; its inputs are ``data`` and ``softmax_label``.
+        """
         label = mx.sym.Variable("softmax_label")
         if self.loss == "sigmoid":
             return mx.sym.LogisticRegressionOutput(logits, label, name="sigmoid")
         if len(self.sizes) == 1:
             return mx.sym.SoftmaxOutput(logits, label, name="softmax")
-        # The gradient of each head is a part of a mean.
-        share = 1 / len(self.sizes)
+        scale = 1 / len(self.sizes)  # the loss is a mean
         return mx.sym.Group(
             [
-                mx.sym.SoftmaxOutput(part, one.reshape((-1,)), grad_scale=share, name=f"softmax{number}")
-                for number, (part, one) in enumerate(self._columns(mx.sym, logits, label))
+                mx.sym.SoftmaxOutput(head, column.reshape((-1,)), grad_scale=scale, name=f"softmax{number}")
+                for number, (head, column) in enumerate(self._columns(mx.sym, logits, label))
             ]
         )
 
@@ -74,18 +84,19 @@ class Target:
         loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
         if len(self.sizes) == 1:
             return loss(logits, label)
-        parts = [loss(part, one.reshape((-1,))) for part, one in self._columns(mx.nd, logits, label)]
-        return sum(parts[1:], parts[0]) / len(parts)
+        losses = [loss(head, column.reshape((-1,))) for head, column in self._columns(mx.nd, logits, label)]
+        return sum(losses[1:], losses[0]) / len(losses)
 
     def probabilities(self, mx: Any, logits: Any) -> list[Any]:
-        """Return what the outputs of `symbol` are, computed from logits."""
+        """Return the outputs of `symbol`, computed from logits."""
         if self.loss == "sigmoid":
             return [logits.sigmoid()]
         if len(self.sizes) == 1:
             return [logits.softmax()]
-        return [part.softmax() for part, _ in self._columns(mx.nd, logits, None)]
+        return [head.softmax() for head, _ in self._columns(mx.nd, logits, None)]
 
     def _columns(self, functions: Any, logits: Any, label: Any) -> list[tuple[Any, Any]]:
+        """Split logits and labels by label; `functions` is ``mx.sym`` or ``mx.nd``."""
         ends = np.cumsum(self.sizes).tolist()
         return [
             (
@@ -95,38 +106,45 @@ class Target:
             for number, (size, end) in enumerate(zip(self.sizes, ends, strict=True))
         ]
 
-    def judge(self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]) -> tuple[NDArray[np.int64], float]:
-        """Say what was predicted, and how bad that is.
+    def predict(
+        self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], float]:
+        """Return the predictions for a batch and their loss.
 
         Parameters
         ----------
-        outputs : list of ndarray of float32, shape (B, size) each; of "sigmoid" one of shape (B, n_labels)
+        outputs : list of ndarray of float32
+            Probabilities: with "softmax" an array of shape (B, size) for each label, with "sigmoid" one array of shape
+            (B, n_labels).
         labels : ndarray of float32, shape (B,) or (B, n_labels)
 
         Returns
         -------
         predicted : ndarray of int64, shape (B, n_labels)
         loss : float
-            The sum over the samples, in nats.
+            Sum over the samples, in nats.
         """
-        wanted = labels.reshape(len(labels), -1).astype(np.int64)
+        classes = labels.reshape(len(labels), -1).astype(np.int64)
         if self.loss == "sigmoid":
-            likely = np.where(wanted == 1, outputs[0], 1 - outputs[0])
+            probabilities = np.where(classes == 1, outputs[0], 1 - outputs[0])
             predicted = (outputs[0] >= 0.5).astype(np.int64)
         else:
-            rows = np.arange(len(wanted))
-            likely = np.stack([each[rows, wanted[:, number]] for number, each in enumerate(outputs)], axis=1)
-            predicted = np.stack([each.argmax(axis=1) for each in outputs], axis=1)
-        return predicted, -float(np.log(np.maximum(likely, _LEAST)).mean(axis=1).sum(dtype=np.float64))
+            rows = np.arange(len(classes))
+            probabilities = np.stack([head[rows, column] for head, column in zip(outputs, classes.T, strict=True)], 1)
+            predicted = np.stack([head.argmax(axis=1) for head in outputs], axis=1)
+        logs = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
+        return predicted, -float(logs.mean(axis=1).sum(dtype=np.float64))
 
-    def likelihood(self, outputs: list[NDArray[np.float32]], predicted: list[int]) -> tuple[float, ...]:
-        """Return how likely what was predicted of one image is, a number a label.
+    def probabilities_of(self, outputs: list[NDArray[np.float32]], predicted: list[int]) -> tuple[float, ...]:
+        """Return the probability of each prediction for one image.
 
         Parameters
         ----------
-        outputs : list of ndarray of float32, shape (size,) each; of "sigmoid" one of shape (n_labels,)
+        outputs : list of ndarray of float32
+            Rows of the arrays that `predict` takes.
         predicted : list of int
         """
         if self.loss == "sigmoid":
-            return tuple(float(one if value else 1 - one) for one, value in zip(outputs[0], predicted, strict=True))
-        return tuple(float(each[value]) for each, value in zip(outputs, predicted, strict=True))
+            pairs = zip(outputs[0], predicted, strict=True)
+            return tuple(float(probability if value else 1 - probability) for probability, value in pairs)
+        return tuple(float(head[value]) for head, value in zip(outputs, predicted, strict=True))

@@ -1,0 +1,134 @@
+"""Forward passes of a trained model, and how long they take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import TrainError
+from recordkit.training.data.batches import BatchReader
+from recordkit.training.data.target import Target
+
+# The book times batches of this size.
+_TIMED_BATCH_SIZE = 64
+_N_TIMED, _N_WARM_UP = 50, 10
+
+
+class Inference:
+    """A model that computes outputs and is not trained.
+
+    It has a module of its own, so that a module in training is not changed.
+
+    Parameters
+    ----------
+    mx : module
+    model : tuple
+        Network, arg_params and aux_params, as `Checkpoints.load` returns them.
+    target : Target
+    batch_shape : tuple of int
+        (B, C, H, W).
+    context : mxnet.context.Context
+    source : str
+        File or files with the images, for errors.
+
+    Raises
+    ------
+    TrainError
+        The parameters do not fit the images.
+    """
+
+    def __init__(
+        self,
+        mx: Any,
+        model: tuple[Any, Any, Any],
+        target: Target,
+        batch_shape: tuple[int, ...],
+        context: Any,
+        source: str,
+    ) -> None:
+        network, arg_params, aux_params = model
+        if "data" not in network.list_arguments():
+            raise TrainError(
+                "model", expected="an input called 'data', as recordkit train makes it", got="none"
+            )
+        self._mx, self._target, self._context, self._batch_shape = mx, target, context, batch_shape
+        # MXNet's loss layers need the shape of the labels even without training; its name varies between programs.
+        self._labels = [name for name in network.list_arguments() if name.endswith("label")][:1]
+        self._module = mx.mod.Module(network, label_names=self._labels, context=context)
+        label_shapes = [(name, target.label_shape(batch_shape[0])) for name in self._labels] or None
+        try:
+            self._module.bind(data_shapes=[("data", batch_shape)], label_shapes=label_shapes, for_training=False)
+            self._module.set_params(arg_params, aux_params, allow_missing=False)
+        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
+            raise TrainError(
+                path=source,
+                expected="images that fit the model",
+                got=f"{batch_shape[1:]} ({type(error).__name__})",
+                advice=f"does {source} belong to another model?",
+            ) from None
+
+    def outputs(self, data: Any, n_valid: int) -> list[NDArray[np.float32]]:
+        """Return the outputs for the first images of a batch.
+
+        Parameters
+        ----------
+        data : mxnet.ndarray.NDArray of float32, shape (B, C, H, W)
+        n_valid : int
+            Images that are not padding.
+
+        Returns
+        -------
+        outputs : list of ndarray of float32, shape (n_valid, size) each
+            Probabilities, see `Target.predict`.
+        """
+        self._forward(data)
+        return [output.asnumpy()[:n_valid] for output in self._module.get_outputs()]
+
+    def _forward(self, data: Any) -> None:
+        # The labels in the file may have another shape than the model's; the outputs do not depend on them.
+        shape = self._target.label_shape(data.shape[0])
+        labels = [self._mx.nd.zeros(shape)] if self._labels else []
+        self._module.forward(self._mx.io.DataBatch(data=[data], label=labels), is_train=False)
+
+    def batch_ms(self) -> float:
+        """Return the median time of a batch of 64 that is in memory, in ms: 50 forward passes after 10 to warm up."""
+        data = self._mx.nd.zeros((_TIMED_BATCH_SIZE, *self._batch_shape[1:]), ctx=self._context)
+        times_s = []
+        for _ in range(_N_WARM_UP + _N_TIMED):
+            begin_s = time.perf_counter()
+            self._forward(data)
+            for output in self._module.get_outputs():
+                output.wait_to_read()
+            times_s.append(time.perf_counter() - begin_s)
+        return float(np.median(times_s[_N_WARM_UP:]) * 1000)
+
+
+def infer(
+    mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any
+) -> Iterator[tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]]:
+    """Yield each batch of a file, the model's outputs and the labels, without the padding of the last batch.
+
+    Parameters
+    ----------
+    mx, model, target, context
+        See `Inference`.
+    reader : BatchReader
+
+    Yields
+    ------
+    data : mxnet.ndarray.NDArray of float32, shape (B, C, H, W)
+    outputs : list of ndarray of float32, shape (n_valid, size) each
+    labels : ndarray of float32, shape (n_valid,) or (n_valid, n_labels)
+
+    Raises
+    ------
+    TrainError
+        The parameters do not fit the images.
+    """
+    inference = Inference(mx, model, target, reader.batch_shape, context, str(reader.survey.path))
+    for batch, n_valid in reader.epoch():
+        yield batch.data[0], inference.outputs(batch.data[0], n_valid), batch.label[0].asnumpy()[:n_valid]
