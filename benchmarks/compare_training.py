@@ -22,8 +22,8 @@ from pathlib import Path
 from _run import write
 from _train import run
 
-from recordkit.training.data.feed import ITERATORS
-from recordkit.training.learner import APIS
+from recordkit.training.data.batches import ITERATORS
+from recordkit.training.trainer import APIS
 
 
 def by_mxnet(api: str, iterator: str, given: argparse.Namespace, seed: int) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The main job from end to end, on real handwriting: what ``bin/demo`` runs once its environment stands.
+"""The demo: pack real handwriting, check it, train on it and require an accuracy. ``bin/demo`` runs it.
 
-Images are listed, packed and verified, the packed file is read back through MXNet's own ImageRecordIter and compared
-with the list, LeNets are trained from it, and the run fails unless the last checkpoint, read back from disk, is
-accurate enough on images it has not seen. Without data of one's own the images are scikit-learn's 1,797 handwritten
-digits, a fifth of them held out; else a folder of MNIST or Fashion-MNIST files.
+Images are listed, packed and verified; MXNet's own ImageRecordIter reads the packed file back, and the labels are
+compared with the list; LeNets are trained. The run fails unless each final checkpoint, reloaded from disk, is accurate
+enough on held-out images. By default the images are scikit-learn's 1,797 handwritten digits, of which a fifth is held
+out; a folder of MNIST or Fashion-MNIST files can be given instead.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from recordkit.errors import TrainError
 from recordkit.formats.lst import ListFile
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
-from recordkit.packing import pack
+from recordkit.packing import PackReport, pack
 from recordkit.sources import FolderSource, ListSource, open_source
 from recordkit.training.fit import train
 from recordkit.training.plan import TrainPlan
 from recordkit.upkeep import verify
 
 HELD_OUT = 0.2
-"""Share of scikit-learn's digits that is not learnt from."""
+"""Share of scikit-learn's digits that is held out."""
 
-# What a run must reach. The digits' is below the worst of many seeds; the others are far above chance and luck.
-GATES = {"digits": 0.97, "mnist": 0.985, "fashion-mnist": 0.88}
+# Required accuracies. That of the digits is below the worst of many seeds; the others are far above chance.
+MIN_ACCURACY = {"digits": 0.97, "mnist": 0.985, "fashion-mnist": 0.88}
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ class _Packed:
 )
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Folder of MNIST or Fashion-MNIST files.")
 @click.option("--output", type=click.Path(path_type=Path), default="demo-output", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of the training that is gated last.")
-@click.option("--more-seeds", type=click.IntRange(0), help="Also train this many others.  [default: 2 for digits]")
+@click.option("--seed", default=0, show_default=True, help="Seed of the training whose accuracy is printed last.")
+@click.option(
+    "--more-seeds", type=click.IntRange(0), help="Number of other seeds to train with.  [default: 2 for digits]"
+)
 def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) -> None:
-    """Pack handwriting, check it, read it back through MXNet, train LeNets from it, gate on their accuracy."""
+    """Pack handwriting, check it, read it back through MXNet, train LeNets on it, require their accuracy."""
     output.mkdir(parents=True, exist_ok=True)
-    set_threads(0)  # before MXNet is loaded to read back
+    set_threads(0)  # before `_read_back` loads MXNet
     packed = _pack_digits(output) if data is None else _pack_ubyte(data, output)
     click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
     _read_back(packed.test)
@@ -62,17 +64,17 @@ def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) 
     n_more = more_seeds if more_seeds is not None else (2 if data is None else 0)
     accuracies = []
     with progress_bar(1 + n_more, "train", unit="LeNet") as progress:
-        for each in range(seed, seed + 1 + n_more):
-            accuracies.append(_accuracy(packed, output, each, pictures=each == seed))
+        for number in range(seed, seed + 1 + n_more):
+            accuracies.append(_train(packed, output, number, pictures=number == seed))
             progress(1)
-    accuracy, *others = accuracies
+    accuracy, *more = accuracies
     click.echo(f"trained the LeNet, seed {seed}: {output / 'lenet'}-seed{seed}-*.params, pictures beside them (*.png)")
-    gate = GATES[packed.name]
-    listed = " ".join(f"{other:.4f}" for other in others) or "not run (--more-seeds)"
-    click.echo(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {gate}")
+    min_accuracy = MIN_ACCURACY[packed.name]
+    listed = " ".join(f"{value:.4f}" for value in more) or "not run (--more-seeds)"
+    click.echo(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {min_accuracy}")
     click.echo(f"accuracy: {accuracy:.4f}")
-    if min(accuracies) < gate:
-        raise TrainError(f"expected an accuracy of at least {gate}, got {min(accuracies):.4f}")
+    if min(accuracies) < min_accuracy:
+        raise TrainError(expected=f"an accuracy of at least {min_accuracy}", got=f"{min(accuracies):.4f}")
 
 
 def _pack_digits(output: Path) -> _Packed:
@@ -80,13 +82,13 @@ def _pack_digits(output: Path) -> _Packed:
     _write_digits(root)
     prefix = output / "digits_rec"
     source = FolderSource(root)
-    write_lists(source, prefix, train_ratio=1 - HELD_OUT, write_classes=True)  # the rest goes to _val
+    write_lists(source, prefix, train_ratio=1 - HELD_OUT, write_classes=True)  # to _train and _val
     counts = {}
     for split in ("train", "val"):
         path = Path(f"{prefix}_{split}")
-        opened = ListSource(f"{path}.lst", root, classes=source.classes)
-        _check(pack(opened, path).ok, f"{path}: not every image was packed")
-        counts[split] = len(opened)
+        listing = ListSource(f"{path}.lst", root, classes=source.classes)
+        _check_packed(path, pack(listing, path))
+        counts[split] = len(listing)
         _verify(path)
     train_rec, val_rec = (Path(f"{prefix}_{split}.rec") for split in counts)
     return _Packed("digits", train_rec, val_rec, counts["train"], counts["val"])
@@ -98,7 +100,7 @@ def _write_digits(root: Path) -> None:
 
     digits = load_digits()
     for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-        # 8 x 8 pixels of 0 to 16 become MNIST's 28 x 28 of 0 to 255
+        # 8 x 8 pixels with levels 0 to 16 are scaled to MNIST's 28 x 28 with levels 0 to 255.
         small = Image.fromarray((pixels * (255 / 16)).astype(np.uint8))
         large = np.asarray(small.resize((28, 28), Image.Resampling.BILINEAR))
         path = root / str(label) / f"{number:04d}.png"
@@ -109,47 +111,52 @@ def _write_digits(root: Path) -> None:
 def _pack_ubyte(data: Path, output: Path) -> _Packed:
     source = open_source(data)
     if not isinstance(source, dict) or set(source) != {"train", "test"}:
-        raise TrainError(f"{data}: expected the four ubyte files of MNIST or Fashion-MNIST")
-    # Nothing in the files says which they are but their content: Fashion-MNIST's first test labels.
+        raise TrainError("expected the four ubyte files of MNIST or Fashion-MNIST", path=str(data))
+    # Names and sizes of both datasets are equal; the first test labels of Fashion-MNIST tell them apart.
     labels = [entry.labels[0] for entry in source["test"].entries(range(min(10, len(source["test"]))))]
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"
     prefix = output / name
     with progress_bar(sum(map(len, source.values())), f"pack {name}") as progress:
-        _check(pack(source, prefix, progress=progress).ok, f"{data}: not every image was packed")
+        _check_packed(data, pack(source, prefix, progress=progress))
     train_rec, test_rec = (Path(f"{prefix}_{split}.rec") for split in ("train", "test"))
     for path in (train_rec, test_rec):
         _verify(path)
     return _Packed(name, train_rec, test_rec, len(source["train"]), len(source["test"]))
 
 
+def _check_packed(path: Path, report: PackReport) -> None:
+    if not report.ok:
+        raise TrainError("not every image was packed", path=str(path))
+
+
 def _verify(path: Path) -> None:
     report = verify(path, decode=True)
-    _check(report.ok, "; ".join(map(str, report.problems[:3])))
+    if not report.ok:
+        raise TrainError("; ".join(map(str, report.problems[:3])))
 
 
-def _read_back(rec: Path) -> None:
-    """Compare what MXNet's own reader sees with the list."""
+def _read_back(path: Path) -> None:
+    """Compare the labels that MXNet's own iterator reads with the list."""
     mx = mxnet.load()
-    with ListFile(rec.with_suffix(".lst")) as rows:
-        expected = [float(rows[index].labels[0]) for index in range(len(rows))]
+    with ListFile(path.with_suffix(".lst")) as rows:
+        listed = [float(rows[index].labels[0]) for index in range(len(rows))]
     reader = mx.io.ImageRecordIter(
-        path_imgrec=str(rec), data_shape=(1, 28, 28), batch_size=1, preprocess_threads=1, verbose=False
+        path_imgrec=str(path), data_shape=(1, 28, 28), batch_size=1, preprocess_threads=1, verbose=False
     )
-    got = [float(batch.label[0].asscalar()) for batch in reader]
-    _check(got == expected, f"{rec}: expected {len(expected)} labels as in the list, got {len(got)}, or others")
+    labels = [float(batch.label[0].asscalar()) for batch in reader]
+    if labels != listed:
+        raise TrainError(
+            path=str(path), expected=f"{len(listed)} labels as in the list", got=f"{len(labels)}, or different ones"
+        )
 
 
-def _accuracy(packed: _Packed, output: Path, seed: int, *, pictures: bool) -> float:
+def _train(packed: _Packed, output: Path, seed: int, *, pictures: bool) -> float:
+    """Train a LeNet; return the held-out accuracy of its final checkpoint."""
     plan = TrainPlan(packed.train, output / f"lenet-seed{seed}", val=packed.test, seed=seed, pictures=pictures)
     report = train(plan)
     if report.final is None:
-        raise TrainError(f"{packed.test}: was not measured")
+        raise TrainError("was not evaluated", path=str(packed.test))
     return report.final.score.accuracy
-
-
-def _check(fact: bool, otherwise: str) -> None:
-    if not fact:
-        raise TrainError(otherwise)
 
 
 def main() -> None:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, PlanError, TrainError
-from recordkit.interop.mxnet import last_line
 from recordkit.formats.files import write_atomically
+from recordkit.interop.mxnet import last_line
 from recordkit.training.run_record import RunRecord
 
 # Files that `recordkit.training.results.run_files` writes. A new run removes them, because they describe the old run.
@@ -202,9 +202,7 @@ class Checkpoints:
             for name, array in params.items()
         }
         write_atomically(self.states(epoch), lambda path: path.write_bytes(states))
-        write_atomically(
-            self.params(epoch), lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays))
-        )
+        write_atomically(self.params(epoch), lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays)))
 
     def run_record(self) -> RunRecord:
         """Read the record of the run. Raises: see `RunRecord.read`."""

@@ -24,9 +24,7 @@ _BATCH_SIZE = 256
 _MAX_CLASSES = 1000
 
 
-def evaluate_model(
-    mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any
-) -> Metrics:
+def evaluate_model(mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any) -> Metrics:
     """Evaluate a model in memory on a file.
 
     Parameters

@@ -1,9 +1,9 @@
 """The training loop: updates by Module or Gluon, checkpoints, resume, and the final evaluation.
 
 The same plan gives the same parameters wherever MXNet's arithmetic is repeatable, as it is on a CPU with a fixed number
-of threads. The initial parameters depend on `seed`; order, augmentation and dropout of an epoch on `seed` and the number
-of the epoch alone. Therefore a run that was interrupted and resumed ends with the same bytes as an uninterrupted one.
-MXNet's own iterator is an exception if it draws colors, angles or scales, because its threads share random numbers.
+of threads. The initial parameters depend on `seed`; order, augmentation and dropout of an epoch on `seed` and the
+number of the epoch alone. Therefore a run that was interrupted and resumed ends with the same bytes as an uninterrupted
+one. MXNet's own iterator is an exception if it draws colors, angles or scales: its threads share random numbers.
 
 Validation never influences training. The result of a run is its last checkpoint, reloaded from disk.
 
@@ -17,7 +17,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -33,49 +33,12 @@ from recordkit.training.evaluation import evaluate_model
 from recordkit.training.plan import TrainPlan
 from recordkit.training.predict import predict_batches
 from recordkit.training.resolve import ResolvedPlan, resolve
+from recordkit.training.results.observer import NullObserver, Observer
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import Metrics, RunningScore
 from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import TRAINERS, Model, ModelSpec, Trainer
-
-
-class Observer(Protocol):
-    """Receives the progress of a run."""
-
-    def log(self, line: str) -> None:
-        """Receive one line for the log."""
-
-    def begin_epoch(self, epoch: int, n_images: int) -> None:
-        """Receive the number of an epoch and of its images, before its first update."""
-
-    def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
-        """Receive the number of images in an update, the score of the epoch so far, and the learning rate."""
-
-    def end_epoch(self) -> None:
-        """Be told that the updates of an epoch have ended, also by an error."""
-
-    def report(self, report: EpochReport) -> None:
-        """Receive the results of an epoch."""
-
-
-class NullObserver:
-    """An observer that ignores everything."""
-
-    def log(self, line: str) -> None:
-        """Do nothing."""
-
-    def begin_epoch(self, epoch: int, n_images: int) -> None:
-        """Do nothing."""
-
-    def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
-        """Do nothing."""
-
-    def end_epoch(self) -> None:
-        """Do nothing."""
-
-    def report(self, report: EpochReport) -> None:
-        """Do nothing."""
 
 
 def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
@@ -183,7 +146,8 @@ class _Run:
 
     def _headline(self, n_done: int) -> str:
         plan, resolved = self._plan, self._resolved
-        epochs = f"epochs {n_done + 1} to {resolved.epochs}" if n_done < resolved.epochs else f"all {n_done} epochs are done"
+        is_done = n_done >= resolved.epochs
+        epochs = f"all {n_done} epochs are done" if is_done else f"epochs {n_done + 1} to {resolved.epochs}"
         sizes = resolved.target.sizes
         n_classes = " + ".join(map(str, sizes)) if plan.loss == "softmax" else len(sizes)
         return (
@@ -320,7 +284,9 @@ class _Run:
 
     def _diverged(self, epoch: int, expected: str, got: str) -> TrainError:
         epochs = self._checkpoints.epochs()
-        last = f"the last checkpoint is {self._checkpoints.params(epochs[-1])}" if epochs else "no checkpoint was written"
+        last = "no checkpoint was written"
+        if epochs:
+            last = f"the last checkpoint is {self._checkpoints.params(epochs[-1])}"
         return TrainError(f"epoch {epoch}", expected=expected, got=got, advice=f"lower `lr`; {last}")
 
     def _evaluate(self, model: Model) -> Metrics | None:

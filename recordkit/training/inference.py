@@ -52,9 +52,7 @@ class Inference:
     ) -> None:
         network, arg_params, aux_params = model
         if "data" not in network.list_arguments():
-            raise TrainError(
-                "model", expected="an input called 'data', as recordkit train makes it", got="none"
-            )
+            raise TrainError("model", expected="an input called 'data', as recordkit train makes it", got="none")
         self._mx, self._target, self._context, self._batch_shape = mx, target, context, batch_shape
         # MXNet's loss layers need the shape of the labels even without training; its name varies between programs.
         self._labels = [name for name in network.list_arguments() if name.endswith("label")][:1]

@@ -1,20 +1,20 @@
-"""The networks, each drawn as a symbol whose output is one number a class (logits), for Module and for Gluon alike.
+"""The networks, each built as a symbol of its logits (a number for each class), for Module and Gluon alike.
 
-- "book", LeNet-5 as the MXNet books and tutorials draw it: 5x5 convolution with 20 filters, 2x2 max-pool, 5x5 with 50,
-  2x2 max-pool, 500 fully connected, one output a class; relu. Some tellings have tanh, or nothing, behind the
-  convolutions: on 10,000 training images of MNIST held out from the other 50,000, relu reaches 99.32% after 6 epochs,
-  nothing 99.25% (one seed each).
-- "four-conv", for small gray images, learnt faster and better: BatchNorm of the input; 5x5 convolution with 16 filters,
-  2x2 max-pool, 3x3 with 32, 3x3 with 48, 2x2 max-pool, 3x3 with 64 and padding 1, 256 fully connected, one output a
-  class; BatchNorm and relu behind each layer but the last. For numbers of filters that fill a CPU's vectors, multiples
-  of 8 or 16, MXNet has faster convolutions and pools than for 20 and 50. Behind the pools BatchNorm and relu have a
-  quarter of the work.
-- "article", LeNet as Gluon's articles have it: 5x5 with 6 filters and padding 2, 2x2 max-pool, 5x5 with 16, 2x2
-  max-pool, 120, 84, one output a class; relu.
-- "six-conv", for colour images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters,
-  each with a 2x2 max-pool and dropout behind it, 256 and 32 fully connected.
-- FILE.py: the user's own, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A SoftmaxOutput at its end,
-  or the like, is replaced by the trainer's own.
+- "book", LeNet-5 as in the MXNet books and tutorials: 5x5 convolution with 20 filters, 2x2 max-pool, 5x5 with 50, 2x2
+  max-pool, 500 fully connected, one output a class; relu. Some versions have tanh, or nothing, after the convolutions:
+  on 10,000 training images of MNIST held out from the other 50,000, relu reaches 99.32% after 6 epochs, no activation
+  99.25% (one seed each).
+- "four-conv", for small gray images, trains faster to a higher accuracy: BatchNorm of the input; 5x5 convolution with
+  16 filters, 2x2 max-pool, 3x3 with 32, 3x3 with 48, 2x2 max-pool, 3x3 with 64 and padding 1, 256 fully connected, one
+  output a class; BatchNorm and relu after each layer but the last. Its numbers of filters are multiples of 8 or 16 and
+  fill a CPU's vectors: MXNet has faster convolutions and pools for them than for 20 and 50. BatchNorm and relu follow
+  the pools, where they have a quarter of the work.
+- "article", LeNet as in Gluon's articles: 5x5 with 6 filters and padding 2, 2x2 max-pool, 5x5 with 16, 2x2 max-pool,
+  120, 84, one output a class; relu.
+- "six-conv", for color images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters, each
+  pair followed by a 2x2 max-pool and dropout, 256 and 32 fully connected.
+- FILE.py: the user's own network, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A final SoftmaxOutput
+  or similar layer is replaced by the trainer's own.
 
 Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; filter counts and max-pooling from
 MXNet's LeNet example.
@@ -37,21 +37,21 @@ from recordkit.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network by its name.
+    """A network.
 
     Attributes
     ----------
     name : str
     min_side : int
-        The least height and width of an image.
-    draw : callable
+        Smallest height and width of an image, in pixels.
+    build : callable
         Takes MXNet, the number of outputs and the (C, H, W) of an image; returns the symbol of the logits, shape
         (B, n_outputs), whose input is ``data``, float32 (B, C, H, W).
     """
 
     name: str
     min_side: int
-    draw: Callable[[Any, int, tuple[int, int, int]], Any]
+    build: Callable[[Any, int, tuple[int, int, int]], Any]
 
 
 def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
@@ -68,12 +68,12 @@ def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
 def _four_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.BatchNorm(mx.sym.Variable("data"), fix_gamma=True, name="bn_data")
     layers = ((16, 5, 0, True), (32, 3, 0, False), (48, 3, 0, True), (64, 3, 1, False))
-    for number, (n_filters, side, pad, pooled) in enumerate(layers, 1):
+    for number, (n_filters, side, pad, has_pool) in enumerate(layers, 1):
         name = f"conv{number}"
         net = mx.sym.Convolution(
             net, kernel=(side, side), pad=(pad, pad), num_filter=n_filters, no_bias=True, name=name
         )  # fmt: skip
-        if pooled:
+        if has_pool:
             net = mx.sym.Pooling(net, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"{name}_pool")
         net = mx.sym.BatchNorm(net, fix_gamma=False, name=f"{name}_bn")
         net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu")
@@ -115,8 +115,8 @@ def _six_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc3")
 
 
-# What leaves one pixel: two 5x5 convolutions and 2x2 pools of a side of 16, with padding of 12; a 5x5 and two 3x3 with
-# two pools of 16 too; three pools of 8.
+# The smallest sides leave one pixel before the fully connected layers: 16 with two 5x5 convolutions and 2x2 pools, 12
+# if the first is padded; 16 with a 5x5, two 3x3 and two pools; 8 with three pools.
 _ALL = (
     Network("book", 16, _book),
     Network("four-conv", 16, _four_conv),
@@ -125,18 +125,17 @@ _ALL = (
 )
 NETWORKS = {network.name: network for network in _ALL}
 
-
-# Operators at the end of a network, for which the trainer has its own.
-_ENDS = ("SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "LogisticRegressionOutput")
+# Final layers that the trainer replaces by its own.
+_OUTPUT_LAYERS = ("SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "LogisticRegressionOutput")
 
 
 def find(name: str) -> Network:
-    """Return a network by its name, or the one in a file of the user's own.
+    """Return a network by its name, or the one in a file of the user.
 
     Raises
     ------
     PlanError
-        There is none of that name, or no ``get_symbol`` in the file.
+        There is no such network, or the file cannot be used.
 
     Examples
     --------
@@ -147,26 +146,33 @@ def find(name: str) -> Network:
         return NETWORKS[name]
     path = Path(name)
     if path.suffix != ".py" or not path.is_file():
-        hint = "; MXNet's lenet is book" if name == "lenet" else ""
-        raise PlanError(f"network: expected {', '.join(NETWORKS)}, or a file FILE.py, got {name!r}{hint}")
+        advice = "MXNet's lenet is book" if name == "lenet" else None
+        expected = f"{', '.join(NETWORKS)}, or a file FILE.py"
+        raise PlanError(argument="network", expected=expected, got=repr(name), advice=advice)
+    get_symbol = _load_get_symbol(path)
+    return Network(name, 1, lambda mx, n_outputs, shape: _build(mx, get_symbol, n_outputs, shape, path))
+
+
+def _load_get_symbol(path: Path) -> Callable[..., Any]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise PlanError(f"network: expected a Python file, got {name!r}")
+        raise PlanError(argument="network", expected="a Python file", got=repr(str(path)))
     module = importlib.util.module_from_spec(spec)
     try:
-        with _modules_beside(path):
+        with _folder_importable(path):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise PlanError(f"network: {path}: {type(error).__name__}: {error}") from error
+        raise _failed(path, f"{type(error).__name__}: {error}") from error
     get_symbol = getattr(module, "get_symbol", None)
     if not callable(get_symbol):
-        raise PlanError(f"network: {path}: expected a function get_symbol(num_classes, **kwargs), got none")
-    return Network(name, 1, lambda mx, n_outputs, shape: _drawn(mx, get_symbol, n_outputs, shape, path))
+        raise _failed(path, "expected a function get_symbol(num_classes, **kwargs), got none")
+    function: Callable[..., Any] = get_symbol
+    return function
 
 
 @contextlib.contextmanager
-def _modules_beside(path: Path) -> Iterator[None]:
-    """Let a file import what lies beside it, as it may when Python runs it."""
+def _folder_importable(path: Path) -> Iterator[None]:
+    """Let a file import modules from its folder, as it can when Python runs it."""
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)
     try:
@@ -175,20 +181,23 @@ def _modules_beside(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _drawn(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple[int, int, int], path: Path) -> Any:
-    known = inspect.signature(get_symbol).parameters.values()
-    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known)
+def _build(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple[int, int, int], path: Path) -> Any:
+    parameters = inspect.signature(get_symbol).parameters
+    takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     options = {"num_classes": n_outputs, "image_shape": ",".join(map(str, shape))}
-    wanted = {name: value for name, value in options.items() if takes_all or name in {one.name for one in known}}
     try:
-        with _modules_beside(path):
-            net = get_symbol(**wanted)
+        with _folder_importable(path):
+            symbol = get_symbol(**{name: value for name, value in options.items() if takes_any or name in parameters})
     except Exception as error:
-        raise PlanError(f"network: {path}: get_symbol: {type(error).__name__}: {error}") from error
-    if not isinstance(net, mx.sym.Symbol):
-        raise PlanError(f"network: {path}: expected an mx.sym.Symbol of get_symbol, got {type(net).__name__}")
-    nodes = json.loads(net.tojson())
-    last = nodes["nodes"][nodes["heads"][0][0]]["op"]
-    if len(net.list_outputs()) != 1:
-        raise PlanError(f"network: {path}: expected one output of get_symbol, got {len(net.list_outputs())}")
-    return net.get_children()[0] if last in _ENDS else net
+        raise _failed(path, f"get_symbol: {type(error).__name__}: {error}") from error
+    if not isinstance(symbol, mx.sym.Symbol):
+        raise _failed(path, f"expected an mx.sym.Symbol of get_symbol, got {type(symbol).__name__}")
+    if len(symbol.list_outputs()) != 1:
+        raise _failed(path, f"expected one output of get_symbol, got {len(symbol.list_outputs())}")
+    graph = json.loads(symbol.tojson())
+    last_operator = graph["nodes"][graph["heads"][0][0]]["op"]
+    return symbol.get_children()[0] if last_operator in _OUTPUT_LAYERS else symbol
+
+
+def _failed(path: Path, message: str) -> PlanError:
+    return PlanError(f"{path}: {message}", argument="network")

@@ -59,19 +59,18 @@ class Optimizer:
 
     name: str = field(default="sgd", metadata=option("[sgd]", argument="optimizer", choices=OPTIMIZERS))
     lr: float = field(default=0.05, metadata=option("Highest learning rate.  [0.05; 0.001 with adam]", low=0))
-    momentum: float = field(
-        default=0.9, metadata=option("Momentum of sgd.  [0.9]", low=0, high=1, below_high=True)
-    )
+    momentum: float = field(default=0.9, metadata=option("Momentum of sgd.  [0.9]", low=0, high=1, below_high=True))
     wd: float = field(default=0.0005, metadata=option("Weight decay.  [0.0005]", low=0))
     schedule: str = field(
         default="cosine",
-        metadata=option("Learning rate over the run.  [cosine; step with --lr-step-epochs]", choices=SCHEDULES),
+        metadata=option("Learning rate over the run.  [cosine; step with `step_epochs`]", choices=SCHEDULES),
     )
     factor: float = field(
-        default=0.1, metadata=option("Factor of the schedules step and factor.  [0.1]", flag="--lr-factor", low=0)
+        default=0.1, metadata=option("Factor of the schedules step and factor.  [0.1]", name="lr-factor", low=0)
     )
     step_epochs: tuple[int, ...] = field(
-        default=(), metadata=option("Epochs after which the rate falls, as in 30,60.", flag="--lr-step-epochs")
+        default=(),
+        metadata=option("Epochs after which the rate falls, as in 30,60.", name="lr-step-epochs", metavar="TEXT"),
     )
 
     def __post_init__(self) -> None:

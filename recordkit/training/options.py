@@ -1,12 +1,11 @@
-"""Options of a training run: help text, range and command-line name, kept in the metadata of dataclass fields.
+"""Options of a training run: help text, range and name, kept in the metadata of dataclass fields.
 
-`TrainPlan`, `Optimizer` and `Augment` describe each of their fields once, with `option`. `check` enforces the ranges for
-users of the library, and the command line makes its options from `options_of`. This module knows no command line.
+`TrainPlan`, `Optimizer` and `Augment` describe each of their fields once, with `option`. `check` enforces the ranges
+for users of the library, and the command line makes its options from `options_of`. This module knows no command line.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -24,11 +23,12 @@ class Option:
     Attributes
     ----------
     text : str
-        Help text. A default that depends on the data or on other options stands at its end, in brackets.
+        Help text, with other arguments between backticks. A default that is no plain value stands at its end, in
+        brackets.
     argument : str
         Name of the option in errors and in `TrainPlan.from_options`; the name of the field by default.
-    flag : str
-        Name on the command line; made from `argument` by default.
+    name : str
+        Name on the command line, without dashes before it; made from `argument` by default.
     low, high : float, optional
         Smallest and largest value.
     below_high : bool
@@ -37,8 +37,10 @@ class Option:
         Allowed values; empty if there is no such list.
     show_default : bool
         The default is a plain value, which the help shows.
+    negatable : bool
+        The command line can switch the option off as well; for booleans only.
     metavar : str, optional
-        Stands for the value in the help.
+        Placeholder for the value in the help.
     kind : type
         Type of the value, without None; taken from the field's annotation.
     default : object
@@ -47,12 +49,13 @@ class Option:
 
     text: str
     argument: str = ""
-    flag: str = ""
+    name: str = ""
     low: float | None = None
     high: float | None = None
     below_high: bool = False
     choices: tuple[str, ...] = ()
     show_default: bool = False
+    negatable: bool = True
     metavar: str | None = None
     kind: Any = str
     default: Any = None
@@ -80,10 +83,10 @@ class Option:
             return value in self.choices
         if self.low is None:
             return True
-        if not isinstance(value, Integral if self.kind is int else Real) or not math.isfinite(value):
+        if not isinstance(value, Integral if self.kind is int else Real) or not math.isfinite(float(value)):
             return False
         high = math.inf if self.high is None else self.high
-        return bool(self.low <= value < high if self.below_high else self.low <= value <= high)
+        return self.low <= float(value) < high if self.below_high else self.low <= float(value) <= high
 
     @property
     def expected(self) -> str:
@@ -109,7 +112,6 @@ def option(text: str, **facts: Any) -> Mapping[str, Option]:
     return {"option": Option(text, **facts)}
 
 
-@functools.cache
 def options_of(settings: type) -> Mapping[str, Option]:
     """Return the options of a dataclass by the names of their fields.
 
@@ -121,22 +123,22 @@ def options_of(settings: type) -> Mapping[str, Option]:
     Examples
     --------
     >>> from recordkit.training.optimizer import Optimizer
-    >>> options_of(Optimizer)["factor"].flag
-    '--lr-factor'
+    >>> options_of(Optimizer)["factor"].name
+    'lr-factor'
     """
     hints = typing.get_type_hints(settings)
-    found = {}
+    options = {}
     for field in fields(settings):
         if described := field.metadata.get("option"):
             argument = described.argument or field.name
-            found[field.name] = replace(
+            options[field.name] = replace(
                 described,
                 argument=argument,
-                flag=described.flag or f"--{argument.replace('_', '-')}",
+                name=described.name or argument.replace("_", "-"),
                 kind=_without_none(hints[field.name]),
                 default=None if field.default is MISSING else field.default,
             )
-    return found
+    return options
 
 
 def _without_none(hint: Any) -> Any:

@@ -84,7 +84,9 @@ class TrainPlan:
     path: Path
     model_prefix: Path = field(metadata=option("Prefix of the checkpoints.  [./NAME-model/RECIPE or NETWORK]"))
     val: Path | None = field(default=None, metadata=option("A .rec file to evaluate on; it never influences training."))
-    resume: bool = field(default=False, metadata=option("Continue from the last checkpoint at --model-prefix."))
+    resume: bool = field(
+        default=False, metadata=option("Continue from the last checkpoint at `model_prefix`.", negatable=False)
+    )
     network: str = field(
         default="book",
         metadata=option(f"{', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [book]"),
@@ -96,7 +98,7 @@ class TrainPlan:
     epochs: int | None = field(
         default=None,
         metadata=option(
-            "[5, more for few images; a resumed run keeps its number]", flag="--num-epochs", low=1, high=9999
+            "[5, more for few images; a resumed run keeps its number]", name="num-epochs", low=1, high=9999
         ),
     )
     batch_size: int | None = field(default=None, metadata=option("[32 to 128, by the number of images]", low=1))
@@ -106,7 +108,7 @@ class TrainPlan:
     device: str = field(default="cpu", metadata=option("", choices=("cpu", "gpu"), show_default=True))
     gpu: int = field(
         default=0,
-        metadata=option("Number of the GPU; selects --device gpu.", flag="--gpus", low=0, metavar="NUMBER"),
+        metadata=option("Number of the GPU; selects the device gpu.", name="gpus", low=0, metavar="NUMBER"),
     )
     threads: int = field(
         default=0,
@@ -119,13 +121,11 @@ class TrainPlan:
         ),
     )
     shape: tuple[int, int, int] | None = field(
-        default=None, metadata=option("C,H,W, as in 1,28,28.  [as the images]", flag="--data-shape")
+        default=None, metadata=option("C,H,W, as in 1,28,28.  [as the images]", name="data-shape", metavar="TEXT")
     )
-    n_classes: int | None = field(default=None, metadata=option("[highest label + 1]", flag="--num-classes", low=1))
+    n_classes: int | None = field(default=None, metadata=option("[highest label + 1]", name="num-classes", low=1))
     checkpoint_every: int | None = field(default=None, metadata=option("In epochs.  [about 10 a run]", low=1))
-    pictures: bool = field(
-        default=True, metadata=option("Samples, curves, confusion, predictions.", show_default=True)
-    )
+    pictures: bool = field(default=True, metadata=option("Samples, curves, confusion, predictions.", show_default=True))
     recipe: str = ""
 
     def __post_init__(self) -> None:

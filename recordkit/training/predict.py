@@ -288,9 +288,7 @@ def _images_in(folder: Path) -> list[Path]:
     images = [path for path in files if path.suffix.lower() in EXTENSIONS]
     if not images:
         folder.stat()  # raises FileNotFoundError
-        raise TrainError(
-            path=str(folder), expected=f"images ({', '.join(EXTENSIONS)})", got="a folder without any"
-        )
+        raise TrainError(path=str(folder), expected=f"images ({', '.join(EXTENSIONS)})", got="a folder without any")
     suffixes = [path.suffix.lower() or "without" for path in files if not path.name.startswith(".")]
     if ignored := Counter(suffix for suffix in suffixes if suffix not in EXTENSIONS):
         counts = ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(5))

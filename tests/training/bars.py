@@ -1,4 +1,4 @@
-"""Tiny images to learn from, three classes of 28 x 28, and what the trainer's tests share."""
+"""Tiny images of three classes, 28 x 28, and helpers that the trainer's tests share."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from recordkit import codec
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
-from recordkit.training import fit
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.survey import survey
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
+from recordkit.training.results.observer import NullObserver
 
 N_CLASSES = 3
 
 
-def looked(path):
+def surveyed(path):
     return survey(path, iterator="mxnet")
 
 
@@ -57,16 +57,16 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-class Listener(fit.Nobody):
+class RecordingObserver(NullObserver):
     def __init__(self):
         self.lines = []
-        self.seen = 0
+        self.n_images = 0
 
-    def say(self, line):
+    def log(self, line):
         self.lines.append(line)
 
     def report(self, report):
         self.lines.append(str(report))
 
-    def advance(self, n_images, tally, lr):
-        self.seen += n_images
+    def advance(self, n_images, running, lr):
+        self.n_images += n_images

@@ -1,4 +1,4 @@
-"""Packed bars."""
+"""Fixtures: .rec files of bars, every iterator, both APIs."""
 
 import pytest
 from training.bars import images, write_rec
@@ -6,13 +6,13 @@ from training.bars import images, write_rec
 
 @pytest.fixture(params=["recordkit", "mxnet", "gluon"])
 def iterator(request):
-    """Whose iterator."""
+    """Each iterator."""
     return request.param
 
 
 @pytest.fixture(params=["module", "gluon"])
 def api(request):
-    """What makes the updates."""
+    """Each API of MXNet that makes updates."""
     return request.param
 
 

@@ -1,4 +1,4 @@
-"""Checkpoint files, without MXNet."""
+"""Files of checkpoints, tested without MXNet."""
 
 import pytest
 
@@ -29,7 +29,9 @@ def test_the_states_are_there_before_the_params(tmp_path, monkeypatch):
 
 def test_checkpoints_of_other_programs_are_not_removed(tmp_path):
     (tmp_path / "lenet-0001.params").touch()
-    with pytest.raises(TrainError, match=r"got lenet-0001\.params without lenet-run\.json; choose another --model"):
+    with pytest.raises(
+        TrainError, match=r"got lenet-0001\.params without lenet-run\.json; choose another model_prefix"
+    ):
         Checkpoints(tmp_path / "lenet").clear()
     assert (tmp_path / "lenet-0001.params").exists()
 
@@ -41,11 +43,11 @@ def test_a_file_of_the_users_is_not_removed(tmp_path):
 
 
 def test_a_prefix_without_a_name_is_refused():
-    with pytest.raises(PlanError, match="--model-prefix: expected the beginning of a name, as models/lenet, got '.'"):
+    with pytest.raises(PlanError, match="model_prefix: expected the beginning of a name, as models/lenet, got '.'"):
         Checkpoints(".")
 
 
-def test_clearing_removes_what_a_killed_run_left_and_nothing_else(tmp_path):
+def test_clear_removes_the_files_of_a_killed_run_and_no_others(tmp_path):
     ours = [
         ".lenet-0002.params.tmp",
         "lenet-0001.params",
@@ -56,8 +58,8 @@ def test_clearing_removes_what_a_killed_run_left_and_nothing_else(tmp_path):
         "lenet-summary.json",
         *(f"lenet-{name}.png" for name in ("samples", "curves", "confusion", "confusion-2", "predictions")),
     ]
-    others = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params"]
-    for name in ours + others:
+    unrelated = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params"]
+    for name in ours + unrelated:
         (tmp_path / name).touch()
     assert Checkpoints(tmp_path / "lenet").clear() == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(unrelated)

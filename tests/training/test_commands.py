@@ -1,4 +1,4 @@
-"""``recordkit train`` and ``eval``: options, log, exit codes."""
+"""The commands train, eval, plot-log and plot-net: options, log, exit codes."""
 
 import json
 import os
@@ -11,31 +11,36 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from training.bars import images, looked, write_rec
+from training.bars import images, surveyed, write_rec
 
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.plot_log import command as plot_log
 from recordkit.cli.commands.plot_net import command as plot_net
-from recordkit.cli.commands.train import _plan
 from recordkit.cli.commands.train import command as train_command
 from recordkit.errors import FormatError, MissingError, PlanError, TrainError
 from recordkit.interop.mxnet import cuda
 from recordkit.training import fit
-from recordkit.training.evaluation import Score, gate
+from recordkit.training.plan import TrainPlan
 from recordkit.training.recipes import RECIPES
+from recordkit.training.resolve import resolve
+from recordkit.training.results.score import Score, require_accuracy
 
 
-def test_the_gate_compares_at_least():
-    gate(Score(0.99, 0.1, 100, 1.0), 0.99, "m on v")
+def test_the_required_accuracy_itself_is_enough():
+    require_accuracy(Score(0.99, 0.1, 100, 1.0), 0.99, "m on v")
     with pytest.raises(TrainError, match=r"m on v: expected an accuracy of at least 0\.99, got 0\.9800;"):
-        gate(Score(0.98, 0.1, 100, 1.0), 0.99, "m on v")
+        require_accuracy(Score(0.98, 0.1, 100, 1.0), 0.99, "m on v")
+
+
+def options_plan(rec, **options):
+    return TrainPlan.from_options(rec, rec, **options)
 
 
 def run(command, *arguments):
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-def test_train_logs_loss_and_passes_its_gate(mx, rec, val, tmp_path):
+def test_train_logs_its_scores_and_reaches_the_required_accuracy(mx, rec, val, tmp_path):
     output = tmp_path / "m" / "lenet"
     result = run(
         train_command,
@@ -64,7 +69,7 @@ def test_train_logs_loss_and_passes_its_gate(mx, rec, val, tmp_path):
     assert json.loads(result.output)["accuracy"] == 1.0
 
 
-def test_train_says_what_it_did_as_json(mx, rec, val, tmp_path):
+def test_train_prints_a_summary_as_json(mx, rec, val, tmp_path):
     result = run(train_command, rec, "--val", val, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--json")
     summary = json.loads(result.stdout)
     assert summary["final"]["n"] == 25
@@ -72,7 +77,7 @@ def test_train_says_what_it_did_as_json(mx, rec, val, tmp_path):
     assert summary["passed"] is None
 
 
-def test_a_failed_gate_exits_1_with_one_line(mx, rec, tmp_path):
+def test_too_low_an_accuracy_exits_1_with_one_line(mx, rec, tmp_path):
     wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(9)])
     arguments = [
         rec,
@@ -95,79 +100,79 @@ def test_a_failed_gate_exits_1_with_one_line(mx, rec, tmp_path):
     assert re.fullmatch(r"recordkit: .*wrong\.rec: expected an accuracy of at least 0\.9999, got .*\n", run.stderr)
 
 
-def test_a_gate_without_val_is_the_command_lines_fault(rec):
+def test_a_required_accuracy_without_val_is_refused(rec):
     result = run(train_command, rec, "--min-accuracy", 0.9)
     assert isinstance(result.exception, PlanError)
-    assert str(result.exception) == "--min-accuracy: expected a file to measure on, got none; give --val"
+    assert str(result.exception) == "min_accuracy: expected a file to evaluate on, got none; give val"
 
 
-def test_a_malformed_shape_is_the_command_lines_fault(rec):
+def test_a_malformed_shape_exits_2(rec):
     result = run(train_command, rec, "--data-shape", "28x28")
     assert result.exit_code == 2
     assert "expected C,H,W as in 1,28,28, got '28x28'" in result.output
 
 
-def test_ctrl_c_before_the_first_checkpoint_says_so(mx, rec, tmp_path, monkeypatch):
+def test_ctrl_c_before_the_first_checkpoint_is_logged(mx, rec, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit._Run, "_learn", interrupted)
+    monkeypatch.setattr(fit._Run, "_update", interrupted)
     with pytest.raises(click.Abort):
         train_command.main([str(rec), "--model-prefix", str(tmp_path / "lenet")], standalone_mode=False)
     lines = (tmp_path / "lenet.log").read_text().splitlines()
     assert lines[-1].endswith("interrupted before the first checkpoint")
 
 
-def test_ctrl_c_says_how_to_go_on(mx, rec, tmp_path, monkeypatch):
+def test_ctrl_c_logs_how_to_continue(mx, rec, tmp_path, monkeypatch):
     prefix = ["--model-prefix", str(tmp_path / "lenet")]
     train_command.main([str(rec), *prefix, "--num-epochs", "1"], standalone_mode=False)
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit._Run, "_learn", interrupted)
+    monkeypatch.setattr(fit._Run, "_update", interrupted)
     with pytest.raises(click.Abort):
         train_command.main([str(rec), *prefix, "--num-epochs", "2", "--resume"], standalone_mode=False)
     lines = (tmp_path / "lenet.log").read_text().splitlines()
-    assert lines[-1].endswith("are complete, go on with --resume")
+    assert lines[-1].endswith("are complete, continue with --resume")
 
 
-def test_what_fails_before_it_begins_leaves_nothing(mx, tmp_path, monkeypatch):
+def test_a_run_that_cannot_begin_writes_nothing(mx, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert isinstance(run(train_command, "missing.rec").exception, FileNotFoundError)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_for_a_packed_file_is_named(mx, rec, tmp_path):
+def test_a_folder_as_validation_file_is_refused(mx, rec, tmp_path):
     (tmp_path / "photos").mkdir()
     result = run(train_command, rec, "--val", tmp_path / "photos", "--model-prefix", tmp_path / "lenet")
     assert isinstance(result.exception, TrainError)
     assert str(result.exception).endswith(
-        "photos: expected a .rec file, got a folder; make one of it with recordkit pack"
+        "photos: expected a .rec file, got a folder; pack the folder with recordkit pack"
     )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["--load-epoch", 3], "No such option: --load-epoch; --resume goes on from the last checkpoint"),
+        (["--load-epoch", 3], "No such option: --load-epoch; --resume continues from the last checkpoint"),
         (["--image-shape", "1,28,28"], "No such option: --image-shape; it is --data-shape C,H,W here"),
         (["--nonsense"], "No such option"),
         (["--gpus", "0,1"], "expected one GPU, which is what a run uses, got 0,1"),
         (["--gpus", "x"], "expected the number of a GPU, from 0, got 'x'"),
     ],
 )
-def test_options_of_mxnets_scripts_are_told_what_they_are_here(rec, words, said):
+def test_options_of_mxnets_scripts_name_the_option_here(rec, words, message):
     result = run(train_command, rec, *words)
-    assert result.exit_code == 2 and said in result.output and words[0] in result.output
+    assert result.exit_code == 2 and message in result.output and words[0] in result.output
 
 
 def test_a_resumed_recipe_keeps_the_runs_epochs(rec):
-    assert _plan(rec, {"recipe": "book", "resume": True}).epochs is None
-    assert _plan(rec, {"recipe": "book", "resume": True, "epochs": 9}).epochs == 9
+    assert options_plan(rec, recipe="book", resume=True).epochs is None
+    assert options_plan(rec, recipe="book", resume=True, epochs=9).epochs == 9
 
 
-def test_a_recipe_is_a_set_of_options_and_what_is_given_goes_before_it(mx, rec, tmp_path):
+def test_explicit_options_override_a_recipe(mx, rec, tmp_path):
     words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.01, "--max-random-rotate-angle", 5, "--no-pictures"]
     result = run(train_command, rec, *words, "--model-prefix", tmp_path / "lenet", "--json")
     summary = json.loads(result.stdout)
@@ -188,20 +193,20 @@ def test_a_model_is_called_after_its_recipe_or_its_network(mx, rec, tmp_path, mo
     ]  # fmt: skip
 
 
-def test_every_recipe_can_be_asked_for(rec):
+def test_every_recipe_makes_a_plan(rec):
     for name, recipe in RECIPES.items():
-        plan = _plan(rec, {"recipe": name})
+        plan = options_plan(rec, recipe=name)
         assert plan.recipe == f"{name}, version {recipe.version}"
-        plan.fitted(looked(rec))
+        resolve(plan, surveyed(rec))
 
 
-def test_steps_need_no_schedule(rec):
-    plan = _plan(rec, {"lr_step_epochs": (2, 4), "lr_factor": 0.5, "gpu": 1})
+def test_steps_select_their_schedule_and_a_gpu_its_device(rec):
+    plan = options_plan(rec, step_epochs=(2, 4), factor=0.5, gpu=1)
     assert (plan.optimizer.schedule, plan.optimizer.step_epochs, plan.optimizer.factor) == ("step", (2, 4), 0.5)
     assert (plan.device, plan.gpu) == ("gpu", 1)
 
 
-def test_a_gpu_that_is_not_there_is_one_line(mx, rec, tmp_path, monkeypatch):
+def test_a_missing_gpu_is_an_error_of_one_line(mx, rec, tmp_path, monkeypatch):
     monkeypatch.setattr(cuda, "DRIVER", "libcuda.so.none")
     result = run(train_command, rec, "--device", "gpu", "--model-prefix", tmp_path / "lenet")
     assert isinstance(result.exception, MissingError) and str(result.exception).startswith("gpu: expected ")
@@ -239,7 +244,7 @@ def test_a_damaged_network_is_not_drawn(mx, rec, tmp_path):
     assert isinstance(result.exception, FormatError) and "lenet-symbol.json" in str(result.exception)
 
 
-def test_without_graphviz_it_is_said_how_to_get_it(monkeypatch):
+def test_without_graphviz_the_error_names_its_package(monkeypatch):
     monkeypatch.setenv("PATH", "")
     result = run(plot_net, "book")
     assert isinstance(result.exception, MissingError)

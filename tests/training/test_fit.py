@@ -1,9 +1,9 @@
-"""The trainer on tiny images: by both APIs, from each iterator."""
+"""Training on tiny images, with both APIs and each iterator."""
 
 import re
 
 import pytest
-from training.bars import Listener, assert_same, images, params, plan, write_rec
+from training.bars import RecordingObserver, assert_same, images, params, plan, write_rec
 
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError, PlanError, TrainError
@@ -15,18 +15,18 @@ from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
 
 
-def test_three_bars_are_learnt(mx, rec, val, tmp_path, iterator, api):
-    listener = Listener()
-    report = train(plan(rec, tmp_path, iterator=iterator, api=api, val=val, epochs=4), listener)
+def test_a_network_learns_three_bars(mx, rec, val, tmp_path, iterator, api):
+    observer = RecordingObserver()
+    report = train(plan(rec, tmp_path, iterator=iterator, api=api, val=val, epochs=4), observer)
     assert report.final is not None
     assert (report.final.score.accuracy, report.final.score.n, report.checkpoint) == (1.0, 25, 4)
     assert report.final.confusion[0].tolist() == [[9, 0, 0], [0, 8, 0], [0, 0, 8]]
-    assert all(0 < each.wait_share < 1 and each.seconds > 0 for each in report.epochs)
-    assert listener.seen == 4 * 70
+    assert all(0 < epoch.wait_share < 1 and epoch.seconds > 0 for epoch in report.epochs)
+    assert observer.n_images == 4 * 70
     assert all(
-        re.search(r"train accuracy \d\.\d+ loss \d\.\d+ \(70 images, \d+ img/s\)", line) for line in listener.lines[1:]
+        re.search(r"train accuracy \d\.\d+ loss \d\.\d+ \(70 images, \d+ img/s\)", line) for line in observer.lines[1:]
     )
-    assert all(re.search(r"val accuracy \d\.\d+ loss \d\.\d+", line) for line in listener.lines[1:])
+    assert all(re.search(r"val accuracy \d\.\d+ loss \d\.\d+", line) for line in observer.lines[1:])
 
 
 def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, tmp_path, iterator):
@@ -38,39 +38,39 @@ def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, t
 
 
 @pytest.mark.parametrize("options", [{}, {"network": "six-conv", "name": "adam", "lr": 0.002}], ids=["sgd", "adam"])
-def test_a_resumed_run_ends_like_one_that_was_not_cut_off(mx, rec, tmp_path, monkeypatch, iterator, api, options):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(mx, rec, tmp_path, monkeypatch, iterator, api, options):
     options = {"iterator": iterator, "api": api, "epochs": 4, "checkpoint_every": 1, **options}
     train(plan(rec, tmp_path / "whole", **options))
-    learn = fit._Run._learn
+    update = fit._Run._update
 
-    def dies_in_epoch_3(run, module, epoch):
-        score = learn(run, module, epoch)
+    def dies_in_epoch_3(run, trainer, epoch):
+        result = update(run, trainer, epoch)
         if epoch == 3:
             raise KeyboardInterrupt
-        return score
+        return result
 
-    monkeypatch.setattr(fit._Run, "_learn", dies_in_epoch_3)
+    monkeypatch.setattr(fit._Run, "_update", dies_in_epoch_3)
     cut = plan(rec, tmp_path / "cut", **options)
     with pytest.raises(KeyboardInterrupt):
         train(cut)
-    assert Checkpoints(cut.output).epochs() == [1, 2]
+    assert Checkpoints(cut.model_prefix).epochs() == [1, 2]
     monkeypatch.undo()
     report = train(plan(rec, tmp_path / "cut", **options, resume=True))
-    assert [each.epoch for each in report.epochs] == [3, 4]
+    assert [epoch.epoch for epoch in report.epochs] == [3, 4]
     assert_same(params(mx, tmp_path / "whole" / "lenet", 4), params(mx, tmp_path / "cut" / "lenet", 4))
 
 
-def test_a_resumed_run_keeps_its_number_of_epochs_or_says_the_other(mx, rec, tmp_path):
+def test_a_resumed_run_keeps_its_number_of_epochs_or_logs_the_new_one(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=3, checkpoint_every=1))
     for suffix in ("params", "states"):
         (tmp_path / f"lenet-0003.{suffix}").unlink()
-    listener = Listener()
-    report = train(plan(rec, tmp_path, epochs=None, resume=True), listener)
-    assert [each.epoch for each in report.epochs] == [3] and "epochs 3 to 3" in listener.lines[0]
-    train(plan(rec, tmp_path, epochs=5, resume=True), listener)
-    assert any(line.endswith("begun with 3 epochs, goes on with 5 and the learning rate's schedule for so many")
-               for line in listener.lines)  # fmt: skip
-    assert Checkpoints(tmp_path / "lenet").describe().epochs == 5
+    observer = RecordingObserver()
+    report = train(plan(rec, tmp_path, epochs=None, resume=True), observer)
+    assert [epoch.epoch for epoch in report.epochs] == [3] and "epochs 3 to 3" in observer.lines[0]
+    train(plan(rec, tmp_path, epochs=5, resume=True), observer)
+    assert any(line.endswith("begun with 3 epochs, continues with 5 and the learning rate's schedule for so many")
+               for line in observer.lines)  # fmt: skip
+    assert Checkpoints(tmp_path / "lenet").run_record().epochs == 5
 
 
 def test_an_epoch_is_reported_before_its_checkpoint_counts(mx, rec, tmp_path, monkeypatch):
@@ -78,21 +78,21 @@ def test_an_epoch_is_reported_before_its_checkpoint_counts(mx, rec, tmp_path, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Checkpoints, "save", killed)
-    listener = Listener()
+    observer = RecordingObserver()
     with pytest.raises(KeyboardInterrupt):
-        train(plan(rec, tmp_path), listener)
-    assert listener.lines[-1].startswith("epoch 1: train accuracy")
+        train(plan(rec, tmp_path), observer)
+    assert observer.lines[-1].startswith("epoch 1: train accuracy")
 
 
 def test_resuming_with_other_options_is_refused(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     with pytest.raises(
-        TrainError, match=r"lenet-run\.json: to go on with this run, expected seed 0, got 1; give the same"
+        TrainError, match=r"lenet-run\.json: expected seed 0 to continue this run, got 1; give the same"
     ):
         train(plan(rec, tmp_path, seed=1, resume=True))
 
 
-def test_resuming_nothing_is_refused(mx, rec, tmp_path):
+def test_resume_without_a_checkpoint_is_refused(mx, rec, tmp_path):
     with pytest.raises(TrainError, match=r"expected a checkpoint such as lenet-0001\.params, got none"):
         train(plan(rec, tmp_path, resume=True))
 
@@ -104,7 +104,7 @@ def test_a_damaged_state_is_refused(mx, rec, tmp_path):
         train(plan(rec, tmp_path, resume=True))
 
 
-def test_measuring_on_val_changes_nothing(mx, rec, val, tmp_path):
+def test_validation_changes_no_parameter(mx, rec, val, tmp_path):
     train(plan(rec, tmp_path / "with", val=val))
     train(plan(rec, tmp_path / "without"))
     assert_same(params(mx, tmp_path / "with" / "lenet", 2), params(mx, tmp_path / "without" / "lenet", 2))
@@ -131,26 +131,26 @@ def test_a_new_run_leaves_no_checkpoint_of_the_old_one(mx, rec, tmp_path):
     assert Checkpoints(tmp_path / "lenet").epochs() == [1]
 
 
-def test_a_loss_that_is_no_number_stops_the_run(mx, rec, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run(mx, rec, tmp_path):
     with pytest.raises(
-        TrainError, match=r"epoch 1: expected a finite loss, got NaN .*lower --lr; no checkpoint was written"
+        TrainError, match=r"epoch 1: expected a finite loss, got NaN .*lower lr; no checkpoint was written"
     ):
         train(plan(rec, tmp_path, lr=1e18, schedule="constant"))
     assert Checkpoints(tmp_path / "lenet").epochs() == []
 
 
-def test_parameters_that_are_no_numbers_are_not_saved(mx, rec, tmp_path, monkeypatch):
-    learn = fit._Run._learn
+def test_parameters_that_are_not_finite_are_not_saved(mx, rec, tmp_path, monkeypatch):
+    update = fit._Run._update
 
-    def spoiled(run, learner, epoch):
-        found = learn(run, learner, epoch)
-        net, arg_params, aux_params = learner.model()
+    def spoiled(run, trainer, epoch):
+        result = update(run, trainer, epoch)
+        network, arg_params, aux_params = trainer.model()
         arg_params = {**arg_params, "fc2_bias": arg_params["fc2_bias"] * float("nan")}
-        monkeypatch.setattr(learner, "model", lambda: (net, arg_params, aux_params))
-        return found
+        monkeypatch.setattr(trainer, "model", lambda: (network, arg_params, aux_params))
+        return result
 
-    monkeypatch.setattr(fit._Run, "_learn", spoiled)
-    with pytest.raises(TrainError, match=r"epoch 1: expected finite parameters, got NaN in fc2_bias; lower --lr"):
+    monkeypatch.setattr(fit._Run, "_update", spoiled)
+    with pytest.raises(TrainError, match=r"epoch 1: expected finite parameters, got NaN in fc2_bias; lower lr"):
         train(plan(rec, tmp_path, epochs=1))
     assert Checkpoints(tmp_path / "lenet").epochs() == []
 
@@ -158,15 +158,15 @@ def test_parameters_that_are_no_numbers_are_not_saved(mx, rec, tmp_path, monkeyp
 def test_a_model_of_another_program_is_not_resumed(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     Checkpoints(tmp_path / "lenet").run.unlink()
-    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json, got none; train again without --resume"):
+    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json, got none; train again without resume"):
         train(plan(rec, tmp_path, resume=True))
 
 
 def test_a_finished_run_has_nothing_to_resume(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    listener = Listener()
-    assert train(plan(rec, tmp_path, epochs=1, resume=True), listener).epochs == ()
-    assert "all 1 epochs are done" in listener.lines[0]
+    observer = RecordingObserver()
+    assert train(plan(rec, tmp_path, epochs=1, resume=True), observer).epochs == ()
+    assert "all 1 epochs are done" in observer.lines[0]
 
 
 def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):
@@ -175,35 +175,35 @@ def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):
         train(plan(rec, tmp_path, val=val))
 
 
-def test_an_earlier_run_goes_only_when_the_next_has_begun(mx, rec, tmp_path):
+def test_an_earlier_run_is_removed_only_when_the_next_can_begin(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    with pytest.raises(PlanError, match="--iterator gluon: expected crops, mirrors and shifts alone"):
+    with pytest.raises(PlanError, match="iterator: expected crops, mirrors and shifts alone with gluon"):
         train(plan(rec, tmp_path, iterator="gluon", augment=AUGMENTS["book"]))
     assert Checkpoints(tmp_path / "lenet").epochs() == [1]
 
 
-def test_an_image_that_cannot_be_measured_on_is_found_before_anything_is_learnt(mx, rec, tmp_path):
+def test_a_bad_validation_image_is_reported_before_the_first_update(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     samples = [*images(20), (1.0, codec.encode(next(images(1))[1], "png")[:60])]
-    val, listener = write_rec(tmp_path / "val.rec", samples), Listener()
+    val, observer = write_rec(tmp_path / "val.rec", samples), RecordingObserver()
     with pytest.raises(ImageError, match=r"val\.rec"):
-        train(plan(rec, tmp_path, val=val), listener)
-    assert Checkpoints(tmp_path / "lenet").epochs() == [1] and listener.lines == []
+        train(plan(rec, tmp_path, val=val), observer)
+    assert Checkpoints(tmp_path / "lenet").epochs() == [1] and observer.lines == []
 
 
-def test_images_of_another_kind_to_measure_on_are_said(mx, rec, tmp_path):
-    val, listener = write_rec(tmp_path / "val.rec", images(20, side=32, channels=3)), Listener()
-    train(plan(rec, tmp_path, val=val, epochs=1), listener)
-    assert listener.lines[0] == (
-        f"warning: {val}: the short side of its images has 32 pixels, of those that were learnt from 28; "
-        "pack it with --resize 28 for the same"
+def test_a_validation_file_with_another_size_gives_a_warning(mx, rec, tmp_path):
+    val, observer = write_rec(tmp_path / "val.rec", images(20, side=32, channels=3)), RecordingObserver()
+    train(plan(rec, tmp_path, val=val, epochs=1), observer)
+    assert observer.lines[0] == (
+        f"warning: {val}: expected images with a short side of 28 pixels, as in training, got 32; "
+        "pack the file with a resize to 28"
     )
-    with pytest.warns(UserWarning, match="the short side of its images has 32 pixels, of those that were learnt from"):
+    with pytest.warns(UserWarning, match="expected images with a short side of 28 pixels, as in training, got 32"):
         evaluate(tmp_path / "lenet", val)
 
 
 @pytest.mark.parametrize("n_labels", [1, 3])
-def test_several_labels_of_0_or_1(mx, tmp_path, api, n_labels):
+def test_labels_of_0_or_1_are_learned_with_sigmoid(mx, tmp_path, api, n_labels):
     pytest.importorskip("matplotlib")
     samples = []
     for label, image in images(60):
@@ -213,15 +213,15 @@ def test_several_labels_of_0_or_1(mx, tmp_path, api, n_labels):
     report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=True))
     assert report.final.score.accuracy > 0.9
     found = evaluate(tmp_path / "lenet", rec)
-    assert len(found.measured.confusion) == n_labels and found.classes == ("0", "1")
-    (one,) = list(Predictor(tmp_path / "lenet").predict([rec]))[:1]
-    assert len(one.labels) == n_labels and all(0.5 <= share <= 1 for share in one.probabilities)
+    assert len(found.metrics.confusion) == n_labels and found.class_names == ("0", "1")
+    (prediction,) = list(Predictor(tmp_path / "lenet").predict([rec]))[:1]
+    assert len(prediction.labels) == n_labels and all(0.5 <= share <= 1 for share in prediction.probabilities)
 
 
-def test_colour_images_and_fewer_than_a_batch_are_fine(mx, tmp_path, iterator):
+def test_color_images_fewer_than_a_batch_can_be_trained_on(mx, tmp_path, iterator):
     rec = write_rec(tmp_path / "train.rec", images(12, channels=3, side=32), encoding="jpg")
     report = train(plan(rec, tmp_path, iterator=iterator, val=rec, epochs=1, batch_size=64))
-    assert (report.fitted.shape, report.fitted.batch_size) == ((3, 32, 32), 12)
+    assert (report.resolved.shape, report.resolved.batch_size) == ((3, 32, 32), 12)
     assert report.final is not None and report.final.score.n == 12
 
 
@@ -229,7 +229,7 @@ def test_evaluate_reads_any_checkpoint(mx, rec, val, tmp_path):
     report = train(plan(rec, tmp_path, val=val, checkpoint_every=1))
     assert evaluate(tmp_path / "lenet", val).epoch == 2
     for epoch in (1, 2):
-        score = evaluate(tmp_path / "lenet", val, epoch=epoch).measured.score
+        score = evaluate(tmp_path / "lenet", val, epoch=epoch).metrics.score
         expected = report.epochs[epoch - 1].val
         assert expected is not None
         assert (score.accuracy, score.n) == (expected.accuracy, 25)

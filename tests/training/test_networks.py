@@ -1,4 +1,4 @@
-"""Networks by name, and those of the user's own."""
+"""Built-in networks by name, and networks from the user's files."""
 
 import json
 import sys
@@ -22,14 +22,14 @@ def shapes(net):
     return dict(zip(names, sizes, strict=True))
 
 
-def test_the_books_layers(mx):
-    found = shapes(NETWORKS["book"].draw(mx, 10, (1, 28, 28)))
-    weights = [found[f"{layer}_weight"] for layer in ("conv1", "conv2", "fc1", "fc2")]
+def test_the_book_network_has_the_books_layers(mx):
+    sizes = shapes(NETWORKS["book"].build(mx, 10, (1, 28, 28)))
+    weights = [sizes[f"{layer}_weight"] for layer in ("conv1", "conv2", "fc1", "fc2")]
     assert weights == [(20, 1, 5, 5), (50, 20, 5, 5), (500, 50 * 16), (10, 500)]
 
 
-def test_the_four_convolutions_and_that_each_layer_but_the_last_is_normalised(mx):
-    net = NETWORKS["four-conv"].draw(mx, 10, (1, 28, 28))
+def test_four_conv_normalizes_each_layer_but_the_last(mx):
+    net = NETWORKS["four-conv"].build(mx, 10, (1, 28, 28))
     weights = [shape for name, shape in shapes(net).items() if name.endswith("weight")]
     assert weights == [(16, 1, 5, 5), (32, 16, 3, 3), (48, 32, 3, 3), (64, 48, 3, 3), (256, 64 * 16), (10, 256)]
     means = [name for name in net.list_auxiliary_states() if name.endswith("mean")]
@@ -38,14 +38,14 @@ def test_the_four_convolutions_and_that_each_layer_but_the_last_is_normalised(mx
     assert [name for name in net.list_arguments() if name.endswith("bias")] == ["fc2_bias"]
 
 
-def test_the_articles_layers(mx):
-    found = shapes(NETWORKS["article"].draw(mx, 10, (1, 28, 28)))
-    weights = [shape for name, shape in found.items() if name.endswith("weight")]
+def test_the_article_network_has_the_articles_layers(mx):
+    sizes = shapes(NETWORKS["article"].build(mx, 10, (1, 28, 28)))
+    weights = [shape for name, shape in sizes.items() if name.endswith("weight")]
     assert weights == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
 
 
-def test_six_convolutions_and_a_normalised_input(mx):
-    net = NETWORKS["six-conv"].draw(mx, 10, (3, 32, 32))
+def test_six_conv_has_six_convolutions_and_a_normalized_input(mx):
+    net = NETWORKS["six-conv"].build(mx, 10, (3, 32, 32))
     weights = {name: shape for name, shape in shapes(net).items() if name.endswith("weight")}
     assert [shape[0] for shape in weights.values()] == [32, 32, 64, 64, 96, 96, 256, 32, 10]
     operators = [node["op"] for node in json.loads(net.tojson())["nodes"]]
@@ -55,30 +55,30 @@ def test_six_convolutions_and_a_normalised_input(mx):
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
-def test_the_least_side_is_the_least(mx, network):
-    network.draw(mx, 3, (1, 28, 28)).infer_shape(data=(1, 1, network.min_side, network.min_side))
+def test_no_smaller_side_than_min_side_fits(mx, network):
+    network.build(mx, 3, (1, 28, 28)).infer_shape(data=(1, 1, network.min_side, network.min_side))
     with pytest.raises(mx.base.MXNetError):
-        network.draw(mx, 3, (1, 28, 28)).infer_shape(data=(1, 1, network.min_side - 1, network.min_side - 1))
+        network.build(mx, 3, (1, 28, 28)).infer_shape(data=(1, 1, network.min_side - 1, network.min_side - 1))
 
 
 @pytest.mark.parametrize("more", ["**kwargs", "image_shape", "num_layers=3"])
 @pytest.mark.parametrize("end", ["net", "mx.sym.SoftmaxOutput(net, name='softmax')"])
-def test_ones_own_loses_its_end(mx, tmp_path, more, end):
+def test_the_output_layer_of_a_users_network_is_removed(mx, tmp_path, more, end):
     path = tmp_path / "net.py"
     path.write_text(GET_SYMBOL.format(more=more, end=end))
-    net = find(str(path)).draw(mx, 4, (1, 28, 28))
+    net = find(str(path)).build(mx, 4, (1, 28, 28))
     assert net.list_arguments() == ["data", "fc_weight", "fc_bias"]
     assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 4)]
 
 
-def test_ones_own_may_import_what_lies_beside_it(mx, tmp_path):
+def test_a_users_network_can_import_modules_from_its_folder(mx, tmp_path):
     (tmp_path / "hidden_sizes.py").write_text("FIRST = 7")
     (tmp_path / "hidden_names.py").write_text("FIRST = 'fc'")
     lines = GET_SYMBOL.replace("num_hidden=num_classes", "num_hidden=hidden_sizes.FIRST").splitlines()
     lines.insert(3, "    from hidden_names import FIRST")
     (tmp_path / "net.py").write_text("import hidden_sizes" + "\n".join(lines).format(more="**kwargs", end="net"))
     before = list(sys.path)
-    net = find(str(tmp_path / "net.py")).draw(mx, 3, (1, 28, 28))
+    net = find(str(tmp_path / "net.py")).build(mx, 3, (1, 28, 28))
     assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 7)]
     assert sys.path == before
 
@@ -97,8 +97,8 @@ def test_ones_own_may_import_what_lies_beside_it(mx, tmp_path):
         ("def get_symbol(**kwargs): return 1", "net.py: expected an mx.sym.Symbol of get_symbol, got int"),
     ],
 )
-def test_what_is_wrong_with_ones_own_is_said(mx, tmp_path, text, message):
+def test_an_error_in_a_users_network_is_reported(mx, tmp_path, text, message):
     path = tmp_path / "net.py"
     path.write_text(text)
     with pytest.raises(PlanError, match=f"network: .*{message}"):
-        find(str(path)).draw(mx, 3, (1, 28, 28))
+        find(str(path)).build(mx, 3, (1, 28, 28))

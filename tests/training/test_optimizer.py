@@ -1,4 +1,4 @@
-"""Learning rates over a run, and MXNet's optimisers made of them."""
+"""Learning rates over a run, and MXNet's optimizers with them."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from recordkit.training.optimizer import Optimizer
 
 
 def rates(optimizer, n_updates=10, epochs=10):
-    total = n_updates * epochs
-    return [optimizer.rate(update, n_updates, total) for update in range(1, total + 1)]
+    n_total = n_updates * epochs
+    return [optimizer.rate(update, n_updates, n_total) for update in range(1, n_total + 1)]
 
 
-def test_cosine_rises_for_a_twentieth_and_falls_to_nothing():
+def test_cosine_rises_for_a_twentieth_and_falls_to_0():
     found = rates(Optimizer(lr=0.1, schedule="cosine"))
     assert found.index(max(found)) == 5 and max(found) == pytest.approx(0.1, rel=1e-3)
     assert 0 < found[0] < 0.03 and 0 < found[-1] < 0.001
@@ -23,7 +23,7 @@ def test_one_cycle_rises_for_three_tenths_from_a_25th():
     assert found[:30] == sorted(found[:30]) and 0 < found[-1] < 0.001
 
 
-def test_steps_and_factors_fall_behind_whole_epochs():
+def test_steps_and_factors_fall_after_whole_epochs():
     step = rates(Optimizer(lr=1.0, schedule="step", factor=0.5, step_epochs=(2, 4)))
     assert [step[update] for update in (0, 19, 20, 39, 40, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
     factor = rates(Optimizer(lr=1.0, schedule="factor", factor=0.5))
@@ -32,10 +32,10 @@ def test_steps_and_factors_fall_behind_whole_epochs():
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_mxnets_optimiser_goes_on_behind_the_updates_that_are_done(mx, name):
-    options = {"batch_size": 4, "n_updates": 10, "total": 30}
+def test_mxnets_optimizer_continues_after_earlier_updates(mx, name):
+    options = {"batch_size": 4, "n_updates": 10, "n_total": 30}
     ours = Optimizer(name=name, lr=0.1, schedule="factor")
-    begun, resumed = (ours.create(mx, {0: "w_weight"}, **options, done=done) for done in (0, 20))
+    begun, resumed = (ours.create(mx, {0: "w_weight"}, **options, n_done=n_done) for n_done in (0, 20))
     assert begun.rescale_grad == 0.25
     for optimizer, rate in ((begun, 0.1), (resumed, 0.001)):
         weight, gradient = mx.nd.ones((2,)), mx.nd.ones((2,))

@@ -1,4 +1,4 @@
-"""Asking a trained model about files, folders and packed files."""
+"""Predictions of a trained model for files, folders and .rec files."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def run(*words):
     return result.stdout.splitlines()
 
 
-def test_a_folder_in_the_order_of_names(model, files):
+def test_a_folder_is_predicted_in_the_order_of_names(model, files):
     lines = [line.split("\t") for line in run(model, files)]
     assert [line[0] for line in lines] == [str(files / f"{number}.png") for number in range(5)]
     assert [line[1:3] for line in lines] == [
@@ -55,55 +55,73 @@ def test_a_folder_in_the_order_of_names(model, files):
     assert all(0.5 < float(line[3]) <= 1 for line in lines)
 
 
-def test_a_packed_file_with_its_labels(model, tmp_path):
+def test_predictions_for_a_rec_file_have_its_labels(model, tmp_path):
     wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(2, seed=1)])
     found = [json.loads(line) for line in run(model, wrong, "--json")]
-    assert [(one["image"], one["labels"], one["wanted"]) for one in found] == [
+    assert [(one["image"], one["labels"], one["true_labels"]) for one in found] == [
         (f"{wrong}[0]", [0], [1]), (f"{wrong}[1]", [1], [2]),
     ]  # fmt: skip
     assert found[0]["classes"] == ["high"]
 
 
-def test_files_of_another_size_and_colour_are_as_in_training(model, files):
+def test_files_of_another_size_and_color_are_converted_as_in_training(model, files):
     _, image = next(images(1, side=56, channels=3))
     (files / "large.png").write_bytes(codec.encode(image, "png"))
     (one,) = Predictor(model).predict([files / "large.png"])
     assert one.image.shape == (28, 28, 1)
 
 
-def test_files_are_resized_as_those_that_were_learnt_from(model, tmp_path):
+def test_files_are_resized_as_in_training(model, tmp_path):
     _, image = next(images(1, side=84))
     (tmp_path / "large.png").write_bytes(codec.encode(image, "png"))
     (one,) = Predictor(model).predict([tmp_path / "large.png"])
     assert np.array_equal(one.image, Resize(28)(image)) and one.labels == (0,)
 
 
-def test_a_sheet_of_what_was_said(model, files, tmp_path):
+@pytest.mark.parametrize(("side", "channels"), [(28, 1), (40, 1), (40, 3)])
+def test_predictions_for_files_are_those_for_the_packed_file(mx, tmp_path, side, channels):
+    # 70 images are more than a batch. The other shapes are resized, converted and padded alike.
+    rec = write_rec(tmp_path / "train.rec", images(70, side=side, channels=channels), "jpg")
+    train(plan(rec, tmp_path, epochs=1, shape=(1, 28, 28)))
+    paths = []
+    for number, (_, image) in enumerate(images(70, side=side, channels=channels)):
+        paths.append(tmp_path / f"{number:02}.jpg")
+        paths[-1].write_bytes(codec.encode(image, "jpg"))
+    predictor = Predictor(tmp_path / "lenet")
+    pairs = list(zip(predictor.predict(paths), predictor.predict([rec]), strict=True))
+    assert len(pairs) == 70
+    for of_file, of_record in pairs:
+        np.testing.assert_array_equal(of_file.image, of_record.image)
+        assert of_file.labels == of_record.labels and of_file.true_labels is None
+        np.testing.assert_allclose(of_file.probabilities, of_record.probabilities, rtol=1e-5)
+
+
+def test_a_sheet_shows_the_predictions(model, files, tmp_path):
     pytest.importorskip("matplotlib")
     run(model, files, "--sheet", tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_is_no_image_is_named(model, files):
+def test_files_that_are_no_images_are_named(model, files):
     (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
     (files / "cut.png").write_bytes((files / "0.png").read_bytes()[:60])
     (files / "notes.txt").write_text("not an image")
     seen = []
 
-    def ask():
+    def predict():
         for one in Predictor(model).predict([files]):
             seen.append(one.name)
 
     message = r"broken\.png and 1 more: expected images, got files that cannot be decoded"
     with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as said:
-        ask()
+        predict()
     assert seen == [str(files / f"{number}.png") for number in range(5)]
     texts = [str(one.message) for one in said]
     assert texts[0] == f"{files}: 1 files of other suffixes were left alone (1 .txt); name those to be read"
     assert [text.split(":")[0] for text in texts[1:]] == [str(files / "broken.png"), str(files / "cut.png")]
 
 
-def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
+def test_a_folder_without_images_and_a_missing_folder_are_refused(model, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainError, match=r"empty: expected images \(.*\), got a folder without any"):
         list(Predictor(model).predict([tmp_path / "empty"]))
@@ -113,7 +131,7 @@ def test_a_folder_without_images_and_one_that_is_not_there(model, tmp_path):
 
 def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
     odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
-    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: record 0"):
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: byte 0"):
         assert ["\tlabel" in line for line in run(model, odd)] == [False, False]
 
 
@@ -122,10 +140,10 @@ def test_labels_that_are_not_the_models_are_not_compared(model, tmp_path, labels
     samples = [(label, image) for label, (_, image) in zip(labels, images(2), strict=True)]
     other = write_rec(tmp_path / "other.rec", samples)
     with pytest.warns(UserWarning, match=r"labels are not compared: .*other\.rec: expected"):
-        assert [one.wanted for one in Predictor(model).predict([other])] == [None, None]
+        assert [one.true_labels for one in Predictor(model).predict([other])] == [None, None]
 
 
-def test_a_file_in_which_more_than_the_labels_is_wrong_is_an_error_alone(model, tmp_path, recwarn):
+def test_a_file_with_other_faults_than_its_labels_is_an_error_without_a_warning(model, tmp_path, recwarn):
     with pytest.raises(TrainError, match=r"empty\.rec: expected images, got an empty file"):
         list(Predictor(model).predict([write_rec(tmp_path / "empty.rec", [])]))
     assert not [one for one in recwarn.list if "labels are not compared" in str(one.message)]
@@ -144,28 +162,32 @@ def test_another_numbering_of_the_classes_is_refused(model, val):
         evaluate(model, val)
 
 
-def test_a_file_of_other_classes_is_not_measured_as_the_models(model, val):
+def test_a_file_of_other_classes_is_not_evaluated(model, val):
     val.with_suffix(".json").write_text(json.dumps({"classes": {"cat": 0, "dog": 1, "low": 2}}))
     with pytest.raises(TrainError, match="expected the classes of the model's dataset, got 'cat', which is none of"):
         evaluate(model, val)
     with pytest.warns(UserWarning, match="labels are not compared: .*got 'cat'"):
-        assert {one.wanted for one in Predictor(model).predict([val])} == {None}
+        assert {one.true_labels for one in Predictor(model).predict([val])} == {None}
 
 
-@pytest.mark.parametrize(("given", "meant"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])
-def test_what_is_no_prefix_of_a_model_is_told_which_may_be_meant(model, given, meant):
-    hint = f"the prefix of a model there is {model.parent / meant}" if meant else "give the prefix of a model, or train"
+@pytest.mark.parametrize(("prefix", "suggestion"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])
+def test_a_wrong_prefix_suggests_the_right_one(model, prefix, suggestion):
+    hint = (
+        f"the prefix of a model there is {model.parent / suggestion}"
+        if suggestion
+        else "give the prefix of a model, or train"
+    )
     with pytest.raises(TrainError, match=f"got none; {re.escape(hint)}"):
-        Predictor(model.parent / given)
+        Predictor(model.parent / prefix)
 
 
-def test_a_model_without_a_description_is_named(model):
+def test_a_model_without_a_record_is_refused(model):
     Checkpoints(model).run.unlink()
     with pytest.raises(TrainError, match=r"lenet-run\.json: expected the shape of the model.s images, got none"):
         Predictor(model)
 
 
-def test_eval_has_a_table_of_the_classes(model, val):
+def test_eval_prints_a_table_of_the_classes(model, val):
     result = CliRunner().invoke(eval_command, [str(model), str(val)])
     lines = result.output.splitlines()
     assert lines[0].startswith(f"{model}-0004.params on {val}: accuracy 1.0000")
@@ -181,7 +203,7 @@ def test_eval_has_a_table_of_the_classes(model, val):
     assert facts["classes"][0][0] == {"label": 0, "n": 9, "recall": 1.0, "precision": 1.0}
 
 
-def test_a_model_that_mxnet_reads_by_itself(mx, model, val):
+def test_mxnet_can_load_the_model_without_recordkit(mx, model, val):
     net, arguments, auxiliaries = mx.model.load_checkpoint(str(model), 4)
     module = mx.mod.Module(net)
     batches = mx.io.ImageRecordIter(

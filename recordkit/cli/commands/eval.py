@@ -1,4 +1,4 @@
-"""``recordkit eval``: measure a checkpoint of `recordkit.training` on a packed file."""
+"""``recordkit eval``: evaluate a checkpoint of `recordkit.training` on a .rec file."""
 
 from __future__ import annotations
 
@@ -10,66 +10,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.cli.program import examples, threads_option
-from recordkit.training.evaluation import Evaluation, evaluate, gate
-from recordkit.training.results.artefacts import as_dict
+from recordkit.training.evaluation import Evaluation, evaluate
+from recordkit.training.results.run_files import as_dict
+from recordkit.training.results.score import require_accuracy
 
 
 @click.command(epilog=examples("recordkit eval mnist_train-model/mnist out/mnist_test.rec"))
-@click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
-@click.argument("rec", type=click.Path(path_type=Path))
-@click.option("--epoch", type=click.IntRange(0, 9999), help="Of the checkpoint.  [the last one]")
-@click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 below this.")
+@click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
+@click.argument("path", metavar="REC", type=click.Path(path_type=Path))
+@click.option("--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [the last one]")
+@click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the model is less accurate.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, rec: Path, epoch: int | None, min_accuracy: float | None, device: str, threads: int, as_json: bool
+    model_prefix: Path,
+    path: Path,
+    epoch: int | None,
+    min_accuracy: float | None,
+    device: str,
+    threads: int,
+    as_json: bool,
 ) -> None:
-    """Measure a trained model: accuracy and loss, each class, images per second, the time of a batch of 64.
+    """Evaluate a trained model: accuracy and loss, each class, images per second, the time of a batch of 64.
 
-    MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with the labels it was trained for.
+    MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes.
     """
-    found = evaluate(model, rec, epoch=epoch, device=device, threads=threads)
-    score, checkpoint = found.measured.score, f"{model}-{found.epoch:04d}.params"
+    evaluation = evaluate(model_prefix, path, epoch=epoch, device=device, threads=threads)
+    score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
     if as_json:
-        facts = {"checkpoint": checkpoint, "epoch": found.epoch, **(as_dict(score) or {})}
+        facts = {"checkpoint": checkpoint, "epoch": evaluation.epoch, **(as_dict(score) or {})}
         facts |= {
-            "batch_64_ms": round(found.batch_ms, 3),
-            "classes": [rows(table) for table in found.measured.confusion],
+            "batch_64_ms": round(evaluation.batch_ms, 3),
+            "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         }
-        click.echo(json.dumps(facts | {"class_names": list(found.classes)}))
+        click.echo(json.dumps(facts | {"class_names": list(evaluation.class_names)}))
     else:
-        click.echo(f"{checkpoint} on {rec}: {score}")
-        click.echo("\n".join(_lines(found)))
+        click.echo(f"{checkpoint} on {path}: {score}")
+        click.echo("\n".join(_lines(evaluation)))
     if min_accuracy is not None:
-        gate(score, min_accuracy, f"{checkpoint} on {rec}")
+        require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")
 
 
-def rows(table: NDArray[np.int64]) -> list[dict[str, float | None]]:
-    """Return what a confusion matrix says of each class.
+def class_rows(matrix: NDArray[np.int64]) -> list[dict[str, float | None]]:
+    """Return recall and precision of each class in a confusion matrix; None for a share of no image.
 
     Examples
     --------
-    >>> rows(np.array([[8, 2], [0, 10]]))[0]
+    >>> class_rows(np.array([[8, 2], [0, 10]]))[0]
     {'label': 0, 'n': 10, 'recall': 0.8, 'precision': 1.0}
     """
-    found: list[dict[str, float | None]] = []
-    for label, row in enumerate(table):
-        right, n, said = int(row[label]), int(row.sum()), int(table[:, label].sum())
-        found.append(
-            {"label": label, "n": n, "recall": right / n if n else None, "precision": right / said if said else None}
-        )
-    return found
+    rows: list[dict[str, float | None]] = []
+    for label, row in enumerate(matrix):
+        n_right, n, n_predicted = int(row[label]), int(row.sum()), int(matrix[:, label].sum())
+        recall, precision = (n_right / count if count else None for count in (n, n_predicted))
+        rows.append({"label": label, "n": n, "recall": recall, "precision": precision})
+    return rows
 
 
-def _lines(found: Evaluation) -> list[str]:
-    several = len(found.measured.confusion) > 1
-    lines = [f"a batch of 64, forward only: {found.batch_ms:.2f} ms"]
-    for number, table in enumerate(found.measured.confusion, 1):
-        names = [str(value) for value in range(len(table))] if several else found.classes
+def _lines(evaluation: Evaluation) -> list[str]:
+    confusion = evaluation.metrics.confusion
+    has_several = len(confusion) > 1
+    lines = [f"a batch of 64, forward only: {evaluation.batch_ms:.2f} ms"]
+    for number, matrix in enumerate(confusion, 1):
+        names = [str(value) for value in range(len(matrix))] if has_several else evaluation.class_names
         width = max(5, *map(len, names))
-        lines.append(f"{f'label {number}' if several else 'class':{width}}  images  recall  precision")
-        for name, row in zip(names, rows(table), strict=True):
-            shares = [f"{row[what]:.4f}" if row[what] is not None else "" for what in ("recall", "precision")]
+        lines.append(f"{f'label {number}' if has_several else 'class':{width}}  images  recall  precision")
+        for name, row in zip(names, class_rows(matrix), strict=True):
+            shares = [f"{row[share]:.4f}" if row[share] is not None else "" for share in ("recall", "precision")]
             lines.append(f"{name:{width}}  {row['n']:6,}  {shares[0]:>6}  {shares[1]:>9}")
     return lines

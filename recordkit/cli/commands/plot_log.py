@@ -1,4 +1,4 @@
-"""``recordkit plot-log``: the curves of a training log, recordkit's or one as MXNet's scripts write it."""
+"""``recordkit plot-log``: draw the curves of a training log, of recordkit or of MXNet's scripts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from recordkit.training.results.log import read_curves
 
 
 @click.command(epilog=examples("recordkit plot-log train.log -o curves.png"))
-@click.argument("log", type=click.Path(path_type=Path))
+@click.argument("path", metavar="LOG", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Picture.  [LOG.png]")
-def command(log: Path, output: Path | None) -> None:
-    """Draw accuracy, and what else LOG has of each epoch, of training and validation.
+def command(path: Path, output: Path | None) -> None:
+    """Draw accuracy, and any other quantity that LOG has for each epoch, of training and validation.
 
     LOG is the log of recordkit train, or has lines as MXNet's Module.fit and example scripts write them.
     """
-    output = output or log.with_suffix(".png")
-    pictures.check(output)
-    curves = read_curves(log)
-    pictures.save(pictures.draw_curves(curves, log.name), output)
-    n_epochs = max(epoch for parts in curves.values() for points in parts.values() for epoch in points)
+    output = output or path.with_suffix(".png")
+    pictures.check_suffix(output)
+    pictures.require_matplotlib()
+    curves = read_curves(path)
+    pictures.save(pictures.draw_curves(curves, path.name), output)
+    n_epochs = max(epoch for splits in curves.values() for points in splits.values() for epoch in points)
     click.echo(f"{output}: {', '.join(curves)} of {n_epochs} epochs")

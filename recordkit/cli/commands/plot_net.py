@@ -1,4 +1,4 @@
-"""``recordkit plot-net``: a picture of a network, by MXNet's visualisation and graphviz."""
+"""``recordkit plot-net``: draw a network with MXNet's visualization and graphviz."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.networks import find
-from recordkit.training.results.pictures import SUFFIXES
+from recordkit.training.results.pictures import check_suffix
 
 _N_CLASSES = 10
 
@@ -27,32 +27,37 @@ _N_CLASSES = 10
     help="C,H,W.  [the model's; 1,28,28]",
 )
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None) -> None:
-    """Draw a network with the shapes of what flows through it.
+    """Draw a network with the shapes of its layers' outputs.
 
-    NETWORK is book, four-conv, article, six-conv or FILE.py, as of recordkit train; or the prefix of a trained model.
+    NETWORK is book, four-conv, article, six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
     """
     output = output or Path(f"{Path(network).stem}.png")
-    if output.suffix not in SUFFIXES:
-        raise PlanError(f"{output}: expected a name that ends in {', '.join(SUFFIXES)}")
-    if shutil.which("dot") is None:
-        raise MissingError("graphviz is not installed; apt-get install graphviz")
-    try:
-        import graphviz  # noqa: F401 (MXNet imports it, and says less)
-    except ImportError:
-        raise MissingError("Python's graphviz is not installed; pip install 'recordkit[plot]'") from None
+    check_suffix(output)
+    _require_graphviz()
     mx = bridge.load()
     checkpoints = Checkpoints(network)
-    trained = checkpoints.symbol.exists()
-    about = checkpoints.describe()
-    shape = shape or (about.image_shape() if trained else (1, 28, 28))
+    is_trained = checkpoints.symbol.exists()
+    record = checkpoints.run_record()
+    shape = shape or (record.image_shape() if is_trained else (1, 28, 28))
     shapes: dict[str, tuple[int, ...]] = {"data": (1, *shape)}
-    if about.facts:  # not beside models that others trained
-        shapes["softmax_label"] = about.target().label_shape(1)
+    if record.facts:  # models of other programs have no record
+        shapes["softmax_label"] = record.target().label_shape(1)
     try:
-        net = checkpoints.load_symbol(mx) if trained else find(network).draw(mx, _N_CLASSES, shape)
-        drawn = mx.viz.plot_network(net, shape=shapes, node_attrs={"fixedsize": "false"})
+        symbol = checkpoints.load_symbol(mx) if is_trained else find(network).build(mx, _N_CLASSES, shape)
+        graph = mx.viz.plot_network(symbol, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
-        raise PlanError(f"{network}: expected a network for images of {shape}, got: {bridge.reason(error)}") from None
-    drawn.format = output.suffix[1:]
-    output.write_bytes(drawn.pipe())
+        raise PlanError(
+            network, expected=f"a network for images of {shape}", got=f"the error {bridge.reason(error)!r}"
+        ) from None
+    graph.format = output.suffix[1:]
+    output.write_bytes(graph.pipe())
     click.echo(str(output))
+
+
+def _require_graphviz() -> None:
+    if shutil.which("dot") is None:
+        raise MissingError("graphviz is not installed", advice="apt-get install graphviz")
+    try:
+        import graphviz  # noqa: F401 (MXNet imports it, and its error says less)
+    except ImportError:
+        raise MissingError("Python's graphviz is not installed", advice="pip install 'recordkit[plot]'") from None

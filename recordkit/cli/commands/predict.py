@@ -1,4 +1,4 @@
-"""``recordkit predict``: what a trained model says of images."""
+"""``recordkit predict``: predict the labels of images with a trained model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from recordkit.cli.program import examples, threads_option
 from recordkit.training.predict import Prediction, Predictor
 from recordkit.training.results import pictures
+from recordkit.training.results.run_files import draw_predictions
 
 _N_ON_A_SHEET = 64
 
@@ -20,15 +21,15 @@ _N_ON_A_SHEET = 64
         "recordkit predict mnist_train-model/mnist out/mnist_test.rec --sheet predictions.png",
     )
 )
-@click.argument("model", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
+@click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--epoch", type=click.IntRange(0, 9999), help="Of the checkpoint.  [the last one]")
+@click.option("--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [the last one]")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"Draw the first {_N_ON_A_SHEET}; .png.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @threads_option
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON an image.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each image.")
 def command(
-    model: Path,
+    model_prefix: Path,
     images: tuple[Path, ...],
     epoch: int | None,
     sheet: Path | None,
@@ -36,37 +37,42 @@ def command(
     threads: int,
     as_json: bool,
 ) -> None:
-    """Say what is on images: label, name of the class, probability.
+    """Predict the labels of images: label, name of the class, probability.
 
     IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train.
     """
     if sheet is not None:
-        pictures.check(sheet)
-    predictor = Predictor(model, epoch=epoch, device=device, threads=threads)
-    shown: list[Prediction] = []
-    for one in predictor.predict(images):
-        click.echo(json.dumps(_as_json(one, predictor.classes)) if as_json else _line(one, predictor.classes))
-        if len(shown) < _N_ON_A_SHEET:
-            shown.append(one)
+        pictures.check_suffix(sheet)
+        pictures.require_matplotlib()
+    predictor = Predictor(model_prefix, epoch=epoch, device=device, threads=threads)
+    on_sheet: list[Prediction] = []
+    for prediction in predictor.predict(images):
+        to_text = _as_json if as_json else _as_line
+        click.echo(to_text(prediction, predictor.class_names))
+        if len(on_sheet) < _N_ON_A_SHEET:
+            on_sheet.append(prediction)
     if sheet is not None:
-        titles, wrong = [one.title(predictor.classes) for one in shown], [one.wrong for one in shown]
-        pictures.save(pictures.draw_images([one.image for one in shown], titles, wrong, str(model)), sheet)
+        pictures.save(draw_predictions(on_sheet, predictor.class_names, str(model_prefix)), sheet)
 
 
-def _line(one: Prediction, classes: tuple[str, ...]) -> str:
-    numbers = " ".join(map(str, one.labels))
-    named = "" if one.said(classes) == numbers else f"\t{one.said(classes)}"
-    likely = " ".join(f"{value:.4f}" for value in one.probabilities)
-    was = f"\tlabel {' '.join(map(str, one.wanted))}" if one.wanted and one.wrong else ""
-    return f"{one.name}\t{numbers}{named}\t{likely}{was}"
+def _as_line(prediction: Prediction, class_names: tuple[str, ...]) -> str:
+    columns = [prediction.name, " ".join(map(str, prediction.labels))]
+    if prediction.class_name(class_names) != columns[1]:
+        columns.append(prediction.class_name(class_names))
+    columns.append(" ".join(f"{probability:.4f}" for probability in prediction.probabilities))
+    if prediction.true_labels and prediction.is_wrong:
+        columns.append(f"label {' '.join(map(str, prediction.true_labels))}")
+    return "\t".join(columns)
 
 
-def _as_json(one: Prediction, classes: tuple[str, ...]) -> dict[str, object]:
-    names = [classes[label] for label in one.labels] if len(one.labels) == 1 else None
+def _as_json(prediction: Prediction, class_names: tuple[str, ...]) -> str:
+    has_names = len(prediction.labels) == 1
     facts: dict[str, object] = {
-        "image": one.name,
-        "labels": one.labels,
-        "classes": names,
-        "probabilities": one.probabilities,
+        "image": prediction.name,
+        "labels": prediction.labels,
+        "classes": [class_names[label] for label in prediction.labels] if has_names else None,
+        "probabilities": prediction.probabilities,
     }
-    return facts if one.wanted is None else facts | {"wanted": one.wanted}
+    if prediction.true_labels is not None:
+        facts["true_labels"] = prediction.true_labels
+    return json.dumps(facts)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,11 @@ def open_batches(
     """
     from recordkit.training.data.gluon_batches import GluonReader
 
-    readers = {"recordkit": RecordkitReader, "mxnet": MxnetReader, "gluon": GluonReader}
+    readers: dict[str, Callable[..., BatchReader]] = {
+        "recordkit": RecordkitReader,
+        "mxnet": MxnetReader,
+        "gluon": GluonReader,
+    }
     return readers[iterator](mx, survey, shape=shape, batch_size=batch_size, threads=threads)
 
 

@@ -1,7 +1,7 @@
 """Batches of a .rec file read by Gluon's ImageRecordDataset and DataLoader, whose workers are processes.
 
-Of `Augment` this reader supports `shift`, `random_crop` and `random_mirror`. OpenCV decodes some damaged images to black
-ones here, without an error.
+Of `Augment` this reader supports `shift`, `random_crop` and `random_mirror`. OpenCV decodes some damaged images to
+black ones here, without an error.
 """
 
 from __future__ import annotations

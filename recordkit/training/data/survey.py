@@ -132,9 +132,7 @@ def _read(record: bytes, iterator: str, *, check_labels: bool) -> tuple[tuple[in
     labels = labels if check_labels else (0.0,) * len(labels)
     for label in labels:
         if not (label >= 0 and label.is_integer()):
-            raise TrainError(
-                expected="a class number as label", got=f"{label:g}", advice="number the classes from 0"
-            )
+            raise TrainError(expected="a class number as label", got=f"{label:g}", advice="number the classes from 0")
     kind = codec.sniff(payload)
     if iterator != "recordkit" and kind not in _MXNET_DECODES:
         raise TrainError(

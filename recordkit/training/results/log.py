@@ -1,12 +1,12 @@
-"""Training logs as MXNet's ``Module.fit`` and Speedometer write them, so that tools for those read them too.
+"""Training logs in the format of MXNet's ``Module.fit`` and Speedometer, which MXNet's tools can read.
 
     Epoch[0] Batch [0-100]  Speed: 5312.40 samples/sec  accuracy=0.912500
     Epoch[0] Train-accuracy=0.951233
     Epoch[0] Time cost=11.302
     Epoch[0] Validation-accuracy=0.978100
 
-Epochs are counted from 0 there, as MXNet does; the checkpoint behind Epoch[0] is number 1. Lines of Gluon's examples,
-``[Epoch 0] validation: accuracy=0.97``, are read as well.
+MXNet counts epochs from 0: the checkpoint after Epoch[0] is number 1. `read_curves` also reads the lines of Gluon's
+examples, ``[Epoch 0] validation: accuracy=0.97``.
 
 Source: python/mxnet/module/base_module.py and python/mxnet/callback.py of apache/mxnet 1.9.1.
 """
@@ -17,11 +17,11 @@ import re
 from pathlib import Path
 
 from recordkit.errors import FormatError
-from recordkit.training.evaluation import Score
-from recordkit.training.plan import EpochReport
+from recordkit.training.results.report import EpochReport
+from recordkit.training.results.score import Score
 
 Curves = dict[str, dict[str, dict[int, float]]]
-"""By quantity, as "accuracy"; then "train" or "validation"; then by epoch, counted from 1."""
+"""Values by quantity, such as "accuracy"; then by "train" or "validation"; then by epoch, counted from 1."""
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
 _PATTERNS = (
@@ -36,12 +36,13 @@ def batch_line(epoch: int, n_batches: int, rate_img_s: float, score: Score) -> s
     Parameters
     ----------
     epoch : int
-        From 1 on.
+        Number of the epoch, from 1.
     n_batches : int
-        So far.
+        Batches of the epoch so far.
     rate_img_s : float
+        Images per second.
     score : Score
-        Of the epoch so far.
+        Score of the epoch so far.
     """
     return (
         f"Epoch[{epoch - 1}] Batch [0-{n_batches}]\tSpeed: {rate_img_s:.2f} samples/sec\t"
@@ -65,27 +66,30 @@ def epoch_lines(report: EpochReport) -> list[str]:
 
 
 def read_curves(path: str | Path) -> Curves:
-    """Read what a log says of its epochs. Where they begin again, what was said of later ones is forgotten.
+    """Read the values of each epoch from a log. If an epoch appears again, the values of later epochs are dropped.
 
     Raises
     ------
     FormatError
-        It says nothing of any.
+        The log has no values.
     OSError
-        It cannot be read.
+        The log cannot be read.
     """
     curves: Curves = {}
     for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
         for pattern in _PATTERNS:
-            if found := pattern.search(line):
-                epoch, part, what, value = found.groups()
-                part = "train" if part.lower().startswith("train") else "validation"
-                points = curves.setdefault(what, {}).setdefault(part, {})
+            if match := pattern.search(line):
+                epoch, split, quantity, value = match.groups()
+                split = "train" if split.lower().startswith("train") else "validation"
+                points = curves.setdefault(quantity, {}).setdefault(split, {})
                 for later in [number for number in points if number > int(epoch)]:
                     del points[later]
                 points[int(epoch) + 1] = float(value)
     if not curves:
         raise FormatError(
-            "expected lines as 'Epoch[0] Train-accuracy=0.95', got none; is it a training log?", path=str(path)
+            path=str(path),
+            expected="lines as 'Epoch[0] Train-accuracy=0.95'",
+            got="none",
+            advice="is it a training log?",
         )
     return curves

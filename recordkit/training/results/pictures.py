@@ -1,4 +1,4 @@
-"""Pictures of a training, drawn with matplotlib: curves, confusion matrix, images with what is said of them."""
+"""Pictures of a training, drawn with matplotlib: curves, confusion matrices, images with their predictions."""
 
 from __future__ import annotations
 
@@ -15,133 +15,139 @@ from numpy.typing import NDArray
 from recordkit.errors import MissingError, PlanError
 from recordkit.training.results.log import Curves
 
-# Of Okabe and Ito's palette, which people who see fewer colours tell apart.
+# Colors of Okabe and Ito's palette, which color-blind people can tell apart.
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
-# More classes than this, and neither names nor numbers can be read.
-_MOST_NAMED, _MOST_NUMBERED = 40, 20
-# Images in a row, and letters in a line above one.
-_MOST_ACROSS, _LINE = 8, 20
-# Letters of a name beside a matrix, and inches for each.
-_LONGEST, _LETTER = 40, 0.085
+# Largest numbers of classes whose names, and whose counts, are readable in a matrix.
+_MAX_NAMED, _MAX_NUMBERED = 40, 20
+# Images in a row, and letters in a line of a title.
+_MAX_COLUMNS, _LINE_LETTERS = 8, 20
+# Letters of a name beside a matrix, and the width of a letter in inches.
+_MAX_LETTERS, _LETTER_INCHES = 40, 0.085
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check(path: Path | None = None) -> None:
-    """Say early what would fail late.
-
-    Parameters
-    ----------
-    path : Path, optional
-        Of the picture.
+def require_matplotlib() -> None:
+    """Fail before the work begins if matplotlib is missing.
 
     Raises
     ------
     MissingError
-        There is no matplotlib.
-    PlanError
-        The name ends in something else than .png, .svg or .pdf.
+        matplotlib is not installed.
     """
-    if path is not None and path.suffix not in SUFFIXES:
-        raise PlanError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 (only whether it imports matters)
     except ImportError:
-        raise MissingError("matplotlib is not installed; pip install 'recordkit[plot]'") from None
+        raise MissingError("matplotlib is not installed", advice="pip install 'recordkit[plot]'") from None
+
+
+def check_suffix(path: Path) -> None:
+    """Fail before the work begins if a picture's format is unknown.
+
+    Raises
+    ------
+    PlanError
+        The name does not end in .png, .svg or .pdf.
+    """
+    if path.suffix not in SUFFIXES:
+        raise PlanError(path=str(path), expected=f"a name that ends in {', '.join(SUFFIXES)}", got=repr(path.suffix))
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure; PNG, SVG or PDF, by the name."""
+    """Write a figure as PNG, SVG or PDF, by the suffix of its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a box stands where the font has no letter
+        warnings.filterwarnings("ignore", message="Glyph")  # matplotlib draws a box for a letter that the font lacks
         figure.savefig(path, dpi=130)
 
 
 def draw_curves(curves: Curves, title: str) -> Any:
-    """Return a figure with a plot for each quantity, over the epochs."""
+    """Return a figure with a plot of each quantity over the epochs."""
     figure = _figure(5.2 * len(curves), 3.8)
-    for axes, (what, parts) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items(), strict=True):
-        for part, colour, marker in (("train", _TRAIN, "o"), ("validation", _VALIDATION, "s")):
-            points = sorted(parts.get(part, {}).items())
+    for axes, (quantity, splits) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items(), strict=True):
+        for split, color, marker in (("train", _TRAIN, "o"), ("validation", _VALIDATION, "s")):
+            points = sorted(splits.get(split, {}).items())
             if points:
-                axes.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=3.5, label=part)
+                axes.plot(*zip(*points, strict=True), color=color, marker=marker, markersize=3.5, label=split)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(what)
+        axes.set_ylabel(quantity)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-        _open(axes)
-    figure.suptitle(_plain(title), fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(_escape(title), fontsize=10)
     return figure
 
 
-def draw_confusion(table: NDArray[np.int64], classes: Sequence[str], title: str) -> Any:
-    """Return a figure of a confusion matrix: rows are the classes of the images, columns what the model says.
+def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
+    """Return a figure of a confusion matrix: rows are the true classes, columns the predicted ones.
 
     Parameters
     ----------
-    table : ndarray of int64, shape (n, n)
-    classes : sequence of str
+    matrix : ndarray of int64, shape (n, n)
+    class_names : sequence of str
     title : str
     """
-    n = len(table)
-    names = [_plain(textwrap.shorten(name, _LONGEST, placeholder="…")) for name in classes[:n] if n <= _MOST_NAMED]
-    # The names have room of their own, so that long ones do not take it from the matrix.
-    side, room = min(3.2 + 0.5 * n, 14), _LETTER * max(map(len, names), default=0)
-    figure = _figure(side + 1 + room, side + room * math.sin(math.pi / 4))
+    n = len(matrix)
+    names = class_names[:n] if n <= _MAX_NAMED else ()
+    names = [_escape(textwrap.shorten(name, _MAX_LETTERS, placeholder="…")) for name in names]
+    # Long names enlarge the figure, so that the matrix does not shrink.
+    side, margin = min(3.2 + 0.5 * n, 14), _LETTER_INCHES * max(map(len, names), default=0)
+    figure = _figure(side + 1 + margin, side + margin * math.sin(math.pi / 4))
     axes = figure.subplots()
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if n <= _MOST_NUMBERED:
-        for (row, column), count in np.ndenumerate(table):
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=colour)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if n <= _MAX_NUMBERED:
+        for (row, column), count in np.ndenumerate(matrix):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=color)
     if names:
         axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title(title, fontsize=10)
-    figure.colorbar(shown, ax=axes, shrink=0.8, label="share of the label's images")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the label's images")
     return figure
 
 
-def draw_images(images: Sequence[NDArray[np.uint8]], titles: Sequence[str], wrong: Sequence[bool], title: str) -> Any:
-    """Return a figure of images in rows, each with a title; those that are wrong are framed and marked.
+def draw_images(
+    images: Sequence[NDArray[np.uint8]], titles: Sequence[str], are_wrong: Sequence[bool], title: str
+) -> Any:
+    """Return a figure with rows of images, each with a title; wrong ones are framed and marked.
 
     Parameters
     ----------
     images : sequence of ndarray of uint8, shape (H, W, C)
     titles : sequence of str
-        In lines, or else wrapped into two.
-    wrong : sequence of bool
+        Title of each image. A title without a line break is wrapped to at most two lines.
+    are_wrong : sequence of bool
     title : str
-        Above all.
+        Title of the figure.
     """
-    across = _MOST_ACROSS if len(images) > 2 * _MOST_ACROSS else max(1, math.ceil(math.sqrt(len(images))))
-    down = math.ceil(len(images) / across)
-    figure = _figure(1.35 * across, 1.6 * down + 0.5)
-    places = np.ravel(figure.subplots(down, across, squeeze=False))
-    for axes in places:
+    n_columns = _MAX_COLUMNS if len(images) > 2 * _MAX_COLUMNS else max(1, math.ceil(math.sqrt(len(images))))
+    n_rows = math.ceil(len(images) / n_columns)
+    figure = _figure(1.35 * n_columns, 1.6 * n_rows + 0.5)
+    grid = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
+    for axes in grid:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_frame_on(False)
-    for axes, image, text, bad in zip(places, images, titles, wrong, strict=False):
-        gray = image.shape[2] == 1
-        axes.imshow(image[:, :, 0] if gray else image, cmap="gray" if gray else None, vmin=0, vmax=255)
-        text = f"✗ {text}" if bad else text
-        lines = text.split("\n") if "\n" in text else textwrap.wrap(text, _LINE, max_lines=2, placeholder="…")
-        axes.set_title(_plain("\n".join(lines)), fontsize=7, color=_WRONG if bad else "black")
-        if bad:
+    for axes, image, text, is_wrong in zip(grid, images, titles, are_wrong, strict=False):
+        is_gray = image.shape[2] == 1
+        axes.imshow(image[:, :, 0] if is_gray else image, cmap="gray" if is_gray else None, vmin=0, vmax=255)
+        text = f"✗ {text}" if is_wrong else text
+        lines = text.split("\n") if "\n" in text else textwrap.wrap(text, _LINE_LETTERS, max_lines=2, placeholder="…")
+        axes.set_title(_escape("\n".join(lines)), fontsize=7, color=_WRONG if is_wrong else "black")
+        if is_wrong:
             axes.set_frame_on(True)
             for spine in axes.spines.values():
                 spine.set(color=_WRONG, linewidth=2)
-    figure.suptitle(_plain(title), fontsize=10)
+    figure.suptitle(_escape(title), fontsize=10)
     return figure
 
 
-def _plain(text: str) -> str:
-    """Return a text in which a dollar is no beginning of a formula."""
+def _escape(text: str) -> str:
+    """Escape dollars, between which matplotlib would set a formula."""
     return text.replace("$", r"\$")
 
 
@@ -149,8 +155,3 @@ def _figure(width: float, height: float) -> Any:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _open(axes: Any) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)

@@ -1,11 +1,11 @@
-"""What a run leaves beside its checkpoints: figures by epoch, a summary, pictures.
+"""Files of a run beside its checkpoints: figures of each epoch, a summary, pictures.
 
-PREFIX-metrics.jsonl     a line of JSON an epoch, those before a resume too
-PREFIX-summary.json      what was asked for, the SHA-256 of the data, what came of it
-PREFIX-samples.png       the first images as they are learnt from
+PREFIX-metrics.jsonl     a line of JSON for each epoch, including those before a resume
+PREFIX-summary.json      the options, the SHA-256 of the data, the results
+PREFIX-samples.png       the first training images, augmented
 PREFIX-curves.png        accuracy and loss over the epochs
-PREFIX-confusion.png     of the last checkpoint on the validation file; with several labels one each, -confusion-1.png
-PREFIX-predictions.png   what the last checkpoint says of images of the validation file, wrong ones first
+PREFIX-confusion.png     the last checkpoint on the validation file; -confusion-1.png and so on with several labels
+PREFIX-predictions.png   predictions of the last checkpoint for images of the validation file, wrong ones first
 """
 
 from __future__ import annotations
@@ -20,42 +20,48 @@ from recordkit.errors import FormatError, MissingError
 from recordkit.formats.files import write_atomically
 from recordkit.formats.fileset import fingerprint
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.data.feed import Feed, Shuffle, as_images
-from recordkit.training.evaluation import Measured, Score
-from recordkit.training.plan import EpochReport, TrainReport
-from recordkit.training.predict import Prediction, named
+from recordkit.training.data.batches import BatchReader
+from recordkit.training.data.shuffle import Shuffle, denormalize
+from recordkit.training.predict import Prediction, class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
+from recordkit.training.results.report import EpochReport, TrainReport
+from recordkit.training.results.score import Metrics, Score
 from recordkit.version import __version__
 
 _N_SHOWN = 32
 
 
-class Artefacts:
+class RunFiles:
     """The files of a run.
 
     Parameters
     ----------
-    prefix : str or Path
-        Of the checkpoints.
+    model_prefix : str or Path
+        Prefix of the checkpoints.
+
+    Attributes
+    ----------
+    missing : str or None
+        What is missing to draw pictures.
     """
 
-    def __init__(self, prefix: str | Path) -> None:
-        self._checkpoints = Checkpoints(prefix)
+    def __init__(self, model_prefix: str | Path) -> None:
+        self._checkpoints = Checkpoints(model_prefix)
         self.missing: str | None = None
         try:
-            pictures.check()
+            pictures.require_matplotlib()
         except MissingError as error:
             self.missing = str(error)
 
     def path(self, ending: str) -> Path:
-        """Return the name of a file of the run."""
-        return self._checkpoints.beside(ending)
+        """Return the path of a file of the run."""
+        return self._checkpoints.path(ending)
 
-    def begin(self, done: int) -> None:
-        """Keep the figures of the epochs that are done, and none of others."""
-        kept = [row for row in self.epochs() if row["epoch"] <= done]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
+    def begin(self, n_done: int) -> None:
+        """Keep the figures of the first epochs, which a resumed run does not repeat, and drop all others."""
+        rows = [row for row in self.epochs() if row["epoch"] <= n_done]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
         write_atomically(self.path("metrics.jsonl"), lambda path: path.write_text(text))
 
     def add(self, report: EpochReport) -> None:
@@ -77,7 +83,7 @@ class Artefacts:
         Raises
         ------
         FormatError
-            The file has something else in it.
+            The file has other content.
         """
         path = self.path("metrics.jsonl")
         if not path.exists():
@@ -86,41 +92,46 @@ class Artefacts:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             return [row | {"epoch": int(row["epoch"])} for row in rows]
         except (ValueError, TypeError, KeyError):
-            raise FormatError("expected a JSON object a line, each with its epoch; remove it", path=str(path)) from None
+            raise FormatError(
+                path=str(path),
+                expected="a JSON object a line, each with its epoch",
+                got="other text",
+                advice="remove the file",
+            ) from None
 
     def summary(self) -> dict[str, Any]:
         """Return the summary."""
         facts: dict[str, Any] = json.loads(self.path("summary.json").read_bytes())
         return facts
 
-    def summarise(self, report: TrainReport, records: Path) -> None:
+    def write_summary(self, report: TrainReport, path: Path) -> None:
         """Write the summary.
 
         Parameters
         ----------
         report : TrainReport
-        records : Path
+        path : Path
             The .rec file.
         """
-        plan, fitted = report.fitted.plan, report.fitted
+        resolved, plan = report.resolved, report.resolved.plan
         facts = {
             "recipe": plan.recipe or None,
             "recordkit": __version__,
-            "checkpoint": f"{plan.output}-{report.checkpoint:04d}.params",
+            "checkpoint": f"{plan.model_prefix}-{report.checkpoint:04d}.params",
             "epoch": report.checkpoint,
-            "data": {"name": records.name, "sha256": fingerprint(records)},
+            "data": {"name": path.name, "sha256": fingerprint(path)},
             "network": plan.network,
             "api": plan.api,
-            "iterator": plan.iterator,
+            "iterator": resolved.iterator,
             "loss": plan.loss,
-            "n_classes": list(fitted.target.sizes),
-            "data_shape": list(fitted.shape),
-            "batch_size": fitted.batch_size,
+            "n_classes": list(resolved.target.sizes),
+            "data_shape": list(resolved.shape),
+            "batch_size": resolved.batch_size,
             "optimizer": asdict(plan.optimizer),
-            "augment": asdict(fitted.augment),
+            "augment": asdict(resolved.augment),
             "seed": plan.seed,
             "device": plan.device,
-            "threads": plan.threads,
+            "threads": resolved.threads,
             "seconds": round(report.seconds, 3),
             "epochs": self.epochs(),
             "final": as_dict(report.final.score if report.final else None),
@@ -128,57 +139,62 @@ class Artefacts:
         text = json.dumps(facts, indent=1) + "\n"
         write_atomically(self.path("summary.json"), lambda path: path.write_text(text))
 
-    def draw_samples(self, feed: Feed, shuffle: Shuffle, classes: tuple[str, ...]) -> None:
-        """Draw the first images of an epoch, as they are learnt from."""
-        batch, n = next(iter(feed.epoch(shuffle)))
-        n = min(n, _N_SHOWN)
-        images = as_images(batch.data[0].asnumpy()[:n])
+    def draw_samples(self, reader: BatchReader, shuffle: Shuffle, class_names: tuple[str, ...]) -> None:
+        """Draw the first images of an epoch, augmented."""
+        batch, n_valid = next(iter(reader.epoch(shuffle)))
+        n = min(n_valid, _N_SHOWN)
+        images = denormalize(batch.data[0].asnumpy()[:n])
         labels = batch.label[0].asnumpy()[:n].reshape(n, -1).astype(int)
-        titles = [named(tuple(row), classes) for row in labels.tolist()]
-        title = f"{feed.survey.path.name}: as they are learnt from, with their labels"
+        titles = [class_name(tuple(row), class_names) for row in labels.tolist()]
+        title = f"{reader.survey.path.name}: training images and their labels"
         pictures.save(pictures.draw_images(images, titles, [False] * n, title), self.path("samples.png"))
 
-    def draw_predictions(self, found: Iterable[Prediction], classes: tuple[str, ...]) -> None:
-        """Draw images with what is said of them, the first wrong ones and then the first right ones."""
+    def draw_predictions(self, predictions: Iterable[Prediction], class_names: tuple[str, ...]) -> None:
+        """Draw images with their predictions, the first wrong ones and then the first right ones."""
         right: list[Prediction] = []
         wrong: list[Prediction] = []
         n_right = n_wrong = 0
-        for one in found:
-            n_right, n_wrong = n_right + (not one.wrong), n_wrong + one.wrong
-            some = wrong if one.wrong else right
-            if len(some) < _N_SHOWN:
-                some.append(one)
+        for prediction in predictions:
+            n_right, n_wrong = n_right + (not prediction.is_wrong), n_wrong + prediction.is_wrong
+            group = wrong if prediction.is_wrong else right
+            if len(group) < _N_SHOWN:
+                group.append(prediction)
         wrong = wrong[: max(_N_SHOWN // 2, _N_SHOWN - len(right))]
         right = right[: _N_SHOWN - len(wrong)]
-        shown = [*wrong, *right]
-        titles, bad = [one.title(classes) for one in shown], [one.wrong for one in shown]
-        title = f"{len(wrong)} of {n_wrong:,} that are wrong, marked, and {len(right)} of {n_right:,} that are right"
-        figure = pictures.draw_images([one.image for one in shown], titles, bad, title)
+        title = f"{len(wrong)} of {n_wrong:,} wrong predictions, marked, and {len(right)} of {n_right:,} right ones"
+        figure = draw_predictions([*wrong, *right], class_names, title)
         pictures.save(figure, self.path("predictions.png"))
 
     def draw_curves(self) -> None:
         """Draw accuracy and loss over the epochs."""
         curves: Curves = {}
         for row in self.epochs():
-            for part, name in (("train", "train"), ("validation", "val")):
-                for what in ("accuracy", "loss"):
+            for split, name in (("train", "train"), ("validation", "val")):
+                for quantity in ("accuracy", "loss"):
                     if row[name] is not None:
-                        curves.setdefault(what, {}).setdefault(part, {})[row["epoch"]] = row[name][what]
+                        curves.setdefault(quantity, {}).setdefault(split, {})[row["epoch"]] = row[name][quantity]
         if curves:
             pictures.save(pictures.draw_curves(curves, self._checkpoints.prefix.name), self.path("curves.png"))
 
-    def draw_confusion(self, measured: Measured, classes: tuple[str, ...]) -> None:
+    def draw_confusion(self, metrics: Metrics, class_names: tuple[str, ...]) -> None:
         """Draw the confusion matrix of each label."""
-        for number, table in enumerate(measured.confusion, 1):
-            several = len(measured.confusion) > 1
-            title = f"label {number}" if several else f"accuracy {measured.score.accuracy:.2%}"
-            names = [str(value) for value in range(len(table))] if several else classes
-            ending = f"confusion-{number}.png" if several else "confusion.png"
-            pictures.save(pictures.draw_confusion(table, names, title), self.path(ending))
+        has_several = len(metrics.confusion) > 1
+        for number, matrix in enumerate(metrics.confusion, 1):
+            title = f"label {number}" if has_several else f"accuracy {metrics.score.accuracy:.2%}"
+            names = [str(value) for value in range(len(matrix))] if has_several else class_names
+            ending = f"confusion-{number}.png" if has_several else "confusion.png"
+            pictures.save(pictures.draw_confusion(matrix, names, title), self.path(ending))
+
+
+def draw_predictions(predictions: list[Prediction], class_names: tuple[str, ...], title: str) -> Any:
+    """Return a figure of images with their predictions; wrong ones are marked."""
+    images = [prediction.image for prediction in predictions]
+    titles = [prediction.title(class_names) for prediction in predictions]
+    return pictures.draw_images(images, titles, [prediction.is_wrong for prediction in predictions], title)
 
 
 def as_dict(score: Score | None) -> dict[str, float] | None:
-    """Return a score as JSON has it."""
+    """Return a score as JSON values."""
     if score is None:
         return None
     return {

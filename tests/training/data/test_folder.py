@@ -10,7 +10,7 @@ from recordkit import codec
 from recordkit.cli.commands.train import command
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PackError, PlanError
-from recordkit.training.data.folder import packed
+from recordkit.training.data.folder import pack_if_changed
 
 NAMES = ("high", "middle", "low")
 
@@ -24,71 +24,71 @@ def folder(tmp_path):
     return tmp_path / "bars"
 
 
-def test_four_fifths_are_learnt_from(folder, tmp_path):
-    train, val = packed(folder, tmp_path / "data")
+def test_a_fifth_is_held_out(folder, tmp_path):
+    train, val = pack_if_changed(folder, tmp_path / "data")
     with RecordDataset(train) as one, RecordDataset(val) as other:
         assert (len(one), len(other)) == (48, 12)
         assert sorted(one.classes) == sorted(NAMES)
 
 
 def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
-    train, _ = packed(folder, tmp_path / "data")
+    train, _ = pack_if_changed(folder, tmp_path / "data")
     before = train.stat().st_ino
-    assert packed(folder, tmp_path / "data")[0].stat().st_ino == before
+    assert pack_if_changed(folder, tmp_path / "data")[0].stat().st_ino == before
     (folder / "low" / "more.png").write_bytes((folder / "low" / "2.png").read_bytes())
-    train, val = packed(folder, tmp_path / "data")
+    train, val = pack_if_changed(folder, tmp_path / "data")
     with RecordDataset(train) as one, RecordDataset(val) as other:
         assert train.stat().st_ino != before and len(one) + len(other) == 61
-    packed(folder, tmp_path / "data", side=28)
+    pack_if_changed(folder, tmp_path / "data", side=28)
     with RecordDataset(train) as one:
         assert codec.decode(one[0].payload).shape[:2] == (28, 28)
 
 
-def test_ubyte_files_have_a_test_set_of_their_own(tiny_mnist, tmp_path):
-    train, val = packed(tiny_mnist, tmp_path / "data")
+def test_the_test_set_of_ubyte_files_is_the_validation_set(tiny_mnist, tmp_path):
+    train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
     assert (train.name, val.name) == (f"{tiny_mnist.name}_train.rec", f"{tiny_mnist.name}_test.rec")
 
 
-def test_without_holding_out_all_are_learnt_from(folder, tmp_path):
-    train, val = packed(folder, tmp_path / "data", hold_out=False)
+def test_no_image_is_held_out_on_request(folder, tmp_path):
+    train, val = pack_if_changed(folder, tmp_path / "data", hold_out=False)
     with RecordDataset(train) as one:
         assert len(one) == 60 and val is None
 
 
-def test_ubyte_files_without_a_test_set_are_shared_out(tiny_mnist, tmp_path):
+def test_ubyte_files_without_a_test_set_are_split(tiny_mnist, tmp_path):
     for path in tiny_mnist.glob("t10k*"):
         path.unlink()
-    train, val = packed(tiny_mnist, tmp_path / "data")
+    train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
     with RecordDataset(train) as one, RecordDataset(val) as other:
         assert (len(one), len(other)) == (16, 4)
 
 
-def test_a_model_is_not_put_among_the_images(folder):
+def test_a_model_prefix_among_the_images_is_refused(folder):
     result = CliRunner().invoke(command, [str(folder), "--model-prefix", str(folder / "m" / "net")])
-    assert isinstance(result.exception, PlanError) and "expected a place outside" in str(result.exception)
+    assert isinstance(result.exception, PlanError) and "expected a path outside" in str(result.exception)
 
 
 def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
     (folder / "low" / "broken.png").write_bytes(b"nothing")
     with pytest.raises(PackError, match=r"bars: expected images .*, got 1 that cannot, named in .*bars\*\.failed\.tsv"):
-        packed(folder, tmp_path / "data", side=28)
+        pack_if_changed(folder, tmp_path / "data", side=28)
 
 
 def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
     image = folder / "low" / "2.png"
     image.write_bytes(image.read_bytes()[:-40])
-    with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; mend or remove it$"):
-        packed(folder, tmp_path / "data")
+    with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; repair or remove it$"):
+        pack_if_changed(folder, tmp_path / "data")
     image.write_bytes((folder / "low" / "5.png").read_bytes())
-    assert packed(folder, tmp_path / "data")[0].exists()
+    assert pack_if_changed(folder, tmp_path / "data")[0].exists()
 
 
-def test_what_is_left_alone_is_said_each_time(folder, tmp_path):
+def test_ignored_files_give_a_warning_each_time(folder, tmp_path):
     (folder / "other").mkdir()
     (folder / "other" / "1.webp").write_bytes(b"RIFF")
     for _ in range(2):
         with pytest.warns(UserWarning, match="left alone|is no class") as said:
-            packed(folder, tmp_path / "data")
+            pack_if_changed(folder, tmp_path / "data")
         assert "1 files of other suffixes were left alone" in str(said[0].message)
         assert "no image can be used in other, so that it is no class" in str(said[1].message)
 

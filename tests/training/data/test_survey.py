@@ -1,37 +1,38 @@
-"""Looking a file through before it is learnt from, and filling a plan in for it."""
+"""The survey of a file, and the plan resolved for it."""
 
 import pytest
-from training.bars import images, looked, plan, write_rec
+from training.bars import images, plan, surveyed, write_rec
 
 from recordkit.errors import PlanError, TrainError, TruncatedError
-from recordkit.training.data.feed import choose
+from recordkit.training.data.batches import resolve_iterator
 from recordkit.training.fit import train
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
+from recordkit.training.resolve import resolve
 
 
 def test_the_survey_knows_size_classes_and_border(rec):
-    data = looked(rec)
+    data = surveyed(rec)
     assert (len(data), data.max_labels, data.image_shape) == (70, (2,), (1, 28, 28))
     assert 0 < data.border < 60
 
 
 def test_a_gray_image_among_the_first_does_not_make_the_file_gray(tmp_path):
     samples = [*images(1), *images(1, channels=3)]
-    assert looked(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
+    assert surveyed(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
 
 
 def test_a_prefix_names_the_file_too(rec):
-    assert looked(rec.with_suffix("")).path == rec
+    assert surveyed(rec.with_suffix("")).path == rec
 
 
 @pytest.mark.parametrize(
     ("samples", "error"),
     [
-        ([(0.0, b"")], r"record 0 \(byte 0\): MXNet decodes jpg, png, bmp, got empty"),
+        ([(0.0, b"")], r"bad\.rec: byte 0: expected an image that MXNet decodes \(jpg, png, bmp\), got empty"),
         (
             [*images(1), ((0.0, 1.0), b"\xff\xd8\xff")],
-            r"record 1 \(byte \d+\): expected 1 labels as in the first record, got 2",
+            r"bad\.rec: byte \d+: expected 1 labels as in the first record, got 2",
         ),
         ([(0.5, b"\xff\xd8\xff")], r"expected a class number as label, got 0\.5; number the classes from 0"),
         ([(-1.0, b"\xff\xd8\xff")], r"expected a class number as label, got -1;"),
@@ -41,28 +42,31 @@ def test_a_prefix_names_the_file_too(rec):
         ([], r"expected images, got an empty file"),
     ],
 )
-def test_what_cannot_be_learnt_from_is_named(tmp_path, samples, error):
+def test_records_that_cannot_be_trained_on_are_named(tmp_path, samples, error):
     with pytest.raises(TrainError, match=error):
-        looked(write_rec(tmp_path / "bad.rec", samples))
+        surveyed(write_rec(tmp_path / "bad.rec", samples))
 
 
 def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
     path = write_rec(tmp_path / "raw.rec", images(2), encoding="raw")
-    with pytest.raises(TrainError, match=r"MXNet decodes jpg, png, bmp, got raw; give --iterator recordkit, or pack"):
-        looked(path)
+    with pytest.raises(
+        TrainError,
+        match=r"expected an image that MXNet decodes .*, got raw; give iterator=recordkit, or pack",
+    ):
+        surveyed(path)
 
 
-def test_recordkits_iterator_learns_from_raw_records_too(mx, tmp_path):
+def test_recordkits_iterator_reads_raw_records_too(mx, tmp_path):
     rec = write_rec(tmp_path / "raw.rec", images(30), encoding="raw")
     report = train(plan(rec, tmp_path, val=rec, iterator="recordkit"))
     assert report.final is not None and report.final.score.n == 30
 
 
-def test_auto_is_recordkits_iterator_where_the_core_is_built(monkeypatch):
+def test_auto_is_recordkits_iterator_if_the_native_engine_is_built(monkeypatch):
     for built, name in ((True, "recordkit"), (False, "mxnet")):
         monkeypatch.setattr("recordkit.native.available", lambda built=built: built)
-        assert choose("auto") == name
-    assert choose("mxnet") == "mxnet"
+        assert resolve_iterator("auto") == name
+    assert resolve_iterator("mxnet") == "mxnet"
 
 
 def test_an_unknown_iterator_is_named(rec, tmp_path):
@@ -74,75 +78,75 @@ def test_a_truncated_file_is_an_error_and_not_an_abort(rec):
     with open(rec, "r+b") as file:
         file.truncate(rec.stat().st_size - 40)
     with pytest.raises(TruncatedError, match=r"train\.rec: byte \d+: expected"):
-        looked(rec)
+        surveyed(rec)
 
 
 def test_defaults_make_600_updates_or_5_epochs(rec, tmp_path):
-    fitted = TrainPlan(rec, tmp_path / "m").fitted(looked(rec))
-    assert (fitted.batch_size, fitted.epochs, fitted.checkpoint_every) == (32, 100, 10)
-    assert (fitted.shape, fitted.target.sizes, fitted.augment.shift) == ((1, 28, 28), (3,), 2)
+    resolved = resolve(TrainPlan(rec, tmp_path / "m"), surveyed(rec))
+    assert (resolved.batch_size, resolved.epochs, resolved.checkpoint_every) == (32, 100, 10)
+    assert (resolved.shape, resolved.target.sizes, resolved.augment.shift) == ((1, 28, 28), (3,), 2)
 
 
 def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
-    data = looked(write_rec(tmp_path / "small.rec", images(6, side=8)))
-    fitted = TrainPlan(data.path, tmp_path / "m").fitted(data)
-    assert (fitted.shape, fitted.augment.shift) == ((1, 28, 28), 0)
+    data = surveyed(write_rec(tmp_path / "small.rec", images(6, side=8)))
+    resolved = resolve(TrainPlan(data.path, tmp_path / "m"), data)
+    assert (resolved.shape, resolved.augment.shift) == ((1, 28, 28), 0)
 
 
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"n_classes": 2}, r"expected labels below 2, got 2; give --num-classes 3"),
+        ({"n_classes": 2}, r"expected labels below 2, got 2; give n_classes=3"),
         ({"schedule": "ste"}, r"schedule: expected one of cosine, one-cycle, step, factor, constant, got 'ste'"),
         (
             {"schedule": "step"},
-            r"schedule step: expected the epochs behind which the rate falls, got no --lr-step-epochs",
+            r"schedule: expected the epochs after which the rate falls with step, got no step_epochs",
         ),
-        ({"step_epochs": (1,)}, r"lr-step-epochs: expected the schedule step with it, got cosine"),
+        ({"step_epochs": (1,)}, r"step_epochs: expected the schedule step with it, got cosine"),
         ({"name": "sdg"}, r"optimizer: expected one of sgd, adam, got 'sdg'"),
         ({"api": "symbol"}, r"api: expected one of module, gluon, got 'symbol'"),
         ({"loss": "hinge"}, r"loss: expected one of softmax, sigmoid, got 'hinge'"),
-        ({"loss": "sigmoid"}, r"loss sigmoid: expected labels of 0 or 1, got 2; use softmax"),
-        ({"loss": "sigmoid", "n_classes": 3}, r"--num-classes: expected none with the loss sigmoid"),
+        ({"loss": "sigmoid"}, r"loss: expected labels of 0 or 1 with sigmoid, got 2; use softmax"),
+        ({"loss": "sigmoid", "n_classes": 3}, r"n_classes: expected none with the loss sigmoid"),
         ({"network": "lenet"}, r"or a file FILE\.py, got 'lenet'; MXNet's lenet is book"),
         ({"network": "vgg"}, r"network: expected book, four-conv, article, six-conv, or a file FILE\.py, got 'vgg'"),
-        ({"shape": (2, 28, 28)}, r"expected 1 or 3 channels and sides of at least 16, got 2,28,28"),
-        ({"shape": (1, 28, 15)}, r"expected 1 or 3 channels and sides of at least 16, got 1,28,15"),
+        ({"shape": (2, 28, 28)}, r"shape: expected 1 or 3 channels and sides of at least 16, got 2,28,28"),
+        ({"shape": (1, 28, 15)}, r"shape: expected 1 or 3 channels and sides of at least 16, got 1,28,15"),
     ],
 )
 def test_options_that_do_not_fit_are_named(rec, tmp_path, options, error):
     with pytest.raises(PlanError, match=error):
-        plan(rec, tmp_path, **options).fitted(looked(rec))
+        resolve(plan(rec, tmp_path, **options), surveyed(rec))
 
 
 @pytest.mark.parametrize("name", ["lr", "momentum", "wd", "factor"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
-def test_what_is_no_number_from_0_on_is_refused(name, value):
-    with pytest.raises(PlanError, match=f"{name}: expected a number from 0 on, got"):
+def test_numbers_out_of_range_are_refused(name, value):
+    with pytest.raises(PlanError, match=f"{name}: expected a number from 0 .*, got"):
         Optimizer(**{name: value})
 
 
-def test_images_of_unlike_sizes_need_a_shape(tmp_path):
+def test_images_of_different_sizes_need_a_shape(tmp_path):
     rec = tmp_path / "sizes.rec"
     large = [(1.0, image) for _, image in images(2, side=40)]
-    data = looked(write_rec(rec, [*images(2), *large]))
+    data = surveyed(write_rec(rec, [*images(2), *large]))
     assert data.sizes == ((28, 28), (40, 40)) and data.side is None
-    with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give --data-shape"):
-        TrainPlan(rec, tmp_path / "m").fitted(data)
-    assert TrainPlan(rec, tmp_path / "m", shape=(1, 28, 28)).fitted(data).shape == (1, 28, 28)
+    with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give shape"):
+        resolve(TrainPlan(rec, tmp_path / "m"), data)
+    assert resolve(TrainPlan(rec, tmp_path / "m", shape=(1, 28, 28)), data).shape == (1, 28, 28)
 
 
 def test_one_class_alone_is_refused(tmp_path):
     rec = tmp_path / "one.rec"
-    data = looked(write_rec(rec, [(0.0, image) for _, image in images(3)]))
+    data = surveyed(write_rec(rec, [(0.0, image) for _, image in images(3)]))
     with pytest.raises(PlanError, match=r"one\.rec: expected two classes or more, got the label 0 alone"):
-        TrainPlan(rec, tmp_path / "m").fitted(data)
-    assert TrainPlan(rec, tmp_path / "m", n_classes=2).fitted(data).target.sizes == (2,)
+        resolve(TrainPlan(rec, tmp_path / "m"), data)
+    assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2), data).target.sizes == (2,)
 
 
-def test_labels_that_are_no_classes_are_named(tmp_path):
+def test_labels_that_are_not_class_numbers_are_named(tmp_path):
     rec = tmp_path / "ids.rec"
-    data = looked(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
-    with pytest.raises(PlanError, match=r"number classes from 0 on, got 2000 among 6 images; .* --num-classes 2001"):
-        TrainPlan(rec, tmp_path / "m").fitted(data)
-    assert TrainPlan(rec, tmp_path / "m", n_classes=2001).fitted(data).target.sizes == (2001,)
+    data = surveyed(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
+    with pytest.raises(PlanError, match=r"number classes from 0 on, got 2000 among 6 images; .* n_classes=2001"):
+        resolve(TrainPlan(rec, tmp_path / "m"), data)
+    assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2001), data).target.sizes == (2001,)

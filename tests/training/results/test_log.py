@@ -1,13 +1,13 @@
-"""Logs as MXNet writes them, read and written."""
+"""Logs in MXNet's format, read and written."""
 
 import pytest
 
 from recordkit.errors import FormatError
-from recordkit.training.evaluation import Score
-from recordkit.training.plan import EpochReport
 from recordkit.training.results.log import batch_line, epoch_lines, read_curves
+from recordkit.training.results.report import EpochReport
+from recordkit.training.results.score import Score
 
-# As Module.fit of mxnet 1.9.1 logs, and as a script of Gluon's.
+# Lines of Module.fit in mxnet 1.9.1, and of a Gluon example.
 MXNET = """INFO:root:Epoch[0] Batch [0-20]\tSpeed: 2710.24 samples/sec\taccuracy=0.112351
 INFO:root:Epoch[0] Train-accuracy=0.932000
 INFO:root:Epoch[0] Time cost=6.132
@@ -34,7 +34,7 @@ def test_gluons_log_is_read(tmp_path):
     assert read_curves(tmp_path / "a.log") == {"accuracy": {"train": {1: 0.81}, "validation": {1: 0.85}}}
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_written_lines_can_be_read(tmp_path):
     lines = [line for epoch in (1, 2) for line in epoch_lines(EpochReport(epoch, 0.01, *SCORES, 3.5, 0.1))]
     (tmp_path / "a.log").write_text("\n".join([*lines, batch_line(2, 20, 123.4, SCORES[0])]))
     assert read_curves(tmp_path / "a.log") == {
@@ -46,14 +46,14 @@ def test_what_is_written_is_read_again(tmp_path):
     )
 
 
-def test_where_epochs_begin_again_later_ones_are_forgotten(tmp_path):
+def test_a_repeated_epoch_drops_the_later_ones(tmp_path):
     (tmp_path / "a.log").write_text(
         "".join(f"Epoch[{n}] Train-accuracy=0.{m}\n" for n, m in ((0, 1), (1, 2), (2, 3), (0, 4)))
     )
     assert read_curves(tmp_path / "a.log") == {"accuracy": {"train": {1: 0.4}}}
 
 
-def test_a_log_of_something_else_is_named(tmp_path):
+def test_a_file_that_is_no_log_is_refused(tmp_path):
     (tmp_path / "a.log").write_text("hello")
     with pytest.raises(FormatError, match=r"a\.log: expected lines as 'Epoch\[0\] Train-accuracy=0\.95', got none"):
         read_curves(tmp_path / "a.log")

@@ -5,9 +5,9 @@ import pytest
 
 from recordkit.errors import PlanError
 from recordkit.training.data.target import Target
-from recordkit.training.learner import LEARNERS, Task
 from recordkit.training.networks import NETWORKS, find
 from recordkit.training.optimizer import Optimizer
+from recordkit.training.trainer import TRAINERS, ModelSpec
 
 SHAPE = (1, 28, 28)
 TARGETS = [Target("softmax", (3,)), Target("softmax", (3, 4)), Target("sigmoid", (1, 1, 1)), Target("sigmoid", (1,))]
@@ -20,65 +20,67 @@ def batch(mx, target, n=8):
     return mx.io.DataBatch(data=[mx.nd.array(rng.normal(size=(n, *SHAPE)))], label=[mx.nd.array(labels)])
 
 
-def learner(mx, api, target, network="book", optimizer=None, bias=0.0):
-    logits = find(network).draw(mx, target.n_outputs, SHAPE)
-    task = Task(mx, logits, target, (8, *SHAPE), mx.cpu())
+def make_trainer(mx, api, target, network="book", optimizer=None, bias=0.0):
+    logits = find(network).build(mx, target.n_outputs, SHAPE)
+    spec = ModelSpec(mx, logits, target, (8, *SHAPE), mx.cpu())
     optimizer = optimizer or Optimizer(lr=0.1, wd=0.1, schedule="constant")
-    options = {"batch_size": 8, "n_updates": 5, "total": 10, "done": 0}
-    model = task.draw_parameters(3)
+    options = {"batch_size": 8, "n_updates": 5, "n_total": 10, "n_done": 0}
+    model = spec.initial_model(3)
     if bias:
         model[1]["conv1_bias"][:] = bias
-    return LEARNERS[api](task, model, lambda names: optimizer.create(mx, names, **options))
+    return TRAINERS[api](spec, model, lambda names: optimizer.create(mx, names, **options))
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target.loss} {target.sizes}")
 @pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_both_end_at_the_same_parameters(mx, target, name):
+def test_both_apis_end_with_the_same_parameters(mx, target, name):
     optimizer = Optimizer(name=name, lr=0.1 if name == "sgd" else 0.01, wd=0.1, schedule="constant")
-    both = [learner(mx, api, target, optimizer=optimizer) for api in LEARNERS]
+    trainers = [make_trainer(mx, api, target, optimizer=optimizer) for api in TRAINERS]
     for number in range(3):
-        one, other = (each.learn(batch(mx, target)) for each in both)
+        one, other = (trainer.step(batch(mx, target)) for trainer in trainers)
         for first, second in zip(one, other, strict=True):
             np.testing.assert_allclose(first.asnumpy(), second.asnumpy(), rtol=1e-3, atol=1e-5, err_msg=str(number))
-    one, other = (each.model()[1] for each in both)
+    one, other = (trainer.model()[1] for trainer in trainers)
     assert sorted(one) == sorted(other)
     for parameter in one:
         apart = ~np.isclose(one[parameter].asnumpy(), other[parameter].asnumpy(), rtol=2e-3, atol=1e-4)
-        assert apart.mean() < 0.005, parameter  # where a gradient is nearly 0, Adam makes its rounding large
+        assert apart.mean() < 0.005, parameter  # Adam magnifies the rounding of gradients near 0
 
 
 @pytest.mark.parametrize("network", list(NETWORKS))
-@pytest.mark.parametrize("api", list(LEARNERS))
+@pytest.mark.parametrize("api", list(TRAINERS))
 def test_every_network_learns(mx, api, network):
     target = TARGETS[0]
-    one = learner(mx, api, target, network, Optimizer(name="adam", lr=0.002, wd=0, schedule="constant"))
-    losses = [target.judge([each.asnumpy() for each in one.learn(data)], data.label[0].asnumpy())[1]
+    one = make_trainer(mx, api, target, network, Optimizer(name="adam", lr=0.002, wd=0, schedule="constant"))
+    losses = [target.predict([output.asnumpy() for output in one.step(data)], data.label[0].asnumpy())[1]
               for data in [batch(mx, target)] * 40]  # fmt: skip
     assert losses[-1] < losses[0] / 2
 
 
-@pytest.mark.parametrize("api", list(LEARNERS))
-def test_states_are_taken_again(mx, api):
-    one, other = (learner(mx, api, TARGETS[0]) for _ in range(2))
+@pytest.mark.parametrize("api", list(TRAINERS))
+def test_a_restored_state_continues_the_updates(mx, api):
+    one, other = (make_trainer(mx, api, TARGETS[0]) for _ in range(2))
     data = batch(mx, TARGETS[0])
-    one.learn(data)
-    other.learn(data)
+    one.step(data)
+    other.step(data)
     states = one.states()
-    one.learn(data)
+    one.step(data)
     other.set_states(states)
-    other.learn(data)
+    other.step(data)
     for name, value in one.model()[1].items():
         np.testing.assert_array_equal(value.asnumpy(), other.model()[1][name].asnumpy())
 
 
 def test_biases_are_not_decayed(mx):
-    for api in LEARNERS:
+    for api in TRAINERS:
         optimizer = Optimizer(lr=0.1, wd=1.0, momentum=0, schedule="constant")
-        one = learner(mx, api, TARGETS[0], optimizer=optimizer, bias=-1.0)  # below 0 the relu lets no gradient through
+        one = make_trainer(
+            mx, api, TARGETS[0], optimizer=optimizer, bias=-1.0
+        )  # negative inputs have no gradient through the relu
         before = one.model()[1]["conv1_weight"].asnumpy().copy()
         data = batch(mx, TARGETS[0])
-        data.data[0][:] = 0  # no gradient but the last layer's
-        one.learn(data)
+        data.data[0][:] = 0  # only the last layer has a gradient
+        one.step(data)
         np.testing.assert_allclose(one.model()[1]["conv1_weight"].asnumpy(), before * 0.9, rtol=1e-5)
         assert (one.model()[1]["conv1_bias"].asnumpy() == -1).all()
 
@@ -105,9 +107,9 @@ def test_biases_are_not_decayed(mx):
             r"network: expected one for images of \(1, 28, 28\)",
         ),
     ],
-    ids=["other outputs", "a parameter that nothing says how to begin", "too small images"],
+    ids=["other outputs", "a parameter without an initializer", "too small images"],
 )
-def test_a_network_that_does_not_fit_is_named(mx, tmp_path, lines, message):
+def test_an_unsuitable_network_is_refused(mx, tmp_path, lines, message):
     path = tmp_path / "net.py"
     path.write_text(
         "\n    ".join(
@@ -115,10 +117,10 @@ def test_a_network_that_does_not_fit_is_named(mx, tmp_path, lines, message):
         )
     )
     with pytest.raises(PlanError, match=message):
-        learner(mx, "module", TARGETS[0], str(path))
+        make_trainer(mx, "module", TARGETS[0], str(path))
 
 
-def test_a_network_without_the_input_is_told_its_name(mx):
+def test_a_network_without_the_input_data_is_refused(mx):
     net = mx.sym.FullyConnected(mx.sym.flatten(mx.sym.Variable("pixels")), num_hidden=3, name="fc1")
     with pytest.raises(PlanError, match=r"expected an input mx\.sym\.Variable\('data'\), got pixels, fc1_weight"):
-        Task(mx, net, TARGETS[0], (8, *SHAPE), mx.cpu()).draw_parameters(3)
+        ModelSpec(mx, net, TARGETS[0], (8, *SHAPE), mx.cpu()).initial_model(3)

@@ -1,4 +1,4 @@
-"""What a run leaves beside its checkpoints."""
+"""Files of a run beside its checkpoints, and the pictures."""
 
 import hashlib
 import json
@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from training.bars import Listener, plan, write_rec
+from training.bars import RecordingObserver, plan, write_rec
 
 from recordkit.errors import FormatError, MissingError
 from recordkit.training.fit import train
 from recordkit.training.predict import Prediction
 from recordkit.training.results import pictures
-from recordkit.training.results.artefacts import Artefacts
+from recordkit.training.results.run_files import RunFiles
 
 
 @pytest.fixture
@@ -20,35 +20,35 @@ def matplotlib():
     return pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing to draw with")
 
 
-def test_figures_by_epoch_and_a_summary(mx, rec, val, tmp_path):
+def test_a_run_writes_figures_of_each_epoch_and_a_summary(mx, rec, val, tmp_path):
     report = train(plan(rec, tmp_path, val=val, recipe="mine, version 3"))
-    found = Artefacts(tmp_path / "lenet")
-    assert [row["epoch"] for row in found.epochs()] == [1, 2]
-    assert found.epochs()[1]["val"]["accuracy"] == report.epochs[1].val.accuracy
+    files = RunFiles(tmp_path / "lenet")
+    assert [row["epoch"] for row in files.epochs()] == [1, 2]
+    assert files.epochs()[1]["val"]["accuracy"] == report.epochs[1].val.accuracy
     summary = json.loads((tmp_path / "lenet-summary.json").read_text())
     assert summary["recipe"] == "mine, version 3" and summary["seed"] == 0
     assert summary["data"] == {"name": "train.rec", "sha256": hashlib.sha256(rec.read_bytes()).hexdigest()}
-    assert summary["final"]["n"] == 25 and summary["epochs"] == found.epochs()
+    assert summary["final"]["n"] == 25 and summary["epochs"] == files.epochs()
 
 
-def test_a_resumed_run_keeps_the_figures_of_what_was_done(mx, rec, tmp_path):
+def test_a_resumed_run_keeps_the_figures_of_earlier_epochs(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=2, checkpoint_every=1))
     path = tmp_path / "lenet-metrics.jsonl"
-    path.write_text(path.read_text() + json.dumps({"epoch": 3}) + "\n")  # of an epoch without a checkpoint
+    path.write_text(path.read_text() + json.dumps({"epoch": 3}) + "\n")  # an epoch without a checkpoint
     train(plan(rec, tmp_path, epochs=4, resume=True))
-    assert [row["epoch"] for row in Artefacts(tmp_path / "lenet").epochs()] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in RunFiles(tmp_path / "lenet").epochs()] == [1, 2, 3, 4]
 
 
-def test_a_new_run_has_nothing_of_the_old_one(mx, rec, val, tmp_path):
+def test_a_new_run_drops_the_figures_of_the_old_one(mx, rec, val, tmp_path):
     train(plan(rec, tmp_path, val=val, epochs=3))
     train(plan(rec, tmp_path, epochs=1))
-    assert len(Artefacts(tmp_path / "lenet").epochs()) == 1
+    assert len(RunFiles(tmp_path / "lenet").epochs()) == 1
 
 
 def test_damaged_figures_are_named(tmp_path):
     (tmp_path / "lenet-metrics.jsonl").write_text("{]")
     with pytest.raises(FormatError, match=r"lenet-metrics\.jsonl: expected a JSON object a line"):
-        Artefacts(tmp_path / "lenet").epochs()
+        RunFiles(tmp_path / "lenet").epochs()
 
 
 @pytest.mark.usefixtures("matplotlib")
@@ -60,7 +60,7 @@ def test_a_run_draws_its_four_pictures(mx, rec, val, tmp_path):
 
 
 @pytest.mark.usefixtures("matplotlib")
-def test_each_of_several_labels_has_its_confusion(mx, tmp_path):
+def test_each_label_has_a_confusion_matrix(mx, tmp_path):
     rng = np.random.default_rng(0)
     samples = [((n % 2, n % 3), rng.integers(0, 255, (28, 28, 1), np.uint8)) for n in range(20)]
     rec = write_rec(tmp_path / "two.rec", samples)
@@ -71,14 +71,14 @@ def test_each_of_several_labels_has_its_confusion(mx, tmp_path):
     ]  # fmt: skip
 
 
-def test_without_matplotlib_it_trains_and_says_what_is_missing(mx, rec, val, tmp_path, monkeypatch):
+def test_without_matplotlib_a_run_logs_what_is_missing(mx, rec, val, tmp_path, monkeypatch):
     def missing():
         raise MissingError("matplotlib is not installed; pip install 'recordkit[plot]'")
 
-    monkeypatch.setattr(pictures, "check", missing)
-    listener = Listener()
-    assert train(plan(rec, tmp_path, val=val, pictures=True), listener).final is not None
-    assert listener.lines[-1] == (
+    monkeypatch.setattr(pictures, "require_matplotlib", missing)
+    observer = RecordingObserver()
+    assert train(plan(rec, tmp_path, val=val, pictures=True), observer).final is not None
+    assert observer.lines[-1] == (
         "no pictures of samples, curves, confusion and predictions: matplotlib is not installed; "
         "pip install 'recordkit[plot]'"
     )
@@ -103,7 +103,7 @@ def test_a_confusion_matrix_has_names_and_numbers():
 
 
 @pytest.mark.usefixtures("matplotlib")
-def test_long_names_take_no_room_from_the_matrix():
+def test_long_names_do_not_shrink_the_matrix():
     heights = []
     for classes in (("a", "b"), ("a" * 35, "b " * 60)):
         figure = pictures.draw_confusion(np.eye(2, dtype=np.int64), classes, "t")
@@ -117,17 +117,17 @@ def test_long_names_take_no_room_from_the_matrix():
 def test_wrong_images_are_marked():
     image = np.zeros((4, 4, 1), np.uint8)
     axes = pictures.draw_images([image, image], ["7", "3"], [False, True], "t").axes
-    assert [each.get_title() for each in axes[:2]] == ["7", "✗ 3"]
-    assert [each.get_frame_on() for each in axes[:2]] == [False, True]
+    assert [axis.get_title() for axis in axes[:2]] == ["7", "✗ 3"]
+    assert [axis.get_frame_on() for axis in axes[:2]] == [False, True]
 
 
 @pytest.mark.usefixtures("matplotlib")
-def test_long_titles_stay_above_their_image_and_letters_that_are_not_there_are_no_warning(tmp_path, recwarn):
+def test_long_titles_are_wrapped_and_missing_letters_give_no_warning(tmp_path, recwarn):
     image = np.zeros((4, 4, 1), np.uint8)
     figure = pictures.draw_images([image] * 32, ["golden retriever 98%, is a very long name"] * 32, [False] * 32, "猫")
     lines = figure.axes[0].get_title().split("\n")
     assert len(lines) == 2 and max(map(len, lines)) <= 20 and lines[1].endswith("…")
-    assert len(figure.axes) == 32  # 8 by 4, none free
+    assert len(figure.axes) == 32  # 8 by 4, all in use
     classes = ("golden retriever of the kind", "Labrador_retriever_black")
     one = Prediction("a.png", (0,), (0.98,), (1,), image)
     wrong = pictures.draw_images([image], [one.title(classes)], [True], "t").axes[0].get_title()
