@@ -77,7 +77,7 @@ class Optimizer:
         check(self)
         if self.schedule == "step" and not self.step_epochs:
             raise PlanError(
-                argument="schedule", expected="the epochs after which the rate falls with step", got="no `step_epochs`"
+                argument="schedule", expected="`step_epochs` with step, after which the rate falls", got="none"
             )
         if self.schedule != "step" and self.step_epochs:
             raise PlanError(argument="step_epochs", expected="the schedule step with it", got=self.schedule)

@@ -100,7 +100,7 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
         ({"schedule": "ste"}, r"schedule: expected one of cosine, one-cycle, step, factor, constant, got 'ste'"),
         (
             {"schedule": "step"},
-            r"schedule: expected the epochs after which the rate falls with step, got no step_epochs",
+            r"schedule: expected step_epochs with step, after which the rate falls, got none",
         ),
         ({"step_epochs": (1,)}, r"step_epochs: expected the schedule step with it, got cosine"),
         ({"name": "sdg"}, r"optimizer: expected one of sgd, adam, got 'sdg'"),
