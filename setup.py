@@ -1,6 +1,6 @@
-"""Builds the native core where a compiler and the libraries are; without them recordkit installs and runs all the same.
+"""Builds the native core. Without a compiler or its libraries, recordkit installs without the core and still runs.
 
-RECORDKIT_REQUIRE_NATIVE=1 turns a core that cannot be built into a failed install. All metadata is in setup.cfg.
+With RECORDKIT_REQUIRE_NATIVE=1, an install fails if the core cannot be built. All metadata is in setup.cfg.
 """
 
 import os
@@ -17,7 +17,7 @@ core = Pybind11Extension(
     sorted(map(str, source.glob("*.cpp"))),
     depends=sorted(map(str, source.glob("*.hpp"))),
     cxx_std=17,
-    # Without fused operations: numbers are the same as in Python, on every CPU.
+    # Fused multiply-adds would give other numbers than Python; without them results are equal on every CPU.
     extra_compile_args=["-O3", "-ffp-contract=off", "-Wall", "-Wextra"],
     libraries=["jpeg", "deflate"],
     optional=not os.environ.get("RECORDKIT_REQUIRE_NATIVE"),

@@ -4,6 +4,7 @@
 
 #include "targets.hpp"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const targets::Target* const target =
         targets::find(std::getenv("RECORDKIT_FUZZ") ? std::getenv("RECORDKIT_FUZZ") : "");

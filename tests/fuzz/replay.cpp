@@ -22,7 +22,9 @@ namespace fs = std::filesystem;
 thread_local int n_before_failure = -1;
 
 void* operator new(size_t size) {
-    void* const memory = n_before_failure >= 0 && !n_before_failure-- ? nullptr : std::malloc(size);
+    const bool fails = n_before_failure == 0;
+    if (n_before_failure >= 0) --n_before_failure;
+    void* const memory = fails ? nullptr : std::malloc(size);
     return memory ? memory : throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
@@ -130,6 +132,7 @@ void run_out_of_memory() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception is a failure, and ends the program with its text
 int main(int, char** arguments) {
     if (!recordkit::fast_huffman_is_on()) std::cout << "the fast Huffman decoder is off: it is not tested\n";
     const std::vector<Case> cases = all_cases(arguments[1]);

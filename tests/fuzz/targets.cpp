@@ -139,16 +139,16 @@ void put_chunk(std::vector<uint8_t>& out, const char* type, const std::vector<ui
 
 // Bytes of filtered rows that the image of this header has.
 size_t png_data_size(Span header) {
-    const uint32_t width = header.data[3], height = header.data[7], depth = header.data[8];
+    const size_t width = header.data[3], height = header.data[7], depth = header.data[8];
     constexpr uint32_t kSamples[] = {1, 1, 3, 1, 2, 1, 4};
-    const uint32_t bits = depth * kSamples[header.data[9]];
+    const size_t bits = depth * kSamples[header.data[9]];
     if (!header.data[12]) return ((width * bits + 7) / 8 + 1) * height;
     constexpr uint32_t kPasses[][4] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
                                        {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
     size_t size = 0;
     for (const auto& pass : kPasses) {
-        const uint32_t w = width > pass[0] ? (width - pass[0] - 1) / pass[2] + 1 : 0;
-        const uint32_t h = height > pass[1] ? (height - pass[1] - 1) / pass[3] + 1 : 0;
+        const size_t w = width > pass[0] ? (width - pass[0] - 1) / pass[2] + 1 : 0;
+        const size_t h = height > pass[1] ? (height - pass[1] - 1) / pass[3] + 1 : 0;
         if (w && h) size += ((w * bits + 7) / 8 + 1) * h;
     }
     return size;
@@ -159,7 +159,7 @@ size_t png_data_size(Span header) {
 void png_rows(Span bytes) {
     if (bytes.size < 6) return;
     const uint8_t* b = bytes.data;
-    std::vector<uint8_t> file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, palette(3u * (b[5] + 1), 77),
+    std::vector<uint8_t> file{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header, palette(size_t(3) * (b[5] + 1), 77),
         rows(1 << 16, 0);
     put_big(header, 1u + b[0] % 40);
     put_big(header, 1u + b[1] % 40);
@@ -236,13 +236,13 @@ void jpeg_part(Span bytes) {
         part.height = 1 + b[3] * (height - part.top - 1) / 256;
         const DecodedPart got = jpeg.decode_part(part, eighths);
         const DecodedPart all = Jpeg(payload, 3).decode_part({0, 0, width, height}, eighths);
-        const auto up = [&](uint32_t side, uint32_t most) { return std::min((side * got.eighths + 7) / 8, most); };
-        const uint32_t left = part.left * got.eighths / 8, top = part.top * got.eighths / 8;
-        const uint32_t right = up(part.right(), all.image.width), bottom = up(part.bottom(), all.image.height);
+        const auto up = [&](uint32_t side, uint32_t limit) { return std::min((side * got.eighths + 7) / 8, limit); };
+        const size_t left = part.left * got.eighths / 8, top = part.top * got.eighths / 8;
+        const size_t right = up(part.right(), all.image.width), bottom = up(part.bottom(), all.image.height);
         check(got.eighths == all.eighths && got.left <= left && got.top <= top);
         check(got.left + got.image.width >= right && got.top + got.image.height >= bottom);
         const ImageView ours = got.image.view(), whole = all.image.view();
-        for (uint32_t y = top; y < bottom; ++y)
+        for (size_t y = top; y < bottom; ++y)
             check(!std::memcmp(ours.row(y - got.top) + (left - got.left) * 3, whole.row(y) + left * 3,
                                (right - left) * 3));
     } catch (const Unsupported&) {
@@ -257,7 +257,8 @@ void load(Span bytes) {
     plan.channels = b[0] & 1 ? 3 : 1;
     plan.scale_in_dct = b[0] & 2;
     for (unsigned n = 0; n < 4; ++n) {
-        Step step{static_cast<Step::Kind>((b[1] >> 2 * n & 3) + (b[0] >> (4 + n) & 1)), n};
+        Step step{};
+        step.kind = static_cast<Step::Kind>((b[1] >> 2 * n & 3) + (b[0] >> (4 + n) & 1)), step.number = n;
         step.height = 1u + b[2 + n], step.width = 1u + b[5 - n];
         step.filter = b[0] & 4 ? Filter::antialias : Filter::bilinear;
         step.low = 0.1, step.high = 1, step.ratio_low = 0.5, step.ratio_high = 2;
@@ -308,8 +309,8 @@ const Target kTargets[] = {
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 
 const Target* find(const char* name) {
-    for (size_t n = 0; n < kNTargets; ++n)
-        if (!std::strcmp(kTargets[n].name, name)) return &kTargets[n];
+    for (const Target& target : kTargets)
+        if (!std::strcmp(target.name, name)) return &target;
     return nullptr;
 }
 

@@ -30,9 +30,9 @@ struct CanvasToImage {
 };
 
 struct Pixel {
-    uint8_t values[4];
+    uint8_t values[4] = {};  // RGBA or gray; alpha is 0
 
-    explicit Pixel(uint8_t fill) : values{fill, fill, fill, 0} {}
+    explicit Pixel(uint8_t fill) { std::memset(values, fill, 3); }
 };
 
 void fill_pixels(uint8_t* out, const Pixel& pixel, uint32_t n, uint32_t channels) {

@@ -57,10 +57,12 @@ struct ImageView {
 // Allocator of a vector that does not zero its elements, for elements that are all written before they are read.
 template <typename T>
 struct DefaultInitAllocator : std::allocator<T> {
+    // NOLINTBEGIN(readability-identifier-naming): the standard's names
     template <typename U>
-    struct rebind {  // NOLINT(readability-identifier-naming): the standard's name
+    struct rebind {
         using other = DefaultInitAllocator<U>;
     };
+    // NOLINTEND(readability-identifier-naming)
     template <typename U>
     void construct(U* element) noexcept {
         ::new (static_cast<void*>(element)) U;

@@ -93,7 +93,7 @@ TARGET uint32_t mirror_gray(const uint8_t* row, uint32_t n, uint8_t* out) {
 TARGET void deinterleave_rgb(const uint8_t* row, uint32_t n, uint8_t* const out[4]) {
     // Three vectors hold sixteen pixels, and each channel has bytes in all three.
     // clang-format off
-    alignas(16) static const int8_t kPick[3][3][16] = {  // [channel][vector][byte of the result]
+    alignas(16) static constexpr int8_t kPick[3][3][16] = {  // [channel][vector][byte of the result]
                                                        {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1},
                                                         {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13}},
@@ -106,7 +106,7 @@ TARGET void deinterleave_rgb(const uint8_t* row, uint32_t n, uint8_t* const out[
     // clang-format on
     uint32_t x = 0;
     for (; x + 16 <= n; x += 16) {
-        const auto* vectors = reinterpret_cast<const __m128i*>(row + x * 3);
+        const auto* vectors = reinterpret_cast<const __m128i*>(row + size_t(x) * 3);
         const __m128i bytes[3] = {_mm_loadu_si128(vectors), _mm_loadu_si128(vectors + 1), _mm_loadu_si128(vectors + 2)};
         for (int c = 0; c < 3; ++c) {
             __m128i channel = _mm_setzero_si128();
@@ -187,8 +187,8 @@ void write_interleaved(const ImageView& image, bool mirror, const Target& target
         else
             for (uint32_t x = 0; x < image.width; ++x)
                 for (uint32_t c = 0; c < image.channels; ++c)
-                    normalize({row + x * image.channels + c, 1, target.mean[c], target.factor[c]},
-                              out + x * image.channels + c);
+                    normalize({row + size_t(x) * image.channels + c, 1, target.mean[c], target.factor[c]},
+                              out + size_t(x) * image.channels + c);
     }
 }
 

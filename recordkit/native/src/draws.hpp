@@ -42,6 +42,7 @@ class Draws {
         block_[0] = a, block_[1] = b, block_[2] = c, block_[3] = d;
     }
 
+    // NOLINTNEXTLINE(modernize-use-default-member-init): the constructor computes them
     uint32_t key_[2], counter_[4], block_[4] = {};
     uint32_t n_drawn_ = 0;
 };

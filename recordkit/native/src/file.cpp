@@ -78,7 +78,7 @@ void MappedFile::expect_order(bool order) const {
 }
 
 void MappedFile::will_need(uint64_t begin, uint64_t end) const {
-    const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
     begin = begin / page * page;
     if (end > size_) end = size_;
     if (data_ && begin < end) madvise(const_cast<uint8_t*>(data_) + begin, end - begin, MADV_WILLNEED);

@@ -62,8 +62,8 @@ void read(const FileDescriptor& file, uint64_t offset, size_t size, std::vector<
 
 // The beginning of a line, up to 60 bytes, for the error.
 std::string excerpt(const uint8_t* begin, const uint8_t* end) {
-    const size_t size = static_cast<size_t>(end - begin);
-    return std::string(reinterpret_cast<const char*>(begin), size < 60 ? size : 60);
+    const auto size = static_cast<size_t>(end - begin);
+    return {reinterpret_cast<const char*>(begin), std::min<size_t>(size, 60)};
 }
 
 // Tell whether a line, given as a range of the file's bytes, is one that idx.py refuses for its length.

@@ -54,7 +54,9 @@ int search_object(dl_phdr_info* object, size_t, void* out) {
     for (size_t n = 0; n < object->dlpi_phnum && version.empty(); ++n) {
         const auto& segment = object->dlpi_phdr[n];
         if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_R) || segment.p_flags & PF_W) continue;
-        version = find_version(reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr), segment.p_filesz);
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as integers
+        const auto* begin = reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr);
+        version = find_version(begin, segment.p_filesz);
     }
     *static_cast<std::string*>(out) = version;
     return 1;

@@ -42,7 +42,7 @@ inline py::str text_of(const std::string& path) {  // like os.fsdecode
 
 inline std::string path_of(const py::object& path) {  // like os.fsencode
     PyObject* bytes;
-    if (!PyUnicode_FSConverter(path.ptr(), &bytes)) throw py::error_already_set();
+    if (!PyUnicode_FSConverter(path.ptr(), static_cast<void*>(&bytes))) throw py::error_already_set();
     return py::reinterpret_steal<py::bytes>(bytes);
 }
 

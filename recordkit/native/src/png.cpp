@@ -15,7 +15,7 @@ namespace recordkit {
 namespace {
 
 constexpr uint8_t kSignature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-enum ColorType { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
+enum ColorType : uint8_t { kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6 };
 
 uint32_t read_big_endian(const uint8_t* bytes) {
     return uint32_t(bytes[0]) << 24 | uint32_t(bytes[1]) << 16 | uint32_t(bytes[2]) << 8 | bytes[3];
@@ -231,7 +231,7 @@ class Expander {
             throw Unsupported("tRNS beside alpha");
         if (transparency_.data && header.color == kPalette && transparency_.size > palette_.size / 3)
             throw Unsupported("tRNS is too long");
-        if (transparency_.data && header.color != kPalette && transparency_.size < size_t(2 * header.samples()))
+        if (transparency_.data && header.color != kPalette && transparency_.size < size_t(header.samples()) * 2)
             throw Unsupported("tRNS is cut short");
         // A single transparent colour matters only if the result has alpha; then the reference engine decodes the file.
         if (transparency_.data && header.color == kRgb && (channels == 0 || channels == 4))
@@ -246,7 +246,7 @@ class Expander {
     void expand(const uint8_t* row, uint32_t x, uint8_t* out) const {
         if (header_.depth < 8) return indexed(packed(row, x), out);
         const size_t bytes = header_.depth / 8;
-        const uint8_t* pixel = row + x * header_.samples() * bytes;  // the high byte of 16-bit samples is first
+        const uint8_t* pixel = row + size_t(x) * header_.samples() * bytes;  // the high byte of 16-bit samples is first
         switch (header_.color) {
             case kPalette: return indexed(pixel[0], out);
             case kGrayAlpha:
@@ -269,8 +269,9 @@ class Expander {
             out[0] = static_cast<uint8_t>(value * 255 / ((1u << header_.depth) - 1));
             return;
         }
-        if (value * 3 >= palette_.size) throw Unsupported("a pixel beyond the palette");
-        std::memcpy(out, palette_.data + value * 3, 3);
+        const size_t color = size_t(value) * 3;
+        if (color >= palette_.size) throw Unsupported("a pixel beyond the palette");
+        std::memcpy(out, palette_.data + color, 3);
         if (channels_ == 4) out[3] = value < transparency_.size ? transparency_.data[value] : 255;
     }
 

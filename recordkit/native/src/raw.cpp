@@ -6,7 +6,7 @@
 namespace recordkit {
 namespace {
 
-const std::string kPamDepth = "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n";
+constexpr char kPamDepth[] = "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n";
 
 // Reads a header from its beginning; `ok` becomes false next the first unexpected byte.
 struct HeaderReader {

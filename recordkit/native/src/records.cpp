@@ -17,7 +17,7 @@ constexpr uint64_t kPrefetchBytes = 4096, kCacheLineBytes = 64;
 //     bits 28-0   length  bytes of this part, without head and padding
 constexpr int kLengthBits = 29, kFlagBits = 3;
 constexpr uint32_t kLengthMask = (uint32_t(1) << kLengthBits) - 1;
-enum Flag : uint32_t { kWhole, kFirst, kMiddle, kLast };
+enum Flag : uint8_t { kWhole, kFirst, kMiddle, kLast };
 static_assert(kLengthBits + kFlagBits == 32, "flag and length fill a word");
 static_assert(kLast < 1 << kFlagBits, "every flag has a code");
 static_assert(kMaxRecordBytes <= kLengthMask, "the length of every record fits");
@@ -39,7 +39,7 @@ size_t find_magic(Span record, size_t begin) {
     while (begin + 4 <= record.size) {
         const void* match = memmem(record.data + begin, record.size - begin, magic, 4);
         if (!match) break;
-        const size_t offset = static_cast<size_t>(static_cast<const uint8_t*>(match) - record.data);
+        const auto offset = static_cast<size_t>(static_cast<const uint8_t*>(match) - record.data);
         if (offset % 4 == 0) return offset;
         begin = offset + 1;
     }
@@ -53,11 +53,11 @@ std::string hex(uint32_t word) {
 }
 
 FormatFault cut_short(const std::string& expected, uint64_t got, uint64_t offset) {
-    return FormatFault(expected, std::to_string(got) + " bytes to the end of the file", offset, true);
+    return {expected, std::to_string(got) + " bytes to the end of the file", offset, true};
 }
 
 FormatFault record_changed(uint64_t offset) {
-    return FormatFault("the file to keep its records while it is read", "others", offset, false, "open it again");
+    return {"the file to keep its records while it is read", "others", offset, false, "open it again"};
 }
 
 struct Part {
