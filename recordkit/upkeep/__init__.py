@@ -1,4 +1,4 @@
-"""Existing .rec files: looking at them and checking them."""
+"""Existing .rec files: summaries, and checks for damage."""
 
 from recordkit.upkeep.inspect import FileInfo, RecordInfo, head, inspect
 from recordkit.upkeep.verify import Problem, VerifyReport, verify

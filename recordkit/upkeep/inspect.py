@@ -1,4 +1,7 @@
-"""What is in a .rec file: how many records, which labels, which image formats; and its first records."""
+"""Summaries of .rec files: the number of records, their labels and image formats; and the first records.
+
+The pass over the records is in `recordkit.upkeep.scan`; checks are in `recordkit.upkeep.verify`.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from recordkit.errors import ImageError
 from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
+from recordkit.upkeep.scan import scan
 
-# Labels are counted one by one up to this many different ones: beyond, a table of them tells nobody anything.
+# Limit for distinct labels that are counted separately. A table of more labels would not be read.
 MAX_COUNTED_LABELS = 1000
 
 _Number = TypeVar("_Number", int, float)
@@ -24,21 +28,21 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True)
 class RecordInfo:
-    """One record.
+    """Summary of one record.
 
     Attributes
     ----------
     offset : int
-        In bytes.
+        Offset of the record's head, in bytes.
     key : int
     labels : tuple of float or int
-        Exact ones where the set has them.
+        The exact labels (int) if the set has them, otherwise the labels in the record.
     format : str
-        See `recordkit.codec.sniff`.
+        Image format; see `recordkit.codec.sniff`.
     n_bytes : int
-        Of the image.
+        Size of the payload.
     shape : tuple of int, or None
-        (H, W, C) as stored; None if it does not decode.
+        (H, W, C) as stored; None if the image does not decode.
     """
 
     offset: int
@@ -49,21 +53,21 @@ class RecordInfo:
     shape: tuple[int, ...] | None
 
     def as_json(self) -> dict[str, object]:
-        """Return the facts as values that JSON can hold; a label that is not finite as the text "nan" or "inf"."""
+        """Return the fields as values that JSON can hold. A label that is not finite becomes "nan", "inf" or "-inf"."""
         labels = [label if math.isfinite(label) else str(label) for label in self.labels]
         return {**asdict(self), "labels": labels}
 
 
 @dataclass(frozen=True)
 class FacesInfo:
-    """What InsightFace's files have beside their header, see `recordkit.formats.faces`.
+    """Numbers of records in a file of InsightFace's layout; see `recordkit.formats.faces`.
 
     Attributes
     ----------
     n_images : int
-        The samples that a reader gets.
+        Records with an image. Only these are samples.
     n_identities : int
-        Records without an image, which are no samples.
+        Records without an image, not counting the header.
     """
 
     n_images: int
@@ -72,7 +76,7 @@ class FacesInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A whole .rec file.
+    """Summary of a .rec file.
 
     Attributes
     ----------
@@ -80,28 +84,28 @@ class FileInfo:
     n_bytes : int
     n_records : int
     key_range : (int, int) or None
-        Smallest and largest key.
+        Smallest and largest key; None if the file has no records.
     label_width : (int, int)
-        Fewest and most labels of a record, here and below of those that are no metadata.
+        Smallest and largest number of labels per record. This field and the next three leave out metadata records.
     labels : dict of float to int, or None
-        How often each finite first label comes; None if there are more than 1,000 different ones.
+        Number of records per finite first label; None if there are more than 1,000 distinct labels.
     label_range : (float, float) or None
         Smallest and largest finite first label.
     n_not_finite : int
-        Records whose first label is infinite or NaN.
+        Number of records whose first label is infinite or NaN.
     formats : dict of str to int
-        Image format to number of records; "empty" ones are metadata.
+        Number of records per image format; "empty" counts the records without an image.
     mean_image_bytes : float
     first_shape : tuple of int, or None
         (H, W, C) of the first image that decodes.
     exact_labels : bool
     classes : dict of str to int, or None
     companions : dict of str to bool
-        Which of .idx, .lst and .json are there.
+        Suffix to whether the file exists, for .idx, .lst and .json.
     made_by : str
-        What PREFIX.json says, else "".
+        Program and version in PREFIX.json; "" if unknown.
     faces : FacesInfo or None
-        Of a file in InsightFace's layout; the labels above are then those of its images.
+        Numbers of images and identities if the file has InsightFace's layout.
     """
 
     path: str
@@ -122,45 +126,45 @@ class FileInfo:
     faces: FacesInfo | None
 
     def as_json(self) -> dict[str, object]:
-        """Return the facts as values that JSON can hold."""
+        """Return the fields as values that JSON can hold."""
         return asdict(self)
 
 
 class _Tally:
-    """Counts while the file goes by."""
+    """Counts that are updated record by record."""
 
     def __init__(self) -> None:
-        self.n = 0
+        self.n_records = 0
         self.formats: Counter[str] = Counter()
         self.labels: Counter[float] = Counter()
-        self.keys: tuple[int, int] | None = None
-        self.width = (1 << 32, 0)
+        self.key_range: tuple[int, int] | None = None
+        self.label_width = (1 << 32, 0)
         self.label_range: tuple[float, float] | None = None
         self.n_not_finite = 0
         self.n_metadata = 0
         self.has_face_header = False
-        self.image_bytes = 0
+        self.n_payload_bytes = 0
         self.first_shape: tuple[int, ...] | None = None
 
     def add(self, header: irheader.IRHeader, payload: memoryview) -> None:
         labels = header.labels
-        kind = codec.sniff(payload)
-        self.n += 1
-        self.formats[kind] += 1
-        self.image_bytes += len(payload)
-        self.keys = _widen(self.keys, header.id)
+        image_format = codec.sniff(payload)
+        self.n_records += 1
+        self.formats[image_format] += 1
+        self.n_payload_bytes += len(payload)
+        self.key_range = _widen(self.key_range, header.id)
         if faces.is_metadata(header, payload):
             self.n_metadata += 1
             self.has_face_header |= header.id == 0 and faces.ranges(header, payload) is not None
             return
-        self.width = min(self.width[0], len(labels)), max(self.width[1], len(labels))
+        self.label_width = min(self.label_width[0], len(labels)), max(self.label_width[1], len(labels))
         if math.isfinite(labels[0]):
             self.label_range = _widen(self.label_range, labels[0])
             if len(self.labels) <= MAX_COUNTED_LABELS:
                 self.labels[labels[0]] += 1
         else:
             self.n_not_finite += 1
-        if self.first_shape is None and kind != "empty":
+        if self.first_shape is None and image_format != "empty":
             self.first_shape = _shape(payload)
 
 
@@ -176,7 +180,7 @@ def _shape(payload: memoryview) -> tuple[int, ...] | None:
 
 
 def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) -> FileInfo:
-    """Read a .rec file once and say what is in it.
+    """Read a .rec file once and summarize it.
 
     Parameters
     ----------
@@ -192,38 +196,32 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     Raises
     ------
     FormatError
-        The file is damaged; `recordkit.upkeep.verify` says where and how much.
+        The file is damaged; `recordkit.upkeep.verify` reports all damage.
     """
     files = Fileset(path)
     tally = _Tally()
     with RecordReader(files.path(".rec")) as reader:
-        last = 0
-        for offset, record in reader.scan():
-            tally.add(*irheader.unpack_at(record, reader.path, offset))
-            if progress:
-                progress(offset - last)
-                last = offset
+        for _, header, payload in scan(reader, progress=progress):
+            tally.add(header, payload)
         size = reader.size
-        if progress:
-            progress(size - last)
     version = files.description().get("recordkit")
     return FileInfo(
         path=str(files.path(".rec")),
         n_bytes=size,
-        n_records=tally.n,
-        key_range=tally.keys,
-        label_width=tally.width if tally.n > tally.n_metadata else (0, 0),
+        n_records=tally.n_records,
+        key_range=tally.key_range,
+        label_width=tally.label_width if tally.n_records > tally.n_metadata else (0, 0),
         labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
         label_range=tally.label_range,
         n_not_finite=tally.n_not_finite,
         formats=dict(tally.formats.most_common()),
-        mean_image_bytes=tally.image_bytes / tally.n if tally.n else 0.0,
+        mean_image_bytes=tally.n_payload_bytes / tally.n_records if tally.n_records else 0.0,
         first_shape=tally.first_shape,
         exact_labels=files.path(".labels.npy").exists(),
         classes=files.classes(),
         companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".json")},
         made_by=f"recordkit {version}" if version else "",
-        faces=FacesInfo(tally.n - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
+        faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
     )
 
 
@@ -233,27 +231,27 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
     Parameters
     ----------
     path : str or Path
+        The .rec file, or its prefix.
     n : int, default 10
+        Largest number of records.
 
     Returns
     -------
     records : list of RecordInfo
-        Up to `n`.
 
     Raises
     ------
     FormatError
-        The file is damaged before that.
+        One of these records is damaged.
     """
     files = Fileset(path)
-    exact = files.exact_labels()
+    exact_labels = files.exact_labels()
     records = []
     with RecordReader(files.path(".rec")) as reader:
-        for position, (offset, record) in enumerate(itertools.islice(reader.scan(), n)):
-            header, payload = irheader.unpack_at(record, reader.path, offset)
+        for index, (offset, header, payload) in enumerate(itertools.islice(scan(reader), n)):
             labels = header.labels
-            if exact is not None and position < len(exact):
-                labels = tuple(int(label) for label in exact[position].ravel())
-            kind = codec.sniff(payload)
-            records.append(RecordInfo(offset, header.id, labels, kind, len(payload), _shape(payload)))
+            if exact_labels is not None and index < len(exact_labels):
+                labels = tuple(int(label) for label in exact_labels[index].ravel())
+            image_format = codec.sniff(payload)
+            records.append(RecordInfo(offset, header.id, labels, image_format, len(payload), _shape(payload)))
     return records

@@ -1,9 +1,11 @@
-"""Checking a .rec file against its own format, its index, its list and its description.
+"""Checks of a .rec file against its format, its index, its list and its description.
 
 A file passes if every byte belongs to a whole record, every record has a readable header with finite labels, and
-whatever lies beside it agrees: the .idx points at the records and has their keys, the .lst has their keys and
-labels, PREFIX.json their number and the file's SHA-256, PREFIX.labels.npy their exact labels. Asked to decode, every
-image must. Behind damage the check goes on at the next record, so one report names all of it.
+its companions agree with it: the .idx file has the offsets and keys of the records, the .lst file has their keys and
+labels, PREFIX.json has their number and the file's SHA-256, and PREFIX.labels.npy has their exact labels. With
+`decode`, every image must decode. The check continues at the next record after damage, so one report names all of it.
+
+The pass over the records is in `recordkit.upkeep.scan`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,54 +21,72 @@ import numpy as np
 
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError
-from recordkit.formats import idx, irheader
+from recordkit.formats import faces, idx, irheader
 from recordkit.formats.fileset import Fileset, fingerprint
-from recordkit.formats.frame import RecordReader, pack
+from recordkit.formats.frame import RecordReader
 from recordkit.formats.lst import ListFile
 from recordkit.threads import ThreadedMap, count_threads
+from recordkit.upkeep.scan import scan
 
 MAX_PROBLEMS = 1000
-"""Problems named in a report; beyond, they are only counted."""
+"""Number of problems that a report describes; further ones are only counted."""
+
+_Record = tuple[int, irheader.IRHeader, memoryview]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
-
-    Attributes
-    ----------
-    file : str
-    place : str
-        ``"byte 1048576"``, ``"line 12"``, ``"key 7"`` or "".
-    reason : str
-    """
-
-    file: str
-    place: str
-    reason: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.place, self.reason) if part)
-
-
-@dataclass
-class VerifyReport:
-    """What a check found.
+    """One fault of a file. Fields that do not apply are None.
 
     Attributes
     ----------
     path : str
+        The file.
+    reason : str
+        Description of the fault.
+    offset : int or None
+        Offset of the record in the .rec file, in bytes.
+    line : int or None
+        Line of the .idx or .lst file, counted from 1.
+    key : int or None
+        Key of the record or row.
+
+    Examples
+    --------
+    >>> str(Problem("train.rec", "expected finite labels, got nan", offset=16))
+    'train.rec: byte 16: expected finite labels, got nan'
+    """
+
+    path: str
+    reason: str
+    offset: int | None = None
+    line: int | None = None
+    key: int | None = None
+
+    def __str__(self) -> str:
+        return str(FormatError(self.reason, path=self.path, offset=self.offset, line=self.line, key=self.key))
+
+
+@dataclass
+class VerifyReport:
+    """The result of `verify`.
+
+    Attributes
+    ----------
+    path : str
+        The .rec file.
     n_records : int
-        Whole records.
+        Number of records with a whole frame and a readable header.
     n_decoded : int
-        Images decoded; 0 if that was not asked for.
+        Number of images that were decoded; 0 without `decode`.
     checked : list of str
-        What was checked: "structure", "index", "list", "description", "exact labels", "images".
+        Checks that ran: "structure", "images", "description", "index", "list", "exact labels".
     problems : list of Problem
-        The first 1,000.
+        The first 1,000 problems.
     n_problems : int
+        Number of all problems.
     notes : list of str
-        Not wrong, but good to know.
+        Facts that are no problems but may matter.
     """
 
     path: str
@@ -79,44 +99,57 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong."""
+        """Whether the file has no problem."""
         return self.n_problems == 0
 
-    def add(self, file: Path | str, place: str, reason: str) -> None:
-        """Name one more problem."""
+    def add(
+        self,
+        path: Path | str,
+        reason: str,
+        *,
+        offset: int | None = None,
+        line: int | None = None,
+        key: int | None = None,
+    ) -> None:
+        """Add a problem; see `Problem` for the parameters."""
         self.n_problems += 1
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(str(file), place, reason))
+            self.problems.append(Problem(str(path), reason, offset, line, key))
+
+    def add_error(self, error: FormatError, n_skipped_bytes: int = 0) -> None:
+        """Add an error of a reader, and the number of bytes that could not be read because of it."""
+        loss = f"; {n_skipped_bytes} bytes are lost" if n_skipped_bytes else ""
+        self.add(error.path or self.path, error.problem + loss, offset=error.offset, line=error.line, key=error.key)
 
     def as_json(self) -> dict[str, object]:
         """Return the report as values that JSON can hold."""
         return {"ok": self.ok, **asdict(self)}
 
 
-class _Records:
-    """What the other checks need of the records: 8 bytes each for offset and key, and the labels."""
+class _RecordTable:
+    """Offset, key and labels of every record, for the comparison with the other files."""
 
     def __init__(self) -> None:
         self.offsets = array("Q")
         self.keys = array("Q")
         self.labels = array("f")
-        self.label_ends = array("Q")
+        self._label_ends = array("Q")
 
     def add(self, offset: int, header: irheader.IRHeader) -> None:
         self.offsets.append(offset)
         self.keys.append(header.id)
         self.labels.extend(header.labels)
-        self.label_ends.append(len(self.labels))
+        self._label_ends.append(len(self.labels))
 
-    def labels_of(self, position: int) -> tuple[float, ...]:
-        begin = self.label_ends[position - 1] if position else 0
-        return tuple(self.labels[begin : self.label_ends[position]])
+    def labels_at(self, index: int) -> tuple[float, ...]:
+        begin = self._label_ends[index - 1] if index else 0
+        return tuple(self.labels[begin : self._label_ends[index]])
 
 
 def verify(
     path: str | Path, *, decode: bool = False, threads: int = 0, progress: Callable[[int], None] | None = None
 ) -> VerifyReport:
-    """Check a .rec file and what lies beside it.
+    """Check a .rec file and its companions.
 
     Parameters
     ----------
@@ -124,15 +157,16 @@ def verify(
         The .rec file, or its prefix.
     decode : bool, default False
         Also decode every image.
-    threads : int, default 0
-        For decoding; 0: as many as CPUs this process may use.
+    threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
+        Number of threads that decode; 0 means one per CPU that this process may use.
     progress : callable, optional
         Called with the number of bytes read since the last call.
 
     Returns
     -------
     report : VerifyReport
-        Memory: 24 bytes a record and 4 a label; while an index or a list is compared, 40 more for each of its lines.
+        The check takes 24 bytes of memory per record and 4 per label, and 40 more per line while an index or a list
+        is compared.
 
     Raises
     ------
@@ -140,149 +174,131 @@ def verify(
         The .rec file cannot be read.
     """
     files = Fileset(path)
-    records = _Records()
+    table = _RecordTable()
     report = VerifyReport(str(files.path(".rec")))
     with RecordReader(files.path(".rec")) as reader:
         if not reader.size:
-            report.add(reader.path, "", "expected records, got an empty file")
+            report.add(reader.path, "expected records, got an empty file")
 
-        def check(item: tuple[int, bytes]) -> tuple[int, bytes, str]:
-            return *item, (_look(item[1]) if decode else "")
+        def check(record: _Record) -> tuple[_Record, str | None]:
+            return record, (_decode_error(*record[1:]) if decode else None)
 
-        with ThreadedMap(check, _walk(reader, report), count_threads(threads) if decode else 1) as found:
-            for offset, record, reason in found:
-                _check_record(report, records, offset, record)
-                if reason:
-                    report.add(reader.path, f"byte {offset}", reason)
-                if progress:
-                    progress(len(record))
-    report.n_records = len(records.offsets)
+        records = scan(reader, on_damage=report.add_error, progress=progress)
+        with ThreadedMap(check, records, count_threads(threads) if decode else 1) as results:
+            for (offset, header, payload), decode_error in results:
+                table.add(offset, header)
+                _check_record(report, offset, header, payload)
+                if decode_error is not None:
+                    report.add(report.path, decode_error, offset=offset)
+    report.n_records = len(table.offsets)
     report.n_decoded = report.n_records if decode else 0
     report.checked += ["structure", "images"] if decode else ["structure"]
     for check_file in (_check_description, _check_index, _check_list, _check_exact_labels):
         try:
-            check_file(report, files, records)
+            check_file(report, files, table)
         except FormatError as error:
-            report.add(error.path or "", error.where, error.problem)
+            report.add_error(error)
     return report
 
 
-def _walk(reader: RecordReader, report: VerifyReport) -> Iterator[tuple[int, bytes]]:
-    begin = 0
-    while begin < reader.size:
-        last: tuple[int, bytes] | None = None
-        try:
-            for last in reader.scan(begin):
-                yield last
-            return
-        except FormatError as error:
-            at = error.offset or 0
-            damaged = begin if last is None else last[0] + sum(map(len, pack(last[1])))
-            # A fault behind the damaged record's head may be the head of the next, which is then good.
-            begin = reader.next_head(at if at > damaged else at + 4)
-            lost = f"; {begin - damaged} bytes are lost"
-            report.add(reader.path, error.where, error.problem + lost)
-
-
-def _look(record: bytes) -> str:
-    """Return what is wrong with a record's image, or an empty string."""
+def _decode_error(header: irheader.IRHeader, payload: memoryview) -> str | None:
+    """Return the reason why an image does not decode, or None if it does."""
+    if faces.is_metadata(header, payload):
+        return None
     try:
-        header, payload = irheader.unpack(record)
-        if not payload and isinstance(header.label, tuple):
-            return ""  # metadata, as InsightFace writes it
         codec.decode(payload, channels="keep")
-    except (FormatError, ImageError) as error:
-        return str(error)
-    return ""
+    except ImageError as error:
+        return error.problem
+    return None
 
 
-def _check_record(report: VerifyReport, records: _Records, offset: int, record: bytes) -> None:
-    try:
-        header, payload = irheader.unpack_at(record, report.path, offset)
-    except FormatError as error:
-        report.add(report.path, error.where, error.problem)
-        return
-    records.add(offset, header)
-    if not all(math.isfinite(label) for label in records.labels_of(len(records.keys) - 1)):
-        report.add(report.path, f"byte {offset}", f"expected finite labels, got {header.label}")
-    if not payload and not isinstance(header.label, tuple):
-        report.add(report.path, f"byte {offset}", "expected an image, got 0 bytes")
+def _check_record(report: VerifyReport, offset: int, header: irheader.IRHeader, payload: memoryview) -> None:
+    if not all(map(math.isfinite, header.labels)):
+        report.add(report.path, f"expected finite labels, got {header.label}", offset=offset)
+    if not payload and not faces.is_metadata(header, payload):
+        report.add(report.path, "expected an image, got 0 bytes", offset=offset)
 
 
-def _check_description(report: VerifyReport, files: Fileset, records: _Records) -> None:
+def _check_description(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
     description = files.description()
-    expected = description.get("rec")
-    if not isinstance(expected, dict):
+    rec = description.get("rec")
+    if not isinstance(rec, dict):
         return
     report.checked.append("description")
-    name, path = files.path(".json"), files.path(".rec")
-    size = path.stat().st_size
-    if expected.get("bytes") != size:
-        report.add(name, "", f"expected {path} to have {expected.get('bytes')} bytes, got {size}")
-    elif expected.get("sha256") != (found := fingerprint(path)):
-        report.add(name, "", f"expected SHA-256 {expected.get('sha256')}, got {found}")
-    if description.get("records") != len(records.keys):
-        report.add(name, "", f"expected {description.get('records')} records, got {len(records.keys)}")
+    json_path, rec_path = files.path(".json"), files.path(".rec")
+    size = rec_path.stat().st_size
+    if rec.get("bytes") != size:
+        report.add(json_path, f"expected {rec_path} to have {rec.get('bytes')} bytes, got {size}")
+    elif rec.get("sha256") != (sha256 := fingerprint(rec_path)):
+        report.add(json_path, f"expected SHA-256 {rec.get('sha256')}, got {sha256}")
+    if description.get("records") != len(table.keys):
+        report.add(json_path, f"expected {description.get('records')} records, got {len(table.keys)}")
 
 
-def _check_index(report: VerifyReport, files: Fileset, records: _Records) -> None:
+def _check_index(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
     path = files.path(".idx")
     if not path.exists():
-        report.notes.append(f"{path}: there is none; readers that need one have to make it")
+        report.notes.append(f"{path}: the file does not exist; readers that need it must create it")
         return
     report.checked.append("index")
     index = idx.read(path)
-    offsets, keys = np.frombuffer(records.offsets, np.uint64), np.frombuffer(records.keys, np.uint64)
-    position = np.searchsorted(offsets, index.offsets)
-    hit = offsets[np.minimum(position, len(offsets) - 1)] == index.offsets if len(offsets) else index.offsets < 0
-    for line in np.flatnonzero(~hit):
-        report.add(path, f"line {line + 1}", f"expected the offset of a record, got {index.offsets[line]}")
-    if missing := len(offsets) - len(np.unique(index.offsets[hit])):
-        report.add(path, "", f"expected every record, got {missing} fewer; is it the index of this file?")
-    if len(index.keys) and (twice := len(index.keys) - len(np.unique(index.keys))):
-        report.add(path, "", f"expected each key once, got {twice} that come again; readers only find the last")
-    own = keys[position[hit]]
-    differs = np.flatnonzero(own != index.keys[hit])
-    if differs.size and np.array_equal(index.keys, np.arange(len(index.keys))):
-        report.notes.append(f"{path}: keys are positions, not the records' own ids (as rec2idx.py writes them)")
-    elif differs.size:
-        line = np.flatnonzero(hit)[differs[0]]
-        report.add(
-            path,
-            f"line {line + 1}",
-            f"expected key {own[differs[0]]}, the record's own, got {index.keys[line]}; {differs.size} lines differ",
-        )
+    offsets, keys = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.keys, np.uint64)
+    records = np.searchsorted(offsets, index.offsets)
+    is_head = np.zeros(len(index.offsets), bool)
+    if len(offsets):
+        is_head = offsets[np.minimum(records, len(offsets) - 1)] == index.offsets
+    for row in np.flatnonzero(~is_head).tolist():
+        report.add(path, f"expected the offset of a record, got {index.offsets[row]}", line=row + 1)
+    if n_missing := len(offsets) - len(np.unique(index.offsets[is_head])):
+        report.add(path, f"expected every record, got {n_missing} fewer; is it the index of this file?")
+    if n_repeated := len(index.keys) - len(np.unique(index.keys)):
+        report.add(path, f"expected each key once, got {n_repeated} repeated keys; readers find only the last")
+    record_keys = keys[records[is_head]]
+    differences = np.flatnonzero(record_keys != index.keys[is_head])
+    if not differences.size:
+        return
+    if np.array_equal(index.keys, np.arange(len(index.keys))):
+        report.notes.append(f"{path}: the keys are indices, not the ids of the records, as rec2idx.py writes them")
+        return
+    row = int(np.flatnonzero(is_head)[differences[0]])
+    report.add(
+        path,
+        f"expected key {record_keys[differences[0]]}, the id of the record, got {index.keys[row]}; "
+        f"{differences.size} lines differ",
+        line=row + 1,
+    )
 
 
-def _check_list(report: VerifyReport, files: Fileset, records: _Records) -> None:
+def _check_list(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
     path = files.path(".lst")
     if not path.exists():
         return
     if files.description().get("list") == "none":
-        report.notes.append(f"{path}: not the list of this set, which was packed from another")
+        report.notes.append(f"{path}: not the list of this set, which was packed from another source")
         return
     report.checked.append("list")
     with ListFile(path) as rows:
-        keys = np.frombuffer(rows.keys, np.uint64) if len(rows) else np.empty(0, np.uint64)
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
-        for position, key in enumerate(records.keys):
-            at = int(np.searchsorted(ordered, np.uint64(key)))
-            if at == len(ordered) or ordered[at] != key:
-                report.add(path, f"key {key}", "expected a row for each record, got none for this one")
+        row_keys = np.frombuffer(rows.keys, np.uint64) if len(rows) else np.empty(0, np.uint64)
+        order = np.argsort(row_keys, kind="stable")
+        sorted_keys = row_keys[order]
+        for index, key in enumerate(table.keys):
+            position = int(np.searchsorted(sorted_keys, np.uint64(key)))
+            if position == len(sorted_keys) or sorted_keys[position] != key:
+                report.add(path, "expected a row for each record, got none for this one", key=key)
                 continue
-            row = rows[int(order[at])]
-            labels = records.labels_of(position)
-            # Packed without --pack-label, a record has the first label of its row only.
+            row = rows[int(order[position])]
+            labels = table.labels_at(index)
+            # A record may have fewer labels than its row: im2rec without --pack-label stores only the first one.
             if labels != tuple(map(_as_float32, row.labels[: len(labels)])):
-                report.add(path, f"key {key}", f"expected labels {row.labels} in the record, got {labels}")
-        if (n_more := len(keys) - len(np.unique(np.frombuffer(records.keys, np.uint64)))) > 0:
-            report.notes.append(f"{path}: {n_more} rows have no record{_failed_note(files)}")
+                report.add(path, f"expected labels {row.labels} in the record, got {labels}", key=key)
+        n_record_keys = len(np.unique(np.frombuffer(table.keys, np.uint64)))
+        if (n_more := len(row_keys) - n_record_keys) > 0:
+            report.notes.append(f"{path}: {n_more} rows have no record{_failures_note(files)}")
 
 
-def _failed_note(files: Fileset) -> str:
+def _failures_note(files: Fileset) -> str:
     path = files.path(".failed.tsv")
-    return f"; {path} says why" if path.exists() else ""
+    return f"; {path} has the reasons" if path.exists() else ""
 
 
 def _as_float32(label: float) -> float:
@@ -292,15 +308,15 @@ def _as_float32(label: float) -> float:
         return math.copysign(math.inf, label)
 
 
-def _check_exact_labels(report: VerifyReport, files: Fileset, records: _Records) -> None:
+def _check_exact_labels(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
     labels = files.exact_labels()
     if labels is None:
         return
     report.checked.append("exact labels")
     path = files.path(".labels.npy")
-    if len(labels) != len(records.keys):
-        report.add(path, "", f"expected {len(records.keys)} rows, one a record, got {len(labels)}")
+    if len(labels) != len(table.keys):
+        report.add(path, f"expected {len(table.keys)} rows, one per record, got {len(labels)}")
         return
-    stored = np.frombuffer(records.labels, np.float32)
+    stored = np.frombuffer(table.labels, np.float32)
     if labels.size != stored.size or not np.array_equal(labels.ravel().astype(np.float32), stored):
-        report.add(path, "", "expected the records' labels, got others")
+        report.add(path, "expected the labels of the records, got different ones")

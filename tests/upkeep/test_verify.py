@@ -1,4 +1,7 @@
-"""`verify`: a good file passes, and each kind of damage is named with its place."""
+"""`verify`: a good file passes, and each kind of damage is reported with its location."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +21,16 @@ def packed(tiny_folder, tmp_path):
 
 
 def problems(path, **options):
+    """Name of the file, location and reason of each problem."""
     return [
-        (problem.file.rsplit("/", 1)[-1], problem.place, problem.reason) for problem in verify(path, **options).problems
+        (Path(problem.path).name, location(problem), problem.reason) for problem in verify(path, **options).problems
     ]
+
+
+def location(problem):
+    """The field that has the location, and its value; None if the problem is that of the whole file."""
+    fields = {name: getattr(problem, name) for name in ("offset", "line", "key")}
+    return next(((name, value) for name, value in fields.items() if value is not None), None)
 
 
 def change(path, offset, new):
@@ -45,12 +55,14 @@ def test_a_bare_rec_file_passes_with_a_note_about_its_index(packed):
         packed.with_suffix(suffix).unlink()
     report = verify(packed)
     assert report.ok
-    assert report.notes == [f"{packed.with_suffix('.idx')}: there is none; readers that need one have to make it"]
+    assert report.notes == [
+        f"{packed.with_suffix('.idx')}: the file does not exist; readers that need it must create it"
+    ]
 
 
 def test_an_empty_file_is_a_problem(tmp_path):
     (tmp_path / "e.rec").touch()
-    assert problems(tmp_path / "e.rec") == [("e.rec", "", "expected records, got an empty file")]
+    assert problems(tmp_path / "e.rec") == [("e.rec", None, "expected records, got an empty file")]
 
 
 def test_a_missing_file_is_an_os_error(tmp_path):
@@ -78,7 +90,7 @@ def test_a_part_without_its_last_loses_that_record_only(packed):
     change(packed, offset + 4, (1 << 29 | length + -length % 4).to_bytes(4, "little"))
     report = verify(packed)
     assert report.n_records == 11
-    assert report.problems[0].place == f"byte {end}"
+    assert report.problems[0].offset == end
     assert "expected cflag 2 or 3 (the record goes on), got 0" in report.problems[0].reason
 
 
@@ -88,7 +100,7 @@ def test_a_truncated_file_names_where_it_ends(packed):
     offset = int(idx.read(packed.with_suffix(".idx")).offsets[11])
     report = verify(packed)
     assert report.n_records == 11
-    assert report.problems[0].place == f"byte {offset}"
+    assert report.problems[0].offset == offset
     assert "and their padding, got" in report.problems[0].reason
 
 
@@ -102,8 +114,8 @@ def test_an_image_that_does_not_decode_is_found_by_decode(packed):
     change(packed, offset + 8 + 24, b"\0" * 60)
     packed.with_suffix(".json").unlink()
     assert verify(packed).ok
-    ((file, place, reason),) = problems(packed, decode=True)
-    assert (file, place) == ("out.rec", f"byte {offset}")
+    ((file, where, reason),) = problems(packed, decode=True)
+    assert (file, where) == ("out.rec", ("offset", offset))
     assert "that do not decode (no known format)" in reason
 
 
@@ -111,21 +123,21 @@ def test_the_index_of_another_file_is_found(packed, tmp_path, tiny_mnist):
     pack(tiny_mnist, tmp_path / "m")
     packed.with_suffix(".idx").write_bytes((tmp_path / "m_train.idx").read_bytes())
     found = problems(packed)
-    assert any(place == "line 2" and "expected the offset of a record, got" in reason for _, place, reason in found)
+    assert any(where == ("line", 2) and "expected the offset of a record, got" in reason for _, where, reason in found)
 
 
 def test_an_index_with_other_keys_is_found_and_one_of_positions_is_noted(packed):
     rows = [line.split() for line in packed.with_suffix(".idx").read_text().splitlines()]
     packed.with_suffix(".idx").write_text("".join(f"{int(key) + 5}\t{offset}\n" for key, offset in rows))
-    ((_, place, reason),) = problems(packed)
-    assert place == "line 1"
-    assert reason == "expected key 0, the record's own, got 5; 12 lines differ"
+    ((_, where, reason),) = problems(packed)
+    assert where == ("line", 1)
+    assert reason == "expected key 0, the id of the record, got 5; 12 lines differ"
 
 
 def test_an_index_that_is_not_text_is_a_problem_and_no_crash(packed):
     packed.with_suffix(".idx").write_bytes(b"\x89PNG\r\n")
-    ((file, place, reason),) = problems(packed)
-    assert (file, place) == ("out.idx", "line 1")
+    ((file, where, reason),) = problems(packed)
+    assert (file, where) == ("out.idx", ("line", 1))
     assert "expected KEY and OFFSET" in reason
 
 
@@ -134,13 +146,13 @@ def test_labels_that_differ_from_the_list_are_found(packed):
     packed.with_suffix(".lst").write_text(text)
     found = problems(packed)
     assert len(found) == 4
-    assert found[0] == ("out.lst", "key 4", "expected labels (2.0,) in the record, got (1.0,)")
+    assert found[0] == ("out.lst", ("key", 4), "expected labels (2.0,) in the record, got (1.0,)")
 
 
 def test_records_that_are_not_in_the_list_are_found(packed):
     rows = packed.with_suffix(".lst").read_text().splitlines(keepends=True)
     packed.with_suffix(".lst").write_text("".join(rows[1:]))
-    assert problems(packed) == [("out.lst", "key 0", "expected a row for each record, got none for this one")]
+    assert problems(packed) == [("out.lst", ("key", 0), "expected a row for each record, got none for this one")]
 
 
 def test_exact_labels_are_compared_with_the_records(tiny_folder, tmp_path):
@@ -148,7 +160,9 @@ def test_exact_labels_are_compared_with_the_records(tiny_folder, tmp_path):
     pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
     assert verify(tmp_path / "x").checked[-1] == "exact labels"
     np.save(tmp_path / "x.labels.npy", np.array([17186135, 4]))
-    assert problems(tmp_path / "x") == [("x.labels.npy", "", "expected the records' labels, got others")]
+    assert problems(tmp_path / "x") == [
+        ("x.labels.npy", None, "expected the labels of the records, got different ones")
+    ]
 
 
 def test_a_record_too_short_for_its_header_or_with_bad_labels_is_found(tmp_path):
@@ -157,10 +171,10 @@ def test_a_record_too_short_for_its_header_or_with_bad_labels_is_found(tmp_path)
         writer.write(b"short")
         writer.write(irheader.pack(irheader.IRHeader(float("nan"), 1), b"\xff\xd8\xff"))
         writer.write(irheader.pack(irheader.IRHeader(1.0, 2), b""))
-    assert [(place, reason) for _, place, reason in problems(tmp_path / "x.rec")] == [
-        ("byte 0", "expected a 24-byte image header, got 5 bytes"),
-        ("byte 16", "expected finite labels, got nan"),
-        ("byte 52", "expected an image, got 0 bytes"),
+    assert [(where, reason) for _, where, reason in problems(tmp_path / "x.rec")] == [
+        (("offset", 0), "expected a 24-byte image header, got 5 bytes"),
+        (("offset", 16), "expected finite labels, got nan"),
+        (("offset", 52), "expected an image, got 0 bytes"),
     ]
 
 
@@ -170,3 +184,26 @@ def test_a_label_of_the_list_that_float32_cannot_hold_is_a_difference(packed, la
     listed.write_text(listed.read_text().replace("\t2.000000\t", f"\t{label}\t", 1))
     ((file, _, reason),) = problems(packed)
     assert (file, reason) == ("out.lst", f"expected labels ({float(label)},) in the record, got (2.0,)")
+
+
+def test_json_has_the_location_as_numbers(packed, cli):
+    offset = int(idx.read(packed.with_suffix(".idx")).offsets[5])
+    change(packed, offset, b"\0\0\0\0")
+    code, out, _ = cli("verify", packed, "--json")
+    first, *others = json.loads(out)["problems"]
+    assert code == 1
+    assert (first["offset"], first["line"], first["key"]) == (offset, None, None)
+    assert [problem["line"] for problem in others if problem["path"].endswith(".idx")] == [6]
+
+
+def test_a_damaged_header_is_reported_once_with_decode(tmp_path):
+    with open(tmp_path / "x.rec", "wb") as file:
+        RecordWriter(file).write(b"short")
+    assert problems(tmp_path / "x.rec", decode=True) == problems(tmp_path / "x.rec")
+
+
+def test_progress_adds_up_to_the_size_of_a_damaged_file(packed):
+    change(packed, int(idx.read(packed.with_suffix(".idx")).offsets[11]), b"\0\0\0\0")
+    n_bytes = []
+    verify(packed, progress=n_bytes.append)
+    assert sum(n_bytes) == packed.stat().st_size

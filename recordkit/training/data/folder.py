@@ -92,10 +92,10 @@ def pack_if_changed(
 
 def _check_images(path: Path, folder: Path) -> None:
     """Refuse images that cannot be decoded; the error names the file, which the list of the .rec file has."""
-    bad = [problem for problem in verify(path, decode=True).problems if problem.place.startswith("byte ")]
+    bad = [problem for problem in verify(path, decode=True).problems if problem.offset is not None]
     if bad:
         with RecordDataset(path) as records, ListFile(path.with_suffix(".lst")) as rows:
-            index = records.offsets.tolist().index(int(bad[0].place.removeprefix("byte ")))
+            index = records.offsets.tolist().index(bad[0].offset)
             file = folder / rows[index].path
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise PackError(f"{bad[0].reason}{more}", path=str(file), advice="repair or remove it")

@@ -1,0 +1,99 @@
+"""One pass over all records of a .rec file, for checks and summaries that look at every record.
+
+`scan` splits each record into header and payload. By default it raises the first error; with `on_damage` it reports
+each error and continues at the next record head.
+
+The loops over records without their content are in `recordkit.formats.frame` and in the native core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from recordkit.errors import FormatError
+from recordkit.formats import irheader
+from recordkit.formats.frame import RecordReader, pack
+
+OnDamage = Callable[[FormatError, int], None]
+"""Callback for damage: the error, and the number of bytes that are skipped to reach the next record head."""
+
+
+def scan(
+    reader: RecordReader, *, on_damage: OnDamage | None = None, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, irheader.IRHeader, memoryview]]:
+    """Yield every record of a .rec file, in file order.
+
+    Parameters
+    ----------
+    reader : RecordReader
+        The open file.
+    on_damage : callable, optional
+        Called with a FormatError and the number of skipped bytes for each damage. The number is 0 if the frame of a
+        record is whole and only its image header is damaged. By default the first error is raised.
+    progress : callable, optional
+        Called with the number of bytes read since the last call; the numbers add up to the size of the file.
+
+    Yields
+    ------
+    offset : int
+        Offset of the record's head, in bytes.
+    header : IRHeader
+    payload : memoryview of uint8, shape (n,)
+        The encoded image, possibly empty.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged and `on_damage` is None. The error has path and offset.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.formats.frame import RecordWriter
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     RecordWriter(file).write(irheader.pack(irheader.IRHeader(4.0, 7), b"jpeg"))
+    ...     file.flush()
+    ...     with RecordReader(file.name) as reader:
+    ...         [(offset, header.id, bytes(payload)) for offset, header, payload in scan(reader)]
+    0
+    [(0, 7, b'jpeg')]
+    """
+    n_reported_bytes = 0
+    for offset, record in _records(reader, on_damage):
+        if progress:
+            progress(offset - n_reported_bytes)
+            n_reported_bytes = offset
+        try:
+            header, payload = irheader.unpack_at(record, reader.path, offset)
+        except FormatError as error:
+            if on_damage is None:
+                raise
+            on_damage(error, 0)
+            continue
+        yield offset, header, payload
+    if progress:
+        progress(reader.size - n_reported_bytes)
+
+
+def _records(reader: RecordReader, on_damage: OnDamage | None) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and bytes of every whole record."""
+    begin = 0
+    while begin < reader.size:
+        last_record: tuple[int, bytes] | None = None
+        try:
+            for last_record in reader.scan(begin):
+                yield last_record
+            return
+        except FormatError as error:
+            if on_damage is None:
+                raise
+            damage_begin = begin if last_record is None else _end(*last_record)
+            fault = error.offset or 0
+            # A fault inside the damaged record may be at the head of the next record, which can be intact.
+            begin = reader.next_head(fault if fault > damage_begin else fault + 4)
+            on_damage(error, begin - damage_begin)
+
+
+def _end(offset: int, record: bytes) -> int:
+    """Return the offset of the first byte after a record and its padding."""
+    return offset + sum(map(len, pack(record)))
