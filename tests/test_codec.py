@@ -346,8 +346,8 @@ def test_enormous_images_are_refused_in_a_process_that_has_little_memory(tmp_pat
 @given(data=st.data(), name=st.sampled_from(sorted(FORMATS)), channels=st.sampled_from([3, 1, "keep"]))
 def test_damaged_bytes_raise_nothing_but_an_image_error(data, name, channels):
     payload = bytearray(FORMATS[name])
-    for place in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=4)):
-        payload[place] = data.draw(st.integers(0, 255))
+    for index in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=4)):
+        payload[index] = data.draw(st.integers(0, 255))
     payload = bytes(payload[: data.draw(st.integers(0, len(payload)) | st.just(len(payload)))])
     try:
         image = codec.decode(payload, channels=channels)

@@ -112,6 +112,14 @@ class RecordWriter:
     ----------
     offset : int
         Offset of the next record's head, in bytes from where the first was written.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> writer = RecordWriter(file)
+    >>> [writer.write(record) for record in (b"one", b"two")], writer.offset
+    ([0, 12], 24)
     """
 
     def __init__(self, file: Sink) -> None:
@@ -164,6 +172,16 @@ class RecordReader:
         The file cannot be opened.
     FormatError
         `path` is a pipe or a device.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.rec")
+    >>> with open(path, "wb") as file:
+    ...     file.writelines(pack(b"one") + pack(b"two"))
+    >>> with RecordReader(path) as reader:
+    ...     list(reader), reader.read(12)
+    ([b'one', b'two'], (b'two', 24))
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -315,19 +333,19 @@ class RecordReader:
 
     def _head(self, window: _Window, offset: int) -> tuple[int, int]:
         """Return a part's cflag and length, after comparing the length with the size of the file."""
-        left = self.size - offset
+        remaining = self.size - offset
         if not 0 <= offset < self.size:
             raise self._truncated("a record head", f"the end of the file at byte {self.size}", offset)
-        head = window.read(offset, HEAD_SIZE) if left >= HEAD_SIZE else b""
+        head = window.read(offset, HEAD_SIZE) if remaining >= HEAD_SIZE else b""
         if len(head) < HEAD_SIZE:
-            raise self._truncated(f"an {HEAD_SIZE}-byte head", _bytes_left(left), offset)
+            raise self._truncated(f"an {HEAD_SIZE}-byte head", _bytes_left(remaining), offset)
         magic, word = _HEAD.unpack(head)
         if magic != MAGIC:
             raise self._error(f"magic 0x{MAGIC:08x}", f"0x{magic:08x}", offset)
         length = word & _LENGTH_MASK
         # This check comes before memory of that length is allocated.
-        if HEAD_SIZE + length + -length % 4 > left:
-            raise self._truncated(f"{length} bytes and their padding", _bytes_left(left - HEAD_SIZE), offset)
+        if HEAD_SIZE + length + -length % 4 > remaining:
+            raise self._truncated(f"{length} bytes and their padding", _bytes_left(remaining - HEAD_SIZE), offset)
         return word >> 29, length
 
     def _truncated(self, expected: str, got: str, offset: int) -> TruncatedError:

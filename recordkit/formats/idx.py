@@ -75,6 +75,14 @@ def read(path: str | Path) -> Index:
         A line is not two integers from 0 to 2**64 - 1, or `path` is a pipe or a device.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.idx")
+    >>> _ = path.write_bytes(lines([5, 6], [0, 40]))
+    >>> read(path).keys.tolist(), read(path).offsets.tolist()
+    ([5, 6], [0, 40])
     """
     blocks: list[NDArray[np.uint64]] = []
     first_line = 1

@@ -221,6 +221,15 @@ class ListFile:
         A row cannot be parsed. The error has path and line.
     OSError
         The file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.lst")
+    >>> _ = path.write_bytes(line(Row(12, (3,), "cats/tom.jpg")))
+    >>> with ListFile(path) as rows:
+    ...     len(rows), rows[0]
+    (1, Row(key=12, labels=(3.0,), path='cats/tom.jpg'))
     """
 
     def __init__(

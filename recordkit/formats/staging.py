@@ -46,6 +46,17 @@ class Staging:
     PublishError
         The output folder does not exist or cannot be written, the prefix is a folder, or another
         pack is writing to it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> prefix = Path(tempfile.mkdtemp(), "train")
+    >>> with Staging(prefix) as staging:
+    ...     with staging.create("train.rec") as file:
+    ...         _ = file.write(b"new")
+    ...     staging.commit()
+    >>> prefix.with_suffix(".rec").read_bytes()
+    b'new'
     """
 
     def __init__(self, prefix: Path) -> None:

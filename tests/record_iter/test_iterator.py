@@ -199,10 +199,10 @@ def test_skipped_samples_do_not_change_where_mxnets_epochs_begin(tmp_path, engin
 def test_the_table_has_the_parameters_of_the_mxnet_that_is_installed(mx):
     documentation = mx.io.ImageRecordIter.__doc__
     documentation = documentation.decode() if isinstance(documentation, bytes) else documentation
-    found = dict(re.findall(r"^(\w+) : .*?(?:default=(.*)|required)$", documentation, re.MULTILINE))
+    defaults = dict(re.findall(r"^(\w+) : .*?(?:default=(.*)|required)$", documentation, re.MULTILINE))
     by_name = {parameter.name: parameter for parameter in PARAMETERS if parameter.support != "recordkit"}
-    assert set(found) == set(by_name) - {"rotate_list", "data_name", "label_name"}
-    for name, text in found.items():
+    assert set(defaults) == set(by_name) - {"rotate_list", "data_name", "label_name"}
+    for name, text in defaults.items():
         default = by_name[name].default
         if text and name not in ("path_imgrec",):
             value = text.strip("'")
