@@ -9,7 +9,6 @@ import warnings
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from recordkit import errors
 from recordkit.cli.program import Command, option_name, run
@@ -197,10 +196,24 @@ def test_wide_labels_do_not_count_as_encoding_that_grows(cli, tiny_folder, tmp_p
     assert (code, said) == (0, "")
 
 
-def failing(error, *, cls=Command):
-    """Return a command `tool` that raises this error, with every kind of parameter."""
+def raising(error):
+    """Return a function that raises this error."""
 
-    @click.command("tool", cls=cls)
+    def function():
+        raise error
+
+    return function
+
+
+def run_failing(error):
+    """Return a console script `tool` whose command raises this error."""
+    return lambda: run(lambda: failing(error).main(["photos"], prog_name="tool", standalone_mode=False), "tool")
+
+
+def failing(error):
+    """Return a command that raises this error, with every kind of parameter."""
+
+    @click.command("tool", cls=Command)
     @click.argument("source")
     @click.argument("records", metavar="REC|FOLDER", required=False)
     @click.option("--root")
@@ -234,13 +247,11 @@ def failing(error, *, cls=Command):
         ("chunk_bytes=8", "chunk_bytes=8"),
     ],
 )
-def test_an_error_names_the_options_of_the_command_that_ran(argument, option):
+def test_an_error_names_the_options_of_the_command_that_ran(program, argument, option):
     name = argument.partition("=")[0]
     error = PlanError(argument=name, expected="another", got=1, advice=f"give `{argument}`")
-    result = CliRunner().invoke(failing(error), ["photos"])
     label = option_name(failing(error), name)
-    assert result.stderr == f"tool: {label}: expected another, got 1; give {option}\n"
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert program(run_failing(error)) == (2, "", f"tool: {label}: expected another, got 1; give {option}\n")
 
 
 def test_the_recordkit_group_names_the_options_of_its_command(cli, tiny_folder, tmp_path, monkeypatch):
@@ -265,9 +276,8 @@ def test_im2rec_names_its_own_options(im2rec, tiny_folder, tmp_path, monkeypatch
 @pytest.mark.parametrize("kind", [getattr(errors, name) for name in errors.__all__])
 def test_each_error_class_has_its_exit_code(kind, program):
     expected = 2 if kind in (PlanError, MissingError) else 1
-    result = CliRunner().invoke(failing(kind("it failed")), ["photos"])
-    assert (result.exit_code, result.stderr) == (expected, "tool: it failed\n")
-    assert program(lambda: run(lambda: (_ for _ in ()).throw(kind("it failed")), "tool"))[0] == expected
+    assert program(run_failing(kind("it failed"))) == (expected, "", "tool: it failed\n")
+    assert program(lambda: run(raising(kind("it failed")), "tool")) == (expected, "", "tool: it failed\n")
 
 
 @pytest.mark.parametrize(
@@ -283,4 +293,4 @@ def test_each_error_class_has_its_exit_code(kind, program):
     ],
 )
 def test_other_errors_are_one_line_and_an_exit_code(program, error, code, text):
-    assert program(lambda: run(lambda: (_ for _ in ()).throw(error), "tool")) == (code, "", text)
+    assert program(lambda: run(raising(error), "tool")) == (code, "", text)

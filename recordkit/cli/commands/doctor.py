@@ -1,4 +1,4 @@
-"""``recordkit doctor``: what is installed, what is missing, and how to get it."""
+"""``recordkit doctor``: what is installed, what is missing, and how to install it."""
 
 from __future__ import annotations
 
@@ -11,95 +11,101 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from recordkit import native
-from recordkit.cli.program import examples
+from recordkit.cli.program import Command, examples
 from recordkit.errors import MissingError
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
 from recordkit.version import __version__
 
-# Distribution and the extra that brings it.
-_OPTIONAL = {"torch": "torch", "matplotlib": "plot", "scikit-learn": "demo"}
-_NEEDED = ("numpy", "pillow", "click", "tqdm")
+_REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
+_OPTIONAL_PACKAGES = {"torch": "torch", "matplotlib": "plot", "scikit-learn": "demo"}  # with the extra that installs it
+_PILLOW_FEATURES = {"jpg": True, "zlib": True, "webp": False}  # with whether recordkit needs it
 
 
 @dataclass(frozen=True)
-class _Line:
+class _Check:
     name: str
     ok: bool
     needed: bool
     message: str
 
 
-@click.command("doctor", epilog=examples("recordkit doctor"))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.command("doctor", cls=Command, epilog=examples("recordkit doctor"))
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(as_json: bool) -> None:
-    """Say what is installed, what is missing and how to get it; exit 1 if recordkit itself lacks something."""
-    lines = _needed() + _engines() + _optional()
+    """Report what is installed, what is missing and how to install it.
+
+    Exit code 1 if something that recordkit needs is missing.
+    """
+    checks = [*_check_system(), *_check_required(), *_check_pillow(), *_check_engines(), *_check_optional()]
+    missing = [check.name for check in checks if check.needed and not check.ok]
     if as_json:
-        click.echo(json.dumps([asdict(line) for line in lines]))
+        click.echo(json.dumps([asdict(check) for check in checks]))
     else:
-        for line in lines:
-            mark = "ok" if line.ok else ("MISSING" if line.needed else "-")
-            click.echo(f"{mark:8}{line.name:14}{line.message}")
-    if any(line.needed and not line.ok for line in lines):
+        for check in checks:
+            mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
+            click.echo(f"{mark:8}{check.name:14}{check.message}")
+        verdict = f"recordkit does not work without {', '.join(missing)}" if missing else "recordkit is ready to use"
+        click.echo(verdict)
+    if missing:
         raise click.exceptions.Exit(1)
 
 
-def _needed() -> list[_Line]:
+def _check_system() -> list[_Check]:
     system = f"{platform.python_version()} on {platform.platform()}"
-    lines = [
-        _Line("recordkit", ok=True, needed=True, message=__version__),
-        _Line("python", ok=True, needed=True, message=system),
-        _Line("threads", ok=True, needed=True, message=f"{count_threads(0)} CPUs may be used"),
+    return [
+        _Check("recordkit", ok=True, needed=True, message=__version__),
+        _Check("python", ok=True, needed=True, message=system),
+        _Check("threads", ok=True, needed=True, message=f"this process may use {count_threads(0)} CPUs"),
     ]
-    for name in _NEEDED:
-        found = _version(name)
-        lines.append(_Line(name, ok=found is not None, needed=True, message=found or f"pip install {name}"))
+
+
+def _check_required() -> list[_Check]:
+    return [_check_package(name, name, needed=True) for name in _REQUIRED_PACKAGES]
+
+
+def _check_pillow() -> list[_Check]:
     features = importlib.import_module("PIL.features")
-    for name in ("jpg", "zlib", "webp"):
-        there = features.check(name)
-        turbo = " (libjpeg-turbo)" if name == "jpg" and features.check("libjpeg_turbo") else ""
-        detail = (
-            f"Pillow has {name} {features.version(name) or ''}{turbo}" if there else f"Pillow was built without {name}"
-        )
-        lines.append(_Line(f"pillow {name}", ok=there, needed=name != "webp", message=detail))
-    return lines
+    checks = []
+    for name, needed in _PILLOW_FEATURES.items():
+        supported = features.check(name)
+        message = f"this Pillow was built without {name}"
+        if supported:
+            turbo = " (libjpeg-turbo)" if name == "jpg" and features.check("libjpeg_turbo") else ""
+            message = f"Pillow supports {name} {features.version(name) or ''}{turbo}"
+        checks.append(_Check(f"pillow {name}", ok=supported, needed=needed, message=message))
+    return checks
 
 
-def _engines() -> list[_Line]:
-    lines = [_Line("engine python", ok=True, needed=True, message="Pillow and NumPy")]
+def _check_engines() -> list[_Check]:
+    checks = [_Check("engine python", ok=True, needed=True, message="Pillow and NumPy")]
     try:
-        built = ", ".join(f"{name} {value}" for name, value in native.load().build().items())
+        libraries = ", ".join(f"{name} {value}" for name, value in native.load().build().items())
     except MissingError as error:
-        return [
-            *lines,
-            _Line("engine native", ok=False, needed=False, message=str(error).removeprefix("native engine: ")),
-        ]
-    return [*lines, _Line("engine native", ok=True, needed=False, message=built), _jpeg_line(native.jpeg_versions())]
+        return [*checks, _Check("engine native", ok=False, needed=False, message=str(error))]
+    checks.append(_Check("engine native", ok=True, needed=False, message=libraries))
+    return [*checks, _check_native_jpeg(native.jpeg_versions())]
 
 
-def _jpeg_line(versions: native.JpegVersions) -> _Line:
+def _check_native_jpeg(versions: native.JpegVersions) -> _Check:
     message = f"fast, with libjpeg-turbo {versions.running}"
     if not versions.fast:
         running = versions.running or "an unknown version"
         message = (
             f"slower: built with libjpeg-turbo {versions.built_with}, runs with {running}; install recordkit again"
         )
-    return _Line("native jpeg", ok=versions.fast, needed=False, message=message)
+    return _Check("native jpeg", ok=versions.fast, needed=False, message=message)
 
 
-def _optional() -> list[_Line]:
-    lines = [_Line(finding.name, finding.ok, needed=False, message=finding.message) for finding in mxnet.describe()]
-    for name, extra in _OPTIONAL.items():
-        found = _version(name)
-        lines.append(
-            _Line(name, ok=found is not None, needed=False, message=found or f"pip install 'recordkit[{extra}]'")
-        )
-    return lines
+def _check_optional() -> list[_Check]:
+    checks = [_Check(finding.name, finding.ok, needed=False, message=finding.message) for finding in mxnet.describe()]
+    for name, extra in _OPTIONAL_PACKAGES.items():
+        checks.append(_check_package(name, f"'recordkit[{extra}]'", needed=False))
+    return checks
 
 
-def _version(name: str) -> str | None:
+def _check_package(name: str, requirement: str, *, needed: bool) -> _Check:
     try:
-        return version(name)
+        return _Check(name, ok=True, needed=needed, message=version(name))
     except PackageNotFoundError:
-        return None
+        return _Check(name, ok=False, needed=needed, message=f"not installed; pip install {requirement}")
