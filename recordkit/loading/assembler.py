@@ -1,6 +1,6 @@
-"""Batches from samples, several at a time: one work item of a loader's thread.
+"""The work of a loader's threads: each work item loads some consecutive batches.
 
-Threads share an assembler. It knows the order of the samples, but not which epoch is next; that is the loader's.
+Threads share one assembler. `recordkit.loading.loader` decides which epoch and which batches are next.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
 from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import image_size, n_labels
+from recordkit.loading.probe import count_labels, find_image_size
 from recordkit.loading.timing import Timing
 from recordkit.sampling.sampler import Sampler
 
@@ -35,13 +35,13 @@ class BadSample(NamedTuple):
     Attributes
     ----------
     key : int
-    file : Path
-        The .rec file that holds the sample.
+    path : Path
+        Path of the .rec file that holds the sample.
     reason : str
     """
 
     key: int
-    file: Path
+    path: Path
     reason: str
 
 
@@ -90,11 +90,11 @@ class BatchAssembler:
         on_error: str,
         n_threads: int,
     ) -> None:
-        size = image_size(dataset, plan)
+        size = find_image_size(dataset, plan)
         self._dataset = dataset
         self._sampler = sampler
         self._on_error = on_error
-        self._n_labels = n_labels(dataset)
+        self._n_labels = count_labels(dataset)
         self._item_shape = plan.item_shape(size)
         self._pool = ArrayPool(plan.dtype, n_kept=2 * n_threads + 2)
         self.engine = engine(dataset, plan, size)

@@ -37,7 +37,7 @@ def apply_transforms(image: Image, plan: LoadPlan, epoch: int, position: int, *,
 
 
 def _apply(step: Transform, image: Image, draws: Draws) -> Image:
-    """Apply one transform and check its result, because the transform may be the user's own."""
+    """Apply one transform and check its result, because a user may have written it."""
     result = step(image, draws)
     if isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.shape[2:] == image.shape[2:]:
         return result

@@ -1,4 +1,4 @@
-"""The shape of the items of a batch, which is known from the transforms or else from the first samples."""
+"""The image size and number of labels of a batch, which the transforms or the first samples tell."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _N_TRIED = 100
 _N_DRAWS = 4
 
 
-def image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
+def find_image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     """Return the height and width of the images after the transforms.
 
-    If the transforms do not fix the size, it is that of the first sample that can be decoded.
+    If the transforms do not fix the size, the first sample that can be decoded gives it.
 
     Raises
     ------
@@ -30,10 +30,10 @@ def image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     PlanError
         A transform does not return an image.
     """
-    return fixed_size(plan) or _first_size(dataset, plan)
+    return find_fixed_size(plan) or _first_size(dataset, plan)
 
 
-def fixed_size(plan: LoadPlan) -> tuple[int, int] | None:
+def find_fixed_size(plan: LoadPlan) -> tuple[int, int] | None:
     """Return the height and width that the transforms make of any image; None if they depend on the image.
 
     The last transform with an `output_size` decides. The transforms after it are tried on a black image.
@@ -46,9 +46,9 @@ def fixed_size(plan: LoadPlan) -> tuple[int, int] | None:
     Examples
     --------
     >>> from recordkit.transforms import CenterCrop, RandomCrop, RandomFlip, Resize
-    >>> fixed_size(LoadPlan([Resize(256), RandomCrop(224), RandomFlip()]))
+    >>> find_fixed_size(LoadPlan([Resize(256), RandomCrop(224), RandomFlip()]))
     (224, 224)
-    >>> fixed_size(LoadPlan([CenterCrop(), Resize(256)]))
+    >>> find_fixed_size(LoadPlan([CenterCrop(), Resize(256)]))
     """
     for number in reversed(range(len(plan.steps))):
         size = output_size(plan.steps[number])
@@ -85,7 +85,7 @@ def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     ) from first
 
 
-def n_labels(dataset: RecordDataset) -> int:
+def count_labels(dataset: RecordDataset) -> int:
     """Return the number of labels of the first sample that can be read.
 
     Raises

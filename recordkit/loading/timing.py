@@ -1,4 +1,4 @@
-"""Time that an epoch took, by what was waited for."""
+"""The time that an epoch took, and its bottleneck."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Timing:
-    """Seconds of one epoch, by what they were spent on.
+    """Time of one epoch in seconds, split by activity.
 
     Attributes
     ----------

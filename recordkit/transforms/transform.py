@@ -1,4 +1,4 @@
-"""The protocol of a transform, and what a transform may tell about itself."""
+"""The protocol of a transform, and the two methods by which a transform may describe itself."""
 
 from __future__ import annotations
 

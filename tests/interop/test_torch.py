@@ -1,4 +1,4 @@
-"""PyTorch's tensors and its DataLoader on top of the loader."""
+"""The PyTorch loader and dataset, alone and under a DataLoader."""
 
 import copy
 import itertools
@@ -26,9 +26,9 @@ from torch.utils.data._utils.pin_memory import pin_memory
 from recordkit.interop.torch import Batch, Loader, RecordDataset
 
 pytestmark = [
-    # What torch forks is a process with threads of its own.
+    # The test process has threads when torch forks it.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
-    # More workers than processors show whether the sharing out is right as well.
+    # The tests use more workers than there are processors.
     pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
 ]
 
@@ -59,21 +59,21 @@ def feed(loader, n_workers, **options):
 
 
 def values(batch):
-    """Return what is in a batch, of tensors or of arrays."""
+    """Return the contents of a batch of tensors or arrays, to compare."""
     lists = [np.asarray(part).tolist() for part in (batch.label, batch.key, batch.n_valid, batch.index)]
     return [np.asarray(batch.data).tobytes(), *lists]
 
 
-def test_tensors_are_the_arrays_of_the_loader_and_keep_them(photos, engine, monkeypatch):
+def test_tensors_share_and_keep_the_memory_of_the_loaders_arrays(photos, engine, monkeypatch):
     addresses = []
-    given = rk.Loader.__iter__
+    original_iter = rk.Loader.__iter__
 
-    def spied(loader):
-        for batch in given(loader):
+    def spy(loader):
+        for batch in original_iter(loader):
             addresses.append([array.ctypes.data for array in (batch.data, batch.label, batch.key, batch.index)])
             yield batch
 
-    monkeypatch.setattr(rk.Loader, "__iter__", spied)
+    monkeypatch.setattr(rk.Loader, "__iter__", spy)
     loader = Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
     batches = list(loader)
     assert addresses == [[part.data_ptr() for part in (b.data, b.label, b.key, b.index)] for b in batches]
@@ -82,7 +82,7 @@ def test_tensors_are_the_arrays_of_the_loader_and_keep_them(photos, engine, monk
     assert all(torch.equal(batch.data, copy) for batch, copy in zip(batches, copies, strict=True))
 
 
-def test_a_batch_is_data_and_label_and_what_else_there_is(photos, engine):
+def test_a_batch_unpacks_to_data_and_label_and_has_the_other_fields(photos, engine):
     loader = Loader(photos, batch_size=8, transforms=TRAIN, engine=engine)
     batch = next(iter(loader))
     data, label = batch
@@ -94,25 +94,25 @@ def test_a_batch_is_data_and_label_and_what_else_there_is(photos, engine):
 @pytest.mark.parametrize("n_workers", [0, 1, 2, 3])
 @pytest.mark.parametrize("last_batch", ["keep", "pad", "drop"])
 @pytest.mark.parametrize("n_ranks", [1, 2])
-def test_workers_change_nothing(photos, engine, last_batch, n_workers, n_ranks):
+def test_workers_do_not_change_the_batches(photos, engine, last_batch, n_workers, n_ranks):
     options = {"batch_size": 6, "transforms": TRAIN, "shuffle": True, "seed": 4, "engine": engine, "layout": "NCHW"}
     keys = []
     for rank in range(n_ranks):
-        place = {"rank": (rank, n_ranks), "last_batch": last_batch}
-        loader = Loader(photos, **options, **place)
+        share = {"rank": (rank, n_ranks), "last_batch": last_batch}
+        loader = Loader(photos, **options, **share)
         got = [values(batch) for batch in feed(loader, n_workers)]
         assert len(got) == len(loader) == len(feed(loader, n_workers))
-        want = [values(batch) for batch in rk.Loader(photos, **options, **place)]
+        want = [values(batch) for batch in rk.Loader(photos, **options, **share)]
         if last_batch != "keep" or n_ranks == 1:
             assert got == want
-        else:  # the last one is shared out in another way
+        else:  # the last batch is shared out differently
             assert got[:-1] == want[:-1]
         keys += [key for batch in got for key in batch[2][: batch[3]]]
     assert len(set(keys)) == len(keys) == (48 if last_batch == "drop" else N)
 
 
 @pytest.mark.parametrize(("last_batch", "n_loaded"), [("keep", N), ("drop", 48), ("pad", 54)])
-def test_alone_it_loads_what_it_gives(photos, monkeypatch, last_batch, n_loaded):
+def test_without_workers_only_the_yielded_samples_are_loaded(photos, monkeypatch, last_batch, n_loaded):
     loader = Loader(photos, batch_size=6, transforms=TRAIN, last_batch=last_batch)
     load, sizes = loader.loader._assembler.engine.load, []
     monkeypatch.setattr(loader.loader._assembler.engine, "load", lambda *a: sizes.append(len(a[0].indices)) or load(*a))
@@ -120,7 +120,7 @@ def test_alone_it_loads_what_it_gives(photos, monkeypatch, last_batch, n_loaded)
     assert sum(sizes) == n_loaded
 
 
-def test_an_order_that_is_longer_than_the_dataset_is_counted_right(photos):
+def test_the_length_is_right_for_an_order_longer_than_the_dataset(photos):
     order = Weighted(np.ones(N), n=70)
     loader = Loader(photos, batch_size=10, transforms=TRAIN, shuffle=order)
     assert len(loader) == len(list(loader)) == len(list(feed(loader, 2))) == 7
@@ -129,7 +129,7 @@ def test_an_order_that_is_longer_than_the_dataset_is_counted_right(photos):
 @pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but no accelerator:UserWarning")
 def test_a_dataloader_pins_data_and_label_of_a_batch(photos, monkeypatch):
     loader = Loader(photos, batch_size=8, transforms=TRAIN)
-    batches = [values(batch) for batch in feed(loader, 2, pin_memory=True)]  # without a GPU it leaves them as they are
+    batches = [values(batch) for batch in feed(loader, 2, pin_memory=True)]  # without a GPU torch does not pin
     assert batches == [values(batch) for batch in loader]
     pinned = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor.clone())
@@ -140,7 +140,7 @@ def test_a_dataloader_pins_data_and_label_of_a_batch(photos, monkeypatch):
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
-def test_set_epoch_tells_the_workers(photos, engine, n_workers):
+def test_set_epoch_reaches_the_workers(photos, engine, n_workers):
     options = {"batch_size": 10, "transforms": TRAIN, "shuffle": True, "engine": engine, "layout": "NCHW"}
     loader = rk.Loader(photos, **options)
     want = [[values(batch) for batch in loader] for _ in range(4)]
@@ -152,18 +152,18 @@ def test_set_epoch_tells_the_workers(photos, engine, n_workers):
             assert [values(batch) for batch in batches] == want[epoch]
 
 
-def test_a_loader_that_is_handed_to_a_process_before_it_has_a_rank_takes_that_rank(photos, monkeypatch):
+def test_a_loader_pickled_before_its_process_has_a_rank_takes_that_rank(photos, monkeypatch):
     loader = pickle.loads(pickle.dumps(Loader(photos, batch_size=5, transforms=TRAIN)))
     assert next(iter(loader)).key.tolist() == [0, 1, 2, 3, 4]
     for name, value in (("is_initialized", True), ("get_rank", 1), ("get_world_size", 2)):
         monkeypatch.setattr(torch.distributed, name, lambda value=value: value)
     for each in (loader, pickle.loads(pickle.dumps(loader))):
         assert next(iter(each)).key.tolist() == [5, 6, 7, 8, 9] and len(each) == 5
-    monkeypatch.undo()  # as in a worker that is spawned, which keeps it
+    monkeypatch.undo()  # like a spawned worker, which keeps the rank
     assert next(iter(each)).key.tolist() == [5, 6, 7, 8, 9]
 
 
-def test_set_epoch_tells_the_workers_of_a_copy(photos):
+def test_set_epoch_reaches_the_workers_of_a_copy(photos):
     options = {"transforms": TRAIN, "seed": 2, "layout": "NCHW"}
     loader = rk.Loader(photos, batch_size=10, **options)
     want = [[batch.data.tolist() for batch in loader] for _ in range(3)]
@@ -175,7 +175,7 @@ def test_set_epoch_tells_the_workers_of_a_copy(photos):
                 assert [data.tolist() for data, _ in batches] == want[epoch]
 
 
-def test_epochs_follow_each_other_where_nobody_says_otherwise(photos, engine):
+def test_epochs_follow_each_other_without_set_epoch(photos, engine):
     options = {"batch_size": 16, "transforms": TRAIN, "shuffle": True, "engine": engine, "layout": "NCHW"}
     for loader in (Loader(photos, **options), feed(Loader(photos, **options), 2, persistent_workers=True)):
         other = rk.Loader(photos, **options)
@@ -185,7 +185,7 @@ def test_epochs_follow_each_other_where_nobody_says_otherwise(photos, engine):
 
 @pytest.mark.parametrize("n_workers", [0, 2])
 @pytest.mark.parametrize("n_later", [0, 3])
-def test_an_epoch_goes_on_behind_any_batch_with_other_workers(photos, n_workers, n_later):
+def test_an_epoch_resumes_after_any_batch_with_any_number_of_workers(photos, n_workers, n_later):
     options = {"batch_size": 8, "transforms": TRAIN, "shuffle": True, "seed": 5}
     first = Loader(photos, **options)
     first.set_epoch(3)
@@ -198,7 +198,7 @@ def test_an_epoch_goes_on_behind_any_batch_with_other_workers(photos, n_workers,
         assert got == [values(batch) for batch in batches[n_before:]]
 
 
-def test_the_state_of_a_loader_is_that_behind_its_last_batch(photos):
+def test_the_state_of_a_loader_is_the_state_of_its_last_batch(photos):
     loader = Loader(photos, batch_size=8, transforms=TRAIN, shuffle=True)
     for batch in itertools.islice(loader, 3):
         assert loader.state_dict() == batch.state
@@ -207,7 +207,7 @@ def test_the_state_of_a_loader_is_that_behind_its_last_batch(photos):
     assert loader.state_dict()["position"] == 0 and loader.loader.epoch == 3
 
 
-def test_a_batch_says_to_two_ranks_what_three_can_go_on_from(photos):
+def test_three_ranks_resume_from_a_batch_state_of_two_ranks(photos):
     options = {"batch_size": 5, "transforms": TRAIN, "shuffle": True, "last_batch": "pad"}
     keys, states = [], []
     for rank in range(2):
@@ -237,7 +237,7 @@ def test_torchdata_saves_and_restores_workers(photos):
         assert [values(batch) for batch in made[1]] == want and len(want) == 13 - n_before
 
 
-def test_spawned_workers_give_the_same(photos):
+def test_spawned_workers_yield_the_same_batches(photos):
     options = {"transforms": TRAIN, "seed": 2, "layout": "NCHW"}
     other = rk.Loader(photos, batch_size=10, **options)
     want = [[(b.data.tolist(), b.label.tolist()) for b in other] for _ in range(2)]
@@ -251,7 +251,7 @@ def test_spawned_workers_give_the_same(photos):
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
-def test_samples_are_those_of_the_loader_in_the_order_of_the_file(photos, engine, n_workers):
+def test_the_dataset_has_the_samples_of_the_loader_in_file_order(photos, engine, n_workers):
     options = {"transforms": TRAIN, "engine": engine, "seed": 2, "layout": "NCHW"}
     dataset = RecordDataset(photos, **options)
     loader = rk.Loader(photos, batch_size=12, **options)
@@ -273,7 +273,7 @@ def test_a_batch_is_one_call_of_the_engine(photos, engine, monkeypatch):
     assert sizes == [20, 5]
 
 
-def test_labels_are_as_wide_and_as_exact_as_those_of_the_file(tmp_path):
+def test_labels_have_the_width_and_exactness_of_the_file(tmp_path):
     image = save(picture(noise(8, 8)), "PNG")
     wide = RecordDataset(write(tmp_path / "wide.rec", [image] * 2, [(1.0, 2.0), (3.0, 0.5)]))
     assert torch.equal(wide[1][1], torch.tensor([3.0, 0.5]))
@@ -286,15 +286,15 @@ def test_labels_are_as_wide_and_as_exact_as_those_of_the_file(tmp_path):
 
 
 def damage(path, *, image=False, label=False):
-    """Write ten images, the third of which may be damaged or have two labels."""
+    """Write ten images; number 3 may be damaged or have two labels."""
     payloads = [save(picture(noise(40, 40)), "JPEG") for _ in range(10)]
     payloads[3] = payloads[3][:200] if image else payloads[3]
     return write(path, payloads, [(1, 1) if label and key == 3 else key for key in range(10)])
 
 
-# One worker: torch gives each 5 seconds to end after an error in an iterable.
+# One worker only, because torch waits up to 5 seconds for each after an error in an iterable.
 @pytest.mark.parametrize("n_workers", [0, 1])
-def test_errors_come_from_workers_with_type_file_and_key(tmp_path, n_workers):
+def test_errors_in_workers_keep_type_file_and_key(tmp_path, n_workers):
     bad_image, bad_label = damage(tmp_path / "i.rec", image=True), damage(tmp_path / "l.rec", label=True)
     with pytest.raises(ImageError, match=r"i\.rec: key 3: "):
         list(feed(Loader(bad_image, batch_size=2), n_workers))
@@ -304,7 +304,7 @@ def test_errors_come_from_workers_with_type_file_and_key(tmp_path, n_workers):
         list(feed(RecordDataset(bad_label), n_workers, batch_size=2))
 
 
-def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos):
+def test_invalid_arguments_are_refused_by_the_constructors(photos):
     with pytest.raises(PlanError, match="last_batch: expected one of keep, pad, drop, got 'skip'"):
         Loader(photos, batch_size=4, transforms=TRAIN, last_batch="skip")
     with pytest.raises(PlanError, match="rank: expected 0 to n_ranks - 1, got 2 of 2"):
@@ -319,7 +319,7 @@ def test_arguments_that_make_no_sense_are_refused_when_it_is_made(photos):
         RecordDataset(write(photos.with_name("empty.rec"), [], []))
 
 
-def test_others_take_the_arrays_of_a_batch_without_a_copy(photos, engine):
+def test_dlpack_shares_the_arrays_of_a_batch_without_a_copy(photos, engine):
     batch = next(iter(rk.Loader(photos, batch_size=4, transforms=TRAIN, engine=engine)))
     for array in (batch.data, batch.label, batch.key, batch.index):
         assert np.from_dlpack(array).ctypes.data == array.ctypes.data
@@ -341,13 +341,13 @@ if __name__ == "__main__":
     )
     loader = Loader(path, batch_size=5, transforms=[CenterCrop(32)], shuffle=True, last_batch="pad")
     for context in ("fork", "spawn"):
-        own = []
+        rank_keys = []
         for batch in DataLoader(loader, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=60):
-            own.append(batch.key[: batch.n_valid].tolist())
+            rank_keys.append(batch.key[: batch.n_valid].tolist())
         everyone = [None, None]
-        torch.distributed.all_gather_object(everyone, own)
+        torch.distributed.all_gather_object(everyone, rank_keys)
         assert len(everyone[0]) == len(everyone[1]) == len(loader) == 5, everyone
-        assert sorted(key for own in everyone for keys in own for key in keys) == list(range(50)), everyone
+        assert sorted(key for rank_keys in everyone for keys in rank_keys for key in keys) == list(range(50)), everyone
     torch.distributed.destroy_process_group()
 """
 
@@ -360,5 +360,5 @@ def test_ranks_of_torch_share_an_epoch(photos, tmp_path):
         subprocess.Popen([*arguments, str(rank)], env=environment, stderr=subprocess.PIPE, text=True)
         for rank in range(2)
     ]
-    said = [rank.communicate(timeout=120)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0], said
+    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], errors

@@ -1,4 +1,4 @@
-"""A LeNet learns from a .rec file in PyTorch what it learns from the arrays themselves."""
+"""A PyTorch LeNet learns as much from a .rec file as from the arrays."""
 
 import os
 
@@ -24,14 +24,14 @@ NORMALIZE = rk.Normalize(127.5, 127.5)
 @pytest.fixture
 def one_thread():
     n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of two trainings on as many threads as there are processors, neither gets on
+    torch.set_num_threads(1)  # two trainings that each use all processors block each other
     yield
     torch.set_num_threads(n_threads)
 
 
 @pytest.fixture
 def digits():
-    """1,797 handwritten digits, uint8 (n, 32, 32, 1), and what they are."""
+    """1,797 handwritten digits, uint8 (n, 32, 32, 1), and their labels."""
     pytest.importorskip("sklearn", reason="scikit-learn, which has the digits, is not installed")
     from sklearn.datasets import load_digits
 
@@ -47,8 +47,8 @@ def write(path, images, labels):
     return path
 
 
-def trained(epochs):
-    """Return a LeNet-5 that has seen these epochs of batches."""
+def train(epochs):
+    """Train a LeNet-5 on these epochs of batches."""
     torch.manual_seed(0)
     features = [nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)]
     classes = [nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10)]
@@ -77,12 +77,12 @@ def test_a_lenet_learns_the_same_from_records_and_from_arrays(tmp_path, digits, 
     orders = [[batch.index.tolist() for batch in loader] for _ in range(N_EPOCHS)]
     loader.set_epoch(0)
     val = RecordDataset(write(tmp_path / "val.rec", images[N_TRAINED:], labels[N_TRAINED:]), **options)
-    of_records = accuracy(trained([loader] * N_EPOCHS), DataLoader(val, batch_size=100))
+    of_records = accuracy(train([loader] * N_EPOCHS), DataLoader(val, batch_size=100))
 
     arrays = torch.from_numpy(np.stack([NORMALIZE(image) for image in images])).permute(0, 3, 1, 2)
     plain = TensorDataset(arrays, torch.from_numpy(labels))
     rest = torch.utils.data.Subset(plain, range(N_TRAINED, len(plain)))
     of_arrays = accuracy(
-        trained(DataLoader(plain, batch_sampler=order) for order in orders), DataLoader(rest, batch_size=100)
+        train(DataLoader(plain, batch_sampler=order) for order in orders), DataLoader(rest, batch_size=100)
     )
     assert of_records >= 0.9 and abs(of_records - of_arrays) <= 0.01

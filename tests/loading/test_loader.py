@@ -447,7 +447,7 @@ def test_bad_samples_are_skipped_and_listed(tmp_path, engine):
         assert [(len(batch.data), batch.n_valid) for batch in batches] == [(3, 3), (3, 3), (2, 2)]
     assert (
         [bad.key for bad in loader.bad_samples] == [3, 4]
-        and loader.bad_samples[0].file.name == "damaged.rec"
+        and loader.bad_samples[0].path.name == "damaged.rec"
         and loader.bad_samples[1].reason
     )
 

@@ -1,4 +1,4 @@
-"""The warp against the formula, against Pillow's rule written out, and against OpenCV."""
+"""The warp, compared with its formula, with Pillow's rule written out, and with OpenCV."""
 
 import math
 
@@ -24,7 +24,7 @@ WARPS = [
 
 
 def matrix(height, width, angle=0.0, shear=0.0, scale=1.0, aspect=1.0):
-    """The forward map and the canvas, as image_aug_default.cc computes them."""
+    """Return the forward map and the size of the result, computed as in image_aug_default.cc."""
     a, b = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     hs = 2 * scale / (1 + aspect)
     ws = aspect * hs
@@ -36,7 +36,7 @@ def matrix(height, width, angle=0.0, shear=0.0, scale=1.0, aspect=1.0):
 
 
 def reference(image, m, size, fill):
-    """Bilinear with the edge repeated, rounded down, all fill beyond the image; alpha 0 there."""
+    """Warp bilinearly with repeated edges and rounding down; outside the image all fill, with alpha 0."""
     height, width = image.shape[:2]
     inverse = np.linalg.inv(np.vstack([m, [0, 0, 1]]))
     y, x = np.mgrid[: size[1], : size[0]]
@@ -57,18 +57,18 @@ def reference(image, m, size, fill):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("arguments", WARPS, ids=str)
-def test_it_is_the_formula_with_pillows_rule(arguments, channels):
+def test_the_warp_is_the_formula_with_pillows_rule(arguments, channels):
     image = noise(41, 60, channels)
     warped = warp(image, **arguments, fill=99)
     expected = reference(image, *matrix(41, 60, **arguments), 99)
     assert warped.shape == expected.shape and warped.dtype == np.uint8
     differ = np.abs(warped.astype(int) - expected).max(2)
-    # Where a sum is a whole number, or a point on the image's edge, but for its last bit, both answers are right.
+    # Both results are right if a sum is a whole number, or a point is on the image's edge, within the last bit.
     assert np.count_nonzero(differ > 1) <= 60 and np.count_nonzero(differ) < 0.05 * differ.size
 
 
 @pytest.mark.parametrize("arguments", WARPS, ids=str)
-def test_inside_the_image_it_is_near_opencvs(arguments):
+def test_inside_the_image_the_warp_is_near_opencvs(arguments):
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: nothing to compare with")
     image = pixels(200, 250)
     m, size = matrix(200, 250, **arguments)
@@ -83,13 +83,13 @@ def test_inside_the_image_it_is_near_opencvs(arguments):
 @pytest.mark.parametrize(
     "change", [RandomAffine(), RandomRotation(0), RandomShear(0), RandomScale(1, 1), RandomAspect(1, 1)]
 )
-def test_without_a_change_the_pixels_stay(change, channels):
+def test_the_identity_keeps_the_pixels(change, channels):
     image = noise(9, 14, channels)
     assert np.array_equal(change(image, Counted()), image)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_one_warp_draws_shear_angle_scale_aspect(channels):
+def test_a_warp_draws_shear_angle_scale_aspect_in_order(channels):
     image = noise(31, 40, channels)
     change = RandomAffine(degrees=20, shear=0.5, scale=(0.5, 1.5), aspect=(0.5, 2.0), fill=7)
     draws = Words(0.25, 0.75, 0.5, 0.125)
@@ -107,7 +107,7 @@ def test_one_warp_draws_shear_angle_scale_aspect(channels):
         (RandomAspect(0.5, 2, fill=3), {"aspect": 0.5}, {"aspect": 1.25}),
     ],
 )
-def test_each_part_alone_is_the_same_warp_and_draws_once(change, at_0, at_half):
+def test_each_single_change_is_the_same_warp_and_draws_once(change, at_0, at_half):
     image = noise(31, 40)
     for fraction, arguments in ((0, at_0), (0.5, at_half)):
         draws = Words(fraction)
@@ -118,7 +118,7 @@ def test_each_part_alone_is_the_same_warp_and_draws_once(change, at_0, at_half):
 
 def test_a_positive_angle_is_counter_clockwise_and_an_aspect_above_1_is_vertical():
     dot = np.zeros((41, 41, 1), np.uint8)
-    dot[20:23, 33:36] = 255  # to the right of the middle
+    dot[20:23, 33:36] = 255  # to the right of the centre
     rows, columns = np.nonzero(warp(dot, angle=90)[:, :, 0])
     assert rows.mean() < 10 and 17 < columns.mean() < 24
     bar = np.zeros((41, 41, 1), np.uint8)
@@ -127,7 +127,7 @@ def test_a_positive_angle_is_counter_clockwise_and_an_aspect_above_1_is_vertical
     assert np.ptp(rows) > 12 and np.ptp(columns) < 9
 
 
-def test_alpha_does_not_weigh_the_colours():
+def test_alpha_does_not_weight_the_colours():
     image = noise(30, 40, 4)
     image[:, :, 3] = 0
     assert np.array_equal(warp(image, angle=15)[:, :, :3], warp(image[:, :, :3], angle=15))
@@ -140,12 +140,12 @@ def test_tiny_images_warp_to_at_least_one_pixel(shape):
     assert warp(image, angle=30).shape == image.shape
 
 
-def test_a_view_warps_as_its_copy():
+def test_a_view_warps_like_its_copy():
     view = noise(60, 40)[5:50:2, ::-1]
     assert np.array_equal(warp(view, angle=9), warp(view.copy(), angle=9))
 
 
-def test_a_result_of_too_many_pixels_is_refused():
+def test_a_result_with_too_many_pixels_is_refused():
     with pytest.raises(ImageError, match="expected 1 to .* pixels, got 100000 x 100000"):
         RandomScale(10_000, 10_000)(noise(10, 10), Counted())
 
@@ -167,6 +167,6 @@ def test_a_result_of_too_many_pixels_is_refused():
         (lambda: RandomAffine(fill=0.5), "fill: .*got 0.5"),
     ],
 )
-def test_numbers_are_checked_when_built(build, message):
+def test_arguments_are_checked_at_construction(build, message):
     with pytest.raises(PlanError, match=message):
         build()

@@ -1,4 +1,4 @@
-"""Colour changes against their formulas in float64, pixel for pixel."""
+"""Colour transforms, compared with their formulas in float64, pixel for pixel."""
 
 import colorsys
 import math
@@ -34,7 +34,7 @@ CHANGES = {
 
 
 def same(image, exact):
-    """Equal to the exact result rounded, but where that is a half within float32's precision."""
+    """Tell whether an image is the exact result rounded; float32 may round what is nearly a half either way."""
     expected = np.clip(exact, 0, 255)
     off = np.abs(image.astype(float) - expected)
     return off.max() <= 0.5 + 1e-4
@@ -52,34 +52,34 @@ def unchanged(change):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: type(change).__name__)
-class TestEvery:
-    def test_draws_the_same_number_whatever_the_image(self, change, channels):
+class TestEveryTransform:
+    def test_the_number_of_draws_does_not_depend_on_the_image(self, change, channels):
         draws = Counted()
         change(noise(5, 6, channels), draws)
         assert draws.n == CHANGES[change]
 
-    def test_same_draws_same_pixels(self, change, channels):
+    def test_the_same_draws_make_the_same_pixels(self, change, channels):
         image = noise(9, 7, channels)
         before = image.copy()
         first = change(image, Counted(seed=3))
         assert np.array_equal(first, change(image, Counted(seed=3))) and np.array_equal(image, before)
         assert first.shape == image.shape and first.dtype == np.uint8
 
-    def test_alpha_is_untouched_and_not_looked_at(self, change, channels):
+    def test_alpha_does_not_change_and_has_no_influence(self, change, channels):
         image = noise(9, 7, 4)
         changed = change(image, Counted())
         assert np.array_equal(changed[:, :, 3], image[:, :, 3])
         assert np.array_equal(changed[:, :, :3], change(image[:, :, :3], Counted()))
 
-    def test_at_0_nothing_changes(self, change, channels):
+    def test_a_limit_of_0_changes_nothing(self, change, channels):
         image = noise(30, 40, channels)
         off = np.abs(unchanged(change)(image, Counted()).astype(int) - image)
         assert off.max() <= (1 if isinstance(change, RandomHue) else 0)
 
-    def test_one_pixel_is_enough(self, change, channels):
+    def test_an_image_may_have_one_pixel(self, change, channels):
         assert change(noise(1, 1, channels), Counted()).shape == (1, 1, channels)
 
-    def test_a_view_changes_as_its_copy(self, change, channels):
+    def test_a_view_changes_like_its_copy(self, change, channels):
         view = noise(20, 30, channels)[3:17:2, ::-1]
         assert np.array_equal(change(view, Counted()), change(view.copy(), Counted()))
 
@@ -87,7 +87,7 @@ class TestEvery:
 @pytest.mark.parametrize("fraction", FRACTIONS)
 @pytest.mark.parametrize("limit", [0, 0.4, 1])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_brightness_contrast_saturation_are_mxnets(channels, limit, fraction):
+def test_brightness_contrast_and_saturation_follow_mxnets_formulas(channels, limit, fraction):
     image = noise(30, 40, channels)
     exact, factor = image.astype(float), 1 + (2 * fraction - 1) * limit
     y = luma(exact) if channels == 3 else exact
@@ -102,7 +102,7 @@ def test_a_half_is_rounded_to_even():
 
 
 @pytest.mark.parametrize(("fraction", "grays"), [(0, True), (0.25 - 2**-32, True), (0.25, False), (ALMOST_1, False)])
-def test_it_is_gray_if_the_draw_is_below_the_probability(fraction, grays):
+def test_an_image_becomes_gray_if_the_draw_is_below_the_probability(fraction, grays):
     image = noise(5, 6)
     changed = RandomGray(0.25)(image, Words(fraction))
     assert same(changed, np.repeat(luma(image), 3, 2)) if grays else changed is image
@@ -110,7 +110,7 @@ def test_it_is_gray_if_the_draw_is_below_the_probability(fraction, grays):
 
 @pytest.mark.parametrize("fraction", FRACTIONS)
 @pytest.mark.parametrize("limit", [0, 0.1, 1])
-def test_hue_is_mxnets(limit, fraction):
+def test_hue_follows_mxnets_formula(limit, fraction):
     image = noise(30, 40)
     alpha = (2 * fraction - 1) * limit
     u, w = np.cos(alpha * np.pi), np.sin(alpha * np.pi)
@@ -123,21 +123,21 @@ def test_hue_is_mxnets(limit, fraction):
 
 @pytest.mark.parametrize("fractions", [(0, 0, 0), (0.5, 0.5, 0.5), (0.3, 0.9, 0.2), (0.9, 0.1, 0.6), (ALMOST_1,) * 3])
 @pytest.mark.parametrize("limits", [(180, 255, 255), (20, 0, 0), (0, 60, 0), (0, 0, 60), (20, 30, 40)])
-def test_hsl_is_that_of_the_standard_library(limits, fractions):
+def test_hsl_equals_the_standard_librarys(limits, fractions):
     image = noise(12, 15, seed=1)
     image[0, :5] = [(0, 0, 0), (255, 255, 255), (9, 9, 9), (255, 0, 0), (0, 0, 255)]
     dh, ds, dl = ((2 * fraction - 1) * limit for fraction, limit in zip(fractions, limits, strict=True))
     exact = np.empty(image.shape)
-    for place in np.ndindex(image.shape[:2]):
-        h, light, s = colorsys.rgb_to_hls(*(image[place] / 255))
+    for pixel in np.ndindex(image.shape[:2]):
+        h, light, s = colorsys.rgb_to_hls(*(image[pixel] / 255))
         light, s = min(max(light + dl / 255, 0), 1), min(max(s + ds / 255, 0), 1)
-        exact[place] = np.array(colorsys.hls_to_rgb((h + dh / 180) % 1, light, s)) * 255
+        exact[pixel] = np.array(colorsys.hls_to_rgb((h + dh / 180) % 1, light, s)) * 255
     draws = Words(*fractions)
     assert same(RandomHSL(*limits)(image, draws), exact)
     assert draws.remaining == []
 
 
-def test_hsl_is_opencvs():
+def test_hsl_equals_opencvs():
     cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: nothing to compare with")
     image = noise(60, 80)
     hls = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HLS)
@@ -148,13 +148,13 @@ def test_hsl_is_opencvs():
     assert np.abs(changed - exact).max() <= 0.51
 
 
-def test_of_a_gray_image_the_lightness_is_shifted():
+def test_hsl_shifts_the_lightness_of_a_gray_image():
     image = np.array([[[0], [100], [250]]], np.uint8)
     assert RandomHSL(90, 90, 40)(image, Words(0, 0, 0.75)).ravel().tolist() == [20, 120, 255]
 
 
 @pytest.mark.parametrize("fractions", [(0, 0, 0, 0, 0, 0), (0.3, 0.2, 0.9, 0.7, 0.99, 0.5), (ALMOST_1,) * 6])
-def test_lighting_is_mxnets_sum_of_components(fractions):
+def test_lighting_adds_mxnets_sum_of_components(fractions):
     image = noise(12, 15)
     normals = [math.sqrt(-2 * math.log(1 - fractions[n])) * math.cos(2 * math.pi * fractions[n + 1]) for n in (0, 2, 4)]
     sizes = np.array([55.46, 4.794, 1.148])
@@ -166,7 +166,7 @@ def test_lighting_is_mxnets_sum_of_components(fractions):
     assert same(RandomLighting(0.1)(image, Words(*fractions)), image + exact)
 
 
-def test_lighting_has_the_spread_it_was_asked_for():
+def test_lighting_has_the_standard_deviation_of_its_argument():
     shifts = np.array([RandomLighting(0.1).shift(Counted(position=p)) for p in range(2000)])
     expected = [
         0.1 * math.hypot(55.46 * a, 4.794 * b, 1.148 * c)
@@ -177,14 +177,14 @@ def test_lighting_has_the_spread_it_was_asked_for():
 
 
 @pytest.mark.parametrize("change", [RandomSaturation(1), RandomHue(1), RandomLighting(1), RandomGray(1)])
-def test_a_gray_image_stays_as_it_is_where_only_colours_change(change):
+def test_a_gray_image_is_returned_itself_if_only_colours_change(change):
     image = noise(5, 6, 1)
     assert change(image, Counted()) is image
 
 
 @pytest.mark.parametrize("kind", [RandomBrightness, RandomContrast, RandomSaturation, RandomHue, RandomGray])
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan"), "1", None])
-def test_a_limit_is_0_to_1(kind, value):
+def test_a_limit_outside_0_to_1_is_refused(kind, value):
     name = "probability" if kind is RandomGray else "limit"
     with pytest.raises(PlanError, match=f"{name}: expected a number from 0 to 1, got"):
         kind(value)
@@ -199,6 +199,6 @@ def test_a_limit_is_0_to_1(kind, value):
         (lambda: RandomLighting(-0.1), "std: expected a number from 0 to 10, got -0.1"),
     ],
 )
-def test_other_limits_are_checked_when_built(build, message):
+def test_other_limits_are_checked_at_construction(build, message):
     with pytest.raises(PlanError, match=message):
         build()

@@ -1,4 +1,4 @@
-"""Where crops lie, what they draw, and what they refuse."""
+"""Crops: their positions, their draws, and their errors."""
 
 import math
 
@@ -20,7 +20,7 @@ ALMOST_1 = 1 - 2**-32
     ("height", "width", "top", "left"),
     [(4, 4, 0, 0), (4, 7, 0, 1), (4, 8, 0, 2), (9, 4, 2, 0), (5, 4, 0, 0), (1, 2, 0, 0), (1, 1, 0, 0)],
 )
-def test_where_the_margins_differ_the_smaller_one_is_above_or_to_the_left(height, width, top, left):
+def test_the_smaller_margin_is_above_or_to_the_left(height, width, top, left):
     image = noise(height, width)
     side = min(height, width)
     assert np.array_equal(CenterCrop()(image), image[top : top + side, left : left + side])
@@ -46,7 +46,7 @@ def test_the_square_is_a_view():
     ("size", "rows", "columns"),
     [(4, slice(1, 5), slice(2, 6)), ((6, 3), slice(0, 6), slice(3, 6)), ((7, 9), slice(0, 7), slice(0, 9))],
 )
-def test_a_central_part_of_a_given_size(size, rows, columns, channels):
+def test_a_center_crop_has_its_size(size, rows, columns, channels):
     image = noise(7, 9, channels)
     assert np.array_equal(CenterCrop(size)(image), image[rows, columns])
 
@@ -63,7 +63,7 @@ def test_a_random_crop_draws_top_then_left(words, top, left, channels):
     assert draws.remaining == []
 
 
-def test_a_random_crop_reaches_every_place_equally_often():
+def test_a_random_crop_reaches_every_position_equally_often():
     image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
     corners = [int(RandomCrop(2)(image, Counted(position=p))[0, 0, 0]) for p in range(1200)]
     counts = {corner: corners.count(corner) for corner in set(corners)}
@@ -80,7 +80,7 @@ def test_a_crop_as_large_as_the_image_is_the_image(crop):
 
 @pytest.mark.parametrize("shape", [(3, 9), (9, 4), (1, 1)])
 @pytest.mark.parametrize("crop", [CenterCrop((4, 5)), RandomCrop((4, 5))])
-def test_an_image_smaller_than_the_crop_is_refused_with_what_to_do(crop, shape):
+def test_an_image_smaller_than_the_crop_is_refused_with_advice(crop, shape):
     message = (
         f"{type(crop).__name__}: expected at least 4 rows and 5 columns, got {shape[0]} and {shape[1]}; put Resize"
     )
@@ -90,7 +90,7 @@ def test_an_image_smaller_than_the_crop_is_refused_with_what_to_do(crop, shape):
 
 @pytest.mark.parametrize("size", [0, -1, (3,), (1, 2, 3), (2, 0), 2.5, (4.0, 4), "8", None])
 @pytest.mark.parametrize("kind", [CenterCrop, RandomCrop, RandomResizedCrop, lambda size: RandomSizeCrop(size, 1, 2)])
-def test_a_size_is_one_or_two_whole_numbers_from_1_on(kind, size):
+def test_other_sizes_than_one_or_two_whole_numbers_from_1_on_are_refused(kind, size):
     if kind is CenterCrop and size is None:
         return
     with pytest.raises(PlanError, match=r"size: expected a number of pixels, at least 1, or \(height, width\), got"):
@@ -98,7 +98,7 @@ def test_a_size_is_one_or_two_whole_numbers_from_1_on(kind, size):
 
 
 def reference_box(height, width, scale, ratio, draws):
-    """RandomResizedCrop.get_params of torchvision, with its random numbers in our order."""
+    """Draw a box like torchvision's RandomResizedCrop.get_params, with the random numbers in recordkit's order."""
     for _ in range(10):
         area = height * width * draws.uniform(*scale)
         aspect = math.exp(draws.uniform(math.log(ratio[0]), math.log(ratio[1])))
@@ -117,26 +117,26 @@ def reference_box(height, width, scale, ratio, draws):
 @pytest.mark.parametrize("ratio", [(3 / 4, 4 / 3), (1, 1), (2, 3)])
 @pytest.mark.parametrize("scale", [(0.08, 1.0), (1, 1), (0.001, 0.002)])
 @given(height=st.integers(2, 300), width=st.integers(2, 300), seed=st.integers(0, 2**64 - 1))
-def test_the_box_is_torchvisions(scale, ratio, height, width, seed):
-    mine, theirs = Counted(seed), Counted(seed)
-    box = RandomResizedCrop(8, scale, ratio).box(height, width, mine)
-    expected = reference_box(height, width, scale, ratio, theirs)
-    # A half is rounded up here and to even there; that can only show in the fallback.
-    assert box == expected or (mine.n == 20 and max(abs(a - b) for a, b in zip(box, expected, strict=True)) <= 1)
-    assert mine.n == theirs.n and (mine.n == 20 or (mine.n % 2 == 0 and 4 <= mine.n <= 22))
+def test_the_box_equals_torchvisions(scale, ratio, height, width, seed):
+    draws, reference_draws = Counted(seed), Counted(seed)
+    box = RandomResizedCrop(8, scale, ratio).box(height, width, draws)
+    expected = reference_box(height, width, scale, ratio, reference_draws)
+    # Halves are rounded up by recordkit and to even by torchvision; the fallback alone can show it.
+    assert box == expected or (draws.n == 20 and max(abs(a - b) for a, b in zip(box, expected, strict=True)) <= 1)
+    assert draws.n == reference_draws.n and (draws.n == 20 or (draws.n % 2 == 0 and 4 <= draws.n <= 22))
     top, left, h, w = box
     assert 0 <= top <= height - h and 0 <= left <= width - w and h >= 1 and w >= 1
 
 
-def test_a_box_by_hand():
+def test_a_box_equals_one_computed_by_hand():
     # area 50 * 100 * (0.2 + 0.5 * 0.6) = 2500, aspect exp(0) = 1: 50 x 50; top 0, left floor(0.5 * 51) = 25
     draws = Words(0.5, 0.5, ALMOST_1, 0.5)
     assert RandomResizedCrop(8, (0.2, 0.8), (0.5, 2)).box(50, 100, draws) == (0, 25, 50, 50)
     assert draws.remaining == []
 
 
-def test_what_does_not_fit_is_drawn_again():
-    draws = Words(0.99, 0.5, 0, 0.5, 0, 0)  # a square of nearly all the area is too high; then one of a fifth
+def test_a_box_that_does_not_fit_is_drawn_again():
+    draws = Words(0.99, 0.5, 0, 0.5, 0, 0)  # a square with nearly all of the area is too high; the next has a fifth
     assert RandomResizedCrop(8, (0.2, 1), (0.5, 2)).box(50, 100, draws) == (0, 0, 32, 32)
     assert draws.remaining == []
 
@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_drawn_again():
         (1, 1, (50, 60), (0, 0, 1, 1)),
     ],
 )
-def test_after_10_tries_it_is_the_middle_within_the_ratio(height, width, ratio, box):
+def test_after_10_tries_the_box_is_the_central_part_within_the_ratio(height, width, ratio, box):
     draws = Counted()
     assert RandomResizedCrop(8, (1, 1), ratio).box(height, width, draws) == box
     assert draws.n == 20
@@ -157,7 +157,7 @@ def test_after_10_tries_it_is_the_middle_within_the_ratio(height, width, ratio, 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("name", ["antialias", "bilinear", "cubic"])
-def test_a_random_resized_crop_is_its_box_resized(name, channels):
+def test_a_random_resized_crop_is_its_resized_box(name, channels):
     image = noise(60, 80, channels)
     for position in range(5):
         crop = RandomResizedCrop((20, 31), filter=name)
@@ -166,7 +166,7 @@ def test_a_random_resized_crop_is_its_box_resized(name, channels):
         assert np.array_equal(crop(image, Counted(position=position)), expected)
 
 
-def test_the_whole_image_at_its_own_size_is_the_image():
+def test_the_whole_image_at_its_size_is_the_image():
     image = noise(20, 20)
     assert np.array_equal(RandomResizedCrop(20, (1, 1), (1, 1))(image, Counted()), image)
 
@@ -198,7 +198,7 @@ def test_a_random_filter_is_drawn_last(number):
         ({"filter": "box"}, "filter: expected one of antialias, .*got 'box'"),
     ],
 )
-def test_ranges_and_filters_are_checked_when_built(arguments, message):
+def test_ranges_and_filters_are_checked_at_construction(arguments, message):
     with pytest.raises(PlanError, match=message):
         RandomResizedCrop(8, **arguments)
 
@@ -216,7 +216,7 @@ def test_a_crop_of_random_size_draws_side_top_left(words, top, left, side, chann
     assert draws.remaining == []
 
 
-def test_an_image_smaller_than_the_largest_side_is_refused_before_anything_is_drawn():
+def test_an_image_smaller_than_the_largest_side_is_refused_before_a_draw():
     draws = Counted()
     with pytest.raises(ImageError, match="RandomSizeCrop: expected at least 9 rows and 9 columns, got 20 and 8; put"):
         RandomSizeCrop(4, 1, 9)(noise(20, 8), draws)
@@ -227,6 +227,6 @@ def test_an_image_smaller_than_the_largest_side_is_refused_before_anything_is_dr
     ("low", "high", "message"),
     [(0, 5, "low: expected a whole number, at least 1, got 0"), (6, 5, "high: .*at least 6, got 5"), (1, 2.5, "high")],
 )
-def test_a_range_of_sides_is_checked_when_built(low, high, message):
+def test_a_range_of_sides_is_checked_at_construction(low, high, message):
     with pytest.raises(PlanError, match=message):
         RandomSizeCrop(8, low, high)

@@ -1,4 +1,4 @@
-"""Where the rectangles lie, and what they leave alone."""
+"""Cutout: positions of the rectangles, and pixels that do not change."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ ALMOST_1 = 1 - 2**-32
         (100, (0.5, 0.5), slice(0, 8), slice(0, 9)),
     ],
 )
-def test_it_draws_the_middle_and_is_clipped_to_the_image(size, words, rows, columns, channels):
+def test_the_centre_is_drawn_and_the_rectangle_clipped_to_the_image(size, words, rows, columns, channels):
     image = noise(8, 9, channels)
     expected = image.copy()
     expected[rows, columns, :3] = 7
@@ -34,7 +34,7 @@ def test_it_draws_the_middle_and_is_clipped_to_the_image(size, words, rows, colu
     assert np.array_equal(image, noise(8, 9, channels)), "the image itself was painted"
 
 
-def test_each_rectangle_draws_twice():
+def test_each_rectangle_draws_2_numbers():
     draws = Counted()
     Cutout(2, n=5)(noise(8, 9), draws)
     assert draws.n == 10
@@ -50,6 +50,6 @@ def test_each_rectangle_draws_twice():
         ({"size": 2, "fill": 300}, "fill: expected a whole number, 0 to 255, got 300"),
     ],
 )
-def test_it_is_checked_when_built(arguments, message):
+def test_arguments_are_checked_at_construction(arguments, message):
     with pytest.raises(PlanError, match=message):
         Cutout(**arguments)

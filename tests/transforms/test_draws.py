@@ -1,4 +1,4 @@
-"""Philox: the published vectors, and the same words one at a time and by the array."""
+"""Philox: the published vectors, and the agreement of arrays with single words."""
 
 import numpy as np
 import pytest
@@ -23,12 +23,12 @@ words = st.integers(0, 2**32 - 1)
         ),
     ],
 )
-def test_philox_gives_the_published_blocks(counter, key, block):
+def test_philox_returns_the_published_blocks(counter, key, block):
     assert philox(counter, key) == block
 
 
 @given(st.lists(st.tuples(words, words, words, words), min_size=1, max_size=5), st.tuples(words, words))
-def test_arrays_of_counters_give_the_blocks_of_each(counters, key):
+def test_arrays_of_counters_return_the_block_of_each_counter(counters, key):
     blocks = philox(tuple(np.array(counters, np.uint64).T), key)
     assert all(lane.dtype == np.uint64 for lane in blocks)
     assert [tuple(block) for block in np.array(blocks).T.tolist()] == [philox(counter, key) for counter in counters]

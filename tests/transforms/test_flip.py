@@ -1,4 +1,4 @@
-"""Which images are mirrored, and how."""
+"""Flip and RandomFlip: the mirrored pixels, and the share of mirrored images."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_a_flip_exchanges_left_and_right(width, channels):
     ("probability", "fraction", "mirrored"),
     [(0.5, 0, True), (0.5, 0.5 - 2**-32, True), (0.5, 0.5, False), (0, 0, False), (1, 1 - 2**-32, True)],
 )
-def test_it_is_mirrored_if_the_draw_is_below_the_probability(probability, fraction, mirrored):
+def test_an_image_is_mirrored_if_the_draw_is_below_the_probability(probability, fraction, mirrored):
     image = noise(5, 6)
     draws = Words(fraction)
     assert np.array_equal(RandomFlip(probability)(image, draws), image[:, ::-1] if mirrored else image)
@@ -36,6 +36,6 @@ def test_the_share_of_mirrored_images_is_the_probability():
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan"), "half"])
-def test_a_probability_is_0_to_1(probability):
+def test_a_probability_outside_0_to_1_is_refused(probability):
     with pytest.raises(PlanError, match="probability: expected a number from 0 to 1, got"):
         RandomFlip(probability)

@@ -1,4 +1,4 @@
-"""The formula to the last bit, and what makes no sense."""
+"""Normalize: its formula to the last bit, and its argument checks."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ MEAN, STD = (123.68, 116.28, 103.53, 127.5), (58.4, 50.1, 57.4, 0.3)  # float32(
 
 
 @pytest.mark.parametrize("n_channels", [1, 3, 4])
-def test_every_value_is_the_formulas_to_the_last_bit(n_channels):
+def test_every_value_follows_the_formula_to_the_last_bit(n_channels):
     image = np.stack([EVERY.reshape(16, 16)] * n_channels, 2)
     mean, std = MEAN[:n_channels], STD[:n_channels]
     out = Normalize(mean, std)(image)
@@ -30,14 +30,14 @@ def test_one_number_serves_all_channels():
     assert np.array_equal(Normalize()(image), image.astype(np.float32))
 
 
-def test_constants_are_those_of_the_formula():
+def test_constants_follow_the_formula():
     mean, reciprocal = Normalize(0.1, (3, 7, 9)).constants(3)
     assert mean.dtype == reciprocal.dtype == np.float32
     assert mean.tolist() == [np.float32(0.1)] * 3
     assert reciprocal.tolist() == [np.float32(1 / 3), np.float32(1 / 7), np.float32(1 / 9)]
 
 
-def test_an_image_of_other_channels_is_refused():
+def test_another_number_of_channels_is_refused():
     with pytest.raises(PlanError, match="mean: expected 1 number or 1, one per channel, got 3"):
         Normalize((1, 2, 3))(np.zeros((2, 2, 1), np.uint8))
     with pytest.raises(PlanError, match="std: expected 1 number or 4, one per channel, got 3"):
@@ -58,6 +58,6 @@ def test_an_image_of_other_channels_is_refused():
         ((1, 2, 3), (1, 2, 3, 4), r"std: expected as many numbers as mean has, got \(1, 2, 3, 4\)"),
     ],
 )
-def test_it_is_checked_when_built(mean, std, message):
+def test_arguments_are_checked_at_construction(mean, std, message):
     with pytest.raises(PlanError, match=message):
         Normalize(mean, std)

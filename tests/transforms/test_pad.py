@@ -1,4 +1,4 @@
-"""How wide borders are, and what they hold."""
+"""Pad: widths and values of the border."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from recordkit.sample import MAX_PIXELS
 from recordkit.transforms import CenterCrop, Pad
 
 
-def test_a_border_has_its_width_on_each_side_and_no_alpha():
+def test_a_border_has_its_width_on_each_side_and_alpha_0():
     padded = Pad(2, fill=7)(noise(3, 4, 4))
     assert padded.shape == (7, 8, 4)
     assert np.array_equal(padded[2:-2, 2:-2], noise(3, 4, 4))
@@ -21,14 +21,14 @@ def test_a_border_has_its_width_on_each_side_and_no_alpha():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("fill", [0, 255])
-def test_a_border_is_numpys(fill, channels):
+def test_a_border_equals_numpys(fill, channels):
     image = noise(3, 4, channels)
     expected = np.pad(image, ((5, 5), (5, 5), (0, 0)), constant_values=fill)
     assert np.array_equal(Pad(5, fill)(image), expected)
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
-def test_a_centre_crop_takes_off_what_pad_put_on(height, width, least_height, least_width):
+def test_a_center_crop_removes_the_border(height, width, least_height, least_width):
     image = noise(height, width)
     padded = Pad((least_height, least_width))(image)
     assert padded.shape == (max(height, least_height), max(width, least_width), 3)
@@ -36,7 +36,7 @@ def test_a_centre_crop_takes_off_what_pad_put_on(height, width, least_height, le
 
 
 @pytest.mark.parametrize("pixels", [0, (3, 3), (1, 1)])
-def test_without_a_border_the_image_stays_as_it_is(pixels):
+def test_an_empty_border_returns_the_image_itself(pixels):
     image = noise(3, 4)
     assert Pad(pixels)(image) is image
 
@@ -51,11 +51,11 @@ def test_without_a_border_the_image_stays_as_it_is(pixels):
         ((1, -1), "fill: .*got -1"),
     ],
 )
-def test_a_border_is_checked_when_built(arguments, message):
+def test_arguments_are_checked_at_construction(arguments, message):
     with pytest.raises(PlanError, match=message):
         Pad(*arguments)
 
 
-def test_a_border_too_large_is_refused_before_memory_is_asked_for():
+def test_a_border_that_is_too_large_is_refused_before_memory_is_allocated():
     with pytest.raises(ImageError, match=f"expected 1 to {MAX_PIXELS} pixels, got 200003 x 200003"):
         Pad(100_000)(noise(3, 3))

@@ -1,4 +1,4 @@
-"""Sizes, filters and bounds of the resize, measured against OpenCV and Pillow."""
+"""Resize: sizes and filters, compared with OpenCV and Pillow."""
 
 import re
 
@@ -49,12 +49,12 @@ def farthest(a, b):
     ],
 )
 @pytest.mark.parametrize("name", ["antialias", "bilinear", "nearest"])
-def test_the_long_side_follows_by_whole_number_division(height, width, size, expected, name):
+def test_the_long_side_is_rounded_down(height, width, size, expected, name):
     assert Resize(size, name)(np.zeros((height, width, 3), np.uint8)).shape == (*expected, 3)
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 3, 4]))
-def test_sizes_are_im2recs(height, width, size, channels):
+def test_sizes_equal_im2recs(height, width, size, channels):
     # image_encode of tools/im2rec.py
     newsize = (size, height * size // width) if height > width else (width * size // height, size)
     image = Resize(size)(np.zeros((height, width, channels), np.uint8))
@@ -62,7 +62,7 @@ def test_sizes_are_im2recs(height, width, size, channels):
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_an_image_that_has_the_size_is_returned_as_it_is(name):
+def test_an_image_that_has_the_size_is_returned_itself(name):
     image = pixels(24, 40)
     assert Resize(24, name)(image) is image
 
@@ -70,7 +70,7 @@ def test_an_image_that_has_the_size_is_returned_as_it_is(name):
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("value", [0, 1, 254, 255])
-def test_one_colour_stays_that_colour(name, channels, value):
+def test_a_uniform_colour_does_not_change(name, channels, value):
     image = np.full((37, 53, channels), value, np.uint8)
     for size in (7, 36, 38, 90):
         assert np.unique(Resize(size, name)(image, key=3)).tolist() == [value]
@@ -84,7 +84,7 @@ def test_tiny_images_resize(name, shape, size):
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_view_resizes_as_its_copy(name):
+def test_a_view_resizes_like_its_copy(name):
     view = noise(60, 40)[5:50:2, ::-1]
     assert np.array_equal(Resize(10, name)(view), Resize(10, name)(view.copy()))
 
@@ -121,7 +121,7 @@ def test_photographs_are_within_1_level_of_opencv(cv2, real_data, size):
 
 @pytest.mark.parametrize("size", [10, 24, 100])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_antialias_is_pillows_resize(size, channels):
+def test_antialias_equals_pillows_resize(size, channels):
     image = noise(48, 65, channels)
     picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
     expected = np.asarray(picture.resize((65 * size // 48, size), Image.Resampling.BILINEAR))
@@ -129,7 +129,7 @@ def test_antialias_is_pillows_resize(size, channels):
 
 
 @pytest.mark.parametrize("name", ["antialias", "bilinear"])
-def test_alpha_does_not_weigh_the_colours(name):
+def test_alpha_does_not_weight_the_colours(name):
     image = noise(40, 50, 4)
     whole = Resize(16, name)(image)
     for channel in range(4):
@@ -143,13 +143,13 @@ def test_antialias_sees_every_pixel_and_bilinear_only_the_nearest_four():
     assert np.unique(Resize(4, "bilinear")(stripes)).tolist() == [0]
 
 
-def test_auto_is_cubic_for_growth_and_area_for_reduction():
+def test_auto_is_cubic_for_enlargement_and_area_for_reduction():
     image = noise(30, 41)
     assert np.array_equal(Resize(50, "auto")(image), Resize(50, "cubic")(image))
     assert np.array_equal(Resize(20, "auto")(image), Resize(20, "area")(image))
 
 
-def test_random_depends_on_the_key_alone_and_draws_all_five():
+def test_random_depends_only_on_the_key_and_uses_all_five_filters():
     image = noise(30, 41)
     by_name = {name: Resize(17, name)(image).tobytes() for name in OPENCV_FILTERS}
     drawn = [Resize(17, "random")(image, key=key).tobytes() for key in range(60)]
@@ -157,7 +157,7 @@ def test_random_depends_on_the_key_alone_and_draws_all_five():
     assert drawn == [Resize(17, "random")(image, key=key).tobytes() for key in range(60)]
 
 
-def test_one_number_is_drawn_for_a_random_filter_only():
+def test_only_the_random_filter_draws_a_number():
     draws = Counted()
     image = noise(30, 40)
     assert np.array_equal(Resize(10)(image, draws), Resize(10)(image)) and draws.n == 0
@@ -172,18 +172,18 @@ def test_inter_methods_are_opencvs_numbers():
 
 
 @pytest.mark.parametrize("size", [0, -5, 256.0, (256, 256), "256"])
-def test_what_is_no_length_is_refused(size):
+def test_a_size_that_is_not_a_length_is_refused(size):
     message = re.escape(f"resize: expected a length of at least 1 pixel, got {size!r}")
     with pytest.raises(PlanError, match=message):
         Resize(size)
 
 
-def test_an_unknown_filter_is_refused_with_all_that_there_are():
+def test_an_unknown_filter_is_refused_with_the_list_of_filters():
     with pytest.raises(PlanError, match=r"filter: expected one of antialias, bilinear, nearest, .*, got 'bicubic'"):
         Resize(8, "bicubic")
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_result_of_too_many_pixels_is_refused_before_memory_is_asked_for(name):
+def test_a_result_with_too_many_pixels_is_refused_before_memory_is_allocated(name):
     with pytest.raises(ImageError, match=f"expected 1 to {MAX_PIXELS} pixels, got 2000000000 x 100000"):
         Resize(100_000, name)(np.zeros((1, 20_000, 3), np.uint8))

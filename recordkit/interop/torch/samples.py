@@ -17,7 +17,7 @@ from recordkit.errors import FormatError, PlanError
 from recordkit.loading.engine import BatchArrays, Request, with_sample_location
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import image_size, n_labels
+from recordkit.loading.probe import count_labels, find_image_size
 from recordkit.transforms import Normalize, Transform
 
 
@@ -78,8 +78,8 @@ class RecordDataset(Dataset):
         self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
-        self._n_labels = n_labels(self.dataset)
-        self._size = image_size(self.dataset, self._plan)
+        self._n_labels = count_labels(self.dataset)
+        self._size = find_image_size(self.dataset, self._plan)
         self._engine_name = engine
         self._engine = choose_engine(engine)(self.dataset, self._plan, self._size)
         # The epoch is in shared memory, because the workers of a DataLoader may be running already.
