@@ -278,12 +278,8 @@ class MXIndexedRecordIO(MXRecordIO):
                 try:
                     key, offset = self.key_type(fields[0]), int(fields[1])
                 except (ValueError, IndexError):
-                    raise FormatError(
-                        path=self.idx_path,
-                        line=number,
-                        expected="KEY and OFFSET with a tab between",
-                        got=repr(line.strip()[:60]),
-                    ) from None
+                    got, expected = repr(line.strip()[:60]), "KEY and OFFSET with a tab between"
+                    raise FormatError(path=self.idx_path, line=number, expected=expected, got=got) from None
                 self.idx[key] = offset
                 self.keys.append(key)
 
@@ -338,14 +334,7 @@ class MXIndexedRecordIO(MXRecordIO):
         return record
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
-        """Append a record and its line of the index.
-
-        Parameters
-        ----------
-        idx : object
-            The key, converted by `key_type`.
-        buf : bytes, shorter than 2**29
-        """
+        """Append a record and its line of the index; `key_type` converts the key."""
         key = self.key_type(idx)
         offset = self.tell()
         self.write(buf)  # before the line of the index, so that no line points after the records

@@ -128,8 +128,7 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
 def _read(record: bytes, iterator: str, *, check_labels: bool) -> tuple[tuple[int, ...], memoryview]:
     """Return the labels and the payload of a record; all labels are 0 if they are not checked."""
     header, payload = unpack(record)
-    labels = header.label if isinstance(header.label, tuple) else (header.label,)
-    labels = labels if check_labels else (0.0,) * len(labels)
+    labels = header.labels if check_labels else (0.0,) * len(header.labels)
     for label in labels:
         if not (label >= 0 and label.is_integer()):
             raise TrainError(expected="a class number as label", got=f"{label:g}", advice="number the classes from 0")
