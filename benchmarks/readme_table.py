@@ -14,14 +14,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from recordkit.bench.report import Case, Report, read
+from recordkit.bench.report import Case, Report, read_report
 
 HERE = Path(__file__).parent
 
 
 def loading() -> list[str]:
     """Return the table of the loaders."""
-    reports = [read(HERE / "results" / f"{name}.json") for name in ("photos256", "mnist")]
+    reports = [read_report(HERE / "results" / f"{name}.json") for name in ("photos256", "mnist")]
     titles = dict.fromkeys(case.title for report in reports for case in report.by_rate())
     machine = reports[0].machine
     lines = [

@@ -1,4 +1,4 @@
-"""The machine of a measurement: what it is, whether it is quiet, and its page cache."""
+"""The machine of a measurement: its hardware, its load by other processes, and its page cache."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 from recordkit.threads import count_threads
 
-# More of the processors' time than this for others, and a run is noisy.
+# A run is noisy if other processes took more than this share of the processor time.
 NOISY_SHARE = 0.05
 
 
 def describe() -> dict[str, Any]:
-    """Return CPU, number of CPUs, memory, system."""
+    """Return the CPU, its number, memory, operating system and Python version."""
     models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    memory = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
+    memory_kb = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
     return {
         "cpu": models[0] if models else platform.processor() or platform.machine(),
         "cpus": count_threads(0),
-        "memory_gb": round(memory[0] * 1024 / 1e9, 1) if memory else None,
+        "memory_gb": round(memory_kb[0] * 1024 / 1e9, 1) if memory_kb else None,
         "system": platform.platform(),
         "python": platform.python_version(),
     }
@@ -36,7 +36,7 @@ def _lines(path: str) -> list[str]:
 
 
 def busy_s() -> float | None:
-    """Return how long all CPUs together were busy, or stolen, since the machine was started; None if unknown."""
+    """Return the time that all CPUs together were busy or stolen since boot, in seconds; None if unknown."""
     for line in _lines("/proc/stat")[:1]:
         user, nice, system, _idle, _wait, irq, softirq, steal = map(int, line.split()[1:9])
         return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
@@ -44,14 +44,20 @@ def busy_s() -> float | None:
 
 
 def drop_from_cache(path: Path) -> None:
-    """Ask the system to forget the pages of a file. It does, unless they are dirty, mapped or locked."""
+    """Ask the kernel to drop a file from the page cache; it keeps pages that are dirty, mapped or locked."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def cached_share(path: Path) -> float:
-    """Return how much of a file is in memory, 0 to 1; `mincore` of the C library."""
+    """Return the share of a file that is in the page cache, 0 to 1, by the C library's `mincore`.
+
+    Raises
+    ------
+    OSError
+        The file cannot be mapped, or `mincore` failed.
+    """
     size = path.stat().st_size
     if not size:
         return 0.0
@@ -60,12 +66,12 @@ def cached_share(path: Path) -> float:
         mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as view,
     ):
         n_pages = -(-size // mmap.PAGESIZE)
-        found = (ctypes.c_ubyte * n_pages)()
-        held = ctypes.c_char.from_buffer(view)
+        residency = (ctypes.c_ubyte * n_pages)()
+        first_byte = ctypes.c_char.from_buffer(view)
         failed = ctypes.CDLL(None, use_errno=True).mincore(
-            ctypes.c_void_p(ctypes.addressof(held)), ctypes.c_size_t(size), found
+            ctypes.c_void_p(ctypes.addressof(first_byte)), ctypes.c_size_t(size), residency
         )
-        del held  # else the view cannot be closed
+        del first_byte  # the view cannot be closed while this refers to it
     if failed:
         raise OSError(ctypes.get_errno(), "mincore failed", str(path))
-    return sum(page & 1 for page in found) / n_pages
+    return sum(page & 1 for page in residency) / n_pages

@@ -1,4 +1,4 @@
-"""A report as a picture for a talk: bars by rate, and rates over threads where there are several numbers of them."""
+"""A report as a picture: bars by rate, and curves over threads if there are several numbers of threads."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from recordkit.bench.machine import NOISY_SHARE
 from recordkit.bench.report import Case, Report
 from recordkit.errors import MissingError, PlanError
 
-# Of Okabe and Ito's palette, which people who see fewer colours tell apart.
+# Colours of Okabe and Ito's palette, which people with colour blindness can tell apart.
 _OWN, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 SUFFIXES = (".png", ".svg")
 
 
-def check(path: Path) -> None:
-    """Say early what would fail late.
+def check_plot_path(plot_path: Path) -> None:
+    """Check before a measurement that a picture can be saved after it.
 
     Raises
     ------
     MissingError
-        There is no matplotlib.
+        matplotlib is not installed.
     PlanError
-        The name ends in neither .png nor .svg.
+        The name of the file ends in neither .png nor .svg.
     """
-    if path.suffix not in SUFFIXES:
-        raise PlanError(f"--plot: expected a name that ends in {' or '.join(SUFFIXES)}, got {path.name}")
+    if plot_path.suffix not in SUFFIXES:
+        raise PlanError(
+            argument="plot_path", expected=f"a name that ends in {' or '.join(SUFFIXES)}", got=plot_path.name
+        )
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 (only whether it can be imported matters)
     except ImportError:
-        raise MissingError("matplotlib is not installed; pip install 'recordkit[plot]'") from None
+        raise MissingError("matplotlib is not installed", advice="pip install 'recordkit[plot]'") from None
 
 
-def draw(report: Report) -> Any:
-    """Return the figure.
+def draw_report(report: Report) -> Any:
+    """Return the matplotlib figure.
 
     Raises
     ------
     PlanError
-        Nothing was measured.
+        No case was measured.
     """
     from matplotlib.figure import Figure
 
     cases = [case for case in report.by_rate() if case.measured]
     if not cases:
-        raise PlanError("expected measured cases, got none")
+        raise PlanError(expected="measured cases", got="none")
     counts = sorted({case.threads for case in cases})
     figure = Figure(figsize=(10, 1.6 + 0.5 * len(cases) + (3.6 if len(counts) > 1 else 0)), layout="constrained")
     if len(counts) > 1:
@@ -57,10 +59,10 @@ def draw(report: Report) -> Any:
     _draw_bars(bars, report, cases)
     figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left")
     protocol, machine = report.protocol, report.machine
-    noisy = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
+    warning = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
     figure.supxlabel(
         f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of {protocol['rounds']} rounds, "
-        f"whiskers from the lowest to the highest{noisy}",
+        f"whiskers from the lowest to the highest{warning}",
         fontsize=8,
         x=0.01,
         ha="left",
@@ -68,10 +70,10 @@ def draw(report: Report) -> Any:
     return figure
 
 
-def save(report: Report, path: Path) -> None:
-    """Write the picture; PNG or SVG, by the name. How it was made is in its metadata."""
-    check(path)
-    draw(report).savefig(path, dpi=150, metadata={"Description": f"{report.command}; {report.date}"})
+def save_plot(report: Report, plot_path: Path) -> None:
+    """Write the picture as PNG or SVG, by the suffix, with the command and date in its metadata."""
+    check_plot_path(plot_path)
+    draw_report(report).savefig(plot_path, dpi=150, metadata={"Description": f"{report.command}; {report.date}"})
 
 
 def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
@@ -98,9 +100,9 @@ def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    shown = [(_OWN, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
+    groups = [(_OWN, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
     axes.legend(
-        handles=[Patch(color=colour, label=label) for colour, label in shown if colour in colours],
+        handles=[Patch(color=colour, label=label) for colour, label in groups if colour in colours],
         loc="lower right",
         frameon=False,
         fontsize=9,

@@ -1,4 +1,4 @@
-"""The process of a case, from outside: it is started, has its turns, and is ended."""
+"""The parent's side of a case: start its process, give it turns, and end it."""
 
 from __future__ import annotations
 
@@ -12,62 +12,63 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-# Modules are found where this process finds them, and not in the folder where it was started.
+# The child gets this process's module path; -I keeps the folder in which it was started out of it.
 _PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[2])
-from recordkit.bench.case import main
+from recordkit.bench.child import main
 main()
 """
 
 
+def child_environment(threads: int) -> dict[str, str]:
+    """Return the environment of a measured process: the user's, with limits on the threads of libraries."""
+    limits = {"OMP_NUM_THREADS": str(threads), "MXNET_CPU_WORKER_NTHREADS": str(threads)}
+    # Threads that spin while they wait take processors from those that work; with them Gluon is 4 to 20 times slower.
+    limits |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
+    return os.environ | limits  # noqa: TID251 (a child process inherits the user's environment)
+
+
 class CaseProcess:
-    """A process that runs `recordkit.bench.case.main`; `started` makes one.
+    """A process that runs `recordkit.bench.child.main`; `start_case` makes one.
 
     Parameters
     ----------
-    asked : dict
-        What it has to do, see there.
+    request : dict
+        "peer", "workload", "threads" and the other keys that `recordkit.bench.child.main` reads.
 
     Attributes
     ----------
     error : str or None
-        Why it ended by itself with something else than 0.
+        Why the process ended early or with a code other than 0.
     """
 
-    def __init__(self, asked: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any]) -> None:
         self.error: str | None = None
-        asked = asked | {"parent": os.getpid()}
-        threads = str(asked["threads"])
-        environment = {"OMP_NUM_THREADS": threads, "MXNET_CPU_WORKER_NTHREADS": threads}
-        # Threads that spin while they wait take the processors from those that work: Gluon is 4 to 20 times as slow.
-        environment |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
-        # Files and not pipes: a case that fills a pipe would wait for a reader who waits for its turn to end.
-        self._stdout = tempfile.TemporaryFile("w+")  # noqa: SIM115 (end closes it)
-        self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        request = request | {"parent": os.getpid()}
+        # Files instead of pipes: a case that fills a pipe would wait for a reader that waits for the turn to end.
+        self._stdout = tempfile.TemporaryFile("w+")  # noqa: SIM115 (`end` closes it)
+        self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`end` closes it)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM, json.dumps(asked), json.dumps(sys.path)],
-            env=os.environ | environment,  # noqa: TID251 (a child process inherits the user's environment)
+            [sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM, json.dumps(request), json.dumps(sys.path)],
+            env=child_environment(request["threads"]),
             stdin=subprocess.DEVNULL,
             stdout=self._stdout,
             stderr=self._stderr,
         )
 
     def wait(self) -> None:
-        """Wait until it has stopped itself, or has ended."""
+        """Wait until the process has stopped itself or has ended."""
         _, status = os.waitpid(self._process.pid, os.WUNTRACED)
         if os.WIFSTOPPED(status):
             return
         self._process.returncode = os.waitstatus_to_exitcode(status)
         if self._process.returncode or not self.facts():
             self._stderr.seek(0)
-            said = [line.strip() for line in self._stderr if line.strip()]
-            self.error = said[-1][:300] if said else f"its process ended with {self._process.returncode}"
-            if self._process.returncode < 0:
-                self.error = f"its process was killed by {signal.Signals(-self._process.returncode).name}"
+            self.error = describe_failure(self._process.returncode, self._stderr.read())
 
-    def turn(self) -> None:
-        """Let it have its turn; nothing if it has ended."""
+    def run_turn(self) -> None:
+        """Let the process run one turn; nothing if it has ended."""
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGCONT)
             self.wait()
@@ -75,38 +76,46 @@ class CaseProcess:
                 self.error = "its process ended before its turns were over"
 
     def facts(self) -> dict[str, Any]:
-        """Return what it said last; nothing if it has said nothing."""
+        """Return the last line of JSON that the process wrote; empty if it wrote none."""
         self._stdout.seek(0)
         lines = [line for line in self._stdout if line.startswith("{")]
         facts: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         return facts
 
     def end(self) -> None:
-        """End it and its workers, which may have outlived it."""
+        """Kill the process and its workers, which can outlive it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         if self._process.returncode is None:
-            self._process.kill()  # it may not have a group of its own yet
+            self._process.kill()  # it may not have its own process group yet
             self._process.wait()
         self._stdout.close()
         self._stderr.close()
 
 
+def describe_failure(returncode: int, stderr: str) -> str:
+    """Return why a process failed: its signal, otherwise the last line that it wrote, otherwise its exit code."""
+    if returncode < 0:
+        return f"its process was killed by {signal.Signals(-returncode).name}"
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else f"its process ended with {returncode}"
+
+
 @contextlib.contextmanager
-def started(asked: dict[str, Any]) -> Iterator[CaseProcess]:
-    """Start a process, and end it behind the block.
+def start_case(request: dict[str, Any]) -> Iterator[CaseProcess]:
+    """Start a process, and end it after the block.
 
     Parameters
     ----------
-    asked : dict
-        As of `CaseProcess`.
+    request : dict
+        See `CaseProcess`.
 
     Yields
     ------
     process : CaseProcess
-        It has stopped for its first turn, or has ended.
+        The process has stopped before its first turn, or has ended.
     """
-    process = CaseProcess(asked)
+    process = CaseProcess(request)
     try:
         process.wait()
         yield process

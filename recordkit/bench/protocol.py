@@ -1,10 +1,10 @@
-"""Run the cases: check that they do the same, then time them in turn, round after round.
+"""The protocol of a comparison: check that all cases do the same work, then time them in turns, round after round.
 
-In each round each case is a new process, because a process can be lucky, by some per cent, with where its memory
-and its threads lie. Its first epoch does not count; then come consecutive epochs with a reset between, because the
-epochs of some iterators alternate in speed. They are cut into turns of a fraction of a second, one case after the other
-in an order that changes, and who has no turn is stopped: machines change their speed within seconds, and so for all
-alike.
+Each case is a new process in each round, because the memory layout and the thread placement of a process change its
+speed by some per cent. Its first epoch does not count. Consecutive epochs with a reset between them follow, because
+some iterators alternate in speed from epoch to epoch. These epochs are cut into turns of a fraction of a second. Cases
+take turns in an order that changes, and a case without its turn is stopped: a machine that changes its speed within
+seconds changes it for all cases alike.
 """
 
 from __future__ import annotations
@@ -14,291 +14,280 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recordkit.bench import machine
-from recordkit.bench.peers.registry import PEERS, REFERENCE, find
-from recordkit.bench.process import CaseProcess, started
+from recordkit.bench.equivalence import CHECK_WITH, check_cases
+from recordkit.bench.peers.registry import PEERS, REFERENCE, find_peer
+from recordkit.bench.process import CaseProcess, start_case
 from recordkit.bench.report import Case, Report
-from recordkit.bench.workload import Work
+from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
 from recordkit.formats.fileset import fingerprint
 from recordkit.threads import count_threads
 from recordkit.version import __version__
 
-# Mean difference from the reference engine, in grey levels, over the first batch and in its worst image. Decoders and
-# resizes of others differ by less; another normalisation, crop or order of channels by more.
-_MOST_MEAN, _MOST_OF_AN_IMAGE = 1.0, 2.5
-_CHECK_WITH = "python"
-# So much of a file may stay in the page cache, and it still counts as cold.
-_MOST_CACHED = 0.01
-# Of a case in a round.
-_TURNS = 30
+# A file counts as cold if at most 1% of it is cached.
+_MAX_CACHED_SHARE = 0.01
+_TURNS_PER_ROUND = 30
 
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """What is measured, and how long.
+    """The cases of a comparison, and the number and length of its rounds.
 
     Attributes
     ----------
-    work : Work
+    workload : Workload
     peers : sequence of str
-        Names, see `recordkit.bench.peers.registry.find`.
+        Names, see `recordkit.bench.peers.registry.find_peer`.
     threads : sequence of int
-        Each number, for all peers that take one; 0 for the CPUs this process may use.
+        Numbers of threads, each a case of every peer; 0 means the CPUs this process may use.
     rounds : int
-        At least.
-    most_rounds : int
-        So many as long as an interval is wide, see `recordkit.bench.report.WIDE`; no more than `rounds` if fewer.
+        Minimum number of rounds.
+    max_rounds : int
+        Rounds are added up to this number while a ratio is uncertain, see `recordkit.bench.report.WIDE`. Has no effect
+        below `rounds`.
     epochs : int
-        In a round.
-    seconds : float or None
-        And as many whole epochs as fill so much time.
-    cold : bool
-        Time the first epoch only, with the file out of the page cache.
+        Minimum number of epochs in a round.
+    round_s : float or None
+        A round has at least as many whole epochs as fill this time in seconds.
+    cache : {"warm", "cold"}
+        "cold": time only the first epoch, after the file was dropped from the page cache.
+    reference : str
+        Peer that the others are compared with. If it is not measured, the Python engine or the first measured peer is.
+    thread_counts : tuple of int
+        `threads`, resolved and sorted.
+    n_records : int
+        Records of the file.
     """
 
-    work: Work
+    workload: Workload
     peers: Sequence[str] = tuple(PEERS)
     threads: Sequence[int] = (0,)
     rounds: int = 12
-    most_rounds: int = 0
+    max_rounds: int = 0
     epochs: int = 2
-    seconds: float | None = 1.0
-    cold: bool = False
-    counts: tuple[int, ...] = field(init=False)
+    round_s: float | None = 1.0
+    cache: str = "warm"
+    reference: str = REFERENCE
+    thread_counts: tuple[int, ...] = field(init=False)
     n_records: int = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rounds < 1 or self.epochs < 1:
-            raise PlanError(f"expected at least 1 round and 1 epoch, got {self.rounds} and {self.epochs}")
+        for argument, value in (("rounds", self.rounds), ("epochs", self.epochs)):
+            if value < 1:
+                raise PlanError(argument=argument, expected="at least 1", got=value)
+        if self.cache not in ("warm", "cold"):
+            raise PlanError(argument="cache", expected="warm or cold", got=repr(self.cache))
         for name in self.peers:
-            find(name)
-        object.__setattr__(self, "counts", tuple(sorted({count_threads(one) for one in self.threads})))
-        with RecordDataset(self.work.path(".rec")) as dataset:
+            find_peer(name)
+        object.__setattr__(self, "thread_counts", tuple(sorted({count_threads(threads) for threads in self.threads})))
+        with RecordDataset(self.workload.path(".rec")) as dataset:
             object.__setattr__(self, "n_records", len(dataset))
 
     @property
     def n_steps(self) -> int:
-        """How often `bench` tells of progress, if no rounds are added."""
-        return self.rounds * self.n_steps_a_case * len(self.peers) * len(self.counts)
+        """Number of progress steps of `run_comparison` if no rounds are added."""
+        return self.rounds * self.n_steps_per_round * len(self.peers) * len(self.thread_counts)
 
     @property
-    def n_steps_a_case(self) -> int:
-        """How often in a round of one case."""
-        return 1 if self.cold else 1 + _TURNS
+    def n_steps_per_round(self) -> int:
+        """Number of progress steps of one case in one round."""
+        return 1 if self.cache == "cold" else 1 + _TURNS_PER_ROUND
 
 
-def bench(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], None] | None = None) -> Report:
-    """Measure.
+def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], None] | None = None) -> Report:
+    """Check and measure all cases.
 
     Parameters
     ----------
     plan : BenchPlan
     command : str, optional
-        What a reader has to type for the same.
+        Command that repeats the comparison, for the report.
     progress : callable, optional
-        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` in all. For each round that is
-        added it goes back by one, and says why.
+        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` times in all. For each added round
+        it is called with a negative number first, and then with the reason for the round.
 
     Returns
     -------
     report : Report
+        Peers that are missing, fail or do different work are cases with that status.
 
     Raises
     ------
-    OSError
-        The page cache cannot be emptied.
+    PlanError
+        The Python engine cannot load the file, or the page cache does not let go of it.
     """
-    cases = [
-        Case(name, peer.title, threads, note=peer.note if plan.work.shape[0] == 1 else "")
-        for name in plan.peers
-        for peer in [find(name)]
-        for threads in plan.counts
-    ]
-    report = Report(
+    with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as scratch:
+        if plan.workload.scratch is None:
+            plan = replace(plan, workload=replace(plan.workload, scratch=scratch))
+        report = _empty_report(plan, command)
+        report.versions |= check_cases(
+            report.cases,
+            plan.workload,
+            lambda name, path: _start(plan, name, plan.thread_counts[-1], check_path=path),
+        )
+        _measure(plan, report, progress or (lambda _n, _reason: None))
+    return report
+
+
+def _empty_report(plan: BenchPlan, command: str) -> Report:
+    path = Path(plan.workload.path(".rec"))
+    is_cold = plan.cache == "cold"
+    return Report(
         machine=machine.describe(),
-        file=_describe(plan),
-        work=plan.work.as_json(),
+        file={
+            "name": path.name,
+            "bytes": path.stat().st_size,
+            "records": plan.n_records,
+            "sha256": fingerprint(path),
+        },
+        workload=plan.workload.as_json(),
         versions={"recordkit": __version__, "numpy": np.__version__},
         command=command,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         protocol={
             "rounds": 0,
-            "epochs": 1 if plan.cold else plan.epochs,
-            "seconds": plan.seconds,
-            "turns": 1 if plan.cold else _TURNS,
-            "cache": "cold" if plan.cold else "warm, after an epoch that does not count",
+            "epochs": 1 if is_cold else plan.epochs,
+            "round_s": plan.round_s,
+            "turns": 1 if is_cold else _TURNS_PER_ROUND,
+            "cache": "cold" if is_cold else "warm, after an epoch that does not count",
         },
-        reference=REFERENCE,
+        reference=plan.reference,
         noise=None,
-        cases=cases,
+        cases=[
+            Case(name, peer.title, threads, note=peer.note(plan.workload))
+            for name in plan.peers
+            for peer in [find_peer(name)]
+            for threads in plan.thread_counts
+        ],
     )
-    _check(plan, report)
-    runnable = [case for case in cases if case.status == "measured"]
-    tell = progress or (lambda _n, _why: None)
-    tell(plan.n_steps // len(cases) * (len(cases) - len(runnable)), "")
+
+
+def _measure(plan: BenchPlan, report: Report, progress: Callable[[int, str], None]) -> None:
+    """Run rounds until there are enough, and add their figures to the report."""
+    cases = [case for case in report.cases if case.status == "measured"]
+    progress(plan.n_steps // len(report.cases) * (len(report.cases) - len(cases)), "")
+    run_round, rng = _run_cold_round if plan.cache == "cold" else _run_warm_round, np.random.default_rng(0)
     begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
-    one_round, order = _cold_round if plan.cold else _warm_round, np.random.default_rng(0)
-    spent_s, widest = 0.0, ""
-    while (n_done := report.protocol["rounds"]) < plan.rounds or (n_done < plan.most_rounds and widest):
-        why = "" if n_done < plan.rounds else f"round {n_done + 1}: {widest}"
-        if why:
-            tell(-plan.n_steps_a_case * len(runnable), why)
-        spent_s += one_round(plan, runnable, order, partial(tell, 1, why))
+    cases_cpu_s, reason = 0.0, ""
+    while (n_rounds := report.protocol["rounds"]) < plan.rounds or (n_rounds < plan.max_rounds and reason):
+        text = "" if n_rounds < plan.rounds else f"round {n_rounds + 1}: {reason}"
+        if text:
+            progress(-plan.n_steps_per_round * len(cases), text)
+        cases_cpu_s += run_round(plan, cases, rng, partial(progress, 1, text))
         report.protocol["rounds"] += 1
-        report.reference = _reference(report)
-        widest = _widest(report)
-    took_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
-    if busy_s is not None and begin_busy_s is not None and runnable:
-        others_s = busy_s - begin_busy_s - own_s - spent_s
-        report.noise = max(0.0, others_s) / took_s / (os.cpu_count() or 1)
-    for case in runnable:
+        report.reference = _choose_reference(plan, report)
+        reason = _most_uncertain(report)
+    wall_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
+    if busy_s is not None and begin_busy_s is not None and cases:
+        others_s = busy_s - begin_busy_s - own_s - cases_cpu_s
+        report.noise = max(0.0, others_s) / wall_s / (os.cpu_count() or 1)
+    for case in cases:
         if case.status == "failed":
-            case.img_s.clear()  # of rounds that the others cannot be compared in
-    return report
+            case.img_s.clear()  # the other cases have rounds that this one has not
 
 
-def _reference(report: Report) -> str:
-    there = [case.name for case in report.cases if case.measured]
-    return next((name for name in (REFERENCE, _CHECK_WITH, *there) if name in there), REFERENCE)
+def _choose_reference(plan: BenchPlan, report: Report) -> str:
+    measured = [case.name for case in report.cases if case.measured]
+    return next((name for name in (plan.reference, CHECK_WITH, *measured) if name in measured), plan.reference)
 
 
-def _widest(report: Report) -> str:
-    """Return in words whose ratio is known worst, if it is not known well enough."""
-    half_widths = [(found.half_width, case.title) for case in report.wide() if (found := report.ratio(case))]
+def _most_uncertain(report: Report) -> str:
+    """Return the case with the widest interval and its half width as text; "" if no ratio is uncertain."""
+    ratios = [(report.ratio(case), case.title) for case in report.uncertain_cases()]
+    half_widths = [(ratio.half_width, title) for ratio, title in ratios if ratio is not None]
     return "{1} ±{0:.1%}".format(*max(half_widths)) if half_widths else ""
 
 
-def _describe(plan: BenchPlan) -> dict[str, Any]:
-    path = Path(plan.work.path(".rec"))
-    return {"name": path.name, "bytes": path.stat().st_size, "records": plan.n_records, "sha256": fingerprint(path)}
+def _run_warm_round(
+    plan: BenchPlan, cases: Sequence[Case], rng: np.random.Generator, step: Callable[[], None]
+) -> float:
+    """Measure with the file in the page cache; return the processor time of the cases in seconds."""
+    with contextlib.ExitStack() as stack:
+        running = []
+        for index in rng.permutation(len(cases)):
+            case = cases[index]
+            running.append((case, stack.enter_context(_start(plan, case.name, case.threads))))
+            step()
+        for case, process in running:
+            _record_first_batch(case, process)
+        for _turn in range(_TURNS_PER_ROUND):
+            for index in rng.permutation(len(running)):
+                running[index][1].run_turn()
+                step()
+        return sum(_record_round(case, process) for case, process in running)
 
 
-def _check(plan: BenchPlan, report: Report) -> None:
-    """Compare a batch of each peer with the reference engine's; mark those that are not there or do something else."""
-    threads = plan.counts[-1]
-    with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
-        want: NDArray[np.float32] | None = None
-        seen: dict[str, tuple[str, str]] = {}
-        for name in dict.fromkeys((_CHECK_WITH, *(case.name for case in report.cases))):
-            batch, versions, status, note = _checked(plan, name, threads, Path(folder))
-            if want is None:
-                if batch is None:
-                    raise PlanError(f"the reference engine cannot load a batch: {note}")
-                want = batch
-            elif batch is not None:
-                said = _difference(batch, want, plan.work)
-                if said:
-                    status, note = "differs", said
-            report.versions |= versions
-            seen[name] = status, note
-        for case in report.cases:
-            status, note = seen[case.name]
-            case.status, case.note = status, note or case.note
+def _run_cold_round(
+    plan: BenchPlan, cases: Sequence[Case], rng: np.random.Generator, step: Callable[[], None]
+) -> float:
+    """Measure first epochs with the file out of the page cache; return the processor time of the cases in seconds."""
+    total_s = 0.0
+    for index in rng.permutation(len(cases)):
+        case = cases[index]
+        _drop_from_cache(plan.workload)
+        with _start(plan, case.name, case.threads) as process:
+            _record_first_batch(case, process)
+            total_s += _record_round(case, process)
+        step()
+    return total_s
 
 
-def _checked(
-    plan: BenchPlan, name: str, threads: int, folder: Path
-) -> tuple[NDArray[np.float32] | None, dict[str, str], str, str]:
-    reason = find(name).why_not(plan.work)
-    if reason:
-        return None, {}, "absent", reason
-    target = folder / "batch.npy"
-    with _started(plan, name, threads, check=str(target)) as process:
-        if process.error is not None:
-            return None, {}, "failed", process.error
-        return np.load(target), process.facts()["versions"], "measured", ""
+def _record_first_batch(case: Case, process: CaseProcess) -> None:
+    if process.error is None:
+        case.first_batch_s.append(process.facts()["first_batch_s"])
 
 
-def _difference(batch: NDArray[np.float32], want: NDArray[np.float32], work: Work) -> str:
-    """Return in words how a batch is not the one that it has to be; nothing if it is."""
-    if len(want) < work.batch_size:
-        batch = batch[: len(want)]  # DALI fills up its only batch with what comes next
-    if batch.shape != want.shape:
-        return f"its first batch is {batch.shape}, not {want.shape}"
-    levels = np.abs(batch - want) * np.array(work.std, np.float32)[:, None, None]
-    mean, worst = float(levels.mean()), max(float(image.mean()) for image in levels)
-    if mean <= _MOST_MEAN and worst <= _MOST_OF_AN_IMAGE:
-        return ""
-    return (
-        f"not compared: its first batch differs from recordkit python's by {mean:.2f} grey levels, {worst:.2f} in the "
-        f"worst image; at most {_MOST_MEAN} and {_MOST_OF_AN_IMAGE} are the same work"
+def _record_round(case: Case, process: CaseProcess) -> float:
+    """Add the figures of a round to a case, or mark it as failed; return the processor time of its process."""
+    facts: dict[str, Any] = process.facts()
+    if process.error is not None:
+        case.status, case.note = "failed", process.error
+    else:
+        case.img_s.append(facts["n"] / facts["timed_s"])
+        case.cpu_s_per_1000.append(facts["cpu_s"] / facts["n"] * 1000)
+        case.peak_rss_mb.append(facts["peak_rss_mb"])
+    return float(facts.get("total_cpu_s", 0.0))
+
+
+def _start(
+    plan: BenchPlan, name: str, threads: int, *, check_path: str = ""
+) -> contextlib.AbstractContextManager[CaseProcess]:
+    return start_case(
+        {
+            "peer": name,
+            "workload": asdict(plan.workload),
+            "n_records": plan.n_records,
+            "threads": threads,
+            "check_path": check_path,
+            "n_turns": _TURNS_PER_ROUND,
+            "epochs": plan.epochs,
+            "round_s": plan.round_s,
+            "cache": plan.cache,
+        }
     )
 
 
-def _warm_round(plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[], None]) -> float:
-    """Measure with what is in the page cache; return the processor time of the cases, in seconds."""
-    with contextlib.ExitStack() as stack:
-        there = []
-        for index in order.permutation(len(cases)):
-            case = cases[index]
-            there.append((case, stack.enter_context(_started(plan, case.name, case.threads))))
-            step()
-        for case, process in there:
-            if process.error is None:
-                case.first_batch_s.append(process.facts()["first_batch_s"])
-        for _turn in range(_TURNS):
-            for index in order.permutation(len(there)):
-                there[index][1].turn()
-                step()
-        for case, process in there:
-            _note(case, process)
-        spent: list[float] = [process.facts().get("spent_s", 0.0) for _, process in there]
-        return sum(spent)
-
-
-def _cold_round(plan: BenchPlan, cases: Sequence[Case], order: np.random.Generator, step: Callable[[], None]) -> float:
-    """Measure first epochs of a file that is not in the page cache; return the processor time of the cases."""
-    spent_s = 0.0
-    for index in order.permutation(len(cases)):
-        case = cases[index]
-        _cool(plan.work)
-        with _started(plan, case.name, case.threads) as process:
-            if process.error is None:
-                case.first_batch_s.append(process.facts()["first_batch_s"])
-            _note(case, process)
-            spent_s += process.facts().get("spent_s", 0.0)
-        step()
-    return spent_s
-
-
-def _note(case: Case, process: CaseProcess) -> None:
-    """Add a round to a case."""
-    if process.error is not None:
-        case.status, case.note = "failed", process.error
-        return
-    facts = process.facts()
-    case.img_s.append(facts["n"] / facts["seconds"])
-    case.cpu_s.append(facts["cpu_s"] / facts["n"] * 1000)
-    case.peak_rss_mb.append(facts["peak_rss_mb"])
-
-
-def _started(
-    plan: BenchPlan, name: str, threads: int, *, check: str = ""
-) -> contextlib.AbstractContextManager[CaseProcess]:
-    asked = {"peer": name, "work": asdict(plan.work), "records": plan.n_records, "threads": threads, "check": check}
-    return started(asked | {"turns": _TURNS, "epochs": plan.epochs, "seconds": plan.seconds, "cold": plan.cold})
-
-
-def _cool(work: Work) -> None:
-    """Take the .rec file, and the images if there is a folder of them, out of the page cache."""
-    path = Path(work.path(".rec"))
-    paths = [path] if work.root is None else [path, *(one for one in Path(work.root).rglob("*") if one.is_file())]
-    for one in paths:
-        machine.drop_from_cache(one)
+def _drop_from_cache(workload: Workload) -> None:
+    """Drop the .rec file and the images of `root` from the page cache."""
+    path = Path(workload.path(".rec"))
+    images = [] if workload.root is None else [file for file in Path(workload.root).rglob("*") if file.is_file()]
+    for file in (path, *images):
+        machine.drop_from_cache(file)
     share = machine.cached_share(path)
-    if share > _MOST_CACHED:
+    if share > _MAX_CACHED_SHARE:
         raise PlanError(
-            f"{path}: expected a file that the page cache can let go of, got {share:.0%} still in memory; "
-            "another process has it mapped, or it lies in memory (tmpfs): use --cache warm"
+            path=str(path),
+            expected="a file that the page cache can let go of",
+            got=f"{share:.0%} still in memory",
+            advice="another process has it mapped, or it lies in memory (tmpfs): use `cache=warm`",
         )

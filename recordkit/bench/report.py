@@ -1,10 +1,11 @@
-"""What a run found, as values and as JSON."""
+"""The result of a comparison, as values and as JSON."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from typing import Any
 from recordkit.bench.statistics import Ratio, Verdict, ratio, verdict
 from recordkit.errors import FormatError, PlanError
 
-# Half of an interval that is wider than this share is said to be.
 WIDE = 0.05
+"""A ratio is uncertain if half of its interval is wider than this share of the ratio."""
 
 
 @dataclass
 class Case:
-    """One peer with a number of threads.
+    """One peer with one number of threads; each list has one value for each round.
 
     Attributes
     ----------
@@ -27,13 +28,15 @@ class Case:
     threads : int
     status : {"measured", "absent", "failed", "differs"}
     note : str
-        Why it was not measured, or what to know of it.
+        Why the case was not measured, or a remark on a measured case.
     img_s : list of float
-        Of each round.
-    cpu_s : list of float
-        For a thousand images, of each round.
-    first_batch_s, peak_rss_mb : list of float
-        Of each round; memory that processes share counts for each of them.
+        Images per second.
+    cpu_s_per_1000 : list of float
+        Processor time for a thousand images in seconds.
+    first_batch_s : list of float
+        Time to the first batch.
+    peak_rss_mb : list of float
+        Peak memory; memory that processes share counts for each of them.
     """
 
     name: str
@@ -42,53 +45,70 @@ class Case:
     status: str = "measured"
     note: str = ""
     img_s: list[float] = field(default_factory=list)
-    cpu_s: list[float] = field(default_factory=list)
+    cpu_s_per_1000: list[float] = field(default_factory=list)
     first_batch_s: list[float] = field(default_factory=list)
     peak_rss_mb: list[float] = field(default_factory=list)
 
     @property
     def measured(self) -> bool:
-        """It has rates."""
+        """The case has rates."""
         return self.status == "measured" and bool(self.img_s)
 
     @property
     def median_img_s(self) -> float:
-        """Images per second, the median over the rounds."""
+        """Median rate over the rounds in images per second."""
         return statistics.median(self.img_s)
+
+    @property
+    def median_peak_rss_mb(self) -> float | None:
+        """Median peak memory in MB; None if it was not measured."""
+        return _median(self.peak_rss_mb)
+
+    @property
+    def median_first_batch_s(self) -> float | None:
+        """Median time to the first batch in seconds; None if it was not measured."""
+        return _median(self.first_batch_s)
+
+    @property
+    def cores(self) -> float | None:
+        """Number of processors that the case kept busy, the median over the rounds; None if it was not measured."""
+        if not self.cpu_s_per_1000:
+            return None
+        return statistics.median(cpu * rate / 1000 for cpu, rate in zip(self.cpu_s_per_1000, self.img_s, strict=True))
 
     @property
     def label(self) -> str:
         """Title and number of threads."""
         return f"{self.title}, {self.threads} thread{'s' * (self.threads != 1)}"
 
-    @property
-    def cores(self) -> float:
-        """How many processors it kept busy."""
-        return statistics.median(cpu * rate / 1000 for cpu, rate in zip(self.cpu_s, self.img_s, strict=True))
+
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
 
 
 @dataclass
 class Report:
-    """A whole run.
+    """A whole comparison.
 
     Attributes
     ----------
-    machine, file, work, versions : dict
+    machine, file, workload, versions : dict
     command : str
+        Command that repeats the comparison.
     date : str
-        ISO 8601, with the time zone.
+        ISO 8601 with the time zone.
     protocol : dict
-        "rounds", "epochs" and "seconds" of a round, "turns" that they are shared out over, "cache".
+        "rounds"; "epochs" and "round_s", the least that a round has of either; "turns" of a round; "cache".
     reference : str
-        Name of the peer that others are compared with.
+        Name of the peer that the others are compared with.
     noise : float or None
-        Share of the processors' time that other processes had while cases ran.
+        Share of the processor time that other processes took meanwhile; None if unknown.
     cases : list of Case
     """
 
     machine: dict[str, Any]
     file: dict[str, Any]
-    work: dict[str, Any]
+    workload: dict[str, Any]
     versions: dict[str, str]
     command: str
     date: str
@@ -99,11 +119,11 @@ class Report:
 
     @property
     def title(self) -> str:
-        """What each case had to do, in a line."""
-        return str(self.work["title"])
+        """The workload in one line."""
+        return str(self.workload["title"])
 
     def reference_case(self) -> Case | None:
-        """Return the reference's case with the fewest threads; None if it was not measured."""
+        """Return the reference's first measured case; None if there is none."""
         return next((case for case in self.cases if case.name == self.reference and case.measured), None)
 
     def ratio(self, case: Case) -> Ratio | None:
@@ -111,38 +131,38 @@ class Report:
         reference = self.reference_case()
         return None if reference is None or not case.measured else ratio(case.img_s, reference.img_s)
 
-    def wide(self) -> list[Case]:
-        """Return the cases whose ratio is known to no better than `WIDE`, to each side."""
+    def uncertain_cases(self) -> list[Case]:
+        """Return the cases with a ratio whose interval is `WIDE`."""
         ratios = [(case, self.ratio(case)) for case in self.cases if case is not self.reference_case()]
-        return [case for case, found in ratios if found is not None and found.half_width > WIDE]
+        return [case for case, to_reference in ratios if to_reference is not None and to_reference.half_width > WIDE]
 
     def by_rate(self) -> list[Case]:
-        """Return the cases, the fastest first, and then those that were not measured."""
+        """Return the measured cases, the fastest first, and after them the others."""
         return sorted(self.cases, key=lambda case: -case.median_img_s if case.measured else math.inf)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
+        """Return everything as plain values."""
         facts = asdict(self)
         facts["cases"] = [self._case_as_json(case) for case in self.cases]
         return facts
 
     def _case_as_json(self, case: Case) -> dict[str, Any]:
-        found = self.ratio(case)
-        wide = found is not None and math.isinf(found.high)
+        to_reference = self.ratio(case)
+        has_interval = to_reference is not None and not math.isinf(to_reference.high)
         return asdict(case) | {
             "median_img_s": case.median_img_s if case.measured else None,
-            "ratio": found.value if found else None,
-            "interval": None if found is None or wide else [found.low, found.high],
+            "ratio": to_reference.value if to_reference else None,
+            "interval": [to_reference.low, to_reference.high] if to_reference and has_interval else None,
         }
 
 
-def read(path: str | Path) -> Report:
-    """Read what ``--json`` wrote.
+def read_report(path: str | Path) -> Report:
+    """Read a report that `recordkit bench --json` wrote.
 
     Raises
     ------
     FormatError
-        It is something else.
+        The file is no such report.
     """
     try:
         facts = json.loads(Path(path).read_text())
@@ -153,44 +173,49 @@ def read(path: str | Path) -> Report:
         return Report(**facts, cases=cases)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(
-            f"expected what 'recordkit bench --json' writes, got something else ({error})", path=str(path)
+            path=str(path), expected="a report of 'recordkit bench --json'", got=f"something else ({error})"
         ) from None
 
 
-def compare(old: Report, new: Report) -> list[tuple[Case, Verdict]]:
-    """Say of each case in both what became of it, by its ratios to the reference in the same rounds.
+def compare_reports(old: Report, new: Report) -> list[tuple[Case, Verdict]]:
+    """Compare all cases that both runs measured by their ratios to the reference in the same rounds.
+
+    Returns
+    -------
+    verdicts : list of (Case, Verdict)
+        The case of the new run and its change.
 
     Raises
     ------
     PlanError
-        The runs are of other files, or other work, or have no reference in common.
+        The runs are of different files or workloads, or have no reference in common.
     """
-    for name, one, other in (
+    for name, old_value, new_value in (
         ("records", old.file.get("sha256"), new.file.get("sha256")),
-        ("work", old.work, new.work),
+        ("workload", old.workload, new.workload),
         ("cache", old.protocol.get("cache"), new.protocol.get("cache")),
     ):
-        if one != other:
-            raise PlanError(f"--compare: expected runs of the same {name}, got {one} and {other}")
-    references = [report.reference_case() for report in (old, new)]
-    labels = [case and (case.name, case.threads) for case in references]
+        if old_value != new_value:
+            raise PlanError(expected=f"runs of the same {name}", got=f"{old_value} and {new_value}")
+    labels = [case and (case.name, case.threads) for case in (old.reference_case(), new.reference_case())]
     if None in labels or labels[0] != labels[1]:
         raise PlanError(
-            f"--compare: expected {old.reference} in both runs, with as many threads, which the others are compared "
-            f"with, got {labels[0]} and {labels[1]}; run with it"
+            expected=f"{old.reference} in both runs, with as many threads, to compare the others with",
+            got=f"{labels[0]} and {labels[1]}",
+            advice="measure both runs with it",
         )
-    found = []
-    earlier = {(case.name, case.threads): case for case in old.cases if case.measured}
+    verdicts = []
+    old_cases = {(case.name, case.threads): case for case in old.cases if case.measured}
     for case in new.cases:
-        before = earlier.get((case.name, case.threads))
-        if case.measured and before is not None and case.name != new.reference:
-            found.append((case, verdict(_logs(old, before), _logs(new, case))))
-    if not found:
-        raise PlanError(f"--compare: expected cases beside {new.reference} that both runs measured, got none")
-    return found
+        old_case = old_cases.get((case.name, case.threads))
+        if case.measured and old_case is not None and case.name != new.reference:
+            verdicts.append((case, verdict(_log_ratios(old, old_case), _log_ratios(new, case))))
+    if not verdicts:
+        raise PlanError(expected=f"cases beside {new.reference} that both runs measured", got="none")
+    return verdicts
 
 
-def _logs(report: Report, case: Case) -> list[float]:
+def _log_ratios(report: Report, case: Case) -> list[float]:
     reference = report.reference_case()
-    assert reference is not None  # noqa: S101 (compare has looked)
-    return [math.log(one / other) for one, other in zip(case.img_s, reference.img_s, strict=True)]
+    assert reference is not None  # noqa: S101 (compare_reports has checked it)
+    return [math.log(rate / base) for rate, base in zip(case.img_s, reference.img_s, strict=True)]

@@ -1,4 +1,4 @@
-"""A part of a large file: a hundred gigabytes take a day to measure, some thousand records of them a minute."""
+"""Copies of some records of a large file: 100 GB take a day to measure, some thousand records a minute."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, RecordWriter
 
 
-def copy_part(rec: str | Path, n: int, folder: Path) -> Path:
-    """Copy records from all over a file, in its order, with their rows of the .lst file if there is one.
+def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
+    """Copy evenly spaced records of a file, in file order, with their rows of the .lst file if there is one.
 
     Parameters
     ----------
     rec : str or Path
-    n : int
-        How many; the file itself is returned if it has no more.
+    n_records : int
+        Number of records to copy. A file that has no more is not copied.
     folder : Path
-        Where the part goes, under the file's name.
+        Where the copy is written, under the name of the original.
 
     Returns
     -------
     path : Path
-        Of the .rec file, beside which is an .idx file.
+        The copy, with an .idx file beside it, or the original.
 
     Raises
     ------
     PlanError
-        `n` is below 1.
+        `n_records` is below 1.
     FormatError, FileNotFoundError
         The file cannot be read.
     """
-    if n < 1:
-        raise PlanError(f"--records: expected at least 1, got {n}")
+    if n_records < 1:
+        raise PlanError(argument="n_records", expected="at least 1", got=n_records)
     files = Fileset(rec)
     path = files.path(".rec")
     with RecordDataset(path) as dataset:
-        if len(dataset) <= n:
+        if len(dataset) <= n_records:
             return path
-        indices = np.linspace(0, len(dataset) - 1, n).astype(np.int64)
+        indices = np.linspace(0, len(dataset) - 1, n_records).astype(np.int64)
         keys = dataset.keys_at(indices).tolist()
         offsets = dataset.records_at(indices)[2].tolist()
-    part = folder / path.name
-    with open(part, "wb") as target, RecordReader(path) as source:
+    subset = folder / path.name
+    with open(subset, "wb") as target, RecordReader(path) as source:
         writer = RecordWriter(target)
-        copied = [writer.write(source.read(offset)[0]) for offset in offsets]
-    part.with_suffix(".idx").write_bytes(idx.lines(keys, copied))
+        new_offsets = [writer.write(source.read(offset)[0]) for offset in offsets]
+    subset.with_suffix(".idx").write_bytes(idx.lines(keys, new_offsets))
     rows = files.path(".lst")
     if rows.exists():
-        wanted = {str(key) for key in keys}
-        with open(rows, "rb") as lines, open(part.with_suffix(".lst"), "wb") as kept:
-            kept.writelines(
-                line for line in lines if line.split(b"\t", 1)[0].decode(errors="replace").strip() in wanted
-            )
-    return part
+        _copy_rows(rows, subset.with_suffix(".lst"), {str(key) for key in keys})
+    return subset
+
+
+def _copy_rows(rows: Path, target: Path, keys: set[str]) -> None:
+    with open(rows, "rb") as lines, open(target, "wb") as copy:
+        copy.writelines(line for line in lines if line.split(b"\t", 1)[0].decode(errors="replace").strip() in keys)

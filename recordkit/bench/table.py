@@ -1,4 +1,4 @@
-"""A report as text: a table for the terminal, CSV, and the verdicts of a comparison."""
+"""A report as text: a table for the terminal, CSV, and the verdicts of a comparison of two reports."""
 
 from __future__ import annotations
 
@@ -6,81 +6,123 @@ import csv
 import io
 import math
 import statistics
+from collections.abc import Sequence
 
 from recordkit.bench.machine import NOISY_SHARE
 from recordkit.bench.report import WIDE, Case, Report
-from recordkit.bench.statistics import Ratio, Verdict
+from recordkit.bench.statistics import Ratio, Verdict, ratio
 
-_COLUMNS = ("img/s", "lowest to highest", "ratio", "95% interval", "cores", "MB", "first batch")
+# Headings of the columns and their widths in characters.
+_COLUMNS = {
+    "img/s": 9,
+    "lowest to highest": 19,
+    "ratio": 6,
+    "95% interval": 15,
+    "cores": 5,
+    "MB": 6,
+    "first batch": 11,
+}
 
 
-def lines(report: Report) -> list[str]:
-    """Return the table, with what is measured above it and what to know of it below."""
+def report_lines(report: Report) -> list[str]:
+    """Return the table, with the measured file, machine and protocol above it and remarks below it."""
+    cases = report.by_rate()
+    width = max(len(case.label) for case in cases)
+    head = f"{'':{width}}  " + "  ".join(f"{name:>{column}}" for name, column in _COLUMNS.items())
+    rows = [f"{case.label:{width}}  {_row(case, report.ratio(case))}" for case in cases]
+    return [*about(report), "", head, *rows, "", *remarks(report), *warnings(report)]
+
+
+def about(report: Report) -> list[str]:
+    """Return three lines: the file and workload, the machine and date, the protocol."""
     machine, file, protocol = report.machine, report.file, report.protocol
-    found = [
+    return [
         f"{file['name']}: {file['records']:,} records, {file['bytes'] / 1e6:.1f} MB; {report.title}",
         f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
         f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} of {_epochs(report)}; cache {protocol['cache']}",
-        "",
     ]
-    cases = report.by_rate()
-    width = max(len(case.label) for case in cases)
-    found.append(f"{'':{width}}  " + "  ".join(f"{name:>{_WIDTHS[name]}}" for name in _COLUMNS))
-    for case in cases:
-        if case.measured:
-            found.append(f"{case.label:{width}}  {_row(case, report.ratio(case))}")
-        else:
-            found.append(f"{case.label:{width}}  {case.status}: {case.note}")
-    return found + _remarks(report)
 
 
-_WIDTHS = dict(zip(_COLUMNS, (9, 19, 6, 15, 5, 6, 11), strict=True))
+def remarks(report: Report) -> list[str]:
+    """Return the reference of the ratios, and the note of each case that was measured."""
+    reference = report.reference_case()
+    lines = [f"{case.title}: {case.note}." for case in report.cases if case.measured and case.note]
+    if reference is None:
+        lines.insert(0, f"No ratios: {report.reference} was not measured.")
+    else:
+        lines.insert(0, f"Ratios are to {reference.label}, in the same rounds.")
+    return list(dict.fromkeys(lines))
+
+
+def warnings(report: Report) -> list[str]:
+    """Return why the figures are less certain than they should be; usually nothing."""
+    lines = []
+    if report.noise is not None and report.noise > NOISY_SHARE:
+        lines.append(f"NOISY: other processes had {report.noise:.0%} of the processors; close them and measure again.")
+    if labels := [case.label for case in report.uncertain_cases()]:
+        lines.append(f"Wider than {WIDE:.0%} to each side: {'; '.join(labels)}; measure more or longer rounds.")
+    return lines
 
 
 def _epochs(report: Report) -> str:
-    n, seconds, turns = (report.protocol[name] for name in ("epochs", "seconds", "turns"))
+    n, round_s, turns = (report.protocol[name] for name in ("epochs", "round_s", "turns"))
     text = f"{n} epoch{'s' * (n != 1)}"
-    text = f"{text}, or {seconds:g} s if that is more," if seconds and turns > 1 else text
+    text = f"{text}, or {round_s:g} s if that is more," if round_s and turns > 1 else text
     return f"{text} in {turns} turns each" if turns > 1 else text
 
 
-def _row(case: Case, ratio: Ratio | None) -> str:
+def _row(case: Case, to_reference: Ratio | None) -> str:
+    if not case.measured:
+        return f"{case.status}: {case.note}"
+    first_batch_s = case.median_first_batch_s
     values = (
         f"{case.median_img_s:,.0f}",
         f"{min(case.img_s):,.0f} to {max(case.img_s):,.0f}",
-        "" if ratio is None else f"x{ratio.value:.2f}",
-        interval_text(ratio),
-        f"{case.cores:.1f}",
-        f"{statistics.median(case.peak_rss_mb):,.0f}",
-        f"{statistics.median(case.first_batch_s) * 1000:,.0f} ms",
+        "" if to_reference is None else f"x{to_reference.value:.2f}",
+        interval_text(to_reference),
+        "" if case.cores is None else f"{case.cores:.1f}",
+        "" if case.median_peak_rss_mb is None else f"{case.median_peak_rss_mb:,.0f}",
+        "" if first_batch_s is None else f"{first_batch_s * 1000:,.0f} ms",
     )
-    return "  ".join(f"{value:>{_WIDTHS[name]}}" for name, value in zip(_COLUMNS, values, strict=True))
+    return "  ".join(f"{value:>{width}}" for value, width in zip(values, _COLUMNS.values(), strict=True)).rstrip()
 
 
-def interval_text(ratio: Ratio | None) -> str:
-    """Return the interval of a ratio in words; nothing where there is none."""
-    if ratio is None or math.isinf(ratio.high) or ratio.low == ratio.high:
+def interval_text(to_reference: Ratio | None) -> str:
+    """Return the interval of a ratio; "" if it is unknown or has no width."""
+    if to_reference is None or math.isinf(to_reference.high) or to_reference.low == to_reference.high:
         return ""
-    return f"{ratio.low:.2f} to {ratio.high:.2f}"
+    return f"{to_reference.low:.2f} to {to_reference.high:.2f}"
 
 
-def _remarks(report: Report) -> list[str]:
-    reference = report.reference_case()
-    found = [""]
-    if reference is None:
-        found.append(f"No ratios: {report.reference} was not measured.")
-    else:
-        found.append(f"Ratios are to {reference.label}, in the same rounds.")
-    found += [f"{case.title}: {case.note}." for case in report.cases if case.measured and case.note]
-    if report.noise is not None and report.noise > NOISY_SHARE:
-        found.append(f"NOISY: other processes had {report.noise:.0%} of the processors; close them and measure again.")
-    if wide := [case.label for case in report.wide()]:
-        found.append(f"Wider than {WIDE:.0%} to each side: {'; '.join(wide)}; give more --most-rounds, or --seconds.")
-    return list(dict.fromkeys(found))
+def rate_lines(cases: Sequence[Case], unit: str) -> list[str]:
+    """Return a line for each case with its rate and its ratio to the first measured case.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Cases of `recordkit.bench.commands.time_commands`, which have rates only.
+    unit : str
+        Unit of the rates, such as "rec/s".
+    """
+    width = max(len(case.title) for case in cases)
+    base = next((case.img_s for case in cases if case.measured), [])
+    lines = []
+    for case in cases:
+        if not case.measured:
+            lines.append(f"{case.title:{width}}  {case.status}: {case.note}")
+            continue
+        to_base = ratio(case.img_s, base)
+        spread = f"({min(case.img_s):,.0f} to {max(case.img_s):,.0f})"
+        interval = interval_text(to_base)
+        lines.append(
+            f"{case.title:{width}}  {case.median_img_s:14,.0f} {unit} {spread}  x{to_base.value:.2f}"
+            + (f"  ({interval})" if interval else "")
+        )
+    return lines
 
 
 def as_csv(report: Report) -> str:
-    """Return a line a case, those that were not measured too."""
+    """Return the cases as CSV, those that were not measured included."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -88,34 +130,34 @@ def as_csv(report: Report) -> str:
         + ["first_batch_s", "note"]
     )
     for case in report.by_rate():
-        ratio = report.ratio(case)
-        numbers: list[float | str] = [""] * 7
+        to_reference = report.ratio(case)
+        numbers: list[float | str | None] = [""] * 7
         if case.measured:
-            medians = [statistics.median(values) for values in (case.cpu_s, case.peak_rss_mb, case.first_batch_s)]
-            ratios: list[float | str] = ["", "", ""] if ratio is None else [ratio.value, ratio.low, ratio.high]
-            numbers = [case.median_img_s, *ratios, *medians]
+            ratios = [to_reference.value, to_reference.low, to_reference.high] if to_reference else [""] * 3
+            cpu_s = statistics.median(case.cpu_s_per_1000) if case.cpu_s_per_1000 else ""
+            numbers = [case.median_img_s, *ratios, cpu_s, case.median_peak_rss_mb, case.median_first_batch_s]
         writer.writerow([case.name, case.threads, case.status, *numbers, case.note])
     return text.getvalue()
 
 
-def compared_lines(found: list[tuple[Case, Verdict]]) -> list[str]:
-    """Return a line a case of a comparison."""
-    width = max((len(case.label) for case, _ in found), default=0)
+def verdict_lines(verdicts: Sequence[tuple[Case, Verdict]]) -> list[str]:
+    """Return a line for each case of `recordkit.bench.report.compare_reports`."""
+    width = max((len(case.label) for case, _ in verdicts), default=0)
     return [
         f"{case.label:{width}}  {verdict.word:11}  {verdict.change:+.1%}"
         + ("" if math.isinf(verdict.high) else f"  ({verdict.low:+.1%} to {verdict.high:+.1%})")
-        for case, verdict in found
+        for case, verdict in verdicts
     ]
 
 
 def comparison_remarks(old: Report, new: Report) -> list[str]:
-    """Return what to know of a comparison: what was compared, and what else is not as it was."""
+    """Return the reference of a comparison of two reports, and the differences of machine and versions."""
     reference = new.reference_case()
-    found = [] if reference is None else [f"Compared are ratios to {reference.label}, not rates."]
+    lines = [] if reference is None else [f"Compared are ratios to {reference.label}, not rates."]
     machines = [f"{report.machine['cpu']}, {report.machine['cpus']} CPUs" for report in (old, new)]
     if machines[0] != machines[1]:
-        found.append(f"Other machines: {machines[0]}; now {machines[1]}.")
+        lines.append(f"Different machines: {machines[0]}; now {machines[1]}.")
     for name in sorted(old.versions.keys() & new.versions.keys()):
         if old.versions[name] != new.versions[name]:
-            found.append(f"Other versions: {name} {old.versions[name]}, now {new.versions[name]}.")
-    return found
+            lines.append(f"Different versions: {name} {old.versions[name]}, now {new.versions[name]}.")
+    return lines

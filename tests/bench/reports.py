@@ -1,4 +1,4 @@
-"""A report that nobody measured."""
+"""Made-up reports."""
 
 from recordkit.bench.report import Case, Report
 
@@ -9,14 +9,14 @@ def case(name, title, rates, threads=2):
 
 
 def report(*, faster=1.0, noise=0.01, threads=(2,), n_rounds=5):
-    """recordkit, an iterator with spread, the reference, and two that could not be measured."""
-    wiggle = [1 + 0.01 * (number % 3 - 1) for number in range(n_rounds)]
+    """Return a report of recordkit, an iterator with spread, the reference, and two cases that were not measured."""
+    spread = [1 + 0.01 * (number % 3 - 1) for number in range(n_rounds)]
     cases = [
-        case("native", "recordkit native", [6000 * faster * one * count / 2 for one in wiggle], count)
+        case("native", "recordkit native", [6000 * faster * factor * count / 2 for factor in spread], count)
         for count in threads
     ]
     cases += [
-        case("image-record-iter", "MXNet ImageRecordIter", [1700 * one for one in reversed(wiggle)]),
+        case("image-record-iter", "MXNet ImageRecordIter", [1700 * factor for factor in reversed(spread)]),
         case("image-iter", "MXNet ImageIter, .rec", [600.0] * n_rounds),
         Case("dali", "DALI, CPU", 2, "absent", "not installed; pip install nvidia-dali-cuda120"),
         Case("torch", "torch DataLoader, Pillow", 2, "failed", "MemoryError: <b>no</b>"),
@@ -24,11 +24,11 @@ def report(*, faster=1.0, noise=0.01, threads=(2,), n_rounds=5):
     return Report(
         machine={"cpu": "a CPU", "cpus": 2, "memory_gb": 8.0, "system": "Linux", "python": "3.11"},
         file={"name": "photos.rec", "bytes": 31_000_000, "records": 1000, "sha256": "0" * 64},
-        work={"title": "crop 224x224, mirror, normalise; RGB, float32 NCHW, batches of 64", "preset": "crop"},
+        workload={"title": "crop 224x224, mirror, normalise; RGB, float32 NCHW, batches of 64", "preset": "crop"},
         versions={"recordkit": "0.1.0"},
         command="recordkit bench photos.rec",
         date="2026-11-21T12:00:00+00:00",
-        protocol={"rounds": n_rounds, "epochs": 2, "seconds": 1.0, "turns": 10, "cache": "warm"},
+        protocol={"rounds": n_rounds, "epochs": 2, "round_s": 1.0, "turns": 10, "cache": "warm"},
         reference="image-iter",
         noise=noise,
         cases=cases,

@@ -1,4 +1,4 @@
-"""A case and its process: epochs in turns, stopped in between, and nothing left when the measuring program goes."""
+"""The child process of a case: epochs in turns, stopped between them, and ended with its parent."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from images import noise, picture, save, write
 
-from recordkit.bench.case import Start
-from recordkit.bench.process import started
-from recordkit.bench.workload import fitted
+from recordkit.bench.child import OpenPeer
+from recordkit.bench.process import start_case
+from recordkit.bench.workload import resolve_workload
 
 
 @pytest.fixture(scope="module")
@@ -23,30 +23,30 @@ def rec(tmp_path_factory):
     return write(path, [save(picture(noise(40, 50)), "JPEG") for _ in range(20)])
 
 
-def asked(rec, peer="python", **options):
-    work = asdict(fitted(rec, shape=(3, 32, 32), batch_size=8))
-    facts = {"peer": peer, "work": work, "records": 20, "threads": 1, "check": "", "turns": 2, "epochs": 1}
-    return facts | {"seconds": None, "cold": False} | options
+def make_request(rec, peer="python"):
+    workload = asdict(resolve_workload(rec, shape=(3, 32, 32), batch_size=8))
+    request = {"peer": peer, "workload": workload, "n_records": 20, "threads": 1, "check_path": "", "n_turns": 2}
+    return request | {"epochs": 1, "round_s": None, "cache": "warm"}
 
 
 def state(pid):
-    """The letter of /proc: T is stopped; nothing if there is no such process."""
+    """Return the state letter in /proc, T for a stopped process; "" if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return ""
 
 
-def until(fact, timeout_s=60):
+def wait_until(fact, timeout_s=60):
     end_s = time.monotonic() + timeout_s
-    while not (found := fact()):
+    while not (value := fact()):
         assert time.monotonic() < end_s, "it did not become true in time"
         time.sleep(0.01)
-    return found
+    return value
 
 
 class Counting:
-    """Epochs of three batches with 10 samples; what happens is written down."""
+    """Epochs of three batches with 10 samples in all; `events` has the size of each batch."""
 
     def __init__(self):
         self.events = []
@@ -54,7 +54,7 @@ class Counting:
     def versions(self):
         return {}
 
-    def open(self, _work, _threads, *, check):
+    def open(self, _workload, _threads, *, check):
         def epoch():
             for count in (4, 4, 2):
                 self.events.append(count)
@@ -63,25 +63,25 @@ class Counting:
         return epoch
 
 
-def test_epochs_are_shared_out_over_turns():
+def test_epochs_are_divided_into_turns():
     peer = Counting()
-    start = Start(peer, None, 1)
+    start = OpenPeer(peer, None, 1)
     assert (start.n, start.n_batches) == (10, 3) and 0 < start.first_batch_s <= start.epoch_s
     peer.events.clear()
-    facts = start.round(2, 4, lambda: peer.events.append("pause"))
+    facts = start.run_round(2, 4, lambda: peer.events.append("pause"))
     assert peer.events == ["pause", 4, "pause", 4, 2, "pause", 4, "pause", 4, 2]
-    assert facts["n"] == 20 and facts["seconds"] > 0
+    assert facts["n"] == 20 and facts["timed_s"] > 0
 
 
 class Sleeping(Counting):
-    """Epochs of three batches that are there after some time, all at once."""
+    """Epochs of three batches that arrive together after some time."""
 
     def __init__(self, seconds):
         super().__init__()
         self.seconds = seconds
 
-    def open(self, work, threads, *, check):
-        epoch = super().open(work, threads, check=check)
+    def open(self, workload, threads, *, check):
+        epoch = super().open(workload, threads, check=check)
 
         def sleeping():
             time.sleep(self.seconds)
@@ -90,15 +90,15 @@ class Sleeping(Counting):
         return sleeping
 
 
-def test_as_many_epochs_as_fill_the_time():
-    start = Start(Sleeping(0.1), None, 1)
+def test_epochs_fill_the_time():
+    start = OpenPeer(Sleeping(0.1), None, 1)
     assert 2 <= start.count_epochs(1, 0.35) <= 4
     assert start.count_epochs(2, None) == start.count_epochs(2, 0.01) == 2
 
 
-def test_another_epoch_is_loaded_only_to_see_what_it_takes():
+def test_another_epoch_is_loaded_only_if_its_time_is_unknown():
     peer = Counting()
-    start = Start(peer, None, 1)
+    start = OpenPeer(peer, None, 1)
     start.epoch_s = start.first_batch_s + 1
     start.count_epochs(2, None)
     start.count_epochs(2, 1.9)
@@ -107,32 +107,32 @@ def test_another_epoch_is_loaded_only_to_see_what_it_takes():
     assert len(peer.events) == 6
 
 
-def test_more_turns_than_batches():
+def test_there_may_be_more_turns_than_batches():
     pauses = []
-    assert Start(Counting(), None, 1).round(1, 10, lambda: pauses.append(1))["n"] == 10
+    assert OpenPeer(Counting(), None, 1).run_round(1, 10, lambda: pauses.append(1))["n"] == 10
     assert len(pauses) == 10
 
 
-def test_who_has_no_turn_is_stopped(rec):
+def test_a_case_without_its_turn_is_stopped(rec):
     with ExitStack() as stack:
-        one, other = (stack.enter_context(started(asked(rec))) for _ in range(2))
-        pids = [process._process.pid for process in (one, other)]
-        for process in (one, other, one, other):
+        first, second = (stack.enter_context(start_case(make_request(rec))) for _ in range(2))
+        pids = [process._process.pid for process in (first, second)]
+        for process in (first, second, first, second):
             assert [state(pid) for pid in pids] == ["T", "T"]
-            process.turn()
-        for process in (one, other):
+            process.run_turn()
+        for process in (first, second):
             assert process.error is None and process.facts()["n"] == 20
     assert not any(map(state, pids))
 
 
-def test_one_that_ends_before_its_turns_are_over_is_an_error(rec, tmp_path):
+def test_a_process_that_ends_early_is_an_error(rec, tmp_path):
     (tmp_path / "peers.py").write_text(
         "import os\n"
-        "from recordkit.bench.peers.own import Recordkit\n"
-        "class Ending(Recordkit):\n"
+        "from recordkit.bench.peers.recordkit import RecordkitLoader\n"
+        "class Ending(RecordkitLoader):\n"
         "    def __init__(self): super().__init__('python'); self.n = 0\n"
-        "    def open(self, work, threads, *, check):\n"
-        "        epoch = super().open(work, threads, check=check)\n"
+        "    def open(self, workload, threads, *, check):\n"
+        "        epoch = super().open(workload, threads, check=check)\n"
         "        def ending():\n"
         "            self.n += 1\n"
         "            if self.n == 2: os._exit(0)\n"
@@ -140,18 +140,18 @@ def test_one_that_ends_before_its_turns_are_over_is_an_error(rec, tmp_path):
         "        return ending\n"
         "ending = Ending()\n"
     )
-    with started(asked(rec, f"{tmp_path / 'peers.py'}:ending")) as process:
+    with start_case(make_request(rec, f"{tmp_path / 'peers.py'}:ending")) as process:
         assert process.error is None
-        process.turn()
+        process.run_turn()
         assert process.error == "its process ended before its turns were over"
-        process.turn()
+        process.run_turn()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("when", ["in its turn", "stopped"])
-def test_nothing_is_left_when_the_measuring_program_goes(rec, number, when):
+@pytest.mark.parametrize("when", ["running", "stopped"])
+def test_cases_end_with_the_measuring_program(rec, number, when):
     if sys.platform != "linux":
-        pytest.skip("looks into /proc")
+        pytest.skip("reads /proc")
     words = [rec, "--peers", "python,python", "--shape", "3,32,32", "--rounds", "1000"]
     program = subprocess.Popen(
         [sys.executable, "-m", "recordkit", "bench", *map(str, words)],
@@ -163,11 +163,11 @@ def test_nothing_is_left_when_the_measuring_program_goes(rec, number, when):
         return [int(pid) for pid in children.read_text().split()]
 
     try:
-        pids = until(lambda: len(cases()) == 2 and cases())
-        until(lambda: "T" in map(state, pids) if when == "stopped" else "R" in map(state, pids))
+        pids = wait_until(lambda: len(cases()) == 2 and cases())
+        wait_until(lambda: "T" in map(state, pids) if when == "stopped" else "R" in map(state, pids))
         os.kill(program.pid, number)
         program.wait(60)
-        until(lambda: not any(state(pid) not in ("", "Z") for pid in pids))
+        wait_until(lambda: not any(state(pid) not in ("", "Z") for pid in pids))
     finally:
         program.kill()
         program.wait()

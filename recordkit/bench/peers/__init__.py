@@ -1,1 +1,1 @@
-"""Ways to load a .rec file, behind the same three functions; see `recordkit.bench.peers.peer`."""
+"""Loaders of .rec files behind one interface, `recordkit.bench.peers.peer.Peer`."""

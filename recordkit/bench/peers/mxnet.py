@@ -1,4 +1,4 @@
-"""MXNet 1.9.1's four ways to images: ImageRecordIter, ImageIter from records and from files, Gluon's DataLoader."""
+"""MXNet 1.9.1's four loaders: ImageRecordIter, ImageIter from records and from files, and Gluon's DataLoader."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from recordkit.bench.peers.peer import Epochs
-from recordkit.bench.workload import Work
+from recordkit.bench.peers.peer import StartEpoch
+from recordkit.bench.workload import Workload
 from recordkit.errors import MissingError
 from recordkit.interop import mxnet
 
 
 class _Mxnet:
-    """What the four have in common."""
+    """The parts that all four loaders share."""
 
-    note = ""
+    def note(self, _workload: Workload) -> str:
+        """See `Peer`."""
+        return ""
 
-    def why_not(self, work: Work) -> str | None:
+    def unavailable_reason(self, workload: Workload) -> str | None:
         """See `Peer`."""
         if importlib.util.find_spec("mxnet") is None:
             return "not installed; pip install 'recordkit[mxnet]'"
@@ -28,8 +30,8 @@ class _Mxnet:
             mxnet.load()
         except MissingError as error:
             return str(error)
-        if not Path(work.path(".idx")).exists():
-            return f"it needs {work.path('.idx')}"
+        if not Path(workload.path(".idx")).exists():
+            return f"it needs {workload.path('.idx')}"
         return None
 
     def versions(self) -> dict[str, str]:
@@ -38,94 +40,110 @@ class _Mxnet:
 
 
 class ImageRecordIter(_Mxnet):
-    """``mx.io.ImageRecordIter``."""
+    """``mx.io.ImageRecordIter``, or ``mx.io.ImageRecordUInt8Iter``, which gives NCHW too."""
 
     title = "MXNet ImageRecordIter"
 
-    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
+    def note(self, workload: Workload) -> str:
+        """See `Peer`."""
+        return "" if workload.is_float else "uint8 batches are NCHW: it has no other layout"
+
+    def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:
         """See `Peer`."""
         mx = mxnet.load()
-        options: dict[str, Any] = {}
-        if not check:
-            options["shuffle"] = True
-        if not check and work.preset != "none":
-            options["rand_mirror"] = True
-        if not check and work.preset == "crop":
-            options["rand_crop"] = True
-        if not check and work.preset == "train":
-            options |= {"random_resized_crop": True, "min_random_area": 0.08, "max_random_area": 1.0}
-            options |= {"min_aspect_ratio": 3 / 4, "max_aspect_ratio": 4 / 3}
-        for name, values in (("mean", work.mean), ("std", work.std)):
-            options |= {f"{name}_{channel}": value for channel, value in zip("rgb", values, strict=False)}
-        if work.resize:
-            options["resize"] = work.resize
-        iterator = mx.io.ImageRecordIter(
-            path_imgrec=work.path(".rec"),
-            path_imgidx=work.path(".idx"),
-            data_shape=work.shape,
-            batch_size=work.batch_size,
+        make_iterator = mx.io.ImageRecordIter if workload.is_float else mx.io.ImageRecordUInt8Iter
+        iterator = make_iterator(
+            path_imgrec=workload.path(".rec"),
+            path_imgidx=workload.path(".idx"),
+            data_shape=workload.shape,
+            batch_size=workload.batch_size,
             preprocess_threads=threads,
-            ctx="cpu",  # else it takes half of the CPUs at most
+            ctx="cpu",  # otherwise it uses at most half of the CPUs
             round_batch=False,
             verbose=False,
-            **options,
+            **_iterator_options(workload, check=check),
         )
-
-        with open(work.path(".idx"), "rb") as lines:
+        to_nhwc = check and not workload.is_float
+        with open(workload.path(".idx"), "rb") as lines:
             n_records = sum(1 for _ in lines)
 
-        def epoch() -> Iterator[tuple[Any, int]]:
+        def start_epoch() -> Iterator[tuple[Any, int]]:
             iterator.reset()
-            left = n_records  # counted here, because its `pad` is 0 at times
+            n_remaining = n_records  # counted here, because its `pad` is sometimes 0
             for batch in iterator:
                 batch.data[0].wait_to_read()
-                yield batch.data[0], min(left, work.batch_size)
-                left -= work.batch_size
+                data = batch.data[0].transpose((0, 2, 3, 1)) if to_nhwc else batch.data[0]
+                yield data, min(n_remaining, workload.batch_size)
+                n_remaining -= workload.batch_size
 
-        return epoch
+        return start_epoch
+
+
+def _iterator_options(workload: Workload, *, check: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if not check:
+        options["shuffle"] = True
+    if not check and workload.preset != "none":
+        options["rand_mirror"] = True
+    if not check and workload.preset == "crop":
+        options["rand_crop"] = True
+    if not check and workload.preset == "train":
+        options |= {"random_resized_crop": True, "min_random_area": 0.08, "max_random_area": 1.0}
+        options |= {"min_aspect_ratio": 3 / 4, "max_aspect_ratio": 4 / 3}
+    if workload.is_float:
+        for name, values in (("mean", workload.mean), ("std", workload.std)):
+            options |= {f"{name}_{channel}": value for channel, value in zip("rgb", values, strict=False)}
+    if workload.resize:
+        options["resize"] = workload.resize
+    return options
 
 
 class ImageIter(_Mxnet):
-    """``mx.image.ImageIter``, which decodes in Python, one image after the other; threads are those of MXNet's engine.
+    """``mx.image.ImageIter``, which decodes in Python, one image after the other, on the threads of MXNet's engine.
 
     Parameters
     ----------
-    files : bool
-        From the images that the .lst file names, and not from the .rec file.
+    from_files : bool
+        Read the images that the .lst file names instead of the .rec file.
     """
 
-    def __init__(self, *, files: bool) -> None:
-        self._files = files
-        self.title = f"MXNet ImageIter, {'.lst and images' if files else '.rec'}"
-        self.note = "gray images as 3 channels, of which one is used: it refuses 1"
+    def __init__(self, *, from_files: bool) -> None:
+        self._from_files = from_files
+        self.title = f"MXNet ImageIter, {'.lst and images' if from_files else '.rec'}"
 
-    def why_not(self, work: Work) -> str | None:
+    def note(self, workload: Workload) -> str:
         """See `Peer`."""
-        if self._files and work.root is None:
-            return "it needs the folder of the images; give --root"
-        if self._files and not Path(work.path(".lst")).exists():
-            return f"it needs {work.path('.lst')}"
-        return super().why_not(work)
+        return "gray images are decoded as 3 channels, of which one is used: it refuses 1" if workload.is_gray else ""
 
-    def open(self, work: Work, _threads: int, *, check: bool) -> Epochs:
-        """See `Peer`. The engine takes its threads from the environment."""
+    def unavailable_reason(self, workload: Workload) -> str | None:
+        """See `Peer`."""
+        if not workload.is_float:
+            return "it gives float32 only"
+        if self._from_files and workload.root is None:
+            return "it needs the folder of the images (root)"
+        if self._from_files and not Path(workload.path(".lst")).exists():
+            return f"it needs {workload.path('.lst')}"
+        return super().unavailable_reason(workload)
+
+    def open(self, workload: Workload, _threads: int, *, check: bool) -> StartEpoch:
+        """See `Peer`; MXNet's engine takes the number of threads from the environment."""
         mx = mxnet.load()
-        gray = work.shape[0] == 1
-        shape = (3, *work.size)
-        mean, std = (np.array(values * 3 if gray else values, np.float32) for values in (work.mean, work.std))
-        source: dict[str, Any] = {"path_imgrec": work.path(".rec"), "path_imgidx": work.path(".idx")}
-        if self._files:
-            source = {"path_imglist": work.path(".lst"), "path_root": work.root}
+        gray = workload.is_gray
+        shape = (3, *workload.size)
+        mean, std = (np.array(values * 3 if gray else values, np.float32) for values in (workload.mean, workload.std))
+        source: dict[str, Any] = {"path_imgrec": workload.path(".rec"), "path_imgidx": workload.path(".idx")}
+        if self._from_files:
+            source = {"path_imglist": workload.path(".lst"), "path_root": workload.root}
         iterator = mx.image.ImageIter(
-            work.batch_size,
+            workload.batch_size,
             shape,
             shuffle=not check,
             aug_list=mx.image.CreateAugmenter(
                 shape,
-                resize=work.resize or 0,
-                rand_crop=not check and work.preset != "none",
-                rand_resize=not check and work.preset == "train",
-                rand_mirror=not check and work.preset != "none",
+                resize=workload.resize or 0,
+                rand_crop=not check and workload.preset != "none",
+                rand_resize=not check and workload.preset == "train",
+                rand_mirror=not check and workload.preset != "none",
                 mean=mean,
                 std=std,
                 inter_method=1,
@@ -133,14 +151,14 @@ class ImageIter(_Mxnet):
             **source,
         )
 
-        def epoch() -> Iterator[tuple[Any, int]]:
+        def start_epoch() -> Iterator[tuple[Any, int]]:
             iterator.reset()
             for batch in iterator:
                 data = batch.data[0][:, :1] if gray else batch.data[0]
                 data.wait_to_read()
-                yield data, work.batch_size - batch.pad
+                yield data, workload.batch_size - batch.pad
 
-        return epoch
+        return start_epoch
 
 
 class Gluon(_Mxnet):
@@ -148,48 +166,49 @@ class Gluon(_Mxnet):
 
     title = "MXNet Gluon DataLoader"
 
-    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
+    def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:
         """See `Peer`."""
         mx = mxnet.load()
+        dataset = mx.gluon.data.vision.ImageRecordDataset(workload.path(".rec"), 0 if workload.is_gray else 1)
         loader = mx.gluon.data.DataLoader(
-            mx.gluon.data.vision.ImageRecordDataset(work.path(".rec"), 0 if work.shape[0] == 1 else 1).transform_first(
-                _gluon_steps(mx, work, check=check)
-            ),
-            batch_size=work.batch_size,
+            dataset.transform_first(_gluon_transforms(mx, workload, check=check)),
+            batch_size=workload.batch_size,
             shuffle=not check,
             last_batch="keep",
             num_workers=threads,
         )
 
-        def epoch() -> Iterator[tuple[Any, int]]:
+        def start_epoch() -> Iterator[tuple[Any, int]]:
             for data, _ in loader:
                 data.wait_to_read()
                 yield data, len(data)
 
-        return epoch
+        return start_epoch
 
 
 def _random_crop(mx: Any, size: tuple[int, int]) -> Any:
-    """Return the transform that Gluon lacks."""
+    """Return a random crop, which Gluon's transforms lack."""
 
-    class RandomCrop(mx.gluon.Block):  # type: ignore[misc]
+    class RandomCrop(mx.gluon.Block):  # type: ignore[misc]  # mxnet has no types
         def forward(self, image: Any) -> Any:
             return mx.image.random_crop(image, size, interp=1)[0]
 
     return RandomCrop()
 
 
-def _gluon_steps(mx: Any, work: Work, *, check: bool) -> Any:
-    steps = mx.gluon.data.vision.transforms
-    size = work.size[::-1]  # Gluon's sizes are width and height
-    chain = [steps.Resize(work.resize, keep_ratio=True, interpolation=1)] if work.resize else []
-    if check or work.preset == "none":
-        chain.append(steps.CenterCrop(size, interpolation=1))
-    elif work.preset == "crop":
-        chain.append(_random_crop(mx, size))
+def _gluon_transforms(mx: Any, workload: Workload, *, check: bool) -> Any:
+    transforms = mx.gluon.data.vision.transforms
+    size = workload.size[::-1]  # Gluon's sizes are width and height
+    steps = [transforms.Resize(workload.resize, keep_ratio=True, interpolation=1)] if workload.resize else []
+    if check or workload.preset == "none":
+        steps.append(transforms.CenterCrop(size, interpolation=1))
+    elif workload.preset == "crop":
+        steps.append(_random_crop(mx, size))
     else:
-        chain.append(steps.RandomResizedCrop(size, interpolation=1))
-    if not check and work.preset != "none":
-        chain.append(steps.RandomFlipLeftRight())
-    mean, std = (tuple(value / 255 for value in values) for values in (work.mean, work.std))
-    return steps.Compose([*chain, steps.ToTensor(), steps.Normalize(mean, std)])
+        steps.append(transforms.RandomResizedCrop(size, interpolation=1))
+    if not check and workload.preset != "none":
+        steps.append(transforms.RandomFlipLeftRight())
+    if workload.is_float:
+        mean, std = (tuple(value / 255 for value in values) for values in (workload.mean, workload.std))
+        steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
+    return transforms.Compose(steps)

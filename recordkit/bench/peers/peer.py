@@ -1,15 +1,15 @@
-"""What a peer is: one way to load a .rec file."""
+"""The interface of a peer: one way to load a .rec file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from recordkit.bench.workload import Work
+from recordkit.bench.workload import Workload
 
-Epochs = Callable[[], Iterator[tuple[Any, int]]]
-"""A call begins an epoch: batches, ready to be used, each with how many of its samples count, those not among
-them that are there to fill it up."""
+StartEpoch = Callable[[], Iterator[tuple[Any, int]]]
+"""Starts an epoch and returns an iterator over its batches. Each item is a batch that is ready to be used, and the
+number of its samples that count: samples that only fill up the last batch do not."""
 
 
 class Peer(Protocol):
@@ -18,27 +18,28 @@ class Peer(Protocol):
     Attributes
     ----------
     title : str
-        As in tables.
-    note : str
-        What a reader of the table has to know; may be empty.
+        Name in tables.
     """
 
     title: str
-    note: str
 
-    def why_not(self, work: Work) -> str | None:
-        """Return why it cannot do this work here, and what would help; None if it can."""
+    def note(self, workload: Workload) -> str:
+        """Return a remark for readers of the table, in which the peer's batches differ from the workload; often ""."""
 
-    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
-        """Return its epochs.
+    def unavailable_reason(self, workload: Workload) -> str | None:
+        """Return why the peer cannot do this workload here, and the remedy; None if it can."""
+
+    def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:
+        """Open the file and return the function that starts an epoch.
 
         Parameters
         ----------
-        work : Work
+        workload : Workload
         threads : int
+            Number of decoding threads or worker processes.
         check : bool
-            In the order of the file, with a crop in the middle and no mirror: what all peers give alike.
+            Load in file order with a centre crop and no mirror, so that all peers give the same batches.
         """
 
     def versions(self) -> dict[str, str]:
-        """Import what does the work; return the names and versions of it."""
+        """Import the libraries that do the work and return their names and versions."""

@@ -1,60 +1,80 @@
-"""The peers by name, in the order of a table before it is sorted."""
+"""All peers by name; the order is that of tables before they are sorted."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from recordkit.bench.peers.dali import Dali
+from recordkit.bench.peers.ffcv import Ffcv
 from recordkit.bench.peers.mxnet import Gluon, ImageIter, ImageRecordIter
-from recordkit.bench.peers.own import Recordkit
 from recordkit.bench.peers.peer import Peer
+from recordkit.bench.peers.recordkit import RecordkitLoader
 from recordkit.bench.peers.torch import TorchLoader
 from recordkit.errors import PlanError
 
 REFERENCE = "image-iter"
-"""What all others are compared with, if it is there."""
+"""The peer that all others are compared with by default."""
 
 PEERS: dict[str, Peer] = {
     "image-record-iter": ImageRecordIter(),
-    "image-iter": ImageIter(files=False),
-    "image-iter-lst": ImageIter(files=True),
+    "image-iter": ImageIter(from_files=False),
+    "image-iter-lst": ImageIter(from_files=True),
     "gluon": Gluon(),
-    "native": Recordkit("native"),
-    "python": Recordkit("python"),
+    "native": RecordkitLoader("native"),
+    "python": RecordkitLoader("python"),
     "dali": Dali(),
     "torch": TorchLoader(),
+    "ffcv": Ffcv(),
 }
 
 
-def find(name: str) -> Peer:
-    """Return a peer by its name, or one of the user's own, ``FILE.py:NAME``: an object that is a `Peer`.
+def find_peer(name: str) -> Peer:
+    """Return a peer.
+
+    Parameters
+    ----------
+    name : str
+        A name in `PEERS`, or ``FILE.py:NAME``: an object NAME in a file of the user's, which implements `Peer`.
 
     Raises
     ------
     PlanError
-        There is none of that name.
+        No peer has that name, or the object in the file is no peer.
+    FileNotFoundError
+        The file does not exist.
     """
     if name in PEERS:
         return PEERS[name]
     file, colon, attribute = name.rpartition(":")
     if not colon or not file.endswith(".py"):
-        raise PlanError(f"peer: expected {', '.join(PEERS)}, or FILE.py:NAME, got {name!r}")
-    Path(file).stat()  # that it is missing is said by the system
+        raise PlanError(argument="peers", expected=f"{', '.join(PEERS)}, or FILE.py:NAME", got=repr(name))
+    module = _import_file(file)
+    if not hasattr(module, attribute):
+        raise PlanError(argument="peers", path=file, expected=f"an object {attribute}", got="none")
+    peer = getattr(module, attribute)
+    members = ("title", "note", "unavailable_reason", "open", "versions")
+    missing = [member for member in members if not hasattr(peer, member)]
+    if missing or isinstance(peer, type):
+        raise PlanError(
+            argument="peers",
+            path=file,
+            expected=f"an object {attribute} with all members of recordkit.bench.peers.peer.Peer",
+            got=f"one without {', '.join(missing)}" if missing else "the class itself",
+        )
+    return cast(Peer, peer)
+
+
+def _import_file(file: str) -> ModuleType:
+    Path(file).stat()  # raises FileNotFoundError with the file's name
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None:
-        raise PlanError(f"peer: expected a Python file, got {file!r}")
+        raise PlanError(argument="peers", expected="a Python file", got=repr(file))
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise PlanError(f"peer: {file}: {type(error).__name__}: {error}") from error
-    if not hasattr(module, attribute):
-        raise PlanError(f"peer: expected {attribute} in {file}, got none")
-    found = getattr(module, attribute)
-    missing = [name for name in ("title", "note", "why_not", "open", "versions") if not hasattr(found, name)]
-    if missing or isinstance(found, type):
-        what = f"without {', '.join(missing)}" if missing else "the class itself"
-        raise PlanError(f"peer: {name}: expected an object as recordkit.bench.peers.peer.Peer describes it, got {what}")
-    return cast(Peer, found)
+        raise PlanError(f"{type(error).__name__}: {error}", argument="peers", path=file) from error
+    return module

@@ -1,4 +1,4 @@
-"""PyTorch's DataLoader with Pillow in worker processes, as most people have it."""
+"""PyTorch's DataLoader with Pillow in worker processes, which is how most training code loads images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recordkit.bench.peers.peer import Epochs
-from recordkit.bench.workload import Work
+from recordkit.bench.peers.peer import StartEpoch
+from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
 
 if TYPE_CHECKING:
@@ -22,25 +22,28 @@ class TorchLoader:
     """``torch.utils.data.DataLoader`` over a dataset that Pillow decodes."""
 
     title = "torch DataLoader, Pillow"
-    note = ""
 
-    def why_not(self, _work: Work) -> str | None:
+    def note(self, _workload: Workload) -> str:
+        """See `Peer`."""
+        return ""
+
+    def unavailable_reason(self, _workload: Workload) -> str | None:
         """See `Peer`."""
         return None if importlib.util.find_spec("torch") else "not installed; pip install 'recordkit[torch]'"
 
-    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
+    def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:
         """See `Peer`."""
         from torch.utils.data import DataLoader
 
-        dataset: Any = _Samples(work, check=check)
+        samples: Any = _Samples(workload, check=check)
         loader: Any = DataLoader(
-            dataset, batch_size=work.batch_size, shuffle=not check, num_workers=threads, persistent_workers=True
+            samples, batch_size=workload.batch_size, shuffle=not check, num_workers=threads, persistent_workers=True
         )
 
-        def epoch() -> Iterator[tuple[Any, int]]:
+        def start_epoch() -> Iterator[tuple[Any, int]]:
             return ((data, len(data)) for data, _ in loader)
 
-        return epoch
+        return start_epoch
 
     def versions(self) -> dict[str, str]:
         """See `Peer`."""
@@ -50,14 +53,14 @@ class TorchLoader:
 
 
 class _Samples:
-    """Samples, each decoded and changed when it is asked for."""
+    """A map-style dataset of tensors and labels; each sample is decoded and augmented when it is read."""
 
-    def __init__(self, work: Work, *, check: bool) -> None:
-        self._work = work
+    def __init__(self, workload: Workload, *, check: bool) -> None:
+        self._workload = workload
         self._check = check
-        self._records = RecordDataset(work.path(".rec"))
-        self._mean = np.array(work.mean, np.float32)[:, None, None]
-        self._factor = 1 / np.array(work.std, np.float32)[:, None, None]
+        self._records = RecordDataset(workload.path(".rec"))
+        self._mean = np.array(workload.mean, np.float32)[:, None, None]
+        self._factor = 1 / np.array(workload.std, np.float32)[:, None, None]
 
     def __len__(self) -> int:
         return len(self._records)
@@ -66,21 +69,22 @@ class _Samples:
         import torch
         from PIL import Image
 
-        work, draw = self._work, torch.rand(6).tolist()
+        workload, random = self._workload, torch.rand(6).tolist()
         sample = self._records[index]
-        image = Image.open(io.BytesIO(sample.payload)).convert("L" if work.shape[0] == 1 else "RGB")
-        if work.resize:
-            image = _resized(image, work.resize)
-        pixels = np.asarray(_cropped(image, work, draw, check=self._check))
+        image = Image.open(io.BytesIO(sample.payload)).convert("L" if workload.is_gray else "RGB")
+        if workload.resize:
+            image = _resize(image, workload.resize)
+        pixels = np.asarray(_crop(image, workload, random, check=self._check))
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        if not self._check and work.preset != "none" and draw[5] < 0.5:
+        if not self._check and workload.preset != "none" and random[5] < 0.5:
             pixels = pixels[:, ::-1]
-        return torch.from_numpy((pixels.transpose(2, 0, 1) - self._mean) * self._factor), float(
-            np.ravel(sample.label)[0]
-        )
+        # The copy is for torch, which takes neither read-only arrays nor negative strides.
+        data = (pixels.transpose(2, 0, 1) - self._mean) * self._factor if workload.is_float else pixels.copy()
+        return torch.from_numpy(data), float(np.ravel(sample.label)[0])
 
 
-def _resized(image: Image, short: int) -> Image:
+def _resize(image: Image, short: int) -> Image:
+    """Resize the short side, bilinear without antialiasing."""
     from PIL import Image as Pillow
 
     width, height = image.size
@@ -90,16 +94,18 @@ def _resized(image: Image, short: int) -> Image:
     return image.transform(size, Pillow.Transform.AFFINE, scale, Pillow.Resampling.BILINEAR)
 
 
-def _cropped(image: Image, work: Work, draw: list[float], *, check: bool) -> Image:
+def _crop(image: Image, workload: Workload, random: list[float], *, check: bool) -> Image:
+    """Crop by the preset; `random` has at least four numbers in [0, 1)."""
     from PIL import Image as Pillow
 
-    (height, width), (across, down) = work.size, image.size
-    if not check and work.preset == "train":
-        area, ratio = across * down * (0.08 + 0.92 * draw[0]), math.exp(math.log(4 / 3) * (2 * draw[1] - 1))
-        w, h = min(across, round(math.sqrt(area * ratio))), min(down, round(math.sqrt(area / ratio)))
-        x, y = int(draw[2] * (across - w + 1)), int(draw[3] * (down - h + 1))
+    (height, width), (image_width, image_height) = workload.size, image.size
+    if not check and workload.preset == "train":
+        area = image_width * image_height * (0.08 + 0.92 * random[0])
+        ratio = math.exp(math.log(4 / 3) * (2 * random[1] - 1))
+        w, h = min(image_width, round(math.sqrt(area * ratio))), min(image_height, round(math.sqrt(area / ratio)))
+        x, y = int(random[2] * (image_width - w + 1)), int(random[3] * (image_height - h + 1))
         return image.resize((width, height), Pillow.Resampling.BILINEAR, (x, y, x + w, y + h))
-    x, y = (across - width) // 2, (down - height) // 2
-    if not check and work.preset == "crop":
-        x, y = int(draw[2] * (across - width + 1)), int(draw[3] * (down - height + 1))
+    x, y = (image_width - width) // 2, (image_height - height) // 2
+    if not check and workload.preset == "crop":
+        x, y = int(random[2] * (image_width - width + 1)), int(random[3] * (image_height - height + 1))
     return image.crop((x, y, x + width, y + height))

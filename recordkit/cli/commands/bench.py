@@ -1,4 +1,4 @@
-"""``recordkit bench``: throughput of ImageRecordIter, ImageIter, recordkit and others on a file of the user's own."""
+"""``recordkit bench``: throughput of recordkit, MXNet and other loaders on the user's own file."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from recordkit.bench import page, plot, report, table
+from recordkit.bench.page import check_page, render_page
 from recordkit.bench.peers.registry import PEERS
-from recordkit.bench.protocol import BenchPlan, bench
-from recordkit.bench.subset import copy_part
-from recordkit.bench.workload import PRESETS, fitted
+from recordkit.bench.plot import check_plot_path, save_plot
+from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.report import WIDE, Report, compare_reports, read_report
+from recordkit.bench.subset import copy_subset
+from recordkit.bench.table import as_csv, comparison_remarks, report_lines, verdict_lines
+from recordkit.bench.workload import DTYPES, PRESETS, resolve_workload
 from recordkit.cli.program import examples, parse_shape
 from recordkit.cli.progress import progress_bar
 from recordkit.errors import PlanError
 from recordkit.formats.files import write_atomically
 
 _POSITIVE = click.IntRange(min=1)
-_OUT = click.Path(path_type=Path, dir_okay=False)
-# What --quick stands for, and how far rounds are added where nobody says how many.
-_QUICK = {"records": 200, "rounds": 3, "epochs": 1, "seconds": 0.3}
-_MOST_ROUNDS = 30
+_OUTPUT = click.Path(path_type=Path, dir_okay=False)
+# Defaults that --quick changes, and the default of --max-rounds if --rounds is not given.
+_QUICK = {"n_records": 200, "rounds": 3, "epochs": 1, "round_s": 0.3}
+_MAX_ROUNDS = 30
 
 
-def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
+def _parse_threads(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
         raise click.BadParameter(f"expected numbers as in 1,2,4, got {text!r}")
-    return tuple(map(int, parts))
+    return tuple(map(int, numbers))
 
 
 @click.command(
@@ -51,118 +54,147 @@ def _numbers(_context: click.Context, _option: click.Parameter, text: str) -> tu
     "--peers",
     default=",".join(PEERS),
     show_default=True,
-    help="Names, or FILE.py:NAME, an object of your own as recordkit.bench.peers.peer says.",
+    help="Names, or FILE.py:NAME for an object of your own; its interface is recordkit.bench.peers.peer.Peer.",
 )
 @click.option(
-    "--shape", callback=lambda _context, _option, text: parse_shape(text), help="C,H,W.  [as the images, at most 224]"
+    "--shape",
+    callback=lambda _context, _option, text: parse_shape(text),
+    help="C,H,W.  [default: from the first image, at most 224]",
 )
-@click.option("--preset", type=click.Choice(PRESETS), help="Augmentation.  [crop; none if the images have the shape]")
+@click.option(
+    "--preset", type=click.Choice(PRESETS), help="Augmentation.  [default: crop; none if the images have the shape]"
+)
 @click.option("--resize", type=_POSITIVE, help="Short side before the crop, bilinear.")
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default=DTYPES[0],
+    show_default=True,
+    help="Type of the batches: normalised float32 NCHW, or uint8 NHWC.",
+)
 @click.option(
     "--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images that REC's .lst names."
 )
 @click.option("--batch-size", type=_POSITIVE, default=64, show_default=True)
 @click.option(
-    "--threads", callback=_numbers, default="0", show_default=True, help="One or more, as in 1,2,4; 0: all CPUs."
+    "--threads",
+    callback=_parse_threads,
+    default="0",
+    show_default=True,
+    help="One number or several, as in 1,2,4; 0: all CPUs.",
 )
-@click.option("--records", type=_POSITIVE, help="Measure on a copy of so many, from all over a large file.  [all]")
-@click.option("--rounds", type=_POSITIVE, default=12, show_default=True, help="At least.")
 @click.option(
-    "--most-rounds",
+    "--records",
+    "n_records",
     type=_POSITIVE,
-    help=f"As long as a ratio is not known to {report.WIDE:.0%}.  [{_MOST_ROUNDS}, or --rounds if that is given]",
+    help="Measure on a copy of this many evenly spaced records.  [default: all]",
 )
-@click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="One after the other, in a round.")
+@click.option("--rounds", type=_POSITIVE, default=12, show_default=True, help="Minimum number of rounds.")
+@click.option(
+    "--max-rounds",
+    type=_POSITIVE,
+    help=f"Add rounds up to this number until all ratios are known to {WIDE:.0%}.  "
+    f"[default: {_MAX_ROUNDS}; none if --rounds is given]",
+)
+@click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="Minimum number of epochs in a round.")
 @click.option(
     "--seconds",
+    "round_s",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="And as many epochs as fill so much time.",
+    help="Minimum time of a round; it is filled with whole epochs.",
 )
-@click.option("--quick", is_flag=True, help="3 rounds of 1 epoch of 200 records, unless given: a first look.")
+@click.option("--quick", is_flag=True, help="A first look: other defaults, 3 rounds of 1 epoch of 200 records.")
 @click.option(
     "--cache",
     type=click.Choice(["warm", "cold"]),
     default="warm",
     show_default=True,
-    help="cold: the first epoch, with the file out of the page cache.",
+    help="cold: time the first epoch, with the file out of the page cache.",
 )
 @click.option(
-    "--json", "json_path", type=_OUT, help="Write all figures; - is the terminal, which then has nothing else."
+    "--json", "json_path", type=_OUTPUT, help="Write all figures; - writes them to stdout instead of the table."
 )
-@click.option("--csv", "csv_path", type=_OUT, help="Write a line a case.")
-@click.option("--plot", "plot_path", type=_OUT, help="Draw the bars, .png or .svg.")
-@click.option("--html", "html_path", type=_OUT, help="Write a page with all of it.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write one line for each case.")
+@click.option("--plot", "plot_path", type=_OUTPUT, help="Draw bars, as .png or .svg.")
+@click.option("--html", "html_path", type=_OUTPUT, help="Write a page with the table, bars and all figures.")
 def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any) -> None:
-    """Measure how fast REC is loaded, by recordkit and by whatever else is installed.
+    """Measure how fast REC is loaded by recordkit and by the other loaders that are installed.
 
-    All do the same work, float32 NCHW, which is checked before. Ratios are to MXNet's ImageIter. Exit 1 if a
-    peer did something else or failed.
+    All loaders do the same work, which is checked first. Ratios are to MXNet's ImageIter if it is installed. The
+    exit code is 1 if a loader did different work or failed.
     """
     if compare is not None:
         if rec is not None:
-            raise PlanError("--compare: expected two files and no REC, got one")
-        old, new = map(report.read, compare)
-        found = report.compare(old, new)
-        click.echo("\n".join([*table.compared_lines(found), "", *table.comparison_remarks(old, new)]))
+            raise PlanError(argument="compare", expected="two files and no REC", got=rec)
+        old, new = map(read_report, compare)
+        click.echo("\n".join([*verdict_lines(compare_reports(old, new)), "", *comparison_remarks(old, new)]))
         return
     if rec is None:
-        raise PlanError("expected a REC to measure, got none; or give --compare OLD NEW")
-    _measure(rec, options)
-
-
-def _measure(rec: Path, options: dict[str, Any]) -> None:
-    outputs = {name: options.pop(f"{name}_path") for name in ("json", "csv", "plot", "html")}
+        raise PlanError(argument="rec", expected="a .rec file to measure", got="none", advice="or give `compare`")
+    outputs = {name: options.pop(name) for name in ("json_path", "csv_path", "plot_path", "html_path")}
     _check_outputs(outputs, rec)
-    peers, threads, quick, cache = (options.pop(name) for name in ("peers", "threads", "quick", "cache"))
-    length = {name: options.pop(name) for name in ("records", "rounds", "most_rounds", "epochs", "seconds")}
-    given = click.get_current_context().get_parameter_source
-    free = [name for name in length if given(name) is ParameterSource.DEFAULT]
-    if "most_rounds" in free:
-        length["most_rounds"] = _MOST_ROUNDS if "rounds" in free and not quick else 0
-    if quick:
-        length |= {name: value for name, value in _QUICK.items() if name in free}
-    n_records = length.pop("records")
-    alone = str(outputs["json"]) == "-"
-    with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
-        work = fitted(rec if n_records is None else copy_part(rec, n_records, Path(folder)), **options)
-        plan = BenchPlan(
-            work, tuple(name.strip() for name in peers.split(",")), threads, **length, cold=cache == "cold"
-        )
-        with progress_bar(plan.n_steps, f"bench {rec.name}", unit="turn", quiet=alone) as progress:
-            found = bench(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
-    if not alone:
-        click.echo("\n".join(table.lines(found)))
-    _write(found, outputs)
-    if any(case.status in ("differs", "failed") for case in found.cases):
+    report = _measure(rec, options, quiet=str(outputs["json_path"]) == "-")
+    _write(report, outputs)
+    if any(case.status in ("differs", "failed") for case in report.cases):
         raise click.exceptions.Exit(1)
 
 
+def _measure(rec: Path, options: dict[str, Any], *, quiet: bool) -> Report:
+    workload_options = {
+        name: options.pop(name) for name in ("shape", "preset", "resize", "dtype", "root", "batch_size")
+    }
+    peers, quick = options.pop("peers"), options.pop("quick")
+    source = click.get_current_context().get_parameter_source
+    defaults = [name for name in options if source(name) is ParameterSource.DEFAULT]
+    if "max_rounds" in defaults:
+        options["max_rounds"] = _MAX_ROUNDS if "rounds" in defaults and not quick else 0
+    if quick:
+        options |= {name: value for name, value in _QUICK.items() if name in defaults}
+    n_records = options.pop("n_records")
+    with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
+        path = rec if n_records is None else copy_subset(rec, n_records, Path(folder))
+        workload = resolve_workload(path, **workload_options)
+        plan = BenchPlan(workload, tuple(name.strip() for name in peers.split(",")), **options)
+        with progress_bar(plan.n_steps, f"bench {rec.name}", unit="turn", quiet=quiet) as progress:
+            return run_comparison(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
+
+
 def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
-    """Refuse before minutes of work what would fail behind them, or write over the dataset or over each other."""
-    if outputs["plot"] is not None:
-        plot.check(outputs["plot"])
-    taken = {rec.with_suffix(ending).resolve() for ending in (".rec", ".idx", ".lst", ".json")}
+    """Refuse outputs that cannot be written or would replace the dataset or each other, before minutes of work."""
+    if outputs["plot_path"] is not None:
+        check_plot_path(outputs["plot_path"])
+    if outputs["html_path"] is not None:
+        check_page()
+    taken = {rec.with_suffix(suffix).resolve() for suffix in (".rec", ".idx", ".lst", ".json")}
     for name, path in outputs.items():
-        if path is None or (name == "json" and str(path) == "-"):
+        if path is None or (name == "json_path" and str(path) == "-"):
             continue
         if not path.parent.is_dir():
-            raise PlanError(f"--{name}: expected a file in a folder that is there, got {path}; make the folder")
+            raise PlanError(argument=name, expected="a file in an existing folder", got=path, advice="make the folder")
         if path.resolve() in taken:
-            raise PlanError(f"--{name}: expected a file of its own, got {path}, which is taken; give another name")
+            raise PlanError(
+                argument=name, expected="a file of its own", got=f"{path}, which is taken", advice="give another name"
+            )
         taken.add(path.resolve())
 
 
-def _write(found: report.Report, outputs: dict[str, Path | None]) -> None:
-    text = json.dumps(found.as_json(), indent=1) + "\n"
-    if str(outputs["json"]) == "-":
-        click.echo(text, nl=False)
-    elif outputs["json"] is not None:
-        write_atomically(outputs["json"], lambda path: path.write_text(text))
-    if outputs["csv"] is not None:
-        write_atomically(outputs["csv"], lambda path: path.write_text(table.as_csv(found)))
-    if outputs["html"] is not None:
-        write_atomically(outputs["html"], lambda path: path.write_text(page.page(found), encoding="utf-8"))
-    if outputs["plot"] is not None:
-        plot.save(found, outputs["plot"])
+def _write(report: Report, outputs: dict[str, Path | None]) -> None:
+    json_text = json.dumps(report.as_json(), indent=1) + "\n"
+    if str(outputs["json_path"]) == "-":
+        click.echo(json_text, nl=False)
+    else:
+        click.echo("\n".join(report_lines(report)))
+        _write_text(outputs["json_path"], json_text)
+    if outputs["csv_path"] is not None:
+        _write_text(outputs["csv_path"], as_csv(report))
+    if outputs["html_path"] is not None:
+        _write_text(outputs["html_path"], render_page(report))
+    if outputs["plot_path"] is not None:
+        save_plot(report, outputs["plot_path"])
+
+
+def _write_text(path: Path | None, text: str) -> None:
+    if path is not None:
+        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,6 +1,6 @@
 """What does each part of the loader cost? Images per second of every transform, order and policy, on both engines.
 
-Usage: python benchmarks/loader_parts.py [--threads N] [--repeats N] [--memory N]
+Usage: python benchmarks/compare_loader_options.py [--threads N] [--repeats N] [--memory N]
 
 On 400 made JPEGs of 300 x 256 pixels, uint8, in batches of 64: median of some epochs. Beside each stands the file of
 tests that fail without it. --memory loads N tiny records instead, and prints the first batch's latency and the memory.

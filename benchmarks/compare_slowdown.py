@@ -1,6 +1,6 @@
 """Whether `recordkit bench --compare` finds a change, and none where there is none.
 
-Usage: python benchmarks/slowed.py REC [--rounds 20] [--json FILE]
+Usage: python benchmarks/compare_slowdown.py REC [--rounds 20] [--json FILE]
 
 Three runs on a file: two of the same code, and one in which the native engine is 10% slower: it loads as before, but
 every tenth batch is thrown away and does not count. Each is compared with the first, ImageRecordIter being the
@@ -19,22 +19,22 @@ from typing import Any
 
 from _run import write
 
-from recordkit.bench.peers.own import Recordkit
-from recordkit.bench.peers.peer import Epochs
-from recordkit.bench.peers.registry import find
-from recordkit.bench.protocol import BenchPlan, bench
-from recordkit.bench.report import compare
-from recordkit.bench.table import compared_lines
-from recordkit.bench.workload import Work, fitted
+from recordkit.bench.peers.peer import StartEpoch
+from recordkit.bench.peers.recordkit import RecordkitLoader
+from recordkit.bench.peers.registry import find_peer
+from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.report import compare_reports
+from recordkit.bench.table import verdict_lines
+from recordkit.bench.workload import Workload, resolve_workload
 from recordkit.cli.progress import progress_bar
 
 _THROW_AWAY = "RECORDKIT_BENCH_THROW_AWAY"
 
 
-class Slowed(Recordkit):
+class Slowed(RecordkitLoader):
     """The native engine; one batch of so many as the environment says is thrown away."""
 
-    def open(self, work: Work, threads: int, *, check: bool) -> Epochs:
+    def open(self, work: Workload, threads: int, *, check: bool) -> StartEpoch:
         """See `Peer`."""
         epochs, every, numbers = (
             super().open(work, threads, check=check),
@@ -58,18 +58,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    work = fitted(given.rec)
-    reference = "python" if find("image-record-iter").why_not(work) else "image-record-iter"
+    work = resolve_workload(given.rec)
+    reference = "python" if find_peer("image-record-iter").unavailable_reason(work) else "image-record-iter"
     plan = BenchPlan(work, (reference, f"{__file__}:native"), rounds=given.rounds)
     reports = []
     for name, every in (("first", "0"), ("the same code", "0"), ("10% slower", "10")):
         os.environ[_THROW_AWAY] = every
         with progress_bar(plan.n_steps, name, unit="turn") as progress:
-            reports.append(bench(plan, progress=progress))
+            reports.append(run_comparison(plan, progress=progress))
     facts: list[dict[str, object]] = []
     for name, report in zip(("the same code", "10% slower"), reports[1:], strict=True):
-        found = compare(reports[0], report)
-        print(f"{name}: {'; '.join(compared_lines(found))}")
+        found = compare_reports(reports[0], report)
+        print(f"{name}: {'; '.join(verdict_lines(found))}")
         facts += [{"change_made": name, "rounds": given.rounds, **asdict(verdict)} for _, verdict in found]
     write(given.json, facts)
 

@@ -1,6 +1,6 @@
 """How cost grows with work: packing and loading 1,000 to 1,000,000 small records, time and memory.
 
-Usage: python benchmarks/growth.py [--most N] [--repeats N] [--json FILE]
+Usage: python benchmarks/compare_sizes.py [--most N] [--repeats N] [--json FILE]
 
 A list repeats 100 images of 8 x 8 pixels; they are packed with their bytes copied and loaded in batches of 64 in a new
 order, by the native engine where it is built. Each number is a process of its own, start included in time and memory.

@@ -1,6 +1,6 @@
 """Do runs of `recordkit bench` agree? Each ratio of one run against the 95% intervals of the others.
 
-Usage: python benchmarks/agreement.py A.json B.json [C.json ...] [--json FILE]
+Usage: python benchmarks/compare_repeats.py A.json B.json [C.json ...] [--json FILE]
 
 The files are what the same command wrote, run after run. An interval says where another run would find the ratio, 19
 times of 20: so of all cells (a case, a run, another run) about 95% are to be inside, if the intervals are honest.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _run import write
 
-from recordkit.bench.report import Report, read
+from recordkit.bench.report import Report, read_report
 
 
 def cells(reports: list[Report]) -> list[dict[str, object]]:
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("reports", type=Path, nargs="+")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    reports = [read(path) for path in given.reports]
+    reports = [read_report(path) for path in given.reports]
     if len(reports) < 2:
         parser.error("expected at least two files")
     if len({(report.file["sha256"], report.title) for report in reports}) > 1:

@@ -1,0 +1,102 @@
+"""The check before a comparison: every peer's first batch has to equal the Python engine's, within a bound.
+
+The batch is loaded in file order with a centre crop and no mirror, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.bench.peers.registry import find_peer
+from recordkit.bench.process import CaseProcess
+from recordkit.bench.report import Case
+from recordkit.bench.workload import Workload
+from recordkit.errors import PlanError
+
+CHECK_WITH = "python"
+"""The peer whose batch the others have to give."""
+
+# Bounds of the mean difference in grey levels, over the batch and in its worst image. Other decoders and resizes differ
+# by less; another normalisation, crop or channel order differs by more. The bound for uint8 is wider because FFCV,
+# which gives only uint8, decodes with libjpeg-turbo's fast settings: they change photos by 1.3 levels.
+_MAX_MEAN = {"float32": 1.0, "uint8": 1.5}
+_MAX_IMAGE_MEAN = 2.5
+
+
+def check_cases(
+    cases: Sequence[Case],
+    workload: Workload,
+    start: Callable[[str, str], AbstractContextManager[CaseProcess]],
+) -> dict[str, str]:
+    """Set the status and note of each case, and return the versions of all libraries.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Cases of peers that are missing, fail or differ get that status; they are not to be measured.
+    workload : Workload
+    start : callable
+        Starts the process of a peer, by its name, which saves its batch in a file, by its path.
+
+    Raises
+    ------
+    PlanError
+        The Python engine itself cannot load a batch.
+    """
+    versions: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
+        path = str(Path(folder, "batch.npy"))
+        expected: NDArray[Any] | None = None
+        for name in dict.fromkeys((CHECK_WITH, *(case.name for case in cases))):
+            batch, peer_versions, status, note = _load_batch(name, workload, start, path)
+            if expected is None:
+                if batch is None:
+                    raise PlanError(f"the reference engine cannot load a batch: {note}")
+                expected = batch
+            elif batch is not None and (difference := describe_difference(batch, expected, workload)):
+                status, note = "differs", difference
+            versions |= peer_versions
+            for case in cases:
+                if case.name == name:
+                    case.status, case.note = status, note or case.note
+    return versions
+
+
+def _load_batch(
+    name: str, workload: Workload, start: Callable[[str, str], AbstractContextManager[CaseProcess]], path: str
+) -> tuple[NDArray[Any] | None, dict[str, str], str, str]:
+    """Return a peer's batch or None, its versions, its status, and why it has no batch."""
+    reason = find_peer(name).unavailable_reason(workload)
+    if reason:
+        return None, {}, "absent", reason
+    with start(name, path) as process:
+        if process.error is not None:
+            return None, {}, "failed", process.error
+        return np.load(path), process.facts()["versions"], "measured", ""
+
+
+def describe_difference(batch: NDArray[Any], expected: NDArray[Any], workload: Workload) -> str:
+    """Return how a batch differs from the expected one; "" if it is the same within the bounds."""
+    if len(expected) < workload.batch_size:
+        batch = batch[: len(expected)]  # DALI fills its only batch with samples of the next epoch
+    if batch.shape != expected.shape or batch.dtype != expected.dtype:
+        types = (f" {batch.dtype}", f" {expected.dtype}") if batch.dtype != expected.dtype else ("", "")
+        return f"its first batch is {batch.shape}{types[0]}, not {expected.shape}{types[1]}"
+    levels = np.abs(batch.astype(np.float32) - expected.astype(np.float32))
+    if workload.is_float:
+        levels *= np.array(workload.std, np.float32)[:, None, None]
+    mean, worst = float(levels.mean()), max(float(image.mean()) for image in levels)
+    max_mean = _MAX_MEAN[workload.dtype]
+    if mean <= max_mean and worst <= _MAX_IMAGE_MEAN:
+        return ""
+    return (
+        f"not compared: its first batch differs from recordkit python's by {mean:.2f} grey levels, {worst:.2f} in the "
+        f"worst image; at most {max_mean} and {_MAX_IMAGE_MEAN} are the same work"
+    )
