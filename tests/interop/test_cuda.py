@@ -49,7 +49,7 @@ def built_with(monkeypatch, *features):
         (Driver(error=999), 0, "expected a working NVIDIA driver, got error 999; run nvidia-smi"),
         (Driver(error=100), 0, "expected an NVIDIA GPU, got none; run nvidia-smi"),
         (Driver(), 0, "expected an NVIDIA GPU, got none; run nvidia-smi"),
-        (Driver(A100), 1, "expected a number below 1, the GPUs that are there, got 1"),
+        (Driver(A100), 1, "expected a number below 1, the number of GPUs, got 1"),
         (
             Driver(A100, H100),
             1,
@@ -71,7 +71,7 @@ def test_a_gpu_without_a_driver_is_one_line(monkeypatch):
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    with pytest.raises(MissingError, match=r"^gpu: expected the NVIDIA driver, but libcuda\.so\.1 is not there; .*$"):
+    with pytest.raises(MissingError, match=r"^gpu: expected the NVIDIA driver, got no libcuda\.so\.1; .*$"):
         bridge.device("gpu")
 
 

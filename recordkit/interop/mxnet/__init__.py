@@ -1,4 +1,4 @@
-"""MXNet 1.9.1: importing it on today's Python and NumPy, and batches for it. Importing this imports no MXNet."""
+"""MXNet 1.9.1: its import on current Python and NumPy, and batches for it. Importing this room imports no MXNet."""
 
 from recordkit.interop.mxnet.bridge import Finding, describe, device, last_line, load, reason
 from recordkit.interop.mxnet.record_iter import ImageRecordIter

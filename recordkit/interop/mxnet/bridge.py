@@ -1,19 +1,22 @@
-"""The bridge to MXNet 1.9.1: import it on today's Python and NumPy, or say in one line why that fails.
+"""The bridge to MXNet 1.9.1: import it on current Python and NumPy, or explain in one line why that fails.
 
-MXNet was retired in 2023, and its last wheel expects a world that has moved on:
+MXNet was retired in 2023. Its last wheel expects:
 
-- ``numpy.bool``, which NumPy 1.24 removed. `load` supplies it before the import, as the builtin it used to
-  be, and leaves it there: ``mxnet.numpy`` reads it again at each call.
-- ``distutils``, which Python 3.12 removed. setuptools brings it; MXNet needs it during its import only.
-- ``scipy.sparse.csr``, which SciPy is about to remove; where SciPy is there, MXNet looks into it for each array
-  that it makes. `load` gives MXNet, and nobody else, the name.
-- NumPy < 2, of which there is no wheel for Python 3.13.
-- libgomp and libquadmath of the system, which slim images leave out.
-- For a GPU, the CUDA 11 libraries. The ``[cu112]`` extra installs them from wheels, in folders where the
-  dynamic linker does not look, so they are loaded by path first.
+- ``numpy.bool``, which NumPy 1.24 removed. `load` supplies it before the import, as the builtin that it was, and leaves
+  it in place: ``mxnet.numpy`` reads it at each call.
+- ``distutils``, which Python 3.12 removed. setuptools has a copy; MXNet needs it during its import only.
+- ``scipy.sparse.csr``, which SciPy is about to remove. If SciPy is installed, MXNet reads the name for each array that
+  it creates. `load` supplies the name to MXNet's modules alone.
+- NumPy < 2, which has no wheel for Python 3.13.
+- libgomp and libquadmath of the system, which slim images lack.
+- For a GPU, the CUDA 11 libraries. The ``[cu112]`` extra installs them from wheels, into folders that the dynamic
+  linker does not search, so they are loaded by path first.
 
-Importing this module imports no MXNet: `load` does. What MXNet is used for is elsewhere: batches for it are in
-`recordkit.interop.mxnet.record_iter`, the trainer is `recordkit.training`. The file formats need no MXNet at all.
+`reason`, `last_line` and `_explain` read the texts of errors. These are errors of MXNet and of the dynamic linker,
+which have no fields; recordkit's own errors are never parsed.
+
+Importing this module imports no MXNet: `load` does. Batches for MXNet are in `recordkit.interop.mxnet.record_iter`, the
+trainer is `recordkit.training`. The file formats need no MXNet.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from recordkit.errors import MissingError
+from recordkit.errors import MissingError, PlanError
 from recordkit.interop.mxnet import cuda
 
 _INSTALL = "pip install 'recordkit[mxnet]'"
@@ -38,7 +41,7 @@ _INSTALL_CPU = "pip uninstall mxnet-cu112, then pip install 'recordkit[mxnet]'"
 _INSTALL_CUDA = "pip install 'recordkit[cu112]'"
 _INSTALL_GPU = f"pip uninstall mxnet, then {_INSTALL_CUDA}"
 
-# Shared library -> the Debian and Ubuntu package that has it.
+# Debian and Ubuntu packages of shared libraries.
 _PACKAGES = {
     "libgcc_s.so.1": "libgcc-s1",
     "libgfortran.so.3": "libgfortran3",
@@ -49,7 +52,7 @@ _PACKAGES = {
     "libquadmath.so.0": "libquadmath0",
     "libstdc++.so.6": "libstdc++6",
 }
-# What the CPU wheel needs from the system; it brings libgfortran.so.3 and libopenblas.so.0 itself.
+# Libraries that the CPU wheel needs from the system; it contains libgfortran.so.3 and libopenblas.so.0.
 _NEEDED = ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6", "libgcc_s.so.1")
 _CUDA_NAME = re.compile(r"lib(cu|nv|nccl)")
 _CANNOT_OPEN = re.compile(r"(lib[\w+.-]+): cannot open shared object file")
@@ -63,9 +66,9 @@ class Finding:
     ----------
     name : {"mxnet", "mxnet gpu"}
     ok : bool
-        It can be used.
+        MXNet, or the GPU, can be used.
     message : str
-        One line: the version, or what is missing and how to get it.
+        One line: the version, or the missing piece and how to get it.
     """
 
     name: str
@@ -74,9 +77,9 @@ class Finding:
 
 
 def load() -> Any:
-    """Import MXNet, after supplying what it expects.
+    """Import MXNet, after supplying the names that it expects.
 
-    Warnings that MXNet's own modules raise while they are imported are silenced, and no others.
+    Only the warnings that MXNet's own modules raise during their import are silenced.
 
     Returns
     -------
@@ -85,8 +88,8 @@ def load() -> Any:
     Raises
     ------
     MissingError
-        MXNet, a shared library or a fitting Python or NumPy is missing. The message names it and the command
-        that gets it.
+        MXNet, a shared library, or a suitable version of Python or NumPy is missing. The error names it and the
+        command that installs it.
 
     Examples
     --------
@@ -99,7 +102,7 @@ def load() -> Any:
     _check_versions()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"mxnet(\.|$)")
-        warnings.filterwarnings("ignore", module="_distutils_hack")  # setuptools, standing in for distutils
+        warnings.filterwarnings("ignore", module="_distutils_hack")  # setuptools' copy of distutils
         _supply_distutils()
         vars(np).setdefault("bool", bool)
         cuda.load_wheels()
@@ -107,13 +110,15 @@ def load() -> Any:
             mx = importlib.import_module("mxnet")
         except (OSError, ImportError, AttributeError, RuntimeError) as error:
             _forget()
-            raise MissingError(_explain(error)) from error
+            raise _explain(error) from error
     _supply_scipy_names(mx)
     return mx
 
 
 def reason(error: Exception) -> str:
-    r"""Return the one line of MXNet's error that says what is wrong: it stands behind a trace of C++, or before it.
+    r"""Return the line of MXNet's error that gives the reason: the first that contains "Error" or "error".
+
+    MXNet's errors have no fields. Their text has a C++ stack trace before or after the reason.
 
     Examples
     --------
@@ -124,7 +129,7 @@ def reason(error: Exception) -> str:
 
 
 def last_line(error: Exception) -> str:
-    r"""Return the last line of an error's text, which says what is wrong where MXNet read or wrote a file.
+    r"""Return the last line of an error's text, which is the reason if MXNet failed to read or write a file.
 
     Examples
     --------
@@ -136,13 +141,13 @@ def last_line(error: Exception) -> str:
 
 
 def device(name: str, number: int = 0) -> Any:
-    """Return the MXNet context to compute on.
+    """Return MXNet's context for a device.
 
     Parameters
     ----------
     name : {"cpu", "gpu"}
     number : int, default 0
-        Of the GPU.
+        Number of the GPU.
 
     Returns
     -------
@@ -152,38 +157,38 @@ def device(name: str, number: int = 0) -> Any:
     Raises
     ------
     MissingError
-        MXNet cannot be loaded; or a GPU is asked for and the driver, the GPU, a CUDA build or a library of
-        CUDA is missing, or MXNet has no code for that GPU.
-    ValueError
-        Another name.
+        MXNet cannot be loaded; or, for a GPU, the driver, the GPU, a CUDA build or a CUDA library is missing, or
+        MXNet has no code for this GPU.
+    PlanError
+        There is no such device.
 
     Examples
     --------
     >>> device("tpu")
     Traceback (most recent call last):
         ...
-    ValueError: expected the device cpu or gpu, got 'tpu'
+    recordkit.errors.PlanError: device: expected cpu or gpu, got 'tpu'
     """
     if name not in ("cpu", "gpu"):
-        raise ValueError(f"expected the device cpu or gpu, got {name!r}")
+        raise PlanError(argument="device", expected="cpu or gpu", got=repr(name))
     if name == "cpu":
         return load().cpu()
     cuda.check_gpu(number)
     mx = load()
     if not mx.runtime.Features().is_enabled("CUDA"):
-        raise MissingError(f"gpu: expected MXNet with CUDA, got the CPU build; {_INSTALL_GPU}")
-    if missing := cuda.missing_libraries():  # MXNet opens some of them at its first convolution only
-        raise MissingError(f"gpu: {_are_missing(missing)}; {_INSTALL_CUDA}")
+        raise MissingError("gpu", expected="MXNet with CUDA", got="the CPU build", advice=_INSTALL_GPU)
+    if missing := cuda.missing_libraries():  # MXNet opens some of them only at its first convolution
+        raise MissingError(f"gpu: {_are_missing(missing)}", advice=_INSTALL_CUDA)
     return mx.gpu(number)
 
 
 def describe() -> list[Finding]:
-    """Say what of MXNet can be used here, without raising.
+    """Find out what of MXNet can be used on this machine, without raising.
 
     Returns
     -------
     findings : list of Finding
-        MXNet itself, then the GPU where MXNet can be loaded.
+        MXNet, and the GPU if MXNet can be loaded.
 
     Examples
     --------
@@ -208,25 +213,27 @@ def _check_versions() -> None:
     python = ".".join(map(str, sys.version_info[:2]))
     if sys.version_info >= (3, 13) and not (installed and old_numpy):
         raise MissingError(
-            f"mxnet: expected Python 3.10 to 3.12, got {python}: MXNet needs NumPy < 2, which has no wheel for "
-            f"{python}; use Python 3.12, and there {_INSTALL}"
+            "mxnet",
+            expected="Python 3.10 to 3.12",
+            got=f"{python}: MXNet needs NumPy < 2, which has no wheel for {python}",
+            advice=f"use Python 3.12, and there {_INSTALL}",
         )
     if not installed:
-        raise MissingError(f"mxnet: expected MXNet 1.9.1, got none; {_INSTALL}")
+        raise MissingError("mxnet", expected="MXNet 1.9.1", got="none", advice=_INSTALL)
     if not old_numpy:
-        raise MissingError(f"mxnet: expected NumPy < 2, got {np.__version__}; pip install 'numpy<2'")
+        raise MissingError("mxnet", expected="NumPy < 2", got=np.__version__, advice="pip install 'numpy<2'")
 
 
 def _supply_distutils() -> None:
     if importlib.util.find_spec("distutils") is not None:
         return
     try:
-        importlib.import_module("setuptools")  # from now on `import distutils` finds its copy
+        importlib.import_module("setuptools")  # makes `import distutils` find setuptools' copy
         importlib.import_module("distutils")
     except ImportError:
         python = ".".join(map(str, sys.version_info[:2]))
         raise MissingError(
-            f"mxnet: expected distutils, which Python {python} no longer has; pip install setuptools"
+            f"mxnet: distutils is missing, which Python {python} no longer has", advice="pip install setuptools"
         ) from None
 
 
@@ -238,25 +245,28 @@ def _supply_scipy_names(mx: Any) -> None:
 
 
 def _forget() -> None:
-    """Remove a half imported MXNet, so that the next try starts afresh and fails in the same way."""
+    """Remove a partly imported MXNet, so that the next import starts again and fails in the same way."""
     for name in [name for name in sys.modules if name.split(".")[0] == "mxnet"]:
         del sys.modules[name]
 
 
-def _explain(error: Exception) -> str:
-    text = str(error)
-    named = _CANNOT_OPEN.search(text)
-    if named is None:
-        return f"mxnet: expected MXNet 1.9.1 to import, got {type(error).__name__}: {last_line(error)}; {_INSTALL}"
-    if _CUDA_NAME.match(named[1]):
+def _explain(error: Exception) -> MissingError:
+    """Return the error of a failed import: which libraries are missing, and how to install them."""
+    library = _CANNOT_OPEN.search(str(error))
+    if library is None:
+        got = f"{type(error).__name__}: {last_line(error)}"
+        return MissingError("mxnet", expected="MXNet 1.9.1 to import", got=got, advice=_INSTALL)
+    if _CUDA_NAME.match(library[1]):
         if not cuda.opens(cuda.DRIVER):
-            return f"mxnet: {cuda.DRIVER} is missing; install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
-        return f"mxnet: {_are_missing(cuda.missing_libraries() or [named[1]])}; {_INSTALL_CUDA}"
-    # The linker names the first one only; one message with all of them saves the user a round for each.
-    missing = [named[1]] + [name for name in _NEEDED if name != named[1] and not cuda.opens(name)]
+            advice = f"install the NVIDIA driver, or MXNet for the CPU: {_INSTALL_CPU}"
+            return MissingError(f"mxnet: {cuda.DRIVER} is missing", advice=advice)
+        missing = cuda.missing_libraries() or [library[1]]
+        return MissingError(f"mxnet: {_are_missing(missing)}", advice=_INSTALL_CUDA)
+    # The linker names only the first missing library. An error with all of them saves the user a round for each.
+    missing = [library[1]] + [name for name in _NEEDED if name != library[1] and not cuda.opens(name)]
     packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]
-    cure = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
-    return f"mxnet: {_are_missing(missing)}; {cure}"
+    advice = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
+    return MissingError(f"mxnet: {_are_missing(missing)}", advice=advice)
 
 
 def _are_missing(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The NVIDIA side of MXNet: the driver, which GPUs MXNet has code for, and the CUDA 11 libraries of ``[cu112]``.
 
-Nothing here imports MXNet: what is wrong with a GPU is known before.
+Nothing here imports MXNet, so that problems with a GPU are found first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from recordkit.errors import MissingError
 
 DRIVER = "libcuda.so.1"
-# What libmxnet.so of the CUDA 11.2 wheel is linked to, and what those are linked to or open as they go. Named one by
-# one, because wheels of other CUDA versions, as PyTorch brings them, lie in the same folders.
+# Libraries that libmxnet.so of the CUDA 11.2 wheel links to, and those that they link to or open later. Each is named,
+# because wheels of other CUDA versions, such as PyTorch's, use the same folders.
 _LIBRARIES = (
     "libcudart.so.11.0",
     "libcublasLt.so.11",
@@ -36,25 +36,27 @@ _LIBRARIES = (
     "libnvToolsExt.so.1",
 )
 # The fat binaries in libmxnet.so of mxnet-cu112 1.9.1 hold machine code for compute capability 5.0, 6.0, 7.0, 8.0 and
-# 8.6, and no PTX that a driver could compile for others. Such code runs on the same major version from its minor on.
+# 8.6, and no PTX that a driver could compile for others. Machine code runs on the same major version with the same or a
+# higher minor version.
 _MAJORS = range(5, 9)
-# CUdevice_attribute and CUresult of the driver's interface, cuda.h.
+# Values of CUdevice_attribute and CUresult in the driver's cuda.h.
 _MAJOR, _MINOR = 75, 76
 _NO_DEVICE = 100
+_ADVICE = "run nvidia-smi, or use the cpu"
 
 
 def check_gpu(number: int) -> None:
-    """Raise where MXNet cannot compute on this GPU.
+    """Refuse a GPU that MXNet cannot use.
 
     Parameters
     ----------
     number : int
-        Of the GPU, as the driver counts those in ``CUDA_VISIBLE_DEVICES``.
+        Number of the GPU among those in ``CUDA_VISIBLE_DEVICES``.
 
     Raises
     ------
     MissingError
-        No driver, none that works, no GPU of that number, or one that MXNet has no code for.
+        The driver is missing or does not work, there is no such GPU, or MXNet has no code for it.
 
     Examples
     --------
@@ -64,23 +66,25 @@ def check_gpu(number: int) -> None:
         driver = ctypes.CDLL(DRIVER)
     except OSError:
         raise MissingError(
-            f"gpu: expected the NVIDIA driver, but {DRIVER} is not there; install the driver, or use the cpu"
+            "gpu", expected="the NVIDIA driver", got=f"no {DRIVER}", advice="install the driver, or use the cpu"
         ) from None
     n_gpus = ctypes.c_int()
     error = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(n_gpus))
     if error not in (0, _NO_DEVICE):
-        raise MissingError(f"gpu: expected a working NVIDIA driver, got error {error}; run nvidia-smi, or use the cpu")
+        raise MissingError("gpu", expected="a working NVIDIA driver", got=f"error {error}", advice=_ADVICE)
     if not n_gpus.value:
-        raise MissingError("gpu: expected an NVIDIA GPU, got none; run nvidia-smi, or use the cpu")
+        raise MissingError("gpu", expected="an NVIDIA GPU", got="none", advice=_ADVICE)
     if number >= n_gpus.value:
-        raise MissingError(f"gpu: expected a number below {n_gpus.value}, the GPUs that are there, got {number}")
+        raise MissingError("gpu", expected=f"a number below {n_gpus.value}, the number of GPUs", got=number)
     name = ctypes.create_string_buffer(100)
     driver.cuDeviceGetName(name, len(name), number)
-    major, minor = (_attribute(driver, what, number) for what in (_MAJOR, _MINOR))
+    major, minor = (_attribute(driver, attribute, number) for attribute in (_MAJOR, _MINOR))
     if major not in _MAJORS:
         raise MissingError(
-            f"gpu: expected compute capability {_MAJORS[0]}.0 to {_MAJORS[-1]}.9, which MXNet 1.9.1 has code for, "
-            f"got {major}.{minor} ({name.value.decode()}); use another GPU, or the cpu"
+            "gpu",
+            expected=f"compute capability {_MAJORS[0]}.0 to {_MAJORS[-1]}.9, which MXNet 1.9.1 has code for",
+            got=f"{major}.{minor} ({name.value.decode()})",
+            advice="use another GPU, or the cpu",
         )
 
 
@@ -91,7 +95,7 @@ def _attribute(driver: Any, attribute: int, number: int) -> int:
 
 
 def load_wheels() -> None:
-    """Load the CUDA 11 libraries of the nvidia-*-cu11 wheels, if MXNet's CUDA build is there, which needs them.
+    """Load the CUDA 11 libraries of the nvidia-*-cu11 wheels, if MXNet's CUDA build is installed.
 
     Examples
     --------
@@ -101,17 +105,17 @@ def load_wheels() -> None:
         metadata.version("mxnet-cu112")
     except metadata.PackageNotFoundError:
         return
-    waiting = list(_in_wheels())
-    while waiting:
-        # They need one another; each round loads those whose needs the last round met.
-        still = [path for path in waiting if not opens(str(path), ctypes.RTLD_GLOBAL)]
-        if len(still) == len(waiting):
-            return  # the rest cannot be loaded; the import of MXNet names the one it misses
-        waiting = still
+    pending = list(_in_wheels())
+    while pending:
+        # The libraries depend on each other; each round loads those whose dependencies are loaded.
+        failed = [path for path in pending if not opens(str(path), ctypes.RTLD_GLOBAL)]
+        if len(failed) == len(pending):
+            return  # the others cannot be loaded; the import of MXNet names the library that it misses
+        pending = failed
 
 
 def missing_libraries() -> list[str]:
-    """Name the CUDA 11 libraries that neither the wheels nor the system have.
+    """List the CUDA 11 libraries that neither the wheels nor the system have.
 
     Returns
     -------
@@ -122,12 +126,12 @@ def missing_libraries() -> list[str]:
     >>> missing_libraries()  # doctest: +SKIP
     ['libcudnn.so.8']
     """
-    there = {path.name for path in _in_wheels()}
-    return [name for name in _LIBRARIES if name not in there and not opens(name)]
+    in_wheels = {path.name for path in _in_wheels()}
+    return [name for name in _LIBRARIES if name not in in_wheels and not opens(name)]
 
 
 def opens(library: str, mode: int = ctypes.DEFAULT_MODE) -> bool:
-    """Return whether the dynamic linker finds and loads a shared library.
+    """Return True if the dynamic linker can load a shared library.
 
     Examples
     --------

@@ -14,19 +14,19 @@ from recordkit.record_iter.iterator import DataBatch, DataDesc
 from recordkit.record_iter.iterator import ImageRecordIter as RecordIter
 
 
-def ImageRecordIter(**arguments: Any) -> Any:  # noqa: N802 (the name that it stands in for)
-    """Return what ``mx.io.ImageRecordIter(**arguments)`` would, made by recordkit.
+def ImageRecordIter(**arguments: Any) -> Any:  # noqa: N802 (the name of MXNet's class)
+    """Return recordkit's iterator in place of ``mx.io.ImageRecordIter(**arguments)``.
 
     Parameters
     ----------
     **arguments
-        Those of `recordkit.ImageRecordIter`.
+        Arguments of `recordkit.ImageRecordIter`.
 
     Returns
     -------
     iterator : mx.io.DataIter
-        Its batches are ``mx.io.DataBatch`` of ``mx.nd.NDArray`` on the CPU, which nothing writes again; `pad` is right,
-        and `index` has the keys. Its attribute `source` is the `recordkit.ImageRecordIter`.
+        Its batches are ``mx.io.DataBatch`` with arrays ``mx.nd.NDArray`` on the CPU, which are never overwritten;
+        `pad` is correct, and `index` has the keys. Its attribute `source` is the `recordkit.ImageRecordIter`.
 
     Raises
     ------
@@ -42,22 +42,22 @@ def ImageRecordIter(**arguments: Any) -> Any:  # noqa: N802 (the name that it st
     ... )  # doctest: +SKIP
     >>> module.fit(batches, num_epoch=10)  # doctest: +SKIP
     """
-    return _kind()(RecordIter(**arguments))
+    return _iterator_class()(RecordIter(**arguments))
 
 
 @functools.cache
-def _kind() -> Any:
-    """Return the class, which cannot be made before MXNet is there."""
+def _iterator_class() -> Any:
+    """Return the class, which can be defined only once MXNet is loaded, because it is derived from MXNet's."""
     mx = load()
 
-    class ImageRecordIter(mx.io.DataIter):  # type: ignore[misc, name-defined]
-        """Batches of a `recordkit.ImageRecordIter` as MXNet's arrays. The rest is DataIter's."""
+    class ImageRecordIter(mx.io.DataIter):  # type: ignore[misc, name-defined]  # MXNet has no types
+        """Batches of a `recordkit.ImageRecordIter` as MXNet's arrays; iteration is DataIter's."""
 
         def __init__(self, source: RecordIter) -> None:
             super().__init__(source.batch_size)
             self.source = source
-            self.provide_data = [_desc(mx, each) for each in source.provide_data]
-            self.provide_label = [_desc(mx, each) for each in source.provide_label]
+            self.provide_data = [_desc(mx, desc) for desc in source.provide_data]
+            self.provide_label = [_desc(mx, desc) for desc in source.provide_label]
 
         def reset(self) -> None:
             self.source.reset()
@@ -65,7 +65,7 @@ def _kind() -> Any:
         def iter_next(self) -> bool:
             return self.source.iter_next()
 
-        def next(self) -> Any:  # DataIter's expects lists of getdata and getlabel
+        def next(self) -> Any:  # DataIter.next expects lists from getdata and getlabel
             return _batch(mx, self.source.next())
 
         def getdata(self) -> Any:
@@ -88,16 +88,16 @@ def _desc(mx: Any, desc: DataDesc) -> Any:
 
 
 def _batch(mx: Any, batch: DataBatch) -> Any:
-    data, label = ([_array(mx, each) for each in arrays] for arrays in (batch.data, batch.label))
+    data, label = ([_array(mx, array) for array in arrays] for arrays in (batch.data, batch.label))
     return mx.io.DataBatch(data=data, label=label, pad=batch.pad, index=batch.index)
 
 
 def _array(mx: Any, array: NDArray[Any]) -> Any:
-    """Return a copy as an array of MXNet's.
+    """Return a copy as one of MXNet's arrays.
 
-    Not ``mx.nd.from_numpy``, which shares memory: MXNet's threads give that back when they like, and a process that
-    ends meanwhile is aborted. And not ``copy[:] = array``, which waits until MXNet has done all that it was told
-    before: nobody else knows of the new array yet, so it is written where it lies.
+    ``mx.nd.from_numpy`` would share the memory: MXNet's threads release it at any later time, and a process that ends
+    before that is aborted. ``copy[:] = array`` would wait for all of MXNet's pending operations. The new array has no
+    other user yet, so its memory is written directly.
     """
     copy = mx.nd.empty(array.shape, ctx=mx.cpu(), dtype=array.dtype)
     address = ctypes.c_void_p()
