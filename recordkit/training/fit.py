@@ -15,7 +15,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +25,7 @@ from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
-from recordkit.training.data.batches import BatchReader, open_batches, resolve_iterator
+from recordkit.training.data.batches import BatchReader, TimedBatches, open_batches, resolve_iterator
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.survey import Survey, survey
 from recordkit.training.evaluation import evaluate_model
@@ -37,7 +36,6 @@ from recordkit.training.results.observer import NullObserver, Observer
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import Metrics, RunningScore
-from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import TRAINERS, Model, ModelSpec, Trainer
 
 
@@ -176,7 +174,14 @@ class _Run:
         checkpoints, epochs = self._checkpoints, self._resolved.epochs
         n_done = checkpoints.last()
         record = checkpoints.run_record()
-        self._check_resumable(record, n_done)
+        record.check_identity(self._resolved.identity(len(self._reader.survey)))
+        if n_done > epochs:
+            raise TrainError(
+                path=str(checkpoints),
+                expected=f"a run of up to {epochs} epochs",
+                got=n_done,
+                advice="give more `epochs`",
+            )
         if self._resolved.iterator == "mxnet":
             self._observer.log(
                 "MXNet's iterator: the run continues, but if it draws colors, angles or scales not exactly as an "
@@ -201,33 +206,6 @@ class _Run:
                 advice="train again without `resume`",
             ) from None
         return trainer, n_done
-
-    def _check_resumable(self, record: RunRecord, n_done: int) -> None:
-        """Refuse to resume a run of another program, or one with other images or options."""
-        checkpoints, before = self._checkpoints, record.facts
-        if not before:
-            raise TrainError(
-                path=str(checkpoints),
-                expected=checkpoints.run.name,
-                got="none",
-                advice="train again without `resume`",
-            )
-        now = self._resolved.identity(len(self._reader.survey))
-        different = [name for name in now if now[name] != before.get(name)]
-        if different:
-            raise TrainError(
-                path=str(checkpoints.run),
-                expected=", ".join(f"{name} {before.get(name)!r}" for name in different) + " to continue this run",
-                got=", ".join(repr(now[name]) for name in different),
-                advice="give the same file and options, or leave out `resume`",
-            )
-        if n_done > self._resolved.epochs:
-            raise TrainError(
-                path=str(checkpoints),
-                expected=f"a run of up to {self._resolved.epochs} epochs",
-                got=n_done,
-                advice="give more `epochs`",
-            )
 
     def _trainer(self, model: Model, n_done: int) -> Trainer:
         def create(names: dict[int, str]) -> Any:
@@ -262,7 +240,7 @@ class _Run:
         """Train on each image once; return the score, the time, and the time spent waiting for batches, in s."""
         shuffle = Shuffle(self._plan.seed, epoch, self._resolved.augment)
         self._mx.random.seed(shuffle.seeds()[1])  # for dropout
-        running, batches = RunningScore(self._resolved.target), _TimedIterator(self._reader.epoch(shuffle))
+        running, batches = RunningScore(self._resolved.target), TimedBatches(self._reader.epoch(shuffle))
         self._observer.begin_epoch(epoch, len(self._reader.survey))
         begin_s = time.perf_counter()
         try:
@@ -307,18 +285,3 @@ class _Run:
             files.draw_confusion(final, class_names)
             predictions = predict_batches(self._mx, model, target, self._val_reader, self._context)
             files.draw_predictions(predictions, class_names)
-
-
-class _TimedIterator(Iterator[tuple[Any, int]]):
-    """An iterator over batches that measures how long ``next`` takes: `wait_s`."""
-
-    def __init__(self, batches: Iterator[tuple[Any, int]]) -> None:
-        self._batches = batches
-        self.wait_s = 0.0
-
-    def __next__(self) -> tuple[Any, int]:
-        begin_s = time.perf_counter()
-        try:
-            return next(self._batches)
-        finally:
-            self.wait_s += time.perf_counter() - begin_s

@@ -82,6 +82,32 @@ class RunRecord:
             advice=_ADVICE,
         )
 
+    def check_identity(self, identity: dict[str, Any]) -> None:
+        """Refuse to resume a run of another program, or one with other images or options.
+
+        Parameters
+        ----------
+        identity : dict
+            See `recordkit.training.resolve.ResolvedPlan.identity`.
+
+        Raises
+        ------
+        TrainError
+            There is no record of the run, or a fact differs.
+        """
+        if not self.facts:
+            raise TrainError(
+                path=str(self.path), expected="the record of a run", got="none", advice="train again without `resume`"
+            )
+        different = [name for name in identity if identity[name] != self.facts.get(name)]
+        if different:
+            raise TrainError(
+                path=str(self.path),
+                expected=", ".join(f"{name} {self.facts.get(name)!r}" for name in different) + " to continue this run",
+                got=", ".join(repr(identity[name]) for name in different),
+                advice="give the same file and options, or leave out `resume`",
+            )
+
     @property
     def epochs(self) -> int | None:
         """Number of epochs that the run began with; None if unknown."""

@@ -158,7 +158,9 @@ def test_parameters_that_are_not_finite_are_not_saved(mx, rec, tmp_path, monkeyp
 def test_a_model_of_another_program_is_not_resumed(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     Checkpoints(tmp_path / "lenet").run.unlink()
-    with pytest.raises(TrainError, match=r"lenet: expected lenet-run\.json, got none; train again without resume"):
+    with pytest.raises(
+        TrainError, match=r"lenet-run\.json: expected the record of a run, got none; train again without resume"
+    ):
         train(plan(rec, tmp_path, resume=True))
 
 

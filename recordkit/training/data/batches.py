@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -187,3 +188,29 @@ def one_line_errors(mx: Any, path: Path) -> Iterator[None]:
         raise TrainError(
             f"MXNet cannot decode an image ({reason(error)})", path=str(path), advice=f"run 'recordkit verify {path}'"
         ) from None
+
+
+class TimedBatches(Iterator[tuple[Any, int]]):
+    """An iterator over batches that measures how long its caller waits for them.
+
+    Parameters
+    ----------
+    batches : iterator
+        An epoch of a `BatchReader`.
+
+    Attributes
+    ----------
+    wait_s : float
+        Time spent in ``next`` so far, in seconds.
+    """
+
+    def __init__(self, batches: Iterator[tuple[Any, int]]) -> None:
+        self._batches = batches
+        self.wait_s = 0.0
+
+    def __next__(self) -> tuple[Any, int]:
+        begin_s = time.perf_counter()
+        try:
+            return next(self._batches)
+        finally:
+            self.wait_s += time.perf_counter() - begin_s
