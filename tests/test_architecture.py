@@ -68,3 +68,10 @@ def test_every_package_is_covered_by_an_import_contract():
 
 def test_no_module_is_called_by_a_name_that_says_nothing():
     assert not {path.stem for path in MODULES} & {"utils", "util", "common", "helpers", "core", "misc"}
+
+
+def test_no_part_of_the_package_may_print_or_read_the_environment():
+    text = (ROOT / "pyproject.toml").read_text()
+    assert '"T20"' in text and '"TID"' in text and '"os.environ".msg' in text and '"os.getenv".msg' in text
+    exceptions = [line for line in text.splitlines() if line.startswith('"recordkit/')]
+    assert exceptions and not any(rule in line for line in exceptions for rule in ("T20", "TID"))

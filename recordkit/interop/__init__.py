@@ -1,1 +1,1 @@
-"""Bridges to other libraries, one module each; importing a module here is what loads its library's shim."""
+"""Bridges to other libraries and foreign formats, one module or package each; none imports another."""

@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, and one clear line for bad input."""
+"""The commands: their output, their exit codes, and one line for bad input."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from recordkit.codec import encode
 from recordkit.formats import ubyte
 
 
-def one_line(said, *parts):
-    """The error is one line with all these parts in it."""
-    assert said.startswith("recordkit: ")
-    assert said.count("\n") == 1
+def one_line(error, *parts):
+    """Assert that the error is one line that contains these texts."""
+    assert error.startswith("recordkit: ")
+    assert error.count("\n") == 1
     for part in parts:
-        assert part in said, said
+        assert part in error, error
 
 
 def test_help_lists_every_command_with_its_line(cli):
@@ -32,18 +32,18 @@ def test_help_lists_every_command_with_its_line(cli):
 def test_a_folder_is_listed_packed_verified_and_described(cli, tiny_folder, tmp_path):
     out = tmp_path / "out"
     assert cli("list", tiny_folder, out)[:2] == (0, f"{out}: 12 images in 3 classes\n")
-    code, said, _ = cli("pack", f"{out}.lst", out, "--root", tiny_folder)
+    code, output, _ = cli("pack", f"{out}.lst", out, "--root", tiny_folder)
     assert code == 0
-    assert f"{out}.rec: 12 listed, 12 packed;" in said
-    assert " engine, " in said
+    assert f"{out}.rec: 12 listed, 12 packed;" in output
+    assert " engine, " in output
     assert cli("verify", f"{out}.rec", "--decode")[:2] == (
         0, f"{out}.rec: 12 records, ok (structure, images, description, index, list)\n",
     )  # fmt: skip
-    code, said, _ = cli("info", f"{out}.rec")
-    assert "12 records" in said
-    assert "  owl\n" in said  # class names went from the list to the pack
-    code, said, _ = cli("head", f"{out}.rec", "-n", 2)
-    assert len(said.splitlines()) == 3
+    code, output, _ = cli("info", f"{out}.rec")
+    assert "12 records" in output
+    assert "  owl\n" in output  # the pack has the class names of the list
+    code, output, _ = cli("head", f"{out}.rec", "-n", 2)
+    assert len(output.splitlines()) == 3
 
 
 def test_listing_then_packing_is_packing(cli, tiny_folder, tmp_path):
@@ -55,9 +55,9 @@ def test_listing_then_packing_is_packing(cli, tiny_folder, tmp_path):
 
 
 def test_ubyte_files_become_train_val_and_test(cli, tiny_mnist, tmp_path):
-    code, said, _ = cli("pack", tiny_mnist, tmp_path / "m", "--val-ratio", 0.25, "--encoding", "png")
+    code, output, _ = cli("pack", tiny_mnist, tmp_path / "m", "--val-ratio", 0.25, "--encoding", "png")
     assert code == 0
-    assert [line.split(":")[0].rsplit("/")[-1] for line in said.splitlines()[:-1]] == [
+    assert [line.split(":")[0].rsplit("/")[-1] for line in output.splitlines()[:-1]] == [
         "m_val.rec", "m_train.rec", "m_test.rec",
     ]  # fmt: skip
 
@@ -77,21 +77,30 @@ def test_labels_come_from_file_names(cli, tmp_path):
 @pytest.mark.parametrize("command", ["info", "verify"])
 def test_json_is_one_object(cli, tiny_folder, tmp_path, command):
     cli("pack", tiny_folder, tmp_path / "out")
-    code, said, error = cli(command, tmp_path / "out.rec", "--json")
+    code, output, error = cli(command, tmp_path / "out.rec", "--json")
     assert (code, error) == (0, "")
-    assert json.loads(said)["n_records"] == 12
+    assert json.loads(output)["n_records"] == 12
 
 
 def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
-    code, said, _ = cli("pack", tiny_folder, tmp_path / "out", "--json", "--engine", "python")
-    facts = json.loads(said)
+    code, output, _ = cli("pack", tiny_folder, tmp_path / "out", "--json", "--engine", "python")
+    facts = json.loads(output)
     assert (code, facts["ok"], facts["sets"][0]["packed"], facts["engine"]) == (0, True, 12, "python")
 
 
-def test_doctor_knows_what_is_there(cli):
-    code, said, _ = cli("doctor", "--json")
+def test_doctor_lists_what_is_installed(cli):
+    code, output, _ = cli("doctor", "--json")
     assert code == 0
-    assert {line["name"] for line in json.loads(said)} >= {"recordkit", "numpy", "pillow", "engine python", "mxnet"}
+    assert {line["name"] for line in json.loads(output)} >= {"recordkit", "numpy", "pillow", "engine python", "mxnet"}
+
+
+def test_doctor_ends_with_a_verdict_and_exits_1_if_a_needed_package_is_missing(cli, monkeypatch):
+    code, output, _ = cli("doctor")
+    assert code == 0 and output.splitlines()[-1] == "recordkit is ready to use"
+    monkeypatch.setattr("recordkit.cli.commands.doctor._REQUIRED_PACKAGES", ("numpy", "no-such-package"))
+    code, output, _ = cli("doctor")
+    assert code == 1 and "MISSING no-such-package not installed; pip install no-such-package\n" in output
+    assert output.splitlines()[-1] == "recordkit does not work without no-such-package"
 
 
 def test_bad_images_are_named_counted_and_exit_1_unless_allowed(cli, tiny_folder, tmp_path):
@@ -106,7 +115,7 @@ def test_bad_images_are_named_counted_and_exit_1_unless_allowed(cli, tiny_folder
     one_line(error, "nothing was packed")
 
 
-def png_head(width, height, depth=8, color=2):
+def png_header(width, height, depth=8, color=2):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -118,8 +127,8 @@ BAD_IMAGES = {
     "zero.jpg": (b"", "expected an image, got 0 bytes"),
     "text.jpg": (b"hello there", "that do not decode (no known format)"),
     "cut.jpg": (encode(gradient(40, 40), "jpg")[:-90], "that do not decode (image file is truncated"),
-    "bomb.png": (png_head(60_000, 60_000), "pixels"),
-    "none.png": (png_head(0, 5), "do not decode"),
+    "bomb.png": (png_header(60_000, 60_000), "pixels"),
+    "none.png": (png_header(0, 5), "do not decode"),
 }
 
 
@@ -146,7 +155,7 @@ def test_bad_image_files_are_one_line_each(cli, tiny_folder, tmp_path, name):
         ("0\t1\tcat/0.jpg", "expected each KEY once, got 0 in rows 1 and 2"),
     ],
 )
-def test_bad_rows_are_one_line_with_their_place(cli, tiny_folder, tmp_path, row, reason):
+def test_bad_rows_are_one_line_with_their_location(cli, tiny_folder, tmp_path, row, reason):
     (tmp_path / "a.lst").write_text(f"0\t1\tcat/0.jpg\n{row}\n")
     code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out", "--root", tiny_folder)
     assert code == 1
@@ -160,7 +169,7 @@ def test_a_list_with_bom_crlf_and_spaces_in_names_is_packed(cli, tiny_folder, tm
     assert cli("pack", tmp_path / "a.lst", tmp_path / "out", "--root", tiny_folder)[0] == 0
 
 
-def test_a_wrong_root_is_told_before_anything_is_packed(cli, tiny_folder, tmp_path):
+def test_a_wrong_root_is_an_error_before_anything_is_packed(cli, tiny_folder, tmp_path):
     (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
     code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out")
     assert code == 1
@@ -227,7 +236,7 @@ def test_damaged_rec_files_are_one_line(cli, tiny_folder, tmp_path, damage, reas
     assert "Traceback" not in error
 
 
-def test_a_folder_given_for_a_file_is_one_line(cli, tmp_path):
+def test_a_folder_instead_of_a_file_is_one_line(cli, tmp_path):
     code, _, error = cli("info", tmp_path)
     assert code == 1
     one_line(error)
@@ -250,15 +259,15 @@ def test_options_that_contradict_each_other_exit_2(cli, tiny_folder, tmp_path, a
 
 
 def test_an_empty_list_of_suffixes_exits_2(cli, tiny_folder, tmp_path):
-    code, _, said = cli("pack", tiny_folder, tmp_path / "out", "--exts", ",")
-    assert code == 2 and "exts: expected suffixes such as .jpg,.png, got ','" in said
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", "--exts", ",")
+    assert code == 2 and "exts: expected suffixes such as .jpg,.png, got ','" in error
 
 
 @pytest.mark.parametrize("command", ["info", "head", "verify"])
-def test_a_pipe_is_not_waited_for(cli, tiny_folder, tmp_path, command):
+def test_a_pipe_is_not_read(cli, tiny_folder, tmp_path, command):
     os.mkfifo(tmp_path / "pipe.rec")
-    code, _, said = cli(command, tmp_path / "pipe.rec")
-    assert code == 1 and "pipe.rec: expected a file, got a pipe or device" in said
+    code, _, error = cli(command, tmp_path / "pipe.rec")
+    assert code == 1 and "pipe.rec: expected a file, got a pipe or device" in error
     cli("pack", tiny_folder, tmp_path / "out")
     (tmp_path / "out.json").unlink()
     os.mkfifo(tmp_path / "out.json")
@@ -272,7 +281,7 @@ def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["nothing", "notes.txt", "empty"])
-def test_a_source_that_is_none_is_one_line(cli, tmp_path, source):
+def test_a_source_without_images_is_one_line(cli, tmp_path, source):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "empty").mkdir()
     code, _, error = cli("pack", tmp_path / source, tmp_path / "out")
@@ -284,17 +293,17 @@ def test_an_output_folder_that_is_missing_or_read_only_is_one_line(cli, tiny_fol
     code, _, error = cli("pack", tiny_folder, tmp_path / "none/out")
     assert code == 1
     one_line(error, "no such folder; make it with 'mkdir -p")
-    code, _, error = cli("pack", tiny_folder, "/proc/out")  # where not even root can write
+    code, _, error = cli("pack", tiny_folder, "/proc/out")  # not even root can write there
     assert code == 1
     one_line(error, "/proc", "nothing was published")
 
 
-def test_the_command_works_as_a_module_and_from_the_checkout(tmp_path):
-    said = subprocess.run([sys.executable, "-m", "recordkit", "--version"], capture_output=True, text=True, check=True)
-    assert said.stdout.startswith("recordkit, version ")
+def test_the_command_works_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "recordkit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("recordkit, version ")
 
 
-def test_progress_is_plain_lines_where_there_is_no_terminal(monkeypatch, capsys):
+def test_progress_is_plain_lines_without_a_terminal(monkeypatch, capsys):
     from recordkit.cli import progress
 
     monkeypatch.setattr(progress, "_LINE_INTERVAL_S", 0.0)
@@ -312,13 +321,13 @@ def test_a_bar_is_shown_on_a_terminal(tiny_folder, tmp_path):
     if not pid:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         os.execv(sys.executable, [sys.executable, "-m", "recordkit", "pack", str(tiny_folder), str(tmp_path / "out")])
-    said = b""
+    output = b""
     try:
         while block := os.read(terminal, 4096):
-            said += block
-    except OSError:  # the other end has closed
+            output += block
+    except OSError:  # the program has closed the terminal
         pass
     os.close(terminal)
     os.waitpid(pid, 0)
-    assert b"pack out:" in said
-    assert b"12/12" in said or b"0/12" in said
+    assert b"pack out:" in output
+    assert b"12/12" in output or b"0/12" in output

@@ -1,4 +1,4 @@
-"""How programs end, and what they may print: readers that go away, odd names, signals, help."""
+"""How programs end: exit codes, error lines, closed pipes, odd names, signals; and the help texts."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def packed(cli, tiny_folder, tmp_path):
 
 
 def with_closed_stdout(*arguments, stderr=subprocess.PIPE):
-    """Run recordkit with a stdout whose reader has gone; return exit code and stderr."""
+    """Run recordkit with a stdout whose reader has closed the pipe; return exit code and stderr."""
     end, pipe = os.pipe()
     os.close(end)
     command = [sys.executable, "-m", "recordkit", *map(str, arguments)]
@@ -36,20 +36,20 @@ def with_closed_stdout(*arguments, stderr=subprocess.PIPE):
 
 
 @pytest.mark.parametrize("command", [["head"], ["info"], ["verify"], ["verify", "--json"]])
-def test_a_reader_that_has_gone_is_no_error(packed, command):
+def test_a_closed_pipe_is_no_error(packed, command):
     assert with_closed_stdout(*command, packed) == (0, "")
 
 
-def test_a_pack_whose_readers_have_gone_still_packs(tiny_folder, tmp_path):
-    (tiny_folder / "notes.txt").touch()  # something to warn of
+def test_a_pack_with_closed_pipes_still_packs(tiny_folder, tmp_path):
+    (tiny_folder / "notes.txt").touch()  # causes a warning
     assert with_closed_stdout("pack", tiny_folder, tmp_path / "out", stderr=None) == (0, None)
     assert (tmp_path / "out.rec").exists()
 
 
-def test_what_is_wrong_is_exit_1_with_and_without_a_reader(packed, tiny_folder, tmp_path):
+def test_bad_data_is_exit_1_with_and_without_a_reader(packed, tiny_folder, tmp_path):
     packed.write_bytes(packed.read_bytes()[:-4])
-    code, said = with_closed_stdout("verify", packed)
-    assert code == 1 and "out.rec" in said
+    code, error = with_closed_stdout("verify", packed)
+    assert code == 1 and "out.rec" in error
     assert with_closed_stdout("verify", packed, stderr=None)[0] == 1
     (tiny_folder / "cat" / "empty.jpg").touch()
     assert with_closed_stdout("pack", tiny_folder, tmp_path / "out")[0] == 1
@@ -65,7 +65,7 @@ def test_closed_standard_files_change_nothing(tiny_folder, tmp_path, closed):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
-def test_class_names_of_any_script_are_printed_somehow(tiny_folder, tmp_path, encoding):
+def test_class_names_of_any_script_are_printed_in_any_encoding(tiny_folder, tmp_path, encoding):
     (tiny_folder / "cat").rename(tiny_folder / "\u65e5\u672c")
     (tiny_folder / "dog").rename(tiny_folder / os.fsdecode(b"caf\xe9"))
     environment = os.environ | {"PYTHONIOENCODING": encoding}
@@ -79,21 +79,21 @@ def test_class_names_of_any_script_are_printed_somehow(tiny_folder, tmp_path, en
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_an_error_is_one_line_whatever_is_in_a_name(cli, tiny_folder, tmp_path):
+def test_an_error_is_one_line_even_if_a_name_has_two(cli, tiny_folder, tmp_path):
     (tiny_folder / "cat" / "two\nlines.jpg").touch()
-    code, _, said = cli("pack", tiny_folder, tmp_path / "out")
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out")
     assert code == 1
-    assert [line.split(":")[0] for line in said.splitlines()] == ["recordkit"]
-    code, _, said = cli("list", tiny_folder, tmp_path / "out")
+    assert [line.split(":")[0] for line in error.splitlines()] == ["recordkit"]
+    code, _, error = cli("list", tiny_folder, tmp_path / "out")
     assert code == 1
-    assert [line.split(":")[0] for line in said.splitlines()] == ["recordkit"]
+    assert [line.split(":")[0] for line in error.splitlines()] == ["recordkit"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_shows_examples_each_on_its_own_line(cli, command):
-    code, said, _ = cli(*command, "--help")
+    code, output, _ = cli(*command, "--help")
     assert code == 0
-    _, _, end = said.partition("\n  Example:\n")
+    _, _, end = output.partition("\n  Example:\n")
     lines = end.splitlines()
     assert lines and all(line.startswith("    " + " ".join(["recordkit", *command])) for line in lines)
 
@@ -107,12 +107,12 @@ def test_a_warning_is_one_line(program):
 
 
 def test_help_of_im2rec_shows_examples(im2rec):
-    _, said, _ = im2rec("--help")
-    assert "\n    im2rec --resize 256 --num-thread 2 data/photos photos/\n" in said
+    _, output, _ = im2rec("--help")
+    assert "\n    im2rec --resize 256 --num-thread 2 data/photos photos/\n" in output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_a_program_as_an_exit_does(number, code, capsys):
+def test_a_signal_ends_a_program_after_its_cleanup(number, code, capsys):
     before = signal.getsignal(number)
     cleaned = []
 
@@ -143,17 +143,17 @@ def test_a_hang_up_is_ignored_under_nohup(capsys):
     assert end.value.code == 0
 
 
-def test_more_threads_than_a_machine_can_use_are_the_command_lines_fault(cli, packed):
-    code, _, said = cli("verify", packed, "--threads", 2_000_000_000)
-    assert code == 2 and "0<=x<=1024" in said
+def test_too_many_threads_are_a_fault_of_the_command_line(cli, packed):
+    code, _, error = cli("verify", packed, "--threads", 2_000_000_000)
+    assert code == 2 and "0<=x<=1024" in error
 
 
 @pytest.mark.parametrize("prefix", [".", "/"])
 @pytest.mark.parametrize("command", ["pack", "list"])
 def test_an_output_without_a_name_is_one_line(cli, tiny_folder, tmp_path, monkeypatch, prefix, command):
     monkeypatch.chdir(tmp_path)
-    code, _, said = cli(command, tiny_folder, prefix)
-    assert code == 1 and said.startswith("recordkit: ") and "expected a file prefix, got a folder" in said
+    code, _, error = cli(command, tiny_folder, prefix)
+    assert code == 1 and error.startswith("recordkit: ") and "expected a file prefix, got a folder" in error
 
 
 def test_info_and_head_of_odd_labels_are_valid_json_and_plain_text(cli, tmp_path):
@@ -162,38 +162,38 @@ def test_info_and_head_of_odd_labels_are_valid_json_and_plain_text(cli, tmp_path
         for label in (float("nan"), 0.5, -0.5, 1234567.0):
             writer.write(irheader.pack(irheader.IRHeader(label, 0), b"\xff\xd8\xff"))
     for command in ("info", "head"):
-        code, said, _ = cli(command, tmp_path / "x.rec", "--json")
-        assert code == 0 and "NaN" not in said
-        code, said, _ = cli(command, tmp_path / "x.rec")
-        assert code == 0 and "1234567" in said and "-0.5" in said
+        code, output, _ = cli(command, tmp_path / "x.rec", "--json")
+        assert code == 0 and "NaN" not in output
+        code, output, _ = cli(command, tmp_path / "x.rec")
+        assert code == 0 and "1234567" in output and "-0.5" in output
 
 
 def test_pack_as_json_names_the_failures(cli, tiny_folder, tmp_path):
     import json
 
     (tiny_folder / "cat" / "empty.jpg").touch()
-    code, said, _ = cli("pack", tiny_folder, tmp_path / "out", "--json")
-    (done,) = json.loads(said)["sets"]
+    code, output, _ = cli("pack", tiny_folder, tmp_path / "out", "--json")
+    (done,) = json.loads(output)["sets"]
     assert (code, done["failed"], done["failed_tsv"]) == (1, 1, f"{tmp_path}/out.failed.tsv")
     assert done["failures"] == [{"key": 4, "name": "cat/empty.jpg", "reason": "expected an image, got 0 bytes"}]
 
 
-def test_an_engine_that_is_not_there_is_the_command_lines_fault(cli, tiny_folder, tmp_path, no_native):
-    code, _, said = cli("pack", tiny_folder, tmp_path / "out", "--engine", "native")
-    assert code == 2 and said.startswith("recordkit: native engine: ")
+def test_a_missing_engine_is_a_fault_of_the_command_line(cli, tiny_folder, tmp_path, no_native):
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", "--engine", "native")
+    assert code == 2 and error.startswith("recordkit: native engine: ")
 
 
-def test_a_label_too_large_for_both_is_refused_without_useless_advice(cli, tiny_folder, tmp_path):
+def test_a_label_too_large_for_float32_and_int64_is_refused_without_advice(cli, tiny_folder, tmp_path):
     (tmp_path / "a.lst").write_text("0\t1e39\tcat/0.jpg\n")
-    code, _, said = cli("pack", tmp_path / "a.lst", tmp_path / "a", "--root", tiny_folder)
-    assert code == 1 and "expected a label that float32 can hold, got 1e+39\n" in said
+    code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "a", "--root", tiny_folder)
+    assert code == 1 and "expected a label that float32 can hold, got 1e+39\n" in error
 
 
-def test_wide_labels_do_not_count_as_encoding_that_grows(cli, tiny_folder, tmp_path):
+def test_wide_labels_cause_no_warning_about_the_size_of_the_rec_file(cli, tiny_folder, tmp_path):
     labels = "\t".join("1" for _ in range(2000))
     (tmp_path / "a.lst").write_text(f"0\t{labels}\tcat/0.jpg\n")
-    code, _, said = cli("pack", tmp_path / "a.lst", tmp_path / "b", "--root", tiny_folder)
-    assert (code, said) == (0, "")
+    code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "b", "--root", tiny_folder)
+    assert (code, error) == (0, "")
 
 
 def raising(error):

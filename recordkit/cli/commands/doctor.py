@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:
     else:
         for check in checks:
             mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
-            click.echo(f"{mark:8}{check.name:14}{check.message}")
+            click.echo(f"{mark:8}{check.name:14} {check.message}")
         verdict = f"recordkit does not work without {', '.join(missing)}" if missing else "recordkit is ready to use"
         click.echo(verdict)
     if missing:
