@@ -132,7 +132,7 @@ class CenterSizeCrop:
         """
         if min(image.shape[:2]) < self.high:
             raise ImageError(
-                "max_crop_size",
+                argument="max_crop_size",
                 expected=f"at least {self.high} rows and columns",
                 got=f"{image.shape[0]} and {image.shape[1]}",
                 advice="give `resize` or `pad` too",
