@@ -30,21 +30,8 @@ _UINT32_PARAMETERS = ("height", "width", "margin", "side_high")
 
 
 def choose_engine(name: str) -> type[Engine]:
-    """Return an engine by its name.
-
-    Parameters
-    ----------
-    name : {"auto", "native", "python"}
-        "auto" is the native engine if it is built.
-
-    Raises
-    ------
-    PlanError
-        No engine has that name.
-    MissingError
-        The name is "native", and the native engine is not built.
-    """
-    return NativeEngine if native.wanted(name) else PythonEngine
+    """Return the engine that a name stands for; see `recordkit.native.choose`."""
+    return native.choose(name, native=NativeEngine, python=PythonEngine)
 
 
 class NativeEngine:

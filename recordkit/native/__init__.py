@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from recordkit.errors import MissingError, PlanError
 
@@ -17,6 +17,8 @@ ABI = 6
 """Number of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")
+
+_Engine = TypeVar("_Engine")
 
 _HOW_TO_BUILD = (
     "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
@@ -57,26 +59,28 @@ def load() -> ModuleType:
     return core
 
 
-def wanted(engine: str) -> bool:
-    """Tell whether the native engine does the work.
+def choose(engine: str, *, native: type[_Engine], python: type[_Engine]) -> type[_Engine]:
+    """Return one of the two engines of a package, by its name.
 
     Parameters
     ----------
     engine : {"auto", "native", "python"}
-        "auto" uses the native engine if it is built.
+        "auto" is the native engine if the core is built.
+    native, python : type
+        The engines to choose from.
 
     Raises
     ------
     PlanError
         `engine` is none of these.
     MissingError
-        `engine` is "native" and the native engine is not built.
+        `engine` is "native" and the core is not built.
     """
     if engine not in ENGINES:
         raise PlanError(argument="engine", expected=f"one of {', '.join(ENGINES)}", got=repr(engine))
     if engine == "native":
         load()
-    return engine == "native" or (engine == "auto" and available())
+    return native if engine == "native" or (engine == "auto" and available()) else python
 
 
 def available() -> bool:
