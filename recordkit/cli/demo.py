@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import examples, run
+from recordkit.cli.program import Command, examples, run
 from recordkit.cli.progress import progress_bar
 from recordkit.codec import encode
 from recordkit.errors import TrainError
@@ -45,7 +45,9 @@ class _Packed:
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("bin/demo", "bin/demo --data mnist/")
+    cls=Command,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("bin/demo", "bin/demo --data mnist/"),
 )
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Folder of MNIST or Fashion-MNIST files.")
 @click.option("--output", type=click.Path(path_type=Path), default="demo-output", show_default=True)
