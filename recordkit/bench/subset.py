@@ -45,7 +45,7 @@ def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
             return path
         indices = np.linspace(0, len(dataset) - 1, n_records).astype(np.int64)
         keys = dataset.keys_at(indices).tolist()
-        offsets = dataset.records_at(indices)[2].tolist()
+        offsets = dataset.records_at(indices).offsets.tolist()
     subset = folder / path.name
     with open(subset, "wb") as target, RecordReader(path) as source:
         writer = RecordWriter(target)

@@ -1,24 +1,24 @@
-"""The samples of .rec files, by position or by key.
+"""The samples of .rec files, by index or by key.
 
-Files are opened once and read at given positions only, so a dataset is shared by threads and inherited by forked
-processes; pickled, it opens its files again where it arrives. Memory: 8 bytes a record, 8 more where keys are not
-0 to n - 1, and 4 or more a label once labels were asked for.
+Files are opened once and only read by offset, so threads and forked processes may share a dataset. An unpickled dataset
+opens its files again. Memory: 8 bytes per record, 8 more if the keys are not 0 to n - 1, and 4 or more per label once
+`RecordDataset.labels` was used.
 """
 
 from __future__ import annotations
 
 import bisect
-import hashlib
 import operator
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recordkit.dataset.records import Records
+from recordkit.dataset.keys import KeyLookup
+from recordkit.dataset.records import RecordFile
 from recordkit.dataset.table import open_table
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import unpack_at
@@ -26,19 +26,38 @@ from recordkit.sample import Sample
 
 Labels = NDArray[np.float32] | NDArray[np.int64]
 
-_N_FINGERPRINTED = 64
+
+class RecordLocations(NamedTuple):
+    """Files and offsets of some samples, as the native core takes them.
+
+    Attributes
+    ----------
+    files : list of RecordFile
+        The open files of the dataset.
+    file_indices : ndarray of int64, shape (m,)
+        Index into `files` for each sample.
+    offsets : ndarray of uint64, shape (m,)
+        Offsets of the records' heads, in bytes.
+    ends : ndarray of uint64, shape (m,)
+        Offset of the next sample in the same file, or the file's size.
+    """
+
+    files: list[RecordFile]
+    file_indices: NDArray[np.int64]
+    offsets: NDArray[np.uint64]
+    ends: NDArray[np.uint64]
 
 
 class RecordDataset:
     """The samples of one .rec file or several.
 
-    Of InsightFace's files, the header and the identities are no samples.
+    The header and the identities of InsightFace's files are not samples.
 
     Parameters
     ----------
     path : str, Path, or sequence of them
-        A .rec file, its prefix, or a pattern such as ``"train_*.rec"``, whose files are taken in the order of their
-        names. Several are one after the other in the order given.
+        A .rec file, its prefix, or a pattern such as ``"train_*.rec"``, whose files are sorted by name. The samples of
+        several files are concatenated in the order of the sequence.
 
     Attributes
     ----------
@@ -48,14 +67,14 @@ class RecordDataset:
     Raises
     ------
     FileNotFoundError
-        There is no such file, or none that fits the pattern.
+        The file does not exist, or no file matches the pattern.
     FormatError
-        A file is damaged, or exact labels do not fit their records.
+        A file is damaged, or exact labels do not match their records.
 
     Warns
     -----
     UserWarning
-        An .idx file is not there or is not that of its .rec file, which was scanned instead.
+        An .idx file does not exist or does not match its .rec file, which was scanned instead; or a record is damaged.
 
     Examples
     --------
@@ -77,13 +96,13 @@ class RecordDataset:
 
     def __init__(self, path: str | Path | Sequence[str | Path]) -> None:
         self._table = open_table(path)
-        # Which rows of the table these samples are; None for all.
+        # Row of each sample in the table; None if the samples are all rows.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None
-        self._by_key: tuple[NDArray[np.uint64], NDArray[np.int64]] | None = None
+        self._key_lookup: KeyLookup | None = None
 
     def close(self) -> None:
-        """Close the files, also for subsets, which share them. A second call does nothing."""
+        """Close the files, which subsets share. A second call does nothing."""
         self._table.close()
 
     def __enter__(self) -> RecordDataset:
@@ -106,18 +125,18 @@ class RecordDataset:
 
     @property
     def classes(self) -> dict[str, int] | None:
-        """Class name to label, where PREFIX.json has names.
+        """Class name to label, from PREFIX.json; None if it has no class names.
 
         Raises
         ------
         FormatError
-            The files have different ones.
+            The files have different class names.
         """
         return self._table.classes()
 
     @property
     def keys(self) -> NDArray[np.uint64]:
-        """Keys, uint64, shape (n,): as the .idx files say, else the records' own."""
+        """Keys, uint64, shape (n,): those of the .idx files, or the ids of the records if a file was scanned."""
         keys = self._table.keys
         if keys is None:
             return self._all_rows().astype(np.uint64)
@@ -125,11 +144,11 @@ class RecordDataset:
 
     @property
     def offsets(self) -> NDArray[np.uint64]:
-        """Where each record's head is in its file, in bytes; uint64, shape (n,)."""
+        """Offset of each record's head in its file, in bytes; uint64, shape (n,)."""
         return self._table.offsets if self._rows is None else self._table.offsets[self._rows]
 
-    def file_of(self, indices: ArrayLike) -> NDArray[np.int64]:
-        """Tell which of `files` samples are in.
+    def file_indices(self, indices: ArrayLike) -> NDArray[np.int64]:
+        """Return the index into `files` for each of some samples.
 
         Parameters
         ----------
@@ -137,45 +156,40 @@ class RecordDataset:
 
         Returns
         -------
-        numbers : ndarray of int64, shape (m,)
-        """
-        return self._table.file_of(self._rows_of(_positions(indices)))
+        file_indices : ndarray of int64, shape (m,)
 
-    def records_at(
-        self, indices: NDArray[np.int64]
-    ) -> tuple[list[Records], NDArray[np.int64], NDArray[np.uint64], NDArray[np.uint64]]:
-        """Return the open files, and each sample's file number, offset, and where the next sample or the file ends.
-
-        `indices` are in range.
+        Raises
+        ------
+        IndexError
+            An index is out of range.
         """
+        return self._table.file_indices(self._rows_at(_index_array(indices)))
+
+    def records_at(self, indices: NDArray[np.int64]) -> RecordLocations:
+        """Return files and offsets of the samples at `indices`, which must be 0 to n - 1."""
         rows = indices if self._rows is None else self._rows[indices]
-        numbers = self._table.file_of(rows)
-        return self._table.records, numbers, self._table.offsets[rows], self._table.ends(rows, numbers)
+        table = self._table
+        file_indices = table.file_indices(rows)
+        return RecordLocations(table.files, file_indices, table.offsets[rows], table.ends(rows, file_indices))
 
     def keys_at(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return the keys of the samples at `indices`, which are in range."""
+        """Return the keys of the samples at `indices`, which must be 0 to n - 1; uint64, shape (m,)."""
         rows = indices if self._rows is None else self._rows[indices]
         return rows.astype(np.uint64) if self._table.keys is None else self._table.keys[rows]
 
     def exact_labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Return the exact labels of the samples at `indices`, which are in range; None if there are none."""
+        """Return the exact labels of the samples at `indices`, which must be 0 to n - 1; None if there are none."""
         rows = indices if self._rows is None else self._rows[indices]
-        return None if self._table.exact is None else self._table.exact[rows]
+        return None if self._table.exact_labels is None else self._table.exact_labels[rows]
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that are others for other samples or another order.
+        """32 hexadecimal digits that differ for other samples or another order.
 
-        From the files' sizes, the number of records, and the places of some of them; not from the images.
+        They are a digest of the sizes of the files, the number of records, and the keys and offsets of up to 64 of
+        them. The images are not read.
         """
-        table = self._table
-        facts = [*table.sizes, *table.starts]
-        for row in np.linspace(0, len(table.offsets) - 1, _N_FINGERPRINTED).astype(np.int64).tolist():
-            facts += [table.key(row), int(table.offsets[row])] if len(table.offsets) else []
-        digest = hashlib.sha256(str(facts).encode())
-        if self._rows is not None:
-            digest.update(self._rows.astype("<i8").tobytes())
-        return digest.hexdigest()[:32]
+        return self._table.fingerprint(self._rows)
 
     @overload
     def __getitem__(self, index: int | np.integer[Any]) -> Sample: ...
@@ -184,39 +198,45 @@ class RecordDataset:
     @overload
     def __getitem__(self, index: Sequence[int] | NDArray[Any]) -> list[Sample] | RecordDataset: ...
     def __getitem__(self, index: Any) -> Sample | list[Sample] | RecordDataset:
-        """Return the sample at a position, the samples at a list of them, or those of a slice or mask as a dataset.
+        """Return one sample for an int, a list of samples for several, and a dataset for a slice or a mask.
 
         Parameters
         ----------
         index : int, slice, list or ndarray of int, or ndarray of bool, shape (n,)
-            Negative positions count from the end.
+            Negative indices count from the end.
 
         Raises
         ------
         IndexError
-            There is no such position, or `index` is something else.
+            An index is out of range, or `index` is of another type.
         FormatError
             A record is damaged.
         """
         if isinstance(index, slice):
             return self.subset(np.arange(*index.indices(len(self))))
         if isinstance(index, int) or (hasattr(index, "__index__") and np.ndim(index) == 0):
-            return self._read_one(self._row_of(operator.index(index)))
+            return self._read_one(self._row_at(operator.index(index)))
         indices = np.asarray(index)
         if indices.dtype == bool and indices.shape == (len(self),):
             return self.subset(np.flatnonzero(indices))
-        return self._read(self._rows_of(_positions(index)))
+        return self._read(self._rows_at(_index_array(index)))
 
     def subset(self, indices: ArrayLike) -> RecordDataset:
-        """Return a dataset of some of these samples, in the order asked for. It shares the open files.
+        """Return a dataset of some of these samples, in the order of `indices`. It shares the open files.
 
         Parameters
         ----------
         indices : array-like of int, shape (m,)
+
+        Raises
+        ------
+        IndexError
+            An index is out of range.
         """
-        chosen = RecordDataset.__new__(RecordDataset)
-        chosen.__dict__.update(_table=self._table, _rows=self._rows_of(_positions(indices)), _labels=None, _by_key=None)
-        return chosen
+        rows = self._rows_at(_index_array(indices))
+        subset = RecordDataset.__new__(RecordDataset)
+        subset.__dict__.update(_table=self._table, _rows=rows, _labels=None, _key_lookup=None)
+        return subset
 
     def by_key(self, key: int) -> Sample:
         """Return the sample with a key.
@@ -224,41 +244,38 @@ class RecordDataset:
         Raises
         ------
         KeyError
-            There is none, or several have it, as where files have each their own keys.
+            No sample has the key, or several samples have it, for example because each file counts from 0.
         FormatError
             The record is damaged.
         """
         key = operator.index(key)
-        positions = self._find(key)
-        if len(positions) != 1:
-            raise KeyError(self._explain(key, positions))
-        return self._read_one(self._row_of(positions[0]))
+        indices = self._indices_of_key(key)
+        if len(indices) != 1:
+            raise self._key_error(key, indices)
+        return self._read_one(self._row_at(indices[0]))
 
-    def _find(self, key: int) -> list[int]:
-        """Return the positions of all samples with a key."""
+    def _indices_of_key(self, key: int) -> list[int]:
         if not 0 <= key < 2**64:
             return []
         if self._table.keys is None and self._rows is None:
             return [key] if key < len(self) else []
-        if self._by_key is None:
-            keys = self.keys
-            order = np.argsort(keys, kind="stable")
-            self._by_key = keys[order], order
-        ordered, order = self._by_key
-        begin, end = (int(np.searchsorted(ordered, np.uint64(key), side)) for side in ("left", "right"))
-        return [int(position) for position in order[begin:end]]
+        if self._key_lookup is None:
+            self._key_lookup = KeyLookup(self.keys)
+        return self._key_lookup.indices(key)
 
-    def _explain(self, key: int, positions: list[int]) -> str:
-        if positions:
-            names = ", ".join(str(self.files[n]) for n in np.unique(self.file_of(positions)))
-            return f"key {key}: {len(positions)} samples have it, in {names}; take one by position: ds[{positions[0]}]"
+    def _key_error(self, key: int, indices: list[int]) -> KeyError:
+        if indices:
+            paths = ", ".join(str(self.files[n]) for n in np.unique(self.file_indices(indices)))
+            return KeyError(f"key {key}: {len(indices)} samples have it, in {paths}; use an index: ds[{indices[0]}]")
         keys = self.keys
-        there = f"keys are from {np.min(keys)} to {np.max(keys)}" if len(keys) else "there are no samples"
-        return f"key {key}: no sample has it, {there}; ds[i] takes positions, 0 to {len(self) - 1}"
+        key_range = f"keys are from {np.min(keys)} to {np.max(keys)}" if len(keys) else "the dataset is empty"
+        return KeyError(f"key {key}: no sample has it, {key_range}; ds[i] takes an index, 0 to {len(self) - 1}")
 
     @property
     def labels(self) -> Labels:
-        """Labels, float32 or exact ones int64, shape (n,) or (n, w); read without the images, and kept.
+        """Labels, shape (n,) or (n, w): int64 if the files have exact labels, otherwise float32.
+
+        They are read once, without the images, and kept in memory.
 
         Raises
         ------
@@ -270,25 +287,25 @@ class RecordDataset:
         if not len(widths) or widths.max() == widths.min() == 1:
             return values
         if widths.max() != widths.min():
-            at = int(np.argmax(widths != widths[0]))
+            index = int(np.argmax(widths != widths[0]))
             raise FormatError(
-                path=str(self.files[int(self.file_of([at])[0])]),
-                key=self._key(at),
+                path=str(self.files[int(self.file_indices([index])[0])]),
+                key=self._table.key(self._row_at(index)),
                 expected=f"{widths[0]} labels as in the first sample",
-                got=widths[at],
-                advice="ragged_labels() gives any number of them",
+                got=widths[index],
+                advice="ragged_labels() accepts any number per sample",
             )
         return values.reshape(len(self), -1)
 
     def ragged_labels(self) -> tuple[Labels, NDArray[np.uint64]]:
-        """Read labels of which each sample may have another number.
+        """Read the labels of samples with different numbers of labels.
 
         Returns
         -------
         values : ndarray of float32 or int64, shape (m,)
-            Those of all samples, end to end.
+            The labels of all samples, concatenated.
         bounds : ndarray of uint64, shape (n + 1,)
-            Those of sample i are ``values[bounds[i]:bounds[i + 1]]``.
+            The labels of sample i are ``values[bounds[i]:bounds[i + 1]]``.
 
         Raises
         ------
@@ -304,53 +321,51 @@ class RecordDataset:
     def _all_rows(self) -> NDArray[np.int64]:
         return np.arange(len(self)) if self._rows is None else self._rows
 
-    def _row_of(self, index: int) -> int:
+    def _row_at(self, index: int) -> int:
         n = len(self)
         if not -n <= index < n:
-            raise IndexError(f"expected a position from {-n} to {n - 1}, got {index}; by_key takes keys")
+            raise IndexError(f"expected an index from {-n} to {n - 1}, got {index}; by_key takes keys")
         return index % n if self._rows is None else int(self._rows[index])
 
-    def _rows_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _rows_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         n = len(self)
         if len(outside := indices[(indices < -n) | (indices >= n)]):
-            raise IndexError(f"expected positions from {-n} to {n - 1}, got {outside[0]}; by_key takes keys")
+            raise IndexError(f"expected indices from {-n} to {n - 1}, got {outside[0]}; by_key takes keys")
         return np.where(indices < 0, indices + n, indices) if self._rows is None else self._rows[indices]
-
-    def _key(self, index: int) -> int:
-        return self._table.key(self._row_of(index))
 
     def _read_one(self, row: int) -> Sample:
         table = self._table
-        number = bisect.bisect_right(table.starts, row) - 1
-        record, _ = table.records[number].read(int(table.offsets[row]))
-        return self._sample(memoryview(record), row, number)
+        file_index = bisect.bisect_right(table.row_starts, row) - 1
+        record, _ = table.files[file_index].read(int(table.offsets[row]))
+        return self._sample(memoryview(record), row, file_index)
 
     def _read(self, rows: NDArray[np.int64]) -> list[Sample]:
         table = self._table
-        numbers = table.file_of(rows)
-        samples: dict[int, Sample] = {}
-        for number in np.unique(numbers).tolist():
-            own = np.flatnonzero(numbers == number)
-            buffer, bounds = table.records[number].read_many(table.offsets[rows[own]], 1)
+        file_indices = table.file_indices(rows)
+        samples: dict[int, Sample] = {}  # by position in `rows`
+        for file_index in np.unique(file_indices).tolist():
+            positions = np.flatnonzero(file_indices == file_index)
+            file_rows = rows[positions]
+            buffer, bounds = table.files[file_index].read_many(table.offsets[file_rows], 1)
             view, ends = memoryview(buffer), bounds.tolist()
-            for n, (place, row) in enumerate(zip(own.tolist(), rows[own].tolist(), strict=True)):
-                samples[place] = self._sample(view[ends[n] : ends[n + 1]], row, number)
-        return [samples[place] for place in range(len(rows))]
+            for n, (position, row) in enumerate(zip(positions.tolist(), file_rows.tolist(), strict=True)):
+                samples[position] = self._sample(view[ends[n] : ends[n + 1]], row, file_index)
+        return [samples[position] for position in range(len(rows))]
 
-    def _sample(self, record: memoryview, row: int, number: int) -> Sample:
+    def _sample(self, record: memoryview, row: int, file_index: int) -> Sample:
         table = self._table
-        header, payload = unpack_at(record, str(table.paths[number]), int(table.offsets[row]))
+        header, payload = unpack_at(record, str(table.paths[file_index]), int(table.offsets[row]))
         label: Any = header.label
-        if table.exact is not None:
-            label = table.exact[row]
+        if table.exact_labels is not None:
+            label = table.exact_labels[row]
             label = int(label) if label.ndim == 0 else label
         elif isinstance(label, tuple):
             label = label[0] if len(label) == 1 else np.array(label, np.float32)
         return Sample(table.key(row), label, payload)
 
 
-def _positions(indices: ArrayLike) -> NDArray[np.int64]:
+def _index_array(indices: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(indices)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise IndexError(f"expected positions as a list of whole numbers, got {array.dtype} of shape {array.shape}")
+        raise IndexError(f"expected indices as a list of whole numbers, got {array.dtype} of shape {array.shape}")
     return array.astype(np.int64)

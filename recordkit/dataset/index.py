@@ -1,15 +1,16 @@
-"""Where the samples of one .rec file begin, and their keys.
+"""Offsets and keys of the samples of one .rec file.
 
-From the .idx file, if it is there and fits. That it fits is seen from the file's ends and from a few records between:
-each must begin where a line says, end where the next begins, and have the line's key. Otherwise the .rec file is
-scanned, in memory: nothing is written. Where one or two of many records between are none at all, the .rec file is
-damaged and not the .idx file another's: then the others can still be read.
+They come from the .idx file, if it exists and matches the .rec file. Whether it matches is decided by the size of the
+.rec file and by up to 34 records, evenly spread over the index: each must begin at the offset of its line, end where
+the next one begins, and have the key of its line. Otherwise the .rec file is scanned; nothing is written. One damaged
+record of these, or one in eight, does not count against the index, because the .rec file can be damaged and the other
+records still be readable.
 
-Samples are in the order of the file, whatever that of the .idx file is, so that positions do not depend on it. Keys
-are those of the .idx file. They may be 0, 1, 2 ... where the records have other keys, as MXNet's rec2idx.py writes
-them; without the .idx file keys are the records' own.
+Samples are in file order, so indices do not depend on the order of the .idx file. Keys are those of the .idx file.
+They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
+.idx file, the keys are the ids of the records.
 
-Of InsightFace's files (`recordkit.formats.faces`) the header and the identities are no samples.
+The header and the identities of InsightFace's files (`recordkit.formats.faces`) are not samples.
 """
 
 from __future__ import annotations
@@ -21,46 +22,46 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.records import Records, compact, read_index
+from recordkit.dataset.records import RecordFile, compact_keys, read_index
 from recordkit.errors import FormatError
 from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 
-_N_SPOTS = 32
-# One in so many of them may be damaged, and one in any case.
-_SPOTS_PER_DAMAGED = 8
+_N_CHECKED = 34
+# One record in this many may be damaged, and one in any case.
+_CHECKED_PER_DAMAGED = 8
 
 
 @dataclass(frozen=True, eq=False)
 class FileIndex:
-    """The samples of one file, in its order.
+    """Offsets and keys of the samples of one file, in file order.
 
     Attributes
     ----------
     offsets : ndarray of uint64, shape (n,)
-        Of the records' heads, in bytes.
+        Offsets of the records' heads, in bytes.
     keys : ndarray of uint64, shape (n,), or None
-        None for 0 to n - 1, which need no memory.
+        None if they are 0 to n - 1, which need no memory.
     n_records : int
-        In the file.
-    places : ndarray of int64, shape (n,), or None
-        Which of the file's records the samples are; None for all.
+        Number of records in the file, including those that are not samples.
+    record_indices : ndarray of int64, shape (n,), or None
+        Index of each sample among the records of the file; None if every record is a sample.
     """
 
     offsets: NDArray[np.uint64]
     keys: NDArray[np.uint64] | None
     n_records: int
-    places: NDArray[np.int64] | None = None
+    record_indices: NDArray[np.int64] | None = None
 
 
-def index_file(files: Fileset, records: Records) -> FileIndex:
-    """Find the samples of a .rec file.
+def index_file(files: Fileset, file: RecordFile) -> FileIndex:
+    """Read or make the index of a .rec file.
 
     Parameters
     ----------
     files : Fileset
-        The .rec file with what lies beside it.
-    records : Records
+        The .rec file and its companions.
+    file : RecordFile
         The open .rec file.
 
     Returns
@@ -70,43 +71,50 @@ def index_file(files: Fileset, records: Records) -> FileIndex:
     Warns
     -----
     UserWarning
-        There is no .idx file, or not that of this .rec file; the .rec file was scanned. Or a record is damaged.
+        The .idx file does not exist or does not match, so the .rec file was scanned; or a record is damaged.
 
     Raises
     ------
     FormatError
         The .rec file had to be scanned and is damaged.
     """
-    path, rec = files.path(".idx"), str(files.path(".rec"))
-    n_described = _count_described(files, records)
+    idx_path, rec_path = str(files.path(".idx")), str(files.path(".rec"))
+    n_packed = _count_packed(files, file)
+    is_missing = False
     try:
-        keys, offsets = _in_file_order(*read_index(path))
-        _check(_Lines(keys, offsets, rec, records), n_described)
+        entries = _Entries(*_in_file_order(*read_index(idx_path)), rec_path, file)
+        _check_offsets(entries, n_packed)
+        for damage in _check_records(entries):
+            _warn(damage)
     except FileNotFoundError:
-        keys, offsets = _scan(records)
-        advice = "to open it quicker, make one with MXNet's rec2idx.py or pack it again"
-        _warn(f"{path}: there is none; scanned {rec} instead; {advice}")
+        entries, is_missing = _scan(rec_path, file), True
     except FormatError as error:
-        keys, offsets = _scan(records)
-        reason = f"{error.where}: {error.problem}" if error.path == str(path) and error.where else error.problem
-        advice = "remove it, or put back the one that was made with the .rec file"
-        _warn(f"{path}: {reason}; scanned {rec} instead; {advice}")
-    return _without_metadata(_Lines(keys, offsets, rec, records))
+        entries = _scan(rec_path, file)
+        advice = "remove it, or restore the one that was written with the .rec file"
+        problem = f"{error.problem}; scanned {rec_path} instead"
+        _warn(FormatError(problem, path=idx_path, line=error.line, advice=advice))
+    index = _without_metadata(entries)
+    if is_missing:
+        advice = "to open the file faster, pack it again"
+        if index.record_indices is None:  # an index with other keys does not fit InsightFace's files
+            advice += ", or write an index with MXNet's rec2idx.py, whose keys are 0, 1, 2 ..."
+        _warn(FormatError(f"the index does not exist; scanned {rec_path} instead", path=idx_path, advice=advice))
+    return index
 
 
-def _warn(text: str) -> None:
-    """Warn, and name the line that opened the file: the first one outside of recordkit, by whatever door it came."""
+def _warn(error: FormatError) -> None:
+    """Warn with the text of an error, at the line that opened the dataset: the first one outside of recordkit."""
     frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_globals.get("__name__", "").startswith("recordkit."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, stacklevel=level)
+    warnings.warn(str(error), stacklevel=level)
 
 
-def _count_described(files: Fileset, records: Records) -> int | None:
-    """Return how many records PREFIX.json says there are, if it is about this file."""
+def _count_packed(files: Fileset, file: RecordFile) -> int | None:
+    """Return the number of records in PREFIX.json; None if it is missing or describes a file of another size."""
     description = files.description()
-    rec, n = description.get("rec"), description.get("records")
-    return n if isinstance(rec, dict) and rec.get("bytes") == records.size and isinstance(n, int) else None
+    rec, n_records = description.get("rec"), description.get("records")
+    return n_records if isinstance(rec, dict) and rec.get("bytes") == file.size and isinstance(n_records, int) else None
 
 
 def _in_file_order(
@@ -115,89 +123,102 @@ def _in_file_order(
     if bool(np.all(offsets[1:] >= offsets[:-1])):
         return keys, offsets
     order = np.argsort(offsets, kind="stable")
-    return compact(order.astype(np.uint64) if keys is None else keys[order]), offsets[order]
-
-
-def _scan(records: Records) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
-    offsets = records.scan()
-    return compact(records.headers(offsets)[0]), offsets
+    return compact_keys(order.astype(np.uint64) if keys is None else keys[order]), offsets[order]
 
 
 @dataclass(frozen=True, eq=False)
-class _Lines:
-    """The lines of an index in file order, and the file."""
+class _Entries:
+    """Key and offset of each record of a file, in file order."""
 
     keys: NDArray[np.uint64] | None
     offsets: NDArray[np.uint64]
-    path: str
-    records: Records
+    rec_path: str
+    file: RecordFile
 
-    def key(self, line: int) -> int:
-        return line if self.keys is None else int(self.keys[line])
+    def key(self, row: int) -> int:
+        return row if self.keys is None else int(self.keys[row])
 
-    def is_metadata(self, line: int) -> bool:
-        return faces.is_metadata(*self.unpack(line))
+    def read(self, row: int) -> tuple[irheader.IRHeader, memoryview]:
+        offset = int(self.offsets[row])
+        return irheader.unpack_at(self.file.read(offset)[0], self.rec_path, offset)
 
-    def unpack(self, line: int) -> tuple[irheader.IRHeader, memoryview]:
-        offset = int(self.offsets[line])
-        return irheader.unpack_at(self.records.read(offset)[0], self.path, offset)
+    def is_metadata(self, row: int) -> bool:
+        return faces.is_metadata(*self.read(row))
 
 
-def _check(lines: _Lines, n_described: int | None) -> None:
-    """Raise FormatError where the lines are not those of the file."""
-    offsets, size = lines.offsets, lines.records.size
+def _scan(rec_path: str, file: RecordFile) -> _Entries:
+    offsets = file.scan()
+    return _Entries(compact_keys(file.headers(offsets)[0]), offsets, rec_path, file)
+
+
+def _check_offsets(entries: _Entries, n_packed: int | None) -> None:
+    """Raise FormatError if the offsets cannot be those of the file. No record is read."""
+    offsets, size = entries.offsets, entries.file.size
     n = len(offsets)
-    _expect(n > 0 or size == 0, f"expected the records of a file of {size} bytes, got no line")
     if not n:
+        if size:
+            raise FormatError(expected=f"the records of a file of {size} bytes", got="no line")
         return
-    _expect(n_described in (None, n), f"expected {n_described} lines, as many as the pack had records, got {n}")
-    _expect(int(offsets[0]) == 0, f"expected the first record at byte 0, got {offsets[0]}")
-    _expect(int(offsets[-1]) < size, f"expected offsets below {size}, the file's size, got {offsets[-1]}")
-    _expect(bool(np.all(offsets[1:] > offsets[:-1])), "expected each offset once, got one that comes again")
-    differing, damaged = 0, []
-    ids = set()
-    spots = np.unique(np.linspace(0, n - 1, min(n, _N_SPOTS + 2)).astype(np.int64)).tolist()
-    for line in spots:
-        offset = int(offsets[line])
+    if n_packed not in (None, n):
+        raise FormatError(expected=f"{n_packed} lines, one for each packed record", got=n)
+    if offsets[0] != 0:
+        raise FormatError(expected="the first record at byte 0", got=offsets[0])
+    if offsets[-1] >= size:
+        raise FormatError(expected=f"offsets below {size}, the size of the file", got=offsets[-1])
+    if (repeated := np.flatnonzero(offsets[1:] == offsets[:-1])).size:
+        raise FormatError(expected="each offset once", got=f"{offsets[repeated[0]]} twice")
+
+
+def _check_records(entries: _Entries) -> list[FormatError]:
+    """Compare some entries with their records; raise FormatError if they differ, return errors of damaged records."""
+    n = len(entries.offsets)
+    rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64)).tolist()
+    n_may_be_damaged = max(1, len(rows) // _CHECKED_PER_DAMAGED)
+    ids: list[int] = []
+    n_other_keys = 0
+    damage: list[FormatError] = []
+    for row in rows:
+        offset = int(entries.offsets[row])
         try:
-            record, end = lines.records.read(offset)
+            record, end = entries.file.read(offset)
         except FormatError as error:
-            damaged.append(error)
-            if line in (0, n - 1) or len(damaged) > max(1, len(spots) // _SPOTS_PER_DAMAGED):
-                raise FormatError(f"expected a record at byte {offset}, got none") from None
+            damage.append(error)
+            if row in (0, n - 1) or len(damage) > n_may_be_damaged:
+                raise FormatError(expected=f"a record at byte {offset}", got="none") from None
             continue
-        following = int(offsets[line + 1]) if line + 1 < n else size
-        _expect(end == following, f"expected a record at byte {end}, where another ends, got none before {following}")
-        own = irheader.unpack_at(record, lines.path, offset)[0].id
-        ids.add(own)
-        differing += own != lines.key(line)
-    # Records without keys of their own, all 0 say, cannot speak against the index.
-    if differing and len(ids) == len(spots) - len(damaged) and (lines.keys is not None or lines.is_metadata(n - 1)):
-        raise FormatError(f"expected the keys of the records, got others in {differing} of {len(spots)} looked at")
-    for each in damaged:
-        _warn(str(each))
+        next_offset = int(entries.offsets[row + 1]) if row + 1 < n else entries.file.size
+        if end != next_offset:
+            raise FormatError(
+                expected=f"a record at byte {end}, where the record before it ends", got=f"none before {next_offset}"
+            )
+        ids.append(irheader.unpack_at(record, entries.rec_path, offset)[0].id)
+        n_other_keys += ids[-1] != entries.key(row)
+    # Ids that repeat, such as 0 in every record, are no keys, so the index cannot contradict them. Keys 0, 1, 2 ...
+    # (`keys` is None) may differ from the ids, except in InsightFace's files, whose metadata records end the file.
+    ids_are_keys = len(set(ids)) == len(ids)
+    if n_other_keys and ids_are_keys and (entries.keys is not None or entries.is_metadata(n - 1)):
+        raise FormatError(
+            expected="the ids of the records as keys", got=f"others in {n_other_keys} of {len(rows)} checked lines"
+        )
+    return damage
 
 
-def _expect(right: bool, message: str) -> None:  # noqa: FBT001
-    if not right:
-        raise FormatError(message)
-
-
-def _without_metadata(lines: _Lines) -> FileIndex:
-    """Leave out InsightFace's header and identities."""
-    keys, offsets = lines.keys, lines.offsets
-    whole = FileIndex(offsets, keys, len(offsets))
-    zero = np.flatnonzero(keys == 0) if keys is not None else np.arange(min(1, len(offsets)))
-    ranges = faces.ranges(*lines.unpack(int(zero[0]))) if len(zero) else None
+def _without_metadata(entries: _Entries) -> FileIndex:
+    """Leave out the header and the identities of InsightFace's files."""
+    keys, offsets = entries.keys, entries.offsets
+    all_records = FileIndex(offsets, keys, len(offsets))
+    rows_of_key_0 = np.flatnonzero(keys == 0) if keys is not None else np.arange(min(1, len(offsets)))
+    ranges = faces.ranges(*entries.read(int(rows_of_key_0[0]))) if len(rows_of_key_0) else None
     if ranges is None:
-        return whole
+        return all_records
     if keys is None:
         keys = np.arange(len(offsets), dtype=np.uint64)
-    first, end = ranges
-    # Up to so far the header's numbers may be rounded.
-    slack = max(1, int(np.spacing(np.float32(first))))
-    sample = (keys > 0) & (keys < first)
-    for line in np.flatnonzero((keys >= max(1, first - slack)) & (keys <= min(first + slack, end))).tolist():
-        sample[line] = not lines.is_metadata(line)
-    places = np.flatnonzero(sample)
-    return FileIndex(offsets[places], compact(keys[places]), len(offsets), places)
+    first_identity, end = ranges
+    # The header's numbers are float32 and may be rounded by this much.
+    rounding = max(1, int(np.spacing(np.float32(first_identity))))
+    is_sample = (keys > 0) & (keys < first_identity)
+    is_near = (keys >= max(1, first_identity - rounding)) & (keys <= min(first_identity + rounding, end))
+    for row in np.flatnonzero(is_near).tolist():
+        is_sample[row] = not entries.is_metadata(row)
+    rows = np.flatnonzero(is_sample)
+    return FileIndex(offsets[rows], compact_keys(keys[rows]), len(offsets), rows)

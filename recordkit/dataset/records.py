@@ -1,7 +1,7 @@
-"""The records of one .rec file by their offsets: the compiled core where it is built, else its definition.
+"""The records of one .rec file by offset, through the native core or, if it is not built, through Python.
 
-Both read at given positions only and keep none, so an open file is shared by threads and inherited by forked
-processes.
+Both readers use positional reads and have no current position, so threads and forked processes may share an open file.
+`_PythonRecordFile` is the definition; the core must return the same.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from recordkit.formats.frame import RecordReader
 from recordkit.threads import count_threads
 
 Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
-"""Keys (n,), labels of all records end to end, and bounds (n + 1,): those of record i are from bounds[i] to
-bounds[i + 1]."""
+"""Keys, shape (n,); the labels of all records, concatenated; and bounds, shape (n + 1,). The labels of record i are
+``labels[bounds[i]:bounds[i + 1]]``."""
 
 
-class Records(Protocol):
-    """An open .rec file. Offsets are those of records' heads, in bytes.
+class RecordFile(Protocol):
+    """An open .rec file. An offset is that of a record's head, in bytes.
 
-    Every method raises FormatError where the file is damaged, with its path and byte.
+    Every method raises FormatError, with path and offset, if the file is damaged.
     """
 
     @property
     def size(self) -> int:
-        """Of the file, in bytes."""
+        """Size of the file, in bytes."""
 
     def close(self) -> None:
-        """Close it. A second call does nothing."""
+        """Close the file. A second call does nothing."""
 
     def read(self, offset: int) -> tuple[bytes, int]:
-        """Return a record, and the offset of the next."""
+        """Return a record, and the offset of the next record."""
 
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-        """Return records end to end in the order asked for, and the n + 1 bounds between them."""
+        """Return the records at `offsets`, concatenated, and the n + 1 bounds between them."""
 
     def scan(self) -> NDArray[np.uint64]:
         """Return the offsets of all records, in file order."""
 
     def headers(self, offsets: NDArray[np.uint64]) -> Headers:
-        """Return what image headers say, without reading the images."""
+        """Return keys and labels of the records at `offsets`, without reading the images."""
 
 
-def open_records(path: str | Path) -> Records:
+def open_record_file(path: str | Path) -> RecordFile:
     """Open a .rec file.
 
     Raises
@@ -58,9 +58,9 @@ def open_records(path: str | Path) -> Records:
     OSError
         The file cannot be opened.
     FormatError
-        It is no file.
+        `path` is a pipe or a device.
     """
-    return native.load().RecordFile(path) if native.available() else _PlainRecords(path)
+    return native.load().RecordFile(path) if native.available() else _PythonRecordFile(path)
 
 
 def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
@@ -69,9 +69,9 @@ def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.
     Returns
     -------
     keys : ndarray of uint64, shape (n,), or None
-        None for 0, 1, 2 ..., which need no memory.
+        None if they are 0 to n - 1, which need no memory.
     offsets : ndarray of uint64, shape (n,)
-        In the order of the lines.
+        Offsets of the records' heads in bytes, in the order of the lines.
 
     Raises
     ------
@@ -84,17 +84,17 @@ def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.
         keys, offsets = native.load().read_idx(path, count_threads(0))
         return keys, offsets
     index = idx.read(path)
-    return compact(index.keys), index.offsets
+    return compact_keys(index.keys), index.offsets
 
 
-def compact(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
-    """Return keys, or None if they are 0, 1, 2 ..., which need no memory."""
-    counts = not len(keys) or (keys[0] == 0 and bool(np.all(keys[1:] - keys[:-1] == 1)))
-    return None if counts else keys
+def compact_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+    """Return `keys`, or None if they are 0 to n - 1, which need no memory."""
+    is_range = not len(keys) or (keys[0] == 0 and bool(np.all(keys[1:] - keys[:-1] == 1)))
+    return None if is_range else keys
 
 
-class _PlainRecords:
-    """The definition of what the core does."""
+class _PythonRecordFile:
+    """The definition of the core's RecordFile."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = os.fspath(path)
@@ -102,10 +102,10 @@ class _PlainRecords:
         self.size = self._reader.size
         self.read = self._reader.read
         self.close = self._reader.close
-        weakref.finalize(self, self._reader.close)  # datasets are passed on and forgotten, so nobody may call close
+        weakref.finalize(self, self._reader.close)  # datasets are often dropped without a call of close
 
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-        del n_threads  # reading holds the interpreter's lock; threads would only wait for each other
+        del n_threads  # reading holds the interpreter's lock, so threads would only wait for each other
         records = [self.read(offset)[0] for offset in offsets.tolist()]
         return np.frombuffer(b"".join(records), np.uint8), _bounds([len(record) for record in records])
 

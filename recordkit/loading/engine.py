@@ -74,7 +74,7 @@ class Engine(Protocol):
 def sample_location(dataset: RecordDataset, index: int) -> tuple[int, Path]:
     """Return the key of a sample and the .rec file that holds it."""
     indices = np.array([index])
-    return int(dataset.keys_at(indices)[0]), dataset.files[int(dataset.file_of(indices)[0])]
+    return int(dataset.keys_at(indices)[0]), dataset.files[int(dataset.file_indices(indices)[0])]
 
 
 def with_sample_location(error: _Error, dataset: RecordDataset, index: int) -> _Error:

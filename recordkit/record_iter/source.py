@@ -99,7 +99,7 @@ def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
     else:
         sizes = [path.stat().st_size for path in dataset.files]
         begins = np.concatenate([[0], np.cumsum(sizes)])
-        starts, total = dataset.offsets.astype(np.int64) + begins[dataset.file_of(np.arange(n))], int(begins[-1])
+        starts, total = dataset.offsets.astype(np.int64) + begins[dataset.file_indices(np.arange(n))], int(begins[-1])
     step = -(-total // n_parts)
     step = step if values["path_imgidx"] else step + -step % 4
     part = dataset.subset(np.flatnonzero(starts // step == number))

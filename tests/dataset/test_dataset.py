@@ -1,4 +1,4 @@
-"""`RecordDataset`: samples by position and by key, their labels, and sharing among threads and processes."""
+"""`RecordDataset`: samples by index and by key, their labels, and sharing by threads and processes."""
 
 import json
 import multiprocessing
@@ -24,12 +24,12 @@ from recordkit.formats.irheader import IRHeader, pack
 
 @pytest.fixture(params=["core", "no core"], autouse=True)
 def reader(request):
-    """Once with the compiled core, once as if it were not built."""
+    """Run each test with the native core and without it."""
     request.getfixturevalue("require_native" if request.param == "core" else "no_native")
 
 
 def write(prefix, labels, keys=None):
-    """Write a set whose payloads name their keys."""
+    """Write PREFIX.rec and PREFIX.idx with payloads that contain their keys; return the offsets."""
     keys = range(len(labels)) if keys is None else keys
     with open(f"{prefix}.rec", "wb") as file:
         writer = RecordWriter(file)
@@ -54,7 +54,7 @@ def ten(tmp_path):
 
 @pytest.fixture
 def three_files(tmp_path):
-    """Shards of 3, 0 and 4 samples whose keys go on, and their pattern."""
+    """Shards of 3, 0 and 4 samples with keys 0 to 6, opened by a pattern."""
     for name, keys in (("s_0", range(3)), ("s_1", range(0)), ("s_2", range(3, 7))):
         write(tmp_path / name, list(map(float, keys)), keys)
     with RecordDataset(tmp_path / "s_*.rec") as dataset:
@@ -72,23 +72,23 @@ def test_a_sample_is_key_label_and_payload(ten):
 
 
 @pytest.mark.parametrize("index", [9, -1, np.int32(9), np.uint8(9), np.array(9)])
-def test_a_position_is_any_whole_number(ten, index):
+def test_an_index_is_any_whole_number(ten, index):
     assert ten[index].key == 109
 
 
 @pytest.mark.parametrize("index", [10, -11, np.int64(10), [0, 10], [-11], np.array([0, 10])])
-def test_a_position_that_is_not_there_is_named(ten, index):
-    with pytest.raises(IndexError, match=r"expected (a position|positions) from -10 to 9, got -?1[01]; by_key"):
+def test_an_index_out_of_range_is_refused(ten, index):
+    with pytest.raises(IndexError, match=r"expected (an index|indices) from -10 to 9, got -?1[01]; by_key"):
         ten[index]
 
 
 @pytest.mark.parametrize("index", [1.5, "1", [0.5], [[0]], [True, False], None])
-def test_what_is_no_position_is_refused(ten, index):
-    with pytest.raises(IndexError, match="expected positions as a list of whole numbers, got"):
+def test_other_types_of_index_are_refused(ten, index):
+    with pytest.raises(IndexError, match="expected indices as a list of whole numbers, got"):
         ten[index]
 
 
-def test_many_come_in_the_order_asked_for(ten):
+def test_several_samples_come_in_the_order_of_their_indices(ten):
     samples = ten[[7, 0, -1, 7]]
     assert keys_of(samples) == [107, 100, 109, 107]
     assert [bytes(sample.payload) for sample in samples] == [payload(key) for key in keys_of(samples)]
@@ -124,10 +124,10 @@ def test_a_packed_set_opens_with_its_classes_and_without_a_warning(tiny_folder, 
         assert all(bytes(sample.payload[:3]) == b"\xff\xd8\xff" for sample in dataset)
 
 
-def test_position_and_key_are_two_verbs(ten):
+def test_by_key_takes_keys_and_never_indices(ten):
     assert ten.by_key(104).key == ten.by_key(np.uint64(104)).key == 104
     with pytest.raises(
-        KeyError, match=r"key 4: no sample has it, keys are from 100 to 109; ds\[i\] takes positions, 0 to 9"
+        KeyError, match=r"key 4: no sample has it, keys are from 100 to 109; ds\[i\] takes an index, 0 to 9"
     ):
         ten.by_key(4)
     with pytest.raises(KeyError, match="key -1"):
@@ -146,20 +146,20 @@ def test_by_key_undoes_keys(tmp_path_factory, data):
         assert keys_of(dataset[rows]) == [keys[row] for row in rows] == dataset.subset(rows).keys.tolist()
 
 
-def test_several_files_are_one_after_the_other(three_files):
+def test_the_samples_of_several_files_are_concatenated(three_files):
     assert len(three_files) == 7 and three_files.keys.tolist() == list(range(7))
     assert [path.name for path in three_files.files] == ["s_0.rec", "s_1.rec", "s_2.rec"]
     assert keys_of(three_files[[6, 0, 3, 2]]) == [6, 0, 3, 2]
-    assert three_files.file_of(range(7)).tolist() == [0, 0, 0, 2, 2, 2, 2]
-    assert three_files[::-1].file_of([0, -1]).tolist() == [2, 0]
+    assert three_files.file_indices(range(7)).tolist() == [0, 0, 0, 2, 2, 2, 2]
+    assert three_files[::-1].file_indices([0, -1]).tolist() == [2, 0]
     assert three_files.labels.tolist() == list(range(7))
     assert three_files.subset([6, 0, 3, 2]).labels.tolist() == [6, 0, 3, 2]
     assert three_files.by_key(5).key == 5 and three_files._table.keys is None
 
 
 def test_files_are_given_by_path_prefix_pattern_or_a_list_of_them(tmp_path, three_files):
-    for given_path in (str(tmp_path / "s_2"), tmp_path / "s_2.rec", [tmp_path / "s_2"], [str(tmp_path / "s_[2-9]*")]):
-        with RecordDataset(given_path) as dataset:
+    for path in (str(tmp_path / "s_2"), tmp_path / "s_2.rec", [tmp_path / "s_2"], [str(tmp_path / "s_[2-9]*")]):
+        with RecordDataset(path) as dataset:
             assert dataset.keys.tolist() == [3, 4, 5, 6]
     with RecordDataset([tmp_path / "s_2.rec", str(tmp_path / "s_[01]*")]) as dataset:
         assert dataset.keys.tolist() == [3, 4, 5, 6, 0, 1, 2]
@@ -172,7 +172,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
         assert len(dataset) == 1
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_missing_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         RecordDataset(tmp_path / "none")
     assert caught.value.filename == str(tmp_path / "none.rec")
@@ -187,9 +187,7 @@ def test_a_key_of_several_samples_is_ambiguous(tmp_path):
     write(tmp_path / "b", [1.0])
     with RecordDataset([tmp_path / "a", tmp_path / "b"]) as dataset:
         assert dataset.by_key(1).key == 1
-        with pytest.raises(
-            KeyError, match=r"key 0: 2 samples have it, in .*a\.rec, .*b\.rec; take one by position: ds\[0\]"
-        ):
+        with pytest.raises(KeyError, match=r"key 0: 2 samples have it, in .*a\.rec, .*b\.rec; use an index: ds\[0\]"):
             dataset.by_key(0)
 
 
@@ -248,7 +246,7 @@ def test_exact_labels_that_do_not_fit_are_refused(tmp_path):
     write(tmp_path / "a", [1.0, 2.0])
     write(tmp_path / "b", [1.0, 2.0])
     np.save(tmp_path / "a.labels.npy", np.array([1, 2, 3]))
-    with pytest.raises(FormatError, match=r"a\.labels\.npy: expected 2 rows, one a record, got 3; remove it"):
+    with pytest.raises(FormatError, match=r"a\.labels\.npy: expected 2 rows, one per record, got 3; remove it"):
         RecordDataset(tmp_path / "a")
     np.save(tmp_path / "a.labels.npy", np.array([1, 2]))
     with pytest.raises(
@@ -256,11 +254,11 @@ def test_exact_labels_that_do_not_fit_are_refused(tmp_path):
     ):
         RecordDataset([tmp_path / "a", tmp_path / "b"])
     np.save(tmp_path / "b.labels.npy", np.array([[1, 2], [3, 4]]))
-    with pytest.raises(FormatError, match=r"b\.labels\.npy: expected as many labels a record as the first file"):
+    with pytest.raises(FormatError, match=r"b\.labels\.npy: expected as many labels per record as the first file"):
         RecordDataset([tmp_path / "a", tmp_path / "b"])
 
 
-def test_of_insightface_files_only_images_are_samples(tmp_path):
+def test_only_the_images_of_insightface_files_are_samples(tmp_path):
     keys, images = [1, 2, 3, 0, 4, 5], 3
     labels = [(0.0, 1.0), (0.0, 1.0), (1.0, 1.0), (4.0, 6.0), (1.0, 3.0), (3.0, 4.0)]
     with open(tmp_path / "a.rec", "wb") as file:
@@ -276,7 +274,7 @@ def test_of_insightface_files_only_images_are_samples(tmp_path):
         assert all(sample.payload for sample in dataset)
 
 
-def test_classes_are_those_the_files_agree_on(tmp_path):
+def test_classes_must_be_the_same_in_all_files(tmp_path):
     for name, classes in (("a", {"cat": 0}), ("b", {"cat": 0}), ("c", {"dog": 0})):
         write(tmp_path / name, [0.0])
         (tmp_path / f"{name}.json").write_text(json.dumps({"classes": classes}))
@@ -311,7 +309,7 @@ def test_the_fingerprint_tells_datasets_apart(tmp_path, ten):
         assert len(empty.fingerprint) == 32
 
 
-def test_a_damaged_record_is_named_with_its_place(tmp_path):
+def test_a_damaged_record_is_named_with_its_offset(tmp_path):
     offsets = write(tmp_path / "a", [0.0] * 100)
     content = bytearray((tmp_path / "a.rec").read_bytes())
     content[offsets[50]] ^= 1
@@ -325,7 +323,7 @@ def test_a_damaged_record_is_named_with_its_place(tmp_path):
         assert dataset[51].key == 51
 
 
-def test_a_record_that_is_no_image_is_named_with_its_place(tmp_path):
+def test_a_record_without_a_header_is_named_with_its_offset(tmp_path):
     with open(tmp_path / "a.rec", "wb") as file:
         writer = RecordWriter(file)
         offsets = [writer.write(pack(IRHeader(1.0, n), b"")) if n != 50 else writer.write(b"short") for n in range(100)]
@@ -349,7 +347,7 @@ def test_a_record_that_is_no_image_is_named_with_its_place(tmp_path):
 def test_a_warning_names_the_line_that_opened_the_dataset(tmp_path, open_it):
     with open(tmp_path / "a.rec", "wb") as file:
         RecordWriter(file).write(pack(IRHeader(1.0, 0), encode(np.zeros((8, 8, 3), np.uint8), "raw")))
-    with pytest.warns(UserWarning, match="there is none") as caught:
+    with pytest.warns(UserWarning, match="the index does not exist") as caught:
         open_it(tmp_path / "a").close()
     assert caught[0].filename == __file__
 
@@ -381,7 +379,7 @@ def test_a_pickled_dataset_opens_its_files_again(ten, tmp_path):
 
 
 def read_all(dataset, order):
-    """Compare every sample with what was written; return how many were right."""
+    """Read every sample twice; return the number of intact payloads plus the number of samples."""
     return sum(bytes(dataset[int(n)].payload) == payload(int(dataset.keys[n])) for n in order) + len(dataset[order])
 
 

@@ -1,4 +1,4 @@
-"""Finding the samples of a .rec file, with and without an .idx file that fits."""
+"""Offsets and keys of the samples of a .rec file, with and without a matching .idx file."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from strategies import headers
 
 from recordkit import native
 from recordkit.dataset.index import index_file
-from recordkit.dataset.records import _PlainRecords, open_records
+from recordkit.dataset.records import _PythonRecordFile, open_record_file
 from recordkit.errors import FormatError, TruncatedError
 from recordkit.formats import faces, idx
 from recordkit.formats.fileset import Fileset
@@ -22,12 +22,12 @@ JPEG = b"\xff\xd8\xffjpeg"
 
 @pytest.fixture(params=["core", "no core"])
 def reader(request):
-    """Once with the compiled core, once as if it were not built."""
+    """Run each test with the native core and without it."""
     request.getfixturevalue("require_native" if request.param == "core" else "no_native")
 
 
 def write(prefix, records, keys=None):
-    """Write PREFIX.rec, and PREFIX.idx with these keys, or the records' positions; return the offsets."""
+    """Write PREFIX.rec and PREFIX.idx; return the offsets. The keys are 0 to n - 1 by default."""
     with open(f"{prefix}.rec", "wb") as file:
         writer = RecordWriter(file)
         offsets = [writer.write(record) for record in records]
@@ -42,7 +42,7 @@ def images(keys, size=0):
 
 def find(prefix):
     files = Fileset(prefix)
-    records = open_records(files.path(".rec"))
+    records = open_record_file(files.path(".rec"))
     try:
         return index_file(files, records)
     finally:
@@ -50,13 +50,13 @@ def find(prefix):
 
 
 def damage(path, offset):
-    """Spoil the head of a record."""
+    """Overwrite the magic of a record."""
     with open(path, "r+b") as file:
         file.seek(offset)
         file.write(b"????")
 
 
-def found_keys(index):
+def keys_of(index):
     return list(range(len(index.offsets))) if index.keys is None else index.keys.tolist()
 
 
@@ -66,32 +66,34 @@ class TestIndex:
         offsets = write(tmp_path / "a", images(range(100)))
         index = find(tmp_path / "a")
         assert index.keys is None and index.offsets.tolist() == offsets and index.offsets.dtype == np.uint64
-        assert (index.n_records, index.places) == (100, None)
+        assert (index.n_records, index.record_indices) == (100, None)
 
-    def test_other_keys_are_kept(self, tmp_path):
+    def test_keys_that_do_not_count_from_0_are_kept(self, tmp_path):
         keys = [5, 2**64 - 1, 0, 7]
         write(tmp_path / "a", images(keys), keys)
         assert find(tmp_path / "a").keys.tolist() == keys
 
-    def test_samples_are_in_the_order_of_the_file_whatever_that_of_the_index(self, tmp_path):
+    def test_samples_are_in_file_order_for_any_order_of_the_index(self, tmp_path):
         offsets = write(tmp_path / "a", images(range(50)))
         order = np.random.default_rng(0).permutation(50)
         (tmp_path / "a.idx").write_bytes(idx.lines(order.tolist(), [offsets[n] for n in order]))
         index = find(tmp_path / "a")
         assert index.keys is None and index.offsets.tolist() == offsets
 
-    def test_positions_as_keys_are_taken_as_they_are(self, tmp_path):
+    def test_keys_that_count_from_0_are_accepted_although_the_ids_differ(self, tmp_path):
         write(tmp_path / "a", images([30, 10, 20]), [0, 1, 2])
         assert find(tmp_path / "a").keys is None
 
-    def test_records_without_keys_of_their_own_have_those_of_the_index(self, tmp_path):
+    def test_records_that_all_have_id_0_get_the_keys_of_the_index(self, tmp_path):
         write(tmp_path / "a", images([0, 0, 0]), [7, 8, 9])
         assert find(tmp_path / "a").keys.tolist() == [7, 8, 9]
 
-    def test_a_missing_index_is_said_and_made_up_for(self, tmp_path):
+    def test_without_an_index_the_file_is_scanned_with_a_warning(self, tmp_path):
         offsets = write(tmp_path / "a", images([3, 1, 2]), [3, 1, 2])
         (tmp_path / "a.idx").unlink()
-        with pytest.warns(UserWarning, match=r"a\.idx: there is none; scanned .*a\.rec instead; to open it quicker"):
+        with pytest.warns(
+            UserWarning, match=r"a\.idx: the index does not exist; scanned .*a\.rec instead; to open the file faster"
+        ):
             index = find(tmp_path / "a")
         assert index.keys.tolist() == [3, 1, 2] and index.offsets.tolist() == offsets
 
@@ -103,67 +105,73 @@ class TestIndex:
         ("spoil", "reason"),
         [
             (lambda keys, offsets: ([], []), r"expected the records of a file of \d+ bytes, got no line"),
-            (lambda keys, offsets: (keys[:-1], offsets[:-1]), r"expected a record at byte \d+, where another ends"),
+            (
+                lambda keys, offsets: (keys[:-1], offsets[:-1]),
+                r"expected a record at byte \d+, where the record before it ends",
+            ),
             (lambda keys, offsets: (keys[1:], offsets[1:]), "expected the first record at byte 0, got"),
             (
                 lambda keys, offsets: (keys[:7] + keys[8:], offsets[:7] + offsets[8:]),
-                r"expected a record at byte \d+, where another ends, got none before \d+",
+                r"expected a record at byte \d+, where the record before it ends, got none before \d+",
             ),
             (
                 lambda keys, offsets: ([*keys, 99], [*offsets, 10**9]),
                 r"expected offsets below \d+, the file's size, got 1000000000",
             ),
-            (lambda keys, offsets: ([*keys, 99], [*offsets, offsets[3]]), "expected each offset once, got one that"),
+            (lambda keys, offsets: ([*keys, 99], [*offsets, offsets[3]]), r"expected each offset once, got \d+ twice"),
             (
                 lambda keys, offsets: (keys, [*offsets[:-1], offsets[-1] - 4]),
-                r"expected a record at byte \d+, (got none|where another ends)",
+                r"expected a record at byte \d+, (got none|where the record before it ends)",
             ),
             (
                 lambda keys, offsets: (keys, [offset + 4 * (offset > 0) for offset in offsets]),
-                r"expected a record at byte \d+, (got none|where another ends)",
+                r"expected a record at byte \d+, (got none|where the record before it ends)",
             ),
-            (lambda keys, offsets: (keys[::-1], offsets), "expected the keys of the records, got others in 20 of 20"),
+            (
+                lambda keys, offsets: (keys[::-1], offsets),
+                "expected the ids of the records as keys, got others in 20 of 20",
+            ),
         ],
     )
-    def test_an_index_that_does_not_fit_is_said_and_made_up_for(self, tmp_path, spoil, reason):
+    def test_with_an_index_that_does_not_match_the_file_is_scanned_with_a_warning(self, tmp_path, spoil, reason):
         keys = list(range(10, 30))
         offsets = write(tmp_path / "a", images(keys), keys)
         (tmp_path / "a.idx").write_bytes(idx.lines(*spoil(keys, offsets)))
-        with pytest.warns(UserWarning, match=rf"a\.idx: {reason}.*; scanned .*a\.rec instead; remove it, or put back"):
+        with pytest.warns(UserWarning, match=rf"a\.idx: {reason}.*; scanned .*a\.rec instead; remove it, or restore"):
             index = find(tmp_path / "a")
         assert index.offsets.tolist() == offsets and index.keys.tolist() == keys
 
     @pytest.mark.parametrize("text", ["0 0\nx\t1\n", "1\n", "\xff\xfe"])
-    def test_an_index_that_is_none_is_said_with_its_line(self, tmp_path, text):
+    def test_a_warning_about_an_unreadable_index_has_the_line(self, tmp_path, text):
         offsets = write(tmp_path / "a", images(range(3)))
         (tmp_path / "a.idx").write_text(text, encoding="latin-1")
         with pytest.warns(UserWarning, match=r"a\.idx: line \d: expected KEY and OFFSET.*; scanned"):
             assert find(tmp_path / "a").offsets.tolist() == offsets
 
-    def test_the_number_of_lines_is_that_of_the_pack(self, tmp_path):
+    def test_the_number_of_lines_must_be_that_of_the_packed_records(self, tmp_path):
         keys = list(range(1000, 2000))
         offsets = write(tmp_path / "a", images(keys), keys)
         size = (tmp_path / "a.rec").stat().st_size
         (tmp_path / "a.json").write_text(f'{{"records": 1000, "rec": {{"bytes": {size}}}}}')
         (tmp_path / "a.idx").write_bytes(idx.lines(keys[:500] + keys[501:], offsets[:500] + offsets[501:]))
-        with pytest.warns(UserWarning, match=r"a\.idx: expected 1000 lines, as many as the pack had records, got 999"):
+        with pytest.warns(UserWarning, match=r"a\.idx: expected 1000 lines, one for each packed record, got 999"):
             assert len(find(tmp_path / "a").offsets) == 1000
 
-    def test_a_damaged_file_is_an_error_with_its_place(self, tmp_path):
+    def test_damage_found_by_a_scan_is_an_error_with_its_offset(self, tmp_path):
         write(tmp_path / "a", images(range(9)))
         (tmp_path / "a.rec").write_bytes((tmp_path / "a.rec").read_bytes()[:-4])
         with warnings.catch_warnings(), pytest.raises(TruncatedError, match=r"a\.rec: byte \d+: expected \d+ bytes"):
             find(tmp_path / "a")
 
     @pytest.mark.parametrize("n_records", [3, 20])
-    def test_a_damaged_record_does_not_take_the_others_with_it(self, tmp_path, n_records):
+    def test_one_damaged_record_is_a_warning_and_the_index_stays(self, tmp_path, n_records):
         offsets = write(tmp_path / "a", images(range(5, 5 + n_records)), range(5, 5 + n_records))
         damage(tmp_path / "a.rec", offsets[1])
         with pytest.warns(UserWarning, match=rf"a\.rec: byte {offsets[1]}: expected magic .*run 'recordkit verify"):
             index = find(tmp_path / "a")
-        assert index.offsets.tolist() == offsets and found_keys(index) == list(range(5, 5 + n_records))
+        assert index.offsets.tolist() == offsets and keys_of(index) == list(range(5, 5 + n_records))
 
-    def test_many_damaged_records_speak_against_the_index(self, tmp_path):
+    def test_many_damaged_records_mean_that_the_index_does_not_match(self, tmp_path):
         offsets = write(tmp_path / "a", images(range(20)))
         for offset in offsets[4:8]:
             damage(tmp_path / "a.rec", offset)
@@ -177,10 +185,10 @@ class TestIndex:
         write(prefix, images(keys), keys)
         with_index = find(prefix)
         prefix.with_suffix(".idx").unlink()
-        with pytest.warns(UserWarning, match="there is none"):
+        with pytest.warns(UserWarning, match="the index does not exist"):
             without = find(prefix)
         assert with_index.offsets.tolist() == without.offsets.tolist()
-        assert found_keys(with_index) == found_keys(without) == keys
+        assert keys_of(with_index) == keys_of(without) == keys
 
 
 def face_records(n_images, identities, *, labels=lambda key: (float(key % 2), 0.0)):
@@ -213,15 +221,15 @@ class TestInsightFace:
             index = find(tmp_path / "a")
         assert index.keys.tolist() == [1, 2, 3, 4, 5, 6] and index.n_records == 9
         assert index.offsets.tolist() == [offsets[keys.index(key)] for key in range(1, 7)]
-        assert index.places.tolist() == [keys.index(key) for key in range(1, 7)]
+        assert index.record_indices.tolist() == [keys.index(key) for key in range(1, 7)]
 
-    def test_an_index_of_positions_gives_way_to_the_keys_of_the_records(self, tmp_path):
+    def test_an_index_with_keys_0_1_2_does_not_match_insightface_files(self, tmp_path):
         records, keys = face_records(6, [(1, 4), (4, 7)])
         write(tmp_path / "a", records, range(len(keys)))
-        with pytest.warns(UserWarning, match="expected the keys of the records"):
+        with pytest.warns(UserWarning, match="expected the ids of the records"):
             assert find(tmp_path / "a").keys.tolist() == [1, 2, 3, 4, 5, 6]
 
-    def test_a_header_that_float32_has_rounded_costs_no_sample(self, tmp_path):
+    def test_a_header_rounded_by_float32_loses_no_sample(self, tmp_path):
         first = 2**24 + 3  # float32 has 2**24 + 2 and + 4 only
         keys = [*range(first - 4, first), 0, first, first + 1]
         rounded = float(np.float32(first)), float(np.float32(first + 2))
@@ -243,7 +251,7 @@ class TestInsightFace:
             pack(IRHeader(0.0, 0), b""),
         ],
     )
-    def test_what_is_no_header_is_a_sample(self, tmp_path, first):
+    def test_a_record_that_is_not_a_header_of_this_layout_is_a_sample(self, tmp_path, first):
         write(tmp_path / "a", [first, *images([1, 2])])
         index = find(tmp_path / "a")
         assert (index.keys, len(index.offsets)) == (None, 3)
@@ -271,7 +279,7 @@ def test_the_core_reads_the_headers_that_its_definition_reads(tmp_path_factory, 
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
         prefix.with_suffix(".rec").write_bytes(content)
     asked = np.array(data.draw(st.permutations(offsets)), np.uint64)
-    plain = _PlainRecords(f"{prefix}.rec")
+    plain = _PythonRecordFile(f"{prefix}.rec")
     core = native.load().RecordFile(f"{prefix}.rec")
     assert repr(outcome(core.headers, asked)) == repr(outcome(plain.headers, asked))
     plain.close()
@@ -280,7 +288,7 @@ def test_the_core_reads_the_headers_that_its_definition_reads(tmp_path_factory, 
 def test_headers_that_hold_a_magic_are_read(tmp_path, require_native):
     key = int.from_bytes(MAGIC_BYTES * 2, "little")
     write(tmp_path / "a", [pack(IRHeader((1.0, 2.0), key), JPEG)])
-    for records in (_PlainRecords(tmp_path / "a.rec"), native.load().RecordFile(tmp_path / "a.rec")):
+    for records in (_PythonRecordFile(tmp_path / "a.rec"), native.load().RecordFile(tmp_path / "a.rec")):
         keys, labels, bounds = records.headers(np.zeros(1, np.uint64))
         assert (keys.tolist(), labels.tolist(), bounds.tolist()) == ([key], [1.0, 2.0], [0, 2])
         records.close()
@@ -294,9 +302,9 @@ def test_headers_that_hold_a_magic_are_read(tmp_path, require_native):
         (bytes([9]) + bytes(30), "expected 9 labels, which end at byte 60, got a record of 31 bytes; was the file"),
     ],
 )
-def test_records_that_are_no_images_are_named_with_their_place(tmp_path, record, message):
+def test_records_without_an_image_header_are_named_with_their_offset(tmp_path, record, message):
     write(tmp_path / "a", [pack(IRHeader(1.0, 0), JPEG), record])
-    records = open_records(tmp_path / "a.rec")
+    records = open_record_file(tmp_path / "a.rec")
     with pytest.raises(TruncatedError, match=rf"a\.rec: byte 40: {message}"):
         records.headers(records.scan())
     records.close()
