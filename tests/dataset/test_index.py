@@ -116,7 +116,7 @@ class TestIndex:
             ),
             (
                 lambda keys, offsets: ([*keys, 99], [*offsets, 10**9]),
-                r"expected offsets below \d+, the file's size, got 1000000000",
+                r"expected offsets below \d+, the size of the file, got 1000000000",
             ),
             (lambda keys, offsets: ([*keys, 99], [*offsets, offsets[3]]), r"expected each offset once, got \d+ twice"),
             (
@@ -133,7 +133,7 @@ class TestIndex:
             ),
         ],
     )
-    def test_with_an_index_that_does_not_match_the_file_is_scanned_with_a_warning(self, tmp_path, spoil, reason):
+    def test_an_index_that_does_not_match_is_replaced_by_a_scan_with_a_warning(self, tmp_path, spoil, reason):
         keys = list(range(10, 30))
         offsets = write(tmp_path / "a", images(keys), keys)
         (tmp_path / "a.idx").write_bytes(idx.lines(*spoil(keys, offsets)))
