@@ -117,7 +117,7 @@ def fetch(
     timeout_s : float, default 30.0
         Seconds without a byte that end a request.
     progress : callable, optional
-        Called with the address at the begin of each request; returns the bar to advance.
+        Called with the address at the start of each request; returns the bar to advance.
 
     Returns
     -------

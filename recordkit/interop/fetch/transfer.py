@@ -69,7 +69,7 @@ def download(
     timeout_s : float
         Seconds without a byte that end a request.
     progress : callable, optional
-        Called with the address at the begin of each request; returns the bar to advance.
+        Called with the address at the start of each request; returns the bar to advance.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def download(
             if bar is not None:
                 stack.callback(bar.close)
             http_get = pooch.HTTPDownloader(
-                progressbar=bar or False, chunk_size=_CHUNK_BYTES, headers=_HEADERS, timeout=timeout_s
+                progressbar=False if bar is None else bar, chunk_size=_CHUNK_BYTES, headers=_HEADERS, timeout=timeout_s
             )
             try:
                 http_get(url, _LimitedFile(file, limit_bytes), manager)
@@ -144,12 +144,14 @@ class _LimitedFile:
 
 @contextlib.contextmanager
 def _silenced(logger: logging.Logger) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    def reject(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(reject)  # a level would stay changed if two threads fetched at once
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(reject)
 
 
 def _reason(error: Exception, timeout_s: float) -> str:

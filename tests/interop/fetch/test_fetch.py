@@ -17,6 +17,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pooch
 import pytest
 
 from recordkit.errors import FetchError, PlanError
@@ -251,6 +252,7 @@ def test_progress_ends_at_the_bytes_of_the_whole_file(mirror, get):
 def test_nothing_is_printed_or_logged(mirrors, get, capfd, caplog):
     get(mirrors({}), mirrors())
     assert capfd.readouterr() == ("", "") and caplog.records == []
+    assert pooch.get_logger().filters == []
 
 
 def test_the_server_is_asked_not_to_compress_compressed_data(mirror, get):
