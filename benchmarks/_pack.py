@@ -1,6 +1,6 @@
-"""Packs once and prints how much and how long: as the process, or as PackReport times it (--report).
+"""Runs `recordkit pack` once and prints the number of images, and with --report the time in its report.
 
-Usage: python benchmarks/_pack.py [--report] ROWS_PER_IMAGE ARGUMENTS OF recordkit pack...
+Usage: python benchmarks/_pack.py [--report] ARGUMENTS OF recordkit pack...
 """
 
 import contextlib
@@ -12,10 +12,10 @@ if __name__ == "__main__":
     from recordkit.cli.main import recordkit
 
     words = sys.argv[1:]
-    by_report = words[0] == "--report"
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        recordkit.main(["pack", *words[by_report:], "--json"], standalone_mode=False, prog_name="recordkit")
-    report = json.loads(said.getvalue())
-    n = sum(one["packed"] for one in report["sets"])
-    print(json.dumps({"n": n, **({"seconds": report["duration_s"]} if by_report else {})}))
+    use_report = words[0] == "--report"
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        recordkit.main(["pack", *words[use_report:], "--json"], standalone_mode=False, prog_name="recordkit")
+    report = json.loads(output.getvalue())
+    n = sum(fileset["packed"] for fileset in report["sets"])
+    print(json.dumps({"n": n, **({"seconds": report["duration_s"]} if use_report else {})}))

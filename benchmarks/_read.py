@@ -1,4 +1,4 @@
-"""Reads records in one way and prints how many and how long.
+"""Reads records in one way and prints their number and the time.
 
 Usage: python benchmarks/_read.py {recordkit,python,mxnet} {sequential,single,many,scan,index} PREFIX
 """
@@ -8,12 +8,15 @@ import random
 import sys
 import time
 
+N_RANDOM = 200_000
+BATCH = 4096
 
-def main(who: str, how: str, prefix: str) -> None:
-    """Time one case."""
-    act = _mxnet(how, prefix) if who == "mxnet" else _own(who, how, prefix)
+
+def main(reader: str, how: str, prefix: str) -> None:
+    """Open the file, then time one read."""
+    read = _mxnet(how, prefix) if reader == "mxnet" else _recordkit(reader, how, prefix)
     begin_s = time.perf_counter()
-    n = act()
+    n = read()
     print(json.dumps({"n": n, "seconds": time.perf_counter() - begin_s}))
 
 
@@ -23,12 +26,12 @@ def _mxnet(how, prefix):
     return _recordio(mxnet.load().recordio, how, prefix)
 
 
-def _own(who, how, prefix):
+def _recordkit(reader, how, prefix):
     import numpy as np
 
     from recordkit import native, recordio
 
-    if who == "python":
+    if reader == "python":
         sys.modules["recordkit.native._core"] = None
     if how in ("sequential", "single"):
         return _recordio(recordio, how, prefix)
@@ -39,17 +42,18 @@ def _own(who, how, prefix):
     if how == "scan":
         return lambda: file.size if len(file.scan()) else 0
     offsets = file.scan()
-    chosen = offsets[np.random.default_rng(0).integers(0, len(offsets), 200_000)]
+    chosen = offsets[np.random.default_rng(0).integers(0, len(offsets), N_RANDOM)]
 
     def many():
-        for begin in range(0, len(chosen), 4096):
-            file.read_many(chosen[begin : begin + 4096], 2)
+        for begin in range(0, len(chosen), BATCH):
+            file.read_many(chosen[begin : begin + BATCH], 2)
         return len(chosen)
 
     return many
 
 
 def _recordio(recordio, how, prefix):
+    """Return a read by the classes that MXNet and recordkit share."""
     if how == "index":
         return lambda: len(recordio.MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "r").keys)
     if how == "sequential":
@@ -63,8 +67,8 @@ def _recordio(recordio, how, prefix):
 
         return sequential
     reader = recordio.MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "r")
-    draw = random.Random(0)
-    keys = [draw.randrange(len(reader.keys)) for _ in range(200_000)]
+    rng = random.Random(0)
+    keys = [rng.randrange(len(reader.keys)) for _ in range(N_RANDOM)]
 
     def single():
         for key in keys:

@@ -1,4 +1,4 @@
-"""What an epoch of batches of 64 costs, from the open file to the arrays, on one thread."""
+"""How long does an epoch of batches of 64 take? From the open file to the arrays, on one thread."""
 
 import recordkit as rk
 
@@ -11,7 +11,7 @@ CHAINS = {
 
 
 def epoch(path, engine, transforms, **options):
-    """Return a function that loads everything once."""
+    """Return a function that loads an epoch."""
     loader = rk.Loader(
         path, batch_size=64, shuffle=True, threads=1, engine=engine, transforms=transforms, dtype="float32",
         layout="NCHW", **options,

@@ -1,4 +1,4 @@
-"""What opening a file costs: with its .idx, and without, by a scan."""
+"""How long does it take to open a file? With its .idx file, and without it, by a scan."""
 
 import shutil
 import warnings

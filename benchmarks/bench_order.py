@@ -1,4 +1,4 @@
-"""What the order of an epoch costs: 64 batches of 64 positions of a million samples, in each order."""
+"""How long does the order of an epoch take? 64 batches of 64 indices out of a million samples, in each order."""
 
 import numpy as np
 import pytest
@@ -18,5 +18,5 @@ ORDERS = {
 @pytest.mark.parametrize("name", list(ORDERS))
 def test_batches(benchmark, name):
     sampler = Sampler(order=ORDERS[name](), batch_size=64, rank=0, n_ranks=1, last_batch="keep")
-    benchmark.extra_info["positions"] = 64 * 64
+    benchmark.extra_info["indices"] = 64 * 64
     benchmark(lambda: sampler.batches(0, 0, 64))

@@ -1,4 +1,4 @@
-"""What packing 32 images costs, in each encoding, on one thread."""
+"""How long does it take to pack 32 images? In each encoding, on one thread."""
 
 import data
 import pytest

@@ -1,4 +1,7 @@
-"""What reading records costs: in order, at random, many at once; `extra_info` has how many a round reads."""
+"""How long does it take to read records? In order, at random, and many at once.
+
+`extra_info` has the number of records in a round.
+"""
 
 from pathlib import Path
 
@@ -13,11 +16,11 @@ N = 4096
 
 
 def _peers() -> dict[str, tuple[type, type]]:
-    found = {"recordkit": (MXRecordIO, MXIndexedRecordIO)}
+    peers = {"recordkit": (MXRecordIO, MXIndexedRecordIO)}
     if mxnet.describe()[0].ok:
-        theirs = mxnet.load().recordio
-        found["mxnet"] = theirs.MXRecordIO, theirs.MXIndexedRecordIO
-    return found
+        recordio = mxnet.load().recordio
+        peers["mxnet"] = recordio.MXRecordIO, recordio.MXIndexedRecordIO
+    return peers
 
 
 @pytest.fixture(params=["recordkit", "mxnet"])

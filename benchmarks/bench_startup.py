@@ -1,4 +1,4 @@
-"""What starting costs, in processes of their own: Python alone, an import, the command's help."""
+"""How long does a start take? Python alone, an import, and the command's help, each in a process of its own."""
 
 import subprocess
 import sys

@@ -1,10 +1,12 @@
-"""What does each part of the loader cost? Images per second of every transform, order and policy, on both engines.
+"""What does each option of the loader cost? Every transform, order and `on_error` is timed in both engines.
 
 Usage: python benchmarks/compare_loader_options.py [--threads N] [--repeats N] [--memory N]
 
-On 400 made JPEGs of 300 x 256 pixels, uint8, in batches of 64: median of some epochs. Beside each stands the file of
-tests that fail without it. --memory loads N tiny records instead, and prints the first batch's latency and the memory.
-What it does not show: photos, whose decoding costs more; see compare_loading.py.
+Method: median rate of several epochs over 400 generated JPEGs of 304 x 256 pixels, uint8, in batches of 64. The last
+column names the tests of the option. --memory loads N tiny records instead, and prints the time to the first batch and
+the memory.
+
+It does not show photos, which take longer to decode; see compare_loading.py.
 """
 
 from __future__ import annotations
@@ -52,18 +54,18 @@ TRANSFORMS = {
 
 
 def photos(n: int) -> list[bytes]:
-    """Make JPEGs with some detail; every tenth time the same."""
+    """Return JPEGs with some detail; ten images repeat."""
     rng = np.random.default_rng(0)
-    made = []
+    payloads = []
     for _ in range(10):
         coarse = rng.integers(0, 256, (32, 38, 3), np.uint8)
         image = np.kron(coarse, np.ones((8, 8, 1), np.uint8)) // 2 + rng.integers(0, 100, (256, 304, 3), np.uint8)
-        made.append(codec.encode(image.astype(np.uint8), "jpg"))
-    return [made[number % 10] for number in range(n)]
+        payloads.append(codec.encode(image.astype(np.uint8), "jpg"))
+    return [payloads[number % 10] for number in range(n)]
 
 
 def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
-    """Return images per second, the median of some epochs."""
+    """Return the median of the images per second over several epochs; a first epoch does not count."""
     with rk.Loader(path, batch_size=64, engine=engine, **options) as loader:
         rates = []
         for _ in range(repeats + 1):
@@ -73,9 +75,9 @@ def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
     return statistics.median(rates[1:])
 
 
-def parts(work: Path, threads: int, repeats: int) -> None:
-    """Print the table."""
-    path = write_images(work / "a", photos(400))
+def compare_options(scratch: Path, threads: int, repeats: int) -> None:
+    """Measure and print all options."""
+    path = write_images(scratch / "a", photos(400))
     orders = {
         "Sequential": Sequential(400),
         "Shuffled": Shuffled(400),
@@ -102,16 +104,18 @@ def parts(work: Path, threads: int, repeats: int) -> None:
         (f"on_error={name}", {"transforms": [CROP], "on_error": name}, "tests/loading/test_loader.py")
         for name in ("raise", "skip", "replace")
     ]
-    print(f"{'part':22}{'native img/s':>14}{'python img/s':>14}  tests")
-    for name, options, tests in rows:
-        native, python = (rate(path, engine, repeats, threads=threads, **options) for engine in ("native", "python"))
+    print(f"{'option':22}{'native img/s':>14}{'python img/s':>14}  tests")
+    for name, loader_options, tests in rows:
+        native, python = (
+            rate(path, engine, repeats, threads=threads, **loader_options) for engine in ("native", "python")
+        )
         print(f"{name:22}{native:14,.0f}{python:14,.0f}  {tests}", flush=True)
 
 
-def memory(work: Path, n: int, threads: int) -> None:
-    """Load tiny records and print what that takes."""
+def measure_memory(scratch: Path, n: int, threads: int) -> None:
+    """Load tiny records and print time and memory."""
     payload = codec.encode(np.zeros((8, 8, 1), np.uint8), "raw")
-    path = write_images(work / "tiny", [payload] * n)
+    path = write_images(scratch / "tiny", [payload] * n)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     begin_s = time.perf_counter()
     loader = rk.Loader(path, batch_size=64, shuffle=True, threads=threads, channels=1)
@@ -127,17 +131,17 @@ def memory(work: Path, n: int, threads: int) -> None:
 
 
 def main() -> None:
-    """Run one of the two."""
+    """Run one of the two measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory", type=int)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work:
-        if given.memory:
-            memory(Path(work), given.memory, given.threads)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        if options.memory:
+            measure_memory(Path(scratch), options.memory, options.threads)
         else:
-            parts(Path(work), given.threads, given.repeats)
+            compare_options(Path(scratch), options.threads, options.repeats)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""How fast is packing, beside MXNet's im2rec.py on the same machine? For an environment with recordkit[mxnet,parity].
+"""How fast is packing? Beside MXNet's im2rec.py on the same machine.
 
 Usage: python benchmarks/compare_packing.py [--photos DIR] [--small DIR] [--mnist DIR] [--repeats N] [--json FILE]
 
---photos: a folder of JPEGs of any size, repeated to 1,000 rows: resize to 256, both filters, quality 95.
---small:  a folder of small images, to 5,000 rows: their bytes are copied; beside it `cp` of the same files.
---mnist:  MNIST's training files, .gz: 60,000 images to png and raw records, as PackReport times it.
+--photos: folder of JPEGs of any size, repeated to 1,000 rows: resized to 256 by both filters, quality 95.
+--small:  folder of small images, repeated to 5,000 rows: their bytes are copied; `cp` of the same files beside it.
+--mnist:  folder with MNIST's training files, .gz: 60,000 images to png and raw records.
 
-What it does not show: a cold page cache, other CPUs, slower disks.
+Method: each case is a program, and all programs run in turn, round after round. A whole process is timed, its start
+included; of --mnist the pack alone, as `PackReport.duration_s` has it.
+
+It needs recordkit[mxnet,parity]. It does not show a cold page cache, other CPUs, or slower disks.
 """
 
 from __future__ import annotations
@@ -17,87 +20,85 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _run import Case, compare, write
+from _run import compare_commands, write
+from PIL import Image
 
 HERE = Path(__file__).parent
 PACK = [sys.executable, str(HERE / "_pack.py")]
 IM2REC = [sys.executable, str(HERE / "peers" / "im2rec_py.py")]
 
 
-def write_list(path: Path, folder: Path, n_rows: int) -> Path:
-    """Write a list that repeats a folder's images."""
-    images = sorted(one for one in folder.rglob("*") if one.suffix.lower() in (".jpg", ".jpeg", ".png"))
+def write_list(path: Path, folder: Path, n_rows: int, *, min_side: int = 0) -> Path:
+    """Write a list that repeats a folder's images, those with a side below `min_side` pixels left out."""
+    images = sorted(file for file in folder.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    if min_side:
+        images = [image for image in images if min(Image.open(image).size) >= min_side]
     rows = (f"{key}\t{key % 10}\t{images[key % len(images)].relative_to(folder)}\n" for key in range(n_rows))
     path.write_text("".join(rows))
     return path
 
 
-def photos(folder: Path, work: Path, repeats: int) -> dict[str, object]:
-    """Decode, resize, encode."""
-    n = 1000
-    listed = write_list(work / "photos.lst", folder, n)
+def photos(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
+    """Time decoding, resizing and encoding."""
+    n_rows = 1000
+    rows = write_list(scratch / "photos.lst", folder, n_rows)
     options = ["--resize", "256", "--quality", "95"]
-    mine = [str(listed), str(work / "own"), "--root", str(folder), *options, "--threads", "2"]
-    cases = [
-        Case("im2rec.py, 2 processes", [*IM2REC, str(n), *options, "--num-thread", "2", str(listed)[:-4], str(folder)]),
-        *(
-            Case(f"recordkit {engine}, {name}", [*PACK, *mine, "--filter", name, "--engine", engine])
-            for name in ("bilinear", "antialias")
-            for engine in ("native", "python")
-        ),
-    ]
-    return compare("1,000 photos, short side to 256, q95", cases, "img/s", repeats=repeats)
+    im2rec = [*IM2REC, str(n_rows), *options, "--num-thread", "2", str(rows.with_suffix("")), str(folder)]
+    pack = [*PACK, str(rows), str(scratch / "recordkit"), "--root", str(folder), *options, "--threads", "2"]
+    commands = {"im2rec.py, 2 processes": im2rec} | {
+        f"recordkit {engine}, {resize_filter}": [*pack, "--filter", resize_filter, "--engine", engine]
+        for resize_filter in ("bilinear", "antialias")
+        for engine in ("native", "python")
+    }
+    return compare_commands("1,000 photos, short side to 256, q95", commands, "img/s", rounds=rounds)
 
 
-def small(folder: Path, work: Path, repeats: int) -> dict[str, object]:
-    """Copy bytes."""
-    n = 5000
-    listed = write_list(work / "small.lst", folder, n)
-    mine = [str(listed), str(work / "own"), "--root", str(folder), "--threads", "2"]
-    copied = f"rm -rf {work}/copy; mkdir {work}/copy; cut -f3 {listed} | (cd {folder}; xargs cp -t {work}/copy)"
-    cases = [
-        Case(
-            "im2rec.py, 2 processes",
-            [*IM2REC, str(n), "--pass-through", "--num-thread", "2", str(listed)[:-4], str(folder)],
-        ),
-        *(Case(f"recordkit {engine}", [*PACK, *mine, "--engine", engine]) for engine in ("native", "python")),
-        Case("cp of the same files", ["sh", "-c", f"""{copied}; echo '{{"n": {n}}}'"""]),
-    ]
-    return compare("5,000 small images, copied", cases, "img/s", repeats=repeats)
+def small(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
+    """Time copying of encoded bytes."""
+    n_rows = 5000
+    rows, copy = write_list(scratch / "small.lst", folder, n_rows), scratch / "copy"
+    im2rec = [*IM2REC, str(n_rows), "--pass-through", "--num-thread", "2", str(rows.with_suffix("")), str(folder)]
+    pack = [*PACK, str(rows), str(scratch / "recordkit"), "--root", str(folder), "--threads", "2"]
+    cp = f"rm -rf {copy}; mkdir {copy}; cut -f3 {rows} | (cd {folder}; xargs cp -t {copy}); echo '{{\"n\": {n_rows}}}'"
+    commands = {
+        "im2rec.py, 2 processes": im2rec,
+        "recordkit native": [*pack, "--engine", "native"],
+        "recordkit python": [*pack, "--engine", "python"],
+        "cp of the same files": ["sh", "-c", cp],
+    }
+    return compare_commands("5,000 small images, copied", commands, "img/s", rounds=rounds)
 
 
-def mnist(folder: Path, work: Path, repeats: int) -> dict[str, object]:
-    """Pixels to png and raw."""
-    train = work / "mnist"
+def mnist(folder: Path, scratch: Path, rounds: int) -> dict[str, object]:
+    """Time packing of pixels as png and raw."""
+    train = scratch / "mnist"
     train.mkdir()
     for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
         shutil.copy(folder / name, train / name)
-    cases = [
-        Case(
-            f"recordkit {engine}, {encoding}",
-            [*PACK, "--report", str(train), str(work / "own"), "--encoding", encoding, "--engine", engine],
-        )
+    pack = [*PACK, "--report", str(train), str(scratch / "recordkit")]
+    commands = {
+        f"recordkit {engine}, {encoding}": [*pack, "--encoding", encoding, "--engine", engine]
         for encoding in ("png", "raw")
         for engine in ("native", "python")
-    ]
-    return compare("60,000 MNIST images from .gz", cases, "img/s", repeats=repeats)
+    }
+    return compare_commands("60,000 MNIST images from .gz", commands, "img/s", rounds=rounds)
 
 
 def main() -> None:
-    """Run what there is data for."""
+    """Time everything there is data for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for run in (photos, small, mnist):
-        parser.add_argument(f"--{run.__name__}", type=Path)
-    parser.add_argument("--repeats", type=int, default=5)
+    for question in (photos, small, mnist):
+        parser.add_argument(f"--{question.__name__}", type=Path, metavar="DIR")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     facts = []
-    for run in (photos, small, mnist):
-        folder = getattr(given, run.__name__)
+    for question in (photos, small, mnist):
+        folder = getattr(options, question.__name__)
         if folder is not None:
-            with tempfile.TemporaryDirectory() as work:
-                facts.append(run(folder.resolve(), Path(work), given.repeats))
-    write(given.json, facts)
+            with tempfile.TemporaryDirectory() as scratch:
+                facts.append(question(folder.resolve(), Path(scratch), options.repeats))
+    write(options.json, facts)
 
 
 if __name__ == "__main__":

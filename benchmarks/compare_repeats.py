@@ -1,9 +1,9 @@
-"""Do runs of `recordkit bench` agree? Each ratio of one run against the 95% intervals of the others.
+"""Do runs of `recordkit bench` agree? Each ratio of one run is looked up in the 95% intervals of the other runs.
 
 Usage: python benchmarks/compare_repeats.py A.json B.json [C.json ...] [--json FILE]
 
-The files are what the same command wrote, run after run. An interval says where another run would find the ratio, 19
-times of 20: so of all cells (a case, a run, another run) about 95% are to be inside, if the intervals are honest.
+Method: the files are reports of the same command, run after run. An interval is meant to contain the ratio of another
+run 19 times of 20. So about 95% of all cells (a case, a run, another run) are inside if the intervals are right.
 """
 
 from __future__ import annotations
@@ -17,47 +17,44 @@ from _run import write
 from recordkit.bench.report import Report, read_report
 
 
-def cells(reports: list[Report]) -> list[dict[str, object]]:
-    """Return of each case, but not of the reference, its ratios, and which of them lie in the others' intervals."""
+def compare_cases(reports: list[Report]) -> list[dict[str, object]]:
+    """Return a row for each case except the reference: its ratios, and whether each is in each other run's interval."""
     rows: list[dict[str, object]] = []
     for cases in zip(*(report.cases for report in reports), strict=True):
-        found = [report.ratio(case) for report, case in zip(reports, cases, strict=True)]
-        if any(ratio is None for ratio in found) or cases[0].name == reports[0].reference:
+        ratios = [report.ratio(case) for report, case in zip(reports, cases, strict=True)]
+        if None in ratios or cases[0].name == reports[0].reference:
             continue
-        ratios = [ratio for ratio in found if ratio is not None]
-        pairs = itertools.permutations(ratios, 2)
         rows.append(
             {
                 "case": cases[0].label,
                 "ratios": [ratio.value for ratio in ratios],
                 "half_widths": [ratio.half_width for ratio in ratios],
-                "inside": [one.low <= other.value <= one.high for one, other in pairs],
+                "inside": [run.low <= repeat.value <= run.high for run, repeat in itertools.permutations(ratios, 2)],
             }
         )
     return rows
 
 
 def main() -> None:
-    """Print, write."""
+    """Print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reports", type=Path, nargs="+")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    reports = [read_report(path) for path in given.reports]
+    options = parser.parse_args()
+    reports = [read_report(path) for path in options.reports]
     if len(reports) < 2:
         parser.error("expected at least two files")
     if len({(report.file["sha256"], report.title) for report in reports}) > 1:
-        parser.error("expected runs of the same file and work")
-    rows = cells(reports)
+        parser.error("expected runs of the same file and workload")
+    rows = compare_cases(reports)
     for row in rows:
-        ratios = "  ".join(
-            f"x{value:.2f} ±{half:.1%}" for value, half in zip(row["ratios"], row["half_widths"], strict=True)
-        )
+        pairs = zip(row["ratios"], row["half_widths"], strict=True)
+        ratios = "  ".join(f"x{ratio:.2f} ±{half_width:.1%}" for ratio, half_width in pairs)
         print(f"{row['case']:44} {ratios}  {sum(row['inside'])} of {len(row['inside'])} inside")
-    inside = [fact for row in rows for fact in row["inside"]]
-    widest = max(half for row in rows for half in row["half_widths"])
+    inside = [is_inside for row in rows for is_inside in row["inside"]]
+    widest = max(half_width for row in rows for half_width in row["half_widths"])
     print(f"{sum(inside)} of {len(inside)} inside ({sum(inside) / len(inside):.0%}); widest half {widest:.1%}")
-    write(given.json, [{"file": reports[0].file["name"], "command": reports[0].command, "rows": rows}])
+    write(options.json, [{"file": reports[0].file["name"], "command": reports[0].command, "rows": rows}])
 
 
 if __name__ == "__main__":

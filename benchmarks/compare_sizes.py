@@ -1,12 +1,13 @@
-"""How cost grows with work: packing and loading 1,000 to 1,000,000 small records, time and memory.
+"""How do time and memory grow with the number of records? Packing and loading of 1,000 to 1,000,000 small records.
 
 Usage: python benchmarks/compare_sizes.py [--most N] [--repeats N] [--json FILE]
 
-A list repeats 100 images of 8 x 8 pixels; they are packed with their bytes copied and loaded in batches of 64 in a new
-order, by the native engine where it is built. Each number is a process of its own, start included in time and memory.
-The exponent is p of a + b n**p, where a is start, fitted to the times by least squares of their relative errors: 1 is
-linear. Memory is what the system counts for the process, pages of the .rec file that it maps among them.
-What it does not show: images that cost more than their record.
+Method: a list repeats 100 images of 8 x 8 pixels. They are packed with their bytes copied, and loaded shuffled in
+batches of 64, by the native engine where it is built. Each figure is of a process of its own, with its start. The
+exponent is p in a + b n**p, where a is the start, fitted to the times by least squares of the relative errors; 1 is
+linear. Memory is the peak resident size, which includes mapped pages of the .rec file.
+
+It does not show images that cost more than their records.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ assert n == int(sys.argv[2]), n
 """
 
 
-def make_list(folder: Path, n: int) -> Path:
-    """Write a list of n rows over a few images."""
+def write_list(folder: Path, n: int) -> Path:
+    """Write a list of n rows that repeats a few images."""
     rng = np.random.default_rng(0)
     images = folder / "images"
     images.mkdir(exist_ok=True)
@@ -46,24 +47,24 @@ def make_list(folder: Path, n: int) -> Path:
     return path
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Return the seconds and the peak memory, in MB, of a process.
+def measure_process(command: list[str]) -> tuple[float, float]:
+    """Run a process and return its time in seconds and its peak memory in MB.
 
-    The memory is looked up while it runs: what the system says of a process that has ended includes that of the one
-    which started it.
+    The memory is read while the process runs: the figure that the system gives after its end includes the memory of
+    the process that started it.
     """
     begin_s, peak_mb = time.perf_counter(), 0.0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        peak_mb = max(peak_mb, peak_so_far_mb(process.pid))
+        peak_mb = max(peak_mb, peak_mb_so_far(process.pid))
         time.sleep(0.005)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed")
     return time.perf_counter() - begin_s, peak_mb
 
 
-def peak_so_far_mb(pid: int) -> float:
-    """Return the most memory that a process had so far; 0 if it is about to begin or has ended."""
+def peak_mb_so_far(pid: int) -> float:
+    """Return the peak memory of a running process; 0 before its program begins and after its end."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -71,46 +72,54 @@ def peak_so_far_mb(pid: int) -> float:
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def exponent(rows: list[dict[str, float]], what: str) -> float:
-    """Fit a + b n**p to the times, a and b from 0; return p."""
-    n, times = (np.array([row[name] for row in rows]) for name in ("records", what))
+def fit_exponent(rows: list[dict[str, float]], column: str) -> float:
+    """Fit a + b n**p to the times with a and b of at least 0; return p."""
+    n, times = (np.array([row[name] for row in rows]) for name in ("records", column))
     powers = np.arange(0.3, 2, 0.005)
     return float(powers[np.argmin([_misfit(n**power, times) for power in powers])])
 
 
 def _misfit(grown: NDArray[np.float64], times: NDArray[np.float64]) -> float:
     columns = np.stack([1 / times, grown / times], axis=1)
-    parts, *_ = np.linalg.lstsq(columns, np.ones(len(times)), rcond=None)
-    return float(((columns @ parts.clip(0) - 1) ** 2).sum())
+    coefficients, *_ = np.linalg.lstsq(columns, np.ones(len(times)), rcond=None)
+    return float(((columns @ coefficients.clip(0) - 1) ** 2).sum())
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--most", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     rows = []
     print(f"{'records':>9}  {'pack, s':>8}  {'MB':>5}  {'load, s':>8}  {'MB':>5}")
     n = 1000
-    while n <= given.most:
-        with tempfile.TemporaryDirectory() as work:
-            folder = Path(work)
-            listed = make_list(folder, n)
-            pack = [sys.executable, "-m", "recordkit", "pack", str(listed), f"{work}/a", "--root", f"{work}/images"]
-            load = [sys.executable, "-c", LOAD, f"{work}/a.rec", str(n)]
-            packed = [timed(pack) for _ in range(given.repeats)]
-            loaded = [timed(load) for _ in range(given.repeats)]
+    while n <= options.most:
+        with tempfile.TemporaryDirectory() as scratch:
+            rows_file = write_list(Path(scratch), n)
+            pack = [
+                sys.executable,
+                "-m",
+                "recordkit",
+                "pack",
+                str(rows_file),
+                f"{scratch}/a",
+                "--root",
+                f"{scratch}/images",
+            ]
+            load = [sys.executable, "-c", LOAD, f"{scratch}/a.rec", str(n)]
+            packed = [measure_process(pack) for _ in range(options.repeats)]
+            loaded = [measure_process(load) for _ in range(options.repeats)]
         pack_s, pack_mb, load_s, load_mb = (
             statistics.median(values) for runs in (packed, loaded) for values in zip(*runs, strict=True)
         )
         rows.append({"records": n, "pack_s": pack_s, "pack_mb": pack_mb, "load_s": load_s, "load_mb": load_mb})
         print(f"{n:9,}  {pack_s:8.2f}  {pack_mb:5.0f}  {load_s:8.2f}  {load_mb:5.0f}")
         n *= 10
-    slopes = {what: exponent(rows, what) for what in ("pack_s", "load_s")}
-    print(f"exponent   {slopes['pack_s']:8.2f}         {slopes['load_s']:8.2f}")
-    write(given.json, [{"title": "growth", "rows": rows, "exponents": slopes}])
+    exponents = {column: fit_exponent(rows, column) for column in ("pack_s", "load_s")}
+    print(f"exponent   {exponents['pack_s']:8.2f}         {exponents['load_s']:8.2f}")
+    write(options.json, [{"title": "growth", "rows": rows, "exponents": exponents}])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What several benchmarks work on."""
+"""Engines and data that several benchmarks share."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ENGINES = ["python", "native"]
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
-    """Each engine that is built."""
+    """Name of each engine that is built."""
     if request.param == "native" and not native.available():
         pytest.skip("the native engine is not built")
     name: str = request.param

@@ -1,6 +1,8 @@
-"""Seeded data, made on the spot: photo-like JPEGs, digit-like images, records of random bytes.
+"""Seeded data for benchmarks: photo-like JPEGs, digit-like images, records of random bytes.
 
-Usage: python benchmarks/data.py FOLDER: writes FOLDER/photos.rec, .idx, .lst and the images in FOLDER/photos.
+Usage: python benchmarks/data.py FOLDER
+
+The program writes FOLDER/photos.rec, .idx, .lst and the images in FOLDER/photos.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ from recordkit.formats.frame import RecordWriter
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import resize_to
 
-# A JPEG of 256 x 341 pixels and this quality has about 35 kB, as the packed photos of ImageNet have.
+# A JPEG of 256 x 341 pixels and this quality has about 35 kB, as photos of ImageNet packed at 256 pixels have.
 _QUALITY = 92
-# Each stands in five rows of the list.
+# Number of different photos; the list names each in five rows.
 _N_PHOTOS = 200
 
 
 def photo(seed: int, height: int = 256, width: int = 341) -> NDArray[np.uint8]:
-    """Return an image with detail of every size, as photographs have it.
+    """Return an image with detail at every scale, as photographs have.
 
-    Each octave is noise that is enlarged; the finer ones are fainter.
+    Each octave is enlarged noise; finer octaves are fainter.
     """
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3), np.float32)
@@ -50,7 +52,7 @@ def digits(n: int) -> NDArray[np.uint8]:
 
 
 def write_records(prefix: Path, records: Iterable[bytes]) -> Path:
-    """Write PREFIX.rec and PREFIX.idx; return the former."""
+    """Write PREFIX.rec and PREFIX.idx; return the path of the .rec file."""
     path = prefix.with_suffix(".rec")
     with open(path, "wb") as file:
         writer = RecordWriter(file)

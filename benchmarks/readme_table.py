@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/readme_table.py
 
-Between ``<!-- loading -->`` and ``<!-- end -->`` of the main README go the rates of `results/photos256.json` and
-`results/mnist.json`; in the other the tables are named after the file in `results/` that they are of. A test compares.
+The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
+and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`. A test compares
+both READMEs with the files.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def loading() -> list[str]:
-    """Return the table of the loaders."""
+    """Return the rates of the loaders on photos and digits."""
     reports = [read_report(HERE / "results" / f"{name}.json") for name in ("photos256", "mnist")]
     titles = dict.fromkeys(case.title for report in reports for case in report.by_rate())
     machine = reports[0].machine
@@ -48,7 +49,7 @@ def _facts(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def growth() -> list[str]:
-    """Return the table of growing work."""
+    """Return time and memory for each number of records."""
     _, (facts,) = _facts("growth")
     lines = ["| records | pack | memory | load | memory |", "| --- | --- | --- | --- | --- |"]
     for row in facts["rows"]:
@@ -56,12 +57,12 @@ def growth() -> list[str]:
             f"| {row['records']:,} | {row['pack_s']:.2f} s | {row['pack_mb']:.0f} MB | {row['load_s']:.2f} s "
             f"| {row['load_mb']:.0f} MB |"
         )
-    slopes = facts["exponents"]
-    return [*lines, f"| exponent | {slopes['pack_s']:.2f} | | {slopes['load_s']:.2f} | |"]
+    exponents = facts["exponents"]
+    return [*lines, f"| exponent | {exponents['pack_s']:.2f} | | {exponents['load_s']:.2f} | |"]
 
 
 def agreement() -> list[str]:
-    """Return the ratios of the same command, run after run."""
+    """Return the ratios of repeated runs of the same command."""
     about, (facts,) = _facts("agreement")
     n = len(facts["rows"][0]["ratios"])
     runs = " | ".join(f"run {number}" for number in range(1, n + 1))
@@ -71,17 +72,18 @@ def agreement() -> list[str]:
     ]
     for row in facts["rows"]:
         cells = " | ".join(
-            f"x{ratio:.2f} ±{half:.1%}" for ratio, half in zip(row["ratios"], row["half_widths"], strict=True)
+            f"x{ratio:.2f} ±{half_width:.1%}"
+            for ratio, half_width in zip(row["ratios"], row["half_widths"], strict=True)
         )
         lines.append(f"| {row['case']} | {cells} | {sum(row['inside'])} of {len(row['inside'])} |")
-    inside = [fact for row in facts["rows"] for fact in row["inside"]]
+    inside = [is_inside for row in facts["rows"] for is_inside in row["inside"]]
     return [*lines, f"| all |{' |' * n} {sum(inside)} of {len(inside)} |"]
 
 
 def slowed() -> list[str]:
-    """Return what comparing says of the same code and of a case that was slowed down."""
+    """Return the verdicts on the same code and on a loader that was slowed down."""
     _, rows = _facts("slowed")
-    lines = ["| second run | rounds | said | change | 95% interval |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| second run | rounds | verdict | change | 95% interval |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
         change, low, high = (f"{row[name]:+.1%}" for name in ("change", "low", "high"))
         lines.append(f"| {row['change_made']} | {row['rounds']} | {row['word']} | {change} | {low} to {high} |")
@@ -89,7 +91,7 @@ def slowed() -> list[str]:
 
 
 def recipes() -> list[str]:
-    """Return what the trainer's recipes reach, each with as many epochs as it was measured with."""
+    """Return accuracy, time and rates of the trainer's recipes."""
     lines = [
         "| recipe | epochs | accuracy, mean of seeds (lowest to highest) | a run | learning | waiting for data |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -98,13 +100,13 @@ def recipes() -> list[str]:
         _, (facts,) = _facts(path.stem)
         runs = facts["runs"]
         cells = [f"`{facts['recipe']}`", f"{facts['epochs']}", _accuracy(runs)]
-        cells += _of_a_run(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
+        cells += _time_and_rates(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def training() -> list[str]:
-    """Return what Module, Gluon and PyTorch learn from each iterator."""
+    """Return accuracy, time and rates of Module, Gluon and PyTorch with each iterator."""
     about, (facts,) = _facts("training")
     lines = [
         f"| MNIST, {facts['epochs']} epochs, {about['date']} | accuracy, mean of seeds (lowest to highest) "
@@ -112,23 +114,25 @@ def training() -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for name, runs in facts["runs"].items():
-        cells = [name, _accuracy(runs), *_of_a_run(runs)]
+        cells = [name, _accuracy(runs), *_time_and_rates(runs)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def _accuracy(runs: list[dict[str, float]]) -> str:
-    found = [one["accuracy"] for one in runs]
-    spread = f"{min(found):.2%} to {max(found):.2%}, {len(found)} seeds" if len(found) > 1 else "one seed"
-    return f"{statistics.mean(found):.2%} ({spread})"
+    accuracies = [run["accuracy"] for run in runs]
+    spread = "one seed"
+    if len(accuracies) > 1:
+        spread = f"{min(accuracies):.2%} to {max(accuracies):.2%}, {len(accuracies)} seeds"
+    return f"{statistics.mean(accuracies):.2%} ({spread})"
 
 
-def _of_a_run(runs: list[dict[str, float]]) -> list[str]:
-    """Return seconds, images per second and share of waiting, the last two where they are known."""
+def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
+    """Return the medians of seconds, images per second and waiting share; the last two are empty if unknown."""
     seconds = f"{statistics.median(one['seconds'] for one in runs):.0f} s"
     if "rate_img_s" not in runs[0]:
         return [seconds, "", ""]
-    rate, wait = (statistics.median(one[what] for one in runs) for what in ("rate_img_s", "wait_share"))
+    rate, wait = (statistics.median(run[name] for run in runs) for name in ("rate_img_s", "wait_share"))
     return [seconds, f"{rate:,.0f} img/s", f"{wait:.1%}"]
 
 
@@ -136,19 +140,19 @@ TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, 
 
 
 def filled(path: Path) -> str:
-    """Return the text of a README with its tables as measured."""
+    """Return the text of a README with its tables made from the results."""
     text = path.read_text()
     for table in TABLES[path]:
         name, lines = table.__name__, "\n".join(table())
         between = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text, n = re.subn(between, lambda found, lines=lines: f"{found[1]}{lines}\n{found[2]}", text, flags=re.DOTALL)
+        text, n = re.subn(between, lambda match, lines=lines: f"{match[1]}{lines}\n{match[2]}", text, flags=re.DOTALL)
         if n != 1:
             raise SystemExit(f"{path}: expected one pair of <!-- {name} --> and <!-- end -->, got {n}")
     return text
 
 
 def main() -> None:
-    """Write both."""
+    """Write both READMEs."""
     for path in TABLES:
         path.write_text(filled(path))
 

@@ -1,5 +1,8 @@
-"""Programs in benchmarks/ that need no other library run once, on little, and write what they found."""
+"""Programs in benchmarks/ that need no other library run once on little data and write their results."""
 
+import argparse
+import gzip
+import importlib
 import json
 import subprocess
 import sys
@@ -13,31 +16,54 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 
 def run(name, *words, folder):
-    target = folder / "found.json"
+    target = folder / "results.json"
     command = [sys.executable, str(FOLDER / f"{name}.py"), *map(str, words), "--json", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout, json.loads(target.read_text())["results"]
 
 
-def test_growth(tmp_path):
-    _, (found,) = run("compare_sizes", "--most", 1000, "--repeats", 1, folder=tmp_path)
-    (row,) = found["rows"]
+def test_time_and_memory_are_measured_for_each_size(tmp_path):
+    _, (facts,) = run("compare_sizes", "--most", 1000, "--repeats", 1, folder=tmp_path)
+    (row,) = facts["rows"]
     assert row["records"] == 1000 and row["pack_s"] > 0 and row["load_mb"] > 5
 
 
-def test_agreement(tmp_path):
+def test_ratios_are_looked_up_in_the_intervals_of_other_runs(tmp_path):
     paths = [tmp_path / f"{number}.json" for number in range(3)]
     for path, faster in zip(paths, (1.0, 1.0, 2.0), strict=True):
         path.write_text(json.dumps(report(faster=faster).as_json()))
-    said, (found,) = run("compare_repeats", *paths, folder=tmp_path)
-    inside = {row["case"].split(",")[0]: sum(row["inside"]) for row in found["rows"]}
+    output, (facts,) = run("compare_repeats", *paths, folder=tmp_path)
+    inside = {row["case"].split(",")[0]: sum(row["inside"]) for row in facts["rows"]}
     assert inside == {"recordkit native": 2, "MXNet ImageRecordIter": 6}
-    assert "8 of 12 inside (67%)" in said
+    assert "8 of 12 inside (67%)" in output
 
 
 @pytest.mark.usefixtures("require_native")
-def test_slowed(tmp_path):
+def test_a_slowdown_is_compared_with_the_same_code(tmp_path):
     rec = write(tmp_path / "photos.rec", [save(picture(noise(40, 50)), "JPEG") for _ in range(200)])
-    _, found = run("compare_slowdown", rec, "--rounds", 2, folder=tmp_path)
-    assert [row["change_made"] for row in found] == ["the same code", "10% slower"]
+    _, facts = run("compare_slowdown", rec, "--rounds", 2, folder=tmp_path)
+    assert [row["change_made"] for row in facts] == ["the same code", "10% slower"]
+
+
+def test_programs_are_timed_and_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    _run = importlib.import_module("_run")
+    program = [sys.executable, "-c", 'print(\'{"n": 6, "seconds": 0.5}\')']
+    facts = _run.compare_commands("constant rates", {"first": program, "second": program}, "rec/s", rounds=2)
+    assert [case["img_s"] for case in facts["cases"]] == [[12.0, 12.0]] * 2
+    output = capsys.readouterr().out
+    assert "constant rates: median of 2 rounds" in output and "12 rec/s (12 to 12)  x1.00" in output
+
+
+def test_loaders_are_compared_with_the_peers_of_bench(tmp_path, tiny_mnist, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    compare_loading = importlib.import_module("compare_loading")
+    for path in tiny_mnist.glob("train-*-ubyte"):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    (tmp_path / "scratch").mkdir()
+    question = next(compare_loading.mnist(tiny_mnist, tmp_path / "scratch"))
+    options = argparse.Namespace(peers="python", threads=1, repeats=1, epochs=1)
+    facts = compare_loading.measure(question, None, options)
+    assert facts["question"] == "MNIST digits as png, float32" and facts["cases"][0]["median_img_s"] > 0
+    assert "recordkit python, 1 thread" in capsys.readouterr().out

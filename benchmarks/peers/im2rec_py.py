@@ -1,6 +1,8 @@
-"""Runs MXNet's own im2rec.py, as its wheel has it, with the names that NumPy has since removed.
+"""Runs im2rec.py from MXNet's wheel, with the names that it needs and NumPy has since removed.
 
-Usage: python benchmarks/peers/im2rec_py.py N ARGUMENTS...   (N is printed as what was done)
+Usage: python benchmarks/peers/im2rec_py.py N ARGUMENTS...
+
+N is the number of images; it is printed as JSON for `recordkit.bench.commands`.
 """
 
 import contextlib

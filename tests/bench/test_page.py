@@ -14,6 +14,7 @@ from recordkit.errors import MissingError
 @pytest.fixture(scope="module")
 def window(tmp_path_factory):
     """A headless Chromium that shows the page of a report."""
+    pytest.importorskip("jinja2", reason="jinja2 is not installed: nothing to render with")
     required = bool(os.environ.get("RECORDKIT_REQUIRE_BROWSER"))
     browser, driver = (next(filter(None, map(shutil.which, names)), None) for names in (
         ("chromium", "chromium-browser", "google-chrome"), ("chromedriver",)
@@ -88,6 +89,7 @@ def test_the_page_fits_a_phone_and_has_dark_colours(window):
 
 
 def test_text_of_others_is_escaped():
+    pytest.importorskip("jinja2", reason="jinja2 is not installed: nothing to render with")
     hostile = report()
     hostile.file["name"] = hostile.command = hostile.cases[0].title = "</script><script>alert(1)</script>"
     hostile.versions = {"<b>": "1"}
