@@ -9,8 +9,8 @@ from recordkit.cli.demo import main
 
 def test_digits_reach_their_gate_and_five_lines_say_so(mx, program, tmp_path):
     pytest.importorskip("sklearn")
-    code, said, _ = program(main, "--output", tmp_path / "out", "--more-seeds", 0)
-    lines = said.splitlines()
+    code, output, _ = program(main, "--output", tmp_path / "out", "--more-seeds", 0)
+    lines = output.splitlines()
     assert code == 0
     assert len(lines) == 5
     assert "packed 1437 + 360 images" in lines[0]
@@ -18,9 +18,9 @@ def test_digits_reach_their_gate_and_five_lines_say_so(mx, program, tmp_path):
 
 
 def test_data_that_cannot_be_learnt_fails_the_gate(mx, program, tiny_mnist, tmp_path):
-    code, said, error = program(main, "--data", tiny_mnist, "--output", tmp_path / "out")
+    code, output, error = program(main, "--data", tiny_mnist, "--output", tmp_path / "out")
     assert code == 1
-    assert said.splitlines()[-1].startswith("accuracy: 0.")
+    assert output.splitlines()[-1].startswith("accuracy: 0.")
     assert "expected an accuracy of at least 0.985, got 0." in error
 
 

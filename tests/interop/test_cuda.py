@@ -1,4 +1,4 @@
-"""GPUs, told apart by a driver that answers as NVIDIA's does."""
+"""Checks of GPUs, with a fake of NVIDIA's driver."""
 
 import ctypes
 import importlib
@@ -11,23 +11,23 @@ from recordkit.interop.mxnet import bridge, cuda
 
 
 class Driver:
-    """What libcuda.so.1 answers; gpus are (name, major, minor)."""
+    """A fake of libcuda.so.1; each GPU is (name, major, minor)."""
 
     def __init__(self, *gpus, error=0):
         self.gpus = gpus
         self.error = error
 
-    def cuInit(self, _flags):  # noqa: N802
+    def cuInit(self, _flags):  # noqa: N802 (a name of libcuda)
         return self.error
 
-    def cuDeviceGetCount(self, count):  # noqa: N802
+    def cuDeviceGetCount(self, count):  # noqa: N802 (a name of libcuda)
         count._obj.value = len(self.gpus)
         return 0
 
-    def cuDeviceGetName(self, name, _size, number):  # noqa: N802
+    def cuDeviceGetName(self, name, _size, number):  # noqa: N802 (a name of libcuda)
         name.value = self.gpus[number][0].encode()
 
-    def cuDeviceGetAttribute(self, value, attribute, number):  # noqa: N802
+    def cuDeviceGetAttribute(self, value, attribute, number):  # noqa: N802 (a name of libcuda)
         value._obj.value = self.gpus[number][{75: 1, 76: 2}[attribute]]
 
 
@@ -36,7 +36,7 @@ H100 = ("NVIDIA H100", 9, 0)
 
 
 def built_with(monkeypatch, *features):
-    """Give MXNet that was built with these features."""
+    """Replace MXNet by a fake that was built with these features."""
     enabled = types.SimpleNamespace(is_enabled=features.__contains__)
     runtime = types.SimpleNamespace(Features=lambda: enabled)
     mx = types.SimpleNamespace(runtime=runtime, gpu=lambda number: f"gpu({number})")
@@ -99,14 +99,14 @@ def test_libraries_that_mxnet_opens_late_are_named_before_it_does(monkeypatch):
         bridge.device("gpu")
 
 
-def test_a_gpu_of_that_number_is_given(monkeypatch):
+def test_device_returns_the_gpu_with_the_number(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda *_: Driver(H100, A100, ("NVIDIA RTX 4090", 8, 9)))
     built_with(monkeypatch, "CUDA")
     assert bridge.device("gpu", 1) == "gpu(1)"
     assert bridge.device("gpu", 2) == "gpu(2)"
 
 
-def test_cuda_wheels_are_loaded_in_the_order_they_need_one_another(monkeypatch, tmp_path):
+def test_cuda_wheels_are_loaded_in_the_order_of_their_dependencies(monkeypatch, tmp_path):
     for name in ("cublas/lib/libcublas.so.11", "cublas/lib/libcublasLt.so.11", "cublas/lib/libcublas.so.12"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

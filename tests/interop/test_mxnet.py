@@ -1,3 +1,5 @@
+"""Import of MXNet: on this machine, and where something that it needs is missing."""
+
 import builtins
 import ctypes
 import importlib
@@ -14,7 +16,7 @@ from recordkit.interop.mxnet import bridge, cuda
 
 @pytest.fixture
 def no_mxnet_yet(monkeypatch):
-    """The state before any import of MXNet, whatever other tests have imported; put back afterwards."""
+    """Restore the state before any import of MXNet while a test runs."""
     for name in [name for name in sys.modules if name.split(".")[0] == "mxnet"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: types.SimpleNamespace(submodule_search_locations=[]))
@@ -65,11 +67,11 @@ def test_mxnet_numpy_still_works_after_the_import():
         mx = bridge.load()
     except MissingError as error:
         pytest.skip(str(error))
-    # mx.np.full looks up numpy.bool when it is called.
+    # mx.np.full looks up numpy.bool at each call.
     assert mx.np.full((2,), True).dtype == np.bool_
 
 
-def test_arrays_are_made_without_what_scipy_is_about_to_remove():
+def test_arrays_need_no_name_that_scipy_is_about_to_remove():
     script = """
 import numpy, scipy.sparse
 from recordkit.interop import mxnet
@@ -96,14 +98,14 @@ def test_numpy_2_is_named_with_its_version(no_mxnet_yet, monkeypatch):
         bridge.load()
 
 
-def test_python_313_is_refused_for_its_numpy(no_mxnet_yet, monkeypatch):
+def test_python_313_is_refused_because_of_numpy(no_mxnet_yet, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 13, 0))
     monkeypatch.setattr(np, "__version__", "2.1.3")
     with pytest.raises(MissingError, match=r"3\.10 to 3\.12, got 3\.13: MXNet needs NumPy < 2, which has no wheel"):
         bridge.load()
 
 
-def test_python_312_without_setuptools_is_told_to_get_it(no_mxnet_yet, monkeypatch):
+def test_python_312_without_setuptools_is_refused(no_mxnet_yet, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "distutils" else object())
 
     def none_there(name):
@@ -139,7 +141,7 @@ def test_missing_libraries_are_named_with_their_packages(no_mxnet_yet, monkeypat
         bridge.load()
 
 
-def test_a_failed_import_leaves_no_half_mxnet_behind(no_mxnet_yet, monkeypatch):
+def test_a_failed_import_leaves_no_partial_mxnet(no_mxnet_yet, monkeypatch):
     import_fails_with(monkeypatch, AttributeError("module 'numpy' has no attribute 'PZERO'"))
     monkeypatch.setitem(sys.modules, "mxnet.libinfo", types.ModuleType("mxnet.libinfo"))
     with pytest.raises(MissingError, match=r"got AttributeError: module 'numpy' has no attribute 'PZERO'"):
@@ -147,7 +149,7 @@ def test_a_failed_import_leaves_no_half_mxnet_behind(no_mxnet_yet, monkeypatch):
     assert "mxnet.libinfo" not in sys.modules
 
 
-def test_numpy_bool_is_what_it_was(no_mxnet_yet, monkeypatch):
+def test_numpy_bool_is_the_builtin(no_mxnet_yet, monkeypatch):
     monkeypatch.delitem(vars(np), "bool", raising=False)
     without_scipy = types.SimpleNamespace(spsp=None)
     mx = types.SimpleNamespace(ndarray=types.SimpleNamespace(utils=without_scipy, sparse=without_scipy))

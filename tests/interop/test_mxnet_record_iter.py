@@ -1,4 +1,4 @@
-"""recordkit's batches in MXNet's own loops."""
+"""recordkit's batches in MXNet's training loops."""
 
 import gc
 import logging
@@ -16,7 +16,7 @@ OPTIONS = {"data_shape": (1, 12, 12), "batch_size": 8}
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
-    """50 gray images whose left half is bright, label 0, or the right one, label 1."""
+    """50 gray images whose left half (label 0) or right half (label 1) is bright."""
     payloads = []
     for number in range(50):
         image = np.random.default_rng(number).integers(0, 100, (12, 12, 1), np.uint8)
@@ -25,7 +25,7 @@ def halves(tmp_path_factory):
     return write(tmp_path_factory.mktemp("rec") / "halves.rec", payloads, [float(n % 2) for n in range(50)])
 
 
-def test_batches_are_mxnets_arrays_which_stay(mx, halves, engine):
+def test_batches_are_mxnets_arrays_and_are_never_overwritten(mx, halves, engine):
     iterator = mxnet.ImageRecordIter(path_imgrec=halves, engine=engine, **OPTIONS)
     assert isinstance(iterator, mx.io.DataIter) and iterator.batch_size == 8
     assert iterator.provide_data == [mx.io.DataDesc("data", (8, 1, 12, 12))] == [("data", (8, 1, 12, 12))]
@@ -46,13 +46,13 @@ def test_batches_are_mxnets_arrays_which_stay(mx, halves, engine):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float16", "float32"])
-def test_arrays_have_the_dtype_that_is_asked_for(mx, halves, dtype):
+def test_arrays_have_the_requested_dtype(mx, halves, dtype):
     batch = mxnet.ImageRecordIter(path_imgrec=halves, dtype=dtype, **OPTIONS).next()
     assert batch.data[0].dtype == np.dtype(dtype) and batch.label[0].dtype == np.float32
     assert isinstance(batch.data[0], mx.nd.NDArray) and batch.label[0].shape == (8,)
 
 
-def test_a_batch_can_be_asked_for_array_by_array_as_mxnets(mx, halves):
+def test_the_arrays_of_a_batch_can_be_fetched_one_by_one(mx, halves):
     ours = mxnet.ImageRecordIter(path_imgrec=halves, **OPTIONS)
     real = mx.io.ImageRecordIter(path_imgrec=str(halves), verbose=False, **OPTIONS)
     for _ in range(2):
@@ -60,16 +60,16 @@ def test_a_batch_can_be_asked_for_array_by_array_as_mxnets(mx, halves):
         for a, b in ((ours.getdata(), real.getdata()), (ours.getlabel(), real.getlabel())):
             assert type(a) is type(b) and np.array_equal(a.asnumpy(), b.asnumpy())
         assert ours.getpad() == real.getpad() == 0
-        real.first_batch = None  # or it stays there
+        real.first_batch = None  # otherwise MXNet returns it again
 
 
-def test_arrays_are_on_the_cpu_like_mxnets_wherever_new_arrays_go(mx, halves):
+def test_arrays_are_on_the_cpu_in_any_default_context(mx, halves):
     with mx.cpu(1):  # or a GPU
         batch = mxnet.ImageRecordIter(path_imgrec=halves, **OPTIONS).next()
     assert batch.data[0].context == batch.label[0].context == mx.cpu(0)
 
 
-def test_module_fits_it(mx, halves):
+def test_module_trains_on_it(mx, halves):
     mx.random.seed(1)
     train = mxnet.ImageRecordIter(path_imgrec=halves, shuffle=True, mean_r=128, std_r=64, **OPTIONS)
     net = mx.sym.FullyConnected(mx.sym.flatten(mx.sym.Variable("data")), num_hidden=2)
@@ -80,7 +80,7 @@ def test_module_fits_it(mx, halves):
     assert module.predict(train).shape == (50, 2)  # without the padding
 
 
-def test_a_gluon_loop_learns_from_it(mx, halves):
+def test_a_gluon_loop_trains_on_it(mx, halves):
     mx.random.seed(1)
     net = mx.gluon.nn.Dense(2)
     net.initialize()
@@ -99,7 +99,7 @@ def test_a_gluon_loop_learns_from_it(mx, halves):
     assert losses[-1] < 0.2 < losses[0]
 
 
-def test_a_process_that_still_has_batches_ends_well(mx, halves):
+def test_a_process_that_holds_batches_exits_cleanly(mx, halves):
     script = (
         "import sys; from recordkit.interop import mxnet\n"
         "batches = mxnet.ImageRecordIter(path_imgrec=sys.argv[1], data_shape=(1, 12, 12), batch_size=8)\n"

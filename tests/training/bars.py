@@ -51,10 +51,10 @@ def params(mx, prefix, epoch):
     return {name: value.asnumpy() for name, value in loaded.items()}
 
 
-def assert_same(one, other):
-    assert sorted(one) == sorted(other)
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+def assert_same(params, expected):
+    assert sorted(params) == sorted(expected)
+    for name in expected:
+        np.testing.assert_array_equal(params[name], expected[name], err_msg=name)
 
 
 class RecordingObserver(NullObserver):

@@ -32,9 +32,9 @@ def test_a_network_learns_three_bars(mx, rec, val, tmp_path, iterator, api):
 def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, tmp_path, iterator):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         train(plan(rec, tmp_path / name, iterator=iterator, seed=seed))
-    first, same, other = (params(mx, tmp_path / name / "lenet", 2) for name in "abc")
-    assert_same(first, same)
-    assert (first["arg:conv1_weight"] != other["arg:conv1_weight"]).any()
+    first, same_seed, other_seed = (params(mx, tmp_path / name / "lenet", 2) for name in "abc")
+    assert_same(first, same_seed)
+    assert (first["arg:conv1_weight"] != other_seed["arg:conv1_weight"]).any()
 
 
 @pytest.mark.parametrize("options", [{}, {"network": "six-conv", "name": "adam", "lr": 0.002}], ids=["sgd", "adam"])
@@ -214,8 +214,8 @@ def test_labels_of_0_or_1_are_learned_with_sigmoid(mx, tmp_path, api, n_labels):
     rec = write_rec(tmp_path / "flags.rec", samples)
     report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=True))
     assert report.final.score.accuracy > 0.9
-    found = evaluate(tmp_path / "lenet", rec)
-    assert len(found.metrics.confusion) == n_labels and found.class_names == ("0", "1")
+    evaluation = evaluate(tmp_path / "lenet", rec)
+    assert len(evaluation.metrics.confusion) == n_labels and evaluation.class_names == ("0", "1")
     (prediction,) = list(Predictor(tmp_path / "lenet").predict([rec]))[:1]
     assert len(prediction.labels) == n_labels and all(0.5 <= share <= 1 for share in prediction.probabilities)
 

@@ -5,30 +5,30 @@ import pytest
 from recordkit.training.optimizer import Optimizer
 
 
-def rates(optimizer, n_updates=10, epochs=10):
+def all_rates(optimizer, n_updates=10, epochs=10):
     n_total = n_updates * epochs
     return [optimizer.rate(update, n_updates, n_total) for update in range(1, n_total + 1)]
 
 
 def test_cosine_rises_for_a_twentieth_and_falls_to_0():
-    found = rates(Optimizer(lr=0.1, schedule="cosine"))
-    assert found.index(max(found)) == 5 and max(found) == pytest.approx(0.1, rel=1e-3)
-    assert 0 < found[0] < 0.03 and 0 < found[-1] < 0.001
-    assert found[5:] == sorted(found[5:], reverse=True)
+    rates = all_rates(Optimizer(lr=0.1, schedule="cosine"))
+    assert rates.index(max(rates)) == 5 and max(rates) == pytest.approx(0.1, rel=1e-3)
+    assert 0 < rates[0] < 0.03 and 0 < rates[-1] < 0.001
+    assert rates[5:] == sorted(rates[5:], reverse=True)
 
 
 def test_one_cycle_rises_for_three_tenths_from_a_25th():
-    found = rates(Optimizer(lr=0.1, schedule="one-cycle"))
-    assert found.index(max(found)) == 30 and found[0] == pytest.approx(0.1 / 25, rel=0.9)
-    assert found[:30] == sorted(found[:30]) and 0 < found[-1] < 0.001
+    rates = all_rates(Optimizer(lr=0.1, schedule="one-cycle"))
+    assert rates.index(max(rates)) == 30 and rates[0] == pytest.approx(0.1 / 25, rel=0.9)
+    assert rates[:30] == sorted(rates[:30]) and 0 < rates[-1] < 0.001
 
 
 def test_steps_and_factors_fall_after_whole_epochs():
-    step = rates(Optimizer(lr=1.0, schedule="step", factor=0.5, step_epochs=(2, 4)))
+    step = all_rates(Optimizer(lr=1.0, schedule="step", factor=0.5, step_epochs=(2, 4)))
     assert [step[update] for update in (0, 19, 20, 39, 40, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
-    factor = rates(Optimizer(lr=1.0, schedule="factor", factor=0.5))
+    factor = all_rates(Optimizer(lr=1.0, schedule="factor", factor=0.5))
     assert [factor[update] for update in (0, 9, 10, 25)] == [1, 1, 0.5, 0.25]
-    assert set(rates(Optimizer(lr=0.3, schedule="constant"))) == {0.3}
+    assert set(all_rates(Optimizer(lr=0.3, schedule="constant"))) == {0.3}
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])

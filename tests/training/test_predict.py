@@ -57,30 +57,30 @@ def test_a_folder_is_predicted_in_the_order_of_names(model, files):
 
 def test_predictions_for_a_rec_file_have_its_labels(model, tmp_path):
     wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(2, seed=1)])
-    found = [json.loads(line) for line in run(model, wrong, "--json")]
-    assert [(one["image"], one["labels"], one["true_labels"]) for one in found] == [
+    rows = [json.loads(line) for line in run(model, wrong, "--json")]
+    assert [(row["image"], row["labels"], row["true_labels"]) for row in rows] == [
         (f"{wrong}[0]", [0], [1]), (f"{wrong}[1]", [1], [2]),
     ]  # fmt: skip
-    assert found[0]["classes"] == ["high"]
+    assert rows[0]["classes"] == ["high"]
 
 
 def test_files_of_another_size_and_color_are_converted_as_in_training(model, files):
     _, image = next(images(1, side=56, channels=3))
     (files / "large.png").write_bytes(codec.encode(image, "png"))
-    (one,) = Predictor(model).predict([files / "large.png"])
-    assert one.image.shape == (28, 28, 1)
+    (prediction,) = Predictor(model).predict([files / "large.png"])
+    assert prediction.image.shape == (28, 28, 1)
 
 
 def test_files_are_resized_as_in_training(model, tmp_path):
     _, image = next(images(1, side=84))
     (tmp_path / "large.png").write_bytes(codec.encode(image, "png"))
-    (one,) = Predictor(model).predict([tmp_path / "large.png"])
-    assert np.array_equal(one.image, Resize(28)(image)) and one.labels == (0,)
+    (prediction,) = Predictor(model).predict([tmp_path / "large.png"])
+    assert np.array_equal(prediction.image, Resize(28)(image)) and prediction.labels == (0,)
 
 
-@pytest.mark.parametrize(("side", "channels"), [(28, 1), (40, 1), (40, 3)])
+@pytest.mark.parametrize(("side", "channels"), [(28, 1), (40, 1), (40, 3), (20, 1)])
 def test_predictions_for_files_are_those_for_the_packed_file(mx, tmp_path, side, channels):
-    # 70 images are more than a batch. The other shapes are resized, converted and padded alike.
+    # 70 images are more than a batch. Images of the other sizes are cropped, converted and enlarged.
     rec = write_rec(tmp_path / "train.rec", images(70, side=side, channels=channels), "jpg")
     train(plan(rec, tmp_path, epochs=1, shape=(1, 28, 28)))
     paths = []
@@ -106,17 +106,17 @@ def test_files_that_are_no_images_are_named(model, files):
     (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
     (files / "cut.png").write_bytes((files / "0.png").read_bytes()[:60])
     (files / "notes.txt").write_text("not an image")
-    seen = []
+    names = []
 
     def predict():
-        for one in Predictor(model).predict([files]):
-            seen.append(one.name)
+        for prediction in Predictor(model).predict([files]):
+            names.append(prediction.name)
 
     message = r"broken\.png and 1 more: expected images, got files that cannot be decoded"
-    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as said:
+    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as caught:
         predict()
-    assert seen == [str(files / f"{number}.png") for number in range(5)]
-    texts = [str(one.message) for one in said]
+    assert names == [str(files / f"{number}.png") for number in range(5)]
+    texts = [str(warning.message) for warning in caught]
     assert texts[0] == f"{files}: 1 files of other suffixes were left alone (1 .txt); name those to be read"
     assert [text.split(":")[0] for text in texts[1:]] == [str(files / "broken.png"), str(files / "cut.png")]
 
@@ -140,13 +140,13 @@ def test_labels_that_are_not_the_models_are_not_compared(model, tmp_path, labels
     samples = [(label, image) for label, (_, image) in zip(labels, images(2), strict=True)]
     other = write_rec(tmp_path / "other.rec", samples)
     with pytest.warns(UserWarning, match=r"labels are not compared: .*other\.rec: expected"):
-        assert [one.true_labels for one in Predictor(model).predict([other])] == [None, None]
+        assert [prediction.true_labels for prediction in Predictor(model).predict([other])] == [None, None]
 
 
 def test_a_file_with_other_faults_than_its_labels_is_an_error_without_a_warning(model, tmp_path, recwarn):
     with pytest.raises(TrainError, match=r"empty\.rec: expected images, got an empty file"):
         list(Predictor(model).predict([write_rec(tmp_path / "empty.rec", [])]))
-    assert not [one for one in recwarn.list if "labels are not compared" in str(one.message)]
+    assert not [warning for warning in recwarn.list if "labels are not compared" in str(warning.message)]
 
 
 def test_other_kinds_of_files_are_read(model, tmp_path, no_native):
@@ -167,7 +167,7 @@ def test_a_file_of_other_classes_is_not_evaluated(model, val):
     with pytest.raises(TrainError, match="expected the classes of the model's dataset, got 'cat', which is none of"):
         evaluate(model, val)
     with pytest.warns(UserWarning, match="labels are not compared: .*got 'cat'"):
-        assert {one.true_labels for one in Predictor(model).predict([val])} == {None}
+        assert {prediction.true_labels for prediction in Predictor(model).predict([val])} == {None}
 
 
 @pytest.mark.parametrize(("prefix", "suggestion"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])

@@ -32,57 +32,57 @@ def make_trainer(mx, api, target, network="book", optimizer=None, bias=0.0):
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: f"{target.loss} {target.sizes}")
-@pytest.mark.parametrize("name", ["sgd", "adam"])
-def test_both_apis_end_with_the_same_parameters(mx, target, name):
-    optimizer = Optimizer(name=name, lr=0.1 if name == "sgd" else 0.01, wd=0.1, schedule="constant")
+@pytest.mark.parametrize("optimizer_name", ["sgd", "adam"])
+def test_both_apis_end_with_the_same_parameters(mx, target, optimizer_name):
+    optimizer = Optimizer(name=optimizer_name, lr=0.1 if optimizer_name == "sgd" else 0.01, wd=0.1, schedule="constant")
     trainers = [make_trainer(mx, api, target, optimizer=optimizer) for api in TRAINERS]
     for number in range(3):
-        one, other = (trainer.step(batch(mx, target)) for trainer in trainers)
-        for first, second in zip(one, other, strict=True):
+        by_module, by_gluon = (trainer.step(batch(mx, target)) for trainer in trainers)
+        for first, second in zip(by_module, by_gluon, strict=True):
             np.testing.assert_allclose(first.asnumpy(), second.asnumpy(), rtol=1e-3, atol=1e-5, err_msg=str(number))
-    one, other = (trainer.model()[1] for trainer in trainers)
-    assert sorted(one) == sorted(other)
-    for parameter in one:
-        apart = ~np.isclose(one[parameter].asnumpy(), other[parameter].asnumpy(), rtol=2e-3, atol=1e-4)
-        assert apart.mean() < 0.005, parameter  # Adam magnifies the rounding of gradients near 0
+    by_module, by_gluon = (trainer.model()[1] for trainer in trainers)
+    assert sorted(by_module) == sorted(by_gluon)
+    for name in by_module:
+        differs = ~np.isclose(by_module[name].asnumpy(), by_gluon[name].asnumpy(), rtol=2e-3, atol=1e-4)
+        assert differs.mean() < 0.005, name  # Adam magnifies the rounding of gradients near 0
 
 
 @pytest.mark.parametrize("network", list(NETWORKS))
 @pytest.mark.parametrize("api", list(TRAINERS))
 def test_every_network_learns(mx, api, network):
     target = TARGETS[0]
-    one = make_trainer(mx, api, target, network, Optimizer(name="adam", lr=0.002, wd=0, schedule="constant"))
-    losses = [target.predict([output.asnumpy() for output in one.step(data)], data.label[0].asnumpy())[1]
+    trainer = make_trainer(mx, api, target, network, Optimizer(name="adam", lr=0.002, wd=0, schedule="constant"))
+    losses = [target.predict([output.asnumpy() for output in trainer.step(data)], data.label[0].asnumpy())[1]
               for data in [batch(mx, target)] * 40]  # fmt: skip
     assert losses[-1] < losses[0] / 2
 
 
 @pytest.mark.parametrize("api", list(TRAINERS))
 def test_a_restored_state_continues_the_updates(mx, api):
-    one, other = (make_trainer(mx, api, TARGETS[0]) for _ in range(2))
+    trainer, restored = (make_trainer(mx, api, TARGETS[0]) for _ in range(2))
     data = batch(mx, TARGETS[0])
-    one.step(data)
-    other.step(data)
-    states = one.states()
-    one.step(data)
-    other.set_states(states)
-    other.step(data)
-    for name, value in one.model()[1].items():
-        np.testing.assert_array_equal(value.asnumpy(), other.model()[1][name].asnumpy())
+    trainer.step(data)
+    restored.step(data)
+    states = trainer.states()
+    trainer.step(data)
+    restored.set_states(states)
+    restored.step(data)
+    for name, value in trainer.model()[1].items():
+        np.testing.assert_array_equal(value.asnumpy(), restored.model()[1][name].asnumpy())
 
 
 def test_biases_are_not_decayed(mx):
     for api in TRAINERS:
         optimizer = Optimizer(lr=0.1, wd=1.0, momentum=0, schedule="constant")
-        one = make_trainer(
+        trainer = make_trainer(
             mx, api, TARGETS[0], optimizer=optimizer, bias=-1.0
         )  # negative inputs have no gradient through the relu
-        before = one.model()[1]["conv1_weight"].asnumpy().copy()
+        before = trainer.model()[1]["conv1_weight"].asnumpy().copy()
         data = batch(mx, TARGETS[0])
         data.data[0][:] = 0  # only the last layer has a gradient
-        one.step(data)
-        np.testing.assert_allclose(one.model()[1]["conv1_weight"].asnumpy(), before * 0.9, rtol=1e-5)
-        assert (one.model()[1]["conv1_bias"].asnumpy() == -1).all()
+        trainer.step(data)
+        np.testing.assert_allclose(trainer.model()[1]["conv1_weight"].asnumpy(), before * 0.9, rtol=1e-5)
+        assert (trainer.model()[1]["conv1_bias"].asnumpy() == -1).all()
 
 
 @pytest.mark.parametrize(

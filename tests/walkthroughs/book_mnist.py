@@ -2,9 +2,9 @@
 
 Usage: python book_mnist.py IMAGES OUT [EPOCHS]
 
-IMAGES holds files as 000000_5.png, whose label is the number behind the underscore. OUT gets the packed files, a
-checkpoint an epoch, train.log and curves.png. Shows: recordkit packs, its ImageRecordIter feeds MXNet's own Module.fit
-with the book's augmentation, and a checkpoint is used as MXNet's users do.
+IMAGES has files such as 000000_5.png, whose label is the number after the underscore. OUT receives the packed files, a
+checkpoint for each epoch, train.log and curves.png. Shows: recordkit packs, its ImageRecordIter feeds MXNet's own
+Module.fit with the book's augmentation, and plain MXNet loads a checkpoint.
 """
 
 import logging
@@ -24,7 +24,7 @@ images, out, n_epochs = Path(sys.argv[1]), Path(sys.argv[2]), int((*sys.argv[3:]
 out.mkdir(parents=True, exist_ok=True)
 logging.basicConfig(filename=out / "train.log", level=logging.INFO)
 
-# im2rec --list and im2rec --color 0 in one call: PREFIX_train.lst, .rec, .idx, and the same of _val
+# One call for im2rec --list and im2rec --color 0: it writes PREFIX_train.lst, .rec and .idx, and the same for _val.
 rk.pack(images, out / "digits", plan=rk.PackPlan(val_ratio=0.2, channels=1, encoding="png"))
 common = {"data_shape": (1, 28, 28), "batch_size": 64, "mean_r": 128, "scale": 1 / 256}
 book = {"rand_crop": True, "min_crop_size": 24, "max_crop_size": 28, "max_rotate_angle": 15, "fill_value": 0}
@@ -51,7 +51,7 @@ module.fit(
 subprocess.run([sys.executable, "-m", "recordkit", "plot-log", out / "train.log", "-o", out / "curves.png"], check=True)
 print("accuracy:", dict(module.score(val, "acc"))["accuracy"])
 
-# The last checkpoint, as plain MXNet reads it; the time of a batch of 64, forward only.
+# Plain MXNet loads the last checkpoint. A batch of 64 is timed, forward only.
 model = mx.mod.Module(net)
 model.bind(data_shapes=[("data", (64, 1, 28, 28))], label_shapes=[("softmax_label", (64,))], for_training=False)
 model.set_params(*mx.model.load_checkpoint(str(out / "lenet"), n_epochs)[1:])

@@ -1,4 +1,4 @@
-"""The scripts here are run by test_walkthroughs.py, and not imported to look for examples in their docstrings."""
+"""Exclude the scripts from collection: test_walkthroughs.py runs them, and importing them would run them as well."""
 
 from pathlib import Path
 

@@ -21,14 +21,14 @@ out.mkdir(parents=True, exist_ok=True)
 NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 rk.pack(folder, out / "fashion")
-change = gdata.vision.transforms.Compose(
+to_input = gdata.vision.transforms.Compose(
     [gdata.vision.transforms.ToTensor(), gdata.vision.transforms.Normalize(0.13, 0.31)]
 )
 train_set, test_set = (
     gdata.vision.ImageRecordDataset(str(out / f"fashion_{split}.rec"), flag=0) for split in ("train", "test")
 )
-train = gdata.DataLoader(train_set.transform_first(change), batch_size=256, shuffle=True, num_workers=2)
-test = gdata.DataLoader(test_set.transform_first(change), batch_size=256, num_workers=2)
+train = gdata.DataLoader(train_set.transform_first(to_input), batch_size=256, shuffle=True, num_workers=2)
+test = gdata.DataLoader(test_set.transform_first(to_input), batch_size=256, num_workers=2)
 
 
 def lenet():
@@ -54,23 +54,25 @@ trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.002
 for epoch in range(n_epochs):
     accuracy = mx.metric.Accuracy()
     for data, label in train:
-        data, label = (each.as_in_context(mx.cpu()) for each in (data, label))  # out of the workers' shared memory
+        data, label = (
+            array.as_in_context(mx.cpu()) for array in (data, label)
+        )  # copies from the workers' shared memory
         with mx.autograd.record():
-            each = loss(net(data), label)
-        each.backward()
+            losses = loss(net(data), label)
+        losses.backward()
         trainer.step(len(data))
     for data, label in test:
         accuracy.update(label, net(data.as_in_context(mx.cpu())))
     print(f"epoch {epoch + 1}: test accuracy {accuracy.get()[1]:.4f}")
 
 net.save_parameters(str(out / "lenet.params"))
-again = lenet()
-again.load_parameters(str(out / "lenet.params"))
+loaded = lenet()
+loaded.load_parameters(str(out / "lenet.params"))
 figure = Figure(figsize=(8, 2), layout="constrained")
 for axes, (image, label) in zip(figure.subplots(1, 6), (test_set[index] for index in range(6)), strict=True):
-    said = int(again(change(image).expand_dims(0)).argmax(axis=1).asscalar())
+    predicted = int(loaded(to_input(image).expand_dims(0)).argmax(axis=1).asscalar())
     axes.imshow(image.asnumpy()[:, :, 0], cmap="gray")
-    axes.set_title(NAMES[said], color="black" if said == int(label) else "tab:red", fontsize=9)
+    axes.set_title(NAMES[predicted], color="black" if predicted == int(label) else "tab:red", fontsize=9)
     axes.axis("off")
-    print(f"{NAMES[int(label)]}: {NAMES[said]}")
+    print(f"{NAMES[int(label)]}: {NAMES[predicted]}")
 figure.savefig(out / "six.png")

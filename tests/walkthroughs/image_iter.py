@@ -1,9 +1,9 @@
-"""The same images by MXNet's two iterators and by recordkit's: ImageIter from images and .lst, the others from .rec.
+"""The same images from MXNet's two iterators and recordkit's: ImageIter reads images and .lst, the others .rec.
 
 Usage: python image_iter.py PHOTOS OUT
 
-PHOTOS holds a folder per class. Shows: one .lst serves both, all three give the same pixels in the same order, and how
-fast each is on this folder.
+PHOTOS has a folder per class. Shows: one .lst serves both, all three give the same pixels in the same order, and the
+speed of each on this folder.
 """
 
 import sys
@@ -35,16 +35,16 @@ iterators = {
     ),
     "recordkit's": mxnet.ImageRecordIter(path_imgrec=f"{path}.rec", data_shape=shape, batch_size=batch_size, resize=32),
 }
-first = {}
+first_batches = {}
 for name, iterator in iterators.items():
-    first[name] = next(iterator)
+    first_batches[name] = next(iterator)
     iterator.reset()
     begin_s = time.perf_counter()
     for batch in iterator:
         batch.data[0].wait_to_read()
     print(f"{name}: {n} images, {n / (time.perf_counter() - begin_s):,.0f} img/s")
-reference = first["mx.io.ImageRecordIter"]
-for name, batch in first.items():
-    apart = np.abs(batch.data[0].asnumpy() - reference.data[0].asnumpy())
-    labels = "the same" if (batch.label[0].asnumpy() == reference.label[0].asnumpy()).all() else "others"
-    print(f"{name}: labels {labels}, pixels apart by {apart.mean():.2f}, at most {apart.max():.0f}")
+reference = first_batches["mx.io.ImageRecordIter"]
+for name, batch in first_batches.items():
+    difference = np.abs(batch.data[0].asnumpy() - reference.data[0].asnumpy())
+    labels = "equal" if (batch.label[0].asnumpy() == reference.label[0].asnumpy()).all() else "different"
+    print(f"{name}: labels {labels}, mean pixel difference {difference.mean():.2f}, largest {difference.max():.0f}")

@@ -1,9 +1,9 @@
-"""A list with two labels an image: packed, and one network with two heads trained from it.
+"""A list with two labels for each image is packed, and one network with two outputs is trained on it.
 
 Usage: python multi_label.py IMAGES OUT [EPOCHS]
 
-IMAGES holds files as 000000_5.png. Each gets two labels: the digit, and whether it is even. Shows: a .lst with more
-label columns is packed as it is, and the trainer makes a head for each of them.
+IMAGES has files such as 000000_5.png. Each gets two labels: the digit, and 1 if it is even. Shows: recordkit packs a
+.lst with several label columns, and the trainer adds an output layer for each.
 """
 
 import subprocess
@@ -20,10 +20,10 @@ def recordkit(*words):
 
 
 names = sorted(path.name for path in images.iterdir())
-for split, wanted in (("train", lambda number: number % 5), ("val", lambda number: not number % 5)):
+for split, is_in_split in (("train", lambda number: number % 5), ("val", lambda number: not number % 5)):
     rows = []
     for number, name in enumerate(names):
-        if wanted(number):
+        if is_in_split(number):
             digit = int(name.rpartition("_")[2].split(".")[0])
             rows.append(f"{number}\t{digit}\t{int(digit % 2 == 0)}\t{name}\n")
     (out / f"{split}.lst").write_text("".join(rows))

@@ -1,9 +1,9 @@
-"""One's own class folders, a network of one's own, augmentation: all on the command line.
+"""Your own class folders and network, with augmentation, on the command line.
 
 Usage: python own_folders.py PHOTOS OUT [EPOCHS]
 
-PHOTOS holds a folder per class. Shows: an 0.8 to 0.2 split, a resize and a pack with all threads in one command, and a
-network from a file with get_symbol, as MXNet's example scripts take it.
+PHOTOS has a folder per class. Shows: one command splits 0.8 to 0.2, resizes and packs, and a network comes from a file
+with get_symbol, as in MXNet's example scripts.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Each walk-through runs on small data, and says and leaves what it promises."""
+"""Each walkthrough runs on small data, and prints and writes its promised results."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ SCRIPTS = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.starts
 
 @pytest.fixture
 def flat(tmp_path):
-    """Scikit-learn's first digits as files 000000_5.png."""
+    """A flat folder of scikit-learn's first digits, as files 000000_5.png."""
     digits = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed: no digits").load_digits()
     folder = tmp_path / "digits"
     folder.mkdir()
@@ -41,7 +41,7 @@ def tree(tmp_path):
 
 @pytest.fixture
 def walk(mx, tmp_path):
-    """Run a script; return what it prints."""
+    """Run a script and return its output."""
 
     def run(name, *words):
         done = subprocess.run(
@@ -61,9 +61,9 @@ def matplotlib():
 
 @pytest.mark.usefixtures("matplotlib")
 def test_book_mnist(walk, flat, tmp_path):
-    said = walk("book_mnist", flat, tmp_path / "out", 6)
-    assert float(re.search(r"accuracy: (\S+)", said)[1]) > 0.5
-    assert "a batch of 64, forward: " in said and len(re.findall(r"^0000\d\d_\d\.png \d$", said, re.M)) == 5
+    output = walk("book_mnist", flat, tmp_path / "out", 6)
+    assert float(re.search(r"accuracy: (\S+)", output)[1]) > 0.5
+    assert "a batch of 64, forward: " in output and len(re.findall(r"^0000\d\d_\d\.png \d$", output, re.M)) == 5
     assert len(list((tmp_path / "out").glob("lenet-000?.params"))) == 6
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -80,39 +80,39 @@ def test_fashion_gluon(walk, tiny_mnist, tmp_path):
             old.unlink()
         (tiny_mnist / f"{split}-images-idx3-ubyte").write_bytes(ubyte.pack(pixels))
         (tiny_mnist / f"{split}-labels-idx1-ubyte").write_bytes(ubyte.pack(labels))
-    said = walk("fashion_gluon", tiny_mnist, tmp_path / "out", 8)
-    assert float(re.findall(r"test accuracy (\S+)", said)[-1]) > 0.5
-    assert len(said.splitlines()) == 8 + 6 and (tmp_path / "out" / "six.png").exists()
+    output = walk("fashion_gluon", tiny_mnist, tmp_path / "out", 8)
+    assert float(re.findall(r"test accuracy (\S+)", output)[-1]) > 0.5
+    assert len(output.splitlines()) == 8 + 6 and (tmp_path / "out" / "six.png").exists()
 
 
 def test_own_folders(walk, tree, tmp_path):
-    said = walk("own_folders", tree, tmp_path / "out", 6)
-    assert re.search(r"epoch 6: train accuracy \S+ loss \d", said)
-    assert float(re.findall(r"accuracy (\S+) loss", said)[-1]) > 0.5
-    assert re.search(r"^a +\d+ ", said, re.M)
+    output = walk("own_folders", tree, tmp_path / "out", 6)
+    assert re.search(r"epoch 6: train accuracy \S+ loss \d", output)
+    assert float(re.findall(r"accuracy (\S+) loss", output)[-1]) > 0.5
+    assert re.search(r"^a +\d+ ", output, re.M)
 
 
 def test_image_iter(walk, tree, tmp_path):
-    said = walk("image_iter", tree, tmp_path / "out")
-    assert len(re.findall(r": 90 images, [\d,]+ img/s", said)) == 3
-    apart = re.findall(r"labels the same, pixels apart by (\S+), at most", said)
-    assert len(apart) == 3 and max(map(float, apart)) < 1
+    output = walk("image_iter", tree, tmp_path / "out")
+    assert len(re.findall(r": 90 images, [\d,]+ img/s", output)) == 3
+    differences = re.findall(r"labels equal, mean pixel difference (\S+), largest", output)
+    assert len(differences) == 3 and max(map(float, differences)) < 1
 
 
 @pytest.mark.usefixtures("matplotlib")
 def test_two_layers(walk, tmp_path):
-    said = walk("two_layers", tmp_path / "out")
-    assert float(re.search(r"accuracy: (\S+)", said)[1]) > 0.9
+    output = walk("two_layers", tmp_path / "out")
+    assert float(re.search(r"accuracy: (\S+)", output)[1]) > 0.9
     assert (tmp_path / "out" / "surface.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_multi_label(walk, flat, tmp_path):
-    said = walk("multi_label", flat, tmp_path / "out", 8)
-    assert "10 + 2 classes" in said and "label 1" in said and "label 2" in said
-    assert float(re.findall(r"accuracy (\S+) loss", said)[-1]) > 0.5
+    output = walk("multi_label", flat, tmp_path / "out", 8)
+    assert "10 + 2 classes" in output and "label 1" in output and "label 2" in output
+    assert float(re.findall(r"accuracy (\S+) loss", output)[-1]) > 0.5
 
 
-def test_each_is_tested_and_says_what_it_shows():
+def test_each_script_has_a_test_and_a_usage():
     tests = re.findall(r"^def test_(\w+)", Path(__file__).read_text(), re.M)
     for name in SCRIPTS:
         text = (HERE / f"{name}.py").read_text()

@@ -1,9 +1,9 @@
-"""Two layers learn points in a plane: NDArrayIter, Module.fit, and the decision surface as a picture.
+"""Two layers learn to classify points in a plane: NDArrayIter, Module.fit, and a picture of the decision surface.
 
 Usage: python two_layers.py OUT
 
-Shows: the first network of many books. No images are in it and nothing is packed; recordkit only gets MXNet loaded on
-today's Python and NumPy.
+Shows: the first network of many books. It uses no images and no packed files; recordkit only imports MXNet on current
+Python and NumPy.
 """
 
 import sys
@@ -18,10 +18,10 @@ mx = mxnet.load()
 out = Path(sys.argv[1])
 out.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(0)
-np.random.seed(0)  # NDArrayIter shuffles, and Xavier draws, with NumPy's own generator
+np.random.seed(0)  # NDArrayIter and Xavier use NumPy's global generator
 mx.random.seed(0)
 
-# Two half moons, one in the other.
+# Two interleaved half moons.
 angles = rng.uniform(0, np.pi, 400)
 side = np.arange(400) % 2
 points = np.stack([np.cos(angles) + side, np.sin(angles) * (1 - 2 * side) + 0.5 * side], axis=1)
@@ -39,14 +39,14 @@ print("accuracy:", dict(module.score(test, "acc"))["accuracy"])
 
 across, down = np.meshgrid(np.linspace(-1.6, 2.6, 210), np.linspace(-1.1, 1.6, 135))
 grid = np.stack([across.ravel(), down.ravel()], axis=1).astype(np.float32)
-asked = mx.io.NDArrayIter(grid, np.zeros(len(grid)), batch_size=50, label_name="softmax_label")
-surface = module.predict(asked).asnumpy()[:, 1].reshape(across.shape)
+grid_batches = mx.io.NDArrayIter(grid, np.zeros(len(grid)), batch_size=50, label_name="softmax_label")
+surface = module.predict(grid_batches).asnumpy()[:, 1].reshape(across.shape)
 figure = Figure(figsize=(6, 4), layout="constrained")
 axes = figure.subplots()
-shown = axes.contourf(across, down, surface, levels=np.linspace(0, 1, 21), cmap="PuOr", alpha=0.7)
-for label, colour, marker in ((0, "#E66101", "o"), (1, "#5E3C99", "s")):
-    axes.scatter(*points[side == label].T, s=12, color=colour, marker=marker, label=f"class {label}", edgecolor="white")
-figure.colorbar(shown, label="probability of class 1")
+surface_plot = axes.contourf(across, down, surface, levels=np.linspace(0, 1, 21), cmap="PuOr", alpha=0.7)
+for label, color, marker in ((0, "#E66101", "o"), (1, "#5E3C99", "s")):
+    axes.scatter(*points[side == label].T, s=12, color=color, marker=marker, label=f"class {label}", edgecolor="white")
+figure.colorbar(surface_plot, label="probability of class 1")
 axes.set_xlabel("x")
 axes.set_ylabel("y")
 axes.legend()

@@ -17,11 +17,11 @@ def test_all_iterators_give_the_same_pixels_where_nothing_is_random(mx, rec):
         open_batches(mx, surveyed(rec), iterator=name, shape=(1, 24, 24), batch_size=16, threads=2)
         for name in ITERATORS[1:]
     ]
-    for (one, n), *others in zip(*(reader.epoch() for reader in readers), strict=True):
-        for other, m in others:
-            assert n == m
-            np.testing.assert_array_equal(one.data[0].asnumpy(), other.data[0].asnumpy())
-            np.testing.assert_array_equal(one.label[0].asnumpy(), other.label[0].asnumpy())
+    for (expected, n), *batches in zip(*(reader.epoch() for reader in readers), strict=True):
+        for batch, n_valid in batches:
+            assert n_valid == n
+            np.testing.assert_array_equal(batch.data[0].asnumpy(), expected.data[0].asnumpy())
+            np.testing.assert_array_equal(batch.label[0].asnumpy(), expected.label[0].asnumpy())
 
 
 def test_every_image_counts_once_in_each_epoch(mx, tmp_path, iterator):

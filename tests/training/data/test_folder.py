@@ -26,9 +26,9 @@ def folder(tmp_path):
 
 def test_a_fifth_is_held_out(folder, tmp_path):
     train, val = pack_if_changed(folder, tmp_path / "data")
-    with RecordDataset(train) as one, RecordDataset(val) as other:
-        assert (len(one), len(other)) == (48, 12)
-        assert sorted(one.classes) == sorted(NAMES)
+    with RecordDataset(train) as train_set, RecordDataset(val) as val_set:
+        assert (len(train_set), len(val_set)) == (48, 12)
+        assert sorted(train_set.classes) == sorted(NAMES)
 
 
 def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
@@ -37,11 +37,11 @@ def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
     assert pack_if_changed(folder, tmp_path / "data")[0].stat().st_ino == before
     (folder / "low" / "more.png").write_bytes((folder / "low" / "2.png").read_bytes())
     train, val = pack_if_changed(folder, tmp_path / "data")
-    with RecordDataset(train) as one, RecordDataset(val) as other:
-        assert train.stat().st_ino != before and len(one) + len(other) == 61
+    with RecordDataset(train) as train_set, RecordDataset(val) as val_set:
+        assert train.stat().st_ino != before and len(train_set) + len(val_set) == 61
     pack_if_changed(folder, tmp_path / "data", side=28)
-    with RecordDataset(train) as one:
-        assert codec.decode(one[0].payload).shape[:2] == (28, 28)
+    with RecordDataset(train) as train_set:
+        assert codec.decode(train_set[0].payload).shape[:2] == (28, 28)
 
 
 def test_the_test_set_of_ubyte_files_is_the_validation_set(tiny_mnist, tmp_path):
@@ -51,16 +51,16 @@ def test_the_test_set_of_ubyte_files_is_the_validation_set(tiny_mnist, tmp_path)
 
 def test_no_image_is_held_out_on_request(folder, tmp_path):
     train, val = pack_if_changed(folder, tmp_path / "data", hold_out=False)
-    with RecordDataset(train) as one:
-        assert len(one) == 60 and val is None
+    with RecordDataset(train) as train_set:
+        assert len(train_set) == 60 and val is None
 
 
 def test_ubyte_files_without_a_test_set_are_split(tiny_mnist, tmp_path):
     for path in tiny_mnist.glob("t10k*"):
         path.unlink()
     train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
-    with RecordDataset(train) as one, RecordDataset(val) as other:
-        assert (len(one), len(other)) == (16, 4)
+    with RecordDataset(train) as train_set, RecordDataset(val) as val_set:
+        assert (len(train_set), len(val_set)) == (16, 4)
 
 
 def test_a_model_prefix_among_the_images_is_refused(folder):
@@ -87,10 +87,10 @@ def test_ignored_files_give_a_warning_each_time(folder, tmp_path):
     (folder / "other").mkdir()
     (folder / "other" / "1.webp").write_bytes(b"RIFF")
     for _ in range(2):
-        with pytest.warns(UserWarning, match="left alone|is no class") as said:
+        with pytest.warns(UserWarning, match="left alone|is no class") as caught:
             pack_if_changed(folder, tmp_path / "data")
-        assert "1 files of other suffixes were left alone" in str(said[0].message)
-        assert "no image can be used in other, so that it is no class" in str(said[1].message)
+        assert "1 files of other suffixes were left alone" in str(caught[0].message)
+        assert "no image can be used in other, so that it is no class" in str(caught[1].message)
 
 
 def test_train_takes_a_folder(mx, folder, tmp_path):

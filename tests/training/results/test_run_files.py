@@ -129,8 +129,8 @@ def test_long_titles_are_wrapped_and_missing_letters_give_no_warning(tmp_path, r
     assert len(lines) == 2 and max(map(len, lines)) <= 20 and lines[1].endswith("…")
     assert len(figure.axes) == 32  # 8 by 4, all in use
     classes = ("golden retriever of the kind", "Labrador_retriever_black")
-    one = Prediction("a.png", (0,), (0.98,), (1,), image)
-    wrong = pictures.draw_images([image], [one.title(classes)], [True], "t").axes[0].get_title()
+    prediction = Prediction("a.png", (0,), (0.98,), (1,), image)
+    wrong = pictures.draw_images([image], [prediction.title(classes)], [True], "t").axes[0].get_title()
     assert wrong == "✗ golden retri… 98%\nis Labrador_ret…"
     pictures.save(figure, tmp_path / "a.png")
-    assert not [one for one in recwarn.list if "Glyph" in str(one.message)]
+    assert not [warning for warning in recwarn.list if "Glyph" in str(warning.message)]
