@@ -17,8 +17,8 @@ def run(rec: Path, val: Path, *options: object) -> dict[str, Any]:
     Returns
     -------
     results : dict
-        "accuracy" of the final checkpoint, "seconds" of the whole process, "rate_img_s" of the training, "wait_share" of
-        its time without a batch, and "by_epoch", the accuracy after each epoch.
+        "accuracy" of the final checkpoint, "seconds" of the whole process, "rate_img_s" of the training, "wait_share",
+        the share of its time without a batch, and "by_epoch", the accuracy after each epoch.
     """
     begin_s = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
