@@ -2,6 +2,9 @@
 
 pooch requests the file, repeats the request after a network failure, and writes a temporary file. Added here: a limit
 on the bytes, no retry after a permanent failure, and error messages without the names of Python classes.
+
+urllib3 1, which pooch also accepts, does not notice a truncated body. The file then fails its content check, and the
+next source is tried without a second request.
 """
 
 from __future__ import annotations
