@@ -1,4 +1,4 @@
-"""Writes the seeds of the fuzz corpora: small files of each kind, made here. Run it again after adding a kind.
+"""Write the seeds of the fuzz corpora: small files of each kind. Run it again after a kind was added.
 
 Usage: python tests/fuzz/make_corpus.py
 """
@@ -19,7 +19,7 @@ from recordkit.formats.irheader import pack as pack_header  # noqa: E402
 
 
 def images():
-    """Yield those of encoded images."""
+    """Yield target, name and content of the seeds that are encoded images."""
     for name, payload in every_format().items():
         kind, file = name.split()[0], name.replace(" ", "-")
         if kind not in ("jpg", "png", "raw"):
@@ -34,7 +34,7 @@ def images():
 
 
 def seeds():
-    """Yield target, name and content."""
+    """Yield target, name and content of all seeds."""
     records = [b"", b"abc", MAGIC_BYTES * 2 + b"x" + MAGIC_BYTES, bytes(40)]
     yield "frame", "records", b"".join(piece for record in records for piece in pack(record))
     yield "frame", "cut", b"".join(pack(bytes(30)))[:20]
@@ -51,8 +51,8 @@ def seeds():
     yield from images()
     for color, (_, depths) in COLOR_TYPES.items():
         for depth in depths:
-            made = any_png(np.random.default_rng(depth), color, depth, width=7, height=5, interlaced=depth % 3 == 2)
-            yield "png", f"{color}-{depth}", made
+            image = any_png(np.random.default_rng(depth), color, depth, width=7, height=5, interlaced=depth % 3 == 2)
+            yield "png", f"{color}-{depth}", image
 
 
 if __name__ == "__main__":

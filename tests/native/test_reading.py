@@ -1,4 +1,4 @@
-"""The compiled reader against the definition: the same records, offsets and errors, also on damaged files."""
+"""The compiled reader and the Python reader return the same records, offsets and errors, also for damaged files."""
 
 import itertools
 import os
@@ -27,23 +27,23 @@ def open_core(path):
 
 
 def outcome(act, *arguments):
-    """What a call gives, or its error: class, text and place."""
+    """Return the result of a call, or the class and the text of its error."""
     try:
         return act(*arguments)
     except (FormatError, OSError) as error:
         return type(error), str(error)
 
 
-def write(path, some):
+def write(path, contents):
     with open(path, "wb") as file:
         writer = RecordWriter(file)
-        return [writer.write(record) for record in some]
+        return [writer.write(record) for record in contents]
 
 
 @pytest.fixture(scope="module")
 def folder():
-    with tempfile.TemporaryDirectory() as made:
-        yield Path(made)
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
 
 
 @given(st.lists(records, max_size=8), st.integers(0, 3))
@@ -63,7 +63,7 @@ def test_records_and_offsets_are_the_same(folder, some, n_threads):
 
 
 @given(st.lists(records, min_size=1, max_size=5), st.data())
-def test_damage_is_the_same_error_at_the_same_place(folder, some, data):
+def test_damage_is_the_same_error_at_the_same_offset(folder, some, data):
     offsets = write(folder / "d.rec", some)
     content = bytearray((folder / "d.rec").read_bytes())
     if data.draw(st.booleans()):
@@ -128,7 +128,7 @@ def test_an_index_reads_the_same_or_fails_the_same(folder, lines, ending, ended)
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_a_long_index_reads_the_same_at_any_number_of_threads(tmp_path, n_threads):
-    n = 200_000  # several stretches
+    n = 200_000  # several blocks
     keys, offsets = np.arange(n, dtype=np.uint64), np.cumsum(np.arange(n, dtype=np.uint64))
     for first in (0, 5):
         (tmp_path / "a.idx").write_bytes(idx.lines((keys + np.uint64(first)).tolist(), offsets.tolist()))
@@ -158,7 +158,7 @@ def test_a_view_outlives_the_file_and_cannot_be_written(tmp_path):
         core.read(0)
 
 
-def test_a_view_holds_the_file_also_if_it_is_closed_while_it_is_made(tmp_path):
+def test_a_view_keeps_a_file_that_is_closed_during_the_call(tmp_path):
     write(tmp_path / "a.rec", [b"one"])
     core = open_core(tmp_path / "a.rec")
 
@@ -181,7 +181,7 @@ def test_a_file_that_has_shrunk_is_an_error_and_not_a_crash(tmp_path):
 
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
 @pytest.mark.parametrize("act", ["RecordFile", "read_idx"])
-def test_what_is_no_file_is_an_os_error_with_its_name(tmp_path, make, act):
+def test_a_missing_file_and_a_folder_are_os_errors_with_the_path(tmp_path, make, act):
     make(tmp_path / "x")
     arguments = (2,) if act == "read_idx" else ()
     with pytest.raises(OSError, match="Errno") as caught:
@@ -190,25 +190,25 @@ def test_what_is_no_file_is_an_os_error_with_its_name(tmp_path, make, act):
 
 
 @pytest.mark.parametrize("act", ["RecordFile", "read_idx"])
-def test_a_pipe_is_refused_in_the_words_of_the_definition(tmp_path, act):
+def test_a_pipe_is_refused_with_the_same_error_as_in_python(tmp_path, act):
     os.mkfifo(tmp_path / "x")
-    native_act, definition = {
+    native_act, reference = {
         "RecordFile": (native.load().RecordFile, RecordReader),
         "read_idx": (lambda path: native.load().read_idx(path, 2), idx.read),
     }[act]
-    assert outcome(native_act, tmp_path / "x") == outcome(definition, tmp_path / "x")
+    assert outcome(native_act, tmp_path / "x") == outcome(reference, tmp_path / "x")
     with pytest.raises(FormatError, match="expected a file, got a pipe or device"):
         native_act(tmp_path / "x")
 
 
-def test_advice_changes_nothing(tmp_path):
+def test_advise_does_not_change_what_is_read(tmp_path):
     offsets = write(tmp_path / "a.rec", [b"one", b"two"])
     core = open_core(tmp_path / "a.rec")
     core.advise(np.array([*offsets, 10**12], np.uint64), 100)
     assert core.read(0)[0] == b"one"
 
 
-def test_names_that_are_not_utf_8_are_opened_and_shown(tmp_path):
+def test_paths_that_are_not_utf_8_can_be_opened_and_are_in_errors(tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.rec")
     Path(name).write_bytes(b"short")
     with pytest.raises(TruncatedError) as caught:
@@ -217,22 +217,22 @@ def test_names_that_are_not_utf_8_are_opened_and_shown(tmp_path):
 
 
 @pytest.mark.parametrize("work", ["scan", "headers"])
-def test_signals_are_heard_in_the_middle_of_long_work(folder, work):
+def test_signals_are_handled_during_long_work(folder, work):
     path = folder / "many.rec"
     if not path.exists():
         path.write_bytes(struct.pack("<II24x", MAGIC, 24) * 1_000_000)
     core = open_core(path)
     offsets = core.scan()
-    heard = []
-    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    handled = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
         for _ in range(100):
-            heard.clear()
+            handled.clear()
             core.scan() if work == "scan" else core.headers(offsets)
-            if len(heard) > 3:  # not one for all, when the work was done
+            if len(handled) > 3:  # several, not a single one after the work
                 return
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    pytest.fail("no signal was heard before the end")
+    pytest.fail("no signal was handled before the end")

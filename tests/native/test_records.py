@@ -1,4 +1,4 @@
-"""The compiled core where files, indexes and machines are at their limits: the definition's answers, and no crash."""
+"""The compiled core at the limits of files, indexes and machines: the results of the Python code, and no crash."""
 
 import resource
 import subprocess
@@ -23,16 +23,16 @@ BLOCK = 1 << 20  # as recordkit.formats.idx reads
 
 
 def outcome(act, *arguments):
-    """What a call gives, or its error: class, text and place."""
+    """Return the result of a call, or the class, text and fields of its error."""
     try:
         return act(*arguments)
     except (FormatError, OSError) as error:
         return type(error), str(error), getattr(error, "__dict__", None)
 
 
-def frame_records(some, **options):
-    """Frame (key, labels, payload) with the core."""
-    numbers, labels, payloads = ([row[n] for row in some] for n in range(3))
+def frame_records(samples, **options):
+    """Frame samples (key, labels, payload) with the core."""
+    numbers, labels, payloads = ([sample[n] for sample in samples] for n in range(3))
     return native.load().frame_records(
         np.array(numbers, np.uint64),
         np.array([label for row in labels for label in row], np.float32),
@@ -43,26 +43,26 @@ def frame_records(some, **options):
 
 
 def read_index(path, n_threads=2):
-    """Keys and offsets as lists, from the core."""
+    """Return keys and offsets as lists, from the core."""
     numbers, offsets = native.load().read_idx(path, n_threads)
     return list(range(len(offsets))) if numbers is None else numbers.tolist(), offsets.tolist()
 
 
-def define_index(path):
-    """The same from the definition."""
+def read_index_in_python(path):
+    """Return keys and offsets as lists, from the Python code."""
     index = idx.read(path)
     return index.keys.tolist(), index.offsets.tolist()
 
 
 @pytest.fixture(scope="module")
 def folder():
-    with tempfile.TemporaryDirectory() as made:
-        yield Path(made)
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
 
 
 @pytest.fixture
 def three(tmp_path):
-    """A file of three records."""
+    """Return the path of a file with three records."""
     with open(tmp_path / "a.rec", "wb") as file:
         writer = frame.RecordWriter(file)
         for record in (b"first", b"", b"third"):
@@ -73,17 +73,17 @@ def three(tmp_path):
 @given(
     st.lists(st.tuples(keys, st.lists(float32s, min_size=1, max_size=5).map(tuple), records), max_size=6), st.booleans()
 )
-def test_frames_are_those_of_the_definition(some, first_label):
+def test_frames_are_equal_to_those_of_the_python_code(samples, first_label):
     want = [
         b"".join(frame.pack(irheader.pack(irheader.IRHeader(labels if labels[1:] else labels[0], key), payload,
                                           first_label=first_label)))
-        for key, labels, payload in some
+        for key, labels, payload in samples
     ]  # fmt: skip
-    assert frame_records(some, first_label=first_label) == (b"".join(want), list(map(len, want)))
+    assert frame_records(samples, first_label=first_label) == (b"".join(want), list(map(len, want)))
 
 
 @pytest.mark.parametrize("n_labels", [1, 3])
-def test_a_record_too_long_for_a_frame_is_refused_and_not_mangled(n_labels):
+def test_a_record_too_long_for_a_frame_is_refused(n_labels):
     header = 24 + (4 * n_labels if n_labels > 1 else 0)
     payload = bytes(2**29 - header)  # one byte too long
     with pytest.raises(FormatError, match=r"^expected a record shorter than 2\*\*29 bytes, got 536870912 bytes$"):
@@ -91,7 +91,7 @@ def test_a_record_too_long_for_a_frame_is_refused_and_not_mangled(n_labels):
 
 
 @pytest.mark.parametrize("offset", [-(2**70), -4, -1, 0, 16, 52, 2**63, 2**64 - 8, 2**64 - 1, 2**64, 2**70])
-def test_any_whole_number_is_an_offset_to_ask_for(three, offset):
+def test_any_integer_may_be_an_offset(three, offset):
     core = native.load().RecordFile(three)
     with frame.RecordReader(three) as reader:
         want = outcome(reader.read, offset)
@@ -119,25 +119,25 @@ CHARACTERS = st.sampled_from([b"0", b"7", b"18446744073709551615", b"18446744073
 @given(st.lists(CHARACTERS, max_size=24).map(b"".join), st.integers(0, 3))
 def test_any_text_is_the_same_index_or_the_same_error(folder, text, n_threads):
     (folder / "a.idx").write_bytes(b"5\t6\n" + text)
-    assert outcome(read_index, folder / "a.idx", n_threads) == outcome(define_index, folder / "a.idx")
+    assert outcome(read_index, folder / "a.idx", n_threads) == outcome(read_index_in_python, folder / "a.idx")
 
 
 @pytest.mark.parametrize("length", [1, 254, 255, 256, 600, BLOCK - 1, BLOCK + 300])
 @pytest.mark.parametrize("before", [0, 1, 256, 257, 400])
 @pytest.mark.parametrize("line", ["blank", "numbers"])
-def test_long_lines_are_numbers_or_errors_as_the_definition_reads_them(tmp_path, length, before, line):
-    """Two lines of many blanks, the first beginning some bytes before the end of a block."""
+def test_long_lines_are_the_same_numbers_or_errors_as_in_python(tmp_path, length, before, line):
+    """Read two lines of many blanks; the first begins `before` bytes before the end of a block."""
     filler = (b" " * 199 + b"\n") * (BLOCK // 200 - 2)
     filler += b"\n" * (BLOCK - before - len(filler))
     long = b" " * length if line == "blank" else b"5" + b" " * length + b"9"
     path = tmp_path / "a.idx"
     for end in (b"", b"\n", b"\nx\n"):
         path.write_bytes(filler + long + b"\n" + long + end)
-        assert outcome(read_index, path) == outcome(define_index, path)
+        assert outcome(read_index, path) == outcome(read_index_in_python, path)
 
 
-def test_a_record_file_taken_for_an_index_is_shown_with_its_first_bytes(three):
-    want = outcome(define_index, three)
+def test_a_record_file_read_as_an_index_is_an_error_that_shows_its_first_bytes(three):
+    want = outcome(read_index_in_python, three)
     assert "got '\\\\xd7\\\\xce" in want[1] or "got '#" in want[1]
     assert outcome(read_index, three) == want
 
@@ -156,7 +156,7 @@ assert buffer.tobytes() == b"first" * 400_000 and len(bounds) == 400_001
 """
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_AS"), reason="the system has no limit to run into")
-def test_where_the_system_gives_fewer_threads_those_do_it_all(three):
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_AS"), reason="the system has no RLIMIT_AS")
+def test_fewer_threads_than_requested_do_all_the_work(three):
     ended = subprocess.run([sys.executable, "-c", FEW_THREADS, str(three)], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
