@@ -38,7 +38,7 @@ from recordkit.cli.progress import progress_bar
 from recordkit.sources import ListSource
 
 PEERS = "image-record-iter,dali,torch,ffcv,python,native"
-# MXNet's wheel decodes JPEG, PNG and BMP only, and ends the process on anything else.
+# MXNet's wheel decodes JPEG, PNG and BMP only.
 NOT_RAW = ("image-record-iter", "image-iter", "image-iter-lst", "gluon")
 
 

@@ -129,7 +129,7 @@ def _accuracy(runs: list[dict[str, float]]) -> str:
 
 def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
     """Return the medians of seconds, images per second and waiting share; the last two are empty if unknown."""
-    seconds = f"{statistics.median(one['seconds'] for one in runs):.0f} s"
+    seconds = f"{statistics.median(run['seconds'] for run in runs):.0f} s"
     if "rate_img_s" not in runs[0]:
         return [seconds, "", ""]
     rate, wait = (statistics.median(run[name] for run in runs) for name in ("rate_img_s", "wait_share"))

@@ -206,6 +206,29 @@ def test_every_peer_gives_the_same_first_batch(workload, name, tmp_path):
     assert describe_difference(got, want, workload) == ""
 
 
+def test_a_batch_of_another_type_or_layout_differs(rec):
+    workload = resolve_workload(rec, shape=(3, 32, 32), dtype="uint8", batch_size=8)
+    batch = load_first_batch(find_peer("python"), workload, 1)
+    assert (batch.dtype, batch.shape) == (np.uint8, (8, 32, 32, 3))
+    assert describe_difference(batch, batch, workload) == ""
+    assert "float32, not (8, 32, 32, 3) uint8" in describe_difference(batch.astype(np.float32), batch, workload)
+    assert "not (8, 32, 32, 3)" in describe_difference(batch.transpose(0, 3, 1, 2), batch, workload)
+    assert "grey levels" in describe_difference(batch[..., ::-1], batch, workload)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rounds": 0}, "rounds: expected at least 1, got 0"),
+        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"cache": "hot"}, "cache: expected warm or cold, got 'hot'"),
+    ],
+)
+def test_a_bad_plan_is_refused(rec, options, message):
+    with pytest.raises(PlanError, match=message):
+        plan(rec, ("python",), **options)
+
+
 @pytest.mark.parametrize(("preset", "dtype"), [("crop", "float32"), ("train", "float32"), ("train", "uint8")])
 @pytest.mark.parametrize("name", list(PEERS))
 def test_every_peer_gives_every_sample_of_an_epoch(rec, name, preset, dtype, tmp_path):

@@ -31,7 +31,7 @@ class Ffcv:
 
     def note(self, _workload: Workload) -> str:
         """See `Peer`."""
-        return ""
+        return "its first batch includes the compilation of the pipeline by Numba"
 
     def unavailable_reason(self, workload: Workload) -> str | None:
         """See `Peer`."""
