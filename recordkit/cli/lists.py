@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recordkit.formats import lst
 from recordkit.formats.staging import Staging
-from recordkit.packing.plan import IM2REC_SEED, order_of, partition
+from recordkit.packing.splits import IM2REC_SEED, packing_order, split_samples
 from recordkit.sample import Source
 
 # Rows written at once.
@@ -33,7 +33,7 @@ def write_lists(
     prefix : Path
         Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
     shards, train_ratio, test_ratio
-        See `recordkit.packing.plan.partition`.
+        See `recordkit.packing.splits.split_samples`.
     shuffle : bool, default True
     seed : int, default 100
     write_classes : bool, default False
@@ -49,13 +49,13 @@ def write_lists(
         The files cannot be written.
     """
     warnings = list(source.notes)
-    parts = partition(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
+    parts = split_samples(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
     if train_ratio == 1.0 and test_ratio:
         warnings.append("the test ratio does nothing while the train ratio is 1, as in im2rec")
     lost = len(source) - sum(part.end - part.begin for part in parts)
     if lost:
         warnings.append(f"{lost} of {len(source)} images are in no list: the sizes are rounded down, as in im2rec")
-    order = order_of(len(source), shuffle=shuffle, seed=seed)
+    order = packing_order(len(source), shuffle=shuffle, seed=seed)
     with Staging(prefix) as staging:
         for part in parts:
             if part.begin == part.end:

@@ -1,4 +1,4 @@
-"""Samples in, .rec with .idx, .lst and .json out."""
+"""From samples to .rec files with their .idx, .lst and .json."""
 
 from recordkit.packing.pack import pack
 from recordkit.packing.plan import PackPlan

@@ -1,6 +1,6 @@
-"""What an engine is: it encodes images and frames records.
+"""The protocol of a packing engine: it encodes images and frames records.
 
-Every engine means the same; `recordkit.packing.python` is the definition.
+Every engine gives the same results; `recordkit.packing.python` is the definition.
 """
 
 from __future__ import annotations
@@ -8,19 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
+from recordkit.errors import ImageError
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Image
 
+Content = bytes | Image | ImageError
+"""An encoded image, pixels, or the reason why the source could not read the image."""
+
 
 class Encoded(NamedTuple):
-    """What became of some contents.
+    """Encoded images.
 
     Attributes
     ----------
     payloads : list of (bytes or None)
-        The encoded images; None for one that failed.
+        One per content; None if it failed.
     remarks : dict of int to str
-        By number of the content: why it failed, or what is worth a warning. Most have none.
+        By index of the content: the reason of its failure, or a warning. Most contents have none.
     """
 
     payloads: list[bytes | None]
@@ -39,28 +43,35 @@ class Engine(Protocol):
     Attributes
     ----------
     name : str
-    block : int
-        How many samples a thread takes at a time: so many that handing them out costs little beside the work.
+    block_size : int
+        Samples per work item: enough that scheduling an item costs little in comparison.
     """
 
     name: ClassVar[str]
-    block: int
+    block_size: int
 
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None: ...
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
-        """Turn contents into payloads; nothing that an image can do makes it raise."""
+    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
+        """Encode contents into payloads. A bad image never makes it raise."""
 
     def frame(
         self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
     ) -> tuple[bytes, list[int]]:
-        """Return records as a .rec file has them, end to end, and the size of each.
+        """Frame records as they are in a .rec file.
 
         Parameters
         ----------
         keys : sequence of int
         labels : sequence of tuple of float
-            At least one for each record.
+            At least one label per record.
         payloads : sequence of bytes
             Each small enough for a record.
+
+        Returns
+        -------
+        frames : bytes
+            The records, concatenated.
+        sizes : list of int
+            Size of each record with its frame, in bytes.
         """

@@ -1,8 +1,10 @@
-"""The native engine: compiled C++ for what it knows, the reference engine for the rest, sample by sample.
+"""The native engine: compiled C++, and for single samples the reference engine.
 
-It knows JPEG, PNG and raw images, pixels, and the two filters "antialias" and "bilinear". What it does not decode,
-because of its format, rarity or damage, the reference engine decodes, or refuses in its own words. So the results are
-the same but for what `recordkit.transforms.resize` allows: resized pixels differ by at most 1 level.
+The core encodes from JPEG, PNG and raw images and from pixels, with the filters "antialias" and "bilinear". The
+reference engine encodes, or refuses with its own error, each sample that the core cannot decode because of its format
+or damage.
+The results of the two engines are equal, except that resized pixels may differ by 1 level
+(`recordkit.transforms.resize`).
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from typing import ClassVar
 import numpy as np
 
 from recordkit import native
-from recordkit.packing.engine import Encoded, Engine
+from recordkit.packing.engine import Content, Encoded, Engine
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
-from recordkit.sample import MAX_PIXELS, Image
+from recordkit.sample import MAX_PIXELS
 
 _FILTERS = (None, "antialias", "bilinear")
 
@@ -38,7 +40,7 @@ class NativeEngine:
         self._first_label = plan.first_label_in_header
         self._transcode = None
         filter_ = plan.filter if plan.resize else None
-        # A length that no image has may be more than the core can be told. The reference engine finds the words.
+        # The core stores lengths as uint32. The reference engine refuses lengths that no image can have.
         if not plan.passes_through(pixels=pixels) and filter_ in _FILTERS and (plan.resize or 0) <= MAX_PIXELS:
             encoding = self._reference.encoding
             default = {"jpg": 95, "png": 3, "raw": 0}[encoding]
@@ -51,26 +53,26 @@ class NativeEngine:
                 encoding=encoding,
                 quality=default if plan.quality is None else plan.quality,
             )
-        # Images to be decoded are work enough one by one; pixels of a digit are not.
-        self.block = 256 if pixels else 64 if self._transcode is None else 8
+        # Decoding an image costs much more than scheduling it; encoding the pixels of a digit does not.
+        self.block_size = 256 if pixels else 64 if self._transcode is None else 8
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
-        """Turn contents into payloads."""
+    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
+        """See `Engine.encode`."""
         if self._transcode is None:
             return self._reference.encode(contents, keys)
         payloads = self._transcode(list(contents))
         remarks: dict[int, str] = {}
         if None in payloads:
-            for number in [number for number, payload in enumerate(payloads) if payload is None]:
-                payloads[number], remark = self._reference.encode_one(contents[number], keys[number])
+            for row in [row for row, payload in enumerate(payloads) if payload is None]:
+                payloads[row], remark = self._reference.encode_one(contents[row], keys[row])
                 if remark:
-                    remarks[number] = remark
+                    remarks[row] = remark
         return Encoded(payloads, remarks)
 
     def frame(
         self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
     ) -> tuple[bytes, list[int]]:
-        """Return records as a .rec file has them, end to end, and the size of each."""
+        """See `Engine.frame`."""
         frames, sizes = self._core.frame_records(
             np.array(keys, np.uint64),
             np.array(list(itertools.chain.from_iterable(labels)), np.float64).astype(np.float32),

@@ -1,4 +1,9 @@
-"""Packing a source: survey it, share it out, run the engine, publish all sets at once."""
+"""Packing a source: check the labels, plan the sets, run the engine, publish all sets at once.
+
+One image goes this way: `pack` plans the sets, `_write_set` hands blocks of a set's samples to threads,
+`recordkit.packing.packed_block.pack_block` reads, encodes and frames a block, and `recordkit.packing.writer.SetWriter`
+appends the blocks in order.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,19 @@ from typing import Any
 from recordkit.errors import PackError, PlanError
 from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.staging import Staging
-from recordkit.packing.block import block_size, pack_block
 from recordkit.packing.engine import Engine
-from recordkit.packing.jobs import Job, is_input, share_out
+from recordkit.packing.label_check import check_labels
 from recordkit.packing.native import choose_engine
+from recordkit.packing.packed_block import choose_block_size, pack_block
 from recordkit.packing.plan import PackPlan
-from recordkit.packing.replaced_set import describe, former_files, refuse_foreign, standing_alone
+from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
+from recordkit.packing.replaced_set import (
+    find_obsolete_files,
+    read_replaced_description,
+    refuse_foreign_files,
+    was_packed_alone,
+)
 from recordkit.packing.report import PackReport, Progress, SetReport
-from recordkit.packing.survey import survey
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
@@ -38,43 +48,42 @@ def pack(
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst and .json.
 
-    The files appear together, when all is written; until then, and after any error, what stood there before still
-    does. Memory does not grow with the number of images, but for 16 bytes each, 24 more for the rows of a list, or
-    the file names of a folder.
+    The files appear together when all of them are complete. Until then, and after any error, the previous files stay in
+    place. Memory: 16 bytes per image, 24 more per row of a list, or the file names of a folder.
 
     Parameters
     ----------
     source : Source, mapping of str to Source, str or Path
-        What to pack. A path is opened with `recordkit.sources.open_source`. Each source of a mapping is packed to
-        PREFIX_<its name>; splits are then taken from the one called "train".
+        A path is opened with `recordkit.sources.open_source`. Each source of a mapping is packed to PREFIX_NAME;
+        splits are then taken from the source called "train".
     prefix : str or Path
-        Folder and beginning of the names of the output files. The folder must exist.
+        Folder of the output, and the beginning of its file names. The folder must exist.
     plan : PackPlan, optional
     engine : {"auto", "native", "python"}, default "auto"
     record_name : str, optional
-        Name of the record file where it is not to be PREFIX.rec; for a plan without splits.
+        Name of the record file if it is not PREFIX.rec; for a plan without splits.
     keep : collection of Path
-        Files that stay, even if they belong to the set that is replaced: lists that are to be packed next, say.
+        Files of the replaced set that stay, such as lists that will be packed next.
     progress : callable, optional
-        Called with the number of samples dealt with since the last call.
+        Called with the number of samples packed or left out since the last call.
 
     Returns
     -------
     report : PackReport
-        Look at ``report.ok``: samples that could not be read are left out and counted.
+        Check ``report.ok``: samples that could not be read are left out and counted.
 
     Raises
     ------
     PlanError
-        The plan does not go with the source.
+        The plan does not fit the source.
     SourceError, FormatError
-        The source is at fault as a whole: wrong root, two rows with one key, a label that float32 would change.
+        The source as a whole is at fault: a wrong root, two rows with one key, a label that float32 would change.
     PackError
-        A sample failed and ``plan.on_error`` is "raise", or there is nothing to write.
+        A sample failed and ``plan.on_error`` is "raise", or no sample could be packed.
     PublishError
-        The output cannot be written, another pack is writing to it, or there is a file in the way that no pack wrote.
+        The output cannot be written, another pack is writing to it, or it would overwrite a file that no pack wrote.
     MissingError
-        The engine is not there.
+        The engine is not built.
 
     Examples
     --------
@@ -93,78 +102,91 @@ def pack(
     """
     begin_s = time.monotonic()
     plan = plan or PackPlan()
-    worker = choose_engine(engine)
+    engine_class = choose_engine(engine)
     n_threads = count_threads(plan.threads)
     if isinstance(source, (str, Path)):
         source = open_source(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
     if record_name is None and Path(prefix).name.endswith(SUFFIXES):
-        raise PlanError(f"{prefix}: expected a prefix, got the name of a file; leave its suffix away")
+        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
     with Staging(Path(prefix)) as staging, contextlib.ExitStack() as open_writers:
-        for each in sources.values():
-            survey(each, plan)
-        jobs, warnings = share_out(sources, staging.prefix, plan, record_name)
-        warnings += _look_at_outputs(jobs, staging.prefix)
-        writers = []
-        for job in jobs:
-            writer = SetWriter(staging, job.names, plan)
+        for each_source in sources.values():
+            plan.passes_through(pixels=each_source.pixels)
+            check_labels(each_source, plan)
+        planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
+        warnings += _check_outputs(planned_sets, staging.prefix)
+        reports = []
+        for planned_set in planned_sets:
+            writer = SetWriter(staging, planned_set.names, plan)
             open_writers.callback(writer.close)
-            _run(worker, job, plan, writer, n_threads, progress or (lambda n: None))
-            writers.append(writer)
-        reports = tuple(writer.report for writer in writers)
-        _refuse_nothing(reports, staging.prefix)
-        successors = [path for job in jobs for path in job.names.all()]
-        gone = [
+            set_engine = engine_class(plan, pixels=planned_set.source.pixels)
+            _write_set(planned_set, plan, set_engine, writer, n_threads, progress)
+            reports.append(writer.report)
+        _refuse_empty_result(reports, staging.prefix)
+        new_files = [path for planned_set in planned_sets for path in planned_set.names.all()]
+        obsolete_files = [
             path
-            for path in former_files(staging.prefix, successors)
+            for path in find_obsolete_files(staging.prefix, new_files)
             if path not in keep and not is_input(path, sources)
         ]
-        if gone:
-            warnings.append(f"removed, of the set that was there before: {', '.join(path.name for path in gone)}")
-        staging.commit(remove=successors + gone)
+        if obsolete_files:
+            warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
+        staging.commit(remove=new_files + obsolete_files)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
-    return PackReport(reports, worker.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
+    return PackReport(tuple(reports), engine_class.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
 
 
-def _run(engine: type[Engine], job: Job, plan: PackPlan, writer: SetWriter, n_threads: int, progress: Progress) -> None:
-    if job.first:
-        for place, reason in job.source.bad:
+def _write_set(
+    planned_set: PlannedSet,
+    plan: PackPlan,
+    engine: Engine,
+    writer: SetWriter,
+    n_threads: int,
+    progress: Progress | None,
+) -> None:
+    """Pack the samples of one set, block by block on several threads, and write them in order."""
+    source, order, names = planned_set.source, planned_set.order, planned_set.names
+    if planned_set.is_first:
+        for place, reason in source.bad:
             writer.fail_row(place, reason)
-    worker = engine(plan, pixels=job.source.pixels)
-    size = block_size(job.source, job.order, worker)
-    blocks = (job.order[begin : begin + size] for begin in range(0, len(job.order), size))
-    with ThreadedMap(lambda indices: pack_block(job.source, indices, plan, worker), blocks, n_threads) as packed:
-        for block in packed:
+    block_size = choose_block_size(source, order, engine)
+    index_blocks = (order[begin : begin + block_size] for begin in range(0, len(order), block_size))
+    with ThreadedMap(lambda indices: pack_block(source, indices, plan, engine), index_blocks, n_threads) as blocks:
+        for block in blocks:
             writer.append(block)
-            progress(len(block))
-    of_list = "written" if job.names.write_list else "read" if job.reads_list else "none"
-    writer.finish({"classes": job.source.classes, "list": of_list, "plan": _settings(plan)})
+            if progress:
+                progress(len(block))
+    list_origin = "written" if names.write_list else "read" if planned_set.reads_list else "none"
+    writer.finish({"classes": source.classes, "list": list_origin, "plan": _plan_facts(plan)})
 
 
-def _settings(plan: PackPlan) -> dict[str, Any]:
-    """Return what made the files what they are: not the number of threads."""
+def _plan_facts(plan: PackPlan) -> dict[str, Any]:
+    """Return the fields of the plan that decide the content of the files: all but the number of threads."""
     return {name: value for name, value in asdict(plan).items() if name != "threads"}
 
 
-def _look_at_outputs(jobs: Sequence[Job], prefix: Path) -> list[str]:
-    """Refuse outputs that are not ours to write, and warn of those that will surprise."""
+def _check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str]:
+    """Refuse to overwrite files that no pack wrote; return warnings about surprising replacements."""
     warnings = []
-    for job in jobs:
-        description = describe(job.names)
-        refuse_foreign(job.names, description)
-        if standing_alone(description, prefix):
-            warnings.append(f"{job.names.prefix.name} was packed on its own and is replaced")
-        beside = Path(f"{job.names.prefix}.lst")
-        if not (job.names.write_list or job.reads_list) and beside.exists():
-            warnings.append(f"{beside} is not the list of this set, and stays if it was made by hand")
+    for planned_set in planned_sets:
+        names = planned_set.names
+        description = read_replaced_description(names)
+        refuse_foreign_files(names, description)
+        if was_packed_alone(description, prefix):
+            warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
+        other_list = Path(f"{names.prefix}.lst")
+        if not (names.write_list or planned_set.reads_list) and other_list.exists():
+            warnings.append(f"{other_list} is not the list of this set; it stays if it was made by hand")
     return warnings
 
 
-def _refuse_nothing(reports: Sequence[SetReport], prefix: Path) -> None:
-    """Do not replace a good set by one that has no records."""
+def _refuse_empty_result(reports: Sequence[SetReport], prefix: Path) -> None:
+    """Refuse to replace an existing set by sets without any record."""
     if any(report.n_packed for report in reports):
         return
     failures = [failure for report in reports for failure in report.failures[:1]]
-    first = f"; the first: {failures[0].name}: {failures[0].reason}" if failures else ""
     n_listed = sum(report.n_listed for report in reports)
-    raise PackError(f"{prefix}: expected images, got 0 of {n_listed} packed{first}; nothing was written")
+    first = f"; the first failure: {failures[0].name}: {failures[0].reason}" if failures else ""
+    raise PackError(
+        path=str(prefix), expected="images", got=f"0 of {n_listed} packed{first}", advice="nothing was written"
+    )

@@ -1,4 +1,4 @@
-"""The reference engine: Pillow and NumPy, one sample after the other. It is right by definition."""
+"""The reference engine: Pillow and NumPy, one sample at a time. Its results are correct by definition."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from recordkit import codec
 from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
-from recordkit.packing.engine import Encoded
+from recordkit.packing.engine import Content, Encoded
 from recordkit.packing.plan import PackPlan
-from recordkit.sample import Image
 from recordkit.transforms import CenterCrop, Resize
 
 
@@ -21,37 +20,39 @@ class PythonEngine:
     Attributes
     ----------
     channels : {3, 1, 4, "keep"}
-        To which images are decoded, as in `recordkit.codec.decode`.
+        Channels that images are decoded to, as in `recordkit.codec.decode`.
     encoding : {"jpg", "png", "raw"}
-        In which they are encoded.
+        Encoding of the payloads.
     """
 
     name: ClassVar[str] = "python"
-    # One at a time, handing them out would cost as much as copying a small image.
-    block = 8
+    # Scheduling samples one by one would cost as much as copying a small image.
+    block_size = 8
 
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None:
-        self._copies = plan.passes_through(pixels=pixels)
+        self._copies_bytes = plan.passes_through(pixels=pixels)
         self._any_file = plan.any_file
-        default: Channels = "keep" if pixels else 3
-        self.channels: Channels = plan.channels or default
+        default_channels: Channels = "keep" if pixels else 3
+        self.channels: Channels = plan.channels or default_channels
         self._crop = CenterCrop() if plan.center_crop else None
         self._resize = Resize(plan.resize, plan.filter) if plan.resize is not None else None
         self.encoding = plan.encoding or ("png" if pixels else "jpg")
         self._quality = plan.quality
         self._first_label = plan.first_label_in_header
 
-    def encode(self, contents: Sequence[bytes | Image], keys: Sequence[int]) -> Encoded:
-        """Turn contents into payloads."""
+    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
+        """See `Engine.encode`."""
         pairs = [self.encode_one(content, key) for content, key in zip(contents, keys, strict=True)]
-        remarks = {number: remark for number, (_, remark) in enumerate(pairs) if remark}
+        remarks = {row: remark for row, (_, remark) in enumerate(pairs) if remark}
         return Encoded([payload for payload, _ in pairs], remarks)
 
-    def encode_one(self, content: bytes | Image, key: int) -> tuple[bytes | None, str]:
-        """Return the payload, None if there is none to be had, and a remark or ""."""
+    def encode_one(self, content: Content, key: int) -> tuple[bytes | None, str]:
+        """Return the payload, or None if the content is bad, and a remark or ""."""
+        if isinstance(content, ImageError):
+            return None, str(content)
         try:
-            if self._copies and isinstance(content, bytes):
-                return content, self._look(content)
+            if self._copies_bytes and isinstance(content, bytes):
+                return content, self._check_signature(content)
             remark = ""
             if isinstance(content, bytes):
                 image = codec.decode(content, channels=self.channels)
@@ -67,12 +68,13 @@ class PythonEngine:
         except ImageError as error:
             return None, str(error)
 
-    def _look(self, payload: bytes) -> str:
-        kind = codec.sniff(payload)
-        if kind in ("unknown", "empty"):
+    def _check_signature(self, payload: bytes) -> str:
+        """Refuse bytes that do not begin like an image; return a remark or ""."""
+        format_name = codec.sniff(payload)
+        if format_name in ("unknown", "empty"):
             if not self._any_file:
-                got = "0 bytes" if kind == "empty" else f"a file that begins with {payload[:8]!r}"
-                raise ImageError(f"expected an image, got {got}")
+                got = "0 bytes" if format_name == "empty" else f"a file that begins with {payload[:8]!r}"
+                raise ImageError(expected="an image", got=got)
             return "not an image by its first bytes, copied all the same"
         if codec.orientation(payload) != 1:
             return "rotated by EXIF only: readers that ignore EXIF will see it lying on its side"
@@ -81,7 +83,7 @@ class PythonEngine:
     def frame(
         self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
     ) -> tuple[bytes, list[int]]:
-        """Return records as a .rec file has them, end to end, and the size of each."""
+        """See `Engine.frame`."""
         frames = []
         for key, row, payload in zip(keys, labels, payloads, strict=True):
             header = irheader.IRHeader(row if len(row) > 1 else row[0], key)

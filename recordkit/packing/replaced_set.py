@@ -1,7 +1,8 @@
-"""What stands at the names that a pack is going to write, and what goes with the set it replaces.
+"""The set that a pack replaces: which of its files are removed, and which files are never overwritten.
 
-PREFIX.json lists the files that were written with it ("files"), for which prefix ("set"), and the size and SHA-256 of
-the .rec and .lst. By that a later pack tells its predecessor's files from copies, renamed sets and the user's own.
+PREFIX.json lists the files that were written with it ("files"), the prefix that was packed ("set"), and the size and
+SHA-256 of the .rec and .lst. With these facts a pack distinguishes the files of the replaced set from copies, renamed
+sets and the user's own files.
 """
 
 from __future__ import annotations
@@ -17,82 +18,86 @@ from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
 from recordkit.packing.writer import SetNames
 
 
-def describe(names: SetNames) -> Mapping[str, Any]:
-    """Return the description that stands where a set's is going to be written; an empty one if there is none."""
-    return _described(names.prefix.with_name(names.name(".json")))
+def read_replaced_description(names: SetNames) -> Mapping[str, Any]:
+    """Return the description of the set that has these names; an empty one if there is none."""
+    return _read_description(names.prefix.with_name(names.name(".json")))
 
 
-def refuse_foreign(names: SetNames, description: Mapping[str, Any]) -> None:
-    """Refuse to write over a side file that no pack wrote, or over a list that was edited since.
+def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> None:
+    """Refuse to overwrite a side file that no pack wrote, or a list that was edited after its pack.
 
-    The .rec and .idx are what the user asked to replace, whoever made them.
+    The .rec and .idx may always be replaced, because the user names them.
 
     Raises
     ------
     PublishError
     """
-    written = _suffixes(description)
+    packed_suffixes = _suffixes(description)
     for path in names.all():
         suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         if suffix in ("", ".rec", ".idx") or not path.exists():
             continue
-        if suffix not in written or (suffix == ".lst" and not _is(path, description.get("lst"))):
-            advice = "pack that list itself, or " if suffix == ".lst" else ""
+        if suffix not in packed_suffixes or (suffix == ".lst" and not _matches(path, description.get("lst"))):
+            advice = "move it away or choose another prefix"
             raise PublishError(
-                f"{path}: expected no file, or one as an earlier pack wrote it, got another; {advice}"
-                "move it away or choose another prefix"
+                path=str(path),
+                expected="no file, or one as an earlier pack wrote it",
+                got="another file",
+                advice=f"pack that list itself, or {advice}" if suffix == ".lst" else advice,
             )
 
 
-def standing_alone(description: Mapping[str, Any], prefix: Path) -> bool:
-    """Tell whether a set was packed for another prefix."""
-    packed_for = description.get("set")
-    return isinstance(packed_for, str) and packed_for != prefix.name
+def was_packed_alone(description: Mapping[str, Any], prefix: Path) -> bool:
+    """Tell whether the replaced set was packed for another prefix."""
+    packed_prefix = description.get("set")
+    return isinstance(packed_prefix, str) and packed_prefix != prefix.name
 
 
-def former_files(prefix: Path, successors: Collection[Path]) -> list[Path]:
-    """Return files of an earlier pack to this prefix that will have no successor: those of a split it had, say.
+def find_obsolete_files(prefix: Path, new_files: Collection[Path]) -> list[Path]:
+    """Return the files of the replaced set that no new file takes the name of, such as those of an old split.
 
-    Only what that pack wrote under that very name: a copy or a renamed set belongs to the user, and so do an .lst
-    that was edited since and files beside a .rec that is another by now.
+    Only files that the earlier pack wrote under their present name count. A copy or a renamed set belongs to the user,
+    and so do an edited .lst and the files beside a .rec that has changed since.
     """
-    found: list[Path] = []
+    obsolete: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
-        description = _described(path)
-        if description.get("set") == prefix.name and path.name in _files(description) and path not in successors:
-            found += [each for each in _unchanged(description, path.parent) if each not in successors]
-    return found
+        description = _read_description(path)
+        if description.get("set") == prefix.name and path.name in _file_names(description) and path not in new_files:
+            obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_files]
+    return obsolete
 
 
-def _described(path: Path) -> Mapping[str, Any]:
-    """Read a description; a JSON file of somebody else's says nothing."""
+def _read_description(path: Path) -> Mapping[str, Any]:
+    """Read a description; a JSON file of another program counts as an empty one."""
     with contextlib.suppress(ValueError, OSError):
         return Fileset(path).description()
     return {}
 
 
-def _files(description: Mapping[str, Any]) -> list[str]:
-    """Return the names that the description says were written together, the .rec first."""
+def _file_names(description: Mapping[str, Any]) -> list[str]:
+    """Return the names of the files that were written together, the .rec first."""
     names = description.get("files")
-    plain = isinstance(names, list) and all(isinstance(name, str) and Path(name).name == name for name in names)
-    return names if plain else []  # type: ignore[return-value]
+    if not isinstance(names, list):
+        return []
+    plain = all(isinstance(name, str) and Path(name).name == name for name in names)
+    return names if plain else []
 
 
 def _suffixes(description: Mapping[str, Any]) -> set[str]:
-    names = _files(description)
+    names = _file_names(description)
     prefix = next((name.removesuffix(".json") for name in names if name.endswith(".json")), None)
     return {suffix for suffix in SUFFIXES if f"{prefix}{suffix}" in names}
 
 
-def _unchanged(description: Mapping[str, Any], folder: Path) -> list[Path]:
-    record, *others = (folder / name for name in _files(description))
-    if not _is(record, description.get("rec")):
+def _unchanged_files(description: Mapping[str, Any], folder: Path) -> list[Path]:
+    record, *side_files = (folder / name for name in _file_names(description))
+    if not _matches(record, description.get("rec")):
         return []
-    edited = [path for path in others if path.suffix == ".lst" and not _is(path, description.get("lst"))]
-    return [path for path in (record, *others) if path.is_file() and path not in edited]
+    edited = [path for path in side_files if path.suffix == ".lst" and not _matches(path, description.get("lst"))]
+    return [path for path in (record, *side_files) if path.is_file() and path not in edited]
 
 
-def _is(path: Path, facts: object) -> bool:
+def _matches(path: Path, facts: object) -> bool:
     """Tell whether a file has the size and SHA-256 that a description gives."""
     if not isinstance(facts, dict) or not path.is_file() or path.stat().st_size != facts.get("bytes"):
         return False

@@ -1,4 +1,4 @@
-"""What a pack did: how many samples, how many bytes, which failed and why."""
+"""The report of a pack: counts of samples and bytes, and the failures with their reasons."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 MAX_FAILURES = 1000
-"""Failures kept in a report; PREFIX.failed.tsv has them all."""
+"""Failures kept in a report. PREFIX.failed.tsv has all of them."""
 
 Progress = Callable[[int], None]
-"""Called with the number of samples that have been dealt with since the last call."""
+"""Called with the number of samples packed or left out since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Failure:
     key : int or None
         None for a row that could not be read.
     name : str
-        The image's path, or the place of the row.
+        The image's path, or the list and line of a row.
     reason : str
     """
 
@@ -33,19 +33,19 @@ class Failure:
 
 @dataclass
 class SetReport:
-    """One set of files, PREFIX.rec and companions.
+    """The report of one set of files.
 
     Attributes
     ----------
     prefix : Path
     n_listed, n_packed, n_failed : int
-        Samples in the source, records in the .rec file, and samples left out.
+        Samples of the source, records in the .rec file, and samples left out.
     failures : list of Failure
-        The first 1,000; PREFIX.failed.tsv has them all.
+        The first 1,000; PREFIX.failed.tsv has all of them.
     bytes_in, bytes_out : int
-        Of the images read, and of the .rec file.
+        Size of the images read, and of the .rec file.
     notes : dict of str to int
-        Things worth a warning, and how many samples they concern.
+        Warnings, and the number of samples that each concerns.
     """
 
     prefix: Path
@@ -59,7 +59,7 @@ class SetReport:
 
     @property
     def failed_path(self) -> Path:
-        """Where all failures are, if there are any."""
+        """PREFIX.failed.tsv, which exists if a sample failed."""
         return self.prefix.with_name(f"{self.prefix.name}.failed.tsv")
 
     def fail(self, failure: Failure) -> None:
@@ -70,25 +70,25 @@ class SetReport:
             self.failures.append(failure)
 
     def note(self, text: str, n: int) -> None:
-        """Count more samples that a note concerns."""
+        """Add to the number of samples that a note concerns."""
         self.notes[text] = self.notes.get(text, 0) + n
 
 
 @dataclass(frozen=True)
 class PackReport:
-    """All sets of one pack.
+    """The report of a pack.
 
     Attributes
     ----------
     sets : tuple of SetReport
     engine : str
-        The engine that ran.
+        Name of the engine that ran.
     n_threads : int
     duration_s : float
     warnings : tuple of str
-        About the pack as a whole.
+        Warnings about the pack as a whole.
     ok : bool
-        Every listed sample was packed, or the plan said that failures may be skipped.
+        Every sample was packed, or ``plan.on_error`` is "skip".
     """
 
     sets: tuple[SetReport, ...]
@@ -100,12 +100,12 @@ class PackReport:
 
     @property
     def n_packed(self) -> int:
-        """Records written, over all sets."""
+        """Total number of records written."""
         return sum(report.n_packed for report in self.sets)
 
     @property
     def n_failed(self) -> int:
-        """Samples left out, over all sets."""
+        """Total number of samples left out."""
         return sum(report.n_failed for report in self.sets)
 
     @property
@@ -114,7 +114,7 @@ class PackReport:
         return self.n_packed / self.duration_s if self.duration_s else 0.0
 
     def as_json(self) -> dict[str, object]:
-        """Return the report as values that JSON can hold."""
+        """Return the report as JSON-compatible values."""
         return {
             "engine": self.engine,
             "threads": self.n_threads,

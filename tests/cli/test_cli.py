@@ -149,8 +149,8 @@ def test_bad_image_files_are_one_line_each(cli, tiny_folder, tmp_path, name):
         ("1 0 cat/0.jpg", "line 2: expected KEY, LABEL and PATH between tabs, got 1 fields"),
         ("1\tnan\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'nan'"),
         ("1\tinf\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'inf'"),
-        ("1\t1e39\tcat/0.jpg", "(key 1): expected a label that float32 can hold, got 1e+39"),
-        ("1\t17186135\tcat/0.jpg", "(key 1): expected a label that float32 can hold, got 17186135"),
+        ("1\t1e39\tcat/0.jpg", "key 1: expected a label that float32 can hold, got 1e+39"),
+        ("1\t17186135\tcat/0.jpg", "key 1: expected a label that float32 can hold, got 17186135"),
         ("-1\t1\tcat/0.jpg", "line 2: expected a whole number from 0 to 2**64 - 1 as KEY, got '-1'"),
         ("0\t1\tcat/0.jpg", "expected each KEY once, got 0 in rows 1 and 2"),
     ],
@@ -245,10 +245,10 @@ def test_a_folder_instead_of_a_file_is_one_line(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--resize", 16, "--pass-through"), "pass_through copies bytes"),
-        (("--filter", "bilinear"), "filter 'bilinear' goes with resize"),
+        (("--resize", 16, "--pass-through"), "--pass-through copies bytes"),
+        (("--filter", "bilinear"), "--filter 'bilinear' needs a resize"),
         (("--encoding", "jpg", "--quality", 0), "quality: expected a JPEG quality of 1 to 100, got 0"),
-        (("--val-ratio", 0.7, "--test-ratio", 0.7), "expected shares from 0 to 1"),
+        (("--val-ratio", 0.7, "--test-ratio", 0.7), "expected fractions from 0 to 1"),
         (("--root", "/"), "root goes with a .lst file"),
     ],
 )

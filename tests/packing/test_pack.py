@@ -138,7 +138,7 @@ def test_files_that_a_repack_removes_are_named(tiny_folder, tmp_path, engine):
     assert pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine).warnings == ()
     (warning,) = pack(tiny_folder, tmp_path / "p", engine=engine).warnings
     start, _, gone = warning.partition(": ")
-    assert start == "removed, of the set that was there before"
+    assert start == "removed from the replaced set"
     assert sorted(gone.split(", ")) == [
         f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("idx", "json", "lst", "rec")
     ]
@@ -222,7 +222,7 @@ def test_a_set_packed_on_its_own_that_becomes_a_split_is_warned_of(tiny_folder, 
 
 @pytest.mark.parametrize("prefix", ["p.rec", "p.lst", "p.labels.npy"])
 def test_the_name_of_a_file_is_no_prefix(tiny_folder, tmp_path, prefix):
-    with pytest.raises(PlanError, match="expected a prefix, got the name of a file; leave its suffix away"):
+    with pytest.raises(PlanError, match="expected a prefix, got the name of a file; leave out its suffix"):
         pack(tiny_folder, tmp_path / prefix)
 
 
@@ -262,7 +262,7 @@ def test_the_first_label_alone_can_be_asked_for(tiny_folder, tmp_path, engine):
 
 def test_a_label_that_float32_would_change_is_refused_then_kept_exactly(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "0\t17186135\tcat/0.jpg\n1\t3\tdog/1.jpg\n2\t9007199254740993\towl/1.jpg\n")
-    with pytest.raises(SourceError, match=r"cat/0.jpg \(key 0\): expected a label that float32 can hold, got 17186135"):
+    with pytest.raises(SourceError, match=r"cat/0.jpg: key 0: expected a label that float32 can hold, got 17186135"):
         pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
     assert names(tmp_path) == ["a.lst"]
     pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
@@ -334,7 +334,7 @@ def test_a_pack_in_which_everything_fails_leaves_what_was_there(tiny_folder, tmp
     for image in tiny_folder.rglob("*.jpg"):
         image.write_bytes(b"junk")
     with pytest.raises(
-        PackError, match=r"out: expected images, got 0 of 12 packed; the first: .*; nothing was written"
+        PackError, match=r"out: expected images, got 0 of 12 packed; the first failure: .*; nothing was written"
     ):
         pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error=on_error), engine=engine)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before

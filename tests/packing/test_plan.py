@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordkit.errors import PlanError
-from recordkit.packing.plan import PackPlan, order_of, partition
+from recordkit.packing.plan import PackPlan
+from recordkit.packing.splits import packing_order, split_samples
 
 ratios = st.sampled_from([0.0, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0]) | st.floats(0, 1)
 
 
 def parts(n, **options):
-    return {part.suffix: list(range(part.begin, part.end)) for part in partition(n, **options)}
+    return {part.suffix: list(range(part.begin, part.end)) for part in split_samples(n, **options)}
 
 
 def r(begin, last):
@@ -73,15 +74,15 @@ def test_any_sharing_is_im2recs(n, shards, train_ratio, test_ratio):
 
 
 def test_the_shuffle_is_im2recs():
-    assert list(order_of(10, shuffle=True)) == [4, 0, 5, 9, 3, 1, 6, 8, 7, 2]
-    assert list(order_of(4, shuffle=False)) == [0, 1, 2, 3]
+    assert list(packing_order(10, shuffle=True)) == [4, 0, 5, 9, 3, 1, 6, 8, 7, 2]
+    assert list(packing_order(4, shuffle=False)) == [0, 1, 2, 3]
 
 
 @given(st.integers(0, 300), st.integers(0, 2**40))
 def test_the_shuffle_is_pythons_for_any_seed(n, seed):
     expected = list(range(n))
     random.Random(seed).shuffle(expected)
-    assert list(order_of(n, shuffle=True, seed=seed)) == expected
+    assert list(packing_order(n, shuffle=True, seed=seed)) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_the_shuffle_is_pythons_for_any_seed(n, seed):
     [
         ({"resize": 0}, "resize: expected a length of at least 1 pixel, got 0"),
         ({"resize": 8, "filter": "bicubic"}, "filter: expected one of antialias, bilinear, .*, got 'bicubic'"),
-        ({"filter": "area"}, "filter 'area' goes with resize; give a size too"),
+        ({"filter": "area"}, "filter 'area' needs a resize; set resize too"),
         ({"channels": 2}, "channels: expected one of 3, 1, keep, None, got 2"),
         ({"encoding": ".jpg"}, "encoding: expected one of jpg, png, raw, None, got '.jpg'"),
         ({"labels": "some"}, "labels: expected one of all, first, got 'some'"),
@@ -100,11 +101,14 @@ def test_the_shuffle_is_pythons_for_any_seed(n, seed):
         ({"quality": 101}, "quality: expected a JPEG quality of 1 to 100, got 101"),
         ({"quality": 10, "encoding": "png"}, "quality: expected a PNG level of 0 to 9, got 10"),
         ({"quality": 5, "encoding": "raw"}, "quality: raw images have none; leave it out"),
-        ({"val_ratio": -0.1}, "val_ratio and test_ratio: expected shares from 0 to 1 .*, got -0.1 and 0.0"),
-        ({"val_ratio": 0.6, "test_ratio": 0.5}, "val_ratio and test_ratio: expected shares .*, got 0.6 and 0.5"),
-        ({"val_ratio": float("nan")}, "val_ratio and test_ratio: expected shares .*, got nan and 0.0"),
+        ({"val_ratio": -0.1}, "val_ratio and test_ratio: expected fractions from 0 to 1 .*, got -0.1 and 0.0"),
+        ({"val_ratio": 0.6, "test_ratio": 0.5}, "val_ratio and test_ratio: expected fractions .*, got 0.6 and 0.5"),
+        ({"val_ratio": float("nan")}, "val_ratio and test_ratio: expected fractions .*, got nan and 0.0"),
         *(
-            ({"pass_through": True, **option}, "pass_through copies bytes; it does not go with resize, crop, channels")
+            (
+                {"pass_through": True, **option},
+                "pass_through copies bytes; it cannot be combined with resize, center_crop, channels",
+            )
             for option in ({"resize": 8}, {"center_crop": True}, {"channels": 1}, {"encoding": "png"}, {"quality": 90})
         ),
     ],
@@ -138,14 +142,16 @@ def test_bytes_are_copied_unless_an_option_needs_pixels(option):
 
 
 def test_pixels_cannot_be_passed_through():
-    with pytest.raises(PlanError, match="pass_through: ubyte files hold pixels, there are no encoded images to copy"):
+    with pytest.raises(
+        PlanError, match="pass_through: ubyte files hold pixels, so there are no encoded images to copy"
+    ):
         PackPlan(pass_through=True).passes_through(pixels=True)
 
 
 @pytest.mark.parametrize(
     ("order", "plain", "split"), [("walked", True, True), ("published", False, True), ("listed", False, False)]
 )
-def test_what_nobody_ordered_is_shuffled(order, plain, split):
+def test_only_walked_or_divided_sources_are_shuffled(order, plain, split):
     assert PackPlan().shuffles(order) is plain
     assert PackPlan(val_ratio=0.1).shuffles(order) is split
     assert PackPlan(shuffle=True).shuffles(order) and not PackPlan(shuffle=False).shuffles(order)

@@ -10,7 +10,7 @@ import click
 from recordkit.cli.lists import write_lists
 from recordkit.cli.program import examples, print_to_stderr
 from recordkit.errors import PlanError
-from recordkit.packing.plan import IM2REC_SEED
+from recordkit.packing.splits import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source, read_classes
 
 

@@ -14,7 +14,7 @@ from recordkit.cli.progress import progress_bar
 from recordkit.codec import ENCODINGS, Channels
 from recordkit.native import ENGINES
 from recordkit.packing import PackPlan, PackReport, pack
-from recordkit.packing.plan import IM2REC_SEED
+from recordkit.packing.splits import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, open_source, read_classes
 from recordkit.transforms import FILTERS
 

@@ -507,7 +507,7 @@ def test_a_prefix_that_is_a_folder_means_all_lists_in_it(im2rec, tree, tmp_path)
 def test_a_label_that_float32_would_change_is_refused(im2rec, tree, tmp_path, label):
     (tmp_path / "p.lst").write_text(f"0\t0\tcat/1.jpg\n1\t{label}\tcat/2.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
-    assert code == 1 and "cat/2.jpg (key 1): expected a label that float32 can hold, got" in err
+    assert code == 1 and "cat/2.jpg: key 1: expected a label that float32 can hold, got" in err
     assert not (tmp_path / "p.rec").exists()
 
 

@@ -1,0 +1,58 @@
+"""A check of all labels before packing starts: a label that would not be read back unchanged is refused."""
+
+from __future__ import annotations
+
+import itertools
+
+from recordkit.errors import SourceError
+from recordkit.formats.irheader import fits_float32
+from recordkit.packing.plan import PackPlan
+from recordkit.sample import Entry, Source
+
+# Rows checked together.
+_BLOCK_SIZE = 1024
+
+
+def check_labels(source: Source, plan: PackPlan) -> None:
+    """Refuse labels that neither the records nor the exact labels beside them can hold.
+
+    Raises
+    ------
+    SourceError
+        A label would be changed, or the rows have different numbers of exact labels.
+    """
+    widths: set[int] = set()
+    for begin in range(0, len(source), _BLOCK_SIZE):
+        rows = source.labels(range(begin, min(begin + _BLOCK_SIZE, len(source))))
+        if plan.labels == "first":
+            rows = [row[:1] for row in rows]
+        widths.update(map(len, rows))
+        distinct = set(itertools.chain.from_iterable(rows))
+        if bad_labels := {label for label in distinct if not _is_kept(label, plan)}:
+            number = next(number for number, row in enumerate(rows) if bad_labels & set(row))
+            (entry,) = source.entries([begin + number])
+            raise _label_error(next(label for label in rows[number] if label in bad_labels), entry, plan)
+    if plan.exact_labels and len(widths) > 1:
+        raise SourceError(
+            argument="exact_labels", expected="the same number in every row", got=f"{min(widths)} to {max(widths)}"
+        )
+
+
+def _is_kept(label: float, plan: PackPlan) -> bool:
+    return _is_int64(label) if plan.exact_labels else fits_float32(label)
+
+
+def _label_error(label: float, entry: Entry, plan: PackPlan) -> SourceError:
+    if plan.exact_labels:
+        return SourceError(path=entry.name, key=entry.key, expected="a whole label of 64 bits", got=label)
+    return SourceError(
+        path=entry.name,
+        key=entry.key,
+        expected="a label that float32 can hold",
+        got=label,
+        advice="keep such labels with `exact_labels=True`" if _is_int64(label) else None,
+    )
+
+
+def _is_int64(label: float) -> bool:
+    return int(label) == label and -(2**63) <= label < 2**63

@@ -1,0 +1,128 @@
+"""From samples of a source to framed records, one block at a time. Threads share out the blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from recordkit.errors import ImageError
+from recordkit.formats.frame import MAX_RECORD_BYTES
+from recordkit.formats.irheader import HEADER_SIZE
+from recordkit.packing.engine import Content, Engine
+from recordkit.packing.plan import PackPlan
+from recordkit.sample import Entry, Source
+
+# A payload up to this size leaves room for more labels than a row can have.
+_ALWAYS_FITS_BYTES = MAX_RECORD_BYTES // 2
+# Contents of one block. Two blocks per thread are in memory at a time.
+_BLOCK_BYTES = 1 << 22
+# Samples whose size is measured to choose the block size.
+_N_MEASURED = 8
+
+
+@dataclass(frozen=True)
+class PackedBlock:
+    """Consecutive samples, packed.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        The packed samples.
+    labels : list of tuple of float
+        The packed labels of each entry.
+    frames : bytes
+        The records of the entries, concatenated as in a .rec file.
+    sizes : list of int
+        Size of each record with its frame, in bytes.
+    bytes_in : int
+        Total size of the packed samples' contents.
+    failures : list of (Entry, str)
+        The other samples, each with the reason.
+    remarks : Counter of str
+        Warnings, and the number of samples that each concerns.
+    """
+
+    entries: list[Entry]
+    labels: list[tuple[float, ...]]
+    frames: bytes
+    sizes: list[int]
+    bytes_in: int
+    failures: list[tuple[Entry, str]]
+    remarks: Counter[str]
+
+    def __len__(self) -> int:
+        return len(self.entries) + len(self.failures)
+
+
+def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: Engine) -> PackedBlock:
+    """Read, encode and frame the samples at some positions.
+
+    Parameters
+    ----------
+    source : Source
+    indices : sequence of int
+    plan : PackPlan
+    engine : Engine
+        Made for that plan and kind of source.
+
+    Returns
+    -------
+    block : PackedBlock
+        Packed samples and failures, each in the order of `indices`.
+    """
+    entries = source.entries(indices)
+    contents = source.contents(entries)
+    payloads, remarks = engine.encode(contents, [entry.key for entry in entries])
+    labels = [entry.labels if plan.labels == "all" else entry.labels[:1] for entry in entries]
+    reasons = {row: remark for row, remark in remarks.items() if payloads[row] is None}
+    reasons |= _find_too_large(labels, payloads)
+    failures = [(entries[row], reasons[row]) for row in sorted(reasons)]
+    if reasons:
+        rows = [row for row in range(len(entries)) if row not in reasons]
+        entries, contents = [entries[row] for row in rows], [contents[row] for row in rows]
+        labels, payloads = [labels[row] for row in rows], [payloads[row] for row in rows]
+    # The samples without a payload are among the failures.
+    frames, sizes = engine.frame([entry.key for entry in entries], labels, cast("list[bytes]", payloads))
+    return PackedBlock(
+        entries=entries,
+        labels=labels,
+        frames=frames,
+        sizes=sizes,
+        bytes_in=sum(map(_n_bytes, contents)),
+        failures=failures,
+        remarks=Counter(remark for row, remark in remarks.items() if row not in reasons),
+    )
+
+
+def choose_block_size(source: Source, order: Sequence[int], engine: Engine) -> int:
+    """Return the number of samples per block: the engine's preference, or fewer if the contents are large.
+
+    The first few samples show how large the contents are.
+    """
+    contents = source.contents(source.entries(order[:_N_MEASURED]))
+    largest = max(map(_n_bytes, contents), default=0)
+    return max(1, min(engine.block_size, _BLOCK_BYTES // max(largest, 1)))
+
+
+def record_size(labels: tuple[float, ...], payload: bytes) -> int:
+    """Return the size of a record without its frame, in bytes."""
+    return HEADER_SIZE + (4 * len(labels) if len(labels) > 1 else 0) + len(payload)
+
+
+def _find_too_large(labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes | None]) -> dict[int, str]:
+    """Return the rows whose record would be too long for its frame, each with the reason."""
+    reasons = {}
+    for row, payload in enumerate(payloads):
+        if payload is not None and len(payload) > _ALWAYS_FITS_BYTES:
+            size = record_size(labels[row], payload)
+            if size > MAX_RECORD_BYTES:
+                reasons[row] = f"expected a record shorter than 2**29 bytes, got {size} bytes"
+    return reasons
+
+
+def _n_bytes(content: Content) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    return 0 if isinstance(content, ImageError) else content.nbytes

@@ -1,0 +1,124 @@
+"""Dividing sources into the sets of files to be written: their samples, their order and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recordkit.errors import PlanError
+from recordkit.packing.plan import PackPlan
+from recordkit.packing.splits import Split, packing_order, split_samples
+from recordkit.packing.writer import SetNames
+from recordkit.sample import Source
+from recordkit.sources import ListSource
+
+
+@dataclass(frozen=True)
+class PlannedSet:
+    """One set to be written.
+
+    Attributes
+    ----------
+    source : Source
+    order : sequence of int
+        Positions in the source, in the order of packing.
+    names : SetNames
+    is_first : bool
+        The first set of its source also reports the source's bad rows and files.
+    reads_list : bool
+        PREFIX.lst is the list that is being packed.
+    """
+
+    source: Source
+    order: Sequence[int]
+    names: SetNames
+    is_first: bool
+    reads_list: bool
+
+
+def plan_sets(
+    sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
+) -> tuple[list[PlannedSet], list[str]]:
+    """Divide sources into sets.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+        By the name that is appended to the prefix, "" for none.
+    prefix : Path
+    plan : PackPlan
+    record_name : str or None
+        See `recordkit.packing.pack.pack`.
+
+    Returns
+    -------
+    planned_sets : list of PlannedSet
+    warnings : list of str
+
+    Raises
+    ------
+    PlanError
+        The plan does not fit the sources, or a set would be empty.
+    """
+    planned_sets: list[PlannedSet] = []
+    warnings = [note for source in sources.values() for note in source.notes]
+    if plan.splits() and set(sources) - {""} and "train" not in sources:
+        raise PlanError("`val_ratio` and `test_ratio` divide the training split, and this source has none")
+    for name, source in sources.items():
+        is_divided = plan.splits() and name in ("", "train")
+        if is_divided and plan.test_ratio and "test" in sources:
+            raise PlanError(
+                argument="test_ratio", message="this source has a test split of its own", advice="use `val_ratio`"
+            )
+        splits = _split_source(source, plan, is_divided=is_divided)
+        if n_unused := len(source) - sum(split.end - split.begin for split in splits):
+            warnings.append(
+                f"{n_unused} of {len(source)} samples are in no split: the sizes are rounded down, as in im2rec"
+            )
+        order = packing_order(len(source), shuffle=plan.shuffles(source.order), seed=plan.seed)
+        for number, split in enumerate(splits):
+            if split.begin == split.end and len(source):
+                raise PlanError(
+                    path=f"{prefix.name}{split.suffix}",
+                    expected="samples",
+                    got=f"0 of {len(source)}",
+                    advice="change the ratios or the number of `shards`",
+                )
+            suffix = split.suffix if is_divided or not name else f"_{name}{split.suffix}"
+            names, reads_list = _name_set(prefix.with_name(prefix.name + suffix), sources, plan, record_name)
+            planned_sets.append(
+                PlannedSet(source, order[split.begin : split.end], names, is_first=number == 0, reads_list=reads_list)
+            )
+    return planned_sets, warnings
+
+
+def _split_source(source: Source, plan: PackPlan, *, is_divided: bool) -> list[Split]:
+    if plan.shards > max(len(source), 1):
+        raise PlanError(
+            argument="shards", expected=f"at most as many shards as samples, {len(source)}", got=plan.shards
+        )
+    return split_samples(
+        len(source),
+        shards=plan.shards,
+        train_ratio=1.0 - plan.val_ratio - plan.test_ratio if is_divided else 1.0,
+        test_ratio=plan.test_ratio if is_divided else 0.0,
+    )
+
+
+def _name_set(
+    prefix: Path, sources: Mapping[str, Source], plan: PackPlan, record_name: str | None
+) -> tuple[SetNames, bool]:
+    """Return the names of a set, and whether its .lst is the list that is being packed."""
+    reads_list = is_input(Path(f"{prefix}.lst"), sources)
+    names = SetNames(prefix, record_name, write_list=plan.write_list and not reads_list)
+    for output in names.all():
+        if is_input(output, sources):
+            raise PlanError(path=str(output), expected="another output", got="the list that is being packed")
+    return names, reads_list
+
+
+def is_input(path: Path, sources: Mapping[str, Source]) -> bool:
+    """Tell whether a file is one of the lists that are being packed."""
+    lists = [source.path for source in sources.values() if isinstance(source, ListSource)]
+    return any(path.exists() and path.samefile(list_path) for list_path in lists)
