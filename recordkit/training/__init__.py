@@ -1,1 +1,1 @@
-"""The bundled trainer: MXNet's Module or Gluon, fed from packed files, with everything that a run leaves."""
+"""The trainer: MXNet's Module or Gluon trains networks on .rec files and writes checkpoints, logs and pictures."""

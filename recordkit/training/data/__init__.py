@@ -1,1 +1,1 @@
-"""Training data: labels and sizes of a .rec file, folders of images, and batches for the network."""
+"""Data of a training: the survey of a file, its batches, the targets, and folders that are packed first."""

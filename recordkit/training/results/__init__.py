@@ -1,1 +1,1 @@
-"""The files that a training run leaves: log, pictures and figures."""
+"""Results of a training: scores, reports, logs, files and pictures."""
