@@ -18,8 +18,8 @@ struct CanvasToImage {
         const double scale = warp.scale, shear = warp.shear;
         const double cos = std::cos(warp.angle * kRadians), sin = std::sin(warp.angle * kRadians);
         const double hs = 2 * scale / (1 + warp.aspect), ws = warp.aspect * hs;
-        const double m00 = hs * cos - shear * sin * ws, m01 = hs * sin + shear * cos * ws, m10 = -sin * ws,
-                     m11 = cos * ws;
+        const double m00 = hs * cos - shear * sin * ws, m01 = hs * sin + shear * cos * ws;
+        const double m10 = -sin * ws, m11 = cos * ws;
         const double tx = (scale * width - (m00 * width + m01 * height)) / 2;
         const double ty = (scale * height - (m10 * width + m11 * height)) / 2;
         const double determinant = hs * ws;
@@ -29,6 +29,7 @@ struct CanvasToImage {
     }
 };
 
+// One pixel of the canvas outside the image.
 struct Pixel {
     uint8_t values[4] = {};  // RGBA or gray; alpha is 0
 
@@ -55,8 +56,8 @@ void sample(const ImageView& image, double x, double y, uint8_t* out) {
     const size_t from = size_t(clip(left, image.width)) * channels, to = size_t(clip(left + 1, image.width)) * channels;
     const uint8_t *upper = image.row(clip(top, image.height)), *lower = image.row(clip(top + 1, image.height));
     for (uint32_t c = 0; c < channels; ++c) {
-        const double above = interpolate(upper[from + c], upper[to + c], dx),
-                     below = interpolate(lower[from + c], lower[to + c], dx);
+        const double above = interpolate(upper[from + c], upper[to + c], dx);
+        const double below = interpolate(lower[from + c], lower[to + c], dx);
         out[c] = static_cast<uint8_t>(interpolate(above, below, dy));
     }
 }
