@@ -182,7 +182,7 @@ class Loader:
         FormatError, PlanError
             `state` is not a state, or was saved for other data or another order.
         """
-        new_state = LoaderState.from_dict(state, own=self._state)
+        new_state = LoaderState.from_dict(state, current=self._state)
         self._sampler.n_batches(start=new_state.position)  # raises if the epoch does not have that position
         self._stop()
         self._state = new_state

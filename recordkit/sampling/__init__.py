@@ -1,1 +1,1 @@
-"""Which sample is next: orders, samplers, and the saved state. Numbers only; no file is opened here."""
+"""Orders of samples, permutations, batches per rank, and the saved state. Only numbers; no file is opened."""

@@ -1,7 +1,10 @@
-"""In what order an epoch visits the samples: small value objects that take no memory, but for weights.
+"""Orders in which an epoch visits the samples: value objects that need no memory per sample, except for weights.
 
-An order has `n` positions. What stands at a position depends on seed, epoch and position alone: not on threads,
-batches, ranks or what was read before. Its ``repr`` says all of it, so that a saved state can tell one from another.
+An order maps each of its `n` positions to the index of a sample. The index depends only on seed, epoch and position,
+never on threads, batches, ranks or earlier reads. The ``repr`` of an order has all its parameters, so that a saved
+state can be compared with it.
+
+`recordkit.sampling.sampler` divides an order into batches; `recordkit.sampling.permutation` has the random permutation.
 """
 
 from __future__ import annotations
@@ -23,39 +26,41 @@ _32_BITS = 0xFFFFFFFF
 
 
 class Order(ABC):
-    """What a `Sampler` asks of an order.
+    """The interface between an order and a `Sampler`.
 
     Attributes
     ----------
     n : int, 1 to `MAX_N`
-        Positions of an epoch.
+        Number of positions in an epoch.
     """
 
     n: int
 
     @property
     def n_samples(self) -> int:
-        """Number of samples that the order is of."""
+        """Number of samples in the dataset; larger or smaller than `n` if samples are drawn with replacement."""
         return self.n
 
     @abstractmethod
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the samples at some positions.
+        """Return the indices of the samples at some positions.
 
         Parameters
         ----------
         epoch : int, 0 to 2**32 - 1
-        positions : int64 array (m,) of 0 to n - 1
+        positions : ndarray of int64, shape (m,)
+            Values from 0 to n - 1.
 
         Returns
         -------
-        indices : int64 array (m,) of 0 to n_samples - 1
+        indices : ndarray of int64, shape (m,)
+            Values from 0 to n_samples - 1.
         """
 
 
 @dataclass(frozen=True)
 class Sequential(Order):
-    """The samples as they are stored.
+    """The samples in stored order.
 
     Parameters
     ----------
@@ -75,7 +80,7 @@ class Sequential(Order):
     n: int
 
     def __post_init__(self) -> None:
-        _keep(self, n=(1, MAX_N))
+        _check_ranges(self, n=(1, MAX_N))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -84,7 +89,7 @@ class Sequential(Order):
 
 @dataclass(frozen=True)
 class Shuffled(Order):
-    """The samples in random order, another one each epoch; see `recordkit.sampling.permutation`.
+    """The samples in random order, a new one in each epoch; see `recordkit.sampling.permutation`.
 
     Parameters
     ----------
@@ -106,7 +111,7 @@ class Shuffled(Order):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
+        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -115,23 +120,28 @@ class Shuffled(Order):
 
 @dataclass(frozen=True)
 class Pages(Order):
-    """Pages of consecutive samples in random order, and the samples of a few pages at a time in random order.
+    """A two-level shuffle: pages of consecutive samples in random order, and shuffled samples in windows of pages.
 
-    For disks on which a seek costs more than reading a page: they read `page` samples at once, and what is drawn from
-    are the `window` pages last read. `recordkit.sampling.shuffle_quality` measures how much worse than a full shuffle
-    that is.
+    ::
 
-    Where the pages begin moves by a random number of samples each epoch, around the end of the data: so no two samples
-    share a page for ever, and those of the incomplete page, which is always the last, are others each time.
+        stored   | page 0 | page 1 | page 2 | page 3 | ...       `page` consecutive samples each
+        pages    | page 2 | page 0 | page 3 | page 1 | ...       shuffled
+        order    |     window 0    |     window 1    | ...       the samples of `window` pages, shuffled
+
+    It suits disks on which a seek costs more than reading a page, because it reads whole pages.
+    `recordkit.sampling.shuffle_quality` compares it with a full shuffle.
+
+    In each epoch the start of page 0 moves by a random number of samples, and indices wrap around at n. So the same
+    samples do not always share a page, and the incomplete page, which stays last, has other samples in each epoch.
 
     Parameters
     ----------
     n : int, 1 to `MAX_N`
     seed : int, 0 to 2**64 - 1, default 0
     page : int, at least 1, default 64
-        Samples in a page: 64 photographs of 256 pixels are about a megabyte.
+        Number of samples per page. 64 photographs of 256 pixels are about a megabyte.
     window : int, at least 1, default 64
-        Pages that are drawn from at a time.
+        Number of pages per window.
 
     Raises
     ------
@@ -150,43 +160,44 @@ class Pages(Order):
     window: int = 64
 
     def __post_init__(self) -> None:
-        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED), page=(1, MAX_N))
-        _keep(self, window=(1, MAX_N // self.page))
+        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED), page=(1, MAX_N))
+        _check_ranges(self, window=(1, MAX_N // self.page))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
-        # Streams of this order: 0 the pages, 1 where they begin, from 2 on the windows.
-        span = self.page * self.window
-        windows = positions // span
-        places = np.empty_like(positions)
+        # Random streams: 0 for the order of the pages, 1 for the start of page 0, 2 + i for window i.
+        window_samples = self.page * self.window
+        windows = positions // window_samples
+        shuffled = np.empty_like(positions)  # positions after the shuffle inside their windows
         for window in np.unique(windows).tolist():
-            begin = window * span
-            inside = windows == window
-            within = permutation(min(span, self.n - begin), self.seed, epoch, 2 + window)
-            places[inside] = begin + within.permute(positions[inside] - begin)
-        pages, rest = np.divmod(places, self.page)
-        n_whole = self.n // self.page
-        whole = pages < n_whole
-        if n_whole:
-            pages[whole] = permutation(n_whole, self.seed, epoch).permute(pages[whole])
+            begin = window * window_samples
+            in_window = windows == window
+            samples = permutation(min(window_samples, self.n - begin), self.seed, epoch, 2 + window)
+            shuffled[in_window] = begin + samples.permute(positions[in_window] - begin)
+        pages, offsets_in_page = np.divmod(shuffled, self.page)
+        n_whole_pages = self.n // self.page
+        is_whole = pages < n_whole_pages
+        if n_whole_pages:
+            pages[is_whole] = permutation(n_whole_pages, self.seed, epoch).permute(pages[is_whole])
         draws = Draws(seed=self.seed, epoch=epoch, position=1, transform=ORDER)
-        moved = (draws.word() << 32 | draws.word()) % self.n
-        return (pages * self.page + rest + moved) % self.n
+        start = (draws.word() << 32 | draws.word()) % self.n
+        return (pages * self.page + offsets_in_page + start) % self.n
 
 
 class Weighted(Order):
-    """Samples drawn with replacement, each as often as its weight says.
+    """Samples drawn with replacement, with probabilities proportional to their weights.
 
-    The draw at a position is the sample at which the running sum of the weights, divided by their total, first exceeds
-    a random number of 53 bits: the upper ones of the first two words of a Philox block.
+    Draws use inverse transform sampling: a position gets the first sample at which the cumulative sum of the weights,
+    divided by their total, exceeds a random number from 0 to 1. The number has 53 bits: the upper bits of the first two
+    words of the position's Philox block.
 
     Parameters
     ----------
-    weights : array_like of float (m,), at least 0, not all 0
-        Of each sample, in any unit.
+    weights : array_like of float, shape (m,)
+        Weight of each sample; any non-negative scale, not all 0.
     seed : int, 0 to 2**64 - 1, default 0
     n : int, 1 to `MAX_N`, optional
-        Draws in an epoch; as many as there are samples by default.
+        Number of draws per epoch; m by default.
 
     Raises
     ------
@@ -195,7 +206,7 @@ class Weighted(Order):
 
     Notes
     -----
-    8 bytes a sample are kept.
+    It keeps 8 bytes per sample in memory.
 
     Examples
     --------
@@ -206,30 +217,32 @@ class Weighted(Order):
     def __init__(self, weights: ArrayLike, *, seed: int = 0, n: int | None = None) -> None:
         array = np.asarray(weights, np.float64)
         if array.ndim != 1:
-            raise PlanError(f"weights: expected one of each sample, got an array {array.shape}")
+            raise PlanError(
+                argument="weights", expected="one weight per sample", got=f"an array of shape {array.shape}"
+            )
         sums = np.cumsum(array)
         if not (array.size and np.min(array) >= 0 and 0 < sums[-1] < np.inf):
-            raise PlanError("weights: expected numbers of at least 0, not all of them 0, with a finite sum")
+            raise PlanError("expected numbers of at least 0, not all of them 0, with a finite sum", argument="weights")
         self.n = len(array) if n is None else n
         self.seed = seed
-        _keep(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
-        self._sums = sums / sums[-1]  # ends with exactly 1, which no random number reaches
+        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
+        self._cumulative = sums / sums[-1]  # ends with exactly 1, which no random number reaches
 
     @classmethod
     def balanced(cls, labels: ArrayLike, *, seed: int = 0, n: int | None = None) -> Weighted:
-        """Return the order in which each class comes equally often, and each sample of a class.
+        """Return an order that draws each class, and each sample of a class, with equal probability.
 
         Parameters
         ----------
-        labels : array_like (m,)
-            The class of each sample: anything that can be told apart.
+        labels : array_like, shape (m,)
+            Class of each sample, of any type that NumPy can compare.
         seed, n : int
-            As above.
+            Parameters of `Weighted`.
 
         Raises
         ------
         PlanError
-            `labels` is not one label a sample, or a number is out of range.
+            `labels` does not have one label per sample, or a number is out of range.
 
         Examples
         --------
@@ -238,37 +251,42 @@ class Weighted(Order):
         """
         array = np.asarray(labels)
         if array.ndim != 1:
-            raise PlanError(f"labels: expected one of each sample, got an array {array.shape}; choose a column")
+            raise PlanError(
+                argument="labels",
+                expected="one label per sample",
+                got=f"an array of shape {array.shape}",
+                advice="choose a column",
+            )
         _, classes, counts = np.unique(array, return_inverse=True, return_counts=True)
         return cls(1 / counts[classes], seed=seed, n=n)
 
     @property
     def n_samples(self) -> int:
         """See `Order.n_samples`."""
-        return len(self._sums)
+        return len(self._cumulative)
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
-        places = positions.astype(np.uint64)
+        words = positions.astype(np.uint64)
         counter = (
-            places & _32_BITS,
-            places >> 32,
-            np.full_like(places, epoch),
-            np.full_like(places, ORDER << 16),
+            words & _32_BITS,
+            words >> 32,
+            np.full_like(words, epoch),
+            np.full_like(words, ORDER << 16),
         )
         high, low, _, _ = philox(counter, (self.seed & _32_BITS, self.seed >> 32))
         random = ((high << 32 | low) >> 11) * 2.0**-53
-        found: NDArray[np.int64] = self._sums.searchsorted(random, side="right")
-        return found
+        indices: NDArray[np.int64] = self._cumulative.searchsorted(random, side="right")
+        return indices
 
     def __repr__(self) -> str:
-        return f"Weighted(n={self.n}, seed={self.seed}, weights={zlib.crc32(self._sums.tobytes()):08x})"
+        return f"Weighted(n={self.n}, seed={self.seed}, weights={zlib.crc32(self._cumulative.tobytes()):08x})"
 
 
-def _keep(order: Order, **limits: tuple[int, int]) -> None:
-    """Check numbers of an order, and make them Python's, whose ``repr`` is the same everywhere."""
-    for name, (least, most) in limits.items():
+def _check_ranges(order: Order, **ranges: tuple[int, int]) -> None:
+    """Check attributes of an order and convert them to int, whose ``repr`` is the same in every version of NumPy."""
+    for name, (smallest, largest) in ranges.items():
         value = getattr(order, name)
-        if not (isinstance(value, Integral) and least <= int(value) <= most):
-            raise PlanError(f"{name}: expected {least} to {most}, got {value!r}")
+        if not (isinstance(value, Integral) and smallest <= int(value) <= largest):
+            raise PlanError(argument=name, expected=f"{smallest} to {largest}", got=repr(value))
         object.__setattr__(order, name, int(value))

@@ -1,17 +1,23 @@
-"""A random permutation of 0 to n - 1 that is computed, not stored: any stretch of it, in any order, in O(1) memory.
+"""A random permutation of 0 to n - 1 that is computed, not stored, in O(1) memory.
 
-A position is a pair (high, low) of digits in a rectangle of sides a and b, a * b at least n and as near to it as the
-square root of n. A Feistel network adds to each digit in turn, modulo its side, a random function of the other one:
-what was added can be taken away again, so no two positions meet. The few results that are n or more go through the
-network again until they are below n ("cycle walking"), which keeps it a permutation. All is whole numbers of 64 bits,
-the same on every machine.
+It is a Feistel network over pairs of digits, with cycle walking::
 
-Round function: the upper 32 bits of the 64-bit finaliser of MurmurHash3 (fmix64) of digit ^ key. Of its five steps the
-first, ``h ^= h >> 33``, only changes the key, as a digit has fewer than 33 bits, and the last does not touch the upper
-bits: both are left out. The keys are words of Philox.
+    position = high * b + low        0 <= high < a, 0 <= low < b; a = ceil(sqrt(n)), b = ceil(n / a)
+
+    round 0, 2, 4, 6:  high = (high + F(low, key)) mod a        round 1, 3, 5, 7:  low = (low + F(high, key)) mod b
+
+    index = high * b + low           if index >= n: apply the network again
+
+A round can be undone by a subtraction, so the network is a permutation of 0 to a * b - 1. a * b exceeds n by less than
+sqrt(n) + 1, so few results are n or more; applying the network to them again until they are below n ("cycle walking")
+gives a permutation of 0 to n - 1. All arithmetic is on 64-bit integers, so the result is the same on every machine.
+
+Round function F: the upper 32 bits of fmix64(digit ^ key), the 64-bit finaliser of MurmurHash3, scaled to the range of
+the other digit. Two of its five steps are left out: the first, ``h ^= h >> 33``, only changes the key, because a digit
+has fewer than 33 bits, and the last does not change the upper bits. The keys are words of Philox.
 
 Sources: A. Appleby, MurmurHash3 (2011), public domain; J. Black and P. Rogaway, Ciphers with Arbitrary Finite Domains
-(2002), for the rectangle and the walk.
+(2002), for digits of two ranges and cycle walking.
 """
 
 from __future__ import annotations
@@ -26,15 +32,15 @@ from recordkit.errors import PlanError
 from recordkit.transforms.draws import ORDER, Draws
 
 MAX_N = 2**48
-"""Up to here a side has at most 24 bits, and none of its numbers is drawn more often than another by over 1 in 256."""
+"""Largest n. A digit then has at most 24 bits, and scaling 32 random bits to it has a bias of at most 1 in 256."""
 
-# Even, so that both digits are changed equally often. With 8, pairs of places are as independent as in a true shuffle
-# from n = 10 on, as far as 5,000 seeds can tell, and nearly so from 7; with 6 from n = 30, with 4 not yet there.
+# Even, so that both digits change equally often. A test with 5,000 seeds cannot tell pairs of positions from those of
+# a true shuffle for n >= 10 with 8 rounds (nearly for n >= 7) and for n >= 30 with 6 rounds; with 4 it can at n = 30.
 _ROUNDS = 8
 
 
 def _number(value: int) -> NDArray[np.uint64]:
-    """Return an array without dimensions, which NumPy takes faster than its scalars: a batch of 64 in two thirds."""
+    """Return a 0-dimensional array, which NumPy handles faster than its scalars (64 values in two thirds of the time)."""
     return np.array(value, np.uint64)
 
 
@@ -51,7 +57,7 @@ class Permutation:
     seed : int, 0 to 2**64 - 1
     epoch : int, 0 to 2**32 - 1
     stream : int, 0 to 2**64 - 1, default 0
-        Tells apart the permutations of one epoch.
+        Number of the permutation, if one epoch needs several.
 
     Raises
     ------
@@ -67,53 +73,64 @@ class Permutation:
 
     def __init__(self, n: int, *, seed: int, epoch: int, stream: int = 0) -> None:
         if not 1 <= n <= MAX_N:
-            raise PlanError(f"n: expected 1 to {MAX_N} samples, got {n}")
+            raise PlanError(argument="n", expected=f"1 to {MAX_N} samples", got=n)
         draws = Draws(seed=seed, epoch=epoch, position=stream, transform=ORDER)
-        high = isqrt(n - 1) + 1
-        low = -(-n // high)
+        n_high = isqrt(n - 1) + 1
+        n_low = -(-n // n_high)
         self._n = _number(n)
-        self._low = _number(low)
-        # Each round: its key, and the side of the rectangle its digit belongs to.
+        self._n_low = _number(n_low)
+        # Key, and number of values of the digit that the round changes.
         self._rounds = [
-            (_number(draws.word() << 32 | draws.word()), _number((high, low)[number % 2])) for number in range(_ROUNDS)
+            (_number(draws.word() << 32 | draws.word()), _number((n_high, n_low)[number % 2]))
+            for number in range(_ROUNDS)
         ]
 
     def permute(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what stands at `positions`, an int64 array (m,) of 0 to n - 1, as an array of the same kind."""
-        found = self._network(positions.astype(np.uint64))
-        outside = np.flatnonzero(found >= self._n)
-        while outside.size:
-            walked = self._network(found[outside])
-            found[outside] = walked
-            outside = outside[walked >= self._n]
-        return found.view(np.int64)
+        """Return the indices at some positions.
 
-    def _network(self, places: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        changed: NDArray[np.uint64] = places // self._low
-        other: NDArray[np.uint64] = places - changed * self._low
-        mixed, shifted = np.empty_like(places), np.empty_like(places)
-        for key, side in self._rounds:
-            np.bitwise_xor(other, key, out=mixed)
+        Parameters
+        ----------
+        positions : ndarray of int64, shape (m,)
+            Values from 0 to n - 1.
+
+        Returns
+        -------
+        indices : ndarray of int64, shape (m,)
+        """
+        indices = self._network(positions.astype(np.uint64))
+        too_large = np.flatnonzero(indices >= self._n)
+        while too_large.size:
+            walked = self._network(indices[too_large])
+            indices[too_large] = walked
+            too_large = too_large[walked >= self._n]
+        return indices.view(np.int64)
+
+    def _network(self, positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        target: NDArray[np.uint64] = positions // self._n_low  # the digit that the round changes
+        source: NDArray[np.uint64] = positions - target * self._n_low  # the digit that it reads
+        mixed, shifted = np.empty_like(positions), np.empty_like(positions)
+        for key, n_values in self._rounds:
+            np.bitwise_xor(source, key, out=mixed)
             np.multiply(mixed, _FIRST, out=mixed)
             np.right_shift(mixed, _33, out=shifted)
             np.bitwise_xor(mixed, shifted, out=mixed)
             np.multiply(mixed, _SECOND, out=mixed)
-            # 32 random bits to a number below the side, without a division
+            # Scale 32 random bits to 0 ... n_values - 1, without a division.
             np.right_shift(mixed, _32, out=mixed)
-            np.multiply(mixed, side, out=mixed)
+            np.multiply(mixed, n_values, out=mixed)
             np.right_shift(mixed, _32, out=mixed)
-            # the sum modulo the side: one subtraction too many wraps around to a huge number
-            np.add(changed, mixed, out=changed)
-            np.subtract(changed, side, out=mixed)
-            np.minimum(changed, mixed, out=changed)
-            changed, other = other, changed
-        np.multiply(changed, self._low, out=changed)
-        return np.add(changed, other, out=changed)
+            # Sum modulo n_values: if the sum is smaller, the subtraction wraps to a huge number and minimum drops it.
+            np.add(target, mixed, out=target)
+            np.subtract(target, n_values, out=mixed)
+            np.minimum(target, mixed, out=target)
+            target, source = source, target
+        np.multiply(target, self._n_low, out=target)
+        return np.add(target, source, out=target)
 
 
 @lru_cache(maxsize=64)
 def permutation(n: int, seed: int, epoch: int, stream: int = 0) -> Permutation:
-    """Return a `Permutation`, which is kept at hand: its keys cost more than a small batch.
+    """Return a `Permutation` from a cache, because its keys take longer to compute than a small batch.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How well an order shuffles, in two figures that are 1 for a perfect shuffle."""
+"""The quality of a shuffle, as two numbers that are 1 for a perfect shuffle."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from recordkit.errors import PlanError
 from recordkit.sampling.order import Order
 
-# The mean of this many distances is within 2% of that of all, nearly always.
+# Number of measured positions. Their mean distance is nearly always within 2% of that of all positions.
 _N_PROBES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
 class ShuffleQuality:
-    """How far samples are from where they are stored, and from each other.
+    """Distances of samples to their stored index and to their neighbours, relative to a perfect shuffle.
 
     Attributes
     ----------
     displacement : float
-        Mean distance between a position and the index that stands there, as a share of a perfect shuffle's.
+        Mean distance between a position and the index there, divided by that of a perfect shuffle.
     separation : float
-        Mean distance between the indices at two neighbouring positions, as a share of a perfect shuffle's. Low where
-        samples stored together come together, even if it is far from where they are stored.
+        Mean distance between the indices at adjacent positions, divided by that of a perfect shuffle. It is low if
+        samples that are stored together stay together, even if they move far.
     """
 
     displacement: float
@@ -31,10 +31,10 @@ class ShuffleQuality:
 
 
 def shuffle_quality(order: Order, *, epoch: int = 0) -> ShuffleQuality:
-    """Measure how well an order that visits each sample once is shuffled.
+    """Measure the shuffle quality of an order that visits each sample once.
 
-    Measured at 16,384 positions evenly spread over the epoch, or at all of them if there are fewer; in a perfect
-    shuffle of n the two mean distances are (n * n - 1) / 3 n and (n + 1) / 3.
+    It is measured at 16,384 positions, evenly spread over the epoch, or at all positions if there are fewer. In a
+    perfect shuffle of n samples the two mean distances are (n * n - 1) / (3 * n) and (n + 1) / 3.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def shuffle_quality(order: Order, *, epoch: int = 0) -> ShuffleQuality:
     Raises
     ------
     PlanError
-        There is nothing to shuffle: `order` has one position.
+        `order` has only one position.
 
     Examples
     --------
@@ -55,11 +55,11 @@ def shuffle_quality(order: Order, *, epoch: int = 0) -> ShuffleQuality:
     """
     n = order.n
     if n < 2:
-        raise PlanError("shuffle quality: expected an order of at least 2 samples, got 1")
+        raise PlanError("shuffle quality", expected="an order of at least 2 samples", got=1)
     positions = np.linspace(0, n - 2, min(n - 1, _N_PROBES)).astype(np.int64)
     indices = order.indices(epoch, positions)
-    following = order.indices(epoch, positions + 1)
+    next_indices = order.indices(epoch, positions + 1)
     return ShuffleQuality(
         displacement=float(np.abs(indices - positions).mean()) * 3 * n / (n * n - 1),
-        separation=float(np.abs(indices - following).mean()) * 3 / (n + 1),
+        separation=float(np.abs(indices - next_indices).mean()) * 3 / (n + 1),
     )

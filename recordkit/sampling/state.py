@@ -1,4 +1,4 @@
-"""Where a loader was left: a few numbers and names that fit into JSON and say how to go on, exact to the sample."""
+"""The saved state of a loader: JSON values with which an epoch continues at the exact sample."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from recordkit.errors import FormatError, PlanError
 from recordkit.sampling.permutation import MAX_N
 
 VERSION = 1
-"""Of the fields below and of every order: a change of what an order gives needs a new one."""
+"""Version of the fields below and of all orders. It must increase if an order returns other indices than before."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderState:
-    """The next sample of a loader.
+    """The position of a loader's next sample, and the facts that identify its sequence of samples.
 
-    Neither batch size nor ranks are part of it: whoever goes on may choose others.
+    Batch size and ranks are not part of the state, so an epoch can continue with others.
 
     Attributes
     ----------
     fingerprint : str
-        Of the dataset.
+        Fingerprint of the dataset.
     n_samples : int
-        Of the dataset.
+        Number of samples in the dataset.
     order : str
         The ``repr`` of the order.
     seed : int, 0 to 2**64 - 1
-        Of the transforms.
+        Seed of the transforms.
     epoch : int, 0 to 2**32 - 1, default 0
     position : int, 0 to `MAX_N`, default 0
-        Samples of the epoch's order that all ranks together were given.
+        Number of samples of the epoch that all ranks together have had.
     version : int
         `VERSION` of the recordkit that wrote it.
 
     Examples
     --------
-    >>> own = LoaderState(fingerprint="5d41", n_samples=60, order="Shuffled(n=60, seed=3)", seed=3)
-    >>> later = own.at(epoch=1, position=48)
+    >>> state = LoaderState(fingerprint="5d41", n_samples=60, order="Shuffled(n=60, seed=3)", seed=3)
+    >>> later = state.at(epoch=1, position=48)
     >>> later.to_dict()["position"]
     48
-    >>> LoaderState.from_dict(later.to_dict(), own=own) == later
+    >>> LoaderState.from_dict(later.to_dict(), current=state) == later
     True
     """
 
@@ -53,7 +53,7 @@ class LoaderState:
     version: int = VERSION
 
     def at(self, *, epoch: int, position: int) -> LoaderState:
-        """Return the state of the same loader at another place."""
+        """Return the state of the same loader at another position."""
         return replace(self, epoch=epoch, position=position)
 
     def to_dict(self) -> dict[str, int | str]:
@@ -61,41 +61,45 @@ class LoaderState:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, object], *, own: LoaderState) -> LoaderState:
-        """Return a state that was saved, if the loader that is to go on from it gives the same samples.
+    def from_dict(cls, saved: Mapping[str, object], *, current: LoaderState) -> LoaderState:
+        """Return a saved state, if a loader gives the same samples as the loader that saved it.
 
         Parameters
         ----------
         saved : mapping of str to int or str
-            What `to_dict` returned.
-        own : LoaderState
-            Any state of the loader that is to go on.
+            The result of `to_dict`.
+        current : LoaderState
+            Any state of the loader that continues.
 
         Raises
         ------
         FormatError
-            `saved` is not a state, or one of another version.
+            `saved` is not a state, or has another version.
         PlanError
-            It is of another dataset, order or seed.
+            The dataset, the order or the seed differ.
         """
         if saved.get("version") != VERSION:
             raise FormatError(
-                f"loader state: expected version {VERSION}, got {saved.get('version')!r}; "
-                "go on with the recordkit that saved it, or begin the epoch anew"
+                "loader state",
+                expected=f"version {VERSION}",
+                got=repr(saved.get("version")),
+                advice="continue with the version of recordkit that saved it, or start the epoch again",
             )
-        if saved.keys() != (names := own.to_dict().keys()):
-            raise FormatError(f"loader state: expected {', '.join(names)}, got {', '.join(map(str, saved))}")
-        for name, mine in own.to_dict().items():
-            if name not in ("epoch", "position") and saved[name] != mine:
+        if saved.keys() != (names := current.to_dict().keys()):
+            raise FormatError("loader state", expected=", ".join(names), got=", ".join(map(str, saved)))
+        for name, value in current.to_dict().items():
+            if name not in ("epoch", "position") and saved[name] != value:
                 raise PlanError(
-                    f"loader state: {name}: expected {mine!r}, as this loader has it, got {saved[name]!r}; "
-                    "open the data it was saved for with the options of then, or begin the epoch anew"
+                    f"loader state: {name}",
+                    expected=f"{value!r}, as in this loader",
+                    got=repr(saved[name]),
+                    advice="open the same data with the same arguments as when it was saved, or start the epoch again",
                 )
-        return own.at(epoch=_whole(saved, "epoch", 2**32 - 1), position=_whole(saved, "position", MAX_N))
+        return current.at(epoch=_whole(saved, "epoch", 2**32 - 1), position=_whole(saved, "position", MAX_N))
 
 
-def _whole(saved: Mapping[str, object], name: str, most: int) -> int:
+def _whole(saved: Mapping[str, object], name: str, largest: int) -> int:
     value = saved[name]
-    if type(value) is not int or not 0 <= value <= most:
-        raise FormatError(f"loader state: {name}: expected a whole number from 0 to {most}, got {value!r}")
+    if type(value) is not int or not 0 <= value <= largest:
+        raise FormatError(f"loader state: {name}", expected=f"a whole number from 0 to {largest}", got=repr(value))
     return value

@@ -1,4 +1,4 @@
-"""Orders: each sample once where that is promised, as often as weighed where it is not, and always the same."""
+"""Orders: each sample once or as often as its weight says, and always the same."""
 
 import pickle
 
@@ -34,7 +34,7 @@ def test_each_sample_comes_once(order, epoch):
 
 
 @given(st.one_of(once, weighted), epochs, st.data())
-def test_a_position_has_the_same_sample_whatever_it_is_asked_with(order, epoch, data):
+def test_an_index_does_not_depend_on_the_other_positions_of_the_call(order, epoch, data):
     positions = data.draw(st.lists(st.integers(0, order.n - 1), max_size=10))
     found = order.indices(epoch, np.array(positions, np.int64))
     assert found.dtype == np.int64
@@ -89,7 +89,7 @@ def test_the_orders_are_pinned():
 
 
 @pytest.mark.parametrize("order", [Sequential(10**12), Shuffled(10**12), Pages(10**12)])
-def test_a_million_million_samples_need_no_memory(order):
+def test_orders_of_10_to_the_12_samples_need_no_memory(order):
     positions = np.arange(10**12 - 1_000, 10**12)
     found = order.indices(0, positions)
     assert len(np.unique(found)) == 1_000
@@ -106,13 +106,13 @@ def test_a_window_holds_few_pages_and_is_drawn_from_at_random():
     assert (np.abs(np.diff(found)) == 1).mean() < 0.02
 
 
-def test_pages_begin_elsewhere_and_end_with_other_samples_each_epoch():
+def test_the_incomplete_page_has_other_samples_in_each_epoch():
     order = Pages(1_005, page=10, window=1)
     ends = {tuple(sorted(whole(order, epoch)[-5:].tolist())) for epoch in range(20)}
     assert len(ends) > 15
 
 
-def test_shuffle_quality_tells_a_shuffle_from_pages_and_from_none():
+def test_shuffle_quality_of_no_shuffle_of_a_full_shuffle_and_of_pages():
     n = 100_000
     assert shuffle_quality(Sequential(n)).displacement == 0
     assert shuffle_quality(Sequential(n)).separation < 1e-4
@@ -175,14 +175,17 @@ def test_weights_that_cannot_be_drawn_from_are_refused(bad):
         (lambda: Pages(1, page=2**40, window=257), "window: expected 1 to 256, got 257"),
         (lambda: Weighted([1], n=0), "n: expected 1 to 281474976710656, got 0"),
         (lambda: Weighted([1], seed=2**64), "seed: expected 0 to 18446744073709551615, got 18446744073709551616"),
-        (lambda: Weighted([[1, 2]]), r"weights: expected one of each sample, got an array \(1, 2\)"),
-        (lambda: Weighted.balanced([[1], [2]]), r"labels: expected one of each sample, got an array \(2, 1\)"),
+        (lambda: Weighted([[1, 2]]), r"weights: expected one weight per sample, got an array of shape \(1, 2\)"),
+        (
+            lambda: Weighted.balanced([[1], [2]]),
+            r"labels: expected one label per sample, got an array of shape \(2, 1\)",
+        ),
     ],
 )
-def test_what_makes_no_order_is_refused(build, message):
+def test_parameters_out_of_range_are_refused(build, message):
     with pytest.raises(PlanError, match=message):
         build()
 
 
-def test_orders_of_other_weights_have_other_names():
+def test_orders_with_other_weights_have_another_repr():
     assert repr(Weighted([1, 2])) == repr(Weighted([2, 4])) != repr(Weighted([1, 3]))

@@ -1,4 +1,4 @@
-"""The computed permutation: every index once, no pattern, and never another one than today's."""
+"""The computed permutation: every index once, no pattern, and always the same one."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_the_order_is_pinned():
 
 
 def in_plain_integers(n, seed, epoch, position):
-    """Return what the definition says, with the whole finaliser of MurmurHash3 and true remainders."""
+    """Return the index by the definition, with the whole finaliser of MurmurHash3 and true remainders."""
 
     def fmix64(h):
         h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD & _MASK
@@ -48,20 +48,20 @@ def in_plain_integers(n, seed, epoch, position):
         return h ^ h >> 33
 
     permutation = Permutation(n, seed=seed, epoch=epoch)
-    b = int(permutation._low)
+    b = int(permutation._n_low)
     while True:
         digits = list(divmod(position, b))
-        for number, (key, side) in enumerate((int(key), int(side)) for key, side in permutation._rounds):
+        for number, (key, n_values) in enumerate((int(key), int(n_values)) for key, n_values in permutation._rounds):
             unmixed = key ^ key >> 33  # the first step of the finaliser turns it back into the key
             random = fmix64(digits[1 - number % 2] ^ unmixed) >> 32
-            digits[number % 2] = (digits[number % 2] + (random * side >> 32)) % side
+            digits[number % 2] = (digits[number % 2] + (random * n_values >> 32)) % n_values
         position = digits[0] * b + digits[1]
         if position < n:
             return position
 
 
 @given(st.data())
-def test_it_is_what_its_definition_says(data):
+def test_it_equals_its_definition(data):
     n = data.draw(st.one_of(st.integers(1, 100), st.integers(1, MAX_N)))
     seed, epoch = data.draw(st.integers(0, 2**64 - 1)), data.draw(st.integers(0, 2**32 - 1))
     positions = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=5))
@@ -69,24 +69,24 @@ def test_it_is_what_its_definition_says(data):
     assert found.tolist() == [in_plain_integers(n, seed, epoch, position) for position in positions]
 
 
-def test_each_index_comes_to_each_place_equally_often():
+def test_each_index_comes_to_each_position_equally_often():
     n, n_seeds = 100, 3_000
     found = np.array([whole(n, seed) for seed in range(n_seeds)])
-    counts = np.array([np.bincount(found[:, place], minlength=n) for place in range(n)])
+    counts = np.array([np.bincount(found[:, position], minlength=n) for position in range(n)])
     chi_square = ((counts - n_seeds / n) ** 2 / (n_seeds / n)).sum()
     freedom = (n - 1) ** 2
     assert abs(chi_square - freedom) < 5 * (2 * freedom) ** 0.5
 
 
 @pytest.mark.parametrize("n", [10, 16])
-def test_what_stands_at_one_place_says_nothing_of_another_place(n):
+def test_the_indices_at_two_positions_are_independent(n):
     n_seeds = 3_000
     found = np.array([whole(n, seed) for seed in range(n_seeds)])
     expected, freedom = n_seeds / (n * (n - 1)), n * (n - 1) - 1
     excess = []
-    for one in range(n):
-        for other in range(one):
-            counts = np.bincount(found[:, one] * n + found[:, other], minlength=n * n).reshape(n, n)
+    for first in range(n):
+        for second in range(first):
+            counts = np.bincount(found[:, first] * n + found[:, second], minlength=n * n).reshape(n, n)
             chi_square = ((counts[~np.eye(n, dtype=bool)] - expected) ** 2 / expected).sum()
             excess.append((chi_square - freedom) / (2 * freedom) ** 0.5)
     assert abs(np.mean(excess)) < 0.5 and max(excess) < 5
@@ -108,6 +108,6 @@ def test_other_seeds_epochs_and_streams_are_unrelated(other):
 
 
 @pytest.mark.parametrize("n", [0, -1, MAX_N + 1])
-def test_what_cannot_be_permuted_is_refused(n):
+def test_a_size_out_of_range_is_refused(n):
     with pytest.raises(PlanError, match=f"n: expected 1 to {MAX_N} samples, got {n}"):
         Permutation(n, seed=0, epoch=0)

@@ -1,4 +1,4 @@
-"""Batches over ranks: every sample once before any padding, wherever an epoch is left and however it goes on."""
+"""Batches of ranks: every sample once before any padding, for every step at which an epoch stops and continues."""
 
 import numpy as np
 import pytest
@@ -28,19 +28,19 @@ def all_ranks(order, batch_size, n_ranks, last_batch):
 
 
 def delivered(samplers, epoch, start=0, n_batches=None):
-    """Positions and indices of the valid samples, in the order in which all ranks together get them."""
+    """Positions and indices of the valid samples, in the order over all ranks."""
     (n_all,) = {sampler.n_batches(start=start) for sampler in samplers}
-    picks = [
+    batches = [
         sampler.batch(epoch, number, start=start)
         for number in range(n_all if n_batches is None else n_batches)
         for sampler in samplers
     ]
-    positions = [position for pick in picks for position in pick.positions[: pick.n_valid].tolist()]
-    return positions, [index for pick in picks for index in pick.indices[: pick.n_valid].tolist()]
+    positions = [position for batch in batches for position in batch.positions[: batch.n_valid].tolist()]
+    return positions, [index for batch in batches for index in batch.indices[: batch.n_valid].tolist()]
 
 
 @given(orders, batch_sizes, ranks, last_batches)
-def test_all_ranks_together_get_the_order_once(order, batch_size, n_ranks, last_batch):
+def test_all_ranks_together_visit_the_order_once(order, batch_size, n_ranks, last_batch):
     positions, indices = delivered(all_ranks(order, batch_size, n_ranks, last_batch), epoch=1)
     whole = batch_size * n_ranks
     n = order.n // whole * whole if last_batch == "drop" else order.n
@@ -49,7 +49,7 @@ def test_all_ranks_together_get_the_order_once(order, batch_size, n_ranks, last_
 
 
 @given(orders, batch_sizes, ranks, last_batches, batch_sizes, ranks)
-def test_an_epoch_left_at_any_step_goes_on_with_any_ranks_and_batch_size(
+def test_an_epoch_continues_at_any_step_with_any_ranks_and_batch_size(
     order, batch_size, n_ranks, last_batch, next_size, next_ranks
 ):
     first = all_ranks(order, batch_size, n_ranks, last_batch)
@@ -64,17 +64,17 @@ def test_an_epoch_left_at_any_step_goes_on_with_any_ranks_and_batch_size(
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3])
 @pytest.mark.parametrize("last_batch", ["keep", "pad", "drop"])
-def test_an_epoch_left_at_any_step_goes_on_as_if_it_had_not_been(n_ranks, last_batch):
+def test_an_epoch_that_continues_equals_one_without_a_stop(n_ranks, last_batch):
     for sampler in all_ranks(Shuffled(100, seed=7), 8, n_ranks, last_batch):
         through = sampler.batches(3, 0, sampler.n_batches())
-        for number, pick in enumerate(through):
+        for number, batch in enumerate(through):
             again = sampler.batch(3, 0, start=sampler.position(number))
-            assert again.positions.tolist() == pick.positions.tolist()
-            assert again.indices.tolist() == pick.indices.tolist()
-            assert again.n_valid == pick.n_valid
+            assert again.positions.tolist() == batch.positions.tolist()
+            assert again.indices.tolist() == batch.indices.tolist()
+            assert again.n_valid == batch.n_valid
 
 
-def test_two_ranks_go_on_as_three_from_a_place_that_three_would_not_stop_at():
+def test_three_ranks_continue_where_two_ranks_stopped_inside_a_global_batch():
     two, three = (all_ranks(Shuffled(1_000, seed=1), 32, n_ranks, "pad") for n_ranks in (2, 3))
     start = two[0].position(5)
     assert start == 320 and start % (32 * 3)
@@ -84,48 +84,48 @@ def test_two_ranks_go_on_as_three_from_a_place_that_three_would_not_stop_at():
 
 
 @given(orders, batch_sizes, ranks, last_batches, st.data())
-def test_several_batches_at_once_are_the_same_batches(order, batch_size, n_ranks, last_batch, data):
+def test_several_batches_at_once_equal_single_batches(order, batch_size, n_ranks, last_batch, data):
     start = data.draw(st.integers(0, order.n))
     for sampler in all_ranks(order, batch_size, n_ranks, last_batch):
         n_batches = sampler.n_batches(start=start)
         if n_batches:
             first = data.draw(st.integers(0, n_batches - 1))
             count = data.draw(st.integers(1, n_batches - first))
-            for number, pick in enumerate(sampler.batches(2, first, count, start=start), first):
+            for number, batch in enumerate(sampler.batches(2, first, count, start=start), first):
                 alone = sampler.batch(2, number, start=start)
-                assert pick.positions.tolist() == alone.positions.tolist()
-                assert pick.indices.tolist() == alone.indices.tolist()
-                assert pick.n_valid == alone.n_valid
+                assert batch.positions.tolist() == alone.positions.tolist()
+                assert batch.indices.tolist() == alone.indices.tolist()
+                assert batch.n_valid == alone.n_valid
 
 
 @given(orders, batch_sizes, ranks)
 def test_padding_fills_every_batch_with_the_beginning_of_the_order(order, batch_size, n_ranks):
     last = [sampler.batch(0, sampler.n_batches() - 1) for sampler in all_ranks(order, batch_size, n_ranks, "pad")]
-    assert all(len(pick.indices) == batch_size for pick in last)
-    positions = np.concatenate([pick.positions for pick in last])
+    assert all(len(batch.indices) == batch_size for batch in last)
+    positions = np.concatenate([batch.positions for batch in last])
     assert np.array_equal(positions, np.arange(positions[0], positions[0] + batch_size * n_ranks))
-    indices = np.concatenate([pick.indices for pick in last])
+    indices = np.concatenate([batch.indices for batch in last])
     assert np.array_equal(indices, order.indices(0, positions % order.n))
-    assert sum(pick.n_valid for pick in last) == order.n - positions[0]
+    assert sum(batch.n_valid for batch in last) == order.n - positions[0]
 
 
 @given(orders, batch_sizes, ranks)
-def test_kept_samples_are_shared_out_evenly(order, batch_size, n_ranks):
+def test_kept_samples_are_divided_evenly(order, batch_size, n_ranks):
     last = [sampler.batch(0, sampler.n_batches() - 1) for sampler in all_ranks(order, batch_size, n_ranks, "keep")]
-    sizes = [len(pick.indices) for pick in last]
+    sizes = [len(batch.indices) for batch in last]
     assert max(sizes) - min(sizes) <= 1
-    assert [pick.n_valid for pick in last] == sizes
+    assert [batch.n_valid for batch in last] == sizes
 
 
 def test_the_batches_are_pinned():
     sampler = Sampler(order=Shuffled(20, seed=3), batch_size=3, rank=1, n_ranks=2)
-    picks = sampler.batches(epoch=4, first=2, count=2)
-    assert [pick.positions.tolist() for pick in picks] == [[15, 16, 17], [21, 22, 23]]
-    assert [pick.indices.tolist() for pick in picks] == [[11, 6, 15], [8, 10, 16]]
-    assert [pick.n_valid for pick in picks] == [3, 0]
+    batches = sampler.batches(epoch=4, first=2, count=2)
+    assert [batch.positions.tolist() for batch in batches] == [[15, 16, 17], [21, 22, 23]]
+    assert [batch.indices.tolist() for batch in batches] == [[11, 6, 15], [8, 10, 16]]
+    assert [batch.n_valid for batch in batches] == [3, 0]
 
 
-def test_nothing_is_left_at_the_end_of_an_epoch():
+def test_no_batches_are_left_at_the_end_of_an_epoch():
     assert Sampler(order=Shuffled(20), batch_size=3).n_batches(start=20) == 0
 
 
@@ -138,14 +138,14 @@ def test_nothing_is_left_at_the_end_of_an_epoch():
         ({"last_batch": "repeat"}, "last_batch: expected one of keep, pad, drop, got 'repeat'"),
     ],
 )
-def test_what_makes_no_batches_is_refused(options, message):
+def test_bad_parameters_are_refused(options, message):
     with pytest.raises(PlanError, match=message):
         Sampler(**{"order": Sequential(10), "batch_size": 2, **options})
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (5, 1), (4, 2)])
 def test_batches_that_the_epoch_does_not_have_are_refused(first, count):
-    with pytest.raises(PlanError, match="expected some of 0 to 4"):
+    with pytest.raises(PlanError, match="expected batches from 0 to 4, got"):
         Sampler(order=Sequential(10), batch_size=2).batches(0, first, count)
 
 

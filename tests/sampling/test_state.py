@@ -1,4 +1,4 @@
-"""Saved states: through JSON and back, and refused wherever the loader would give other samples."""
+"""Saved states: through JSON and back, and refused if the loader would give other samples."""
 
 import json
 
@@ -10,13 +10,13 @@ from recordkit.errors import FormatError, PlanError
 from recordkit.sampling.order import Shuffled
 from recordkit.sampling.state import VERSION, LoaderState
 
-OWN = LoaderState(fingerprint="5d41402a", n_samples=60, order=repr(Shuffled(60, seed=3)), seed=3)
+CURRENT = LoaderState(fingerprint="5d41402a", n_samples=60, order=repr(Shuffled(60, seed=3)), seed=3)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**48))
 def test_a_state_comes_back_through_json(epoch, position):
-    state = OWN.at(epoch=epoch, position=position)
-    assert LoaderState.from_dict(json.loads(json.dumps(state.to_dict())), own=OWN) == state
+    state = CURRENT.at(epoch=epoch, position=position)
+    assert LoaderState.from_dict(json.loads(json.dumps(state.to_dict())), current=CURRENT) == state
 
 
 def test_a_state_is_pinned():
@@ -29,7 +29,7 @@ def test_a_state_is_pinned():
         "position": 17,
         "version": 1,
     }
-    assert OWN.at(epoch=2, position=17).to_dict() == saved
+    assert CURRENT.at(epoch=2, position=17).to_dict() == saved
 
 
 @pytest.mark.parametrize(
@@ -37,29 +37,27 @@ def test_a_state_is_pinned():
     [("fingerprint", "7d793037"), ("n_samples", 61), ("order", "Sequential(n=60)"), ("seed", 4), ("seed", "3")],
 )
 def test_another_dataset_order_or_seed_is_refused(name, value):
-    with pytest.raises(
-        PlanError, match=f"loader state: {name}: expected .*, as this loader has it, got {value!r}"[:60]
-    ):
-        LoaderState.from_dict({**OWN.to_dict(), name: value}, own=OWN)
+    with pytest.raises(PlanError, match=f"loader state: {name}: expected .*, as in this loader, got {value!r}"[:60]):
+        LoaderState.from_dict({**CURRENT.to_dict(), name: value}, current=CURRENT)
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, None, "1"])
 def test_another_version_is_refused(version):
     with pytest.raises(FormatError, match=f"loader state: expected version {VERSION}, got {version!r}"):
-        LoaderState.from_dict({**OWN.to_dict(), "version": version}, own=OWN)
+        LoaderState.from_dict({**CURRENT.to_dict(), "version": version}, current=CURRENT)
 
 
-def test_something_else_than_a_state_is_refused():
+def test_a_mapping_that_is_not_a_state_is_refused():
     with pytest.raises(FormatError, match="expected version 1, got None"):
-        LoaderState.from_dict({}, own=OWN)
+        LoaderState.from_dict({}, current=CURRENT)
     with pytest.raises(FormatError, match="expected fingerprint, .*, version, got version"):
-        LoaderState.from_dict({"version": VERSION}, own=OWN)
+        LoaderState.from_dict({"version": VERSION}, current=CURRENT)
 
 
 @pytest.mark.parametrize("name", ["epoch", "position"])
 @pytest.mark.parametrize("value", [-1, 1.0, True, "1", None, 2**48 + 1])
-def test_a_place_that_is_no_whole_number_is_refused(name, value):
+def test_an_epoch_or_position_that_is_no_whole_number_is_refused(name, value):
     with pytest.raises(
         FormatError, match=f"loader state: {name}: expected a whole number from 0 to [0-9]+, got {value!r}"
     ):
-        LoaderState.from_dict({**OWN.to_dict(), name: value}, own=OWN)
+        LoaderState.from_dict({**CURRENT.to_dict(), name: value}, current=CURRENT)

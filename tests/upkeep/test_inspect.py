@@ -1,4 +1,4 @@
-"""`inspect` and `head`: what is in a .rec file."""
+"""`inspect` and `head`: summaries of .rec files and of their first records."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def test_info_counts_labels_formats_and_keys(packed):
     json.dumps(info.as_json())
 
 
-def test_info_of_a_damaged_file_says_where(packed):
+def test_damage_is_an_error_with_its_offset(packed):
     packed.write_bytes(packed.read_bytes()[:-40])
     with pytest.raises(TruncatedError, match=r"out.rec: byte \d+: expected \d+ bytes and their padding, got"):
         inspect(packed)
@@ -49,7 +49,7 @@ def test_head_shows_the_first_records_with_exact_labels(tiny_folder, tmp_path):
     assert (record.key, record.labels, record.format, record.shape) == (7, (17186135,), "jpg", (20, 30, 3))
 
 
-def test_head_reads_no_further_than_asked(packed):
+def test_head_ignores_damage_after_the_last_record_it_reads(packed):
     packed.write_bytes(packed.read_bytes()[:-40])
     assert len(head(packed, 3)) == 3
     with pytest.raises(FormatError):
@@ -64,7 +64,7 @@ def write(path, *records):
     return path
 
 
-def test_labels_that_are_not_finite_are_counted_apart(tmp_path):
+def test_labels_that_are_not_finite_are_counted_separately(tmp_path):
     labels = (0.5, -0.5, math.nan, math.nan, math.inf)
     path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(label, 0), b"\xff\xd8\xff") for label in labels))
     info = inspect(path)
@@ -75,16 +75,16 @@ def test_labels_that_are_not_finite_are_counted_apart(tmp_path):
 
 
 @pytest.mark.parametrize("look", [inspect, head])
-def test_a_record_too_short_for_its_header_is_named_with_its_place(tmp_path, look):
+def test_a_record_too_short_for_its_header_is_an_error_with_its_offset(tmp_path, look):
     path = write(tmp_path / "x.rec", irheader.pack(irheader.IRHeader(1.0, 2), b"\xff\xd8\xff"), b"short")
     with pytest.raises(TruncatedError, match=r"x\.rec: byte 36: expected a 24-byte image header, got 5 bytes"):
         look(path)
 
 
 def test_progress_adds_up_to_the_size_of_the_file(packed):
-    seen = []
-    inspect(packed, progress=seen.append)
-    assert sum(seen) == packed.stat().st_size
+    n_bytes = []
+    inspect(packed, progress=n_bytes.append)
+    assert sum(n_bytes) == packed.stat().st_size
 
 
 def test_every_record_is_read_in_order(packed):

@@ -109,7 +109,7 @@ def test_a_flipped_bit_in_an_image_is_found_by_the_fingerprint(packed):
     assert [(file, reason[:16]) for file, _, reason in problems(packed)] == [("out.json", "expected SHA-256")]
 
 
-def test_an_image_that_does_not_decode_is_found_by_decode(packed):
+def test_an_image_that_does_not_decode_is_found_with_decode(packed):
     offset = int(idx.read(packed.with_suffix(".idx")).offsets[3])
     change(packed, offset + 8 + 24, b"\0" * 60)
     packed.with_suffix(".json").unlink()
@@ -126,7 +126,7 @@ def test_the_index_of_another_file_is_found(packed, tmp_path, tiny_mnist):
     assert any(where == ("line", 2) and "expected the offset of a record, got" in reason for _, where, reason in found)
 
 
-def test_an_index_with_other_keys_is_found_and_one_of_positions_is_noted(packed):
+def test_an_index_with_other_keys_is_found(packed):
     rows = [line.split() for line in packed.with_suffix(".idx").read_text().splitlines()]
     packed.with_suffix(".idx").write_text("".join(f"{int(key) + 5}\t{offset}\n" for key, offset in rows))
     ((_, where, reason),) = problems(packed)
@@ -134,7 +134,7 @@ def test_an_index_with_other_keys_is_found_and_one_of_positions_is_noted(packed)
     assert reason == "expected key 0, the id of the record, got 5; 12 lines differ"
 
 
-def test_an_index_that_is_not_text_is_a_problem_and_no_crash(packed):
+def test_an_index_that_is_not_text_is_a_problem(packed):
     packed.with_suffix(".idx").write_bytes(b"\x89PNG\r\n")
     ((file, where, reason),) = problems(packed)
     assert (file, where) == ("out.idx", ("line", 1))

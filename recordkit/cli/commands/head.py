@@ -1,4 +1,4 @@
-"""``recordkit head``: the first records of a .rec file."""
+"""``recordkit head``: print the first records of a .rec file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from recordkit.upkeep import head
 
 @click.command("head", epilog=examples("recordkit head out/mnist_train.rec -n 3"))
 @click.argument("rec", type=click.Path(path_type=Path))
-@click.option("-n", "n", default=10, type=click.IntRange(0), show_default=True, help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, an object a line.")
+@click.option("-n", "n", default=10, type=click.IntRange(0), show_default=True, help="Number of records.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def command(rec: Path, n: int, as_json: bool) -> None:
-    """Show the first records of REC."""
+    """Print offset, key, image format, size and labels of the first records of REC."""
     records = head(rec, n)
     if not as_json:
         click.echo(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")

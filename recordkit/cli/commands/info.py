@@ -1,4 +1,4 @@
-"""``recordkit info``: what is in a .rec file."""
+"""``recordkit info``: a summary of a .rec file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from recordkit.cli.progress import progress_bar
 from recordkit.formats.fileset import Fileset
 from recordkit.upkeep import FileInfo, inspect
 
-# A longer table of labels is better asked for with --json.
+# Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20
 
 
 @click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
 @click.argument("rec", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(rec: Path, as_json: bool) -> None:
-    """Say what is in REC: records, labels, image formats, and what lies beside it."""
+    """Summarize REC: number of records, labels, image formats, and the files beside it."""
     size = Fileset(rec).path(".rec").stat().st_size
     with progress_bar(size, f"info {rec.name}", unit="B", quiet=as_json) as progress:
         info = inspect(rec, progress=progress)
@@ -33,8 +33,8 @@ def _lines(info: FileInfo) -> list[str]:
     lines = [f"{info.path}: {info.n_records} records, {info.n_bytes / 1e6:.1f} MB"]
     if info.made_by:
         lines.append(f"made by    {info.made_by}")
-    beside = [name for name, there in info.companions.items() if there]
-    lines.append(f"beside it  {', '.join(beside) or 'nothing; some readers need an .idx'}")
+    companions = [suffix for suffix, exists in info.companions.items() if exists]
+    lines.append(f"beside it  {', '.join(companions) or 'no files; some readers need an .idx'}")
     if info.key_range is None:
         return lines
     if info.faces:
@@ -50,14 +50,14 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"first one  {width} x {height}, {channels} channels")
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
-    span = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))
-    lines.append(f"labels     {width_text} a record, {span}")
+    label_range = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))
+    lines.append(f"labels     {width_text} per record, {label_range}")
     if info.n_not_finite:
-        lines.append(f"           {info.n_not_finite} are not finite; see 'recordkit verify'")
+        lines.append(f"           {info.n_not_finite} are not finite; 'recordkit verify {info.path}' lists them")
     if info.exact_labels:
         lines.append("           exact int64 labels are in .labels.npy")
     elif info.label_range and info.label_range[1] >= 2**24:
-        lines.append("           above 2**24 float32 cannot tell whole numbers apart: labels may have been rounded")
+        lines.append("           float32 does not hold every whole number above 2**24, so labels may have been rounded")
     lines += _label_lines(info)
     return lines
 
@@ -70,7 +70,7 @@ def _label_lines(info: FileInfo) -> list[str]:
 
 
 def label_text(label: float) -> str:
-    """Return a label in the fewest digits that mean the same number, a whole one without a point.
+    """Format a label with the fewest digits that give the same float32, and a whole number without a point.
 
     Examples
     --------

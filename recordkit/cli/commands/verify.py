@@ -1,4 +1,4 @@
-"""``recordkit verify``: check a .rec file and what lies beside it."""
+"""``recordkit verify``: check a .rec file and its companions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recordkit.cli.progress import progress_bar
 from recordkit.formats.fileset import Fileset
 from recordkit.upkeep import verify
 
-# Problems shown one by one; --json has more.
+# Number of problems that are printed; --json has up to 1,000.
 _N_SHOWN = 20
 
 
@@ -20,9 +20,9 @@ _N_SHOWN = 20
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("--decode", is_flag=True, help="Also decode every image.")
 @threads_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(rec: Path, decode: bool, threads: int, as_json: bool) -> None:
-    """Check REC: structure, index, list, labels, fingerprint; exit 1 if anything is wrong."""
+    """Check structure, index, list, labels and SHA-256 of REC. The exit code is 1 if there is a problem."""
     size = Fileset(rec).path(".rec").stat().st_size
     with progress_bar(size, f"verify {rec.name}", unit="B", quiet=as_json) as progress:
         report = verify(rec, decode=decode, threads=threads, progress=progress)
