@@ -40,7 +40,7 @@ _ROUNDS = 8
 
 
 def _number(value: int) -> NDArray[np.uint64]:
-    """Return a 0-dimensional array, which NumPy handles faster than its scalars (64 values in two thirds of the time)."""
+    """Return a 0-dimensional array, which NumPy handles faster than its scalars: 64 values in 2/3 of the time."""
     return np.array(value, np.uint64)
 
 
