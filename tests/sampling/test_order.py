@@ -36,9 +36,9 @@ def test_each_sample_comes_once(order, epoch):
 @given(st.one_of(once, weighted), epochs, st.data())
 def test_an_index_does_not_depend_on_the_other_positions_of_the_call(order, epoch, data):
     positions = data.draw(st.lists(st.integers(0, order.n - 1), max_size=10))
-    found = order.indices(epoch, np.array(positions, np.int64))
-    assert found.dtype == np.int64
-    assert found.tolist() == whole(order, epoch)[positions].tolist()
+    indices = order.indices(epoch, np.array(positions, np.int64))
+    assert indices.dtype == np.int64
+    assert indices.tolist() == whole(order, epoch)[positions].tolist()
 
 
 @given(st.one_of(once, weighted))
@@ -91,19 +91,19 @@ def test_the_orders_are_pinned():
 @pytest.mark.parametrize("order", [Sequential(10**12), Shuffled(10**12), Pages(10**12)])
 def test_orders_of_10_to_the_12_samples_need_no_memory(order):
     positions = np.arange(10**12 - 1_000, 10**12)
-    found = order.indices(0, positions)
-    assert len(np.unique(found)) == 1_000
-    assert found.min() >= 0 and found.max() < 10**12
+    indices = order.indices(0, positions)
+    assert len(np.unique(indices)) == 1_000
+    assert indices.min() >= 0 and indices.max() < 10**12
 
 
 def test_a_window_holds_few_pages_and_is_drawn_from_at_random():
     n, page, window = 10_000, 50, 4
-    found = whole(Pages(n, seed=1, page=page, window=window))
+    indices = whole(Pages(n, seed=1, page=page, window=window))
     for begin in range(0, n, page * window):
-        samples = np.sort(found[begin : begin + page * window])
+        samples = np.sort(indices[begin : begin + page * window])
         # where a sample and the next one are not neighbours on disk, a page begins; pages may lie side by side
         assert (np.diff(samples) != 1).sum() <= window
-    assert (np.abs(np.diff(found)) == 1).mean() < 0.02
+    assert (np.abs(np.diff(indices)) == 1).mean() < 0.02
 
 
 def test_the_incomplete_page_has_other_samples_in_each_epoch():
@@ -140,11 +140,11 @@ def test_samples_come_as_often_as_their_weights_say():
 
 def test_classes_come_equally_often():
     labels = np.array(["cat"] * 900 + ["dog"] * 90 + ["owl"] * 10)
-    found = whole(Weighted.balanced(labels, n=30_000))
-    classes, counts = np.unique(labels[found], return_counts=True)
+    indices = whole(Weighted.balanced(labels, n=30_000))
+    classes, counts = np.unique(labels[indices], return_counts=True)
     assert classes.tolist() == ["cat", "dog", "owl"]
     assert np.abs(counts - 10_000).max() < 500
-    assert np.bincount(found)[-10:].min() > 800
+    assert np.bincount(indices)[-10:].min() > 800
 
 
 @given(weights, seeds, epochs, st.integers(0, 2**48 - 1))

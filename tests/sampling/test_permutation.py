@@ -15,8 +15,8 @@ def whole(n, seed=0, epoch=0, stream=0):
     return Permutation(n, seed=seed, epoch=epoch, stream=stream).permute(np.arange(n))
 
 
-def is_permutation(found):
-    return np.array_equal(np.sort(found), np.arange(len(found)))
+def is_permutation(indices):
+    return np.array_equal(np.sort(indices), np.arange(len(indices)))
 
 
 @pytest.mark.parametrize("seed", [0, 2**64 - 1])
@@ -65,14 +65,14 @@ def test_it_equals_its_definition(data):
     n = data.draw(st.one_of(st.integers(1, 100), st.integers(1, MAX_N)))
     seed, epoch = data.draw(st.integers(0, 2**64 - 1)), data.draw(st.integers(0, 2**32 - 1))
     positions = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=5))
-    found = Permutation(n, seed=seed, epoch=epoch).permute(np.array(positions))
-    assert found.tolist() == [in_plain_integers(n, seed, epoch, position) for position in positions]
+    indices = Permutation(n, seed=seed, epoch=epoch).permute(np.array(positions))
+    assert indices.tolist() == [in_plain_integers(n, seed, epoch, position) for position in positions]
 
 
 def test_each_index_comes_to_each_position_equally_often():
     n, n_seeds = 100, 3_000
-    found = np.array([whole(n, seed) for seed in range(n_seeds)])
-    counts = np.array([np.bincount(found[:, position], minlength=n) for position in range(n)])
+    indices = np.array([whole(n, seed) for seed in range(n_seeds)])
+    counts = np.array([np.bincount(indices[:, position], minlength=n) for position in range(n)])
     chi_square = ((counts - n_seeds / n) ** 2 / (n_seeds / n)).sum()
     freedom = (n - 1) ** 2
     assert abs(chi_square - freedom) < 5 * (2 * freedom) ** 0.5
@@ -81,12 +81,12 @@ def test_each_index_comes_to_each_position_equally_often():
 @pytest.mark.parametrize("n", [10, 16])
 def test_the_indices_at_two_positions_are_independent(n):
     n_seeds = 3_000
-    found = np.array([whole(n, seed) for seed in range(n_seeds)])
+    indices = np.array([whole(n, seed) for seed in range(n_seeds)])
     expected, freedom = n_seeds / (n * (n - 1)), n * (n - 1) - 1
     excess = []
     for first in range(n):
         for second in range(first):
-            counts = np.bincount(found[:, first] * n + found[:, second], minlength=n * n).reshape(n, n)
+            counts = np.bincount(indices[:, first] * n + indices[:, second], minlength=n * n).reshape(n, n)
             chi_square = ((counts[~np.eye(n, dtype=bool)] - expected) ** 2 / expected).sum()
             excess.append((chi_square - freedom) / (2 * freedom) ** 0.5)
     assert abs(np.mean(excess)) < 0.5 and max(excess) < 5
@@ -95,8 +95,8 @@ def test_the_indices_at_two_positions_are_independent(n):
 @pytest.mark.parametrize("lag", [1, 2, 3, 64, 100, 1_000, 317])
 def test_neighbours_are_unrelated(lag):
     n = 100_000  # a rectangle of 317 x 316
-    found = whole(n)
-    assert abs(np.corrcoef(found[:-lag], found[lag:])[0, 1]) < 5 / n**0.5
+    indices = whole(n)
+    assert abs(np.corrcoef(indices[:-lag], indices[lag:])[0, 1]) < 5 / n**0.5
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"seed": 2**32}, {"epoch": 1}, {"stream": 1}, {"stream": 2**32}])
