@@ -229,6 +229,13 @@ class TestInsightFace:
         with pytest.warns(UserWarning, match="expected the ids of the records"):
             assert find(tmp_path / "a").keys.tolist() == [1, 2, 3, 4, 5, 6]
 
+    def test_without_an_index_rec2idx_is_not_advised_because_its_keys_do_not_match(self, tmp_path):
+        records, keys = face_records(6, [(1, 4), (4, 7)])
+        write(tmp_path / "a", records, keys)
+        (tmp_path / "a.idx").unlink()
+        with pytest.warns(UserWarning, match=r"to open the file faster, pack it again$"):
+            find(tmp_path / "a")
+
     def test_a_header_rounded_by_float32_loses_no_sample(self, tmp_path):
         first = 2**24 + 3  # float32 has 2**24 + 2 and + 4 only
         keys = [*range(first - 4, first), 0, first, first + 1]
