@@ -62,17 +62,17 @@ def open_source(
     place = Path(path)
     if place.is_file():
         if place.suffix != ".lst":
-            raise SourceError(f"{place}: expected a folder or a .lst file, got another file")
+            raise SourceError(path=str(place), expected="a folder or a .lst file", got="another file")
         if label_from:
-            raise PlanError("label-from goes with a folder; a .lst file has its labels")
+            raise PlanError("`label_from` applies to a folder; a .lst file has its labels")
         return ListSource(place, root, classes=classes or _classes_beside(place))
     if not place.is_dir():
-        raise SourceError(f"{place}: expected a folder or a .lst file, got nothing of that name")
+        raise SourceError(path=str(place), expected="a folder or a .lst file", got="nothing of that name")
     if root is not None:
-        raise PlanError("root goes with a .lst file; a folder is its own root")
+        raise PlanError("`root` applies to a .lst file; a folder is its own root")
     if found := splits(place):
         if label_from or classes:
-            raise PlanError("label-from and classes go with a folder of images; ubyte files have their labels")
+            raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
         return dict(found)
     return _open_images(place, label_from, extensions, classes)
 
@@ -101,9 +101,11 @@ def _open_images(
             source = FolderSource(place, extensions=extensions, classes=classes)
     if not len(source) and source.bad:
         name, reason = source.bad[0]
-        raise SourceError(f"{place}: none of {len(source.bad)} images can be used; the first: {name}: {reason}")
+        raise SourceError(f"none of {len(source.bad)} images can be used; the first: {name}: {reason}", path=str(place))
     if not len(source) and label_from is not None and len(FolderSource(place, extensions=extensions)):
-        raise PlanError(f"{place}: label-from goes with images directly in the folder, these are in folders below it")
+        raise PlanError(
+            "`label_from` applies to images directly in the folder, these are in folders below it", path=str(place)
+        )
     if not len(source):
-        raise SourceError(f"{place}: expected images ({', '.join(extensions)}) or ubyte files, got none")
+        raise SourceError(path=str(place), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
     return source

@@ -36,9 +36,9 @@ def check_file(path: str) -> None:
     except ValueError:
         raise ImageError("expected a path without zero bytes") from None
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError("expected a regular file, got a folder, pipe or device")
+        raise ImageError(expected="a regular file", got="a folder, pipe or device")
     if status.st_size > _MOST_BYTES:
-        raise ImageError(f"expected a file that fits in a record (2**29 bytes), got {status.st_size} bytes")
+        raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{status.st_size} bytes")
 
 
 def read_images(paths: Sequence[str]) -> list[bytes | ImageError]:

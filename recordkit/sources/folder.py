@@ -44,7 +44,7 @@ class _Images:
         self._names: list[str] = []
         self._labels: list[float] = []
         if not Path(root).is_dir():
-            raise SourceError(f"{root}: expected a folder of images, got {_what(Path(root))}")
+            raise SourceError(path=str(root), expected="a folder of images", got=_what(Path(root)))
 
     def __len__(self) -> int:
         return len(self._names)
@@ -68,7 +68,7 @@ class _Images:
             return []
         kinds = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._others.most_common(5))
         others = f"{self._others.total()} files of other suffixes were left alone ({kinds})"
-        return [f"{self.root}: {others}; extensions (recordkit pack --exts) says which count"]
+        return [f"{self.root}: {others}; the argument extensions selects the suffixes"]
 
     def _is_image(self, folder: str, name: str) -> bool:
         """Tell whether a directory entry, which is no folder, is an image; keep account of those that are not."""
@@ -133,8 +133,9 @@ class FolderSource(_Images):
             if folder not in self.classes:
                 if classes is not None:
                     raise SourceError(
-                        f"{self.root}: folder {folder!r} is not among the {len(classes)} given classes; "
-                        "add it to them or remove the folder"
+                        f"folder {folder!r} is not among the {len(classes)} given classes",
+                        path=str(self.root),
+                        advice="add it to them or remove the folder",
                     )
                 self.classes[folder] = len(self.classes)
             self._n_strays += folder == "."
@@ -228,14 +229,17 @@ class FlatSource(_Images):
         try:
             pattern = re.compile(label_from)
         except re.error as error:
-            raise PlanError(f"label-from: expected a regular expression, got {label_from!r} ({error})") from None
+            raise PlanError(
+                argument="label_from", expected="a regular expression", got=f"{label_from!r} ({error})"
+            ) from None
         if not pattern.groups:
-            raise PlanError(f"label-from: expected a group (...) around the label, got {label_from!r}")
+            raise PlanError(argument="label_from", expected="a group (...) around the label", got=repr(label_from))
         texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
         if names and not any(texts):
             raise SourceError(
-                f"{self.root}: none of {len(names)} image names has a label by {label_from!r}, for example "
-                f"{names[0]!r}; give another expression with --label-from of recordkit pack"
+                f"none of {len(names)} image names has a label by {label_from!r}, for example {names[0]!r}",
+                path=str(self.root),
+                advice="give another expression with `label_from`",
             )
         return texts
 
@@ -249,7 +253,9 @@ class FlatSource(_Images):
         self.classes = dict(classes)
         unknown = [text for text in distinct if text not in classes]
         if unknown:
-            raise SourceError(f"{self.root}: label {unknown[0]!r} is not among the {len(classes)} given classes")
+            raise SourceError(
+                f"label {unknown[0]!r} is not among the {len(classes)} given classes", path=str(self.root)
+            )
         return {text: classes[text] for text in distinct}
 
 

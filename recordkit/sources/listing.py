@@ -68,7 +68,7 @@ class ListSource:
         if not lenient:
             self._check_keys()
             if not len(self):
-                raise SourceError(f"{path}: expected rows of KEY, LABEL and PATH, got none")
+                raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
         self._check_root()
 
     def close(self) -> None:
@@ -104,16 +104,21 @@ class ListSource:
         if twice.size:
             first, second = np.flatnonzero(keys == twice[0])[:2]
             raise SourceError(
-                f"{self.path}: expected each KEY once, got {twice[0]} in rows {first + 1} and {second + 1}; "
-                "readers would only ever find the last"
+                path=str(self.path),
+                expected="each KEY once",
+                got=f"{twice[0]} in rows {first + 1} and {second + 1}",
+                advice="readers would only ever find the last",
             )
 
     def _check_root(self) -> None:
         n = min(len(self), _PROBED_PATHS)
         names = [row.path for row in self._list.rows(range(n))]
         if n and not any(os.path.exists(self._find(name)) for name in names):  # noqa: PTH110
-            hint = f"for example {self._find(names[0])!r}; is the root right (--root)?"
-            raise SourceError(f"{self.path}: none of the first {n} images exists, {hint}")
+            raise SourceError(
+                f"none of the first {n} images exists, for example {self._find(names[0])!r}",
+                path=str(self.path),
+                advice="is `root` right?",
+            )
 
 
 def read_classes(path: str | Path) -> dict[str, int]:
@@ -145,17 +150,19 @@ def read_classes(path: str | Path) -> dict[str, int]:
         text = Path(path).read_text(encoding="utf-8-sig")
         found = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"expected class names, got {error}", path=os.fspath(path)) from None
+        raise FormatError(path=os.fspath(path), expected="class names", got=error) from None
     if isinstance(found, dict) and isinstance(found.get("classes"), (dict, list)):
         found = found["classes"]
     if isinstance(found, list):
         names = [str(name).strip() for name in found]
         if "" in names:
-            raise FormatError(f"expected class names, got a blank one (number {names.index('')})", path=os.fspath(path))
+            raise FormatError(
+                path=os.fspath(path), expected="class names", got=f"a blank one (number {names.index('')})"
+            )
         found = {name: number for number, name in enumerate(names)}
         if len(found) < len(names):
             twice = next(name for name in found if names.count(name) > 1)
-            raise FormatError(f"expected each class name once, got {twice!r} again", path=os.fspath(path))
+            raise FormatError(path=os.fspath(path), expected="each class name once", got=f"{twice!r} again")
     if not (isinstance(found, dict) and found and all(type(number) is int for number in found.values())):
         raise FormatError("expected a class name and a whole number each", path=os.fspath(path))
     return found

@@ -47,17 +47,21 @@ class MnistSource:
         numbers = ubyte.read(labels)
         if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4))):
             raise FormatError(
-                f"expected images, uint8 of rank 3, got {pixels.dtype} of rank {pixels.ndim}; "
-                "are images and labels swapped?",
                 path=str(images),
+                expected="images, uint8 of rank 3",
+                got=f"{pixels.dtype} of rank {pixels.ndim}",
+                advice="are images and labels swapped?",
             )
         if numbers.dtype.kind not in "iu" or numbers.ndim not in (1, 2):
             raise FormatError(
-                f"expected labels, whole numbers of rank 1, got {numbers.dtype} of rank {numbers.ndim}",
                 path=str(labels),
+                expected="labels, whole numbers of rank 1",
+                got=f"{numbers.dtype} of rank {numbers.ndim}",
             )
         if len(pixels) != len(numbers):
-            raise SourceError(f"{images}: expected as many labels as images, got {len(numbers)} and {len(pixels)}")
+            raise SourceError(
+                path=str(images), expected="as many labels as images", got=f"{len(numbers)} and {len(pixels)}"
+            )
         self.bad: list[tuple[str, str]] = []
         self.notes: list[str] = []
         self.path = Path(images)
@@ -104,7 +108,7 @@ def splits(folder: str | Path) -> dict[str, MnistSource]:
         if (images is None) != (labels is None):
             missing = "images-idx3" if images is None else "labels-idx1"
             raise SourceError(
-                f"{folder}: expected {prefix}-{missing}-ubyte beside {images or labels}, got no such file"
+                path=str(folder), expected=f"{prefix}-{missing}-ubyte beside {images or labels}", got="no such file"
             )
         if images is not None and labels is not None:
             found[name] = MnistSource(images, labels)

@@ -173,7 +173,7 @@ def test_a_wrong_root_is_an_error_before_anything_is_packed(cli, tiny_folder, tm
     (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
     code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out")
     assert code == 1
-    one_line(error, "none of the first 1 images exists", "is the root right (--root)?")
+    one_line(error, "none of the first 1 images exists", "is --root right?")
 
 
 def flip_magic(folder):
@@ -249,7 +249,7 @@ def test_a_folder_instead_of_a_file_is_one_line(cli, tmp_path):
         (("--filter", "bilinear"), "--filter 'bilinear' needs a resize"),
         (("--encoding", "jpg", "--quality", 0), "quality: expected a JPEG quality of 1 to 100, got 0"),
         (("--val-ratio", 0.7, "--test-ratio", 0.7), "expected fractions from 0 to 1"),
-        (("--root", "/"), "root goes with a .lst file"),
+        (("--root", "/"), "--root applies to a .lst file"),
     ],
 )
 def test_options_that_contradict_each_other_exit_2(cli, tiny_folder, tmp_path, arguments, reason):

@@ -135,7 +135,7 @@ def test_files_of_other_suffixes_are_counted_but_for_hidden_ones(tmp_path):
     assert "no image can be used in b, so that it is no class" in empty
     assert note == (
         f"{tmp_path}: 4 files of other suffixes were left alone (2 .webp, 1 without, 1 .bmp); "
-        "extensions (recordkit pack --exts) says which count"
+        "the argument extensions selects the suffixes"
     )
     assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
@@ -250,9 +250,9 @@ def test_if_the_group_takes_part_in_no_match_the_expression_is_at_fault(tmp_path
 
 
 def test_a_bad_expression_is_refused(tmp_path):
-    with pytest.raises(PlanError, match=re.escape("label-from: expected a regular expression, got '(' (")):
+    with pytest.raises(PlanError, match=re.escape("label_from: expected a regular expression, got '(' (")):
         FlatSource(tmp_path, label_from="(")
-    with pytest.raises(PlanError, match=re.escape("label-from: expected a group (...) around the label, got 'x'")):
+    with pytest.raises(PlanError, match=re.escape("label_from: expected a group (...) around the label, got 'x'")):
         FlatSource(tmp_path, label_from="x")
 
 

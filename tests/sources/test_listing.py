@@ -45,7 +45,7 @@ def test_an_absolute_path_needs_no_root(folder, tmp_path):
 
 def test_a_wrong_root_is_told_by_the_first_rows(folder):
     path = write(folder, "".join(f"{key}\t0\tx{key}.jpg\n" for key in range(150)))
-    with pytest.raises(SourceError, match=r"none of the first 100 images exists, for example '.*x0\.jpg'; is the root"):
+    with pytest.raises(SourceError, match=r"none of the first 100 images exists, for example '.*x0\.jpg'; is root"):
         ListSource(path, folder)
     with pytest.raises(SourceError, match="none of the first 100 images exists"):
         ListSource(path, folder, lenient=True)

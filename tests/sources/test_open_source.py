@@ -74,7 +74,7 @@ def test_classes_are_forced_on_a_tree(tree):
 
 
 def test_label_from_with_a_tree_says_that_it_is_one(tree):
-    with pytest.raises(PlanError, match="label-from goes with images directly in the folder, these are in folders"):
+    with pytest.raises(PlanError, match="label_from applies to images directly in the folder, these are in folders"):
         open_source(tree, label_from="_(.)")
 
 
@@ -100,11 +100,11 @@ def test_what_is_neither_folder_nor_list_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("listed", {"label_from": "x"}, r"label-from goes with a folder; a \.lst file has its labels"),
-        ("tree", {"root": "x"}, r"root goes with a \.lst file; a folder is its own root"),
-        ("digits", {"root": "x"}, r"root goes with a \.lst file"),
-        ("digits", {"label_from": "x"}, "label-from and classes go with a folder of images"),
-        ("digits", {"classes": {"a": 0}}, "label-from and classes go with a folder of images"),
+        ("listed", {"label_from": "x"}, r"label_from applies to a folder; a \.lst file has its labels"),
+        ("tree", {"root": "x"}, r"root applies to a \.lst file; a folder is its own root"),
+        ("digits", {"root": "x"}, r"root applies to a \.lst file"),
+        ("digits", {"label_from": "x"}, "label_from and classes apply to a folder of images"),
+        ("digits", {"classes": {"a": 0}}, "label_from and classes apply to a folder of images"),
     ],
 )
 def test_options_of_another_kind_of_source_are_refused(request, kind, options, message):

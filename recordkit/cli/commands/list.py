@@ -24,13 +24,15 @@ from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source,
 @click.argument("root", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @click.option("--label-from", metavar="REGEX", help="Take labels from file names: the first group of this expression.")
-@click.option("--exts", default=",".join(EXTENSIONS), metavar="E,E", show_default=True, help="Suffixes of images.")
+@click.option(
+    "--exts", "extensions", default=",".join(EXTENSIONS), metavar="E,E", show_default=True, help="Suffixes of images."
+)
 @click.option("--classes", type=click.Path(path_type=Path), help="Class map of another split: PREFIX.json, or names.")
 @click.option("--train-ratio", default=1.0, type=click.FloatRange(0, 1), show_default=True, help="Share for _train.")
 @click.option("--test-ratio", default=0.0, type=click.FloatRange(0, 1), show_default=True, help="Share for _test.")
 @click.option("--shards", default=1, type=click.IntRange(1), show_default=True, help="Number of lists to cut into.")
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Shuffle the rows.")
-@click.option("--seed", default=IM2REC_SEED, show_default=True, help="Of the shuffle; 100 is im2rec's.")
+@click.option("--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
 def command(root: Path, prefix: Path, **options: object) -> None:
     """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
@@ -42,11 +44,11 @@ def command(root: Path, prefix: Path, **options: object) -> None:
     source = open_source(
         root,
         label_from=options["label_from"],  # type: ignore[arg-type]
-        extensions=split_extensions(str(options["exts"])),
+        extensions=split_extensions(str(options["extensions"])),
         classes=read_classes(given) if isinstance(given, Path) else None,
     )
     if not isinstance(source, (FolderSource, FlatSource)):
-        raise PlanError(f"{root}: expected a folder of images; pack ubyte files and lists as they are")
+        raise PlanError("expected a folder of images", path=str(root), advice="pack ubyte files and lists as they are")
     warnings = write_lists(
         source,
         prefix,
@@ -79,5 +81,5 @@ def split_extensions(text: str) -> tuple[str, ...]:
     """
     suffixes = tuple("." + part.strip().lower().lstrip(".") for part in text.split(",") if part.strip())
     if not suffixes:
-        raise PlanError(f"exts: expected suffixes such as .jpg,.png, got {text!r}")
+        raise PlanError(argument="extensions", expected="suffixes such as .jpg,.png", got=repr(text))
     return suffixes

@@ -42,17 +42,19 @@ _PLAN_OPTIONS = (
 @click.argument("prefix", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), help="Folder that the paths of a .lst start from.")
 @click.option("--label-from", metavar="REGEX", help="Take labels from file names: the first group of this expression.")
-@click.option("--exts", default=",".join(EXTENSIONS), metavar="E,E", show_default=True, help="Suffixes of images.")
+@click.option(
+    "--exts", "extensions", default=",".join(EXTENSIONS), metavar="E,E", show_default=True, help="Suffixes of images."
+)
 @click.option("--classes", type=click.Path(path_type=Path), help="Class map of another split: PREFIX.json, or names.")
 @click.option("--resize", type=click.IntRange(1), help="Length of the short side, in pixels.")
 @click.option("--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="For --resize.")
 @click.option("--center-crop", is_flag=True, help="Keep the central square.")
 @click.option("--channels", type=click.Choice([*_CHANNELS]), help="RGB, gray, or as stored.")
-@click.option("--encoding", type=click.Choice(ENCODINGS), help="Encode anew; raw is for recordkit alone, not MXNet.")
+@click.option("--encoding", type=click.Choice(ENCODINGS), help="Re-encode; only recordkit reads raw, not MXNet.")
 @click.option("--quality", type=int, help="JPEG 1 to 100 [95], PNG level 0 to 9 [3].")
 @click.option("--pass-through", is_flag=True, help="Copy the files' bytes; so it is unless an option needs pixels.")
 @click.option("--shuffle/--no-shuffle", default=None, help="By default folders are shuffled and lists are not.")
-@click.option("--seed", default=IM2REC_SEED, show_default=True, help="Of the shuffle; 100 is im2rec's.")
+@click.option("--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100.")
 @click.option("--val-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_val.")
 @click.option("--test-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_test.")
 @click.option("--shards", default=1, type=click.IntRange(1), help="Number of .rec files to cut into.")
@@ -62,7 +64,7 @@ _PLAN_OPTIONS = (
               help="Bad images are left out: exit 1, exit 0, or stop at the first and write nothing.")  # fmt: skip
 @threads_option
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(source: Path, prefix: Path, **options: Any) -> None:
     """Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
 
@@ -75,7 +77,7 @@ def command(source: Path, prefix: Path, **options: Any) -> None:
         source,
         root=options["root"],
         label_from=options["label_from"],
-        extensions=split_extensions(options["exts"]),
+        extensions=split_extensions(options["extensions"]),
         classes=read_classes(given) if given else None,
     )
     plan = PackPlan(
@@ -106,7 +108,7 @@ def _show(report: PackReport, *, encodes: bool) -> None:
             print_to_stderr("recordkit", f"warning: {n} images: {note}")
         if encodes and done.bytes_out > _GROWTH_TO_WARN_OF * done.bytes_in + 100 * done.n_packed:
             print_to_stderr(
-                "recordkit", f"warning: {done.prefix}.rec is larger than its images; is encoding anew needed?"
+                "recordkit", f"warning: {done.prefix}.rec is larger than its images; is re-encoding needed?"
             )
         failed = f", {done.n_failed} failed (see {done.failed_path})" if done.n_failed else ""
         click.echo(
