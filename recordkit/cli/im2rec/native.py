@@ -62,12 +62,12 @@ def im2rec(arguments: Sequence[str]) -> None:
     options = _options(settings)
     nsplit, part = _number(options, "nsplit"), _number(options, "part")
     if nsplit < 1:
-        raise PlanError(f"nsplit: expected at least 1, got {nsplit}")
+        raise PlanError(argument="nsplit", expected="at least 1", got=nsplit)
     if not 0 <= part < nsplit:
-        raise PlanError(f"part: expected 0 to {nsplit - 1}, got {part}")
+        raise PlanError(argument="part", expected=f"0 to {nsplit - 1}", got=part)
     label_width = _number(options, "label_width")
     if not 1 <= label_width <= _MAX_LABEL_WIDTH:
-        raise PlanError(f"label_width: expected 1 to {_MAX_LABEL_WIDTH}, got {label_width}")
+        raise PlanError(argument="label_width", expected=f"1 to {_MAX_LABEL_WIDTH}", got=label_width)
     plan = _plan(options, label_width)
     source = ListSource(list_path, root, label_width=label_width, part=(part, nsplit), lenient=True)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
@@ -93,14 +93,14 @@ def _number(options: dict[str, str], key: str) -> int:
     try:
         return int(options[key])
     except ValueError:
-        raise PlanError(f"{key}: expected a whole number, got {options[key]!r}") from None
+        raise PlanError(argument=key, expected="a whole number", got=repr(options[key])) from None
 
 
 def _channels(options: dict[str, str]) -> Channels:
     try:
         return CHANNELS[options["color"]]
     except KeyError:
-        raise PlanError(f"color: expected 1, 0 or -1, got {options['color']!r}") from None
+        raise PlanError(argument="color", expected="1, 0 or -1", got=repr(options["color"])) from None
 
 
 def _plan(options: dict[str, str], label_width: int) -> PackPlan:
@@ -117,11 +117,13 @@ def _plan(options: dict[str, str], label_width: int) -> PackPlan:
     if _number(options, "unchanged") == 1:
         return PackPlan(pass_through=True, **shared)
     if options["encoding"] not in (".jpg", ".png"):
-        raise PlanError(f"encoding: expected .jpg or .png, got {options['encoding']!r}")
+        raise PlanError(argument="encoding", expected=".jpg or .png", got=repr(options["encoding"]))
     quality, resize = _number(options, "quality"), _number(options, "resize")
     inter_method = _number(options, "inter_method")
     if inter_method not in INTER_METHODS:
-        raise PlanError(f"inter_method: expected one of {', '.join(map(str, INTER_METHODS))}, got {inter_method}")
+        raise PlanError(
+            argument="inter_method", expected=f"one of {', '.join(map(str, INTER_METHODS))}", got=inter_method
+        )
     if resize > 0:
         shared |= {"resize": resize, "filter": INTER_METHODS[inter_method]}
     png = options["encoding"] == ".png"

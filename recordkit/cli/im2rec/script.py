@@ -152,7 +152,9 @@ def _make_lists(prefix: Path, root: str, options: dict[str, object]) -> None:
     else:
         source = FlatSource(root, label_from=None, extensions=extensions)
     if not len(source):
-        raise SourceError(f"{root}: expected images, got none; --recursive also looks into the folders below it")
+        raise SourceError(
+            path=root, expected="images", got="none", advice="--recursive also looks into the folders below it"
+        )
     warnings = write_lists(
         source,
         prefix,
@@ -199,7 +201,9 @@ def _find_lists(prefix: Path) -> list[Path]:
     for path in others:
         print_to_stderr("im2rec", f"warning: {path} is no list of {prefix.name}, left alone; pack it by its own name")
     if not lists:
-        raise SourceError(f"{prefix}: expected lists such as {prefix}.lst, got none; make them with --list")
+        raise SourceError(
+            path=str(prefix), expected=f"lists such as {prefix}.lst", got="none", advice="make them with --list"
+        )
     return lists
 
 
