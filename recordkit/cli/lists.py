@@ -1,4 +1,4 @@
-"""Writing .lst files from a source: what ``recordkit list`` and ``im2rec --list`` share."""
+"""Writing .lst files from a source, for ``recordkit list`` and ``im2rec --list``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from recordkit.formats.staging import Staging
 from recordkit.packing.splits import IM2REC_SEED, packing_order, split_samples
 from recordkit.sample import Source
 
-# Rows written at once.
-_BLOCK = 4096
+# Number of rows per write.
+_N_ROWS_PER_WRITE = 4096
 
 
 def write_lists(
@@ -61,12 +61,12 @@ def write_lists(
             if part.begin == part.end:
                 warnings.append(f"{prefix.name}{part.suffix}.lst is empty")
             with staging.create(f"{prefix.name}{part.suffix}.lst") as file:
-                for begin in range(part.begin, part.end, _BLOCK):
-                    file.write(lst.lines(source.entries(order[begin : min(begin + _BLOCK, part.end)])))
+                for begin in range(part.begin, part.end, _N_ROWS_PER_WRITE):
+                    file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, part.end)])))
         if write_classes and source.classes is not None:
             with staging.create(f"{prefix.name}.classes.json") as file:
                 file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")
-        # Names that went with an earlier list would be taken for this one's.
+        # An earlier list's class names would be read as the names of this list.
         staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
     warnings += [f"{place}: {reason}; left out" for place, reason in source.bad]
     return warnings

@@ -1,4 +1,4 @@
-"""``recordkit list``: image folders to .lst files."""
+"""The command ``recordkit list``, which writes .lst files from image folders."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, open_source,
 @click.option("--shards", default=1, type=click.IntRange(1), show_default=True, help="Number of lists to cut into.")
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Shuffle the rows.")
 @click.option("--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was written as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(root: Path, prefix: Path, **options: object) -> None:
     """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
 
-    ROOT has a folder per class, or images with the label in their names (000000_5.jpg). What train and test leave
-    over goes to PREFIX_val.lst. Class names are kept in PREFIX.classes.json.
+    ROOT has a folder per class, or images with the label in their names (000000_5.jpg). The images in neither
+    train nor test go to PREFIX_val.lst. Class names are kept in PREFIX.classes.json.
     """
-    given = options["classes"]
+    classes_path = options["classes"]
     source = open_source(
         root,
         label_from=options["label_from"],  # type: ignore[arg-type]
         extensions=split_extensions(str(options["extensions"])),
-        classes=read_classes(given) if isinstance(given, Path) else None,
+        classes=read_classes(classes_path) if isinstance(classes_path, Path) else None,
     )
     if not isinstance(source, (FolderSource, FlatSource)):
         raise PlanError("expected a folder of images", path=str(root), advice="pack ubyte files and lists as they are")

@@ -18,9 +18,9 @@ from recordkit.packing.splits import IM2REC_SEED
 from recordkit.sources import EXTENSIONS, open_source, read_classes
 from recordkit.transforms import FILTERS
 
-# Failures named one by one; all of them are in PREFIX.failed.tsv.
+# Number of failures to print; PREFIX.failed.tsv lists all of them.
 _N_SHOWN = 10
-# A pack that grows its input by more than this has usually encoded anew what was better copied.
+# A pack that grows by more than this factor has usually re-encoded images that were better copied.
 _GROWTH_TO_WARN_OF = 1.1
 
 _CHANNELS: dict[str, Channels] = {"3": 3, "1": 1, "keep": "keep"}
@@ -47,18 +47,21 @@ _PLAN_OPTIONS = (
 )
 @click.option("--classes", type=click.Path(path_type=Path), help="Class map of another split: PREFIX.json, or names.")
 @click.option("--resize", type=click.IntRange(1), help="Length of the short side, in pixels.")
-@click.option("--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="For --resize.")
+@click.option(
+    "--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="Filter of --resize."
+)
 @click.option("--center-crop", is_flag=True, help="Keep the central square.")
 @click.option("--channels", type=click.Choice([*_CHANNELS]), help="RGB, gray, or as stored.")
 @click.option("--encoding", type=click.Choice(ENCODINGS), help="Re-encode; only recordkit reads raw, not MXNet.")
 @click.option("--quality", type=int, help="JPEG 1 to 100 [95], PNG level 0 to 9 [3].")
-@click.option("--pass-through", is_flag=True, help="Copy the files' bytes; so it is unless an option needs pixels.")
+@click.option("--pass-through", is_flag=True, help="Copy the files; the default unless an option needs pixels.")
 @click.option("--shuffle/--no-shuffle", default=None, help="By default folders are shuffled and lists are not.")
 @click.option("--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100.")
 @click.option("--val-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_val.")
 @click.option("--test-ratio", default=0.0, metavar="F", help="Share to put into PREFIX_test.")
 @click.option("--shards", default=1, type=click.IntRange(1), help="Number of .rec files to cut into.")
-@click.option("--labels", type=click.Choice(["all", "first"]), default="all", show_default=True, help="Of each row.")
+@click.option("--labels", type=click.Choice(["all", "first"]), default="all", show_default=True,
+              help="Labels to keep of each row.")  # fmt: skip
 @click.option("--exact-labels", is_flag=True, help="Keep labels above 2**24 exactly, in PREFIX.labels.npy.")
 @click.option("--on-error", type=click.Choice(["report", "skip", "raise"]), default="report", show_default=True,
               help="Bad images are left out: exit 1, exit 0, or stop at the first and write nothing.")  # fmt: skip
@@ -70,15 +73,15 @@ def command(source: Path, prefix: Path, **options: Any) -> None:
 
     SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, or a folder
     of MNIST (ubyte) files, which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option
-    needs their pixels. All files of a pack appear together, when it is done.
+    needs their pixels. All files of a pack appear together when it is complete.
     """
-    given = options["classes"]
+    classes_path = options["classes"]
     opened = open_source(
         source,
         root=options["root"],
         label_from=options["label_from"],
         extensions=split_extensions(options["extensions"]),
-        classes=read_classes(given) if given else None,
+        classes=read_classes(classes_path) if classes_path else None,
     )
     plan = PackPlan(
         shards=options["shards"],
