@@ -71,6 +71,29 @@ class Entry(NamedTuple):  # a data class takes four times as long to create, and
     name: str
 
 
+class BadEntry(NamedTuple):
+    """A row of a list or a file of a folder that could not become an entry.
+
+    Attributes
+    ----------
+    name : str
+        Path of the .lst file, or of the image relative to the source's root.
+    reason : str
+        Description of the problem, without `name` and `line`.
+    line : int or None
+        Line of the .lst file, counted from 1; None for an image file.
+    """
+
+    name: str
+    reason: str
+    line: int | None = None
+
+    @property
+    def location(self) -> str:
+        """The name, followed by the line if there is one."""
+        return self.name if self.line is None else f"{self.name}: line {self.line}"
+
+
 class Source(Protocol):
     """A sequence of samples to be packed: a length, entries by index, and the contents of entries.
 
@@ -80,10 +103,11 @@ class Source(Protocol):
     Attributes
     ----------
     order : {"walked", "published", "listed"}
-        Origin of the order: a walk over folders, the publishers of the dataset, or the user's list.
+        Origin of the order: "walked", file names in the order of a folder walk; "published", the order in which the
+        dataset was released; "listed", the rows of a .lst file.
     classes : dict of str to int, or None
         Class name to label; None if the source has no class names.
-    bad : list of (location, reason)
+    bad : list of BadEntry
         Rows and files that could not become entries.
     notes : list of str
         Facts that are not errors but may be unexpected.
@@ -96,7 +120,7 @@ class Source(Protocol):
     @property
     def classes(self) -> dict[str, int] | None: ...  # noqa: D102 (above)
     @property
-    def bad(self) -> list[tuple[str, str]]: ...  # noqa: D102 (above)
+    def bad(self) -> list[BadEntry]: ...  # noqa: D102 (above)
     @property
     def notes(self) -> list[str]: ...  # noqa: D102 (above)
     @property

@@ -68,5 +68,5 @@ def write_lists(
                 file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")
         # An earlier list's class names would be read as the names of this list.
         staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
-    warnings += [f"{place}: {reason}; left out" for place, reason in source.bad]
+    warnings += [f"{bad.location}: {bad.reason}; left out" for bad in source.bad]
     return warnings

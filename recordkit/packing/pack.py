@@ -147,8 +147,8 @@ def _write_set(
     """Pack the samples of one set, block by block on several threads, and write them in order."""
     source, order, names = planned_set.source, planned_set.order, planned_set.names
     if planned_set.is_first:
-        for place, reason in source.bad:
-            writer.fail_row(place, reason)
+        for bad in source.bad:
+            writer.fail_row(bad.location, bad.reason)
     block_size = choose_block_size(source, order, engine)
     index_blocks = (order[begin : begin + block_size] for begin in range(0, len(order), block_size))
     with ThreadedMap(lambda indices: pack_block(source, indices, plan, engine), index_blocks, n_threads) as blocks:

@@ -100,8 +100,10 @@ def _open_images(
         elif classes is not None:
             source = FolderSource(place, extensions=extensions, classes=classes)
     if not len(source) and source.bad:
-        name, reason = source.bad[0]
-        raise SourceError(f"none of {len(source.bad)} images can be used; the first: {name}: {reason}", path=str(place))
+        first = source.bad[0]
+        raise SourceError(
+            f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=str(place)
+        )
     if not len(source) and label_from is not None and len(FolderSource(place, extensions=extensions)):
         raise PlanError(
             "`label_from` applies to images directly in the folder, these are in folders below it", path=str(place)

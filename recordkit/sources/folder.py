@@ -20,7 +20,7 @@ from pathlib import Path
 
 from recordkit.errors import FormatError, ImageError, PlanError, SourceError
 from recordkit.formats import lst
-from recordkit.sample import Entry
+from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import EXTENSIONS, check_file, read_images
 
 FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
@@ -36,7 +36,7 @@ class _Images:
     def __init__(self, root: str | Path, extensions: Sequence[str]) -> None:
         self.root = os.fspath(root)
         self.classes: dict[str, int] | None = None
-        self.bad: list[tuple[str, str]] = []
+        self.bad: list[BadEntry] = []
         self._suffixes = {suffix.lower() for suffix in extensions}
         self._others: Counter[str] = Counter()
         self._left_in: set[str] = set()  # folders of such files
@@ -84,14 +84,14 @@ class _Images:
         try:
             check_file(path)
         except ImageError as error:
-            self.bad.append((os.path.relpath(path, self.root), str(error)))
+            self.bad.append(BadEntry(os.path.relpath(path, self.root), error.text()))
         return False
 
     def _add(self, key: int, label: float, name: str) -> None:
         try:
             lst.line(lst.Row(key, (label,), name))
         except FormatError as error:
-            self.bad.append((name, str(error)))
+            self.bad.append(BadEntry(name, error.text()))
             return
         self._keys.append(key)
         self._labels.append(label)
@@ -145,7 +145,7 @@ class FolderSource(_Images):
     def notes(self) -> list[str]:
         """Say what may be a surprise: images beside the class folders, files left alone, and folders of such alone."""
         notes = super().notes
-        empty = {os.path.dirname(place) or "." for place, _ in self.bad} | (self._left_in - {"."})  # noqa: PTH120
+        empty = {os.path.dirname(bad.name) or "." for bad in self.bad} | (self._left_in - {"."})  # noqa: PTH120
         empty -= self.classes.keys()
         if empty:
             notes.append(
@@ -221,7 +221,7 @@ class FlatSource(_Images):
         labels = self._numbers([text for text in texts if text is not None], classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
             if text is None:
-                self.bad.append((name, f"expected a label in the file name, got no match of {label_from!r}"))
+                self.bad.append(BadEntry(name, f"expected a label in the file name, got no match of {label_from!r}"))
             else:
                 self._add(key, labels[text], name)
 

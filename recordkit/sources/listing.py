@@ -11,7 +11,7 @@ import numpy as np
 
 from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats.lst import ListFile
-from recordkit.sample import Entry
+from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
 
 # So many paths are looked for before anything is packed: a wrong root shows in the first few.
@@ -64,7 +64,7 @@ class ListSource:
         self.root = os.fspath(Path(path).parent if root is None else root)
         self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
         self.notes: list[str] = []
-        self.bad = [(f"{path}: {error.where}", error.problem) for error in self._list.bad]
+        self.bad = [BadEntry(os.fspath(path), error.problem, error.line) for error in self._list.bad]
         if not lenient:
             self._check_keys()
             if not len(self):

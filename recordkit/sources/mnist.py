@@ -14,7 +14,7 @@ import numpy as np
 
 from recordkit.errors import FormatError, SourceError
 from recordkit.formats import ubyte
-from recordkit.sample import Entry, Image
+from recordkit.sample import BadEntry, Entry, Image
 
 SPLITS = {"train": "train", "t10k": "test"}
 """File name prefix to name of the split."""
@@ -62,7 +62,7 @@ class MnistSource:
             raise SourceError(
                 path=str(images), expected="as many labels as images", got=f"{len(numbers)} and {len(pixels)}"
             )
-        self.bad: list[tuple[str, str]] = []
+        self.bad: list[BadEntry] = []
         self.notes: list[str] = []
         self.path = Path(images)
         self._images = pixels if pixels.ndim == 4 else pixels[..., None]

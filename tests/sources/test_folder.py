@@ -8,6 +8,7 @@ import pytest
 from conftest import content
 
 from recordkit.errors import ImageError, PlanError, SourceError
+from recordkit.sample import BadEntry
 from recordkit.sources import FlatSource, FolderSource
 
 
@@ -100,8 +101,8 @@ def test_what_is_no_file_is_no_image_gets_no_key_and_is_named(tmp_path):
     for source, begin in ((FolderSource(tmp_path), "a/"), (FlatSource(tmp_path / "a", label_from=None), "")):
         assert [(key, name) for key, _, name in rows(source)] == [(0, f"{begin}1.jpg"), (1, f"{begin}z.jpg")]
         assert source.bad == [
-            (f"{begin}gone.jpg", "No such file or directory"),
-            (f"{begin}pipe.jpg", "expected a regular file, got a folder, pipe or device"),
+            BadEntry(f"{begin}gone.jpg", "No such file or directory"),
+            BadEntry(f"{begin}pipe.jpg", "expected a regular file, got a folder, pipe or device"),
         ]
 
 
@@ -158,8 +159,8 @@ def test_names_that_are_not_utf_8_are_kept(tmp_path):
 def test_a_name_that_a_list_cannot_hold_is_left_out_and_keeps_its_key(tmp_path, mark):
     source = FolderSource(make(tmp_path, f"a/1{mark}.jpg", "a/2.jpg"))
     assert rows(source) == [(1, (0,), "a/2.jpg")]
-    ((name, reason),) = source.bad
-    assert name == f"a/1{mark}.jpg" and "a .lst row cannot hold it" in reason
+    (bad,) = source.bad
+    assert bad.name == f"a/1{mark}.jpg" and "a .lst row cannot hold it" in bad.reason
 
 
 def test_content_is_the_files_bytes(tmp_path):
@@ -230,13 +231,13 @@ def test_a_class_map_goes_with_labels_in_names(tmp_path):
 def test_a_name_without_a_label_is_left_out_and_keeps_its_key(tmp_path):
     source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"))
     assert rows(source) == [(1, (1,), "b_1.jpg")]
-    assert source.bad == [("a.jpg", r"expected a label in the file name, got no match of '_(-?\\d+)\\.[^.]+$'")]
+    assert source.bad == [BadEntry("a.jpg", r"expected a label in the file name, got no match of '_(-?\\d+)\\.[^.]+$'")]
 
 
 def test_a_group_that_took_no_part_in_the_match_is_no_label(tmp_path):
     source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"), label_from=r"^[ab](?:_(\d))?")
     assert rows(source) == [(1, (1,), "b_1.jpg")]
-    assert [name for name, _ in source.bad] == ["a.jpg"]
+    assert [bad.name for bad in source.bad] == ["a.jpg"]
 
 
 def test_if_no_name_matches_the_expression_is_at_fault(tmp_path):

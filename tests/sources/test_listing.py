@@ -77,7 +77,8 @@ def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
         ListSource(path, folder)
     source = ListSource(path, folder, lenient=True)
     assert [entry.key for entry in source.entries(range(len(source)))] == [0, 2]
-    assert [place for place, _ in source.bad] == [f"{path}: line {number}" for number in (2, 3, 4)]
+    assert [(bad.name, bad.line) for bad in source.bad] == [(str(path), line) for line in (2, 3, 4)]
+    assert source.bad[0].location == f"{path}: line 2"
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
