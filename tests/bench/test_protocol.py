@@ -18,7 +18,7 @@ from recordkit.bench.equivalence import describe_difference
 from recordkit.bench.peers.registry import PEERS, find_peer
 from recordkit.bench.protocol import BenchPlan, run_comparison
 from recordkit.bench.subset import copy_subset
-from recordkit.bench.workload import resolve_workload
+from recordkit.bench.workload import Workload, resolve_workload
 from recordkit.cli.commands.bench import command
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
@@ -203,17 +203,37 @@ def test_every_peer_gives_the_same_first_batch(workload, name, tmp_path):
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     got, want = np.load(tmp_path / "batch.npy"), load_first_batch(find_peer("python"), workload, 1)
-    assert describe_difference(got, want, workload) == ""
+    assert describe_difference(name, got, want, workload) == ""
 
 
 def test_a_batch_of_another_type_or_layout_differs(rec):
     workload = resolve_workload(rec, shape=(3, 32, 32), dtype="uint8", batch_size=8)
     batch = load_first_batch(find_peer("python"), workload, 1)
     assert (batch.dtype, batch.shape) == (np.uint8, (8, 32, 32, 3))
-    assert describe_difference(batch, batch, workload) == ""
-    assert "float32, not (8, 32, 32, 3) uint8" in describe_difference(batch.astype(np.float32), batch, workload)
-    assert "not (8, 32, 32, 3)" in describe_difference(batch.transpose(0, 3, 1, 2), batch, workload)
-    assert "grey levels" in describe_difference(batch[..., ::-1], batch, workload)
+    assert describe_difference("native", batch, batch, workload) == ""
+    for other, text in (
+        (batch.astype(np.float32), "float32, not (8, 32, 32, 3) uint8"),
+        (batch.transpose(0, 3, 1, 2), "not (8, 32, 32, 3)"),
+        (batch[..., ::-1], "grey levels"),
+    ):
+        assert text in describe_difference("native", other, batch, workload)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize(("name", "max_mean"), [("dali", 1.0), ("torch", 1.0), ("mine.py:peer", 1.0), ("ffcv", 1.5)])
+def test_the_bound_of_the_mean_is_wider_for_ffcv_alone(name, max_mean, dtype):
+    workload = Workload("a", (1, 10, 10), "none", None, 2, dtype)
+    expected = np.zeros((2, 1, 10, 10) if workload.is_float else (2, 10, 10, 1), dtype)
+    scale = 1 / workload.std[0] if workload.is_float else 1
+
+    def batch_with_mean(levels):
+        batch = expected.copy()
+        batch.reshape(2, 100)[:, : round(50 * levels)] = 2 * scale  # 2 levels in a share of each image's 100 pixels
+        return batch
+
+    assert describe_difference(name, batch_with_mean(max_mean - 0.02), expected, workload) == ""
+    text = describe_difference(name, batch_with_mean(max_mean + 0.02), expected, workload)
+    assert f"at most {max_mean} and 2.5 are the same work" in text
 
 
 @pytest.mark.parametrize(
