@@ -1,17 +1,20 @@
-"""Where samples come from, one kind of source per module, and `open_source` to tell them apart."""
+"""Sources of samples to pack: one module per kind, and `open_source`, which chooses the kind by what is at a path.
+
+A source implements the protocol `recordkit.sample.Source`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import PlanError, SourceError
 from recordkit.sample import Source
+from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder import FILE_NAME_LABEL, FlatSource, FolderSource
-from recordkit.sources.listing import ListSource, read_classes
-from recordkit.sources.mnist import MnistSource, splits
+from recordkit.sources.listing import ListSource
+from recordkit.sources.mnist import MnistSource, open_splits
 
 __all__ = [
     "EXTENSIONS",
@@ -39,14 +42,14 @@ def open_source(
     path : str or Path
         A folder, or a file ending in ``.lst``.
     root : str or Path, optional
-        Of a .lst file only: the folder its paths start from.
+        Folder that the paths of a .lst file start from; by default the list's own folder.
     label_from : str, optional
-        Of a folder only: take labels from file names by this expression; see `FlatSource`.
+        Regular expression that finds the label in the file names of a flat folder; see `FlatSource`.
     extensions : sequence of str
-        Of a folder of images: the suffixes that count.
+        Suffixes that count as images in a folder.
     classes : mapping of str to int, optional
-        Labels by class name: those a folder of images is to get, or those a list has. A list's are also found in
-        PREFIX.classes.json beside it.
+        Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
+        list are also read from PREFIX.classes.json beside it.
 
     Returns
     -------
@@ -55,59 +58,70 @@ def open_source(
     Raises
     ------
     PlanError
-        An option does not go with that kind of source.
+        An argument does not apply to that kind of source.
     SourceError, FormatError
-        The source is at fault.
+        The path is not a source, or the source is damaged or empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for name in ("cat/1.jpg", "dog/1.jpg", "dog/2.jpg"):
+    ...         image = Path(photos, name)
+    ...         image.parent.mkdir(exist_ok=True)
+    ...         image.touch()
+    ...     source = open_source(photos)
+    >>> len(source), source.classes
+    (3, {'cat': 0, 'dog': 1})
     """
-    place = Path(path)
-    if place.is_file():
-        if place.suffix != ".lst":
-            raise SourceError(path=str(place), expected="a folder or a .lst file", got="another file")
+    path = Path(path)
+    if path.is_dir():
+        return _open_folder(path, root, label_from, extensions, classes)
+    if path.is_file() and path.suffix == ".lst":
         if label_from:
             raise PlanError("`label_from` applies to a folder; a .lst file has its labels")
-        return ListSource(place, root, classes=classes or _classes_beside(place))
-    if not place.is_dir():
-        raise SourceError(path=str(place), expected="a folder or a .lst file", got="nothing of that name")
+        return ListSource(path, root, classes=classes or find_classes(path))
+    got = "another file" if path.is_file() else "nothing of that name"
+    raise SourceError(path=str(path), expected="a folder or a .lst file", got=got)
+
+
+def _open_folder(
+    path: Path,
+    root: str | Path | None,
+    label_from: str | None,
+    extensions: Sequence[str],
+    classes: Mapping[str, int] | None,
+) -> Source | dict[str, Source]:
     if root is not None:
         raise PlanError("`root` applies to a .lst file; a folder is its own root")
-    if found := splits(place):
+    if splits := open_splits(path):
         if label_from or classes:
             raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
-        return dict(found)
-    return _open_images(place, label_from, extensions, classes)
-
-
-def _classes_beside(place: Path) -> dict[str, int] | None:
-    """Read the class names that were written with a list: PREFIX.classes.json, for PREFIX_0_train.lst too."""
-    prefix = re.sub(r"(_\d+)?(_train|_val|_test)?$", "", place.stem)
-    for name in (place.stem, prefix):
-        path = place.with_name(f"{name}.classes.json")
-        if path.exists():
-            return read_classes(path)
-    return None
+        return dict(splits)
+    return _open_images(path, label_from, extensions, classes)
 
 
 def _open_images(
-    place: Path, label_from: str | None, extensions: Sequence[str], classes: Mapping[str, int] | None
+    path: Path, label_from: str | None, extensions: Sequence[str], classes: Mapping[str, int] | None
 ) -> Source:
     source: FolderSource | FlatSource
     if label_from is not None:
-        source = FlatSource(place, label_from=label_from, extensions=extensions, classes=classes)
+        source = FlatSource(path, label_from=label_from, extensions=extensions, classes=classes)
     else:
-        source = FolderSource(place, extensions=extensions, classes=None)
-        if set(source.classes) == {"."}:  # no class folders at all
-            source = FlatSource(place, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
+        source = FolderSource(path, extensions=extensions, classes=None)
+        if set(source.classes) == {"."}:  # all images are directly in the folder
+            source = FlatSource(path, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
         elif classes is not None:
-            source = FolderSource(place, extensions=extensions, classes=classes)
-    if not len(source) and source.bad:
+            source = FolderSource(path, extensions=extensions, classes=classes)
+    if len(source):
+        return source
+    if source.bad:
         first = source.bad[0]
         raise SourceError(
-            f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=str(place)
+            f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=str(path)
         )
-    if not len(source) and label_from is not None and len(FolderSource(place, extensions=extensions)):
+    if label_from is not None and len(FolderSource(path, extensions=extensions)):
         raise PlanError(
-            "`label_from` applies to images directly in the folder, these are in folders below it", path=str(place)
+            "`label_from` applies to images directly in the folder, these are in folders below it", path=str(path)
         )
-    if not len(source):
-        raise SourceError(path=str(place), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
-    return source
+    raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")

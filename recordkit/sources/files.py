@@ -1,4 +1,7 @@
-"""Image files on disk: which names count as images, and reading one."""
+"""Image files on disk: the suffixes that count as images, and reading files whole.
+
+The native core reads many files in one call; without it, Python reads them one by one with the same results.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
-"""What im2rec takes for images by default; compared with the lower-cased suffix."""
+"""Suffixes that im2rec takes as images by default. A file's suffix is compared in lower case."""
 
-_MOST_BYTES = MAX_RECORD_BYTES - HEADER_SIZE
+_MAX_FILE_BYTES = MAX_RECORD_BYTES - HEADER_SIZE
 
 
 def check_file(path: str) -> None:
-    """Refuse what cannot be read as an image file, without reading it.
+    """Refuse a path that cannot be read as an image file, without reading the file.
 
     Parameters
     ----------
@@ -27,17 +30,17 @@ def check_file(path: str) -> None:
     Raises
     ------
     ImageError
-        It is missing, not a regular file, or larger than a record can be.
+        The file is missing, not a regular file, or too large for a record.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files costs more than the read)
+        status = os.stat(path)  # noqa: PTH116 (creating a Path for each of a million files is slower than the read)
     except OSError as error:
-        raise ImageError(f"{error.strerror or error}") from None
+        raise ImageError(error.strerror or str(error)) from None
     except ValueError:
         raise ImageError("expected a path without zero bytes") from None
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(expected="a regular file", got="a folder, pipe or device")
-    if status.st_size > _MOST_BYTES:
+    if status.st_size > _MAX_FILE_BYTES:
         raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{status.st_size} bytes")
 
 
@@ -51,18 +54,20 @@ def read_images(paths: Sequence[str]) -> list[bytes | ImageError]:
     Returns
     -------
     payloads : list of (bytes or ImageError)
-        The error of one that is missing, unreadable, not a regular file, or larger than a record can be.
+        Content of each file. The item is an error if the file is missing, unreadable, not a regular file, or too large
+        for a record.
     """
     if not native.available():
         return list(map(_read, paths))
-    found = native.load().read_files([_encoded(path) for path in paths], _MOST_BYTES)
-    return [_read(path) if payload is None else payload for path, payload in zip(paths, found, strict=True)]
+    payloads = native.load().read_files([_encode_path(path) for path in paths], _MAX_FILE_BYTES)
+    # The core returns None for a file that it cannot read; `_read` finds the reason.
+    return [_read(path) if payload is None else payload for path, payload in zip(paths, payloads, strict=True)]
 
 
-def _encoded(path: str) -> bytes:
+def _encode_path(path: str) -> bytes:
     try:
         return os.fsencode(path)
-    except UnicodeEncodeError:  # no file can have that name
+    except UnicodeEncodeError:  # no file can have that name, nor the empty one
         return b""
 
 
@@ -74,4 +79,4 @@ def _read(path: str) -> bytes | ImageError:
     except ImageError as error:
         return error
     except OSError as error:
-        return ImageError(f"{error.strerror or error}")
+        return ImageError(error.strerror or str(error))

@@ -1,16 +1,17 @@
-"""A folder of images as a source: labels from folder names, or from file names.
+"""A folder of images as a source. Labels come from folder names (`FolderSource`) or file names (`FlatSource`).
 
-Labels, keys and order are im2rec's. `FolderSource` walks ``ROOT/CLASS/...``: folders and files in code point
-order, files before sub-folders, links followed; a folder's label is the number of folders with images of their
-own that came before, so nested folders are classes too, and images directly in ROOT are a class called ``.``.
-`FlatSource` takes the images directly in ROOT; im2rec gives them all the label 0. A key is the position in
-the walk.
+Labels, keys and order are those of im2rec. `FolderSource` walks ``ROOT/CLASS/...``: folders and files are sorted by
+code point, files come before sub-folders, and links are followed. Each folder that directly contains images is a
+class, so nested folders are classes too, and images directly in ROOT form a class called ``.``. Classes are numbered
+in the order of the walk. `FlatSource` takes the images directly in ROOT; im2rec gives all of them the label 0. A key
+is the position in the walk.
 
 Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from array import array
@@ -24,11 +25,11 @@ from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import EXTENSIONS, check_file, read_images
 
 FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
-"""The label in names such as ``000000_5.jpg``."""
+"""Regular expression of the label in names such as ``000000_5.jpg``."""
 
 
-class _Images:
-    """Names and labels in order: what both sources are once they have been listed."""
+class _ListedImages:
+    """Keys, labels and names of the images in a folder; the base of both sources, which add the images."""
 
     order = "walked"
     pixels = False
@@ -38,48 +39,50 @@ class _Images:
         self.classes: dict[str, int] | None = None
         self.bad: list[BadEntry] = []
         self._suffixes = {suffix.lower() for suffix in extensions}
-        self._others: Counter[str] = Counter()
-        self._left_in: set[str] = set()  # folders of such files
+        self._n_ignored: Counter[str] = Counter()  # by suffix
+        self._folders_with_ignored_files: set[str] = set()
         self._keys = array("Q")
         self._names: list[str] = []
         self._labels: list[float] = []
         if not Path(root).is_dir():
-            raise SourceError(path=str(root), expected="a folder of images", got=_what(Path(root)))
+            raise SourceError(path=self.root, expected="a folder of images", got=_describe(Path(root)))
 
     def __len__(self) -> int:
         return len(self._names)
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
-        """Return key, label and relative path of the images at some positions."""
+        """Return key, label and relative path of the images at `indices`."""
         return [Entry(self._keys[index], (self._labels[index],), self._names[index]) for index in indices]
 
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
-        """Return the label of the images at some positions."""
+        """Return the label of the images at `indices`."""
         return [(self._labels[index],) for index in indices]
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
-        """Read the images that entries name."""
-        return read_images([os.path.join(self.root, entry.name) for entry in entries])  # noqa: PTH118
+        """Read the images of some entries."""
+        return read_images([f"{self.root}/{entry.name}" for entry in entries])
 
     @property
     def notes(self) -> list[str]:
-        """Say how many files were left alone because of their suffix; hidden ones are not worth a word."""
-        if not self._others:
+        """The number of files that were ignored because of their suffix; hidden files are not counted."""
+        if not self._n_ignored:
             return []
-        kinds = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._others.most_common(5))
-        others = f"{self._others.total()} files of other suffixes were left alone ({kinds})"
-        return [f"{self.root}: {others}; the argument extensions selects the suffixes"]
+        counts = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._n_ignored.most_common(5))
+        return [
+            f"{self.root}: {self._n_ignored.total()} files of other suffixes were ignored ({counts}); the argument "
+            "extensions selects the suffixes"
+        ]
 
     def _is_image(self, folder: str, name: str) -> bool:
-        """Tell whether a directory entry, which is no folder, is an image; keep account of those that are not."""
-        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        """Return whether a file is an image. Other files are counted, and unreadable images are added to `bad`."""
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each of a million files is slow)
         if suffix not in self._suffixes:
             if not name.startswith("."):
-                self._others[suffix] += 1
-                self._left_in.add(os.path.relpath(folder, self.root))
+                self._n_ignored[suffix] += 1
+                self._folders_with_ignored_files.add(os.path.relpath(folder, self.root))
             return False
-        path = os.path.join(folder, name)  # noqa: PTH118
-        if os.path.isfile(path):  # noqa: PTH113
+        path = f"{folder}/{name}"
+        if os.path.isfile(path):  # noqa: PTH113 (a Path for each of a million files is slow)
             return True
         try:
             check_file(path)
@@ -98,7 +101,7 @@ class _Images:
         self._names.append(name)
 
 
-class FolderSource(_Images):
+class FolderSource(_ListedImages):
     """A tree of images, one class per folder.
 
     Parameters
@@ -107,12 +110,12 @@ class FolderSource(_Images):
     extensions : sequence of str
         Suffixes of images, with the dot; compared in lower case.
     classes : mapping of str to int, optional
-        Labels by relative folder name, as an earlier pack gave them; by default folders are numbered.
+        Labels by folder name relative to `root`, for example from an earlier pack. By default folders are numbered.
 
     Raises
     ------
     SourceError
-        `root` is not a folder, or holds a folder of images that `classes` does not name.
+        `root` is not a folder, or holds a folder of images that is not in `classes`.
     OSError
         A folder cannot be read.
     """
@@ -128,81 +131,85 @@ class FolderSource(_Images):
     ) -> None:
         super().__init__(root, extensions)
         self.classes = dict(classes or {})
-        self._n_strays = 0
+        self._n_images_in_root = 0
         for key, (folder, file) in enumerate(self._walk()):
             if folder not in self.classes:
                 if classes is not None:
                     raise SourceError(
-                        f"folder {folder!r} is not among the {len(classes)} given classes",
-                        path=str(self.root),
+                        path=self.root,
+                        expected=f"one of the {len(classes)} names in `classes`",
+                        got=f"folder {folder!r}",
                         advice="add it to them or remove the folder",
                     )
                 self.classes[folder] = len(self.classes)
-            self._n_strays += folder == "."
+            self._n_images_in_root += folder == "."
             self._add(key, self.classes[folder], file if folder == "." else f"{folder}/{file}")
 
     @property
     def notes(self) -> list[str]:
-        """Say what may be a surprise: images beside the class folders, files left alone, and folders of such alone."""
+        """Facts that may be unexpected: ignored files, folders without a usable image, and images beside folders."""
         notes = super().notes
-        empty = {os.path.dirname(bad.name) or "." for bad in self.bad} | (self._left_in - {"."})  # noqa: PTH120
-        empty -= self.classes.keys()
-        if empty:
+        folders_of_bad_files = {bad.name.rpartition("/")[0] or "." for bad in self.bad}
+        unused_folders = folders_of_bad_files | (self._folders_with_ignored_files - {"."})
+        unused_folders -= self.classes.keys()
+        if unused_folders:
             notes.append(
-                f"{self.root}: no image can be used in {', '.join(sorted(empty))}, so that it is no class, as in "
-                "im2rec, and those behind it have lower numbers"
+                f"{self.root}: folders without a usable image are not classes, as in im2rec, and the classes after "
+                f"them have lower numbers: {', '.join(sorted(unused_folders))}"
             )
-        if self._n_strays and len(self.classes) > 1:
+        if self._n_images_in_root and len(self.classes) > 1:
             notes.append(
-                f"{self.root}: {self._n_strays} images beside the class folders are a class of their own, '.', as in "
-                "im2rec, and shift the numbers of the others; move or remove them"
+                f"{self.root}: {self._n_images_in_root} images beside the class folders form a class of their own, "
+                "'.', as in im2rec, and the other classes have higher numbers; move or remove these images"
             )
         return notes
 
     def _walk(self) -> Iterator[tuple[str, str]]:
         """Yield (folder relative to the root, file name) of each image, in im2rec's order."""
-        ancestors: dict[str, tuple[tuple[int, int], ...]] = {self.root: (_identity(self.root),)}
-        for path, folders, files in os.walk(self.root, followlinks=True, onerror=_raise):
-            above = ancestors.pop(path)
-            folders.sort()
-            # A link to a folder we are in would be walked for ever.
-            folders[:] = [name for name in folders if _identity(f"{path}/{name}") not in above]
-            ancestors.update((os.path.join(path, name), (*above, _identity(f"{path}/{name}"))) for name in folders)  # noqa: PTH118
+        identities_above: dict[str, tuple[tuple[int, int], ...]] = {self.root: (_identity(self.root),)}
+        for path, folders, files in os.walk(self.root, followlinks=True, onerror=_raise_error):
+            above = identities_above.pop(path)
+            # A link to the folder itself or to one that contains it would make the walk endless.
+            folders[:] = [name for name in sorted(folders) if _identity(f"{path}/{name}") not in above]
+            for name in folders:
+                folder = os.path.join(path, name)  # noqa: PTH118 (os.walk makes its paths with this function)
+                identities_above[folder] = (*above, _identity(folder))
             relative = os.path.relpath(path, self.root)
             for file in sorted(files):
                 if self._is_image(path, file):
                     yield relative, file
 
 
-def _raise(error: OSError) -> None:
-    """End the walk: a folder left out would be a class less, and other numbers for those behind it."""
+def _raise_error(error: OSError) -> None:
+    """Stop the walk at a folder that cannot be read: without it, the classes after it would get other numbers."""
     raise error
 
 
 def _identity(folder: str) -> tuple[int, int]:
+    """Return the device and inode number."""
     status = Path(folder).stat()
     return status.st_dev, status.st_ino
 
 
-class FlatSource(_Images):
+class FlatSource(_ListedImages):
     """The images directly in one folder, with their labels in their names.
 
     Parameters
     ----------
     root : str or Path
     label_from : str, optional
-        A regular expression searched in each file name; its first group is the label. Where all are numbers they
-        are taken as such; otherwise labels are class names, numbered in code point order. None gives label 0
-        to all, as im2rec does.
+        Regular expression that is searched in each file name; its first group is the label. If all labels are numbers,
+        they are used as they are; otherwise they are class names, numbered in code point order. None gives all images
+        the label 0, as im2rec does.
     extensions, classes
-        As for `FolderSource`.
+        Same meaning as for `FolderSource`; `classes` has the labels by class name.
 
     Raises
     ------
     PlanError
         The expression is not valid or has no group.
     SourceError
-        `root` is not a folder, or no name has a label by the expression.
+        `root` is not a folder, the expression finds a label in no name, or a class name is not in `classes`.
     """
 
     def __init__(
@@ -214,18 +221,18 @@ class FlatSource(_Images):
         classes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(root, extensions)
-        with os.scandir(self.root) as entries:
-            files = sorted(entry.name for entry in entries if not entry.is_dir())
+        with os.scandir(self.root) as items:
+            files = sorted(item.name for item in items if not item.is_dir())
         names = [name for name in files if self._is_image(self.root, name)]
-        texts = ["0"] * len(names) if label_from is None else self._texts(names, label_from)
-        labels = self._numbers([text for text in texts if text is not None], classes)
+        texts = ["0"] * len(names) if label_from is None else self._find_label_texts(names, label_from)
+        labels = self._map_to_labels([text for text in texts if text is not None], classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
             if text is None:
                 self.bad.append(BadEntry(name, f"expected a label in the file name, got no match of {label_from!r}"))
             else:
                 self._add(key, labels[text], name)
 
-    def _texts(self, names: Sequence[str], label_from: str) -> list[str | None]:
+    def _find_label_texts(self, names: Sequence[str], label_from: str) -> list[str | None]:
         try:
             pattern = re.compile(label_from)
         except re.error as error:
@@ -237,34 +244,39 @@ class FlatSource(_Images):
         texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
         if names and not any(texts):
             raise SourceError(
-                f"none of {len(names)} image names has a label by {label_from!r}, for example {names[0]!r}",
-                path=str(self.root),
+                f"{label_from!r} finds a label in none of {len(names)} image names, for example {names[0]!r}",
+                path=self.root,
                 advice="give another expression with `label_from`",
             )
         return texts
 
-    def _numbers(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> dict[str, float]:
+    def _map_to_labels(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> dict[str, float]:
+        """Return the label of each distinct text, and set `self.classes` if the texts are class names."""
         distinct = sorted(set(texts))
         if classes is None:
             try:
-                return {text: int(text) if re.fullmatch(r"-?\d+", text) else _finite(text) for text in distinct}
+                return {text: _parse_number(text) for text in distinct}
             except ValueError:
                 classes = {text: number for number, text in enumerate(distinct)}
         self.classes = dict(classes)
         unknown = [text for text in distinct if text not in classes]
         if unknown:
             raise SourceError(
-                f"label {unknown[0]!r} is not among the {len(classes)} given classes", path=str(self.root)
+                path=self.root,
+                expected=f"one of the {len(classes)} names in `classes`",
+                got=f"label {unknown[0]!r}",
             )
         return {text: classes[text] for text in distinct}
 
 
-def _finite(text: str) -> float:
+def _parse_number(text: str) -> float:
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
     number = float(text)
-    if number - number:  # infinite or NaN: a word after all
+    if not math.isfinite(number):  # "nan" and "inf" are class names
         raise ValueError(text)
     return number
 
 
-def _what(path: Path) -> str:
+def _describe(path: Path) -> str:
     return "a file" if path.exists() else "nothing of that name"

@@ -1,7 +1,7 @@
-"""MNIST, Fashion-MNIST and their kin: a folder of ubyte files, plain or .gz, as one source per split.
+"""MNIST and datasets of the same format: a folder of ubyte files, plain or .gz, as one source per split.
 
-The files are named ``train-images-idx3-ubyte`` and so on; ``t10k`` is the test split. A dot may stand for the
-dash before ``idx``, as some archives have it.
+The files are named ``train-images-idx3-ubyte`` and so on; ``t10k`` is the test split. Some archives have a dot instead
+of the dash before ``idx``, which is accepted too. The format of the files is in `recordkit.formats.ubyte`.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from recordkit.errors import FormatError, SourceError
 from recordkit.formats import ubyte
 from recordkit.sample import BadEntry, Entry, Image
 
-SPLITS = {"train": "train", "t10k": "test"}
-"""File name prefix to name of the split."""
+_SPLIT_NAMES = {"train": "train", "t10k": "test"}  # by prefix of the file name
 
 
 class MnistSource:
-    """One split: images of one ubyte file, labels of another.
+    """One split: a ubyte file of images and a ubyte file of labels.
 
     Parameters
     ----------
     images : str or Path
         uint8, rank 3 (n, H, W), or 4 (n, H, W, C) with C 1, 3 or 4.
     labels : str or Path
-        Whole numbers, rank 1 (n,), or 2 (n, width) for several labels each.
+        Whole numbers, rank 1 (n,), or 2 (n, width) for several labels per image.
 
     Raises
     ------
     FormatError
         A file is damaged, or has another type or rank.
     SourceError
-        There are not as many labels as images.
+        The number of labels differs from the number of images.
     """
 
     order = "published"
@@ -60,7 +59,9 @@ class MnistSource:
             )
         if len(pixels) != len(numbers):
             raise SourceError(
-                path=str(images), expected="as many labels as images", got=f"{len(numbers)} and {len(pixels)}"
+                path=str(images),
+                expected="as many labels as images",
+                got=f"{len(numbers)} labels and {len(pixels)} images",
             )
         self.bad: list[BadEntry] = []
         self.notes: list[str] = []
@@ -72,21 +73,21 @@ class MnistSource:
         return len(self._images)
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
-        """Return keys, labels and names such as ``train-images-idx3-ubyte/00007`` of the images at some positions."""
+        """Return keys, labels and names such as ``train-images-idx3-ubyte/00007`` of the images at `indices`."""
         name = self.path.name.removesuffix(".gz")
         return [Entry(key, row, f"{name}/{key:05d}") for key, row in zip(indices, self.labels(indices), strict=True)]
 
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
-        """Return the labels of the images at some positions."""
+        """Return the labels of the images at `indices`."""
         return list(map(tuple, self._labels[np.asarray(indices, np.int64)].tolist()))
 
     def contents(self, entries: Sequence[Entry]) -> list[Image]:
-        """Return the images that entries name, views of the file's pixels."""
+        """Return the images of some entries, as views of the file's pixels."""
         return [cast("Image", self._images[entry.key]) for entry in entries]
 
 
-def splits(folder: str | Path) -> dict[str, MnistSource]:
-    """Find the splits in a folder of ubyte files.
+def open_splits(folder: str | Path) -> dict[str, MnistSource]:
+    """Open the splits in a folder of ubyte files.
 
     Parameters
     ----------
@@ -95,30 +96,30 @@ def splits(folder: str | Path) -> dict[str, MnistSource]:
     Returns
     -------
     splits : dict of {"train", "test"} to MnistSource
-        Those whose files are there; empty if there is no image file of that kind.
+        Empty if the folder has no ubyte files.
 
     Raises
     ------
     SourceError
-        A split has images and no labels, or labels and no images.
+        A split has images but no labels, or labels but no images.
     """
-    found: dict[str, MnistSource] = {}
-    for prefix, name in SPLITS.items():
-        images, labels = _find(Path(folder), prefix, "images"), _find(Path(folder), prefix, "labels")
+    splits: dict[str, MnistSource] = {}
+    for prefix, name in _SPLIT_NAMES.items():
+        images, labels = _find_file(Path(folder), prefix, "images"), _find_file(Path(folder), prefix, "labels")
         if (images is None) != (labels is None):
             missing = "images-idx3" if images is None else "labels-idx1"
             raise SourceError(
                 path=str(folder), expected=f"{prefix}-{missing}-ubyte beside {images or labels}", got="no such file"
             )
         if images is not None and labels is not None:
-            found[name] = MnistSource(images, labels)
-    return found
+            splits[name] = MnistSource(images, labels)
+    return splits
 
 
-def _find(folder: Path, prefix: str, kind: str) -> Path | None:
-    for ending in ("", ".gz"):
-        for mark in "-.":
-            hits = sorted(folder.glob(f"*{prefix}-{kind}{mark}idx[0-9]-ubyte{ending}"))
-            if hits:
-                return hits[0]
+def _find_file(folder: Path, prefix: str, kind: str) -> Path | None:
+    for suffix in ("", ".gz"):
+        for separator in "-.":
+            matches = sorted(folder.glob(f"*{prefix}-{kind}{separator}idx[0-9]-ubyte{suffix}"))
+            if matches:
+                return matches[0]
     return None

@@ -1,4 +1,4 @@
-"""Reading image files, with the core and without it."""
+"""Reading image files, with and without the native core."""
 
 import os
 
@@ -8,13 +8,13 @@ from recordkit.errors import ImageError
 from recordkit.sources.files import read_images
 
 
-@pytest.fixture(params=["with the core", "without it"])
-def whichever(request):
-    request.getfixturevalue("require_native" if request.param == "with the core" else "no_native")
+@pytest.fixture(params=["native", "python"])
+def reader(request):
+    request.getfixturevalue("require_native" if request.param == "native" else "no_native")
 
 
-@pytest.mark.usefixtures("whichever")
-def test_files_are_read_and_what_is_none_is_an_error_in_its_place(tmp_path):
+@pytest.mark.usefixtures("reader")
+def test_files_are_read_in_order_and_other_paths_give_errors(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "empty").touch()
     (tmp_path / "caf\udce9").write_bytes(b"latin")
@@ -24,8 +24,8 @@ def test_files_are_read_and_what_is_none_is_an_error_in_its_place(tmp_path):
     (tmp_path / "huge").touch()
     os.truncate(tmp_path / "huge", 2**29)
     names = ["a", "missing", "empty", "caf\udce9", "link", "broken", "pipe", ".", "x\0y", "\ud800", "huge", "a/b", "a"]
-    got = read_images([str(tmp_path / name) for name in names])
-    assert [str(each) if isinstance(each, ImageError) else each for each in got] == [
+    contents = read_images([str(tmp_path / name) for name in names])
+    assert [str(content) if isinstance(content, ImageError) else content for content in contents] == [
         b"abc",
         "No such file or directory",
         b"",

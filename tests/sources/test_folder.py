@@ -1,4 +1,4 @@
-"""Folders of images: im2rec's numbering, and labels from file names."""
+"""Folders of images: classes numbered as im2rec does, and labels from file names."""
 
 import errno
 import os
@@ -83,17 +83,17 @@ def test_links_to_folders_are_followed(tmp_path):
     assert names(FolderSource(root)) == ["a/1.jpg", "b/1.jpg"]
 
 
-def test_links_in_a_circle_end(tmp_path):
+def test_links_in_a_circle_are_walked_once(tmp_path):
     make(tmp_path, "a/b/1.jpg", "c/2.jpg")
     (tmp_path / "a/b/up").symlink_to(tmp_path)
     (tmp_path / "a/self").symlink_to(tmp_path / "a")
     (tmp_path / "c/a").symlink_to(tmp_path / "a")
-    found = names(FolderSource(tmp_path))
-    # A link into another branch is walked; one to a folder we are in is not.
-    assert found == ["a/b/1.jpg", "c/2.jpg", "c/a/b/1.jpg"]
+    image_names = names(FolderSource(tmp_path))
+    # A link to a folder in another branch is followed; a link to a folder that contains it is not.
+    assert image_names == ["a/b/1.jpg", "c/2.jpg", "c/a/b/1.jpg"]
 
 
-def test_what_is_no_file_is_no_image_gets_no_key_and_is_named(tmp_path):
+def test_a_broken_link_or_pipe_is_bad_and_gets_no_key(tmp_path):
     make(tmp_path, "a/1.jpg", "a/z.jpg")
     (tmp_path / "a/folder.jpg").mkdir()
     (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere")
@@ -121,30 +121,33 @@ def test_a_folder_that_cannot_be_read_ends_the_walk(tmp_path, monkeypatch):
     assert caught.value.filename == str(tmp_path / "b")
 
 
-def test_a_folder_in_which_nothing_can_be_used_is_no_class_and_a_note(tmp_path):
+def test_a_folder_without_a_usable_image_is_not_a_class_and_makes_a_note(tmp_path):
     make(tmp_path, "a/1.jpg", "c/1.jpg")
     (tmp_path / "b").mkdir()
     (tmp_path / "b/gone.jpg").symlink_to("nowhere")
     source = FolderSource(tmp_path)
     assert source.classes == {"a": 0, "c": 1}
-    assert "no image can be used in b, so that it is no class" in source.notes[0]
+    assert source.notes[0] == (
+        f"{tmp_path}: folders without a usable image are not classes, as in im2rec, and the classes after them have "
+        "lower numbers: b"
+    )
 
 
-def test_files_of_other_suffixes_are_counted_but_for_hidden_ones(tmp_path):
+def test_files_of_other_suffixes_are_counted_except_hidden_files(tmp_path):
     make(tmp_path, "a/1.jpg", "a/2.webp", "a/3.WEBP", "b/4.bmp", "a/.DS_Store", "a/README")
     note, empty = FolderSource(tmp_path).notes
-    assert "no image can be used in b, so that it is no class" in empty
+    assert empty.endswith("lower numbers: b")
     assert note == (
-        f"{tmp_path}: 4 files of other suffixes were left alone (2 .webp, 1 without, 1 .bmp); "
+        f"{tmp_path}: 4 files of other suffixes were ignored (2 .webp, 1 without, 1 .bmp); "
         "the argument extensions selects the suffixes"
     )
     assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
 
 
-def test_images_beside_the_class_folders_are_a_class_and_a_note(tmp_path):
+def test_images_beside_the_class_folders_are_a_class_and_make_a_note(tmp_path):
     (note,) = FolderSource(make(tmp_path, "a/1.jpg", "z.jpg", "y.jpg")).notes
-    assert "2 images beside the class folders are a class of their own, '.'" in note
+    assert "2 images beside the class folders form a class of their own, '.'" in note
     assert FolderSource(make(tmp_path / "flat", "z.jpg")).notes == []
 
 
@@ -168,7 +171,7 @@ def test_content_is_the_files_bytes(tmp_path):
     assert content(source, 0) == b"content of a/1.jpg" and source.pixels is False and source.order == "walked"
 
 
-def test_content_of_a_file_that_has_gone_says_so(tmp_path):
+def test_the_content_of_a_removed_file_is_an_error(tmp_path):
     source = FolderSource(make(tmp_path, "a/1.jpg"))
     (tmp_path / "a/1.jpg").unlink()
     with pytest.raises(ImageError, match="No such file or directory"):
@@ -176,7 +179,7 @@ def test_content_of_a_file_that_has_gone_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [FolderSource, FlatSource])
-def test_a_root_that_is_no_folder_is_refused(tmp_path, kind):
+def test_a_root_that_is_not_a_folder_is_refused(tmp_path, kind):
     make(tmp_path, "file.jpg")
     with pytest.raises(SourceError, match="missing: expected a folder of images, got nothing of that name"):
         kind(tmp_path / "missing")
@@ -184,7 +187,7 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path, kind):
         kind(tmp_path / "file.jpg")
 
 
-def test_a_class_map_is_forced_on_another_split(tmp_path):
+def test_a_class_map_decides_the_labels(tmp_path):
     classes = {"cat": 4, "dog": 7, "horse": 9}
     source = FolderSource(make(tmp_path, "dog/1.jpg", "horse/1.jpg"), classes=classes)
     assert [label for _, (label,), _ in rows(source)] == [7, 9]
@@ -193,7 +196,7 @@ def test_a_class_map_is_forced_on_another_split(tmp_path):
 
 def test_a_folder_that_the_class_map_does_not_name_is_refused(tmp_path):
     make(tmp_path, "cat/1.jpg", "bird/1.jpg")
-    with pytest.raises(SourceError, match="folder 'bird' is not among the 1 given classes; add it to them or remove"):
+    with pytest.raises(SourceError, match="expected one of the 1 names in classes, got folder 'bird'; add it to them"):
         FolderSource(tmp_path, classes={"cat": 0})
 
 
@@ -203,7 +206,7 @@ def test_a_flat_folder_has_labels_in_its_names(tmp_path):
     assert source.classes is None
 
 
-def test_as_im2rec_does_a_flat_folder_without_labels_has_label_0(tmp_path):
+def test_without_label_from_all_images_of_a_flat_folder_have_label_0_as_in_im2rec(tmp_path):
     source = FlatSource(make(tmp_path, "b.jpg", ".a.png", "c.txt", "B.JPG"), label_from=None)
     assert rows(source) == [(0, (0,), ".a.png"), (1, (0,), "B.JPG"), (2, (0,), "b.jpg")]
 
@@ -220,11 +223,11 @@ def test_labels_in_names_that_are_not_all_numbers_are_classes_by_code_point(tmp_
     assert {name: label for _, (label,), name in rows(source)}[f"{word}-1.jpg"] == source.classes[word]
 
 
-def test_a_class_map_goes_with_labels_in_names(tmp_path):
+def test_a_class_map_decides_the_labels_of_class_names_in_file_names(tmp_path):
     make(tmp_path, "cat-1.jpg", "dog-2.jpg")
     source = FlatSource(tmp_path, label_from="^([^-]+)-", classes={"dog": 3, "cat": 8, "cow": 9})
     assert [label for _, (label,), _ in rows(source)] == [8, 3]
-    with pytest.raises(SourceError, match="label 'dog' is not among the 1 given classes"):
+    with pytest.raises(SourceError, match="expected one of the 1 names in classes, got label 'dog'"):
         FlatSource(tmp_path, label_from="^([^-]+)-", classes={"cat": 8})
 
 
@@ -234,19 +237,19 @@ def test_a_name_without_a_label_is_left_out_and_keeps_its_key(tmp_path):
     assert source.bad == [BadEntry("a.jpg", r"expected a label in the file name, got no match of '_(-?\\d+)\\.[^.]+$'")]
 
 
-def test_a_group_that_took_no_part_in_the_match_is_no_label(tmp_path):
+def test_a_group_outside_the_match_gives_no_label(tmp_path):
     source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"), label_from=r"^[ab](?:_(\d))?")
     assert rows(source) == [(1, (1,), "b_1.jpg")]
     assert [bad.name for bad in source.bad] == ["a.jpg"]
 
 
-def test_if_no_name_matches_the_expression_is_at_fault(tmp_path):
-    with pytest.raises(SourceError, match=r"none of 2 image names has a label by .*, for example 'a\.jpg'; give"):
+def test_an_expression_that_matches_no_name_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"finds a label in none of 2 image names, for example 'a\.jpg'; give"):
         FlatSource(make(tmp_path, "a.jpg", "b.jpg"))
 
 
-def test_if_the_group_takes_part_in_no_match_the_expression_is_at_fault(tmp_path):
-    with pytest.raises(SourceError, match=r"none of 2 image names has a label by '\^\[ab\]\(x\)\?'"):
+def test_an_expression_whose_group_is_in_no_match_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"'\^\[ab\]\(x\)\?' finds a label in none of 2 image names"):
         FlatSource(make(tmp_path, "a.jpg", "b.jpg"), label_from="^[ab](x)?")
 
 

@@ -1,13 +1,12 @@
-"""Lists as sources: roots, keys, odd paths; and class maps."""
+"""Lists as sources: roots, keys, bad rows and unusual paths."""
 
-import json
 import os
 
 import pytest
 from conftest import content
 
 from recordkit.errors import FormatError, ImageError, SourceError
-from recordkit.sources import ListSource, read_classes
+from recordkit.sources import ListSource
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def write(folder, content):
     return path
 
 
-def test_rows_come_in_the_order_of_the_list(folder):
+def test_rows_keep_the_order_of_the_list(folder):
     source = ListSource(write(folder, "7\t1.000000\tb.jpg\n3\t0.5\t2\ta.jpg\n"), folder)
     assert [entry.key for entry in source.entries(range(len(source)))] == [7, 3]
     assert source.entries([1])[0].labels == (0.5, 2) and source.entries([1])[0].name == "a.jpg"
@@ -43,7 +42,7 @@ def test_an_absolute_path_needs_no_root(folder, tmp_path):
     assert content(source, 0) == b"a.jpg"
 
 
-def test_a_wrong_root_is_told_by_the_first_rows(folder):
+def test_a_root_without_any_of_the_first_images_is_refused(folder):
     path = write(folder, "".join(f"{key}\t0\tx{key}.jpg\n" for key in range(150)))
     with pytest.raises(SourceError, match=r"none of the first 100 images exists, for example '.*x0\.jpg'; is root"):
         ListSource(path, folder)
@@ -51,7 +50,7 @@ def test_a_wrong_root_is_told_by_the_first_rows(folder):
         ListSource(path, folder, lenient=True)
 
 
-def test_one_image_that_exists_makes_the_root_right(folder):
+def test_a_root_with_one_of_the_first_images_is_accepted(folder):
     source = ListSource(write(folder, "0\t0\tmissing.jpg\n1\t0\ta.jpg\n"), folder)
     with pytest.raises(ImageError, match="No such file or directory"):
         content(source, 0)
@@ -82,7 +81,7 @@ def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
-def test_a_path_that_is_no_regular_file_does_not_hang(folder, kind):
+def test_a_path_that_is_not_a_regular_file_is_an_error_and_does_not_block(folder, kind):
     name = {"folder": "sub.jpg", "pipe": "pipe.jpg", "device": "/dev/zero"}[kind]
     (folder / "sub.jpg").mkdir()
     os.mkfifo(folder / "pipe.jpg")
@@ -132,7 +131,7 @@ def test_byte_order_marks_crlf_and_blank_lines_change_nothing(folder, text):
     assert content(source, 1) == b"b.jpg"
 
 
-def test_parts_of_a_list_make_the_whole(folder):
+def test_the_parts_of_a_list_have_every_row_once(folder):
     path = write(folder, "".join(f"{key}\t{key % 3}\ta.jpg\n" for key in range(50)))
     keys = []
     for number in range(7):
@@ -150,43 +149,3 @@ def test_a_closed_list_can_be_closed_again(folder):
     source = ListSource(write(folder, "0\t0\ta.jpg\n"), folder)
     source.close()
     source.close()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "cat\ndog\n",
-        "\ufeffcat\r\ndog\r\n",
-        " cat \ndog\n\n",
-        '["cat", "dog"]',
-        '{"cat": 0, "dog": 1}',
-        json.dumps({"format": 1, "classes": {"cat": 0, "dog": 1}}),
-        json.dumps({"classes": ["cat", "dog"]}),
-    ],
-)
-def test_a_class_map_has_several_forms(tmp_path, content):
-    (tmp_path / "classes").write_text(content, encoding="utf-8", newline="")
-    assert read_classes(tmp_path / "classes") == {"cat": 0, "dog": 1}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "expected a class name and a whole number each"),
-        (b"{}", "expected a class name and a whole number each"),
-        (b'{"cat": 0.5}', "expected a class name and a whole number each"),
-        (b'{"cat": true}', "expected a class name and a whole number each"),
-        (b'{"cat": ', "expected class names, got Expecting value"),
-        (b"\xff\xfe\x00", "expected class names, got 'utf-8' codec can't decode"),
-        (b"cat\n\ndog", "expected class names, got a blank one [(]number 1[)]"),
-        (b"\ncat\ndog", "expected class names, got a blank one [(]number 0[)]"),
-        (b"[" * 100_000, "expected class names, got maximum recursion depth"),
-        (b'["cat", "cat"]', "expected each class name once, got 'cat' again"),
-        (b"cat\ndog\ncat\n", "expected each class name once, got 'cat' again"),
-        (b'{"format": 1, "classes": null}', "expected a class name and a whole number each"),
-    ],
-)
-def test_what_is_no_class_map_is_refused(tmp_path, content, message):
-    (tmp_path / "classes").write_bytes(content)
-    with pytest.raises(FormatError, match=f"classes: .*{message}"):
-        read_classes(tmp_path / "classes")

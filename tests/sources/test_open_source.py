@@ -1,4 +1,4 @@
-"""Telling sources apart by what stands at a path."""
+"""open_source: the kind of source at a path, and the arguments that apply to it."""
 
 import numpy as np
 import pytest
@@ -58,8 +58,8 @@ def test_label_from_makes_a_folder_flat(flat, tree):
 
 
 def test_a_folder_of_ubyte_files_is_a_source_per_split(digits):
-    found = open_source(digits)
-    assert list(found) == ["test"] and len(found["test"]) == 2
+    splits = open_source(digits)
+    assert list(splits) == ["test"] and len(splits["test"]) == 2
 
 
 def test_a_list_is_a_list_with_its_root(listed, tree):
@@ -67,18 +67,18 @@ def test_a_list_is_a_list_with_its_root(listed, tree):
     assert isinstance(source, ListSource) and source.classes == {"cat": 1}
 
 
-def test_classes_are_forced_on_a_tree(tree):
+def test_a_class_map_decides_the_labels_of_a_tree(tree):
     assert open_source(tree, classes={"dog": 5, "cat": 6}).classes == {"dog": 5, "cat": 6}
-    with pytest.raises(SourceError, match="folder 'dog' is not among the 1 given classes"):
+    with pytest.raises(SourceError, match="expected one of the 1 names in classes, got folder 'dog'"):
         open_source(tree, classes={"cat": 6})
 
 
-def test_label_from_with_a_tree_says_that_it_is_one(tree):
+def test_label_from_with_a_tree_is_refused_and_names_the_reason(tree):
     with pytest.raises(PlanError, match="label_from applies to images directly in the folder, these are in folders"):
         open_source(tree, label_from="_(.)")
 
 
-def test_if_no_image_can_be_used_the_first_is_named(tmp_path):
+def test_if_no_image_can_be_used_the_error_names_the_first(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     with pytest.raises(SourceError, match=r"none of 1 images can be used; the first: gone\.jpg: No such file"):
         open_source(tmp_path)
@@ -89,7 +89,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
         open_source(tmp_path)
 
 
-def test_what_is_neither_folder_nor_list_is_refused(tmp_path):
+def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
     (tmp_path / "a.rec").touch()
     with pytest.raises(SourceError, match=r"a\.rec: expected a folder or a \.lst file, got another file"):
         open_source(tmp_path / "a.rec")
@@ -98,7 +98,7 @@ def test_what_is_neither_folder_nor_list_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "message"),
+    ("kind", "arguments", "message"),
     [
         ("listed", {"label_from": "x"}, r"label_from applies to a folder; a \.lst file has its labels"),
         ("tree", {"root": "x"}, r"root applies to a \.lst file; a folder is its own root"),
@@ -107,6 +107,6 @@ def test_what_is_neither_folder_nor_list_is_refused(tmp_path):
         ("digits", {"classes": {"a": 0}}, "label_from and classes apply to a folder of images"),
     ],
 )
-def test_options_of_another_kind_of_source_are_refused(request, kind, options, message):
+def test_arguments_that_do_not_apply_to_the_kind_of_source_are_refused(request, kind, arguments, message):
     with pytest.raises(PlanError, match=message):
-        open_source(request.getfixturevalue(kind), **options)
+        open_source(request.getfixturevalue(kind), **arguments)
