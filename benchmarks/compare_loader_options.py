@@ -89,13 +89,8 @@ def compare_options(scratch: Path, threads: int, repeats: int) -> None:
         (name, {"transforms": chain}, f"tests/transforms/test_{module}.py")
         for name, (chain, module) in TRANSFORMS.items()
     ]
-    rows.append(
-        (
-            "Normalize",
-            {"transforms": [CROP, rk.Normalize(120, 60)], "dtype": "float32", "layout": "NCHW"},
-            "tests/transforms/test_normalize.py",
-        )
-    )
+    normalize = {"transforms": [CROP, rk.Normalize(120, 60)], "dtype": "float32", "layout": "NCHW"}
+    rows.append(("Normalize", normalize, "tests/transforms/test_normalize.py"))
     rows += [
         (name, {"transforms": [CROP], "shuffle": order}, "tests/sampling/test_order.py")
         for name, order in orders.items()
@@ -127,7 +122,7 @@ def measure_memory(scratch: Path, n: int, threads: int) -> None:
     whole_s = time.perf_counter() - begin_s
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(f"{n_seen:,} records: open {opened_s:.3f} s, first batch {first_s:.3f} s, epoch {whole_s:.2f} s")
-    print(f"peak memory {after:.0f} MB, of which {before:.0f} MB before (the mapped file counts as far as it was read)")
+    print(f"peak memory {after:.0f} MB, {before:.0f} MB before the load; pages of the mapped file that were read count")
 
 
 def main() -> None:

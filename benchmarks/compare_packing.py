@@ -7,7 +7,7 @@ Usage: python benchmarks/compare_packing.py [--photos DIR] [--small DIR] [--mnis
 --mnist:  folder with MNIST's training files, .gz: 60,000 images to png and raw records.
 
 Method: each case is a program, and all programs run in turn, round after round. A whole process is timed, its start
-included; of --mnist the pack alone, as `PackReport.duration_s` has it.
+included. --mnist times the packing alone, `PackReport.duration_s`.
 
 It needs recordkit[mxnet,parity]. It does not show a cold page cache, other CPUs, or slower disks.
 """

@@ -3,7 +3,7 @@
 Usage: python benchmarks/compare_repeats.py A.json B.json [C.json ...] [--json FILE]
 
 Method: the files are reports of the same command, run after run. An interval is meant to contain the ratio of another
-run 19 times of 20. So about 95% of all cells (a case, a run, another run) are inside if the intervals are right.
+run 19 times of 20, so about 95% of all ratios are inside the intervals of the other runs if the intervals are right.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
         print(f"{row['case']:44} {ratios}  {sum(row['inside'])} of {len(row['inside'])} inside")
     inside = [is_inside for row in rows for is_inside in row["inside"]]
     widest = max(half_width for row in rows for half_width in row["half_widths"])
-    print(f"{sum(inside)} of {len(inside)} inside ({sum(inside) / len(inside):.0%}); widest half {widest:.1%}")
+    print(f"{sum(inside)} of {len(inside)} inside ({sum(inside) / len(inside):.0%}); widest interval ±{widest:.1%}")
     write(options.json, [{"file": reports[0].file["name"], "command": reports[0].command, "rows": rows}])
 
 

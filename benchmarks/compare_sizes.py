@@ -3,7 +3,7 @@
 Usage: python benchmarks/compare_sizes.py [--most N] [--repeats N] [--json FILE]
 
 Method: a list repeats 100 images of 8 x 8 pixels. They are packed with their bytes copied, and loaded shuffled in
-batches of 64, by the native engine where it is built. Each figure is of a process of its own, with its start. The
+batches of 64, by the native engine if it is built. Each figure is of a process of its own, its start included. The
 exponent is p in a + b n**p, where a is the start, fitted to the times by least squares of the relative errors; 1 is
 linear. Memory is the peak resident size, which includes mapped pages of the .rec file.
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from recordkit import codec
 
 N_FILES = 100
+PACK = [sys.executable, "-m", "recordkit", "pack"]
 LOAD = """
 import sys, recordkit as rk
 n = sum(batch.n_valid for batch in rk.Loader(sys.argv[1], batch_size=64, shuffle=True))
@@ -98,16 +99,7 @@ def main() -> None:
     while n <= options.most:
         with tempfile.TemporaryDirectory() as scratch:
             rows_file = write_list(Path(scratch), n)
-            pack = [
-                sys.executable,
-                "-m",
-                "recordkit",
-                "pack",
-                str(rows_file),
-                f"{scratch}/a",
-                "--root",
-                f"{scratch}/images",
-            ]
+            pack = [*PACK, str(rows_file), f"{scratch}/a", "--root", f"{scratch}/images"]
             load = [sys.executable, "-c", LOAD, f"{scratch}/a.rec", str(n)]
             packed = [measure_process(pack) for _ in range(options.repeats)]
             loaded = [measure_process(load) for _ in range(options.repeats)]

@@ -1,4 +1,4 @@
-"""Does `recordkit bench --compare` find a slowdown of 10%? It should also find the same code unchanged.
+"""Does `recordkit bench --compare` find a slowdown of 10%, and no change of the same code?
 
 Usage: python benchmarks/compare_slowdown.py REC [--rounds 20] [--json FILE]
 

@@ -1,11 +1,11 @@
-"""Accuracy and time of a LeNet with Module and Gluon, each iterator, and recordkit's loader in PyTorch.
+"""How accurate is a LeNet, and how fast its training? By Module and Gluon with each iterator, and by PyTorch.
 
 Usage: python benchmarks/compare_training.py REC VAL [--epochs N] [--seeds N] [--json FILE]
 
 It needs recordkit[mxnet], and torch for the last row. REC and VAL are packed MNIST; each run is a process of its own.
 `recordkit train` runs with both APIs and all iterators; PyTorch has the same network, optimizer, batch size and shifts.
 "waiting" is the share of the training time without a batch.
-The results do not show other networks or other data.
+It does not show other networks or other data.
 """
 
 from __future__ import annotations

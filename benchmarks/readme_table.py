@@ -139,7 +139,7 @@ def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
 TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes, training]}
 
 
-def filled(path: Path) -> str:
+def fill_tables(path: Path) -> str:
     """Return the text of a README with its tables made from the results."""
     text = path.read_text()
     for table in TABLES[path]:
@@ -154,7 +154,7 @@ def filled(path: Path) -> str:
 def main() -> None:
     """Write both READMEs."""
     for path in TABLES:
-        path.write_text(filled(path))
+        path.write_text(fill_tables(path))
 
 
 if __name__ == "__main__":

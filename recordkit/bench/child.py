@@ -33,7 +33,7 @@ from recordkit.bench.workload import Workload
 
 
 def load_first_batch(peer: Peer, workload: Workload, threads: int) -> NDArray[Any]:
-    """Return the first batch in file order without random steps, and without padding."""
+    """Return the first batch in file order, without random steps; samples that only fill it up are left out."""
     start_epoch = peer.open(workload, threads, check=True)
     batch, n_valid = next(iter(start_epoch()))
     array = batch.asnumpy() if hasattr(batch, "asnumpy") else np.asarray(batch)
@@ -74,9 +74,9 @@ class OpenPeer:
         Parameters
         ----------
         n_min : int
-            Smallest result.
+            Minimum number of epochs.
         round_s : float or None
-            Time to fill.
+            Time to fill; None returns `n_min`.
         """
         if not round_s or self.epoch_s - self.first_batch_s > round_s / n_min:
             return n_min
@@ -197,7 +197,7 @@ def _resources() -> dict[str, float]:
 
 def main() -> None:
     """Carry out the request in the first argument."""
-    os.setpgrp()  # the group that is stopped and continued as one
+    os.setpgrp()  # a stop or continue signal to the group reaches the workers too
     request = json.loads(sys.argv[1])
     parent = request["parent"]
     _end_with_parent(parent)

@@ -1,4 +1,4 @@
-"""Timing whole programs side by side: in turn, round after round, with the statistics of a comparison.
+"""Time whole programs side by side: in turn, round after round, with the statistics of a comparison.
 
 `recordkit.bench.protocol` times loaders inside their processes; this module is for work that a program does once.
 """
@@ -24,7 +24,7 @@ def time_commands(commands: Mapping[str, Sequence[str]], *, rounds: int = 5, thr
         Title and command line of each program. The last line of its output is a JSON object with "n", the number of
         items, and optionally "seconds" for them; without it the whole process is timed, its start included.
     rounds : int, default 5
-        Number of rounds that count; one round before them does not.
+        Number of rounds that count; one more round runs before them.
     threads : int, default 2
         Limit on the threads of libraries, by environment variables.
 
@@ -53,7 +53,8 @@ def time_commands(commands: Mapping[str, Sequence[str]], *, rounds: int = 5, thr
         for case in cases:
             if case.status == "measured":
                 rate = _run(case, commands[case.title])
-                case.img_s += [rate] if round_number and rate else []
+                if round_number and rate:
+                    case.img_s.append(rate)
     for case in cases:
         if case.status == "failed":
             case.img_s.clear()  # the other cases have rounds that this one has not

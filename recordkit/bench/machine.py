@@ -16,7 +16,7 @@ NOISY_SHARE = 0.05
 
 
 def describe() -> dict[str, Any]:
-    """Return the CPU, its number, memory, operating system and Python version."""
+    """Return the CPU model, the number of CPUs, the memory, the operating system and the Python version."""
     models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory_kb = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
     return {

@@ -60,7 +60,7 @@ def render_page(report: Report) -> str:
 
 def _row(case: Case, to_reference: Ratio | None, best_img_s: float) -> dict[str, Any]:
     """Return a row of the table; each of its cells has the value to sort by and the text to show."""
-    row = {"case": case, "is_own": case.title.startswith("recordkit"), "bar": "0%", "cells": []}
+    row = {"case": case, "bar": "0%", "cells": []}
     if not case.measured:
         return row
     interval = interval_text(to_reference)

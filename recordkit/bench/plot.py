@@ -10,7 +10,7 @@ from recordkit.bench.report import Case, Report
 from recordkit.errors import MissingError, PlanError
 
 # Colours of Okabe and Ito's palette, which people with colour blindness can tell apart.
-_OWN, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
+_RECORDKIT, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 SUFFIXES = (".png", ".svg")
@@ -80,9 +80,7 @@ def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
     from matplotlib.patches import Patch
 
     reference = report.reference_case()
-    colours = [
-        _REFERENCE if case is reference else _OWN if case.title.startswith("recordkit") else _OTHERS for case in cases
-    ]
+    colours = [_REFERENCE if case is reference else _RECORDKIT if case.is_recordkit else _OTHERS for case in cases]
     medians = [case.median_img_s for case in cases]
     spread = [
         [median - min(case.img_s) for median, case in zip(medians, cases, strict=True)],
@@ -100,7 +98,7 @@ def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    groups = [(_OWN, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
+    groups = [(_RECORDKIT, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
     axes.legend(
         handles=[Patch(color=colour, label=label) for colour, label in groups if colour in colours],
         loc="lower right",

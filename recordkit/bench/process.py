@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-# The child gets this process's module path; -I keeps the folder in which it was started out of it.
+# The child gets this process's sys.path, to import the same modules; -I keeps the current folder out of it.
 _PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[2])

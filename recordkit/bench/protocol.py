@@ -49,20 +49,21 @@ class BenchPlan:
     peers : sequence of str
         Names, see `recordkit.bench.peers.registry.find_peer`.
     threads : sequence of int
-        Numbers of threads, each a case of every peer; 0 means the CPUs this process may use.
+        Numbers of threads; every peer is measured with each of them. 0 means the CPUs that this process may use.
     rounds : int
         Minimum number of rounds.
     max_rounds : int
-        Rounds are added up to this number while a ratio is uncertain, see `recordkit.bench.report.WIDE`. Has no effect
-        below `rounds`.
+        While a ratio is uncertain (see `recordkit.bench.report.WIDE`), rounds are added up to this number. It has no
+        effect if it is below `rounds`.
     epochs : int
         Minimum number of epochs in a round.
     round_s : float or None
-        A round has at least as many whole epochs as fill this time in seconds.
+        Minimum time of a round in seconds; it is filled with whole epochs.
     cache : {"warm", "cold"}
         "cold": time only the first epoch, after the file was dropped from the page cache.
     reference : str
-        Peer that the others are compared with. If it is not measured, the Python engine or the first measured peer is.
+        Peer that the others are compared with. If it is not measured, the Python engine replaces it, or else the first
+        measured peer.
     thread_counts : tuple of int
         `threads`, resolved and sorted.
     n_records : int
@@ -113,8 +114,9 @@ def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[in
     command : str, optional
         Command that repeats the comparison, for the report.
     progress : callable, optional
-        Called with 1 after each start and each turn of a case, `BenchPlan.n_steps` times in all. For each added round
-        it is called with a negative number first, and then with the reason for the round.
+        Called with 1 and a text after each start and each turn of a case, `BenchPlan.n_steps` times in all. Before an
+        added round it is called with the negative number of the steps of that round. The text is the reason for an
+        added round, otherwise "".
 
     Returns
     -------
@@ -177,7 +179,7 @@ def _measure(plan: BenchPlan, report: Report, progress: Callable[[int, str], Non
     cases = [case for case in report.cases if case.status == "measured"]
     progress(plan.n_steps // len(report.cases) * (len(report.cases) - len(cases)), "")
     run_round, rng = _run_cold_round if plan.cache == "cold" else _run_warm_round, np.random.default_rng(0)
-    begin_s, begin_busy_s, begin_own_s = time.perf_counter(), machine.busy_s(), time.process_time()
+    begin_s, begin_busy_s, begin_parent_s = time.perf_counter(), machine.busy_s(), time.process_time()
     cases_cpu_s, reason = 0.0, ""
     while (n_rounds := report.protocol["rounds"]) < plan.rounds or (n_rounds < plan.max_rounds and reason):
         text = "" if n_rounds < plan.rounds else f"round {n_rounds + 1}: {reason}"
@@ -187,9 +189,9 @@ def _measure(plan: BenchPlan, report: Report, progress: Callable[[int, str], Non
         report.protocol["rounds"] += 1
         report.reference = _choose_reference(plan, report)
         reason = _most_uncertain(report)
-    wall_s, busy_s, own_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_own_s
+    wall_s, busy_s, parent_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_parent_s
     if busy_s is not None and begin_busy_s is not None and cases:
-        others_s = busy_s - begin_busy_s - own_s - cases_cpu_s
+        others_s = busy_s - begin_busy_s - parent_s - cases_cpu_s
         report.noise = max(0.0, others_s) / wall_s / (os.cpu_count() or 1)
     for case in cases:
         if case.status == "failed":

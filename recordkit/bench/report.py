@@ -77,6 +77,11 @@ class Case:
         return statistics.median(cpu * rate / 1000 for cpu, rate in zip(self.cpu_s_per_1000, self.img_s, strict=True))
 
     @property
+    def is_recordkit(self) -> bool:
+        """The peer is recordkit's loader."""
+        return self.title.startswith("recordkit")
+
+    @property
     def label(self) -> str:
         """Title and number of threads."""
         return f"{self.title}, {self.threads} thread{'s' * (self.threads != 1)}"
@@ -98,7 +103,7 @@ class Report:
     date : str
         ISO 8601 with the time zone.
     protocol : dict
-        "rounds"; "epochs" and "round_s", the least that a round has of either; "turns" of a round; "cache".
+        "rounds"; "epochs" and "round_s", the minimums of a round; "turns" of a round; "cache".
     reference : str
         Name of the peer that the others are compared with.
     noise : float or None
@@ -200,9 +205,9 @@ def compare_reports(old: Report, new: Report) -> list[tuple[Case, Verdict]]:
     labels = [case and (case.name, case.threads) for case in (old.reference_case(), new.reference_case())]
     if None in labels or labels[0] != labels[1]:
         raise PlanError(
-            expected=f"{old.reference} in both runs, with as many threads, to compare the others with",
+            expected=f"{old.reference} as the reference of both runs, with the same number of threads",
             got=f"{labels[0]} and {labels[1]}",
-            advice="measure both runs with it",
+            advice="measure it in both runs",
         )
     verdicts = []
     old_cases = {(case.name, case.threads): case for case in old.cases if case.measured}

@@ -1,4 +1,4 @@
-"""Copies of some records of a large file: 100 GB take a day to measure, some thousand records a minute."""
+"""Copy a subset of a large file: measuring 100 GB takes a day, measuring some thousand records takes a minute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
     n_records : int
         Number of records to copy. A file that has no more is not copied.
     folder : Path
-        Where the copy is written, under the name of the original.
+        Folder of the copy, which has the name of the original.
 
     Returns
     -------

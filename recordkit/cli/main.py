@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except RecordkitError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            if command is None:  # the error is older than the choice of a command
+            if command is None:  # no command had been chosen yet
                 raise
             raise CommandError(error, ctx, command) from error
 

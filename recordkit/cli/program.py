@@ -4,7 +4,8 @@ Exit codes: 0 success; 1 the data is at fault; 2 the command line is at fault or
 129 SIGHUP; 130 interrupted; 143 SIGTERM. A reader of the output that exits early (``| head``) does not change the exit
 code: the rest of the output is discarded.
 
-The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran.
+The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran. The
+options that several commands share are here too.
 """
 
 from __future__ import annotations

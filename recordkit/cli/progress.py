@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of long work on stderr: a bar on a terminal; elsewhere a line, at most every ten seconds."""
 
 from __future__ import annotations
 
@@ -59,8 +59,6 @@ def progress_bar(total: int, label: str, *, unit: str = "img", quiet: bool = Fal
 
 
 class _LineProgress:
-    """Prints a line at most every `_LINE_INTERVAL_S` seconds."""
-
     def __init__(self, total: int, label: str, unit: str) -> None:
         self._total, self._label, self._unit, self._n_done = total, label, unit, 0
         self._start_s = self._last_line_s = time.monotonic()

@@ -57,7 +57,7 @@ class Ffcv:
             else [RandomResizedCropRGBImageDecoder(workload.size), RandomHorizontalFlip(), ToTensor()]
         )
         loader = Loader(
-            str(_converted(workload)),
+            str(_convert_once(workload)),
             batch_size=workload.batch_size,
             num_workers=threads,
             order=OrderOption.SEQUENTIAL if check else OrderOption.RANDOM,
@@ -104,7 +104,7 @@ def _centre_crop(size: tuple[int, int]) -> Any:
     return CentreCrop(size)
 
 
-def _converted(workload: Workload) -> Path:
+def _convert_once(workload: Workload) -> Path:
     """Return the file in FFCV's format; write it if no process of this run has written it yet."""
     folder = Path(workload.scratch or tempfile.mkdtemp(prefix="recordkit-ffcv-"))
     path = folder / f"{Path(workload.prefix).name}.beton"

@@ -24,7 +24,7 @@ class Peer(Protocol):
     title: str
 
     def note(self, workload: Workload) -> str:
-        """Return a remark for readers of the table, in which the peer's batches differ from the workload; often ""."""
+        """Return a remark for readers of the table, such as how the batches differ from the workload; often ""."""
 
     def unavailable_reason(self, workload: Workload) -> str | None:
         """Return why the peer cannot do this workload here, and the remedy; None if it can."""

@@ -48,23 +48,31 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
 )
 @click.argument("rec", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--compare", nargs=2, type=click.Path(path_type=Path), metavar="OLD NEW", help="Compare two --json files."
+    "--compare",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="OLD NEW",
+    help="Compare the ratios of two reports of --json, without a measurement.",
 )
 @click.option(
     "--peers",
+    metavar="NAMES",
     default=",".join(PEERS),
     show_default=True,
-    help="Names, or FILE.py:NAME for an object of your own; its interface is recordkit.bench.peers.peer.Peer.",
+    help="Loaders to measure. FILE.py:NAME is an object of your own that implements recordkit.bench.peers.peer.Peer.",
 )
 @click.option(
     "--shape",
+    metavar="C,H,W",
     callback=lambda _context, _option, text: parse_shape(text),
-    help="C,H,W.  [default: from the first image, at most 224]",
+    help="Channels, height and width of a sample.  [default: from the first image, at most 224 x 224]",
 )
 @click.option(
-    "--preset", type=click.Choice(PRESETS), help="Augmentation.  [default: crop; none if the images have the shape]"
+    "--preset",
+    type=click.Choice(PRESETS),
+    help="Augmentation.  [default: none if the images have the shape, otherwise crop]",
 )
-@click.option("--resize", type=_POSITIVE, help="Short side before the crop, bilinear.")
+@click.option("--resize", type=_POSITIVE, help="Resize the short side to this length before the crop, bilinear.")
 @click.option(
     "--dtype",
     type=click.Choice(DTYPES),
@@ -75,13 +83,14 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
 @click.option(
     "--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images that REC's .lst names."
 )
-@click.option("--batch-size", type=_POSITIVE, default=64, show_default=True)
+@click.option("--batch-size", type=_POSITIVE, default=64, show_default=True, help="Samples in a batch.")
 @click.option(
     "--threads",
+    metavar="N,N,...",
     callback=_parse_threads,
     default="0",
     show_default=True,
-    help="One number or several, as in 1,2,4; 0: all CPUs.",
+    help="Numbers of threads to measure; 0: one for each CPU that this process may use.",
 )
 @click.option(
     "--records",
@@ -93,8 +102,8 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
 @click.option(
     "--max-rounds",
     type=_POSITIVE,
-    help=f"Add rounds up to this number until all ratios are known to {WIDE:.0%}.  "
-    f"[default: {_MAX_ROUNDS}; none if --rounds is given]",
+    help=f"Add rounds, up to this number, until all ratios are known to within {WIDE:.0%}.  "
+    f"[default: {_MAX_ROUNDS}; with --rounds or --quick, none are added]",
 )
 @click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="Minimum number of epochs in a round.")
 @click.option(
@@ -105,20 +114,20 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     show_default=True,
     help="Minimum time of a round; it is filled with whole epochs.",
 )
-@click.option("--quick", is_flag=True, help="A first look: other defaults, 3 rounds of 1 epoch of 200 records.")
+@click.option("--quick", is_flag=True, help="Change defaults for a first look: 3 rounds of 1 epoch of 200 records.")
 @click.option(
     "--cache",
     type=click.Choice(["warm", "cold"]),
     default="warm",
     show_default=True,
-    help="cold: time the first epoch, with the file out of the page cache.",
+    help="cold: drop the file from the page cache and time the first epoch.",
 )
 @click.option(
-    "--json", "json_path", type=_OUTPUT, help="Write all figures; - writes them to stdout instead of the table."
+    "--json", "json_path", type=_OUTPUT, help="Write the report as JSON; - writes it to stdout instead of the table."
 )
-@click.option("--csv", "csv_path", type=_OUTPUT, help="Write one line for each case.")
-@click.option("--plot", "plot_path", type=_OUTPUT, help="Draw bars, as .png or .svg.")
-@click.option("--html", "html_path", type=_OUTPUT, help="Write a page with the table, bars and all figures.")
+@click.option("--csv", "csv_path", type=_OUTPUT, help="Write the table as CSV.")
+@click.option("--plot", "plot_path", type=_OUTPUT, help="Write a chart as .png or .svg.")
+@click.option("--html", "html_path", type=_OUTPUT, help="Write a page with the table, the chart and the JSON.")
 def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any) -> None:
     """Measure how fast REC is loaded by recordkit and by the other loaders that are installed.
 

@@ -11,15 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from recordkit import native
-from recordkit.cli.program import Command, examples
+from recordkit.cli.program import examples
 from recordkit.errors import MissingError
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
 from recordkit.version import __version__
 
 _REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
-_OPTIONAL_PACKAGES = {"torch": "torch", "matplotlib": "plot", "scikit-learn": "demo"}  # with the extra that installs it
-_PILLOW_FEATURES = {"jpg": True, "zlib": True, "webp": False}  # with whether recordkit needs it
+_OPTIONAL_PACKAGES = {"torch": "torch", "matplotlib": "plot", "scikit-learn": "demo"}  # the extra that installs it
+_PILLOW_FEATURES = {"jpg": True, "zlib": True, "webp": False}  # True: recordkit needs it
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class _Check:
     message: str
 
 
-@click.command("doctor", cls=Command, epilog=examples("recordkit doctor"))
+@click.command("doctor", epilog=examples("recordkit doctor"))
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(as_json: bool) -> None:
     """Report what is installed, what is missing and how to install it.
 
-    Exit code 1 if something that recordkit needs is missing.
+    The exit code is 1 if something that recordkit needs is missing.
     """
     checks = [*_check_system(), *_check_required(), *_check_pillow(), *_check_engines(), *_check_optional()]
     missing = [check.name for check in checks if check.needed and not check.ok]

@@ -16,11 +16,11 @@ from recordkit.interop.fetch import DATASETS, FetchReport, ProgressBar, fetch
 @click.command("fetch", epilog=examples("recordkit fetch mnist data/mnist"))
 @click.argument("dataset", type=click.Choice(list(DATASETS)))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--from", "source", metavar="FOLDER|URL", help="Your own copy, used instead of the mirrors.")
+@click.option("--from", "source", metavar="FOLDER|URL", help="Use your own copy instead of the mirrors.")
 @click.option(
     "--any-checksum",
     is_flag=True,
-    help="With --from: accept well-formed data that differs from the published, for example in another order.",
+    help="With --from: accept well-formed data that differs from the published data, for example in its order.",
 )
 @click.option(
     "--timeout",
@@ -29,14 +29,14 @@ from recordkit.interop.fetch import DATASETS, FetchReport, ProgressBar, fetch
     type=click.FloatRange(min=0.1, max=3600),
     default=30.0,
     show_default=True,
-    help="Seconds without a byte that end a request.",
+    help="A request ends after this time without a byte.",
 )
 @click.option(
     "--attempts",
     type=click.IntRange(min=1, max=100),
     default=3,
     show_default=True,
-    help="Requests for each file and mirror, with growing waits between them.",
+    help="Maximum number of requests for each file and mirror, with growing waits between them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -48,10 +48,10 @@ def command(
     attempts: int,
     as_json: bool,
 ) -> None:
-    """Download MNIST or Fashion-MNIST into DIR: four ubyte .gz files, checked.
+    """Download the four .gz files of MNIST or Fashion-MNIST into DIR, and check their checksums.
 
-    Files that exist and are right are not downloaded again. Exit code 0: all files are right; 1: a file could not be
-    downloaded, and the error names each mirror.
+    Files that exist and are right are not downloaded again. The exit code is 1 if a file could not be downloaded; the
+    error names each mirror and its reason.
     """
     report = fetch(
         DATASETS[dataset],
