@@ -1,4 +1,4 @@
-"""Does `recordkit bench --compare` find a slowdown of 10%, and no change of the same code?
+"""Does `recordkit bench --compare` find a slowdown of 10%? It also has to report the same code as unchanged.
 
 Usage: python benchmarks/compare_slowdown.py REC [--rounds 20] [--json FILE]
 

@@ -60,11 +60,11 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
         if start[:2] != b"\x1f\x8b":  # usually an error page in HTML
             raise FormatError(expected="gzip data", got=f"bytes starting {start!r}") from None
         raise FormatError(expected="valid gzip data", got=f"damage: {error}") from None
-    _check(content, file)
+    _check_ubyte(content, file)
     return hashlib.sha256(content).hexdigest()
 
 
-def _check(content: bytes, file: RemoteFile) -> None:
+def _check_ubyte(content: bytes, file: RemoteFile) -> None:
     rank = len(file.shape)
     header, magic = content[: 4 + 4 * rank], bytes([0, 0, 8, rank])
     if len(header) < 4 + 4 * rank or header[:4] != magic:

@@ -1,14 +1,14 @@
 """Fetch a dataset: each file from the first source that has the right bytes.
 
 A file that exists and has the right content is kept. Valid data with another checksum belongs to the user and is never
-overwritten; a broken file is replaced. A file is downloaded into a temporary folder and renamed after its check.
+overwritten; a broken file is replaced. A download goes into a temporary folder and is renamed after its check.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -110,12 +110,12 @@ def fetch(
         A folder, or the http, https or file address of one, that holds the files under their published names. It
         replaces the mirrors.
     any_checksum : bool, default False
-        Accept well-formed data that differs from the published: a copy in another order, or a smaller one. Needs
+        Accept well-formed data that differs from the published data, for example in its order or number. It needs
         `source`.
     attempts : int, default 3
         Requests for each file and mirror. The wait between them grows from 1 s to 10 s.
     timeout_s : float, default 30.0
-        Seconds without a byte that end a request.
+        A request ends after this time without a byte, in seconds.
     progress : callable, optional
         Called with the address at the start of each request; returns the bar to advance.
 
@@ -126,8 +126,8 @@ def fetch(
     Raises
     ------
     FetchError
-        No source delivers the right bytes, the folder cannot be written, or other data has the file's name. Files
-        that were finished before remain, and nothing unfinished does.
+        No source delivers the right bytes, the folder cannot be written, or other data has the file's name. Finished
+        files remain; unfinished files are removed.
     PlanError
         The source is neither a folder nor an http, https or file address, or an option is out of range.
 
@@ -186,27 +186,39 @@ def _parse_source(source: str) -> str | Path:
 def _fetch_file(file: RemoteFile, target: Path, options: _Options) -> FetchedFile:
     digest = _present_sha256(file, target, any_checksum=options.any_checksum)
     if digest is not None:
-        size_bytes = target.stat().st_size
-        return FetchedFile(file.name, str(target), "present", None, (), size_bytes, digest, digest == file.sha256)
+        return _describe(file, target, digest, None, [])
     failures: list[FetchError | FormatError] = []
     try:
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as temporary:
             for folder in options.sources:
                 source = folder / file.name if isinstance(folder, Path) else f"{folder.rstrip('/')}/{file.name}"
                 try:
-                    downloaded = _get(source, Path(temporary), file, options)
-                    digest = _checked_sha256(downloaded, file, any_checksum=options.any_checksum)
+                    candidate = _get(source, Path(temporary), file, options)
+                    digest = _checked_sha256(candidate, file, any_checksum=options.any_checksum)
                 except (FetchError, FormatError) as error:
                     failures.append(error.located(path=str(source)))
                     continue
-                _publish(downloaded, target)
-                texts = tuple(map(str, failures))
-                size_bytes, published = target.stat().st_size, digest == file.sha256
-                return FetchedFile(file.name, str(target), "fetched", str(source), texts, size_bytes, digest, published)
+                _publish(candidate, target)
+                return _describe(file, target, digest, str(source), failures)
     except OSError as error:
         message = f"cannot write: {error.strerror or error}"
         raise FetchError(message, path=str(target), advice="make room or choose another folder") from error
     raise _all_failed(target, failures, options)
+
+
+def _describe(
+    file: RemoteFile, target: Path, digest: str, source: str | None, failures: Sequence[Exception]
+) -> FetchedFile:
+    return FetchedFile(
+        name=file.name,
+        path=str(target),
+        status="present" if source is None else "fetched",
+        source=source,
+        failures=tuple(map(str, failures)),
+        size_bytes=target.stat().st_size,
+        sha256=digest,
+        published=digest == file.sha256,
+    )
 
 
 def _present_sha256(file: RemoteFile, target: Path, *, any_checksum: bool) -> str | None:
@@ -253,10 +265,10 @@ def _checked_sha256(path: Path, file: RemoteFile, *, any_checksum: bool) -> str:
 
 
 def _publish(path: Path, target: Path) -> None:
-    copied = path.with_name(f"{path.name}.copy")
-    shutil.copyfile(path, copied)  # pooch's file has mode 0600; the copy has the mode that the umask gives
-    flush_to_disk(copied)
-    copied.replace(target)
+    copy_path = path.with_name(f"{path.name}.copy")
+    shutil.copyfile(path, copy_path)  # pooch's file has mode 0600; the copy has the mode that the umask gives
+    flush_to_disk(copy_path)
+    copy_path.replace(target)
     flush_to_disk(target.parent)
 
 

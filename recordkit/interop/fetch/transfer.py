@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
-import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ class ProgressBar(Protocol):
         """Advance by a number of bytes."""
 
     def reset(self) -> object:
-        """Go back to 0; the bytes of the whole file follow in one update."""
+        """Go back to 0; pooch then advances by the whole file at once, to end at the total."""
 
     def close(self) -> object:
         """Remove the bar."""
@@ -70,7 +69,7 @@ def download(
     attempts : int
         Number of requests before the source is given up.
     timeout_s : float
-        Seconds without a byte that end a request.
+        A request ends after this time without a byte, in seconds.
     progress : callable, optional
         Called with the address at the start of each request; returns the bar to advance.
 
@@ -125,11 +124,10 @@ def copy(source: Path, target: Path, *, limit_bytes: int) -> None:
     if source.stat().st_size > limit_bytes:
         raise FetchError(expected=f"at most {limit_bytes} bytes", got=f"a file of {source.stat().st_size}")
     try:
-        stream = source.open("rb")
+        content = source.read_bytes()
     except OSError as error:
         raise FetchError(f"cannot read: {error.strerror}") from error
-    with stream, target.open("wb") as file:
-        shutil.copyfileobj(stream, file)
+    target.write_bytes(content)
 
 
 class _LimitedFile:

@@ -586,6 +586,16 @@ def test_a_pipe_in_the_users_folder_is_not_read(mirror, get, copies):
         get(mirror, source=str(copies))
 
 
+def test_a_file_in_the_users_folder_that_cannot_be_read_is_named(mirror, get, out, copies, monkeypatch):
+    def fail(_path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(FetchError, match=r"my copy/images.gz: cannot read: Input/output error; put"):
+        get(mirror, source=str(copies))
+    assert names(out) == []
+
+
 def test_a_file_in_the_users_folder_that_is_too_large_is_not_copied(mirror, get, copies):
     os.truncate(copies / IMAGES.name, 10**12)
     with pytest.raises(FetchError, match=f"expected at most {IMAGES.limit_bytes} bytes, got a file of {10**12}"):
