@@ -1,1 +1,1 @@
-"""Samples become batches here: the loader, its two engines, and the memory of the batches."""
+"""Loading of samples into batches: the loader, its two engines, and the memory of the batches."""

@@ -128,14 +128,13 @@ class BatchAssembler:
         if failures and self._on_error == "raise":
             row = min(failures)
             error = with_sample_location(failures[row], self._dataset, int(indices[row]))
-            error.__cause__ = failures[row] if error is not failures[row] else None
             ends = np.cumsum([len(batch.indices) for batch in picks])
             picks = picks[: int(np.searchsorted(ends, row, side="right"))]
         elif failures:
             indices = indices.copy()
             self._record_failures(failures, request._replace(indices=indices), arrays)
-        exact = self._dataset.exact_labels(indices)
-        label = arrays.labels if exact is None else exact.reshape(n, -1)
+        exact_labels = self._dataset.exact_labels(indices)
+        label = arrays.labels if exact_labels is None else exact_labels.reshape(n, -1)
         label = label[:, 0] if label.shape[1] == 1 else label
         keys = self._dataset.keys_at(indices)
         batches = []
@@ -154,7 +153,7 @@ class BatchAssembler:
         return LoadedBatches(batches, error)
 
     def _record_failures(self, failures: Mapping[int, Exception], request: Request, arrays: BatchArrays) -> None:
-        """List the samples that could not be loaded, and replace them if the loader is to; this changes the indices."""
+        """Add samples to `bad_samples`; with on_error "replace", replace them and their indices in place."""
         for row, error in failures.items():
             index = int(request.indices[row])
             if index not in self._bad_indices:
@@ -165,10 +164,10 @@ class BatchAssembler:
 
     def _replace(self, row: int, request: Request, arrays: BatchArrays, error: Exception) -> None:
         """Load the next sample in the file that can be loaded into a row."""
-        only = slice(row, row + 1)
+        one_row = slice(row, row + 1)
         for _ in range(_MAX_REPLACEMENTS):
             request.indices[row] = (request.indices[row] + 1) % len(self._dataset)
-            next_sample = Request(request.epoch, request.positions[only], request.indices[only])
-            if not self.engine.load(next_sample, BatchArrays(arrays.data[only], arrays.labels[only])):
+            next_sample = Request(request.epoch, request.positions[one_row], request.indices[one_row])
+            if not self.engine.load(next_sample, BatchArrays(arrays.data[one_row], arrays.labels[one_row])):
                 return
         raise error

@@ -81,5 +81,7 @@ def with_sample_location(error: _Error, dataset: RecordDataset, index: int) -> _
     """Return an error from `Engine.load` with the file and the key of its sample, unless it names a file already."""
     if isinstance(error, FormatError | ImageError) and error.path is None:
         key, path = sample_location(dataset, index)
-        return error.located(path=str(path), key=key)  # type: ignore[return-value]  # it keeps the error's type
+        located_error = error.located(path=str(path), key=key)
+        located_error.__cause__ = error
+        return located_error  # type: ignore[return-value]  # it has the type of `error`
     return error

@@ -1,4 +1,4 @@
-"""One image on its way into a batch: the transforms, the normalisation, and the final dtype and layout."""
+"""The steps from a decoded image to an item of a batch: transforms, normalisation, dtype and layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings that decide how samples become the items of a batch: values only, checked when they are made."""
+"""The settings that decide how samples become the items of a batch, checked together."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LoadPlan:
     Raises
     ------
     PlanError
-        A value is not one of these, or values contradict each other.
+        A value is not allowed, or two values contradict each other.
     """
 
     transforms: Sequence[Transform | Normalize] = ()

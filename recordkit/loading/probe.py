@@ -1,4 +1,4 @@
-"""The image size and number of labels of a batch, which the transforms or the first samples tell."""
+"""The image size and number of labels of a batch, found from the transforms or the first samples."""
 
 from __future__ import annotations
 
@@ -81,7 +81,12 @@ def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     first = with_sample_location(errors[0], dataset, 0)
     advice = (first.advice, f"none of the first {len(errors)} samples can be loaded")
     raise ImageError(
-        first.problem, path=first.path, offset=first.offset, key=first.key, advice="; ".join(filter(None, advice))
+        first.problem,
+        path=first.path,
+        argument=first.argument,
+        offset=first.offset,
+        key=first.key,
+        advice="; ".join(filter(None, advice)),
     ) from first
 
 

@@ -1,4 +1,4 @@
-"""From samples to .rec files with their .idx, .lst and .json."""
+"""Packing of the images of a source into .rec files with their .idx, .lst and .json."""
 
 from recordkit.packing.pack import pack
 from recordkit.packing.plan import PackPlan

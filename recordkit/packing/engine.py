@@ -38,7 +38,7 @@ class Engine(Protocol):
     ----------
     plan : PackPlan
     pixels : bool
-        Whether the contents are pixels.
+        True if the contents are pixels, not encoded images.
 
     Attributes
     ----------

@@ -111,7 +111,7 @@ def pack(
         raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
     with Staging(Path(prefix)) as staging, contextlib.ExitStack() as open_writers:
         for each_source in sources.values():
-            plan.passes_through(pixels=each_source.pixels)
+            plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
             check_labels(each_source, plan)
         planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
         warnings += _check_outputs(planned_sets, staging.prefix)
@@ -156,8 +156,8 @@ def _write_set(
             writer.append(block)
             if progress:
                 progress(len(block))
-    list_origin = "written" if names.write_list else "read" if planned_set.reads_list else "none"
-    writer.finish({"classes": source.classes, "list": list_origin, "plan": _plan_facts(plan)})
+    list_role = "written" if names.write_list else "read" if planned_set.reads_list else "none"
+    writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
 
 
 def _plan_facts(plan: PackPlan) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From samples of a source to framed records, one block at a time. Threads share out the blocks."""
+"""The work of a pack's threads: each reads, encodes and frames one block of samples at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from recordkit.sample import Entry, Source
 
 # A payload up to this size leaves room for more labels than a row can have.
 _ALWAYS_FITS_BYTES = MAX_RECORD_BYTES // 2
-# Contents of one block. Two blocks per thread are in memory at a time.
+# Largest total size of the contents of one block. Two blocks per thread are in memory at a time.
 _BLOCK_BYTES = 1 << 22
-# Samples whose size is measured to choose the block size.
+# Number of samples whose size is measured to choose the block size.
 _N_MEASURED = 8
 
 
@@ -39,7 +39,7 @@ class PackedBlock:
     bytes_in : int
         Total size of the packed samples' contents.
     failures : list of (Entry, str)
-        The other samples, each with the reason.
+        The samples that were left out, each with the reason.
     remarks : Counter of str
         Warnings, and the number of samples that each concerns.
     """
@@ -83,7 +83,7 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         rows = [row for row in range(len(entries)) if row not in reasons]
         entries, contents = [entries[row] for row in rows], [contents[row] for row in rows]
         labels, payloads = [labels[row] for row in rows], [payloads[row] for row in rows]
-    # The samples without a payload are among the failures.
+    # All payloads are bytes here, because each sample without one is a failure.
     frames, sizes = engine.frame([entry.key for entry in entries], labels, cast("list[bytes]", payloads))
     return PackedBlock(
         entries=entries,
@@ -106,7 +106,7 @@ def choose_block_size(source: Source, order: Sequence[int], engine: Engine) -> i
     return max(1, min(engine.block_size, _BLOCK_BYTES // max(largest, 1)))
 
 
-def record_size(labels: tuple[float, ...], payload: bytes) -> int:
+def _record_size(labels: tuple[float, ...], payload: bytes) -> int:
     """Return the size of a record without its frame, in bytes."""
     return HEADER_SIZE + (4 * len(labels) if len(labels) > 1 else 0) + len(payload)
 
@@ -116,7 +116,7 @@ def _find_too_large(labels: Sequence[tuple[float, ...]], payloads: Sequence[byte
     reasons = {}
     for row, payload in enumerate(payloads):
         if payload is not None and len(payload) > _ALWAYS_FITS_BYTES:
-            size = record_size(labels[row], payload)
+            size = _record_size(labels[row], payload)
             if size > MAX_RECORD_BYTES:
                 reasons[row] = f"expected a record shorter than 2**29 bytes, got {size} bytes"
     return reasons

@@ -135,7 +135,7 @@ class PackPlan:
         Parameters
         ----------
         pixels : bool
-            Whether the source holds pixels, which have no bytes to copy.
+            True if the source holds pixels, which have no bytes to copy.
 
         Raises
         ------

@@ -127,9 +127,9 @@ class SetWriter:
         for remark, n in block.remarks.items():
             self.report.note(remark, n)
 
-    def fail_row(self, place: str, reason: str) -> None:
-        """Leave one row or file out that never became an entry."""
-        self._fail(Failure(None, place, reason))
+    def fail_row(self, location: str, reason: str) -> None:
+        """Record a row or file of the source that could not be read, so that it has no entry."""
+        self._fail(Failure(None, location, reason))
 
     def _fail(self, failure: Failure) -> None:
         if self._plan.on_error == "raise":

@@ -432,6 +432,17 @@ def test_batches_before_a_bad_sample_are_yielded(tmp_path, engine, threads):
     assert keys == [0, 1, 2]
 
 
+def test_the_error_of_a_transform_keeps_its_argument_and_advice_if_no_sample_can_be_loaded(tmp_path, engine):
+    def refuse(image, draws):
+        raise ImageError(argument="margin", expected="a border", got="none", advice="pad the images")
+
+    path = write(tmp_path / "a.rec", [encode(noise(20, 30), "raw")])
+    message = "margin: key 0: expected a border, got none; pad the images; none of the first 1 samples can be loaded"
+    with pytest.raises(ImageError, match=message) as caught:
+        rk.Loader(path, batch_size=1, transforms=[refuse], engine=engine)
+    assert (caught.value.argument, caught.value.key) == ("margin", 0)
+
+
 def test_a_file_without_images_is_an_error_with_its_first_sample(tmp_path, engine):
     path = write(tmp_path / "a.rec", [b"text", b"more"])
     message = rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the first 2 samples can be loaded$"

@@ -123,7 +123,7 @@ class Loader(IterableDataset):
         self._options = options | {"shuffle": shuffle, "layout": layout}
         # The number of times that a position was set, and the epoch and position that were set last. They are in
         # shared memory, because the workers of a DataLoader may be running already.
-        self._set_position = torch.zeros(3, dtype=torch.int64).share_memory_()
+        self._shared_position = torch.zeros(3, dtype=torch.int64).share_memory_()
         self._n_applied = 0
         self._loader: ArrayLoader | None = None
         self._loader_share: tuple[int, ...] = ()
@@ -158,14 +158,14 @@ class Loader(IterableDataset):
         loader.load_state_dict(state)
         if get_worker_info() is None:  # a worker restores only itself: torchdata tells each worker its own position
             restored = loader.state_dict()
-            self._set_position[1:] = torch.tensor([restored["epoch"], restored["position"]])
-            self._set_position[0] += 1
-        self._n_applied = int(self._set_position[0])
+            self._shared_position[1:] = torch.tensor([restored["epoch"], restored["position"]])
+            self._shared_position[0] += 1
+        self._n_applied = int(self._shared_position[0])
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches of one epoch, or over this worker's share of them."""
         loader = self._open()
-        n_set, epoch, position = self._set_position.tolist()
+        n_set, epoch, position = self._shared_position.tolist()
         if n_set != self._n_applied:
             loader.load_state_dict(loader.state_dict() | {"epoch": epoch, "position": position})
             self._n_applied = n_set
@@ -228,7 +228,7 @@ class Loader(IterableDataset):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._set_position.share_memory_()  # the tensor is shared in a worker, but not in a copy
+        self._shared_position.share_memory_()  # the tensor is shared in a worker, but not in a copy
 
 
 def _worker() -> tuple[int, int]:

@@ -134,9 +134,9 @@ class RecordDataset(Dataset):
         errors = self._engine.load(Request(int(self._epoch), index_array, index_array), BatchArrays(data, labels))
         if errors:
             row, error = next(iter(errors.items()))
-            raise with_sample_location(error, self.dataset, int(index_array[row])) from error
-        exact = self.dataset.exact_labels(index_array)
-        label: NDArray[Any] = labels if exact is None else exact.reshape(labels.shape)
+            raise with_sample_location(error, self.dataset, int(index_array[row]))
+        exact_labels = self.dataset.exact_labels(index_array)
+        label: NDArray[Any] = labels if exact_labels is None else exact_labels.reshape(labels.shape)
         label = label[:, 0] if label.shape[1] == 1 else label
         return list(zip(torch.from_numpy(data), torch.from_numpy(label), strict=True))
 
