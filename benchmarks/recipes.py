@@ -18,7 +18,7 @@ from pathlib import Path
 from _run import write
 from _train import run
 
-from recordkit.training.recipes import find
+from recordkit.training.recipes import find_recipe
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    recipe = find(arguments.recipe)
+    recipe = find_recipe(arguments.recipe)
     epochs = arguments.epochs or recipe.options["epochs"]
     options = ["--recipe", recipe.name, "--num-epochs", epochs, *(["--threads", 1] if arguments.jobs > 1 else [])]
     runs = []

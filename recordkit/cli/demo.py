@@ -31,7 +31,7 @@ from recordkit.upkeep import verify
 HELD_OUT = 0.2
 """Share of scikit-learn's digits that is held out."""
 
-# Required accuracies. That of the digits is below the worst of many seeds; the others are far above chance.
+# Required accuracies. The digits' minimum is below the worst of many seeds; the other two are far above chance.
 MIN_ACCURACY = {"digits": 0.97, "mnist": 0.985, "fashion-mnist": 0.88}
 
 
@@ -113,7 +113,7 @@ def _write_digits(root: Path) -> None:
 def _pack_ubyte(data: Path, output: Path) -> _Packed:
     source = open_source(data)
     if not isinstance(source, dict) or set(source) != {"train", "test"}:
-        raise TrainError("expected the four ubyte files of MNIST or Fashion-MNIST", path=str(data))
+        raise TrainError(path=str(data), expected="the four ubyte files of MNIST or Fashion-MNIST", got="others")
     # Names and sizes of both datasets are equal; the first test labels of Fashion-MNIST tell them apart.
     labels = [entry.labels[0] for entry in source["test"].entries(range(min(10, len(source["test"]))))]
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"

@@ -113,11 +113,11 @@ class Checkpoints:
 
     def _suggestion(self) -> str:
         """Suggest a prefix if the user gave the path of a checkpoint's file, or the folder of a model."""
-        prefixes = {match[1] for path in _entries(self.prefix) if (match := _PARAMS.fullmatch(path.name))}
         if match := _PARAMS.fullmatch(self.prefix.name):
             suggestions = [self.prefix.with_name(match[1])]
         else:
-            suggestions = [self.prefix / name for name in sorted(prefixes)]
+            matches = (_PARAMS.fullmatch(path.name) for path in _entries(self.prefix))
+            suggestions = sorted({self.prefix / match[1] for match in matches if match})
         if suggestions:
             return f"the prefix of a model there is {', or '.join(map(str, suggestions))}"
         return "give the prefix of a model, or train one first"

@@ -8,7 +8,7 @@ from recordkit.training.data.target import Target
 
 
 def check_labels(data: Survey, target: Target) -> None:
-    """Refuse a file with labels that the model does not know.
+    """Refuse a file whose labels do not fit the model.
 
     Raises
     ------
@@ -45,19 +45,20 @@ def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:
     TrainError
         The model has no class of a name, or another number for it.
     """
+    if not class_numbers:
+        return
     for name, number in (data.classes or {}).items():
-        model_number = (class_numbers or {name: number}).get(name)
-        if model_number is None:
+        if name not in class_numbers:
             raise TrainError(
                 path=str(data.path),
                 expected="the classes of the model's dataset",
                 got=f"{name!r}, which is none of them",
                 advice="does the file belong to another model?",
             )
-        if model_number != number:
+        if class_numbers[name] != number:
             raise TrainError(
                 path=str(data.path),
-                expected=f"the class {name!r} to be number {model_number} as in the model's dataset",
+                expected=f"the class {name!r} to be number {class_numbers[name]} as in the model's dataset",
                 got=number,
                 advice="pack it with `classes` from the .json of that dataset",
             )

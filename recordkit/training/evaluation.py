@@ -46,8 +46,8 @@ def evaluate_model(mx: Any, model: tuple[Any, Any, Any], target: Target, reader:
         A label is not one of the model's classes, or the parameters do not fit the images.
     """
     check_labels(reader.survey, target)
-    has_matrices = max(target.n_values) <= _MAX_CLASSES
-    confusion = tuple(np.zeros((size, size), np.int64) for size in target.n_values if has_matrices)
+    sizes = target.n_values if max(target.n_values) <= _MAX_CLASSES else ()
+    confusion = tuple(np.zeros((size, size), np.int64) for size in sizes)
     running = RunningScore(target)
     for _, outputs, labels in infer(mx, model, target, reader, context):
         predicted = running.add(outputs, labels)

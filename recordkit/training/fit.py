@@ -184,14 +184,14 @@ class _Run:
             )
         if self._resolved.iterator == "mxnet":
             self._observer.log(
-                "MXNet's iterator: the run continues, but if it draws colors, angles or scales not exactly as an "
-                "uninterrupted one; recordkit's iterator does"
+                "MXNet's iterator: if it draws colors, angles or scales, the result is not exactly that of an "
+                "uninterrupted run; with recordkit's iterator it is"
             )
         model = checkpoints.load(self._mx, n_done)
         if epochs != record.facts.get("epochs"):
             self._observer.log(
-                f"{checkpoints}: begun with {record.facts.get('epochs')} epochs, continues with {epochs} and the "
-                "learning rate's schedule for so many"
+                f"{checkpoints}: begun with {record.facts.get('epochs')} epochs, continues with {epochs}; "
+                f"the learning rate follows the schedule of {epochs}"
             )
             checkpoints.begin(self._mx, model[0], record.facts | {"epochs": epochs})
         trainer = self._trainer(model, n_done)
@@ -229,7 +229,7 @@ class _Run:
         report = EpochReport(
             epoch, trainer.learning_rate, train_score, val.score if val else None, seconds, wait_s / seconds
         )
-        # The figures are written before the checkpoint: a resumed run drops those of epochs without a checkpoint.
+        # The figures are written before the checkpoint: if the run ends between the two, a resumed run drops the figures.
         self._files.add(report)
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:

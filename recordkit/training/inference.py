@@ -83,22 +83,22 @@ class Inference:
         outputs : list of ndarray of float32, shape (n_valid, size) each
             Probabilities, see `Target.predict`.
         """
-        self._forward(data)
+        self._module.forward(self._batch(data), is_train=False)
         return [output.asnumpy()[:n_valid] for output in self._module.get_outputs()]
 
-    def _forward(self, data: Any) -> None:
+    def _batch(self, data: Any) -> Any:
         # The labels in the file may have another shape than the model's; the outputs do not depend on them.
         shape = self._target.label_shape(data.shape[0])
         labels = [self._mx.nd.zeros(shape)] if self._labels else []
-        self._module.forward(self._mx.io.DataBatch(data=[data], label=labels), is_train=False)
+        return self._mx.io.DataBatch(data=[data], label=labels)
 
     def batch_ms(self) -> float:
         """Return the median time of a batch of 64 that is in memory, in ms: 50 forward passes after 10 to warm up."""
-        data = self._mx.nd.zeros((_TIMED_BATCH_SIZE, *self._batch_shape[1:]), ctx=self._context)
+        batch = self._batch(self._mx.nd.zeros((_TIMED_BATCH_SIZE, *self._batch_shape[1:]), ctx=self._context))
         times_s = []
         for _ in range(_N_WARM_UP + _N_TIMED):
             begin_s = time.perf_counter()
-            self._forward(data)
+            self._module.forward(batch, is_train=False)
             for output in self._module.get_outputs():
                 output.wait_to_read()
             times_s.append(time.perf_counter() - begin_s)

@@ -129,7 +129,7 @@ NETWORKS = {network.name: network for network in _ALL}
 _OUTPUT_LAYERS = ("SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "LogisticRegressionOutput")
 
 
-def find(name: str) -> Network:
+def find_network(name: str) -> Network:
     """Return a network by its name, or the one in a file of the user.
 
     Raises
@@ -139,7 +139,7 @@ def find(name: str) -> Network:
 
     Examples
     --------
-    >>> find("book").min_side
+    >>> find_network("book").min_side
     16
     """
     if name in NETWORKS:

@@ -116,7 +116,8 @@ class Optimizer:
         ----------
         mx : module
         names : dict of int to str
-            Names of the parameters by their numbers, where the names tell which ones are biases.
+            Names of the parameters by number: MXNet recognizes biases by them. Empty if `wd_mult` of each parameter is
+            set.
         batch_size : int
             Samples in a batch: gradients are the mean over them.
         n_updates, n_total : int

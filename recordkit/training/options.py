@@ -129,12 +129,12 @@ def options_of(settings: type) -> Mapping[str, Option]:
     hints = typing.get_type_hints(settings)
     options = {}
     for field in fields(settings):
-        if described := field.metadata.get("option"):
-            argument = described.argument or field.name
+        if template := field.metadata.get("option"):
+            argument = template.argument or field.name
             options[field.name] = replace(
-                described,
+                template,
                 argument=argument,
-                name=described.name or argument.replace("_", "-"),
+                name=template.name or argument.replace("_", "-"),
                 kind=_without_none(hints[field.name]),
                 default=None if field.default is MISSING else field.default,
             )
@@ -154,7 +154,7 @@ def check(settings: Any) -> None:
     PlanError
         A value is not allowed.
     """
-    for name, described in options_of(type(settings)).items():
+    for name, field_option in options_of(type(settings)).items():
         value = getattr(settings, name)
-        if value is not None or described.default is not None:
-            described.check(value)
+        if value is not None or field_option.default is not None:
+            field_option.check(value)

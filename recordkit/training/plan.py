@@ -20,7 +20,7 @@ from recordkit.training.data.target import LOSSES
 from recordkit.training.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import check, option, options_of
-from recordkit.training.recipes import find
+from recordkit.training.recipes import find_recipe
 from recordkit.training.trainer import APIS
 
 _ADAM_LR = 0.001
@@ -169,7 +169,7 @@ class TrainPlan:
         explicit = {name: value for name, value in options.items() if value is not None}
         values: dict[str, Any] = {}
         if recipe is not None:
-            chosen = find(recipe)
+            chosen = find_recipe(recipe)
             values = {**chosen.options, "recipe": f"{chosen.name}, version {chosen.version}"}
             if explicit.get("resume"):
                 del values["epochs"]
@@ -198,6 +198,6 @@ def _preset(name: str) -> Augment:
 
 def _override(settings: Any, explicit: dict[str, Any]) -> Any:
     """Return an optimizer or augmentation with its explicit options, which are removed from `explicit`."""
-    options = options_of(type(settings)).items()
-    values = {name: explicit.pop(described.argument) for name, described in options if described.argument in explicit}
+    arguments = {name: field_option.argument for name, field_option in options_of(type(settings)).items()}
+    values = {name: explicit.pop(argument) for name, argument in arguments.items() if argument in explicit}
     return replace(settings, **values)

@@ -120,8 +120,8 @@ class Predictor:
     Examples
     --------
     >>> predictor = Predictor("models/lenet")  # doctest: +SKIP
-    >>> [found.class_name(predictor.class_names) for found in predictor.predict([Path("7.png")])]  # doctest: +SKIP
-    ['7']
+    >>> [prediction.labels for prediction in predictor.predict([Path("7.png")])]  # doctest: +SKIP
+    [(7,)]
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Resolve a plan: fill in the defaults that depend on the images, and check that plan and images fit.
 
 The defaults were chosen on MNIST's first 50,000 training images, tested on its last 10,000, and on 1,100 of
-scikit-learn's digits, tested on 300 others; no test image took part.
+scikit-learn's digits, tested on 300 others. No image of MNIST's test set was used.
 
 - A batch is about a hundredth of the images, a power of 2 from 32 to 128: small sets need many updates, large
   ones speed.
@@ -25,7 +25,7 @@ from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import resolve_iterator
 from recordkit.training.data.survey import Survey
 from recordkit.training.data.target import Target
-from recordkit.training.networks import Network, find
+from recordkit.training.networks import Network, find_network
 from recordkit.training.plan import TrainPlan
 
 _MIN_UPDATES = 600
@@ -34,8 +34,8 @@ _MAX_EPOCHS = 100
 _N_CHECKPOINTS = 10
 # Side of the input for smaller images; MNIST's images have it.
 _MIN_SIDE = 28
-# A label that is at least this and at least the number of images is no class number: it would need a network that
-# fills the memory.
+# If the highest label reaches both this and the number of images, the labels do not number classes: a network with so
+# many outputs would fill the memory.
 _MAX_PLAUSIBLE_CLASSES = 1000
 
 
@@ -46,7 +46,7 @@ class ResolvedPlan:
     Attributes
     ----------
     plan : TrainPlan
-        What the user asked for.
+        The plan as the user gave it.
     network : Network
     target : Target
     shape, batch_size, epochs, checkpoint_every, augment
@@ -99,7 +99,7 @@ def resolve(plan: TrainPlan, data: Survey) -> ResolvedPlan:
     PlanError
         Options contradict each other or the images.
     """
-    network = find(plan.network)
+    network = find_network(plan.network)
     _, height, width = data.image_shape
     shape = _shape(plan, data, network)
     batch_size = min(plan.batch_size or _batch_size(len(data)), len(data))
@@ -143,14 +143,14 @@ def _batch_size(n_images: int) -> int:
 
     Examples
     --------
-    >>> _batch_size(1400), _batch_size(6400), _batch_size(60000)
+    >>> _batch_size(6399), _batch_size(6400), _batch_size(60000)
     (32, 64, 128)
     """
-    return min(128, max(32, 1 << (n_images // 100).bit_length() - 1 if n_images >= 100 else 0))
+    return next((size for size in (128, 64) if n_images >= 100 * size), 32)
 
 
 def _epochs(plan: TrainPlan, n_updates: int) -> int:
-    """Return the number that a resumed run began with, otherwise enough epochs for `_MIN_UPDATES`."""
+    """Return the number of epochs that a resumed run began with, otherwise enough for `_MIN_UPDATES`."""
     begun_with = Checkpoints(plan.model_prefix).run_record().epochs if plan.resume else None
     return begun_with or min(max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_updates)), _MAX_EPOCHS)
 

@@ -54,10 +54,10 @@ class ModelSpec:
             The network does not fit the images or the target.
         """
         mx, symbol = self.mx, self.target.symbol(self.mx, self.logits)
-        shapes = self._infer_shapes(symbol)
+        arg_shapes, _, aux_shapes = self._infer_shapes(symbol)
         mx.random.seed(seed)
         attributes, params = symbol.attr_dict(), []
-        for names, sizes in ((symbol.list_arguments(), shapes[0]), (symbol.list_auxiliary_states(), shapes[2])):
+        for names, sizes in ((symbol.list_arguments(), arg_shapes), (symbol.list_auxiliary_states(), aux_shapes)):
             params.append(
                 {
                     name: self._initial(name, shape, attributes.get(name))
@@ -68,6 +68,7 @@ class ModelSpec:
         return symbol, params[0], params[1]
 
     def _infer_shapes(self, symbol: Any) -> Any:
+        """Return the shapes of the arguments, outputs and auxiliary states."""
         inputs = self.logits.list_arguments()
         if "data" not in inputs:
             raise PlanError(

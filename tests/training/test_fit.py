@@ -68,7 +68,7 @@ def test_a_resumed_run_keeps_its_number_of_epochs_or_logs_the_new_one(mx, rec, t
     report = train(plan(rec, tmp_path, epochs=None, resume=True), observer)
     assert [epoch.epoch for epoch in report.epochs] == [3] and "epochs 3 to 3" in observer.lines[0]
     train(plan(rec, tmp_path, epochs=5, resume=True), observer)
-    assert any(line.endswith("begun with 3 epochs, continues with 5 and the learning rate's schedule for so many")
+    assert any(line.endswith("begun with 3 epochs, continues with 5; the learning rate follows the schedule of 5")
                for line in observer.lines)  # fmt: skip
     assert Checkpoints(tmp_path / "lenet").run_record().epochs == 5
 

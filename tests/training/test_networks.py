@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from recordkit.errors import PlanError
-from recordkit.training.networks import NETWORKS, find
+from recordkit.training.networks import NETWORKS, find_network
 
 GET_SYMBOL = """
 import mxnet as mx
@@ -66,7 +66,7 @@ def test_no_smaller_side_than_min_side_fits(mx, network):
 def test_the_output_layer_of_a_users_network_is_removed(mx, tmp_path, more, end):
     path = tmp_path / "net.py"
     path.write_text(GET_SYMBOL.format(more=more, end=end))
-    net = find(str(path)).build(mx, 4, (1, 28, 28))
+    net = find_network(str(path)).build(mx, 4, (1, 28, 28))
     assert net.list_arguments() == ["data", "fc_weight", "fc_bias"]
     assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 4)]
 
@@ -78,7 +78,7 @@ def test_a_users_network_can_import_modules_from_its_folder(mx, tmp_path):
     lines.insert(3, "    from hidden_names import FIRST")
     (tmp_path / "net.py").write_text("import hidden_sizes" + "\n".join(lines).format(more="**kwargs", end="net"))
     before = list(sys.path)
-    net = find(str(tmp_path / "net.py")).build(mx, 3, (1, 28, 28))
+    net = find_network(str(tmp_path / "net.py")).build(mx, 3, (1, 28, 28))
     assert net.infer_shape(data=(2, 1, 28, 28))[1] == [(2, 7)]
     assert sys.path == before
 
@@ -101,4 +101,4 @@ def test_an_error_in_a_users_network_is_reported(mx, tmp_path, text, message):
     path = tmp_path / "net.py"
     path.write_text(text)
     with pytest.raises(PlanError, match=f"network: .*{message}"):
-        find(str(path)).build(mx, 3, (1, 28, 28))
+        find_network(str(path)).build(mx, 3, (1, 28, 28))

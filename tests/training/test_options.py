@@ -12,7 +12,7 @@ from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import options_of
 from recordkit.training.plan import TrainPlan
-from recordkit.training.recipes import find
+from recordkit.training.recipes import find_recipe
 
 SETTINGS = (TrainPlan, Optimizer, Augment)
 # Names that scripts written for MXNet's example scripts, or for earlier versions of the command, rely on.
@@ -109,7 +109,7 @@ def test_the_library_checks_every_range(options, argument, message):
 
 
 def test_explicit_options_override_the_preset_which_overrides_the_recipe():
-    recipe = find("book").options
+    recipe = find_recipe("book").options
     assert options_plan(recipe="book").augment == recipe["augment"]
     assert options_plan(recipe="book", augment="photo").augment == AUGMENTS["photo"]
     plan = options_plan(recipe="book", augment="photo", shift=1, lr=0.5, batch_size=32)

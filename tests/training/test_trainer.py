@@ -5,7 +5,7 @@ import pytest
 
 from recordkit.errors import PlanError
 from recordkit.training.data.target import Target
-from recordkit.training.networks import NETWORKS, find
+from recordkit.training.networks import NETWORKS, find_network
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.trainer import TRAINERS, ModelSpec
 
@@ -21,7 +21,7 @@ def batch(mx, target, n=8):
 
 
 def make_trainer(mx, api, target, network="book", optimizer=None, bias=0.0):
-    logits = find(network).build(mx, target.n_outputs, SHAPE)
+    logits = find_network(network).build(mx, target.n_outputs, SHAPE)
     spec = ModelSpec(mx, logits, target, (8, *SHAPE), mx.cpu())
     optimizer = optimizer or Optimizer(lr=0.1, wd=0.1, schedule="constant")
     options = {"batch_size": 8, "n_updates": 5, "n_total": 10, "n_done": 0}

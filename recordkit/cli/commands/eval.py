@@ -53,7 +53,7 @@ def command(
 
 
 def class_rows(matrix: NDArray[np.int64]) -> list[dict[str, float | None]]:
-    """Return recall and precision of each class in a confusion matrix; None for a share of no image.
+    """Return recall and precision of each class in a confusion matrix; None if there is no image to divide by.
 
     Examples
     --------

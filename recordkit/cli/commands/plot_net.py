@@ -11,7 +11,7 @@ from recordkit.cli.program import examples, parse_shape
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.networks import find
+from recordkit.training.networks import find_network
 from recordkit.training.results.pictures import check_suffix
 
 _N_CLASSES = 10
@@ -43,7 +43,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     if record.facts:  # models of other programs have no record
         shapes["softmax_label"] = record.target().label_shape(1)
     try:
-        symbol = checkpoints.load_symbol(mx) if is_trained else find(network).build(mx, _N_CLASSES, shape)
+        symbol = checkpoints.load_symbol(mx) if is_trained else find_network(network).build(mx, _N_CLASSES, shape)
         graph = mx.viz.plot_network(symbol, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
         raise PlanError(

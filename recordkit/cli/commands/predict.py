@@ -24,7 +24,7 @@ _N_ON_A_SHEET = 64
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [the last one]")
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"Draw the first {_N_ON_A_SHEET}; .png.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"Picture of the first {_N_ON_A_SHEET}.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each image.")

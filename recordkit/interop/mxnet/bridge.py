@@ -183,7 +183,7 @@ def device(name: str, number: int = 0) -> Any:
 
 
 def describe() -> list[Finding]:
-    """Find out what of MXNet can be used on this machine, without raising.
+    """Check whether MXNet and a GPU can be used on this machine, without raising.
 
     Returns
     -------

@@ -59,7 +59,7 @@ def open_batches(
     threads : int
         Decoding threads; MXNet uses at most half of the CPUs.
     """
-    from recordkit.training.data.gluon_batches import GluonReader
+    from recordkit.training.data.gluon_batches import GluonReader  # imports this module
 
     readers: dict[str, Callable[..., BatchReader]] = {
         "recordkit": RecordkitReader,

@@ -1,7 +1,7 @@
 """Batches of a .rec file read by Gluon's ImageRecordDataset and DataLoader, whose workers are processes.
 
-Of `Augment` this reader supports `shift`, `random_crop` and `random_mirror`. OpenCV decodes some damaged images to
-black ones here, without an error.
+This reader supports only `shift`, `fill`, `random_crop` and `random_mirror` of `Augment`. OpenCV decodes some damaged
+images to black ones here, without an error.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class _AugmentedDataset:
         _, height, width = self._shape
         if image.shape[0] < height or image.shape[1] < width:
             image = resize_to(image, max(height, image.shape[0]), max(width, image.shape[1]), "bilinear")
-        n_rows, n_columns = image.shape[0] - height, image.shape[1] - width  # cropped away
-        top, left = n_rows // 2, n_columns // 2
+        n_cut_rows, n_cut_columns = image.shape[0] - height, image.shape[1] - width
+        top, left = n_cut_rows // 2, n_cut_columns // 2
         if self._shuffle is not None:
             rng = np.random.default_rng([self._shuffle.seeds()[1], index])
             if self._options.get("rand_crop"):
-                top, left = rng.integers(0, (n_rows, n_columns), endpoint=True)
+                top, left = rng.integers(0, (n_cut_rows, n_cut_columns), endpoint=True)
             if self._options.get("rand_mirror") and rng.random() < 0.5:
-                image, left = image[:, ::-1], n_columns - left
+                image, left = image[:, ::-1], n_cut_columns - left
         return normalize(image[top : top + height, left : left + width]), label

@@ -43,7 +43,7 @@ class RunFiles:
     Attributes
     ----------
     missing : str or None
-        What is missing to draw pictures.
+        Error text if matplotlib is missing; None if pictures can be drawn.
     """
 
     def __init__(self, model_prefix: str | Path) -> None:
