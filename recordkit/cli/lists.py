@@ -25,7 +25,7 @@ def write_lists(
     seed: int = IM2REC_SEED,
     write_classes: bool = False,
 ) -> list[str]:
-    """Write the .lst files that im2rec.py would, to the byte; all of them or none.
+    """Write the .lst files that im2rec.py writes, with the same bytes. Either all files are written or none.
 
     Parameters
     ----------
@@ -33,15 +33,18 @@ def write_lists(
     prefix : Path
         Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
     shards, train_ratio, test_ratio
-        See `recordkit.packing.splits.split_samples`.
+        Number of shards and fractions of the splits; see `recordkit.packing.splits.split_samples`.
     shuffle : bool, default True
+        Write the rows in shuffled order.
     seed : int, default 100
+        Seed of the shuffle; im2rec uses 100.
     write_classes : bool, default False
-        Also write PREFIX.classes.json, for ``--classes``.
+        Also write the class map PREFIX.classes.json; see `recordkit.sources.read_classes`.
 
     Returns
     -------
     warnings : list of str
+        Notes of the source, images that are in no list, and bad files.
 
     Raises
     ------
@@ -49,20 +52,20 @@ def write_lists(
         The files cannot be written.
     """
     warnings = list(source.notes)
-    parts = split_samples(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
+    splits = split_samples(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
     if train_ratio == 1.0 and test_ratio:
-        warnings.append("the test ratio does nothing while the train ratio is 1, as in im2rec")
-    lost = len(source) - sum(part.end - part.begin for part in parts)
-    if lost:
-        warnings.append(f"{lost} of {len(source)} images are in no list: the sizes are rounded down, as in im2rec")
+        warnings.append("the test ratio has no effect because the train ratio is 1, as in im2rec")
+    n_unlisted = len(source) - sum(split.end - split.begin for split in splits)
+    if n_unlisted:
+        warnings.append(f"{n_unlisted} of {len(source)} images are in no list; sizes are rounded down, as in im2rec")
     order = packing_order(len(source), shuffle=shuffle, seed=seed)
     with Staging(prefix) as staging:
-        for part in parts:
-            if part.begin == part.end:
-                warnings.append(f"{prefix.name}{part.suffix}.lst is empty")
-            with staging.create(f"{prefix.name}{part.suffix}.lst") as file:
-                for begin in range(part.begin, part.end, _N_ROWS_PER_WRITE):
-                    file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, part.end)])))
+        for split in splits:
+            if split.begin == split.end:
+                warnings.append(f"{prefix.name}{split.suffix}.lst is empty")
+            with staging.create(f"{prefix.name}{split.suffix}.lst") as file:
+                for begin in range(split.begin, split.end, _N_ROWS_PER_WRITE):
+                    file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, split.end)])))
         if write_classes and source.classes is not None:
             with staging.create(f"{prefix.name}.classes.json") as file:
                 file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")

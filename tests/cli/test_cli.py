@@ -198,7 +198,7 @@ def no_labels(folder):
     [
         (flip_magic, "train-images-idx3-ubyte: byte 0: expected the magic number of an ubyte file"),
         (too_few, "train-images-idx3-ubyte: expected 15680 bytes after the header, got 15679"),
-        (other_count, "expected as many labels as images, got 7 and 20"),
+        (other_count, "expected as many labels as images, got 7 labels and 20 images"),
         (no_labels, "expected train-labels-idx1-ubyte beside"),
     ],
 )

@@ -530,9 +530,9 @@ def test_png_is_compressed_at_level_3_and_above_9_counts_as_9(im2rec, tree, tmp_
 
 def test_what_the_split_does_not_say_is_warned_of(im2rec, tree, tmp_path):
     _, _, err = im2rec("--list", "--recursive", "--test-ratio", "0.5", tmp_path / "p", tree)
-    assert "the test ratio does nothing while the train ratio is 1" in err
+    assert "the test ratio has no effect because the train ratio is 1" in err
     _, _, err = im2rec("--list", "--recursive", "--train-ratio", ".7", "--test-ratio", ".3", tmp_path / "q", tree)
-    assert "1 of 4 images are in no list: the sizes are rounded down, as in im2rec" in err
+    assert "1 of 4 images are in no list; sizes are rounded down, as in im2rec" in err
     _, _, err = im2rec("--list", "--recursive", "--chunks", "3", tmp_path / "r", tree)
     assert "r_2.lst is empty" in err
 

@@ -1,0 +1,27 @@
+"""Warnings of a finished pack on stderr, for ``recordkit pack`` and ``im2rec``."""
+
+from __future__ import annotations
+
+from recordkit.cli.program import print_to_stderr
+from recordkit.packing import PackReport
+
+# Number of failures to print for each set; PREFIX.failed.tsv lists all of them.
+_N_PRINTED_FAILURES = 10
+
+
+def print_warnings(program: str, report: PackReport) -> None:
+    """Print the warnings of a pack, and the first failures of each set.
+
+    Parameters
+    ----------
+    program : str
+        Name of the program, which begins each line.
+    report : PackReport
+    """
+    for warning in report.warnings:
+        print_to_stderr(program, f"warning: {warning}")
+    for set_report in report.sets:
+        for failure in set_report.failures[:_N_PRINTED_FAILURES]:
+            print_to_stderr(program, f"{failure.name}: {failure.reason}; left out")
+        for note, n in set_report.notes.items():
+            print_to_stderr(program, f"warning: {n} images: {note}")
