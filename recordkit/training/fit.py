@@ -229,7 +229,7 @@ class _Run:
         report = EpochReport(
             epoch, trainer.learning_rate, train_score, val.score if val else None, seconds, wait_s / seconds
         )
-        # The figures are written before the checkpoint: if the run ends between the two, a resumed run drops the figures.
+        # The figures are written before the checkpoint: if a run ends between the two, its resumption drops them.
         self._files.add(report)
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
