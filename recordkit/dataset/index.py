@@ -1,10 +1,9 @@
 """Offsets and keys of the samples of one .rec file.
 
-They come from the .idx file, if it exists and matches the .rec file. Whether it matches is decided by the size of the
-.rec file and by up to 34 records, evenly spread over the index: each must begin at the offset of its line, end where
-the next one begins, and have the key of its line. Otherwise the .rec file is scanned; nothing is written. One damaged
-record of these, or one in eight, does not count against the index, because the .rec file can be damaged and the other
-records still be readable.
+They come from the .idx file, if it exists and matches the .rec file; otherwise the .rec file is scanned, and nothing is
+written. The check compares the size of the .rec file and up to 34 records, evenly spread over the index: each must
+begin at the offset of its line, end where the next one begins, and have the key of its line. One of these records, or
+one in eight, may be damaged: the index is kept, because it leads to the records that are still readable.
 
 Samples are in file order, so indices do not depend on the order of the .idx file. Keys are those of the .idx file.
 They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
@@ -28,7 +27,7 @@ from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 
 _N_CHECKED = 34
-# One record in this many may be damaged, and one in any case.
+# One checked record in this many may be damaged; a single one always may.
 _CHECKED_PER_DAMAGED = 8
 
 
@@ -96,7 +95,7 @@ def index_file(files: Fileset, file: RecordFile) -> FileIndex:
     index = _without_metadata(entries)
     if is_missing:
         advice = "to open the file faster, pack it again"
-        if index.record_indices is None:  # an index with other keys does not fit InsightFace's files
+        if index.record_indices is None:  # keys 0, 1, 2 ... contradict the header of InsightFace's files
             advice += ", or write an index with MXNet's rec2idx.py, whose keys are 0, 1, 2 ..."
         _warn(FormatError(f"the index does not exist; scanned {rec_path} instead", path=idx_path, advice=advice))
     return index
@@ -173,7 +172,7 @@ def _check_records(entries: _Entries) -> list[FormatError]:
     """Compare some entries with their records; raise FormatError if they differ, return errors of damaged records."""
     n = len(entries.offsets)
     rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64)).tolist()
-    n_may_be_damaged = max(1, len(rows) // _CHECKED_PER_DAMAGED)
+    n_damaged_allowed = max(1, len(rows) // _CHECKED_PER_DAMAGED)
     ids: list[int] = []
     n_other_keys = 0
     damage: list[FormatError] = []
@@ -183,7 +182,7 @@ def _check_records(entries: _Entries) -> list[FormatError]:
             record, end = entries.file.read(offset)
         except FormatError as error:
             damage.append(error)
-            if row in (0, n - 1) or len(damage) > n_may_be_damaged:
+            if row in (0, n - 1) or len(damage) > n_damaged_allowed:
                 raise FormatError(expected=f"a record at byte {offset}", got="none") from None
             continue
         next_offset = int(entries.offsets[row + 1]) if row + 1 < n else entries.file.size
@@ -194,7 +193,7 @@ def _check_records(entries: _Entries) -> list[FormatError]:
         ids.append(irheader.unpack_at(record, entries.rec_path, offset)[0].id)
         n_other_keys += ids[-1] != entries.key(row)
     # Ids that repeat, such as 0 in every record, are no keys, so the index cannot contradict them. Keys 0, 1, 2 ...
-    # (`keys` is None) may differ from the ids, except in InsightFace's files, whose metadata records end the file.
+    # (`keys` is None) may differ from the ids, except in InsightFace's files, which end with a metadata record.
     ids_are_keys = len(set(ids)) == len(ids)
     if n_other_keys and ids_are_keys and (entries.keys is not None or entries.is_metadata(n - 1)):
         raise FormatError(

@@ -25,7 +25,7 @@ Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
 
 
 class RecordFile(Protocol):
-    """An open .rec file. An offset is that of a record's head, in bytes.
+    """An open .rec file. All offsets are those of record heads, in bytes.
 
     Every method raises FormatError, with path and offset, if the file is damaged.
     """
@@ -94,7 +94,7 @@ def compact_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
 
 
 class _PythonRecordFile:
-    """The definition of the core's RecordFile."""
+    """`RecordFile` on top of `RecordReader`."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = os.fspath(path)

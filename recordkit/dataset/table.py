@@ -84,7 +84,7 @@ class Table:
         return np.searchsorted(self.row_starts, rows, "right") - 1
 
     def ends(self, rows: NDArray[np.int64], file_indices: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return the offset of the next row in the same file, or the file's size; `file_indices` has the files."""
+        """Return the offset of the next row in the same file, or the file's size; `file_indices`: the rows' files."""
         next_rows = np.minimum(rows + 1, len(self.offsets) - 1)
         sizes = np.array(self.sizes, np.uint64)[file_indices]
         row_ends = np.array(self.row_starts)[file_indices + 1]

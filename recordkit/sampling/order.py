@@ -38,7 +38,7 @@ class Order(ABC):
 
     @property
     def n_samples(self) -> int:
-        """Number of samples in the dataset; larger or smaller than `n` if samples are drawn with replacement."""
+        """Number of samples in the dataset. It differs from `n` only if samples are drawn with replacement."""
         return self.n
 
     @abstractmethod
@@ -120,7 +120,7 @@ class Shuffled(Order):
 
 @dataclass(frozen=True)
 class Pages(Order):
-    """A two-level shuffle: pages of consecutive samples in random order, and shuffled samples in windows of pages.
+    """A two-level shuffle: first pages of consecutive samples are shuffled, then the samples in each window of pages.
 
     ::
 

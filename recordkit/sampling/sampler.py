@@ -110,7 +110,7 @@ class Sampler:
     def position(self, number: int, *, start: int = 0) -> int:
         """Return the position at which batch `number` begins: the number of samples in earlier batches of all ranks.
 
-        With it as `start`, the epoch continues there, with any number of ranks and any batch size.
+        An epoch with this `start` continues there, with any number of ranks and any batch size.
         """
         return min(start + number * self._global_size, self.order.n)
 

@@ -62,7 +62,7 @@ class LoaderState:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, object], *, current: LoaderState) -> LoaderState:
-        """Return a saved state, if a loader gives the same samples as the loader that saved it.
+        """Return a saved state, after a check that the loader of `current` gives the same samples.
 
         Parameters
         ----------

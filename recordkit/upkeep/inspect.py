@@ -20,7 +20,7 @@ from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 from recordkit.upkeep.scan import scan
 
-# Limit for distinct labels that are counted separately. A table of more labels would not be read.
+# Largest number of distinct labels that are counted separately. Nobody would read a longer table.
 MAX_COUNTED_LABELS = 1000
 
 _Number = TypeVar("_Number", int, float)
@@ -101,7 +101,7 @@ class FileInfo:
     exact_labels : bool
     classes : dict of str to int, or None
     companions : dict of str to bool
-        Suffix to whether the file exists, for .idx, .lst and .json.
+        Existence of the files with the suffixes .idx, .lst and .json.
     made_by : str
         Program and version in PREFIX.json; "" if unknown.
     faces : FacesInfo or None

@@ -89,7 +89,7 @@ def _records(reader: RecordReader, on_damage: OnDamage | None) -> Iterator[tuple
                 raise
             damage_begin = begin if last_record is None else _end(*last_record)
             fault = error.offset or 0
-            # A fault inside the damaged record may be at the head of the next record, which can be intact.
+            # A fault after the damaged record's head may be the head of the next record, which can be intact.
             begin = reader.next_head(fault if fault > damage_begin else fault + 4)
             on_damage(error, begin - damage_begin)
 

@@ -5,7 +5,7 @@ its companions agree with it: the .idx file has the offsets and keys of the reco
 labels, PREFIX.json has their number and the file's SHA-256, and PREFIX.labels.npy has their exact labels. With
 `decode`, every image must decode. The check continues at the next record after damage, so one report names all of it.
 
-The pass over the records is in `recordkit.upkeep.scan`.
+The pass over the records is in `recordkit.upkeep.scan`, and the report in `recordkit.upkeep.report`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import math
 import struct
 from array import array
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,104 +25,10 @@ from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.lst import ListFile
 from recordkit.threads import ThreadedMap, count_threads
+from recordkit.upkeep.report import VerifyReport
 from recordkit.upkeep.scan import scan
 
-MAX_PROBLEMS = 1000
-"""Number of problems that a report describes; further ones are only counted."""
-
 _Record = tuple[int, irheader.IRHeader, memoryview]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One fault of a file. Fields that do not apply are None.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    reason : str
-        Description of the fault.
-    offset : int or None
-        Offset of the record in the .rec file, in bytes.
-    line : int or None
-        Line of the .idx or .lst file, counted from 1.
-    key : int or None
-        Key of the record or row.
-
-    Examples
-    --------
-    >>> str(Problem("train.rec", "expected finite labels, got nan", offset=16))
-    'train.rec: byte 16: expected finite labels, got nan'
-    """
-
-    path: str
-    reason: str
-    offset: int | None = None
-    line: int | None = None
-    key: int | None = None
-
-    def __str__(self) -> str:
-        return str(FormatError(self.reason, path=self.path, offset=self.offset, line=self.line, key=self.key))
-
-
-@dataclass
-class VerifyReport:
-    """The result of `verify`.
-
-    Attributes
-    ----------
-    path : str
-        The .rec file.
-    n_records : int
-        Number of records with a whole frame and a readable header.
-    n_decoded : int
-        Number of images that were decoded; 0 without `decode`.
-    checked : list of str
-        Checks that ran: "structure", "images", "description", "index", "list", "exact labels".
-    problems : list of Problem
-        The first 1,000 problems.
-    n_problems : int
-        Number of all problems.
-    notes : list of str
-        Facts that are no problems but may matter.
-    """
-
-    path: str
-    n_records: int = 0
-    n_decoded: int = 0
-    checked: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    n_problems: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the file has no problem."""
-        return self.n_problems == 0
-
-    def add(
-        self,
-        path: Path | str,
-        reason: str,
-        *,
-        offset: int | None = None,
-        line: int | None = None,
-        key: int | None = None,
-    ) -> None:
-        """Add a problem; see `Problem` for the parameters."""
-        self.n_problems += 1
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(str(path), reason, offset, line, key))
-
-    def add_error(self, error: FormatError, n_skipped_bytes: int = 0) -> None:
-        """Add an error of a reader, and the number of bytes that could not be read because of it."""
-        loss = f"; {n_skipped_bytes} bytes are lost" if n_skipped_bytes else ""
-        self.add(error.path or self.path, error.problem + loss, offset=error.offset, line=error.line, key=error.key)
-
-    def as_json(self) -> dict[str, object]:
-        """Return the report as values that JSON can hold."""
-        return {"ok": self.ok, **asdict(self)}
 
 
 class _RecordTable:

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.errors import FormatError, ImageError, TrainError
+from recordkit.errors import ImageError, TrainError
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
-from recordkit.formats.irheader import unpack
+from recordkit.formats.irheader import IRHeader
+from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
 # Number of images from the start of the file that decide its color, its size and the level of its border.
@@ -108,12 +109,13 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
     first_payloads: list[memoryview] = []
     max_labels: tuple[int, ...] = ()
     with RecordReader(file) as reader:
-        for offset, record in reader.scan():
+        for offset, header, payload in scan(reader):
             try:
-                labels, payload = _read(record, iterator, check_labels=check_labels)
+                labels = _class_numbers(header) if check_labels else (0,) * len(header.labels)
+                _check_payload(payload, iterator)
                 if max_labels and len(labels) != len(max_labels):
                     raise TrainError(expected=f"{len(max_labels)} labels as in the first record", got=len(labels))
-            except (FormatError, TrainError) as error:
+            except TrainError as error:
                 raise error.located(path=str(file), offset=offset) from None
             max_labels = tuple(map(max, max_labels or labels, labels))
             offsets.append(offset)
@@ -125,23 +127,23 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
     return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), n_channels, sizes, border)
 
 
-def _read(record: bytes, iterator: str, *, check_labels: bool) -> tuple[tuple[int, ...], memoryview]:
-    """Return the labels and the payload of a record; all labels are 0 if they are not checked."""
-    header, payload = unpack(record)
-    labels = header.labels if check_labels else (0.0,) * len(header.labels)
-    for label in labels:
+def _class_numbers(header: IRHeader) -> tuple[int, ...]:
+    for label in header.labels:
         if not (label >= 0 and label.is_integer()):
             raise TrainError(expected="a class number as label", got=f"{label:g}", advice="number the classes from 0")
-    kind = codec.sniff(payload)
-    if iterator != "recordkit" and kind not in _MXNET_DECODES:
+    return tuple(map(int, header.labels))
+
+
+def _check_payload(payload: memoryview, iterator: str) -> None:
+    image_format = codec.sniff(payload)
+    if iterator != "recordkit" and image_format not in _MXNET_DECODES:
         raise TrainError(
             expected=f"an image that MXNet decodes ({', '.join(_MXNET_DECODES)})",
-            got=kind,
+            got=image_format,
             advice="give `iterator=recordkit`, or pack the images as png",
         )
-    if kind in ("empty", "unknown"):
-        raise TrainError(expected="an image", got=f"{kind} bytes", advice="run 'recordkit verify'")
-    return tuple(map(int, labels)), payload
+    if image_format in ("empty", "unknown"):
+        raise TrainError(expected="an image", got=f"{image_format} bytes", advice="run 'recordkit verify'")
 
 
 def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
