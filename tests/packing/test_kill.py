@@ -1,4 +1,4 @@
-"""A pack that is killed, interrupted, doubled or out of disk never leaves a mixed or damaged set."""
+"""A pack never leaves a mixed or damaged set if it is killed, interrupted, started twice, or the disk is full."""
 
 import os
 import random
@@ -14,7 +14,7 @@ import pytest
 from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.upkeep import verify
 
-# Packs a folder over and over, each time as fast as it can, so that a signal hits every phase.
+# Packs a folder in a loop without pauses, so that signals arrive in every phase.
 PACK = """
 import sys
 from recordkit import PackPlan, pack
@@ -33,8 +33,8 @@ def photos(tiny_folder):
     return tiny_folder
 
 
-def check_whole(prefix):
-    """What stands at the prefix is one whole set; return its encoding."""
+def check_complete(prefix):
+    """Check that the files of the prefix are one complete set; return its encoding."""
     files = Fileset(prefix)
     description = files.description()
     assert description["rec"]["sha256"] == fingerprint(files.path(".rec"))
@@ -45,7 +45,7 @@ def check_whole(prefix):
 
 
 def check_not_mixed(prefix):
-    """The files that a foreign reader finds at the final names agree with each other."""
+    """Check that the files with the final names fit each other, for readers that do not know recordkit."""
     rec, idx = Path(f"{prefix}.rec"), Path(f"{prefix}.idx")
     if rec.exists() and idx.exists():
         end = int(idx.read_text().splitlines()[-1].split()[1])
@@ -60,7 +60,7 @@ def start(photos, prefix, *more):
     return subprocess.Popen([sys.executable, "-c", PACK, str(photos), str(prefix), *more], stderr=subprocess.DEVNULL)
 
 
-# Forks a packing child for every line it is sent, and kills it after that many seconds; forking saves the start-up.
+# Forks a packing process for each line of its input, and kills it after that many seconds. A fork saves the imports.
 KILL = f"""
 import os, signal, sys, time
 import recordkit, PIL.Image, PIL.PngImagePlugin, PIL.JpegImagePlugin
@@ -76,29 +76,29 @@ for line in sys.stdin:
 
 
 @pytest.mark.parametrize("round_", range(4))
-def test_killed_at_random_moments_the_set_is_wholly_old_or_wholly_new(photos, tmp_path, round_):
+def test_after_a_kill_at_a_random_moment_the_set_is_the_old_one_or_the_new_one(photos, tmp_path, round_):
     prefix = tmp_path / "out"
     assert start(photos, prefix, "once").wait() == 0
     randomness = random.Random(round_)
-    seen = set()
+    encodings = set()
     command = [sys.executable, "-c", KILL, str(photos), str(prefix)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killer:
         for number in range(400):
-            if number >= 50 and seen == {"png", "raw"}:
+            if number >= 50 and encodings == {"png", "raw"}:
                 break
-            # Where 50 times 0.12 s were too short for a whole pack, the machine is busy.
+            # If no pack was complete within 50 times 0.12 s, the machine is busy, so wait longer.
             killer.stdin.write(f"{randomness.uniform(0, 0.12 * (1 + number // 50))}\n")
             killer.stdin.flush()
             assert killer.stdout.readline() == "killed\n"
             check_not_mixed(prefix)
-            seen.add(check_whole(prefix))
+            encodings.add(check_complete(prefix))
         killer.stdin.close()
     assert start(photos, prefix, "once").wait() == 0
-    assert check_whole(prefix) == "png"
+    assert check_complete(prefix) == "png"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "photos") == [
         "out.idx", "out.json", "out.lst", "out.rec",
     ]  # fmt: skip
-    assert seen == {"png", "raw"}
+    assert encodings == {"png", "raw"}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -119,35 +119,35 @@ def test_an_interrupted_pack_leaves_the_old_set_and_no_temporary_files(photos, t
         str(photos),
     ]
 
-    def hear_signals():
-        signal.signal(number, signal.SIG_DFL)  # a shell's background jobs inherit that SIGINT is ignored
+    def reset_signal():
+        signal.signal(number, signal.SIG_DFL)  # a background job of a shell inherits an ignored SIGINT
 
     process = subprocess.Popen(
-        [*command, "--resize", "300"], stderr=subprocess.PIPE, text=True, preexec_fn=hear_signals
+        [*command, "--resize", "300"], stderr=subprocess.PIPE, text=True, preexec_fn=reset_signal
     )
     while not list(tmp_path.glob(".out.staging/out.rec")):
         time.sleep(0.01)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=20)
     assert process.returncode == code
-    assert said.strip() in ("recordkit: interrupted", "recordkit: terminated")
+    assert stderr.strip() in ("recordkit: interrupted", "recordkit: terminated")
     assert fingerprint(Path(f"{prefix}.rec")) == before
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_full_disk_leaves_the_old_set_and_one_line(photos, tmp_path):
+def test_a_full_disk_keeps_the_old_set_and_is_an_error_of_one_line(photos, tmp_path):
     prefix = tmp_path / "out"
     assert start(photos, prefix, "once").wait() == 0
     before = fingerprint(Path(f"{prefix}.rec"))
 
-    def small_files_only():
+    def limit_file_size():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write fails, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     command = [sys.executable, "-m", "recordkit", "pack", str(photos), str(prefix), "--encoding", "raw"]
-    done = subprocess.run(command, preexec_fn=small_files_only, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == f"recordkit: {tmp_path}: File too large; nothing was published\n"
+    process = subprocess.run(command, preexec_fn=limit_file_size, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr == f"recordkit: {tmp_path}: File too large; nothing was published\n"
     assert fingerprint(Path(f"{prefix}.rec")) == before
     assert not list(tmp_path.glob(".*"))
 
@@ -165,8 +165,8 @@ def test_the_second_of_two_packs_to_one_prefix_is_refused(photos, tmp_path):
     finally:
         first.kill()
         first.wait()
-    if (tmp_path / ".out.staging").exists():  # else the first was between two packs when it was stopped
+    if (tmp_path / ".out.staging").exists():  # otherwise the first was stopped between two packs
         assert second.returncode == 1
         assert "another pack is writing to this prefix; wait until it ends" in second.stderr
     assert subprocess.run(command, capture_output=True).returncode == 0
-    check_whole(prefix)
+    check_complete(prefix)

@@ -1,4 +1,4 @@
-"""What recordkit packs, MXNet's own readers read: the same labels, keys and pixels."""
+"""MXNet's readers read the labels, keys and pixels that recordkit packed."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from recordkit.sources import ListSource
 
 
 def read_with_mxnet(mx, path, **options):
-    """Return label and pixels of each image; copies, because the iterator uses its arrays again."""
+    """Return copies of the label and pixels of each image, because the iterator reuses its arrays."""
     options = {"preprocess_threads": 1, "verbose": False, "batch_size": 1, **options}
     iterator = mx.io.ImageRecordIter(path_imgrec=str(path), **options)
     return [(batch.label[0].asnumpy()[0].copy(), batch.data[0].asnumpy()[0].copy()) for batch in iterator]
 
 
-def test_three_labels_a_record_come_back(mx, tiny_folder, tmp_path, engine):
+def test_mxnet_reads_three_labels_per_record(mx, tiny_folder, tmp_path, engine):
     labels = [(number, number / 4, -number) for number in range(12)]
     names = sorted(str(path.relative_to(tiny_folder)) for path in tiny_folder.rglob("*.jpg"))
     rows = [f"{key}\t{a}\t{b}\t{c}\t{name}\n" for key, ((a, b, c), name) in enumerate(zip(labels, names, strict=True))]
@@ -28,7 +28,7 @@ def test_three_labels_a_record_come_back(mx, tiny_folder, tmp_path, engine):
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpg"])
-def test_gray_digits_come_back_with_the_same_pixels(mx, tiny_mnist, tmp_path, engine, encoding):
+def test_mxnet_reads_the_same_pixels_of_gray_digits(mx, tiny_mnist, tmp_path, engine, encoding):
     pack(tiny_mnist, tmp_path / "m", plan=PackPlan(encoding=encoding), engine=engine)
     with RecordReader(tmp_path / "m_train.rec") as reader:
         expected = [decode(irheader.unpack(record)[1], channels=1)[:, :, 0] for record in reader]
@@ -36,7 +36,7 @@ def test_gray_digits_come_back_with_the_same_pixels(mx, tiny_mnist, tmp_path, en
     assert np.array_equal(np.stack(expected), np.stack(got))
 
 
-def test_indexed_reading_finds_every_key(mx, tiny_folder, tmp_path, engine):
+def test_mxnet_reads_every_key_by_the_index(mx, tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "a", engine=engine)
     reader = mx.recordio.MXIndexedRecordIO(str(tmp_path / "a.idx"), str(tmp_path / "a.rec"), "r")
     assert sorted(reader.keys) == list(range(12))

@@ -1,4 +1,4 @@
-"""Packing as a library call: what comes out, in which order, and what is refused."""
+"""Packing as a library call: the records, their order, the replaced files, and the errors."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
 
 
-def records(path):
+def read_records(path):
     with RecordReader(path) as reader:
         return [(header, bytes(payload)) for header, payload in map(irheader.unpack, reader)]
 
 
-def names(folder):
+def file_names(folder):
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
@@ -35,12 +35,12 @@ def write_list(folder, text, name="a.lst"):
     return path
 
 
-def test_a_folder_is_packed_whole_in_im2rec_order_and_its_bytes_are_copied(tiny_folder, tmp_path, engine):
+def test_the_files_of_a_folder_are_copied_in_im2recs_order(tiny_folder, tmp_path, engine):
     report = pack(tiny_folder, tmp_path / "out", engine=engine)
     assert (report.ok, report.n_packed, report.n_failed, report.engine) == (True, 12, 0, engine)
-    assert names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+    assert file_names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
     rows = [line.split("\t") for line in (tmp_path / "out.lst").read_text().splitlines()]
-    got = records(tmp_path / "out.rec")
+    got = read_records(tmp_path / "out.rec")
     assert [header.id for header, _ in got] == [int(row[0]) for row in rows]
     assert [header.id for header, _ in got][:3] == [1, 4, 9]  # im2rec's shuffle of 12
     for (header, payload), (_, label, name) in zip(got, rows, strict=True):
@@ -56,7 +56,7 @@ def test_the_index_points_at_each_record(tiny_folder, tmp_path, engine):
             assert irheader.unpack(reader.read(int(offset))[0])[0].id == key
 
 
-def test_the_description_has_classes_counts_options_and_a_fingerprint(tiny_folder, tmp_path, engine):
+def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(resize=16), engine=engine)
     facts = json.loads((tmp_path / "out.json").read_text())
     assert facts["classes"] == {"cat": 0, "dog": 1, "owl": 2}
@@ -77,21 +77,21 @@ def test_the_description_has_classes_counts_options_and_a_fingerprint(tiny_folde
     ids=["copied", "jpg", "png", "raw"],
 )
 def test_files_do_not_depend_on_the_number_of_threads(tiny_folder, tmp_path, engine, plan):
-    def packed(threads):
+    def pack_on(threads):
         out = tmp_path / f"t{threads}"
         out.mkdir()
         with_threads = PackPlan(**{**plan.__dict__, "threads": threads})
         pack(tiny_folder, out / "x", plan=with_threads, engine=engine)
         return {path.name: path.read_bytes() for path in out.iterdir()}
 
-    assert packed(1) == packed(2) == packed(7)
+    assert pack_on(1) == pack_on(2) == pack_on(7)
 
 
 def test_ubyte_files_become_a_train_and_a_test_set_with_the_same_pixels(tiny_mnist, tmp_path, engine):
     pack(tiny_mnist, tmp_path / "m", engine=engine)
     assert [path.name for path in sorted(tmp_path.glob("m_*.rec"))] == ["m_test.rec", "m_train.rec"]
     pixels = np.random.default_rng(20).integers(0, 256, (20, 28, 28), np.uint8)
-    for number, (header, payload) in enumerate(records(tmp_path / "m_train.rec")):
+    for number, (header, payload) in enumerate(read_records(tmp_path / "m_train.rec")):
         assert (header.id, header.label) == (number, number % 10)
         assert payload.startswith(b"\x89PNG")
         assert np.array_equal(decode(payload, channels="keep")[:, :, 0], pixels[number])
@@ -100,21 +100,22 @@ def test_ubyte_files_become_a_train_and_a_test_set_with_the_same_pixels(tiny_mni
 def test_a_validation_split_is_taken_from_the_training_files_only(tiny_mnist, tmp_path, engine):
     pack(tiny_mnist, tmp_path / "m", plan=PackPlan(val_ratio=0.25), engine=engine)
     keys = {
-        split: [header.id for header, _ in records(tmp_path / f"m_{split}.rec")] for split in ("train", "val", "test")
+        split: [header.id for header, _ in read_records(tmp_path / f"m_{split}.rec")]
+        for split in ("train", "val", "test")
     }
     assert [len(keys[split]) for split in ("train", "val", "test")] == [15, 5, 6]
     assert sorted(keys["train"] + keys["val"]) == list(range(20))
-    assert keys["val"] != sorted(keys["val"])  # drawn, not cut off the end
+    assert keys["val"] != sorted(keys["val"])  # drawn at random, not the last ones
 
 
 def test_splits_and_shards_follow_im2recs_arithmetic(tiny_folder, tmp_path, engine):
     report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(shards=2, val_ratio=0.5), engine=engine)
-    assert {done.prefix.name: done.n_packed for done in report.sets} == {
+    assert {set_report.prefix.name: set_report.n_packed for set_report in report.sets} == {
         "s_0_train": 3, "s_0_val": 3, "s_1_train": 3, "s_1_val": 3,
     }  # fmt: skip
 
 
-def test_samples_that_fall_out_of_rounded_splits_are_said(tiny_folder, tmp_path, engine):
+def test_samples_in_no_split_because_of_rounding_are_a_warning(tiny_folder, tmp_path, engine):
     report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(test_ratio=0.3), engine=engine)
     assert report.n_packed == 11
     assert "1 of 12 samples are in no split" in report.warnings[0]
@@ -123,12 +124,12 @@ def test_samples_that_fall_out_of_rounded_splits_are_said(tiny_folder, tmp_path,
 def test_a_split_that_would_be_empty_is_refused(tiny_folder, tmp_path):
     with pytest.raises(PlanError, match="s_test: expected samples, got 0 of 12; change the ratios"):
         pack(tiny_folder, tmp_path / "s", plan=PackPlan(test_ratio=0.01))
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
 def test_a_repack_without_a_split_removes_the_old_split(tiny_mnist, tmp_path, engine):
     pack(tiny_mnist, tmp_path / "m", plan=PackPlan(val_ratio=0.25), engine=engine)
-    (tmp_path / "m_val.txt").write_text("mine")
+    (tmp_path / "m_val.txt").write_text("text of the user")
     pack(tiny_mnist, tmp_path / "m", engine=engine)
     assert [path.name for path in tmp_path.glob("m_val*")] == ["m_val.txt"]
 
@@ -137,9 +138,9 @@ def test_files_that_a_repack_removes_are_named(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
     assert pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine).warnings == ()
     (warning,) = pack(tiny_folder, tmp_path / "p", engine=engine).warnings
-    start, _, gone = warning.partition(": ")
+    start, _, removed = warning.partition(": ")
     assert start == "removed from the replaced set"
-    assert sorted(gone.split(", ")) == [
+    assert sorted(removed.split(", ")) == [
         f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("idx", "json", "lst", "rec")
     ]
 
@@ -149,36 +150,36 @@ def test_a_copy_or_a_renamed_set_survives_a_repack(tiny_folder, tmp_path, engine
     for path in list(tmp_path.glob("d.*")):
         path.with_name(path.name.replace("d.", "d_backup.")).write_bytes(path.read_bytes())
         path.rename(path.with_name(path.name.replace("d.", "d-v1.")))
-    kept = {path: path.read_bytes() for path in [*tmp_path.glob("d_backup.*"), *tmp_path.glob("d-v1.*")]}
-    assert len(kept) == 8
+    copies = {path: path.read_bytes() for path in [*tmp_path.glob("d_backup.*"), *tmp_path.glob("d-v1.*")]}
+    assert len(copies) == 8
     report = pack(tiny_folder, tmp_path / "d", plan=PackPlan(encoding="png"), engine=engine)
-    assert {path: path.read_bytes() for path in kept if path.exists()} == kept
+    assert {path: path.read_bytes() for path in copies if path.exists()} == copies
     assert report.warnings == ()
 
 
-@pytest.mark.parametrize("change", ["another", "flipped", "moved"])
-def test_a_rec_that_somebody_replaced_since_survives_with_its_companions(tiny_folder, tmp_path, engine, change):
+@pytest.mark.parametrize("change", ["another", "reversed", "moved"])
+def test_a_rec_that_changed_after_its_pack_survives_with_its_side_files(tiny_folder, tmp_path, engine, change):
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
     record = tmp_path / "p_val.rec"
     if change == "moved":
         record.rename(tmp_path / "best.rec")
     else:
-        record.write_bytes(b"mine" if change == "another" else record.read_bytes()[::-1])
+        record.write_bytes(b"bytes of the user" if change == "another" else record.read_bytes()[::-1])
     pack(tiny_folder, tmp_path / "p", engine=engine)
-    left = ["p_val.idx", "p_val.json", "p_val.lst"] + ["p_val.rec"] * (change != "moved")
-    assert [path.name for path in sorted(tmp_path.glob("p_*"))] == left
+    survivors = ["p_val.idx", "p_val.json", "p_val.lst"] + ["p_val.rec"] * (change != "moved")
+    assert [path.name for path in sorted(tmp_path.glob("p_*"))] == survivors
 
 
 def test_a_list_that_an_earlier_pack_only_read_survives(tiny_folder, tmp_path, engine):
-    mine = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "p.lst")
-    pack(ListSource(mine, tiny_folder), tmp_path / "p", engine=engine)
+    user_list = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "p.lst")
+    pack(ListSource(user_list, tiny_folder), tmp_path / "p", engine=engine)
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
-    assert mine.read_text() == "3\t1\tcat/0.jpg\n"
-    assert names(tmp_path)[0] == "p.lst" and "p.rec" not in names(tmp_path)
+    assert user_list.read_text() == "3\t1\tcat/0.jpg\n"
+    assert file_names(tmp_path)[0] == "p.lst" and "p.rec" not in file_names(tmp_path)
 
 
 @pytest.mark.parametrize("edited", [True, False])
-def test_a_list_that_a_pack_wrote_goes_with_its_set_unless_it_was_edited(tiny_folder, tmp_path, engine, edited):
+def test_a_list_that_a_pack_wrote_is_removed_with_its_set_unless_it_was_edited(tiny_folder, tmp_path, engine, edited):
     pack(tiny_folder, tmp_path / "p", engine=engine)
     if edited:
         rows = (tmp_path / "p.lst").read_text()
@@ -189,22 +190,22 @@ def test_a_list_that_a_pack_wrote_goes_with_its_set_unless_it_was_edited(tiny_fo
 
 
 @pytest.mark.parametrize("name", ["p.json", "p.labels.npy", "p.failed.tsv", "p.lst"])
-def test_a_side_file_that_no_pack_wrote_is_in_the_way(tiny_folder, tmp_path, engine, name):
+def test_a_side_file_that_no_pack_wrote_is_not_overwritten(tiny_folder, tmp_path, engine, name):
     (tmp_path / name).write_text('{"images": []}')
     with pytest.raises(
         PublishError, match=rf"{name}: expected no file, or one as an earlier pack wrote it, got another"
     ):
         pack(tiny_folder, tmp_path / "p", engine=engine)
-    assert (tmp_path / name).read_text() == '{"images": []}' and names(tmp_path) == [name]
+    assert (tmp_path / name).read_text() == '{"images": []}' and file_names(tmp_path) == [name]
 
 
-def test_a_list_that_was_edited_since_is_in_the_way(tiny_folder, tmp_path, engine):
+def test_a_list_that_was_edited_after_its_pack_is_not_overwritten(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "p", engine=engine)
     before = (tmp_path / "p.rec").read_bytes()
-    (tmp_path / "p.lst").write_text("mine")
+    (tmp_path / "p.lst").write_text("text of the user")
     with pytest.raises(PublishError, match=r"p\.lst: expected no file, .*; pack that list itself, or move it away"):
         pack(tiny_folder, tmp_path / "p", plan=PackPlan(encoding="png"), engine=engine)
-    assert (tmp_path / "p.lst").read_text() == "mine" and (tmp_path / "p.rec").read_bytes() == before
+    assert (tmp_path / "p.lst").read_text() == "text of the user" and (tmp_path / "p.rec").read_bytes() == before
 
 
 def test_a_renamed_set_can_be_packed_over(tiny_folder, tmp_path, engine):
@@ -214,33 +215,33 @@ def test_a_renamed_set_can_be_packed_over(tiny_folder, tmp_path, engine):
     assert pack(tiny_folder, tmp_path / "b", plan=PackPlan(encoding="png"), engine=engine).ok
 
 
-def test_a_set_packed_on_its_own_that_becomes_a_split_is_warned_of(tiny_folder, tmp_path, engine):
+def test_the_replacement_of_a_set_packed_on_its_own_by_a_split_is_a_warning(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "p_val", engine=engine)
     report = pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
     assert report.warnings == ("p_val was packed on its own and is replaced",)
 
 
 @pytest.mark.parametrize("prefix", ["p.rec", "p.lst", "p.labels.npy"])
-def test_the_name_of_a_file_is_no_prefix(tiny_folder, tmp_path, prefix):
+def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix):
     with pytest.raises(PlanError, match="expected a prefix, got the name of a file; leave out its suffix"):
         pack(tiny_folder, tmp_path / prefix)
 
 
-def test_more_shards_than_samples_are_refused_at_once(tiny_folder, tmp_path):
+def test_more_shards_than_samples_are_refused(tiny_folder, tmp_path):
     with pytest.raises(PlanError, match="shards: expected at most as many shards as samples, 12, got 1000000000000"):
         pack(tiny_folder, tmp_path / "p", plan=PackPlan(shards=10**12))
 
 
-def test_pipes_beside_the_output_are_not_waited_for(tiny_folder, tmp_path):
+def test_a_pipe_next_to_the_output_does_not_block_the_pack(tiny_folder, tmp_path):
     os.mkfifo(tmp_path / "p_x.json")
     assert pack(tiny_folder, tmp_path / "p").ok
 
 
 @pytest.mark.parametrize("files", ['["../q.rec", "p_x.json"]', '"p_x.json"', '[["p_x.json"], "p_x.json"]', "null"])
-def test_a_json_file_of_somebody_else_removes_nothing(tiny_folder, tmp_path, files):
+def test_a_json_file_of_another_program_removes_no_file(tiny_folder, tmp_path, files):
     out = tmp_path / "out"
     out.mkdir()
-    (tmp_path / "q.rec").write_bytes(b"mine")
+    (tmp_path / "q.rec").write_bytes(b"1234")
     (out / "p_x.json").write_text(f'{{"set": "p", "files": {files}, "rec": {{"bytes": 4}}}}')
     pack(tiny_folder, out / "p")
     assert (tmp_path / "q.rec").exists()
@@ -250,29 +251,31 @@ def test_a_json_file_of_somebody_else_removes_nothing(tiny_folder, tmp_path, fil
 def test_all_labels_of_a_row_are_packed_and_widths_may_differ(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "5\t1\t2.5\t-3\tcat/0.jpg\n9\t7\tdog/1.jpg\n")
     pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
-    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [(1.0, 2.5, -3.0), 7.0]
+    assert [header.label for header, _ in read_records(tmp_path / "out.rec")] == [(1.0, 2.5, -3.0), 7.0]
     assert json.loads((tmp_path / "out.json").read_text())["label_width"] == [1, 3]
 
 
-def test_the_first_label_alone_can_be_asked_for(tiny_folder, tmp_path, engine):
+def test_a_plan_can_pack_the_first_label_only(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "5\t1\t2.5\tcat/0.jpg\n")
     pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(labels="first"), engine=engine)
-    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [1.0]
+    assert [header.label for header, _ in read_records(tmp_path / "out.rec")] == [1.0]
 
 
-def test_a_label_that_float32_would_change_is_refused_then_kept_exactly(tiny_folder, tmp_path, engine):
+def test_a_label_that_float32_would_change_is_refused_and_can_be_kept_exactly(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "0\t17186135\tcat/0.jpg\n1\t3\tdog/1.jpg\n2\t9007199254740993\towl/1.jpg\n")
     with pytest.raises(SourceError, match=r"cat/0.jpg: key 0: expected a label that float32 can hold, got 17186135"):
         pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
-    assert names(tmp_path) == ["a.lst"]
+    assert file_names(tmp_path) == ["a.lst"]
     pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
     labels = Fileset(tmp_path / "out").exact_labels()
     assert labels.dtype == np.int64
     assert labels.tolist() == [17186135, 3, 9007199254740993]
-    assert records(tmp_path / "out.rec")[0][0].label == 17186136.0  # what an ordinary reader sees
+    assert (
+        read_records(tmp_path / "out.rec")[0][0].label == 17186136.0
+    )  # rounded to float32
 
 
-def test_exact_labels_of_several_columns_come_back_as_a_table(tiny_folder, tmp_path, engine):
+def test_several_exact_labels_per_row_are_read_as_columns(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "0\t1\t2\tcat/0.jpg\n1\t3\t4\tdog/1.jpg\n")
     pack(ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
     assert Fileset(tmp_path / "out").exact_labels().tolist() == [[1, 2], [3, 4]]
@@ -285,12 +288,12 @@ def test_exact_labels_of_several_columns_come_back_as_a_table(tiny_folder, tmp_p
         ("0\t1\tcat/0.jpg\n1\t1\t2\tdog/1.jpg\n", "expected the same number in every row, got 1 to 2"),
     ],
 )
-def test_labels_that_cannot_be_exact_are_refused(tiny_folder, tmp_path, rows, message):
+def test_fractions_and_rows_of_different_width_are_refused_as_exact_labels(tiny_folder, tmp_path, rows, message):
     with pytest.raises(SourceError, match=message):
         pack(ListSource(write_list(tmp_path, rows), tiny_folder), tmp_path / "o", plan=PackPlan(exact_labels=True))
 
 
-def test_the_list_that_is_packed_is_never_touched(tiny_folder, tmp_path, engine):
+def test_the_list_that_is_packed_is_never_changed(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "3 \t1\tcat/0.jpg\r\n\n7\t2\tgone.jpg\n", "out.lst")
     before = path.read_bytes(), path.stat().st_mtime_ns
     report = pack(ListSource(path, tiny_folder), tmp_path / "out", engine=engine)
@@ -305,7 +308,7 @@ def test_an_output_that_is_the_input_is_refused(tiny_folder, tmp_path, engine):
     assert path.read_text() == "3\t1\tcat/0.jpg\n"
 
 
-def test_bad_images_are_left_out_named_and_make_the_pack_not_ok(tiny_folder, tmp_path, engine):
+def test_bad_images_are_left_out_and_listed_and_the_report_is_not_ok(tiny_folder, tmp_path, engine):
     (tiny_folder / "cat/empty.jpg").touch()
     (tiny_folder / "dog/text.jpg").write_text("not an image")
     report = pack(tiny_folder, tmp_path / "out", engine=engine)
@@ -319,16 +322,16 @@ def test_bad_images_are_left_out_named_and_make_the_pack_not_ok(tiny_folder, tmp
     assert pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="skip"), engine=engine).ok
 
 
-def test_a_clean_repack_removes_the_failures_of_the_last(tiny_folder, tmp_path, engine):
+def test_a_repack_without_failures_removes_the_old_list_of_failures(tiny_folder, tmp_path, engine):
     (tiny_folder / "cat/empty.jpg").touch()
     pack(tiny_folder, tmp_path / "out", engine=engine)
     (tiny_folder / "cat/empty.jpg").unlink()
     pack(tiny_folder, tmp_path / "out", engine=engine)
-    assert names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+    assert file_names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
 
 
 @pytest.mark.parametrize("on_error", ["report", "skip"])
-def test_a_pack_in_which_everything_fails_leaves_what_was_there(tiny_folder, tmp_path, engine, on_error):
+def test_a_pack_without_a_good_image_keeps_the_old_files(tiny_folder, tmp_path, engine, on_error):
     pack(tiny_folder, tmp_path / "out", engine=engine)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
     for image in tiny_folder.rglob("*.jpg"):
@@ -340,16 +343,16 @@ def test_a_pack_in_which_everything_fails_leaves_what_was_there(tiny_folder, tmp
     assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
 
 
-def test_many_failures_are_all_in_the_file_and_only_the_first_in_memory(tiny_folder, tmp_path, engine):
+def test_all_failures_are_in_the_file_and_the_first_1000_in_the_report(tiny_folder, tmp_path, engine):
     rows = "0\t1\tcat/0.jpg\n" + "".join(f"{key}\t1\tno/{key}.jpg\n" for key in range(1, 1501))
     report = pack(ListSource(write_list(tmp_path, rows), tiny_folder), tmp_path / "out", engine=engine)
-    (done,) = report.sets
-    assert (report.n_failed, len(done.failures), done.n_listed) == (1500, 1000, 1501)
-    lines = done.failed_path.read_text().splitlines()
+    (set_report,) = report.sets
+    assert (report.n_failed, len(set_report.failures), set_report.n_listed) == (1500, 1000, 1501)
+    lines = set_report.failed_path.read_text().splitlines()
     assert (len(lines), lines[-1]) == (1500, "1500\tno/1500.jpg\tNo such file or directory")
 
 
-def test_on_error_fail_ends_at_the_first_and_leaves_what_was_there(tiny_folder, tmp_path, engine):
+def test_on_error_raise_ends_at_the_first_failure_and_keeps_the_old_files(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", engine=engine)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
     (tiny_folder / "cat/empty.jpg").touch()
@@ -359,57 +362,57 @@ def test_on_error_fail_ends_at_the_first_and_leaves_what_was_there(tiny_folder, 
     assert not list(tmp_path.glob(".*staging"))
 
 
-def test_another_split_gets_the_same_class_numbers_or_is_refused(tiny_folder, tmp_path, engine):
+def test_a_second_folder_gets_the_class_numbers_of_the_first_or_is_refused(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "train", engine=engine)
     classes = recordkit.sources.read_classes(tmp_path / "train.json")
     val = tmp_path / "val_photos"
     (val / "owl").mkdir(parents=True)
     (val / "owl/0.jpg").write_bytes((tiny_folder / "owl/0.jpg").read_bytes())
     pack(FolderSource(val, classes=classes), tmp_path / "val", engine=engine)
-    assert records(tmp_path / "val.rec")[0][0].label == 2.0
+    assert read_records(tmp_path / "val.rec")[0][0].label == 2.0
     (val / "newt").mkdir()
     (val / "newt/0.jpg").write_bytes((tiny_folder / "owl/0.jpg").read_bytes())
     with pytest.raises(SourceError, match="expected one of the 3 names in classes, got folder 'newt'"):
         FolderSource(val, classes=classes)
 
 
-def test_raw_records_hold_netpbm_and_the_decoded_pixels(tiny_folder, tmp_path, engine):
+def test_raw_payloads_are_netpbm_with_the_decoded_pixels(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(encoding="raw", shuffle=False), engine=engine)
-    payload = records(tmp_path / "out.rec")[0][1]
+    payload = read_records(tmp_path / "out.rec")[0][1]
     assert payload.startswith(b"P6\n30 20\n255\n")
     assert np.array_equal(decode(payload), decode((tiny_folder / "cat/0.jpg").read_bytes()))
 
 
 @pytest.mark.parametrize(("channels", "n"), [(3, 3), (1, 1), ("keep", 1)])
-def test_channels_are_those_asked_for(tmp_path, engine, channels, n):
+def test_images_have_the_channels_of_the_plan(tmp_path, engine, channels, n):
     root = tmp_path / "gray/x"
     root.mkdir(parents=True)
     (root / "0.png").write_bytes(encode(np.full((8, 8, 1), 77, np.uint8), "png"))
     pack(tmp_path / "gray", tmp_path / "out", plan=PackPlan(channels=channels, encoding="png"), engine=engine)
-    assert decode(records(tmp_path / "out.rec")[0][1], channels="keep").shape == (8, 8, n)
+    assert decode(read_records(tmp_path / "out.rec")[0][1], channels="keep").shape == (8, 8, n)
 
 
-def test_crop_comes_before_resize(tiny_folder, tmp_path, engine):
+def test_the_crop_is_before_the_resize(tiny_folder, tmp_path, engine):
     plan = PackPlan(center_crop=True, resize=10, encoding="png")
     pack(tiny_folder, tmp_path / "out", plan=plan, engine=engine)
-    assert {decode(payload).shape for _, payload in records(tmp_path / "out.rec")} == {(10, 10, 3)}
+    assert {decode(payload).shape for _, payload in read_records(tmp_path / "out.rec")} == {(10, 10, 3)}
 
 
-def test_warnings_tell_of_rotation_that_only_exif_has(tiny_folder, tmp_path, engine):
+def test_a_copied_image_with_an_exif_rotation_is_a_warning(tiny_folder, tmp_path, engine):
     from PIL import Image
 
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.new("RGB", (30, 20)).save(tiny_folder / "cat/turned.jpg", exif=exif)
-    (done,) = pack(tiny_folder, tmp_path / "out", engine=engine).sets
-    assert list(done.notes) == ["rotated by EXIF only: readers that ignore EXIF will see it lying on its side"]
+    Image.new("RGB", (30, 20)).save(tiny_folder / "cat/rotated.jpg", exif=exif)
+    (set_report,) = pack(tiny_folder, tmp_path / "out", engine=engine).sets
+    assert list(set_report.notes) == ["rotated by EXIF only: readers that ignore EXIF will see it lying on its side"]
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(encoding="png"), engine=engine)
-    shapes = {decode(payload).shape for _, payload in records(tmp_path / "out.rec")}
-    assert (30, 20, 3) in shapes  # turned upright when it was decoded
+    shapes = {decode(payload).shape for _, payload in read_records(tmp_path / "out.rec")}
+    assert (30, 20, 3) in shapes  # the decoder applies the rotation
 
 
-class Millions:
-    """A source of any length that holds nothing."""
+class RepeatedImage:
+    """A source of any length that repeats one image."""
 
     order, classes, pixels, bad, notes = "listed", None, False, (), ()
     payload = encode(np.zeros((4, 4, 1), np.uint8), "png")
@@ -433,19 +436,19 @@ class Millions:
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path, engine):
     def peak(n):
         tracemalloc.start()
-        pack(Millions(n), tmp_path / "out", plan=PackPlan(threads=2), engine=engine)
+        pack(RepeatedImage(n), tmp_path / "out", plan=PackPlan(threads=2), engine=engine)
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
 
     small, large = peak(2_000), peak(12_000)
-    assert large - small < 10_000 * 24 + 200_000  # an index of 24 bytes a sample, and noise
+    assert large - small < 10_000 * 24 + 200_000  # 24 bytes per sample for the index, and noise
 
 
 def test_progress_adds_up_to_the_number_of_samples(tiny_folder, tmp_path, engine):
-    seen = []
-    pack(tiny_folder, tmp_path / "out", engine=engine, progress=seen.append)
-    assert sum(seen) == 12
+    counts = []
+    pack(tiny_folder, tmp_path / "out", engine=engine, progress=counts.append)
+    assert sum(counts) == 12
 
 
 @pytest.mark.parametrize(
@@ -456,24 +459,24 @@ def test_progress_adds_up_to_the_number_of_samples(tiny_folder, tmp_path, engine
         ("/", "expected a file prefix, got a folder"),
     ],
 )
-def test_an_output_that_cannot_be_is_refused(tiny_folder, tmp_path, prefix, message):
+def test_a_prefix_that_is_a_folder_or_in_no_folder_is_refused(tiny_folder, tmp_path, prefix, message):
     with pytest.raises(PublishError, match=message):
         pack(tiny_folder, tmp_path / prefix)
 
 
-def test_an_error_in_the_middle_of_writing_leaves_nothing(tiny_folder, tmp_path, monkeypatch):
+def test_an_error_during_writing_leaves_no_file(tiny_folder, tmp_path, monkeypatch):
     from recordkit.packing.writer import SetWriter
 
-    def full(self, block):
+    def append_to_full_disk(self, block):
         raise PublishError("disk full")
 
-    monkeypatch.setattr(SetWriter, "append", full)
+    monkeypatch.setattr(SetWriter, "append", append_to_full_disk)
     with pytest.raises(PublishError):
         pack(tiny_folder, tmp_path / "out")
     assert os.listdir(tmp_path) == ["photos"]
 
 
-def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, no_native):
+def test_unknown_engines_and_engines_that_are_not_built_are_refused(tiny_folder, tmp_path, no_native):
     with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
         pack(tiny_folder, tmp_path / "out", engine="gpu")
     with pytest.raises(MissingError, match=r"native engine: not built; install g\+\+ and .*, or use engine=python"):
@@ -481,7 +484,7 @@ def test_engines_that_are_not_there_are_refused(tiny_folder, tmp_path, no_native
     assert pack(tiny_folder, tmp_path / "out").engine == "python"
 
 
-def test_ubyte_files_have_no_bytes_to_pass_through(tiny_mnist, tmp_path):
+def test_ubyte_files_cannot_be_passed_through(tiny_mnist, tmp_path):
     with pytest.raises(PlanError, match="pass_through: ubyte files hold pixels"):
         pack(tiny_mnist, tmp_path / "m", plan=PackPlan(pass_through=True))
 

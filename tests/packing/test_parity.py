@@ -1,4 +1,4 @@
-"""The native engine means what the reference engine means; resized pixels may be 1 level off."""
+"""The native engine gives the results of the reference engine; resized pixels may differ by 1 level."""
 
 import itertools
 import subprocess
@@ -18,13 +18,13 @@ from recordkit.packing.python import PythonEngine
 
 pytestmark = pytest.mark.usefixtures("require_native")
 
-# PNG's colour types, with the samples a pixel has and the depths they may have.
+# PNG's colour types, each with its number of samples per pixel and its bit depths.
 COLOR_TYPES = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
 ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 
 
 def any_png(rng, color, depth, *, width, height, interlaced=False, transparency=False):
-    """A PNG of random pixels and row filters, its data in several chunks, byte by byte."""
+    """Return a PNG with random pixels and row filters, and with its data in two chunks."""
     n_samples = COLOR_TYPES[color][0]
     rows = bytearray()
     for left, top, step_x, step_y in ADAM7 if interlaced else [(0, 0, 1, 1)]:
@@ -57,15 +57,15 @@ def transcoder(channels, **options):
     return native.load().Transcoder(channels=0 if channels == "keep" else channels, **settings)
 
 
-def assert_same(payload, channels):
-    """The core gives the reference's pixels or leaves the image to it; return whether it decoded."""
+def check_decoding(payload, channels):
+    """Check that the core decodes to the reference engine's pixels or not at all; return True if it decodes."""
     (raw,) = transcoder(channels)([payload])
     if raw is None:
         return False
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF; only these tests make that an error
-        want = codec.decode(payload, channels=channels)
-    assert np.array_equal(codec.decode(raw, channels="keep"), want)
+        warnings.simplefilter("ignore")  # Pillow warns about damaged EXIF, and pytest makes warnings errors
+        expected = codec.decode(payload, channels=channels)
+    assert np.array_equal(codec.decode(raw, channels="keep"), expected)
     return True
 
 
@@ -75,7 +75,7 @@ def test_every_kind_of_png_decodes_to_the_same_pixels(color, depth, interlaced, 
     rng = np.random.default_rng(depth)
     for width, height in [(1, 1), (2, 9), (7, 5), (33, 17)]:
         options = {"width": width, "height": height, "interlaced": interlaced, "transparency": transparency}
-        decoded = assert_same(any_png(rng, color, depth, **options), channels)
+        decoded = check_decoding(any_png(rng, color, depth, **options), channels)
         assert decoded or (transparency and color == 2 and channels in ("keep", 4))
 
 
@@ -92,13 +92,13 @@ JPEGS = {
 @pytest.mark.parametrize("kind", JPEGS)
 def test_every_kind_of_jpeg_decodes_to_the_same_pixels(kind, mode, channels):
     for image in (pixels(40, 33), noise(17, 50), pixels(1, 1), noise(8, 1)):
-        assert assert_same(save(picture(image, mode), "JPEG", **JPEGS[kind]), channels)
+        assert check_decoding(save(picture(image, mode), "JPEG", **JPEGS[kind]), channels)
 
 
 @pytest.mark.parametrize("channels", [3, 1, 4, "keep"])
 @pytest.mark.parametrize("name", every_format())
-def test_every_format_is_the_same_or_left_to_the_reference(name, channels):
-    decoded = assert_same(every_format()[name], channels)
+def test_every_format_decodes_to_the_same_pixels_or_is_left_to_the_reference_engine(name, channels):
+    decoded = check_decoding(every_format()[name], channels)
     assert decoded == name.startswith(("jpg", "png", "raw")) - (name == "png exif")
 
 
@@ -113,12 +113,12 @@ ODD_CHUNKS = [
 
 @pytest.mark.parametrize(("kind", "content"), ODD_CHUNKS)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_what_pillow_makes_of_odd_chunks_is_left_to_it(kind, content, mode):
+def test_pngs_whose_chunks_pillow_interprets_in_its_own_way_are_left_to_the_reference_engine(kind, content, mode):
     payload = save(picture(mode=mode), "PNG")
     assert transcoder(3)([payload[:33] + png_chunk(kind, content) + payload[33:]]) == [None]
 
 
-def test_data_apart_are_left_to_the_reference_also_behind_empty_ones():
+def test_pngs_with_a_chunk_between_their_data_are_left_to_the_reference_engine():
     payload = save(picture(), "PNG")
     begin = payload.index(b"IDAT") - 4
     empty, text = png_chunk(b"IDAT", b""), png_chunk(b"tEXt", b"Title\0any")
@@ -126,12 +126,12 @@ def test_data_apart_are_left_to_the_reference_also_behind_empty_ones():
 
 
 @pytest.mark.parametrize("keyword", [b"Title", b"date:create", b"exif:Orientation", b"Exif", b""])
-def test_texts_that_say_nothing_of_the_pixels_cost_nothing(keyword):
+def test_text_chunks_that_do_not_affect_pixels_are_decoded_by_the_core(keyword):
     payload = save(picture(), "PNG")
-    assert assert_same(payload[:33] + png_chunk(b"tEXt", keyword + b"\0" + TIFF_BLOCK) + payload[33:], 3)
+    assert check_decoding(payload[:33] + png_chunk(b"tEXt", keyword + b"\0" + TIFF_BLOCK) + payload[33:], 3)
 
 
-def test_nothing_of_one_jpeg_stands_in_for_what_another_lacks():
+def test_a_jpeg_without_a_table_does_not_use_the_table_of_the_one_before():
     whole = save(picture(), "JPEG")
     second = whole.index(b"\xff\xdb", whole.index(b"\xff\xdb") + 2)  # the chroma's quantisation table
     lacking = whole[: second + 4] + b"\0" + whole[second + 5 :]
@@ -139,18 +139,18 @@ def test_nothing_of_one_jpeg_stands_in_for_what_another_lacks():
 
 
 @hypothesis.given(st.data())
-def test_what_is_damaged_is_never_decoded_to_other_pixels(data):
+def test_a_damaged_image_is_never_decoded_to_other_pixels(data):
     name = data.draw(st.sampled_from([name for name in every_format() if name.startswith(("jpg", "png", "raw"))]))
     payload = bytearray(every_format()[name])
-    at = data.draw(st.integers(0, len(payload) - 1))
+    offset = data.draw(st.integers(0, len(payload) - 1))
     match data.draw(st.sampled_from(["flip", "cut", "insert"])):
         case "flip":
-            payload[at] ^= 1 << data.draw(st.integers(0, 7))
+            payload[offset] ^= 1 << data.draw(st.integers(0, 7))
         case "cut":
-            del payload[at:]
+            del payload[offset:]
         case "insert":
-            payload.insert(at, data.draw(st.integers(0, 255)))
-    assert_same(bytes(payload), data.draw(st.sampled_from([3, 1, 4, "keep"])))
+            payload.insert(offset, data.draw(st.integers(0, 255)))
+    check_decoding(bytes(payload), data.draw(st.sampled_from([3, 1, 4, "keep"])))
 
 
 @pytest.mark.parametrize("filter_", ["antialias", "bilinear"])
@@ -178,18 +178,18 @@ def test_resized_pixels_are_within_1_level(channels, filter_):
     ],
     ids=str,
 )
-def test_whatever_is_not_resized_has_the_same_pixels(options):
+def test_images_that_are_not_resized_have_the_same_pixels(options):
     plan = PackPlan(**options)
     contents = [*every_format().values(), b"", b"junk", noise(5, 4, 1), noise(5, 4, 3), noise(5, 4, 4)]
     keys = range(len(contents))
-    for pixels_, some in ((False, contents[:-3]), (True, contents[-3:])):
-        got = NativeEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
-        want = PythonEngine(plan, pixels=pixels_).encode(some, keys[: len(some)])
+    for are_pixels, inputs in ((False, contents[:-3]), (True, contents[-3:])):
+        got = NativeEngine(plan, pixels=are_pixels).encode(inputs, keys[: len(inputs)])
+        want = PythonEngine(plan, pixels=are_pixels).encode(inputs, keys[: len(inputs)])
         assert got.remarks == want.remarks
-        for one, other in zip(got.payloads, want.payloads, strict=True):
-            assert (one is None) == (other is None)
-            if one is not None:
-                assert np.array_equal(codec.decode(one, channels="keep"), codec.decode(other, channels="keep"))
+        for payload, expected in zip(got.payloads, want.payloads, strict=True):
+            assert (payload is None) == (expected is None)
+            if payload is not None:
+                assert np.array_equal(codec.decode(payload, channels="keep"), codec.decode(expected, channels="keep"))
 
 
 @hypothesis.given(
@@ -223,14 +223,14 @@ def test_pixels_that_are_not_contiguous_are_packed_too():
     assert got == want and got.payloads[0]
 
 
-def test_a_strong_reduction_asks_for_no_more_rows_than_there_are():
+def test_a_strong_reduction_reads_only_rows_of_the_image():
     plan = PackPlan(resize=1, encoding="raw")
     image = noise(900, 700, 1)
     got, want = (engine(plan, pixels=True).encode([image], [0]).payloads[0] for engine in (NativeEngine, PythonEngine))
     assert np.abs(codec.decode(got).astype(int) - codec.decode(want)).max() <= 1
 
 
-def test_too_many_pixels_are_refused_before_memory_is_asked_for():
+def test_too_many_pixels_are_refused_before_memory_is_allocated():
     from images import huge_jpeg, huge_png
 
     engine = NativeEngine(PackPlan(resize=8), pixels=False)
@@ -239,16 +239,16 @@ def test_too_many_pixels_are_refused_before_memory_is_asked_for():
         assert payloads == [None] and "pixels" in remarks[0]
 
 
-def test_a_png_with_next_to_no_data_gets_no_memory_for_its_pixels():
+def test_no_memory_is_allocated_for_the_pixels_of_a_png_with_too_little_data():
     from images import huge_png
 
     code = "import resource, sys\nfrom recordkit import native\n"
     code += "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
     code += "core = native.load().Transcoder(channels=3, crop=False, filter='', side=0, encoding='raw', quality=0)\n"
     code += "print(core([sys.stdin.buffer.read()]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    done = subprocess.run([sys.executable, "-c", code], input=huge_png(9000, 9000), capture_output=True, check=True)
-    made, kibibytes = done.stdout.split()
-    assert made == b"[None]" and int(kibibytes) < 50_000
+    process = subprocess.run([sys.executable, "-c", code], input=huge_png(9000, 9000), capture_output=True, check=True)
+    payloads, kibibytes = process.stdout.split()
+    assert payloads == b"[None]" and int(kibibytes) < 50_000
 
 
 @pytest.mark.parametrize("side", [10_000, 2**40])

@@ -1,4 +1,4 @@
-"""What a plan allows, and im2rec's arithmetic of splits and shuffles."""
+"""The checks of a plan, and im2rec's arithmetic of splits and shuffles."""
 
 import math
 import random
@@ -14,8 +14,8 @@ from recordkit.packing.splits import packing_order, split_samples
 ratios = st.sampled_from([0.0, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0]) | st.floats(0, 1)
 
 
-def parts(n, **options):
-    return {part.suffix: list(range(part.begin, part.end)) for part in split_samples(n, **options)}
+def split_positions(n, **options):
+    return {split.suffix: list(range(split.begin, split.end)) for split in split_samples(n, **options)}
 
 
 def r(begin, last):
@@ -38,22 +38,22 @@ def r(begin, last):
         ({"train_ratio": 1.0, "test_ratio": 0.3}, {"": r(0, 9)}),
     ],
 )
-def test_ten_samples_are_shared_out_as_im2rec_does(options, expected):
-    assert parts(10, **options) == expected
+def test_ten_samples_are_divided_as_by_im2rec(options, expected):
+    assert split_positions(10, **options) == expected
 
 
-def test_more_chunks_than_needed_leave_empty_ones():
-    found = parts(10, shards=7)
-    assert [len(found[f"_{shard}"]) for shard in range(7)] == [2, 2, 2, 2, 2, 0, 0]
+def test_more_shards_than_needed_are_empty():
+    splits = split_positions(10, shards=7)
+    assert [len(splits[f"_{shard}"]) for shard in range(7)] == [2, 2, 2, 2, 2, 0, 0]
 
 
-def test_no_samples_make_empty_parts():
-    assert parts(0, shards=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
+def test_no_samples_make_empty_splits():
+    assert split_positions(0, shards=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
 
 
 @given(st.integers(0, 60), st.integers(1, 12), ratios, ratios)
-def test_any_sharing_is_im2recs(n, shards, train_ratio, test_ratio):
-    # make_list of tools/im2rec.py, with slices as it has them
+def test_any_division_is_im2recs(n, shards, train_ratio, test_ratio):
+    # The slices of make_list in tools/im2rec.py.
     items = list(range(n))
     expected = {}
     size = math.ceil(n / shards)
@@ -69,8 +69,8 @@ def test_any_sharing_is_im2recs(n, shards, train_ratio, test_ratio):
         if train_ratio + test_ratio < 1.0:
             expected[f"{suffix}_val"] = shard[sep_test + sep :]
         expected[f"{suffix}_train"] = shard[sep_test : sep_test + sep]
-    found = parts(n, shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
-    assert found == expected and list(found) == list(expected)
+    splits = split_positions(n, shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
+    assert splits == expected and list(splits) == list(expected)
 
 
 def test_the_shuffle_is_im2recs():
@@ -128,14 +128,14 @@ def test_a_plan_that_contradicts_itself_cannot_be_made(options, message):
         {"channels": "keep"},
     ],
 )
-def test_a_plan_at_the_edge_of_what_is_allowed_can_be_made(options):
+def test_a_plan_with_values_at_their_limits_can_be_made(options):
     PackPlan(**options)
 
 
 @pytest.mark.parametrize(
     "option", [{"resize": 8}, {"center_crop": True}, {"channels": "keep"}, {"encoding": "jpg"}, {"quality": 9}]
 )
-def test_bytes_are_copied_unless_an_option_needs_pixels(option):
+def test_bytes_are_copied_unless_a_field_needs_pixels(option):
     assert PackPlan().passes_through(pixels=False)
     assert not PackPlan(**option).passes_through(pixels=False)
     assert not PackPlan().passes_through(pixels=True)
@@ -157,7 +157,7 @@ def test_only_walked_or_divided_sources_are_shuffled(order, plain, split):
     assert PackPlan(shuffle=True).shuffles(order) and not PackPlan(shuffle=False).shuffles(order)
 
 
-def test_a_plan_is_a_value():
+def test_a_plan_is_compared_by_value_and_cannot_be_changed():
     assert PackPlan(resize=8) == PackPlan(resize=8) and hash(PackPlan()) == hash(PackPlan())
     with pytest.raises(AttributeError):
         PackPlan().resize = 8
