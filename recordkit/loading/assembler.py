@@ -6,11 +6,12 @@ Threads share one assembler. `recordkit.loading.loader` decides which epoch and 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.loading.array_pool import ArrayPool
@@ -19,7 +20,7 @@ from recordkit.loading.engine import BatchArrays, Engine, Request, sample_locati
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import count_labels, find_image_size
 from recordkit.loading.timing import Timing
-from recordkit.sampling.sampler import Sampler
+from recordkit.sampling.sampler import BatchIndices, Sampler
 
 # Bytes per work item. Small batches are grouped, because scheduling an item costs as much as loading 50 digits, and
 # the threads schedule one at a time.
@@ -117,9 +118,9 @@ class BatchAssembler:
             The time that the work takes is added here.
         """
         begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
-        picks = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
-        positions = np.concatenate([batch.positions for batch in picks])
-        indices = np.concatenate([batch.indices for batch in picks])
+        batch_indices = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
+        positions = np.concatenate([batch.positions for batch in batch_indices])
+        indices = np.concatenate([batch.indices for batch in batch_indices])  # a copy, which a replacement may change
         n = len(indices)
         arrays = BatchArrays(self._pool.take((n, *self._item_shape)), np.empty((n, self._n_labels), np.float32))
         request = Request(epoch, positions, indices)
@@ -128,32 +129,43 @@ class BatchAssembler:
         if failures and self._on_error == "raise":
             row = min(failures)
             error = with_sample_location(failures[row], self._dataset, int(indices[row]))
-            ends = np.cumsum([len(batch.indices) for batch in picks])
-            picks = picks[: int(np.searchsorted(ends, row, side="right"))]
+            ends = np.cumsum([len(batch.indices) for batch in batch_indices])
+            batch_indices = batch_indices[: int(np.searchsorted(ends, row, side="right"))]
         elif failures:
-            indices = indices.copy()
-            self._record_failures(failures, request._replace(indices=indices), arrays)
-        exact_labels = self._dataset.exact_labels(indices)
-        label = arrays.labels if exact_labels is None else exact_labels.reshape(n, -1)
-        label = label[:, 0] if label.shape[1] == 1 else label
-        keys = self._dataset.keys_at(indices)
-        batches = []
-        begin = 0
-        for batch in picks:
-            end = begin + len(batch.indices)
-            n_valid = batch.n_valid
-            rows: slice | list[int] = slice(begin, end)
-            if failures and self._on_error == "skip":
-                rows = [row for row in range(begin, end) if row not in failures]
-                n_valid = sum(row - begin < n_valid for row in rows)
-            batches.append(Batch(arrays.data[rows], label[rows], keys[rows], indices[rows], n_valid))
-            begin = end
+            self._record_failures(failures, request, arrays)
+        skipped_rows = failures.keys() if self._on_error == "skip" else ()
+        batches = self._divide(arrays, indices, batch_indices, skipped_rows)
         timing.load_s += time.perf_counter() - begin_s
         timing.load_cpu_s += time.thread_time() - begin_cpu_s
         return LoadedBatches(batches, error)
 
+    def _divide(
+        self,
+        arrays: BatchArrays,
+        indices: NDArray[np.int64],
+        batch_indices: Sequence[BatchIndices],
+        skipped_rows: Collection[int],
+    ) -> list[Batch]:
+        """Divide the rows of the arrays into batches, without the rows to skip."""
+        exact_labels = self._dataset.exact_labels(indices)
+        label = arrays.labels if exact_labels is None else exact_labels.reshape(len(indices), -1)
+        label = label[:, 0] if label.shape[1] == 1 else label
+        keys = self._dataset.keys_at(indices)
+        batches = []
+        begin = 0
+        for batch in batch_indices:
+            end = begin + len(batch.indices)
+            n_valid = batch.n_valid
+            rows: slice | list[int] = slice(begin, end)
+            if skipped_rows:
+                rows = [row for row in range(begin, end) if row not in skipped_rows]
+                n_valid = sum(row - begin < n_valid for row in rows)
+            batches.append(Batch(arrays.data[rows], label[rows], keys[rows], indices[rows], n_valid))
+            begin = end
+        return batches
+
     def _record_failures(self, failures: Mapping[int, Exception], request: Request, arrays: BatchArrays) -> None:
-        """Add samples to `bad_samples`; with on_error "replace", replace them and their indices in place."""
+        """Add samples to `bad_samples`; if they are to be replaced, change their rows and indices in place."""
         for row, error in failures.items():
             index = int(request.indices[row])
             if index not in self._bad_indices:
@@ -163,7 +175,7 @@ class BatchAssembler:
                 self._replace(row, request, arrays, with_sample_location(error, self._dataset, index))
 
     def _replace(self, row: int, request: Request, arrays: BatchArrays, error: Exception) -> None:
-        """Load the next sample in the file that can be loaded into a row."""
+        """Fill a row with the next sample in the file that can be loaded."""
         one_row = slice(row, row + 1)
         for _ in range(_MAX_REPLACEMENTS):
             request.indices[row] = (request.indices[row] + 1) % len(self._dataset)

@@ -158,7 +158,7 @@ class Loader:
         self._n_yielded = 0
         self._was_left_early = False
         self._epoch_batches: Generator[Batch, None, None] | None = None
-        self._loaded: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
+        self._loaded_ref: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -213,7 +213,7 @@ class Loader:
         """End the iteration that is under way, and wait for its threads."""
         batches, self._epoch_batches = self._epoch_batches, None
         if batches is not None:
-            loaded = self._loaded()
+            loaded = self._loaded_ref()
             batches.close()
             if loaded is not None:
                 loaded.close()
@@ -226,7 +226,7 @@ class Loader:
         self.timing = timing = Timing()
         load = self._assembler.load
         loaded = ThreadedMap(lambda numbers: load(epoch, start, numbers, timing), items, self.threads, ahead=True)
-        self._loaded = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
+        self._loaded_ref = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
         n_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
         n_yielded = 0
         begin_s = time.perf_counter()

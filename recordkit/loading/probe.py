@@ -1,4 +1,4 @@
-"""The image size and number of labels of a batch, found from the transforms or the first samples."""
+"""The image size and number of labels of a batch, taken from the transforms or the first samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to pack: order, splits, pixels, labels, bad samples. Values only; no file is opened here."""
+"""The settings of a pack: order, splits, pixels, labels and bad samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = Literal["all", "first"]
 
 @dataclass(frozen=True, kw_only=True)
 class PackPlan:
-    """How to pack a source. Every field has a default. A plan that contradicts itself cannot be made.
+    """The settings of a pack. Every field has a default.
 
     Attributes
     ----------

@@ -270,9 +270,7 @@ def test_a_label_that_float32_would_change_is_refused_and_can_be_kept_exactly(ti
     labels = Fileset(tmp_path / "out").exact_labels()
     assert labels.dtype == np.int64
     assert labels.tolist() == [17186135, 3, 9007199254740993]
-    assert (
-        read_records(tmp_path / "out.rec")[0][0].label == 17186136.0
-    )  # rounded to float32
+    assert read_records(tmp_path / "out.rec")[0][0].label == 17186136.0  # rounded to float32
 
 
 def test_several_exact_labels_per_row_are_read_as_columns(tiny_folder, tmp_path, engine):

@@ -70,7 +70,7 @@ class Loader(IterableDataset):
     batch_size : int
         Samples per batch of one rank.
     shuffle, last_batch, layout
-        Same as for `recordkit.Loader`, but the default layout is "NCHW". With "keep", the first ranks take from the
+        Arguments of `recordkit.Loader`, but the default layout is "NCHW". With "keep", the first ranks take from the
         last samples first, so the last batch of the last ranks may be empty; use "pad" or "drop" to train on several
         ranks.
     rank : (int, int), optional

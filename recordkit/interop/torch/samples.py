@@ -32,7 +32,7 @@ class RecordDataset(Dataset):
     path : str, Path, or sequence of them
         Path as for `recordkit.RecordDataset`.
     transforms, seed, engine, dtype, channels, layout
-        Same as for `recordkit.Loader`, but the default layout is "NCHW".
+        Arguments of `recordkit.Loader`, but the default layout is "NCHW".
 
     Attributes
     ----------
