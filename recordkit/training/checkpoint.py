@@ -26,6 +26,7 @@ from recordkit.errors import FormatError, PlanError, TrainError
 from recordkit.formats.files import write_atomically
 from recordkit.interop.mxnet import last_line
 from recordkit.training.run_record import RunRecord
+from recordkit.training.trainer import Model
 
 # Files that `recordkit.training.results.run_files` writes. A new run removes them, because they describe the old run.
 _RESULTS = (
@@ -179,13 +180,13 @@ class Checkpoints:
         write_atomically(self.run, lambda path: path.write_text(text, encoding="utf-8"))
         write_atomically(self.symbol, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
 
-    def save(self, mx: Any, model: tuple[Any, Any, Any], states: bytes, epoch: int) -> None:
+    def save(self, mx: Any, model: Model, states: bytes, epoch: int) -> None:
         """Write a checkpoint.
 
         Parameters
         ----------
         mx : module
-        model : tuple
+        model : Model
             Network, arg_params and aux_params.
         states : bytes
             State of the optimizer.
@@ -208,7 +209,7 @@ class Checkpoints:
         """Read the record of the run. Raises: see `RunRecord.read`."""
         return RunRecord.read(self.run)
 
-    def load(self, mx: Any, epoch: int) -> tuple[Any, Any, Any]:
+    def load(self, mx: Any, epoch: int) -> Model:
         """Read a checkpoint from disk.
 
         Parameters

@@ -18,19 +18,20 @@ from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.inference import Inference, infer
 from recordkit.training.results.score import Metrics, RunningScore
+from recordkit.training.trainer import Model
 
 _BATCH_SIZE = 256
 # Confusion matrices of more classes would take too much memory.
 _MAX_CLASSES = 1000
 
 
-def evaluate_model(mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any) -> Metrics:
+def evaluate_model(mx: Any, model: Model, target: Target, reader: BatchReader, context: Any) -> Metrics:
     """Evaluate a model in memory on a file.
 
     Parameters
     ----------
     mx : module
-    model : tuple
+    model : Model
         Network, arg_params and aux_params, as `Checkpoints.load` returns them.
     target : Target
     reader : BatchReader

@@ -274,8 +274,8 @@ class _Run:
 
     def _draw(self, model: Model, final: Metrics | None) -> None:
         files = self._files
-        if files.missing is not None:
-            self._observer.log(f"no pictures of samples, curves, confusion and predictions: {files.missing}")
+        if files.matplotlib_error is not None:
+            self._observer.log(f"no pictures of samples, curves, confusion and predictions: {files.matplotlib_error}")
             return
         target = self._resolved.target
         class_names = self._checkpoints.run_record().class_names(target)

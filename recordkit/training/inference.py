@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recordkit.errors import TrainError
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.target import Target
+from recordkit.training.trainer import Model
 
 # The book times batches of this size.
 _TIMED_BATCH_SIZE = 64
@@ -26,7 +27,7 @@ class Inference:
     Parameters
     ----------
     mx : module
-    model : tuple
+    model : Model
         Network, arg_params and aux_params, as `Checkpoints.load` returns them.
     target : Target
     batch_shape : tuple of int
@@ -44,7 +45,7 @@ class Inference:
     def __init__(
         self,
         mx: Any,
-        model: tuple[Any, Any, Any],
+        model: Model,
         target: Target,
         batch_shape: tuple[int, ...],
         context: Any,
@@ -106,7 +107,7 @@ class Inference:
 
 
 def infer(
-    mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any
+    mx: Any, model: Model, target: Target, reader: BatchReader, context: Any
 ) -> Iterator[tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]]:
     """Yield each batch of a file, the model's outputs and the labels, without the padding of the last batch.
 

@@ -26,6 +26,7 @@ from recordkit.training.data.shuffle import denormalize, normalize
 from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.inference import Inference, infer
+from recordkit.training.trainer import Model
 from recordkit.transforms import Resize
 from recordkit.transforms.mxnet_augmenter import FittingCenterCrop
 
@@ -242,9 +243,7 @@ class Predictor:
             yield prediction if has_labels else replace(prediction, true_labels=None)
 
 
-def predict_batches(
-    mx: Any, model: tuple[Any, Any, Any], target: Target, reader: BatchReader, context: Any
-) -> Iterator[Prediction]:
+def predict_batches(mx: Any, model: Model, target: Target, reader: BatchReader, context: Any) -> Iterator[Prediction]:
     """Yield the prediction for each image of a .rec file.
 
     Parameters

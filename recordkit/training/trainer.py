@@ -1,7 +1,4 @@
-"""Trainers: MXNet's Module or Gluon makes the updates, with the same network, initial parameters and optimizer.
-
-A model is a triple as in MXNet's own functions: the symbol with its loss layer, arg_params and aux_params.
-"""
+"""Trainers: MXNet's Module or Gluon makes the updates; network, initial parameters and optimizer are the same."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from recordkit.training.data.target import Target
 APIS = ("module", "gluon")
 
 Model = tuple[Any, dict[str, Any], dict[str, Any]]
+"""A triple as in MXNet's own functions: the symbol with its loss layer, arg_params and aux_params."""
 
 # Discards the messages of MXNet's modules.
 _QUIET = logging.getLogger(f"{__name__}.mxnet")
@@ -139,7 +137,7 @@ class ModuleTrainer:
     Parameters
     ----------
     spec : ModelSpec
-    model : tuple
+    model : Model
     create : callable
         Takes the names of the parameters by their numbers; returns MXNet's optimizer.
     """

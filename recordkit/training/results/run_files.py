@@ -42,17 +42,17 @@ class RunFiles:
 
     Attributes
     ----------
-    missing : str or None
+    matplotlib_error : str or None
         Error text if matplotlib is missing; None if pictures can be drawn.
     """
 
     def __init__(self, model_prefix: str | Path) -> None:
         self._checkpoints = Checkpoints(model_prefix)
-        self.missing: str | None = None
+        self.matplotlib_error: str | None = None
         try:
             pictures.require_matplotlib()
         except MissingError as error:
-            self.missing = str(error)
+            self.matplotlib_error = str(error)
 
     def path(self, ending: str) -> Path:
         """Return the path of a file of the run."""
