@@ -128,7 +128,7 @@ class Report:
         return str(self.workload["title"])
 
     def reference_case(self) -> Case | None:
-        """Return the reference's first measured case; None if there is none."""
+        """Return the reference's measured case with the fewest threads; None if there is none."""
         return next((case for case in self.cases if case.name == self.reference and case.measured), None)
 
     def ratio(self, case: Case) -> Ratio | None:

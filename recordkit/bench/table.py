@@ -46,12 +46,11 @@ def about(report: Report) -> list[str]:
 def remarks(report: Report) -> list[str]:
     """Return the reference of the ratios, and the note of each case that was measured."""
     reference = report.reference_case()
-    lines = [f"{case.title}: {case.note}." for case in report.cases if case.measured and case.note]
-    if reference is None:
-        lines.insert(0, f"No ratios: {report.reference} was not measured.")
-    else:
-        lines.insert(0, f"Ratios are to {reference.label}, in the same rounds.")
-    return list(dict.fromkeys(lines))
+    first = f"No ratios: {report.reference} was not measured."
+    if reference is not None:
+        first = f"Ratios are to {reference.label}, in the same rounds."
+    notes = (f"{case.title}: {case.note}." for case in report.cases if case.measured and case.note)
+    return [first, *dict.fromkeys(notes)]  # a note appears once, though each number of threads is a case
 
 
 def warnings(report: Report) -> list[str]:

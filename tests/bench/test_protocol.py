@@ -4,21 +4,17 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from images import noise, picture, save, write
 
 from recordkit.bench import machine
-from recordkit.bench.child import cpu_s, load_first_batch, peak_rss_mb
-from recordkit.bench.equivalence import describe_difference
-from recordkit.bench.peers.registry import PEERS, find_peer
+from recordkit.bench.child import cpu_s, peak_rss_mb
 from recordkit.bench.protocol import BenchPlan, run_comparison
 from recordkit.bench.subset import copy_subset
-from recordkit.bench.workload import Workload, resolve_workload
+from recordkit.bench.workload import resolve_workload
 from recordkit.cli.commands.bench import command
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
@@ -147,95 +143,6 @@ class TestWorkload:
             resolve_workload(write(tmp_path / "b.rec", []))
 
 
-OPTIONS = {
-    "photos": {"shape": (3, 32, 32)},
-    "photos, resized": {"shape": (3, 32, 32), "resize": 36},
-    "photos, uint8": {"shape": (3, 32, 32), "dtype": "uint8", "preset": "train"},
-    "digits": {},
-    "digits, uint8": {"dtype": "uint8"},
-}
-
-
-@pytest.fixture(scope="module", params=list(OPTIONS))
-def workload(request, tmp_path_factory):
-    """A workload on a file with its images beside it."""
-    root = tmp_path_factory.mktemp("workload")
-    if "digits" in request.param:
-        payloads = [save(picture(noise(28, 28, 1, seed)), "PNG") for seed in range(12)]
-    else:
-        payloads = [save(picture(noise(40 + seed % 3, 50, 3, seed)), "JPEG", quality=95) for seed in range(12)]
-    for key, payload in enumerate(payloads):
-        (root / f"{key}.img").write_bytes(payload)
-    (root / "a.lst").write_text("".join(f"{key}\t{key % 10}\t{key}.img\n" for key in range(12)))
-    rec = write(root / "a.rec", payloads)
-    return replace(resolve_workload(rec, **OPTIONS[request.param], batch_size=8, root=root), scratch=str(root))
-
-
-OPENED = """
-import json, os
-import numpy as np
-from recordkit.bench.child import load_first_batch
-from recordkit.bench.peers.registry import find_peer
-from recordkit.bench.workload import Workload
-fields = json.loads({workload!r})
-peer, workload = find_peer({name!r}), Workload(**fields | {{"shape": tuple(fields["shape"])}})
-"""
-FIRST_BATCH = f"""{OPENED}
-np.save({{path!r}}, load_first_batch(peer, workload, 2))
-os._exit(0)
-"""
-EPOCHS = f"""{OPENED}
-epoch = peer.open(workload, 2, check=False)
-print(*(sum(n for _, n in epoch()) for _ in range(2)), flush=True)
-os._exit(0)
-"""
-
-
-def as_text(workload):
-    return json.dumps(asdict(workload))
-
-
-@pytest.mark.parametrize("name", list(PEERS))
-def test_every_peer_gives_the_same_first_batch(workload, name, tmp_path):
-    if reason := find_peer(name).unavailable_reason(workload):
-        pytest.skip(f"{name}: {reason}")
-    program = FIRST_BATCH.format(name=name, workload=as_text(workload), path=str(tmp_path / "batch.npy"))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True)
-    assert not done.returncode, done.stderr
-    got, want = np.load(tmp_path / "batch.npy"), load_first_batch(find_peer("python"), workload, 1)
-    assert describe_difference(name, got, want, workload) == ""
-
-
-def test_a_batch_of_another_type_or_layout_differs(rec):
-    workload = resolve_workload(rec, shape=(3, 32, 32), dtype="uint8", batch_size=8)
-    batch = load_first_batch(find_peer("python"), workload, 1)
-    assert (batch.dtype, batch.shape) == (np.uint8, (8, 32, 32, 3))
-    assert describe_difference("native", batch, batch, workload) == ""
-    for other, text in (
-        (batch.astype(np.float32), "float32, not (8, 32, 32, 3) uint8"),
-        (batch.transpose(0, 3, 1, 2), "not (8, 32, 32, 3)"),
-        (batch[..., ::-1], "grey levels"),
-    ):
-        assert text in describe_difference("native", other, batch, workload)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
-@pytest.mark.parametrize(("name", "max_mean"), [("dali", 1.0), ("torch", 1.0), ("mine.py:peer", 1.0), ("ffcv", 1.5)])
-def test_the_bound_of_the_mean_is_wider_for_ffcv_alone(name, max_mean, dtype):
-    workload = Workload("a", (1, 10, 10), "none", None, 2, dtype)
-    expected = np.zeros((2, 1, 10, 10) if workload.is_float else (2, 10, 10, 1), dtype)
-    scale = 1 / workload.std[0] if workload.is_float else 1
-
-    def batch_with_mean(levels):
-        batch = expected.copy()
-        batch.reshape(2, 100)[:, : round(50 * levels)] = 2 * scale  # 2 levels in a share of each image's 100 pixels
-        return batch
-
-    assert describe_difference(name, batch_with_mean(max_mean - 0.02), expected, workload) == ""
-    text = describe_difference(name, batch_with_mean(max_mean + 0.02), expected, workload)
-    assert f"at most {max_mean} and 2.5 are the same work" in text
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -247,20 +154,6 @@ def test_the_bound_of_the_mean_is_wider_for_ffcv_alone(name, max_mean, dtype):
 def test_a_bad_plan_is_refused(rec, options, message):
     with pytest.raises(PlanError, match=message):
         plan(rec, ("python",), **options)
-
-
-@pytest.mark.parametrize(("preset", "dtype"), [("crop", "float32"), ("train", "float32"), ("train", "uint8")])
-@pytest.mark.parametrize("name", list(PEERS))
-def test_every_peer_gives_every_sample_of_an_epoch(rec, name, preset, dtype, tmp_path):
-    workload = resolve_workload(rec, shape=(3, 32, 32), batch_size=8, preset=preset, dtype=dtype)
-    workload = replace(workload, scratch=str(tmp_path))
-    if reason := find_peer(name).unavailable_reason(workload):
-        pytest.skip(f"{name}: {reason}")
-    program = EPOCHS.format(name=name, workload=as_text(workload))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True)
-    # DALI's batches are full: the surplus of one epoch is missing from the next.
-    counts = list(map(int, done.stdout.split()))
-    assert sum(counts) == 40 and (name == "dali" or counts == [20, 20]), done.stderr
 
 
 def test_both_engines_are_measured_with_each_number_of_threads(rec, require_native):
@@ -346,38 +239,6 @@ def test_the_processor_time_of_workers_counts():
     finally:
         worker.kill()
         worker.wait()
-
-
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("def", r"SyntaxError: "),
-        (
-            "x = 3",
-            r"x with all members of .*peer\.Peer, got one without title, note, unavailable_reason",
-        ),
-        (
-            "from recordkit.bench.peers.recordkit import RecordkitLoader\nclass x(RecordkitLoader): title = ''",
-            "the class itself",
-        ),
-        ("y = 3", "expected an object x, got none"),
-    ],
-)
-def test_a_file_without_a_peer_is_named(tmp_path, text, error):
-    (tmp_path / "mine.py").write_text(text)
-    with pytest.raises(PlanError, match=error):
-        find_peer(f"{tmp_path / 'mine.py'}:x")
-
-
-def test_a_missing_file_is_named():
-    with pytest.raises(FileNotFoundError, match=r"none\.py"):
-        find_peer("none.py:x")
-
-
-@pytest.mark.parametrize("name", ["nobody", "peers:x"])
-def test_an_unknown_peer_is_named(name):
-    with pytest.raises(PlanError, match="peers: expected image-record-iter, .* or FILE.py:NAME, got"):
-        find_peer(name)
 
 
 def test_a_subset_is_evenly_spaced(rec, tmp_path):
