@@ -266,10 +266,10 @@ def _labels_of(
     target: Target, outputs: list[NDArray[np.float32]]
 ) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
     """Return the predicted labels of each image, and their probabilities."""
-    n = len(outputs[0])
-    predicted, _ = target.predict(outputs, np.zeros(target.label_shape(n), np.float32))
-    labels = predicted.tolist()
-    probabilities = [target.probabilities_of([head[row] for head in outputs], labels[row]) for row in range(n)]
+    labels = target.predict(outputs).tolist()
+    probabilities = [
+        target.probabilities_of([head[row] for head in outputs], labels[row]) for row in range(len(labels))
+    ]
     return [tuple(row) for row in labels], probabilities
 
 

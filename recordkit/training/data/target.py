@@ -106,34 +106,40 @@ class Target:
             for number, (size, end) in enumerate(zip(self.sizes, ends, strict=True))
         ]
 
-    def predict(
-        self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], float]:
-        """Return the predictions for a batch and their loss.
+    def predict(self, outputs: list[NDArray[np.float32]]) -> NDArray[np.int64]:
+        """Return the predictions for a batch.
 
         Parameters
         ----------
         outputs : list of ndarray of float32
             Probabilities: with "softmax" an array of shape (B, size) for each label, with "sigmoid" one array of shape
             (B, n_labels).
-        labels : ndarray of float32, shape (B,) or (B, n_labels)
 
         Returns
         -------
         predicted : ndarray of int64, shape (B, n_labels)
-        loss : float
-            Sum over the samples, in nats.
+        """
+        if self.loss == "sigmoid":
+            return (outputs[0] >= 0.5).astype(np.int64)
+        return np.stack([head.argmax(axis=1) for head in outputs], axis=1)
+
+    def loss_sum(self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]) -> float:
+        """Return the sum of the losses of a batch's samples, in nats.
+
+        Parameters
+        ----------
+        outputs : list of ndarray of float32
+            See `predict`.
+        labels : ndarray of float32, shape (B,) or (B, n_labels)
         """
         classes = labels.reshape(len(labels), -1).astype(np.int64)
         if self.loss == "sigmoid":
             probabilities = np.where(classes == 1, outputs[0], 1 - outputs[0])
-            predicted = (outputs[0] >= 0.5).astype(np.int64)
         else:
             rows = np.arange(len(classes))
             probabilities = np.stack([head[rows, column] for head, column in zip(outputs, classes.T, strict=True)], 1)
-            predicted = np.stack([head.argmax(axis=1) for head in outputs], axis=1)
         logs = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
-        return predicted, -float(logs.mean(axis=1).sum(dtype=np.float64))
+        return -float(logs.mean(axis=1).sum(dtype=np.float64))
 
     def probabilities_of(self, outputs: list[NDArray[np.float32]], predicted: list[int]) -> tuple[float, ...]:
         """Return the probability of each prediction for one image.

@@ -53,10 +53,10 @@ class RunningScore:
         self._begin_s = time.perf_counter()
 
     def add(self, outputs: list[NDArray[np.float32]], labels: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Add one batch and return its predictions. Parameters: see `Target.predict`."""
-        predicted, loss = self._target.predict(outputs, labels)
+        """Add one batch and return its predictions. Parameters: see `Target.loss_sum`."""
+        predicted = self._target.predict(outputs)
         self._n_right += int((predicted == labels.reshape(predicted.shape)).sum())
-        self._loss += loss
+        self._loss += self._target.loss_sum(outputs, labels)
         self.n += len(labels)
         return predicted
 
