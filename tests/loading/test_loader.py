@@ -20,6 +20,7 @@ from recordkit.codec import encode
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.python import PythonEngine
 from recordkit.sampling.order import Pages, Shuffled, Weighted
+from recordkit.sources import ListSource
 from recordkit.transforms import (
     Flip,
     Pad,
@@ -470,6 +471,19 @@ def test_bad_samples_are_replaced_by_the_next_ones_and_listed(tmp_path, engine):
     batches = list(loader)
     assert [batch.key.tolist() for batch in batches] == [[0, 1, 2, 5], [5, 5, 6, 7], [8, 9]]
     assert [bad.key for bad in loader.bad_samples] == [3, 4]
+
+
+@pytest.mark.parametrize(("on_error", "keys"), [("skip", [0, 2]), ("replace", [0, 2, 2])])
+def test_exact_labels_are_those_of_the_loaded_samples_after_an_error(tmp_path, engine, on_error, keys):
+    for key in range(3):
+        (tmp_path / f"{key}.pgm").write_bytes(b"text" if key == 1 else encode(noise(8, 8, 1), "raw"))
+    labels = [2**53 + 1, 2**53 + 3, 2**53 + 5]
+    (tmp_path / "a.lst").write_text("".join(f"{key}\t{label}\t{key}.pgm\n" for key, label in enumerate(labels)))
+    plan = rk.PackPlan(exact_labels=True, any_file=True)
+    rk.pack(ListSource(tmp_path / "a.lst", tmp_path), tmp_path / "out", plan=plan)
+    (batch,) = rk.Loader(tmp_path / "out.rec", batch_size=3, on_error=on_error, engine=engine)
+    assert batch.key.tolist() == keys and batch.n_valid == len(keys)
+    assert batch.label.tolist() == [labels[key] for key in keys]
 
 
 def test_a_damaged_record_is_an_error_with_its_file_and_offset(tmp_path, engine):

@@ -16,6 +16,7 @@ from recordkit.errors import MissingError, PackError, PlanError, PublishError, S
 from recordkit.formats import idx, irheader
 from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.frame import RecordReader
+from recordkit.packing import packed_block
 from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
 
@@ -318,6 +319,24 @@ def test_bad_images_are_left_out_and_listed_and_the_report_is_not_ok(tiny_folder
     ]
     assert len((tmp_path / "out.lst").read_text().splitlines()) == 12
     assert pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="skip"), engine=engine).ok
+
+
+def test_a_record_that_is_too_long_is_a_failure(tiny_folder, tmp_path, engine, monkeypatch):
+    path = write_list(tmp_path, "0\t1\tshort\n1\t1\tlong\n2\t1\t2\tshort\n3\t1\tgone\n")
+    (tiny_folder / "short").write_bytes(b"x" * 76)
+    (tiny_folder / "long").write_bytes(b"x" * 77)
+    monkeypatch.setattr(packed_block, "MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr(packed_block, "_ALWAYS_FITS_BYTES", 50)
+    (set_report,) = pack(
+        ListSource(path, tiny_folder), tmp_path / "out", plan=PackPlan(any_file=True), engine=engine
+    ).sets
+    assert [(failure.key, failure.reason) for failure in set_report.failures] == [
+        (1, "expected a record shorter than 2**29 bytes, got 101 bytes"),
+        (2, "expected a record shorter than 2**29 bytes, got 108 bytes"),  # two labels take 8 bytes more
+        (3, "No such file or directory"),
+    ]
+    assert [(header.id, len(payload)) for header, payload in read_records(tmp_path / "out.rec")] == [(0, 76)]
+    assert (set_report.n_listed, set_report.bytes_in, list(set_report.notes.values())) == (4, 76, [1])
 
 
 def test_a_repack_without_failures_removes_the_old_list_of_failures(tiny_folder, tmp_path, engine):
