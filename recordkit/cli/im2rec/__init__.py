@@ -1,1 +1,1 @@
-"""The drop-in for MXNet's two packing tools: im2rec.py (`script`) and the native im2rec (`native`)."""
+"""The command ``im2rec``, which replaces MXNet's packing tools: im2rec.py (`script`) and native im2rec (`native`)."""

@@ -1,7 +1,7 @@
-"""The `im2rec` command: tells which of MXNet's two command lines it was given.
+"""The entry point of ``im2rec``, which accepts MXNet's two command lines.
 
-Three or more arguments without any option are the native tool's (``LIST ROOT OUT key=value ...``); everything else
-is im2rec.py's (``[options] PREFIX ROOT``).
+Three or more arguments without any option are a command line of the native tool (``LIST ROOT OUT key=value ...``).
+Everything else is a command line of im2rec.py (``[options] PREFIX ROOT``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from recordkit.cli.program import run
 
 
 def main() -> None:
-    """Run the `im2rec` command (the console script)."""
+    """Run ``im2rec`` with the arguments of the process."""
     arguments = sys.argv[1:]
     if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments):
         run(lambda: native.im2rec(arguments), "im2rec")

@@ -1,8 +1,12 @@
 """The command line of MXNet's native im2rec: ``LIST ROOT OUT key=value ...``.
 
-The same records as the native tool's. On purpose different: an .idx (and .json) file is written too, ROOT needs no
-slash at its end, a centre crop works without a resize, a bad image or row is left out and reported (exit code 1)
-where the native tool dies, and unknown keys give a warning.
+The records are those of the native tool. Intended differences:
+
+- an .idx and a .json file are written too;
+- ROOT needs no slash at its end;
+- a centre crop works without a resize;
+- a bad image or row is left out, reported, and makes the exit code 1; the native tool aborts;
+- an unknown key causes a warning.
 
 Source: tools/im2rec.cc of MXNet 1.9.
 """
@@ -15,7 +19,7 @@ from typing import Any
 
 import click
 
-from recordkit.cli.im2rec.show import CHANNELS, pack_list
+from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.program import print_to_stderr
 from recordkit.codec import Channels
 from recordkit.errors import PlanError
@@ -24,10 +28,10 @@ from recordkit.packing import PackPlan
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import INTER_METHODS
 
-# So many labels of two bytes fill the longest line there may be.
+# A label and its separator take at least two bytes of a line.
 _MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 
-DEFAULTS: dict[str, str] = {
+_DEFAULTS: dict[str, str] = {
     "color": "1",
     "resize": "-1",
     "label_width": "1",
@@ -39,7 +43,7 @@ DEFAULTS: dict[str, str] = {
     "encoding": ".jpg",
     "inter_method": "1",
     "unchanged": "0",
-    # recordkit's own
+    # The native tool does not have these two.
     "num_thread": "0",
     "engine": "auto",
 }
@@ -56,10 +60,10 @@ def im2rec(arguments: Sequence[str]) -> None:
     Raises
     ------
     PlanError
-        A setting cannot be understood.
+        The value of a setting is not valid.
     """
     list_path, root, output, *settings = arguments
-    options = _options(settings)
+    options = _parse_settings(settings)
     nsplit, part = _number(options, "nsplit"), _number(options, "part")
     if nsplit < 1:
         raise PlanError(argument="nsplit", expected="at least 1", got=nsplit)
@@ -78,12 +82,12 @@ def im2rec(arguments: Sequence[str]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _options(settings: Sequence[str]) -> dict[str, str]:
-    options = dict(DEFAULTS)
+def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
+    options = dict(_DEFAULTS)
     for setting in settings:
-        key, mark, value = setting.partition("=")
-        if not mark or key not in DEFAULTS:
-            print_to_stderr("im2rec", f"warning: {setting!r} is no setting of im2rec and does nothing")
+        key, equals_sign, value = setting.partition("=")
+        if not equals_sign or key not in _DEFAULTS:
+            print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored")
             continue
         options[key] = value
     return options
@@ -98,7 +102,7 @@ def _number(options: dict[str, str], key: str) -> int:
 
 def _channels(options: dict[str, str]) -> Channels:
     try:
-        return CHANNELS[options["color"]]
+        return CHANNELS_BY_COLOR[options["color"]]
     except KeyError:
         raise PlanError(argument="color", expected="1, 0 or -1", got=repr(options["color"])) from None
 
@@ -106,7 +110,7 @@ def _channels(options: dict[str, str]) -> Channels:
 def _plan(options: dict[str, str], label_width: int) -> PackPlan:
     pack_label = _number(options, "pack_label") != 0
     if pack_label and label_width < 2:
-        raise PlanError("pack_label: expected label_width above 1 with it")
+        raise PlanError(argument="label_width", expected="more than 1 if pack_label is set", got=label_width)
     shared: dict[str, Any] = {
         "labels": "all" if pack_label else "first",
         "first_label_in_header": True,

@@ -1,4 +1,4 @@
-"""The native im2rec's command line, against files that MXNet's own tool wrote, and each of its settings."""
+"""The native im2rec's command line: compared with files that MXNet's tool wrote, and each of its settings."""
 
 import os
 import struct
@@ -19,9 +19,9 @@ UNCHANGED = {
     "multi-unpacked-unchanged.rec": ("multi", ["label_width=3"]),
     "part1of3-unchanged.rec.part001": ("single", ["nsplit=3", "part=1"]),
 }
-# Settings, and how far pixels may be from the golden ones: at most, and in the mean. A resize is at most 1 level off.
-# JPEG of quality 95 then rounds DCT coefficients in steps of up to 12 (2 to 6 where they are not nearly 0), and one
-# level may tip some of them: measured 8 and 1.21.
+# Settings, and the largest and mean difference from the golden pixels that are accepted. A resize is at most 1 level
+# off. JPEG of quality 95 then rounds DCT coefficients in steps of up to 12 (2 to 6 where they are not nearly 0), and
+# one level may tip some of them: measured 8 and 1.21.
 RESIZED = {
     "resize64-center-png.rec": (["resize=64", "center_crop=1", "encoding=.png", "quality=3"], 1, 0.5),
     "resize64-gray.rec": (["resize=64", "color=0"], 10, 1.5),
@@ -32,7 +32,7 @@ RESIZED = {
 def golden(real_data):
     folder = real_data.parent / "golden" / "im2rec-native"
     if not folder.is_dir() and not os.environ.get("RECORDKIT_REQUIRE_DATA"):
-        pytest.skip("there are no files of the native im2rec beside the real data")
+        pytest.skip("the golden files of the native im2rec are not beside the real data")
     return folder
 
 
@@ -88,7 +88,7 @@ def test_resized_records_have_the_golden_headers_and_nearly_the_golden_pixels(
         assert np.abs(a - b).max() <= most and np.abs(a - b).mean() <= mean
 
 
-def test_all_parts_after_each_other_are_the_whole(im2rec, root, tmp_path):
+def test_all_parts_concatenated_are_the_whole(im2rec, root, tmp_path):
     listed = tmp_path / "one.lst"
     assert im2rec(listed, root, tmp_path / "whole.rec", "unchanged=1")[0] == 0
     for part in range(5):
@@ -105,7 +105,7 @@ def test_each_part_has_an_index_of_its_own(im2rec, root, tmp_path):
     assert first and second and first + second == list(range(12))
 
 
-def test_an_index_is_written_and_the_list_is_left_alone(im2rec, root, tmp_path):
+def test_an_index_is_written_and_the_list_is_unchanged(im2rec, root, tmp_path):
     before = (tmp_path / "one.lst").read_bytes()
     assert im2rec(tmp_path / "one.lst", root, tmp_path / "one.rec")[0] == 0
     assert (tmp_path / "one.lst").read_bytes() == before
@@ -176,7 +176,7 @@ def assert_close(image, expected, engine):
     (["encoding=.png", "quality=10"], "png", 3),
     (["encoding=.png"], "png", 3),
 ])  # fmt: skip
-def test_quality_is_jpegs_or_pngs(im2rec, root, tmp_path, settings, encoding, quality):
+def test_quality_applies_to_jpeg_or_png(im2rec, root, tmp_path, settings, encoding, quality):
     im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "engine=python", *settings)
     for key, (_, payload) in enumerate(records(tmp_path / "out.rec")):
         assert payload == codec.encode(source(root, key), encoding, quality=quality)
@@ -197,7 +197,7 @@ def test_without_pack_label_the_first_label_is_kept(im2rec, root, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("pack_label=1", "pack_label: expected label_width above 1 with it"),
+        ("pack_label=1", "label_width: expected more than 1 if pack_label is set, got 1"),
         ("encoding=.bmp", "encoding: expected .jpg or .png, got '.bmp'"),
         ("encoding=jpg", "encoding: expected .jpg or .png, got 'jpg'"),
         ("part=1", "part: expected 0 to 0, got 1"),
@@ -218,12 +218,12 @@ def test_a_wrong_setting_is_an_error_of_exit_code_2(im2rec, root, tmp_path, sett
 
 
 @pytest.mark.parametrize("setting", ["colour=1", "unchanged"])
-def test_an_unknown_setting_is_warned_of(im2rec, root, tmp_path, setting):
+def test_an_unknown_setting_causes_a_warning(im2rec, root, tmp_path, setting):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", setting)
-    assert code == 0 and f"warning: '{setting}' is no setting of im2rec and does nothing" in err
+    assert code == 0 and f"warning: '{setting}' is not a setting of im2rec and is ignored" in err
 
 
-def test_the_number_of_threads_changes_nothing(im2rec, root, tmp_path):
+def test_the_number_of_threads_does_not_change_the_records(im2rec, root, tmp_path):
     for n in (1, 3):
         im2rec(tmp_path / "one.lst", root, tmp_path / f"{n}.rec", "resize=7", f"num_thread={n}")
     assert (tmp_path / "1.rec").read_bytes() == (tmp_path / "3.rec").read_bytes()
@@ -250,7 +250,7 @@ def test_paths_may_have_blanks_and_rows_any_white_space(im2rec, root, tmp_path):
     assert [(header.id, header.label) for header, _ in records(tmp_path / "out.rec")] == [(7, 2), (8, 1)]
 
 
-def test_a_wrong_label_width_is_told(im2rec, root, tmp_path):
+def test_a_wrong_label_width_is_an_error(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
     assert code == 1 and "expected KEY, 2 labels and PATH between blanks, got 3 fields" in err
     code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "unchanged=1")
@@ -262,25 +262,25 @@ def test_a_list_that_is_missing_is_one_line(im2rec, root, tmp_path):
     assert code == 1 and err == f"im2rec: {tmp_path / 'none.lst'}: No such file or directory\n"
 
 
-def test_a_part_can_be_looked_at_by_its_name(im2rec, cli, root, tmp_path):
+def test_verify_info_and_head_accept_the_name_of_a_part(im2rec, cli, root, tmp_path):
     assert im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1", "nsplit=2", "part=0")[0] == 0
     for command in ("verify", "info", "head"):
         assert cli(command, tmp_path / "o.rec.part000")[0] == 0
 
 
-def test_a_list_beside_that_is_not_the_sets_is_warned_of_and_no_problem(im2rec, cli, root, tmp_path):
+def test_a_foreign_list_beside_the_set_causes_a_warning_and_is_not_a_problem(im2rec, cli, root, tmp_path):
     (tmp_path / "o.lst").write_text("99\t1\tmine.png\n")
-    code, _, said = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
-    assert code == 0 and f"{tmp_path}/o.lst is not the list of this set" in said
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
+    assert code == 0 and f"{tmp_path}/o.lst is not the list of this set" in err
     assert (tmp_path / "o.lst").exists()
-    code, _, said = cli("verify", tmp_path / "o.rec")
-    assert code == 0 and "o.lst: not the list of this set" in said
+    code, _, err = cli("verify", tmp_path / "o.rec")
+    assert code == 0 and "o.lst: not the list of this set" in err
 
 
-def test_an_empty_list_leaves_the_set_that_is_there(im2rec, root, tmp_path):
+def test_an_empty_list_leaves_the_existing_set(im2rec, root, tmp_path):
     assert im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")[0] == 0
     before = (tmp_path / "o.rec").read_bytes()
     (tmp_path / "one.lst").write_text("")
-    code, _, said = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
-    assert code == 1 and "expected images, got 0 of 0 packed; nothing was written" in said
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
+    assert code == 1 and "expected images, got 0 of 0 packed; nothing was written" in err
     assert (tmp_path / "o.rec").read_bytes() == before

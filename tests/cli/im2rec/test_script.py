@@ -119,7 +119,7 @@ def write_odd_tree(root):
 
 
 def write_lists(folder, root):
-    """The lists that records are made from, one folder each: written here, so that no tool under test has a say."""
+    """Write the lists to pack, one folder each, without any tool under test."""
     names = [
         os.path.relpath(path, root) for path in root.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")
     ]
@@ -166,7 +166,7 @@ def cifar(tmp_path_factory, real_data):
 
 @pytest.fixture(scope="session")
 def script():
-    """Where MXNet's im2rec.py is; it imports cv2 too."""
+    """The path of MXNet's im2rec.py, which imports cv2 too."""
     missing = [name for name in ("mxnet", "cv2") if importlib.util.find_spec(name) is None]
     if missing:
         reason = f"{' and '.join(missing)} not installed: no im2rec.py to compare with"
@@ -178,7 +178,7 @@ def script():
 
 @pytest.fixture(scope="session")
 def reference(script, odd, request, tmp_path_factory):
-    """What im2rec.py makes of every command line above: a folder by (tree, list, options)."""
+    """The output folder of im2rec.py for every command line above, by (tree, list, options)."""
     trees = {"odd": odd}
     if "RECORDKIT_TEST_DATA" in os.environ:
         trees["cifar"] = request.getfixturevalue("cifar")
@@ -195,7 +195,7 @@ def reference(script, odd, request, tmp_path_factory):
             folder.mkdir()
         words = [*([] if listed else ["--list"]), folder / "c", trees[tree], *options.split()]
         jobs.append(([str(word) for word in words], str(folder / "log")))
-    # First those that start processes: a fork may hang once OpenCV has started threads.
+    # The jobs that start processes run first: a fork may hang after OpenCV has started threads.
     jobs.sort(key=lambda job: "--num-thread" not in job[0])
     done = subprocess.run(
         [sys.executable, "-c", REFERENCE, script],
@@ -224,16 +224,16 @@ def records(path):
 
 @pytest.mark.parametrize("options", LISTS)
 @pytest.mark.parametrize("tree", ["odd", "cifar"])
-def test_lists_and_printed_classes_are_those_of_im2rec(im2rec, reference, tmp_path, tree, options):
+def test_lists_and_printed_classes_are_equal_to_im2recs(im2rec, reference, tmp_path, tree, options):
     trees, _, folders = reference
     if tree not in trees:
         pytest.skip("RECORDKIT_TEST_DATA is not set: no CIFAR to list")
     theirs = folders[tree, None, options]
     code, out, err = im2rec("--list", tmp_path / "c", trees[tree], *options.split())
-    if not any(files(theirs).values()):  # im2rec.py writes empty lists, which are of no use and may replace good ones
+    if not any(files(theirs).values()):  # im2rec.py writes empty lists, which may replace good ones
         assert code == 1 and "expected images, got none" in err and files(tmp_path) == {}
         return
-    # A link to nowhere, which im2rec.py skips in silence.
+    # The broken link, which im2rec.py skips without a message.
     broken = tree == "odd" and "--recursive" in options and "--exts" not in options
     assert code == broken and ("2/gone.jpg: No such file or directory; left out" in err) == broken
     assert files(tmp_path) == files(theirs) != {}
@@ -241,7 +241,7 @@ def test_lists_and_printed_classes_are_those_of_im2rec(im2rec, reference, tmp_pa
 
 
 @pytest.mark.parametrize(("tree", "listed", "options"), RECORDS)
-def test_records_and_indexes_are_those_of_im2rec(im2rec, reference, tmp_path, tree, listed, options):
+def test_records_and_indexes_are_equal_to_im2recs(im2rec, reference, tmp_path, tree, listed, options):
     trees, base, folders = reference
     if tree not in trees:
         pytest.skip("RECORDKIT_TEST_DATA is not set: no CIFAR to pack")
@@ -282,7 +282,7 @@ def rows(path):
 
 
 @pytest.mark.parametrize(
-    ("given", "understood"),
+    ("arguments", "normalised"),
     [
         ("--list True P R", "--list P R"),
         ("--list=1 --recursive=1 P R", "--list --recursive P R"),
@@ -303,8 +303,8 @@ def rows(path):
         ("--pa P R", "--pa P R"),
     ],
 )
-def test_every_form_of_command_line_is_understood(given, understood):
-    assert normalise(given.split()) == understood.split()
+def test_every_form_of_command_line_is_understood(arguments, normalised):
+    assert normalise(arguments.split()) == normalised.split()
 
 
 @pytest.mark.parametrize(
@@ -361,9 +361,9 @@ def test_a_wrong_command_line_is_an_error_of_exit_code_2(im2rec, words, message)
     assert code == 2 and out == "" and message in err
 
 
-def test_help_says_what_differs(im2rec):
+def test_the_help_lists_the_intended_differences(im2rec):
     code, out, _ = im2rec("--help")
-    assert code == 0 and "On purpose different" in out
+    assert code == 0 and "Intended differences" in " ".join(out.split())
 
 
 def test_a_missing_image_is_left_out_and_named_and_makes_the_exit_code_1(im2rec, tree, tmp_path):
@@ -387,7 +387,7 @@ def test_a_damaged_image_is_left_out_and_named(im2rec, tree, tmp_path):
     assert (tmp_path / "p.failed.tsv").read_text().startswith("0\tbad.jpg\texpected an image")
 
 
-def test_the_failures_are_gone_when_all_is_well_again(im2rec, tree, tmp_path):
+def test_a_pack_without_failures_removes_the_failure_file(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t0\tcat/none.jpg\n1\t0\tcat/1.jpg\n")
     assert im2rec(tmp_path / "p", tree)[0] == 1
     shutil.copy(tree / "cat/1.jpg", tree / "cat/none.jpg")
@@ -422,28 +422,28 @@ def test_lists_of_the_same_run_are_never_removed(im2rec, cli, tree, tmp_path):
         assert (tmp_path / f"{name}.lst").exists() and (tmp_path / f"{name}.rec").exists()
 
 
-def test_an_empty_list_is_not_packed_and_said(im2rec, tree, tmp_path):
+def test_an_empty_list_is_not_packed_and_causes_a_warning(im2rec, tree, tmp_path):
     (tmp_path / "a.lst").write_text("0\t0\tcat/1.jpg\n")
     (tmp_path / "a_val.lst").touch()
-    code, _, said = im2rec("--pass-through", tmp_path / "a", tree)
-    assert code == 1 and "a_val.lst is empty, there is nothing to pack" in said
+    code, _, err = im2rec("--pass-through", tmp_path / "a", tree)
+    assert code == 1 and "a_val.lst is empty and is not packed" in err
     assert (tmp_path / "a.rec").exists() and not (tmp_path / "a_val.rec").exists()
 
 
-def test_a_forgotten_recursive_leaves_the_list_that_is_there(im2rec, tree, tmp_path):
+def test_without_recursive_a_tree_has_no_images_and_the_existing_list_stays(im2rec, tree, tmp_path):
     (tmp_path / "a.lst").write_text("0\t0\tcat/1.jpg\n")
-    code, _, said = im2rec("--list", tmp_path / "a", tree)
-    assert code == 1 and "expected images, got none; --recursive also looks into the folders below" in said
+    code, _, err = im2rec("--list", tmp_path / "a", tree)
+    assert code == 1 and "expected images, got none; --recursive includes the folders below" in err
     assert (tmp_path / "a.lst").read_text() == "0\t0\tcat/1.jpg\n"
 
 
 @pytest.mark.parametrize("option", [("--train-ratio", "nan"), ("--test-ratio", "nan"), ("--chunks", 10**20)])
-def test_ratios_and_chunks_that_cannot_be_are_the_command_lines_fault(im2rec, tree, tmp_path, option):
-    code, _, said = im2rec("--list", "--recursive", *option, tmp_path / "a", tree)
-    assert code == 2 and said.count("\n") == 1
+def test_impossible_ratios_and_chunks_are_an_error_of_exit_code_2(im2rec, tree, tmp_path, option):
+    code, _, err = im2rec("--list", "--recursive", *option, tmp_path / "a", tree)
+    assert code == 2 and err.count("\n") == 1
 
 
-def test_new_lists_take_the_class_names_of_older_ones_away(im2rec, cli, tree, tmp_path):
+def test_new_lists_remove_the_class_names_of_older_lists(im2rec, cli, tree, tmp_path):
     cli("list", tree, tmp_path / "a")
     assert (tmp_path / "a.classes.json").exists()
     im2rec("--list", "--recursive", tmp_path / "a", tree)
@@ -456,14 +456,14 @@ def test_a_list_may_be_given_by_its_own_name(im2rec, tree, tmp_path):
     assert list(idx.read(tmp_path / "p.idx").keys) == [0]
 
 
-def test_a_broken_link_is_named_and_not_numbered(im2rec, tree, tmp_path):
+def test_a_broken_link_is_named_and_gets_no_key(im2rec, tree, tmp_path):
     (tree / "cat" / "0.jpg").symlink_to("nowhere")
     code, _, err = im2rec("--list", "--recursive", "--no-shuffle", tmp_path / "p", tree)
     assert code == 1 and "im2rec: warning: cat/0.jpg: No such file or directory; left out" in err
     assert [row[0] for row in rows(tmp_path / "p.lst")] == ["0", "1", "2", "3"]
 
 
-def test_without_a_list_the_exit_code_is_1_and_one_line_says_so(im2rec, tree, tmp_path):
+def test_without_a_list_the_exit_code_is_1_and_the_error_is_one_line(im2rec, tree, tmp_path):
     code, out, err = im2rec(tmp_path / "p", tree)
     assert (code, out) == (1, "")
     assert err == (
@@ -485,14 +485,14 @@ def test_a_wrong_root_is_one_error_and_not_one_for_each_image(im2rec, tree, tmp_
     assert not (tmp_path / "p.rec").exists()
 
 
-def test_lists_with_a_name_that_only_begins_alike_are_left_alone(im2rec, tree, tmp_path):
+def test_lists_whose_name_only_begins_with_the_prefix_are_not_packed(im2rec, tree, tmp_path):
     for name in ("p", "p2", "p_train", "p_0_val", "p_old"):
         (tmp_path / f"{name}.lst").write_text("0\t0\tcat/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
     assert code == 0
     assert {path.stem for path in tmp_path.glob("*.rec")} == {"p", "p_train", "p_0_val"}
     for name in ("p2", "p_old"):
-        assert f"warning: {tmp_path / name}.lst is no list of p, left alone; pack it by its own name" in err
+        assert f"warning: {tmp_path / name}.lst is not a list of p and is not packed; pack it by its own name" in err
 
 
 def test_a_prefix_that_is_a_folder_means_all_lists_in_it(im2rec, tree, tmp_path):
@@ -511,7 +511,7 @@ def test_a_label_that_float32_would_change_is_refused(im2rec, tree, tmp_path, la
     assert not (tmp_path / "p.rec").exists()
 
 
-def test_labels_that_are_dropped_are_warned_of(im2rec, tree, tmp_path):
+def test_dropped_labels_cause_a_warning(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t1\t2\tcat/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
     assert code == 0 and "only the first label of each row is packed; use --pack-label" in err
@@ -528,7 +528,7 @@ def test_png_is_compressed_at_level_3_and_above_9_counts_as_9(im2rec, tree, tmp_
     assert sizes[0] == sizes[1] and sizes[2] == sizes[3]
 
 
-def test_what_the_split_does_not_say_is_warned_of(im2rec, tree, tmp_path):
+def test_surprising_splits_cause_a_warning(im2rec, tree, tmp_path):
     _, _, err = im2rec("--list", "--recursive", "--test-ratio", "0.5", tmp_path / "p", tree)
     assert "the test ratio has no effect because the train ratio is 1" in err
     _, _, err = im2rec("--list", "--recursive", "--train-ratio", ".7", "--test-ratio", ".3", tmp_path / "q", tree)
@@ -537,21 +537,21 @@ def test_what_the_split_does_not_say_is_warned_of(im2rec, tree, tmp_path):
     assert "r_2.lst is empty" in err
 
 
-def test_an_exif_rotation_that_is_passed_through_is_warned_of(im2rec, tree, tmp_path):
+def test_an_exif_rotation_that_is_passed_through_causes_a_warning(im2rec, tree, tmp_path):
     (tree / "cat/1.jpg").write_bytes(save(picture(), "JPEG", exif=exif(6)))
     (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
     assert code == 0 and "warning: 1 images: rotated by EXIF only" in err
 
 
-def test_what_is_no_image_is_passed_through_with_a_warning(im2rec, tree, tmp_path):
+def test_a_file_that_is_not_an_image_is_passed_through_with_a_warning(im2rec, tree, tmp_path):
     (tree / "text.jpg").write_text("just text")
     (tmp_path / "p.lst").write_text("0\t0\ttext.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
     assert code == 0 and "warning: 1 images: not an image by its first bytes, copied all the same" in err
 
 
-def test_a_file_name_that_a_list_cannot_hold_is_warned_of(im2rec, tree, tmp_path):
+def test_a_file_name_that_a_list_cannot_hold_causes_a_warning(im2rec, tree, tmp_path):
     (tree / "cat" / "t\tab.jpg").touch()
     code, _, err = im2rec("--list", "--recursive", tmp_path / "p", tree)
     assert code == 1 and "a .lst row cannot hold it; left out" in err

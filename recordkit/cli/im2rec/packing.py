@@ -1,0 +1,43 @@
+"""Packing one list, for both command lines of im2rec."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from recordkit.cli.pack_warnings import print_warnings
+from recordkit.cli.progress import progress_bar
+from recordkit.codec import Channels
+from recordkit.packing import PackPlan, pack
+from recordkit.sources import ListSource
+
+CHANNELS_BY_COLOR: dict[str, Channels] = {"1": 3, "0": 1, "-1": "keep"}
+"""im2rec's `color`, which is OpenCV's flag, to `channels` of a `PackPlan`."""
+
+
+def pack_list(
+    source: ListSource,
+    prefix: str,
+    plan: PackPlan,
+    *,
+    engine: str,
+    record_name: str | None = None,
+    keep: Collection[Path] = (),
+) -> bool:
+    """Pack a list, print the result as im2rec does and the failures on stderr. For the arguments see `recordkit.pack`.
+
+    Returns
+    -------
+    ok : bool
+        Every sample was packed.
+    """
+    with progress_bar(len(source), "im2rec") as progress:
+        report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress)
+    print_warnings("im2rec", report)
+    (set_report,) = report.sets
+    total = f"Total: {set_report.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
+    failed = f", {set_report.n_failed} left out (see {set_report.failed_path})" if set_report.n_failed else ""
+    click.echo(f"{total}{failed}")
+    return report.ok
