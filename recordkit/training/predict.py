@@ -61,7 +61,7 @@ class Prediction:
 
     @property
     def is_wrong(self) -> bool:
-        """The file has other labels."""
+        """The .rec file has labels, and others than the predicted ones."""
         return self.true_labels not in (None, self.labels)
 
     def class_name(self, class_names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The record of a run, PREFIX-run.json: the facts that a resumed run compares, and that evaluate and predict need."""
+"""The record of a run, PREFIX-run.json: facts that a resumed run compares with its own, and that evaluation needs."""
 
 from __future__ import annotations
 

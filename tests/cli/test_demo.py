@@ -1,4 +1,4 @@
-"""The demo, end to end: real digits to a gated accuracy in five lines."""
+"""The demo, end to end: real digits to the required accuracy, reported in five lines."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from recordkit.cli.demo import main
 
 
-def test_digits_reach_their_gate_and_five_lines_say_so(mx, program, tmp_path):
+def test_digits_reach_the_required_accuracy_in_five_lines(mx, program, tmp_path):
     pytest.importorskip("sklearn")
     code, output, _ = program(main, "--output", tmp_path / "out", "--more-seeds", 0)
     lines = output.splitlines()
@@ -17,7 +17,7 @@ def test_digits_reach_their_gate_and_five_lines_say_so(mx, program, tmp_path):
     assert float(re.fullmatch(r"accuracy: (0\.9\d{3}|1\.0000)", lines[4])[1]) >= 0.97
 
 
-def test_data_that_cannot_be_learnt_fails_the_gate(mx, program, tiny_mnist, tmp_path):
+def test_data_that_cannot_be_learned_fails_the_gate(mx, program, tiny_mnist, tmp_path):
     code, output, error = program(main, "--data", tiny_mnist, "--output", tmp_path / "out")
     assert code == 1
     assert output.splitlines()[-1].startswith("accuracy: 0.")

@@ -15,7 +15,7 @@ from recordkit.training.results.observer import NullObserver
 N_CLASSES = 3
 
 
-def surveyed(path):
+def survey_for_mxnet(path):
     return survey(path, iterator="mxnet")
 
 

@@ -7,7 +7,7 @@ from recordkit.training import checkpoint as checkpoint_module
 from recordkit.training.checkpoint import Checkpoints, write_whole
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+def test_a_file_appears_complete_or_not_at_all(tmp_path):
     target = tmp_path / "m" / "lenet-0001.params"
     write_whole(target, lambda path: path.write_bytes(b"old"))
 
@@ -20,7 +20,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     assert target.read_bytes() == b"old"
 
 
-def test_the_states_are_there_before_the_params(tmp_path, monkeypatch):
+def test_the_states_are_written_before_the_params(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(checkpoint_module, "write_whole", lambda path, _write: written.append(path.suffix))
     Checkpoints(tmp_path / "lenet").save(None, (None, {}, {}), b"", 1)
@@ -36,7 +36,7 @@ def test_checkpoints_of_other_programs_are_not_removed(tmp_path):
     assert (tmp_path / "lenet-0001.params").exists()
 
 
-def test_a_file_of_the_users_is_not_removed(tmp_path):
+def test_a_file_of_the_user_is_not_removed(tmp_path):
     (tmp_path / "lenet-summary.json").write_text("mine")
     with pytest.raises(TrainError, match=r"got lenet-summary\.json without lenet-run\.json"):
         Checkpoints(tmp_path / "lenet").clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from training.bars import images, surveyed, write_rec
+from training.bars import images, survey_for_mxnet, write_rec
 
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.plot_log import command as plot_log
@@ -197,7 +197,7 @@ def test_every_recipe_makes_a_plan(rec):
     for name, recipe in RECIPES.items():
         plan = options_plan(rec, recipe=name)
         assert plan.recipe == f"{name}, version {recipe.version}"
-        resolve(plan, surveyed(rec))
+        resolve(plan, survey_for_mxnet(rec))
 
 
 def test_steps_select_their_schedule_and_a_gpu_its_device(rec):

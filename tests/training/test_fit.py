@@ -121,7 +121,7 @@ def test_the_result_is_the_last_checkpoint_on_disk(mx, rec, val, tmp_path, monke
     monkeypatch.setattr(Checkpoints, "save", save_zeros)
     report = train(plan(rec, tmp_path, val=val, epochs=4))
     assert report.epochs[-1].val is not None and report.epochs[-1].val.accuracy == 1.0
-    # With all parameters 0 every image is taken for class 0: 9 of 25.
+    # With all parameters 0 every prediction is class 0, which 9 of 25 images have.
     assert report.final is not None and report.final.score.accuracy == 9 / 25
 
 
@@ -209,8 +209,8 @@ def test_labels_of_0_or_1_are_learned_with_sigmoid(mx, tmp_path, api, n_labels):
     pytest.importorskip("matplotlib")
     samples = []
     for label, image in images(60):
-        wanted = tuple(float(label == number) for number in range(n_labels))
-        samples.append((wanted if n_labels > 1 else wanted[0], image))
+        labels = tuple(float(label == number) for number in range(n_labels))
+        samples.append((labels if n_labels > 1 else labels[0], image))
     rec = write_rec(tmp_path / "flags.rec", samples)
     report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=True))
     assert report.final.score.accuracy > 0.9

@@ -1,4 +1,4 @@
-"""Targets of the training: the output layer of the network, the loss, and the predictions.
+"""Targets: the output layers of the network, the loss, and the predictions.
 
 - "softmax": each label is a class. An image with several labels has an output layer for each, and the layers before are
   shared. The loss is the cross entropy, averaged over the labels.
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOSSES = ("softmax", "sigmoid")
-# Probabilities are raised to this before the logarithm: a sound network may give a probability of 0.
+# Smallest probability that the logarithm gets: a sound network may give a probability of 0.
 _MIN_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target of a training.
+    """The labels that a network predicts, and its loss.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ def test_a_fifth_is_held_out(folder, tmp_path):
         assert sorted(train_set.classes) == sorted(NAMES)
 
 
-def test_it_is_packed_again_only_when_it_has_changed(folder, tmp_path):
+def test_a_folder_is_packed_again_only_when_it_has_changed(folder, tmp_path):
     train, _ = pack_if_changed(folder, tmp_path / "data")
     before = train.stat().st_ino
     assert pack_if_changed(folder, tmp_path / "data")[0].stat().st_ino == before

@@ -1,7 +1,7 @@
 """The survey of a file, and the plan resolved for it."""
 
 import pytest
-from training.bars import images, plan, surveyed, write_rec
+from training.bars import images, plan, survey_for_mxnet, write_rec
 
 from recordkit.errors import PlanError, TrainError, TruncatedError
 from recordkit.training.data.batches import resolve_iterator
@@ -12,18 +12,18 @@ from recordkit.training.resolve import resolve
 
 
 def test_the_survey_knows_size_classes_and_border(rec):
-    data = surveyed(rec)
+    data = survey_for_mxnet(rec)
     assert (len(data), data.max_labels, data.image_shape) == (70, (2,), (1, 28, 28))
     assert 0 < data.border < 60
 
 
 def test_a_gray_image_among_the_first_does_not_make_the_file_gray(tmp_path):
     samples = [*images(1), *images(1, channels=3)]
-    assert surveyed(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
+    assert survey_for_mxnet(write_rec(tmp_path / "mixed.rec", samples)).image_shape == (3, 28, 28)
 
 
 def test_a_prefix_names_the_file_too(rec):
-    assert surveyed(rec.with_suffix("")).path == rec
+    assert survey_for_mxnet(rec.with_suffix("")).path == rec
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_prefix_names_the_file_too(rec):
 )
 def test_records_that_cannot_be_trained_on_are_named(tmp_path, samples, error):
     with pytest.raises(TrainError, match=error):
-        surveyed(write_rec(tmp_path / "bad.rec", samples))
+        survey_for_mxnet(write_rec(tmp_path / "bad.rec", samples))
 
 
 def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
@@ -53,7 +53,7 @@ def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
         TrainError,
         match=r"expected an image that MXNet decodes .*, got raw; give iterator=recordkit, or pack",
     ):
-        surveyed(path)
+        survey_for_mxnet(path)
 
 
 def test_recordkits_iterator_reads_raw_records_too(mx, tmp_path):
@@ -78,17 +78,17 @@ def test_a_truncated_file_is_an_error_and_not_an_abort(rec):
     with open(rec, "r+b") as file:
         file.truncate(rec.stat().st_size - 40)
     with pytest.raises(TruncatedError, match=r"train\.rec: byte \d+: expected"):
-        surveyed(rec)
+        survey_for_mxnet(rec)
 
 
 def test_defaults_make_600_updates_or_5_epochs(rec, tmp_path):
-    resolved = resolve(TrainPlan(rec, tmp_path / "m"), surveyed(rec))
+    resolved = resolve(TrainPlan(rec, tmp_path / "m"), survey_for_mxnet(rec))
     assert (resolved.batch_size, resolved.epochs, resolved.checkpoint_every) == (32, 100, 10)
     assert (resolved.shape, resolved.target.sizes, resolved.augment.shift) == ((1, 28, 28), (3,), 2)
 
 
 def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
-    data = surveyed(write_rec(tmp_path / "small.rec", images(6, side=8)))
+    data = survey_for_mxnet(write_rec(tmp_path / "small.rec", images(6, side=8)))
     resolved = resolve(TrainPlan(data.path, tmp_path / "m"), data)
     assert (resolved.shape, resolved.augment.shift) == ((1, 28, 28), 0)
 
@@ -116,7 +116,7 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
 )
 def test_options_that_do_not_fit_are_named(rec, tmp_path, options, error):
     with pytest.raises(PlanError, match=error):
-        resolve(plan(rec, tmp_path, **options), surveyed(rec))
+        resolve(plan(rec, tmp_path, **options), survey_for_mxnet(rec))
 
 
 @pytest.mark.parametrize("name", ["lr", "momentum", "wd", "factor"])
@@ -129,7 +129,7 @@ def test_numbers_out_of_range_are_refused(name, value):
 def test_images_of_different_sizes_need_a_shape(tmp_path):
     rec = tmp_path / "sizes.rec"
     large = [(1.0, image) for _, image in images(2, side=40)]
-    data = surveyed(write_rec(rec, [*images(2), *large]))
+    data = survey_for_mxnet(write_rec(rec, [*images(2), *large]))
     assert data.sizes == ((28, 28), (40, 40)) and data.side is None
     with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give shape"):
         resolve(TrainPlan(rec, tmp_path / "m"), data)
@@ -138,7 +138,7 @@ def test_images_of_different_sizes_need_a_shape(tmp_path):
 
 def test_one_class_alone_is_refused(tmp_path):
     rec = tmp_path / "one.rec"
-    data = surveyed(write_rec(rec, [(0.0, image) for _, image in images(3)]))
+    data = survey_for_mxnet(write_rec(rec, [(0.0, image) for _, image in images(3)]))
     with pytest.raises(PlanError, match=r"one\.rec: expected two classes or more, got the label 0 alone"):
         resolve(TrainPlan(rec, tmp_path / "m"), data)
     assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2), data).target.sizes == (2,)
@@ -146,7 +146,7 @@ def test_one_class_alone_is_refused(tmp_path):
 
 def test_labels_that_are_not_class_numbers_are_named(tmp_path):
     rec = tmp_path / "ids.rec"
-    data = surveyed(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
+    data = survey_for_mxnet(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
     with pytest.raises(PlanError, match=r"number classes from 0 on, got 2000 among 6 images; .* n_classes=2001"):
         resolve(TrainPlan(rec, tmp_path / "m"), data)
     assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2001), data).target.sizes == (2001,)
