@@ -26,7 +26,7 @@ from recordkit.sampling.sampler import BatchIndices, Sampler
 # the threads schedule one at a time.
 _ITEM_BYTES = 1 << 22
 _MAX_BATCHES_PER_ITEM = 64
-# Number of samples in a row that may replace one that cannot be loaded.
+# Number of consecutive samples to try as the replacement of a bad one.
 _MAX_REPLACEMENTS = 100
 
 

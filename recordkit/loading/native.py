@@ -49,6 +49,7 @@ class NativeEngine:
         # A subclass of Normalize may do something else, so it runs in Python too.
         is_native = len(specs) == len(plan.steps) and type(plan.normalize) in (Normalize, type(None))
         self._fills_batches = is_native and size[0] * size[1] <= MAX_PIXELS
+        # Otherwise the core returns images, and does not use the size and the constants of the normalisation.
         height, width = size if self._fills_batches else (1, 1)
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
         if self._fills_batches and plan.normalize is not None:

@@ -24,7 +24,7 @@ class Encoded(NamedTuple):
     payloads : list of (bytes or None)
         One per content; None if it failed.
     remarks : dict of int to str
-        By index of the content: the reason of its failure, or a warning. Most contents have none.
+        Reason of the failure, or a warning, by index of the content. Most contents have none.
     """
 
     payloads: list[bytes | None]

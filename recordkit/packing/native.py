@@ -21,6 +21,7 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
 from recordkit.sample import MAX_PIXELS
 
+# Filters that the core has; None is no resize.
 _FILTERS = (None, "antialias", "bilinear")
 
 

@@ -45,7 +45,7 @@ def plan_sets(
     Parameters
     ----------
     sources : mapping of str to Source
-        By the name that is appended to the prefix, "" for none.
+        Sources by the name that is appended to the prefix; "" appends nothing.
     prefix : Path
     plan : PackPlan
     record_name : str or None

@@ -79,8 +79,8 @@ def _file_names(description: Mapping[str, Any]) -> list[str]:
     names = description.get("files")
     if not isinstance(names, list):
         return []
-    plain = all(isinstance(name, str) and Path(name).name == name for name in names)
-    return names if plain else []
+    are_in_the_folder = all(isinstance(name, str) and Path(name).name == name for name in names)
+    return names if are_in_the_folder else []
 
 
 def _suffixes(description: Mapping[str, Any]) -> set[str]:

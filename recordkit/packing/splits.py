@@ -39,9 +39,9 @@ class Split:
 def split_samples(n: int, *, shards: int = 1, train_ratio: float = 1.0, test_ratio: float = 0.0) -> list[Split]:
     """Divide `n` samples into shards, and each shard into test, train and val.
 
-    The sizes of test and train are ``trunc(shard_size * ratio)``, where shard_size is that of a whole shard, even for
-    the shorter last one. The rest is val. If the two ratios add up to 1 there is no val, and up to one sample of each
-    shard belongs to no split. ``train_ratio`` 1 means no splits, whatever `test_ratio` is.
+    The sizes of test and train are ``trunc(shard_size * ratio)``, where shard_size is the size of a full shard, even
+    for the shorter last one. The rest is val. If the two ratios add up to 1 there is no val, and up to one sample of
+    each shard belongs to no split. ``train_ratio`` 1 means no splits, whatever `test_ratio` is.
 
     Parameters
     ----------

@@ -210,14 +210,14 @@ class _HashingFile:
         self._file = file
         self._digest = hashlib.sha256()
         self._n_bytes = 0
-        self._n_write_back = 0
+        self._write_back_end = 0
         self.close = file.close
 
     def write(self, piece: bytes) -> None:
         self._digest.update(piece)
         self._n_bytes += len(piece)
         self._file.write(piece)
-        if self._n_bytes - self._n_write_back >= _WRITE_BACK_BYTES:
+        if self._n_bytes - self._write_back_end >= _WRITE_BACK_BYTES:
             self._begin_write_back()
 
     def _begin_write_back(self) -> None:
@@ -227,10 +227,10 @@ class _HashingFile:
         """
         self._file.flush()
         if hasattr(os, "posix_fadvise"):
-            n_bytes = self._n_bytes - self._n_write_back
+            n_bytes = self._n_bytes - self._write_back_end
             with contextlib.suppress(OSError):  # the advice is optional
-                os.posix_fadvise(self._file.fileno(), self._n_write_back, n_bytes, os.POSIX_FADV_DONTNEED)
-        self._n_write_back = self._n_bytes
+                os.posix_fadvise(self._file.fileno(), self._write_back_end, n_bytes, os.POSIX_FADV_DONTNEED)
+        self._write_back_end = self._n_bytes
 
     def facts(self) -> dict[str, Any]:
         return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}

@@ -207,8 +207,8 @@ class Affine:
 def enlarge_to_fit(image: Image, height: int, width: int, name: Filter, draws: Draws | None = None) -> Image:
     """Enlarge an image that is smaller than a size; return a larger image as it is.
 
-    An image that is too low is enlarged to the height; then, if it is too narrow, to the width. The filter "random" is
-    drawn only if the image is too small.
+    An image whose height is too small is enlarged to the height; then, if its width is too small, to the width. The
+    filter "random" is drawn only if the image is too small.
 
     Parameters
     ----------

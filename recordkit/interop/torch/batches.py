@@ -126,7 +126,7 @@ class Loader(IterableDataset):
         self._shared_position = torch.zeros(3, dtype=torch.int64).share_memory_()
         self._n_applied = 0
         self._loader: ArrayLoader | None = None
-        self._loader_share: tuple[int, ...] = ()
+        self._loader_share: tuple[int, ...] = ()  # process, rank and number of ranks of `_loader`
         self._open()
 
     def __len__(self) -> int:
@@ -192,7 +192,7 @@ class Loader(IterableDataset):
             )
 
     def _open(self) -> ArrayLoader:
-        """Return the loader for this process, worker and rank; make it if the present one is for others."""
+        """Return the loader of this process, worker and rank. The first call in each of them makes it."""
         worker, n_workers = _worker()
         rank, n_ranks = self._rank or _distributed_rank() or (0, 1)
         loader_share = os.getpid(), worker * n_ranks + rank, n_workers * n_ranks
