@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError
@@ -158,20 +159,26 @@ def _check_index(report: VerifyReport, files: Fileset, table: _RecordTable) -> N
         report.add(path, f"expected every record, got {n_missing} fewer; is it the index of this file?")
     if n_repeated := len(index.keys) - len(np.unique(index.keys)):
         report.add(path, f"expected each key once, got {n_repeated} repeated keys; readers find only the last")
-    record_keys = keys[records[is_head]]
-    differences = np.flatnonzero(record_keys != index.keys[is_head])
+    _check_index_keys(report, path, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
+
+
+def _check_index_keys(
+    report: VerifyReport,
+    path: Path,
+    index_keys: NDArray[np.uint64],
+    rows: NDArray[np.int64],
+    record_ids: NDArray[np.uint64],
+) -> None:
+    """Compare the keys of index rows with the ids of the records to which the rows point."""
+    differences = np.flatnonzero(record_ids != index_keys[rows])
     if not differences.size:
         return
-    if np.array_equal(index.keys, np.arange(len(index.keys))):
+    if np.array_equal(index_keys, np.arange(len(index_keys))):
         report.notes.append(f"{path}: the keys are indices, not the ids of the records, as rec2idx.py writes them")
         return
-    row = int(np.flatnonzero(is_head)[differences[0]])
-    report.add(
-        path,
-        f"expected key {record_keys[differences[0]]}, the id of the record, got {index.keys[row]}; "
-        f"{differences.size} lines differ",
-        line=row + 1,
-    )
+    row, record_id = int(rows[differences[0]]), record_ids[differences[0]]
+    reason = f"expected key {record_id}, the id of the record, got {index_keys[row]}; {differences.size} lines differ"
+    report.add(path, reason, line=row + 1)
 
 
 def _check_list(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:

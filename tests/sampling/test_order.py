@@ -101,7 +101,7 @@ def test_a_window_holds_few_pages_and_is_drawn_from_at_random():
     indices = whole(Pages(n, seed=1, page=page, window=window))
     for begin in range(0, n, page * window):
         samples = np.sort(indices[begin : begin + page * window])
-        # where a sample and the next one are not neighbours on disk, a page begins; pages may lie side by side
+        # A page begins at each gap between neighbouring samples; adjacent pages have no gap between them.
         assert (np.diff(samples) != 1).sum() <= window
     assert (np.abs(np.diff(indices)) == 1).mean() < 0.02
 
