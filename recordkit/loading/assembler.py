@@ -100,7 +100,7 @@ class BatchAssembler:
         self._pool = ArrayPool(plan.dtype, n_kept=2 * n_threads + 2)
         self.engine = engine(dataset, plan, size)
         self.bad_samples: list[BadSample] = []
-        self._bad_indices: set[int] = set()
+        self._bad_samples: dict[int, BadSample] = {}  # by index
         batch_bytes = int(np.prod(self._item_shape)) * self._pool.dtype.itemsize * sampler.batch_size
         self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, _ITEM_BYTES // batch_bytes))
 
@@ -168,9 +168,10 @@ class BatchAssembler:
         """Add samples to `bad_samples`; if they are to be replaced, change their rows and indices in place."""
         for row, error in failures.items():
             index = int(request.indices[row])
-            if index not in self._bad_indices:
-                self._bad_indices.add(index)
-                self.bad_samples.append(BadSample(*sample_location(self._dataset, index), str(error)))
+            bad_sample = BadSample(*sample_location(self._dataset, index), str(error))
+            # Two threads may fail on one sample at once; setdefault is atomic.
+            if self._bad_samples.setdefault(index, bad_sample) is bad_sample:
+                self.bad_samples.append(bad_sample)
             if self._on_error == "replace":
                 self._replace(row, request, arrays, with_sample_location(error, self._dataset, index))
 
