@@ -118,6 +118,16 @@ class FolderSource(_ListedImages):
         `root` is not a folder, or holds a folder of images that is not in `classes`.
     OSError
         A folder cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for name in ("dog/1.jpg", "cat/1.jpg"):
+    ...         Path(photos, name).parent.mkdir()
+    ...         Path(photos, name).touch()
+    ...     FolderSource(photos).entries([0, 1])
+    [Entry(key=0, labels=(0,), name='cat/1.jpg'), Entry(key=1, labels=(1,), name='dog/1.jpg')]
     """
 
     classes: dict[str, int]
@@ -210,6 +220,14 @@ class FlatSource(_ListedImages):
         The expression is not valid or has no group.
     SourceError
         `root` is not a folder, the expression finds a label in no name, or a class name is not in `classes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as digits:
+    ...     Path(digits, "000000_5.jpg").touch()
+    ...     FlatSource(digits).entries([0])
+    [Entry(key=0, labels=(5,), name='000000_5.jpg')]
     """
 
     def __init__(

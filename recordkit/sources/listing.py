@@ -21,7 +21,7 @@ _N_PROBED_IMAGES = 100
 
 
 class ListSource:
-    """The images that a .lst file names, in its order.
+    r"""The images that a .lst file names, in its order.
 
     Rows are read when they are needed, so memory is 24 bytes per row. Threads may share an instance.
 
@@ -46,6 +46,15 @@ class ListSource:
         A row cannot be parsed.
     SourceError
         A key is repeated, there are no rows, or none of the first 100 images exists.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "tom.jpg").touch()
+    ...     _ = Path(folder, "cats.lst").write_text("7\t3.000000\ttom.jpg\n")
+    ...     ListSource(Path(folder, "cats.lst")).entries([0])
+    [Entry(key=7, labels=(3.0,), name='tom.jpg')]
     """
 
     order = "listed"

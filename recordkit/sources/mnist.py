@@ -35,6 +35,16 @@ class MnistSource:
         A file is damaged, or has another type or rank.
     SourceError
         The number of labels differs from the number of images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images, labels = Path(folder, "images"), Path(folder, "labels")
+    ...     _ = images.write_bytes(ubyte.pack(np.zeros((2, 28, 28), np.uint8)))
+    ...     _ = labels.write_bytes(ubyte.pack(np.array([7, 2], np.uint8)))
+    ...     MnistSource(images, labels).labels([0, 1])
+    [(7,), (2,)]
     """
 
     order = "published"

@@ -1,5 +1,6 @@
 """The commands: their output, their exit codes, and one line for bad input."""
 
+import dataclasses
 import json
 import os
 import struct
@@ -10,8 +11,10 @@ import zlib
 import pytest
 from conftest import gradient
 
+from recordkit.cli.commands.pack import command as pack_command
 from recordkit.codec import encode
 from recordkit.formats import ubyte
+from recordkit.packing import PackPlan
 
 
 def one_line(error, *parts):
@@ -331,3 +334,32 @@ def test_a_bar_is_shown_on_a_terminal(tiny_folder, tmp_path):
     os.waitpid(pid, 0)
     assert b"pack out:" in output
     assert b"12/12" in output or b"0/12" in output
+
+
+def test_every_option_of_pack_that_names_a_field_of_the_plan_reaches_it():
+    options = {parameter.name for parameter in pack_command.params}
+    fields = {field.name for field in dataclasses.fields(PackPlan)}
+    assert fields - options == {"any_file", "first_label_in_header", "write_list"}  # im2rec alone sets these
+
+
+@pytest.mark.parametrize(("text", "channels"), [("1", 1), ("3", 3), ("keep", "keep")])
+def test_the_channels_of_a_pack_are_kept_in_its_description(cli, tiny_folder, tmp_path, text, channels):
+    assert cli("pack", tiny_folder, tmp_path / "out", "--channels", text)[0] == 0
+    assert json.loads((tmp_path / "out.json").read_text())["plan"]["channels"] == channels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--root", "x"], "--root applies to a .lst file; a folder is its own root"),
+        (["--label-from", "("], "--label-from: expected a regular expression, got '(' ("),
+        (["--label-from", "_(.)"], "--label-from applies to images directly in the folder"),
+        (["--classes", "{classes}"], "expected one of the 1 names in --classes, got folder 'cat'"),
+    ],
+)
+def test_an_error_about_the_source_names_the_option(cli, tiny_folder, tmp_path, arguments, reason):
+    (tmp_path / "classes").write_text("zebra\n")
+    arguments = [argument.format(classes=tmp_path / "classes") for argument in arguments]
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out", *arguments)
+    assert code != 0
+    one_line(error, reason)

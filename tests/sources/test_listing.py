@@ -32,7 +32,7 @@ def test_rows_keep_the_order_of_the_list(folder):
     assert (source.order, source.pixels, source.bad, source.classes) == ("listed", False, [], None)
 
 
-def test_the_root_is_the_lists_folder_unless_it_is_given(folder):
+def test_the_default_root_is_the_folder_of_the_list(folder):
     (folder / "own.lst").write_text("0\t0\ta.jpg\n")
     assert content(ListSource(folder / "own.lst"), 0) == b"a.jpg"
 
