@@ -51,7 +51,7 @@ class Checkpoints:
 
     Examples
     --------
-    >>> Checkpoints("models/lenet").params(3).as_posix()
+    >>> Checkpoints("models/lenet").params_path(3).as_posix()
     'models/lenet-0003.params'
     """
 
@@ -68,20 +68,20 @@ class Checkpoints:
         return str(self.prefix)
 
     @property
-    def symbol(self) -> Path:
+    def symbol_path(self) -> Path:
         """Path of the network."""
         return self.path("symbol.json")
 
     @property
-    def run(self) -> Path:
+    def run_path(self) -> Path:
         """Path of the record of the run."""
         return self.path("run.json")
 
-    def params(self, epoch: int) -> Path:
+    def params_path(self, epoch: int) -> Path:
         """Return the path of the parameters after an epoch."""
         return self.path(f"{epoch:04d}.params")
 
-    def states(self, epoch: int) -> Path:
+    def states_path(self, epoch: int) -> Path:
         """Return the path of the optimizer's state after an epoch."""
         return self.path(f"{epoch:04d}.states")
 
@@ -106,7 +106,7 @@ class Checkpoints:
         if not epochs:
             raise TrainError(
                 path=str(self.prefix),
-                expected=f"a checkpoint such as {self.params(1).name}",
+                expected=f"a checkpoint such as {self.params_path(1).name}",
                 got="none",
                 advice=self._suggestion(),
             )
@@ -137,19 +137,20 @@ class Checkpoints:
             Files have these names but there is no record of a run, so that another program may own them.
         """
         epochs = self.epochs()
-        existing = [path for path in (*map(self.params, epochs), self.symbol, *self._results()) if path.exists()]
-        if existing and not self.run.exists():
+        files = [*map(self.params_path, epochs), self.symbol_path, *self._results()]
+        existing = [path for path in files if path.exists()]
+        if existing and not self.run_path.exists():
             raise TrainError(
                 path=str(self.prefix),
                 expected="an earlier run of recordkit train",
-                got=f"{existing[0].name} without {self.run.name}",
+                got=f"{existing[0].name} without {self.run_path.name}",
                 advice="choose another `model_prefix`",
             )
         # The record goes last: if the removal is interrupted, the next run still recognizes the other files.
         for epoch in epochs:
-            self.params(epoch).unlink()
-            self.states(epoch).unlink(missing_ok=True)
-        for path in (*self._temporary_files(), *self._results(), self.symbol, self.run):
+            self.params_path(epoch).unlink()
+            self.states_path(epoch).unlink(missing_ok=True)
+        for path in (*self._temporary_files(), *self._results(), self.symbol_path, self.run_path):
             path.unlink(missing_ok=True)
         return len(epochs)
 
@@ -177,8 +178,8 @@ class Checkpoints:
             The folder cannot be created or written.
         """
         text = json.dumps(facts, indent=1) + "\n"
-        write_atomically(self.run, lambda path: path.write_text(text, encoding="utf-8"))
-        write_atomically(self.symbol, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
+        write_atomically(self.run_path, lambda path: path.write_text(text, encoding="utf-8"))
+        write_atomically(self.symbol_path, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
 
     def save(self, mx: Any, model: Model, states: bytes, epoch: int) -> None:
         """Write a checkpoint.
@@ -199,15 +200,16 @@ class Checkpoints:
         """
         arrays = {
             f"{kind}:{name}": array
-            for kind, params in zip(("arg", "aux"), model[1:], strict=True)
-            for name, array in params.items()
+            for kind, arrays_by_name in zip(("arg", "aux"), model[1:], strict=True)
+            for name, array in arrays_by_name.items()
         }
-        write_atomically(self.states(epoch), lambda path: path.write_bytes(states))
-        write_atomically(self.params(epoch), lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays)))
+        write_atomically(self.states_path(epoch), lambda path: path.write_bytes(states))
+        params = self.params_path(epoch)
+        write_atomically(params, lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays)))
 
     def run_record(self) -> RunRecord:
         """Read the record of the run. Raises: see `RunRecord.read`."""
-        return RunRecord.read(self.run)
+        return RunRecord.read(self.run_path)
 
     def load(self, mx: Any, epoch: int) -> Model:
         """Read a checkpoint from disk.
@@ -230,7 +232,7 @@ class Checkpoints:
             A file is damaged.
         """
         network = self.load_symbol(mx)
-        params = self.params(epoch)
+        params = self.params_path(epoch)
         params.stat()  # MXNet would report a missing file with a stack trace
         try:
             return network, *mx.model.load_params(str(self.prefix), epoch)
@@ -247,12 +249,12 @@ class Checkpoints:
         FormatError
             The file is damaged.
         """
-        text = self.symbol.read_bytes()
+        text = self.symbol_path.read_bytes()
         try:
             json.loads(text)  # MXNet's parser does not explain truncated text
             return mx.sym.load_json(text.decode())
         except (mx.base.MXNetError, ValueError) as error:
-            raise _damaged(self.symbol, "a network as MXNet saves it", error) from None
+            raise _damaged(self.symbol_path, "a network as MXNet saves it", error) from None
 
     def load_states(self, epoch: int) -> bytes:
         """Return the optimizer's state of a checkpoint.
@@ -262,7 +264,7 @@ class Checkpoints:
         TrainError
             The file is missing.
         """
-        states = self.states(epoch)
+        states = self.states_path(epoch)
         try:
             return states.read_bytes()
         except FileNotFoundError:

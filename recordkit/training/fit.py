@@ -200,7 +200,7 @@ class _Run:
             trainer.set_states(states)
         except Exception as error:  # noqa: BLE001 (a damaged pickle raises almost anything)
             raise TrainError(
-                path=str(checkpoints.states(n_done)),
+                path=str(checkpoints.states_path(n_done)),
                 expected="the optimizer's state",
                 got=f"{type(error).__name__}: {error}",
                 advice="train again without `resume`",
@@ -264,7 +264,7 @@ class _Run:
         epochs = self._checkpoints.epochs()
         last = "no checkpoint was written"
         if epochs:
-            last = f"the last checkpoint is {self._checkpoints.params(epochs[-1])}"
+            last = f"the last checkpoint is {self._checkpoints.params_path(epochs[-1])}"
         return TrainError(f"epoch {epoch}", expected=expected, got=got, advice=f"lower `lr`; {last}")
 
     def _evaluate(self, model: Model) -> Metrics | None:

@@ -47,7 +47,7 @@ def plan(rec, folder, **options):
 
 
 def params(mx, prefix, epoch):
-    loaded = mx.nd.load(str(Checkpoints(prefix).params(epoch)))
+    loaded = mx.nd.load(str(Checkpoints(prefix).params_path(epoch)))
     return {name: value.asnumpy() for name, value in loaded.items()}
 
 

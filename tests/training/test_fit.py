@@ -99,7 +99,7 @@ def test_resume_without_a_checkpoint_is_refused(mx, rec, tmp_path):
 
 def test_a_damaged_state_is_refused(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    Checkpoints(tmp_path / "lenet").states(1).write_bytes(b"junk")
+    Checkpoints(tmp_path / "lenet").states_path(1).write_bytes(b"junk")
     with pytest.raises(TrainError, match=r"lenet-0001\.states: expected the optimizer's state"):
         train(plan(rec, tmp_path, resume=True))
 
@@ -115,8 +115,8 @@ def test_the_result_is_the_last_checkpoint_on_disk(mx, rec, val, tmp_path, monke
 
     def save_zeros(self, mx, model, states, epoch):
         save(self, mx, model, states, epoch)
-        stored = mx.nd.load(str(self.params(epoch)))
-        mx.nd.save(str(self.params(epoch)), {name: value * 0 for name, value in stored.items()})
+        stored = mx.nd.load(str(self.params_path(epoch)))
+        mx.nd.save(str(self.params_path(epoch)), {name: value * 0 for name, value in stored.items()})
 
     monkeypatch.setattr(Checkpoints, "save", save_zeros)
     report = train(plan(rec, tmp_path, val=val, epochs=4))
@@ -157,7 +157,7 @@ def test_parameters_that_are_not_finite_are_not_saved(mx, rec, tmp_path, monkeyp
 
 def test_a_model_of_another_program_is_not_resumed(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    Checkpoints(tmp_path / "lenet").run.unlink()
+    Checkpoints(tmp_path / "lenet").run_path.unlink()
     with pytest.raises(
         TrainError, match=r"lenet-run\.json: expected the record of a run, got none; train again without resume"
     ):
@@ -240,14 +240,14 @@ def test_evaluate_reads_any_checkpoint(mx, rec, val, tmp_path):
 
 def test_a_damaged_checkpoint_is_named(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    Checkpoints(tmp_path / "lenet").params(1).write_bytes(b"junk" * 10)
+    Checkpoints(tmp_path / "lenet").params_path(1).write_bytes(b"junk" * 10)
     with pytest.raises(FormatError, match=r"lenet-0001\.params: expected a checkpoint"):
         evaluate(tmp_path / "lenet", rec)
 
 
 def test_a_damaged_network_is_named(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    symbol = Checkpoints(tmp_path / "lenet").symbol
+    symbol = Checkpoints(tmp_path / "lenet").symbol_path
     text = symbol.read_text()
     for damaged in (text[:999], text.replace("Convolution", "Nonsense"), "{}"):
         symbol.write_text(damaged)

@@ -182,7 +182,7 @@ def test_a_wrong_prefix_suggests_the_right_one(model, prefix, suggestion):
 
 
 def test_a_model_without_a_record_is_refused(model):
-    Checkpoints(model).run.unlink()
+    Checkpoints(model).run_path.unlink()
     with pytest.raises(TrainError, match=r"lenet-run\.json: expected the shape of the model.s images, got none"):
         Predictor(model)
 

@@ -36,7 +36,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     _require_graphviz()
     mx = bridge.load()
     checkpoints = Checkpoints(network)
-    is_trained = checkpoints.symbol.exists()
+    is_trained = checkpoints.symbol_path.exists()
     record = checkpoints.run_record()
     shape = shape or (record.image_shape() if is_trained else (1, 28, 28))
     shapes: dict[str, tuple[int, ...]] = {"data": (1, *shape)}
