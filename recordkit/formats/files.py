@@ -76,7 +76,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
         flush_to_disk(path.parent)
     except OSError as error:
-        raise PublishError(error.strerror or str(error), path=str(path), advice="nothing was published") from error
+        raise PublishError(error.strerror or str(error), path=str(path), advice="the old file is unchanged") from error
 
 
 def flush_to_disk(path: Path) -> None:
