@@ -69,8 +69,8 @@ class _ListedImages:
             return []
         counts = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._n_ignored.most_common(5))
         return [
-            f"{self.root}: {self._n_ignored.total()} files of other suffixes were ignored ({counts}); the argument "
-            "extensions selects the suffixes"
+            f"{self.root}: {self._n_ignored.total()} files of other suffixes were ignored ({counts}); images have "
+            f"{', '.join(sorted(self._suffixes))}"
         ]
 
     def _is_image(self, folder: str, name: str) -> bool:

@@ -25,7 +25,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
         temporary.write_text("half of the new")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(PublishError, match=r"a\.json: No space left on device; nothing was published"):
+    with pytest.raises(PublishError, match=r"a\.json: No space left on device; the old file is unchanged"):
         write_atomically(path, fail)
     assert path.read_text() == "old"
 

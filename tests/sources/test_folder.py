@@ -139,7 +139,7 @@ def test_files_of_other_suffixes_are_counted_except_hidden_files(tmp_path):
     assert empty.endswith("lower numbers: b")
     assert note == (
         f"{tmp_path}: 4 files of other suffixes were ignored (2 .webp, 1 without, 1 .bmp); "
-        "the argument extensions selects the suffixes"
+        "images have .jpeg, .jpg, .png"
     )
     assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []

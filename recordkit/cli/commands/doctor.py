@@ -18,12 +18,8 @@ from recordkit.threads import count_threads
 from recordkit.version import __version__
 
 _REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
-_OPTIONAL_PACKAGES = {
-    "torch": "torch",
-    "matplotlib": "plot",
-    "jinja2": "plot",
-    "scikit-learn": "demo",
-}  # the extra that installs it
+# Each package and the extra that installs it.
+_OPTIONAL_PACKAGES = {"torch": "torch", "matplotlib": "plot", "jinja2": "plot", "scikit-learn": "demo"}
 _PILLOW_FEATURES = {"jpg": True, "zlib": True, "webp": False}  # True: recordkit needs it
 
 
