@@ -1,4 +1,4 @@
-"""Builds the native core. Without a compiler or its libraries, recordkit installs without the core and still runs.
+"""Builds the native core. Without a compiler and the libraries, recordkit installs without it and still runs.
 
 With RECORDKIT_REQUIRE_NATIVE=1, an install fails if the core cannot be built. All metadata is in setup.cfg.
 """

@@ -327,9 +327,8 @@ def orientation(payload: bytes) -> int:
     Only images with an EXIF marker in their first 4 KiB are opened.
     """
     head = payload[:4096]
-    in_webp = (
-        head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
-    )  # bit 3: EXIF follows at the end of the file
+    # Bit 3 of the flags of a WebP file tells that EXIF follows at the end of the file.
+    in_webp = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
     if not (in_webp or b"Exif" in head or b"eXIf" in head):
         return 1
     try:

@@ -1,7 +1,7 @@
 """A replacement for ``mxnet.recordio`` with the same names, arguments and results, without MXNet.
 
-To migrate, change ``from mxnet import recordio`` to ``from recordkit import recordio``. Each reads the files of the
-other, and the written bytes are the same. The behaviour differs where MXNet loses data or crashes:
+To migrate, change ``from mxnet import recordio`` to ``from recordkit import recordio``. Both read and write the
+same bytes. The behaviour differs where MXNet loses data or crashes:
 
 - A writer refuses `reset` and pickling, with which MXNet empties the file.
 - `seek` and `read_idx` work after the end of the file was reached, without `reset`.

@@ -64,7 +64,8 @@ class Fileset:
         self.prefix = Path(text.removesuffix(suffix))
         # A path with a suffix is used for that suffix as it is.
         self._user_paths = {suffix: Path(text)} if suffix else {}
-        # Files of committed sets that were not moved to their final names yet, and old files such a set removes.
+        # Final name to path in a staging folder. Staged: committed files that were not moved to their final names yet.
+        # Obsolete: old files that a committed set removes; no file is at their staged path, so they count as missing.
         self._staged_paths: dict[str, Path] = {}
         self._obsolete_paths: dict[str, Path] = {}
         if not self.prefix.name:

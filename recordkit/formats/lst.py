@@ -33,7 +33,7 @@ from typing import NamedTuple
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import MAX_KEY
 
-# Longest line. A row of 8,600 labels is about 80 kB; a file with a line far longer is a binary file.
+# Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
 MAX_LINE_BYTES = 1 << 24
 
 _WHOLE = re.compile(r"([+-]?\d{1,20})(\.0*)?")

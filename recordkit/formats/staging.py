@@ -44,8 +44,8 @@ class Staging:
     Raises
     ------
     PublishError
-        The output folder does not exist or cannot be written, the prefix is a folder, or another
-        pack is writing to it.
+        The output folder does not exist or cannot be written, the prefix is a folder, or another pack is writing to
+        it.
 
     Examples
     --------

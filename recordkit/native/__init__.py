@@ -1,4 +1,4 @@
-"""The compiled core: C++ versions of the hot loops, behind the same meaning as the Python code.
+"""The compiled core: C++ versions of the hot loops, with the same results as the Python code.
 
 The core reads buffers and open files; paths, options and error policies stay in Python. It is optional: without it
 recordkit works with the reference engine, only slower, and `load` says why the core is missing.
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from recordkit.errors import MissingError, PlanError
 
 ABI = 6
-"""Number of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
+"""Version of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")
 

@@ -63,7 +63,7 @@ class DataBatch:
     pad : int
         Number of samples at the end that only fill the batch.
     index : ndarray of uint64, shape (B,)
-        Keys; 0 for samples that are zeros.
+        Keys of the samples; 0 for zeros that fill the batch.
     """
 
     data: list[NDArray[Any]]
@@ -75,8 +75,8 @@ class DataBatch:
 class ImageRecordIter:
     """An iterator over batches of images in .rec files, with MXNet's parameters and protocol but without MXNet.
 
-    At the end of an epoch `next` raises StopIteration until `reset` is called. `recordkit.Loader` is the interface
-    below it; `recordkit.interop.mxnet.ImageRecordIter` returns MXNet's arrays.
+    At the end of an epoch `next` raises StopIteration until `reset` is called. It is built on
+    `recordkit.Loader`. `recordkit.interop.mxnet.ImageRecordIter` is the same with MXNet's arrays.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class ImageRecordIter:
         self.loader.close()
 
     def reset(self) -> None:
-        """Begin the next epoch. Without a batch since the last reset, this does nothing."""
+        """Begin the next epoch. If no batch was loaded since the last reset, this does nothing."""
         self._batches = self._current = None
 
     def next(self) -> DataBatch:
@@ -214,19 +214,19 @@ class ImageRecordIter:
         return True
 
     def getdata(self) -> NDArray[Any]:
-        """Return the images of the batch that `iter_next` loaded, as an array and not a list, like MXNet."""
+        """Return the images of the current batch, as an array and not a list, like MXNet."""
         return self._require_batch().data[0]
 
     def getlabel(self) -> NDArray[np.float32]:
-        """Return the labels of that batch, as an array."""
+        """Return the labels of the current batch, as an array."""
         return self._require_batch().label[0]
 
     def getpad(self) -> int:
-        """Return the number of samples that only fill that batch."""
+        """Return the number of samples at the end of the current batch that only fill it."""
         return self._require_batch().pad
 
     def getindex(self) -> NDArray[np.uint64]:
-        """Return the keys of that batch."""
+        """Return the keys of the current batch."""
         return self._require_batch().index
 
     def _require_batch(self) -> DataBatch:
@@ -235,13 +235,16 @@ class ImageRecordIter:
         return self._current
 
     def _to_data_batch(self, batch: Batch) -> DataBatch:
-        data, label = batch.data, batch.label if self._list_labels is None else self._list_labels[batch.index]
+        data = batch.data
+        label = batch.label if self._list_labels is None else self._list_labels[batch.index]
         if self._int8_table is not None:
             data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._int8_table)], 1)
-        shapes = self.provide_data[0].shape, self.provide_label[0].shape
-        arrays = _append_zeros(data, shapes[0]), _append_zeros(label.astype(np.float32, copy=False), shapes[1])
-        keys = _append_zeros(batch.key, (self.batch_size,))
-        return DataBatch([arrays[0]], [arrays[1]], self.batch_size - batch.n_valid, keys)
+        return DataBatch(
+            data=[_append_zeros(data, self.provide_data[0].shape)],
+            label=[_append_zeros(label.astype(np.float32, copy=False), self.provide_label[0].shape)],
+            pad=self.batch_size - batch.n_valid,
+            index=_append_zeros(batch.key, (self.batch_size,)),
+        )
 
     def _position(self) -> int:
         return int(self.loader.state_dict()["position"])

@@ -176,7 +176,7 @@ def read(arguments: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arguments : mapping of str to object
-        Values by parameter name. A value may also be the string that MXNet makes of it.
+        Values by parameter name. A string is converted as in MXNet, such as "True" or "(3, 224, 224)".
 
     Returns
     -------

@@ -154,8 +154,8 @@ void write_planar(const ImageView& image, bool mirror, const Target& target, T* 
     const uint32_t n = image.width;
     const size_t plane = size_t(n) * image.height;
     thread_local std::vector<uint8_t> planar_scratch, mirror_scratch;
-    for (auto* scratch :
-         {&planar_scratch, &mirror_scratch})  // each is checked, because memory may have run out between the two before
+    // Each is checked, because memory may have run out after the first was resized.
+    for (auto* scratch : {&planar_scratch, &mirror_scratch})
         if (scratch->size() < size_t(n) * 4) scratch->resize(size_t(n) * 4);
     uint8_t* const planes[4] = {&planar_scratch[0], &planar_scratch[n], &planar_scratch[2 * size_t(n)],
                                 &planar_scratch[3 * size_t(n)]};

@@ -23,7 +23,7 @@ class StagePlanner {
     uint32_t height() const { return stages_.back().window.height; }
     std::vector<Stage> take() { return std::move(stages_); }
 
-    // Crop the present result.
+    // Crop the current result.
     void crop(Rect rect) {
         Stage& last = stages_.back();
         if (last.mirror) rect.left = last.window.width - rect.right();
@@ -90,8 +90,8 @@ class StagePlanner {
     void mirror() { stages_.back().mirror = !stages_.back().mirror; }
 
   private:
-    // Begin a change of the present result to this size. A second change needs a new stage, because two resamplings
-    // cannot be merged. So does a mirrored image, because a change of it is not exactly the mirror image of a change.
+    // Begin a change of the current result to this size. A second change needs a new stage, because two resamplings
+    // cannot be merged. A mirrored image needs one too, because changing it does not give the exact mirror image.
     Stage& begin_change(Stage::Change change, uint32_t w, uint32_t h) {
         if (stages_.back().changes() || stages_.back().mirror) stages_.push_back(identity_stage(width(), height()));
         Stage& last = stages_.back();

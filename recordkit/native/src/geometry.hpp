@@ -31,8 +31,8 @@ struct Step {
         warp
     };
 
-    Kind kind;
-    uint32_t number;                 // index among all transforms, which keys its random draws
+    Kind kind = Kind::resize;
+    uint32_t number = 0;             // index among all transforms, which keys its random draws
     uint32_t height = 0, width = 0;  // size of the result; a resize has its short side in `height`;
                                      // 0 in a center crop: the largest central square
     Filter filter = Filter::none;

@@ -9,7 +9,7 @@ namespace recordkit {
 namespace {
 
 constexpr size_t kImageHeaderSize = 24;
-// Records for which the system is asked to read ahead offset_in_record once, while earlier ones are parsed.
+// Records for which the system is asked to read ahead at once, while earlier ones are parsed.
 constexpr size_t kReadAheadRecords = 4096;
 
 template <typename T>

@@ -76,7 +76,7 @@ constexpr uint8_t kZigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25,
                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
-// The reservoir after a refill, unless the scan ends before.
+// Valid bits in the reservoir after a refill; fewer only at the end of the scan.
 constexpr int kRefilledBits = 56;
 // Values of 8-bit images need up to 10 bits for an AC coefficient and 11 for a DC difference (T.81, F.1.2).
 constexpr int kValuesPerRefill = 2, kAcValueBits = 10;

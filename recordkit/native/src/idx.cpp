@@ -8,15 +8,14 @@
 namespace recordkit {
 namespace {
 
-// Both are equal in recordkit/formats/idx.py. It reads blocks, and refuses a line that crosses the end of a block and
-// has more than kMaxLineBytes before it. A longer line inside a block is accepted: it may be two numbers and many
-// blanks.
+// The limits of recordkit/formats/idx.py, which refuses a line with more than kMaxLineBytes before the end of a block.
+// It accepts a longer line inside a block, which may be two numbers and many blanks.
 constexpr uint64_t kBlockBytes = 1 << 20;
 constexpr uint64_t kMaxLineBytes = 256;
 
 bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 
-// Parses one line, without its line line_feed.
+// Parses one line, without its line feed.
 struct LineParser {
     const uint8_t* next;  // not owned: a text that each_line goes through
     const uint8_t* end;
@@ -116,7 +115,7 @@ IdxFile::IdxFile(const std::string& path, unsigned n_threads)
     }
 }
 
-// Find the end of the line that `offset`, the end of a block, cuts; one block further if the line does not end before.
+// Find the end of the line that contains `offset`, the end of a block; at most one block after `offset`.
 uint64_t IdxFile::line_end(uint64_t offset, std::vector<uint8_t>& text) const {
     // Nearly all lines end within kMaxLineBytes.
     for (uint64_t length = kMaxLineBytes; offset < file_size_; length = kBlockBytes) {

@@ -106,8 +106,8 @@ Image cmyk_to_rgb(const Image& cmyk) {
 
 }  // namespace
 
-// libjpeg's state for one image. It is not kept for the next image, because tables that are missing there would be
-// replaced by those of this one.
+// libjpeg's state for one image. It is not kept for the next image, because libjpeg would use this image's tables for a
+// file that lacks its own.
 struct Jpeg::Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};
@@ -259,7 +259,7 @@ Image decode_jpeg(Span payload, int channels) { return Jpeg(payload, channels).d
 
 namespace {
 
-// `size` is the capacity of the buffer before, and the number of bytes written after.
+// On entry `size` is the capacity of the buffer, on return the number of bytes written.
 bool compress(Encoder& encoder, const ImageView& image, int quality, unsigned long* size) {
     if (setjmp(encoder.errors.jump_target)) return false;
     auto& info = encoder.info;

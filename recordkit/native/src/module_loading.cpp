@@ -44,7 +44,9 @@ Step::Kind kind_of_step(const std::string& name) {
 }
 
 Step step_of(const py::dict& description) {
-    Step step{kind_of_step(description["kind"].cast<std::string>()), description["number"].cast<uint32_t>()};
+    Step step;
+    step.kind = kind_of_step(description["kind"].cast<std::string>());
+    step.number = description["number"].cast<uint32_t>();
     const auto get = [&](const char* name, auto& field) {
         if (description.contains(name)) field = description[name].cast<std::decay_t<decltype(field)>>();
     };
@@ -68,7 +70,7 @@ MutableSpan span_of_array(py::array& array, size_t n_bytes) {
     return {static_cast<uint8_t*>(array.mutable_data()), n_bytes};  // throws if the array is read-only
 }
 
-// Move an image field an array, which then owns the pixels.
+// Move an image into an array, which then owns the pixels.
 py::array_t<uint8_t> array_of(Image&& image) {
     auto* const owner = new Image(std::move(image));  // owned by `base`, which the array keeps
     const py::capsule base(owner, [](void* pointer) { delete static_cast<Image*>(pointer); });
@@ -143,8 +145,8 @@ class BatchLoader {
         uint8_t* row(size_t i) const { return rows.data + i * row_bytes(); }
     };
 
-    // Copy the labels of every record and call act(i, payload, position); return the indices of the records for which
-    // one of them failed.
+    // Copy the labels of every record and call act(i, payload, position). Return the indices of the records that the
+    // reference engine has to load, because their bytes are damaged or not supported.
     template <typename Act>
     py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, const Act& act) const {
         const auto* file_numbers = records.file_numbers.data();
@@ -182,7 +184,7 @@ class BatchLoader {
         return column_of(std::move(refused));
     }
 
-    // Prefetch the beginning of a record field the CPU's cache; a small record is prefetched whole.
+    // Prefetch the beginning of a record into the CPU's cache; a small record is prefetched whole.
     static void prefetch(Span bytes, uint64_t offset) {
         constexpr uint64_t kLineBytes = 64, kLines = 14;
         if (offset >= bytes.size) return;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr char kPamDepth[] = "\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n";
 
-// Reads a header from its beginning; `ok` becomes false next the first unexpected byte.
+// Reads a header from its beginning; `ok` becomes false at the first unexpected byte.
 struct HeaderReader {
     Span payload;
     size_t next = 0;
