@@ -166,14 +166,14 @@ def _upright(picture: PillowImage) -> PillowImage:
 def _exif_orientation(picture: PillowImage) -> int:
     """Return the EXIF orientation, 1 to 8. Pillow's `getexif` also reads XMP and warns of damage in other fields."""
     block = picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
-    mark = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
-    if mark is None:
+    byte_order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
+    if byte_order is None:
         return 1
     try:
-        (begin,) = struct.unpack_from(f"{mark}I", block, 4)
-        (n_fields,) = struct.unpack_from(f"{mark}H", block, begin)
+        (begin,) = struct.unpack_from(f"{byte_order}I", block, 4)
+        (n_fields,) = struct.unpack_from(f"{byte_order}H", block, begin)
         for field in range(n_fields):
-            tag, _type, _count, value = struct.unpack_from(f"{mark}HHIH", block, begin + 2 + 12 * field)
+            tag, _type, _count, value = struct.unpack_from(f"{byte_order}HHIH", block, begin + 2 + 12 * field)
             if tag == _EXIF_ORIENTATION:
                 return int(value) if value in _TRANSPOSE_BY_ORIENTATION else 1
     except struct.error:

@@ -88,10 +88,10 @@ def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
 
 
 def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
-    """Return one part: a range of sample numbers if an index is given, otherwise a range of bytes, as in MXNet."""
-    number, n_parts, n = values["part_index"], values["num_parts"], len(dataset)
-    if not number < n_parts:
-        raise PlanError(argument="part_index", expected=f"0 to {n_parts - 1}, below num_parts", got=number)
+    """Return one part: a range of indices if `path_imgidx` is given, otherwise a range of bytes, as in MXNet."""
+    part_index, n_parts, n = values["part_index"], values["num_parts"], len(dataset)
+    if not part_index < n_parts:
+        raise PlanError(argument="part_index", expected=f"0 to {n_parts - 1}, below num_parts", got=part_index)
     if n_parts == 1:
         return dataset
     if values["path_imgidx"]:
@@ -100,10 +100,11 @@ def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
         sizes = [path.stat().st_size for path in dataset.files]
         begins = np.concatenate([[0], np.cumsum(sizes)])
         starts, total = dataset.offsets.astype(np.int64) + begins[dataset.file_indices(np.arange(n))], int(begins[-1])
-    step = -(-total // n_parts)
-    step = step if values["path_imgidx"] else step + -step % 4
-    part = dataset.subset(np.flatnonzero(starts // step == number))
+    part_size = -(-total // n_parts)
+    if not values["path_imgidx"]:
+        part_size += -part_size % 4
+    part = dataset.subset(np.flatnonzero(starts // part_size == part_index))
     if not len(part):
-        message = f"part {number} of {n_parts} has none of the {n} samples"
+        message = f"part {part_index} of {n_parts} has none of the {n} samples"
         raise PlanError(message, argument="part_index", advice="use fewer parts")
     return part
