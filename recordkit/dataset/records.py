@@ -125,9 +125,9 @@ class _PythonRecordFile:
 
     def _header(self, offset: int) -> irheader.IRHeader:
         size = irheader.HEADER_SIZE
-        record, length = self._reader.begin(offset, size)
+        record, length = self._reader.read_start(offset, size)
         if len(record) < length and (flag := int.from_bytes(record[:4], "little")):
-            record, _ = self._reader.begin(offset, size + 4 * min(flag, length))
+            record, _ = self._reader.read_start(offset, size + 4 * min(flag, length))
         return irheader.unpack_at(record, self._path, offset)[0]
 
 

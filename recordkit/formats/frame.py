@@ -222,7 +222,7 @@ class RecordReader:
         """
         return self._read(_Window(self._file.fileno(), _RANDOM_READ_BYTES), offset)
 
-    def begin(self, offset: int, size: int) -> tuple[bytes, int]:
+    def read_start(self, offset: int, size: int) -> tuple[bytes, int]:
         """Read the first bytes of a record. A record in several parts is read completely.
 
         Parameters

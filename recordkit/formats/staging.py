@@ -176,9 +176,7 @@ def _clear(folder: Path) -> None:
     leftovers = list(folder.iterdir())
     for path in leftovers:
         if not (path.name.startswith(prefix) or path.name == f"{COMMIT}.new") or not path.is_file():
-            raise PublishError(
-                path=str(path), expected="only what a killed pack left here", got="this", advice="move it away"
-            )
+            raise PublishError("no killed pack left this here", path=str(path), advice="move it away")
     for path in leftovers:
         path.unlink()
 

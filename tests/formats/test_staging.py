@@ -268,7 +268,7 @@ def test_files_that_no_pack_wrote_are_never_removed_from_a_staging_folder(tmp_pa
     folder.mkdir()
     (folder / "a.rec").touch()
     (folder / "note.txt").write_text("user file")
-    with pytest.raises(PublishError, match=r"note\.txt: expected only what a killed pack left here, got this; move it"):
+    with pytest.raises(PublishError, match=r"note\.txt: no killed pack left this here; move it"):
         Staging(tmp_path / "a")
     assert sorted(os.listdir(folder)) == ["a.rec", "note.txt"]
 
@@ -343,7 +343,7 @@ def test_a_staging_that_cannot_start_keeps_no_lock(tmp_path):
     leftover = tmp_path / ".a.staging" / "a-folder"
     leftover.mkdir(parents=True)
     for _ in range(2):  # a lock that is still held would be reported as another pack
-        with pytest.raises(PublishError, match="a-folder: expected only what a killed pack left here"):
+        with pytest.raises(PublishError, match="a-folder: no killed pack left this here"):
             Staging(tmp_path / "a")
 
 
