@@ -215,7 +215,7 @@ def to_channels(image: Image, channels: Channels) -> Image:
 
     Returns
     -------
-    image : ndarray of uint8, shape (H, W, `channels`)
+    image : ndarray of uint8, shape (H, W, `channels`), or that of `image` for "keep"
 
     Examples
     --------
@@ -308,8 +308,8 @@ def _raw_head(width: int, height: int, channels: int) -> bytes:
 def frame_count(payload: bytes) -> int:
     """Return the number of frames of an image; an animation has more than 1.
 
-    Only GIF, PNG, WebP and TIFF files are opened, because other formats have one frame. A damaged image counts as one
-    frame; `decode` reports the damage.
+    Only GIF, WebP and TIFF files, and PNG files with an animation chunk in their first 4 KiB, are opened. Other formats
+    have one frame. A damaged image counts as one frame; `decode` reports the damage.
     """
     kind = sniff(payload)
     if kind not in ("gif", "webp", "tiff") and not (kind == "png" and b"acTL" in payload[:4096]):
@@ -327,9 +327,9 @@ def orientation(payload: bytes) -> int:
     Only images with an EXIF marker in their first 4 KiB are opened.
     """
     head = payload[:4096]
-    # Bit 3 of the flags of a WebP file tells that EXIF follows at the end of the file.
-    in_webp = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
-    if not (in_webp or b"Exif" in head or b"eXIf" in head):
+    # Bit 3 of byte 20 of an extended WebP file: EXIF follows at the end of the file.
+    is_webp_with_exif = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
+    if not (is_webp_with_exif or b"Exif" in head or b"eXIf" in head):
         return 1
     try:
         with _open_picture(payload) as picture:
@@ -338,7 +338,7 @@ def orientation(payload: bytes) -> int:
         return 1
 
 
-def decode_deep(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
+def decode_16_bit(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
     """Decode a 16-bit gray PNG without loss.
 
     Returns

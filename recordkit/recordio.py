@@ -449,7 +449,7 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
     if iscolor not in (-1, 0, 1):
         raise ImageError(argument="iscolor", expected="-1 (as stored), 0 (gray) or 1 (BGR)", got=iscolor)
     try:
-        if iscolor == -1 and (deep := codec.decode_deep(payload)) is not None:
+        if iscolor == -1 and (deep := codec.decode_16_bit(payload)) is not None:
             return header, deep
         image = codec.decode(payload, channels=_CHANNELS_BY_FLAG[iscolor])
     except ImageError:

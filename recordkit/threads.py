@@ -16,9 +16,9 @@ from weakref import WeakSet
 from recordkit.errors import PlanError
 
 MAX_THREADS = 1024
-"""Largest number of threads. No machine has more CPUs, and each thread keeps a decoded image in memory."""
+"""Largest number of threads. Each thread keeps a decoded image in memory."""
 
-# A started thread begins to run within this time.
+# How long to wait for a started thread to begin to run, before it is left alone.
 _START_S = 1.0
 
 _Item = TypeVar("_Item")
@@ -66,7 +66,7 @@ class ThreadedMap(Iterator[_Result]):
     """An iterator over ``function(item)`` for each item, computed by threads, in the order of the items.
 
     At most two items per thread are in progress or finished but not taken, so memory does not grow with the number
-    of items. An error of `function` or of `items` is raised by ``next``, at its item's turn and with its own type.
+    of items. ``next`` raises an error of `function` at its item's turn, and an error of `items` when the item is read.
 
     It is a context manager that calls `close`. If it is dropped without close(), the finaliser signals the threads
     but does not join them: the garbage collector may run inside Thread.start, where a join would deadlock.

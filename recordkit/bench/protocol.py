@@ -97,10 +97,10 @@ class BenchPlan:
     @property
     def n_steps(self) -> int:
         """Number of progress steps of `run_comparison` if no rounds are added."""
-        return self.rounds * self.n_steps_per_round * len(self.peers) * len(self.thread_counts)
+        return self.rounds * self.n_steps_per_case_round * len(self.peers) * len(self.thread_counts)
 
     @property
-    def n_steps_per_round(self) -> int:
+    def n_steps_per_case_round(self) -> int:
         """Number of progress steps of one case in one round."""
         return 1 if self.cache == "cold" else 1 + _TURNS_PER_ROUND
 
@@ -184,7 +184,7 @@ def _measure(plan: BenchPlan, report: Report, progress: Callable[[int, str], Non
     while (n_rounds := report.protocol["rounds"]) < plan.rounds or (n_rounds < plan.max_rounds and reason):
         text = "" if n_rounds < plan.rounds else f"round {n_rounds + 1}: {reason}"
         if text:
-            progress(-plan.n_steps_per_round * len(cases), text)
+            progress(-plan.n_steps_per_case_round * len(cases), text)
         cases_cpu_s += run_round(plan, cases, rng, partial(progress, 1, text))
         report.protocol["rounds"] += 1
         report.reference = _choose_reference(plan, report)

@@ -137,7 +137,7 @@ class Report:
         return None if reference is None or not case.measured else ratio(case.img_s, reference.img_s)
 
     def uncertain_cases(self) -> list[Case]:
-        """Return the cases with a ratio whose interval is `WIDE`."""
+        """Return the cases with an uncertain ratio, see `WIDE`."""
         ratios = [(case, self.ratio(case)) for case in self.cases if case is not self.reference_case()]
         return [case for case, to_reference in ratios if to_reference is not None and to_reference.half_width > WIDE]
 

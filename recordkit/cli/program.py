@@ -1,4 +1,4 @@
-"""How every program of recordkit ends: one error line and an exit code.
+"""How every program of recordkit ends: an exit code, and one line for an error.
 
 Exit codes: 0 success; 1 the data is at fault; 2 the command line is at fault or needs something that is not installed;
 129 SIGHUP; 130 interrupted; 143 SIGTERM. A reader of the output that exits early (``| head``) does not change the exit

@@ -2,8 +2,9 @@
 
 They come from the .idx file, if it exists and matches the .rec file; otherwise the .rec file is scanned, and nothing is
 written. The check compares the size of the .rec file and up to 34 records, evenly spread over the index: each must
-begin at the offset of its line, end where the next one begins, and have the key of its line. One of these records, or
-one in eight, may be damaged: the index is kept, because it leads to the records that are still readable.
+begin at the offset of its line, end where the next one begins, and have the key of its line. If PREFIX.json describes
+the file, the number of lines is compared too. Up to one in eight of the checked records (at least one) may be damaged,
+but not the first or the last: the index is still kept, because it leads to the readable records.
 
 Samples are in file order, so indices do not depend on the order of the .idx file. Keys are those of the .idx file.
 They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
@@ -27,8 +28,7 @@ from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 
 _N_CHECKED = 34
-# One checked record in this many may be damaged; a single one always may.
-_CHECKED_PER_DAMAGED = 8
+_MAX_DAMAGED_SHARE = 1 / 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ def _check_records(entries: _Entries) -> list[FormatError]:
     """Compare some entries with their records; raise FormatError if they differ, return errors of damaged records."""
     n = len(entries.offsets)
     rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64)).tolist()
-    n_damaged_allowed = max(1, len(rows) // _CHECKED_PER_DAMAGED)
+    n_damaged_allowed = max(1, int(len(rows) * _MAX_DAMAGED_SHARE))
     ids: list[int] = []
     n_other_keys = 0
     damage: list[FormatError] = []
@@ -187,9 +187,7 @@ def _check_records(entries: _Entries) -> list[FormatError]:
             continue
         next_offset = int(entries.offsets[row + 1]) if row + 1 < n else entries.file.size
         if end != next_offset:
-            raise FormatError(
-                expected=f"a record at byte {end}, where the record before it ends", got=f"none before {next_offset}"
-            )
+            raise FormatError(expected=f"the next record at byte {end}", got=next_offset)
         ids.append(irheader.unpack_at(record, entries.rec_path, offset)[0].id)
         n_other_keys += ids[-1] != entries.key(row)
     # Ids that repeat, such as 0 in every record, are no keys, so the index cannot contradict them. Keys 0, 1, 2 ...

@@ -106,7 +106,7 @@ class Staging:
         Parameters
         ----------
         remove : iterable of Path
-            Files of the old set, in the same folder, that the new set does not replace.
+            Files of the old set, in the same folder. Those that the new set replaces may be among them.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class Staging:
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         try:
-            if not _is_locked(self.folder, self._lock):
+            if not _is_same_folder(self.folder, self._lock):
                 return  # published; a folder of this name belongs to another pack by now
             if _is_committed(self.folder):  # interrupted during the move, which must be completed
                 with contextlib.suppress(OSError):
@@ -191,7 +191,7 @@ def _lock_folder(folder: Path) -> int:
             continue  # the pack that made the folder has just removed it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_locked(folder, lock):  # else the folder was removed before it was locked
+            if _is_same_folder(folder, lock):  # else the folder was removed before it was locked
                 return lock
         except BlockingIOError:
             os.close(lock)
@@ -204,7 +204,7 @@ def _lock_folder(folder: Path) -> int:
         os.close(lock)
 
 
-def _is_locked(folder: Path, lock: int) -> bool:
+def _is_same_folder(folder: Path, lock: int) -> bool:
     """Tell whether the folder of that name is still the one that was locked."""
     try:
         return os.path.samestat(os.fstat(lock), folder.stat())

@@ -56,7 +56,7 @@ class Loader:
     last_batch : {"pad", "keep", "drop"}, default "keep"
         Treatment of samples that do not fill a batch; see `recordkit.sampling.sampler.Sampler`.
     rank : (int, int), default (0, 1)
-        Number of this loader and number of all loaders that share the epoch.
+        Index of this loader, from 0, and number of loaders that share the epoch.
     on_error : {"raise", "skip", "replace"}, default "raise"
         A sample that cannot be loaded ends the epoch, is left out of its batch, or is replaced by the next one in the
         file. `bad_samples` lists skipped and replaced samples.
@@ -123,6 +123,8 @@ class Loader:
             raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
         if not (isinstance(rank, Sequence) and len(rank) == 2):
             raise PlanError(argument="rank", expected="(number of this loader, number of loaders)", got=repr(rank))
+        if not isinstance(shuffle, bool | Order):
+            raise PlanError(argument="shuffle", expected="True, False or an order such as Pages(n)", got=repr(shuffle))
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         engine_type = choose_engine(engine)
         self.threads = count_threads(threads)
@@ -261,8 +263,6 @@ def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:
     """Return the order that the argument `shuffle` asks for."""
     if isinstance(shuffle, bool):
         return Shuffled(n_samples, seed) if shuffle else Sequential(n_samples)
-    if not isinstance(shuffle, Order):
-        raise PlanError(argument="shuffle", expected="True, False or an order such as Pages(n)", got=repr(shuffle))
     if shuffle.n_samples != n_samples:
         raise PlanError(
             argument="shuffle", expected=f"an order of {n_samples} samples", got=f"one of {shuffle.n_samples}"

@@ -72,24 +72,24 @@ class NativeEngine:
         locations = self._dataset.records_at(request.indices)
         records = native.load().Records(*locations, request.positions, request.epoch)
         if self._fills_batches:
-            skipped_rows = self._loader.load(records, arrays.data, arrays.labels).tolist()
+            rows_for_reference = self._loader.load(records, arrays.data, arrays.labels).tolist()
         else:
-            skipped_rows = self._finish(self._loader.images(records, arrays.labels), request, arrays)
-        return self._reference.load_rows(skipped_rows, request, arrays)
+            rows_for_reference = self._finish(self._loader.images(records, arrays.labels), request, arrays)
+        return self._reference.load_rows(rows_for_reference, request, arrays)
 
     def _finish(self, images: list[NDArray[np.uint8] | None], request: Request, arrays: BatchArrays) -> list[int]:
         """Apply the remaining transforms in Python; return the rows that are left to the reference engine."""
-        skipped_rows = []
+        rows_for_reference = []
         for row, (image, position) in enumerate(zip(images, request.positions.tolist(), strict=True)):
             if image is None:
-                skipped_rows.append(row)
+                rows_for_reference.append(row)
                 continue
             try:
                 image = apply_transforms(image, self._plan, request.epoch, position, first=self._n_native_steps)
                 arrays.data[row] = to_batch_item(image, self._plan, self._size)
             except ImageError:
-                skipped_rows.append(row)  # the reference engine raises the error again and reports it
-        return skipped_rows
+                rows_for_reference.append(row)  # the reference engine raises the error again and reports it
+        return rows_for_reference
 
 
 def _native_specs(steps: tuple[Transform, ...]) -> list[dict[str, Any]]:

@@ -25,9 +25,9 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
 from recordkit.packing.replaced_set import (
     find_obsolete_files,
+    has_other_prefix,
     read_replaced_description,
     refuse_foreign_files,
-    was_packed_alone,
 )
 from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
@@ -123,15 +123,16 @@ def pack(
             _write_set(planned_set, plan, set_engine, writer, n_threads, progress)
             reports.append(writer.report)
         _refuse_empty_result(reports, staging.prefix)
-        new_files = [path for planned_set in planned_sets for path in planned_set.names.all()]
+        # All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
+        new_names = [path for planned_set in planned_sets for path in planned_set.names.all()]
         obsolete_files = [
             path
-            for path in find_obsolete_files(staging.prefix, new_files)
+            for path in find_obsolete_files(staging.prefix, new_names)
             if path not in keep and not is_input(path, sources)
         ]
         if obsolete_files:
             warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
-        staging.commit(remove=new_files + obsolete_files)
+        staging.commit(remove=new_names + obsolete_files)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     return PackReport(tuple(reports), engine_class.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
 
@@ -172,7 +173,7 @@ def _check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str
         names = planned_set.names
         description = read_replaced_description(names)
         refuse_foreign_files(names, description)
-        if was_packed_alone(description, prefix):
+        if has_other_prefix(description, prefix):
             warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
         other_list = Path(f"{names.prefix}.lst")
         if not (names.write_list or planned_set.reads_list) and other_list.exists():

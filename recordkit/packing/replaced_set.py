@@ -47,14 +47,14 @@ def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> Non
             )
 
 
-def was_packed_alone(description: Mapping[str, Any], prefix: Path) -> bool:
+def has_other_prefix(description: Mapping[str, Any], prefix: Path) -> bool:
     """Tell whether the replaced set was packed for another prefix."""
     packed_prefix = description.get("set")
     return isinstance(packed_prefix, str) and packed_prefix != prefix.name
 
 
-def find_obsolete_files(prefix: Path, new_files: Collection[Path]) -> list[Path]:
-    """Return the files of the replaced set that no new file takes the name of, such as those of an old split.
+def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]:
+    """Return the files of the replaced set whose names no new file takes, such as those of an old split.
 
     Only files that the earlier pack wrote under their present name count. A copy or a renamed set belongs to the user,
     and so do an edited .lst and the files beside a .rec that has changed since.
@@ -62,8 +62,8 @@ def find_obsolete_files(prefix: Path, new_files: Collection[Path]) -> list[Path]
     obsolete: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
         description = _read_description(path)
-        if description.get("set") == prefix.name and path.name in _file_names(description) and path not in new_files:
-            obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_files]
+        if description.get("set") == prefix.name and path.name in _file_names(description) and path not in new_names:
+            obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_names]
     return obsolete
 
 

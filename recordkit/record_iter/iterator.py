@@ -24,7 +24,7 @@ from recordkit.errors import PlanError
 from recordkit.loading.batch import Batch
 from recordkit.loading.loader import Loader
 from recordkit.record_iter.parameters import describe, read
-from recordkit.record_iter.source import list_labels, open_part
+from recordkit.record_iter.source import open_part, read_list_labels
 from recordkit.record_iter.steps import DEVIATIONS, MEANS, make_steps, means
 from recordkit.sampling.order import Shuffled
 
@@ -145,8 +145,8 @@ class ImageRecordIter:
             on_error=values["on_error"],
             exact=True,
         )
-        self._list_labels = list_labels(dataset, values)
-        if self._list_labels is None and (n_large := _count_inexact(dataset)):
+        self._labels_from_list = read_list_labels(dataset, values)
+        if self._labels_from_list is None and (n_large := _count_inexact(dataset)):
             warnings.warn(
                 f"labels: {n_large} exact labels are beyond 2**24, where float32 rounds integers; recordkit.Loader "
                 "returns them exactly",
@@ -236,7 +236,7 @@ class ImageRecordIter:
 
     def _to_data_batch(self, batch: Batch) -> DataBatch:
         data = batch.data
-        label = batch.label if self._list_labels is None else self._list_labels[batch.index]
+        label = batch.label if self._labels_from_list is None else self._labels_from_list[batch.index]
         if self._int8_table is not None:
             data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._int8_table)], 1)
         return DataBatch(

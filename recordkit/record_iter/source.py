@@ -41,7 +41,7 @@ def open_part(values: Mapping[str, Any]) -> RecordDataset:
     return _part(_open_dataset(values), values)
 
 
-def list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
+def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
     """Return the label of each sample from the list ``path_imglist``, matched by key.
 
     Returns

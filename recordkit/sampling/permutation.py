@@ -45,7 +45,7 @@ def _number(value: int) -> NDArray[np.uint64]:
     return np.array(value, np.uint64)
 
 
-_FIRST, _SECOND = _number(0xFF51AFD7ED558CCD), _number(0xC4CEB9FE1A85EC53)
+_MULTIPLIER_1, _MULTIPLIER_2 = _number(0xFF51AFD7ED558CCD), _number(0xC4CEB9FE1A85EC53)
 _32, _33 = _number(32), _number(33)
 
 
@@ -112,10 +112,10 @@ class Permutation:
         mixed, shifted = np.empty_like(positions), np.empty_like(positions)
         for key, n_values in self._rounds:
             np.bitwise_xor(source, key, out=mixed)
-            np.multiply(mixed, _FIRST, out=mixed)
+            np.multiply(mixed, _MULTIPLIER_1, out=mixed)
             np.right_shift(mixed, _33, out=shifted)
             np.bitwise_xor(mixed, shifted, out=mixed)
-            np.multiply(mixed, _SECOND, out=mixed)
+            np.multiply(mixed, _MULTIPLIER_2, out=mixed)
             # Scale 32 random bits to 0 ... n_values - 1, without a division.
             np.right_shift(mixed, _32, out=mixed)
             np.multiply(mixed, n_values, out=mixed)

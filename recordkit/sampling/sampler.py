@@ -7,7 +7,8 @@ positions of it. With 3 ranks::
     global batch    |------------- 0 ------------|------------- 1 ------------|
     rank            |   0    |   1    |    2     |   0    |   1    |    2     |
 
-So the samples of an epoch, and their order over all ranks, do not depend on the number of ranks.
+So the order of an epoch over all ranks does not depend on the number of ranks. Only the last global batch does: it may
+be shorter, padded or dropped (`Sampler.last_batch`).
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Checkpoints:
         Raises
         ------
         TrainError
-            Files have these names but there is no record of a run, so that another program may own them.
+            Files have these names but there is no record of a run, so another program may own them.
         """
         epochs = self.epochs()
         files = [*map(self.params_path, epochs), self.symbol_path, *self._results()]

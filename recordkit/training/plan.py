@@ -151,9 +151,9 @@ class TrainPlan:
         augment : str, optional
             A name in `recordkit.training.augment.AUGMENTS`; replaces the augmentation of the recipe.
         **options
-            Fields of `TrainPlan`, `Optimizer` and `Augment`; the optimizer's `name` is called `optimizer`. None means
-            not given. ``optimizer="adam"`` has a learning rate of 0.001 by default, `step_epochs` selects the schedule
-            "step", and `gpu` selects the device "gpu".
+            Fields of `TrainPlan`, `Optimizer` and `Augment`. `optimizer` is here the name of the optimizer, not an
+            `Optimizer`. None means not given. ``optimizer="adam"`` has a learning rate of 0.001 by default,
+            `step_epochs` selects the schedule "step", and `gpu` selects the device "gpu", whatever `device` is.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class TrainPlan:
         if "step_epochs" in explicit:
             explicit.setdefault("schedule", "step")
         if "gpu" in explicit:
-            explicit["device"] = "gpu"
+            explicit["device"] = "gpu"  # the command line always gives a device, its default
         settings = {
             "optimizer": _override(values.pop("optimizer", Optimizer()), explicit),
             "augment": _override(values.pop("augment", AUGMENTS["shift"]), explicit),
