@@ -1,4 +1,5 @@
-// This file uses private structures of libjpeg-turbo:
+// Huffman decoding of baseline JPEGs in place of libjpeg-turbo's own decoder; see huffman.hpp. It uses private
+// structures of libjpeg-turbo:
 //
 //     jpegint.h  jpeg_input_controller  start_input_pass (replaced), has_multiple_scans
 //                jpeg_entropy_decoder   start_pass, decode_mcu (replaced)
@@ -37,7 +38,7 @@ constexpr int kTableBits = 10;     // bits of the scan that one lookup sees
 
 // Decode-table entry for the next kTableBits bits of a scan, 32 bits:
 //
-//     byte 0  code_bits   length of the Huffman code: 1 to 16
+//     byte 0  code_bits   length of the Huffman code: 1 to kTableBits; 0 if there is no such code
 //     byte 1  total_bits  length of the code and the value after it: 1 to 31; 0 if no code of up to kTableBits bits
 //                         fits
 //     byte 2  zero_run    zero coefficients before the value: 0 to 15; 0 in a DC table
@@ -78,6 +79,8 @@ constexpr uint8_t kZigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25,
 
 // Valid bits in the reservoir after a refill; fewer only at the end of the scan.
 constexpr int kRefilledBits = 56;
+// Shift of a byte that becomes the highest byte of the reservoir; with more valid bits there is no room for a byte.
+constexpr int kTopByteShift = 64 - 8;
 // Values of 8-bit images need up to 10 bits for an AC coefficient and 11 for a DC difference (T.81, F.1.2).
 constexpr int kValuesPerRefill = 2, kAcValueBits = 10;
 static_assert(kValuesPerRefill * (kMaxCodeBits + kAcValueBits) <= kRefilledBits, "one refill serves two AC values");
@@ -85,15 +88,17 @@ static_assert(kMaxCodeBits + kMaxValueBits <= kRefilledBits, "one refill serves 
 
 // The position in a scan, copied from HuffmanScan so that it stays in registers while an MCU is decoded.
 //
-//     reservoir   63                    64 - n_bits                   0
-//                 | next bits of the scan          | zeros            |
+//     reservoir   63                    64 - n_bits                                   0
+//                 | n_bits bits of the scan        | further bits of the scan, or zeros |
+//
+// The further bits are not counted yet: the next refill reads their bytes again and sets the same bits.
 struct BitReader {
     const uint8_t* next;  // not owned: HuffmanScan's next_ and end_
     const uint8_t* end;
     uint64_t reservoir;
     int n_bits;  // see HuffmanScan
 
-    // Refill to at least kRefilledBits bits, or with fewer up to a marker or the end of the data.
+    // Refill the reservoir to at least kRefilledBits bits. It holds fewer only before a marker or the end of the data.
     ALWAYS_INLINE void refill() {
         uint64_t word;
         if (end - next >= 8 && n_bits >= 0) {
@@ -107,9 +112,9 @@ struct BitReader {
                 return;
             }
         }
-        while (n_bits >= 0 && n_bits <= kRefilledBits && next < end) {
+        while (n_bits >= 0 && n_bits <= kTopByteShift && next < end) {
             if (*next == 0xff && (end - next < 2 || next[1])) return;
-            reservoir |= uint64_t(*next) << (kRefilledBits - n_bits);
+            reservoir |= uint64_t(*next) << (kTopByteShift - n_bits);
             next += *next == 0xff ? 2 : 1;
             n_bits += 8;
         }
