@@ -22,7 +22,7 @@ from pathlib import Path
 from _run import write
 from _train import run
 
-from recordkit.training.data.batches import ITERATORS
+from recordkit.training.data.iterators import ITERATORS
 from recordkit.training.trainer import APIS
 
 

@@ -13,7 +13,8 @@ from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
-from recordkit.training.data.batches import BatchReader, open_batches, resolve_iterator
+from recordkit.training.data.batches import BatchReader
+from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.inference import Inference, infer

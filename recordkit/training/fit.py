@@ -25,7 +25,8 @@ from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
-from recordkit.training.data.batches import BatchReader, TimedBatches, open_batches, resolve_iterator
+from recordkit.training.data.batches import BatchReader, TimedBatches
+from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.survey import Survey, survey
 from recordkit.training.evaluation import evaluate_model

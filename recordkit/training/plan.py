@@ -15,7 +15,7 @@ from typing import Any
 from recordkit.errors import PlanError
 from recordkit.threads import MAX_THREADS
 from recordkit.training.augment import AUGMENTS, Augment
-from recordkit.training.data.batches import ITERATORS
+from recordkit.training.data.iterators import ITERATORS
 from recordkit.training.data.target import LOSSES
 from recordkit.training.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer

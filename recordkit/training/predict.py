@@ -21,7 +21,8 @@ from recordkit.sources import EXTENSIONS
 from recordkit.threads import ThreadedMap
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels
-from recordkit.training.data.batches import BatchReader, open_batches, resolve_iterator
+from recordkit.training.data.batches import BatchReader
+from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.shuffle import denormalize, normalize
 from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target

@@ -22,7 +22,7 @@ from recordkit.formats.fileset import fingerprint
 from recordkit.threads import count_threads
 from recordkit.training.augment import Augment
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.data.batches import resolve_iterator
+from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.data.survey import Survey
 from recordkit.training.data.target import Target
 from recordkit.training.networks import Network, find_network

@@ -1,7 +1,8 @@
 """Batches of a .rec file, read by recordkit's ImageRecordIter, MXNet's, or Gluon's DataLoader.
 
-All three give the same pixels if nothing is random; their orders and augmentations differ. Gluon's reader is
-`recordkit.training.data.gluon_batches`. MXNet's ImageRecordIter has pitfalls, which `MxnetReader` avoids:
+All three give the same pixels if nothing is random; their orders and augmentations differ. Gluon's reader is in
+`recordkit.training.data.gluon_batches`, and `recordkit.training.data.iterators` chooses among the readers. MXNet's
+ImageRecordIter has pitfalls, which `MxnetReader` avoids:
 
 - Each epoch gets a new iterator. A reset one continues after the samples that its last batch took from the beginning,
   so that some samples count twice and others not at all, and its seed cannot be changed.
@@ -20,57 +21,21 @@ import contextlib
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 from recordkit.errors import TrainError
 from recordkit.formats import idx
 from recordkit.interop.mxnet import ImageRecordIter, reason
-from recordkit.loading.native import choose_engine
 from recordkit.training.data.shuffle import NORMALIZATION, Shuffle
 from recordkit.training.data.survey import Survey
 
-ITERATORS = ("auto", "recordkit", "mxnet", "gluon")
-
-
-def resolve_iterator(iterator: str) -> str:
-    """Return the iterator for "auto"; any other name is returned unchanged."""
-    if iterator == "auto":
-        return "recordkit" if choose_engine("auto").name == "native" else "mxnet"
-    return iterator
-
-
-def open_batches(
-    mx: Any, survey: Survey, *, iterator: str, shape: tuple[int, int, int], batch_size: int, threads: int
-) -> BatchReader:
-    """Return a reader of a .rec file.
-
-    Parameters
-    ----------
-    mx : module
-        MXNet, from `recordkit.interop.mxnet.load`.
-    survey : Survey
-    iterator : {"recordkit", "mxnet", "gluon"}
-    shape : tuple of int
-        (C, H, W) of an image in a batch. Smaller images are scaled up, larger ones are cropped.
-    batch_size : int
-        At most the number of images is used: MXNet cannot fill a batch from fewer.
-    threads : int
-        Decoding threads; MXNet uses at most half of the CPUs.
-    """
-    from recordkit.training.data.gluon_batches import GluonReader  # imports this module
-
-    readers: dict[str, Callable[..., BatchReader]] = {
-        "recordkit": RecordkitReader,
-        "mxnet": MxnetReader,
-        "gluon": GluonReader,
-    }
-    return readers[iterator](mx, survey, shape=shape, batch_size=batch_size, threads=threads)
-
 
 class BatchReader(ABC):
-    """Reads a .rec file as batches of float32, epoch after epoch. Parameters: see `open_batches`.
+    """Reads a .rec file as batches of float32, epoch after epoch.
+
+    Parameters are described at `recordkit.training.data.iterators.open_batches`.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from training.bars import images, survey_for_mxnet, write_rec
 
 from recordkit.errors import ImageError, TrainError
 from recordkit.training.augment import AUGMENTS
-from recordkit.training.data.batches import ITERATORS, open_batches
+from recordkit.training.data.iterators import ITERATORS, open_batches
 from recordkit.training.data.shuffle import Shuffle
 
 SHIFT = AUGMENTS["shift"]

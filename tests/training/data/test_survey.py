@@ -4,7 +4,7 @@ import pytest
 from training.bars import images, plan, survey_for_mxnet, write_rec
 
 from recordkit.errors import PlanError, TrainError, TruncatedError
-from recordkit.training.data.batches import resolve_iterator
+from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.fit import train
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan

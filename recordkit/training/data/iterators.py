@@ -1,0 +1,46 @@
+"""The choice of the iterator that reads batches: recordkit's, MXNet's or Gluon's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from recordkit.loading.native import choose_engine
+from recordkit.training.data.batches import BatchReader, MxnetReader, RecordkitReader
+from recordkit.training.data.gluon_batches import GluonReader
+from recordkit.training.data.survey import Survey
+
+ITERATORS = ("auto", "recordkit", "mxnet", "gluon")
+
+
+def resolve_iterator(iterator: str) -> str:
+    """Return the iterator for "auto"; any other name is returned unchanged."""
+    if iterator == "auto":
+        return "recordkit" if choose_engine("auto").name == "native" else "mxnet"
+    return iterator
+
+
+def open_batches(
+    mx: Any, survey: Survey, *, iterator: str, shape: tuple[int, int, int], batch_size: int, threads: int
+) -> BatchReader:
+    """Return a reader of a .rec file.
+
+    Parameters
+    ----------
+    mx : module
+        MXNet, from `recordkit.interop.mxnet.load`.
+    survey : Survey
+    iterator : {"recordkit", "mxnet", "gluon"}
+    shape : tuple of int
+        (C, H, W) of an image in a batch. Smaller images are scaled up, larger ones are cropped.
+    batch_size : int
+        At most the number of images is used: MXNet cannot fill a batch from fewer.
+    threads : int
+        Decoding threads; MXNet uses at most half of the CPUs.
+    """
+    readers: dict[str, Callable[..., BatchReader]] = {
+        "recordkit": RecordkitReader,
+        "mxnet": MxnetReader,
+        "gluon": GluonReader,
+    }
+    return readers[iterator](mx, survey, shape=shape, batch_size=batch_size, threads=threads)
