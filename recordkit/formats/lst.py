@@ -87,13 +87,13 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
         fields = text.split("\t")
         if len(fields) < 3 or not fields[-1].strip():
             raise FormatError(
-                expected="KEY, LABEL and PATH between tabs", got=f"{len(fields)} fields: {_excerpt(text)}"
+                expected="KEY, LABEL and PATH, separated by tabs", got=f"{len(fields)} fields: {_excerpt(text)}"
             )
     else:
         fields = text.split(maxsplit=1 + label_width)
         if len(fields) < 2 + label_width:
             raise FormatError(
-                expected=f"KEY, {label_width} labels and PATH between blanks",
+                expected=f"KEY, {label_width} labels and PATH, separated by blanks",
                 got=f"{len(fields)} fields: {_excerpt(text)}",
                 advice="is `label_width` right?",
             )

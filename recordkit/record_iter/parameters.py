@@ -27,6 +27,8 @@ Support = Literal["implemented", "no effect", "refused", "recordkit"]
 
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 _DTYPES = ("float32", "float16", "uint8", "int8")
+# Kinds of values whose name alone does not say what is expected.
+_EXPECTED = {"dtype": " or ".join(_DTYPES), "shape": "(channels, height, width)"}
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def _value(parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
     try:
         value = _convert(parameter.kind, argument)
     except (KeyError, TypeError, ValueError):
-        expected = " or ".join(_DTYPES) if parameter.kind == "dtype" else parameter.kind
+        expected = _EXPECTED.get(parameter.kind, parameter.kind)
         raise PlanError(argument=name, expected=expected, got=repr(argument)) from None
     if parameter.kind in ("int", "float") and not parameter.low <= value <= parameter.high:
         at_least = f"at least {parameter.low:g}"

@@ -246,7 +246,7 @@ class FlatSource(_ListedImages):
         labels = self._map_to_labels([text for text in texts if text is not None], classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
             if text is None:
-                self.bad.append(BadEntry(name, f"expected a label in the file name, got no match of {label_from!r}"))
+                self.bad.append(BadEntry(name, f"expected a label in the file name, got no match of '{label_from}'"))
             else:
                 self._add(key, labels[text], name)
 
@@ -255,14 +255,14 @@ class FlatSource(_ListedImages):
             pattern = re.compile(label_from)
         except re.error as error:
             raise PlanError(
-                argument="label_from", expected="a regular expression", got=f"{label_from!r} ({error})"
+                argument="label_from", expected="a regular expression", got=f"'{label_from}' ({error})"
             ) from None
         if not pattern.groups:
-            raise PlanError(argument="label_from", expected="a group (...) around the label", got=repr(label_from))
+            raise PlanError(argument="label_from", expected="a group (...) around the label", got=f"'{label_from}'")
         texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
         if names and not any(texts):
             raise SourceError(
-                f"{label_from!r} finds a label in none of {len(names)} image names, for example {names[0]!r}",
+                f"'{label_from}' finds a label in none of {len(names)} image names, for example {names[0]!r}",
                 path=self.root,
                 advice="give another expression with `label_from`",
             )

@@ -103,7 +103,8 @@ class RunRecord:
         if different:
             raise TrainError(
                 path=str(self.path),
-                expected=", ".join(f"{name} {self.facts.get(name)!r}" for name in different) + " to continue this run",
+                expected=", ".join(f"`{name}` {self.facts.get(name)!r}" for name in different)
+                + " to continue this run",
                 got=", ".join(repr(identity[name]) for name in different),
                 advice="give the same file and options, or leave out `resume`",
             )

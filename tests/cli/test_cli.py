@@ -148,8 +148,8 @@ def test_bad_image_files_are_one_line_each(cli, tiny_folder, tmp_path, name):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("1\tcat/0.jpg", "line 2: expected KEY, LABEL and PATH between tabs, got 2 fields"),
-        ("1 0 cat/0.jpg", "line 2: expected KEY, LABEL and PATH between tabs, got 1 fields"),
+        ("1\tcat/0.jpg", "line 2: expected KEY, LABEL and PATH, separated by tabs, got 2 fields"),
+        ("1 0 cat/0.jpg", "line 2: expected KEY, LABEL and PATH, separated by tabs, got 1 fields"),
         ("1\tnan\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'nan'"),
         ("1\tinf\tcat/0.jpg", "line 2: expected a finite number as LABEL, got 'inf'"),
         ("1\t1e39\tcat/0.jpg", "key 1: expected a label that float32 can hold, got 1e+39"),

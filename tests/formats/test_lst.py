@@ -111,7 +111,7 @@ def test_whole_labels_stay_exact(label, point):
     [("11\tcat.jpg", 2), ("11 3 cat.jpg", 1), ("# comment", 1), ("", 1), ("11\t3\t", 3), ("11\t3\t ", 3), ("\t\t", 3)],
 )
 def test_too_few_fields_are_named(text, n):
-    with pytest.raises(FormatError, match=f"expected KEY, LABEL and PATH between tabs, got {n} fields: '"):
+    with pytest.raises(FormatError, match=f"expected KEY, LABEL and PATH, separated by tabs, got {n} fields: '"):
         parse(text)
 
 
@@ -247,7 +247,9 @@ def test_with_a_label_width_any_white_space_separates(text, width, row):
 
 @pytest.mark.parametrize("text", ["7 3 a.jpg", "7 3", "7", ""])
 def test_fewer_labels_than_the_width_are_named(text):
-    with pytest.raises(FormatError, match="expected KEY, 2 labels and PATH between blanks.*is label_width right?"):
+    with pytest.raises(
+        FormatError, match="expected KEY, 2 labels and PATH, separated by blanks.*is label_width right?"
+    ):
         parse(text, label_width=2)
 
 

@@ -72,8 +72,8 @@ def accuracy(net, batches):
 def test_a_lenet_learns_the_same_from_records_and_from_arrays(tmp_path, digits, engine):
     images, labels = digits
     options = {"channels": 1, "dtype": "float32", "transforms": [NORMALIZE], "engine": engine}
-    train = write(tmp_path / "train.rec", images[:N_TRAINED], labels[:N_TRAINED])
-    loader = Loader(train, batch_size=BATCH_SIZE, shuffle=True, last_batch="drop", **options)
+    path = write(tmp_path / "train.rec", images[:N_TRAINED], labels[:N_TRAINED])
+    loader = Loader(path, batch_size=BATCH_SIZE, shuffle=True, last_batch="drop", **options)
     orders = [[batch.index.tolist() for batch in loader] for _ in range(N_EPOCHS)]
     loader.set_epoch(0)
     val = RecordDataset(write(tmp_path / "val.rec", images[N_TRAINED:], labels[N_TRAINED:]), **options)

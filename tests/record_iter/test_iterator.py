@@ -242,7 +242,7 @@ def test_values_may_be_the_strings_that_mxnet_makes():
         ({"mirror": "yes"}, "mirror: expected bool, got 'yes'"),
         ({"path_imglist": None}, "path_imglist: expected str, got None"),
         ({"dtype": "int32"}, "dtype: expected float32 or float16 or uint8 or int8, got 'int32'"),
-        ({"data_shape": (16, 18)}, "data_shape: expected shape, got"),
+        ({"data_shape": (16, 18)}, "data_shape: expected .channels, height, width., got"),
         ({"data_shape": (2, 16, 18)}, "data_shape: expected .1, 3 or 4, height, width., got"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"fill_value": 256}, "fill_value: expected 0 to 255, got 256"),

@@ -72,7 +72,7 @@ def test_a_list_without_rows_is_refused_unless_lenient(folder):
 
 def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
     path = write(folder, "0\t0\ta.jpg\nnonsense\n-1\t0\tb.jpg\n1\tnan\tb.jpg\n2\t0\tc.jpg\n")
-    with pytest.raises(FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH between tabs, got 1"):
+    with pytest.raises(FormatError, match=r"some\.lst: line 2: expected KEY, LABEL and PATH, separated by tabs, got 1"):
         ListSource(path, folder)
     source = ListSource(path, folder, lenient=True)
     assert [entry.key for entry in source.entries(range(len(source)))] == [0, 2]

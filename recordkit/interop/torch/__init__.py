@@ -16,7 +16,7 @@ try:
     import torch as _torch  # noqa: F401 (the modules below need it)
 except ImportError as error:
     raise MissingError(
-        "torch", expected="PyTorch 2.3 or newer", got=error, advice="pip install 'recordkit[torch]'"
+        "torch", expected="PyTorch 2.3 or newer", got=f"none ({error})", advice="pip install 'recordkit[torch]'"
     ) from error
 
 from recordkit.interop.torch.batches import Batch, Loader

@@ -252,7 +252,7 @@ def test_paths_may_have_blanks_and_rows_any_white_space(im2rec, root, tmp_path):
 
 def test_a_wrong_label_width_is_an_error(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
-    assert code == 1 and "expected KEY, 2 labels and PATH between blanks, got 3 fields" in err
+    assert code == 1 and "expected KEY, 2 labels and PATH, separated by blanks, got 3 fields" in err
     code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "unchanged=1")
     assert code == 1 and "none of the first 12 images exists" in err
 

@@ -398,8 +398,8 @@ def test_a_pack_without_failures_removes_the_failure_file(im2rec, tree, tmp_path
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("# comment", "expected KEY, LABEL and PATH between tabs, got 1 fields: '# comment'"),
-        ("7\tcat/1.jpg", "expected KEY, LABEL and PATH between tabs, got 2 fields"),
+        ("# comment", "expected KEY, LABEL and PATH, separated by tabs, got 1 fields: '# comment'"),
+        ("7\tcat/1.jpg", "expected KEY, LABEL and PATH, separated by tabs, got 2 fields"),
         ("7.0\t0\tcat/1.jpg", "expected a whole number from 0 to 2**64 - 1 as KEY, got '7.0'"),
         ("-7\t0\tcat/1.jpg", "expected a whole number from 0 to 2**64 - 1 as KEY, got '-7'"),
         ("7\tcat\tcat/1.jpg", "expected a finite number as LABEL, got 'cat'"),
