@@ -1,4 +1,4 @@
-"""What does each option of the loader cost? Every transform, order and `on_error` is timed in both engines.
+"""How much does each option of the loader cost? Every transform, order and `on_error` is timed in both engines.
 
 Usage: python benchmarks/compare_loader_options.py [--threads N] [--repeats N] [--memory N]
 

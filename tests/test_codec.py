@@ -93,7 +93,7 @@ def test_cmyk_and_ycck_jpegs_become_rgb(channels):
     cmyk = picture(mode="CMYK")
     payload = save(cmyk, "JPEG", quality=95)
     assert close(codec.decode(payload, channels=channels), pixels(), 12)
-    # The same coefficients, marked as YCCK: Y, Cb and Cr of the inverted colour, and K.
+    # These coefficients, marked as YCCK, mean Y, Cb and Cr of the inverted colour, and K.
     adobe = payload.index(b"Adobe\0") + 11
     ycck = payload[:adobe] + b"\x02" + payload[adobe + 1 :]
     assert codec.decode(ycck, channels=channels).shape == (24, 33, 3)

@@ -172,7 +172,7 @@ def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
     """
     text = "".join([f"{key}\t{_labels_text(labels)}\t{path}\n" for key, labels, path in rows])
     n_tabs = sum([len(labels) + 1 for _, labels, _ in rows])
-    # The same checks as in `line`, for all paths together; `line` then raises for the first bad one.
+    # All paths are checked together as `line` checks each; `line` then raises for the first bad one.
     marks = text.count("\n"), text.count("\t"), text.count("\r")
     if marks == (len(rows), n_tabs, 0) and all(path.strip() for _, _, path in rows):
         return os.fsencode(text)

@@ -76,7 +76,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the file has no problem."""
+        """True if the file has no problem."""
         return self.n_problems == 0
 
     def add(

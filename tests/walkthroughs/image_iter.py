@@ -1,4 +1,4 @@
-"""The same images from MXNet's two iterators and recordkit's: ImageIter reads images and .lst, the others .rec.
+"""Read the same images with MXNet's two iterators and recordkit's: ImageIter reads images and .lst, the others .rec.
 
 Usage: python image_iter.py PHOTOS OUT
 
