@@ -62,8 +62,7 @@ class CenterCrop:
         """See `Transform`."""
         if self.size is None:
             return {"kind": "center_crop"}
-        height, width = height_and_width("size", self.size)
-        return {"kind": "center_crop", "height": height, "width": width}
+        return crop_spec("center_crop", self.size)
 
     def output_size(self) -> tuple[int, int] | None:
         """See `Transform`."""
@@ -112,8 +111,7 @@ class RandomCrop:
 
     def native_spec(self) -> dict[str, Any]:
         """See `Transform`."""
-        height, width = height_and_width("size", self.size)
-        return {"kind": "random_crop", "height": height, "width": width}
+        return crop_spec("random_crop", self.size)
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
@@ -181,17 +179,16 @@ class RandomResizedCrop:
         """See `Transform`."""
         if self.filter not in NATIVE_FILTERS:
             return None
-        height, width = height_and_width("size", self.size)
-        return {
-            "kind": "resized_crop",
-            "height": height,
-            "width": width,
-            "filter": self.filter,
-            "low": self.scale[0],
-            "high": self.scale[1],
-            "ratio_low": self.ratio[0],
-            "ratio_high": self.ratio[1],
-        }
+        (low, high), (ratio_low, ratio_high) = self.scale, self.ratio
+        return crop_spec(
+            "resized_crop",
+            self.size,
+            filter=self.filter,
+            low=low,
+            high=high,
+            ratio_low=ratio_low,
+            ratio_high=ratio_high,
+        )
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
@@ -274,15 +271,7 @@ class RandomSizeCrop:
         """See `Transform`."""
         if self.filter not in NATIVE_FILTERS:
             return None
-        height, width = height_and_width("size", self.size)
-        return {
-            "kind": "size_crop",
-            "height": height,
-            "width": width,
-            "filter": self.filter,
-            "side_low": self.low,
-            "side_high": self.high,
-        }
+        return crop_spec("size_crop", self.size, filter=self.filter, side_low=self.low, side_high=self.high)
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
@@ -300,6 +289,12 @@ def cut_at_random(image: Image, height: int, width: int, draws: Draws) -> Image:
     top = draws.below(image.shape[0] - height + 1)
     left = draws.below(image.shape[1] - width + 1)
     return image[top : top + height, left : left + width]
+
+
+def crop_spec(kind: str, size: Size, **arguments: Any) -> dict[str, Any]:
+    """Return the native spec of a crop with a fixed size: its kind, the size, and its other arguments."""
+    height, width = height_and_width("size", size)
+    return {"kind": kind, "height": height, "width": width, **arguments}
 
 
 def _check_large_enough(transform: str, image: Image, height: int, width: int) -> None:

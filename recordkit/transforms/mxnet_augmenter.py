@@ -17,7 +17,7 @@ from recordkit.errors import ImageError
 from recordkit.sample import Image
 from recordkit.transforms.affine import warp
 from recordkit.transforms.checks import Size, height_and_width
-from recordkit.transforms.crop import RandomSizeCrop, cut_at_random, cut_center
+from recordkit.transforms.crop import RandomSizeCrop, crop_spec, cut_at_random, cut_center
 from recordkit.transforms.draws import Draws
 from recordkit.transforms.resize import NATIVE_FILTERS, Filter, draw_filter, resize_to
 
@@ -52,8 +52,7 @@ class FittingCenterCrop:
 
     def native_spec(self) -> dict[str, Any]:
         """See `Transform`. The reference engine loads the images that are too small for a plain crop."""
-        height, width = height_and_width("size", self.size)
-        return {"kind": "center_crop", "height": height, "width": width}
+        return crop_spec("center_crop", self.size)
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
@@ -85,8 +84,7 @@ class FittingRandomCrop:
 
     def native_spec(self) -> dict[str, Any]:
         """See `Transform`. The reference engine loads the images that are too small for a plain crop."""
-        height, width = height_and_width("size", self.size)
-        return {"kind": "random_crop", "height": height, "width": width}
+        return crop_spec("random_crop", self.size)
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
@@ -145,15 +143,7 @@ class CenterSizeCrop:
         """See `Transform`."""
         if self.filter not in NATIVE_FILTERS:
             return None
-        height, width = height_and_width("size", self.size)
-        return {
-            "kind": "center_size_crop",
-            "height": height,
-            "width": width,
-            "filter": self.filter,
-            "side_low": self.low,
-            "side_high": self.high,
-        }
+        return crop_spec("center_size_crop", self.size, filter=self.filter, side_low=self.low, side_high=self.high)
 
     def output_size(self) -> tuple[int, int]:
         """See `Transform`."""
