@@ -1,12 +1,20 @@
-"""Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
+"""Pack, check and read MXNet RecordIO image datasets, with or without MXNet.
 
-from recordkit.dataset.dataset import RecordDataset
-from recordkit.loading.loader import Loader
-from recordkit.packing import PackPlan, PackReport, pack
-from recordkit.record_iter.iterator import ImageRecordIter
-from recordkit.sources import open_source
-from recordkit.transforms import CenterCrop, Normalize, RandomCrop, RandomFlip, RandomResizedCrop, Resize
+A public name is imported at its first use, so that ``import recordkit`` and the command line start at once.
+"""
+
+from typing import TYPE_CHECKING
+
 from recordkit.version import __version__
+
+if TYPE_CHECKING:
+    from recordkit.dataset.dataset import RecordDataset
+    from recordkit.loading.loader import Loader
+    from recordkit.packing import PackPlan, PackReport
+    from recordkit.packing.pack import pack
+    from recordkit.record_iter.iterator import ImageRecordIter
+    from recordkit.sources import open_source
+    from recordkit.transforms import CenterCrop, Normalize, RandomCrop, RandomFlip, RandomResizedCrop, Resize
 
 __all__ = [
     "CenterCrop",
@@ -24,3 +32,42 @@ __all__ = [
     "open_source",
     "pack",
 ]
+
+# The module of each name above; tests compare this table with the imports for type checkers.
+_MODULES = {
+    "CenterCrop": "recordkit.transforms",
+    "ImageRecordIter": "recordkit.record_iter.iterator",
+    "Loader": "recordkit.loading.loader",
+    "Normalize": "recordkit.transforms",
+    "PackPlan": "recordkit.packing",
+    "PackReport": "recordkit.packing",
+    "RandomCrop": "recordkit.transforms",
+    "RandomFlip": "recordkit.transforms",
+    "RandomResizedCrop": "recordkit.transforms",
+    "RecordDataset": "recordkit.dataset.dataset",
+    "Resize": "recordkit.transforms",
+    "open_source": "recordkit.sources",
+    "pack": "recordkit.packing.pack",
+}
+# Modules that `import recordkit` makes available as attributes.
+_SUBMODULES = ("errors", "recordio", "transforms")
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """Import the module of a public name at its first use (PEP 562)."""
+        import importlib
+
+        if name in _SUBMODULES:
+            return importlib.import_module(f"recordkit.{name}")
+        if name not in _MODULES:
+            raise AttributeError(f"module 'recordkit' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = value  # the next use does not come here
+        return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted([*__all__, *_SUBMODULES])

@@ -79,13 +79,44 @@ def test_every_module_has_a_docstring_and_at_most_500_lines(path):
     assert len(text.splitlines()) <= 500
 
 
-@pytest.mark.parametrize("statement", ["import recordkit", "from recordkit import recordio", "import recordkit.upkeep"])
+@pytest.mark.parametrize(
+    "statement", ["from recordkit import *", "from recordkit import recordio", "import recordkit.upkeep"]
+)
 def test_importing_loads_no_framework_and_no_image_library(statement):
     assert not loaded_by(statement) & HEAVY
 
 
-def test_help_loads_nothing_but_click_and_numpy():
-    assert not loaded_by("import recordkit.cli.main") & (HEAVY - {"click"})
+def test_importing_the_package_alone_loads_not_even_numpy():
+    assert not loaded_by("import recordkit") & (HEAVY | {"numpy"})
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_and_version_load_click_alone(words):
+    statement = f"sys.argv[1:] = {words}; import atexit; from recordkit.cli.main import main"
+    report = "atexit.register(lambda: print(*{name.split('.')[0] for name in sys.modules}))"
+    code = f"import sys; {statement}; {report}; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "click" in loaded and not loaded & (HEAVY - {"click"} | {"numpy", "importlib_metadata"})
+
+
+def test_public_names_are_imported_from_the_modules_that_type_checkers_see():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = {alias.name: node.module for node in block.body for alias in node.names}
+    assert imports == recordkit._MODULES
+    assert {*imports, "__version__"} == set(recordkit.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'recordkit' has no attribute 'loader_of'"):
+        recordkit.loader_of  # noqa: B018 (the access is the test)
+    assert not hasattr(recordkit, "cli_of")
+
+
+def test_submodules_that_users_name_are_attributes_of_the_package():
+    code = "import recordkit; recordkit.errors.PlanError, recordkit.recordio.MXRecordIO, recordkit.transforms.Resize"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_public_names_are_few_sorted_and_documented():
@@ -98,7 +129,8 @@ def test_public_names_are_few_sorted_and_documented():
 def test_public_names_are_all_there_is():
     submodules = {path.stem for path in PACKAGE.iterdir()}
     public = {name for name in vars(recordkit) if not name.startswith("_")}
-    assert public - submodules <= set(recordkit.__all__)
+    assert public - submodules - {"TYPE_CHECKING"} <= set(recordkit.__all__)
+    assert set(dir(recordkit)) - submodules == set(recordkit.__all__)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
