@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -62,10 +61,6 @@ def test_every_python_block_runs(page, data, cli):
 def test_every_link_leads_to_a_file(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
-
-
-def test_the_version_has_an_entry_in_the_changelog():
-    assert f"## {version('recordkit')}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_folders_named_in_the_readme_exist():
