@@ -1,4 +1,4 @@
-"""Every error that recordkit raises on purpose.
+"""Every error that recordkit raises on purpose, and its one class of warnings.
 
 ::
 
@@ -13,6 +13,9 @@
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
     ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
+
+    UserWarning
+    └── SlowEngineWarning                    the native engine is missing, and the Python engine is slow
 
 An error carries its facts as fields. `RecordkitError.text` alone makes the text from them: the location, what was
 expected, what was there instead, and after a semicolon what to do. Programs read the fields and never the text.
@@ -36,6 +39,7 @@ __all__ = [
     "PlanError",
     "PublishError",
     "RecordkitError",
+    "SlowEngineWarning",
     "SourceError",
     "TrainError",
     "TruncatedError",
@@ -203,3 +207,15 @@ class TrainError(RecordkitError, ValueError):
 
 class MissingError(RecordkitError, ImportError):
     """An optional library, driver or engine is not installed; `advice` says how to get it."""
+
+
+class SlowEngineWarning(UserWarning):
+    """The native engine would have been used, but is missing; the text says why and what to install.
+
+    It comes once per process, and never if a caller chooses ``engine="python"``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.filterwarnings("ignore", category=SlowEngineWarning)
+    """

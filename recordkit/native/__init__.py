@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
+import warnings
 from types import ModuleType
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from recordkit.errors import MissingError, PlanError
+from recordkit.errors import MissingError, PlanError, SlowEngineWarning
 
-ABI = 6
+ABI = 7
 """Version of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")
@@ -24,25 +26,7 @@ _HOW_TO_BUILD = (
     "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
     "libdeflate-dev) and install recordkit again, or use `engine=python`"
 )
-
-
-class JpegVersions(NamedTuple):
-    """Versions of libjpeg-turbo, such as "2.1.5", and their consequence.
-
-    Parameters
-    ----------
-    built_with : str
-        Version of the headers with which the core was compiled.
-    running : str
-        Version of the library that is loaded; "" if the library does not tell.
-    fast : bool
-        True if both are equal. Otherwise the core's fast Huffman decoder, which relies on private structures of
-        libjpeg-turbo, is off, and libjpeg-turbo's own decodes the same pixels more slowly.
-    """
-
-    built_with: str
-    running: str
-    fast: bool
+_INSTALL_AGAIN = "install recordkit again, or use `engine=python`"
 
 
 def load() -> ModuleType:
@@ -51,7 +35,8 @@ def load() -> ModuleType:
     Raises
     ------
     MissingError
-        The module is not built, or was built for another version of this package.
+        The module is not built, or was built for another version of this package or with another libjpeg-turbo than the
+        one that is loaded.
     """
     core = _import_core()
     if isinstance(core, MissingError):
@@ -65,7 +50,8 @@ def choose(engine: str, *, native: type[_Engine], python: type[_Engine]) -> type
     Parameters
     ----------
     engine : {"auto", "native", "python"}
-        "auto" is the native engine if the core is built.
+        "auto" is the native engine if the core is built; otherwise it is the Python engine, and a SlowEngineWarning,
+        once per process, says what to install.
     native, python : type
         The engines to choose from.
 
@@ -80,23 +66,14 @@ def choose(engine: str, *, native: type[_Engine], python: type[_Engine]) -> type
         raise PlanError(argument="engine", expected=f"one of {', '.join(ENGINES)}", got=repr(engine))
     if engine == "native":
         load()
-    return native if engine == "native" or (engine == "auto" and available()) else python
+    if engine == "auto" and not available():
+        _warn_of_slow_engine()
+    return native if engine != "python" and available() else python
 
 
 def available() -> bool:
     """Tell whether `load` would succeed."""
     return not isinstance(_import_core(), MissingError)
-
-
-def jpeg_versions() -> JpegVersions:
-    """Return the versions of libjpeg-turbo with which the core was built and with which it runs.
-
-    Raises
-    ------
-    MissingError
-        The core is not built.
-    """
-    return JpegVersions(*load().jpeg_versions())
 
 
 @functools.cache
@@ -109,5 +86,19 @@ def _import_core() -> ModuleType | MissingError:
         reason = "not built" if isinstance(error, ModuleNotFoundError) else str(error)
         return MissingError(f"native engine: {reason}", advice=_HOW_TO_BUILD)
     if core.ABI != ABI:
-        return MissingError("native engine", expected=f"version {ABI}", got=core.ABI, advice="install recordkit again")
+        return MissingError("native engine", expected=f"version {ABI}", got=core.ABI, advice=_INSTALL_AGAIN)
+    built_with, running = core.jpeg_versions()
+    if running != built_with:
+        expected = f"libjpeg-turbo {built_with}, with which it was built"
+        return MissingError("native engine", expected=expected, got=running, advice=_INSTALL_AGAIN)
     return core
+
+
+@functools.cache
+def _warn_of_slow_engine() -> None:
+    """Say why the Python engine does the work, at the line that called recordkit."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("recordkit."):
+        level, frame = level + 1, frame.f_back
+    reason = _import_core()
+    warnings.warn(f"the slow Python engine does the work; {reason}", SlowEngineWarning, stacklevel=level)

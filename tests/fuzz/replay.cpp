@@ -134,7 +134,7 @@ void run_out_of_memory() {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception is a failure, and ends the program with its text
 int main(int, char** arguments) {
-    if (!recordkit::fast_huffman_is_on()) std::cout << "the fast Huffman decoder is off: it is not tested\n";
+    if (!recordkit::kHasFastHuffman) std::cout << "the fast Huffman decoder is off: it is not tested\n";
     const std::vector<Case> cases = all_cases(arguments[1]);
     for (const auto& [target, content] : cases) target->run({content.data(), content.size()});
     recordkit::parallel_for(4 * cases.size(), 1, 4, [&](size_t begin, size_t) {

@@ -1,7 +1,6 @@
 #include "targets.hpp"
 
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include "deflate.hpp"
 #include "headers.hpp"
 #include "idx.hpp"
 #include "jpeg.hpp"
@@ -134,7 +134,7 @@ void put_chunk(std::vector<uint8_t>& out, const char* type, const std::vector<ui
     const size_t begin = out.size();
     out.insert(out.end(), type, type + 4);
     out.insert(out.end(), body.begin(), body.end());
-    put_big(out, libdeflate_crc32(0, &out[begin], out.size() - begin));
+    put_big(out, crc32_of({&out[begin], out.size() - begin}));
 }
 
 // Bytes of filtered rows that the image of this header has.
@@ -169,14 +169,11 @@ void png_rows(Span bytes) {
     put_chunk(file, "IHDR", header);
     put_chunk(file, "PLTE", palette);
     if (b[4] & 2) put_chunk(file, "tRNS", std::vector<uint8_t>(b[4] & 4 ? 2 : 6, b[5]));
-    libdeflate_compressor* const compressor = libdeflate_alloc_compressor(1);
-    const size_t size = png_data_size({header.data(), header.size()});
-    std::vector<uint8_t> packed(libdeflate_zlib_compress_bound(compressor, size));
-    packed.resize(libdeflate_zlib_compress(compressor, rows.data(), size, packed.data(), packed.size()));
+    std::vector<uint8_t> packed;
+    packed.resize(zlib_compress({rows.data(), png_data_size({header.data(), header.size()})}, 1, packed));
     put_chunk(file, "IDAT", packed);
     put_chunk(file, "IEND", {});
     decode<decode_png>({file.data(), file.size()});
-    libdeflate_free_compressor(compressor);
 }
 
 void raw(Span bytes) {

@@ -1,69 +1,71 @@
-"""libjpeg-turbo of another version: the core stops using its private structures and decodes the same pixels."""
+"""libjpeg-turbo of another version than at build time: the core is refused when it is loaded."""
 
-import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
-from images import every_format
 
 from recordkit import native
+from recordkit.errors import MissingError
 
 pytestmark = pytest.mark.usefixtures("require_native")
 
 
-@pytest.fixture
-def assume_version():
-    """Return a function that makes the core believe that it runs with a version; undone after the test."""
-    yield native.load().assume_jpeg_version
-    native.load().assume_jpeg_version(native.jpeg_versions().running)
+def loaded_libjpeg():
+    """Return the path of the shared library that the core is linked to; None if it is linked statically."""
+    libraries = subprocess.run(["ldd", native.load().__file__], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"^\s*(libjpeg\S*) => (\S+)", libraries, re.MULTILINE)
+    return match and (match[1], Path(match[2]))
 
 
-def decode(payloads):
-    """Decode with the native core; None for what it leaves to the reference engine."""
-    transcoder = native.load().Transcoder(channels=0, crop=False, filter="none", side=0, encoding="raw", quality=95)
-    return transcoder(payloads)
+def test_both_versions_are_known_and_equal():
+    built_with, running = native.load().jpeg_versions()
+    assert re.fullmatch(r"\d+(\.\d+)+ \(interface \d+\)", built_with)
+    assert running == built_with
 
 
-def test_the_running_version_is_read_from_the_library():
-    versions = native.jpeg_versions()
-    assert re.fullmatch(r"\d+(\.\d+)+", versions.built_with)
-    assert versions.running == "" or re.fullmatch(r"\d+(\.\d+)+", versions.running)
-    assert versions.fast == (versions.running == versions.built_with)
+@pytest.mark.parametrize("first_digit", [b"9", b"x"])
+def test_a_library_of_another_version_is_refused_when_the_core_is_loaded(tmp_path, first_digit):
+    library = loaded_libjpeg()
+    if library is None:
+        pytest.skip("the core contains libjpeg-turbo, which nothing can replace")
+    name, path = library
+    built_with, _ = native.load().jpeg_versions()
+    version, _, interface = built_with.partition(" ")
+    before, text, after = path.read_bytes().partition(b"libjpeg-turbo version " + version.encode())
+    assert text
+    changed = first_digit + version[1:].encode()
+    (tmp_path / name).write_bytes(before + b"libjpeg-turbo version " + changed + after)
+    code = """
+from recordkit import native
+try:
+    native.load()
+except ImportError as error:
+    print(error)
+print(native.available())
+"""
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    running = changed.decode() if first_digit == b"9" else "unknown"
+    assert done.stdout == (
+        f"native engine: expected libjpeg-turbo {built_with}, with which it was built, got {running} {interface}; "
+        "install recordkit again, or use engine=python\nFalse\n"
+    )
 
 
-@pytest.mark.parametrize("running", ["", "0.0.0", "2", "unknown"])
-def test_another_version_turns_the_fast_decoder_off_and_keeps_the_pixels(assume_version, running):
-    payloads = [payload for name, payload in every_format().items() if name.startswith("jpg")]
-    fast = decode(payloads)
-    assume_version(running)
-    assert not native.jpeg_versions().fast
-    assert decode(payloads) == fast and any(fast)
+def test_a_library_with_another_interface_is_refused_when_the_core_is_loaded(monkeypatch):
+    class Core:
+        ABI = native.ABI
 
+        @staticmethod
+        def jpeg_versions():
+            return "2.1.5 (interface 62)", "2.1.5 (interface 80)"
 
-def test_the_headers_version_turns_the_fast_decoder_on(assume_version):
-    assume_version("0.0.0")
-    assume_version(native.jpeg_versions().built_with)
-    assert native.jpeg_versions().fast
-
-
-def test_damaged_images_are_refused_by_both_decoders(assume_version):
-    payload = bytearray(every_format()["jpg"])
-    rng = np.random.default_rng(0)
-    damaged = []
-    for position in rng.integers(len(payload) // 2, len(payload) - 2, 50).tolist():
-        copy = bytearray(payload)
-        copy[position] ^= 1 << int(rng.integers(8))
-        damaged.append(bytes(copy))
-    fast = decode(damaged)
-    assume_version("0.0.0")
-    assert decode(damaged) == fast
-
-
-def test_doctor_says_when_the_fast_decoder_is_off(cli, monkeypatch):
-    versions = native.JpegVersions("2.1.5", "3.1.0", fast=False)
-    monkeypatch.setattr(native, "jpeg_versions", lambda: versions)
-    code, said, _ = cli("doctor", "--json")
-    (line,) = (line for line in json.loads(said) if line["name"] == "native jpeg")
-    assert code == 0 and not line["ok"]
-    assert line["message"] == "slower: built with libjpeg-turbo 2.1.5, runs with 3.1.0; install recordkit again"
+    monkeypatch.setitem(sys.modules, "recordkit.native._core", Core)
+    monkeypatch.setattr(native, "_import_core", native._import_core.__wrapped__)
+    with pytest.raises(MissingError, match=r"expected libjpeg-turbo 2\.1\.5 \(interface 62\), .*got .*80\)"):
+        native.load()
+    assert not native.available()

@@ -84,18 +84,7 @@ def _check_engines() -> list[_Check]:
         libraries = ", ".join(f"{name} {value}" for name, value in native.load().build().items())
     except MissingError as error:
         return [*checks, _Check("engine native", ok=False, needed=False, message=str(error))]
-    checks.append(_Check("engine native", ok=True, needed=False, message=libraries))
-    return [*checks, _check_native_jpeg(native.jpeg_versions())]
-
-
-def _check_native_jpeg(versions: native.JpegVersions) -> _Check:
-    message = f"fast, with libjpeg-turbo {versions.running}"
-    if not versions.fast:
-        running = versions.running or "an unknown version"
-        message = (
-            f"slower: built with libjpeg-turbo {versions.built_with}, runs with {running}; install recordkit again"
-        )
-    return _Check("native jpeg", ok=versions.fast, needed=False, message=message)
+    return [*checks, _Check("engine native", ok=True, needed=False, message=libraries)]
 
 
 def _check_optional() -> list[_Check]:

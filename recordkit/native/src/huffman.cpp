@@ -10,23 +10,19 @@
 // and relies on jdinput.c: start_input_pass calls entropy->start_pass. It was run and tested with libjpeg-turbo 2.1.5.
 // By its sources, the structures and that function are the same from 1.5.90 to 2.1.5.1; from 2.1.90 to 3.2.0, the
 // latest checked, jpeg_entropy_decoder has two more pointers after decode_mcu and start_input_pass one more condition,
-// for lossless files. This decoder is off if the library that runs has another version than the headers that this file
-// was compiled with.
+// for lossless files. recordkit.native refuses a library of another version than the headers that this file was compiled
+// with.
 #include "huffman.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include <jerror.h>
-#if __has_include(<jpegint.h>)
+#ifdef RECORDKIT_FAST_HUFFMAN
 extern "C" {
 #include <jpegint.h>
 }
-#define RECORDKIT_HAS_PRIVATE_HEADER 1
 #endif
-
-#include "jpeg_version.hpp"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -186,17 +182,6 @@ ALWAYS_INLINE bool read_block(const HuffmanTable& dc, const HuffmanTable& ac, Bi
     }
 }
 
-#ifdef RECORDKIT_HAS_PRIVATE_HEADER
-bool can_be_fast(const std::string& running) { return running == jpeg_version_of_headers(); }
-#else
-bool can_be_fast(const std::string&) { return false; }
-#endif
-
-std::atomic<bool>& fast_huffman() {
-    static std::atomic<bool> is_on{can_be_fast(jpeg_version_running())};
-    return is_on;
-}
-
 }  // namespace
 
 void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
@@ -221,13 +206,8 @@ void HuffmanTable::make(const JHUFF_TBL& source, bool dc) {
     }
 }
 
-bool fast_huffman_is_on() { return fast_huffman().load(std::memory_order_relaxed); }
-
-void assume_jpeg_version(const std::string& running) { fast_huffman().store(can_be_fast(running)); }
-
-#ifdef RECORDKIT_HAS_PRIVATE_HEADER
+#ifdef RECORDKIT_FAST_HUFFMAN
 void HuffmanScan::install(jpeg_decompress_struct& info) {
-    if (!fast_huffman_is_on()) return;
     info.client_data = this;
     libjpeg_start_input_pass_ = info.inputctl->start_input_pass;
     info.inputctl->start_input_pass = start_input_pass;

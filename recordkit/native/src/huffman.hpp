@@ -4,8 +4,8 @@
 // refilled eight bytes at a time. Damaged data raise libjpeg's error "bad Huffman code", so that decode_jpeg leaves the
 // file to the reference engine.
 //
-// This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. It is therefore used only if the
-// library that runs has the version whose headers this module was compiled with.
+// This class relies on private structures of libjpeg-turbo; huffman.cpp lists them. recordkit.native refuses to run with
+// a library of another version than the headers that this module was compiled with.
 //
 // Source: ITU-T T.81, F.2.2.
 #pragma once
@@ -13,26 +13,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <string>
 
 #include <jpeglib.h>
+
+// Private structures: some packages of libjpeg-turbo lack this header, and without ELF objects jpeg_version.cpp cannot
+// tell which library runs. libjpeg-turbo's own decoder then decodes the same pixels, more slowly.
+#if __has_include(<jpegint.h>) && __has_include(<link.h>) && !defined(RECORDKIT_NO_JPEGINT)
+#define RECORDKIT_FAST_HUFFMAN 1
+#endif
 
 namespace recordkit {
 
 struct HuffmanTable;
 
-// Tell whether images are decoded with HuffmanScan, or with libjpeg-turbo's own decoder: the same pixels, but slower.
-// It is on if the library that runs has the version of the headers; the first call compares them.
-bool fast_huffman_is_on();
-
-// Decide it again as if the library that runs had this version. For tests.
-void assume_jpeg_version(const std::string& running);
+#ifdef RECORDKIT_FAST_HUFFMAN
+constexpr bool kHasFastHuffman = true;
+#else
+constexpr bool kHasFastHuffman = false;
+#endif
 
 // Decodes the one scan of an image. libjpeg-turbo keeps a pointer to it while it decodes, so that it must not move.
 class HuffmanScan {
   public:
     // Let jpeg_start_decompress replace libjpeg-turbo's Huffman decoder by this one, if the image is of a kind that it
-    // decodes and fast_huffman_is_on().
+    // decodes and kHasFastHuffman.
     void install(jpeg_decompress_struct& info);
 
   private:

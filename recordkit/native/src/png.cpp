@@ -1,14 +1,11 @@
 #include "png.hpp"
 
-#include <libdeflate.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <string>
 
+#include "deflate.hpp"
 #include "orient.hpp"
 
 namespace recordkit {
@@ -23,27 +20,6 @@ uint32_t read_big_endian(const uint8_t* bytes) {
 
 void put_big_endian(uint8_t* out, uint32_t word) {
     for (int n = 0; n < 4; ++n) out[n] = static_cast<uint8_t>(word >> (24 - 8 * n));
-}
-
-struct FreeDecompressor {
-    void operator()(libdeflate_decompressor* pointer) const { libdeflate_free_decompressor(pointer); }
-};
-struct FreeCompressor {
-    void operator()(libdeflate_compressor* pointer) const { libdeflate_free_compressor(pointer); }
-};
-
-// Both return objects that the calling thread owns and reuses; they are freed when the thread ends.
-libdeflate_decompressor* decompressor() {
-    thread_local std::unique_ptr<libdeflate_decompressor, FreeDecompressor> instance(libdeflate_alloc_decompressor());
-    if (!instance) throw std::bad_alloc();
-    return instance.get();
-}
-
-libdeflate_compressor* compressor(int level) {
-    thread_local std::array<std::unique_ptr<libdeflate_compressor, FreeCompressor>, 13> instances;
-    if (!instances[level]) instances[level].reset(libdeflate_alloc_compressor(level));
-    if (!instances[level]) throw std::bad_alloc();
-    return instances[level].get();
 }
 
 struct Header {
@@ -126,7 +102,7 @@ Chunks parse_chunks(Span file) {
         const uint32_t size = read_big_endian(file.data + offset), type = read_big_endian(file.data + offset + 4);
         if (size > file.size - offset - 12) throw Unsupported("a chunk ends after the file");
         const Span body = file.sub(offset + 8, size);
-        if (libdeflate_crc32(0, file.data + offset + 4, size_t(size) + 4) != read_big_endian(body.data + size))
+        if (crc32_of(file.sub(offset + 4, size_t(size) + 4)) != read_big_endian(body.data + size))
             throw Unsupported("a chunk's CRC is wrong");
         offset += size_t(size) + 12;
         if (first) {
@@ -211,11 +187,7 @@ std::vector<uint8_t>& inflate(const Chunks& chunks) {
     });
     if (size / kMaxInflated > chunks.data.size) throw Unsupported("too little data for its size");
     if (rows.size() < size) rows.resize(size);
-    size_t used;
-    if (libdeflate_zlib_decompress_ex(decompressor(), chunks.data.data, chunks.data.size, rows.data(), size, &used,
-                                      nullptr) != LIBDEFLATE_SUCCESS ||
-        used != chunks.data.size)
-        throw Unsupported("the compressed data are damaged");
+    if (!zlib_decompress(chunks.data, {rows.data(), size})) throw Unsupported("the compressed data are damaged");
     return rows;
 }
 
@@ -323,9 +295,6 @@ Image decode_png(Span payload, int channels) {
 
 namespace {
 
-// The level of libdeflate for each level of zlib: at most as slow, and smaller files.
-constexpr int kLevels[10] = {0, 1, 2, 4, 5, 6, 7, 8, 9, 12};
-
 // Filter a row and return the sum of its absolute differences; a small sum means that the row compresses well.
 size_t filter_row(uint8_t filter, const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
     size_t sum = 0;
@@ -375,7 +344,7 @@ void append_chunk(const char* type, const uint8_t* body, size_t size, std::vecto
     put_big_endian(&out[begin], static_cast<uint32_t>(size));
     std::memcpy(&out[begin + 4], type, 4);
     if (size) std::memcpy(&out[begin + 8], body, size);
-    put_big_endian(&out[begin + 8 + size], libdeflate_crc32(0, &out[begin + 4], size + 4));
+    put_big_endian(&out[begin + 8 + size], crc32_of({&out[begin + 4], size + 4}));
 }
 
 }  // namespace
@@ -384,9 +353,7 @@ void encode_png(const ImageView& image, int level, std::vector<uint8_t>& out) {
     thread_local std::vector<uint8_t> rows, packed;
     const ScratchTrimmer<uint8_t> rows_trimmer{rows}, packed_trimmer{packed};
     filter_image(image, rows);
-    libdeflate_compressor* const encoder = compressor(kLevels[level < 0 ? 0 : level > 9 ? 9 : level]);
-    packed.resize(libdeflate_zlib_compress_bound(encoder, rows.size()));
-    const size_t size = libdeflate_zlib_compress(encoder, rows.data(), rows.size(), packed.data(), packed.size());
+    const size_t size = zlib_compress({rows.data(), rows.size()}, level < 0 ? 0 : level > 9 ? 9 : level, packed);
     if (!size || size > INT32_MAX) throw Unsupported("the image is too large for one PNG chunk");
     uint8_t header[13] = {};
     put_big_endian(header, image.width);

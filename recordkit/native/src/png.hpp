@@ -1,4 +1,4 @@
-// PNG decoding and encoding, with libdeflate for the compressed data.
+// PNG decoding and encoding; deflate.hpp compresses the data.
 //
 // Decoded pixels are equal to those of recordkit.codec.decode. Files that are damaged in any way, are animated (acTL)
 // or have EXIF (eXIf) are left to the reference engine (Unsupported). Source: PNG Specification (Third Edition), W3C.
