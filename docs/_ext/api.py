@@ -1,0 +1,182 @@
+"""The API reference, made from the code: one page for each room, written to docs/reference/api/ before the build.
+
+A package with `__all__` is documented by these names; a package without is documented module by module. A name between
+backticks, in a docstring or on a page, becomes a link if it is the name of exactly one documented thing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import pydoc
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.domains.python import PythonDomain
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.autodoc.mock import mock
+from sphinx.util.nodes import make_refnode
+
+ROOMS = {
+    "recordkit": "The names that most programs need",
+    "recordkit.recordio": "The interface of mxnet.recordio",
+    "recordkit.dataset": "The samples of .rec files",
+    "recordkit.sampling": "The order of samples",
+    "recordkit.loading": "Batches",
+    "recordkit.transforms": "Augmentation",
+    "recordkit.codec": "Decoding and encoding of images",
+    "recordkit.sample": "Samples and sources",
+    "recordkit.sources": "Where samples come from",
+    "recordkit.packing": "Samples to .rec files",
+    "recordkit.formats": "File formats",
+    "recordkit.record_iter": "MXNet's ImageRecordIter",
+    "recordkit.interop.torch": "PyTorch",
+    "recordkit.interop.mxnet": "MXNet",
+    "recordkit.interop.fetch": "Downloads of MNIST",
+    "recordkit.upkeep": "Checks and summaries",
+    "recordkit.bench": "The comparison of loaders",
+    "recordkit.training": "The trainer",
+    "recordkit.native": "The compiled core",
+    "recordkit.threads": "Work spread over threads",
+    "recordkit.errors": "Errors",
+}
+FOLDER = Path(__file__).parents[1] / "reference" / "api"
+
+
+def public_modules(package: types.ModuleType) -> Iterator[types.ModuleType]:
+    """Yield a room's public modules: the package alone if it has `__all__`, otherwise all modules without underscore."""
+    yield package
+    if hasattr(package, "__all__") or not hasattr(package, "__path__"):
+        return
+    for found in sorted(pkgutil.walk_packages(package.__path__, package.__name__ + "."), key=lambda found: found.name):
+        if not any(part.startswith("_") for part in found.name.split(".")):
+            yield importlib.import_module(found.name)
+
+
+def public_names(module: types.ModuleType) -> list[str]:
+    """Return the public names of a module: `__all__`, or the classes, functions and constants that it defines."""
+    if hasattr(module, "__all__"):
+        return [name for name in module.__all__ if not name.startswith("__")]
+    text = inspect.getsource(module)
+    return [name for name, value in vars(module).items() if not name.startswith("_") and is_defined(name, value, module, text)]
+
+
+def is_defined(name: str, value: object, module: types.ModuleType, text: str) -> bool:
+    """Return whether a module defines this name itself, instead of importing it."""
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return getattr(value, "__module__", None) == module.__name__
+    return name.isupper() and (f"\n{name} =" in text or f"\n{name}:" in text)
+
+
+def room_page(name: str) -> str:
+    """Return the page of a room in reStructuredText."""
+    room = importlib.import_module(name)
+    if name == "recordkit":
+        return front_page(room)
+    modules = list(public_modules(room))
+    lines = heading(name, "=") + [f".. automodule:: {name}", "   :no-members:", ""]
+    for module in modules:
+        if module is not room:
+            lines += heading(module.__name__, "-") + [f".. automodule:: {module.__name__}", "   :no-members:", ""]
+        for public in public_names(module):
+            lines += entry(module.__name__, public, getattr(module, public))
+    return "\n".join(lines)
+
+
+def front_page(package: types.ModuleType) -> str:
+    """Return the page of the package: a table of its names, each described on the page of its room."""
+    lines = heading(package.__name__, "=") + [".. automodule:: recordkit", "   :no-members:", ""]
+    lines += [".. list-table::", "   :header-rows: 1", "", "   * - name", "     - purpose"]
+    for name in public_names(package):
+        summary = (inspect.getdoc(getattr(package, name)) or "").split("\n\n")[0].replace("\n", " ")
+        lines += [f"   * - `recordkit.{name}`", f"     - {summary}"]
+    return "\n".join([*lines, ""])
+
+
+def heading(text: str, line: str) -> list[str]:
+    """Return the lines of a heading."""
+    return [text, line * len(text), ""]
+
+
+def entry(module: str, name: str, value: object) -> list[str]:
+    """Return the directive that documents one name of a module."""
+    if inspect.isclass(value):
+        kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
+    else:
+        kind = "autofunction" if inspect.isroutine(value) else "autodata"
+    lines = [f".. {kind}:: {module}.{name}"]
+    if kind == "autodata" and len(repr(value)) > 120:
+        lines.append("   :no-value:")
+    return [*lines, ""]
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the pages that have changed, and remove those of rooms that are gone."""
+    FOLDER.mkdir(exist_ok=True)
+    with mock(app.config.autodoc_mock_imports):
+        pages = {f"{name}.rst": room_page(name) for name in ROOMS}
+    for path in FOLDER.iterdir():
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def add_short_names(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Make recordkit.Loader another name of the class that is documented as recordkit.loading.loader.Loader."""
+    python: Any = env.get_domain("py")
+    package = importlib.import_module("recordkit")
+    for name in public_names(package):
+        value = getattr(package, name)
+        places = [f"{value.__module__}.{name}", f"{value.__module__.rpartition('.')[0]}.{name}"]
+        (place,) = [place for place in places if place in python.objects and not python.objects[place].aliased]
+        python.objects[f"recordkit.{name}"] = python.objects[place]._replace(aliased=True)
+
+
+def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement) -> nodes.reference | None:
+    """Resolve a reference that Sphinx could not resolve, such as `Loader` in the docstring of another room."""
+    target = node["reftarget"].removesuffix("()")
+    if node.get("refdomain") != "py" or not (target[:1].isupper() or "." in target):
+        return None
+    python: Any = env.get_domain("py")
+    documented = find_thing(python, target)
+    if documented:
+        thing = python.objects[documented]
+        return make_refnode(app.builder, node.get("refdoc", ""), thing.docname, thing.node_id, content)
+    room = max((room for room in ROOMS if target.startswith(room + ".")), key=len, default=None)
+    with mock(app.config.autodoc_mock_imports):
+        if not room or pydoc.locate(target) is None:  # nothing has this name, so the reference is a mistake
+            return None
+    return make_refnode(app.builder, node.get("refdoc", ""), f"reference/api/{room}", "", content)
+
+
+def find_thing(python: PythonDomain, target: str) -> str | None:
+    """Return the full name of the only documented thing that a short name means."""
+    if target in python.objects:
+        return target
+    names = [name for name, thing in python.objects.items() if name.endswith(f".{target}") and not thing.aliased]
+    return names[0] if len(names) == 1 else None
+
+
+def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Escape the stars in the help of a command, such as those of 2**24, which would mean bold text."""
+    lines[:] = [line.replace("*", r"\*") for line in lines]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the functions of this module to the build."""
+    app.connect("builder-inited", write_pages)
+    app.connect("env-check-consistency", add_short_names)
+    app.connect("missing-reference", resolve)
+    for event in ("description", "options"):
+        app.connect(f"sphinx-click-process-{event}", escape_stars)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
