@@ -51,7 +51,7 @@ FOLDER = Path(__file__).parents[1] / "reference" / "api"
 
 
 def public_modules(package: types.ModuleType) -> Iterator[types.ModuleType]:
-    """Yield a room's public modules: the package alone if it has `__all__`, otherwise all modules without underscore."""
+    """Yield a room's public modules: the package alone if it has `__all__`, otherwise all without an underscore."""
     yield package
     if hasattr(package, "__all__") or not hasattr(package, "__path__"):
         return
@@ -65,7 +65,11 @@ def public_names(module: types.ModuleType) -> list[str]:
     if hasattr(module, "__all__"):
         return [name for name in module.__all__ if not name.startswith("__")]
     text = inspect.getsource(module)
-    return [name for name, value in vars(module).items() if not name.startswith("_") and is_defined(name, value, module, text)]
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and is_defined(name, value, module, text)
+    ]
 
 
 def is_defined(name: str, value: object, module: types.ModuleType, text: str) -> bool:
@@ -142,7 +146,9 @@ def add_short_names(_app: Sphinx, env: BuildEnvironment) -> None:
         python.objects[f"recordkit.{name}"] = python.objects[place]._replace(aliased=True)
 
 
-def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement) -> nodes.reference | None:
+def resolve(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
     """Resolve a reference that Sphinx could not resolve, such as `Loader` in the docstring of another room."""
     target = node["reftarget"].removesuffix("()")
     if node.get("refdomain") != "py" or not (target[:1].isupper() or "." in target):

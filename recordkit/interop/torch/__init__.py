@@ -7,7 +7,8 @@ any number of workers. The processes of ``torch.distributed`` each get their sha
 
 `RecordDataset` gives single samples in any order that a sampler of torch chooses.
 
-Only this package imports torch; other frameworks take the arrays of `recordkit.loading.batch.Batch` through NumPy or DLPack.
+Only this package imports torch; other frameworks take the arrays of `recordkit.loading.batch.Batch` through NumPy or
+DLPack.
 """
 
 from recordkit.errors import MissingError
