@@ -18,6 +18,7 @@ from setuptools import setup
 from setuptools.errors import CompileError
 
 source = Path("recordkit/native/src")
+exports = Path("recordkit/native/exports.map")
 ParallelCompile(default=os.cpu_count() or 1).install()
 
 
@@ -59,10 +60,14 @@ class BuildCore(build_ext):
 core = Pybind11Extension(
     "recordkit.native._core",
     sorted(map(str, source.glob("*.cpp"))),
-    depends=sorted(map(str, source.glob("*.hpp"))),
+    depends=[*sorted(map(str, source.glob("*.hpp"))), str(exports)],
     cxx_std=17,
     # Fused multiply-adds would give other numbers than Python; without them results are equal on every CPU.
     extra_compile_args=["-O3", "-ffp-contract=off", "-Wall", "-Wextra"],
+    extra_link_args={
+        "linux": [f"-Wl,--version-script={exports}"],
+        "darwin": ["-Wl,-exported_symbol,_PyInit__core"],
+    }.get(sys.platform, []),
     optional=not os.environ.get("RECORDKIT_REQUIRE_NATIVE"),
 )
 setup(ext_modules=[core], cmdclass={"build_ext": BuildCore})
