@@ -1,0 +1,218 @@
+"""README and every page of docs/ are true: code runs, commands print what is stated, links lead somewhere.
+
+A page is written so that its blocks run here:
+
+- The blocks of a page run in their order, in a working folder of the page's own, as a reader would run them. Python
+  blocks share their variables. The folder has ``photos/`` (``cat/``, ``dog/`` and ``owl/``, each with ``0.jpg`` to
+  ``3.jpg``) and ``mnist/`` (20 training and 6 test digits in MNIST's four files), and nothing else: a page makes what
+  it uses, out/ too.
+- ``console`` blocks hold commands, each after "$ ", and below a command its output, if it is stated. fetch, train,
+  eval, predict, bench, plot-log and plot-net are only parsed, because they download, measure or train.
+- ``python`` blocks run as scripts. A ``text`` block directly below one is its output. ``pycon`` blocks are sessions of
+  the interpreter, with results.
+- In an output, ``...`` stands for any text, also for lines. The number of spaces is not compared. Numbers are compared,
+  except seconds and rates (0.1 s, 197 img/s), and except in README, whose numbers come from the full MNIST.
+- A comment directly above a block says how it runs::
+
+      <!-- needs mxnet -->          only where this module is installed; or several modules, with spaces between
+      <!-- exit code 1 -->          the last command ends with this exit code instead of 0
+      <!-- not run: the reason -->  not at all, but Python must be valid
+
+- ``sh`` blocks (pip, apt-get, bin/test) and all other languages do not run. A program bin/NAME must exist.
+- Links are relative paths with ``.md``, so that they work on a code host and in the built pages.
+"""
+
+import contextlib
+import doctest
+import importlib.util
+import io
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+from blocks import read_blocks
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/**/*.md")) - set(ROOT.glob("docs/_build/**")))]
+BLOCKS = {page: read_blocks(page) for page in PAGES}
+# Downloads, measurements and trainings have tests of their own.
+PARSED_ONLY = ("fetch", "train", "eval", "predict", "bench", "plot-log", "plot-net")
+MEASURED = re.compile(r"\d[\d,.]*(?= (?:s|ms|img/s|MB/s|images/s)\b)")
+
+
+def name(page):
+    needs = {module for block in BLOCKS[page] for module in block.marks.get("needs", "").split()}
+    return ", ".join([str(page.relative_to(ROOT)), *sorted(needs)])  # so that pytest -k torch finds the page
+
+
+def same(stated, actual, *, numbers):
+    """Return whether an output is as stated: `...` is any text, and measured numbers differ."""
+    texts = []
+    for text in (stated, actual):
+        text = (MEASURED if numbers else re.compile(r"\d[\d,.]*")).sub("0", text)
+        texts.append(" ".join(text.split()))
+    pattern = ".*".join(map(re.escape, texts[0].split("...")))
+    return re.fullmatch(pattern, texts[1], re.DOTALL) is not None
+
+
+@pytest.fixture
+def folder(tiny_mnist, tiny_folder, tmp_path, monkeypatch):
+    """The working folder of a page, with mnist/ and photos/."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Runner:
+    """Runs the blocks of a page."""
+
+    def __init__(self, page, programs):
+        self.page, self.programs = page, programs
+        self.variables = {"__name__": "__main__"}
+
+    def run(self, block):
+        if "not run" in block.marks:
+            assert block.marks["not run"], "give the reason"
+            if block.language == "python":
+                compile(block.text, str(self.page), "exec")
+        elif all(self.is_installed(module) for module in block.marks.get("needs", "").split()):
+            getattr(self, f"run_{block.language}", lambda block: None)(block)
+
+    def is_installed(self, module):
+        found = importlib.util.find_spec(module) is not None
+        assert found or not os.environ.get(f"RECORDKIT_REQUIRE_{module.upper()}"), f"{module} is not installed"
+        return found
+
+    def run_python(self, block):
+        code = compile("\n" * (block.line - 1) + block.text, str(self.page), "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            exec(code, self.variables)
+        if block.output is not None:
+            self.compare(block.output, output.getvalue(), f"the python block in line {block.line}")
+
+    def run_pycon(self, block):
+        session = doctest.DocTestParser().get_doctest(
+            block.text, self.variables, "session", str(self.page), block.line - 1
+        )
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            runner.run(session, clear_globs=False, out=output.write)
+        assert not runner.failures, output.getvalue()
+        self.variables.update(session.globs)
+
+    def run_console(self, block):
+        commands = block.commands
+        for number, (line, command, stated) in enumerate(commands, 1):
+            wanted = int(block.marks.get("exit code", 0)) if number == len(commands) else 0
+            result = self.run_command(command)
+            if result is None:
+                continue
+            code, output = result
+            assert code == wanted, f"{self.page.name}:{line}: {command}: exit code {code}\n{output}"
+            if stated:
+                self.compare(stated, output, f"line {line}: {command}")
+
+    def run_command(self, command):
+        """Return exit code and output; None if the command is only parsed."""
+        program, *arguments = shlex.split(command)
+        if re.search(r"[|<>;&*$]", command) or program not in self.programs:
+            return self.run_shell(command)
+        if program == "recordkit" and arguments[0] in PARSED_ONLY:
+            return self.parse(*arguments)
+        code, output, error = self.programs[program](*arguments)
+        return code, output + error
+
+    def run_shell(self, command):
+        environment = {**os.environ, "PATH": f"{ROOT / 'bin'}:{os.environ['PATH']}"}
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=60)
+        return result.returncode, result.stdout + result.stderr
+
+    def parse(self, name, *arguments):
+        from recordkit.cli.main import recordkit
+
+        parent = click.Context(recordkit)
+        command = recordkit.get_command(parent, name)
+        with contextlib.suppress(click.exceptions.Exit):  # --help
+            command.make_context(name, list(arguments), parent=parent)
+
+    def compare(self, stated, actual, what):
+        assert same(stated, actual, numbers=self.page.name != "README.md"), (
+            f"{self.page.name}: {what} prints\n{actual}\nbut the page says\n{stated}"
+        )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_runs_and_prints_what_is_stated(page, folder, cli, im2rec):
+    runner = Runner(page, {"recordkit": cli, "im2rec": im2rec})
+    for block in BLOCKS[page]:
+        runner.run(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_mark_belongs_to_a_block(page):
+    marks = re.findall(r"<!-- (?:needs|exit code|not run)", page.read_text())
+    assert len(marks) == sum(len(block.marks) for block in BLOCKS[page])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_program_in_bin_that_is_named_exists(page):
+    for program in re.findall(r"(?<![\w/.-])bin/([\w-]+)", page.read_text()):
+        assert (ROOT / "bin" / program).exists(), program
+
+
+@pytest.mark.parametrize(
+    ("stated", "actual", "is_same"),
+    [
+        ("12 images in 0.1 s, 197 img/s", "12 images in 0.7 s, 9 img/s\n", True),
+        ("12 images in 0.1 s", "13 images in 0.1 s", False),
+        ("a  b\n", "a b", True),
+        ("a\n...\nd", "a\nb\nc\nd", True),
+        ("a\n...\nd", "a\nb\nc", False),
+        ("a", "a b", False),
+    ],
+)
+def test_outputs_are_compared(stated, actual, is_same):
+    assert same(stated, actual, numbers=True) == is_same
+
+
+def test_blocks_are_read_with_their_marks_and_outputs(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- needs jax -->\n\n```python\nprint(1)\n```\n\n```text\n1\n```\n\ntext\n\n```text\n2\n```\n"
+        "- item\n\n  <!-- exit code 2 -->\n  ```console\n  $ a \\\n      b\n  out\n  $ c\n  ```\n"
+    )
+    python, text, console = read_blocks(page)
+    assert (python.text, python.line, python.marks, python.output) == ("print(1)\n", 4, {"needs": "jax"}, "1\n")
+    assert (text.language, text.marks, text.output) == ("text", {}, None)
+    assert console.marks == {"exit code": "2"}
+    assert [command[1:] for command in console.commands] == [("a      b", "out\n"), ("c", "")]
+
+
+def test_readme_has_at_most_120_lines_and_900_words():
+    assert len(README.splitlines()) <= 120
+    assert len(README.split()) <= 900
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_to_a_file(page):
+    for target in re.findall(r"\]\(([^)#:]+)[)#]", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_folders_named_in_the_readme_exist():
+    table = README.split("## Where things are")[1]
+    for name in re.findall(r"`((?:recordkit|tests|bin)/[\w/.]*)`", table):
+        assert (ROOT / name).exists(), name
+
+
+def test_tables_are_as_measured():
+    folder = ROOT / "benchmarks"
+    spec = importlib.util.spec_from_file_location("readme_table", folder / "readme_table.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    for path in tables.TABLES:
+        assert tables.fill_tables(path) == path.read_text(), "run benchmarks/readme_table.py"
