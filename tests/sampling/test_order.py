@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordkit.errors import PlanError
-from recordkit.sampling.order import Pages, Sequential, Shuffled, Weighted
+from recordkit.sampling.order import Order, Pages, Sequential, Shuffled, Weighted
 from recordkit.sampling.shuffle_quality import shuffle_quality
 from recordkit.transforms.draws import ORDER, Draws
 
@@ -125,8 +125,29 @@ def test_shuffle_quality_of_no_shuffle_of_a_full_shuffle_and_of_pages():
         assert pages.separation == pytest.approx(1 - 1 / window, abs=0.05)
 
 
+class Reversed(Order):
+    def __init__(self, n):
+        self.n = n
+
+    def indices(self, epoch, positions):
+        return self.n - 1 - positions
+
+
+@pytest.mark.parametrize(("n", "displacement", "separation"), [(2, 2, 1), (4, 4 / 3, 3 / 5)])
+def test_the_shuffle_quality_of_a_few_samples_is_exact(n, displacement, separation):
+    # Of 4 samples, positions 0 to 2 are measured: they moved by 3, 1 and 1, which is 5 / 3 on average. Divide by 5 / 4.
+    quality = shuffle_quality(Reversed(n))
+    assert quality.displacement == pytest.approx(displacement)
+    assert quality.separation == pytest.approx(separation)
+
+
+def test_the_shuffle_quality_is_that_of_epoch_0_by_default():
+    order = Shuffled(100)
+    assert shuffle_quality(order) == shuffle_quality(order, epoch=0) != shuffle_quality(order, epoch=1)
+
+
 def test_the_shuffle_quality_of_one_sample_is_refused():
-    with pytest.raises(PlanError, match="expected an order of at least 2 samples, got 1"):
+    with pytest.raises(PlanError, match="^shuffle quality: expected an order of at least 2 samples, got 1$"):
         shuffle_quality(Shuffled(1))
 
 
@@ -145,6 +166,13 @@ def test_classes_come_equally_often():
     assert classes.tolist() == ["cat", "dog", "owl"]
     assert np.abs(counts - 10_000).max() < 500
     assert np.bincount(indices)[-10:].min() > 800
+
+
+@pytest.mark.parametrize(("seed", "n"), [(0, 3), (7, 3), (0, 50)])
+def test_balanced_classes_have_the_seed_and_the_number_of_draws(seed, n):
+    order = Weighted.balanced([1, 2, 2], seed=seed, n=n)
+    assert (order.seed, order.n, order.n_samples) == (seed, n, 3)
+    assert Weighted.balanced([1, 2, 2]).seed == 0
 
 
 @given(weights, seeds, epochs, st.integers(0, 2**48 - 1))
@@ -178,12 +206,12 @@ def test_weights_that_cannot_be_drawn_from_are_refused(bad):
         (lambda: Weighted([[1, 2]]), r"weights: expected one weight per sample, got an array of shape \(1, 2\)"),
         (
             lambda: Weighted.balanced([[1], [2]]),
-            r"labels: expected one label per sample, got an array of shape \(2, 1\)",
+            r"labels: expected one label per sample, got an array of shape \(2, 1\); choose a column",
         ),
     ],
 )
 def test_parameters_out_of_range_are_refused(build, message):
-    with pytest.raises(PlanError, match=message):
+    with pytest.raises(PlanError, match=f"^{message}$"):
         build()
 
 

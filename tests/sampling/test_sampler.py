@@ -132,6 +132,9 @@ def test_no_batches_are_left_at_the_end_of_an_epoch():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"batch_size": 2.0}, "batch_size: expected a whole number, got 2.0"),
+        ({"rank": "0"}, "rank: expected a whole number, got '0'"),
+        ({"n_ranks": None}, "n_ranks: expected a whole number, got None"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"rank": 2, "n_ranks": 2}, "rank: expected 0 to n_ranks - 1, got 2 of 2"),
         ({"n_ranks": 0}, "rank: expected 0 to n_ranks - 1, got 0 of 0"),
@@ -139,13 +142,13 @@ def test_no_batches_are_left_at_the_end_of_an_epoch():
     ],
 )
 def test_bad_parameters_are_refused(options, message):
-    with pytest.raises(PlanError, match=message):
+    with pytest.raises(PlanError, match=f"^{message}$"):
         Sampler(**{"order": Sequential(10), "batch_size": 2, **options})
 
 
 @pytest.mark.parametrize(("first", "count"), [(-1, 1), (0, 0), (5, 1), (4, 2)])
 def test_batches_that_the_epoch_does_not_have_are_refused(first, count):
-    with pytest.raises(PlanError, match="expected batches from 0 to 4, got"):
+    with pytest.raises(PlanError, match=f"^expected batches from 0 to 4, got {first} to {first + count - 1}$"):
         Sampler(order=Sequential(10), batch_size=2).batches(0, first, count)
 
 

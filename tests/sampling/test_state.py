@@ -37,27 +37,35 @@ def test_a_state_is_pinned():
     [("fingerprint", "7d793037"), ("n_samples", 61), ("order", "Sequential(n=60)"), ("seed", 4), ("seed", "3")],
 )
 def test_another_dataset_order_or_seed_is_refused(name, value):
-    with pytest.raises(PlanError, match=f"loader state: {name}: expected .*, as in this loader, got {value!r}"[:60]):
+    with pytest.raises(PlanError) as caught:
         LoaderState.from_dict({**CURRENT.to_dict(), name: value}, current=CURRENT)
+    assert str(caught.value) == (
+        f"loader state: {name}: expected {getattr(CURRENT, name)!r}, as in this loader, got {value!r}; "
+        "open the same data with the same arguments as when it was saved, or start the epoch again"
+    )
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, None, "1"])
 def test_another_version_is_refused(version):
-    with pytest.raises(FormatError, match=f"loader state: expected version {VERSION}, got {version!r}"):
+    with pytest.raises(FormatError) as caught:
         LoaderState.from_dict({**CURRENT.to_dict(), "version": version}, current=CURRENT)
+    assert str(caught.value) == (
+        f"loader state: expected version {VERSION}, got {version!r}; "
+        "continue with the version of recordkit that saved it, or start the epoch again"
+    )
 
 
 def test_a_mapping_that_is_not_a_state_is_refused():
     with pytest.raises(FormatError, match="expected version 1, got None"):
         LoaderState.from_dict({}, current=CURRENT)
-    with pytest.raises(FormatError, match="expected fingerprint, .*, version, got version"):
-        LoaderState.from_dict({"version": VERSION}, current=CURRENT)
+    with pytest.raises(FormatError, match="^loader state: expected fingerprint, .*, version, got version, seed$"):
+        LoaderState.from_dict({"version": VERSION, "seed": 3}, current=CURRENT)
 
 
-@pytest.mark.parametrize("name", ["epoch", "position"])
-@pytest.mark.parametrize("value", [-1, 1.0, True, "1", None, 2**48 + 1])
-def test_an_epoch_or_position_that_is_no_whole_number_is_refused(name, value):
-    with pytest.raises(
-        FormatError, match=f"loader state: {name}: expected a whole number from 0 to [0-9]+, got {value!r}"
-    ):
+@pytest.mark.parametrize(("name", "largest"), [("epoch", 2**32 - 1), ("position", 2**48)])
+@pytest.mark.parametrize("value", [-1, 1.0, True, "1", None, "too large"])
+def test_an_epoch_or_position_that_is_no_whole_number_is_refused(name, largest, value):
+    value = largest + 1 if value == "too large" else value
+    with pytest.raises(FormatError) as caught:
         LoaderState.from_dict({**CURRENT.to_dict(), name: value}, current=CURRENT)
+    assert str(caught.value) == f"loader state: {name}: expected a whole number from 0 to {largest}, got {value!r}"
