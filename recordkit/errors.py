@@ -15,7 +15,7 @@
     └── MissingError (ImportError)           an optional library or engine is not installed
 
     UserWarning
-    └── SlowEngineWarning                    the native engine is missing, and the Python engine is slow
+    └── SlowEngineWarning                    the native engine is missing
 
 An error carries its facts as fields. `RecordkitError.text` alone makes the text from them: the location, what was
 expected, what was there instead, and after a semicolon what to do. Programs read the fields and never the text.

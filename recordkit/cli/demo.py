@@ -1,9 +1,9 @@
 """The demo: pack real handwriting, check it, train on it and require an accuracy. ``bin/demo`` runs it.
 
-Images are listed, packed and verified; MXNet's own ImageRecordIter reads the packed file back, and the labels are
-compared with the list; LeNets are trained. The run fails unless each final checkpoint, reloaded from disk, is accurate
-enough on held-out images. By default the images are scikit-learn's 1,797 handwritten digits, of which a fifth is held
-out; a folder of MNIST or Fashion-MNIST files can be given instead.
+Images are listed, packed and verified; recordkit's Loader and MXNet's own ImageRecordIter read the packed file back,
+and the labels are compared with the list; LeNets are trained. The run fails unless each final checkpoint, reloaded
+from disk, is accurate enough on held-out images. By default the images are scikit-learn's 1,797 handwritten digits, of
+which a fifth is held out; a folder of MNIST or Fashion-MNIST files can be given instead.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from recordkit.errors import TrainError
 from recordkit.formats.lst import ListFile
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
+from recordkit.loading.loader import Loader
+from recordkit.native import ENGINES
 from recordkit.packing import PackReport, pack
 from recordkit.sources import FolderSource, ListSource, open_source
 from recordkit.training.fit import train
@@ -42,6 +44,7 @@ class _Packed:
     test: Path
     n_train: int
     n_test: int
+    engine: str
 
 
 @click.command(
@@ -52,17 +55,18 @@ class _Packed:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="Folder of MNIST or Fashion-MNIST files.")
 @click.option("--output", type=click.Path(path_type=Path), default="demo-output", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the training whose accuracy is printed last.")
+@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="Engine of recordkit.")
 @click.option(
     "--more-seeds", type=click.IntRange(0), help="Number of other seeds to train with.  [default: 2 for digits]"
 )
-def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) -> None:
+def command(data: Path | None, output: Path, seed: int, engine: str, more_seeds: int | None) -> None:
     """Pack handwriting, check it, read it back through MXNet, train LeNets on it, require their accuracy."""
     output.mkdir(parents=True, exist_ok=True)
     set_threads(0)  # before `_read_back` loads MXNet
-    packed = _pack_digits(output) if data is None else _pack_ubyte(data, output)
+    packed = _pack_digits(output, engine) if data is None else _pack_ubyte(data, output, engine)
     click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
-    _read_back(packed.test)
-    click.echo(f"read {packed.test.name} back through MXNet's ImageRecordIter: every label as in the list")
+    loading_engine = _read_back(packed.test, engine)
+    click.echo(f"read {packed.test.name} back through Loader and MXNet's ImageRecordIter: every label as in the list")
     n_more = more_seeds if more_seeds is not None else (2 if data is None else 0)
     accuracies = []
     with progress_bar(1 + n_more, "train", unit="LeNet") as progress:
@@ -74,26 +78,27 @@ def command(data: Path | None, output: Path, seed: int, more_seeds: int | None) 
     min_accuracy = MIN_ACCURACY[packed.name]
     listed = " ".join(f"{value:.4f}" for value in more) or "not run (--more-seeds)"
     click.echo(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {min_accuracy}")
+    click.echo(f"packed by the {packed.engine} engine, loaded by the {loading_engine} engine")
     click.echo(f"accuracy: {accuracy:.4f}")
     if min(accuracies) < min_accuracy:
         raise TrainError(expected=f"an accuracy of at least {min_accuracy}", got=f"{min(accuracies):.4f}")
 
 
-def _pack_digits(output: Path) -> _Packed:
+def _pack_digits(output: Path, engine: str) -> _Packed:
     root = output / "digits"
     _write_digits(root)
     prefix = output / "digits_rec"
     source = FolderSource(root)
     write_lists(source, prefix, train_ratio=1 - HELD_OUT, write_classes=True)  # to _train and _val
-    counts = {}
+    counts, used = {}, ""
     for split in ("train", "val"):
         path = Path(f"{prefix}_{split}")
         listing = ListSource(f"{path}.lst", root, classes=source.classes)
-        _check_packed(path, pack(listing, path))
+        used = _check_packed(path, pack(listing, path, engine=engine))
         counts[split] = len(listing)
         _verify(path)
     train_rec, val_rec = (Path(f"{prefix}_{split}.rec") for split in counts)
-    return _Packed("digits", train_rec, val_rec, counts["train"], counts["val"])
+    return _Packed("digits", train_rec, val_rec, counts["train"], counts["val"], used)
 
 
 def _write_digits(root: Path) -> None:
@@ -110,7 +115,7 @@ def _write_digits(root: Path) -> None:
         path.write_bytes(encode(large[:, :, None], "png"))
 
 
-def _pack_ubyte(data: Path, output: Path) -> _Packed:
+def _pack_ubyte(data: Path, output: Path, engine: str) -> _Packed:
     source = open_source(data)
     if not isinstance(source, dict) or set(source) != {"train", "test"}:
         raise TrainError(path=str(data), expected="the four ubyte files of MNIST or Fashion-MNIST", got="others")
@@ -119,16 +124,18 @@ def _pack_ubyte(data: Path, output: Path) -> _Packed:
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"
     prefix = output / name
     with progress_bar(sum(map(len, source.values())), f"pack {name}") as progress:
-        _check_packed(data, pack(source, prefix, progress=progress))
+        used = _check_packed(data, pack(source, prefix, engine=engine, progress=progress))
     train_rec, test_rec = (Path(f"{prefix}_{split}.rec") for split in ("train", "test"))
     for path in (train_rec, test_rec):
         _verify(path)
-    return _Packed(name, train_rec, test_rec, len(source["train"]), len(source["test"]))
+    return _Packed(name, train_rec, test_rec, len(source["train"]), len(source["test"]), used)
 
 
-def _check_packed(path: Path, report: PackReport) -> None:
+def _check_packed(path: Path, report: PackReport) -> str:
+    """Return the name of the engine that packed."""
     if not report.ok:
         raise TrainError("not every image was packed", path=str(path))
+    return report.engine
 
 
 def _verify(path: Path) -> None:
@@ -137,15 +144,21 @@ def _verify(path: Path) -> None:
         raise TrainError("; ".join(map(str, report.problems[:3])))
 
 
-def _read_back(path: Path) -> None:
-    """Compare the labels that MXNet's own iterator reads with the list."""
-    mx = mxnet.load()
+def _read_back(path: Path, engine: str) -> str:
+    """Compare the labels that the Loader and MXNet's own iterator read with the list; return the Loader's engine."""
     with ListFile(path.with_suffix(".lst")) as rows:
         listed = [float(rows[index].labels[0]) for index in range(len(rows))]
+    with Loader(path, batch_size=64, channels=1, engine=engine) as loader:
+        _check_labels(path, [label for batch in loader for label in batch.label.tolist()], listed)
+    mx = mxnet.load()
     reader = mx.io.ImageRecordIter(
         path_imgrec=str(path), data_shape=(1, 28, 28), batch_size=1, preprocess_threads=1, verbose=False
     )
-    labels = [float(batch.label[0].asscalar()) for batch in reader]
+    _check_labels(path, [float(batch.label[0].asscalar()) for batch in reader], listed)
+    return loader.engine
+
+
+def _check_labels(path: Path, labels: list[float], listed: list[float]) -> None:
     if labels != listed:
         raise TrainError(
             path=str(path), expected=f"{len(listed)} labels as in the list", got=f"{len(labels)}, or different ones"

@@ -100,5 +100,4 @@ def _warn_of_slow_engine() -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("recordkit."):
         level, frame = level + 1, frame.f_back
-    reason = _import_core()
-    warnings.warn(f"the slow Python engine does the work; {reason}", SlowEngineWarning, stacklevel=level)
+    warnings.warn(f"recordkit is slower without its {_import_core()}", SlowEngineWarning, stacklevel=level)

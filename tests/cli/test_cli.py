@@ -94,12 +94,26 @@ def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
 def test_doctor_lists_what_is_installed(cli):
     code, output, _ = cli("doctor", "--json")
     assert code == 0
-    assert {line["name"] for line in json.loads(output)} >= {"recordkit", "numpy", "pillow", "engine python", "mxnet"}
+    facts = json.loads(output)
+    names = {check["name"] for check in facts["checks"]}
+    assert names >= {"recordkit", "numpy", "pillow", "engine python", "engine native", "mxnet"}
+    assert facts["verdict"].startswith("recordkit ")
 
 
-def test_doctor_ends_with_a_verdict_and_exits_1_if_a_needed_package_is_missing(cli, monkeypatch):
+def test_doctor_ends_with_a_verdict_about_the_native_engine(cli, require_native):
     code, output, _ = cli("doctor")
-    assert code == 0 and output.splitlines()[-1] == "recordkit is ready to use"
+    assert code == 0 and output.splitlines()[-1] == "recordkit is ready, with its native engine"
+
+
+def test_doctor_without_the_native_engine_ends_with_the_command_that_installs_it(cli, no_native):
+    code, output, _ = cli("doctor")
+    last = "recordkit works, but slowly, without its native engine: "
+    assert code == 0 and output.splitlines()[-1].startswith(last) and " -m pip install " in output.splitlines()[-1]
+    assert "note    engine native  native engine: not built\n" in output
+    assert json.loads(cli("doctor", "--json")[1])["verdict"] == output.splitlines()[-1]
+
+
+def test_doctor_exits_1_if_a_needed_package_is_missing(cli, monkeypatch):
     monkeypatch.setattr("recordkit.cli.commands.doctor._REQUIRED_PACKAGES", ("numpy", "no-such-package"))
     code, output, _ = cli("doctor")
     assert code == 1 and "MISSING no-such-package not installed; pip install no-such-package\n" in output

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from recordkit import native
+from recordkit.cli.native_install import how_to_install
 from recordkit.cli.program import examples
 from recordkit.errors import MissingError
 from recordkit.interop import mxnet
@@ -32,7 +33,7 @@ class _Check:
 
 
 @click.command("doctor", epilog=examples("recordkit doctor"))
-@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks and the verdict as JSON.")
 def command(as_json: bool) -> None:
     """Report what is installed, what is missing and how to install it.
 
@@ -40,16 +41,24 @@ def command(as_json: bool) -> None:
     """
     checks = [*_check_system(), *_check_required(), *_check_pillow(), *_check_engines(), *_check_optional()]
     missing = [check.name for check in checks if check.needed and not check.ok]
+    verdict = _verdict(missing)
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks]))
+        click.echo(json.dumps({"checks": [asdict(check) for check in checks], "verdict": verdict}))
     else:
         for check in checks:
             mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
             click.echo(f"{mark:8}{check.name:14} {check.message}")
-        verdict = f"recordkit does not work without {', '.join(missing)}" if missing else "recordkit is ready to use"
         click.echo(verdict)
     if missing:
         raise click.exceptions.Exit(1)
+
+
+def _verdict(missing: list[str]) -> str:
+    if missing:
+        return f"recordkit does not work without {', '.join(missing)}"
+    if native.available():
+        return "recordkit is ready, with its native engine"
+    return f"recordkit works, but slowly, without its native engine: {how_to_install()}"
 
 
 def _check_system() -> list[_Check]:
@@ -83,7 +92,7 @@ def _check_engines() -> list[_Check]:
     try:
         libraries = ", ".join(f"{name} {value}" for name, value in native.load().build().items())
     except MissingError as error:
-        return [*checks, _Check("engine native", ok=False, needed=False, message=str(error))]
+        return [*checks, _Check("engine native", ok=False, needed=False, message=error.problem)]
     return [*checks, _Check("engine native", ok=True, needed=False, message=libraries)]
 
 
