@@ -169,6 +169,24 @@ def test_a_file_cut_anywhere_gives_the_whole_records_then_an_error(tmp_path_fact
             assert b"".join(piece for payload in got for piece in frame.pack(payload)) == content[:cut]
 
 
+@pytest.mark.parametrize("size", [0, 1, 4, 5, 6, 100])
+def test_the_start_of_a_record_is_read_without_the_rest(size, reader_of, monkeypatch):
+    reader = reader_of(part(0, b"first") + part(0, b"abcde") + part(0, b"last"))
+    sizes = []
+    monkeypatch.setattr(frame, "_pread", lambda fileno, size, offset: sizes.append(size) or os.pread(fileno, size, offset))
+    assert reader.read_start(16, size) == (b"abcde"[:size], 5)
+    assert sizes == [8 + size]
+
+
+def test_the_start_of_a_record_in_parts_is_the_whole_record(reader_of):
+    assert reader_of(part(1, b"abcd") + part(3, b"ef")).read_start(0, 2) == (b"abcd" + M + b"ef", 10)
+
+
+def test_a_record_whose_start_is_read_is_checked(reader_of):
+    with pytest.raises(TruncatedError, match="byte 0: expected 100 bytes and their padding, got 4 bytes"):
+        reader_of(part(0, b"tiny", length=100)).read_start(0, 2)
+
+
 # Damaged files: FormatError where MXNet loses data or joins parts of different records.
 
 

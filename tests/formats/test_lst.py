@@ -79,6 +79,22 @@ def test_a_path_with_tabs_or_line_breaks_is_refused(path):
         line(Row(1, (0,), path))
 
 
+@given(st.lists(rows, max_size=8))
+def test_many_rows_are_formatted_as_single_rows_are(table):
+    assert lst.lines(table) == b"".join(map(line, table))
+
+
+@pytest.mark.parametrize("path", ["a\tb.jpg", "a\nb.jpg", "a\rb.jpg", " "])
+def test_a_bad_path_among_many_rows_is_named(path):
+    good = Row(1, (0, 2.5), "a.jpg")
+    with pytest.raises(FormatError) as caught:
+        lst.lines([good, Row(2, (0,), path), good])
+    assert str(caught.value) == (
+        f"expected a path that is not blank and has no tabs or line breaks, got {path!r}; "
+        "rename the file, a .lst row cannot hold it"
+    )
+
+
 # Fields.
 
 
@@ -170,6 +186,12 @@ def test_a_list_without_rows_is_empty(content, open_list):
 def test_a_row_beyond_the_last_is_an_index_error(open_list):
     with pytest.raises(IndexError):
         open_list(b"7\t3\ta.jpg\n")[1]
+
+
+@pytest.mark.parametrize("indices", [range(1, 4), range(4), range(0, 4, 2), range(2, 2), [3, 0], (2,), range(3, 0, -1)])
+def test_rows_come_in_the_order_of_the_indices(indices, open_list):
+    table = [Row(key, (float(key),), "x" * key + ".jpg") for key in range(4)]
+    assert open_list(b"\n".join(map(line, table))).rows(indices) == [table[index] for index in indices]
 
 
 def test_duplicate_keys_are_kept(open_list):
