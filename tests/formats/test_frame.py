@@ -173,7 +173,12 @@ def test_a_file_cut_anywhere_gives_the_whole_records_then_an_error(tmp_path_fact
 def test_the_start_of_a_record_is_read_without_the_rest(size, reader_of, monkeypatch):
     reader = reader_of(part(0, b"first") + part(0, b"abcde") + part(0, b"last"))
     sizes = []
-    monkeypatch.setattr(frame, "_pread", lambda fileno, size, offset: sizes.append(size) or os.pread(fileno, size, offset))
+
+    def pread(fileno, size, offset):
+        sizes.append(size)
+        return os.pread(fileno, size, offset)
+
+    monkeypatch.setattr(frame, "_pread", pread)
     assert reader.read_start(16, size) == (b"abcde"[:size], 5)
     assert sizes == [8 + size]
 
