@@ -20,7 +20,7 @@ PACKAGE = Path(recordkit.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 NATIVE = sorted([*PACKAGE.glob("native/src/**/*.cpp"), *PACKAGE.glob("native/src/**/*.hpp")])
-SCRIPTS = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py")])
+SCRIPTS = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("examples/*.py")])
 # Rooms whose prose, suppressions and option names are still to be revised; this list should become empty.
 UNREVISED = (
     "recordkit/sources",

@@ -14,8 +14,13 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
-# Files of the repository that a page of docs/ includes.
-INCLUDED = {"CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing", "README.md": "index"}
+# Files of the repository that a page of docs/ includes, or is a link to.
+INCLUDED = {
+    "CHANGELOG.md": "changelog",
+    "CONTRIBUTING.md": "contributing",
+    "README.md": "index",
+    "examples/pack_and_train.ipynb": "pack_and_train",
+}
 
 
 def redirect(app: Sphinx, document: nodes.document) -> None:
@@ -26,7 +31,8 @@ def redirect(app: Sphinx, document: nodes.document) -> None:
             continue
         target = link["reftarget"]
         # MyST gives the path without its suffix if the page is not an included one.
-        path = Path(target + ".md") if link["refdomain"] == "doc" else docs.parent / target
+        suffix = ".md" if Path(target + ".md").is_file() else ".ipynb"
+        path = Path(target + suffix) if link["refdomain"] == "doc" else docs.parent / target
         if (link["refdomain"] == "doc" and not path.is_absolute()) or not path.is_file():
             continue
         page = page_of(path, docs)

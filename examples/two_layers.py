@@ -1,12 +1,12 @@
-"""Two layers learn to classify points in a plane: NDArrayIter, Module.fit, and a picture of the decision surface.
+"""Classify points in a plane with two layers: NDArrayIter, Module.fit, and a picture of the decision surface.
 
-Usage: python two_layers.py OUT
+Shows the first network of many books. It needs no images and no packed files; recordkit only imports MXNet 1.9.1 on
+current Python and NumPy.
 
-Shows: the first network of many books. It uses no images and no packed files; recordkit only imports MXNet on current
-Python and NumPy.
+Run: python examples/two_layers.py    (needs recordkit[mxnet,plot])
+Prints: the accuracy on held-out points, at least 0.9. The picture is out/two_layers/surface.png.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from recordkit.interop import mxnet
 
 mx = mxnet.load()
-out = Path(sys.argv[1])
+out = Path("out/two_layers")
 out.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(0)
 np.random.seed(0)  # NDArrayIter and Xavier use NumPy's global generator
@@ -35,7 +35,9 @@ module = mx.mod.Module(mx.sym.SoftmaxOutput(net, name="softmax"))
 module.fit(
     train, optimizer="adam", optimizer_params={"learning_rate": 0.02}, initializer=mx.init.Xavier(), num_epoch=60
 )
-print("accuracy:", dict(module.score(test, "acc"))["accuracy"])
+accuracy = dict(module.score(test, "acc"))["accuracy"]
+print("accuracy:", accuracy)
+assert accuracy >= 0.9
 
 across, down = np.meshgrid(np.linspace(-1.6, 2.6, 210), np.linspace(-1.1, 1.6, 135))
 grid = np.stack([across.ravel(), down.ravel()], axis=1).astype(np.float32)

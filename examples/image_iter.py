@@ -1,9 +1,11 @@
-"""Read the same images with MXNet's two iterators and recordkit's: ImageIter reads images and .lst, the others .rec.
+"""Read the same images with three iterators: MXNet's ImageIter and ImageRecordIter, and recordkit's ImageRecordIter.
 
-Usage: python image_iter.py PHOTOS OUT
+Shows that one .lst file serves ImageIter and the .rec file, and that all three give the same labels and almost the same
+pixels in the same order.
 
-PHOTOS has a folder per class. Shows: one .lst serves both, all three give the same pixels in the same order, and the
-speed of each on this folder.
+Run: python examples/image_iter.py PHOTOS    with a folder per class (needs recordkit[mxnet])
+Prints: images per second and the differences of the first batch, at most 1 grey level on average. The files are in
+out/image_iter.
 """
 
 import sys
@@ -16,7 +18,7 @@ import recordkit as rk
 from recordkit.interop import mxnet
 
 mx = mxnet.load()
-photos, out = Path(sys.argv[1]), Path(sys.argv[2])
+photos, out = Path(sys.argv[1]), Path("out/image_iter")
 out.mkdir(parents=True, exist_ok=True)
 n = rk.pack(photos, out / "photos").n_packed
 path = str(out / "photos")
@@ -46,5 +48,5 @@ for name, iterator in iterators.items():
 reference = first_batches["mx.io.ImageRecordIter"]
 for name, batch in first_batches.items():
     difference = np.abs(batch.data[0].asnumpy() - reference.data[0].asnumpy())
-    labels = "equal" if (batch.label[0].asnumpy() == reference.label[0].asnumpy()).all() else "different"
-    print(f"{name}: labels {labels}, mean pixel difference {difference.mean():.2f}, largest {difference.max():.0f}")
+    print(f"{name}: mean pixel difference {difference.mean():.2f}, largest {difference.max():.0f}")
+    assert (batch.label[0].asnumpy() == reference.label[0].asnumpy()).all() and difference.mean() <= 1
