@@ -9,6 +9,7 @@ import pytest
 from formats.faults import recover
 
 from recordkit.errors import FormatError
+from recordkit.formats import fileset
 from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
 
 
@@ -31,18 +32,47 @@ def test_a_folder_without_a_name_is_refused(path):
         Fileset(path).path(".rec")
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff", b"[1]", b"null", b"[" * 100_000])
-def test_a_description_that_is_not_a_json_object_is_named(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (b"{", "Expecting property name.*"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff.*"),
+        (b"[1]", "a JSON list"),
+        (b"null", "a JSON NoneType"),
+        (b"[" * 100_000, "one nested too deeply"),
+    ],
+)
+def test_a_description_that_is_not_a_json_object_is_named(content, got, tmp_path):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(FormatError, match=r"a\.json: expected a JSON object, got .*remove it or pack again"):
+    with pytest.raises(FormatError, match=rf"a\.json: expected a JSON object, got {got}; remove it or pack again$"):
         Fileset(tmp_path / "a").description()
+
+
+def test_a_description_that_is_too_large_or_a_folder_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text('{"n": 1}')
+    monkeypatch.setattr(fileset, "MAX_JSON_BYTES", 8)
+    assert Fileset(tmp_path / "a").description() == {"n": 1}
+    monkeypatch.setattr(fileset, "MAX_JSON_BYTES", 7)
+    with pytest.raises(FormatError, match="expected a JSON object, got no file, or one of 8 bytes; remove"):
+        Fileset(tmp_path / "a").description()
+    (tmp_path / "b.json").mkdir()
+    with pytest.raises(FormatError, match="expected a JSON object, got no file, or one of [0-9]+ bytes; remove"):
+        Fileset(tmp_path / "b").description()
+
+
+def test_classes_are_names_and_labels(tmp_path):
+    (tmp_path / "a.json").write_text('{"classes": {"cat": 0, "dog": 1}}')
+    assert Fileset(tmp_path / "a").classes() == {"cat": 0, "dog": 1}
 
 
 @pytest.mark.parametrize("classes", ['{"a": [1]}', '{"a": 1.5}', '["a"]', '{"a": true}'])
 def test_classes_that_are_not_names_and_whole_numbers_are_an_error(classes, tmp_path):
     (tmp_path / "a.json").write_text(f'{{"classes": {classes}}}')
-    with pytest.raises(FormatError, match=r"a\.json: expected classes as names and whole numbers"):
+    with pytest.raises(FormatError) as caught:
         Fileset(tmp_path / "a").classes()
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.json'}: expected classes as names and whole numbers; remove the file or pack again"
+    )
 
 
 def test_sets_of_other_tools_have_no_description_and_no_exact_labels(tmp_path):
@@ -57,10 +87,12 @@ def test_exact_labels_come_back_as_int64(labels, tmp_path):
     assert (got.dtype, got.tolist()) == (np.int64, labels)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"junk" * 9])
-def test_exact_labels_that_are_not_an_npy_file_are_an_error(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "got"), [(b"", "No data left"), (b"\x93NUMPY", "EOF: reading magic string"), (b"junk" * 9, ".*pickled")]
+)
+def test_exact_labels_that_are_not_an_npy_file_are_an_error(content, got, tmp_path):
     (tmp_path / "a.labels.npy").write_bytes(content)
-    with pytest.raises(FormatError, match=r"a\.labels\.npy: expected an int64 array in \.npy form, got"):
+    with pytest.raises(FormatError, match=rf"a\.labels\.npy: expected an int64 array in \.npy form, got {got}"):
         Fileset(tmp_path / "a").exact_labels()
 
 
@@ -80,8 +112,10 @@ def test_no_flipped_bit_in_the_head_of_exact_labels_escapes_as_another_error(tmp
 @pytest.mark.parametrize("array", [np.zeros(3), np.zeros((), np.int64), np.zeros((1, 1, 1), np.int64)])
 def test_exact_labels_of_another_type_or_rank_are_an_error(array, tmp_path):
     np.save(tmp_path / "a.labels.npy", array)
-    with pytest.raises(FormatError, match=f"expected int64 of rank 1 or 2, got {array.dtype} of rank {array.ndim}"):
+    with pytest.raises(FormatError) as caught:
         Fileset(tmp_path / "a").exact_labels()
+    path, got = tmp_path / "a.labels.npy", f"{array.dtype} of rank {array.ndim}"
+    assert str(caught.value) == f"{path}: expected int64 of rank 1 or 2, got {got}"
 
 
 def test_pickled_exact_labels_are_not_run(tmp_path):

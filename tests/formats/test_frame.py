@@ -209,14 +209,18 @@ def test_trailing_bytes_are_a_truncated_head(n, reader_of):
 @pytest.mark.parametrize("n", range(1, 8))
 def test_a_record_cut_short_says_how_short(n, reader_of):
     reader = reader_of(part(0, b"abcdefg")[:-n])
-    with pytest.raises(TruncatedError, match=f"byte 0: expected 7 bytes and their padding, got {8 - n} bytes"):
+    with pytest.raises(TruncatedError, match=f"byte 0: expected 7 bytes and their padding, got {8 - n} bytes") as e:
         reader.read(0)
+    assert e.value.advice == f"run 'recordkit verify {reader.path}'"
 
 
 def test_a_wrong_magic_is_shown(reader_of):
     reader = reader_of(part(0, b"abcd") + part(0, b"efgh", magic=b"\x89PNG"))
-    with pytest.raises(FormatError, match="byte 12: expected magic 0xced7230a, got 0x474e5089; run 'recordkit verify"):
+    with pytest.raises(
+        FormatError, match="byte 12: expected magic 0xced7230a, got 0x474e5089; run 'recordkit verify"
+    ) as e:
         list(reader)
+    assert e.value.advice == f"run 'recordkit verify {reader.path}'"
 
 
 def test_padding_that_is_not_zero_is_accepted(reader_of):

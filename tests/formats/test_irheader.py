@@ -98,10 +98,11 @@ def test_a_short_header_says_how_short(size):
 )
 def test_labels_beyond_the_record_are_refused(flag, size, end):
     record = struct.pack("<I", flag) + bytes(size - 4)
-    with pytest.raises(
-        TruncatedError, match=f"expected {flag} labels, which end at byte {end}, got a record of {size}"
-    ):
+    with pytest.raises(TruncatedError) as caught:
         unpack(record)
+    assert str(caught.value) == (
+        f"expected {flag} labels, which end at byte {end}, got a record of {size} bytes; was the file made by im2rec?"
+    )
 
 
 def test_an_error_of_a_record_in_a_file_has_its_location():
@@ -126,14 +127,15 @@ def test_the_payload_is_a_view_of_the_record():
 
 @pytest.mark.parametrize(("key", "key2"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**64)])
 def test_an_id_outside_64_bits_is_refused(key, key2):
-    with pytest.raises(FormatError, match=rf"expected an id from 0 to 2\*\*64 - 1, got {key} and {key2}"):
+    with pytest.raises(FormatError, match=rf"expected an id from 0 to 2\*\*64 - 1, got {key} and {key2}$"):
         pack(IRHeader(1.0, key, key2), b"")
 
 
 @pytest.mark.parametrize("label", [1e39, (1.0, -1e39)])
 def test_a_label_beyond_float32_is_refused(label):
-    with pytest.raises(FormatError, match="expected labels within float32's range, got"):
+    with pytest.raises(FormatError) as caught:
         pack(IRHeader(label, 1), b"")
+    assert str(caught.value) == f"expected labels within float32's range, got {label}"
 
 
 @pytest.mark.parametrize("label", [math.inf, -math.inf, -0.0, 2.0**-149, float(2**24)])
