@@ -4,7 +4,8 @@ Shows MXNet's layout: the labels of an image are A, B, others up to width A, the
 A is 2 and an object is class, left, top, right, bottom as fractions of the image. `ragged_labels` reads them all.
 
 Run: python examples/detection_labels.py
-Prints: the boxes of each image; each box is checked against the pixels. The files are in out/detection_labels.
+Prints: the number of objects and the last box of each image; all boxes are checked against the pixels. The files are
+in out/detection_labels.
 """
 
 from pathlib import Path
@@ -33,7 +34,7 @@ report = rk.pack(out / "squares.lst", out / "squares")
 assert report.ok and report.n_packed == 6
 
 dataset = rk.RecordDataset(out / "squares.rec")
-values, bounds = dataset.ragged_labels()  # read without the images
+values, bounds = dataset.ragged_labels()  # the labels of all images, and where each image's begin
 for index, sample in enumerate(dataset):
     label = values[bounds[index] : bounds[index + 1]]
     header_width, object_width = label[:2].astype(int)
@@ -46,4 +47,4 @@ for index, sample in enumerate(dataset):
         assert (image[top:bottom, left:right, int(kind)] == 255).all()
         n_bright += (bottom - top) * (right - left)
     assert n_bright == (image == 255).sum()
-    print(f"key {sample.key}: {len(boxes)} objects, first {np.round(boxes[0], 3).tolist()}")
+    print(f"key {sample.key}: {len(boxes)} objects, the last in rows {top} to {bottom}, columns {left} to {right}")

@@ -15,7 +15,6 @@ import numpy as np
 import recordkit as rk
 from recordkit import recordio
 from recordkit.recordio import IRHeader, MXIndexedRecordIO
-from recordkit.upkeep import inspect
 
 prefix = (*sys.argv[1:], "out/insightface_file/train")[0]
 if len(sys.argv) == 1:  # 3 identities with 4 images each, as rec_builder.py of InsightFace writes them
@@ -29,17 +28,14 @@ if len(sys.argv) == 1:  # 3 identities with 4 images each, as rec_builder.py of 
             writer.write_idx(13 + identity, recordio.pack(IRHeader(0, keys, 13 + identity, 0), b""))
         writer.write_idx(0, recordio.pack(IRHeader(0, [13, 16], 0, 0), b""))  # the identities' keys
 
-faces = inspect(f"{prefix}.rec").faces
 dataset = rk.RecordDataset(f"{prefix}.rec")
-print(f"{faces.n_images} images of {faces.n_identities} identities")
-assert len(dataset) == faces.n_images
-
 with MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "r") as reader:
-    first_identity = int(recordio.unpack(reader.read_idx(0))[0].label[0])
+    first_identity, end_of_identities = map(int, recordio.unpack(reader.read_idx(0))[0].label)
     begin, end = map(int, recordio.unpack(reader.read_idx(first_identity))[0].label)
+print(f"{len(dataset)} images of {end_of_identities - first_identity} identities")
 labels = np.unique([dataset.by_key(key).label for key in range(begin, end)])
 print(f"the first identity has the keys {begin} to {end - 1} and the label {labels}")
-assert len(labels) == 1
+assert len(dataset) == first_identity - 1 and len(labels) == 1
 
 with rk.Loader(dataset, batch_size=4, transforms=[rk.Resize(112), rk.CenterCrop(112)], shuffle=True) as loader:
     batch = next(iter(loader))

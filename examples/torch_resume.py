@@ -4,7 +4,7 @@ Shows that a checkpoint of network, optimizer and `batch.state` resumes in the m
 are those of a run without a stop. A network with dropout must save `torch.get_rng_state()` too.
 
 Run: python examples/torch_resume.py    (needs torch and scikit-learn); stop it with Ctrl-C or kill and run it again
-Prints: the position at the beginning, each epoch's loss, and a digest of the final weights. The files are in
+Prints: the position at the beginning and at each checkpoint, and a digest of the final weights. The files are in
 out/torch_resume.
 """
 
