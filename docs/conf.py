@@ -19,6 +19,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "api",
+    "architecture",
     "links",
 ]
 exclude_patterns = ["_build", "_ext"]

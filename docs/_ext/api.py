@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import pydoc
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,10 @@ ROOMS = {
     "recordkit.threads": "Work spread over threads",
     "recordkit.errors": "Errors",
 }
-FOLDER = Path(__file__).parents[1] / "reference" / "api"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference" / "api"
+# recordkit.Loader, recordkit.recordio.pack(), Loader, RecordDataset.subset
+NAME = re.compile(r"(recordkit(\.[a-zA-Z]\w*)+|[A-Z][a-z]\w*(\.[a-z_]\w*)?)(\(\))?")
 
 
 def public_modules(package: types.ModuleType) -> Iterator[types.ModuleType]:
@@ -146,6 +150,21 @@ def add_short_names(_app: Sphinx, env: BuildEnvironment) -> None:
         python.objects[f"recordkit.{name}"] = python.objects[place]._replace(aliased=True)
 
 
+def link_code(app: Sphinx, document: nodes.document) -> None:
+    """Make code on a page, such as `recordkit.Loader` or `rk.Loader`, a reference to the thing with this name."""
+    for code in list(document.findall(nodes.literal)):
+        name = re.sub(r"^rk\.", "recordkit.", code.astext())
+        outer = (code.parent, code.parent.parent)
+        if not NAME.fullmatch(name) or any(
+            isinstance(node, nodes.reference | pending_xref | nodes.title) for node in outer
+        ):
+            continue
+        reference = pending_xref("", refdomain="py", reftype="obj", reftarget=name.removesuffix("()"))
+        reference.attributes.update(refexplicit=True, refwarn=True, refdoc=app.env.current_document.docname)
+        code.replace_self(reference)
+        reference += code
+
+
 def resolve(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.reference | None:
@@ -181,6 +200,7 @@ def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> Non
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions of this module to the build."""
     app.connect("builder-inited", write_pages)
+    app.connect("doctree-read", link_code)
     app.connect("env-check-consistency", add_short_names)
     app.connect("missing-reference", resolve)
     for event in ("description", "options"):
