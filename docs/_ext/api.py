@@ -50,7 +50,7 @@ ROOMS = {
 }
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference" / "api"
-# recordkit.Loader, recordkit.recordio.pack(), Loader, RecordDataset.subset
+# A full name, or the name of a class and perhaps of its member: recordkit.pack(), Loader, RecordDataset.subset.
 NAME = re.compile(r"(recordkit(\.[a-zA-Z]\w*)+|[A-Z][a-z]\w*(\.[a-z_]\w*)?)(\(\))?")
 
 
@@ -186,8 +186,9 @@ def resolve(
 
 def find_thing(python: PythonDomain, target: str) -> str | None:
     """Return the full name of the only documented thing that a short name means."""
-    if target in python.objects:
-        return target
+    for name in (target, f"recordkit.{target}"):
+        if name in python.objects:
+            return name
     names = [name for name, thing in python.objects.items() if name.endswith(f".{target}") and not thing.aliased]
     return names[0] if len(names) == 1 else None
 
