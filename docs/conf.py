@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "api",
     "architecture",
+    "commands",
     "links",
 ]
 exclude_patterns = ["_build", "_ext"]
@@ -34,7 +35,7 @@ nb_execution_mode = "off"
 # Docstrings are numpydoc. A name between backticks is a reference if something has that name, otherwise code.
 default_role = "py:obj"
 numpydoc_show_class_members = False  # autodoc documents the members; numpydoc's tables would need a page for each
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"

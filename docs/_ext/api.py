@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -25,29 +24,31 @@ from sphinx.environment import BuildEnvironment
 from sphinx.ext.autodoc.mock import mock
 from sphinx.util.nodes import make_refnode
 
-ROOMS = {
-    "recordkit": "The names that most programs need",
-    "recordkit.recordio": "The interface of mxnet.recordio",
-    "recordkit.dataset": "The samples of .rec files",
-    "recordkit.sampling": "The order of samples",
-    "recordkit.loading": "Batches",
-    "recordkit.transforms": "Augmentation",
-    "recordkit.codec": "Decoding and encoding of images",
-    "recordkit.sample": "Samples and sources",
-    "recordkit.sources": "Where samples come from",
-    "recordkit.packing": "Samples to .rec files",
-    "recordkit.formats": "File formats",
-    "recordkit.record_iter": "MXNet's ImageRecordIter",
-    "recordkit.interop.torch": "PyTorch",
-    "recordkit.interop.mxnet": "MXNet",
-    "recordkit.interop.fetch": "Downloads of MNIST",
-    "recordkit.upkeep": "Checks and summaries",
-    "recordkit.bench": "The comparison of loaders",
-    "recordkit.training": "The trainer",
-    "recordkit.native": "The compiled core",
-    "recordkit.threads": "Work spread over threads",
-    "recordkit.errors": "Errors",
-}
+import recordkit
+
+ROOMS = (
+    "recordkit",
+    "recordkit.recordio",
+    "recordkit.dataset",
+    "recordkit.sampling",
+    "recordkit.loading",
+    "recordkit.transforms",
+    "recordkit.codec",
+    "recordkit.sample",
+    "recordkit.sources",
+    "recordkit.packing",
+    "recordkit.formats",
+    "recordkit.record_iter",
+    "recordkit.interop.torch",
+    "recordkit.interop.mxnet",
+    "recordkit.interop.fetch",
+    "recordkit.upkeep",
+    "recordkit.bench",
+    "recordkit.training",
+    "recordkit.native",
+    "recordkit.threads",
+    "recordkit.errors",
+)
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference" / "api"
 # A full name, or the name of a class and perhaps of its member: recordkit.pack(), Loader, RecordDataset.subset.
@@ -55,13 +56,18 @@ NAME = re.compile(r"(recordkit(\.[a-zA-Z]\w*)+|[A-Z][a-z]\w*(\.[a-z_]\w*)?)(\(\)
 
 
 def public_modules(package: types.ModuleType) -> Iterator[types.ModuleType]:
-    """Yield a room's public modules: the package alone if it has `__all__`, otherwise all without an underscore."""
+    """Yield a room's public modules: the package alone if it has `__all__`, otherwise all without an underscore.
+
+    Modules with names that `recordkit` itself has come first, because most readers look for these.
+    """
     yield package
     if hasattr(package, "__all__") or not hasattr(package, "__path__"):
         return
-    for found in sorted(pkgutil.walk_packages(package.__path__, package.__name__ + "."), key=lambda found: found.name):
-        if not any(part.startswith("_") for part in found.name.split(".")):
-            yield importlib.import_module(found.name)
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    first = {getattr(recordkit, name).__module__ for name in public_names(recordkit)}
+    for name in sorted(names, key=lambda name: (name not in first, name)):
+        if not any(part.startswith("_") for part in name.split(".")):
+            yield importlib.import_module(name)
 
 
 def public_names(module: types.ModuleType) -> list[str]:
@@ -142,9 +148,8 @@ def write_pages(app: Sphinx) -> None:
 def add_short_names(_app: Sphinx, env: BuildEnvironment) -> None:
     """Make recordkit.Loader another name of the class that is documented as recordkit.loading.loader.Loader."""
     python: Any = env.get_domain("py")
-    package = importlib.import_module("recordkit")
-    for name in public_names(package):
-        value = getattr(package, name)
+    for name in public_names(recordkit):
+        value = getattr(recordkit, name)
         places = [f"{value.__module__}.{name}", f"{value.__module__.rpartition('.')[0]}.{name}"]
         (place,) = [place for place in places if place in python.objects and not python.objects[place].aliased]
         python.objects[f"recordkit.{name}"] = python.objects[place]._replace(aliased=True)
@@ -193,17 +198,16 @@ def find_thing(python: PythonDomain, target: str) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
-    """Escape the stars in the help of a command, such as those of 2**24, which would mean bold text."""
-    lines[:] = [line.replace("*", r"\*") for line in lines]
+def skip_fields(_app: Sphinx, _what: str, _name: str, value: object, skip: bool, _options: object) -> bool | None:  # noqa: FBT001 (Sphinx calls it so)
+    """Skip the fields of a named tuple, which its own docstring describes."""
+    return True if type(value).__name__ == "_tuplegetter" else None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions of this module to the build."""
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", link_code)
     app.connect("env-check-consistency", add_short_names)
     app.connect("missing-reference", resolve)
-    for event in ("description", "options"):
-        app.connect(f"sphinx-click-process-{event}", escape_stars)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,48 @@
+"""The reference of commands, made by sphinx-click from the definitions that the commands themselves use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx_click.ext import NESTED_NONE, ClickDirective
+
+from recordkit.cli.main import COMMANDS, recordkit
+
+
+class Commands(ClickDirective):
+    """The directive ``commands``: a section for each sub-command of recordkit, in the order of its help."""
+
+    required_arguments = 0
+
+    def run(self) -> list[nodes.Node]:
+        """Return the sections."""
+        self.env = self.state.document.settings.env
+        sections: list[nodes.Node] = []
+        for name in COMMANDS:
+            command = recordkit.get_command(click.Context(recordkit), name)
+            sections += self._generate_nodes(f"recordkit {name}", command, None, NESTED_NONE)
+        return sections
+
+
+def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Escape the stars in the help of a command, such as those of 2**24, which would mean bold text."""
+    lines[:] = [line.replace("*", r"\*") for line in lines]
+
+
+def show_examples(_app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Show the examples of a command's help as lines to copy."""
+    _heading, *examples = (context.command.epilog or "\b").lstrip("\b\n").splitlines()
+    lines[:] = [".. rubric:: Examples", "", ".. code-block:: console", ""]
+    lines += [f"    $ {example.strip()}" for example in examples] + [""]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive, and the functions that sphinx-click calls."""
+    app.add_directive("commands", Commands)
+    for event in ("description", "options"):
+        app.connect(f"sphinx-click-process-{event}", escape_stars)
+    app.connect("sphinx-click-process-epilog", show_examples)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
