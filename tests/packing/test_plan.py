@@ -51,6 +51,30 @@ def test_no_samples_make_empty_splits():
     assert split_positions(0, shards=2, train_ratio=0.5) == {"_0_val": [], "_0_train": [], "_1_val": [], "_1_train": []}
 
 
+@pytest.mark.parametrize(
+    ("n", "shards", "train", "test", "limit"),
+    [
+        (5, 10_001, 1.0, 0.0, 10_000),
+        (20_000, 20_001, 1.0, 0.0, 20_000),
+        (5, 1, -0.1, 0.0, 10_000),
+        (5, 1, 1.1, 0.0, 10_000),
+        (5, 1, 0.5, -0.1, 10_000),
+        (5, 1, 0.5, 1.1, 10_000),
+    ],
+)
+def test_too_many_shards_and_ratios_out_of_range_are_refused(n, shards, train, test, limit):
+    with pytest.raises(PlanError) as caught:
+        split_samples(n, shards=shards, train_ratio=train, test_ratio=test)
+    assert str(caught.value) == (
+        f"expected ratios from 0 to 1 and at most {limit} shards, got {train}, {test} and {shards}"
+    )
+
+
+def test_as_many_shards_as_samples_or_10000_are_allowed():
+    assert len(split_samples(5, shards=10_000)) == 10_000
+    assert len(split_samples(10_001, shards=10_001)) == 10_001
+
+
 @given(st.integers(0, 60), st.integers(1, 12), ratios, ratios)
 def test_any_division_is_im2recs(n, shards, train_ratio, test_ratio):
     # The slices of make_list in tools/im2rec.py.
@@ -101,20 +125,24 @@ def test_the_shuffle_is_pythons_for_any_seed(n, seed):
         ({"quality": 101}, "quality: expected a JPEG quality of 1 to 100, got 101"),
         ({"quality": 10, "encoding": "png"}, "quality: expected a PNG level of 0 to 9, got 10"),
         ({"quality": 5, "encoding": "raw"}, "quality: raw images have none; leave it out"),
-        ({"val_ratio": -0.1}, "val_ratio and test_ratio: expected fractions from 0 to 1 .*, got -0.1 and 0.0"),
+        (
+            {"val_ratio": -0.1},
+            "val_ratio and test_ratio: expected fractions from 0 to 1 with a sum of at most 1, got -0.1 and 0.0",
+        ),
         ({"val_ratio": 0.6, "test_ratio": 0.5}, "val_ratio and test_ratio: expected fractions .*, got 0.6 and 0.5"),
         ({"val_ratio": float("nan")}, "val_ratio and test_ratio: expected fractions .*, got nan and 0.0"),
         *(
             (
                 {"pass_through": True, **option},
-                "pass_through copies bytes; it cannot be combined with resize, center_crop, channels",
+                "pass_through copies bytes; it cannot be combined with "
+                "resize, center_crop, channels, encoding or quality",
             )
             for option in ({"resize": 8}, {"center_crop": True}, {"channels": 1}, {"encoding": "png"}, {"quality": 90})
         ),
     ],
 )
 def test_a_plan_that_contradicts_itself_cannot_be_made(options, message):
-    with pytest.raises(PlanError, match=message):
+    with pytest.raises(PlanError, match=f"^{message}$"):
         PackPlan(**options)
 
 
@@ -142,9 +170,8 @@ def test_bytes_are_copied_unless_a_field_needs_pixels(option):
 
 
 def test_pixels_cannot_be_passed_through():
-    with pytest.raises(
-        PlanError, match="pass_through: ubyte files hold pixels, so there are no encoded images to copy"
-    ):
+    message = "pass_through: ubyte files hold pixels, so there are no encoded images to copy"
+    with pytest.raises(PlanError, match=f"^{message}$"):
         PackPlan(pass_through=True).passes_through(pixels=True)
 
 
