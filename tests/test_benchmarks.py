@@ -23,6 +23,7 @@ def run(name, *words, folder):
     return done.stdout, json.loads(target.read_text())["results"]
 
 
+@pytest.mark.slow
 def test_time_and_memory_are_measured_for_each_size(tmp_path):
     _, (facts,) = run("compare_sizes", "--most", 1000, "--repeats", 1, folder=tmp_path)
     (row,) = facts["rows"]
@@ -39,6 +40,7 @@ def test_ratios_are_looked_up_in_the_intervals_of_other_runs(tmp_path):
     assert "8 of 12 inside (67%)" in output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("require_native")
 def test_a_slowdown_is_compared_with_the_same_code(tmp_path):
     rec = write(tmp_path / "photos.rec", [save(picture(noise(40, 50)), "JPEG") for _ in range(200)])

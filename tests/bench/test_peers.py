@@ -31,54 +31,68 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=list(OPTIONS))
-def workload(request, tmp_path_factory):
-    """A workload on a file with its images beside it."""
-    root = tmp_path_factory.mktemp("workload")
-    if "digits" in request.param:
-        payloads = [save(picture(noise(28, 28, 1, seed)), "PNG") for seed in range(12)]
-    else:
-        payloads = [save(picture(noise(40 + seed % 3, 50, 3, seed)), "JPEG", quality=95) for seed in range(12)]
-    for key, payload in enumerate(payloads):
-        (root / f"{key}.img").write_bytes(payload)
-    (root / "a.lst").write_text("".join(f"{key}\t{key % 10}\t{key}.img\n" for key in range(12)))
-    rec = write(root / "a.rec", payloads)
-    return replace(resolve_workload(rec, **OPTIONS[request.param], batch_size=8, root=root), scratch=str(root))
+EPOCHS = [("crop", "float32"), ("train", "float32"), ("train", "uint8")]
 
-
-OPENED = """
-import json, os
+# One process opens a peer on several workloads, because importing a peer's library takes seconds. It ends without
+# cleaning up, because the threads of some libraries hang at exit.
+CHILD = """
+import json, os, sys
 import numpy as np
 from recordkit.bench.child import load_first_batch
 from recordkit.bench.peers.registry import find_peer
 from recordkit.bench.workload import Workload
-fields = json.loads({workload!r})
-peer, workload = find_peer({name!r}), Workload(**fields | {{"shape": tuple(fields["shape"])}})
-"""
-FIRST_BATCH = f"""{OPENED}
-np.save({{path!r}}, load_first_batch(peer, workload, 2))
-os._exit(0)
-"""
-EPOCHS = f"""{OPENED}
-epoch = peer.open(workload, 2, check=False)
-print(*(sum(n for _, n in epoch()) for _ in range(2)), flush=True)
+name, what, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
+for text in texts:
+    fields = json.loads(text)
+    workload = Workload(**fields | {"shape": tuple(fields["shape"])})
+    if what == "first batch":
+        np.save(workload.scratch + "/batch.npy", load_first_batch(find_peer(name), workload, 2))
+    else:
+        epoch = find_peer(name).open(workload, 2, check=False)
+        print(*(sum(n for _, n in epoch()) for _ in range(2)), flush=True)
 os._exit(0)
 """
 
 
-def as_text(workload):
-    return json.dumps(asdict(workload))
+@pytest.fixture(scope="module")
+def workloads(tmp_path_factory):
+    """Workloads by name, each on a file with its images beside it."""
+    made = {}
+    for name, options in OPTIONS.items():
+        root = tmp_path_factory.mktemp("workload")
+        if "digits" in name:
+            payloads = [save(picture(noise(28, 28, 1, seed)), "PNG") for seed in range(12)]
+        else:
+            payloads = [save(picture(noise(40 + seed % 3, 50, 3, seed)), "JPEG", quality=95) for seed in range(12)]
+        for key, payload in enumerate(payloads):
+            (root / f"{key}.img").write_bytes(payload)
+        (root / "a.lst").write_text("".join(f"{key}\t{key % 10}\t{key}.img\n" for key in range(12)))
+        rec = write(root / "a.rec", payloads)
+        made[name] = replace(resolve_workload(rec, **options, batch_size=8, root=root), scratch=str(root))
+    return made
+
+
+def run_child(name, what, workloads):
+    """Run a peer on those workloads that it can do, and return these and what the process printed."""
+    reasons = {key: find_peer(name).unavailable_reason(workload) for key, workload in workloads.items()}
+    done = {key: workload for key, workload in workloads.items() if not reasons[key]}
+    if not done:
+        pytest.skip(f"{name}: {'; '.join(sorted(set(reasons.values())))}")
+    texts = [json.dumps(asdict(workload)) for workload in done.values()]
+    command = [sys.executable, "-W", "ignore", "-c", CHILD, name, what, *texts]
+    child = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert not child.returncode, child.stderr
+    return done, child.stdout.splitlines()
 
 
 @pytest.mark.parametrize("name", list(PEERS))
-def test_every_peer_gives_the_same_first_batch(workload, name, tmp_path):
-    if reason := find_peer(name).unavailable_reason(workload):
-        pytest.skip(f"{name}: {reason}")
-    program = FIRST_BATCH.format(name=name, workload=as_text(workload), path=str(tmp_path / "batch.npy"))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True)
-    assert not done.returncode, done.stderr
-    got, want = np.load(tmp_path / "batch.npy"), load_first_batch(find_peer("python"), workload, 1)
-    assert describe_difference(name, got, want, workload) == ""
+def test_every_peer_gives_the_same_first_batch(workloads, name):
+    done, _ = run_child(name, "first batch", workloads)
+    differences = {}
+    for key, workload in done.items():
+        got, want = np.load(f"{workload.scratch}/batch.npy"), load_first_batch(find_peer("python"), workload, 1)
+        differences[key] = describe_difference(name, got, want, workload)
+    assert differences == dict.fromkeys(done, "")
 
 
 def test_a_batch_of_another_type_or_layout_differs(rec):
@@ -111,18 +125,20 @@ def test_the_bound_of_the_mean_is_wider_for_ffcv_alone(name, max_mean, dtype):
     assert f"at most {max_mean} and 2.5 are the same work" in text
 
 
-@pytest.mark.parametrize(("preset", "dtype"), [("crop", "float32"), ("train", "float32"), ("train", "uint8")])
 @pytest.mark.parametrize("name", list(PEERS))
-def test_every_peer_gives_every_sample_of_an_epoch(rec, name, preset, dtype, tmp_path):
-    workload = resolve_workload(rec, shape=(3, 32, 32), batch_size=8, preset=preset, dtype=dtype)
-    workload = replace(workload, scratch=str(tmp_path))
-    if reason := find_peer(name).unavailable_reason(workload):
-        pytest.skip(f"{name}: {reason}")
-    program = EPOCHS.format(name=name, workload=as_text(workload))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=False, capture_output=True, text=True)
-    # DALI's batches are full: the surplus of one epoch is missing from the next.
-    counts = list(map(int, done.stdout.split()))
-    assert sum(counts) == 40 and (name == "dali" or counts == [20, 20]), done.stderr
+def test_every_peer_gives_every_sample_of_an_epoch(rec, name, tmp_path):
+    workloads = {}
+    for preset, dtype in EPOCHS:
+        workload = resolve_workload(rec, shape=(3, 32, 32), batch_size=8, preset=preset, dtype=dtype)
+        scratch = tmp_path / f"{preset}-{dtype}"
+        scratch.mkdir()
+        workloads[preset, dtype] = replace(workload, scratch=str(scratch))
+    done, lines = run_child(name, "epochs", workloads)
+    assert len(lines) == len(done)
+    for key, line in zip(done, lines, strict=True):
+        counts = list(map(int, line.split()))
+        # DALI's batches are full: the surplus of one epoch is missing from the next.
+        assert sum(counts) == 40 and (name == "dali" or counts == [20, 20]), key
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from recordkit import native
 from recordkit.cli.demo import main
 
 
+@pytest.mark.slow
 def test_digits_reach_the_required_accuracy_in_six_lines(mx, program, tmp_path):
     pytest.importorskip("sklearn")
     code, output, _ = program(main, "--output", tmp_path / "out", "--more-seeds", 0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -20,10 +21,20 @@ from recordkit.training.predict import Predictor
 from recordkit.transforms import Resize
 
 
-@pytest.fixture
-def model(mx, rec, tmp_path):
+@pytest.fixture(scope="module")
+def trained(mx, tmp_path_factory):
+    """The folder of a model called lenet; it is trained once, and each test has its own copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    rec = write_rec(folder / "train.rec", images(70))
     rec.with_suffix(".json").write_text(json.dumps({"classes": {"high": 0, "middle": 1, "low": 2}}))
-    train(plan(rec, tmp_path, epochs=4))
+    train(plan(rec, folder, epochs=4))
+    return folder
+
+
+@pytest.fixture
+def model(trained, tmp_path):
+    for path in trained.glob("lenet*"):
+        shutil.copy(path, tmp_path)
     return tmp_path / "lenet"
 
 

@@ -95,9 +95,9 @@ def test_ignored_files_give_a_warning_each_time(folder, tmp_path):
 
 def test_train_takes_a_folder(mx, folder, tmp_path):
     words = [folder, "--model-prefix", tmp_path / "m" / "net", "--network", "six-conv", "--no-pictures", "--json"]
-    result = CliRunner().invoke(
-        command, [*map(str, words), "--num-epochs", "8", "--random-mirror", "--batch-size", "8"]
-    )
+    # Batches of 8 diverge with the usual learning rate on some runs, because MXNet's threads add up in another order.
+    options = ["--num-epochs", "1", "--lr", "0.001", "--random-mirror", "--batch-size", "8"]
+    result = CliRunner().invoke(command, [*map(str, words), *options])
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert summary["network"] == "six-conv" and summary["data_shape"] == [3, 32, 32]
