@@ -17,7 +17,7 @@ def test_the_hook_and_bin_test_run_the_same_linters():
     hooks = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text())
     assert hooks == ["bin/lint"]
     tests = (ROOT / "bin/test").read_text()
-    assert re.search(r"^ *bin/lint\b(?!-)", tests, re.MULTILINE)
+    assert re.search(r"^ *step lint bin/lint\b(?!-)", tests, re.MULTILINE)
     lint = (ROOT / "bin/lint").read_text()
     for linter in LINTERS:
         assert f'"$tools/{linter}" ' in lint
