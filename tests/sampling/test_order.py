@@ -135,7 +135,7 @@ class Reversed(Order):
 
 @pytest.mark.parametrize(("n", "displacement", "separation"), [(2, 2, 1), (4, 4 / 3, 3 / 5)])
 def test_the_shuffle_quality_of_a_few_samples_is_exact(n, displacement, separation):
-    # Of 4 samples, positions 0 to 2 are measured: they moved by 3, 1 and 1, which is 5 / 3 on average. Divide by 5 / 4.
+    # Positions 0 to 2 of 4 samples are measured: they moved by 3, 1 and 1, on average 5 / 3. That is divided by 5 / 4.
     quality = shuffle_quality(Reversed(n))
     assert quality.displacement == pytest.approx(displacement)
     assert quality.separation == pytest.approx(separation)
