@@ -9,7 +9,7 @@ from recordkit.formats.files import open_file, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
-    path = tmp_path / "new folder" / "a.json"
+    path = tmp_path / "new" / "folder" / "a.json"
     for content in ("old", "new"):
         write_atomically(path, lambda temporary, content=content: temporary.write_text(content))
     assert path.read_text() == "new"

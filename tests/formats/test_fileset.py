@@ -149,8 +149,9 @@ def test_files_that_move_while_a_set_is_open_are_found_at_their_final_names(tmp_
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
-def test_other_files_named_staging_do_not_disturb_readers(make, tmp_path):
-    make(tmp_path / ".b.staging")
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_other_files_named_staging_do_not_disturb_readers(make, name, tmp_path):
+    make(tmp_path / f".{name}.staging")
     (tmp_path / "a.rec").touch()
     assert Fileset(tmp_path / "a").path(".rec") == tmp_path / "a.rec"
 
@@ -161,11 +162,27 @@ def test_a_fingerprint_is_the_files_sha256(tmp_path):
     assert fingerprint(tmp_path / "a") == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"publish": 3}'])
-def test_a_damaged_commit_is_an_error_for_its_own_set_only(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        ("", "Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "a JSON list"),
+        ('{"publish": 3}', "'int' object is not iterable"),
+        ('{"publish": ["a.rec"]}', "'remove'"),
+        ('{"publish": [], "remove": []}', "another object"),
+        ('{"publish": ["a.rec"], "remove": ["../a.rec"]}', "another object"),
+        ('{"publish": ["a.rec", "b.rec"], "remove": []}', "another object"),
+    ],
+)
+def test_a_damaged_commit_is_an_error_for_its_own_set_only(content, got, tmp_path):
     (tmp_path / ".a.staging").mkdir()
     (tmp_path / ".a.staging" / "commit").write_text(content)
     Fileset(tmp_path / "b.rec")
     for name in ("a.rec", "a_train.rec"):
-        with pytest.raises(FormatError, match=r"commit: expected the list of files .* remove the folder"):
+        with pytest.raises(FormatError) as caught:
             Fileset(tmp_path / name)
+        folder = tmp_path / ".a.staging"
+        assert str(caught.value) == (
+            f"{folder / 'commit'}: expected the list of files of a pack that was cut short, got {got}; "
+            f"remove the folder {folder} and pack again"
+        )

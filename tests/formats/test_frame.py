@@ -319,6 +319,12 @@ def test_next_head_without_a_head_is_the_end_of_the_file(size, tail, reader_of):
     assert reader.next_head(reader.size + 100) == reader.size
 
 
+def test_next_head_ends_if_the_file_has_shrunk_since_it_was_opened(reader_of):
+    reader = reader_of(bytes(100))
+    os.truncate(reader.path, 40)
+    assert reader.next_head(0) == reader.next_head(60) == 100
+
+
 # Limits.
 
 
