@@ -36,7 +36,7 @@ from recordkit.formats.irheader import MAX_KEY
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
 MAX_LINE_BYTES = 1 << 24
 
-_WHOLE = re.compile(r"([+-]?\d{1,20})(\.0*)?")
+_WHOLE = re.compile(r"([+-]?\d{1,20})(?:\.0*)?")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -47,8 +47,8 @@ class Row(NamedTuple):
     ----------
     key : int, 0 to 2**64 - 1
     labels : tuple of float or int, at least one
-        An int if the text is a whole number without a point, or one above 2**53, which a float could not hold. This
-        keeps 64-bit labels exact.
+        An int if the text is a whole number without a point, or one of at least 2**53, which a float may not hold.
+        This keeps 64-bit labels exact.
     path : str
         Path relative to the list's root.
     """
@@ -112,7 +112,7 @@ def _label(field: str) -> float:
     if "." in text and abs(label) < 2**53:  # as im2rec writes them
         return label
     whole = _WHOLE.fullmatch(text)
-    if whole and (not whole[2] or abs(int(whole[1])) > 2**53):
+    if whole:
         return int(whole[1])
     if not math.isfinite(label):
         raise FormatError(expected="a finite number as LABEL", got=_excerpt(text))

@@ -56,8 +56,15 @@ def test_blanks_crlf_blank_lines_and_a_missing_last_line_feed_change_nothing(tmp
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\r\n", b"  \t \n", b" "])
-def test_a_file_without_rows_is_an_empty_index(content, read):
-    assert read(content) == []
+def test_a_file_without_rows_is_an_empty_index(content, tmp_path):
+    (tmp_path / "a.idx").write_bytes(content)
+    index = idx.read(tmp_path / "a.idx")
+    assert pairs(index) == [] and index.keys.dtype == index.offsets.dtype == np.uint64
+
+
+def test_each_key_needs_an_offset():
+    with pytest.raises(ValueError, match="shorter"):
+        idx.lines([1, 2], [0])
 
 
 def test_the_last_line_needs_no_line_feed(read):

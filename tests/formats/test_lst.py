@@ -128,11 +128,20 @@ def test_whole_labels_stay_exact(label, point):
 
 
 @pytest.mark.parametrize(
+    ("text", "kind"),
+    [("3", int), ("3.0", float), ("-3.", float), ("9007199254740991.0", float), ("9007199254740992.0", int)],
+)
+def test_a_whole_label_is_an_int_without_a_point_or_if_it_is_large(text, kind):
+    (label,) = parse(f"1\t{text}\ta.jpg").labels
+    assert type(label) is kind and label == float(text)
+
+
+@pytest.mark.parametrize(
     ("text", "n"),
     [("11\tcat.jpg", 2), ("11 3 cat.jpg", 1), ("# comment", 1), ("", 1), ("11\t3\t", 3), ("11\t3\t ", 3), ("\t\t", 3)],
 )
 def test_too_few_fields_are_named(text, n):
-    with pytest.raises(FormatError, match=f"expected KEY, LABEL and PATH, separated by tabs, got {n} fields: '"):
+    with pytest.raises(FormatError, match=f"^expected KEY, LABEL and PATH, separated by tabs, got {n} fields: '"):
         parse(text)
 
 
