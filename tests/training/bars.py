@@ -13,6 +13,8 @@ from recordkit.training.plan import TrainPlan
 from recordkit.training.results.observer import NullObserver
 
 N_CLASSES = 3
+ITERATORS = ["recordkit", "mxnet", "gluon"]
+APIS = ["module", "gluon"]  # of MXNet, that make updates
 
 
 def survey_for_mxnet(path):

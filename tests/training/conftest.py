@@ -1,16 +1,16 @@
 """Fixtures: .rec files of bars, every iterator, both APIs."""
 
 import pytest
-from training.bars import images, write_rec
+from training.bars import APIS, ITERATORS, images, write_rec
 
 
-@pytest.fixture(params=["recordkit", "mxnet", "gluon"])
+@pytest.fixture(params=ITERATORS)
 def iterator(request):
     """Each iterator."""
     return request.param
 
 
-@pytest.fixture(params=["module", "gluon"])
+@pytest.fixture(params=APIS)
 def api(request):
     """Each API of MXNet that makes updates."""
     return request.param

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -77,27 +75,12 @@ def test_train_prints_a_summary_as_json(mx, rec, val, tmp_path):
     assert summary["passed"] is None
 
 
-def test_too_low_an_accuracy_exits_1_with_one_line(mx, rec, tmp_path):
+def test_too_low_an_accuracy_exits_1_with_one_line(mx, cli, rec, tmp_path):
     wrong = write_rec(tmp_path / "wrong.rec", [((label + 1) % 3, image) for label, image in images(9)])
-    arguments = [
-        rec,
-        "--val",
-        wrong,
-        "--num-epochs",
-        "2",
-        "--model-prefix",
-        tmp_path / "lenet",
-        "--min-accuracy",
-        "0.9999",
-    ]
-    run = subprocess.run(
-        [sys.executable, "-m", "recordkit", "train", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1
-    assert re.fullmatch(r"recordkit: .*wrong\.rec: expected an accuracy of at least 0\.9999, got .*\n", run.stderr)
+    words = ["--val", wrong, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--min-accuracy", 0.9999]
+    code, _, error = cli("train", rec, *words)
+    assert code == 1
+    assert re.fullmatch(r"recordkit: .*wrong\.rec: expected an accuracy of at least 0\.9999, got .*\n", error)
 
 
 def test_a_required_accuracy_without_val_is_refused(rec):

@@ -1,9 +1,10 @@
 """Training on tiny images, with both APIs and each iterator."""
 
+import itertools
 import re
 
 import pytest
-from training.bars import RecordingObserver, assert_same, images, params, plan, write_rec
+from training.bars import APIS, ITERATORS, RecordingObserver, assert_same, images, params, plan, write_rec
 
 from recordkit import codec
 from recordkit.errors import FormatError, ImageError, PlanError, TrainError
@@ -37,27 +38,38 @@ def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, t
     assert (first["arg:conv1_weight"] != other_seed["arg:conv1_weight"]).any()
 
 
-@pytest.mark.parametrize("options", [{}, {"network": "six-conv", "name": "adam", "lr": 0.002}], ids=["sgd", "adam"])
+SGD, ADAM = {}, {"network": "six-conv", "name": "adam", "lr": 0.002}
+
+
+@pytest.mark.parametrize(
+    ("iterator", "api", "options"),
+    [
+        # The state of an optimizer does not depend on the iterator, so the slow pairs run with bin/test --all only.
+        pytest.param(iterator, api, options, id=f"{iterator}-{api}-{name}", marks=[pytest.mark.slow] if slow else [])
+        for iterator, api, (name, options) in itertools.product(ITERATORS, APIS, (("sgd", SGD), ("adam", ADAM)))
+        for slow in [options is ADAM and iterator != "recordkit"]
+    ],
+)
 def test_a_resumed_run_ends_like_an_uninterrupted_one(mx, rec, tmp_path, monkeypatch, iterator, api, options):
-    options = {"iterator": iterator, "api": api, "epochs": 4, "checkpoint_every": 1, **options}
+    options = {"iterator": iterator, "api": api, "epochs": 3, "checkpoint_every": 1, **options}
     train(plan(rec, tmp_path / "whole", **options))
     update = fit._Run._update
 
-    def dies_in_epoch_3(run, trainer, epoch):
+    def dies_in_epoch_2(run, trainer, epoch):
         result = update(run, trainer, epoch)
-        if epoch == 3:
+        if epoch == 2:
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(fit._Run, "_update", dies_in_epoch_3)
+    monkeypatch.setattr(fit._Run, "_update", dies_in_epoch_2)
     cut = plan(rec, tmp_path / "cut", **options)
     with pytest.raises(KeyboardInterrupt):
         train(cut)
-    assert Checkpoints(cut.model_prefix).epochs() == [1, 2]
+    assert Checkpoints(cut.model_prefix).epochs() == [1]
     monkeypatch.undo()
     report = train(plan(rec, tmp_path / "cut", **options, resume=True))
-    assert [epoch.epoch for epoch in report.epochs] == [3, 4]
-    assert_same(params(mx, tmp_path / "whole" / "lenet", 4), params(mx, tmp_path / "cut" / "lenet", 4))
+    assert [epoch.epoch for epoch in report.epochs] == [2, 3]
+    assert_same(params(mx, tmp_path / "whole" / "lenet", 3), params(mx, tmp_path / "cut" / "lenet", 3))
 
 
 def test_a_resumed_run_keeps_its_number_of_epochs_or_logs_the_new_one(mx, rec, tmp_path):
@@ -206,13 +218,15 @@ def test_a_validation_file_with_another_size_gives_a_warning(mx, rec, tmp_path):
 
 @pytest.mark.parametrize("n_labels", [1, 3])
 def test_labels_of_0_or_1_are_learned_with_sigmoid(mx, tmp_path, api, n_labels):
-    pytest.importorskip("matplotlib")
+    pictures = api == "module"  # they take most of the time and do not depend on the API
+    if pictures:
+        pytest.importorskip("matplotlib")
     samples = []
     for label, image in images(60):
         labels = tuple(float(label == number) for number in range(n_labels))
         samples.append((labels if n_labels > 1 else labels[0], image))
     rec = write_rec(tmp_path / "flags.rec", samples)
-    report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=True))
+    report = train(plan(rec, tmp_path, api=api, val=rec, epochs=10, loss="sigmoid", pictures=pictures))
     assert report.final.score.accuracy > 0.9
     evaluation = evaluate(tmp_path / "lenet", rec)
     assert len(evaluation.metrics.confusion) == n_labels and evaluation.class_names == ("0", "1")
