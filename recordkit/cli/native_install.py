@@ -1,4 +1,4 @@
-"""What this machine needs for the native engine, as a command: for ``recordkit doctor``."""
+"""The command that installs what the native engine needs on this machine, for ``recordkit doctor``."""
 
 from __future__ import annotations
 
