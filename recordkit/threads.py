@@ -49,7 +49,12 @@ def count_threads(threads: int) -> int:
     """
     if not 0 <= threads <= MAX_THREADS:
         raise PlanError(argument="threads", expected=f"0 to {MAX_THREADS}", got=threads)
-    return threads or max(1, min(len(os.sched_getaffinity(0)), _cgroup_cpus()))
+    return threads or max(1, min(_affinity_cpus(), _cgroup_cpus()))
+
+
+def _affinity_cpus() -> int:
+    """Return how many CPUs this process may run on; all of the machine on systems other than Linux."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cgroup_cpus() -> int:

@@ -14,7 +14,6 @@ import ctypes
 import json
 import math
 import os
-import resource
 import signal
 import sys
 import time
@@ -30,6 +29,11 @@ from numpy.typing import NDArray
 from recordkit.bench.peers.peer import Peer, StartEpoch
 from recordkit.bench.peers.registry import find_peer
 from recordkit.bench.workload import Workload
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # Windows
 
 
 def load_first_batch(peer: Peer, workload: Workload, threads: int) -> NDArray[Any]:
@@ -141,8 +145,10 @@ def cpu_s() -> float:
     """Return the processor time of this process and its descendants in seconds."""
     stats = (stat.rpartition(")")[2].split() for stat in _read_proc_files("stat"))
     ticks = sum(int(user) + int(system) for user, system in (fields[11:13] for fields in stats))
+    if not ticks or not resource:
+        return time.process_time()
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return ticks / os.sysconf("SC_CLK_TCK") + ended.ru_utime + ended.ru_stime if ticks else time.process_time()
+    return ticks / os.sysconf("SC_CLK_TCK") + ended.ru_utime + ended.ru_stime
 
 
 def peak_rss_mb() -> float:
@@ -153,7 +159,9 @@ def peak_rss_mb() -> float:
         for line in status.splitlines()
         if line.startswith("VmHWM")
     )
-    return (total_kb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024 / 1e6
+    if not total_kb and resource:
+        total_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return total_kb * 1024 / 1e6
 
 
 def _pause(parent: int) -> None:

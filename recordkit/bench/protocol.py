@@ -29,7 +29,7 @@ from recordkit.bench.process import CaseProcess, start_case
 from recordkit.bench.report import Case, Report
 from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError
+from recordkit.errors import MissingError, PlanError
 from recordkit.formats.fileset import fingerprint
 from recordkit.threads import count_threads
 from recordkit.version import __version__
@@ -127,7 +127,11 @@ def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[in
     ------
     PlanError
         The Python engine cannot load the file, or the page cache does not let go of it.
+    MissingError
+        The system has no signals that stop and continue a process, as Windows.
     """
+    if not hasattr(os, "killpg"):
+        raise MissingError("a comparison pauses processes by signals, which this system does not have")
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as scratch:
         if plan.workload.scratch is None:
             plan = replace(plan, workload=replace(plan.workload, scratch=scratch))

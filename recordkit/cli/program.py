@@ -39,7 +39,7 @@ def run(program: Callable[[], object], name: str) -> None:
     name : str
         Name of the program, which begins each error line.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, _terminate)
     _open_standard_files()

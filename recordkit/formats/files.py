@@ -9,9 +9,13 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, cast
 
 from recordkit.errors import FormatError, PublishError
+
+# Windows opens no folders, and flushes only files that are open for writing.
+_FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -87,8 +91,23 @@ def flush_to_disk(path: Path) -> None:
     OSError
         The path cannot be opened, or the disk fails.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    if not _FOLDERS_OPEN and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if _FOLDERS_OPEN else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_seek_lock = Lock()
+
+
+def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
+    with _seek_lock:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+
+pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
+"""Read up to a number of bytes of an open file at an offset; threads may share the file. Windows has no `os.pread`."""

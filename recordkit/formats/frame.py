@@ -32,7 +32,7 @@ from typing import Protocol
 import numpy as np
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats.files import open_file
+from recordkit.formats.files import open_file, pread
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -295,7 +295,7 @@ class RecordReader:
         offset += -offset % 4
         fileno = self._file.fileno()
         while offset + HEAD_SIZE <= self.size:
-            block = os.pread(fileno, _ORDERED_READ_BYTES + 4, offset)
+            block = pread(fileno, _ORDERED_READ_BYTES + 4, offset)
             words = np.frombuffer(block, "<u4", len(block) // 4)
             heads = np.flatnonzero((words[:-1] == MAGIC) & (words[1:] >> 29 <= FIRST))
             if heads.size:
@@ -386,9 +386,9 @@ class _Window:
 
 def _pread(fileno: int, size: int, offset: int) -> bytes:
     """Read `size` bytes, or up to the end of the file. One os.pread may return less (signals, 2 GiB limit)."""
-    data = os.pread(fileno, size, offset)
+    data = pread(fileno, size, offset)
     while len(data) < size:
-        more = os.pread(fileno, size - len(data), offset + len(data))
+        more = pread(fileno, size - len(data), offset + len(data))
         if not more:
             break
         data += more

@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import pread
 from recordkit.formats.irheader import MAX_KEY
 
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
@@ -275,10 +276,10 @@ class ListFile:
         bounds = [(self._offsets[2 * index], self._offsets[2 * index + 1]) for index in indices]
         if isinstance(indices, range) and indices.step == 1 and bounds:
             (begin, _), (_, end) = bounds[0], bounds[-1]
-            block = os.pread(self._file.fileno(), end - begin, begin)
+            block = pread(self._file.fileno(), end - begin, begin)
             texts = [block[first - begin : last - begin] for first, last in bounds]
         else:
-            texts = [os.pread(self._file.fileno(), last - first, first) for first, last in bounds]
+            texts = [pread(self._file.fileno(), last - first, first) for first, last in bounds]
         return [parse(os.fsdecode(text), label_width=self._label_width) for text in texts]
 
     def _index(self, *, lenient: bool) -> None:

@@ -10,15 +10,13 @@ are all old or all new at any time:
 If the process is killed in step 3, some final names do not exist for a while, but no file of the old set is beside a
 new one. `Fileset` then reads the missing files in the folder, and the next pack to this prefix first completes the
 move. If the process is killed earlier, the next pack removes the folder. A second pack to the same prefix is refused
-while the first is running (`flock` on the folder).
+while the first is running (`recordkit.formats.locks`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,6 +26,7 @@ from typing import BinaryIO
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import flush_to_disk
 from recordkit.formats.fileset import COMMIT, read_commit
+from recordkit.formats.locks import FolderLock, lock_folder
 
 
 class Staging:
@@ -120,7 +119,7 @@ class Staging:
             pending = self.folder / f"{COMMIT}.new"
             pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
             flush_to_disk(pending)
-            pending.rename(self.folder / COMMIT)
+            pending.replace(self.folder / COMMIT)
         with _as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
             _finish(self.folder, self.parent)
 
@@ -129,7 +128,7 @@ class Staging:
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         try:
-            if not _is_same_folder(self.folder, self._lock):
+            if not self._lock.is_in_place():
                 return  # published; a folder of this name belongs to another pack by now
             if _is_committed(self.folder):  # interrupted during the move, which must be completed
                 with contextlib.suppress(OSError):
@@ -137,7 +136,7 @@ class Staging:
             else:
                 shutil.rmtree(self.folder, ignore_errors=True)
         finally:
-            os.close(self._lock)
+            self._lock.release()
 
 
 @contextlib.contextmanager
@@ -155,7 +154,7 @@ def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> I
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
 
 
-def _claim(folder: Path, parent: Path) -> int:
+def _claim(folder: Path, parent: Path) -> FolderLock:
     """Lock the folder, and complete or remove the set that a killed pack left in it."""
     while True:
         lock = _lock_folder(folder)
@@ -165,9 +164,9 @@ def _claim(folder: Path, parent: Path) -> int:
                 return lock
             _finish(folder, parent)
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
-        os.close(lock)
+        lock.release()
 
 
 def _clear(folder: Path) -> None:
@@ -181,35 +180,26 @@ def _clear(folder: Path) -> None:
         path.unlink()
 
 
-def _lock_folder(folder: Path) -> int:
-    """Create the folder if it does not exist, and lock it. The system releases the lock when the process ends."""
+def _lock_folder(folder: Path) -> FolderLock:
+    """Create the folder if it does not exist, and lock it."""
     while True:
         folder.mkdir(exist_ok=True)
         try:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            lock = lock_folder(folder, wait=False)
         except FileNotFoundError:
             continue  # the pack that made the folder has just removed it
+        except BlockingIOError as error:
+            advice = "wait until it ends"
+            if error.filename:
+                advice += f", or remove {error.filename} if it was killed"
+            raise PublishError("another pack is writing to this prefix", path=str(folder), advice=advice) from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_same_folder(folder, lock):  # else the folder was removed before it was locked
+            if lock.is_in_place():  # else the folder was removed before it was locked
                 return lock
-        except BlockingIOError:
-            os.close(lock)
-            raise PublishError(
-                "another pack is writing to this prefix", path=str(folder), advice="wait until it ends"
-            ) from None
         except BaseException:
-            os.close(lock)
+            lock.release()
             raise
-        os.close(lock)
-
-
-def _is_same_folder(folder: Path, lock: int) -> bool:
-    """Tell whether the folder of that name is still the one that was locked."""
-    try:
-        return os.path.samestat(os.fstat(lock), folder.stat())
-    except FileNotFoundError:
-        return False
+        lock.release()
 
 
 def _is_committed(folder: Path) -> bool:
@@ -227,25 +217,24 @@ def _finish(folder: Path, parent: Path) -> None:
         commit = read_commit(folder)
     except FileNotFoundError:
         return
-    parent_lock = os.open(parent, os.O_RDONLY)
+    # Sets that share names (out/a_b, and out/a with a split _b) move one after the other.
+    parent_lock = lock_folder(parent, wait=True)
     try:
-        # Sets that share names (out/a_b, and out/a with a split _b) move one after the other.
-        fcntl.flock(parent_lock, fcntl.LOCK_EX)
         flush_to_disk(folder)
-        os.fsync(parent_lock)  # the staged set is on disk before the first old file is removed
+        parent_lock.flush()  # the staged set is on disk before the first old file is removed
         pivot, *rest = commit["publish"]
         if (folder / pivot).exists():
             for name in rest + commit["remove"]:
                 (parent / name).unlink(missing_ok=True)
-            os.fsync(parent_lock)
-            (folder / pivot).rename(parent / pivot)
-            os.fsync(parent_lock)
+            parent_lock.flush()
+            (folder / pivot).replace(parent / pivot)
+            parent_lock.flush()
         for name in rest:
             if (folder / name).exists():
-                (folder / name).rename(parent / name)
-        os.fsync(parent_lock)
+                (folder / name).replace(parent / name)
+        parent_lock.flush()
         (folder / COMMIT).unlink()
         folder.rmdir()
-        os.fsync(parent_lock)
+        parent_lock.flush()
     finally:
-        os.close(parent_lock)
+        parent_lock.release()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.timing import Timing
+from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Sampler
 from recordkit.sampling.state import LoaderState
@@ -229,7 +228,7 @@ class Loader:
         load = self._assembler.load
         loaded = ThreadedMap(lambda numbers: load(epoch, start, numbers, timing), items, self.threads, ahead=True)
         self._loaded_ref = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
-        n_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock
+        n_reads = count_disk_reads()
         n_yielded = 0
         begin_s = time.perf_counter()
         try:
@@ -253,7 +252,7 @@ class Loader:
             loaded.close()
             raise
         finally:
-            timing.n_disk_reads = resource.getrusage(resource.RUSAGE_SELF).ru_inblock - n_reads
+            timing.n_disk_reads = count_disk_reads() - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
         self._n_yielded = 0
         self._was_left_early = False

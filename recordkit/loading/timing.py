@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # Windows
+
+
+def count_disk_reads() -> int:
+    """Return how many reads of this process the page cache could not answer; 0 if the system does not count them."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_inblock if resource else 0
+
 
 @dataclass
 class Timing:
