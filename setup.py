@@ -9,6 +9,7 @@ RECORDKIT_ZLIB=1
 """
 
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -50,8 +51,10 @@ class BuildCore(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             program, result = Path(folder, "probe.cpp"), Path(folder, "probe.i")
             program.write_text(text + "\n")
+            flags = shlex.split(" ".join(os.environ.get(name, "") for name in ("CFLAGS", "CXXFLAGS")))
+            folders = self.compiler.include_dirs
             try:
-                self.compiler.preprocess(str(program), str(result), include_dirs=self.compiler.include_dirs)
+                self.compiler.preprocess(str(program), str(result), include_dirs=folders, extra_postargs=flags)
             except CompileError:
                 return None
             return result.read_text().splitlines()[-1].replace('"', "")
