@@ -39,9 +39,9 @@ class BuildCore(build_ext):
         ext.libraries = ["jpeg", "deflate" if deflate else "z"]
         found = f"libjpeg-turbo {jpeg}, {f'libdeflate {deflate}' if deflate else 'zlib'}"
         self.announce(f"the native core is compiled with {found}", level=2)
-        stamp = Path(f"build/core-{sys.implementation.cache_tag}.txt")
+        stamp = Path(self.get_finalized_command("build").build_base, f"core-{sys.implementation.cache_tag}.txt")
         if not stamp.exists() or stamp.read_text() != found:
-            stamp.parent.mkdir(exist_ok=True)
+            stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.write_text(found)
         ext.depends.append(str(stamp))
         super().build_extension(ext)
