@@ -1,0 +1,65 @@
+"""The report of a pack: totals, the limit of kept failures, and its JSON."""
+
+from pathlib import Path
+
+from recordkit.packing import report
+from recordkit.packing.report import Failure, PackReport, SetReport
+
+
+def make_sets():
+    first = SetReport(Path("out/a"), n_listed=5, n_packed=5, bytes_in=70, bytes_out=90)
+    first.note("animated", 2)
+    first.note("animated", 1)
+    second = SetReport(Path("out/b"), n_listed=3, n_packed=3)
+    second.fail(Failure(7, "cat/7.jpg", "expected an image, got 0 bytes"))
+    return first, second
+
+
+def test_the_json_of_a_report_has_all_counts():
+    sets = make_sets()
+    got = PackReport(sets, "native", 2, 1.60051, ("p_val is replaced",), ok=False)
+    assert (got.n_packed, got.n_failed) == (8, 1)
+    assert got.as_json() == {
+        "engine": "native",
+        "threads": 2,
+        "duration_s": 1.601,
+        "rate_img_s": 5.0,
+        "ok": False,
+        "warnings": ["p_val is replaced"],
+        "sets": [
+            {
+                "prefix": "out/a",
+                "listed": 5,
+                "packed": 5,
+                "failed": 0,
+                "failures": [],
+                "failed_tsv": None,
+                "bytes_in": 70,
+                "bytes_out": 90,
+                "notes": {"animated": 3},
+            },
+            {
+                "prefix": "out/b",
+                "listed": 4,
+                "packed": 3,
+                "failed": 1,
+                "failures": [{"key": 7, "name": "cat/7.jpg", "reason": "expected an image, got 0 bytes"}],
+                "failed_tsv": "out/b.failed.tsv",
+                "bytes_in": 0,
+                "bytes_out": 0,
+                "notes": {},
+            },
+        ],
+    }
+
+
+def test_the_rate_of_a_pack_that_took_no_time_is_0():
+    assert PackReport(make_sets(), "python", 1, 0.0, (), ok=True).rate_img_s == 0
+
+
+def test_failures_are_counted_beyond_those_that_are_kept(monkeypatch):
+    monkeypatch.setattr(report, "MAX_FAILURES", 2)
+    got = SetReport(Path("a"))
+    for key in range(4):
+        got.fail(Failure(key, "x", "y"))
+    assert (got.n_listed, got.n_failed, [failure.key for failure in got.failures]) == (4, 4, [0, 1])
