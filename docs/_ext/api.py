@@ -208,6 +208,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", link_code)
-    app.connect("env-check-consistency", add_short_names)
+    app.connect("env-updated", add_short_names)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
