@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "cpu.hpp"
 #define RECORDKIT_X86 1
 #endif
 
@@ -120,7 +122,7 @@ TARGET void deinterleave_rgb(const uint8_t* row, uint32_t n, uint8_t* const out[
         for (int c = 0; c < 3; ++c) out[c][x] = row[x * 3 + c];
 }
 
-const bool kAvx2 = __builtin_cpu_supports("avx2");
+const bool kAvx2 = has_avx2();
 #endif
 
 void normalize_fast(const RowValues& source, float* to) {

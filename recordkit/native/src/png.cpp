@@ -295,21 +295,26 @@ Image decode_png(Span payload, int channels) {
 
 namespace {
 
-// Filter a row and return the sum of its absolute differences; a small sum means that the row compresses well.
-size_t filter_row(uint8_t filter, const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
+// Filter a row and return the sum of its absolute differences; a small sum means that the row compresses well. The
+// filter is known and the first pixel is apart, so that compilers use vector instructions.
+template <int kFilter>
+size_t filter_row(const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
     size_t sum = 0;
-    for (size_t i = 0; i < n; ++i) {
-        const int left = i < step ? 0 : row[i - step], up = above[i], corner = i < step ? 0 : above[i - step];
-        int prediction = 0;
-        if (filter == 1) prediction = left;
-        else if (filter == 2) prediction = up;
-        else if (filter == 3) prediction = (left + up) / 2;
-        else if (filter == 4) prediction = paeth(left, up, corner);
+    const auto filter_byte = [&](size_t i, int left, int corner) {
+        const int up = above[i];
+        const int prediction = kFilter == 1   ? left
+                               : kFilter == 2 ? up
+                               : kFilter == 3 ? (left + up) / 2
+                                              : paeth(left, up, corner);
         out[i] = static_cast<uint8_t>(row[i] - prediction);
         sum += static_cast<size_t>(std::abs(static_cast<int8_t>(out[i])));
-    }
+    };
+    for (size_t i = 0; i < step; ++i) filter_byte(i, 0, 0);
+    for (size_t i = step; i < n; ++i) filter_byte(i, row[i - step], above[i - step]);
     return sum;
 }
+
+constexpr decltype(&filter_row<1>) kFilterRow[] = {filter_row<1>, filter_row<2>, filter_row<3>, filter_row<4>};
 
 // Images up to this size, such as digits on black, become larger if they are filtered.
 constexpr size_t kMaxUnfilteredBytes = 4096;
@@ -329,7 +334,7 @@ void filter_image(const ImageView& image, std::vector<uint8_t>& out) {
         if (small) continue;
         size_t least = SIZE_MAX;
         for (uint8_t filter = 1; filter <= 4; ++filter) {
-            const size_t sum = filter_row(filter, image.row(y), above, n, image.channels, best.data());
+            const size_t sum = kFilterRow[filter - 1](image.row(y), above, n, image.channels, best.data());
             if (sum >= least) continue;
             least = sum;
             filtered[0] = filter;

@@ -12,6 +12,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+
+#include "cpu.hpp"
 #define RECORDKIT_X86 1
 #endif
 
@@ -199,7 +201,7 @@ using RunFunction = void (*)(const ResizeJob&);
 
 RunFunction fastest_run() {
 #if RECORDKIT_X86
-    if (__builtin_cpu_supports("avx2")) return avx2::run;
+    if (has_avx2()) return avx2::run;
 #endif
     return portable::run;
 }
