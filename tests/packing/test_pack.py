@@ -228,6 +228,19 @@ def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix
         pack(tiny_folder, tmp_path / prefix)
 
 
+def test_the_record_file_can_have_a_name_of_its_own(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p", record_name="p.record", engine=engine)
+    assert file_names(tmp_path) == ["p.idx", "p.json", "p.lst", "p.record"]
+    assert len(read_records(tmp_path / "p.record")) == 12
+
+
+def test_a_file_of_the_replaced_set_can_be_kept(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
+    report = pack(tiny_folder, tmp_path / "p", keep=[tmp_path / "p_val.lst"], engine=engine)
+    assert [path.name for path in tmp_path.glob("p_*")] == ["p_val.lst"]
+    assert "p_val.idx" in report.warnings[0] and "p_val.lst" not in report.warnings[0]
+
+
 def test_more_shards_than_samples_are_refused(tiny_folder, tmp_path):
     with pytest.raises(PlanError, match="shards: expected at most as many shards as samples, 12, got 1000000000000"):
         pack(tiny_folder, tmp_path / "p", plan=PackPlan(shards=10**12))
@@ -373,7 +386,7 @@ def test_on_error_raise_ends_at_the_first_failure_and_keeps_the_old_files(tiny_f
     pack(tiny_folder, tmp_path / "out", engine=engine)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("out*")}
     (tiny_folder / "cat/empty.jpg").touch()
-    with pytest.raises(PackError, match=r"cat/empty.jpg: expected an image, got 0 bytes; nothing was packed"):
+    with pytest.raises(PackError, match=r"cat/empty.jpg: expected an image, got 0 bytes; nothing was packed, because"):
         pack(tiny_folder, tmp_path / "out", plan=PackPlan(on_error="raise"), engine=engine)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("out*")} == before
     assert not list(tmp_path.glob(".*staging"))
