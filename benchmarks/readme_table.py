@@ -1,10 +1,10 @@
-"""Write the tables that come from measured files into the main README and that of this folder.
+"""Write the tables that come from measured files into the main README, docs/recipes.md and the README of this folder.
 
 Usage: python benchmarks/readme_table.py
 
 The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
-and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`. A test compares
-both READMEs with the files.
+and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`, and
+docs/recipes.md has one of them too. A test compares the three pages with the files.
 """
 
 from __future__ import annotations
@@ -136,11 +136,15 @@ def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
     return [seconds, f"{rate:,.0f} img/s", f"{wait:.1%}"]
 
 
-TABLES = {HERE.parent / "README.md": [loading], HERE / "README.md": [agreement, slowed, growth, recipes, training]}
+TABLES = {
+    HERE.parent / "README.md": [loading],
+    HERE.parent / "docs" / "recipes.md": [recipes],
+    HERE / "README.md": [agreement, slowed, growth, recipes, training],
+}
 
 
 def fill_tables(path: Path) -> str:
-    """Return the text of a README with its tables made from the results."""
+    """Return the text of a page with its tables made from the results."""
     text = path.read_text()
     for table in TABLES[path]:
         name, lines = table.__name__, "\n".join(table())
@@ -152,7 +156,7 @@ def fill_tables(path: Path) -> str:
 
 
 def main() -> None:
-    """Write both READMEs."""
+    """Write the pages."""
     for path in TABLES:
         path.write_text(fill_tables(path))
 
