@@ -98,6 +98,6 @@ def _import_core() -> ModuleType | MissingError:
 def _warn_of_slow_engine() -> None:
     """Say why the Python engine does the work, at the line that called recordkit."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("recordkit."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("recordkit."):
         level, frame = level + 1, frame.f_back
     warnings.warn(f"recordkit is slower without its {_import_core()}", SlowEngineWarning, stacklevel=level)

@@ -73,6 +73,11 @@ def test_a_warning_names_the_library_that_is_gone(new_process, monkeypatch):
         native.choose("auto", native=int, python=str)
 
 
+def test_code_that_has_no_module_name_is_warned_too(new_process):
+    with pytest.warns(SlowEngineWarning):
+        exec("native.choose('auto', native=int, python=str)", {"native": native})
+
+
 def test_the_command_line_prints_the_warning_as_one_line(new_process, tiny_folder, tmp_path):
     code = """
 import sys
