@@ -1,6 +1,7 @@
 """Every text that docs/troubleshooting.md quotes is produced here, word by word."""
 
 import ctypes
+import errno
 import functools
 import importlib.util
 import os
@@ -72,6 +73,7 @@ COMMANDS = {
     "expected images of one size": ({}, "recordkit train out/photos.rec"),
     "expected a checkpoint such as": ({}, "recordkit eval model/lenet out/photos.rec"),
     "MXNet's lenet is book": ({}, "recordkit train out/photos.rec --network lenet"),
+    "the reference engine cannot load a batch": ({}, "recordkit bench out/photos.rec --peers python --quick"),
     "not fetched from": ({}, "recordkit fetch mnist fetched --from nowhere/"),
     "No such option": ({}, "recordkit pack photos/ out/photos --resise 16"),
 }
@@ -193,6 +195,16 @@ def test_two_packs_to_one_prefix(folder, cli):
     with Staging(Path("out/photos")):
         _, _, error = cli("pack", "photos", "out/photos")
     assert error.rstrip() == SECTIONS["another pack is writing to this prefix"]
+
+
+def test_a_full_disk(folder, cli, monkeypatch):
+    def write(_file, _piece):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("recordkit.packing.writer._HashingFile.write", write)
+    _, _, error = cli("pack", "photos", "out/photos")
+    assert error.rstrip() == SECTIONS["No space left on device"]
+    assert rk.RecordDataset("out/photos").labels.tolist() == [0, 1, 2, 0, 0, 2, 1, 1, 2, 2, 1, 0]
 
 
 def test_a_training_that_is_not_accurate_enough(mx, folder, cli):
