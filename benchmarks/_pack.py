@@ -17,5 +17,5 @@ if __name__ == "__main__":
     with contextlib.redirect_stdout(output):
         recordkit.main(["pack", *words[use_report:], "--json"], standalone_mode=False, prog_name="recordkit")
     report = json.loads(output.getvalue())
-    n = sum(fileset["packed"] for fileset in report["sets"])
+    n = sum(fileset["n_packed"] for fileset in report["sets"])
     print(json.dumps({"n": n, **({"seconds": report["duration_s"]} if use_report else {})}))

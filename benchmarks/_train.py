@@ -29,11 +29,11 @@ def run(rec: Path, val: Path, *options: object) -> dict[str, Any]:
             sys.exit(f"recordkit train failed: {done.stderr}")
     facts = json.loads(done.stdout)
     epochs = facts["epochs"]
-    training_s = sum(epoch["seconds"] for epoch in epochs)
+    training_s = sum(epoch["duration_s"] for epoch in epochs)
     return {
         "accuracy": facts["final"]["accuracy"],
         "seconds": time.perf_counter() - begin_s,
-        "rate_img_s": sum(epoch["train"]["n"] for epoch in epochs) / training_s,
-        "wait_share": sum(epoch["wait_share"] * epoch["seconds"] for epoch in epochs) / training_s,
+        "rate_img_s": sum(epoch["train"]["n_images"] for epoch in epochs) / training_s,
+        "wait_share": sum(epoch["wait_share"] * epoch["duration_s"] for epoch in epochs) / training_s,
         "by_epoch": [epoch["val"]["accuracy"] for epoch in epochs],
     }

@@ -164,6 +164,18 @@ class RecordkitError(Exception):
         return error
 
 
+def plural(n: int, noun: str) -> str:
+    """Return a number and its noun, for texts.
+
+    Examples
+    --------
+    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class")
+    ('1 problem', '0 images', '2 classes')
+    """
+    ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
+    return f"{n} {noun}{ending}"
+
+
 def _with_names(text: str, name_argument: Callable[[str], str]) -> str:
     """Replace the arguments between backticks by their names for the reader."""
     return _ARGUMENT.sub(lambda match: name_argument(match[1]), text)

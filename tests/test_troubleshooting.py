@@ -75,7 +75,7 @@ COMMANDS = {
     "MXNet's lenet is book": ({}, "recordkit train out/photos.rec --network lenet"),
     "the reference engine cannot load a batch": ({}, "recordkit bench out/photos.rec --peers python --quick"),
     "not fetched from": ({}, "recordkit fetch mnist fetched --from nowhere/"),
-    "No such option": ({}, "recordkit pack photos/ out/photos --resise 16"),
+    "unexpected option": ({}, "recordkit pack photos/ out/photos --resise 16"),
 }
 NEEDS_MXNET = {"expected images of one size", "expected a checkpoint such as", "MXNet's lenet is book"}
 

@@ -15,7 +15,8 @@ import click
 import numpy as np
 
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import Command, examples, run
+from recordkit.cli.options import examples
+from recordkit.cli.program import Command, run
 from recordkit.cli.progress import progress_bar
 from recordkit.codec import encode
 from recordkit.errors import TrainError

@@ -7,13 +7,17 @@ codes are in `recordkit.cli.program`.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from recordkit.cli.program import CommandError, examples, run
+from recordkit.cli.options import examples
+from recordkit.cli.program import CommandError, run
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # One line of help for each command. It is here, because --help must not import the command's module.
 COMMANDS: dict[str, str] = {
@@ -48,6 +52,32 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(module).command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments before the command; without any, print the help and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown name is an error that names similar ones."""
+        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches
+
+        similar = get_close_matches(args[0], COMMANDS, n=1)
+        advice = f"; did you mean {similar[0]}?" if similar else ""
+        raise click.UsageError(f"unexpected command {args[0]}{advice}", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with some letters, without importing them, and the options of the group."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; its errors name its options."""
         try:
@@ -69,7 +99,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("recordkit pack photos/ out/photos --resize 256", "recordkit verify out/photos.rec"),
 )
-@click.version_option(__version__, prog_name="recordkit")
+@click.version_option(__version__, prog_name="recordkit", message="%(prog)s %(version)s")
 def recordkit() -> None:
     """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recordkit.cli.program import print_to_stderr
+from recordkit.errors import plural
 from recordkit.packing import PackReport
 
 # Number of failures to print for each set; PREFIX.failed.tsv lists all of them.
@@ -24,4 +25,4 @@ def print_warnings(program: str, report: PackReport) -> None:
         for failure in set_report.failures[:_N_PRINTED_FAILURES]:
             print_to_stderr(program, f"{failure.name}: {failure.reason}; left out")
         for note, n in set_report.notes.items():
-            print_to_stderr(program, f"warning: {n} images: {note}")
+            print_to_stderr(program, f"warning: {plural(n, 'image')}: {note}")

@@ -4,8 +4,8 @@ Exit codes: 0 success; 1 the data is at fault; 2 the command line is at fault or
 129 SIGHUP; 130 interrupted; 143 SIGTERM. A reader of the output that exits early (``| head``) does not change the exit
 code: the rest of the output is discarded.
 
-The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran. The
-options that several commands share are here too.
+The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran.
+click's errors about the command line get the form of all others, in `usage_error_text`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import IO, Any, TextIO
 import click
 
 from recordkit.errors import MissingError, PlanError, RecordkitError
-from recordkit.threads import MAX_THREADS
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
@@ -47,17 +46,6 @@ def run(program: Callable[[], object], name: str) -> None:
         _run(program, name)
 
 
-def examples(*lines: str) -> str:
-    r"""Return the epilog of a command's help: examples, each on a line of its own.
-
-    Examples
-    --------
-    >>> examples("recordkit doctor")
-    '\x08\nExample:\n  recordkit doctor'
-    """
-    return "\n  ".join(("\b\nExample:", *lines))  # without the backspace character click would join the lines
-
-
 def _run(program: Callable[[], object], name: str) -> None:
     # recordkit raises its own error for an image over the pixel limit, so Pillow's warning would say it twice.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
@@ -69,6 +57,8 @@ def _run(program: Callable[[], object], name: str) -> None:
         sys.exit(end.exit_code)
     except click.Abort:
         _fail(name, "interrupted", 130)
+    except click.UsageError as error:
+        _fail(name, usage_error_text(error), error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -157,14 +147,47 @@ def option_name(command: click.Command, argument: str) -> str:
     if parameter is None:
         return argument
     is_off = value in ("False", "None")
-    if isinstance(parameter, click.Argument):
-        label = parameter.human_readable_name
-    else:
-        label = max((is_off and parameter.secondary_opts) or parameter.opts, key=len)
+    label = _label(parameter, is_off=is_off)
     if is_off and not parameter.secondary_opts:
         return f"no {label}"
     takes_value = not getattr(parameter, "is_flag", False)
     return f"{label} {value}" if value and takes_value else label
+
+
+def _label(parameter: click.Parameter, *, is_off: bool = False) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.human_readable_name
+    return max((is_off and parameter.secondary_opts) or parameter.opts, key=len)
+
+
+def usage_error_text(error: click.UsageError) -> str:
+    """Return the text of an error of the command line: what is wrong, what may have been meant, where the help is.
+
+    Parameters
+    ----------
+    error : click.UsageError
+        An error of click, or one that recordkit raises itself, with a text that begins in lower case.
+
+    Examples
+    --------
+    >>> pack = click.Context(click.Command("pack"), info_name="recordkit pack")
+    >>> usage_error_text(click.NoSuchOption("--reszie", possibilities=["--resize"], ctx=pack))
+    "unexpected option --reszie; did you mean --resize?; see 'recordkit pack --help'"
+    """
+    parts = [error.message.rstrip(".")]
+    if isinstance(error, click.NoSuchOption):
+        parts = [f"unexpected option {error.option_name}"]
+        if error.possibilities:
+            parts.append(f"did you mean {error.possibilities[0]}?")
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        parts = [f"{_label(error.param)} is missing"]
+    elif isinstance(error, click.BadParameter) and error.param is not None:
+        parts = [f"{_label(error.param)}: {parts[0]}"]
+    else:
+        parts = [parts[0][:1].lower() + parts[0][1:]]
+    if error.ctx is not None:
+        parts.append(f"see '{error.ctx.command_path} --help'")
+    return "; ".join(parts)
 
 
 class TerminationSignal(BaseException):
@@ -237,32 +260,6 @@ class _PipeTolerantStream:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
             os.close(null)
-
-
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(0, MAX_THREADS),
-    default=0,
-    show_default=True,
-    help="Number of threads; 0: one for each CPU that this process may use.",
-)
-
-
-def parse_shape(text: str | None) -> tuple[int, int, int] | None:
-    """Return channels, height and width from an option's ``C,H,W``, or None if it was not given.
-
-    Examples
-    --------
-    >>> parse_shape("1,28,28")
-    (1, 28, 28)
-    """
-    if text is None:
-        return None
-    numbers = text.split(",")
-    if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
-        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
-    channels, height, width = map(int, numbers)
-    return channels, height, width
 
 
 def print_to_stderr(program: str, message: str) -> None:

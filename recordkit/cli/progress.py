@@ -1,16 +1,21 @@
-"""Progress of long work on stderr: a bar on a terminal; elsewhere a line, at most every ten seconds."""
+"""Progress of long work on stderr: a bar on a terminal; elsewhere, as in a log, a line from time to time.
+
+A line comes after 3 seconds, then every 10 seconds, then more rarely as the work goes on, and at least every minute. A
+terminal that cannot move its cursor (TERM=dumb) gets lines too. Neither has colours, so NO_COLOR has nothing to change.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-import time
 from collections.abc import Iterator
-from typing import Protocol
+from time import monotonic
+from typing import Any, Protocol
 
 import click
 
-_LINE_INTERVAL_S = 10.0
+_FIRST_LINE_S, _MIN_INTERVAL_S, _MAX_INTERVAL_S = 3.0, 10.0, 60.0
 
 
 class Progress(Protocol):
@@ -20,14 +25,41 @@ class Progress(Protocol):
         """Advance by `n` units, and show the note beside the bar or line if there is one."""
 
 
+class Bar(Protocol):
+    """A progress bar.
+
+    Attributes
+    ----------
+    total : number, optional
+        Number of units in the whole work; None or 0 if it is unknown. It may be set at any time.
+    """
+
+    total: Any
+
+    def update(self, n: int, note: str = "", /) -> None:
+        """Advance by `n` units, and show the note beside the bar or line if there is one."""
+
+    def reset(self) -> None:
+        """Go back to 0 units."""
+
+    def close(self) -> None:
+        """Remove the bar."""
+
+
 @contextlib.contextmanager
-def progress_bar(total: int, label: str, *, unit: str = "img", quiet: bool = False) -> Iterator[Progress]:
-    """Show progress on stderr while the block runs.
+def progress_bar(total: int | None, label: str, *, unit: str = "img", quiet: bool = False) -> Iterator[Progress]:
+    """Show progress on stderr while the block runs; see `open_bar` for the parameters."""
+    with contextlib.closing(open_bar(total, label, unit=unit, quiet=quiet)) as bar:
+        yield bar.update
+
+
+def open_bar(total: int | None, label: str, *, unit: str = "img", quiet: bool = False) -> Bar:
+    """Return a progress bar on stderr; the caller closes it.
 
     Parameters
     ----------
-    total : int
-        Number of units in the whole work.
+    total : int or None
+        Number of units in the whole work, or None if it is unknown.
     label : str
         Text before the bar or line.
     unit : str, default "img"
@@ -35,40 +67,100 @@ def progress_bar(total: int, label: str, *, unit: str = "img", quiet: bool = Fal
     quiet : bool, default False
         Show nothing.
 
-    Yields
-    ------
-    progress : Progress
+    Returns
+    -------
+    bar : Bar
     """
     if quiet:
-        yield lambda n, note="": None
-    elif sys.stderr.isatty():
+        return _Silence()
+    is_dumb = os.environ.get("TERM") == "dumb"  # noqa: TID251 (the terminal describes itself here alone)
+    if sys.stderr.isatty() and not is_dumb:
+        return _TerminalBar(total, label, unit)
+    return _Lines(total, label, unit)
+
+
+class _Silence:
+    total: Any = None
+
+    def update(self, n: int, note: str = "", /) -> None:
+        """Show nothing."""
+
+    def reset(self) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Show nothing."""
+
+
+class _TerminalBar:
+    def __init__(self, total: int | None, label: str, unit: str) -> None:
         from tqdm import tqdm
 
-        with tqdm(
+        self._bar = tqdm(
             total=total, desc=label, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, dynamic_ncols=True
-        ) as bar:
+        )
+        self.reset = self._bar.reset
+        self.close = self._bar.close
 
-            def advance(n: int, note: str = "") -> None:
-                if note:
-                    bar.set_postfix_str(note, refresh=False)
-                bar.update(n)
+    @property
+    def total(self) -> Any:
+        return self._bar.total
 
-            yield advance
-    else:
-        yield _LineProgress(total, label, unit).advance
+    @total.setter
+    def total(self, total: Any) -> None:
+        self._bar.total = total
+
+    def update(self, n: int, note: str = "", /) -> None:
+        if note:
+            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(n)
 
 
-class _LineProgress:
-    def __init__(self, total: int, label: str, unit: str) -> None:
-        self._total, self._label, self._unit, self._n_done = total, label, unit, 0
-        self._start_s = self._last_line_s = time.monotonic()
+class _Lines:
+    def __init__(self, total: int | None, label: str, unit: str) -> None:
+        self.total: Any = total
+        self._label, self._unit, self._n_done = label, unit, 0
+        self._start_s = monotonic()
+        self._next_line_s = self._start_s + _FIRST_LINE_S
 
-    def advance(self, n: int, note: str = "") -> None:
+    def update(self, n: int, note: str = "", /) -> None:
         self._n_done += n
-        now_s = time.monotonic()
-        if self._n_done and now_s - self._last_line_s >= _LINE_INTERVAL_S:
-            self._last_line_s = now_s
-            rate = self._n_done / (now_s - self._start_s)
-            speed = f"{rate:.0f} {self._unit}/s" if rate >= 1 else f"{1 / rate:.0f} s each"
-            line = f"{self._label}: {self._n_done} of {self._total} {self._unit}, {speed}"
-            click.echo(f"{line}, {note}" if note else line, err=True)
+        now_s = monotonic()
+        if self._n_done and now_s >= self._next_line_s:
+            elapsed_s = now_s - self._start_s
+            self._next_line_s = now_s + min(max(_MIN_INTERVAL_S, elapsed_s / 10), _MAX_INTERVAL_S)
+            facts = [self._done(), *self._speed(elapsed_s), *([note] if note else [])]
+            click.echo(f"{self._label}: {', '.join(facts)}", err=True)
+
+    def reset(self) -> None:
+        self._n_done = 0
+
+    def close(self) -> None:
+        """Leave the lines where they are."""
+
+    def _done(self) -> str:
+        scale, digits, unit = (1e6, 1, "MB") if self._unit == "B" else (1, 0, self._unit)
+        total = f" of {self.total / scale:,.{digits}f}" if self.total else ""
+        return f"{self._n_done / scale:,.{digits}f}{total} {unit}"
+
+    def _speed(self, elapsed_s: float) -> list[str]:
+        rate = self._n_done / max(elapsed_s, 1e-9)
+        if self._unit == "B":
+            speed = f"{rate / 1e6:,.1f} MB/s"
+        else:
+            speed = f"{rate:,.0f} {self._unit}/s" if rate >= 1 else f"{1 / rate:,.0f} s each"
+        return [speed, f"{_duration((self.total - self._n_done) / rate)} left"] if self.total else [speed]
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in the units that a reader wants.
+
+    Examples
+    --------
+    >>> _duration(42.4), _duration(90), _duration(3 * 3600 + 1250)
+    ('42 s', '2 min', '3 h 21 min')
+    """
+    if seconds < 60:
+        return f"{max(seconds, 0):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -10,7 +10,8 @@ from typing import TextIO
 
 import click
 
-from recordkit.cli.progress import Progress, progress_bar
+from recordkit.cli.console import Console
+from recordkit.cli.progress import Progress
 from recordkit.training.results.log import batch_line, epoch_lines
 from recordkit.training.results.report import EpochReport
 from recordkit.training.results.score import RunningScore
@@ -24,14 +25,14 @@ class Display:
     path : Path
         Log file. Lines are appended in MXNet's format, with date and time. The first line creates the file and its
         folder.
-    terminal : text file
-        Receives short lines.
+    console : Console
+        Gets short lines on stdout, or on stderr with --json, and the progress.
     disp_batches : int or None
         Batches between lines in the log file; None for no such lines.
     """
 
-    def __init__(self, path: Path, *, terminal: TextIO, disp_batches: int | None = None) -> None:
-        self._path, self._terminal, self._disp_batches = path, terminal, disp_batches
+    def __init__(self, path: Path, console: Console, *, disp_batches: int | None = None) -> None:
+        self._path, self._console, self._disp_batches = path, console, disp_batches
         self._file: TextIO | None = None
         self._bar = contextlib.ExitStack()
         self._advance: Progress = lambda n, facts="": None
@@ -54,15 +55,19 @@ class Display:
             self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
+    def _show(self, line: str) -> None:
+        if not self._console.quiet:
+            click.echo(line, err=self._console.as_json)
+
     def log(self, line: str) -> None:
         """Log one line."""
         self._write(line)
-        click.echo(line, file=self._terminal)
+        self._show(line)
 
     def begin_epoch(self, epoch: int, n_images: int) -> None:
         """Show a progress bar, or lines if there is no terminal."""
         self._epoch, self._n_batches, self._n_images, self._begin_s = epoch, 0, 0, time.perf_counter()
-        self._advance = self._bar.enter_context(progress_bar(n_images, f"epoch {epoch}"))
+        self._advance = self._bar.enter_context(self._console.progress(n_images, f"epoch {epoch}"))
 
     def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
         """Advance the progress bar, with loss, accuracy and learning rate beside it."""
@@ -84,4 +89,4 @@ class Display:
         """Log the results of an epoch."""
         for line in epoch_lines(report):
             self._write(line)
-        click.echo(str(report), file=self._terminal)
+        self._show(str(report))

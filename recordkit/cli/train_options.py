@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from recordkit.cli.program import parse_shape
+from recordkit.cli.options import parse_shape
 from recordkit.training.augment import Augment
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import Option, options_of
@@ -24,7 +24,13 @@ _NAMES = {
 }
 
 
-def training_options(settings: type) -> Callable[[_Command], _Command]:
+PERFORMANCE = ("device", "gpu", "threads")
+"""Options of `TrainPlan` that change how fast a run is. They follow all others."""
+
+
+def training_options(
+    settings: type, *, only: Collection[str] = (), leave_out: Collection[str] = ()
+) -> Callable[[_Command], _Command]:
     """Return a decorator that adds a click option for each option of a dataclass.
 
     The parameters of the command have the names of the library's arguments, so that an error about an argument can be
@@ -34,11 +40,14 @@ def training_options(settings: type) -> Callable[[_Command], _Command]:
     ----------
     settings : type
         `TrainPlan`, `Optimizer` or `Augment`.
+    only, leave_out : collection of str
+        Arguments to take or to leave out; by default all are taken.
     """
 
     def decorate(command: _Command) -> _Command:
         for option in reversed([*options_of(settings).values()]):
-            command = _click_option(option)(command)
+            if option.argument not in leave_out and (not only or option.argument in only):
+                command = _click_option(option)(command)
         return command
 
     return decorate

@@ -30,7 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats.files import pread
 from recordkit.formats.irheader import MAX_KEY
 
@@ -88,14 +88,15 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
         fields = text.split("\t")
         if len(fields) < 3 or not fields[-1].strip():
             raise FormatError(
-                expected="KEY, LABEL and PATH, separated by tabs", got=f"{len(fields)} fields: {_excerpt(text)}"
+                expected="KEY, LABEL and PATH, separated by tabs",
+                got=f"{plural(len(fields), 'field')}: {_excerpt(text)}",
             )
     else:
         fields = text.split(maxsplit=1 + label_width)
         if len(fields) < 2 + label_width:
             raise FormatError(
                 expected=f"KEY, {label_width} labels and PATH, separated by blanks",
-                got=f"{len(fields)} fields: {_excerpt(text)}",
+                got=f"{plural(len(fields), 'field')}: {_excerpt(text)}",
                 advice="is `label_width` right?",
             )
     key = fields[0].strip()

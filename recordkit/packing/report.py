@@ -117,7 +117,7 @@ class PackReport:
         """Return the report as JSON-compatible values."""
         return {
             "engine": self.engine,
-            "threads": self.n_threads,
+            "n_threads": self.n_threads,
             "duration_s": round(self.duration_s, 3),
             "rate_img_s": round(self.rate_img_s, 1),
             "ok": self.ok,
@@ -125,13 +125,13 @@ class PackReport:
             "sets": [
                 {
                     "prefix": str(report.prefix),
-                    "listed": report.n_listed,
-                    "packed": report.n_packed,
-                    "failed": report.n_failed,
+                    "n_listed": report.n_listed,
+                    "n_packed": report.n_packed,
+                    "n_failed": report.n_failed,
                     "failures": [asdict(failure) for failure in report.failures],
                     "failed_tsv": str(report.failed_path) if report.n_failed else None,
-                    "bytes_in": report.bytes_in,
-                    "bytes_out": report.bytes_out,
+                    "input_bytes": report.bytes_in,
+                    "output_bytes": report.bytes_out,
                     "notes": report.notes,
                 }
                 for report in self.sets

@@ -12,7 +12,7 @@ from recordkit.errors import PlanError, SourceError
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.folder import FILE_NAME_LABEL, FlatSource, FolderSource
+from recordkit.sources.folder import FILE_NAME_LABEL, FlatSource, FolderSource, Progress
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_splits
 
@@ -34,6 +34,7 @@ def open_source(
     label_from: str | None = None,
     extensions: Sequence[str] = EXTENSIONS,
     classes: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
     """Open a .lst file, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
 
@@ -50,6 +51,8 @@ def open_source(
     classes : mapping of str to int, optional
         Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
         list are also read from PREFIX.classes.json beside it.
+    progress : callable, optional
+        Called with the number of images found since its last call, while a folder of images is listed.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def open_source(
     """
     path = Path(path)
     if path.is_dir():
-        return _open_folder(path, root, label_from, extensions, classes)
+        return _open_folder(path, root, label_from, extensions, classes, progress)
     if path.is_file() and path.suffix == ".lst":
         if label_from:
             raise PlanError("`label_from` applies to a folder; a .lst file has its labels")
@@ -91,6 +94,7 @@ def _open_folder(
     label_from: str | None,
     extensions: Sequence[str],
     classes: Mapping[str, int] | None,
+    progress: Progress | None,
 ) -> Source | dict[str, Source]:
     if root is not None:
         raise PlanError("`root` applies to a .lst file; a folder is its own root")
@@ -98,17 +102,21 @@ def _open_folder(
         if label_from or classes:
             raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
         return dict(splits)
-    return _open_images(path, label_from, extensions, classes)
+    return _open_images(path, label_from, extensions, classes, progress)
 
 
 def _open_images(
-    path: Path, label_from: str | None, extensions: Sequence[str], classes: Mapping[str, int] | None
+    path: Path,
+    label_from: str | None,
+    extensions: Sequence[str],
+    classes: Mapping[str, int] | None,
+    progress: Progress | None,
 ) -> Source:
     source: FolderSource | FlatSource
     if label_from is not None:
-        source = FlatSource(path, label_from=label_from, extensions=extensions, classes=classes)
+        source = FlatSource(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
     else:
-        source = FolderSource(path, extensions=extensions, classes=None)
+        source = FolderSource(path, extensions=extensions, classes=None, progress=progress)
         if set(source.classes) == {"."}:  # all images are directly in the folder
             source = FlatSource(path, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
         elif classes is not None:

@@ -16,7 +16,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import FormatError, ImageError, PlanError, SourceError
@@ -28,14 +28,21 @@ FILE_NAME_LABEL = r"_(-?\d+)\.[^.]+$"
 """Regular expression of the label in names such as ``000000_5.jpg``."""
 
 
+Progress = Callable[[int], None]
+"""Called with the number of images found since the last call."""
+
+_N_PER_PROGRESS = 1000
+
+
 class _ListedImages:
     """Keys, labels and names of the images in a folder; the base of both sources, which add the images."""
 
     order = "walked"
     pixels = False
 
-    def __init__(self, root: str | Path, extensions: Sequence[str]) -> None:
+    def __init__(self, root: str | Path, extensions: Sequence[str], progress: Progress | None) -> None:
         self.root = os.fspath(root)
+        self._progress = progress
         self.classes: dict[str, int] | None = None
         self.bad: list[BadEntry] = []
         self._suffixes = {suffix.lower() for suffix in extensions}
@@ -99,6 +106,8 @@ class _ListedImages:
         self._keys.append(key)
         self._labels.append(label)
         self._names.append(name)
+        if self._progress is not None and len(self._names) % _N_PER_PROGRESS == 0:
+            self._progress(_N_PER_PROGRESS)
 
 
 class FolderSource(_ListedImages):
@@ -111,6 +120,8 @@ class FolderSource(_ListedImages):
         Suffixes of images, with the dot; compared in lower case.
     classes : mapping of str to int, optional
         Labels by folder name relative to `root`, for example from an earlier pack. By default folders are numbered.
+    progress : callable, optional
+        Called with the number of images found since its last call, each time that these are 1,000.
 
     Raises
     ------
@@ -138,8 +149,9 @@ class FolderSource(_ListedImages):
         *,
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        super().__init__(root, extensions)
+        super().__init__(root, extensions, progress)
         self.classes = dict(classes or {})
         self._n_images_in_root = 0
         for key, (folder, file) in enumerate(self._walk()):
@@ -211,7 +223,7 @@ class FlatSource(_ListedImages):
         Regular expression that is searched in each file name; its first group is the label. If all labels are numbers,
         they are used as they are; otherwise they are class names, numbered in code point order. None gives all images
         the label 0, as im2rec does.
-    extensions, classes
+    extensions, classes, progress
         Same meaning as for `FolderSource`; `classes` has the labels by class name.
 
     Raises
@@ -237,8 +249,9 @@ class FlatSource(_ListedImages):
         label_from: str | None = FILE_NAME_LABEL,
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        super().__init__(root, extensions)
+        super().__init__(root, extensions, progress)
         with os.scandir(self.root) as items:
             files = sorted(item.name for item in items if not item.is_dir())
         names = [name for name in files if self._is_image(self.root, name)]

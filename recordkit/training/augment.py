@@ -66,7 +66,8 @@ class Augment:
     max_crop_size: int = field(default=0, metadata=option("Largest such square, in pixels.", low=0))
     shift: int = field(default=0, metadata=option("Largest shift in each direction, in pixels.", low=0, high=16))
     fill: int | None = field(
-        default=None, metadata=option("Gray level outside the image.  [level of the images' edges]", low=0, high=255)
+        default=None,
+        metadata=option("Gray level outside the image.  [default: level of the images' edges]", low=0, high=255),
     )
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,23 @@ from recordkit.training.inference import Inference, infer
 from recordkit.training.results.score import Metrics, RunningScore
 from recordkit.training.trainer import Model
 
+Progress = Callable[[int, int], None]
+"""Called with the number of images evaluated since the last call, and the number of all images."""
+
 _BATCH_SIZE = 256
 # Confusion matrices of more classes would take too much memory.
 _MAX_CLASSES = 1000
 
 
-def evaluate_model(mx: Any, model: Model, target: Target, reader: BatchReader, context: Any) -> Metrics:
+def evaluate_model(
+    mx: Any,
+    model: Model,
+    target: Target,
+    reader: BatchReader,
+    context: Any,
+    *,
+    progress: Progress | None = None,
+) -> Metrics:
     """Evaluate a model in memory on a file.
 
     Parameters
@@ -37,6 +49,8 @@ def evaluate_model(mx: Any, model: Model, target: Target, reader: BatchReader, c
     target : Target
     reader : BatchReader
     context : mxnet.context.Context
+    progress : callable, optional
+        See `evaluate`.
 
     Returns
     -------
@@ -56,6 +70,8 @@ def evaluate_model(mx: Any, model: Model, target: Target, reader: BatchReader, c
         for column, matrix in enumerate(confusion):
             true_labels = labels.reshape(predicted.shape)[:, column].astype(np.int64)
             np.add.at(matrix, (true_labels, predicted[:, column]), 1)
+        if progress is not None:
+            progress(len(labels), len(reader.survey))
     return Metrics(running.score(), confusion)
 
 
@@ -81,7 +97,13 @@ class Evaluation:
 
 
 def evaluate(
-    model_prefix: str | Path, path: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0
+    model_prefix: str | Path,
+    path: str | Path,
+    *,
+    epoch: int | None = None,
+    device: str = "cpu",
+    threads: int = 0,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a checkpoint on a .rec file.
 
@@ -96,6 +118,8 @@ def evaluate(
     device : {"cpu", "gpu"}
     threads : int, default 0
         Decoding threads; 0 for the CPUs this process may use.
+    progress : callable, optional
+        Called with the number of images evaluated since its last call, and the number of images in the file.
 
     Returns
     -------
@@ -129,6 +153,6 @@ def evaluate(
     if warning := size_warning(data, record.side):
         warnings.warn(warning, UserWarning, stacklevel=2)
     reader = open_batches(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
-    metrics = evaluate_model(mx, model, target, reader, context)
+    metrics = evaluate_model(mx, model, target, reader, context, progress=progress)
     batch_ms = Inference(mx, model, target, reader.batch_shape, context, str(data.path)).batch_ms()
     return Evaluation(epoch, metrics, record.class_names(target), batch_ms)

@@ -57,20 +57,25 @@ class Optimizer:
     [0.1, 0.01, 0.001]
     """
 
-    name: str = field(default="sgd", metadata=option("[sgd]", argument="optimizer", choices=OPTIMIZERS))
-    lr: float = field(default=0.05, metadata=option("Highest learning rate.  [0.05; 0.001 with adam]", low=0))
-    momentum: float = field(default=0.9, metadata=option("Momentum of sgd.  [0.9]", low=0, high=1, below_high=True))
-    wd: float = field(default=0.0005, metadata=option("Weight decay.  [0.0005]", low=0))
+    name: str = field(
+        default="sgd", metadata=option("Rule of the updates.  [default: sgd]", argument="optimizer", choices=OPTIMIZERS)
+    )
+    lr: float = field(default=0.05, metadata=option("Highest learning rate.  [default: 0.05; 0.001 with adam]", low=0))
+    momentum: float = field(
+        default=0.9, metadata=option("Momentum of sgd.  [default: 0.9]", low=0, high=1, below_high=True)
+    )
+    wd: float = field(default=0.0005, metadata=option("Weight decay.  [default: 0.0005]", low=0))
     schedule: str = field(
         default="cosine",
-        metadata=option("Learning rate over the run.  [cosine; step with `step_epochs`]", choices=SCHEDULES),
+        metadata=option("Learning rate over the run.  [default: cosine; step with `step_epochs`]", choices=SCHEDULES),
     )
     factor: float = field(
-        default=0.1, metadata=option("Factor of the schedules step and factor.  [0.1]", name="lr-factor", low=0)
+        default=0.1,
+        metadata=option("Factor of the schedules step and factor.  [default: 0.1]", name="lr-factor", low=0),
     )
     step_epochs: tuple[int, ...] = field(
         default=(),
-        metadata=option("Epochs after which the rate falls, as in 30,60.", name="lr-step-epochs", metavar="TEXT"),
+        metadata=option("Epochs after which the rate falls, as in 30,60.", name="lr-step-epochs", metavar="N,N,..."),
     )
 
     def __post_init__(self) -> None:

@@ -82,37 +82,59 @@ class TrainPlan:
     """
 
     path: Path
-    model_prefix: Path = field(metadata=option("Prefix of the checkpoints.  [./NAME-model/RECIPE or NETWORK]"))
+    model_prefix: Path = field(metadata=option("Prefix of the checkpoints.  [default: ./NAME-model/RECIPE or NETWORK]"))
     val: Path | None = field(default=None, metadata=option("A .rec file to evaluate on; it never influences training."))
     resume: bool = field(
         default=False, metadata=option("Continue from the last checkpoint at `model_prefix`.", negatable=False)
     )
     network: str = field(
         default="book",
-        metadata=option(f"{', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [book]"),
+        metadata=option(
+            f"Network: {', '.join(NETWORKS)}, or FILE.py with get_symbol(num_classes, **kwargs).  [default: book]"
+        ),
     )
-    api: str = field(default="module", metadata=option("API of MXNet that makes the updates.  [module]", choices=APIS))
+    api: str = field(
+        default="module", metadata=option("API of MXNet that makes the updates.  [default: module]", choices=APIS)
+    )
     loss: str = field(
-        default="softmax", metadata=option("sigmoid: several labels, each 0 or 1.  [softmax]", choices=LOSSES)
+        default="softmax",
+        metadata=option(
+            "softmax: one class of several; sigmoid: several labels, each 0 or 1.  [default: softmax]", choices=LOSSES
+        ),
     )
     epochs: int | None = field(
         default=None,
         metadata=option(
-            "[5, more for few images; a resumed run keeps its number]", name="num-epochs", low=1, high=9999
+            "Number of epochs.  [default: 5, more for few images; a resumed run keeps its number]",
+            name="num-epochs",
+            low=1,
+            high=9999,
         ),
     )
-    batch_size: int | None = field(default=None, metadata=option("[32 to 128, by the number of images]", low=1))
+    batch_size: int | None = field(
+        default=None, metadata=option("Samples in a batch.  [default: 32 to 128, by the number of images]", low=1)
+    )
     optimizer: Optimizer = field(default_factory=Optimizer)
     augment: Augment = AUGMENTS["shift"]
-    seed: int = field(default=0, metadata=option("", low=0, high=2**31 - 1, show_default=True))
-    device: str = field(default="cpu", metadata=option("", choices=("cpu", "gpu"), show_default=True))
+    seed: int = field(
+        default=0,
+        metadata=option("Seed of parameters, order and augmentation.", low=0, high=2**31 - 1, show_default=True),
+    )
+    device: str = field(
+        default="cpu", metadata=option("Processor that computes.", choices=("cpu", "gpu"), show_default=True)
+    )
     gpu: int = field(
         default=0,
         metadata=option("Number of the GPU; selects the device gpu.", name="gpus", low=0, metavar="NUMBER"),
     )
     threads: int = field(
         default=0,
-        metadata=option("0: as many as CPUs this process may use.", low=0, high=MAX_THREADS, show_default=True),
+        metadata=option(
+            "Number of threads; 0: one for each CPU that this process may use.",
+            low=0,
+            high=MAX_THREADS,
+            show_default=True,
+        ),
     )
     iterator: str = field(
         default="auto",
@@ -121,11 +143,20 @@ class TrainPlan:
         ),
     )
     shape: tuple[int, int, int] | None = field(
-        default=None, metadata=option("C,H,W, as in 1,28,28.  [as the images]", name="data-shape", metavar="TEXT")
+        default=None,
+        metadata=option(
+            "Channels, height and width of the input.  [default: as the images]", name="data-shape", metavar="C,H,W"
+        ),
     )
-    n_classes: int | None = field(default=None, metadata=option("[highest label + 1]", name="num-classes", low=1))
-    checkpoint_every: int | None = field(default=None, metadata=option("In epochs.  [about 10 a run]", low=1))
-    pictures: bool = field(default=True, metadata=option("Samples, curves, confusion, predictions.", show_default=True))
+    n_classes: int | None = field(
+        default=None, metadata=option("Number of classes.  [default: highest label + 1]", name="num-classes", low=1)
+    )
+    checkpoint_every: int | None = field(
+        default=None, metadata=option("Epochs between checkpoints.  [default: about 10 a run]", low=1)
+    )
+    pictures: bool = field(
+        default=True, metadata=option("Draw samples, curves, confusion and predictions.", show_default=True)
+    )
     recipe: str = ""
 
     def __post_init__(self) -> None:

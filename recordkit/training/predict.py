@@ -109,6 +109,8 @@ class Predictor:
     ----------
     class_names : tuple of str
         Names of the classes; a number stands for a missing name.
+    n_images : int
+        Number of images in the sources that `predict` has opened.
 
     Raises
     ------
@@ -140,6 +142,7 @@ class Predictor:
         self._crop = FittingCenterCrop(self._shape[1:])
         self._class_numbers = record.class_numbers
         self.class_names = record.class_names(self._target)
+        self.n_images = 0
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
         """Predict the labels of images.
@@ -183,6 +186,7 @@ class Predictor:
             raise ImageError(f"{bad[0].path}{more}", expected="images", got="files that cannot be decoded")
 
     def _predict_files(self, files: list[Path], bad: list[ImageError]) -> Iterator[Prediction]:
+        self.n_images += len(files)
         batch_shape = (min(_BATCH_SIZE, len(files)), *self._shape)
         with ThreadedMap(self._read, files, self._n_threads) as images:
             readable = self._readable(images, bad)
@@ -237,6 +241,7 @@ class Predictor:
             data = survey(path, iterator=iterator, check_labels=False)  # fails if more than the labels is wrong
             warnings.warn(f"labels are not compared: {error}", UserWarning, stacklevel=2)
             has_labels = False
+        self.n_images += len(data)
         reader = open_batches(
             self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._n_threads
         )

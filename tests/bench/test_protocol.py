@@ -254,7 +254,7 @@ class TestCommand:
 
     def test_it_prints_a_table_and_writes_files(self, rec, tmp_path):
         outputs = [tmp_path / name for name in ("a.json", "a.csv", "a.html")]
-        options = [f"--{path.suffix[1:]}={path}" for path in outputs]
+        options = [f"{name}={path}" for name, path in zip(("--report", "--csv", "--html"), outputs, strict=True)]
         result = self.run(rec, "--peers", "python", "--shape", "3,32,32", "--quick", *options)
         assert result.exit_code == 0, result.output
         assert "recordkit python" in result.output and "photos.rec: 20 records" in result.output
@@ -263,7 +263,7 @@ class TestCommand:
         assert outputs[1].read_text().startswith("name,threads") and "<!doctype html>" in outputs[2].read_text()
 
     def test_given_options_override_quick(self, rec):
-        words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--rounds", 2, "--json", "-"]
+        words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--rounds", 2, "--json"]
         assert json.loads(self.run(*words).stdout)["protocol"]["rounds"] == 2
 
     @pytest.mark.parametrize(
@@ -298,20 +298,20 @@ class TestCommand:
         assert isinstance(error, PlanError) and error.argument == "html_path"
         assert error.expected == "a file in an existing folder"
 
-    @pytest.mark.parametrize("words", [["--json", "REC"], ["--csv", "IDX"], ["--csv", "a", "--html", "a"]])
+    @pytest.mark.parametrize("words", [["--report", "REC"], ["--csv", "IDX"], ["--csv", "a", "--html", "a"]])
     def test_outputs_never_replace_the_dataset_or_each_other(self, rec, tmp_path, words):
         names = {"REC": rec, "IDX": Path(rec).with_suffix(".idx"), "a": tmp_path / "a"}
         error = self.run(rec, "--quick", *(names.get(word, word) for word in words)).exception
         assert isinstance(error, PlanError) and "which is taken; give another name" in str(error)
 
     def test_dtype_chooses_the_type_of_the_batches(self, rec):
-        words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--dtype", "uint8", "--json", "-"]
+        words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--dtype", "uint8", "--json"]
         workload = json.loads(self.run(*words).stdout)["workload"]
         assert workload["dtype"] == "uint8"
         assert workload["title"] == "crop 32x32, mirror; RGB, uint8 NHWC, batches of 64"
 
     def test_json_on_stdout_replaces_the_table(self, rec):
-        result = self.run(rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--records", 5, "--json", "-")
+        result = self.run(rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--records", 5, "--json")
         assert json.loads(result.stdout)["file"]["records"] == 5
         assert json.loads(result.stdout)["cases"][0]["name"] == "python"
 
@@ -326,6 +326,9 @@ class TestCommand:
             (tmp_path / name).write_text(json.dumps(report(faster=faster, n_rounds=20).as_json()))
         result = self.run("--compare", tmp_path / "old", tmp_path / "new")
         assert result.exit_code == 0 and re.search("recordkit native, 2 threads +slower", result.output)
+        facts = json.loads(self.run("--compare", tmp_path / "old", tmp_path / "new", "--json").stdout)
+        (case,) = [case for case in facts["cases"] if case["name"] == "native"]
+        assert case["verdict"] == "slower" and case["interval"][0] < case["change"] < case["interval"][1] < 0
 
     @pytest.mark.parametrize("words", [[], ["a.rec", "--compare", "a", "b"]])
     def test_rec_and_compare_exclude_each_other(self, words):

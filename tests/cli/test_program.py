@@ -174,7 +174,7 @@ def test_pack_as_json_names_the_failures(cli, tiny_folder, tmp_path):
     (tiny_folder / "cat" / "empty.jpg").touch()
     code, output, _ = cli("pack", tiny_folder, tmp_path / "out", "--json")
     (done,) = json.loads(output)["sets"]
-    assert (code, done["failed"], done["failed_tsv"]) == (1, 1, f"{tmp_path}/out.failed.tsv")
+    assert (code, done["n_failed"], done["failed_tsv"]) == (1, 1, f"{tmp_path}/out.failed.tsv")
     assert done["failures"] == [{"key": 4, "name": "cat/empty.jpg", "reason": "expected an image, got 0 bytes"}]
 
 
@@ -289,7 +289,7 @@ def test_each_error_class_has_its_exit_code(kind, program):
         (KeyboardInterrupt(), 130, "tool: interrupted\n"),
         (click.Abort(), 130, "tool: interrupted\n"),
         (click.exceptions.Exit(3), 3, ""),
-        (click.UsageError("no such option"), 2, "Error: no such option\n"),
+        (click.UsageError("No such option."), 2, "tool: no such option\n"),
     ],
 )
 def test_other_errors_are_one_line_and_an_exit_code(program, error, code, text):

@@ -70,9 +70,15 @@ def test_train_logs_its_scores_and_reaches_the_required_accuracy(mx, rec, val, t
 def test_train_prints_a_summary_as_json(mx, rec, val, tmp_path):
     result = run(train_command, rec, "--val", val, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--json")
     summary = json.loads(result.stdout)
-    assert summary["final"]["n"] == 25
+    assert summary["final"]["n_images"] == 25 and summary["duration_s"] > 0
     assert [epoch["epoch"] for epoch in summary["epochs"]] == [1]
     assert summary["passed"] is None
+
+
+def test_a_quiet_training_logs_to_its_file_alone(mx, rec, cli, tmp_path):
+    words = [rec, "--num-epochs", 1, "--no-pictures", "--model-prefix", tmp_path / "lenet", "--quiet"]
+    assert cli("train", *words) == (0, "", "")
+    assert "done in" in (tmp_path / "lenet.log").read_text()
 
 
 def test_too_low_an_accuracy_exits_1_with_one_line(mx, cli, rec, tmp_path):
@@ -138,8 +144,8 @@ def test_a_folder_as_validation_file_is_refused(mx, rec, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--load-epoch", 3], "No such option: --load-epoch; --resume continues from the last checkpoint"),
-        (["--image-shape", "1,28,28"], "No such option: --image-shape; it is --data-shape C,H,W here"),
+        (["--load-epoch", 3], "unexpected option --load-epoch; --resume continues from the last checkpoint"),
+        (["--image-shape", "1,28,28"], "unexpected option --image-shape; it is --data-shape C,H,W here"),
         (["--nonsense"], "No such option"),
         (["--gpus", "0,1"], "expected one GPU, which is what a run uses, got 0,1"),
         (["--gpus", "x"], "expected the number of a GPU, from 0, got 'x'"),

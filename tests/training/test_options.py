@@ -61,6 +61,7 @@ NAMES = [
     "pictures",
     "log",
     "json",
+    "quiet",
 ]
 
 

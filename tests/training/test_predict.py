@@ -210,8 +210,20 @@ def test_eval_prints_a_table_of_the_classes(model, val):
         "low          8  1.0000     1.0000",
     ]
     facts = json.loads(CliRunner().invoke(eval_command, [str(model), str(val), "--json"]).output)
-    assert facts["class_names"] == ["high", "middle", "low"] and facts["batch_64_ms"] > 0
-    assert facts["classes"][0][0] == {"label": 0, "n": 9, "recall": 1.0, "precision": 1.0}
+    assert facts["class_names"] == ["high", "middle", "low"] and 0 < facts["batch_64_s"] < 1
+    assert facts["classes"][0][0] == {"label": 0, "n_images": 9, "recall": 1.0, "precision": 1.0}
+
+
+def test_eval_and_predict_show_lines_in_a_log_but_not_with_quiet(cli, model, val, files, monkeypatch):
+    monkeypatch.setattr("recordkit.cli.progress._FIRST_LINE_S", 0.0)
+    code, out, error = cli("eval", model, val, "--json")
+    assert code == 0 and json.loads(out)["n_images"] == 25
+    assert re.search(r"^eval val.rec: 25 of 25 img, ", error, re.M)
+    code, out, error = cli("predict", model, files, val, "--json")
+    assert code == 0 and len([json.loads(line) for line in out.splitlines()]) == 30
+    assert re.search(r"^predict: 1 of 5 img, ", error, re.M)
+    assert cli("eval", model, val, "--quiet") == (0, "", "")
+    assert cli("predict", model, files, val, "--quiet") == (0, "", "")
 
 
 def test_mxnet_can_load_the_model_without_recordkit(mx, model, val):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import tempfile
@@ -20,8 +21,9 @@ from recordkit.bench.report import WIDE, Report, compare_reports, read_report
 from recordkit.bench.subset import copy_subset
 from recordkit.bench.table import as_csv, comparison_remarks, report_lines, verdict_lines
 from recordkit.bench.workload import DTYPES, PRESETS, resolve_workload
-from recordkit.cli.program import examples, parse_shape
-from recordkit.cli.progress import progress_bar
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options, parse_shape
+from recordkit.cli.pack_options import root_option
 from recordkit.errors import PlanError
 from recordkit.formats.files import write_atomically
 
@@ -42,7 +44,7 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
 @click.command(
     epilog=examples(
         "recordkit bench out/photos.rec",
-        "recordkit bench out/photos.rec --threads 1,2,4 --html report.html --json new.json",
+        "recordkit bench out/photos.rec --threads 1,2,4 --html report.html --report new.json",
         "recordkit bench --compare old.json new.json",
     )
 )
@@ -52,7 +54,7 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     nargs=2,
     type=click.Path(path_type=Path),
     metavar="OLD NEW",
-    help="Compare the ratios of two reports of --json, without a measurement.",
+    help="Compare the ratios of two reports, without a measurement.",
 )
 @click.option(
     "--peers",
@@ -80,18 +82,8 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     show_default=True,
     help="Type of the batches: normalised float32 NCHW, or uint8 NHWC.",
 )
-@click.option(
-    "--root", type=click.Path(path_type=Path, file_okay=False), help="Folder of the images that REC's .lst names."
-)
+@root_option
 @click.option("--batch-size", type=_POSITIVE, default=64, show_default=True, help="Samples in a batch.")
-@click.option(
-    "--threads",
-    metavar="N,N,...",
-    callback=_parse_threads,
-    default="0",
-    show_default=True,
-    help="Numbers of threads to measure; 0: one for each CPU that this process may use.",
-)
 @click.option(
     "--records",
     "n_records",
@@ -123,12 +115,19 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     help="cold: drop the file from the page cache and time the first epoch.",
 )
 @click.option(
-    "--json", "json_path", type=_OUTPUT, help="Write the report as JSON; - writes it to stdout instead of the table."
+    "--threads",
+    metavar="N,N,...",
+    callback=_parse_threads,
+    default="0",
+    show_default=True,
+    help="Numbers of threads to measure; 0: one for each CPU that this process may use.",
 )
+@click.option("--report", "report_path", type=_OUTPUT, help="Write the report as JSON, for --compare.")
 @click.option("--csv", "csv_path", type=_OUTPUT, help="Write the table as CSV.")
 @click.option("--plot", "plot_path", type=_OUTPUT, help="Write a chart as .png or .svg.")
 @click.option("--html", "html_path", type=_OUTPUT, help="Write a page with the table, the chart and the JSON.")
-def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any) -> None:
+@output_options
+def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Console, **options: Any) -> None:
     """Measure how fast REC is loaded by recordkit and by the other loaders that are installed.
 
     All loaders do the same work, which is checked first. Ratios are to MXNet's ImageIter if it is installed. The
@@ -138,19 +137,35 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, **options: Any)
         if rec is not None:
             raise PlanError(argument="compare", expected="two files and no REC", got=rec)
         old, new = map(read_report, compare)
-        click.echo("\n".join([*verdict_lines(compare_reports(old, new)), "", *comparison_remarks(old, new)]))
+        _compare(old, new, console)
         return
     if rec is None:
         raise PlanError(argument="rec", expected="a .rec file to measure", got="none", advice="or give `compare`")
-    outputs = {name: options.pop(name) for name in ("json_path", "csv_path", "plot_path", "html_path")}
+    outputs = {name: options.pop(name) for name in ("report_path", "csv_path", "plot_path", "html_path")}
     _check_outputs(outputs, rec)
-    report = _measure(rec, options, quiet=str(outputs["json_path"]) == "-")
+    report = _measure(rec, options, console)
     _write(report, outputs)
+    console.report(report.as_json(), "\n".join(report_lines(report)))
     if any(case.status in ("differs", "failed") for case in report.cases):
         raise click.exceptions.Exit(1)
 
 
-def _measure(rec: Path, options: dict[str, Any], *, quiet: bool) -> Report:
+def _compare(old: Report, new: Report, console: Console) -> None:
+    verdicts, remarks = compare_reports(old, new), comparison_remarks(old, new)
+    cases = [
+        {
+            "name": case.name,
+            "threads": case.threads,
+            "verdict": verdict.word,
+            "change": verdict.change,
+            "interval": None if math.isinf(verdict.high) else [verdict.low, verdict.high],
+        }
+        for case, verdict in verdicts
+    ]
+    console.report({"cases": cases, "remarks": remarks}, "\n".join([*verdict_lines(verdicts), "", *remarks]))
+
+
+def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:
     workload_options = {
         name: options.pop(name) for name in ("shape", "preset", "resize", "dtype", "root", "batch_size")
     }
@@ -166,7 +181,7 @@ def _measure(rec: Path, options: dict[str, Any], *, quiet: bool) -> Report:
         path = rec if n_records is None else copy_subset(rec, n_records, Path(folder))
         workload = resolve_workload(path, **workload_options)
         plan = BenchPlan(workload, tuple(name.strip() for name in peers.split(",")), **options)
-        with progress_bar(plan.n_steps, f"bench {rec.name}", unit="turn", quiet=quiet) as progress:
+        with console.progress(plan.n_steps, f"bench {rec.name}", unit="turn") as progress:
             return run_comparison(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
 
 
@@ -178,7 +193,7 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
         check_page()
     taken = {rec.with_suffix(suffix).resolve() for suffix in (".rec", ".idx", ".lst", ".json")}
     for name, path in outputs.items():
-        if path is None or (name == "json_path" and str(path) == "-"):
+        if path is None:
             continue
         if not path.parent.is_dir():
             raise PlanError(argument=name, expected="a file in an existing folder", got=path, advice="make the folder")
@@ -190,12 +205,8 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
 
 
 def _write(report: Report, outputs: dict[str, Path | None]) -> None:
-    json_text = json.dumps(report.as_json(), indent=1) + "\n"
-    if str(outputs["json_path"]) == "-":
-        click.echo(json_text, nl=False)
-    else:
-        click.echo("\n".join(report_lines(report)))
-        _write_text(outputs["json_path"], json_text)
+    if outputs["report_path"] is not None:
+        _write_text(outputs["report_path"], json.dumps(report.as_json(), indent=1) + "\n")
     if outputs["csv_path"] is not None:
         _write_text(outputs["csv_path"], as_csv(report))
     if outputs["html_path"] is not None:
@@ -204,6 +215,5 @@ def _write(report: Report, outputs: dict[str, Path | None]) -> None:
         save_plot(report, outputs["plot_path"])
 
 
-def _write_text(path: Path | None, text: str) -> None:
-    if path is not None:
-        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def _write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -11,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from recordkit import native
+from recordkit.cli.console import Console
 from recordkit.cli.native_install import how_to_install
-from recordkit.cli.program import examples
-from recordkit.errors import MissingError
+from recordkit.cli.options import examples, output_options
+from recordkit.errors import MissingError, plural
 from recordkit.interop import mxnet
 from recordkit.threads import count_threads
 from recordkit.version import __version__
@@ -33,8 +33,8 @@ class _Check:
 
 
 @click.command("doctor", epilog=examples("recordkit doctor"))
-@click.option("--json", "as_json", is_flag=True, help="Print the checks and the verdict as JSON.")
-def command(as_json: bool) -> None:
+@output_options
+def command(console: Console) -> None:
     """Report what is installed, what is missing and how to install it.
 
     The exit code is 1 if something that recordkit needs is missing.
@@ -42,13 +42,12 @@ def command(as_json: bool) -> None:
     checks = [*_check_system(), *_check_required(), *_check_pillow(), *_check_engines(), *_check_optional()]
     missing = [check.name for check in checks if check.needed and not check.ok]
     verdict = _verdict(missing)
-    if as_json:
-        click.echo(json.dumps({"checks": [asdict(check) for check in checks], "verdict": verdict}))
-    else:
-        for check in checks:
-            mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
-            click.echo(f"{mark:8}{check.name:14} {check.message}")
-        click.echo(verdict)
+    lines = []
+    for check in checks:
+        mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
+        lines.append(f"{mark:8}{check.name:14} {check.message}")
+    document = {"checks": [asdict(check) for check in checks], "verdict": verdict}
+    console.report(document, "\n".join([*lines, verdict]))
     if missing:
         raise click.exceptions.Exit(1)
 
@@ -66,7 +65,7 @@ def _check_system() -> list[_Check]:
     return [
         _Check("recordkit", ok=True, needed=True, message=__version__),
         _Check("python", ok=True, needed=True, message=system),
-        _Check("threads", ok=True, needed=True, message=f"this process may use {count_threads(0)} CPUs"),
+        _Check("threads", ok=True, needed=True, message=f"this process may use {plural(count_threads(0), 'CPU')}"),
     ]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.cli.program import examples, threads_option
+from recordkit.cli.console import Console
+from recordkit.cli.options import device_option, epoch_option, examples, output_options, threads_option
 from recordkit.training.evaluation import Evaluation, evaluate
 from recordkit.training.results.run_files import as_dict
 from recordkit.training.results.score import require_accuracy
@@ -18,11 +19,11 @@ from recordkit.training.results.score import require_accuracy
 @click.command(epilog=examples("recordkit eval mnist_train-model/mnist out/mnist_test.rec"))
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("path", metavar="REC", type=click.Path(path_type=Path))
-@click.option("--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [the last one]")
+@epoch_option
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the model is less accurate.")
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@device_option
 @threads_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output_options
 def command(
     model_prefix: Path,
     path: Path,
@@ -30,24 +31,29 @@ def command(
     min_accuracy: float | None,
     device: str,
     threads: int,
-    as_json: bool,
+    console: Console,
 ) -> None:
     """Evaluate a trained model: accuracy and loss, each class, images per second, the time of a batch of 64.
 
     MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes.
     """
-    evaluation = evaluate(model_prefix, path, epoch=epoch, device=device, threads=threads)
+    with contextlib.closing(console.open_bar(None, f"eval {path.name}")) as bar:
+
+        def progress(n: int, total: int) -> None:
+            bar.total = total
+            bar.update(n)
+
+        evaluation = evaluate(model_prefix, path, epoch=epoch, device=device, threads=threads, progress=progress)
     score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
-    if as_json:
-        facts = {"checkpoint": checkpoint, "epoch": evaluation.epoch, **(as_dict(score) or {})}
-        facts |= {
-            "batch_64_ms": round(evaluation.batch_ms, 3),
-            "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
-        }
-        click.echo(json.dumps(facts | {"class_names": list(evaluation.class_names)}))
-    else:
-        click.echo(f"{checkpoint} on {path}: {score}")
-        click.echo("\n".join(_lines(evaluation)))
+    facts = {
+        "checkpoint": checkpoint,
+        "epoch": evaluation.epoch,
+        **(as_dict(score) or {}),
+        "batch_64_s": round(evaluation.batch_ms / 1000, 6),
+        "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
+        "class_names": list(evaluation.class_names),
+    }
+    console.report(facts, "\n".join([f"{checkpoint} on {path}: {score}", *_lines(evaluation)]))
     if min_accuracy is not None:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")
 
@@ -58,13 +64,13 @@ def class_rows(matrix: NDArray[np.int64]) -> list[dict[str, float | None]]:
     Examples
     --------
     >>> class_rows(np.array([[8, 2], [0, 10]]))[0]
-    {'label': 0, 'n': 10, 'recall': 0.8, 'precision': 1.0}
+    {'label': 0, 'n_images': 10, 'recall': 0.8, 'precision': 1.0}
     """
     rows: list[dict[str, float | None]] = []
     for label, row in enumerate(matrix):
         n_right, n, n_predicted = int(row[label]), int(row.sum()), int(matrix[:, label].sum())
         recall, precision = (n_right / count if count else None for count in (n, n_predicted))
-        rows.append({"label": label, "n": n, "recall": recall, "precision": precision})
+        rows.append({"label": label, "n_images": n, "recall": recall, "precision": precision})
     return rows
 
 
@@ -78,5 +84,5 @@ def _lines(evaluation: Evaluation) -> list[str]:
         lines.append(f"{f'label {number}' if has_several else 'class':{width}}  images  recall  precision")
         for name, row in zip(names, class_rows(matrix), strict=True):
             shares = [f"{row[share]:.4f}" if row[share] is not None else "" for share in ("recall", "precision")]
-            lines.append(f"{name:{width}}  {row['n']:6,}  {shares[0]:>6}  {shares[1]:>9}")
+            lines.append(f"{name:{width}}  {row['n_images']:6,}  {shares[0]:>6}  {shares[1]:>9}")
     return lines

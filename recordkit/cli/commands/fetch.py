@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import functools
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from recordkit.cli.program import examples, print_to_stderr
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options
+from recordkit.errors import plural
 from recordkit.interop.fetch import DATASETS, FetchReport, ProgressBar, fetch
 
 
@@ -38,7 +39,7 @@ from recordkit.interop.fetch import DATASETS, FetchReport, ProgressBar, fetch
     show_default=True,
     help="Maximum number of requests for each file and mirror, with growing waits between them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@output_options
 def command(
     dataset: str,
     folder: Path,
@@ -46,7 +47,7 @@ def command(
     any_checksum: bool,
     timeout_s: float,
     attempts: int,
-    as_json: bool,
+    console: Console,
 ) -> None:
     """Download the four .gz files of MNIST or Fashion-MNIST into DIR, and check their checksums.
 
@@ -60,24 +61,18 @@ def command(
         any_checksum=any_checksum,
         attempts=attempts,
         timeout_s=timeout_s,
-        progress=_progress,
+        progress=functools.partial(_open_bar, console),
     )
     for file in report.files:
         for failure in file.failures:
-            print_to_stderr("recordkit", f"warning: {file.name} came from another source: {failure}")
-    click.echo(json.dumps(asdict(report), indent=2) if as_json else _summary(report))
+            console.warn(f"{file.name} came from another source: {failure}")
+    console.report(asdict(report), _summary(report))
 
 
-def _progress(url: str) -> ProgressBar:
-    """Return a bar on a terminal; print a line elsewhere."""
-    from tqdm import tqdm
-
-    on_terminal = sys.stderr.isatty()
-    if not on_terminal:
-        click.echo(f"downloading {url}", err=True)
-    name = url.rpartition("/")[2]
-    # pooch sets the total later, but asks whether the bar is true, and tqdm is false without a total.
-    return tqdm(desc=name, total=1, unit="B", unit_scale=True, leave=False, file=sys.stderr, disable=not on_terminal)
+def _open_bar(console: Console, url: str) -> ProgressBar:
+    """Return the bar of one download; pooch sets its total when the server has told the size."""
+    console.note(f"downloading {url}")
+    return console.open_bar(None, url.rpartition("/")[2], unit="B")
 
 
 def _summary(report: FetchReport) -> str:
@@ -88,5 +83,7 @@ def _summary(report: FetchReport) -> str:
         lines.append(f"{file.name}: {file.size_bytes:,} bytes, {origin}{remark}")
     n_fetched = sum(file.status == "fetched" for file in report.files)
     n_present = len(report.files) - n_fetched
-    lines.append(f"{report.dataset}: {n_fetched} files fetched, {n_present} already there, in {report.folder}")
+    lines.append(
+        f"{report.dataset}: {plural(n_fetched, 'file')} fetched, {n_present} already there, in {report.folder}"
+    )
     return "\n".join(lines)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from recordkit.cli.commands.info import label_text
-from recordkit.cli.program import examples
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options
 from recordkit.upkeep import head
 
 
 @click.command("head", epilog=examples("recordkit head out/mnist_train.rec -n 3"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("-n", "n", default=10, type=click.IntRange(0), show_default=True, help="Number of records.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-def command(rec: Path, n: int, as_json: bool) -> None:
+@output_options
+def command(rec: Path, n: int, console: Console) -> None:
     """Print offset, key, image format, size and labels of the first records of REC."""
     records = head(rec, n)
-    if not as_json:
+    if not (console.as_json or console.quiet):
         click.echo(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
     for record in records:
-        if as_json:
-            click.echo(json.dumps(record.as_json(), allow_nan=False))
-            continue
         size = "{1} x {0} x {2}".format(*record.shape) if record.shape else "-"
         labels = " ".join(map(label_text, record.labels))
-        click.echo(
-            f"{record.offset:10d}  {record.key:10d}  {record.format:6}  {record.n_bytes:8d}  {size:>11}  {labels}"
+        console.report(
+            record.as_json(),
+            f"{record.offset:10d}  {record.key:10d}  {record.format:6}  {record.n_bytes:8d}  {size:>11}  {labels}",
         )

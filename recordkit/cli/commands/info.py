@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
 import click
 import numpy as np
 
-from recordkit.cli.program import examples
-from recordkit.cli.progress import progress_bar
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options
+from recordkit.errors import plural
 from recordkit.formats.fileset import Fileset
 from recordkit.upkeep import FileInfo, inspect
 
@@ -20,17 +20,17 @@ _N_LABELS_SHOWN = 20
 
 @click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
 @click.argument("rec", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def command(rec: Path, as_json: bool) -> None:
+@output_options
+def command(rec: Path, console: Console) -> None:
     """Summarize REC: number of records, labels, image formats, and the files beside it."""
     size = Fileset(rec).path(".rec").stat().st_size
-    with progress_bar(size, f"info {rec.name}", unit="B", quiet=as_json) as progress:
+    with console.progress(size, f"info {rec.name}", unit="B") as progress:
         info = inspect(rec, progress=progress)
-    click.echo(json.dumps(info.as_json(), allow_nan=False) if as_json else "\n".join(_lines(info)))
+    console.report(info.as_json(), "\n".join(_lines(info)))
 
 
 def _lines(info: FileInfo) -> list[str]:
-    lines = [f"{info.path}: {info.n_records} records, {info.n_bytes / 1e6:.1f} MB"]
+    lines = [f"{info.path}: {plural(info.n_records, 'record')}, {info.n_bytes / 1e6:.1f} MB"]
     if info.made_by:
         lines.append(f"made by    {info.made_by}")
     companions = [suffix for suffix, exists in info.companions.items() if exists]
@@ -47,7 +47,7 @@ def _lines(info: FileInfo) -> list[str]:
     lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
     if info.first_shape:
         height, width, channels = info.first_shape
-        lines.append(f"first one  {width} x {height}, {channels} channels")
+        lines.append(f"first one  {width} x {height}, {plural(channels, 'channel')}")
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
     label_range = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from recordkit.cli.program import examples
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options, picture_option
+from recordkit.errors import plural
 from recordkit.training.results import pictures
 from recordkit.training.results.log import read_curves
 
 
 @click.command(epilog=examples("recordkit plot-log train.log -o curves.png"))
 @click.argument("path", metavar="LOG", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Picture.  [LOG.png]")
-def command(path: Path, output: Path | None) -> None:
+@picture_option("LOG.png")
+@output_options
+def command(path: Path, output: Path | None, console: Console) -> None:
     """Draw accuracy, and any other quantity that LOG has for each epoch, of training and validation.
 
     LOG is the log of recordkit train, or has lines as MXNet's Module.fit and example scripts write them.
@@ -25,4 +28,7 @@ def command(path: Path, output: Path | None) -> None:
     curves = read_curves(path)
     pictures.save(pictures.draw_curves(curves, path.name), output)
     n_epochs = max(epoch for splits in curves.values() for points in splits.values() for epoch in points)
-    click.echo(f"{output}: {', '.join(curves)} of {n_epochs} epochs")
+    console.report(
+        {"picture": str(output), "quantities": [*curves], "n_epochs": n_epochs},
+        f"{output}: {', '.join(curves)} of {plural(n_epochs, 'epoch')}",
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from recordkit.cli.program import examples, parse_shape
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options, parse_shape, picture_option
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.training.checkpoint import Checkpoints
@@ -18,15 +19,17 @@ _N_CLASSES = 10
 
 
 @click.command(epilog=examples("recordkit plot-net book -o book.png", "recordkit plot-net mnist_train-model/mnist"))
-@click.argument("network", metavar="NETWORK|MODEL_PREFIX")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Picture.  [./NETWORK.png]")
+@click.argument("network", metavar="NETWORK|MODEL_PREFIX", type=click.Path())
 @click.option(
     "--data-shape",
     "shape",
-    callback=lambda _ctx, _option, text: parse_shape(text),
-    help="C,H,W.  [the model's; 1,28,28]",
+    type=parse_shape,
+    metavar="C,H,W",
+    help="Channels, height and width of the input.  [default: the model's, or 1,28,28]",
 )
-def command(network: str, output: Path | None, shape: tuple[int, int, int] | None) -> None:
+@picture_option("./NETWORK.png")
+@output_options
+def command(network: str, output: Path | None, shape: tuple[int, int, int] | None, console: Console) -> None:
     """Draw a network with the shapes of its layers' outputs.
 
     NETWORK is book, four-conv, article, six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
@@ -51,7 +54,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
         ) from None
     graph.format = output.suffix[1:]
     output.write_bytes(graph.pipe())
-    click.echo(str(output))
+    console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
 
 
 def _require_graphviz() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import sys
 from pathlib import Path
 
 import click
 
-from recordkit.cli.program import examples, threads_option
+from recordkit.cli.console import Console
+from recordkit.cli.options import device_option, epoch_option, examples, output_options, threads_option
 from recordkit.training.predict import Prediction, Predictor
 from recordkit.training.results import pictures
 from recordkit.training.results.run_files import draw_predictions
@@ -23,11 +25,15 @@ _N_ON_A_SHEET = 64
 )
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [the last one]")
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"Picture of the first {_N_ON_A_SHEET}.")
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@epoch_option
+@device_option
 @threads_option
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each image.")
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"Picture of the first {_N_ON_A_SHEET} images, as .png, .svg or .pdf.",
+)
+@output_options
 def command(
     model_prefix: Path,
     images: tuple[Path, ...],
@@ -35,22 +41,28 @@ def command(
     sheet: Path | None,
     device: str,
     threads: int,
-    as_json: bool,
+    console: Console,
 ) -> None:
     """Predict the labels of images: label, name of the class, probability.
 
-    IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train.
+    IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train. With --json
+    there is a line for each image.
     """
     if sheet is not None:
         pictures.check_suffix(sheet)
         pictures.require_matplotlib()
     predictor = Predictor(model_prefix, epoch=epoch, device=device, threads=threads)
     on_sheet: list[Prediction] = []
-    for prediction in predictor.predict(images):
-        to_text = _as_json if as_json else _as_line
-        click.echo(to_text(prediction, predictor.class_names))
-        if len(on_sheet) < _N_ON_A_SHEET:
-            on_sheet.append(prediction)
+    # The lines themselves are the progress if they appear on the terminal.
+    progress = Console(quiet=console.quiet or (sys.stdout.isatty() and sys.stderr.isatty()))
+    with contextlib.closing(progress.open_bar(None, "predict")) as bar:
+        for prediction in predictor.predict(images):
+            bar.total = predictor.n_images
+            bar.update(1)
+            names = predictor.class_names
+            console.report(_as_document(prediction, names), _as_line(prediction, names))
+            if len(on_sheet) < _N_ON_A_SHEET:
+                on_sheet.append(prediction)
     if sheet is not None:
         pictures.save(draw_predictions(on_sheet, predictor.class_names, str(model_prefix)), sheet)
 
@@ -65,7 +77,7 @@ def _as_line(prediction: Prediction, class_names: tuple[str, ...]) -> str:
     return "\t".join(columns)
 
 
-def _as_json(prediction: Prediction, class_names: tuple[str, ...]) -> str:
+def _as_document(prediction: Prediction, class_names: tuple[str, ...]) -> dict[str, object]:
     has_names = len(prediction.labels) == 1
     facts: dict[str, object] = {
         "image": prediction.name,
@@ -75,4 +87,4 @@ def _as_json(prediction: Prediction, class_names: tuple[str, ...]) -> str:
     }
     if prediction.true_labels is not None:
         facts["true_labels"] = prediction.true_labels
-    return json.dumps(facts)
+    return facts

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recordkit.cli.program import examples
-from recordkit.cli.progress import progress_bar
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, output_options
 from recordkit.cli.train_display import Display
-from recordkit.cli.train_options import training_options
+from recordkit.cli.train_options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
@@ -48,7 +46,7 @@ class _Command(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if advice := _ADVICE.get(error.option_name):
-                raise click.UsageError(f"No such option: {error.option_name}; {advice}", ctx) from None
+                raise click.UsageError(f"unexpected option {error.option_name}; {advice}", ctx) from None
             raise
 
 
@@ -61,26 +59,29 @@ class _Command(click.Command):
     ),
 )
 @click.argument("path", metavar="REC|FOLDER", type=click.Path(path_type=Path))
-@click.option("--recipe", type=click.Choice([*RECIPES]), help="A set of options; explicit options override it.")
+@click.option("--recipe", type=click.Choice([*RECIPES]), help="Set of options; explicit options override it.")
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
     help="Exit 1 if the final checkpoint, reloaded from disk, is less accurate on --val.",
 )
-@training_options(TrainPlan)
+@training_options(TrainPlan, leave_out=PERFORMANCE)
 @training_options(Optimizer)
-@click.option("--augment", type=click.Choice([*AUGMENTS]), help="A preset of the options below.  [shift]")
+@click.option("--augment", type=click.Choice([*AUGMENTS]), help="Preset of the options that follow.  [default: shift]")
 @training_options(Augment)
-@click.option("--disp-batches", type=click.IntRange(1), help="Batches between lines in the log.")
-@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [PREFIX.log]")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON; the log goes to stderr.")
+@training_options(TrainPlan, only=PERFORMANCE)
+@click.option(
+    "--disp-batches", type=click.IntRange(1), help="Batches between lines in the log.  [default: no such lines]"
+)
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [default: MODEL_PREFIX.log]")
+@output_options
 def command(
     path: Path,
     model_prefix: Path | None,
     min_accuracy: float | None,
     disp_batches: int | None,
     log: Path | None,
-    as_json: bool,
+    console: Console,
     **options: Any,
 ) -> None:
     """Train a LeNet, or a network of your own, on images.
@@ -92,12 +93,11 @@ def command(
     plan = TrainPlan.from_options(path, model_prefix or _default_prefix(path, options), **options)
     prefix = Checkpoints(plan.model_prefix).prefix
     if path.is_dir():
-        plan = _pack_folder(plan)
+        plan = _pack_folder(plan, console)
     if min_accuracy is not None and plan.val is None:
         raise PlanError(argument="min_accuracy", expected="a file to evaluate on", got="none", advice="give `val`")
-    terminal = sys.stderr if as_json else sys.stdout
     log = log or prefix.with_name(f"{prefix.name}.log")
-    with Display(log, terminal=terminal, disp_batches=disp_batches) as display:
+    with Display(log, console, disp_batches=disp_batches) as display:
         try:
             report = train(plan, display)
         except KeyboardInterrupt:
@@ -107,7 +107,7 @@ def command(
                 else "interrupted before the first checkpoint"
             )
             raise click.Abort from None
-        _finish(report, min_accuracy, display, as_json=as_json)
+        _finish(report, min_accuracy, display, console)
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
@@ -115,7 +115,7 @@ def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
     return Path(f"{path.resolve().name.removesuffix('.rec')}-model") / name
 
 
-def _pack_folder(plan: TrainPlan) -> TrainPlan:
+def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     """Pack the folder of a plan if it has changed; return the plan for the packed files."""
     folder, prefix = plan.path, plan.model_prefix
     if prefix.resolve().is_relative_to(folder.resolve()):
@@ -123,21 +123,20 @@ def _pack_folder(plan: TrainPlan) -> TrainPlan:
     cache = prefix.with_name(f"{prefix.name}-data")
     side = min(plan.shape[1:]) if plan.shape else None
     n_files = sum(1 for path in folder.rglob("*") if path.is_file())
-    with progress_bar(n_files, f"pack {folder}") as progress:
+    with console.progress(n_files, f"pack {folder}") as progress:
         train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, path=train_rec, val=plan.val or val_rec)
 
 
-def _finish(report: TrainReport, min_accuracy: float | None, display: Display, *, as_json: bool) -> None:
+def _finish(report: TrainReport, min_accuracy: float | None, display: Display, console: Console) -> None:
     plan = report.resolved.plan
     checkpoint = f"{plan.model_prefix}-{report.checkpoint:04d}.params"
     score = report.final.score if report.final else None
     if score:
         display.log(f"{checkpoint} on {plan.val}: {score}")
     display.log(f"done in {report.seconds:.1f} s: {checkpoint}")
-    if as_json:
+    if console.as_json:
         passed = None if min_accuracy is None or score is None else score.accuracy >= min_accuracy
-        summary = RunFiles(plan.model_prefix).summary()
-        click.echo(json.dumps(summary | {"min_accuracy": min_accuracy, "passed": passed}))
+        console.report(RunFiles(plan.model_prefix).summary() | {"min_accuracy": min_accuracy, "passed": passed}, "")
     if min_accuracy is not None and score:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {plan.val}")

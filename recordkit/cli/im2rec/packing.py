@@ -25,19 +25,28 @@ def pack_list(
     engine: str,
     record_name: str | None = None,
     keep: Collection[Path] = (),
+    quiet: bool = False,
 ) -> bool:
-    """Pack a list, print the result as im2rec does and the failures on stderr. For the arguments see `recordkit.pack`.
+    """Pack a list, print the result as im2rec does and the failures on stderr.
+
+    Parameters
+    ----------
+    source, prefix, plan, engine, record_name, keep
+        See `recordkit.pack`.
+    quiet : bool
+        Print warnings and failures only.
 
     Returns
     -------
     ok : bool
         Every sample was packed.
     """
-    with progress_bar(len(source), "im2rec") as progress:
+    with progress_bar(len(source), f"im2rec {Path(prefix).name}", quiet=quiet) as progress:
         report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress)
     print_warnings("im2rec", report)
     (set_report,) = report.sets
     total = f"Total: {set_report.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
     failed = f", {set_report.n_failed} left out (see {set_report.failed_path})" if set_report.n_failed else ""
-    click.echo(f"{total}{failed}")
+    if not quiet:
+        click.echo(f"{total}{failed}")
     return report.ok

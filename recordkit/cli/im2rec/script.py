@@ -25,16 +25,23 @@ import click
 
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.lists import write_lists
-from recordkit.cli.program import Command, examples, print_to_stderr
+from recordkit.cli.options import examples
+from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
+from recordkit.cli.program import Command, print_to_stderr
+from recordkit.cli.progress import progress_bar
 from recordkit.errors import SourceError
-from recordkit.native import ENGINES
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, ListSource
+from recordkit.threads import MAX_THREADS
+from recordkit.version import __version__
 
 _SWITCHES = (
     "--list", "--recursive", "--no-shuffle", "--shuffle", "--pass-through", "--center-crop", "--pack-label",
 )  # fmt: skip
+# Options that im2rec.py does not have. They cannot be abbreviated, so that its abbreviations keep their meaning.
+_OWN_SWITCHES = ("--quiet", "--version")
+_OWN_OPTIONS = ("--engine", *_OWN_SWITCHES)
 _TRUE_WORDS = {"true", "1", "yes"}
 _FALSE_WORDS = {"false", "0", "no"}
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]+")
@@ -65,7 +72,9 @@ def normalise(arguments: list[str]) -> list[str]:
         word = words.pop(0)
         name, equals_sign, value = word.partition("=")
         name = _complete(name, names)
-        if name in _SWITCHES:
+        if name in _OWN_SWITCHES:
+            result.append(word)
+        elif name in _SWITCHES:
             result += _parse_switch(name, value, words)
             after_switch.append(len(result))
         elif name == "--exts" and not equals_sign:
@@ -93,7 +102,7 @@ def _parse_switch(name: str, value: str, words: list[str]) -> list[str]:
 
 
 def _complete(name: str, names: set[str]) -> str:
-    matches = [option for option in names if option.startswith(name)]
+    matches = [option for option in names.difference(_OWN_OPTIONS) if option.startswith(name)]
     return matches[0] if len(matches) == 1 and name not in names else name
 
 
@@ -105,17 +114,13 @@ def _complete(name: str, names: set[str]) -> str:
         "im2rec --resize 256 --num-thread 2 data/photos photos/",
     ),
 )
-@click.argument("prefix")
-@click.argument("root")
+@click.argument("prefix", type=click.Path())
+@click.argument("root", type=click.Path())
 @click.option("--list", "make_list", is_flag=True, help="Write PREFIX*.lst from the images in ROOT; pack nothing.")
 @click.option("--exts", multiple=True, metavar="E", help="Suffixes that count as images.  [default: .jpeg .jpg .png]")
 @click.option("--chunks", default=1, type=click.IntRange(1), help="Number of lists per split.", show_default=True)
-@click.option(
-    "--train-ratio", default=1.0, type=click.FloatRange(0, 1), help="Fraction for PREFIX_train.", show_default=True
-)
-@click.option(
-    "--test-ratio", default=0.0, type=click.FloatRange(0, 1), help="Fraction for PREFIX_test.", show_default=True
-)
+@ratio_option("train")
+@ratio_option("test")
 @click.option("--recursive", is_flag=True, help="Include sub-folders; each folder with images is a class.")
 @click.option("--no-shuffle", is_flag=True, help="Keep the order of the file names.")
 @click.option("--pass-through", is_flag=True, help="Copy the files without re-encoding.")
@@ -123,10 +128,7 @@ def _complete(name: str, names: set[str]) -> str:
     "--resize", default=0, type=click.IntRange(0), help="Length of the short side in pixels; 0: keep the size."
 )
 @click.option("--center-crop", is_flag=True, help="Keep the central square.")
-@click.option("--quality", type=click.IntRange(0, 100), help="JPEG quality 1 to 100 [95], or PNG level 0 to 9 [3].")
-@click.option(
-    "--num-thread", default=1, type=click.IntRange(0), help="Number of threads; 0: one for each CPU.", show_default=True
-)
+@quality_option
 @click.option(
     "--color",
     type=click.Choice(["-1", "0", "1"]),
@@ -134,9 +136,24 @@ def _complete(name: str, names: set[str]) -> str:
     help="1 is RGB, 0 is gray, -1 is as stored.",
     show_default=True,
 )
-@click.option("--encoding", type=click.Choice([".jpg", ".png"]), default=".jpg", show_default=True)
+@click.option(
+    "--encoding",
+    type=click.Choice([".jpg", ".png"]),
+    default=".jpg",
+    show_default=True,
+    help="Format of the images.",
+)
 @click.option("--pack-label", is_flag=True, help="Pack all labels of a row, not only the first.")
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+@click.option(
+    "--num-thread",
+    default=1,
+    type=click.IntRange(0, MAX_THREADS),
+    help="Number of threads; 0: one for each CPU that this process may use.",
+    show_default=True,
+)
+@engine_option
+@click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
+@click.version_option(__version__, prog_name="im2rec", message="recordkit %(version)s")
 def command(prefix: str, root: str, **options: Any) -> None:
     """Make lists from images, or .rec files from lists, as MXNet's im2rec.py does.
 
@@ -156,12 +173,14 @@ def command(prefix: str, root: str, **options: Any) -> None:
 def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
     extensions = options["exts"] or EXTENSIONS
     source: FolderSource | FlatSource
-    if options["recursive"]:
-        source = FolderSource(root, extensions=extensions)
+    with progress_bar(None, f"find images in {root}", quiet=options["quiet"]) as progress:
+        if options["recursive"]:
+            source = FolderSource(root, extensions=extensions, progress=progress)
+        else:
+            source = FlatSource(root, label_from=None, extensions=extensions, progress=progress)
+    if isinstance(source, FolderSource) and not options["quiet"]:
         for name, label in source.classes.items():
             click.echo(f"{name} {label}")
-    else:
-        source = FlatSource(root, label_from=None, extensions=extensions)
     if not len(source):
         raise SourceError(path=root, expected="images", got="none", advice="--recursive includes the folders below it")
     warnings = write_lists(
@@ -183,7 +202,8 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
     ok = True
     lists = _find_lists(prefix)
     for path in lists:
-        click.echo(f"Creating .rec file from {path} in {path.parent}")
+        if not options["quiet"]:
+            click.echo(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
         if not len(source) and not source.bad:
             print_to_stderr("im2rec", f"warning: {path} is empty and is not packed")
@@ -191,7 +211,8 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
             continue
         if plan.labels == "first" and len(source) and len(source.entries([0])[0].labels) > 1:
             print_to_stderr("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
-        ok &= pack_list(source, str(path.with_suffix("")), plan, engine=options["engine"], keep=lists)
+        prefix_of_list = str(path.with_suffix(""))
+        ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], keep=lists, quiet=options["quiet"])
     if not ok:
         raise click.exceptions.Exit(1)
 

@@ -71,7 +71,7 @@ class RunFiles:
             "lr": report.lr,
             "train": as_dict(report.train),
             "val": as_dict(report.val),
-            "seconds": round(report.seconds, 3),
+            "duration_s": round(report.seconds, 3),
             "wait_share": round(report.wait_share, 4),
         }
         with open(self.path("metrics.jsonl"), "a", encoding="utf-8") as file:
@@ -131,8 +131,8 @@ class RunFiles:
             "augment": asdict(resolved.augment),
             "seed": plan.seed,
             "device": plan.device,
-            "threads": resolved.threads,
-            "seconds": round(report.seconds, 3),
+            "n_threads": resolved.threads,
+            "duration_s": round(report.seconds, 3),
             "epochs": self.epochs(),
             "final": as_dict(report.final.score if report.final else None),
         }
@@ -200,6 +200,6 @@ def as_dict(score: Score | None) -> dict[str, float] | None:
     return {
         "accuracy": score.accuracy,
         "loss": score.loss,
-        "n": score.n,
+        "n_images": score.n,
         "rate_img_s": round(score.rate_img_s, 1),
     }

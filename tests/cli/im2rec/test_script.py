@@ -345,14 +345,14 @@ def test_records_are_made_by_every_form_of_command_line(im2rec, tree, tmp_path, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("P", "Missing argument 'ROOT'"),
+        ("P", "im2rec: ROOT is missing; see 'im2rec --help'\n"),
         ("--chunks 0 P R", "0 is not in the range"),
         ("--train-ratio 1.5 P R", "1.5 is not in the range"),
         ("--color 2 P R", "'2' is not one of"),
         ("--encoding jpg P R", "'jpg' is not one of"),
         ("--quality 101 P R", "101 is not in the range"),
         ("--quality 0 P R", "quality: expected a JPEG quality of 1 to 100, got 0"),
-        ("--pa P R", "No such option"),
+        ("--pa P R", "im2rec: unexpected option --pa; did you mean "),
         ("--engine fast P R", "'fast' is not one of"),
     ],
 )
@@ -398,7 +398,7 @@ def test_a_pack_without_failures_removes_the_failure_file(im2rec, tree, tmp_path
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("# comment", "expected KEY, LABEL and PATH, separated by tabs, got 1 fields: '# comment'"),
+        ("# comment", "expected KEY, LABEL and PATH, separated by tabs, got 1 field: '# comment'"),
         ("7\tcat/1.jpg", "expected KEY, LABEL and PATH, separated by tabs, got 2 fields"),
         ("7.0\t0\tcat/1.jpg", "expected a whole number from 0 to 2**64 - 1 as KEY, got '7.0'"),
         ("-7\t0\tcat/1.jpg", "expected a whole number from 0 to 2**64 - 1 as KEY, got '-7'"),
@@ -541,14 +541,14 @@ def test_an_exif_rotation_that_is_passed_through_causes_a_warning(im2rec, tree, 
     (tree / "cat/1.jpg").write_bytes(save(picture(), "JPEG", exif=exif(6)))
     (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
-    assert code == 0 and "warning: 1 images: rotated by EXIF only" in err
+    assert code == 0 and "warning: 1 image: rotated by EXIF only" in err
 
 
 def test_a_file_that_is_not_an_image_is_passed_through_with_a_warning(im2rec, tree, tmp_path):
     (tree / "text.jpg").write_text("just text")
     (tmp_path / "p.lst").write_text("0\t0\ttext.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
-    assert code == 0 and "warning: 1 images: not an image by its first bytes, copied all the same" in err
+    assert code == 0 and "warning: 1 image: not an image by its first bytes, copied all the same" in err
 
 
 def test_a_file_name_that_a_list_cannot_hold_causes_a_warning(im2rec, tree, tmp_path):

@@ -665,7 +665,7 @@ def test_the_command_prints_a_line_for_each_file(run, mirror, out):
         f"labels.gz: {len(LABELS_PACKED):,} bytes, from {mirror.url}/labels.gz\n"
         f"mnist: 2 files fetched, 0 already there, in {out}\n",
     )
-    assert errors == f"downloading {mirror.url}/images.gz\ndownloading {mirror.url}/labels.gz\n"
+    assert errors == (f"recordkit: downloading {mirror.url}/images.gz\nrecordkit: downloading {mirror.url}/labels.gz\n")
     code, text, errors = run("mnist", out)
     assert (code, errors) == (0, "")
     assert text.endswith(f"mnist: 0 files fetched, 2 already there, in {out}\n")
@@ -693,7 +693,7 @@ def test_the_command_fails_with_one_line_and_code_1(run, mirror, out):
     ("arguments", "message"),
     [
         (["emnist", "x"], "'emnist' is not one of 'mnist', 'fashion-mnist'"),
-        (["mnist"], "Missing argument 'DIR'"),
+        (["mnist"], "recordkit: DIR is missing; see 'recordkit fetch --help'\n"),
         (["mnist", "x", "--from", "ftp://a"], "recordkit: --from: expected a folder, or an http, https or file"),
         (["mnist", "x", "--any-checksum"], "--any-checksum needs a source of your own; give --from too\n"),
     ],

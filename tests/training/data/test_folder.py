@@ -101,5 +101,5 @@ def test_train_takes_a_folder(mx, folder, tmp_path):
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert summary["network"] == "six-conv" and summary["data_shape"] == [3, 32, 32]
-    assert summary["augment"]["random_mirror"] is True and summary["final"]["n"] == 12
+    assert summary["augment"]["random_mirror"] is True and summary["final"]["n_images"] == 12
     assert (tmp_path / "m" / "net-data" / "bars_train.rec").exists()

@@ -28,7 +28,7 @@ def test_a_run_writes_figures_of_each_epoch_and_a_summary(mx, rec, val, tmp_path
     summary = json.loads((tmp_path / "lenet-summary.json").read_text())
     assert summary["recipe"] == "mine, version 3" and summary["seed"] == 0
     assert summary["data"] == {"name": "train.rec", "sha256": hashlib.sha256(rec.read_bytes()).hexdigest()}
-    assert summary["final"]["n"] == 25 and summary["epochs"] == files.epochs()
+    assert summary["final"]["n_images"] == 25 and summary["epochs"] == files.epochs()
 
 
 def test_a_resumed_run_keeps_the_figures_of_earlier_epochs(mx, rec, tmp_path):

@@ -1,0 +1,96 @@
+"""Options that several commands share, and the rules for the options of all commands.
+
+Order: what is worked on, and how; then performance (--device, --gpus, --threads, --engine); then output (files,
+--json, --quiet); then --help. Words: options of one name have one placeholder, type and help text in all commands. A
+help text ends with a full stop, and a default that is no plain value follows it: ``  [default: as the images]``. Every
+command has an example. The tests in tests/cli/test_conventions.py check these rules and list the exceptions.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.threads import MAX_THREADS
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(0, MAX_THREADS),
+    default=0,
+    show_default=True,
+    help="Number of threads; 0: one for each CPU that this process may use.",
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    default="cpu",
+    show_default=True,
+    help="Processor that computes.",
+)
+epoch_option = click.option(
+    "--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [default: the last one]"
+)
+
+
+def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option ``--output`` of a command that draws a picture.
+
+    Parameters
+    ----------
+    default : str
+        The default, in words.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"Picture, as .png, .svg or .pdf.  [default: {default}]",
+    )
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--json`` and ``--quiet`` to a command, which gets a `Console` as its argument `console` instead.
+
+    It stands directly above the function, so that these options are the last ones.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print the result on stdout as JSON, and nothing else there.")
+    @click.option("--quiet", is_flag=True, help="Print warnings and errors only, and what --json asks for.")
+    @functools.wraps(command)
+    def with_console(*arguments: Any, as_json: bool, quiet: bool, **options: Any) -> None:
+        command(*arguments, console=Console(as_json=as_json, quiet=quiet), **options)
+
+    return with_console
+
+
+def examples(*lines: str) -> str:
+    r"""Return the epilog of a command's help: examples, each on a line of its own.
+
+    Examples
+    --------
+    >>> examples("recordkit doctor")
+    '\x08\nExample:\n  recordkit doctor'
+    """
+    return "\n  ".join(("\b\nExample:", *lines))  # without the backspace character click would join the lines
+
+
+def parse_shape(text: str | None) -> tuple[int, int, int] | None:
+    """Return channels, height and width from an option's ``C,H,W``, or None if it was not given.
+
+    Examples
+    --------
+    >>> parse_shape("1,28,28")
+    (1, 28, 28)
+    """
+    if text is None:
+        return None
+    numbers = text.split(",")
+    if len(numbers) != 3 or not all(number.strip().isdecimal() for number in numbers):
+        raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
+    channels, height, width = map(int, numbers)
+    return channels, height, width

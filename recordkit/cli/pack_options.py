@@ -1,0 +1,79 @@
+"""Options of the commands that pack or list: where the samples come from, and what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from recordkit.errors import PlanError
+from recordkit.native import ENGINES
+from recordkit.packing.splits import IM2REC_SEED
+from recordkit.sources import EXTENSIONS
+
+label_from_option = click.option(
+    "--label-from",
+    metavar="REGEX",
+    help="Regular expression that finds the label in a file name; its first group is the label.",
+)
+extensions_option = click.option(
+    "--exts",
+    "extensions",
+    default=",".join(EXTENSIONS),
+    metavar="E,E",
+    show_default=True,
+    help="Suffixes that count as images.",
+)
+classes_option = click.option(
+    "--classes",
+    type=click.Path(path_type=Path),
+    help="Class map of another split: its PREFIX.json, or a file with one class name per line.",
+)
+root_option = click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder that the paths of a .lst file start from."
+)
+seed_option = click.option(
+    "--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100."
+)
+shards_option = click.option(
+    "--shards", default=1, type=click.IntRange(1), show_default=True, help="Number of shards of each split."
+)
+quality_option = click.option(
+    "--quality",
+    type=click.IntRange(0, 100),
+    help="JPEG quality 1 to 100, or PNG level 0 to 9.  [default: 95 for JPEG, 3 for PNG]",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="Decoder and encoder; auto: native if it is built.",
+)
+
+
+def ratio_option(split: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option for the fraction of a split: "train", "val" or "test"."""
+    return click.option(
+        f"--{split}-ratio",
+        type=click.FloatRange(0, 1),
+        default=1.0 if split == "train" else 0.0,
+        metavar="F",
+        show_default=True,
+        help=f"Fraction of the samples for PREFIX_{split}.",
+    )
+
+
+def split_extensions(text: str) -> tuple[str, ...]:
+    """Return the suffixes in ``.jpg,png``, each with its dot.
+
+    Examples
+    --------
+    >>> split_extensions(".jpg,PNG")
+    ('.jpg', '.png')
+    """
+    suffixes = tuple("." + suffix.strip().lower().lstrip(".") for suffix in text.split(",") if suffix.strip())
+    if not suffixes:
+        raise PlanError(argument="extensions", expected="suffixes such as .jpg,.png", got=repr(text))
+    return suffixes

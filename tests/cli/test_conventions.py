@@ -1,0 +1,84 @@
+"""The options of all commands have the same order, the same words, and an example."""
+
+import collections
+import re
+
+import click
+import pytest
+
+from recordkit.cli.im2rec.script import command as im2rec
+from recordkit.cli.main import COMMANDS, recordkit
+
+ALL = {name: recordkit.get_command(click.Context(recordkit), name) for name in COMMANDS} | {"im2rec": im2rec}
+PERFORMANCE = ["--device", "--gpus", "--threads", "--num-thread", "--engine"]
+FILES = ["--disp-batches", "--log", "--sheet", "--report", "--csv", "--plot", "--html", "--output"]
+LAST = ["--json", "--quiet", "--version"]
+# Options that differ between commands, and the reason.
+DIFFERENT = {
+    "--encoding": "im2rec.py's values have a dot",
+    "--exts": "im2rec.py takes one suffix for each --exts",
+    "--min-accuracy": "train evaluates on --val, eval on REC",
+    "--quiet": "im2rec has no --json",
+    "--resize": "bench resizes before a crop, and 0 is off for im2rec.py",
+    "--seed": "packing shuffles as im2rec does, with its seed 100; a training draws more than an order",
+    "--threads": "bench measures several numbers of threads",
+}
+
+
+def options(command):
+    return [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+
+
+def name_of(option):
+    return max(option.opts, key=len)
+
+
+def words(option):
+    """The help of an option without its default."""
+    return re.sub(r"  \[default: .+\]$", "", option.help or "")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_option_has_a_help_text_with_a_full_stop(name):
+    for option in options(ALL[name]):
+        assert words(option)[:1].strip() and words(option).endswith("."), option.opts
+        assert "[" not in words(option), "a default is written [default: ...], after two spaces, at the end"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_options_come_in_the_order_subject_performance_output(name):
+    names = [name_of(option) for option in options(ALL[name])]
+    end = [option for option in names if option in PERFORMANCE + FILES + LAST]
+    assert names[len(names) - len(end) :] == end
+    assert end == sorted(end, key=(PERFORMANCE + FILES + LAST).index)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_json_and_quiet(name):
+    assert [name_of(option) for option in options(ALL[name])[-2:]] == ["--json", "--quiet"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_has_a_sentence_and_examples(name):
+    command = ALL[name]
+    assert command.help.split("\n\n")[0].endswith(".")
+    program = "im2rec" if name == "im2rec" else f"recordkit {name}"
+    assert "Example:" in command.epilog and f"\n  {program} " in command.epilog + " "
+
+
+def test_one_option_has_the_same_words_in_all_commands():
+    uses = collections.defaultdict(lambda: collections.defaultdict(list))
+    for command, tree in ALL.items():
+        context = click.Context(tree)
+        for option in options(tree):
+            kind = (option.make_metavar(context), str(option.nargs), words(option))
+            uses[name_of(option)][kind].append(command)
+    different = {name: dict(kinds) for name, kinds in uses.items() if len(kinds) > 1 and name not in DIFFERENT}
+    assert different == {}
+    assert {name for name in DIFFERENT if len(uses[name]) < 2} == set(), "no longer different"
+
+
+def test_help_is_minus_h_everywhere(cli):
+    for name in (None, "pack", "doctor"):
+        arguments = [name] if name else []
+        assert cli(*arguments, "-h") == cli(*arguments, "--help")
