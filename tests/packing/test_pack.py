@@ -1,5 +1,6 @@
 """Packing as a library call: the records, their order, the replaced files, and the errors."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -59,12 +60,32 @@ def test_the_index_points_at_each_record(tiny_folder, tmp_path, engine):
 
 def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(resize=16), engine=engine)
-    facts = json.loads((tmp_path / "out.json").read_text())
-    assert facts["classes"] == {"cat": 0, "dog": 1, "owl": 2}
-    assert (facts["records"], facts["failed"], facts["label_width"]) == (12, 0, [1, 1])
-    assert facts["plan"]["resize"] == 16
-    rec = tmp_path / "out.rec"
-    assert facts["rec"] == {"bytes": rec.stat().st_size, "sha256": fingerprint(rec)}
+    rec, rows = tmp_path / "out.rec", tmp_path / "out.lst"
+    plan = {field.name: field.default for field in dataclasses.fields(PackPlan) if field.name != "threads"}
+    assert json.loads((tmp_path / "out.json").read_text()) == {
+        "format": 1,
+        "recordkit": recordkit.__version__,
+        "set": "out",
+        "files": ["out.rec", "out.idx", "out.lst", "out.json"],
+        "records": 12,
+        "failed": 0,
+        "label_width": [1, 1],
+        "rec": {"bytes": rec.stat().st_size, "sha256": fingerprint(rec)},
+        "lst": {"bytes": rows.stat().st_size, "sha256": fingerprint(rows)},
+        "classes": {"cat": 0, "dog": 1, "owl": 2},
+        "list": "written",
+        "plan": {**plan, "resize": 16},
+    }
+
+
+@pytest.mark.parametrize(("encoding", "default"), [("jpg", 95), ("png", 3)])
+def test_the_default_quality_is_that_of_the_plans_documentation(tiny_folder, tmp_path, engine, encoding, default):
+    steps = np.random.default_rng(0).integers(0, 3, (200, 200, 3))  # no gradient: levels differ in what they find
+    (tiny_folder / "cat/steps.png").write_bytes(encode((np.cumsum(steps, 1) * 9 % 256).astype(np.uint8), "png"))
+    for name, quality in (("default", None), ("same", default), ("other", default + 1)):
+        pack(tiny_folder, tmp_path / name, plan=PackPlan(encoding=encoding, quality=quality), engine=engine)
+    default, same, other = ((tmp_path / f"{name}.rec").read_bytes() for name in ("default", "same", "other"))
+    assert default == same != other
 
 
 @pytest.mark.parametrize(
