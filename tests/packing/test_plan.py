@@ -153,6 +153,8 @@ def test_a_plan_that_contradicts_itself_cannot_be_made(options, message):
         {"quality": 0, "encoding": "png"},
         {"quality": 100},
         {"val_ratio": 0.5, "test_ratio": 0.5},
+        {"val_ratio": 1},
+        {"test_ratio": 1},
         {"channels": "keep"},
     ],
 )
