@@ -198,6 +198,6 @@ assert [w.category.__name__ for w in caught] == ["SlowEngineWarning"], caught
 dataset = recordkit.RecordDataset(sys.argv[3] + ".rec")
 print([decode(sample.payload).shape for sample in dataset[:12]])
 """
-    command = (sys.executable, "-c", program, site, tiny_folder, tmp_path / "photos")
+    command = (sys.executable, "-c", program, site, tiny_folder, tmp_path / "packed")
     shapes = ast.literal_eval(output(*command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}))
     assert sorted(shapes) == sorted((20 + 3 * n, 30 + label, 3) for label in range(3) for n in range(4))

@@ -298,8 +298,8 @@ namespace {
 // Filter a row and return the sum of its absolute differences; a small sum means that the row compresses well. The
 // filter is known and the first pixel is apart, so that compilers use vector instructions.
 template <int kFilter>
-size_t filter_row(const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
-    size_t sum = 0;
+uint32_t filter_row(const uint8_t* row, const uint8_t* above, size_t n, size_t step, uint8_t* out) {
+    uint32_t sum = 0;  // it overflows only in rows of 33 MB, where another filter is then taken
     const auto filter_byte = [&](size_t i, int left, int corner) {
         const int up = above[i];
         const int prediction = kFilter == 1   ? left
@@ -307,7 +307,7 @@ size_t filter_row(const uint8_t* row, const uint8_t* above, size_t n, size_t ste
                                : kFilter == 3 ? (left + up) / 2
                                               : paeth(left, up, corner);
         out[i] = static_cast<uint8_t>(row[i] - prediction);
-        sum += static_cast<size_t>(std::abs(static_cast<int8_t>(out[i])));
+        sum += static_cast<uint32_t>(std::abs(static_cast<int8_t>(out[i])));
     };
     for (size_t i = 0; i < step; ++i) filter_byte(i, 0, 0);
     for (size_t i = step; i < n; ++i) filter_byte(i, row[i - step], above[i - step]);
