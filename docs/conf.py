@@ -44,6 +44,8 @@ autodoc_mock_imports = ["torch"]
 python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [("py:.*", r"(?!recordkit\.).*")]  # every name that begins with recordkit. must lead somewhere
 
+smartquotes = False  # two hyphens begin an option and must stay two
+
 html_theme = "furo"
 html_title = "recordkit"
 html_static_path = ["_static"]

@@ -203,9 +203,16 @@ def skip_fields(_app: Sphinx, _what: str, _name: str, value: object, skip: bool,
     return True if type(value).__name__ == "_tuplegetter" else None
 
 
+def drop_type_docs(_app: Sphinx, what: str, _name: str, value: object, _options: object, lines: list[str]) -> None:
+    """Drop the description of a constant if it is the one of its type, such as that of every tuple."""
+    if what == "data" and lines and lines[0] in (inspect.getdoc(type(value)) or ""):
+        lines.clear()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions of this module to the build."""
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-process-docstring", drop_type_docs)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", link_code)
     app.connect("env-updated", add_short_names)

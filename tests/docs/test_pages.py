@@ -199,7 +199,7 @@ def chromium(built):
     ("word", "page"),
     [
         ("ImageRecordIter", "recordkit.record_iter"),
-        ("exact-labels", "reference/commands"),
+        ("max-rounds", "reference/commands"),
         ("staging", "recordkit.formats"),
     ],
 )
@@ -211,7 +211,10 @@ def test_the_search_finds_the_page_of_a_word(chromium, site, word, page):
     field.submit()
     from selenium.webdriver.support.wait import WebDriverWait
 
-    WebDriverWait(chromium, 20).until(lambda window: window.find_elements("css selector", "ul.search li a"))
+    # The results appear one after the other; the last step is the summary.
+    WebDriverWait(chromium, 20).until(
+        lambda window: "found" in window.find_element("css selector", "#search-results .search-summary").text
+    )
     found = [link.get_attribute("href") for link in chromium.find_elements("css selector", "ul.search li a")]
     assert any(page in href for href in found[:3]), found
 
@@ -240,12 +243,15 @@ def test_the_page_follows_the_system_in_light_and_dark_and_a_button_changes_it(c
     colours = {}
     for theme in ("light", "dark"):
         browser.set_colours(chromium, theme)
-        chromium.get(f"{site}/architecture.html")
-        colours[theme] = chromium.execute_script(
-            "return [document.body, document.querySelector('.architecture rect')].map("
-            "  element => getComputedStyle(element).fill + getComputedStyle(element).backgroundColor)"
-        )
-    assert colours["light"][0] != colours["dark"][0] and colours["light"][1] != colours["dark"][1]
+        colours[theme] = []
+        for page, part in (("index", "body"), ("index", ".highlight"), ("architecture", ".architecture rect")):
+            chromium.get(f"{site}/{page}.html")
+            colours[theme] += chromium.execute_script(
+                "const style = getComputedStyle(document.querySelector(arguments[0]));"
+                "return [style.fill + style.backgroundColor]",
+                part,
+            )
+    assert all(light != dark for light, dark in zip(colours["light"], colours["dark"], strict=True)), colours
     browser.set_colours(chromium, "light")
     before = chromium.find_element("tag name", "body").get_attribute("data-theme")
     chromium.find_element("css selector", ".content-icon-container .theme-toggle").click()
