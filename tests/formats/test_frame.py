@@ -401,6 +401,14 @@ def test_records_larger_than_the_read_window_are_whole(size, reader_of):
     assert reader.read(16)[0] == record
 
 
+@pytest.mark.parametrize("most", [1, 5, 8, 13])
+def test_a_system_that_returns_fewer_bytes_than_asked_changes_nothing(most, reader_of, monkeypatch):
+    reader = reader_of(WHOLE_FILE)
+    monkeypatch.setattr(frame, "pread", lambda fileno, size, offset: os.pread(fileno, min(size, most), offset))
+    assert dict(reader.scan()) == WHOLE_FILE_RECORDS
+    assert {offset: reader.read(offset)[0] for offset in WHOLE_FILE_RECORDS} == WHOLE_FILE_RECORDS
+
+
 # Sharing a reader, which has no position.
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordkit.errors import PlanError
+from recordkit.sampling import order
 from recordkit.sampling.order import Order, Pages, Sequential, Shuffled, Weighted
 from recordkit.sampling.shuffle_quality import shuffle_quality
 from recordkit.transforms.draws import ORDER, Draws
@@ -172,7 +173,7 @@ def test_classes_come_equally_often():
 def test_balanced_classes_have_the_seed_and_the_number_of_draws(seed, n):
     order = Weighted.balanced([1, 2, 2], seed=seed, n=n)
     assert (order.seed, order.n, order.n_samples) == (seed, n, 3)
-    assert Weighted.balanced([1, 2, 2]).seed == 0
+    assert Weighted.balanced([1, 2, 2]).seed == Weighted([1, 2]).seed == 0
 
 
 @given(weights, seeds, epochs, st.integers(0, 2**48 - 1))
@@ -182,6 +183,20 @@ def test_a_weighted_draw_is_that_of_the_scalar_generator(weights, seed, epoch, p
     sums = np.cumsum(weights) / np.cumsum(weights)[-1]
     expected = next(index for index, share in enumerate(sums) if share > random / 2**53)
     assert Weighted(weights, seed=seed, n=2**48).indices(epoch, np.array([position])).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("weights", "random", "index"), [([0, 1], 0, 1), ([1, 1], 1 << 31, 1), ([1, 1], (1 << 31) - 1, 0)]
+)
+def test_a_random_number_that_equals_a_sum_belongs_to_the_next_sample(weights, random, index, monkeypatch):
+    words = [np.array([word], np.uint64) for word in (random, 0, 0, 0)]
+    monkeypatch.setattr(order, "philox", lambda counter, key: words)
+    assert Weighted(weights).indices(0, np.array([0])).tolist() == [index]
+
+
+def test_weights_are_summed_in_float64():
+    narrow = np.full(1000, 0.1, np.float32)
+    assert repr(Weighted(narrow)) == repr(Weighted(narrow.astype(np.float64)))
 
 
 @pytest.mark.parametrize("bad", [[], [0, 0], [1, -1], [1, np.nan], [1, np.inf], [1e308, 1e308]])
