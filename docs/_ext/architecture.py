@@ -161,8 +161,7 @@ class Architecture(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the picture as HTML; a change of setup.cfg or of the code draws it again."""
         layers = read_layers()
-        self.env.note_dependency(str(ROOT / "setup.cfg"))
-        for path in sorted((ROOT / "recordkit").rglob("*.py")):
+        for path in [Path(__file__), ROOT / "setup.cfg", *sorted((ROOT / "recordkit").rglob("*.py"))]:
             self.env.note_dependency(str(path))
         return [nodes.raw("", Drawing(layers, without_detours(read_imports())).svg(), format="html")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,9 @@ from sphinx_click.ext import NESTED_NONE, ClickDirective
 from recordkit.cli.main import COMMANDS, recordkit
 
 
+ROOT = Path(__file__).parents[2]
+
+
 class Commands(ClickDirective):
     """The directive ``commands``: a section for each sub-command of recordkit, in the order of its help."""
 
@@ -20,6 +24,8 @@ class Commands(ClickDirective):
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
         self.env = self.state.document.settings.env
+        for path in [Path(__file__), *sorted((ROOT / "recordkit" / "cli").rglob("*.py"))]:
+            self.env.note_dependency(str(path))  # an option that changes changes the page
         sections: list[nodes.Node] = []
         for name in COMMANDS:
             command = recordkit.get_command(click.Context(recordkit), name)
