@@ -12,7 +12,6 @@ from sphinx_click.ext import NESTED_NONE, ClickDirective
 
 from recordkit.cli.main import COMMANDS, recordkit
 
-
 ROOT = Path(__file__).parents[2]
 
 
