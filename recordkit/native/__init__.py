@@ -24,9 +24,9 @@ _Engine = TypeVar("_Engine")
 
 _HOW_TO_BUILD = (
     "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
-    "libdeflate-dev) and install recordkit again, or use `engine=python`"
+    "libdeflate-dev) and install recordkit again"
 )
-_INSTALL_AGAIN = "install recordkit again, or use `engine=python`"
+_INSTALL_AGAIN = "install recordkit again"
 
 
 def load() -> ModuleType:
@@ -40,7 +40,9 @@ def load() -> ModuleType:
     """
     core = _import_core()
     if isinstance(core, MissingError):
-        raise core.located()
+        error = core.located()
+        error.advice = f"{core.advice}, or use `engine=python`"
+        raise error
     return core
 
 
