@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
-from setuptools.errors import CompileError
+from setuptools.errors import CompileError, LinkError
 
 source = Path("recordkit/native/src")
 exports = Path("recordkit/native/exports.map")
@@ -27,6 +27,15 @@ class BuildCore(build_ext):
     """Compiles the core with the libraries whose headers the compiler finds."""
 
     def build_extension(self, ext):
+        """Compile the core. If that fails, remove the core of an earlier build, which would be installed in its place."""
+        try:
+            self._choose_libraries(ext)
+            super().build_extension(ext)
+        except (CompileError, LinkError):
+            Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            raise
+
+    def _choose_libraries(self, ext):
         """Choose libdeflate or zlib, and compile again if a library is another one than for the last core."""
         jpeg = self._preprocess("#include <stdio.h>\n#include <jpeglib.h>\nLIBJPEG_TURBO_VERSION JPEG_LIB_VERSION")
         if jpeg is None:
@@ -44,7 +53,6 @@ class BuildCore(build_ext):
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.write_text(found)
         ext.depends.append(str(stamp))
-        super().build_extension(ext)
 
     def _preprocess(self, text):
         """Return the last line of a preprocessed program, or None if a header is missing."""

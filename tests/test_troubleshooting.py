@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import types
 import warnings
 from pathlib import Path
@@ -264,9 +265,13 @@ def test_the_build_finds_no_header(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "false")
     monkeypatch.setenv("RECORDKIT_REQUIRE_NATIVE", "1")
     command = [sys.executable, "setup.py", "build_ext", "--build-lib", tmp_path, "--build-temp", tmp_path]
+    earlier = tmp_path / "recordkit/native" / f"_core{sysconfig.get_config_var('EXT_SUFFIX')}"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode
     assert SECTIONS["no C++ compiler that finds jpeglib.h"] in result.stderr
+    assert not earlier.exists()  # it would be installed in place of the core that failed
 
 
 @pytest.fixture
