@@ -27,7 +27,7 @@ class BuildCore(build_ext):
     """Compiles the core with the libraries whose headers the compiler finds."""
 
     def build_extension(self, ext):
-        """Compile the core. If that fails, remove the core of an earlier build, which would be installed in its place."""
+        """Compile the core. If that fails, remove the core of an earlier build, which would be installed instead."""
         try:
             self._choose_libraries(ext)
             super().build_extension(ext)

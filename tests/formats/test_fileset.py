@@ -21,6 +21,14 @@ def test_a_set_is_found_by_its_prefix_or_by_any_of_its_files(suffix, tmp_path):
         assert [files.path(name) for name in SUFFIXES] == [tmp_path / f"a{name}" for name in SUFFIXES]
 
 
+def test_a_record_file_without_a_suffix_is_found_unless_there_is_one_with_it(tmp_path):
+    (tmp_path / "a.rec_0").touch()
+    assert Fileset(tmp_path / "a.rec_0").path(".rec") == tmp_path / "a.rec_0"
+    assert Fileset(tmp_path / "a.rec_0").path(".idx") == tmp_path / "a.rec_0.idx"
+    (tmp_path / "a.rec_0.rec").touch()
+    assert Fileset(tmp_path / "a.rec_0").path(".rec") == tmp_path / "a.rec_0.rec"
+
+
 def test_dots_in_a_prefix_are_part_of_it(tmp_path):
     assert Fileset(tmp_path / "train.v2").path(".rec") == tmp_path / "train.v2.rec"
     assert Fileset(str(tmp_path / "train.v2.idx")).path(".rec") == tmp_path / "train.v2.rec"

@@ -7,6 +7,7 @@ import pytest
 from recordkit.errors import PlanError
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import plan_sets
+from recordkit.packing.splits import packing_order
 from recordkit.sources import ListSource
 
 
@@ -63,6 +64,11 @@ def r(begin, last):
 )
 def test_a_set_has_the_name_and_the_positions_of_its_split(sources, options, sets):
     assert planned({name: Numbers(n) for name, n in sources.items()}, **options) == (sets, [])
+
+
+def test_the_seed_of_the_plan_chooses_the_order():
+    ((_, positions, _),), _ = planned({"": Numbers(10)}, shuffle=True, seed=7)
+    assert positions == list(packing_order(10, shuffle=True, seed=7)) != list(packing_order(10, shuffle=True))
 
 
 def test_samples_in_no_split_and_notes_of_the_sources_are_warnings():
