@@ -164,9 +164,9 @@ def test_the_aarch64_wheel_runs_the_tests_of_the_core_under_qemu(aarch64_wheel, 
     version = ("--python-version", "3.11", "--implementation", "cp", *platforms)
     install = (sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target", site, *version)
     output(*install, aarch64_wheel, *PACKAGES_OF_TESTS)
-    (Path(bare["PATH"]) / "qemu-aarch64-static").symlink_to(shutil.which("qemu-aarch64-static"))
-    env = bare | {"PYTHONPATH": str(site)}
-    run_tests(tmp_path / "debian/python", site=site, folder=tmp_path / "checks", env=env)
+    programs = tmp_path / "debian/bin"
+    env = bare | {"PYTHONPATH": str(site), "PATH": f"{programs}:{bare['PATH']}"}
+    run_tests(programs / "python", site=site, folder=tmp_path / "checks", env=env)
 
 
 def run_tests(*python, site, folder, env):
