@@ -60,10 +60,13 @@ def start(photos, prefix, *more):
     return subprocess.Popen([sys.executable, "-c", PACK, str(photos), str(prefix), *more], stderr=subprocess.DEVNULL)
 
 
-# Forks a packing process for each line of its input, and kills it after that many seconds. A fork saves the imports.
+# Forks a packing process for each line of its input, and kills it after that many seconds. A fork saves the imports, if
+# the names are used before it: recordkit imports a module when a name of it is used.
 KILL = f"""
 import os, signal, sys, time
-import recordkit, PIL.Image, PIL.PngImagePlugin, PIL.JpegImagePlugin
+import PIL.Image, PIL.PngImagePlugin, PIL.JpegImagePlugin
+from recordkit import PackPlan, native, pack
+native.available()
 for line in sys.stdin:
     pid = os.fork()
     if not pid:
