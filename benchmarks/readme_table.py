@@ -27,7 +27,8 @@ def loading() -> list[str]:
     machine = reports[0].machine
     lines = [
         "Images per second, and in brackets the ratio to MXNet's ImageIter, measured on "
-        f"{machine['cpus']} cores of an {machine['cpu']}, {reports[0].date[:10]}, {reports[0].protocol['rounds']} rounds:",
+        f"{machine['cpus']} cores of an {machine['cpu']}, {reports[0].date[:10]}, "
+        f"{reports[0].protocol['rounds']} rounds:",
         "",
         "| `recordkit bench` | 256-px photos, crop 224, mirror, normalise | MNIST digits, png |",
         "| --- | --- | --- |",
