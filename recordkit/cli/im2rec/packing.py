@@ -10,6 +10,7 @@ import click
 from recordkit.cli.pack_warnings import print_warnings
 from recordkit.cli.progress import progress_bar
 from recordkit.codec import Channels
+from recordkit.errors import SourceError
 from recordkit.packing import PackPlan, pack
 from recordkit.sources import ListSource
 
@@ -40,9 +41,21 @@ def pack_list(
     -------
     ok : bool
         Every sample was packed.
+
+    Raises
+    ------
+    RecordkitError
+        An error of `recordkit.pack`.
     """
     with progress_bar(len(source), f"im2rec {Path(prefix).name}", quiet=quiet) as progress:
-        report = pack(source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress)
+        try:
+            report = pack(
+                source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress
+            )
+        except SourceError as error:
+            if error.advice and "`exact_labels=True`" in error.advice:  # im2rec has no option for it
+                error.advice = "keep such labels with 'recordkit pack --exact-labels', or number the classes from 0"
+            raise
     print_warnings("im2rec", report)
     (set_report,) = report.sets
     total = f"Total: {set_report.n_packed} images processed, {report.duration_s:.2f} sec elapsed"

@@ -511,6 +511,19 @@ def test_a_label_that_float32_would_change_is_refused(im2rec, tree, tmp_path, la
     assert not (tmp_path / "p.rec").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--pass-through", "{}/p", "{}/root"), ("{}/p.lst", "{}/root", "{}/p.rec", "unchanged=1")]
+)
+def test_the_advice_for_such_a_label_is_a_command_that_packs_it(im2rec, cli, tree, tmp_path, arguments):
+    (tmp_path / "root").symlink_to(tree)
+    (tmp_path / "p.lst").write_text("0\t17186135\tcat/1.jpg\n")
+    code, _, err = im2rec(*(argument.format(tmp_path) for argument in arguments))
+    advice = "keep such labels with 'recordkit pack --exact-labels', or number the classes from 0\n"
+    assert code == 1 and err.endswith(f"float32 can hold, got 17186135; {advice}")
+    code, _, err = cli("pack", tmp_path / "p.lst", tmp_path / "p", "--root", tree, "--exact-labels")
+    assert code == 0, err
+
+
 def test_dropped_labels_cause_a_warning(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t1\t2\tcat/1.jpg\n")
     code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
