@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 import numpy as np
 
+from recordkit.cli.console import Console
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
 from recordkit.cli.program import Command, run
-from recordkit.cli.progress import progress_bar
 from recordkit.codec import encode
 from recordkit.errors import TrainError
 from recordkit.formats.lst import ListFile
@@ -70,7 +70,7 @@ def command(data: Path | None, output: Path, seed: int, engine: str, more_seeds:
     click.echo(f"read {packed.test.name} back through Loader and MXNet's ImageRecordIter: every label as in the list")
     n_more = more_seeds if more_seeds is not None else (2 if data is None else 0)
     accuracies = []
-    with progress_bar(1 + n_more, "train", unit="LeNet") as progress:
+    with Console().progress(1 + n_more, "train", unit="LeNet") as progress:
         for number in range(seed, seed + 1 + n_more):
             accuracies.append(_train(packed, output, number, pictures=number == seed))
             progress(1)
@@ -124,7 +124,7 @@ def _pack_ubyte(data: Path, output: Path, engine: str) -> _Packed:
     labels = [entry.labels[0] for entry in source["test"].entries(range(min(10, len(source["test"]))))]
     name = "fashion-mnist" if labels == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7] else "mnist"
     prefix = output / name
-    with progress_bar(sum(map(len, source.values())), f"pack {name}") as progress:
+    with Console().progress(sum(map(len, source.values())), f"pack {name}") as progress:
         used = _check_packed(data, pack(source, prefix, engine=engine, progress=progress))
     train_rec, test_rec = (Path(f"{prefix}_{split}.rec") for split in ("train", "test"))
     for path in (train_rec, test_rec):

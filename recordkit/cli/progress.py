@@ -6,10 +6,8 @@ terminal that cannot move its cursor (TERM=dumb) gets lines too. Neither has col
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from time import monotonic
 from typing import Any, Protocol
 
@@ -44,13 +42,6 @@ class Bar(Protocol):
 
     def close(self) -> None:
         """Remove the bar."""
-
-
-@contextlib.contextmanager
-def progress_bar(total: int | None, label: str, *, unit: str = "img", quiet: bool = False) -> Iterator[Progress]:
-    """Show progress on stderr while the block runs; see `open_bar` for the parameters."""
-    with contextlib.closing(open_bar(total, label, unit=unit, quiet=quiet)) as bar:
-        yield bar.update
 
 
 def open_bar(total: int | None, label: str, *, unit: str = "img", quiet: bool = False) -> Bar:

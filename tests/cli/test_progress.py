@@ -12,6 +12,7 @@ import termios
 import pytest
 
 from recordkit.cli import progress
+from recordkit.cli.console import Console
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_total_may_be_unknown_or_become_known(clock, capsys):
 
 
 def test_a_note_ends_the_line(clock, capsys):
-    with progress.progress_bar(10, "epoch 1") as advance:
+    with Console().progress(10, "epoch 1") as advance:
         clock.now_s += 5
         advance(5, "loss 0.100")
     assert capsys.readouterr().err == "epoch 1: 5 of 10 img, 1 img/s, 5 s left, loss 0.100\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from recordkit.cli.console import Console
 from recordkit.cli.pack_warnings import print_warnings
-from recordkit.cli.progress import progress_bar
 from recordkit.codec import Channels
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan, pack
@@ -47,7 +47,7 @@ def pack_list(
     RecordkitError
         An error of `recordkit.pack`.
     """
-    with progress_bar(len(source), f"im2rec {Path(prefix).name}", quiet=quiet) as progress:
+    with Console(quiet=quiet).progress(len(source), f"im2rec {Path(prefix).name}") as progress:
         try:
             report = pack(
                 source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress

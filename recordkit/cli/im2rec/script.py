@@ -23,12 +23,12 @@ from typing import Any
 
 import click
 
+from recordkit.cli.console import Console
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
 from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
 from recordkit.cli.program import Command, print_to_stderr
-from recordkit.cli.progress import progress_bar
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
@@ -173,7 +173,7 @@ def command(prefix: str, root: str, **options: Any) -> None:
 def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
     extensions = options["exts"] or EXTENSIONS
     source: FolderSource | FlatSource
-    with progress_bar(None, f"find images in {root}", quiet=options["quiet"]) as progress:
+    with Console(quiet=options["quiet"]).progress(None, f"find images in {root}") as progress:
         if options["recursive"]:
             source = FolderSource(root, extensions=extensions, progress=progress)
         else:
