@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import recordkit
+
 # Packages of each family of Linux by what they bring; {} stands for the version of Python.
 _PACKAGES = {
     "debian": {
@@ -95,8 +97,8 @@ def _requirement() -> str | None:
     """Return what pip has to install again; None if it is a wheel without the engine."""
     try:
         installed = distribution("recordkit")
-    except PackageNotFoundError:  # the source is on Python's path
-        return "recordkit"
+    except PackageNotFoundError:  # a checkout is on Python's path
+        return f"-e {shlex.quote(str(Path(recordkit.__file__).parents[1]))}"
     if "Tag: py3-none-any" in (installed.read_text("WHEEL") or ""):
         return None
     source = json.loads(installed.read_text("direct_url.json") or "{}")

@@ -5,9 +5,11 @@ import shlex
 import shutil
 import sys
 import sysconfig
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+import recordkit
 from recordkit.cli import native_install
 from recordkit.cli.native_install import how_to_install
 
@@ -103,6 +105,17 @@ def test_with_all_headers_recordkit_is_installed_again(machine, headers):
 def test_recordkit_is_installed_again_from_its_folder(machine, info, option):
     machine(direct_url_json=json.dumps({"url": "file:///home/me/my%20kit", "dir_info": info}))
     assert how_to_install() == f"{PIP} {option}'/home/me/my kit'"
+
+
+@needs_cpp
+def test_a_checkout_on_the_path_is_installed_from_its_folder(machine, monkeypatch):
+    def distribution(_name):
+        raise PackageNotFoundError
+
+    machine()
+    monkeypatch.setattr(native_install, "distribution", distribution)
+    monkeypatch.setattr(recordkit, "__file__", "/home/me/my kit/recordkit/__init__.py")
+    assert how_to_install() == f"{PIP} -e '/home/me/my kit'"
 
 
 def test_the_wheel_for_every_system_has_no_engine_to_build(machine):
