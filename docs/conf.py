@@ -39,7 +39,7 @@ autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
-# PyTorch and MXNet are not needed to read the code that uses them.
+# The pages are built without PyTorch. MXNet needs no mock, because recordkit imports it in functions only.
 autodoc_mock_imports = ["torch"]
 python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [("py:.*", r"(?!recordkit\.).*")]  # every name that begins with recordkit. must lead somewhere

@@ -26,7 +26,8 @@ class FolderLock:
     ----------
     folder : Path
     wait : bool
-        Wait until another process releases its lock.
+        Wait until another process releases its lock. A folder that is locked without waiting may be removed while it is
+        locked, and must not be a symbolic link.
 
     Raises
     ------
@@ -70,7 +71,7 @@ class _FileLock(FolderLock):
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
-        # A folder that may be removed while it is locked has its file beside it.
+        # The file is beside a folder that may be removed while it is locked.
         self._path = folder / ".recordkit.lock" if wait else folder.with_name(f"{folder.name}.lock")
         deadline_s = time.monotonic() + _MAX_WAIT_S
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0)

@@ -1,5 +1,6 @@
 """The built pages in a headless Chromium, served on loopback; and pictures of them: python browser.py FOLDER."""
 
+import base64
 import contextlib
 import functools
 import http.server
@@ -85,8 +86,6 @@ def take_pictures(folder):
 
 def save_picture(chromium, path):
     """Write a picture of the first 6,000 pixels of a page."""
-    import base64
-
     size = chromium.execute_script("return [innerWidth, Math.min(document.documentElement.scrollHeight, 6000)]")
     clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
     picture = chromium.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})

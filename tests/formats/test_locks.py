@@ -1,0 +1,54 @@
+"""Locks on folders, by flock and, as on Windows, by a file."""
+
+import threading
+
+import pytest
+
+from recordkit.formats import locks
+from recordkit.formats.locks import lock_folder
+
+
+@pytest.fixture(params=["flock", "file"])
+def folder(request, tmp_path, monkeypatch):
+    """A folder to lock, on a system with `flock` and on one without."""
+    if request.param == "file":
+        monkeypatch.setattr(locks, "fcntl", None)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return folder
+
+
+def test_a_lock_without_wait_is_refused_until_the_other_is_released(folder):
+    lock = lock_folder(folder, wait=False)
+    with pytest.raises(BlockingIOError):
+        lock_folder(folder, wait=False)
+    lock.release()
+    lock_folder(folder, wait=False).release()
+    assert list(folder.parent.rglob("*")) == [folder]
+
+
+def test_a_lock_with_wait_comes_after_the_release(folder):
+    lock = lock_folder(folder, wait=True)
+    release = threading.Timer(0.1, lock.release)
+    release.start()
+    lock_folder(folder, wait=True).release()
+    assert release.finished.is_set()
+    release.join()
+
+
+def test_a_folder_that_was_removed_is_not_in_place(folder):
+    lock = lock_folder(folder, wait=False)
+    assert lock.is_in_place()
+    folder.rmdir()
+    assert not lock.is_in_place()
+    lock.release()
+
+
+def test_a_file_that_a_killed_process_left_is_named_after_a_minute(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "fcntl", None)
+    monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
+    left = tmp_path / ".recordkit.lock"
+    left.touch()
+    with pytest.raises(TimeoutError, match="for a minute; remove it if that pack was killed") as caught:
+        lock_folder(tmp_path, wait=True)
+    assert caught.value.filename == str(left)
