@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown name is an error that names similar ones."""
-        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+        if args[0] in COMMANDS or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         from difflib import get_close_matches
 

@@ -78,14 +78,6 @@ def test_labels_come_from_file_names(cli, tmp_path):
     assert (tmp_path / "e.lst").read_text().splitlines()[2] == "2\t2.000000\t000002_4.jpg"
 
 
-@pytest.mark.parametrize("command", ["info", "verify"])
-def test_json_is_one_object(cli, tiny_folder, tmp_path, command):
-    cli("pack", tiny_folder, tmp_path / "out")
-    code, output, error = cli(command, tmp_path / "out.rec", "--json")
-    assert (code, error) == (0, "")
-    assert json.loads(output)["n_records"] == 12
-
-
 def test_pack_reports_as_json(cli, tiny_folder, tmp_path):
     code, output, _ = cli("pack", tiny_folder, tmp_path / "out", "--json", "--engine", "python")
     facts = json.loads(output)

@@ -31,6 +31,7 @@ def test_a_command_and_its_options_and_paths_are_completed():
     assert complete("recordkit pack --re", 2) == ["plain,--resize"]
     assert complete("recordkit pack --filter an", 3) == ["plain,antialias"]
     assert complete("recordkit pack pho", 2) == ["file,pho"]
+    assert complete("recordkit pak --re", 2) == []
     assert complete("im2rec --qua", 1, "im2rec") == ["plain,--quality"]
     assert complete("im2rec out/a pho", 2, "im2rec") == ["file,pho"]
 

@@ -62,6 +62,18 @@ def test_a_total_may_be_unknown_or_become_known(clock, capsys):
     assert lines_of(capsys, clock, bar, [(10, 2000)]) == ["find images: 3,000 of 11,000 img, 200 img/s, 40 s left"]
 
 
+def test_work_beyond_the_total_has_no_time_left(clock, capsys):
+    bar = progress.open_bar(10, "x")
+    assert lines_of(capsys, clock, bar, [(4, 12)]) == ["x: 12 of 10 img, 3 img/s, 0 s left"]
+
+
+def test_a_reset_counts_from_0_again(clock, capsys):
+    bar = progress.open_bar(10, "x")
+    bar.update(5)
+    bar.reset()
+    assert lines_of(capsys, clock, bar, [(5, 10)]) == ["x: 10 of 10 img, 2 img/s, 0 s left"]
+
+
 def test_a_note_ends_the_line(clock, capsys):
     with Console().progress(10, "epoch 1") as advance:
         clock.now_s += 5

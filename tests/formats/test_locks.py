@@ -29,11 +29,19 @@ def test_a_lock_without_wait_is_refused_until_the_other_is_released(folder):
 
 def test_a_lock_with_wait_comes_after_the_release(folder):
     lock = lock_folder(folder, wait=True)
-    release = threading.Timer(0.1, lock.release)
-    release.start()
-    lock_folder(folder, wait=True).release()
-    assert release.finished.is_set()
-    release.join()
+    events = []
+
+    def release():
+        events.append("released")
+        lock.release()
+
+    timer = threading.Timer(0.1, release)
+    timer.start()
+    other = lock_folder(folder, wait=True)
+    events.append("locked")
+    other.release()
+    timer.join()
+    assert events == ["released", "locked"]
 
 
 def test_a_folder_that_was_removed_is_not_in_place(folder):

@@ -206,6 +206,9 @@ def test_the_curves_of_a_log_are_drawn(mx, rec, tmp_path):
     run(train_command, rec, "--num-epochs", 2, "--model-prefix", tmp_path / "lenet", "--no-pictures")
     result = run(plot_log, tmp_path / "lenet.log", "-o", tmp_path / "curves.png")
     assert result.output == f"{tmp_path / 'curves.png'}: accuracy, cross-entropy of 2 epochs\n"
+    result = run(plot_log, tmp_path / "lenet.log", "-o", tmp_path / "curves.png", "--json")
+    facts = {"picture": f"{tmp_path / 'curves.png'}", "quantities": ["accuracy", "cross-entropy"], "n_epochs": 2}
+    assert json.loads(result.output) == facts
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -217,8 +220,9 @@ def test_a_network_is_drawn(mx, rec, tmp_path, trained):
     if trained:
         rec = write_rec(tmp_path / "two.rec", [((label, 1.0), image) for label, image in images(20)])
         run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
-    result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg")
+    result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg", "--json")
     assert result.exit_code == 0, result.exception
+    assert json.loads(result.output) == {"picture": f"{tmp_path / 'net.svg'}", "data_shape": [1, 28, 28]}
     text = (tmp_path / "net.svg").read_text()
     assert "Convolution" in text and "FullyConnected" in text and ("500" if trained else "dropout") in text
 
