@@ -21,16 +21,16 @@ class Block:
     @property
     def commands(self) -> list[tuple[int, str, str]]:
         """Line, command and stated output of each command of a console block."""
-        found: list[tuple[int, str, str]] = []
+        commands: list[tuple[int, str, str]] = []
         for number, line in enumerate(self.text.replace("\\\n", "\\\0").splitlines(keepends=True), self.line):
             if line.startswith("$ "):
-                found.append((number, line[2:].replace("\\\0", " ").strip(), ""))
-            elif found:
-                number, command, output = found.pop()
-                found.append((number, command, output + line))
+                commands.append((number, line[2:].replace("\\\0", " ").strip(), ""))
+            elif commands:
+                number, command, output = commands.pop()
+                commands.append((number, command, output + line))
             else:
                 raise ValueError(f"line {number}: a console block begins with a command: $ ...")
-        return found
+        return commands
 
 
 def read_blocks(path: Path) -> list[Block]:

@@ -18,7 +18,7 @@ A page is written so that its blocks run here:
       <!-- exit code 1 -->          the last command ends with this exit code instead of 0
       <!-- not run: the reason -->  not at all, but Python must be valid
 
-- ``sh`` blocks (pip, apt-get, bin/test) and all other languages do not run. A program bin/NAME must exist.
+- ``sh`` blocks (pip, apt-get, bin/test), ``text``, ``make`` and directives do not run. A program bin/NAME must exist.
 - Links are relative paths with ``.md``, so that they work on a code host and in the built pages.
 """
 
@@ -42,6 +42,7 @@ PAGES = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/**/*.md")) - set(ROOT.g
 BLOCKS = {page: read_blocks(page) for page in PAGES}
 # Downloads, measurements and trainings have tests of their own.
 PARSED_ONLY = ("fetch", "train", "eval", "predict", "bench", "plot-log", "plot-net")
+LANGUAGES = re.compile(r"console|python|pycon|sh|text|make|\{[\w-]+\}")
 MEASURED = re.compile(r"\d[\d,.]*(?= (?:s|ms|img/s|MB/s|images/s)\b)")
 
 
@@ -83,9 +84,9 @@ class Runner:
             getattr(self, f"run_{block.language}", lambda block: None)(block)
 
     def is_installed(self, module):
-        found = importlib.util.find_spec(module) is not None
-        assert found or not os.environ.get(f"RECORDKIT_REQUIRE_{module.upper()}"), f"{module} is not installed"
-        return found
+        is_installed = importlib.util.find_spec(module) is not None
+        assert is_installed or not os.environ.get(f"RECORDKIT_REQUIRE_{module.upper()}"), f"{module} is not installed"
+        return is_installed
 
     def run_python(self, block):
         code = compile("\n" * (block.line - 1) + block.text, str(self.page), "exec")
@@ -150,6 +151,12 @@ def test_every_block_runs_and_prints_what_is_stated(page, folder, cli, im2rec):
     runner = Runner(page, {"recordkit": cli, "im2rec": im2rec})
     for block in BLOCKS[page]:
         runner.run(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_has_a_known_language(page):
+    others = [(block.line, block.language) for block in BLOCKS[page] if not LANGUAGES.fullmatch(block.language)]
+    assert others == [], "a block of another language would not run"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -63,7 +63,7 @@ def public_modules(package: types.ModuleType) -> Iterator[types.ModuleType]:
     yield package
     if hasattr(package, "__all__") or not hasattr(package, "__path__"):
         return
-    names = [found.name for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+    names = [info.name for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
     first = {getattr(recordkit, name).__module__ for name in public_names(recordkit)}
     for name in sorted(names, key=lambda name: (name not in first, name)):
         if not any(part.startswith("_") for part in name.split(".")):
@@ -150,9 +150,9 @@ def add_short_names(_app: Sphinx, env: BuildEnvironment) -> None:
     python: Any = env.get_domain("py")
     for name in public_names(recordkit):
         value = getattr(recordkit, name)
-        places = [f"{value.__module__}.{name}", f"{value.__module__.rpartition('.')[0]}.{name}"]
-        (place,) = [place for place in places if place in python.objects and not python.objects[place].aliased]
-        python.objects[f"recordkit.{name}"] = python.objects[place]._replace(aliased=True)
+        targets = [f"{value.__module__}.{name}", f"{value.__module__.rpartition('.')[0]}.{name}"]
+        (target,) = [target for target in targets if target in python.objects and not python.objects[target].aliased]
+        python.objects[f"recordkit.{name}"] = python.objects[target]._replace(aliased=True)
 
 
 def link_code(app: Sphinx, document: nodes.document) -> None:

@@ -54,7 +54,7 @@ def without_detours(edges: set[Edge]) -> set[Edge]:
 
 
 class Drawing:
-    """Places of all rooms, and of the points where arrows pass the layers between their ends.
+    """Positions of all rooms, and of the points where arrows pass the layers between their ends.
 
     Parameters
     ----------

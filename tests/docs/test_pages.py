@@ -63,22 +63,22 @@ def built(testrun_uid):
 
 def public_names():
     """Yield the full name of everything public, from the rules that CONTRIBUTING states."""
-    for found in pkgutil.walk_packages(recordkit.__path__, "recordkit."):
-        if found.name.startswith(("recordkit.cli", "recordkit.__main__")) or "._" in found.name:
+    for info in pkgutil.walk_packages(recordkit.__path__, "recordkit."):
+        if info.name.startswith(("recordkit.cli", "recordkit.__main__")) or "._" in info.name:
             continue
-        if found.name.startswith("recordkit.interop.torch"):
+        if info.name.startswith("recordkit.interop.torch"):
             continue  # torch may be missing; its names are in a test of their own
-        parents = [found.name.rsplit(".", n)[0] for n in range(1, found.name.count("."))]
+        parents = [info.name.rsplit(".", n)[0] for n in range(1, info.name.count("."))]
         if any(hasattr(importlib.import_module(parent), "__all__") for parent in parents):
             continue  # the package's __all__ says what is public there
-        module = importlib.import_module(found.name)
+        module = importlib.import_module(info.name)
         for name in getattr(module, "__all__", vars(module)):
             value = getattr(module, name)
-            is_own = getattr(value, "__module__", None) == found.name and (
+            is_own = getattr(value, "__module__", None) == info.name and (
                 inspect.isclass(value) or inspect.isroutine(value)
             )
             if not name.startswith("_") and (is_own or hasattr(module, "__all__")):
-                yield f"{found.name}.{name}"
+                yield f"{info.name}.{name}"
     yield from (f"recordkit.{name}" for name in recordkit.__all__ if name != "__version__")
     tree = (ROOT / "recordkit/interop/torch/__init__.py").read_text()
     yield from (f"recordkit.interop.torch.{name}" for name in re.findall(r'"(\w+)"', tree.split("__all__ = ")[1]))
@@ -106,10 +106,7 @@ def test_every_command_and_every_option_is_described(built):
         for parameter in command.params:
             for option in parameter.opts + parameter.secondary_opts:
                 if option.startswith("-"):
-                    assert any(id_.startswith(prefix) and id_.endswith(option.lstrip("-")) for id_ in ids), (
-                        program,
-                        option,
-                    )
+                    assert f"{prefix}-{option.lstrip('-')}" in ids, (program, option)
                     assert option in text
     for setting in native._DEFAULTS:
         assert f">{setting}<" in (HTML / "reference/commands.html").read_text(), setting
@@ -215,8 +212,8 @@ def test_the_search_finds_the_page_of_a_word(chromium, site, word, page):
     WebDriverWait(chromium, 20).until(
         lambda window: "found" in window.find_element("css selector", "#search-results .search-summary").text
     )
-    found = [link.get_attribute("href") for link in chromium.find_elements("css selector", "ul.search li a")]
-    assert any(page in href for href in found[:3]), found
+    results = [link.get_attribute("href") for link in chromium.find_elements("css selector", "ul.search li a")]
+    assert any(page in href for href in results[:3]), results
 
 
 def test_every_page_fits_a_desk_and_a_phone_and_reports_no_error(chromium, site, built):
