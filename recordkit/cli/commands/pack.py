@@ -88,7 +88,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     show_default=True,
     help="Labels to keep of each row.",
 )
-@click.option("--exact-labels", is_flag=True, help="Keep labels above 2**24 exactly, in PREFIX.labels.npy.")
+@click.option("--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy.")
 @click.option(
     "--on-error",
     type=click.Choice(["report", "skip", "raise"]),
