@@ -33,7 +33,7 @@ class Commands(ClickDirective):
 
 
 def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
-    """Escape the stars in the help of a command, such as those of *.rec, which would mean bold text."""
+    """Escape stars in the help of a command, such as that of PREFIX*.lst, which would mean bold text."""
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
