@@ -133,8 +133,9 @@ def test_the_wheel_has_the_licences_of_what_it_carries(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if "/licenses/" in name and not name.endswith("/")]
         texts = {name.rpartition("/")[2]: archive.read(name).decode() for name in names}
-    assert texts.keys() == {"LICENSE", "LICENSE.libdeflate", "LICENSE.libjpeg-turbo"}
+    assert texts.keys() == {"LICENSE", "LICENSE.libdeflate", "LICENSE.libjpeg-turbo", "LICENSE.pybind11"}
     assert "Eric Biggers" in texts["LICENSE.libdeflate"]
+    assert "Wenzel Jakob" in texts["LICENSE.pybind11"]
     assert "Independent JPEG Group" in texts["LICENSE.libjpeg-turbo"]
     assert "D. R. Commander" in texts["LICENSE.libjpeg-turbo"]
 
