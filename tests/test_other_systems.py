@@ -130,9 +130,9 @@ with Staging(prefix) as staging:
         file.write(b"new")
     staging.commit()
 """
-    said = other_system(code, tmp_path / "a").stdout
+    output = other_system(code, tmp_path / "a").stdout
     lock = tmp_path / ".a.staging.lock"
-    assert said == (
+    assert output == (
         f"{tmp_path}/.a.staging: another pack is writing to this prefix; wait until it ends, or remove {lock} if it "
         "was killed\n"
     )
