@@ -39,7 +39,8 @@ class BuildCore(build_ext):
         """Choose libdeflate or zlib, and compile again if a library is another one than for the last core."""
         jpeg = self._preprocess("#include <stdio.h>\n#include <jpeglib.h>\nLIBJPEG_TURBO_VERSION JPEG_LIB_VERSION")
         if jpeg is None:
-            raise CompileError("no C++ compiler that finds jpeglib.h (Debian: apt-get install g++ libjpeg-dev)")
+            packages = "apt-get update && apt-get install g++ libjpeg-dev"
+            raise CompileError(f"no C++ compiler that finds jpeglib.h (Debian: {packages})")
         deflate = self._preprocess("#include <libdeflate.h>\nLIBDEFLATE_VERSION_STRING")
         if os.environ.get("RECORDKIT_ZLIB"):
             deflate = None

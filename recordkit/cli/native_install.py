@@ -18,7 +18,7 @@ import recordkit
 # Packages of each family of Linux by what they bring; {} stands for the version of Python.
 _PACKAGES = {
     "debian": {
-        "install": "apt-get install",
+        "install": "apt-get update && apt-get install",
         "g++": "g++",
         "jpeg": "libjpeg-dev",
         "deflate": "libdeflate-dev",
@@ -32,7 +32,7 @@ _PACKAGES = {
         "python": "python3-devel",
     },
     "alpine": {
-        "install": "apk add",
+        "install": "apk add -U",
         "g++": "g++",
         "jpeg": "libjpeg-turbo-dev",
         "deflate": "libdeflate-dev",

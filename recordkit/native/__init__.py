@@ -23,8 +23,8 @@ ENGINES = ("auto", "native", "python")
 _Engine = TypeVar("_Engine")
 
 _HOW_TO_BUILD = (
-    "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get install g++ libjpeg-dev "
-    "libdeflate-dev) and install recordkit again"
+    "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get update && apt-get "
+    "install g++ libjpeg-dev libdeflate-dev) and install recordkit again"
 )
 _INSTALL_AGAIN = "install recordkit again"
 

@@ -9,6 +9,9 @@ from recordkit.formats.irheader import fits_float32
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 
+KEEP_EXACT_LABELS = "keep such labels with `exact_labels=True`"
+"""The advice of an error about a label that float32 would change."""
+
 # Rows checked together.
 _BLOCK_SIZE = 1024
 
@@ -50,7 +53,7 @@ def _label_error(label: float, entry: Entry, plan: PackPlan) -> SourceError:
         key=entry.key,
         expected="a label that float32 can hold",
         got=label,
-        advice="keep such labels with `exact_labels=True`" if _is_int64(label) else None,
+        advice=KEEP_EXACT_LABELS if _is_int64(label) else None,
     )
 
 

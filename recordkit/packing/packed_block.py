@@ -36,7 +36,7 @@ class PackedBlock:
         The records of the entries, concatenated as in a .rec file.
     sizes : list of int
         Size of each record with its frame, in bytes.
-    bytes_in : int
+    input_bytes : int
         Total size of the packed samples' contents.
     failures : list of (Entry, str)
         The samples that were left out, each with the reason.
@@ -48,7 +48,7 @@ class PackedBlock:
     labels: list[tuple[float, ...]]
     frames: bytes
     sizes: list[int]
-    bytes_in: int
+    input_bytes: int
     failures: list[tuple[Entry, str]]
     remarks: Counter[str]
 
@@ -90,7 +90,7 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         labels=labels,
         frames=frames,
         sizes=sizes,
-        bytes_in=sum(map(_n_bytes, contents)),
+        input_bytes=sum(map(_n_bytes, contents)),
         failures=failures,
         remarks=Counter(remark for row, remark in remarks.items() if row not in reasons),
     )

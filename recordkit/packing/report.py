@@ -42,7 +42,7 @@ class SetReport:
         Samples of the source, records in the .rec file, and samples left out.
     failures : list of Failure
         The first 1,000; PREFIX.failed.tsv has all of them.
-    bytes_in, bytes_out : int
+    input_bytes, output_bytes : int
         Size of the images read, and of the .rec file.
     notes : dict of str to int
         Warnings, and the number of samples that each concerns.
@@ -53,8 +53,8 @@ class SetReport:
     n_packed: int = 0
     n_failed: int = 0
     failures: list[Failure] = field(default_factory=list)
-    bytes_in: int = 0
-    bytes_out: int = 0
+    input_bytes: int = 0
+    output_bytes: int = 0
     notes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -130,8 +130,8 @@ class PackReport:
                     "n_failed": report.n_failed,
                     "failures": [asdict(failure) for failure in report.failures],
                     "failed_tsv": str(report.failed_path) if report.n_failed else None,
-                    "input_bytes": report.bytes_in,
-                    "output_bytes": report.bytes_out,
+                    "input_bytes": report.input_bytes,
+                    "output_bytes": report.output_bytes,
                     "notes": report.notes,
                 }
                 for report in self.sets

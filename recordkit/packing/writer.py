@@ -110,7 +110,7 @@ class SetWriter:
         for entry, reason in block.failures:
             self._fail(Failure(entry.key, entry.name, reason))
         keys = [entry.key for entry in block.entries]
-        ends = list(itertools.accumulate(block.sizes, initial=self.report.bytes_out))
+        ends = list(itertools.accumulate(block.sizes, initial=self.report.output_bytes))
         with self._publish_errors():
             self._files[".rec"].write(block.frames)
             self._files[".idx"].write(idx.lines(keys, ends[:-1]))
@@ -122,8 +122,8 @@ class SetWriter:
         self._label_width = min([self._label_width[0], *widths]), max([self._label_width[1], *widths])
         self.report.n_listed += len(keys)
         self.report.n_packed += len(keys)
-        self.report.bytes_in += block.bytes_in
-        self.report.bytes_out = ends[-1]
+        self.report.input_bytes += block.input_bytes
+        self.report.output_bytes = ends[-1]
         for remark, n in block.remarks.items():
             self.report.note(remark, n)
 

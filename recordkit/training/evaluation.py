@@ -86,14 +86,14 @@ class Evaluation:
     metrics : Metrics
     class_names : tuple of str
         Names of the classes; a number stands for a missing name.
-    batch_ms : float
-        Median time of a batch of 64, forward only, in milliseconds.
+    batch_64_s : float
+        Median time of a batch of 64, forward only, in seconds.
     """
 
     epoch: int
     metrics: Metrics
     class_names: tuple[str, ...]
-    batch_ms: float
+    batch_64_s: float
 
 
 def evaluate(
@@ -154,5 +154,5 @@ def evaluate(
         warnings.warn(warning, UserWarning, stacklevel=2)
     reader = open_batches(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
     metrics = evaluate_model(mx, model, target, reader, context, progress=progress)
-    batch_ms = Inference(mx, model, target, reader.batch_shape, context, str(data.path)).batch_ms()
-    return Evaluation(epoch, metrics, record.class_names(target), batch_ms)
+    batch_64_s = Inference(mx, model, target, reader.batch_shape, context, str(data.path)).batch_64_s()
+    return Evaluation(epoch, metrics, record.class_names(target), batch_64_s)

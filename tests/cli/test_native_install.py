@@ -14,6 +14,7 @@ from recordkit.cli import native_install
 from recordkit.cli.native_install import how_to_install
 
 PYTHON = "{}.{}".format(*sys.version_info)
+DEBIAN = f"apt-get update && apt-get install g++ libjpeg-dev libdeflate-dev python{PYTHON}-dev"
 PIP = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps --no-cache-dir"
 
 
@@ -59,10 +60,10 @@ needs_cpp = pytest.mark.skipif(shutil.which("cpp") is None, reason="no C preproc
 @pytest.mark.parametrize(
     ("system", "command"),
     [
-        ("ID=debian", f"apt-get install g++ libjpeg-dev libdeflate-dev python{PYTHON}-dev"),
-        ('ID=ubuntu\nID_LIKE="debian"', f"apt-get install g++ libjpeg-dev libdeflate-dev python{PYTHON}-dev"),
+        ("ID=debian", DEBIAN),
+        ('ID=ubuntu\nID_LIKE="debian"', DEBIAN),
         ('ID="rhel"\nID_LIKE="fedora"', "dnf install gcc-c++ libjpeg-turbo-devel libdeflate-devel python3-devel"),
-        ("ID=alpine", "apk add g++ libjpeg-turbo-dev libdeflate-dev python3-dev"),
+        ("ID=alpine", "apk add -U g++ libjpeg-turbo-dev libdeflate-dev python3-dev"),
     ],
 )
 def test_a_machine_with_nothing(machine, system, command):
@@ -90,7 +91,7 @@ def test_another_system_gets_words(machine):
 )
 def test_a_missing_header_is_named_alone(machine, headers, packages):
     machine(headers=headers)
-    assert how_to_install() == f"as root, apt-get install {packages}; then {PIP} recordkit"
+    assert how_to_install() == f"as root, apt-get update && apt-get install {packages}; then {PIP} recordkit"
 
 
 @needs_cpp

@@ -119,12 +119,12 @@ def test_python_312_without_setuptools_is_refused(no_mxnet_yet, monkeypatch):
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        (["libgomp.so.1"], r"libgomp\.so\.1 is missing; apt-get install libgomp1$"),
+        (["libgomp.so.1"], r"libgomp\.so\.1 is missing; apt-get update && apt-get install libgomp1$"),
         (
             ["libquadmath.so.0", "libgomp.so.1"],
-            r"libquadmath\.so\.0 and libgomp\.so\.1 are missing; apt-get install libquadmath0 libgomp1$",
+            r"libquadmath\.so\.0 and libgomp\.so\.1 are missing; .*apt-get install libquadmath0 libgomp1$",
         ),
-        (["libgfortran.so.5"], r"libgfortran\.so\.5 is missing; apt-get install libgfortran5$"),
+        (["libgfortran.so.5"], r"libgfortran\.so\.5 is missing; apt-get update && apt-get install libgfortran5$"),
         (["libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
         (["libcudnn.so.8", "libcuda.so.1"], r"libcuda\.so\.1 is missing; install the NVIDIA driver"),
         (["libcudart.so.11.0"], r"libcudart\.so\.11\.0 is missing; pip install 'recordkit\[cu112\]'"),

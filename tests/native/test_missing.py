@@ -37,7 +37,8 @@ def test_the_warning_comes_once_at_the_callers_line(new_process, tiny_folder, tm
     assert warning.filename == __file__
     assert str(warning.message) == (
         "recordkit is slower without its native engine: not built; install g++ and the headers of libjpeg-turbo and "
-        "libdeflate (Debian: apt-get install g++ libjpeg-dev libdeflate-dev) and install recordkit again"
+        "libdeflate (Debian: apt-get update && apt-get install g++ libjpeg-dev libdeflate-dev) and install recordkit "
+        "again"
     )
 
 

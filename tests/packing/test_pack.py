@@ -370,7 +370,7 @@ def test_a_record_that_is_too_long_is_a_failure(tiny_folder, tmp_path, engine, m
         (3, "No such file or directory"),
     ]
     assert [(header.id, len(payload)) for header, payload in read_records(tmp_path / "out.rec")] == [(0, 76)]
-    assert (set_report.n_listed, set_report.bytes_in, list(set_report.notes.values())) == (4, 76, [1])
+    assert (set_report.n_listed, set_report.input_bytes, list(set_report.notes.values())) == (4, 76, [1])
 
 
 def test_a_repack_without_failures_removes_the_old_list_of_failures(tiny_folder, tmp_path, engine):

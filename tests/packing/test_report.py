@@ -7,7 +7,7 @@ from recordkit.packing.report import Failure, PackReport, SetReport
 
 
 def make_sets():
-    first = SetReport(Path("out/a"), n_listed=5, n_packed=5, bytes_in=70, bytes_out=90)
+    first = SetReport(Path("out/a"), n_listed=5, n_packed=5, input_bytes=70, output_bytes=90)
     first.note("animated", 2)
     first.note("animated", 1)
     second = SetReport(Path("out/b"), n_listed=3, n_packed=3)

@@ -241,4 +241,4 @@ def test_without_graphviz_the_error_names_its_package(monkeypatch):
     monkeypatch.setenv("PATH", "")
     result = run(plot_net, "book")
     assert isinstance(result.exception, MissingError)
-    assert str(result.exception) == "graphviz is not installed; apt-get install graphviz"
+    assert str(result.exception) == "graphviz is not installed; apt-get update && apt-get install graphviz"

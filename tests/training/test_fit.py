@@ -22,7 +22,7 @@ def test_a_network_learns_three_bars(mx, rec, val, tmp_path, iterator, api):
     assert report.final is not None
     assert (report.final.score.accuracy, report.final.score.n, report.checkpoint) == (1.0, 25, 4)
     assert report.final.confusion[0].tolist() == [[9, 0, 0], [0, 8, 0], [0, 0, 8]]
-    assert all(0 < epoch.wait_share < 1 and epoch.seconds > 0 for epoch in report.epochs)
+    assert all(0 < epoch.wait_share < 1 and epoch.duration_s > 0 for epoch in report.epochs)
     assert observer.n_images == 4 * 70
     assert all(
         re.search(r"train accuracy \d\.\d+ loss \d\.\d+ \(70 images, \d+ img/s\)", line) for line in observer.lines[1:]

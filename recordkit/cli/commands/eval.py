@@ -49,7 +49,7 @@ def command(
         "checkpoint": checkpoint,
         "epoch": evaluation.epoch,
         **(as_dict(score) or {}),
-        "batch_64_s": round(evaluation.batch_ms / 1000, 6),
+        "batch_64_s": round(evaluation.batch_64_s, 6),
         "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         "class_names": list(evaluation.class_names),
     }
@@ -77,7 +77,7 @@ def class_rows(matrix: NDArray[np.int64]) -> list[dict[str, float | None]]:
 def _lines(evaluation: Evaluation) -> list[str]:
     confusion = evaluation.metrics.confusion
     has_several = len(confusion) > 1
-    lines = [f"a batch of 64, forward only: {evaluation.batch_ms:.2f} ms"]
+    lines = [f"a batch of 64, forward only: {evaluation.batch_64_s * 1000:.2f} ms"]
     for number, matrix in enumerate(confusion, 1):
         names = [str(value) for value in range(len(matrix))] if has_several else evaluation.class_names
         width = max(5, *map(len, names))

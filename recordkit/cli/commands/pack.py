@@ -131,7 +131,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
 
 def _warn_of_growth(report: PackReport, console: Console) -> None:
     for done in report.sets:
-        if done.bytes_out > _MAX_EXPECTED_GROWTH * done.bytes_in + _RECORD_OVERHEAD_BYTES * done.n_packed:
+        if done.output_bytes > _MAX_EXPECTED_GROWTH * done.input_bytes + _RECORD_OVERHEAD_BYTES * done.n_packed:
             console.warn(f"{done.prefix}.rec is larger than its images; is re-encoding needed?")
 
 
@@ -141,7 +141,7 @@ def _lines(report: PackReport) -> list[str]:
         failed = f", {done.n_failed} failed (see {done.failed_path})" if done.n_failed else ""
         lines.append(
             f"{done.prefix}.rec: {done.n_listed} listed, {done.n_packed} packed{failed}; "
-            f"{_megabytes(done.bytes_in)} in, {_megabytes(done.bytes_out)} out"
+            f"{_megabytes(done.input_bytes)} in, {_megabytes(done.output_bytes)} out"
         )
     lines.append(
         f"{plural(report.n_packed, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s, "

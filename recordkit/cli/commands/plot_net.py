@@ -59,7 +59,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
 
 def _require_graphviz() -> None:
     if shutil.which("dot") is None:
-        raise MissingError("graphviz is not installed", advice="apt-get install graphviz")
+        raise MissingError("graphviz is not installed", advice="apt-get update && apt-get install graphviz")
     try:
         import graphviz  # noqa: F401 (MXNet imports it, and its error says less)
     except ImportError:

@@ -134,7 +134,7 @@ def _finish(report: TrainReport, min_accuracy: float | None, display: Display, c
     score = report.final.score if report.final else None
     if score:
         display.log(f"{checkpoint} on {plan.val}: {score}")
-    display.log(f"done in {report.seconds:.1f} s: {checkpoint}")
+    display.log(f"done in {report.duration_s:.1f} s: {checkpoint}")
     if console.as_json:
         passed = None if min_accuracy is None or score is None else score.accuracy >= min_accuracy
         console.report(RunFiles(plan.model_prefix).summary() | {"min_accuracy": min_accuracy, "passed": passed}, "")

@@ -12,6 +12,7 @@ from recordkit.cli.pack_warnings import print_warnings
 from recordkit.codec import Channels
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan, pack
+from recordkit.packing.label_check import KEEP_EXACT_LABELS
 from recordkit.sources import ListSource
 
 CHANNELS_BY_COLOR: dict[str, Channels] = {"1": 3, "0": 1, "-1": "keep"}
@@ -53,7 +54,7 @@ def pack_list(
                 source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress
             )
         except SourceError as error:
-            if error.advice and "`exact_labels=True`" in error.advice:  # im2rec has no option for it
+            if error.advice == KEEP_EXACT_LABELS:  # im2rec has no option for it
                 error.advice = "keep such labels with 'recordkit pack --exact-labels', or number the classes from 0"
             raise
     print_warnings("im2rec", report)

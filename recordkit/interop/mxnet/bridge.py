@@ -265,7 +265,7 @@ def _explain(error: Exception) -> MissingError:
     # The linker names only the first missing library. An error with all of them saves the user a round for each.
     missing = [library[1]] + [name for name in _NEEDED if name != library[1] and not cuda.opens(name)]
     packages = [_PACKAGES[name] for name in missing if name in _PACKAGES]
-    advice = f"apt-get install {' '.join(packages)}" if packages else _INSTALL
+    advice = f"apt-get update && apt-get install {' '.join(packages)}" if packages else _INSTALL
     return MissingError(f"mxnet: {_are_missing(missing)}", advice=advice)
 
 

@@ -57,7 +57,7 @@ def epoch_lines(report: EpochReport) -> list[str]:
         f"{begin} Train-accuracy={report.train.accuracy:.6f}",
         f"{begin} Train-cross-entropy={report.train.loss:.6f}",
         f"{begin} Learning-rate={report.lr:.8f}",
-        f"{begin} Time cost={report.seconds:.3f}",
+        f"{begin} Time cost={report.duration_s:.3f}",
     ]
     if report.val is not None:
         lines.append(f"{begin} Validation-accuracy={report.val.accuracy:.6f}")

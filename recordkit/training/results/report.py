@@ -22,17 +22,17 @@ class EpochReport:
         Score on the augmented training images, each before the update by its batch.
     val : Score, optional
         Score on the validation file.
-    seconds : float
+    duration_s : float
         Time of the updates, without the evaluation.
     wait_share : float, 0 to 1
-        Share of `seconds` in which the updates waited for a batch.
+        Share of `duration_s` in which the updates waited for a batch.
     """
 
     epoch: int
     lr: float
     train: Score
     val: Score | None
-    seconds: float
+    duration_s: float
     wait_share: float
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class TrainReport:
         Epoch of the last checkpoint.
     final : Metrics, optional
         Metrics of the last checkpoint, reloaded from disk, on ``resolved.plan.val``.
-    seconds : float
+    duration_s : float
         Time from before the first epoch to the evaluation of the last checkpoint.
     """
 
@@ -62,4 +62,4 @@ class TrainReport:
     epochs: tuple[EpochReport, ...]
     checkpoint: int
     final: Metrics | None
-    seconds: float
+    duration_s: float

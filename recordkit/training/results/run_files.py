@@ -71,7 +71,7 @@ class RunFiles:
             "lr": report.lr,
             "train": as_dict(report.train),
             "val": as_dict(report.val),
-            "duration_s": round(report.seconds, 3),
+            "duration_s": round(report.duration_s, 3),
             "wait_share": round(report.wait_share, 4),
         }
         with open(self.path("metrics.jsonl"), "a", encoding="utf-8") as file:
@@ -132,7 +132,7 @@ class RunFiles:
             "seed": plan.seed,
             "device": plan.device,
             "n_threads": resolved.threads,
-            "duration_s": round(report.seconds, 3),
+            "duration_s": round(report.duration_s, 3),
             "epochs": self.epochs(),
             "final": as_dict(report.final.score if report.final else None),
         }
