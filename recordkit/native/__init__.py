@@ -22,11 +22,7 @@ ENGINES = ("auto", "native", "python")
 
 _Engine = TypeVar("_Engine")
 
-_HOW_TO_BUILD = (
-    "install g++ and the headers of libjpeg-turbo and libdeflate (Debian: apt-get update && apt-get "
-    "install g++ libjpeg-dev libdeflate-dev) and install recordkit again"
-)
-_INSTALL_AGAIN = "install recordkit again"
+_HOW_TO_INSTALL = "'recordkit doctor' says how to install it"
 
 
 def load() -> ModuleType:
@@ -86,13 +82,13 @@ def _import_core() -> ModuleType | MissingError:
     except ImportError as error:
         # A core that is built fails to load if a library that it links to is gone.
         reason = "not built" if isinstance(error, ModuleNotFoundError) else str(error)
-        return MissingError(f"native engine: {reason}", advice=_HOW_TO_BUILD)
+        return MissingError(f"native engine: {reason}", advice=_HOW_TO_INSTALL)
     if core.ABI != ABI:
-        return MissingError("native engine", expected=f"version {ABI}", got=core.ABI, advice=_INSTALL_AGAIN)
+        return MissingError("native engine", expected=f"version {ABI}", got=core.ABI, advice=_HOW_TO_INSTALL)
     built_with, running = core.jpeg_versions()
     if running != built_with:
         expected = f"libjpeg-turbo {built_with}, with which it was built"
-        return MissingError("native engine", expected=expected, got=running, advice=_INSTALL_AGAIN)
+        return MissingError("native engine", expected=expected, got=running, advice=_HOW_TO_INSTALL)
     return core
 
 

@@ -125,7 +125,10 @@ def _shape(plan: TrainPlan, data: Survey, network: Network) -> tuple[int, int, i
     if plan.shape is None and len(data.sizes) > 1:
         sizes = " and ".join(f"{height} x {width}" for height, width in data.sizes[:2])
         raise PlanError(
-            path=str(data.path), expected="images of one size", got=f"{sizes} among the first", advice="give `shape`"
+            path=str(data.path),
+            expected="images of one size",
+            got=f"{sizes} among the first",
+            advice="give `shape`, for example 3,32,32",
         )
     shape = plan.shape or (channels, max(height, _MIN_SIDE), max(width, _MIN_SIDE))
     if shape[0] not in (1, 3) or min(shape[1:]) < network.min_side:

@@ -106,6 +106,14 @@ def test_doctor_without_the_native_engine_ends_with_the_command_that_installs_it
     assert json.loads(cli("doctor", "--json")[1])["verdict"] == output.splitlines()[-1]
 
 
+def test_doctor_runs_without_pillow(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.features", None)
+    monkeypatch.setattr("recordkit.cli.commands.doctor._REQUIRED_PACKAGES", ("no-such-package",))
+    code, output, _ = cli("doctor")
+    assert code == 1
+    assert output.splitlines()[-1] == "recordkit does not work without no-such-package"
+
+
 def test_doctor_exits_1_if_a_needed_package_is_missing(cli, monkeypatch):
     monkeypatch.setattr("recordkit.cli.commands.doctor._REQUIRED_PACKAGES", ("numpy", "no-such-package"))
     code, output, _ = cli("doctor")

@@ -74,7 +74,10 @@ def _check_required() -> list[_Check]:
 
 
 def _check_pillow() -> list[_Check]:
-    features = importlib.import_module("PIL.features")
+    try:
+        features = importlib.import_module("PIL.features")
+    except ModuleNotFoundError:  # the required packages name it
+        return []
     checks = []
     for name, needed in _PILLOW_FEATURES.items():
         supported = features.check(name)
