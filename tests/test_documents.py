@@ -153,6 +153,18 @@ def test_every_block_runs_and_prints_what_is_stated(page, folder, cli, im2rec):
         runner.run(block)
 
 
+def test_the_pictures_that_start_makes_are_those_of_the_other_pages(tiny_folder, tmp_path, monkeypatch):
+    (tmp_path / "reader").mkdir()
+    monkeypatch.chdir(tmp_path / "reader")
+    page = ROOT / "docs" / "start.md"
+    Runner(page, {}).run(next(block for block in BLOCKS[page] if block.language == "python"))
+    made, expected = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.glob("*/*")}
+        for folder in (Path("photos"), tiny_folder)
+    )
+    assert made == expected
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_block_has_a_known_language(page):
     others = [(block.line, block.language) for block in BLOCKS[page] if not LANGUAGES.fullmatch(block.language)]
