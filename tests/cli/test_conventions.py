@@ -71,7 +71,8 @@ def test_one_option_has_the_same_words_in_all_commands():
     for command, tree in ALL.items():
         context = click.Context(tree)
         for option in options(tree):
-            kind = (option.make_metavar(context), str(option.nargs), words(option))
+            syntax, _help = option.get_help_record(context)
+            kind = (syntax, str(option.nargs), words(option))
             uses[name_of(option)][kind].append(command)
     different = {name: dict(kinds) for name, kinds in uses.items() if len(kinds) > 1 and name not in DIFFERENT}
     assert different == {}

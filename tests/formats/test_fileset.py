@@ -96,7 +96,12 @@ def test_exact_labels_come_back_as_int64(labels, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "got"), [(b"", "No data left"), (b"\x93NUMPY", "EOF: reading magic string"), (b"junk" * 9, ".*pickled")]
+    ("content", "got"),
+    [
+        (b"", "(No data left|.*pickled)"),  # NumPy 1.23 takes an empty file for a pickle
+        (b"\x93NUMPY", "EOF: reading magic string"),
+        (b"junk" * 9, ".*pickled"),
+    ],
 )
 def test_exact_labels_that_are_not_an_npy_file_are_an_error(content, got, tmp_path):
     (tmp_path / "a.labels.npy").write_bytes(content)

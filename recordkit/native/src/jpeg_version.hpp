@@ -12,7 +12,7 @@ namespace recordkit {
 // The version of the headers and of libjpeg's interface that they describe, such as "2.1.5 (interface 62)".
 std::string jpeg_version_of_headers();
 
-// The same of the library that runs; "unknown (interface 80)" if it does not tell its version.
+// The running library's version and interface; "unknown (interface 80)" if it does not tell its version.
 std::string jpeg_version_running();
 
 }  // namespace recordkit
