@@ -34,7 +34,7 @@ from recordkit.bench.commands import time_commands
 from recordkit.bench.protocol import BenchPlan, run_comparison
 from recordkit.bench.table import report_lines
 from recordkit.bench.workload import Workload, resolve_workload
-from recordkit.cli.progress import progress_bar
+from recordkit.cli.console import Console
 from recordkit.sources import ListSource
 
 PEERS = "image-record-iter,dali,torch,ffcv,python,native"
@@ -114,7 +114,7 @@ def measure(question: Question, bare_decoder: Path | None, options: argparse.Nam
         round_s=None,
         reference="image-record-iter",
     )
-    with progress_bar(plan.n_steps, question.title, unit="turn") as progress:
+    with Console().progress(plan.n_steps, question.title, unit="turn") as progress:
         report = run_comparison(plan, progress=progress)
     if bare_decoder is not None and question.encoding == "jpg":
         channels = str(question.workload.shape[0])

@@ -26,7 +26,7 @@ from recordkit.bench.protocol import BenchPlan, run_comparison
 from recordkit.bench.report import compare_reports
 from recordkit.bench.table import verdict_lines
 from recordkit.bench.workload import Workload, resolve_workload
-from recordkit.cli.progress import progress_bar
+from recordkit.cli.console import Console
 
 # Environment variable with n: every n-th batch is discarded; 0 discards none. The cases' processes inherit it.
 _DISCARD = "RECORDKIT_BENCH_DISCARD"
@@ -62,7 +62,7 @@ def main() -> None:
     reports = []
     for name, n in (("first", "0"), ("the same code", "0"), ("10% slower", "10")):
         os.environ[_DISCARD] = n
-        with progress_bar(plan.n_steps, name, unit="turn") as progress:
+        with Console().progress(plan.n_steps, name, unit="turn") as progress:
             reports.append(run_comparison(plan, progress=progress))
     facts: list[dict[str, object]] = []
     for name, report in zip(("the same code", "10% slower"), reports[1:], strict=True):
