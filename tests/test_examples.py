@@ -114,6 +114,7 @@ def test_torch_resume_after_a_kill(example, tmp_path):
     assert re.search(r"final weights: \w{16}\n$", whole)[0] == re.search(r"final weights: \w{16}\n$", resumed)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mx")
 def test_image_iter(example, photos):
     output = example("image_iter", photos)
@@ -121,6 +122,7 @@ def test_image_iter(example, photos):
     assert len(re.findall(r"mean pixel difference 0\.\d\d, largest \d", output)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mx")
 def test_two_layers(example, tmp_path):
     need("matplotlib")
@@ -189,6 +191,7 @@ def outputs(notebook, *, measured):
     return results
 
 
+@pytest.mark.slow
 def test_the_notebook_gives_the_outputs_that_are_committed(tmp_path):
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
     copy = tmp_path / NOTEBOOK.name

@@ -125,6 +125,7 @@ def test_the_bound_of_the_mean_is_wider_for_ffcv_alone(name, max_mean, dtype):
     assert f"at most {max_mean} and 2.5 are the same work" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(PEERS))
 def test_every_peer_gives_every_sample_of_an_epoch(rec, name, tmp_path):
     workloads = {}

@@ -156,6 +156,7 @@ def test_a_bad_plan_is_refused(rec, options, message):
         plan(rec, ("python",), **options)
 
 
+@pytest.mark.slow
 def test_both_engines_are_measured_with_each_number_of_threads(rec, require_native):
     report = run_comparison(plan(rec, ("native", "python"), threads=(1, 2)))
     assert [(case.name, case.threads, case.status) for case in report.cases] == [
@@ -193,6 +194,7 @@ def test_a_peer_with_a_fault_is_a_row_that_names_it_and_its_steps_are_counted(re
     assert sum(steps) == bench_plan.n_steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wide", "n_rounds"), [(0.0, 4), (float("inf"), 2)])
 def test_rounds_are_added_while_a_ratio_is_uncertain(rec, peers, monkeypatch, wide, n_rounds):
     monkeypatch.setattr("recordkit.bench.report.WIDE", wide)
@@ -205,6 +207,7 @@ def test_rounds_are_added_while_a_ratio_is_uncertain(rec, peers, monkeypatch, wi
     assert added == [f"round {number}: slow" for number in range(3, n_rounds + 1)]
 
 
+@pytest.mark.slow
 def test_a_slower_peer_has_a_smaller_ratio(rec, peers):
     report = run_comparison(plan(rec, ("python", *peers("slow"))))
     assert report.ratio(report.cases[1]).value < 0.9

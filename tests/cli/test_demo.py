@@ -21,6 +21,7 @@ def test_digits_reach_the_required_accuracy_in_six_lines(mx, program, tmp_path):
     assert lines[4] == f"packed by the {engine} engine, loaded by the {engine} engine"
 
 
+@pytest.mark.slow
 def test_data_that_cannot_be_learned_fails_the_gate(mx, program, engine, tiny_mnist, tmp_path):
     code, output, error = program(main, "--data", tiny_mnist, "--output", tmp_path / "out", "--engine", engine)
     assert code == 1

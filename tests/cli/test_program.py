@@ -55,6 +55,7 @@ def test_bad_data_is_exit_1_with_and_without_a_reader(packed, tiny_folder, tmp_p
     assert with_closed_stdout("pack", tiny_folder, tmp_path / "out")[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["1", "2", "0", "1>&- 2"])
 def test_closed_standard_files_change_nothing(tiny_folder, tmp_path, closed):
     for words in (f"pack {tiny_folder} {tmp_path}/out", f"verify {tmp_path}/out.rec", "--help", "doctor"):

@@ -78,6 +78,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("round_", range(4))
 def test_after_a_kill_at_a_random_moment_the_set_is_the_old_one_or_the_new_one(photos, tmp_path, round_):
     prefix = tmp_path / "out"
