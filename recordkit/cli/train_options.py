@@ -11,6 +11,7 @@ import click
 
 from recordkit.cli.options import parse_shape
 from recordkit.training.augment import Augment
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import Option, options_of
 from recordkit.training.plan import TrainPlan
@@ -19,7 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _NAMES = {
     option.argument: f"--{option.name}"
-    for settings in (TrainPlan, Optimizer, Augment)
+    for settings in (TrainPlan, Optimizer, Augment, Normalization)
     for option in options_of(settings).values()
 }
 
@@ -39,7 +40,7 @@ def training_options(
     Parameters
     ----------
     settings : type
-        `TrainPlan`, `Optimizer` or `Augment`.
+        `TrainPlan`, `Optimizer`, `Augment` or `Normalization`.
     only, leave_out : collection of str
         Arguments to take or to leave out; by default all are taken.
     """
@@ -73,7 +74,12 @@ def _type(option: Option) -> Any:
     if option.kind in (int, float):
         number_range: Any = click.IntRange if option.kind is int else click.FloatRange
         return number_range(option.low, option.high, max_open=option.below_high)
-    types = {Path: click.Path(path_type=Path), tuple[int, int, int]: parse_shape, tuple[int, ...]: _parse_epochs}
+    types = {
+        Path: click.Path(path_type=Path),
+        tuple[int, int, int]: parse_shape,
+        tuple[int, ...]: _parse_epochs,
+        tuple[float, ...]: _parse_levels,
+    }
     return types.get(option.kind, click.STRING)
 
 
@@ -83,6 +89,13 @@ def _parse_gpu(text: str) -> int:
     if not text.isdecimal():
         raise click.BadParameter(f"expected the number of a GPU, from 0, got {text!r}")
     return int(text)
+
+
+def _parse_levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers as 128 or 123.7,116.8,103.9, got {text!r}") from None
 
 
 def _parse_epochs(text: str) -> tuple[int, ...]:

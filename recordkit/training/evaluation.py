@@ -152,7 +152,15 @@ def evaluate(
     check_classes(data, record.class_numbers)
     if warning := size_warning(data, record.side):
         warnings.warn(warning, UserWarning, stacklevel=2)
-    reader = open_batches(mx, data, iterator=iterator, shape=shape, batch_size=_BATCH_SIZE, threads=n_threads)
+    reader = open_batches(
+        mx,
+        data,
+        iterator=iterator,
+        shape=shape,
+        normalization=record.normalization(),
+        batch_size=_BATCH_SIZE,
+        threads=n_threads,
+    )
     metrics = evaluate_model(mx, model, target, reader, context, progress=progress)
     batch_64_s = Inference(mx, model, target, reader.batch_shape, context, str(data.path)).batch_64_s()
     return Evaluation(epoch, metrics, record.class_names(target), batch_64_s)

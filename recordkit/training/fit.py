@@ -94,6 +94,7 @@ def _open(mx: Any, data: Survey, resolved: ResolvedPlan) -> BatchReader:
         data,
         iterator=resolved.iterator,
         shape=resolved.shape,
+        normalization=resolved.plan.normalization,
         batch_size=resolved.batch_size,
         threads=resolved.threads,
     )

@@ -9,8 +9,8 @@
   output a class; BatchNorm and relu after each layer but the last. Its numbers of filters are multiples of 8 or 16 and
   fill a CPU's vectors: MXNet has faster convolutions and pools for them than for 20 and 50. BatchNorm and relu follow
   the pools, where they have a quarter of the work.
-- "article", LeNet as in Gluon's articles: 5x5 with 6 filters and padding 2, 2x2 max-pool, 5x5 with 16, 2x2 max-pool,
-  120, 84, one output a class; relu.
+- "article", LeNet as in Gluon's articles: 5x5 convolution with 6 filters, 2x2 max-pool, 3x3 with 16, 2x2 max-pool, 120
+  and 84 fully connected, one output a class; relu.
 - "six-conv", for color images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters, each
   pair followed by a 2x2 max-pool and dropout, 256 and 32 fully connected.
 - FILE.py: the user's own network, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A final SoftmaxOutput
@@ -88,9 +88,9 @@ def _article(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     net = nn.HybridSequential(prefix="lenet_")
     with net.name_scope():
         net.add(
-            nn.Conv2D(channels=6, kernel_size=5, padding=2, activation="relu"),
+            nn.Conv2D(channels=6, kernel_size=5, activation="relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
-            nn.Conv2D(channels=16, kernel_size=5, activation="relu"),
+            nn.Conv2D(channels=16, kernel_size=3, activation="relu"),
             nn.MaxPool2D(pool_size=2, strides=2),
             nn.Dense(120, activation="relu"),
             nn.Dense(84, activation="relu"),
@@ -116,7 +116,7 @@ def _six_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
 
 
 # The smallest sides leave one pixel before the fully connected layers: 16 with two 5x5 convolutions and 2x2 pools, 12
-# if the first is padded; 16 with a 5x5, two 3x3 and two pools; 8 with three pools.
+# if the second is 3x3; 16 with a 5x5, two 3x3 and two pools; 8 with three pools.
 _ALL = (
     Network("book", 16, _book),
     Network("four-conv", 16, _four_conv),

@@ -39,16 +39,19 @@ class Optimizer:
         Weight decay; not applied to biases.
     schedule : {"cosine", "one-cycle", "step", "factor", "constant"}
         "cosine" rises for 5% of the updates and falls to 0. "one-cycle" rises for 30%, from 1/25, and falls to
-        1/10,000. "step" multiplies by `factor` after each of `step_epochs`, "factor" after every epoch.
+        1/10,000. "step" multiplies by `factor` after each of `step_epochs`, "factor" after every epoch, or after each
+        `factor_updates` updates.
     factor : float, default 0.1
         Factor of the schedules "step" and "factor".
+    factor_updates : int, optional
+        Updates between the falls of the schedule "factor"; by default those of an epoch.
     step_epochs : tuple of int
         Epochs after which "step" multiplies, counted from 1.
 
     Raises
     ------
     PlanError
-        A value is out of range, or `step_epochs` and `schedule` do not fit.
+        A value is out of range, or `step_epochs` or `factor_updates` and `schedule` do not fit.
 
     Examples
     --------
@@ -73,6 +76,14 @@ class Optimizer:
         default=0.1,
         metadata=option("Factor of the schedules step and factor.  [default: 0.1]", name="lr-factor", low=0),
     )
+    factor_updates: int | None = field(
+        default=None,
+        metadata=option(
+            "Updates after which the schedule factor multiplies.  [default: an epoch]",
+            name="lr-factor-updates",
+            low=1,
+        ),
+    )
     step_epochs: tuple[int, ...] = field(
         default=(),
         metadata=option("Epochs after which the rate falls, as in 30,60.", name="lr-step-epochs", metavar="N,N,..."),
@@ -86,6 +97,8 @@ class Optimizer:
             )
         if self.schedule != "step" and self.step_epochs:
             raise PlanError(argument="step_epochs", expected="the schedule step with it", got=self.schedule)
+        if self.schedule != "factor" and self.factor_updates is not None:
+            raise PlanError(argument="factor_updates", expected="the schedule factor with it", got=self.schedule)
 
     def rate(self, update: int, n_updates: int, n_total: int) -> float:
         """Return the learning rate of an update.
@@ -102,7 +115,11 @@ class Optimizer:
         if self.schedule in _WARMUP:
             return self.lr * self._rise_and_fall(min(update / (n_total + 1), 1.0), _WARMUP[self.schedule])
         n_epochs = (update - 1) // n_updates
-        n_falls = {"factor": n_epochs, "step": sum(n_epochs >= epoch for epoch in self.step_epochs), "constant": 0}
+        n_falls = {
+            "constant": 0,
+            "factor": (update - 1) // (self.factor_updates or n_updates),
+            "step": sum(n_epochs >= epoch for epoch in self.step_epochs),
+        }
         return float(self.lr * self.factor ** n_falls[self.schedule])
 
     def _rise_and_fall(self, share: float, warmup: float) -> float:

@@ -16,6 +16,7 @@ from recordkit.errors import PlanError
 from recordkit.threads import MAX_THREADS
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.data.iterators import ITERATORS
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import LOSSES
 from recordkit.training.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer
@@ -53,6 +54,7 @@ class TrainPlan:
     optimizer : Optimizer
     augment : Augment
         Images that are smaller than the input are not shifted.
+    normalization : Normalization
     seed : int
         Seed of the parameters, of the order and of the augmentation.
     device : {"cpu", "gpu"}
@@ -116,6 +118,7 @@ class TrainPlan:
     )
     optimizer: Optimizer = field(default_factory=Optimizer)
     augment: Augment = AUGMENTS["shift"]
+    normalization: Normalization = field(default_factory=Normalization)
     seed: int = field(
         default=0,
         metadata=option("Seed of parameters, order and augmentation.", low=0, high=2**31 - 1, show_default=True),
@@ -182,9 +185,10 @@ class TrainPlan:
         augment : str, optional
             A name in `recordkit.training.augment.AUGMENTS`; replaces the augmentation of the recipe.
         **options
-            Fields of `TrainPlan`, `Optimizer` and `Augment`. `optimizer` is here the name of the optimizer, not an
-            `Optimizer`. None means not given. ``optimizer="adam"`` has a learning rate of 0.001 by default,
-            `step_epochs` selects the schedule "step", and `gpu` selects the device "gpu", whatever `device` is.
+            Fields of `TrainPlan`, `Optimizer`, `Augment` and `Normalization`. `optimizer` is here the name of the
+            optimizer, not an `Optimizer`. None means not given. ``optimizer="adam"`` has a learning rate of 0.001 by
+            default, `step_epochs` selects the schedule "step", `factor_updates` selects "factor", and `gpu` selects the
+            device "gpu", whatever `device` is.
 
         Raises
         ------
@@ -193,9 +197,9 @@ class TrainPlan:
 
         Examples
         --------
-        >>> plan = TrainPlan.from_options(Path("a.rec"), Path("m/book"), recipe="book", lr=0.01, max_crop_size=30)
+        >>> plan = TrainPlan.from_options(Path("a.rec"), Path("m/book"), recipe="book", lr=0.02, max_crop_size=30)
         >>> plan.epochs, plan.optimizer.lr, plan.optimizer.wd, plan.augment.max_crop_size
-        (6, 0.01, 0.0001, 30)
+        (36, 0.02, 0.0005, 30)
         """
         explicit = {name: value for name, value in options.items() if value is not None}
         values: dict[str, Any] = {}
@@ -210,11 +214,16 @@ class TrainPlan:
             explicit.setdefault("lr", _ADAM_LR)
         if "step_epochs" in explicit:
             explicit.setdefault("schedule", "step")
+        if "factor_updates" in explicit:
+            explicit.setdefault("schedule", "factor")
+        elif "schedule" in explicit:
+            explicit["factor_updates"] = None  # a recipe's number belongs to the recipe's schedule
         if "gpu" in explicit:
             explicit["device"] = "gpu"  # the command line always gives a device, its default
         settings = {
             "optimizer": _override(values.pop("optimizer", Optimizer()), explicit),
             "augment": _override(values.pop("augment", AUGMENTS["shift"]), explicit),
+            "normalization": _override(values.pop("normalization", Normalization()), explicit),
         }
         if unknown := explicit.keys() - cls.__dataclass_fields__.keys():
             raise PlanError(argument=min(unknown), expected="an option of a training run", got="another name")
@@ -228,7 +237,7 @@ def _preset(name: str) -> Augment:
 
 
 def _override(settings: Any, explicit: dict[str, Any]) -> Any:
-    """Return an optimizer or augmentation with its explicit options, which are removed from `explicit`."""
+    """Return some settings with their explicit options, which are removed from `explicit`."""
     arguments = {name: field_option.argument for name, field_option in options_of(type(settings)).items()}
     values = {name: explicit.pop(argument) for name, argument in arguments.items() if argument in explicit}
     return replace(settings, **values)

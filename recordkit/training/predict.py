@@ -23,7 +23,6 @@ from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.iterators import open_batches, resolve_iterator
-from recordkit.training.data.shuffle import denormalize, normalize
 from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.inference import Inference, infer
@@ -138,6 +137,7 @@ class Predictor:
         self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
         record = checkpoints.run_record()
         self._shape, self._target = record.image_shape(), record.target()
+        self._normalization = record.normalization()
         self._resize = None if record.side is None else Resize(record.side)
         self._crop = FittingCenterCrop(self._shape[1:])
         self._class_numbers = record.class_numbers
@@ -198,7 +198,7 @@ class Predictor:
                     )
                 pixels = np.zeros(batch_shape, np.float32)
                 for index, (_, image) in enumerate(batch):
-                    pixels[index] = normalize(image)
+                    pixels[index] = self._normalization.pixels(image)
                 outputs = inference.outputs(self._mx.nd.array(pixels), len(batch))
                 for (file, image), labels, probabilities in zip(batch, *_labels_of(self._target, outputs), strict=True):
                     yield Prediction(str(file), labels, probabilities, None, image)
@@ -243,7 +243,13 @@ class Predictor:
             has_labels = False
         self.n_images += len(data)
         reader = open_batches(
-            self._mx, data, iterator=iterator, shape=self._shape, batch_size=_BATCH_SIZE, threads=self._n_threads
+            self._mx,
+            data,
+            iterator=iterator,
+            shape=self._shape,
+            normalization=self._normalization,
+            batch_size=_BATCH_SIZE,
+            threads=self._n_threads,
         )
         for prediction in predict_batches(self._mx, self._model, self._target, reader, self._context):
             yield prediction if has_labels else replace(prediction, true_labels=None)
@@ -259,7 +265,7 @@ def predict_batches(mx: Any, model: Model, target: Target, reader: BatchReader, 
     """
     index = 0
     for data, outputs, labels in infer(mx, model, target, reader, context):
-        images = denormalize(data.asnumpy()[: len(labels)])
+        images = reader.normalization.images(data.asnumpy()[: len(labels)])
         true_labels = labels.reshape(len(labels), -1).astype(int).tolist()
         for image, true, predicted, probabilities in zip(
             images, true_labels, *_labels_of(target, outputs), strict=True

@@ -75,6 +75,7 @@ class ResolvedPlan:
         facts: dict[str, Any] = {name: getattr(plan, name) for name in ("network", "api", "loss", "seed")}
         facts |= {"iterator": self.iterator, "optimizer": asdict(plan.optimizer), "augment": asdict(self.augment)}
         facts["optimizer"]["step_epochs"] = list(plan.optimizer.step_epochs)  # as JSON returns it
+        facts["normalization"] = plan.normalization.facts()
         facts |= {"n_classes": list(self.target.sizes), "batch_size": self.batch_size, "shape": list(self.shape)}
         if plan.network.endswith(".py"):
             facts["network"] = fingerprint(Path(plan.network))  # a changed file is another network

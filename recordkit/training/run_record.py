@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, TrainError
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import LOSSES, Target
 
 _ADVICE = "train again"
@@ -79,6 +80,24 @@ class RunRecord:
             path=str(self.path),
             expected="loss and n_classes, as recordkit train writes them",
             got="other values",
+            advice=_ADVICE,
+        )
+
+    def normalization(self) -> Normalization:
+        """Return the normalization that the model was trained with.
+
+        Raises
+        ------
+        TrainError
+            The file does not have it.
+        """
+        facts = self.facts.get("normalization")
+        if isinstance(facts, dict) and facts.keys() == {"mean", "std", "scale"}:
+            return Normalization.from_facts(facts)
+        raise TrainError(
+            path=str(self.path),
+            expected="normalization, as recordkit train writes it",
+            got="another value",
             advice=_ADVICE,
         )
 

@@ -162,11 +162,11 @@ def test_a_resumed_recipe_keeps_the_runs_epochs(rec):
 
 
 def test_explicit_options_override_a_recipe(mx, rec, tmp_path):
-    words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.01, "--max-random-rotate-angle", 5, "--no-pictures"]
+    words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.02, "--max-random-rotate-angle", 5, "--no-pictures"]
     result = run(train_command, rec, *words, "--model-prefix", tmp_path / "lenet", "--json")
     summary = json.loads(result.stdout)
-    assert summary["recipe"] == "book, version 1" and summary["batch_size"] == 64
-    assert summary["optimizer"]["lr"] == 0.01 and summary["optimizer"]["schedule"] == "constant"
+    assert summary["recipe"] == "book, version 2" and summary["batch_size"] == 50
+    assert summary["optimizer"]["lr"] == 0.02 and summary["optimizer"]["schedule"] == "factor"
     augment = summary["augment"]
     assert (augment["max_random_rotate_angle"], augment["min_crop_size"], augment["max_crop_size"]) == (5, 24, 28)
 

@@ -41,7 +41,7 @@ def test_four_conv_normalizes_each_layer_but_the_last(mx):
 def test_the_article_network_has_the_articles_layers(mx):
     sizes = shapes(NETWORKS["article"].build(mx, 10, (1, 28, 28)))
     weights = [shape for name, shape in sizes.items() if name.endswith("weight")]
-    assert weights == [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)]
+    assert weights == [(6, 1, 5, 5), (16, 6, 3, 3), (120, 400), (84, 120), (10, 84)]
 
 
 def test_six_conv_has_six_convolutions_and_a_normalized_input(mx):

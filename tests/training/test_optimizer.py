@@ -42,3 +42,9 @@ def test_mxnets_optimizer_continues_after_earlier_updates(mx, name):
         optimizer.update(0, weight, gradient, optimizer.create_state(0, weight))
         assert optimizer.learning_rate == pytest.approx(rate)
     assert resumed.num_update == 21
+
+
+def test_a_factor_may_fall_after_a_number_of_updates_as_in_mxnets_scheduler(mx):
+    ours = Optimizer(lr=0.01, schedule="factor", factor=0.95, factor_updates=7)
+    theirs = mx.lr_scheduler.FactorScheduler(step=7, factor=0.95, base_lr=0.01)
+    assert all_rates(ours, epochs=3) == pytest.approx([theirs(update) for update in range(1, 31)])

@@ -9,12 +9,13 @@ import pytest
 from recordkit.cli.commands.train import command
 from recordkit.errors import PlanError
 from recordkit.training.augment import AUGMENTS, Augment
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import options_of
 from recordkit.training.plan import TrainPlan
 from recordkit.training.recipes import find_recipe
 
-SETTINGS = (TrainPlan, Optimizer, Augment)
+SETTINGS = (TrainPlan, Optimizer, Augment, Normalization)
 # Names that scripts written for MXNet's example scripts, or for earlier versions of the command, rely on.
 NAMES = [
     "val",
@@ -33,6 +34,7 @@ NAMES = [
     "wd",
     "schedule",
     "lr-factor",
+    "lr-factor-updates",
     "lr-step-epochs",
     "augment",
     "random-crop",
@@ -49,6 +51,9 @@ NAMES = [
     "max-crop-size",
     "shift",
     "fill",
+    "mean",
+    "std",
+    "scale",
     "seed",
     "device",
     "gpus",
@@ -84,7 +89,7 @@ def test_every_field_but_the_nested_ones_is_described():
     bare = {
         field.name for settings in SETTINGS for field in dataclasses.fields(settings) if "option" not in field.metadata
     }
-    assert bare == {"path", "optimizer", "augment", "recipe"}
+    assert bare == {"path", "optimizer", "augment", "normalization", "recipe"}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,19 @@ def test_explicit_options_override_the_preset_which_overrides_the_recipe():
     plan = options_plan(recipe="book", augment="photo", shift=1, lr=0.5, batch_size=32)
     assert plan.augment == dataclasses.replace(AUGMENTS["photo"], shift=1)
     assert plan.optimizer == dataclasses.replace(recipe["optimizer"], lr=0.5)
-    assert (plan.batch_size, plan.epochs, plan.recipe) == (32, recipe["epochs"], "book, version 1")
+    assert (plan.batch_size, plan.epochs, plan.recipe) == (32, recipe["epochs"], "book, version 2")
+
+
+def test_another_schedule_leaves_the_recipes_number_of_updates():
+    assert options_plan(recipe="book", schedule="cosine").optimizer.factor_updates is None
+    assert options_plan(factor_updates=10).optimizer.schedule == "factor"
+    with pytest.raises(PlanError, match="factor_updates: expected the schedule factor with it, got step"):
+        options_plan(schedule="step", step_epochs=(2,), factor_updates=10)
+
+
+def test_normalization_is_an_option_of_a_run():
+    assert options_plan(recipe="article").normalization.facts() == {"mean": [33.15], "std": [79.05], "scale": 1.0}
+    assert options_plan(recipe="article", mean=(0.0,)).normalization.facts()["mean"] == [0]
 
 
 def test_adam_has_a_learning_rate_of_its_own():

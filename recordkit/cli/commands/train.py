@@ -16,6 +16,7 @@ from recordkit.errors import PlanError
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.folder import pack_if_changed
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.fit import train
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
@@ -34,7 +35,7 @@ _ADVICE = {
     "--num-layers": "--network FILE.py takes a network of your own",
     "--kv-store": "a run has one machine and one device",
     "--mom": "it is --momentum here",
-    "--rgb-mean": "levels are normalized alike for all models",
+    "--rgb-mean": "it is --mean here",
 }
 
 
@@ -69,6 +70,7 @@ class _Command(click.Command):
 @training_options(Optimizer)
 @click.option("--augment", type=click.Choice([*AUGMENTS]), help="Preset of the options that follow.  [default: shift]")
 @training_options(Augment)
+@training_options(Normalization)
 @training_options(TrainPlan, only=PERFORMANCE)
 @click.option(
     "--disp-batches", type=click.IntRange(1), help="Batches between lines in the log.  [default: no such lines]"

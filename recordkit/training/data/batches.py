@@ -28,7 +28,8 @@ from typing import Any
 from recordkit.errors import TrainError
 from recordkit.formats import idx
 from recordkit.interop.mxnet import ImageRecordIter, reason
-from recordkit.training.data.shuffle import NORMALIZATION, Shuffle
+from recordkit.training.data.normalization import Normalization
+from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.survey import Survey
 
 
@@ -40,14 +41,25 @@ class BatchReader(ABC):
     Attributes
     ----------
     survey : Survey
+    normalization : Normalization
     batch_size : int
         Size in use, at most the number of images.
     batch_shape : tuple of int
         (B, C, H, W).
     """
 
-    def __init__(self, mx: Any, survey: Survey, *, shape: tuple[int, int, int], batch_size: int, threads: int) -> None:
+    def __init__(
+        self,
+        mx: Any,
+        survey: Survey,
+        *,
+        shape: tuple[int, int, int],
+        normalization: Normalization,
+        batch_size: int,
+        threads: int,
+    ) -> None:
         self.survey = survey
+        self.normalization = normalization
         self.batch_size = min(batch_size, len(survey))
         self.batch_shape = (self.batch_size, *shape)
         self._mx = mx
@@ -99,7 +111,7 @@ class BatchReader(ABC):
             "preprocess_threads": self._n_threads,
             "label_width": len(self.survey.max_labels),
             "verbose": False,
-            **NORMALIZATION,
+            **self.normalization.iterator_options(),
         }
         return options | (shuffle.iterator_options(self.survey.border) if shuffle else {})
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.training.data.batches import BatchReader, one_line_errors, plain_name
-from recordkit.training.data.shuffle import Shuffle, normalize
+from recordkit.training.data.normalization import Normalization
+from recordkit.training.data.shuffle import Shuffle
 from recordkit.transforms.resize import resize_to
 
 _SUPPORTED = ("rand_crop", "rand_mirror", "pad", "fill_value")
@@ -37,7 +38,7 @@ class GluonReader(BatchReader):
             images = data.vision.ImageRecordDataset(records, flag=0 if self.batch_shape[1] == 1 else 1)
             with _default_sigterm():
                 loader = data.DataLoader(
-                    _AugmentedDataset(images, self.batch_shape[1:], self.survey.border, shuffle),
+                    _AugmentedDataset(images, self.batch_shape[1:], self.normalization, self.survey.border, shuffle),
                     batch_size=self.batch_size,
                     sampler=order.tolist(),
                     num_workers=self._n_threads,
@@ -63,7 +64,14 @@ def _default_sigterm() -> Iterator[None]:
 class _AugmentedDataset:
     """Gluon's dataset with augmentation and normalization; Gluon's loader asks it for samples by index."""
 
-    def __init__(self, images: Any, shape: tuple[int, ...], border: int, shuffle: Shuffle | None) -> None:
+    def __init__(
+        self,
+        images: Any,
+        shape: tuple[int, ...],
+        normalization: Normalization,
+        border: int,
+        shuffle: Shuffle | None,
+    ) -> None:
         options = shuffle.augment.iterator_options(border=border) if shuffle else {}
         unsupported = sorted(options.keys() - set(_SUPPORTED))
         if unsupported:
@@ -73,6 +81,7 @@ class _AugmentedDataset:
                 got=", ".join(unsupported),
             )
         self._images, self._shape, self._shuffle, self._options = images, shape, shuffle, options
+        self._normalization = normalization
 
     def __len__(self) -> int:
         return len(self._images)
@@ -93,4 +102,4 @@ class _AugmentedDataset:
                 top, left = rng.integers(0, (n_cut_rows, n_cut_columns), endpoint=True)
             if self._options.get("rand_mirror") and rng.random() < 0.5:
                 image, left = image[:, ::-1], n_cut_columns - left
-        return normalize(image[top : top + height, left : left + width]), label
+        return self._normalization.pixels(image[top : top + height, left : left + width]), label

@@ -8,6 +8,7 @@ from typing import Any
 from recordkit.loading.native import choose_engine
 from recordkit.training.data.batches import BatchReader, MxnetReader, RecordkitReader
 from recordkit.training.data.gluon_batches import GluonReader
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.survey import Survey
 
 ITERATORS = ("auto", "recordkit", "mxnet", "gluon")
@@ -21,7 +22,14 @@ def resolve_iterator(iterator: str) -> str:
 
 
 def open_batches(
-    mx: Any, survey: Survey, *, iterator: str, shape: tuple[int, int, int], batch_size: int, threads: int
+    mx: Any,
+    survey: Survey,
+    *,
+    iterator: str,
+    shape: tuple[int, int, int],
+    normalization: Normalization,
+    batch_size: int,
+    threads: int,
 ) -> BatchReader:
     """Return a reader of a .rec file.
 
@@ -33,6 +41,7 @@ def open_batches(
     iterator : {"recordkit", "mxnet", "gluon"}
     shape : tuple of int
         (C, H, W) of an image in a batch. Smaller images are scaled up, larger ones are cropped.
+    normalization : Normalization
     batch_size : int
         At most the number of images is used: MXNet cannot fill a batch from fewer.
     threads : int
@@ -43,4 +52,6 @@ def open_batches(
         "mxnet": MxnetReader,
         "gluon": GluonReader,
     }
-    return readers[iterator](mx, survey, shape=shape, batch_size=batch_size, threads=threads)
+    return readers[iterator](
+        mx, survey, shape=shape, normalization=normalization, batch_size=batch_size, threads=threads
+    )

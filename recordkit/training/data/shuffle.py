@@ -1,4 +1,4 @@
-"""Order and augmentation of one epoch, and the normalization of pixels."""
+"""Order and augmentation of one epoch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recordkit.training.augment import Augment
-
-NORMALIZATION = {"mean_r": 128, "mean_g": 128, "mean_b": 128, "scale": 1 / 256}
-"""Pixels become (x - 128) / 256, as in the book's LeNet."""
 
 # MXNet's iterator adds up to a batch size to a seed and stores the sum in 32 bits.
 _MAX_SEED = 2**30
@@ -50,39 +46,3 @@ class Shuffle:
         order, augmentation = self.seeds()
         augment = self.augment.iterator_options(border=border)
         return {"shuffle": True, "seed": order, **({"seed_aug": augmentation} if augment else {}), **augment}
-
-
-def normalize(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the pixels of an image as the network's input.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (H, W, C)
-
-    Returns
-    -------
-    pixels : ndarray of float32, shape (C, H, W)
-
-    Examples
-    --------
-    >>> normalize(np.array([[[0], [192]]], np.uint8)).tolist()
-    [[[-0.5, 0.25]]]
-    """
-    levels = image.transpose(2, 0, 1).astype(np.float32)
-    pixels: NDArray[np.float32] = (levels - np.float32(NORMALIZATION["mean_r"])) * np.float32(NORMALIZATION["scale"])
-    return pixels
-
-
-def denormalize(pixels: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-    """Return the images of a batch of normalized pixels.
-
-    Parameters
-    ----------
-    pixels : ndarray of float32, shape (B, C, H, W)
-
-    Returns
-    -------
-    images : list of ndarray of uint8, shape (H, W, C)
-    """
-    levels = np.rint(pixels / NORMALIZATION["scale"] + NORMALIZATION["mean_r"]).clip(0, 255).astype(np.uint8)
-    return list(levels.transpose(0, 2, 3, 1))

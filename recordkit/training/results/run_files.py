@@ -21,7 +21,7 @@ from recordkit.formats.files import write_atomically
 from recordkit.formats.fileset import fingerprint
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
-from recordkit.training.data.shuffle import Shuffle, denormalize
+from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.predict import Prediction, class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
@@ -129,6 +129,7 @@ class RunFiles:
             "batch_size": resolved.batch_size,
             "optimizer": asdict(plan.optimizer),
             "augment": asdict(resolved.augment),
+            "normalization": plan.normalization.facts(),
             "seed": plan.seed,
             "device": plan.device,
             "n_threads": resolved.threads,
@@ -143,7 +144,7 @@ class RunFiles:
         """Draw the first images of an epoch, augmented."""
         batch, n_valid = next(iter(reader.epoch(shuffle)))
         n = min(n_valid, _N_SHOWN)
-        images = denormalize(batch.data[0].asnumpy()[:n])
+        images = reader.normalization.images(batch.data[0].asnumpy()[:n])
         labels = batch.label[0].asnumpy()[:n].reshape(n, -1).astype(int)
         titles = [class_name(tuple(row), class_names) for row in labels.tolist()]
         title = f"{reader.survey.path.name}: training images and their labels"

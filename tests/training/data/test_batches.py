@@ -7,14 +7,19 @@ from training.bars import images, survey_for_mxnet, write_rec
 from recordkit.errors import ImageError, TrainError
 from recordkit.training.augment import AUGMENTS
 from recordkit.training.data.iterators import ITERATORS, open_batches
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.shuffle import Shuffle
 
 SHIFT = AUGMENTS["shift"]
 
 
+def opened(*arguments, **options):
+    return open_batches(*arguments, normalization=Normalization(), **options)
+
+
 def test_all_iterators_give_the_same_pixels_if_nothing_is_random(mx, rec):
     readers = [
-        open_batches(mx, survey_for_mxnet(rec), iterator=name, shape=(1, 24, 24), batch_size=16, threads=2)
+        opened(mx, survey_for_mxnet(rec), iterator=name, shape=(1, 24, 24), batch_size=16, threads=2)
         for name in ITERATORS[1:]
     ]
     for (expected, n), *batches in zip(*(reader.epoch() for reader in readers), strict=True):
@@ -32,7 +37,7 @@ def test_every_image_counts_once_in_each_epoch(mx, tmp_path, iterator):
     def epoch(reader, shuffle=None):
         return [int(label) for batch, n in reader.epoch(shuffle) for label in batch.label[0].asnumpy()[:n]]
 
-    reader = open_batches(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
+    reader = opened(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
     orders = [epoch(reader, Shuffle(0, number, SHIFT)) for number in (1, 2, 1)]
     assert epoch(reader) == epoch(reader) == list(range(37))
     assert all(sorted(order) == list(range(37)) for order in orders)
@@ -43,7 +48,7 @@ def test_shifts_are_the_same_for_the_same_epoch_and_differ_in_others(mx, rec, it
     def pixels(reader, epoch, augment=SHIFT):
         return np.concatenate([batch.data[0].asnumpy() for batch, _ in reader.epoch(Shuffle(3, epoch, augment))])
 
-    reader = open_batches(mx, survey_for_mxnet(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=2)
+    reader = opened(mx, survey_for_mxnet(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=2)
     first = pixels(reader, 1)
     np.testing.assert_array_equal(first, pixels(reader, 1))
     assert (first != pixels(reader, 1, AUGMENTS["none"])).mean() > 0.5
@@ -52,7 +57,7 @@ def test_shifts_are_the_same_for_the_same_epoch_and_differ_in_others(mx, rec, it
 
 def test_pixels_are_normalized(mx, rec, iterator):
     label, image = next(images(1))
-    reader = open_batches(mx, survey_for_mxnet(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
+    reader = opened(mx, survey_for_mxnet(rec), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
     batch, _ = next(reader.epoch())
     np.testing.assert_array_equal(batch.data[0].asnumpy()[0, 0], (image[:, :, 0].astype(np.float32) - 128) / 256)
     assert label == batch.label[0].asnumpy()[0]
@@ -61,7 +66,7 @@ def test_pixels_are_normalized(mx, rec, iterator):
 def test_a_name_with_mxnets_syntax_is_taken_literally(mx, rec, tmp_path, iterator):
     odd = rec.rename(tmp_path / "a;b#c?d.rec")
     rec.with_suffix(".idx").rename(tmp_path / "a;b#c?d.idx")
-    reader = open_batches(mx, survey_for_mxnet(odd), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
+    reader = opened(mx, survey_for_mxnet(odd), iterator=iterator, shape=(1, 28, 28), batch_size=16, threads=1)
     assert sum(n for _, n in reader.epoch()) == 70
 
 
@@ -70,7 +75,7 @@ def test_an_image_that_does_not_decode_is_an_error_of_one_line(mx, tmp_path, ite
     bad = b"\xff\xd8\xff" + bytes(80) if iterator == "gluon" else b"\x89PNG\r\n\x1a\n" + bytes(80)
     samples = [*images(30), (0.0, bad)]
     data = survey_for_mxnet(write_rec(tmp_path / "train.rec", samples))
-    reader = open_batches(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=1)
+    reader = opened(mx, data, iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=1)
     message = "key 30: " if iterator == "recordkit" else "MXNet cannot decode an image \\(.*run 'recordkit verify"
     with pytest.raises((TrainError, ImageError), match=rf"train\.rec: {message}") as info:
         list(reader.epoch())
