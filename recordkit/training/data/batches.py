@@ -76,7 +76,8 @@ class BatchReader(ABC):
         Yields
         ------
         batch : mxnet.io.DataBatch
-            Always full: images that came before pad the last batch. It is valid until the third batch after it.
+            Always full: images that came before pad the last batch. MXNet's iterator overwrites its arrays when the
+            fourth batch after it is read, so copy what you keep longer.
         n_valid : int
             Images at the beginning of the batch that are not padding.
 

@@ -1,5 +1,7 @@
 """Batches of all three iterators: every image once per epoch, ordered by the seed, augmented."""
 
+import collections
+
 import numpy as np
 import pytest
 from training.bars import images, survey_for_mxnet, write_rec
@@ -42,6 +44,17 @@ def test_every_image_counts_once_in_each_epoch(mx, tmp_path, iterator):
     assert epoch(reader) == epoch(reader) == list(range(37))
     assert all(sorted(order) == list(range(37)) for order in orders)
     assert orders[0] == orders[2] != orders[1]
+
+
+def test_a_batch_is_not_overwritten_while_three_more_are_read(mx, tmp_path, iterator):
+    # The label is the number of the batch.
+    path = write_rec(tmp_path / "train.rec", [(float(i // 8), image) for i, (_, image) in enumerate(images(160))])
+    reader = open_batches(mx, survey_for_mxnet(path), iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
+    latest = collections.deque(maxlen=4)
+    for number, (batch, _) in enumerate(reader.epoch()):
+        latest.append(batch)
+        labels = [batch.label[0].asnumpy()[0] for batch in latest]
+        assert labels == list(range(max(0, number - 3), number + 1))
 
 
 def test_shifts_are_the_same_for_the_same_epoch_and_differ_in_others(mx, rec, iterator):
