@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from recordkit.formats import lst
 from recordkit.formats.staging import Staging
 from recordkit.packing.splits import IM2REC_SEED, packing_order, split_samples
 from recordkit.sample import Source
+from recordkit.sources.classes import format_classes
 
 # Number of rows per write.
 _N_ROWS_PER_WRITE = 4096
@@ -68,7 +68,7 @@ def write_lists(
                     file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, split.end)])))
         if write_classes and source.classes is not None:
             with staging.create(f"{prefix.name}.classes.json") as file:
-                file.write(json.dumps({"classes": source.classes}, indent=1).encode() + b"\n")
+                file.write(format_classes(source.classes))
         # An earlier list's class names would be read as the names of this list.
         staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
     warnings += [f"{bad.location}: {bad.reason}; left out" for bad in source.bad]

@@ -14,8 +14,9 @@ from recordkit.sources import EXTENSIONS
 
 label_from_option = click.option(
     "--label-from",
-    metavar="REGEX",
-    help="Regular expression that finds the label in a file name; its first group is the label.",
+    metavar="TEMPLATE",
+    help="Where the label is in a file name: a template such as {key:06d}_{label}.png or {class}/{key}, or a regular "
+    "expression whose first group is the label.",
 )
 extensions_option = click.option(
     "--exts",

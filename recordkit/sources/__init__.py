@@ -12,7 +12,9 @@ from recordkit.errors import PlanError, SourceError
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.folder import FILE_NAME_LABEL, FlatSource, FolderSource, Progress
+from recordkit.sources.flat import FILE_NAME_LABEL, FlatSource
+from recordkit.sources.folder import FolderSource
+from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_splits
 
@@ -45,7 +47,8 @@ def open_source(
     root : str or Path, optional
         Folder that the paths of a .lst file start from; by default the list's own folder.
     label_from : str, optional
-        Regular expression that finds the label in the file names of a flat folder; see `FlatSource`.
+        Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
+        see `FlatSource`.
     extensions : sequence of str
         Suffixes that count as images in a folder.
     classes : mapping of str to int, optional
@@ -130,6 +133,8 @@ def _open_images(
         )
     if label_from is not None and len(FolderSource(path, extensions=extensions)):
         raise PlanError(
-            "`label_from` applies to images directly in the folder, these are in folders below it", path=str(path)
+            "`label_from` applies to images directly in the folder, these are in folders below it",
+            path=str(path),
+            advice="a template with folders, such as {class}/{key}, reads them",
         )
     raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,19 @@ def find_classes(list_path: Path) -> dict[str, int] | None:
         if path.exists():
             return read_classes(path)
     return None
+
+
+def walk_order(name: str) -> tuple[bool, list[str]]:
+    """Return a sort key that puts class names in the order in which a walk of their folders finds them.
+
+    Examples
+    --------
+    >>> sorted(["a-b", "a/b", "a", "."], key=walk_order)
+    ['.', 'a', 'a/b', 'a-b']
+    """
+    return name != ".", name.split("/")
+
+
+def format_classes(classes: Mapping[str, int]) -> bytes:
+    """Return the content of PREFIX.classes.json, which `read_classes` reads."""
+    return json.dumps({"classes": dict(classes)}, indent=1).encode() + b"\n"

@@ -1,28 +1,15 @@
-"""Folders of images: classes numbered as im2rec does, and labels from file names."""
+"""Folders of images: classes numbered as im2rec does."""
 
 import errno
 import os
-import re
 
 import pytest
 from conftest import content
+from sources.folders import make, rows
 
-from recordkit.errors import ImageError, PlanError, SourceError
+from recordkit.errors import ImageError, SourceError
 from recordkit.sample import BadEntry
 from recordkit.sources import FlatSource, FolderSource
-
-
-def make(root, *names):
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"content of " + os.fsencode(name))
-    return root
-
-
-def rows(source):
-    entries = source.entries(range(len(source)))
-    return [(entry.key, entry.labels, entry.name) for entry in entries]
 
 
 def names(source):
@@ -198,66 +185,6 @@ def test_a_folder_that_the_class_map_does_not_name_is_refused(tmp_path):
     make(tmp_path, "cat/1.jpg", "bird/1.jpg")
     with pytest.raises(SourceError, match="expected one of the 1 names in classes, got folder 'bird'; add it to them"):
         FolderSource(tmp_path, classes={"cat": 0})
-
-
-def test_a_flat_folder_has_labels_in_its_names(tmp_path):
-    source = FlatSource(make(tmp_path, "000001_5.jpg", "000000_-2.png", "sub/9_9.jpg"))
-    assert rows(source) == [(0, (-2,), "000000_-2.png"), (1, (5,), "000001_5.jpg")]
-    assert source.classes is None
-
-
-def test_without_label_from_all_images_of_a_flat_folder_have_label_0_as_in_im2rec(tmp_path):
-    source = FlatSource(make(tmp_path, "b.jpg", ".a.png", "c.txt", "B.JPG"), label_from=None)
-    assert rows(source) == [(0, (0,), ".a.png"), (1, (0,), "B.JPG"), (2, (0,), "b.jpg")]
-
-
-def test_labels_in_names_may_be_fractions(tmp_path):
-    source = FlatSource(make(tmp_path, "a=0.5.jpg", "b=-1e-3.jpg", "c=3.jpg"), label_from=r"=([^=]+)\.jpg$")
-    assert [label for _, (label,), _ in rows(source)] == [0.5, -0.001, 3]
-
-
-@pytest.mark.parametrize("word", ["cat", "nan", "inf", "1_0", "0x1"])
-def test_labels_in_names_that_are_not_all_numbers_are_classes_by_code_point(tmp_path, word):
-    source = FlatSource(make(tmp_path, f"{word}-1.jpg", "Dog-2.jpg", f"{word}-3.jpg"), label_from="^([^-]+)-")
-    assert source.classes == {text: number for number, text in enumerate(sorted([word, "Dog"]))}
-    assert {name: label for _, (label,), name in rows(source)}[f"{word}-1.jpg"] == source.classes[word]
-
-
-def test_a_class_map_decides_the_labels_of_class_names_in_file_names(tmp_path):
-    make(tmp_path, "cat-1.jpg", "dog-2.jpg")
-    source = FlatSource(tmp_path, label_from="^([^-]+)-", classes={"dog": 3, "cat": 8, "cow": 9})
-    assert [label for _, (label,), _ in rows(source)] == [8, 3]
-    with pytest.raises(SourceError, match="expected one of the 1 names in classes, got label 'dog'"):
-        FlatSource(tmp_path, label_from="^([^-]+)-", classes={"cat": 8})
-
-
-def test_a_name_without_a_label_is_left_out_and_keeps_its_key(tmp_path):
-    source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"))
-    assert rows(source) == [(1, (1,), "b_1.jpg")]
-    assert source.bad == [BadEntry("a.jpg", r"expected a label in the file name, got no match of '_(-?\d+)\.[^.]+$'")]
-
-
-def test_a_group_outside_the_match_gives_no_label(tmp_path):
-    source = FlatSource(make(tmp_path, "a.jpg", "b_1.jpg"), label_from=r"^[ab](?:_(\d))?")
-    assert rows(source) == [(1, (1,), "b_1.jpg")]
-    assert [bad.name for bad in source.bad] == ["a.jpg"]
-
-
-def test_an_expression_that_matches_no_name_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=r"finds a label in none of 2 image names, for example 'a\.jpg'; give"):
-        FlatSource(make(tmp_path, "a.jpg", "b.jpg"))
-
-
-def test_an_expression_whose_group_is_in_no_match_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=r"'\^\[ab\]\(x\)\?' finds a label in none of 2 image names"):
-        FlatSource(make(tmp_path, "a.jpg", "b.jpg"), label_from="^[ab](x)?")
-
-
-def test_a_bad_expression_is_refused(tmp_path):
-    with pytest.raises(PlanError, match=re.escape("label_from: expected a regular expression, got '(' (")):
-        FlatSource(tmp_path, label_from="(")
-    with pytest.raises(PlanError, match=re.escape("label_from: expected a group (...) around the label, got 'x'")):
-        FlatSource(tmp_path, label_from="x")
 
 
 def test_an_empty_folder_is_an_empty_source(tmp_path):

@@ -27,6 +27,7 @@ from recordkit.sources import FlatSource, FolderSource, open_source, read_classe
     "list",
     epilog=examples(
         "recordkit list photos/ data/photos --train-ratio 0.8 --test-ratio 0.1",
+        "recordkit list digits/ data/digits --label-from '{key:06d}_{label}.png'",
         r"recordkit list digits/ data/digits --label-from '_(\d)\.png$'",
     ),
 )

@@ -40,7 +40,9 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @click.command(
     "pack",
     epilog=examples(
-        "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1", "recordkit pack mnist/ out/mnist"
+        "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1",
+        "recordkit pack mnist/ out/mnist",
+        "recordkit pack digits/ out/digits --label-from '{key:06d}_{label}.png'",
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))

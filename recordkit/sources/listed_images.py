@@ -1,0 +1,130 @@
+"""The base of sources that list the images of a folder.
+
+Folders and files are sorted by code point, files come before sub-folders, and links are followed, as in im2rec.
+
+Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.formats import lst
+from recordkit.sample import BadEntry, Entry
+from recordkit.sources.files import check_file, read_images
+
+Progress = Callable[[int], None]
+"""Called with the number of images found since the last call."""
+
+_N_PER_PROGRESS = 1000
+
+
+class ListedImages:
+    """Keys, labels and names of the images in a folder; the base of the sources, which add the images."""
+
+    order = "walked"
+    pixels = False
+
+    def __init__(self, root: str | Path, extensions: Sequence[str], progress: Progress | None) -> None:
+        self.root = os.fspath(root)
+        self._progress = progress
+        self.classes: dict[str, int] | None = None
+        self.bad: list[BadEntry] = []
+        self._suffixes = {suffix.lower() for suffix in extensions}
+        self._n_ignored: Counter[str] = Counter()  # by suffix
+        self._folders_with_ignored_files: set[str] = set()
+        self._keys = array("Q")
+        self._names: list[str] = []
+        self._labels: list[float] = []
+        if not Path(root).is_dir():
+            raise SourceError(path=self.root, expected="a folder of images", got=_describe(Path(root)))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return key, label and relative path of the images at `indices`."""
+        return [Entry(self._keys[index], (self._labels[index],), self._names[index]) for index in indices]
+
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the label of the images at `indices`."""
+        return [(self._labels[index],) for index in indices]
+
+    def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
+        """Read the images of some entries."""
+        return read_images([f"{self.root}/{entry.name}" for entry in entries])
+
+    @property
+    def notes(self) -> list[str]:
+        """The number of files that were ignored because of their suffix; hidden files are not counted."""
+        if not self._n_ignored:
+            return []
+        counts = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._n_ignored.most_common(5))
+        return [
+            f"{self.root}: {self._n_ignored.total()} files of other suffixes were ignored ({counts}); images have "
+            f"{', '.join(sorted(self._suffixes))}"
+        ]
+
+    def _is_image(self, folder: str, name: str) -> bool:
+        """Return whether a file is an image. Other files are counted, and unreadable images are added to `bad`."""
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each of a million files is slow)
+        if suffix not in self._suffixes:
+            if not name.startswith("."):
+                self._n_ignored[suffix] += 1
+                self._folders_with_ignored_files.add(os.path.relpath(folder, self.root))
+            return False
+        path = f"{folder}/{name}"
+        if os.path.isfile(path):  # noqa: PTH113 (a Path for each of a million files is slow)
+            return True
+        try:
+            check_file(path)
+        except ImageError as error:
+            self.bad.append(BadEntry(os.path.relpath(path, self.root), error.text()))
+        return False
+
+    def _add(self, key: int, label: float, name: str) -> None:
+        try:
+            lst.line(lst.Row(key, (label,), name))
+        except FormatError as error:
+            self.bad.append(BadEntry(name, error.text()))
+            return
+        self._keys.append(key)
+        self._labels.append(label)
+        self._names.append(name)
+        if self._progress is not None and len(self._names) % _N_PER_PROGRESS == 0:
+            self._progress(_N_PER_PROGRESS)
+
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Yield (folder relative to the root, file name) of each image, in im2rec's order."""
+        identities_above: dict[str, tuple[tuple[int, int], ...]] = {self.root: (_identity(self.root),)}
+        for path, folders, files in os.walk(self.root, followlinks=True, onerror=_raise_error):
+            above = identities_above.pop(path)
+            # A link to the folder itself or to one that contains it would make the walk endless.
+            folders[:] = [name for name in sorted(folders) if _identity(f"{path}/{name}") not in above]
+            for name in folders:
+                folder = os.path.join(path, name)  # noqa: PTH118 (os.walk makes its paths with this function)
+                identities_above[folder] = (*above, _identity(folder))
+            relative = os.path.relpath(path, self.root)
+            for file in sorted(files):
+                if self._is_image(path, file):
+                    yield relative, file
+
+
+def _raise_error(error: OSError) -> None:
+    """Stop the walk at a folder that cannot be read: without it, the classes after it would get other numbers."""
+    raise error
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    """Return the device and inode number."""
+    status = Path(folder).stat()
+    return status.st_dev, status.st_ino
+
+
+def _describe(path: Path) -> str:
+    return "a file" if path.exists() else "nothing of that name"
