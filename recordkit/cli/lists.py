@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recordkit.errors import plural
 from recordkit.formats import lst
 from recordkit.formats.staging import Staging
 from recordkit.packing.splits import IM2REC_SEED, packing_order, split_samples
@@ -59,10 +60,12 @@ def write_lists(
     if n_unlisted:
         warnings.append(f"{n_unlisted} of {len(source)} images are in no list; sizes are rounded down, as in im2rec")
     order = packing_order(len(source), shuffle=shuffle, seed=seed)
+    empty = [f"{prefix.name}{split.suffix}.lst" for split in splits if split.begin == split.end]
+    if empty:
+        others = f"and {plural(len(empty) - 1, 'other list')} are" if empty[1:] else "is"
+        warnings.append(f"{empty[0]} {others} empty")
     with Staging(prefix) as staging:
         for split in splits:
-            if split.begin == split.end:
-                warnings.append(f"{prefix.name}{split.suffix}.lst is empty")
             with staging.create(f"{prefix.name}{split.suffix}.lst") as file:
                 for begin in range(split.begin, split.end, _N_ROWS_PER_WRITE):
                     file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, split.end)])))

@@ -29,7 +29,7 @@ extensions_option = click.option(
 classes_option = click.option(
     "--classes",
     type=click.Path(path_type=Path),
-    help="Class map of another split: its PREFIX.json, or a file with one class name per line.",
+    help="Class map of another split: its PREFIX.json or PREFIX.classes.json, or a file with one class name per line.",
 )
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Folder that the paths of a .lst file start from."

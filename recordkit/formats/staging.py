@@ -63,6 +63,8 @@ class Staging:
         self.parent = prefix.parent
         self.folder = self.parent / f".{prefix.name}.staging"
         self._names: list[str] = []
+        if self.parent.is_file():
+            raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
         if not self.parent.is_dir():
             raise PublishError("no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {self.parent}'")
         if not prefix.name or prefix.is_dir():

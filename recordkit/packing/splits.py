@@ -64,12 +64,12 @@ def split_samples(n: int, *, shards: int = 1, train_ratio: float = 1.0, test_rat
     >>> [(split.suffix, split.begin, split.end) for split in split_samples(10, train_ratio=0.6, test_ratio=0.2)]
     [('_test', 0, 2), ('_val', 8, 10), ('_train', 2, 8)]
     """
+    for argument, ratio in (("train_ratio", train_ratio), ("test_ratio", test_ratio)):
+        if not 0 <= ratio <= 1:  # as NaN
+            raise PlanError(argument=argument, expected="a fraction from 0 to 1", got=ratio)
     max_shards = max(n, _MAX_EMPTY_SHARDS)
-    if shards > max_shards or not (0 <= train_ratio <= 1 and 0 <= test_ratio <= 1):
-        raise PlanError(
-            expected=f"ratios from 0 to 1 and at most {max_shards} `shards`",
-            got=f"{train_ratio}, {test_ratio} and {shards}",
-        )
+    if shards > max_shards:
+        raise PlanError(argument="shards", expected=f"at most {max_shards}", got=shards)
     size = -(-n // shards)
     splits: list[Split] = []
     for shard in range(shards):

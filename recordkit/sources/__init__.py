@@ -16,7 +16,7 @@ from recordkit.sources.flat import FILE_NAME_LABEL, FlatSource
 from recordkit.sources.folder import FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
-from recordkit.sources.mnist import MnistSource, open_splits
+from recordkit.sources.mnist import MnistSource, has_ubyte_files, open_splits
 
 __all__ = [
     "EXTENSIONS",
@@ -24,6 +24,7 @@ __all__ = [
     "FolderSource",
     "ListSource",
     "MnistSource",
+    "open_images",
     "open_source",
     "read_classes",
 ]
@@ -105,7 +106,52 @@ def _open_folder(
         if label_from or classes:
             raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
         return dict(splits)
-    return _open_images(path, label_from, extensions, classes, progress)
+    source = _open_images(path, label_from, extensions, classes, progress)
+    if source is None:
+        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
+    return source
+
+
+def open_images(
+    path: str | Path,
+    *,
+    label_from: str | None = None,
+    extensions: Sequence[str] = EXTENSIONS,
+    classes: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
+) -> FolderSource | FlatSource:
+    """Open a folder tree or a flat folder of images.
+
+    Parameters
+    ----------
+    path : str or Path
+    label_from, extensions, classes, progress
+        Same meaning as for `open_source`.
+
+    Returns
+    -------
+    source : FolderSource or FlatSource
+
+    Raises
+    ------
+    PlanError
+        `label_from` does not apply to the folder.
+    SourceError
+        There is no such folder, or it has no usable images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as digits:
+    ...     Path(digits, "000000_5.jpg").touch()
+    ...     open_images(digits).labels([0])
+    [(5,)]
+    """
+    source = _open_images(Path(path), label_from, extensions, classes, progress)
+    if source is None:
+        advice = "ubyte files need no list, 'recordkit pack' reads them" if has_ubyte_files(path) else None
+        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)})", got="none", advice=advice)
+    return source
 
 
 def _open_images(
@@ -114,7 +160,8 @@ def _open_images(
     extensions: Sequence[str],
     classes: Mapping[str, int] | None,
     progress: Progress | None,
-) -> Source:
+) -> FolderSource | FlatSource | None:
+    """Return the source, or None if the folder has no images."""
     source: FolderSource | FlatSource
     if label_from is not None:
         source = FlatSource(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
@@ -137,4 +184,4 @@ def _open_images(
             path=str(path),
             advice="a template with folders, such as {class}/{key}, reads them",
         )
-    raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
+    return None

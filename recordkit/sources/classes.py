@@ -49,12 +49,14 @@ def read_classes(path: str | Path) -> dict[str, int]:
         text = Path(path).read_text(encoding="utf-8-sig")
         content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
     except (ValueError, RecursionError) as error:
-        raise FormatError(path=os.fspath(path), expected="class names", got=str(error)) from None
+        raise FormatError(f"the class names cannot be read: {error}", path=os.fspath(path)) from None
     if isinstance(content, dict) and isinstance(content.get("classes"), (dict, list)):
         content = content["classes"]
     if isinstance(content, list):
         content = _number_names(content, os.fspath(path))
-    if not (isinstance(content, dict) and content and all(type(label) is int for label in content.values())):
+    if not content:
+        raise FormatError(path=os.fspath(path), expected="class names", got="none")
+    if not (isinstance(content, dict) and all(type(label) is int for label in content.values())):
         raise FormatError("expected a class name and a whole number each", path=os.fspath(path))
     return content
 

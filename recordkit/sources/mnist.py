@@ -126,6 +126,11 @@ def open_splits(folder: str | Path) -> dict[str, MnistSource]:
     return splits
 
 
+def has_ubyte_files(folder: str | Path) -> bool:
+    """Return whether a folder has ubyte files of images or labels, even if others are missing."""
+    return any(_find_file(Path(folder), prefix, kind) for prefix in _SPLIT_NAMES for kind in ("images", "labels"))
+
+
 def _find_file(folder: Path, prefix: str, kind: str) -> Path | None:
     for suffix in ("", ".gz"):
         for separator in "-.":

@@ -354,7 +354,7 @@ def test_a_missing_output_folder_is_named(tmp_path):
 
 def test_a_prefix_under_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(PublishError, match="file: no such folder"):
+    with pytest.raises(PublishError, match="file: expected a folder, got a file; give another prefix"):
         Staging(tmp_path / "file" / "a")
 
 

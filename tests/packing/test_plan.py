@@ -52,22 +52,21 @@ def test_no_samples_make_empty_splits():
 
 
 @pytest.mark.parametrize(
-    ("n", "shards", "train", "test", "limit"),
+    ("n", "options", "text"),
     [
-        (5, 10_001, 1.0, 0.0, 10_000),
-        (20_000, 20_001, 1.0, 0.0, 20_000),
-        (5, 1, -0.1, 0.0, 10_000),
-        (5, 1, 1.1, 0.0, 10_000),
-        (5, 1, 0.5, -0.1, 10_000),
-        (5, 1, 0.5, 1.1, 10_000),
+        (5, {"shards": 10_001}, "shards: expected at most 10000, got 10001"),
+        (20_000, {"shards": 20_001}, "shards: expected at most 20000, got 20001"),
+        (5, {"train_ratio": -0.1}, "train_ratio: expected a fraction from 0 to 1, got -0.1"),
+        (5, {"train_ratio": 1.1}, "train_ratio: expected a fraction from 0 to 1, got 1.1"),
+        (5, {"train_ratio": math.nan}, "train_ratio: expected a fraction from 0 to 1, got nan"),
+        (5, {"train_ratio": 0.5, "test_ratio": -0.1}, "test_ratio: expected a fraction from 0 to 1, got -0.1"),
+        (5, {"train_ratio": 0.5, "test_ratio": 1.1}, "test_ratio: expected a fraction from 0 to 1, got 1.1"),
     ],
 )
-def test_too_many_shards_and_ratios_out_of_range_are_refused(n, shards, train, test, limit):
+def test_too_many_shards_and_ratios_out_of_range_are_refused(n, options, text):
     with pytest.raises(PlanError) as caught:
-        split_samples(n, shards=shards, train_ratio=train, test_ratio=test)
-    assert str(caught.value) == (
-        f"expected ratios from 0 to 1 and at most {limit} shards, got {train}, {test} and {shards}"
-    )
+        split_samples(n, **options)
+    assert str(caught.value) == text
 
 
 def test_as_many_shards_as_samples_or_10000_are_allowed():

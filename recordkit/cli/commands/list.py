@@ -20,7 +20,8 @@ from recordkit.cli.pack_options import (
     split_extensions,
 )
 from recordkit.errors import PlanError, plural
-from recordkit.sources import FlatSource, FolderSource, open_source, read_classes
+from recordkit.formats.fileset import SUFFIXES
+from recordkit.sources import open_images, read_classes
 
 
 @click.command(
@@ -48,17 +49,14 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     ROOT has a folder per class, or images with the label in their names (000000_5.jpg). The images in neither
     train nor test go to PREFIX_val.lst. Class names are kept in PREFIX.classes.json.
     """
+    _check(prefix, options["train_ratio"], options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
-        source = open_source(
+        source = open_images(
             root,
             label_from=options["label_from"],
             extensions=split_extensions(options["extensions"]),
             classes=read_classes(options["classes"]) if options["classes"] else None,
             progress=progress,
-        )
-    if not isinstance(source, (FolderSource, FlatSource)):
-        raise PlanError(
-            path=str(root), expected="a folder of images", got="ubyte files or a list", advice="use 'recordkit pack'"
         )
     warnings = write_lists(
         source,
@@ -83,3 +81,13 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     console.report(report, f"{prefix}: {plural(len(source), 'image')}{in_classes}")
     if source.bad:
         raise click.exceptions.Exit(1)
+
+
+def _check(prefix: Path, train_ratio: float, test_ratio: float) -> None:
+    """Refuse what im2rec accepts, but what nobody can mean."""
+    if prefix.name.endswith(SUFFIXES):
+        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
+    if train_ratio < 1 < train_ratio + test_ratio:
+        raise PlanError(
+            "`train_ratio` and `test_ratio`", expected="a sum of at most 1", got=f"{train_ratio} and {test_ratio}"
+        )

@@ -1,0 +1,63 @@
+"""``recordkit list``: its errors name what it takes, and never what only ``recordkit pack`` takes."""
+
+import numpy as np
+import pytest
+
+from recordkit.formats import ubyte
+
+
+@pytest.fixture
+def inputs(tmp_path, tiny_folder, monkeypatch):
+    """Stand in a folder with a tree of images and with inputs that cannot be listed."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "ubyte", "flat"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "tree").symlink_to(tiny_folder)
+    (tmp_path / "flat" / "0_7.jpg").touch()
+    (tmp_path / "a.lst").write_text("0\t0\tx.jpg\n")
+    (tmp_path / "ubyte" / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((2, 4, 4), np.uint8)))
+    (tmp_path / "names.txt").write_text("ant\nbee\n")
+    (tmp_path / "bad.json").write_text("{")
+
+
+@pytest.mark.usefixtures("inputs")
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ("nothing x", 1, "nothing: expected a folder of images, got nothing of that name"),
+        ("a.lst x", 1, "a.lst: expected a folder of images, got a file"),
+        ("empty x", 1, "empty: expected images (.jpeg, .jpg, .png), got none"),
+        (
+            "ubyte x --label-from _(.)",
+            1,
+            "ubyte: expected images (.jpeg, .jpg, .png), got none; ubyte files need no list, 'recordkit pack' reads ",
+        ),
+        ("tree x --exts ,", 2, "--exts: expected suffixes such as .jpg,.png, got ','"),
+        ("flat x --label-from _(.", 2, "--label-from: expected a regular expression, got '_(.' (missing ), "),
+        ("flat x --classes names.txt", 1, "flat: expected one of the 2 names in --classes, got label '7'"),
+        ("tree x --classes bad.json", 1, "bad.json: the class names cannot be read: Expecting property name"),
+        ("tree x --classes none.txt", 1, "none.txt: No such file or directory"),
+        ("tree x --train-ratio nan", 2, "--train-ratio: expected a fraction from 0 to 1, got nan"),
+        (
+            "tree x --train-ratio 0.8 --test-ratio 0.3",
+            2,
+            "--train-ratio and --test-ratio: expected a sum of at most 1, got 0.8 and 0.3",
+        ),
+        ("tree x --shards 10001", 2, "--shards: expected at most 10000, got 10001"),
+        ("tree x --shards 0", 2, "--shards: 0 is not in the range x>=1; see 'recordkit list --help'"),
+        ("tree x --resize 3", 2, "unexpected option --resize; see 'recordkit list --help'"),
+        ("tree x.lst", 2, "x.lst: expected a prefix, got the name of a file; leave out its suffix"),
+        ("tree empty", 1, "empty: expected a file prefix, got a folder; add a name, as in empty/train"),
+        ("tree new/x", 1, "new: no such folder; make it with 'mkdir -p new'"),
+        ("tree a.lst/x", 1, "a.lst: expected a folder, got a file; give another prefix"),
+    ],
+)
+def test_wrong_input_is_one_line_in_the_words_of_the_command(cli, words, code, text):
+    got, out, error = cli("list", *words.split())
+    assert (got, out) == (code, "") and error.startswith(f"recordkit: {text}") and error.count("\n") == 1, error
+
+
+@pytest.mark.usefixtures("inputs")
+def test_empty_lists_are_one_warning(cli):
+    code, _, error = cli("list", "tree", "x", "--shards", 20)
+    assert (code, error) == (0, "recordkit: warning: x_12.lst and 7 other lists are empty\n")
