@@ -10,6 +10,7 @@
     ├── PlanError (ValueError)               arguments contradict each other or do not fit the source
     ├── PublishError (OSError)               the output cannot be written or published
     ├── PackError                            a sample failed and the plan stops at the first failure
+    ├── NotFoundError (FileNotFoundError)    a file or folder does not exist
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
     ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
@@ -19,15 +20,15 @@
 
 An error carries its facts as fields. `RecordkitError.text` alone makes the text from them: the location, what was
 expected, what was there instead, and after a semicolon what to do. Programs read the fields and never the text.
-
-A missing file raises ``FileNotFoundError``, which callers know already.
 """
 
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable
+from errno import ENOENT
 from typing import Any, TypeVar
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "FormatError",
     "ImageError",
     "MissingError",
+    "NotFoundError",
     "PackError",
     "PlanError",
     "PublishError",
@@ -207,6 +209,28 @@ class PublishError(RecordkitError, OSError):
 
 class PackError(RecordkitError):
     """A sample failed and the plan stops at the first failure; nothing was published."""
+
+
+class NotFoundError(RecordkitError, FileNotFoundError):
+    """A file or folder does not exist; `advice` names a similar one if there is one.
+
+    It has the attributes of any FileNotFoundError: `errno`, `strerror` and `filename`, which is `path`.
+
+    Examples
+    --------
+    >>> error = NotFoundError(path="tain.rec", expected="a .rec file", got="nothing of that name")
+    >>> isinstance(error, FileNotFoundError), error.filename
+    (True, 'tain.rec')
+    """
+
+    # These replace OSError's own fields, which a copy and a pickle of the error would lose.
+    errno = ENOENT
+    strerror = os.strerror(ENOENT)
+
+    @property
+    def filename(self) -> str | None:
+        """The path that does not exist."""
+        return self.path
 
 
 class FetchError(RecordkitError, OSError):

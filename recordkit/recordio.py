@@ -23,15 +23,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recordkit import codec, native
+from recordkit import codec
+from recordkit.dataset.records import open_record_file
 from recordkit.errors import FormatError, ImageError
 from recordkit.formats import irheader
-from recordkit.formats.frame import RecordReader, RecordWriter
+from recordkit.formats.frame import RecordWriter
 
 __all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
 
@@ -53,6 +54,8 @@ class MXRecordIO:
     ------
     ValueError
         `flag` is neither "r" nor "w".
+    NotFoundError
+        The file to read does not exist.
     OSError
         The file cannot be opened.
 
@@ -88,7 +91,7 @@ class MXRecordIO:
             self._file = open(self.uri, "wb")  # noqa: SIM115 (`close` closes it)
             self._writer = RecordWriter(self._file)
         else:
-            self._reader = _open_reader(self.uri)
+            self._reader = open_record_file(self.uri)
             self._size = self._reader.size
             self._position = 0
         self.is_open = True
@@ -193,25 +196,7 @@ class MXRecordIO:
         self.__dict__.update(state)
         self._ahead = iter(())
         if self.is_open:
-            self._reader = _open_reader(self.uri)
-
-
-class _Reader(Protocol):
-    @property
-    def size(self) -> int: ...
-    def read(self, offset: int) -> tuple[bytes, int]: ...
-    def read_ahead(self, offset: int) -> list[tuple[bytes, int]]: ...
-    def close(self) -> None: ...
-
-
-class _PlainReader(RecordReader):
-    def read_ahead(self, offset: int) -> list[tuple[bytes, int]]:
-        return [self.read(offset)]
-
-
-def _open_reader(path: str) -> _Reader:
-    """Open a file for reading. The compiled core, if built, returns the same records and errors faster."""
-    return native.load().RecordFile(path) if native.available() else _PlainReader(path)
+            self._reader = open_record_file(self.uri)
 
 
 class MXIndexedRecordIO(MXRecordIO):

@@ -113,6 +113,7 @@ def test_located_adds_fields_and_changes_none():
         (errors.ImageError, errors.SourceError),
         (errors.PlanError, ValueError),
         (errors.PublishError, OSError),
+        (errors.NotFoundError, FileNotFoundError),
         (errors.FetchError, OSError),
         (errors.TrainError, ValueError),
         (errors.MissingError, ImportError),
@@ -120,3 +121,10 @@ def test_located_adds_fields_and_changes_none():
 )
 def test_callers_may_catch_the_builtin_or_broader_error(error_class, base):
     assert issubclass(error_class, base)
+
+
+def test_a_file_that_does_not_exist_has_the_attributes_of_a_file_not_found_error():
+    error = errors.NotFoundError(expected="a .rec file", got="nothing of that name").located(path="a.rec")
+    for again in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (again.errno, again.strerror, again.filename) == (2, "No such file or directory", "a.rec")
+        assert str(again) == "a.rec: expected a .rec file, got nothing of that name"

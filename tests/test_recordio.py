@@ -20,7 +20,7 @@ from PIL import Image
 from strategies import keys, records
 
 from recordkit import recordio as rk_recordio
-from recordkit.errors import FormatError, ImageError, MissingError, TruncatedError
+from recordkit.errors import FormatError, ImageError, MissingError, NotFoundError, TruncatedError
 
 # MXNet calls the deprecated array.tostring.
 pytestmark = pytest.mark.filterwarnings("ignore:tostring:DeprecationWarning")
@@ -491,8 +491,9 @@ def test_a_bad_index_line_is_named(line, indexed):
         rk_recordio.MXIndexedRecordIO(*indexed, "r")
 
 
-def test_a_missing_file_stays_file_not_found(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_a_missing_file_is_named(tmp_path):
+    (tmp_path / "nine.rec").touch()
+    with pytest.raises(NotFoundError, match=r"none\.rec: expected a \.rec file, .*; did you mean .*nine\.rec\?"):
         rk_recordio.MXRecordIO(tmp_path / "none.rec", "r")
 
 

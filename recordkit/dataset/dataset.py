@@ -66,7 +66,7 @@ class RecordDataset:
 
     Raises
     ------
-    FileNotFoundError
+    NotFoundError
         The file does not exist, or no file matches the pattern.
     FormatError
         A file is damaged, or exact labels do not match their records.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from recordkit import native
 from recordkit.formats import idx, irheader
+from recordkit.formats.files import not_found
 from recordkit.formats.frame import RecordReader
 from recordkit.threads import count_threads
 
@@ -40,6 +42,9 @@ class RecordFile(Protocol):
     def read(self, offset: int) -> tuple[bytes, int]:
         """Return a record, and the offset of the next record."""
 
+    def read_ahead(self, offset: int) -> list[tuple[bytes, int]]:
+        """Return the record at an offset and perhaps some that follow it, each with the offset of the next record."""
+
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """Return the records at `offsets`, concatenated, and the n + 1 bounds between them."""
 
@@ -55,12 +60,19 @@ def open_record_file(path: str | Path) -> RecordFile:
 
     Raises
     ------
+    NotFoundError
+        The file does not exist.
     OSError
         The file cannot be opened.
     FormatError
         `path` is a pipe or a device.
     """
-    return native.load().RecordFile(path) if native.available() else _PythonRecordFile(path)
+    open_it: Callable[[str | Path], RecordFile]
+    open_it = native.load().RecordFile if native.available() else _PythonRecordFile
+    try:
+        return open_it(path)
+    except FileNotFoundError:
+        raise not_found(path, "a .rec file", suffix=".rec") from None
 
 
 def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
@@ -103,6 +115,9 @@ class _PythonRecordFile:
         self.read = self._reader.read
         self.close = self._reader.close
         weakref.finalize(self, self._reader.close)  # datasets are often dropped without a call of close
+
+    def read_ahead(self, offset: int) -> list[tuple[bytes, int]]:
+        return [self.read(offset)]
 
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         del n_threads  # reading holds the interpreter's lock, so threads would only wait for each other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import itertools
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.index import FileIndex, index_file
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, NotFoundError, PlanError
 from recordkit.formats.fileset import Fileset
 
 _N_FINGERPRINTED = 64
@@ -170,7 +169,7 @@ def _expand(pattern: str) -> list[str]:
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 (Path.glob refuses absolute patterns)
     rec_names = sorted(name for name in names if name.endswith(".rec"))
     if not rec_names:
-        raise FileNotFoundError(errno.ENOENT, "expected .rec files that fit the pattern, got none", pattern)
+        raise NotFoundError(path=pattern, expected=".rec files that fit the pattern", got="none")
     return rec_names
 
 

@@ -1,4 +1,4 @@
-"""Opening a file for reading, and replacing a file as a whole.
+"""Opening a file for reading, the error about a file that does not exist, and replacing a file as a whole.
 
 A set of several files is published by `recordkit.formats.staging`.
 """
@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
 
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError, NotFoundError, PublishError
 
 # Windows opens no folders, and flushes only files that are open for writing.
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
+# Names of a folder that are compared with a name that does not exist; more would take seconds.
+_N_COMPARED = 1000
+_N_NAMED = 3
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -41,6 +46,66 @@ def open_file(path: str | Path) -> BinaryIO:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` below reports a folder
         raise FormatError(path=os.fspath(path), expected="a file", got="a pipe or device")
     return cast("BinaryIO", open(path, "rb", buffering=0))
+
+
+def not_found(path: str | Path, expected: str, *, suffix: str = "", advice: str = "") -> NotFoundError:
+    """Return the error about a path that does not exist. It names a similar path, or what the folder has instead.
+
+    Parameters
+    ----------
+    path : str or Path
+    expected : str
+        What should be there, for example "a .rec file".
+    suffix : str, optional
+        The file's suffix; only names with it are similar.
+    advice : str, optional
+        What to do, in place of a similar path.
+
+    Returns
+    -------
+    error : NotFoundError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "photos_train.rec").touch()
+    >>> not_found(folder / "photos.rec", "a .rec file", suffix=".rec").advice.removeprefix(f"did you mean {folder}")
+    '/photos_train.rec?'
+    """
+    advice = advice or _advise_another(Path(path), suffix)
+    return NotFoundError(path=os.fspath(path), expected=expected, got="nothing of that name", advice=advice or None)
+
+
+def _advise_another(path: Path, suffix: str) -> str:
+    missing, rest = path, Path()
+    while not missing.parent.is_dir() and missing.parent != missing:
+        missing, rest = missing.parent, Path(missing.name, rest)
+    folder, is_last = missing.parent, missing == path
+    suffix = suffix if is_last else ""
+    names = _names_in(folder, suffix, folders_only=not is_last)
+    stems = [name.removesuffix(suffix) for name in names]  # a suffix that all have would make all similar
+    if similar := get_close_matches(missing.name.removesuffix(suffix), stems, n=1):
+        other = folder / (similar[0] + suffix)
+        return f"did you mean {other / rest if (other / rest).exists() else other}?"
+    if not is_last:
+        return f"there is no folder {missing}"
+    if suffix and path.with_suffix("").is_dir():
+        return f"{path.with_suffix('')} is a folder"
+    if not suffix:
+        return ""
+    content = ", ".join(names[:_N_NAMED]) if names else f"no {suffix} file"
+    more = ", ..." if len(names) > _N_NAMED else ""
+    return f"{'the current folder' if folder == Path() else folder} has {content}{more}"
+
+
+def _names_in(folder: Path, suffix: str, *, folders_only: bool) -> list[str]:
+    try:
+        with os.scandir(folder) as items:
+            possible = (item for item in items if item.name.endswith(suffix) and (item.is_dir() or not folders_only))
+            return sorted(item.name for item in islice(possible, _N_COMPARED))
+    except OSError:
+        return []
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import not_found
 
 # In the order of publishing: the records first.
 SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
@@ -95,6 +96,20 @@ class Fileset:
             return self._obsolete_paths[final.name]
         staged = self._staged_paths.get(final.name, final)
         return staged if staged.exists() else final
+
+    def rec_size(self) -> int:
+        """Return the size of the .rec file, in bytes.
+
+        Raises
+        ------
+        NotFoundError
+            The file does not exist.
+        """
+        path = self.path(".rec")
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            raise not_found(path, "a .rec file", suffix=".rec") from None
 
     def description(self) -> dict[str, Any]:
         """Read PREFIX.json.

@@ -32,7 +32,7 @@ from typing import Protocol
 import numpy as np
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats.files import open_file, pread
+from recordkit.formats.files import not_found, open_file, pread
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -168,6 +168,8 @@ class RecordReader:
 
     Raises
     ------
+    NotFoundError
+        The file does not exist.
     OSError
         The file cannot be opened.
     FormatError
@@ -186,7 +188,10 @@ class RecordReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = os.fspath(path)
-        self._file = open_file(path)
+        try:
+            self._file = open_file(path)
+        except FileNotFoundError:
+            raise not_found(path, "a .rec file", suffix=".rec") from None
         self.size = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from recordkit.errors import FormatError, plural
-from recordkit.formats.files import pread
+from recordkit.formats.files import not_found, pread
 from recordkit.formats.irheader import MAX_KEY
 
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
@@ -221,6 +221,8 @@ class ListFile:
     ------
     FormatError
         A row cannot be parsed. The error has path and line.
+    NotFoundError
+        The file does not exist.
     OSError
         The file cannot be read.
 
@@ -248,7 +250,10 @@ class ListFile:
         self._label_width = label_width
         self._part = part
         self._offsets = array("Q")
-        self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
+        try:
+            self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
+        except FileNotFoundError:
+            raise not_found(path, "a .lst file", suffix=".lst") from None
         weakref.finalize(self, self._file.close)  # sources are often dropped without a call of close
         try:
             self._index(lenient=lenient)

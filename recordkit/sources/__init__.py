@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import PlanError, SourceError
+from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.files import EXTENSIONS
@@ -66,6 +67,8 @@ def open_source(
     ------
     PlanError
         An argument does not apply to that kind of source.
+    NotFoundError
+        The path does not exist.
     SourceError, FormatError
         The path is not a source, or the source is damaged or empty.
 
@@ -88,8 +91,9 @@ def open_source(
         if label_from:
             raise PlanError("`label_from` applies to a folder; a .lst file has its labels")
         return ListSource(path, root, classes=classes or find_classes(path))
-    got = "another file" if path.is_file() else "nothing of that name"
-    raise SourceError(path=str(path), expected="a folder or a .lst file", got=got)
+    if not path.exists():
+        raise not_found(path, "a folder or a .lst file")
+    raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file")
 
 
 def _open_folder(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import not_found
 
 # The end of a list's name that follows PREFIX: shard number and split, as in PREFIX_0_train.lst.
 _LIST_SUFFIX = re.compile(r"(_\d+)?(_train|_val|_test)?$")
@@ -33,6 +34,8 @@ def read_classes(path: str | Path) -> dict[str, int]:
 
     Raises
     ------
+    NotFoundError
+        The file does not exist.
     FormatError
         The file is none of these, or a name is blank or repeated.
 
@@ -48,6 +51,8 @@ def read_classes(path: str | Path) -> dict[str, int]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
+    except FileNotFoundError:
+        raise not_found(path, "a class map") from None
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the class names cannot be read: {error}", path=os.fspath(path)) from None
     if isinstance(content, dict) and isinstance(content.get("classes"), (dict, list)):

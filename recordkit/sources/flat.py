@@ -59,6 +59,8 @@ class FlatSource(ListedImages):
     ------
     PlanError
         `label_from` is neither a template with a label nor a regular expression with a group.
+    NotFoundError
+        `root` does not exist.
     SourceError
         `root` is not a folder, `label_from` finds a label in no name, two names have one key, or a class name is not in
         `classes`.

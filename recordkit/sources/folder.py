@@ -32,6 +32,8 @@ class FolderSource(ListedImages):
 
     Raises
     ------
+    NotFoundError
+        `root` does not exist.
     SourceError
         `root` is not a folder, or holds a folder of images that is not in `classes`.
     OSError

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats import lst
+from recordkit.formats.files import not_found
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import check_file, read_images
 
@@ -41,8 +42,10 @@ class ListedImages:
         self._keys = array("Q")
         self._names: list[str] = []
         self._labels: list[float] = []
+        if not Path(root).exists():
+            raise not_found(root, "a folder of images")
         if not Path(root).is_dir():
-            raise SourceError(path=self.root, expected="a folder of images", got=_describe(Path(root)))
+            raise SourceError(path=self.root, expected="a folder of images", got="a file")
 
     def __len__(self) -> int:
         return len(self._names)
@@ -124,7 +127,3 @@ def _identity(folder: str) -> tuple[int, int]:
     """Return the device and inode number."""
     status = Path(folder).stat()
     return status.st_dev, status.st_ino
-
-
-def _describe(path: Path) -> str:
-    return "a file" if path.exists() else "nothing of that name"

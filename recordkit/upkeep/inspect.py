@@ -195,6 +195,8 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
 
     Raises
     ------
+    NotFoundError
+        The file does not exist.
     FormatError
         The file is damaged; `recordkit.upkeep.verify` reports all damage.
     """
@@ -241,6 +243,8 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
 
     Raises
     ------
+    NotFoundError
+        The file does not exist.
     FormatError
         One of these records is damaged.
     """

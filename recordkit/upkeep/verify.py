@@ -76,6 +76,8 @@ def verify(
 
     Raises
     ------
+    NotFoundError
+        The .rec file does not exist.
     OSError
         The .rec file cannot be read.
     """

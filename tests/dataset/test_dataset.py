@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import recordkit
 from recordkit.codec import encode
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, PlanError, TruncatedError
+from recordkit.errors import FormatError, NotFoundError, PlanError, TruncatedError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
@@ -173,10 +173,11 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path):
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
+    (tmp_path / "nine.rec").touch()
+    with pytest.raises(NotFoundError, match=r"none\.rec: expected a .*; did you mean .*nine\.rec\?") as caught:
         RecordDataset(tmp_path / "none")
     assert caught.value.filename == str(tmp_path / "none.rec")
-    with pytest.raises(FileNotFoundError, match="expected .rec files that fit the pattern, got none"):
+    with pytest.raises(NotFoundError, match="expected .rec files that fit the pattern, got none"):
         RecordDataset(tmp_path / "none_*")
     with pytest.raises(PlanError, match=r"path: expected a \.rec file or more, got an empty list"):
         RecordDataset([])
@@ -336,14 +337,20 @@ def test_a_record_without_a_header_is_named_with_its_offset(tmp_path):
                 read()
 
 
-@pytest.mark.parametrize(
-    "open_it",
-    [
-        RecordDataset,
-        lambda path: recordkit.Loader(path, batch_size=1),
-        lambda path: recordkit.ImageRecordIter(path_imgrec=f"{path}.rec", data_shape=(3, 8, 8), batch_size=1),
-    ],
-)
+OPENERS = [
+    RecordDataset,
+    lambda path: recordkit.Loader(path, batch_size=1),
+    lambda path: recordkit.ImageRecordIter(path_imgrec=f"{path}.rec", data_shape=(3, 8, 8), batch_size=1),
+]
+
+
+@pytest.mark.parametrize("open_it", OPENERS)
+def test_a_missing_file_is_an_error_of_recordkit_for_every_reader(tmp_path, open_it):
+    with pytest.raises(NotFoundError, match=r"none\.rec: expected a \.rec file, got nothing of that name"):
+        open_it(tmp_path / "none")
+
+
+@pytest.mark.parametrize("open_it", OPENERS)
 def test_a_warning_names_the_line_that_opened_the_dataset(tmp_path, open_it):
     with open(tmp_path / "a.rec", "wb") as file:
         RecordWriter(file).write(pack(IRHeader(1.0, 0), encode(np.zeros((8, 8, 3), np.uint8), "raw")))

@@ -5,7 +5,37 @@ import os
 import pytest
 
 from recordkit.errors import FormatError, PublishError
-from recordkit.formats.files import open_file, write_atomically
+from recordkit.formats.files import not_found, open_file, write_atomically
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "advice"),
+    [
+        ("out/fotos.rec", ".rec", "did you mean out/photos.rec?"),
+        ("out/fotos.lst", ".lst", "out has no .lst file"),
+        ("out/x.rec", ".rec", "out has photos.rec, photos_2.rec, z0.rec, ..."),
+        ("owt/photos.rec", ".rec", "did you mean out/photos.rec?"),
+        ("owt/x.rec", ".rec", "did you mean out?"),
+        ("none/of/these/x.rec", ".rec", "there is no folder none"),
+        ("out.rec", ".rec", "out is a folder"),
+        ("x.rec", ".rec", "the current folder has no .rec file"),
+        ("x", "", None),
+        ("photos/x.rec", ".rec", "there is no folder photos"),
+    ],
+)
+def test_a_missing_path_is_compared_with_the_names_beside_it(tmp_path, monkeypatch, name, suffix, advice):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    for file in ("photos.rec", "photos.idx", "photos_2.rec", "z0.rec", "z1.rec"):
+        (tmp_path / "out" / file).touch()
+    error = not_found(name, "a file", suffix=suffix)
+    assert (error.path, error.expected, error.got) == (name, "a file", "nothing of that name")
+    assert error.advice == advice
+
+
+def test_the_advice_of_a_caller_comes_first(tmp_path):
+    (tmp_path / "b.idx").touch()
+    assert not_found(tmp_path / "a.idx", "an .idx file", suffix=".idx", advice="make it").advice == "make it"
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):

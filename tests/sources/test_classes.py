@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, NotFoundError
 from recordkit.sources import read_classes
 from recordkit.sources.classes import find_classes
 
@@ -47,6 +47,11 @@ def test_other_content_is_refused(tmp_path, content, message):
     (tmp_path / "classes").write_bytes(content)
     with pytest.raises(FormatError, match=f"classes: .*{message}"):
         read_classes(tmp_path / "classes")
+
+
+def test_a_class_map_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(NotFoundError, match="none: expected a class map, got nothing of that name"):
+        read_classes(tmp_path / "none")
 
 
 @pytest.mark.parametrize("name", ["a", "a_train", "a_0", "a_12_val"])

@@ -7,7 +7,7 @@ import pytest
 from conftest import content
 from sources.folders import make, rows
 
-from recordkit.errors import ImageError, SourceError
+from recordkit.errors import ImageError, NotFoundError, SourceError
 from recordkit.sample import BadEntry
 from recordkit.sources import FlatSource, FolderSource
 
@@ -168,7 +168,7 @@ def test_the_content_of_a_removed_file_is_an_error(tmp_path):
 @pytest.mark.parametrize("kind", [FolderSource, FlatSource])
 def test_a_root_that_is_not_a_folder_is_refused(tmp_path, kind):
     make(tmp_path, "file.jpg")
-    with pytest.raises(SourceError, match="missing: expected a folder of images, got nothing of that name"):
+    with pytest.raises(NotFoundError, match="missing: expected a folder of images, got nothing of that name"):
         kind(tmp_path / "missing")
     with pytest.raises(SourceError, match=r"file\.jpg: expected a folder of images, got a file"):
         kind(tmp_path / "file.jpg")

@@ -5,7 +5,7 @@ import os
 import pytest
 from conftest import content
 
-from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.errors import FormatError, ImageError, NotFoundError, SourceError
 from recordkit.sources import ListSource
 
 
@@ -141,7 +141,7 @@ def test_the_parts_of_a_list_have_every_row_once(folder):
 
 
 def test_a_list_that_does_not_exist_is_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(NotFoundError, match=r"none\.lst: expected a \.lst file, got nothing of that name"):
         ListSource(tmp_path / "none.lst")
 
 

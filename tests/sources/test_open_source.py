@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recordkit.errors import PlanError, SourceError
+from recordkit.errors import NotFoundError, PlanError, SourceError
 from recordkit.formats import ubyte
 from recordkit.sources import FlatSource, FolderSource, ListSource, open_source
 
@@ -93,7 +93,7 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
     (tmp_path / "a.rec").touch()
     with pytest.raises(SourceError, match=r"a\.rec: expected a folder or a \.lst file, got another file"):
         open_source(tmp_path / "a.rec")
-    with pytest.raises(SourceError, match=r"b: expected a folder or a \.lst file, got nothing of that name"):
+    with pytest.raises(NotFoundError, match=r"b: expected a folder or a \.lst file, got nothing of that name"):
         open_source(tmp_path / "b")
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from recordkit import PackPlan, pack
+from recordkit.errors import NotFoundError
 from recordkit.formats import idx, irheader
 from recordkit.formats.frame import RecordWriter
 from recordkit.sources import ListSource
-from recordkit.upkeep import verify
+from recordkit.upkeep import head, inspect, verify
 
 
 @pytest.fixture
@@ -65,9 +66,10 @@ def test_an_empty_file_is_a_problem(tmp_path):
     assert problems(tmp_path / "e.rec") == [("e.rec", None, "expected records, got an empty file")]
 
 
-def test_a_missing_file_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        verify(tmp_path / "none.rec")
+@pytest.mark.parametrize("look", [verify, inspect, head])
+def test_a_missing_file_is_named(tmp_path, look):
+    with pytest.raises(NotFoundError, match=r"none\.rec: expected a \.rec file, got nothing of that name"):
+        look(tmp_path / "none")
 
 
 def test_a_wrong_magic_loses_one_record_and_no_more(packed):

@@ -23,7 +23,7 @@ _N_LABELS_SHOWN = 20
 @output_options
 def command(rec: Path, console: Console) -> None:
     """Summarize REC: number of records, labels, image formats, and the files beside it."""
-    size = Fileset(rec).path(".rec").stat().st_size
+    size = Fileset(rec).rec_size()
     with console.progress(size, f"info {rec.name}", unit="B") as progress:
         info = inspect(rec, progress=progress)
     console.report(info.as_json(), "\n".join(_lines(info)))

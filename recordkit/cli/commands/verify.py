@@ -24,7 +24,7 @@ _N_SHOWN = 20
 @output_options
 def command(rec: Path, decode: bool, threads: int, console: Console) -> None:
     """Check structure, index, list, labels and SHA-256 of REC. The exit code is 1 if there is a problem."""
-    size = Fileset(rec).path(".rec").stat().st_size
+    size = Fileset(rec).rec_size()
     with console.progress(size, f"verify {rec.name}", unit="B") as progress:
         report = verify(rec, decode=decode, threads=threads, progress=progress)
     if not console.as_json:  # the document has them

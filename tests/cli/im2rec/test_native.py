@@ -259,7 +259,10 @@ def test_a_wrong_label_width_is_an_error(im2rec, root, tmp_path):
 
 def test_a_list_that_is_missing_is_one_line(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "none.lst", root, tmp_path / "out.rec")
-    assert code == 1 and err == f"im2rec: {tmp_path / 'none.lst'}: No such file or directory\n"
+    assert code == 1 and err == (
+        f"im2rec: {tmp_path / 'none.lst'}: expected a .lst file, got nothing of that name; did you mean "
+        f"{tmp_path / 'one.lst'}?\n"
+    )
 
 
 def test_verify_info_and_head_accept_the_name_of_a_part(im2rec, cli, root, tmp_path):
