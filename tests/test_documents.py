@@ -7,7 +7,7 @@ A page is written so that its blocks run here:
   ``3.jpg``) and ``mnist/`` (20 training and 6 test digits in MNIST's four files), and nothing else: a page makes what
   it uses, out/ too.
 - ``console`` blocks hold commands, each after "$ ", and below a command its output, if it is stated. fetch, train,
-  eval, predict, bench, plot-log and plot-net are only parsed, because they download, measure or train.
+  eval, predict, mxnet, bench, plot-log and plot-net are only parsed, because they download, measure or train.
 - ``python`` blocks run as scripts. A ``text`` block directly below one is its output. ``pycon`` blocks are sessions of
   the interpreter, with results.
 - In an output, ``...`` stands for any text, also for lines. The number of spaces is not compared. Numbers are compared,
@@ -41,7 +41,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/**/*.md")) - set(ROOT.glob("docs/_build/**")))]
 BLOCKS = {page: read_blocks(page) for page in PAGES}
 # Downloads, measurements and trainings have tests of their own.
-PARSED_ONLY = ("fetch", "train", "eval", "predict", "bench", "plot-log", "plot-net")
+PARSED_ONLY = ("fetch", "train", "eval", "predict", "mxnet", "bench", "plot-log", "plot-net")
 LANGUAGES = re.compile(r"console|python|pycon|sh|text|make|\{[\w-]+\}")
 MEASURED = re.compile(r"\d[\d,.]*(?= (?:s|ms|img/s|MB/s|images/s)\b)")
 

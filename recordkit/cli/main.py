@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "predict": "Classify images with a trained model.",
     "plot-log": "Plot the curves of a training log.",
     "plot-net": "Draw the network of a trained model.",
+    "mxnet": "Run a script for MXNet as it is, on current Python and NumPy.",
     "doctor": "Report what is installed, what is missing and how to install it.",
 }
 

@@ -27,6 +27,9 @@ from recordkit.errors import MissingError, PlanError, RecordkitError
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
+# Undoes the changes that `run` makes to the process.
+_settings = contextlib.ExitStack()
+
 
 def run(program: Callable[[], object], name: str) -> None:
     """Run a program and exit; an error that a user can cause becomes one line and an exit code.
@@ -38,18 +41,23 @@ def run(program: Callable[[], object], name: str) -> None:
     name : str
         Name of the program, which begins each error line.
     """
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
-            signal.signal(number, _terminate)
-    _open_standard_files()
-    with _robust_output():
+    with _settings:
+        _unwind_at_signals()
+        _open_standard_files()
+        _make_output_robust()
+        _show_warnings_as_lines(name)
         _run(program, name)
 
 
+def restore_process() -> None:
+    """Restore the signals, the standard streams and the warnings that Python began with.
+
+    A command calls this before it runs a script of the user, which expects them.
+    """
+    _settings.close()
+
+
 def _run(program: Callable[[], object], name: str) -> None:
-    # recordkit raises its own error for an image over the pixel limit, so Pillow's warning would say it twice.
-    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-    warnings.showwarning = lambda message, *_location, **_output: print_to_stderr(name, f"warning: {message}")
     try:
         code = program()  # click returns the code of click.exceptions.Exit
         sys.exit(code if isinstance(code, int) else 0)
@@ -204,6 +212,13 @@ class TerminationSignal(BaseException):
         self.number = number
 
 
+def _unwind_at_signals() -> None:
+    """Let SIGTERM and SIGHUP raise an exception."""
+    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no SIGHUP
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+            _settings.callback(signal.signal, number, signal.signal(number, _terminate))
+
+
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise TerminationSignal(number)
 
@@ -220,18 +235,24 @@ def _open_standard_files() -> None:
             setattr(sys, name, stream)
 
 
-@contextlib.contextmanager
-def _robust_output() -> Iterator[None]:
-    """Let stdout and stderr accept any text, and survive a closed pipe, while the block runs."""
-    streams = sys.stdout, sys.stderr
-    for stream in streams:
+def _make_output_robust() -> None:
+    """Let stdout and stderr accept any text, and survive a closed pipe."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        _settings.callback(setattr, sys, name, stream)
         if isinstance(stream, io.TextIOWrapper):
+            _settings.callback(stream.reconfigure, errors=stream.errors)
             stream.reconfigure(errors="backslashreplace")  # file and class names may hold any character
-    sys.stdout, sys.stderr = map(_PipeTolerantStream, streams)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = streams
+        tolerant = _PipeTolerantStream(stream)
+        setattr(sys, name, tolerant)
+        _settings.callback(tolerant.flush)
+
+
+def _show_warnings_as_lines(name: str) -> None:
+    _settings.enter_context(warnings.catch_warnings())
+    # recordkit raises its own error for an image over the pixel limit, so Pillow's warning would say it twice.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    warnings.showwarning = lambda message, *_location, **_output: print_to_stderr(name, f"warning: {message}")
 
 
 class _PipeTolerantStream:

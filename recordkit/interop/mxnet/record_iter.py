@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.interop.mxnet.arrays import copy_array
 from recordkit.interop.mxnet.bridge import load
 from recordkit.record_iter.iterator import DataBatch, DataDesc
 from recordkit.record_iter.iterator import ImageRecordIter as RecordIter
@@ -69,10 +69,10 @@ def _iterator_class() -> Any:
             return _batch(mx, self.source.next())
 
         def getdata(self) -> Any:
-            return _array(mx, self.source.getdata())
+            return copy_array(mx, self.source.getdata())
 
         def getlabel(self) -> Any:
-            return _array(mx, self.source.getlabel())
+            return copy_array(mx, self.source.getlabel())
 
         def getpad(self) -> int:
             return self.source.getpad()
@@ -88,20 +88,5 @@ def _desc(mx: Any, desc: DataDesc) -> Any:
 
 
 def _batch(mx: Any, batch: DataBatch) -> Any:
-    data, label = ([_array(mx, array) for array in arrays] for arrays in (batch.data, batch.label))
+    data, label = ([copy_array(mx, array) for array in arrays] for arrays in (batch.data, batch.label))
     return mx.io.DataBatch(data=data, label=label, pad=batch.pad, index=batch.index)
-
-
-def _array(mx: Any, array: NDArray[Any]) -> Any:
-    """Return a copy as one of MXNet's arrays.
-
-    ``mx.nd.from_numpy`` would share the memory: MXNet's threads release it at any later time, and a process that ends
-    before that is aborted. ``copy[:] = array`` would wait for all of MXNet's pending operations. The new array has no
-    other user yet, so its memory is written directly.
-    """
-    copy = mx.nd.empty(array.shape, ctx=mx.cpu(), dtype=array.dtype)
-    address = ctypes.c_void_p()
-    mx.base.check_call(mx.base._LIB.MXNDArrayGetData(copy.handle, ctypes.byref(address)))
-    source = np.ascontiguousarray(array)
-    ctypes.memmove(address, source.ctypes.data, source.nbytes)
-    return copy
