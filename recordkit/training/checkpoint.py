@@ -134,10 +134,27 @@ class Checkpoints:
         Raises
         ------
         TrainError
-            Files have these names but there is no record of a run, so another program may own them.
+            See `check_owner`.
         """
         epochs = self.epochs()
-        files = [*map(self.params_path, epochs), self.symbol_path, *self._results()]
+        self.check_owner()
+        # The record goes last: if the removal is interrupted, the next run still recognizes the other files.
+        for epoch in epochs:
+            self.params_path(epoch).unlink()
+            self.states_path(epoch).unlink(missing_ok=True)
+        for path in (*self._temporary_files(), *self._results(), self.symbol_path, self.run_path):
+            path.unlink(missing_ok=True)
+        return len(epochs)
+
+    def check_owner(self) -> None:
+        """Refuse a prefix whose files may belong to another program.
+
+        Raises
+        ------
+        TrainError
+            Files have the names of a run's files, but there is no record of a run.
+        """
+        files = [*map(self.params_path, self.epochs()), self.symbol_path, *self._results()]
         existing = [path for path in files if path.exists()]
         if existing and not self.run_path.exists():
             raise TrainError(
@@ -146,13 +163,6 @@ class Checkpoints:
                 got=f"{existing[0].name} without {self.run_path.name}",
                 advice="choose another `model_prefix`",
             )
-        # The record goes last: if the removal is interrupted, the next run still recognizes the other files.
-        for epoch in epochs:
-            self.params_path(epoch).unlink()
-            self.states_path(epoch).unlink(missing_ok=True)
-        for path in (*self._temporary_files(), *self._results(), self.symbol_path, self.run_path):
-            path.unlink(missing_ok=True)
-        return len(epochs)
 
     def _results(self) -> list[Path]:
         per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-*.png")

@@ -1,10 +1,53 @@
-"""Checks that a file fits a model: its labels, the names of its classes, and the size of its images."""
+"""Checks that a machine can carry out a plan, and that a file fits a model: its labels, classes and sizes."""
 
 from __future__ import annotations
 
 from recordkit.errors import TrainError
-from recordkit.training.data.survey import Survey
+from recordkit.interop import mxnet
+from recordkit.interop.mxnet.threads import set_threads
+from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.data.gluon_batches import check_augment
+from recordkit.training.data.iterators import resolve_iterator
+from recordkit.training.data.survey import Survey, survey
 from recordkit.training.data.target import Target
+from recordkit.training.networks import find_network
+from recordkit.training.plan import TrainPlan
+
+
+def check_prerequisites(plan: TrainPlan) -> None:
+    """Check all that `recordkit.training.fit.train` would refuse whatever the training images are.
+
+    Parameters
+    ----------
+    plan : TrainPlan
+        `path` is not read.
+
+    Raises
+    ------
+    MissingError
+        MXNet or the device is missing.
+    PlanError
+        There is no such network, or network, shape, iterator and augmentation do not fit each other.
+    TrainError, FormatError, OSError
+        The validation file is missing or unsuitable, another program has files at `model_prefix`, or there is no run
+        to resume.
+    """
+    set_threads(plan.threads)  # before MXNet is loaded
+    mxnet.device(plan.device, plan.gpu)
+    network = find_network(plan.network)
+    if plan.shape is not None:
+        network.check_shape(plan.shape)
+    iterator = resolve_iterator(plan.iterator)
+    if iterator == "gluon":
+        check_augment(plan.augment)
+    checkpoints = Checkpoints(plan.model_prefix)
+    if plan.resume:
+        checkpoints.last()
+        checkpoints.run_record()
+    else:
+        checkpoints.check_owner()
+    if plan.val is not None:
+        survey(plan.val, iterator=iterator)
 
 
 def check_labels(data: Survey, target: Target) -> None:

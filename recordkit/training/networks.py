@@ -53,6 +53,22 @@ class Network:
     min_side: int
     build: Callable[[Any, int, tuple[int, int, int]], Any]
 
+    def check_shape(self, shape: tuple[int, int, int]) -> None:
+        """Refuse a shape (C, H, W) that the network cannot take.
+
+        Raises
+        ------
+        PlanError
+            There are not 1 or 3 channels, or a side is below `min_side`.
+        """
+        if shape[0] not in (1, 3) or min(shape[1:]) < self.min_side:
+            raise PlanError(
+                argument="shape",
+                expected=f"1 or 3 channels and sides of at least {self.min_side}",
+                got=",".join(map(str, shape)),
+                advice="give another `shape`",
+            )
+
 
 def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.Variable("data")

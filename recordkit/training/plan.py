@@ -80,7 +80,7 @@ class TrainPlan:
     Raises
     ------
     PlanError
-        A value is out of range.
+        A value is out of range, or `n_classes` is given with the loss sigmoid.
     """
 
     path: Path
@@ -164,6 +164,12 @@ class TrainPlan:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.loss == "sigmoid" and self.n_classes is not None:
+            raise PlanError(
+                argument="n_classes",
+                expected="none with the loss sigmoid, where each label is 0 or 1",
+                got=self.n_classes,
+            )
 
     @classmethod
     def from_options(

@@ -132,13 +132,7 @@ def _shape(plan: TrainPlan, data: Survey, network: Network) -> tuple[int, int, i
             advice="give `shape`, for example 3,32,32",
         )
     shape = plan.shape or (channels, max(height, _MIN_SIDE), max(width, _MIN_SIDE))
-    if shape[0] not in (1, 3) or min(shape[1:]) < network.min_side:
-        raise PlanError(
-            argument="shape",
-            expected=f"1 or 3 channels and sides of at least {network.min_side}",
-            got=",".join(map(str, shape)),
-            advice="give another `shape`",
-        )
+    network.check_shape(shape)
     return shape
 
 
@@ -161,7 +155,7 @@ def _epochs(plan: TrainPlan, n_updates: int) -> int:
 
 def _target(plan: TrainPlan, data: Survey) -> Target:
     if plan.loss == "sigmoid":
-        return _sigmoid_target(plan, data)
+        return _sigmoid_target(data)
     for highest in data.max_labels:
         if plan.n_classes is not None and highest >= plan.n_classes:
             raise PlanError(
@@ -189,13 +183,7 @@ def _target(plan: TrainPlan, data: Survey) -> Target:
     return Target("softmax", tuple(sizes))
 
 
-def _sigmoid_target(plan: TrainPlan, data: Survey) -> Target:
-    if plan.n_classes is not None:
-        raise PlanError(
-            argument="n_classes",
-            expected="none with the loss sigmoid, where each label is 0 or 1",
-            got=plan.n_classes,
-        )
+def _sigmoid_target(data: Survey) -> Target:
     if max(data.max_labels) > 1:
         raise PlanError(
             argument="loss", expected="labels of 0 or 1 with sigmoid", got=max(data.max_labels), advice="use softmax"

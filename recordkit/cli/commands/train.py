@@ -15,6 +15,7 @@ from recordkit.cli.train_options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.compatibility import check_prerequisites
 from recordkit.training.data.folder import pack_if_changed
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.fit import train
@@ -89,8 +90,9 @@ def command(
     """Train a LeNet, or a network of your own, on images.
 
     REC is a .rec file with one label per image, or the same number of labels for each. FOLDER, with a folder per class
-    or ubyte files, is packed first, into PREFIX-data; without --val a fifth of it is held out for validation.
-    Validation never influences training. --min-accuracy tests the final checkpoint, reloaded from disk.
+    or ubyte files, is packed first, into PREFIX-data. Without --val a fifth of it is held out for validation; of ubyte
+    files it is the test set (t10k), if there is one. Validation never influences training. --min-accuracy tests the
+    final checkpoint, reloaded from disk.
     """
     plan = TrainPlan.from_options(path, model_prefix or _default_prefix(path, options), **options)
     prefix = Checkpoints(plan.model_prefix).prefix
@@ -122,6 +124,7 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     folder, prefix = plan.path, plan.model_prefix
     if prefix.resolve().is_relative_to(folder.resolve()):
         raise PlanError(argument="model_prefix", expected=f"a path outside the images' folder {folder}", got=prefix)
+    check_prerequisites(plan)
     cache = prefix.with_name(f"{prefix.name}-data")
     side = min(plan.shape[1:]) if plan.shape else None
     n_files = sum(1 for path in folder.rglob("*") if path.is_file())

@@ -81,7 +81,7 @@ def pack_if_changed(
             path=str(folder),
             expected="images that can be read",
             got=f"{report.n_failed} that cannot, named in {prefix}*.failed.tsv",
-            advice="remove them, or pack with `on_error=skip` and train on the .rec",
+            advice="remove them, or leave them out in a pack of your own and train on its .rec",
         )
     if not is_ubyte and resize is None:  # a resize has decoded every image
         for path in packed:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
+from recordkit.training.augment import Augment
 from recordkit.training.data.batches import BatchReader, one_line_errors, plain_name
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.shuffle import Shuffle
@@ -48,6 +49,21 @@ class GluonReader(BatchReader):
                 yield self._mx.io.DataBatch(data=[pixels], label=[label.astype("float32").reshape(shape)])
 
 
+def check_augment(augment: Augment) -> None:
+    """Refuse an augmentation that this reader does not support.
+
+    Raises
+    ------
+    PlanError
+        The augmentation is more than crops, mirrors and shifts.
+    """
+    unsupported = sorted(augment.iterator_options(border=0).keys() - set(_SUPPORTED))
+    if unsupported:
+        raise PlanError(
+            argument="iterator", expected="crops, mirrors and shifts alone with gluon", got=", ".join(unsupported)
+        )
+
+
 @contextlib.contextmanager
 def _default_sigterm() -> Iterator[None]:
     """Restore the default action of SIGTERM while processes start: Gluon ends its workers by SIGTERM."""
@@ -72,14 +88,9 @@ class _AugmentedDataset:
         border: int,
         shuffle: Shuffle | None,
     ) -> None:
+        if shuffle:
+            check_augment(shuffle.augment)
         options = shuffle.augment.iterator_options(border=border) if shuffle else {}
-        unsupported = sorted(options.keys() - set(_SUPPORTED))
-        if unsupported:
-            raise PlanError(
-                argument="iterator",
-                expected="crops, mirrors and shifts alone with gluon",
-                got=", ".join(unsupported),
-            )
         self._images, self._shape, self._shuffle, self._options = images, shape, shuffle, options
         self._normalization = normalization
 

@@ -49,7 +49,7 @@ def test_every_image_counts_once_in_each_epoch(mx, tmp_path, iterator):
 def test_a_batch_is_not_overwritten_while_three_more_are_read(mx, tmp_path, iterator):
     # The label is the number of the batch.
     path = write_rec(tmp_path / "train.rec", [(float(i // 8), image) for i, (_, image) in enumerate(images(160))])
-    reader = open_batches(mx, survey_for_mxnet(path), iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
+    reader = opened(mx, survey_for_mxnet(path), iterator=iterator, shape=(1, 28, 28), batch_size=8, threads=2)
     latest = collections.deque(maxlen=4)
     for number, (batch, _) in enumerate(reader.epoch()):
         latest.append(batch)
