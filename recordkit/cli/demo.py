@@ -170,7 +170,7 @@ def _train(packed: _Packed, output: Path, seed: int, *, pictures: bool) -> float
     """Train a LeNet; return the held-out accuracy of its final checkpoint."""
     plan = TrainPlan(packed.train, output / f"lenet-seed{seed}", val=packed.test, seed=seed, pictures=pictures)
     report = train(plan)
-    if report.final is None:
+    if report.final is None or report.final.score.accuracy is None:
         raise TrainError("was not evaluated", path=str(packed.test))
     return report.final.score.accuracy
 

@@ -32,9 +32,6 @@ device_option = click.option(
     show_default=True,
     help="Processor that computes.",
 )
-epoch_option = click.option(
-    "--epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [default: the last one]"
-)
 
 
 def picture_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -94,3 +91,17 @@ def parse_shape(text: str | None) -> tuple[int, int, int] | None:
         raise click.BadParameter(f"expected C,H,W as in 1,28,28, got {text!r}")
     channels, height, width = map(int, numbers)
     return channels, height, width
+
+
+def parse_levels(text: str | None) -> tuple[float, ...] | None:
+    """Return the numbers of an option's ``N`` or ``R,G,B``, or None if it was not given.
+
+    Examples
+    --------
+    >>> parse_levels("123.7,116.8,103.9")
+    (123.7, 116.8, 103.9)
+    """
+    try:
+        return None if text is None else tuple(map(float, text.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"expected numbers as 128 or 123.7,116.8,103.9, got {text!r}") from None

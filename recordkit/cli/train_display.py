@@ -72,7 +72,8 @@ class Display:
     def advance(self, n_images: int, running: RunningScore, lr: float) -> None:
         """Advance the progress bar, with loss, accuracy and learning rate beside it."""
         score = running.score()
-        self._advance(n_images, f"loss {score.loss:.3f}, accuracy {score.accuracy:.4f}, lr {lr:.2g}")
+        accuracy = "" if score.accuracy is None else f"accuracy {score.accuracy:.4f}, "
+        self._advance(n_images, f"loss {score.loss:.3f}, {accuracy}lr {lr:.2g}")
         self._n_batches += 1
         self._n_images += n_images
         if self._disp_batches and self._n_batches % self._disp_batches == 0:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from recordkit.cli.options import parse_shape
+from recordkit.cli.options import parse_levels, parse_shape
 from recordkit.training.augment import Augment
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.optimizer import Optimizer
@@ -78,7 +78,7 @@ def _type(option: Option) -> Any:
         Path: click.Path(path_type=Path),
         tuple[int, int, int]: parse_shape,
         tuple[int, ...]: _parse_epochs,
-        tuple[float, ...]: _parse_levels,
+        tuple[float, ...]: parse_levels,
     }
     return types.get(option.kind, click.STRING)
 
@@ -89,13 +89,6 @@ def _parse_gpu(text: str) -> int:
     if not text.isdecimal():
         raise click.BadParameter(f"expected the number of a GPU, from 0, got {text!r}")
     return int(text)
-
-
-def _parse_levels(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(map(float, text.split(",")))
-    except ValueError:
-        raise click.BadParameter(f"expected numbers as 128 or 123.7,116.8,103.9, got {text!r}") from None
 
 
 def _parse_epochs(text: str) -> tuple[int, ...]:

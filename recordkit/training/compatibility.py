@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from recordkit.errors import TrainError
+from recordkit.errors import TrainError, plural
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.gluon_batches import check_augment
 from recordkit.training.data.iterators import resolve_iterator
-from recordkit.training.data.survey import Survey, survey
-from recordkit.training.data.target import Target
-from recordkit.training.networks import find_network
+from recordkit.training.data.survey import LabelFacts, Survey, survey
+from recordkit.training.data.target import Head, Target
+from recordkit.training.model.networks import find_network
 from recordkit.training.plan import TrainPlan
 
 
@@ -51,27 +51,59 @@ def check_prerequisites(plan: TrainPlan) -> None:
 
 
 def check_labels(data: Survey, target: Target) -> None:
-    """Refuse a file whose labels do not fit the model.
+    """Refuse a file whose labels do not fit the network.
 
     Raises
     ------
     TrainError
-        The file has more or fewer labels per image, or higher labels.
+        The file has more or fewer labels per image; or a label is no class number, is above the classes, or is no
+        number at all.
     """
-    if len(data.max_labels) != len(target.sizes):
+    if len(data.labels) != target.n_labels:
         raise TrainError(
             path=str(data.path),
-            expected=f"{len(target.sizes)} labels an image as the model has",
-            got=len(data.max_labels),
+            expected=f"{plural(target.n_labels, 'label')} an image as the model has",
+            got=len(data.labels),
         )
-    for highest, n_values in zip(data.max_labels, target.n_values, strict=True):
-        if highest >= n_values:
-            raise TrainError(
-                path=str(data.path),
-                expected=f"labels below the model's {n_values} classes",
-                got=highest,
-                advice="was it packed with the classes of the model's dataset?",
-            )
+    for head in target.heads:
+        for column in head.columns:
+            _check_label(data, data.labels[column], head)
+
+
+def _check_label(data: Survey, label: LabelFacts, head: Head) -> None:
+    if not head.n_classes:
+        _check_numbers(data, label)
+        return
+    check_class_numbers(data, label)
+    if label.highest >= head.n_classes:
+        raise TrainError(
+            path=str(data.path),
+            expected=f"labels below the model's {plural(head.n_classes, 'class')}",
+            got=int(label.highest),
+            advice="was it packed with the classes of the model's dataset?",
+        )
+
+
+def check_class_numbers(data: Survey, label: LabelFacts) -> None:
+    """Refuse a label that is no class number.
+
+    Raises
+    ------
+    TrainError
+        An image has another label.
+    """
+    if label.not_class is not None:
+        raise _bad_label(data, label.not_class, "a class number as label", "number the classes from 0")
+
+
+def _check_numbers(data: Survey, label: LabelFacts) -> None:
+    if label.not_finite is not None:
+        raise _bad_label(data, label.not_finite, "a number as label", "pack it with other labels")
+
+
+def _bad_label(data: Survey, found: tuple[int, float], expected: str, advice: str) -> TrainError:
+    offset, value = found
+    return TrainError(path=str(data.path), offset=offset, expected=expected, got=f"{value:g}", advice=advice)
 
 
 def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.iterators import open_batches, resolve_iterator
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
-from recordkit.training.inference import Inference, infer
+from recordkit.training.model.inference import Inference, infer
+from recordkit.training.model.trained_model import TrainedModel
 from recordkit.training.results.score import Metrics, RunningScore
 from recordkit.training.trainer import Model
 
@@ -62,14 +63,16 @@ def evaluate_model(
         A label is not one of the model's classes, or the parameters do not fit the images.
     """
     check_labels(reader.survey, target)
-    sizes = target.n_values if max(target.n_values) <= _MAX_CLASSES else ()
+    sizes = target.n_classes if max(target.n_classes, default=0) <= _MAX_CLASSES else ()
     confusion = tuple(np.zeros((size, size), np.int64) for size in sizes)
     running = RunningScore(target)
-    for _, outputs, labels in infer(mx, model, target, reader, context):
-        predicted = running.add(outputs, labels)
-        for column, matrix in enumerate(confusion):
-            true_labels = labels.reshape(predicted.shape)[:, column].astype(np.int64)
-            np.add.at(matrix, (true_labels, predicted[:, column]), 1)
+    for _, outputs, labels in infer(mx, model, reader, context):
+        predictions = running.add(outputs, labels)
+        rows = labels.reshape(len(labels), -1)
+        classes = [column for head, array in zip(target.heads, predictions, strict=True) if head.n_classes
+                   for column in array.T]  # fmt: skip
+        for matrix, column, predicted in zip(confusion, target.class_columns, classes, strict=False):
+            np.add.at(matrix, (rows[:, column].astype(np.int64), predicted), 1)
         if progress is not None:
             progress(len(labels), len(reader.survey))
     return Metrics(running.score(), confusion)
@@ -83,6 +86,7 @@ class Evaluation:
     ----------
     epoch : int
         Epoch of the checkpoint.
+    target : Target
     metrics : Metrics
     class_names : tuple of str
         Names of the classes; a number stands for a missing name.
@@ -91,6 +95,7 @@ class Evaluation:
     """
 
     epoch: int
+    target: Target
     metrics: Metrics
     class_names: tuple[str, ...]
     batch_64_s: float
@@ -101,6 +106,8 @@ def evaluate(
     path: str | Path,
     *,
     epoch: int | None = None,
+    shape: tuple[int, int, int] | None = None,
+    normalization: Normalization | None = None,
     device: str = "cpu",
     threads: int = 0,
     progress: Progress | None = None,
@@ -115,6 +122,8 @@ def evaluate(
         The .rec file.
     epoch : int, optional
         Epoch of the checkpoint; default is the last one.
+    shape, normalization
+        For a model of another program, see `recordkit.training.model.trained_model.TrainedModel`.
     device : {"cpu", "gpu"}
     threads : int, default 0
         Decoding threads; 0 for the CPUs this process may use.
@@ -131,24 +140,24 @@ def evaluate(
         MXNet or the device is missing.
     TrainError
         There is no model, or the images do not fit it.
+    PlanError
+        The model has a loss that is not supported; or see `recordkit.training.model.trained_model.TrainedModel`.
     FormatError, OSError
         A file is damaged or missing.
 
     Warns
     -----
     UserWarning
-        The images have another size than the training images.
+        The images have another size than the training images; or the model is of another program and `normalization`
+        is not given.
     """
     n_threads = set_threads(threads)
     context = bridge.device(device)
     mx = bridge.load()
-    checkpoints = Checkpoints(model_prefix)
-    epoch = checkpoints.last() if epoch is None else epoch
-    model = checkpoints.load(mx, epoch)
+    trained = TrainedModel(mx, model_prefix, epoch=epoch, shape=shape, normalization=normalization)
     iterator = resolve_iterator("auto")
     data = survey(path, iterator=iterator)
-    record = checkpoints.run_record()
-    shape, target = record.image_shape(), record.target()
+    target, record = trained.target(len(data.labels)), trained.record
     check_classes(data, record.class_numbers)
     if warning := size_warning(data, record.side):
         warnings.warn(warning, UserWarning, stacklevel=2)
@@ -156,11 +165,11 @@ def evaluate(
         mx,
         data,
         iterator=iterator,
-        shape=shape,
-        normalization=record.normalization(),
+        shape=trained.shape,
+        normalization=trained.normalization,
         batch_size=_BATCH_SIZE,
         threads=n_threads,
     )
-    metrics = evaluate_model(mx, model, target, reader, context, progress=progress)
-    batch_64_s = Inference(mx, model, target, reader.batch_shape, context, str(data.path)).batch_64_s()
-    return Evaluation(epoch, metrics, record.class_names(target), batch_64_s)
+    metrics = evaluate_model(mx, trained.model, target, reader, context, progress=progress)
+    batch_64_s = Inference(mx, trained.model, reader.batch_shape, context, str(data.path)).batch_64_s()
+    return Evaluation(trained.epoch, target, metrics, record.class_names(target), batch_64_s)

@@ -30,6 +30,7 @@ from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.survey import Survey, survey
 from recordkit.training.evaluation import evaluate_model
+from recordkit.training.model.build import build_network
 from recordkit.training.plan import TrainPlan
 from recordkit.training.predict import predict_batches
 from recordkit.training.resolve import ResolvedPlan, resolve
@@ -78,10 +79,12 @@ def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
     data = survey(plan.path, iterator=iterator)
     val_data = survey(plan.val, iterator=iterator) if plan.val is not None else None
     resolved = resolve(plan, data)
+    symbol, target = build_network(mx, resolved, data)
     val_reader = _open(mx, val_data, resolved) if val_data else None
-    run = _Run(mx, context, resolved, _open(mx, data, resolved), val_reader, observer)
+    reader = _open(mx, data, resolved)
+    run = _Run(resolved, ModelSpec(mx, symbol, target, reader.batch_shape, context), reader, val_reader, observer)
     if val_data:
-        check_labels(val_data, resolved.target)
+        check_labels(val_data, target)
         check_classes(val_data, data.classes)
         if warning := size_warning(val_data, data.side):
             observer.log(f"warning: {warning}")
@@ -105,15 +108,14 @@ class _Run:
 
     def __init__(
         self,
-        mx: Any,
-        context: Any,
         resolved: ResolvedPlan,
+        spec: ModelSpec,
         reader: BatchReader,
         val_reader: BatchReader | None,
         observer: Observer,
     ) -> None:
-        self._mx = mx
-        self._context = context
+        self._mx, self._context, self._target = spec.mx, spec.context, spec.target
+        self._spec = spec
         self._resolved = resolved
         self._plan = resolved.plan
         self._reader = reader
@@ -122,9 +124,6 @@ class _Run:
         self._checkpoints = Checkpoints(self._plan.model_prefix)
         self._files = RunFiles(self._plan.model_prefix)
         self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
-        with mx.name.NameManager():  # so that unnamed layers get the same names in each run
-            logits = resolved.network.build(mx, resolved.target.n_outputs, resolved.shape)
-        self._spec = ModelSpec(mx, logits, resolved.target, reader.batch_shape, context)
 
     def execute(self) -> TrainReport:
         begin_s = time.perf_counter()
@@ -138,7 +137,7 @@ class _Run:
         last = self._checkpoints.last()
         model = self._checkpoints.load(self._mx, last)
         final = self._evaluate(model)
-        report = TrainReport(resolved, tuple(reports), last, final, time.perf_counter() - begin_s)
+        report = TrainReport(resolved, self._target, tuple(reports), last, final, time.perf_counter() - begin_s)
         self._files.write_summary(report, self._reader.survey.path)
         if plan.pictures:
             self._draw(model, final)
@@ -148,10 +147,8 @@ class _Run:
         plan, resolved = self._plan, self._resolved
         is_done = n_done >= resolved.epochs
         epochs = f"all {n_done} epochs are done" if is_done else f"epochs {n_done + 1} to {resolved.epochs}"
-        sizes = resolved.target.sizes
-        n_classes = " + ".join(map(str, sizes)) if plan.loss == "softmax" else len(sizes)
         return (
-            f"{plan.path}: {len(self._reader.survey)} images {resolved.shape}, {n_classes} classes; {plan.network} by "
+            f"{plan.path}: {len(self._reader.survey)} images {resolved.shape}, {self._target}; {plan.network} by "
             f"{plan.api}, {epochs}, batch {self._reader.batch_size}, seed {plan.seed}, {plan.device}, "
             f"{resolved.iterator}'s iterator"
         )
@@ -242,7 +239,7 @@ class _Run:
         """Train on each image once; return the score, the time, and the time spent waiting for batches, in s."""
         shuffle = Shuffle(self._plan.seed, epoch, self._resolved.augment)
         self._mx.random.seed(shuffle.seeds()[1])  # for dropout
-        running, batches = RunningScore(self._resolved.target), TimedBatches(self._reader.epoch(shuffle))
+        running, batches = RunningScore(self._target), TimedBatches(self._reader.epoch(shuffle))
         self._observer.begin_epoch(epoch, len(self._reader.survey))
         begin_s = time.perf_counter()
         try:
@@ -272,18 +269,18 @@ class _Run:
     def _evaluate(self, model: Model) -> Metrics | None:
         if self._val_reader is None:
             return None
-        return evaluate_model(self._mx, model, self._resolved.target, self._val_reader, self._context)
+        return evaluate_model(self._mx, model, self._target, self._val_reader, self._context)
 
     def _draw(self, model: Model, final: Metrics | None) -> None:
         files = self._files
         if files.matplotlib_error is not None:
             self._observer.log(f"no pictures of samples, curves, confusion and predictions: {files.matplotlib_error}")
             return
-        target = self._resolved.target
+        target = self._target
         class_names = self._checkpoints.run_record().class_names(target)
-        files.draw_samples(self._reader, Shuffle(self._plan.seed, 1, self._resolved.augment), class_names)
+        files.draw_samples(self._reader, Shuffle(self._plan.seed, 1, self._resolved.augment), target, class_names)
         files.draw_curves()
         if self._val_reader is not None and final is not None:
-            files.draw_confusion(final, class_names)
+            files.draw_confusion(final, target, class_names)
             predictions = predict_batches(self._mx, model, target, self._val_reader, self._context)
             files.draw_predictions(predictions, class_names)

@@ -18,7 +18,7 @@ from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.data.iterators import ITERATORS
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import LOSSES
-from recordkit.training.networks import NETWORKS
+from recordkit.training.model.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import check, option, options_of
 from recordkit.training.recipes import find_recipe
@@ -42,7 +42,7 @@ class TrainPlan:
     resume : bool
         Continue from the last checkpoint at `model_prefix`.
     network : str, default "book"
-        See `recordkit.training.networks`.
+        See `recordkit.training.model.networks`.
     api : {"module", "gluon"}
         The API of MXNet that makes the updates.
     loss : {"softmax", "sigmoid"}

@@ -6,7 +6,7 @@ import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
 from recordkit.threads import ThreadedMap
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.iterators import open_batches, resolve_iterator
+from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.survey import survey
-from recordkit.training.data.target import Target
-from recordkit.training.inference import Inference, infer
+from recordkit.training.data.target import Target, as_tuples
+from recordkit.training.model.inference import Inference, infer
+from recordkit.training.model.trained_model import TrainedModel
 from recordkit.training.trainer import Model
 from recordkit.transforms import Resize
 from recordkit.transforms.mxnet_augmenter import FittingCenterCrop
@@ -43,48 +44,62 @@ class Prediction:
     ----------
     name : str
         The file, or the .rec file and the index in it.
-    labels : tuple of int
-        Most likely class of each label; with the loss "sigmoid" 1 if its probability is at least 0.5.
-    probabilities : tuple of float, 0 to 1
-        Probability of each of `labels`.
-    true_labels : tuple of int, or None
+    labels : tuple of int or float
+        Predictions in the order of the model's outputs: the most likely class; with the loss "sigmoid" 1 if its
+        probability is at least 0.5; a float if the label is a number.
+    probabilities : tuple of float, 0 to 1, or None
+        Probability of each of `labels`; None for a number.
+    true_labels : tuple of int or float, or None
         Labels in the .rec file; None if there are none to compare.
     image : ndarray of uint8, shape (H, W, C)
         Input of the model.
     """
 
     name: str
-    labels: tuple[int, ...]
-    probabilities: tuple[float, ...]
-    true_labels: tuple[int, ...] | None
+    labels: tuple[int | float, ...]
+    probabilities: tuple[float | None, ...]
+    true_labels: tuple[int | float, ...] | None
     image: NDArray[np.uint8]
 
     @property
     def is_wrong(self) -> bool:
-        """The .rec file has labels, and others than the predicted ones."""
-        return self.true_labels not in (None, self.labels)
+        """The .rec file has labels, and other classes than the predicted ones."""
+        pairs = zip(self.labels, self.true_labels or (), strict=False)
+        return any(predicted != true for predicted, true in pairs if isinstance(predicted, int))
+
+    @property
+    def differing_labels(self) -> tuple[int | float, ...] | None:
+        """The labels in the .rec file if they say more than the prediction: it is wrong, or some are numbers."""
+        has_numbers = any(isinstance(label, float) for label in self.labels)
+        return self.true_labels if self.is_wrong or has_numbers else None
 
     def class_name(self, class_names: tuple[str, ...]) -> str:
-        """Return the name of the predicted class; the values of several labels."""
+        """Return the predicted labels as a text, see `class_name`."""
         return class_name(self.labels, class_names)
 
     def title(self, class_names: tuple[str, ...]) -> str:
-        """Return a title for the image: prediction and probability, and on a second line the label if they differ."""
-        title = f"{_shorten(self.class_name(class_names))} {min(self.probabilities):.0%}"
-        if self.true_labels and self.is_wrong:
-            return f"{title}\nis {_shorten(class_name(self.true_labels, class_names))}"
+        """Return a title for the image: prediction and probability, and on a second line the label if it differs."""
+        title = _shorten(self.class_name(class_names))
+        if certain := [probability for probability in self.probabilities if probability is not None]:
+            title = f"{title} {min(certain):.0%}"
+        if self.differing_labels:
+            return f"{title}\nis {_shorten(class_name(self.differing_labels, class_names))}"
         return title
 
 
-def class_name(labels: tuple[int, ...], class_names: tuple[str, ...]) -> str:
-    """Return the name of the class that a label numbers; the values of several labels.
+def class_name(labels: tuple[int | float, ...], class_names: tuple[str, ...] = ()) -> str:
+    """Return labels as a text, with the name of the class if only one is a class.
 
     Examples
     --------
-    >>> class_name((1,), ("cat", "dog")), class_name((1, 0), ("cat", "dog"))
-    ('dog', '1 0')
+    >>> class_name((1,), ("cat", "dog")), class_name((1, 0), ("cat", "dog")), class_name((1, 44.5), ("cat", "dog"))
+    ('dog', '1 0', 'dog 44.5')
     """
-    return class_names[labels[0]] if len(labels) == 1 else " ".join(map(str, labels))
+    n_classes = sum(isinstance(label, int) for label in labels)
+    names = class_names if n_classes == 1 else ()
+    return " ".join(
+        f"{label:.6g}" if isinstance(label, float) else names[label] if names else str(label) for label in labels
+    )
 
 
 def _shorten(name: str) -> str:
@@ -100,6 +115,8 @@ class Predictor:
         Prefix of the model.
     epoch : int, optional
         Epoch of the checkpoint; default is the last one.
+    shape, normalization
+        For a model of another program, see `recordkit.training.model.trained_model.TrainedModel`.
     device : {"cpu", "gpu"}
     threads : int, default 0
         Decoding threads; 0 for the CPUs this process may use.
@@ -128,19 +145,22 @@ class Predictor:
     """
 
     def __init__(
-        self, model_prefix: str | Path, *, epoch: int | None = None, device: str = "cpu", threads: int = 0
+        self,
+        model_prefix: str | Path,
+        *,
+        epoch: int | None = None,
+        shape: tuple[int, int, int] | None = None,
+        normalization: Normalization | None = None,
+        device: str = "cpu",
+        threads: int = 0,
     ) -> None:
         self._n_threads = set_threads(threads)
         self._context = bridge.device(device)
         self._mx = bridge.load()
-        checkpoints = Checkpoints(model_prefix)
-        self._model = checkpoints.load(self._mx, checkpoints.last() if epoch is None else epoch)
-        record = checkpoints.run_record()
-        self._shape, self._target = record.image_shape(), record.target()
-        self._normalization = record.normalization()
+        self._trained = TrainedModel(self._mx, model_prefix, epoch=epoch, shape=shape, normalization=normalization)
+        self._target, record = self._trained.target(), self._trained.record
         self._resize = None if record.side is None else Resize(record.side)
-        self._crop = FittingCenterCrop(self._shape[1:])
-        self._class_numbers = record.class_numbers
+        self._crop = FittingCenterCrop(self._trained.shape[1:])
         self.class_names = record.class_names(self._target)
         self.n_images = 0
 
@@ -187,25 +207,23 @@ class Predictor:
 
     def _predict_files(self, files: list[Path], bad: list[ImageError]) -> Iterator[Prediction]:
         self.n_images += len(files)
-        batch_shape = (min(_BATCH_SIZE, len(files)), *self._shape)
+        batch_shape = (min(_BATCH_SIZE, len(files)), *self._trained.shape)
         with ThreadedMap(self._read, files, self._n_threads) as images:
             readable = self._readable(images, bad)
             inference = None
             while batch := list(itertools.islice(readable, _BATCH_SIZE)):
                 if inference is None:
-                    inference = Inference(
-                        self._mx, self._model, self._target, batch_shape, self._context, str(batch[0][0])
-                    )
+                    inference = Inference(self._mx, self._trained.model, batch_shape, self._context, str(batch[0][0]))
                 pixels = np.zeros(batch_shape, np.float32)
                 for index, (_, image) in enumerate(batch):
-                    pixels[index] = self._normalization.pixels(image)
+                    pixels[index] = self._trained.normalization.pixels(image)
                 outputs = inference.outputs(self._mx.nd.array(pixels), len(batch))
                 for (file, image), labels, probabilities in zip(batch, *_labels_of(self._target, outputs), strict=True):
                     yield Prediction(str(file), labels, probabilities, None, image)
 
     def _read(self, file: Path) -> tuple[Path, NDArray[np.uint8] | ImageError]:
         """Decode a file as the iterators decode a record; return the error of a file that cannot be decoded."""
-        payload, n_channels = file.read_bytes(), self._shape[0]
+        payload, n_channels = file.read_bytes(), self._trained.shape[0]
         try:
             image = None
             if self._resize is not None:
@@ -232,13 +250,13 @@ class Predictor:
 
     def _predict_rec(self, path: Path) -> Iterator[Prediction]:
         iterator = resolve_iterator("auto")
+        data = survey(path, iterator=iterator)
+        target, has_labels = self._target, True
         try:
-            data = survey(path, iterator=iterator)
-            check_labels(data, self._target)
-            check_classes(data, self._class_numbers)
-            has_labels = True
+            target = self._trained.target(len(data.labels))
+            check_labels(data, target)
+            check_classes(data, self._trained.record.class_numbers)
         except TrainError as error:
-            data = survey(path, iterator=iterator, check_labels=False)  # fails if more than the labels is wrong
             warnings.warn(f"labels are not compared: {error}", UserWarning, stacklevel=2)
             has_labels = False
         self.n_images += len(data)
@@ -246,43 +264,48 @@ class Predictor:
             self._mx,
             data,
             iterator=iterator,
-            shape=self._shape,
-            normalization=self._normalization,
+            shape=self._trained.shape,
+            normalization=self._trained.normalization,
             batch_size=_BATCH_SIZE,
             threads=self._n_threads,
         )
-        for prediction in predict_batches(self._mx, self._model, self._target, reader, self._context):
-            yield prediction if has_labels else replace(prediction, true_labels=None)
+        yield from predict_batches(self._mx, self._trained.model, target, reader, self._context, has_labels=has_labels)
 
 
-def predict_batches(mx: Any, model: Model, target: Target, reader: BatchReader, context: Any) -> Iterator[Prediction]:
+def predict_batches(
+    mx: Any, model: Model, target: Target, reader: BatchReader, context: Any, *, has_labels: bool = True
+) -> Iterator[Prediction]:
     """Yield the prediction for each image of a .rec file.
 
     Parameters
     ----------
-    mx, model, target, reader, context
-        See `recordkit.training.inference.infer`.
+    mx, model, reader, context
+        See `recordkit.training.model.inference.infer`.
+    target : Target
+    has_labels : bool
+        The labels of the file are the target's.
     """
     index = 0
-    for data, outputs, labels in infer(mx, model, target, reader, context):
+    for data, outputs, labels in infer(mx, model, reader, context):
         images = reader.normalization.images(data.asnumpy()[: len(labels)])
-        true_labels = labels.reshape(len(labels), -1).astype(int).tolist()
+        true_labels = target.true_labels(labels) if has_labels else [None] * len(labels)
         for image, true, predicted, probabilities in zip(
             images, true_labels, *_labels_of(target, outputs), strict=True
         ):
-            yield Prediction(f"{reader.survey.path}[{index}]", predicted, probabilities, tuple(true), image)
+            yield Prediction(f"{reader.survey.path}[{index}]", predicted, probabilities, true, image)
             index += 1
 
 
 def _labels_of(
     target: Target, outputs: list[NDArray[np.float32]]
-) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
+) -> tuple[list[tuple[int | float, ...]], list[tuple[float | None, ...]]]:
     """Return the predicted labels of each image, and their probabilities."""
-    labels = target.predict(outputs).tolist()
+    pairs = [(head, output, head.predict(output)) for head, output in zip(target.heads, outputs, strict=True)]
     probabilities = [
-        target.probabilities_of([head[row] for head in outputs], labels[row]) for row in range(len(labels))
+        head.probabilities(output, predicted) if head.n_classes else np.full(predicted.shape, None)
+        for head, output, predicted in pairs
     ]
-    return [tuple(row) for row in labels], probabilities
+    return as_tuples([predicted for _, _, predicted in pairs]), as_tuples(probabilities)
 
 
 def _images_in(folder: Path) -> list[Path]:

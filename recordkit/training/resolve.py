@@ -1,5 +1,7 @@
 """Resolve a plan: fill in the defaults that depend on the images, and check that plan and images fit.
 
+The network itself and what it predicts are in `recordkit.training.model.build`.
+
 The defaults were chosen on MNIST's first 50,000 training images, tested on its last 10,000, and on 1,100 of
 scikit-learn's digits, tested on 300 others. No image of MNIST's test set was used.
 
@@ -24,8 +26,7 @@ from recordkit.training.augment import Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.data.survey import Survey
-from recordkit.training.data.target import Target
-from recordkit.training.networks import Network, find_network
+from recordkit.training.model.networks import Network, find_network
 from recordkit.training.plan import TrainPlan
 
 _MIN_UPDATES = 600
@@ -34,9 +35,6 @@ _MAX_EPOCHS = 100
 _N_CHECKPOINTS = 10
 # Side of the input for smaller images; MNIST's images have it.
 _MIN_SIDE = 28
-# If the highest label reaches both this and the number of images, the labels do not number classes: a network with so
-# many outputs would fill the memory.
-_MAX_PLAUSIBLE_CLASSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,6 @@ class ResolvedPlan:
     plan : TrainPlan
         The plan as the user gave it.
     network : Network
-    target : Target
     shape, batch_size, epochs, checkpoint_every, augment
         As in `TrainPlan`, never None.
     iterator : {"recordkit", "mxnet", "gluon"}
@@ -57,7 +54,6 @@ class ResolvedPlan:
 
     plan: TrainPlan
     network: Network
-    target: Target
     shape: tuple[int, int, int]
     batch_size: int
     epochs: int
@@ -76,7 +72,7 @@ class ResolvedPlan:
         facts |= {"iterator": self.iterator, "optimizer": asdict(plan.optimizer), "augment": asdict(self.augment)}
         facts["optimizer"]["step_epochs"] = list(plan.optimizer.step_epochs)  # as JSON returns it
         facts["normalization"] = plan.normalization.facts()
-        facts |= {"n_classes": list(self.target.sizes), "batch_size": self.batch_size, "shape": list(self.shape)}
+        facts |= {"n_classes": plan.n_classes, "batch_size": self.batch_size, "shape": list(self.shape)}
         if plan.network.endswith(".py"):
             facts["network"] = fingerprint(Path(plan.network))  # a changed file is another network
         return facts | {"n_images": n_images, "bytes": plan.path.stat().st_size}
@@ -110,7 +106,6 @@ def resolve(plan: TrainPlan, data: Survey) -> ResolvedPlan:
     return ResolvedPlan(
         plan=plan,
         network=network,
-        target=_target(plan, data),
         shape=shape,
         batch_size=batch_size,
         epochs=epochs,
@@ -151,41 +146,3 @@ def _epochs(plan: TrainPlan, n_updates: int) -> int:
     """Return the number of epochs that a resumed run began with, otherwise enough for `_MIN_UPDATES`."""
     begun_with = Checkpoints(plan.model_prefix).run_record().epochs if plan.resume else None
     return begun_with or min(max(_MIN_EPOCHS, -(-_MIN_UPDATES // n_updates)), _MAX_EPOCHS)
-
-
-def _target(plan: TrainPlan, data: Survey) -> Target:
-    if plan.loss == "sigmoid":
-        return _sigmoid_target(data)
-    for highest in data.max_labels:
-        if plan.n_classes is not None and highest >= plan.n_classes:
-            raise PlanError(
-                argument="n_classes",
-                expected=f"labels below {plan.n_classes}",
-                got=highest,
-                advice=f"give `n_classes={highest + 1}`",
-            )
-        if plan.n_classes is None and highest >= max(len(data), _MAX_PLAUSIBLE_CLASSES):
-            raise PlanError(
-                path=str(data.path),
-                expected="labels that number classes from 0 on",
-                got=f"{highest} among {len(data)} images",
-                advice=f"number the classes from 0, or give `n_classes={highest + 1}`",
-            )
-    highest_named = max((data.classes or {}).values(), default=0) if len(data.max_labels) == 1 else 0
-    if plan.n_classes is None and not any(data.max_labels) and not highest_named:
-        raise PlanError(
-            path=str(data.path),
-            expected="two classes or more",
-            got="the label 0 alone",
-            advice="there is nothing to learn",
-        )
-    sizes = (plan.n_classes or max(highest, highest_named, 1) + 1 for highest in data.max_labels)
-    return Target("softmax", tuple(sizes))
-
-
-def _sigmoid_target(data: Survey) -> Target:
-    if max(data.max_labels) > 1:
-        raise PlanError(
-            argument="loss", expected="labels of 0 or 1 with sigmoid", got=max(data.max_labels), advice="use softmax"
-        )
-    return Target("sigmoid", (1,) * len(data.max_labels))

@@ -9,7 +9,7 @@ from typing import Any
 
 from recordkit.errors import FormatError, TrainError
 from recordkit.training.data.normalization import Normalization
-from recordkit.training.data.target import LOSSES, Target
+from recordkit.training.data.target import Target
 
 _ADVICE = "train again"
 
@@ -63,24 +63,6 @@ class RunRecord:
             expected="the shape of the model's images",
             got="none",
             advice="recordkit train writes it",
-        )
-
-    def target(self) -> Target:
-        """Return the target that the model was trained for.
-
-        Raises
-        ------
-        TrainError
-            The file does not have it.
-        """
-        match self.facts.get("loss"), self.facts.get("n_classes"):
-            case str(loss), [*sizes] if loss in LOSSES and all(isinstance(size, int) for size in sizes):
-                return Target(loss, tuple(sizes))
-        raise TrainError(
-            path=str(self.path),
-            expected="loss and n_classes, as recordkit train writes them",
-            got="other values",
-            advice=_ADVICE,
         )
 
     def normalization(self) -> Normalization:
@@ -144,9 +126,12 @@ class RunRecord:
         return self.facts.get("classes") or None
 
     def class_names(self, target: Target) -> tuple[str, ...]:
-        """Return the names of the classes in the order of their numbers; a number stands for a missing name."""
+        """Return the names of the classes in the order of their numbers; a number stands for a missing name.
+
+        They are those of the label with the most classes; none if the model predicts numbers alone.
+        """
         by_number = {number: name for name, number in (self.class_numbers or {}).items()}
-        return tuple(str(by_number.get(number, number)) for number in range(max(target.n_values)))
+        return tuple(str(by_number.get(number, number)) for number in range(max(target.n_classes, default=0)))
 
 
 def _positive(value: object) -> int | None:

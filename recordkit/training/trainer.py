@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from recordkit.errors import PlanError
-from recordkit.interop.mxnet import reason
 from recordkit.training.data.target import Target
 
 APIS = ("module", "gluon")
 
 Model = tuple[Any, dict[str, Any], dict[str, Any]]
-"""A triple as in MXNet's own functions: the symbol with its loss layer, arg_params and aux_params."""
+"""A triple as in MXNet's own functions: the symbol with its output layers, arg_params and aux_params."""
 
 # Discards the messages of MXNet's modules.
 _QUIET = logging.getLogger(f"{__name__}.mxnet")
@@ -29,8 +28,8 @@ class ModelSpec:
     Attributes
     ----------
     mx : module
-    logits : mxnet.symbol.Symbol
-        See `recordkit.training.networks.Network`.
+    symbol : mxnet.symbol.Symbol
+        The network with its output layers, see `recordkit.training.model.output_layers`.
     target : Target
     batch_shape : tuple of int
         (B, C, H, W).
@@ -38,10 +37,15 @@ class ModelSpec:
     """
 
     mx: Any
-    logits: Any
+    symbol: Any
     target: Target
     batch_shape: tuple[int, ...]
     context: Any
+
+    @property
+    def label_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the network's inputs for labels by their names."""
+        return self.target.label_shapes(self.batch_shape[0])
 
     def initial_model(self, seed: int) -> Model:
         """Return a model with random parameters, drawn by Xavier's method.
@@ -49,10 +53,11 @@ class ModelSpec:
         Raises
         ------
         PlanError
-            The network does not fit the images or the target.
+            The network does not fit the images, or a parameter has no initializer.
         """
-        mx, symbol = self.mx, self.target.symbol(self.mx, self.logits)
-        arg_shapes, _, aux_shapes = self._infer_shapes(symbol)
+        mx, symbol = self.mx, self.symbol
+        inputs = {"data": self.batch_shape, **self.label_shapes}
+        arg_shapes, _, aux_shapes = symbol.infer_shape(**inputs)
         mx.random.seed(seed)
         attributes, params = symbol.attr_dict(), []
         for names, sizes in ((symbol.list_arguments(), arg_shapes), (symbol.list_auxiliary_states(), aux_shapes)):
@@ -60,36 +65,14 @@ class ModelSpec:
                 {
                     name: self._initial(name, shape, attributes.get(name))
                     for name, shape in zip(names, sizes, strict=True)
-                    if name not in ("data", "softmax_label")
+                    if name not in inputs
                 }
             )
         return symbol, params[0], params[1]
 
-    def _infer_shapes(self, symbol: Any) -> Any:
-        """Return the shapes of the arguments, outputs and auxiliary states."""
-        inputs = self.logits.list_arguments()
-        if "data" not in inputs:
-            raise PlanError(
-                argument="network", expected="an input mx.sym.Variable('data')", got=", ".join(inputs) or "none"
-            )
-        n, label_shape = self.batch_shape[0], self.target.label_shape(self.batch_shape[0])
-        try:
-            shapes = symbol.infer_shape(data=self.batch_shape, softmax_label=label_shape)
-        except self.mx.base.MXNetError as error:
-            raise PlanError(
-                argument="network",
-                expected=f"one for images of {self.batch_shape[1:]}",
-                got=f"the error {reason(error)!r}",
-                advice="give another `shape`",
-            ) from None
-        outputs = self.logits.infer_shape(data=self.batch_shape)[1]
-        if outputs != [(n, self.target.n_outputs)]:
-            raise PlanError(
-                argument="network",
-                expected=f"one output of {self.target.n_outputs} numbers an image, before any softmax",
-                got=", ".join(str(output[1:]) for output in outputs),
-            )
-        return shapes
+    def heads(self, outputs: Sequence[Any]) -> list[Any]:
+        """Return those of the network's outputs that are heads of the target."""
+        return [outputs[head.output] for head in self.target.heads]
 
     def _initial(self, name: str, shape: tuple[int, ...], attributes: dict[str, str] | None) -> Any:
         mx, array = self.mx, self.mx.nd.zeros(shape)
@@ -114,7 +97,7 @@ class Trainer(Protocol):
         Returns
         -------
         outputs : list of mxnet.ndarray.NDArray
-            Outputs of `Target.symbol` before the update. MXNet may still be computing them.
+            Output of each head of the target, before the update. MXNet may still be computing them.
         """
 
     def model(self) -> Model:
@@ -144,10 +127,9 @@ class ModuleTrainer:
 
     def __init__(self, spec: ModelSpec, model: Model, create: Callable[[dict[int, str]], Any]) -> None:
         symbol, arg_params, aux_params = model
-        self._wait = spec.mx.nd.waitall
-        self._module = spec.mx.mod.Module(symbol, context=spec.context, logger=_QUIET)
-        label_shape = spec.target.label_shape(spec.batch_shape[0])
-        self._module.bind(data_shapes=[("data", spec.batch_shape)], label_shapes=[("softmax_label", label_shape)])
+        self._spec, labels = spec, spec.label_shapes
+        self._module = spec.mx.mod.Module(symbol, label_names=[*labels], context=spec.context, logger=_QUIET)
+        self._module.bind(data_shapes=[("data", spec.batch_shape)], label_shapes=[*labels.items()])
         self._module.set_params(arg_params, aux_params)
         names = [name for name in symbol.list_arguments() if name in arg_params]
         self._optimizer = create(dict(enumerate(names)))
@@ -155,14 +137,15 @@ class ModuleTrainer:
 
     def step(self, batch: Any) -> list[Any]:
         """See `Trainer`."""
-        self._module.forward_backward(batch)
+        labels = self._spec.target.label_arrays(batch.label[0])
+        self._module.forward_backward(self._spec.mx.io.DataBatch(data=batch.data, label=labels))
         self._module.update()
-        outputs: list[Any] = self._module.get_outputs()
-        return outputs
+        return self._spec.heads(self._module.get_outputs())
 
     def model(self) -> Model:
         """See `Trainer`."""
-        self._wait()  # the backward pass writes BatchNorm's statistics, and copying does not wait for that
+        # The backward pass writes BatchNorm's statistics, and copying does not wait for that.
+        self._spec.mx.nd.waitall()
         return self._module.symbol, *self._module.get_params()
 
     @property
@@ -181,12 +164,16 @@ class ModuleTrainer:
 
 
 class GluonTrainer:
-    """Updates by a block, autograd and ``gluon.Trainer``. Parameters: see `ModuleTrainer`."""
+    """Updates by a block, autograd and ``gluon.Trainer``. Parameters: see `ModuleTrainer`.
+
+    The block has the network's own output layers, whose gradients are those of their losses.
+    """
 
     def __init__(self, spec: ModelSpec, model: Model, create: Callable[[dict[int, str]], Any]) -> None:
         mx, (self._symbol, arg_params, aux_params) = spec.mx, model
         self._spec, self._aux_names = spec, set(aux_params)
-        self._net = mx.gluon.SymbolBlock(spec.logits, mx.sym.Variable("data", dtype="float32"))
+        inputs = [mx.sym.Variable(name, dtype="float32") for name in ("data", *spec.label_shapes)]
+        self._net = mx.gluon.SymbolBlock(self._symbol, inputs)
         self._parameters = dict(self._net.collect_params())
         for name, value in (arg_params | aux_params).items():
             parameter = self._parameters[name]
@@ -201,14 +188,14 @@ class GluonTrainer:
 
     def step(self, batch: Any) -> list[Any]:
         """See `Trainer`."""
-        spec, mx = self._spec, self._spec.mx
-        data, label = (arrays[0].as_in_context(spec.context) for arrays in (batch.data, batch.label))
-        with mx.autograd.record():
-            logits = self._net(data)
-            loss = spec.target.gluon_loss(mx, logits, label)
-        loss.backward()
+        spec, autograd = self._spec, self._spec.mx.autograd
+        data, labels = (arrays[0].as_in_context(spec.context) for arrays in (batch.data, batch.label))
+        with autograd.record():
+            outputs = self._net(data, *spec.target.label_arrays(labels))
+        heads = spec.heads(outputs if isinstance(outputs, (list, tuple)) else [outputs])
+        autograd.backward(heads)
         self._trainer.step(1)  # rescale_grad of the optimizer has the batch size
-        return spec.target.probabilities(mx, logits)
+        return heads
 
     def model(self) -> Model:
         """See `Trainer`."""

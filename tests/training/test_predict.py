@@ -13,7 +13,7 @@ from training.bars import images, plan, write_rec
 from recordkit import codec
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.predict import command
-from recordkit.errors import ImageError, TrainError
+from recordkit.errors import ImageError, PlanError, TrainError
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
@@ -192,9 +192,10 @@ def test_a_wrong_prefix_suggests_the_right_one(model, prefix, suggestion):
         Predictor(model.parent / prefix)
 
 
-def test_a_model_without_a_record_is_refused(model):
+def test_a_model_without_a_record_needs_a_shape(model):
     Checkpoints(model).run_path.unlink()
-    with pytest.raises(TrainError, match=r"lenet-run\.json: expected the shape of the model.s images, got none"):
+    message = r"lenet: expected the shape of its images, because there is no lenet-run\.json, got none; give shape"
+    with pytest.raises(PlanError, match=message):
         Predictor(model)
 
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import device_option, epoch_option, examples, output_options, threads_option
+from recordkit.cli.model_options import model_options
+from recordkit.cli.options import device_option, examples, output_options, threads_option
 from recordkit.training.evaluation import Evaluation, evaluate
 from recordkit.training.results.run_files import as_dict
 from recordkit.training.results.score import require_accuracy
 
 
-@click.command(epilog=examples("recordkit eval mnist_train-model/mnist out/mnist_test.rec"))
+@click.command(
+    epilog=examples(
+        "recordkit eval mnist_train-model/mnist out/mnist_test.rec",
+        "recordkit eval mxnet/lenet out/mnist_test.rec --load-epoch 3 --data-shape 1,28,28 --scale 0.00390625",
+    )
+)
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("path", metavar="REC", type=click.Path(path_type=Path))
-@epoch_option
+@model_options
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the model is less accurate.")
 @device_option
 @threads_option
@@ -27,15 +34,15 @@ from recordkit.training.results.score import require_accuracy
 def command(
     model_prefix: Path,
     path: Path,
-    epoch: int | None,
     min_accuracy: float | None,
-    device: str,
-    threads: int,
     console: Console,
+    **options: Any,
 ) -> None:
     """Evaluate a trained model: accuracy and loss, each class, images per second, the time of a batch of 64.
 
-    MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes.
+    MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes. It may also
+    be the prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std
+    and --scale if its images were normalized.
     """
     with contextlib.closing(console.open_bar(None, f"eval {path.name}")) as bar:
 
@@ -43,7 +50,7 @@ def command(
             bar.total = total
             bar.update(n)
 
-        evaluation = evaluate(model_prefix, path, epoch=epoch, device=device, threads=threads, progress=progress)
+        evaluation = evaluate(model_prefix, path, progress=progress, **options)
     score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
     facts = {
         "checkpoint": checkpoint,
@@ -78,10 +85,10 @@ def _lines(evaluation: Evaluation) -> list[str]:
     confusion = evaluation.metrics.confusion
     has_several = len(confusion) > 1
     lines = [f"a batch of 64, forward only: {evaluation.batch_64_s * 1000:.2f} ms"]
-    for number, matrix in enumerate(confusion, 1):
+    for title, matrix in zip(evaluation.target.class_titles, confusion, strict=False):
         names = [str(value) for value in range(len(matrix))] if has_several else evaluation.class_names
-        width = max(5, *map(len, names))
-        lines.append(f"{f'label {number}' if has_several else 'class':{width}}  images  recall  precision")
+        width = max(5, *map(len, [*names, title if has_several else ""]))
+        lines.append(f"{title if has_several else 'class':{width}}  images  recall  precision")
         for name, row in zip(names, class_rows(matrix), strict=True):
             shares = [f"{row[share]:.4f}" if row[share] is not None else "" for share in ("recall", "precision")]
             lines.append(f"{name:{width}}  {row['n_images']:6,}  {shares[0]:>6}  {shares[1]:>9}")

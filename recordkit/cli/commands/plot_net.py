@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,8 @@ from recordkit.cli.options import examples, output_options, parse_shape, picture
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.networks import find_network
+from recordkit.training.model.networks import find_network
+from recordkit.training.model.output_layers import find_target
 from recordkit.training.results.pictures import check_suffix
 
 _N_CLASSES = 10
@@ -41,12 +43,11 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     checkpoints = Checkpoints(network)
     is_trained = checkpoints.symbol_path.exists()
     record = checkpoints.run_record()
-    shape = shape or (record.image_shape() if is_trained else (1, 28, 28))
-    shapes: dict[str, tuple[int, ...]] = {"data": (1, *shape)}
-    if record.facts:  # models of other programs have no record
-        shapes["softmax_label"] = record.target().label_shape(1)
+    shape = shape or (record.image_shape() if record.facts else (1, 28, 28))
+    batch_shape = (1, *shape)
     try:
         symbol = checkpoints.load_symbol(mx) if is_trained else find_network(network).build(mx, _N_CLASSES, shape)
+        shapes = {"data": batch_shape, **_label_shapes(mx, symbol, batch_shape)}
         graph = mx.viz.plot_network(symbol, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
         raise PlanError(
@@ -55,6 +56,14 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     graph.format = output.suffix[1:]
     output.write_bytes(graph.pipe())
     console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
+
+
+def _label_shapes(mx: Any, symbol: Any, batch_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the network's inputs for labels; none if its output layers are of other kinds."""
+    try:
+        return find_target(mx, symbol, batch_shape).label_shapes(1)
+    except PlanError:
+        return {}
 
 
 def _require_graphviz() -> None:

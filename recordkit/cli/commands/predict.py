@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import device_option, epoch_option, examples, output_options, threads_option
-from recordkit.training.predict import Prediction, Predictor
+from recordkit.cli.model_options import model_options
+from recordkit.cli.options import device_option, examples, output_options, threads_option
+from recordkit.training.predict import Prediction, Predictor, class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.run_files import draw_predictions
 
@@ -25,7 +27,7 @@ _N_ON_A_SHEET = 64
 )
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@epoch_option
+@model_options
 @device_option
 @threads_option
 @click.option(
@@ -37,21 +39,20 @@ _N_ON_A_SHEET = 64
 def command(
     model_prefix: Path,
     images: tuple[Path, ...],
-    epoch: int | None,
     sheet: Path | None,
-    device: str,
-    threads: int,
     console: Console,
+    **options: Any,
 ) -> None:
     """Predict the labels of images: label, name of the class, probability.
 
-    IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train. With --json
-    there is a line for each image.
+    IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train, or the
+    prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std and
+    --scale if its images were normalized. With --json there is a line for each image.
     """
     if sheet is not None:
         pictures.check_suffix(sheet)
         pictures.require_matplotlib()
-    predictor = Predictor(model_prefix, epoch=epoch, device=device, threads=threads)
+    predictor = Predictor(model_prefix, **options)
     on_sheet: list[Prediction] = []
     # The lines themselves are the progress if they appear on the terminal.
     progress = Console(quiet=console.quiet or (sys.stdout.isatty() and sys.stderr.isatty()))
@@ -68,21 +69,23 @@ def command(
 
 
 def _as_line(prediction: Prediction, class_names: tuple[str, ...]) -> str:
-    columns = [prediction.name, " ".join(map(str, prediction.labels))]
+    columns = [prediction.name, class_name(prediction.labels)]
     if prediction.class_name(class_names) != columns[1]:
         columns.append(prediction.class_name(class_names))
-    columns.append(" ".join(f"{probability:.4f}" for probability in prediction.probabilities))
-    if prediction.true_labels and prediction.is_wrong:
-        columns.append(f"label {' '.join(map(str, prediction.true_labels))}")
+    if probabilities := [f"{share:.4f}" for share in prediction.probabilities if share is not None]:
+        columns.append(" ".join(probabilities))
+    if prediction.differing_labels:
+        columns.append(f"label {class_name(prediction.differing_labels)}")
     return "\t".join(columns)
 
 
 def _as_document(prediction: Prediction, class_names: tuple[str, ...]) -> dict[str, object]:
-    has_names = len(prediction.labels) == 1
+    classes = [class_names[label] if isinstance(label, int) else None for label in prediction.labels]
+    has_names = sum(name is not None for name in classes) == 1
     facts: dict[str, object] = {
         "image": prediction.name,
         "labels": prediction.labels,
-        "classes": [class_names[label] for label in prediction.labels] if has_names else None,
+        "classes": classes if has_names else None,
         "probabilities": prediction.probabilities,
     }
     if prediction.true_labels is not None:

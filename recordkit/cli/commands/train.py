@@ -141,7 +141,8 @@ def _finish(report: TrainReport, min_accuracy: float | None, display: Display, c
         display.log(f"{checkpoint} on {plan.val}: {score}")
     display.log(f"done in {report.duration_s:.1f} s: {checkpoint}")
     if console.as_json:
-        passed = None if min_accuracy is None or score is None else score.accuracy >= min_accuracy
+        accuracy = score.accuracy if score else None
+        passed = None if min_accuracy is None or accuracy is None else accuracy >= min_accuracy
         console.report(RunFiles(plan.model_prefix).summary() | {"min_accuracy": min_accuracy, "passed": passed}, "")
     if min_accuracy is not None and score:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {plan.val}")

@@ -110,7 +110,7 @@ class BatchReader(ABC):
             "data_shape": self.batch_shape[1:],
             "batch_size": self.batch_size,
             "preprocess_threads": self._n_threads,
-            "label_width": len(self.survey.max_labels),
+            "label_width": len(self.survey.labels),
             "verbose": False,
             **self.normalization.iterator_options(),
         }

@@ -44,7 +44,7 @@ class GluonReader(BatchReader):
                     sampler=order.tolist(),
                     num_workers=self._n_threads,
                 )
-            shape = (self.batch_size, -1) if len(self.survey.max_labels) > 1 else (-1,)
+            shape = (self.batch_size, -1) if len(self.survey.labels) > 1 else (-1,)
             for pixels, label in loader:
                 yield self._mx.io.DataBatch(data=[pixels], label=[label.astype("float32").reshape(shape)])
 

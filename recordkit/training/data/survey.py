@@ -2,9 +2,11 @@
 
 MXNet's iterator ends the whole process on a truncated file or a bad index, shuffles badly without an index, and reports
 other problems as C++ stack traces. Therefore each record is read once first (about 0.2 s for 60,000 images). The frames
-must be complete, the labels must be whole numbers, equally many for each image, and the iterator must be able to decode
-the kind of image. MXNet gets an index made from the offsets that the survey read, so that a missing or stale index
+must be complete, each image must have the same number of labels, and the iterator must be able to decode the kind of
+image. MXNet gets an index made from the offsets that the survey read, so that a missing or stale index
 beside the file does no harm.
+
+Labels may be any numbers: what they have to be depends on the network, see `recordkit.training.compatibility`.
 
 Only the first few images are decoded, for their size and color.
 """
@@ -21,12 +23,30 @@ from recordkit import codec
 from recordkit.errors import ImageError, TrainError
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
-from recordkit.formats.irheader import IRHeader
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
 # Number of images from the start of the file that decide its color, its size and the level of its border.
 _N_DECODED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFacts:
+    """Facts about one of the labels that each image has.
+
+    Attributes
+    ----------
+    highest : float
+        Highest finite value; 0 if there is none.
+    not_class : (int, float), or None
+        Offset of the first record whose label is no class number, a whole number from 0 on, and that label.
+    not_finite : (int, float), or None
+        Offset of the first record whose label is NaN or infinite, and that label.
+    """
+
+    highest: float
+    not_class: tuple[int, float] | None
+    not_finite: tuple[int, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +59,8 @@ class Survey:
         The .rec file.
     offsets : ndarray of int64, shape (n,)
         Offset of each record, in bytes.
-    max_labels : tuple of int
-        Highest value of each of an image's labels.
+    labels : tuple of LabelFacts
+        Facts about each of an image's labels.
     classes : dict of str to int, or None
         Numbers of the classes by name, from PREFIX.json.
     n_channels : int
@@ -53,7 +73,7 @@ class Survey:
 
     path: Path
     offsets: NDArray[np.int64]
-    max_labels: tuple[int, ...]
+    labels: tuple[LabelFacts, ...]
     classes: dict[str, int] | None
     n_channels: int
     sizes: tuple[tuple[int, int], ...]
@@ -74,7 +94,7 @@ class Survey:
         return sides.pop() if len(sides) == 1 else None
 
 
-def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Survey:
+def survey(path: str | Path, *, iterator: str) -> Survey:
     """Read a whole .rec file and check its records.
 
     Parameters
@@ -83,8 +103,6 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
         The .rec file, or its prefix.
     iterator : {"recordkit", "mxnet", "gluon"}
         Iterator that will decode the images.
-    check_labels : bool
-        Require class numbers as labels; otherwise labels may be anything.
 
     Returns
     -------
@@ -97,8 +115,7 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
     FormatError
         A frame or a header is damaged, or the file is truncated.
     TrainError
-        The file is empty; a label is not a whole number from 0 on, or images have different numbers of labels; or the
-        iterator cannot decode an image's format.
+        The file is empty, images have different numbers of labels, or the iterator cannot decode an image's format.
     """
     file = Fileset(path).path(".rec")
     if not file.exists() and Path(path).is_dir():
@@ -106,32 +123,36 @@ def survey(path: str | Path, *, iterator: str, check_labels: bool = True) -> Sur
             path=str(path), expected="a .rec file", got="a folder", advice="pack the folder with recordkit pack"
         )
     offsets: list[int] = []
+    rows: list[tuple[float, ...]] = []
     first_payloads: list[memoryview] = []
-    max_labels: tuple[int, ...] = ()
     with RecordReader(file) as reader:
         for offset, header, payload in scan(reader):
             try:
-                labels = _class_numbers(header) if check_labels else (0,) * len(header.labels)
                 _check_payload(payload, iterator)
-                if max_labels and len(labels) != len(max_labels):
-                    raise TrainError(expected=f"{len(max_labels)} labels as in the first record", got=len(labels))
+                if rows and len(header.labels) != len(rows[0]):
+                    raise TrainError(expected=f"{len(rows[0])} labels as in the first record", got=len(header.labels))
             except TrainError as error:
                 raise error.located(path=str(file), offset=offset) from None
-            max_labels = tuple(map(max, max_labels or labels, labels))
+            rows.append(header.labels)
             offsets.append(offset)
             if len(first_payloads) < _N_DECODED:
                 first_payloads.append(payload)
     if not offsets:
         raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack it again")
+    labels = tuple(_facts(column, offsets) for column in np.array(rows).T)
     n_channels, sizes, border = _decode_first(first_payloads, file)
-    return Survey(file, np.array(offsets, np.int64), max_labels, Fileset(file).classes(), n_channels, sizes, border)
+    return Survey(file, np.array(offsets, np.int64), labels, Fileset(file).classes(), n_channels, sizes, border)
 
 
-def _class_numbers(header: IRHeader) -> tuple[int, ...]:
-    for label in header.labels:
-        if not (label >= 0 and label.is_integer()):
-            raise TrainError(expected="a class number as label", got=f"{label:g}", advice="number the classes from 0")
-    return tuple(map(int, header.labels))
+def _facts(labels: NDArray[np.float64], offsets: list[int]) -> LabelFacts:
+    is_finite = np.isfinite(labels)
+    is_class = is_finite & (labels >= 0) & (np.floor(labels) == labels)
+    finite = labels[is_finite]
+    not_class, not_finite = (
+        (offsets[bad[0]], float(labels[bad[0]])) if len(bad) else None
+        for bad in (np.flatnonzero(~is_class), np.flatnonzero(~is_finite))
+    )
+    return LabelFacts(float(np.max(finite)) if len(finite) else 0.0, not_class, not_finite)
 
 
 def _check_payload(payload: memoryview, iterator: str) -> None:

@@ -44,24 +44,20 @@ def batch_line(epoch: int, n_batches: int, rate_img_s: float, score: Score) -> s
     score : Score
         Score of the epoch so far.
     """
-    return (
-        f"Epoch[{epoch - 1}] Batch [0-{n_batches}]\tSpeed: {rate_img_s:.2f} samples/sec\t"
-        f"accuracy={score.accuracy:.6f}\tcross-entropy={score.loss:.6f}"
-    )
+    begin = f"Epoch[{epoch - 1}] Batch [0-{n_batches}]\tSpeed: {rate_img_s:.2f} samples/sec"
+    return "\t".join([begin, *(f"{name}={value:.6f}" for name, value in score.quantities().items())])
 
 
 def epoch_lines(report: EpochReport) -> list[str]:
     """Return the lines of an epoch."""
     begin = f"Epoch[{report.epoch - 1}]"
     lines = [
-        f"{begin} Train-accuracy={report.train.accuracy:.6f}",
-        f"{begin} Train-cross-entropy={report.train.loss:.6f}",
+        *(f"{begin} Train-{name}={value:.6f}" for name, value in report.train.quantities().items()),
         f"{begin} Learning-rate={report.lr:.8f}",
         f"{begin} Time cost={report.duration_s:.3f}",
     ]
     if report.val is not None:
-        lines.append(f"{begin} Validation-accuracy={report.val.accuracy:.6f}")
-        lines.append(f"{begin} Validation-cross-entropy={report.val.loss:.6f}")
+        lines += [f"{begin} Validation-{name}={value:.6f}" for name, value in report.val.quantities().items()]
     return lines
 
 

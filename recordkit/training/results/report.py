@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recordkit.training.data.target import Target
 from recordkit.training.resolve import ResolvedPlan
 from recordkit.training.results.score import Metrics, Score
 
@@ -37,7 +38,7 @@ class EpochReport:
 
     def __str__(self) -> str:
         line = f"epoch {self.epoch}: train {self.train}"
-        return f"{line}, val accuracy {self.val.accuracy:.4f} loss {self.val.loss:.4f}" if self.val else line
+        return f"{line}, val {self.val.figures}" if self.val else line
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class TrainReport:
     ----------
     resolved : ResolvedPlan
         The plan that was carried out.
+    target : Target
     epochs : tuple of EpochReport
         Epochs of this run; a resumed run does not include earlier ones.
     checkpoint : int
@@ -59,6 +61,7 @@ class TrainReport:
     """
 
     resolved: ResolvedPlan
+    target: Target
     epochs: tuple[EpochReport, ...]
     checkpoint: int
     final: Metrics | None

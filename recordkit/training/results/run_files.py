@@ -22,11 +22,12 @@ from recordkit.formats.fileset import fingerprint
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle
+from recordkit.training.data.target import Head, Target
 from recordkit.training.predict import Prediction, class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
 from recordkit.training.results.report import EpochReport, TrainReport
-from recordkit.training.results.score import Metrics, Score
+from recordkit.training.results.score import HeadScore, Metrics, Score
 from recordkit.version import __version__
 
 _N_SHOWN = 32
@@ -124,7 +125,8 @@ class RunFiles:
             "api": plan.api,
             "iterator": resolved.iterator,
             "loss": plan.loss,
-            "n_classes": list(resolved.target.sizes),
+            "n_classes": list(report.target.n_classes),
+            "outputs": [_head_facts(head) for head in report.target.heads],
             "data_shape": list(resolved.shape),
             "batch_size": resolved.batch_size,
             "optimizer": asdict(plan.optimizer),
@@ -140,13 +142,12 @@ class RunFiles:
         text = json.dumps(facts, indent=1) + "\n"
         write_atomically(self.path("summary.json"), lambda path: path.write_text(text))
 
-    def draw_samples(self, reader: BatchReader, shuffle: Shuffle, class_names: tuple[str, ...]) -> None:
+    def draw_samples(self, reader: BatchReader, shuffle: Shuffle, target: Target, class_names: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, augmented."""
         batch, n_valid = next(iter(reader.epoch(shuffle)))
         n = min(n_valid, _N_SHOWN)
         images = reader.normalization.images(batch.data[0].asnumpy()[:n])
-        labels = batch.label[0].asnumpy()[:n].reshape(n, -1).astype(int)
-        titles = [class_name(tuple(row), class_names) for row in labels.tolist()]
+        titles = [class_name(row, class_names) for row in target.true_labels(batch.label[0].asnumpy()[:n])]
         title = f"{reader.survey.path.name}: training images and their labels"
         pictures.save(pictures.draw_images(images, titles, [False] * n, title), self.path("samples.png"))
 
@@ -163,25 +164,26 @@ class RunFiles:
         wrong = wrong[: max(_N_SHOWN // 2, _N_SHOWN - len(right))]
         right = right[: _N_SHOWN - len(wrong)]
         title = f"{len(wrong)} of {n_wrong:,} wrong predictions, marked, and {len(right)} of {n_right:,} right ones"
+        if not class_names:
+            title = f"{len(right)} of {n_right:,} predictions, and the labels"
         figure = draw_predictions([*wrong, *right], class_names, title)
         pictures.save(figure, self.path("predictions.png"))
 
     def draw_curves(self) -> None:
-        """Draw accuracy and loss over the epochs."""
+        """Draw accuracy and loss over the epochs, and the mean absolute error of each output for numbers."""
         curves: Curves = {}
         for row in self.epochs():
             for split, name in (("train", "train"), ("validation", "val")):
-                for quantity in ("accuracy", "loss"):
-                    if row[name] is not None:
-                        curves.setdefault(quantity, {}).setdefault(split, {})[row["epoch"]] = row[name][quantity]
+                for quantity, value in _curve_values(row[name] or {}).items():
+                    curves.setdefault(quantity, {}).setdefault(split, {})[row["epoch"]] = value
         if curves:
             pictures.save(pictures.draw_curves(curves, self._checkpoints.prefix.name), self.path("curves.png"))
 
-    def draw_confusion(self, metrics: Metrics, class_names: tuple[str, ...]) -> None:
-        """Draw the confusion matrix of each label."""
+    def draw_confusion(self, metrics: Metrics, target: Target, class_names: tuple[str, ...]) -> None:
+        """Draw the confusion matrix of each label that is a class."""
         has_several = len(metrics.confusion) > 1
-        for number, matrix in enumerate(metrics.confusion, 1):
-            title = f"label {number}" if has_several else f"accuracy {metrics.score.accuracy:.2%}"
+        for number, (matrix, name) in enumerate(zip(metrics.confusion, target.class_titles, strict=False), 1):
+            title = name if has_several else f"accuracy {metrics.score.accuracy:.2%}"
             names = [str(value) for value in range(len(matrix))] if has_several else class_names
             ending = f"confusion-{number}.png" if has_several else "confusion.png"
             pictures.save(pictures.draw_confusion(matrix, names, title), self.path(ending))
@@ -194,13 +196,31 @@ def draw_predictions(predictions: list[Prediction], class_names: tuple[str, ...]
     return pictures.draw_images(images, titles, [prediction.is_wrong for prediction in predictions], title)
 
 
-def as_dict(score: Score | None) -> dict[str, float] | None:
-    """Return a score as JSON values."""
+def as_dict(score: Score | None) -> dict[str, Any] | None:
+    """Return a score as JSON values. Those of the outputs are there if there are several, or one for numbers."""
     if score is None:
         return None
-    return {
+    facts: dict[str, Any] = {
         "accuracy": score.accuracy,
         "loss": score.loss,
         "n_images": score.n,
         "rate_img_s": round(score.rate_img_s, 1),
     }
+    if score.heads:
+        facts["outputs"] = [_head_facts(of.head) | _figures(of) for of in score.heads]
+    return facts
+
+
+def _head_facts(head: Head) -> dict[str, Any]:
+    return {"name": head.name, "loss": head.loss, "labels": list(head.columns), "weight": head.weight}
+
+
+def _figures(score: HeadScore) -> dict[str, float]:
+    figures = {"accuracy": score.accuracy, "mae": score.mae, "rmse": score.rmse}
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _curve_values(score: dict[str, Any]) -> dict[str, float]:
+    """Return the values of a score, as `as_dict` wrote it, that have a curve."""
+    values = {name: score[name] for name in ("accuracy", "loss") if score.get(name) is not None}
+    return values | {f"{of['name']} MAE": of["mae"] for of in score.get("outputs", ()) if "mae" in of}

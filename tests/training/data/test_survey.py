@@ -5,6 +5,7 @@ from training.bars import images, plan, survey_for_mxnet, write_rec
 
 from recordkit.errors import PlanError, TrainError, TruncatedError
 from recordkit.training.data.iterators import resolve_iterator
+from recordkit.training.data.survey import LabelFacts
 from recordkit.training.fit import train
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
@@ -13,7 +14,7 @@ from recordkit.training.resolve import resolve
 
 def test_the_survey_knows_size_classes_and_border(rec):
     data = survey_for_mxnet(rec)
-    assert (len(data), data.max_labels, data.image_shape) == (70, (2,), (1, 28, 28))
+    assert (len(data), data.labels, data.image_shape) == (70, (LabelFacts(2.0, None, None),), (1, 28, 28))
     assert 0 < data.border < 60
 
 
@@ -34,10 +35,6 @@ def test_a_prefix_names_the_file_too(rec):
             [*images(1), ((0.0, 1.0), b"\xff\xd8\xff")],
             r"bad\.rec: byte \d+: expected 1 labels as in the first record, got 2",
         ),
-        ([(0.5, b"\xff\xd8\xff")], r"expected a class number as label, got 0\.5; number the classes from 0"),
-        ([(-1.0, b"\xff\xd8\xff")], r"expected a class number as label, got -1;"),
-        ([(float("nan"), b"\xff\xd8\xff")], r"expected a class number as label, got nan;"),
-        ([(float("inf"), b"\xff\xd8\xff")], r"expected a class number as label, got inf;"),
         ([(0.0, b"\xff\xd8\xff")], r"that do not decode.*run 'recordkit verify"),
         ([], r"expected images, got an empty file"),
     ],
@@ -45,6 +42,16 @@ def test_a_prefix_names_the_file_too(rec):
 def test_records_that_cannot_be_trained_on_are_named(tmp_path, samples, error):
     with pytest.raises(TrainError, match=error):
         survey_for_mxnet(write_rec(tmp_path / "bad.rec", samples))
+
+
+def test_the_survey_says_which_labels_number_no_classes(tmp_path):
+    image = next(images(1))[1]
+    labels = [(3.0, 1.5), (0.0, float("nan")), (-1.0, float("inf"))]
+    data = survey_for_mxnet(write_rec(tmp_path / "two.rec", [(label, image) for label in labels]))
+    offsets = data.offsets.tolist()
+    assert data.labels[0] == LabelFacts(3.0, (offsets[2], -1.0), None)
+    assert (data.labels[1].highest, data.labels[1].not_class) == (1.5, (offsets[0], 1.5))
+    assert data.labels[1].not_finite[0] == offsets[1]
 
 
 def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
@@ -84,7 +91,7 @@ def test_a_truncated_file_is_an_error_and_not_an_abort(rec):
 def test_defaults_make_600_updates_or_5_epochs(rec, tmp_path):
     resolved = resolve(TrainPlan(rec, tmp_path / "m"), survey_for_mxnet(rec))
     assert (resolved.batch_size, resolved.epochs, resolved.checkpoint_every) == (32, 100, 10)
-    assert (resolved.shape, resolved.target.sizes, resolved.augment.shift) == ((1, 28, 28), (3,), 2)
+    assert (resolved.shape, resolved.augment.shift) == ((1, 28, 28), 2)
 
 
 def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
@@ -96,7 +103,6 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"n_classes": 2}, r"expected labels below 2, got 2; give n_classes=3"),
         ({"schedule": "ste"}, r"schedule: expected one of cosine, one-cycle, step, factor, constant, got 'ste'"),
         (
             {"schedule": "step"},
@@ -106,8 +112,6 @@ def test_small_images_are_scaled_to_the_net_and_not_shifted(tmp_path):
         ({"name": "sdg"}, r"optimizer: expected one of sgd, adam, got 'sdg'"),
         ({"api": "symbol"}, r"api: expected one of module, gluon, got 'symbol'"),
         ({"loss": "hinge"}, r"loss: expected one of softmax, sigmoid, got 'hinge'"),
-        ({"loss": "sigmoid"}, r"loss: expected labels of 0 or 1 with sigmoid, got 2; use softmax"),
-        ({"loss": "sigmoid", "n_classes": 3}, r"n_classes: expected none with the loss sigmoid"),
         ({"network": "lenet"}, r"or a file FILE\.py, got 'lenet'; MXNet's lenet is book"),
         ({"network": "vgg"}, r"network: expected book, four-conv, article, six-conv, or a file FILE\.py, got 'vgg'"),
         ({"shape": (2, 28, 28)}, r"shape: expected 1 or 3 channels and sides of at least 16, got 2,28,28"),
@@ -134,19 +138,3 @@ def test_images_of_different_sizes_need_a_shape(tmp_path):
     with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give shape"):
         resolve(TrainPlan(rec, tmp_path / "m"), data)
     assert resolve(TrainPlan(rec, tmp_path / "m", shape=(1, 28, 28)), data).shape == (1, 28, 28)
-
-
-def test_one_class_alone_is_refused(tmp_path):
-    rec = tmp_path / "one.rec"
-    data = survey_for_mxnet(write_rec(rec, [(0.0, image) for _, image in images(3)]))
-    with pytest.raises(PlanError, match=r"one\.rec: expected two classes or more, got the label 0 alone"):
-        resolve(TrainPlan(rec, tmp_path / "m"), data)
-    assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2), data).target.sizes == (2,)
-
-
-def test_labels_that_are_not_class_numbers_are_named(tmp_path):
-    rec = tmp_path / "ids.rec"
-    data = survey_for_mxnet(write_rec(rec, [(label * 1000, image) for label, image in images(6)]))
-    with pytest.raises(PlanError, match=r"number classes from 0 on, got 2000 among 6 images; .* n_classes=2001"):
-        resolve(TrainPlan(rec, tmp_path / "m"), data)
-    assert resolve(TrainPlan(rec, tmp_path / "m", n_classes=2001), data).target.sizes == (2001,)

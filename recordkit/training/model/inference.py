@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import TrainError
 from recordkit.training.data.batches import BatchReader
-from recordkit.training.data.target import Target
+from recordkit.training.model.output_layers import prediction_symbol
 from recordkit.training.trainer import Model
 
 # The book times batches of this size.
@@ -29,7 +29,6 @@ class Inference:
     mx : module
     model : Model
         Network, arg_params and aux_params, as `Checkpoints.load` returns them.
-    target : Target
     batch_shape : tuple of int
         (B, C, H, W).
     context : mxnet.context.Context
@@ -46,22 +45,17 @@ class Inference:
         self,
         mx: Any,
         model: Model,
-        target: Target,
         batch_shape: tuple[int, ...],
         context: Any,
         source: str,
     ) -> None:
         network, arg_params, aux_params = model
-        if "data" not in network.list_arguments():
-            raise TrainError("model", expected="an input called 'data', as recordkit train makes it", got="none")
-        self._mx, self._target, self._context, self._batch_shape = mx, target, context, batch_shape
-        # MXNet's loss layers need the shape of the labels even without training; its name varies between programs.
-        self._labels = [name for name in network.list_arguments() if name.endswith("label")][:1]
-        self._module = mx.mod.Module(network, label_names=self._labels, context=context)
-        label_shapes = [(name, target.label_shape(batch_shape[0])) for name in self._labels] or None
+        self._mx, self._context, self._batch_shape = mx, context, batch_shape
         try:
-            self._module.bind(data_shapes=[("data", batch_shape)], label_shapes=label_shapes, for_training=False)
-            self._module.set_params(arg_params, aux_params, allow_missing=False)
+            symbol = prediction_symbol(mx, network, batch_shape)
+            self._module = mx.mod.Module(symbol, label_names=None, context=context)
+            self._module.bind(data_shapes=[("data", batch_shape)], for_training=False)
+            self._module.set_params(arg_params, aux_params, allow_extra=True)  # of outputs that are not looked at
         except (mx.base.MXNetError, RuntimeError, ValueError) as error:
             raise TrainError(
                 path=source,
@@ -82,20 +76,15 @@ class Inference:
         Returns
         -------
         outputs : list of ndarray of float32, shape (n_valid, size) each
-            Probabilities, see `Target.predict`.
+            Output of each head of the target: probabilities, or the predicted numbers.
         """
-        self._module.forward(self._batch(data), is_train=False)
+        self._module.forward(self._mx.io.DataBatch(data=[data]), is_train=False)
         return [output.asnumpy()[:n_valid] for output in self._module.get_outputs()]
-
-    def _batch(self, data: Any) -> Any:
-        # The labels in the file may have another shape than the model's; the outputs do not depend on them.
-        shape = self._target.label_shape(data.shape[0])
-        labels = [self._mx.nd.zeros(shape)] if self._labels else []
-        return self._mx.io.DataBatch(data=[data], label=labels)
 
     def batch_64_s(self) -> float:
         """Return the median seconds of a batch of 64 that is in memory: 50 forward passes after 10 to warm up."""
-        batch = self._batch(self._mx.nd.zeros((_TIMED_BATCH_SIZE, *self._batch_shape[1:]), ctx=self._context))
+        data = self._mx.nd.zeros((_TIMED_BATCH_SIZE, *self._batch_shape[1:]), ctx=self._context)
+        batch = self._mx.io.DataBatch(data=[data])
         times_s = []
         for _ in range(_N_WARM_UP + _N_TIMED):
             begin_s = time.perf_counter()
@@ -107,13 +96,13 @@ class Inference:
 
 
 def infer(
-    mx: Any, model: Model, target: Target, reader: BatchReader, context: Any
+    mx: Any, model: Model, reader: BatchReader, context: Any
 ) -> Iterator[tuple[Any, list[NDArray[np.float32]], NDArray[np.float32]]]:
     """Yield each batch of a file, the model's outputs and the labels, without the padding of the last batch.
 
     Parameters
     ----------
-    mx, model, target, context
+    mx, model, context
         See `Inference`.
     reader : BatchReader
 
@@ -128,6 +117,6 @@ def infer(
     TrainError
         The parameters do not fit the images.
     """
-    inference = Inference(mx, model, target, reader.batch_shape, context, str(reader.survey.path))
+    inference = Inference(mx, model, reader.batch_shape, context, str(reader.survey.path))
     for batch, n_valid in reader.epoch():
         yield batch.data[0], inference.outputs(batch.data[0], n_valid), batch.label[0].asnumpy()[:n_valid]

@@ -1,4 +1,4 @@
-"""The networks, each built as a symbol of its logits (a number for each class), for Module and Gluon alike.
+"""The networks, each built as a symbol, for Module and Gluon alike. Those here have no output layer.
 
 - "book", LeNet-5 as in the MXNet books and tutorials: 5x5 convolution with 20 filters, 2x2 max-pool, 5x5 with 50, 2x2
   max-pool, 500 fully connected, one output a class; relu. Some versions have tanh, or nothing, after the convolutions:
@@ -13,8 +13,8 @@
   and 84 fully connected, one output a class; relu.
 - "six-conv", for color images: BatchNorm of the input, three pairs of 3x3 convolutions with 32, 64 and 96 filters, each
   pair followed by a 2x2 max-pool and dropout, 256 and 32 fully connected.
-- FILE.py: the user's own network, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. A final SoftmaxOutput
-  or similar layer is replaced by the trainer's own.
+- FILE.py: the user's own network, ``get_symbol(num_classes, **kwargs)`` as in MXNet's examples. It may have output
+  layers of its own, also several in an ``mx.sym.Group``; see `recordkit.training.model.output_layers`.
 
 Source: LeCun et al., Gradient-based learning applied to document recognition, 1998; filter counts and max-pooling from
 MXNet's LeNet example.
@@ -25,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import inspect
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,8 +44,8 @@ class Network:
     min_side : int
         Smallest height and width of an image, in pixels.
     build : callable
-        Takes MXNet, the number of outputs and the (C, H, W) of an image; returns the symbol of the logits, shape
-        (B, n_outputs), whose input is ``data``, float32 (B, C, H, W).
+        Takes MXNet, the number of classes and the (C, H, W) of an image; returns a symbol whose input is ``data``,
+        float32 (B, C, H, W). Without output layers its output is a number for each class, shape (B, n_classes).
     """
 
     name: str
@@ -70,7 +69,7 @@ class Network:
             )
 
 
-def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
+def _book(mx: Any, n_classes: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.Variable("data")
     for name, n_filters in (("conv1", 20), ("conv2", 50)):
         net = mx.sym.Convolution(net, kernel=(5, 5), num_filter=n_filters, name=name)
@@ -78,10 +77,10 @@ def _book(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
         net = mx.sym.Pooling(net, pool_type="max", kernel=(2, 2), stride=(2, 2), name=f"{name}_pool")
     net = mx.sym.FullyConnected(mx.sym.flatten(net), num_hidden=500, name="fc1")
     net = mx.sym.Activation(net, act_type="relu", name="fc1_relu")
-    return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc2")
+    return mx.sym.FullyConnected(net, num_hidden=n_classes, name="fc2")
 
 
-def _four_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
+def _four_conv(mx: Any, n_classes: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.BatchNorm(mx.sym.Variable("data"), fix_gamma=True, name="bn_data")
     layers = ((16, 5, 0, True), (32, 3, 0, False), (48, 3, 0, True), (64, 3, 1, False))
     for number, (n_filters, side, pad, has_pool) in enumerate(layers, 1):
@@ -96,10 +95,10 @@ def _four_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.FullyConnected(mx.sym.flatten(net), num_hidden=256, no_bias=True, name="fc1")
     net = mx.sym.BatchNorm(net, fix_gamma=False, name="fc1_bn")
     net = mx.sym.Activation(net, act_type="relu", name="fc1_relu")
-    return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc2")
+    return mx.sym.FullyConnected(net, num_hidden=n_classes, name="fc2")
 
 
-def _article(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
+def _article(mx: Any, n_classes: int, _shape: tuple[int, int, int]) -> Any:
     nn = mx.gluon.nn
     net = nn.HybridSequential(prefix="lenet_")
     with net.name_scope():
@@ -110,12 +109,12 @@ def _article(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
             nn.MaxPool2D(pool_size=2, strides=2),
             nn.Dense(120, activation="relu"),
             nn.Dense(84, activation="relu"),
-            nn.Dense(n_outputs),
+            nn.Dense(n_classes),
         )
     return net(mx.sym.Variable("data"))
 
 
-def _six_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
+def _six_conv(mx: Any, n_classes: int, _shape: tuple[int, int, int]) -> Any:
     net = mx.sym.BatchNorm(mx.sym.Variable("data"), fix_gamma=True, name="bn_data")
     for stage, n_filters in enumerate((32, 64, 96), 1):
         for number in (1, 2):
@@ -128,7 +127,7 @@ def _six_conv(mx: Any, n_outputs: int, _shape: tuple[int, int, int]) -> Any:
     for name, n_hidden in (("fc1", 256), ("fc2", 32)):
         net = mx.sym.FullyConnected(net, num_hidden=n_hidden, name=name)
         net = mx.sym.Activation(net, act_type="relu", name=f"{name}_relu")
-    return mx.sym.FullyConnected(net, num_hidden=n_outputs, name="fc3")
+    return mx.sym.FullyConnected(net, num_hidden=n_classes, name="fc3")
 
 
 # The smallest sides leave one pixel before the fully connected layers: 16 with two 5x5 convolutions and 2x2 pools, 12
@@ -140,9 +139,6 @@ _ALL = (
     Network("six-conv", 8, _six_conv),
 )
 NETWORKS = {network.name: network for network in _ALL}
-
-# Final layers that the trainer replaces by its own.
-_OUTPUT_LAYERS = ("SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "LogisticRegressionOutput")
 
 
 def find_network(name: str) -> Network:
@@ -166,7 +162,7 @@ def find_network(name: str) -> Network:
         expected = f"{', '.join(NETWORKS)}, or a file FILE.py"
         raise PlanError(argument="network", expected=expected, got=repr(name), advice=advice)
     get_symbol = _load_get_symbol(path)
-    return Network(name, 1, lambda mx, n_outputs, shape: _build(mx, get_symbol, n_outputs, shape, path))
+    return Network(name, 1, lambda mx, n_classes, shape: _build(mx, get_symbol, n_classes, shape, path))
 
 
 def _load_get_symbol(path: Path) -> Callable[..., Any]:
@@ -197,10 +193,10 @@ def _folder_importable(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def _build(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple[int, int, int], path: Path) -> Any:
+def _build(mx: Any, get_symbol: Callable[..., Any], n_classes: int, shape: tuple[int, int, int], path: Path) -> Any:
     parameters = inspect.signature(get_symbol).parameters
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    options = {"num_classes": n_outputs, "image_shape": ",".join(map(str, shape))}
+    options = {"num_classes": n_classes, "image_shape": ",".join(map(str, shape))}
     try:
         with _folder_importable(path):
             symbol = get_symbol(**{name: value for name, value in options.items() if takes_any or name in parameters})
@@ -208,11 +204,7 @@ def _build(mx: Any, get_symbol: Callable[..., Any], n_outputs: int, shape: tuple
         raise _failed(path, f"get_symbol: {type(error).__name__}: {error}") from error
     if not isinstance(symbol, mx.sym.Symbol):
         raise _failed(path, f"expected an mx.sym.Symbol of get_symbol, got {type(symbol).__name__}")
-    if len(symbol.list_outputs()) != 1:
-        raise _failed(path, f"expected one output of get_symbol, got {len(symbol.list_outputs())}")
-    graph = json.loads(symbol.tojson())
-    last_operator = graph["nodes"][graph["heads"][0][0]]["op"]
-    return symbol.get_children()[0] if last_operator in _OUTPUT_LAYERS else symbol
+    return symbol
 
 
 def _failed(path: Path, message: str) -> PlanError:

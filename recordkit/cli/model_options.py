@@ -1,0 +1,64 @@
+"""Options of the commands that use a trained model: its checkpoint, and its input if there is no record of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from recordkit.cli.options import parse_levels, parse_shape
+from recordkit.training.data.normalization import Normalization
+from recordkit.training.model.trained_model import LEVELS_AS_STORED
+
+
+def model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a model to a command.
+
+    The command gets `epoch`, `shape` and `normalization` for a `recordkit.training.model.trained_model.TrainedModel`.
+    """
+
+    @click.option(
+        "--load-epoch", "epoch", type=click.IntRange(0, 9999), help="Epoch of the checkpoint.  [default: the last one]"
+    )
+    @click.option(
+        "--data-shape",
+        "shape",
+        type=parse_shape,
+        metavar="C,H,W",
+        help="Channels, height and width of the input.  [default: as recordkit train recorded]",
+    )
+    @click.option(
+        "--mean",
+        type=parse_levels,
+        metavar="N|R,G,B",
+        help="Levels of 0 to 255 that become 0, one or three.  [default: as recorded, or 0]",
+    )
+    @click.option(
+        "--std",
+        type=parse_levels,
+        metavar="N|R,G,B",
+        help="Divisors of the levels, one or three.  [default: as recorded, or 1]",
+    )
+    @click.option("--scale", type=click.FloatRange(0), help="Factor of the levels.  [default: as recorded, or 1]")
+    @functools.wraps(command)
+    def with_model(
+        *arguments: Any,
+        mean: tuple[float, ...] | None,
+        std: tuple[float, ...] | None,
+        scale: float | None,
+        **options: Any,
+    ) -> None:
+        command(*arguments, normalization=_normalization(mean, std, scale), **options)
+
+    return with_model
+
+
+def _normalization(
+    mean: tuple[float, ...] | None, std: tuple[float, ...] | None, scale: float | None
+) -> Normalization | None:
+    if mean is None and std is None and scale is None:
+        return None
+    default = LEVELS_AS_STORED
+    return Normalization(mean or default.mean, std or default.std, default.scale if scale is None else scale)

@@ -1,0 +1,1 @@
+"""Models: networks, their output layers and targets, trained models and their outputs."""

@@ -1,0 +1,137 @@
+"""A trained model: a checkpoint, and what its images and labels are like.
+
+A run of recordkit train records shape, normalization and classes in PREFIX-run.json. A model of another program,
+written by MXNet's ``Module.fit`` or by Gluon's ``export``, has no such file, so the caller gives shape and
+normalization. What the model predicts is read from its network, see `recordkit.training.model.output_layers`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from recordkit.errors import PlanError, TrainError
+from recordkit.interop.mxnet import reason
+from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.data.normalization import Normalization
+from recordkit.training.data.target import Target
+from recordkit.training.model.output_layers import find_target
+from recordkit.training.run_record import RunRecord
+
+LEVELS_AS_STORED = Normalization(mean=(0.0,), std=(1.0,), scale=1.0)
+"""Pixels from 0 to 255, as ImageRecordIter gives them by default."""
+
+
+class TrainedModel:
+    """A checkpoint, and what its images and labels are like.
+
+    Parameters
+    ----------
+    mx : module
+    model_prefix : str or Path
+        Prefix of the model.
+    epoch : int, optional
+        Epoch of the checkpoint; default is the last one.
+    shape : tuple of int, optional
+        (C, H, W) of an image; only for a model without a record.
+    normalization : Normalization, optional
+        Only for a model without a record; default is `LEVELS_AS_STORED`.
+
+    Attributes
+    ----------
+    epoch : int
+    model : Model
+        Network, arg_params and aux_params.
+    record : RunRecord
+        The record of the run; without facts for a model of another program.
+    shape : tuple of int
+    normalization : Normalization
+
+    Raises
+    ------
+    TrainError
+        There is no model.
+    PlanError
+        `shape` or `normalization` is given for a model with a record, or `shape` is missing for another one.
+    FormatError, OSError
+        A file is damaged or missing.
+
+    Warns
+    -----
+    UserWarning
+        The model has no record and `normalization` is not given.
+    """
+
+    def __init__(
+        self,
+        mx: Any,
+        model_prefix: str | Path,
+        *,
+        epoch: int | None = None,
+        shape: tuple[int, int, int] | None = None,
+        normalization: Normalization | None = None,
+    ) -> None:
+        checkpoints = Checkpoints(model_prefix)
+        self._mx, self._symbol_path = mx, str(checkpoints.symbol_path)
+        self.epoch = checkpoints.last() if epoch is None else epoch
+        self.model = checkpoints.load(mx, self.epoch)
+        self.record = checkpoints.run_record()
+        if self.record.facts:
+            _refuse_options(self.record, shape, normalization)
+            self.shape, self.normalization = self.record.image_shape(), self.record.normalization()
+            return
+        if shape is None:
+            raise PlanError(
+                path=str(checkpoints),
+                expected=f"the shape of its images, because there is no {checkpoints.run_path.name}",
+                got="none",
+                advice="give `shape`, for example 1,28,28",
+            )
+        if normalization is None:
+            warnings.warn(
+                f"{checkpoints}: pixels are from 0 to 255, as stored; if the model was trained with others, give mean, "
+                "std and scale as in its ImageRecordIter",
+                UserWarning,
+                stacklevel=3,
+            )
+        self.shape, self.normalization = shape, normalization or LEVELS_AS_STORED
+
+    def target(self, n_labels: int | None = None) -> Target:
+        """Return what the model predicts.
+
+        Parameters
+        ----------
+        n_labels : int, optional
+            Labels of an image, if known.
+
+        Raises
+        ------
+        PlanError
+            An output has a loss that is not supported.
+        TrainError
+            The network has no input ``data``, or does not fit the shape of the images.
+        """
+        network = self.model[0]
+        if "data" not in network.list_arguments():
+            raise TrainError(path=self._symbol_path, expected="an input called 'data'", got="none")
+        try:
+            return find_target(self._mx, network, (1, *self.shape), n_labels=n_labels)
+        except PlanError as error:
+            raise error.located(path=self._symbol_path) from None
+        except self._mx.base.MXNetError as error:
+            raise TrainError(
+                path=self._symbol_path,
+                expected=f"a network for images of {self.shape}",
+                got=f"the error {reason(error)!r}",
+                advice=None if self.record.facts else "give another `shape`",
+            ) from None
+
+
+def _refuse_options(record: RunRecord, shape: tuple[int, int, int] | None, normalization: Normalization | None) -> None:
+    if shape is not None:
+        raise PlanError(argument="shape", expected=f"none, because {record.path} has it", got=",".join(map(str, shape)))
+    if normalization is not None:
+        raise PlanError(
+            expected=f"no `mean`, `std` or `scale`, because {record.path} has them", got="some", advice="leave them out"
+        )
