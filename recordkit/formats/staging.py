@@ -39,6 +39,8 @@ class Staging:
     ----------
     prefix : Path
         The folder is named after it. File names begin with its name: ``PREFIX.rec``, ``PREFIX_train.rec``.
+    allow_folder : bool, default False
+        The prefix may also be the name of a folder, which is no mistake if the caller chose the name of a file.
 
     Raises
     ------
@@ -58,7 +60,7 @@ class Staging:
     b'new'
     """
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, *, allow_folder: bool = False) -> None:
         self.prefix = prefix
         self.parent = prefix.parent
         self.folder = self.parent / f".{prefix.name}.staging"
@@ -67,7 +69,7 @@ class Staging:
             raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
         if not self.parent.is_dir():
             raise PublishError("no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {self.parent}'")
-        if not prefix.name or prefix.is_dir():
+        if not prefix.name or (prefix.is_dir() and not allow_folder):
             advice = f"add a name, as in {prefix / 'train'}"
             raise PublishError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
         with _as_publish_error(self.parent):

@@ -61,7 +61,7 @@ def pack(
     plan : PackPlan, optional
     engine : {"auto", "native", "python"}, default "auto"
     record_name : str, optional
-        Name of the record file if it is not PREFIX.rec; for a plan without splits.
+        Name of the record file, for a plan without splits; without it PREFIX.rec, and PREFIX may not be a folder.
     keep : collection of Path
         Files of the replaced set that stay, such as lists that will be packed next.
     progress : callable, optional
@@ -109,7 +109,7 @@ def pack(
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
     if record_name is None and Path(prefix).name.endswith(SUFFIXES):
         raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
-    with Staging(Path(prefix)) as staging, contextlib.ExitStack() as open_writers:
+    with Staging(Path(prefix), allow_folder=record_name is not None) as staging, contextlib.ExitStack() as open_writers:
         for each_source in sources.values():
             plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
             check_labels(each_source, plan)

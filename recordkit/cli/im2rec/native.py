@@ -76,9 +76,8 @@ def im2rec(arguments: Sequence[str]) -> None:
     source = ListSource(list_path, root, label_width=label_width, part=(part, nsplit), lenient=True)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
     prefix = str(Path(output).with_name(name.removesuffix(".rec")))
-    record_name = None if name.endswith(".rec") else name
     click.echo(f"Write to output: {Path(output).with_name(name)}", err=True)
-    if not pack_list(source, prefix, plan, engine=options["engine"], record_name=record_name):
+    if not pack_list(source, prefix, plan, engine=options["engine"], record_name=name):
         raise click.exceptions.Exit(1)
 
 

@@ -287,3 +287,10 @@ def test_an_empty_list_leaves_the_existing_set(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "o.rec", "unchanged=1")
     assert code == 1 and "expected images, got 0 of 0 packed; nothing was written" in err
     assert (tmp_path / "o.rec").read_bytes() == before
+
+
+def test_the_output_may_be_named_like_the_folder_of_the_images(tiny_folder, tmp_path, im2rec, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos.lst").write_text("0\t1\tcat/0.jpg\n")
+    assert im2rec("photos.lst", "photos/", "photos.rec", "color=0")[0] == 0
+    assert (tmp_path / "photos.idx").read_text() == "0\t0\n"
