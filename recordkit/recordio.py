@@ -32,6 +32,8 @@ from recordkit import codec
 from recordkit.dataset.records import open_record_file
 from recordkit.errors import FormatError, ImageError
 from recordkit.formats import irheader
+from recordkit.formats.files import not_found
+from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.frame import RecordWriter
 
 __all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
@@ -249,6 +251,9 @@ class MXIndexedRecordIO(MXRecordIO):
             return
         try:
             self._read_index()
+        except FileNotFoundError:
+            super().close()
+            raise not_found(self.idx_path, "an .idx file", advice=self._index_advice()) from None
         except BaseException:
             super().close()
             raise
@@ -264,7 +269,9 @@ class MXIndexedRecordIO(MXRecordIO):
                     key, offset = self.key_type(fields[0]), int(fields[1])
                 except (ValueError, IndexError):
                     got, expected = repr(line.strip()[:60]), "KEY and OFFSET with a tab between"
-                    raise FormatError(path=self.idx_path, line=number, expected=expected, got=got) from None
+                    raise FormatError(
+                        path=self.idx_path, line=number, expected=expected, got=got, advice=self._index_advice()
+                    ) from None
                 self.idx[key] = offset
                 self.keys.append(key)
 
@@ -295,7 +302,7 @@ class MXIndexedRecordIO(MXRecordIO):
                 offset=offset,
                 expected="a record",
                 got=f"the end of the file at byte {self._size}",
-                advice=f"is {self.idx_path} the index of this file?",
+                advice=self._other_index_advice(),
             )
         self._position = offset
         self._ahead = iter(())
@@ -314,9 +321,16 @@ class MXIndexedRecordIO(MXRecordIO):
         try:
             record, self._position = self._reader.read(self._position)
         except FormatError as error:
-            error.advice = "; ".join(filter(None, (error.advice, f"is {self.idx_path} the index of this file?")))
+            error.advice = "; ".join(filter(None, (error.advice, self._other_index_advice())))
             raise
         return record
+
+    def _index_advice(self) -> str:
+        # `reindex` writes the ids of the records, which are numbers.
+        return reindex_advice(self.uri, self.idx_path) if self.key_type is int else ""
+
+    def _other_index_advice(self) -> str:
+        return f"is {self.idx_path} the index of this file? If not, {self._index_advice() or 'open its own'}"
 
     def write_idx(self, idx: Any, buf: bytes) -> None:
         """Append a record and its line of the index; `key_type` converts the key."""

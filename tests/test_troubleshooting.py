@@ -71,6 +71,7 @@ COMMANDS = {
         {"out/twice.lst": "7\t0\tcat/0.jpg\n8\t0\tcat/1.jpg\n"},
         "im2rec out/twice.lst photos/ out/t.rec label_width=2",
     ),
+    "expected a .rec file": ({}, "recordkit info out/fotos.rec"),
     "expected images of one size": ({}, "recordkit train out/photos.rec"),
     "expected a checkpoint such as": ({}, "recordkit eval model/lenet out/photos.rec"),
     "MXNet's lenet is book": ({}, "recordkit train out/photos.rec --network lenet"),
@@ -133,6 +134,11 @@ def open_without_index():
     rk.RecordDataset("out/alone.rec")
 
 
+def open_by_key_without_index():
+    copy_set("alone", ".rec")
+    recordio.MXIndexedRecordIO("out/alone.idx", "out/alone.rec", "r")
+
+
 def open_with_wrong_index():
     copy_set("wrong", ".rec", ".json")
     Path("out/wrong.idx").write_text("".join(Path("out/photos.idx").read_text().splitlines(keepends=True)[:3]))
@@ -170,6 +176,7 @@ CALLS = {
     "expected magic 0xced7230a": read_damaged,
     "bytes to the end of the file": cut,
     "the index does not exist": open_without_index,
+    "expected an .idx file": open_by_key_without_index,
     "one for each packed record": open_with_wrong_index,
     "no sample has it": lambda: rk.RecordDataset("out/photos.rec").by_key(12),
     "ragged_labels() accepts any number": read_ragged_labels,

@@ -33,7 +33,7 @@ def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
     ------
     PlanError
         `n_records` is below 1.
-    FormatError, FileNotFoundError
+    FormatError, NotFoundError
         The file cannot be read.
     """
     if n_records < 1:

@@ -145,7 +145,7 @@ def resolve_workload(
     ------
     PlanError
         An argument has no such value, or the images are smaller than the crop.
-    FormatError, ImageError, FileNotFoundError
+    FormatError, ImageError, NotFoundError
         The file cannot be read.
     """
     for argument, value, choices in (("preset", preset, (None, *PRESETS)), ("dtype", dtype, DTYPES)):

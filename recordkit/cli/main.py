@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "info": "Describe the contents of a .rec file.",
     "head": "Show the first records of a .rec file.",
     "verify": "Check a .rec file: structure, index, labels, images.",
+    "reindex": "Write the .idx of a .rec file anew.",
     "bench": "Compare how fast recordkit, MXNet and others load a .rec file.",
     "train": "Train a LeNet or your own network from a .rec file or a folder.",
     "eval": "Measure the accuracy and speed of a trained model on a .rec file.",

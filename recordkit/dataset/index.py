@@ -8,7 +8,7 @@ but not the first or the last: the index is still kept, because it leads to the 
 
 Samples are in file order, so indices do not depend on the order of the .idx file. Keys are those of the .idx file.
 They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
-.idx file, the keys are the ids of the records.
+.idx file, the keys are the ids of the records; see `recordkit.dataset.keys.keys_of_ids`.
 
 The header and the identities of InsightFace's files (`recordkit.formats.faces`) are not samples.
 """
@@ -22,10 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
 from recordkit.errors import FormatError
 from recordkit.formats import faces, irheader
-from recordkit.formats.fileset import Fileset
+from recordkit.formats.fileset import Fileset, reindex_advice
 
 _N_CHECKED = 34
 _MAX_DAMAGED_SHARE = 1 / 8
@@ -79,26 +80,23 @@ def index_file(files: Fileset, file: RecordFile) -> FileIndex:
     """
     idx_path, rec_path = str(files.path(".idx")), str(files.path(".rec"))
     n_packed = _count_packed(files, file)
-    is_missing = False
     try:
         entries = _Entries(*_in_file_order(*read_index(idx_path)), rec_path, file)
         _check_offsets(entries, n_packed)
         for damage in _check_records(entries):
             _warn(damage)
     except FileNotFoundError:
-        entries, is_missing = _scan(rec_path, file), True
+        entries = _scan(rec_path, file)
+        _warn_of_scan("the index does not exist", idx_path, rec_path)
     except FormatError as error:
         entries = _scan(rec_path, file)
-        advice = "remove it, or restore the one that was written with the .rec file"
-        problem = f"{error.problem}; scanned {rec_path} instead"
-        _warn(FormatError(problem, path=idx_path, line=error.line, advice=advice))
-    index = _without_metadata(entries)
-    if is_missing:
-        advice = "to open the file faster, pack it again"
-        if index.record_indices is None:  # keys 0, 1, 2 ... contradict the header of InsightFace's files
-            advice += ", or write an index with MXNet's rec2idx.py, whose keys are 0, 1, 2 ..."
-        _warn(FormatError(f"the index does not exist; scanned {rec_path} instead", path=idx_path, advice=advice))
-    return index
+        _warn_of_scan(error.problem, idx_path, rec_path, line=error.line)
+    return _without_metadata(entries)
+
+
+def _warn_of_scan(problem: str, idx_path: str, rec_path: str, *, line: int | None = None) -> None:
+    problem += f"; scanned {rec_path} instead"
+    _warn(FormatError(problem, path=idx_path, line=line, advice=reindex_advice(rec_path)))
 
 
 def _warn(error: FormatError) -> None:
@@ -147,7 +145,7 @@ class _Entries:
 
 def _scan(rec_path: str, file: RecordFile) -> _Entries:
     offsets = file.scan()
-    return _Entries(compact_keys(file.headers(offsets)[0]), offsets, rec_path, file)
+    return _Entries(compact_keys(keys_of_ids(file.headers(offsets)[0])), offsets, rec_path, file)
 
 
 def _check_offsets(entries: _Entries, n_packed: int | None) -> None:

@@ -1,9 +1,33 @@
-"""The lookup of samples by key."""
+"""The keys of the records of a file without an index, and the lookup of samples by key."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def keys_of_ids(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the keys of records that have no index.
+
+    Parameters
+    ----------
+    ids : ndarray of uint64, shape (n,)
+        The ids in the headers, in file order.
+
+    Returns
+    -------
+    keys : ndarray of uint64, shape (n,)
+        The ids, also if some of them repeat. If all records have the same id, such as 0 in files of programs that write
+        none, it is no key, and the keys are the positions 0 to n - 1.
+
+    Examples
+    --------
+    >>> keys_of_ids(np.array([7, 5, 7], np.uint64)).tolist(), keys_of_ids(np.zeros(3, np.uint64)).tolist()
+    ([7, 5, 7], [0, 1, 2])
+    """
+    if len(ids) > 1 and bool(np.all(ids == ids[0])):
+        return np.arange(len(ids), dtype=np.uint64)
+    return ids
 
 
 class KeyLookup:

@@ -187,6 +187,26 @@ class Fileset:
         return np.asarray(labels)
 
 
+def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> str:
+    """Return the advice in errors about an .idx file: the command that writes it anew.
+
+    Parameters
+    ----------
+    rec_path : str or Path
+        The .rec file.
+    idx_path : str or Path, optional
+        The .idx file that is wrong or missing; by default the one beside the .rec file, which the command writes.
+
+    Examples
+    --------
+    >>> reindex_advice("a.rec", "a.idx"), reindex_advice("a.rec", "b.idx")
+    ("run 'recordkit reindex a.rec'", "run 'recordkit reindex a.rec', which writes a.idx")
+    """
+    written = Fileset(rec_path).path(".idx")
+    target = "" if idx_path is None or Path(idx_path) == written else f", which writes {written}"
+    return f"run 'recordkit reindex {os.fspath(rec_path)}'{target}"
+
+
 def _read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object. Anything else, including JSON that is nested too deeply to parse, is a ValueError."""
     status = path.stat()

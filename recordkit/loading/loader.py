@@ -80,7 +80,7 @@ class Loader:
     ------
     PlanError
         Arguments are out of range or contradict each other.
-    FormatError, FileNotFoundError
+    FormatError, NotFoundError
         The dataset cannot be opened.
     ImageError
         The transforms do not fix the size of the images, and the first samples cannot be decoded.

@@ -93,7 +93,7 @@ class ImageRecordIter:
     ------
     PlanError
         A parameter is unknown, refused or out of range, or contradicts other parameters or the file.
-    FormatError, FileNotFoundError
+    FormatError, NotFoundError
         A file cannot be read.
 
     Warns

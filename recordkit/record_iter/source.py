@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError
+from recordkit.formats.files import not_found
+from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.lst import ListFile
 
 
@@ -35,7 +37,7 @@ def open_part(values: Mapping[str, Any]) -> RecordDataset:
     ------
     PlanError
         The part does not exist or is empty, or `label_width` differs from the records.
-    FormatError, FileNotFoundError
+    FormatError, NotFoundError
         A file cannot be read.
     """
     return _part(_open_dataset(values), values)
@@ -75,11 +77,13 @@ def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArr
 
 
 def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
-    if values["path_imgidx"]:
-        Path(values["path_imgidx"]).stat()  # raises FileNotFoundError
-    text = values["path_imgrec"]
+    text, idx_path = values["path_imgrec"], values["path_imgidx"]
     # An existing file is opened even if its name contains semicolons.
-    dataset = RecordDataset(text if Path(text).exists() else [path for path in text.split(";") if path])
+    paths = [text] if Path(text).exists() else [path for path in text.split(";") if path]
+    if idx_path and not Path(idx_path).exists():
+        advice = reindex_advice(paths[0], idx_path) if len(paths) == 1 and Path(paths[0]).exists() else ""
+        raise not_found(idx_path, "an .idx file", suffix=".idx", advice=advice)
+    dataset = RecordDataset(paths)
     width = values["label_width"]
     if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
         expected = f"{got}, the number of labels in {dataset.files[0]}"

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.dataset.keys import keys_of_ids
 from recordkit.errors import FormatError, ImageError
 from recordkit.formats import faces, idx, irheader
-from recordkit.formats.fileset import Fileset, fingerprint
+from recordkit.formats.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.lst import ListFile
 from recordkit.threads import ThreadedMap, count_threads
@@ -40,6 +41,7 @@ class _RecordTable:
         self.keys = array("Q")
         self.labels = array("f")
         self._label_ends = array("Q")
+        self.is_damaged = False  # a record has no whole frame or no readable header
 
     def add(self, offset: int, header: irheader.IRHeader) -> None:
         self.offsets.append(offset)
@@ -88,10 +90,14 @@ def verify(
         if not reader.size:
             report.add(reader.path, "expected records, got an empty file")
 
+        def on_damage(error: FormatError, n_skipped_bytes: int) -> None:
+            table.is_damaged = True
+            report.add_error(error, n_skipped_bytes)
+
         def check(record: _Record) -> tuple[_Record, str | None]:
             return record, (_decode_error(*record[1:]) if decode else None)
 
-        records = scan(reader, on_damage=report.add_error, progress=progress)
+        records = scan(reader, on_damage=on_damage, progress=progress)
         with ThreadedMap(check, records, count_threads(threads) if decode else 1) as results:
             for (offset, header, payload), decode_error in results:
                 table.add(offset, header)
@@ -145,10 +151,24 @@ def _check_description(report: VerifyReport, files: Fileset, table: _RecordTable
 
 def _check_index(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
     path = files.path(".idx")
+    # A damaged .rec file gets no new index.
+    advice = "" if table.is_damaged else f"; {reindex_advice(report.path)}"
     if not path.exists():
-        report.notes.append(f"{path}: the file does not exist; readers that need it must create it")
+        report.notes.append(f"{path}: the file does not exist, and some readers need it{advice}")
         return
     report.checked.append("index")
+    n_problems = report.n_problems
+    try:
+        _compare_index(report, path, table)
+    except FormatError as error:
+        report.add_error(error)
+    ids = np.frombuffer(table.keys, np.uint64)
+    # Ids of several records are repeated keys of a new index too.
+    if report.n_problems > n_problems and advice and len(np.unique(keys_of_ids(ids))) == len(ids):
+        report.notes.append(f"{path}: the index is wrong{advice}")
+
+
+def _compare_index(report: VerifyReport, path: Path, table: _RecordTable) -> None:
     index = idx.read(path)
     offsets, keys = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.keys, np.uint64)
     records = np.searchsorted(offsets, index.offsets)

@@ -29,7 +29,7 @@ def one_line(error, *parts):
 def test_help_lists_every_command_with_its_line(cli):
     code, out, _ = cli("--help")
     assert code == 0
-    for name in ("list", "pack", "fetch", "info", "head", "verify", "train", "eval", "doctor"):
+    for name in ("list", "pack", "fetch", "info", "head", "verify", "reindex", "train", "eval", "doctor"):
         assert f"\n  {name} " in out
 
 
@@ -281,7 +281,7 @@ def test_an_empty_list_of_suffixes_exits_2(cli, tiny_folder, tmp_path):
     assert code == 2 and "exts: expected suffixes such as .jpg,.png, got ','" in error
 
 
-@pytest.mark.parametrize("command", ["info", "head", "verify"])
+@pytest.mark.parametrize("command", ["info", "head", "verify", "reindex"])
 def test_a_pipe_is_not_read(cli, tiny_folder, tmp_path, command):
     os.mkfifo(tmp_path / "pipe.rec")
     code, _, error = cli(command, tmp_path / "pipe.rec")
@@ -289,7 +289,7 @@ def test_a_pipe_is_not_read(cli, tiny_folder, tmp_path, command):
     cli("pack", tiny_folder, tmp_path / "out")
     (tmp_path / "out.json").unlink()
     os.mkfifo(tmp_path / "out.json")
-    assert cli(command, tmp_path / "out.rec")[0] == (command != "head")
+    assert cli(command, tmp_path / "out.rec")[0] == (command in ("info", "verify"))
 
 
 def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):

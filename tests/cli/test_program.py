@@ -16,7 +16,7 @@ from recordkit.errors import MissingError, PlanError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
 
-COMMANDS = ["list", "pack", "fetch", "info", "head", "verify", "train", "eval", "doctor"]
+COMMANDS = ["list", "pack", "fetch", "info", "head", "verify", "reindex", "train", "eval", "doctor"]
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_a_quiet_pack_on_a_terminal_prints_nothing(tiny_folder, tmp_path):
         (["list", "FOLDER", "NEW"], "find images in "),
         (["info", "REC"], "info out.rec: "),
         (["verify", "REC"], "verify out.rec: "),
+        (["reindex", "REC"], "reindex out.rec: "),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -92,10 +92,17 @@ class TestIndex:
         offsets = write(tmp_path / "a", images([3, 1, 2]), [3, 1, 2])
         (tmp_path / "a.idx").unlink()
         with pytest.warns(
-            UserWarning, match=r"a\.idx: the index does not exist; scanned .*a\.rec instead; to open the file faster"
+            UserWarning, match=r"a\.idx: the index does not exist; scanned .*a\.rec instead; run 'recordkit reindex"
         ):
             index = find(tmp_path / "a")
         assert index.keys.tolist() == [3, 1, 2] and index.offsets.tolist() == offsets
+
+    @pytest.mark.parametrize(("ids", "keys"), [([0, 0, 0], [0, 1, 2]), ([4, 5, 4], [4, 5, 4]), ([9], [9])])
+    def test_an_id_that_all_records_have_is_no_key(self, tmp_path, ids, keys):
+        write(tmp_path / "a", images(ids))
+        (tmp_path / "a.idx").unlink()
+        with pytest.warns(UserWarning, match="the index does not exist"):
+            assert keys_of(find(tmp_path / "a")) == keys
 
     def test_an_empty_file_has_no_samples(self, tmp_path):
         write(tmp_path / "a", [])
@@ -137,7 +144,7 @@ class TestIndex:
         keys = list(range(10, 30))
         offsets = write(tmp_path / "a", images(keys), keys)
         (tmp_path / "a.idx").write_bytes(idx.lines(*spoil(keys, offsets)))
-        with pytest.warns(UserWarning, match=rf"a\.idx: {reason}.*; scanned .*a\.rec instead; remove it, or restore"):
+        with pytest.warns(UserWarning, match=rf"a\.idx: {reason}.*; scanned .*a\.rec instead; run 'recordkit reindex"):
             index = find(tmp_path / "a")
         assert index.offsets.tolist() == offsets and index.keys.tolist() == keys
 
@@ -228,13 +235,6 @@ class TestInsightFace:
         write(tmp_path / "a", records, range(len(keys)))
         with pytest.warns(UserWarning, match="expected the ids of the records"):
             assert find(tmp_path / "a").keys.tolist() == [1, 2, 3, 4, 5, 6]
-
-    def test_without_an_index_rec2idx_is_not_advised_because_its_keys_do_not_match(self, tmp_path):
-        records, keys = face_records(6, [(1, 4), (4, 7)])
-        write(tmp_path / "a", records, keys)
-        (tmp_path / "a.idx").unlink()
-        with pytest.warns(UserWarning, match=r"to open the file faster, pack it again$"):
-            find(tmp_path / "a")
 
     def test_a_header_rounded_by_float32_loses_no_sample(self, tmp_path):
         first = 2**24 + 3  # float32 has 2**24 + 2 and + 4 only

@@ -35,7 +35,7 @@ import pytest
 from images import noise, picture, pixels, save, write
 
 import recordkit as rk
-from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.errors import FormatError, ImageError, NotFoundError, PlanError
 from recordkit.loading.python import PythonEngine
 from recordkit.record_iter.parameters import PARAMETERS, describe, read
 
@@ -277,7 +277,8 @@ def test_impossible_parameters_are_refused_by_the_constructor(files, options, me
 def test_a_missing_parameter_and_a_missing_index_are_named(files):
     with pytest.raises(PlanError, match="batch_size: expected a value, got none; ImageRecordIter needs it"):
         rk.ImageRecordIter(path_imgrec=files[3], data_shape=(3, 8, 8))
-    with pytest.raises(FileNotFoundError, match="none.idx"):
+    advice = r"run 'recordkit reindex .*\.rec', which writes .*\.idx"
+    with pytest.raises(NotFoundError, match=rf"none\.idx: expected an \.idx file, got nothing of that name; {advice}"):
         rk.ImageRecordIter(**{**NEEDED, "path_imgrec": files[3], "path_imgidx": files[3].with_name("none.idx")})
 
 

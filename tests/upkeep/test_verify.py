@@ -56,9 +56,8 @@ def test_a_bare_rec_file_passes_with_a_note_about_its_index(packed):
         packed.with_suffix(suffix).unlink()
     report = verify(packed)
     assert report.ok
-    assert report.notes == [
-        f"{packed.with_suffix('.idx')}: the file does not exist; readers that need it must create it"
-    ]
+    (note,) = report.notes
+    assert note.endswith(f"idx: the file does not exist, and some readers need it; run 'recordkit reindex {packed}'")
 
 
 def test_an_empty_file_is_a_problem(tmp_path):
@@ -126,6 +125,31 @@ def test_the_index_of_another_file_is_found(packed, tmp_path, tiny_mnist):
     packed.with_suffix(".idx").write_bytes((tmp_path / "m_train.idx").read_bytes())
     found = problems(packed)
     assert any(where == ("line", 2) and "expected the offset of a record, got" in reason for _, where, reason in found)
+
+
+@pytest.mark.parametrize("spoil", ["0\t0\n", "\n", "7\t0\n" * 12, "x"])
+def test_the_advice_for_a_wrong_index_is_a_command_that_mends_it(cli, packed, spoil):
+    packed.with_suffix(".idx").write_text(spoil)
+    code, _, error = cli("verify", packed)
+    (note,) = (line for line in error.splitlines() if "note: " in line)
+    advice = f"run 'recordkit reindex {packed}'"
+    assert code == 1 and note == f"recordkit: note: {packed.with_suffix('.idx')}: the index is wrong; {advice}"
+    assert cli("reindex", packed)[0] == 0 and verify(packed).ok
+
+
+def test_a_new_index_is_not_advised_for_a_damaged_file_or_for_ids_that_repeat(packed, tmp_path):
+    with open(tmp_path / "b.rec", "wb") as file:
+        writer = RecordWriter(file)
+        offsets = [writer.write(irheader.pack(irheader.IRHeader(1.0, key), b"x")) for key in (4, 5, 4)]
+    (tmp_path / "b.idx").write_bytes(idx.lines([4, 5, 4], offsets))
+    report = verify(tmp_path / "b")
+    assert not report.ok and report.notes == []
+    change(packed, 0, b"\0\0\0\0")
+    assert not any("reindex" in note for note in verify(packed).notes)
+    packed.with_suffix(".idx").unlink()
+    assert [note for note in verify(packed).notes if "idx" in note] == [
+        f"{packed.with_suffix('.idx')}: the file does not exist, and some readers need it"
+    ]
 
 
 def test_an_index_with_other_keys_is_found(packed):

@@ -10,6 +10,7 @@ from typing import Any
 
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
+from recordkit.formats.fileset import reindex_advice
 
 
 class Dali:
@@ -26,7 +27,7 @@ class Dali:
         if importlib.util.find_spec("nvidia") is None or importlib.util.find_spec("nvidia.dali") is None:
             return "not installed; pip install nvidia-dali-cuda120"
         if not Path(workload.path(".idx")).exists():
-            return f"it needs {workload.path('.idx')}"
+            return f"it needs {workload.path('.idx')}; {reindex_advice(workload.path('.rec'))}"
         return None
 
     def open(self, workload: Workload, threads: int, *, check: bool) -> StartEpoch:

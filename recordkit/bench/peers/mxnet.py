@@ -12,6 +12,7 @@ import numpy as np
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
 from recordkit.errors import MissingError
+from recordkit.formats.fileset import reindex_advice
 from recordkit.interop import mxnet
 
 
@@ -31,7 +32,7 @@ class _Mxnet:
         except MissingError as error:
             return str(error)
         if not Path(workload.path(".idx")).exists():
-            return f"it needs {workload.path('.idx')}"
+            return f"it needs {workload.path('.idx')}; {reindex_advice(workload.path('.rec'))}"
         return None
 
     def versions(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural
-from recordkit.formats.fileset import Fileset
+from recordkit.formats.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
 
 # Longest table of labels that is printed; --json has longer ones.
@@ -34,7 +34,9 @@ def _lines(info: FileInfo) -> list[str]:
     if info.made_by:
         lines.append(f"made by    {info.made_by}")
     companions = [suffix for suffix, exists in info.companions.items() if exists]
-    lines.append(f"beside it  {', '.join(companions) or 'no files; some readers need an .idx'}")
+    lines.append(f"beside it  {', '.join(companions) or 'no files'}")
+    if not info.companions[".idx"]:
+        lines.append(f"           some readers need an .idx; {reindex_advice(info.path)}")
     if info.key_range is None:
         return lines
     if info.faces:

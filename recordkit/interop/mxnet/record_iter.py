@@ -32,7 +32,7 @@ def ImageRecordIter(**arguments: Any) -> Any:  # noqa: N802 (the name of MXNet's
     ------
     MissingError
         MXNet cannot be loaded.
-    PlanError, FormatError, FileNotFoundError
+    PlanError, FormatError, NotFoundError
         See `recordkit.ImageRecordIter`.
 
     Examples

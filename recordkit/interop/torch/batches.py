@@ -84,7 +84,7 @@ class Loader(IterableDataset):
 
     Raises
     ------
-    PlanError, FormatError, ImageError, FileNotFoundError, MissingError
+    PlanError, FormatError, ImageError, NotFoundError, MissingError
         Errors of `recordkit.Loader`.
 
     Examples

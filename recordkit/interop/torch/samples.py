@@ -41,7 +41,7 @@ class RecordDataset(Dataset):
 
     Raises
     ------
-    PlanError, FormatError, ImageError, FileNotFoundError, MissingError
+    PlanError, FormatError, ImageError, NotFoundError, MissingError
         Errors of `recordkit.Loader`.
 
     Examples

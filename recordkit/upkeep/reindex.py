@@ -1,0 +1,183 @@
+"""Writing a lost or wrong .idx file anew from the records of a .rec file.
+
+The keys are the ids in the headers of the records, as im2rec writes them, so the index is the lost one to the byte. If
+all records have the same id, it is no key, and the keys are the positions 0 to n - 1; `recordkit.dataset` chooses the
+same keys when it scans a file (`recordkit.dataset.keys`). MXNet's rec2idx.py always writes positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.dataset.keys import keys_of_ids
+from recordkit.dataset.records import RecordFile, open_record_file
+from recordkit.errors import FormatError, plural
+from recordkit.formats import idx
+from recordkit.formats.files import open_file, write_atomically
+from recordkit.formats.fileset import Fileset
+
+# Records whose headers are read, or whose lines are formatted, at a time.
+_BLOCK_SIZE = 1 << 14
+
+
+@dataclass(frozen=True)
+class ReindexReport:
+    """The result of `reindex`.
+
+    Attributes
+    ----------
+    path : str
+        The .rec file.
+    idx_path : str
+        The .idx file.
+    n_records : int
+        Number of records, which is the number of lines.
+    keys : {"ids", "positions"}
+        "ids": the keys are the ids in the headers. "positions": all records have one id, and the keys are 0 to n - 1.
+    outcome : {"written", "replaced", "unchanged"}
+        "written": there was no .idx file. "unchanged": it had these bytes already.
+    notes : tuple of str
+        Facts about the keys, and the difference from a replaced index.
+    """
+
+    path: str
+    idx_path: str
+    n_records: int
+    keys: Literal["ids", "positions"]
+    outcome: Literal["written", "replaced", "unchanged"]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the fields as values that JSON can hold."""
+        return asdict(self)
+
+
+def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) -> ReindexReport:
+    r"""Write the .idx file of a .rec file from its records. Readers see the old index or the new one, never a part.
+
+    Parameters
+    ----------
+    path : str or Path
+        The .rec file, or its prefix.
+    progress : callable, optional
+        Called with the number of bytes passed since the last call; the numbers add up to the size of the file.
+
+    Returns
+    -------
+    report : ReindexReport
+        Memory: 16 bytes per record, and 4 per label.
+
+    Raises
+    ------
+    NotFoundError
+        The .rec file does not exist.
+    FormatError
+        The .rec file is damaged. The error has the offset, and the .idx file is as it was.
+    PublishError
+        The .idx file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.recordio import IRHeader, MXRecordIO, pack
+    >>> prefix = Path(tempfile.mkdtemp(), "train")
+    >>> with MXRecordIO(f"{prefix}.rec", "w") as writer:
+    ...     for key in (7, 5):
+    ...         writer.write(pack(IRHeader(0, 1.0, key, 0), b"jpeg"))
+    >>> report = reindex(prefix)
+    >>> report.outcome, report.keys, prefix.with_suffix(".idx").read_text()
+    ('written', 'ids', '7\t0\n5\t36\n')
+    """
+    files = Fileset(path)
+    idx_path = files.path(".idx")
+    with closing(open_record_file(files.path(".rec"))) as file:
+        offsets = file.scan()
+        ids = _read_ids(file, offsets, progress)
+    keys = keys_of_ids(ids)
+    notes = _describe_keys(ids, keys)
+    if not idx_path.exists():
+        outcome: Literal["written", "replaced", "unchanged"] = "written"
+    elif _holds(idx_path, _lines(keys, offsets)):
+        outcome = "unchanged"
+    else:
+        outcome = "replaced"
+        notes.append(_describe_difference(idx_path, keys, offsets))
+    if outcome != "unchanged":
+        write_atomically(idx_path, lambda temporary: _write(temporary, _lines(keys, offsets)))
+    are_ids = np.array_equal(keys, ids)
+    return ReindexReport(
+        path=str(files.path(".rec")),
+        idx_path=str(idx_path),
+        n_records=len(offsets),
+        keys="ids" if are_ids else "positions",
+        outcome=outcome,
+        notes=tuple(notes),
+    )
+
+
+def _read_ids(
+    file: RecordFile, offsets: NDArray[np.uint64], progress: Callable[[int], None] | None
+) -> NDArray[np.uint64]:
+    ids = np.empty(len(offsets), np.uint64)
+    n_reported_bytes = 0
+    for begin in range(0, len(offsets), _BLOCK_SIZE):
+        end = min(begin + _BLOCK_SIZE, len(offsets))
+        ids[begin:end] = file.headers(offsets[begin:end])[0]
+        if progress:
+            end_byte = int(offsets[end]) if end < len(offsets) else file.size
+            progress(end_byte - n_reported_bytes)
+            n_reported_bytes = end_byte
+    return ids
+
+
+def _lines(keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> Iterator[bytes]:
+    for begin in range(0, len(keys), _BLOCK_SIZE):
+        rows = slice(begin, begin + _BLOCK_SIZE)
+        yield idx.lines(keys[rows].tolist(), offsets[rows].tolist())
+
+
+def _write(path: Path, blocks: Iterator[bytes]) -> None:
+    with open(path, "wb") as file:
+        file.writelines(blocks)
+
+
+def _holds(path: Path, blocks: Iterator[bytes]) -> bool:
+    """Return whether a file has exactly these bytes."""
+    with open_file(path) as raw, open(raw.fileno(), "rb", closefd=False) as file:
+        return all(file.read(len(block)) == block for block in blocks) and not file.read(1)
+
+
+def _describe_keys(ids: NDArray[np.uint64], keys: NDArray[np.uint64]) -> list[str]:
+    n = len(ids)
+    if not np.array_equal(keys, ids):
+        return [f"all {n} records have the id {ids[0]}, so the keys are their positions, 0 to {n - 1}"]
+    _, counts = np.unique(ids, return_counts=True)
+    if n_repeated := int(np.count_nonzero(counts > 1)):
+        return [f"{plural(n_repeated, 'key')} of more than one record; MXNet's readers by key find only the last one"]
+    return []
+
+
+def _describe_difference(path: Path, keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> str:
+    """Return a sentence on the old index that `path` still has."""
+    try:
+        old = idx.read(path)
+    except FormatError as error:
+        return f"the old index was damaged: {': '.join(filter(None, (error.where, error.problem)))}"
+    order = np.argsort(old.offsets, kind="stable")
+    if not np.array_equal(old.offsets[order], offsets):
+        return f"the old index, of {plural(len(order), 'line')}, did not have the offsets of these records"
+    changed = np.flatnonzero(old.keys[order] != keys)
+    if not changed.size:
+        return "the old index had the same keys and offsets in another order or form"
+    row = changed[0]
+    return (
+        f"the keys of {plural(len(changed), 'record')} changed: the one at byte {offsets[row]} had key "
+        f"{old.keys[order][row]} and has key {keys[row]}"
+    )
