@@ -1,4 +1,4 @@
-"""The command that installs what the native engine needs on this machine, for ``recordkit doctor``."""
+"""Commands that install what this machine lacks: the native engine, and programs of the system."""
 
 from __future__ import annotations
 
@@ -63,6 +63,18 @@ def how_to_install() -> str:
         return f"install {', '.join(_WORDS[part].format(python) for part in missing)}; then {install}"
     names = " ".join(packages[part].format(python) for part in missing)
     return f"as root, {packages['install']} {names}; then {install}"
+
+
+def how_to_install_program(package: str) -> str:
+    """Return the command that installs a package that has the same name in every family of Linux.
+
+    Parameters
+    ----------
+    package : str
+        Such as ``graphviz``.
+    """
+    packages = _PACKAGES.get(_linux_family())
+    return f"{packages['install']} {package}" if packages else f"install {package}"
 
 
 def _missing_parts() -> list[str]:

@@ -93,6 +93,24 @@ def test_doctor_lists_what_is_installed(cli):
     assert facts["verdict"].startswith("recordkit ")
 
 
+def test_doctor_names_graphviz_or_the_command_that_installs_it(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("recordkit.cli.native_install._OS_RELEASE", tmp_path / "os-release")
+    (tmp_path / "os-release").write_text("ID=fedora\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def dot():
+        checks = json.loads(cli("doctor", "--json")[1])["checks"]
+        return next((check["ok"], check["message"]) for check in checks if check["name"] == "dot")
+
+    assert dot() == (False, "not installed; dnf install graphviz")
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\necho 'dot - graphviz version 2.43.0 (0)' >&2\n")
+    program.chmod(0o755)
+    assert dot() == (True, "Graphviz 2.43.0")
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert dot() == (False, "does not run: Command '['dot', '-V']' returned non-zero exit status 1.")
+
+
 def test_doctor_ends_with_a_verdict_about_the_native_engine(cli, require_native):
     code, output, _ = cli("doctor")
     assert code == 0 and output.splitlines()[-1] == "recordkit is ready, with its native engine"

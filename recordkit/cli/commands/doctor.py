@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import platform
+import re
+import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -11,7 +13,7 @@ import click
 
 from recordkit import native
 from recordkit.cli.console import Console
-from recordkit.cli.native_install import how_to_install
+from recordkit.cli.native_install import how_to_install, how_to_install_program
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import MissingError, plural
 from recordkit.interop import mxnet
@@ -20,7 +22,13 @@ from recordkit.version import __version__
 
 _REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
 # Each package and the extra that installs it.
-_OPTIONAL_PACKAGES = {"torch": "torch", "matplotlib": "plot", "jinja2": "plot", "scikit-learn": "demo"}
+_OPTIONAL_PACKAGES = {
+    "torch": "torch",
+    "matplotlib": "plot",
+    "jinja2": "plot",
+    "graphviz": "plot",
+    "scikit-learn": "demo",
+}
 _PILLOW_FEATURES = {"jpg": True, "zlib": True, "webp": False}  # True: recordkit needs it
 
 
@@ -102,7 +110,19 @@ def _check_optional() -> list[_Check]:
     checks = [_Check(finding.name, finding.ok, needed=False, message=finding.message) for finding in mxnet.describe()]
     for name, extra in _OPTIONAL_PACKAGES.items():
         checks.append(_check_package(name, f"'recordkit[{extra}]'", needed=False))
-    return checks
+    return [*checks, _check_dot()]
+
+
+def _check_dot() -> _Check:
+    """Check Graphviz's program, which draws for ``recordkit plot-net``."""
+    try:
+        answer = subprocess.run(["dot", "-V"], capture_output=True, text=True, check=True).stderr
+    except FileNotFoundError:
+        return _Check("dot", ok=False, needed=False, message=f"not installed; {how_to_install_program('graphviz')}")
+    except (OSError, subprocess.CalledProcessError) as error:
+        return _Check("dot", ok=False, needed=False, message=f"does not run: {error}")
+    found = re.search(r"version (\S+)", answer)
+    return _Check("dot", ok=True, needed=False, message=f"Graphviz {found[1]}" if found else "Graphviz")
 
 
 def _check_package(name: str, requirement: str, *, needed: bool) -> _Check:

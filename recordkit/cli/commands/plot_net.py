@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.native_install import how_to_install_program
 from recordkit.cli.options import examples, output_options, parse_shape, picture_option
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
@@ -68,7 +69,7 @@ def _label_shapes(mx: Any, symbol: Any, batch_shape: tuple[int, ...]) -> dict[st
 
 def _require_graphviz() -> None:
     if shutil.which("dot") is None:
-        raise MissingError("graphviz is not installed", advice="apt-get update && apt-get install graphviz")
+        raise MissingError("graphviz is not installed", advice=how_to_install_program("graphviz"))
     try:
         import graphviz  # noqa: F401 (MXNet imports it, and its error says less)
     except ImportError:
