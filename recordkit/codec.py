@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import re
 import struct
 import zlib
@@ -51,6 +52,20 @@ _SIGNATURES = (
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
 )
+# The usual suffix of each format first; "raw" by the first bytes of a payload.
+_SUFFIXES = {
+    "jpg": (".jpg", ".jpeg", ".jpe"),
+    "png": (".png",),
+    "bmp": (".bmp",),
+    "gif": (".gif",),
+    "tiff": (".tiff", ".tif"),
+    "webp": (".webp",),
+    b"P5": (".pgm", ".pnm"),
+    b"P6": (".ppm", ".pnm"),
+    b"P7": (".pam",),
+}
+IMAGE_SUFFIXES = frozenset(itertools.chain.from_iterable(_SUFFIXES.values()))
+"""Suffixes of the formats that `sniff` detects."""
 # Pillow's decoders have raised all of these for damaged files. Warnings are raised if the user's filters make them
 # errors.
 _PILLOW_ERRORS = (
@@ -94,6 +109,18 @@ def sniff(payload: bytes | memoryview) -> str:
     if not head:
         return "empty"
     return next((name for magic, name in _SIGNATURES if head.startswith(magic)), "unknown")
+
+
+def file_suffixes(payload: bytes | memoryview) -> tuple[str, ...]:
+    """Return the suffixes of files with an image's format, the usual one first; none if the format is unknown.
+
+    Examples
+    --------
+    >>> file_suffixes(bytes.fromhex("ffd8ffe0")), file_suffixes(b"hello")
+    (('.jpg', '.jpeg', '.jpe'), ())
+    """
+    kind = sniff(payload)
+    return _SUFFIXES.get(bytes(payload[:2]) if kind == "raw" else kind, ())
 
 
 def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:

@@ -526,6 +526,22 @@ def test_sniff_of_other_bytes(payload, kind):
     assert codec.sniff(payload) == kind
 
 
+@pytest.mark.parametrize(
+    ("channels", "encoding", "suffix"),
+    [(1, "jpg", ".jpg"), (3, "png", ".png"), (1, "raw", ".pgm"), (3, "raw", ".ppm"), (4, "raw", ".pam")],
+)
+def test_the_usual_suffix_of_a_format(channels, encoding, suffix):
+    payload = codec.encode(np.zeros((2, 3, channels), np.uint8), encoding)
+    assert codec.file_suffixes(payload)[0] == codec.file_suffixes(memoryview(payload))[0] == suffix
+
+
+def test_every_format_that_is_known_has_suffixes_and_other_bytes_have_none():
+    for payload in FORMATS.values():
+        assert set(codec.file_suffixes(payload)) <= codec.IMAGE_SUFFIXES
+        assert bool(codec.file_suffixes(payload)) == (codec.sniff(payload) not in ("unknown", "empty"))
+    assert codec.file_suffixes(b"") == codec.file_suffixes(b"hello") == ()
+
+
 @pytest.mark.parametrize("n", [1, 3, 4])
 def test_to_channels_keep_returns_the_image(n):
     image = pixels(channels=n)

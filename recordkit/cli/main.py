@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     "list": "Write .lst files from a folder tree or a flat folder of images.",
     "pack": "Pack images into PREFIX.rec, .idx, .lst and .json.",
+    "export": "Write the images of a .rec file as files, named by key, label or class.",
     "fetch": "Download MNIST or Fashion-MNIST and check its bytes.",
     "info": "Describe the contents of a .rec file.",
     "head": "Show the first records of a .rec file.",

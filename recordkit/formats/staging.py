@@ -40,7 +40,8 @@ class Staging:
     prefix : Path
         The folder is named after it. File names begin with its name: ``PREFIX.rec``, ``PREFIX_train.rec``.
     allow_folder : bool, default False
-        The prefix may also be the name of a folder, which is no mistake if the caller chose the name of a file.
+        The prefix may also be the name of a folder, which is no mistake if the caller chose the name of a file, or if
+        the set has that folder (`create_folder`).
 
     Raises
     ------
@@ -71,7 +72,8 @@ class Staging:
             raise PublishError("no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {self.parent}'")
         if not prefix.name or (prefix.is_dir() and not allow_folder):
             advice = f"add a name, as in {prefix / 'train'}"
-            raise PublishError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
+            expected = "a name" if allow_folder else "a file prefix"
+            raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
         with _as_publish_error(self.parent):
             self._lock = _claim(self.folder, self.parent)
 
@@ -102,6 +104,31 @@ class Staging:
             )
         self._names.append(name)
         return open(self.folder / name, "wb", buffering=1 << 18)
+
+    def create_folder(self) -> Path:
+        """Make the folder of the set, which the caller fills. It is the pivot, so create it first.
+
+        The files in it are not flushed to disk one by one: a power cut soon after the commit may leave some empty.
+
+        Returns
+        -------
+        folder : Path
+            Its path until `commit` moves it to `prefix`.
+
+        Raises
+        ------
+        PublishError
+            The final name exists and is not an empty folder.
+        """
+        kind = _describe_unless_empty(self.prefix)
+        if kind:
+            advice = "choose another name, or remove it"
+            raise PublishError(path=str(self.prefix), expected="a new or an empty folder", got=kind, advice=advice)
+        folder = self.folder / self.prefix.name
+        with _as_publish_error(folder):
+            folder.mkdir()
+        self._names.append(self.prefix.name)
+        return folder
 
     def commit(self, *, remove: Iterable[Path] = ()) -> None:
         """Publish the files created so far. The first one created is the pivot, so create a .rec first.
@@ -178,10 +205,27 @@ def _clear(folder: Path) -> None:
     prefix = folder.name[1:].removesuffix(".staging")
     leftovers = list(folder.iterdir())
     for path in leftovers:
-        if not (path.name.startswith(prefix) or path.name == f"{COMMIT}.new") or not path.is_file():
+        is_ours = path.is_file() and (path.name.startswith(prefix) or path.name == f"{COMMIT}.new")
+        if not is_ours and not (path.name == prefix and path.is_dir()):
             raise PublishError("no killed pack left this here", path=str(path), advice="move it away")
     for path in leftovers:
-        path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _describe_unless_empty(path: Path) -> str:
+    """Return what is at a path, or "" if a folder can be moved there: nothing or an empty folder."""
+    if path.is_symlink():
+        return "a link"
+    if not path.exists():
+        return ""
+    if not path.is_dir():
+        return "a file"
+    if path.is_mount():
+        return "the root of a file system"
+    return "one with files" if any(path.iterdir()) else ""
 
 
 def _lock_folder(folder: Path) -> FolderLock:

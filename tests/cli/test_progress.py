@@ -123,6 +123,7 @@ def test_a_quiet_pack_on_a_terminal_prints_nothing(tiny_folder, tmp_path):
     [
         (["pack", "FOLDER", "NEW"], "pack new: "),
         (["list", "FOLDER", "NEW"], "find images in "),
+        (["export", "REC", "NEW"], "export out.rec: "),
         (["info", "REC"], "info out.rec: "),
         (["verify", "REC"], "verify out.rec: "),
         (["reindex", "REC"], "reindex out.rec: "),

@@ -28,9 +28,19 @@ def publish(prefix, generation, names, remove):
         staging.commit(remove=[prefix.with_name(name) for name in remove])
 
 
-def recover(prefix):
+def publish_folder(prefix):
+    """Publish a folder with a file in it, and a list."""
+    prefix = Path(prefix)
+    with Staging(prefix, allow_folder=True) as staging:
+        (staging.create_folder() / "1.png").write_text("new")
+        with staging.create(f"{prefix.name}.lst") as file:
+            file.write(b"new")
+        staging.commit()
+
+
+def recover(prefix, *, folder=False):
     """Complete or remove an interrupted pack, as the next pack does."""
-    with Staging(Path(prefix)):
+    with Staging(Path(prefix), allow_folder=folder):
         pass
 
 
@@ -48,7 +58,7 @@ class Faults:
         self._process.communicate(timeout=60)
 
     def __call__(self, function, *arguments, how="kill", at=1):
-        """Run `publish` or `recover` with a fault; return "killed", "done" or the error's text."""
+        """Run one of the functions above with a fault; return "killed", "done" or the error's text."""
         self._process.stdin.write(json.dumps([function, arguments, how, at]).encode() + b"\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -90,7 +100,7 @@ def child(function, arguments, how, at, report):
     else:
         fail_at(how, at)
     try:
-        {"publish": publish, "recover": recover}[function](*arguments)
+        {"publish": publish, "publish_folder": publish_folder, "recover": recover}[function](*arguments)
         end = "done"
     except BaseException as error:  # noqa: BLE001 (the parent checks it)
         end = f"{type(error).__name__}: {error}"

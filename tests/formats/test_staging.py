@@ -10,12 +10,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from formats.faults import Faults, publish, recover
+from formats.faults import Faults, publish, publish_folder, recover
 from PIL import Image
 
 from recordkit.errors import PublishError
 from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
-from recordkit.formats.staging import Staging
+from recordkit.formats.staging import Staging, _describe_unless_empty
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +220,56 @@ def test_a_real_pack_killed_by_the_kernel_at_any_call_leaves_old_or_new(call, tm
             break
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), process.stderr
     assert at > 1 and as_packed(prefix) == new
+
+
+# A set with a folder.
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
+def test_a_folder_and_its_list_are_published_together(make, tmp_path):
+    make(tmp_path / "a")
+    publish_folder(tmp_path / "a")
+    assert sorted(os.listdir(tmp_path)) == ["a", "a.lst"] and os.listdir(tmp_path / "a") == ["1.png"]
+
+
+@pytest.mark.parametrize(
+    ("make", "got"),
+    [
+        (Path.touch, "a file"),
+        (lambda path: path.symlink_to(path.parent / "elsewhere"), "a link"),
+        (lambda path: (path / "mine").mkdir(parents=True), "one with files"),
+    ],
+)
+def test_a_folder_replaces_nothing_but_an_empty_folder(make, got, tmp_path):
+    make(tmp_path / "a")
+    with pytest.raises(
+        PublishError, match=rf"a: expected a new or an empty folder, got {got}; choose another name, or"
+    ):
+        publish_folder(tmp_path / "a")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_folder_without_a_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PublishError, match="expected a name, got a folder; add a name, as in train$"):
+        publish_folder(Path())
+
+
+def test_the_root_of_a_file_system_is_not_replaced():
+    assert _describe_unless_empty(Path("/proc")) == "the root of a file system"
+
+
+def test_a_folder_that_a_killed_export_left_is_removed_or_completed(faults, tmp_path, no_sync):
+    outcomes = []
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        end = faults("publish_folder", str(folder / "a"), at=at)
+        if end == "done":
+            break
+        recover(folder / "a", folder=True)
+        outcomes.append(sorted(os.listdir(folder)))
+    assert [names for names, _ in itertools.groupby(outcomes)] == [[], ["a", "a.lst"]] and at > 20
 
 
 # Publishing without faults.

@@ -1,0 +1,242 @@
+"""Writing a folder of images: threads write the images, block by block, and the caller's thread writes the list."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import PlanError, PublishError, SourceError
+from recordkit.formats import lst
+from recordkit.formats.staging import Staging
+from recordkit.interop.folder.names import ImageNames
+from recordkit.interop.folder.report import ExportedFolder, ExportReport
+from recordkit.packing.engine import Engine
+from recordkit.packing.native import choose_engine
+from recordkit.packing.packed_block import choose_block_size
+from recordkit.packing.plan import PackPlan
+from recordkit.sample import Source
+from recordkit.sources.classes import format_classes
+from recordkit.sources.records import RecordSource
+from recordkit.threads import ThreadedMap, count_threads
+
+Progress = Callable[[int], None]
+"""Called with the number of images written since the last call."""
+
+
+def write_folder(
+    source: RecordDataset | Source | Mapping[str, Source],
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write the images of a source into a new folder, with a list and a class map beside it.
+
+    Bytes of encoded images are copied. Pixels of ubyte files become PNG files, or Netpbm files if `name` ends in .pgm,
+    .ppm or .pam. The folder, the list and the class map appear together when they are complete, or not at all.
+
+    Parameters
+    ----------
+    source : RecordDataset, Source, or mapping of str to Source
+        Each source of a mapping is written to its own folder, with its list there: FOLDER/train and FOLDER/train.lst.
+    folder : str or Path
+        A new or an empty folder. Missing folders above it are created.
+    name : str, optional
+        Template of the names, such as ``{key:06d}_{label}.png``; see `recordkit.formats.name_template`. Images get the
+        suffix of their format if it has none. By default ``{class}/{key:06d}`` if the source has class names, otherwise
+        ``{key:06d}_{label}``, with more digits if a key needs them: a pack of the folder finds the labels in them.
+    threads : int, default 0
+        Number of threads; 0 is the number of CPUs this process may use.
+    progress : callable, optional
+        Called with the number of images written since the last call.
+
+    Returns
+    -------
+    report : ExportReport
+
+    Raises
+    ------
+    PlanError
+        `name` is no template, needs class names that the source does not have, has the suffix of another format than
+        an image, or gives two images one name.
+    SourceError, FormatError
+        The source is empty or damaged, or an image cannot be read or named.
+    PublishError
+        `folder` has files, a list or class map is in the way, or the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from recordkit.formats import ubyte
+    >>> from recordkit.sources import open_source
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     mnist, digits = Path(parent, "mnist"), Path(parent, "digits")
+    ...     mnist.mkdir()
+    ...     _ = (mnist / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((2, 28, 28), np.uint8)))
+    ...     _ = (mnist / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.array([5, 0], np.uint8)))
+    ...     report = write_folder(open_source(mnist), digits)
+    ...     report.n_images, sorted(path.relative_to(digits).as_posix() for path in digits.rglob("*.*"))
+    (2, ['train.lst', 'train/000000_5.png', 'train/000001_0.png'])
+    """
+    begin_s = time.monotonic()
+    n_threads = count_threads(threads)
+    folder = Path(folder)
+    if isinstance(source, RecordDataset):
+        source = RecordSource(source)
+    sources = dict(source) if isinstance(source, Mapping) else {"": source}
+    exports = {part: _plan_export(each_source, name) for part, each_source in sources.items()}
+    with _as_publish_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(folder, allow_folder=True) as staging, _as_publish_errors(folder):
+        staged = staging.create_folder()
+        if "" in exports:
+            _refuse_side_files(folder)
+        folders = []
+        for part, export in exports.items():
+            output = _Output(staged / part, folder / part, staging.create if not part else _creator(staged))
+            folders.append(_write_export(export, output, n_threads, progress))
+        staging.commit()
+    return ExportReport(tuple(folders), time.monotonic() - begin_s)
+
+
+@dataclass(frozen=True)
+class _Export:
+    """The content of one folder: the samples of a source, their names, and the engine that encodes pixels."""
+
+    source: Source
+    names: ImageNames
+    engine: Engine
+
+
+class _Output(NamedTuple):
+    """The paths of one folder.
+
+    Attributes
+    ----------
+    staged, final : Path
+        The folder until it is published, and from then on.
+    create : callable
+        Opens a new file beside the folder, by its name.
+    """
+
+    staged: Path
+    final: Path
+    create: Callable[[str], BinaryIO]
+
+
+class _Block(NamedTuple):
+    """Images that were written: a row of the list for each, and their total size."""
+
+    rows: list[lst.Row]
+    n_bytes: int
+
+
+def _creator(folder: Path) -> Callable[[str], BinaryIO]:
+    return lambda name: open(folder / name, "xb")
+
+
+def _plan_export(source: Source, name: str | None) -> _Export:
+    """Check that a source can be exported under a name."""
+    if source.bad:
+        first = source.bad[0]
+        raise SourceError(
+            f"{len(source.bad)} images cannot be used; the first: {first.location}: {first.reason}",
+            advice="nothing was written",
+        )
+    if not len(source):
+        raise SourceError(expected="samples to export", got="none")
+    names = ImageNames(source, name)
+    plan = PackPlan(encoding=names.encoding) if source.pixels else PackPlan(any_file=True)
+    return _Export(source, names, choose_engine("auto")(plan, pixels=source.pixels))
+
+
+def _refuse_side_files(folder: Path) -> None:
+    """Refuse to replace a list or class map; those of another folder would be read as those of this one."""
+    for suffix in (".lst", ".classes.json"):
+        path = folder.with_name(folder.name + suffix)
+        if path.exists():
+            raise PublishError(
+                path=str(path), expected="no file", got="one", advice="move it away, or choose another folder"
+            )
+
+
+def _write_export(export: _Export, output: _Output, n_threads: int, progress: Progress | None) -> ExportedFolder:
+    source, final = export.source, output.final
+    output.staged.mkdir(exist_ok=True)
+    size = choose_block_size(source, range(len(source)), export.engine)
+    index_blocks = (range(begin, min(begin + size, len(source))) for begin in range(0, len(source), size))
+    n_bytes = max_labels = 0
+    labels: set[float] = set()
+    list_path = final.with_name(f"{final.name}.lst")
+    with (
+        output.create(list_path.name) as list_file,
+        ThreadedMap(lambda indices: _write_block(export, output, indices), index_blocks, n_threads) as blocks,
+    ):
+        for block in blocks:
+            list_file.write(lst.lines(block.rows))
+            n_bytes += block.n_bytes
+            max_labels = max(max_labels, *[len(row.labels) for row in block.rows])
+            labels.update([row.labels[0] for row in block.rows])
+            if progress:
+                progress(len(block.rows))
+    classes_path = None
+    if source.classes is not None:
+        classes_path = final.with_name(f"{final.name}.classes.json")
+        with output.create(classes_path.name) as file:
+            file.write(format_classes(source.classes))
+    notes = (*source.notes, *export.names.notes(labels, max_labels, list_path))
+    return ExportedFolder(final, export.names.template.text, list_path, classes_path, len(source), n_bytes, notes)
+
+
+def _write_block(export: _Export, output: _Output, indices: Sequence[int]) -> _Block:
+    """Write the images at some positions of a source."""
+    entries = export.source.entries(indices)
+    payloads, remarks = export.engine.encode(export.source.contents(entries), [entry.key for entry in entries])
+    rows = []
+    n_bytes = 0
+    for number, (entry, payload) in enumerate(zip(entries, payloads, strict=True)):
+        if payload is None:
+            raise SourceError(remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
+        name = export.names.name(entry, payload)
+        try:
+            _write_file(f"{output.staged}/{name}", payload)
+        except FileExistsError:
+            raise PlanError(
+                argument="name", expected="a name of its own for each image", got=f"{name!r} twice", advice="add {key}"
+            ) from None
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise PublishError(problem, path=f"{output.final}/{name}", advice="nothing was written") from error
+        rows.append(lst.Row(entry.key, entry.labels, name))
+        n_bytes += len(payload)
+    return _Block(rows, n_bytes)
+
+
+def _write_file(path: str, content: bytes) -> None:
+    """Write a new file, and make its folder if it is the first one there."""
+    try:
+        file = open(path, "xb")  # noqa: SIM115 (closed below)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "xb")  # noqa: SIM115 (closed below)
+    with file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _as_publish_errors(folder: Path) -> Iterator[None]:
+    """Turn the system's errors inside the block into PublishErrors."""
+    try:
+        yield
+    except PublishError:
+        raise
+    except OSError as error:
+        path = str(error.filename or folder)
+        raise PublishError(error.strerror or str(error), path=path, advice="nothing was written") from error

@@ -1,0 +1,85 @@
+"""The command ``recordkit export``, and the way back by pack and list."""
+
+import json
+
+import pytest
+
+from recordkit.formats.lst import ListFile
+
+
+def same(prefix, other):
+    return all(prefix.with_suffix(s).read_bytes() == other.with_suffix(s).read_bytes() for s in (".rec", ".idx"))
+
+
+def test_a_set_goes_to_a_folder_and_back(cli, tiny_folder, tmp_path):
+    assert cli("pack", tiny_folder, tmp_path / "a")[0] == 0
+    code, output, _ = cli("export", tmp_path / "a.rec", tmp_path / "files")
+    lines = output.splitlines()
+    assert code == 0 and lines[1].startswith("12 images in ")
+    assert lines[0].startswith(f"{tmp_path / 'files'}: 12 images, ")
+    assert lines[0].endswith(f" MB; keys and labels: {tmp_path / 'files.lst'}")
+    assert sorted(path.name for path in (tmp_path / "files/owl").iterdir()) == [f"{n:06d}.jpg" for n in range(8, 12)]
+    assert cli("pack", tmp_path / "files", tmp_path / "b")[0] == 0
+    arguments = ["--root", tmp_path / "files", "--classes", tmp_path / "files.classes.json"]
+    assert cli("pack", tmp_path / "files.lst", tmp_path / "c", *arguments)[0] == 0
+    assert same(tmp_path / "a", tmp_path / "b") and same(tmp_path / "a", tmp_path / "c")
+
+
+def test_ubyte_files_become_the_flat_folders_of_the_tutorials(cli, tiny_mnist, tmp_path):
+    name = "{key:06d}_{label}.png"
+    assert cli("export", tiny_mnist, tmp_path / "digits", "--name", name, "--quiet")[:2] == (0, "")
+    train = tmp_path / "digits/train"
+    assert sorted(path.name for path in train.iterdir())[-1] == "000019_9.png"
+    cli("pack", tiny_mnist, tmp_path / "a")
+    assert cli("pack", train, tmp_path / "b", "--label-from", name, "--no-shuffle")[0] == 0
+    assert same(tmp_path / "a_train", tmp_path / "b")
+    assert cli("list", train, tmp_path / "c", "--label-from", name, "--no-shuffle")[0] == 0
+    assert (tmp_path / "c.lst").read_bytes() == (tmp_path / "digits/train.lst").read_bytes()
+
+
+def test_list_reads_a_tree_by_a_template(cli, tiny_folder, tmp_path):
+    assert cli("list", tiny_folder, tmp_path / "a", "--label-from", "{class}/{key}")[0] == 1
+    for number, path in enumerate(sorted(tiny_folder.glob("*/*.jpg"))):
+        path.rename(path.with_name(f"{100 - number}.jpg"))
+    assert cli("list", tiny_folder, tmp_path / "a", "--label-from", "{class}/{key}", "--no-shuffle")[0] == 0
+    with ListFile(tmp_path / "a.lst") as rows:
+        assert rows[0] == (89, (2.0,), "owl/89.jpg") and len(rows) == 12
+    assert json.loads((tmp_path / "a.classes.json").read_text())["classes"] == {"cat": 0, "dog": 1, "owl": 2}
+
+
+def test_a_list_needs_its_root(cli, tiny_folder, tmp_path):
+    cli("list", tiny_folder, tmp_path / "a")
+    assert cli("export", tmp_path / "a.lst", tmp_path / "b", "--root", tiny_folder)[0] == 0
+    _, _, error = cli("export", tmp_path / "a.lst", tmp_path / "c")
+    assert "none of the first 12 images exists" in error and error.endswith("; is --root right?\n")
+
+
+def test_the_report_is_json_and_notes_are_lines(cli, tiny_folder, tmp_path):
+    classes = tmp_path / "classes.txt"
+    classes.write_text("owl\ndog\ncat\n")
+    cli("pack", tiny_folder, tmp_path / "a", "--classes", classes)
+    code, output, error = cli("export", tmp_path / "a", tmp_path / "b", "--json")
+    (done,) = json.loads(output)["folders"]
+    assert (code, done["n_images"], done["list"]) == (0, 12, str(tmp_path / "b.lst"))
+    assert f"recordkit: note: {tmp_path / 'b'}: {done['notes'][0]}\n" in error
+    assert cli("export", tmp_path / "a", tmp_path / "c", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (["REC", "NEW", "--name", "{key}.png"], 2, "--name: key 1: expected the suffix .jpg of this image, got .png"),
+        (["REC", "NEW", "--name", "{lable}"], 2, "--name: expected the fields {key}, {label} and {class}, got {lable}"),
+        (["REC", "NEW", "--root", "x"], 2, "--root applies to a .lst file; a .rec file has its images"),
+        (["PHOTOS", "NEW", "--root", "x"], 2, "--root applies to a .lst file; a folder is its own root"),
+        (["REC", "PHOTOS"], 1, "photos: expected a new or an empty folder, got one with files; choose another name"),
+        (["MISSING", "NEW"], 1, "missing.rec: No such file or directory"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(cli, tiny_folder, tmp_path, words, code, problem):
+    cli("pack", tiny_folder, tmp_path / "a")
+    names = {"REC": "a.rec", "NEW": "new", "PHOTOS": "photos", "MISSING": "missing"}
+    before = sorted(tmp_path.iterdir())
+    got, output, error = cli("export", *(tmp_path / names[word] if word in names else word for word in words))
+    assert (got, output) == (code, "") and problem in error and error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
