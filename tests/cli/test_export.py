@@ -73,7 +73,7 @@ def test_the_report_is_json_and_notes_are_lines(cli, tiny_folder, tmp_path):
         (["REC", "NEW", "--root", "x"], 2, "--root applies to a .lst file; a .rec file has its images"),
         (["PHOTOS", "NEW", "--root", "x"], 2, "--root applies to a .lst file; a folder is its own root"),
         (["REC", "PHOTOS"], 1, "photos: expected a new or an empty folder, got one with files; choose another name"),
-        (["MISSING", "NEW"], 1, "missing.rec: No such file or directory"),
+        (["MISSING", "NEW"], 1, "missing.rec: expected a .rec file, got nothing of that name"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(cli, tiny_folder, tmp_path, words, code, problem):

@@ -69,6 +69,12 @@ def test_classes_become_folders_and_a_class_map(tmp_path):
     assert read_classes(tmp_path / "photos.classes.json") == classes
 
 
+def test_an_empty_class_map_counts_as_none(tmp_path):
+    write_folder(write_records(tmp_path / "a", [(0, 5.0, image())], {}), tmp_path / "b")
+    assert list(files_in(tmp_path / "b")) == ["000000_5.png"]
+    assert len(open_source(tmp_path / "b.lst", root=tmp_path / "b")) == 1
+
+
 def test_without_class_names_the_default_has_the_label_and_as_many_digits_as_the_largest_key_needs(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 5.0, image()), (12345678, 0.0, image())])
     report = write_folder(dataset, tmp_path / "b")

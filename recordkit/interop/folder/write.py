@@ -187,7 +187,7 @@ def _write_export(export: _Export, output: _Output, n_threads: int, progress: Pr
             if progress:
                 progress(len(block.rows))
     classes_path = None
-    if source.classes is not None:
+    if source.classes:
         classes_path = final.with_name(f"{final.name}.classes.json")
         with output.create(classes_path.name) as file:
             file.write(format_classes(source.classes))
