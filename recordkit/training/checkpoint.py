@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, PlanError, TrainError
-from recordkit.formats.files import write_atomically
+from recordkit.formats.files import not_found, write_atomically
 from recordkit.interop.mxnet import last_line
 from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import Model
@@ -236,14 +236,17 @@ class Checkpoints:
 
         Raises
         ------
-        FileNotFoundError
+        NotFoundError
             There is no such checkpoint.
         FormatError
             A file is damaged.
         """
         network = self.load_symbol(mx)
         params = self.params_path(epoch)
-        params.stat()  # MXNet would report a missing file with a stack trace
+        if not params.exists():  # MXNet would report it with a stack trace
+            numbers = ", ".join(map(str, self.epochs()))
+            advice = f"give as `epoch` one of {numbers}" if numbers else self._suggestion()
+            raise not_found(params, "a checkpoint", advice=advice)
         try:
             return network, *mx.model.load_params(str(self.prefix), epoch)
         except (mx.base.MXNetError, ValueError) as error:
@@ -254,12 +257,15 @@ class Checkpoints:
 
         Raises
         ------
-        FileNotFoundError
+        NotFoundError
             There is no network.
         FormatError
             The file is damaged.
         """
-        text = self.symbol_path.read_bytes()
+        try:
+            text = self.symbol_path.read_bytes()
+        except FileNotFoundError:
+            raise not_found(self.symbol_path, "the network, which MXNet writes beside a checkpoint") from None
         try:
             json.loads(text)  # MXNet's parser does not explain truncated text
             return mx.sym.load_json(text.decode())

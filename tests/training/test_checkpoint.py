@@ -2,27 +2,14 @@
 
 import pytest
 
-from recordkit.errors import PlanError, PublishError, TrainError
+from recordkit.errors import PlanError, TrainError
 from recordkit.training import checkpoint as checkpoint_module
-from recordkit.training.checkpoint import Checkpoints, write_whole
-
-
-def test_a_file_appears_complete_or_not_at_all(tmp_path):
-    target = tmp_path / "m" / "lenet-0001.params"
-    write_whole(target, lambda path: path.write_bytes(b"old"))
-
-    def full_disk(path):
-        path.write_bytes(b"ne")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(PublishError, match=r"lenet-0001\.params: No space left on device"):
-        write_whole(target, full_disk)
-    assert target.read_bytes() == b"old"
+from recordkit.training.checkpoint import Checkpoints
 
 
 def test_the_states_are_written_before_the_params(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(checkpoint_module, "write_whole", lambda path, _write: written.append(path.suffix))
+    monkeypatch.setattr(checkpoint_module, "write_atomically", lambda path, _write: written.append(path.suffix))
     Checkpoints(tmp_path / "lenet").save(None, (None, {}, {}), b"", 1)
     assert written == [".states", ".params"]
 
