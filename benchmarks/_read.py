@@ -7,6 +7,8 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 N_RANDOM = 200_000
 BATCH = 4096
@@ -20,19 +22,19 @@ def main(reader: str, how: str, prefix: str) -> None:
     print(json.dumps({"n": n, "seconds": time.perf_counter() - begin_s}))
 
 
-def _mxnet(how, prefix):
+def _mxnet(how: str, prefix: str) -> Callable[[], int]:
     from recordkit.interop import mxnet
 
     return _recordio(mxnet.load().recordio, how, prefix)
 
 
-def _recordkit(reader, how, prefix):
+def _recordkit(reader: str, how: str, prefix: str) -> Callable[[], int]:
     import numpy as np
 
     from recordkit import native, recordio
 
     if reader == "python":
-        sys.modules["recordkit.native._core"] = None
+        sys.modules["recordkit.native._core"] = None  # type: ignore[assignment]  # its import fails, as if not built
     if how in ("sequential", "single"):
         return _recordio(recordio, how, prefix)
     core = native.load()
@@ -44,7 +46,7 @@ def _recordkit(reader, how, prefix):
     offsets = file.scan()
     chosen = offsets[np.random.default_rng(0).integers(0, len(offsets), N_RANDOM)]
 
-    def many():
+    def many() -> int:
         for begin in range(0, len(chosen), BATCH):
             file.read_many(chosen[begin : begin + BATCH], 2)
         return len(chosen)
@@ -52,14 +54,14 @@ def _recordkit(reader, how, prefix):
     return many
 
 
-def _recordio(recordio, how, prefix):
+def _recordio(recordio: Any, how: str, prefix: str) -> Callable[[], int]:
     """Return a read by the classes that MXNet and recordkit share."""
     if how == "index":
         return lambda: len(recordio.MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "r").keys)
     if how == "sequential":
         reader = recordio.MXRecordIO(f"{prefix}.rec", "r")
 
-        def sequential():
+        def sequential() -> int:
             n = 0
             while reader.read() is not None:
                 n += 1
@@ -70,7 +72,7 @@ def _recordio(recordio, how, prefix):
     rng = random.Random(0)
     keys = [rng.randrange(len(reader.keys)) for _ in range(N_RANDOM)]
 
-    def single():
+    def single() -> int:
         for key in keys:
             reader.read_idx(key)
         return len(keys)

@@ -4,9 +4,11 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import recordkit as rk
 from recordkit.interop import mxnet
@@ -15,8 +17,8 @@ from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
 N = 4096
 
 
-def _peers() -> dict[str, tuple[type, type]]:
-    peers = {"recordkit": (MXRecordIO, MXIndexedRecordIO)}
+def _peers() -> dict[str, tuple[Any, Any]]:
+    peers: dict[str, tuple[Any, Any]] = {"recordkit": (MXRecordIO, MXIndexedRecordIO)}
     if mxnet.describe()[0].ok:
         recordio = mxnet.load().recordio
         peers["mxnet"] = recordio.MXRecordIO, recordio.MXIndexedRecordIO
@@ -24,15 +26,15 @@ def _peers() -> dict[str, tuple[type, type]]:
 
 
 @pytest.fixture(params=["recordkit", "mxnet"])
-def classes(request):
+def classes(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     peers = _peers()
     if request.param not in peers:
         pytest.skip("mxnet is not installed; pip install 'recordkit[mxnet]'")
     return peers[request.param]
 
 
-def test_in_order(benchmark, records, classes):
-    def read():
+def test_in_order(benchmark: BenchmarkFixture, records: Path, classes: tuple[Any, Any]) -> None:
+    def read() -> None:
         file = classes[0](str(records), "r")
         for _ in range(N):
             file.read()
@@ -42,11 +44,11 @@ def test_in_order(benchmark, records, classes):
     benchmark(read)
 
 
-def test_one_by_one_at_random(benchmark, records, classes):
+def test_one_by_one_at_random(benchmark: BenchmarkFixture, records: Path, classes: tuple[Any, Any]) -> None:
     file = classes[1](str(records.with_suffix(".idx")), str(records), "r")
     keys = np.random.default_rng(0).integers(0, len(file.keys), N).tolist()
 
-    def read():
+    def read() -> None:
         for key in keys:
             file.read_idx(key)
 
@@ -55,7 +57,7 @@ def test_one_by_one_at_random(benchmark, records, classes):
     file.close()
 
 
-def test_many_at_once(benchmark, photos: Path):
+def test_many_at_once(benchmark: BenchmarkFixture, photos: Path) -> None:
     with rk.RecordDataset(photos) as dataset:
         indices = np.random.default_rng(0).integers(0, len(dataset), 64).tolist()
         benchmark.extra_info["records"] = len(indices)

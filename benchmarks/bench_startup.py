@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 PROGRAMS = {
     "python": ["-c", "pass"],
@@ -15,5 +16,5 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", list(PROGRAMS))
-def test_start(benchmark, name):
+def test_start(benchmark: BenchmarkFixture, name: str) -> None:
     benchmark(lambda: subprocess.run([sys.executable, *PROGRAMS[name]], check=True, capture_output=True))

@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from data import write_images
@@ -64,7 +65,7 @@ def photos(n: int) -> list[bytes]:
     return [payloads[number % 10] for number in range(n)]
 
 
-def rate(path: Path, engine: str, repeats: int, **options: object) -> float:
+def rate(path: Path, engine: str, repeats: int, **options: Any) -> float:
     """Return the median of the images per second over several epochs; a first epoch does not count."""
     with rk.Loader(path, batch_size=64, engine=engine, **options) as loader:
         rates = []
@@ -85,7 +86,7 @@ def compare_options(scratch: Path, threads: int, repeats: int) -> None:
         "Weighted": Weighted(np.arange(1, 401)),
         "Weighted.balanced": Weighted.balanced(np.arange(400) % 7),
     }
-    rows: list[tuple[str, dict[str, object], str]] = [
+    rows: list[tuple[str, dict[str, Any], str]] = [
         (name, {"transforms": chain}, f"tests/transforms/test_{module}.py")
         for name, (chain, module) in TRANSFORMS.items()
     ]

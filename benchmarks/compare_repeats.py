@@ -11,18 +11,20 @@ from __future__ import annotations
 import argparse
 import itertools
 from pathlib import Path
+from typing import Any
 
 from _run import write
 
 from recordkit.bench.report import Report, read_report
 
 
-def compare_cases(reports: list[Report]) -> list[dict[str, object]]:
+def compare_cases(reports: list[Report]) -> list[dict[str, Any]]:
     """Return a row for each case except the reference: its ratios, and whether each is in each other run's interval."""
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for cases in zip(*(report.cases for report in reports), strict=True):
-        ratios = [report.ratio(case) for report, case in zip(reports, cases, strict=True)]
-        if None in ratios or cases[0].name == reports[0].reference:
+        known = (report.ratio(case) for report, case in zip(reports, cases, strict=True))
+        ratios = [ratio for ratio in known if ratio is not None]
+        if len(ratios) < len(reports) or cases[0].name == reports[0].reference:
             continue
         rows.append(
             {

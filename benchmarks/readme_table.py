@@ -148,12 +148,17 @@ def fill_tables(path: Path) -> str:
     """Return the text of a page with its tables made from the results."""
     text = path.read_text()
     for table in TABLES[path]:
-        name, lines = table.__name__, "\n".join(table())
-        between = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text, n = re.subn(between, lambda match, lines=lines: f"{match[1]}{lines}\n{match[2]}", text, flags=re.DOTALL)
+        name = table.__name__
+        text, n = _fill(text, name, "\n".join(table()))
         if n != 1:
             raise SystemExit(f"{path}: expected one pair of <!-- {name} --> and <!-- end -->, got {n}")
     return text
+
+
+def _fill(text: str, name: str, lines: str) -> tuple[str, int]:
+    """Return the text with a table in each place of that name, and the number of places."""
+    between = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+    return re.subn(between, lambda match: f"{match[1]}{lines}\n{match[2]}", text, flags=re.DOTALL)
 
 
 def main() -> None:
