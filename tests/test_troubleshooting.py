@@ -53,6 +53,8 @@ COMMANDS = {
         {"names.txt": "cat\ndog\n"},
         "recordkit pack photos out/photos --classes names.txt",
     ),
+    "expected the suffix": ({}, "recordkit export out/photos.rec exported --name '{key}_{label}.png'"),
+    "expected a new or an empty folder": ({}, "recordkit export out/photos.rec photos"),
     "finds a label in none of": ({"flat/tom.jpg": "x"}, "recordkit pack flat out/flat"),
     "images beside the class folders": ({"photos/x.jpg": "\xff\xd8\xff"}, "recordkit pack photos out/mixed"),
     "files of other suffixes were ignored": ({"photos/notes.txt": ""}, "recordkit pack photos out/mixed"),

@@ -42,6 +42,7 @@ ROOMS = (
     "recordkit.interop.torch",
     "recordkit.interop.mxnet",
     "recordkit.interop.fetch",
+    "recordkit.interop.folder",
     "recordkit.upkeep",
     "recordkit.bench",
     "recordkit.training",
