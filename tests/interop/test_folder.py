@@ -1,5 +1,6 @@
 """Folders of images: their files, packs of them, and failures, which leave nothing."""
 
+import io
 import json
 import os
 import re
@@ -377,3 +378,13 @@ def test_the_report_is_json(tmp_path):
             "notes": [],
         }
     ]
+
+
+def test_a_disk_that_takes_a_part_of_a_write_gets_the_rest(tmp_path, monkeypatch):
+    class PartialFile(io.FileIO):
+        def write(self, content):
+            return super().write(bytes(content)[:3])
+
+    monkeypatch.setattr(write, "open", lambda path, mode, buffering: PartialFile(path, mode), raising=False)
+    write._write_file(str(tmp_path / "new" / "a.png"), b"eight by")
+    assert (tmp_path / "new/a.png").read_bytes() == b"eight by"

@@ -222,12 +222,14 @@ def _write_block(export: _Export, output: _Output, indices: Sequence[int]) -> _B
 def _write_file(path: str, content: bytes) -> None:
     """Write a new file, and make its folder if it is the first one there."""
     try:
-        file = open(path, "xb")  # noqa: SIM115 (closed below)
+        file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed below)
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "xb")  # noqa: SIM115 (closed below)
+        file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed below)
     with file:
-        file.write(content)
+        rest = memoryview(content)
+        while rest:  # a disk that is almost full takes a part
+            rest = rest[file.write(rest) :]
 
 
 @contextlib.contextmanager
