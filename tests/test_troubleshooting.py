@@ -40,7 +40,11 @@ COMMANDS = {
         {"photos/cat/broken.jpg": "hello\n"},
         "recordkit pack photos/ out/broken",
     ),
-    "none of the first images exists": ({"out/cats.lst": "0\t0\tcat/0.jpg\n"}, "recordkit pack out/cats.lst out/cats"),
+    "none of the first images exists": (
+        {"out/cats.lst": "0\t0\tcat/0.jpg\n1\t0\tcat/1.jpg\n"},
+        "recordkit pack out/cats.lst out/cats",
+    ),
+    "rows have 2 labels": ({"out/two.lst": "7 0 5 cat/0.jpg\n"}, "im2rec out/two.lst photos/ out/t.rec"),
     "expected a label that float32 can hold": (
         {"out/ids.lst": "0\t17186135\tcat/0.jpg\n"},
         "recordkit pack out/ids.lst out/ids --root photos/",

@@ -12,23 +12,24 @@ A whole label is written with six decimals, as im2rec.py writes it. Any other la
 that give the same number back, because six decimals would turn 1e-7 into 0.
 
 MXNet's native im2rec splits KEY and LABELs at any white space and needs the number of labels; the argument
-`label_width` selects its rules.
+`label_width` selects its rules. With "auto", the row itself says how many labels it has.
 
 Source: ``read_list`` and ``write_list``, tools/im2rec.py of MXNet 1.9.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
 import weakref
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from recordkit.errors import FormatError, plural
 from recordkit.formats.files import not_found, pread
@@ -36,6 +37,9 @@ from recordkit.formats.irheader import MAX_KEY
 
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
 MAX_LINE_BYTES = 1 << 24
+
+LabelWidth = int | Literal["auto"] | None
+"""How a row is split; see `parse`."""
 
 _WHOLE = re.compile(r"([+-]?\d{1,20})(?:\.0*)?")
 _BOM = b"\xef\xbb\xbf"
@@ -59,16 +63,16 @@ class Row(NamedTuple):
     path: str
 
 
-def parse(text: str, *, label_width: int | None = None) -> Row:
+def parse(text: str, *, label_width: LabelWidth = None) -> Row:
     r"""Parse one row.
 
     Parameters
     ----------
     text : str
         The line without its line feed.
-    label_width : int, optional
-        Number of labels; the row is then split at any white space, as the native im2rec does. By default it is split
-        at tabs.
+    label_width : int or "auto", optional
+        None splits the row at tabs. A number of labels splits it at any white space, as the native im2rec does. "auto"
+        does so for one label, except where tabs separate several labels: these are all read.
 
     Returns
     -------
@@ -83,26 +87,72 @@ def parse(text: str, *, label_width: int | None = None) -> Row:
     --------
     >>> parse("12\t3.000000\tcats/tom.jpg")
     Row(key=12, labels=(3.0,), path='cats/tom.jpg')
+    >>> parse("12 3 cats/tom.jpg", label_width="auto") == parse("12 3 cats/tom.jpg", label_width=1)
+    True
     """
-    if label_width is None:
-        fields = text.split("\t")
+    fields = text.split("\t")
+    if label_width is None or (label_width == "auto" and len(fields) > 3 and all(map(is_number, fields[1:-1]))):
         if len(fields) < 3 or not fields[-1].strip():
             raise FormatError(
                 expected="KEY, LABEL and PATH, separated by tabs",
                 got=f"{plural(len(fields), 'field')}: {_excerpt(text)}",
+                advice="put tabs between the fields" if len(fields) == 1 and _count_labels(text) else None,
             )
     else:
-        fields = text.split(maxsplit=1 + label_width)
-        if len(fields) < 2 + label_width:
-            raise FormatError(
-                expected=f"KEY, {label_width} labels and PATH, separated by blanks",
-                got=f"{plural(len(fields), 'field')}: {_excerpt(text)}",
-                advice="is `label_width` right?",
-            )
+        fields = _split_at_blanks(text, 1 if label_width == "auto" else label_width)
     key = fields[0].strip()
     if not (key.isascii() and key.isdigit() and len(key) <= 20 and int(key) <= MAX_KEY):
         raise FormatError(expected="a whole number from 0 to 2**64 - 1 as KEY", got=_excerpt(key))
     return Row(int(key), tuple(_label(field) for field in fields[1:-1]), fields[-1])
+
+
+def _split_at_blanks(text: str, n_labels: int) -> list[str]:
+    fields = text.split(maxsplit=1 + n_labels)
+    is_long_enough = len(fields) == 2 + n_labels
+    if is_long_enough and is_number(fields[n_labels]):
+        return fields
+    n_found = _count_labels(text)
+    if not is_long_enough or 0 < n_found < n_labels:
+        raise FormatError(
+            expected=f"KEY, {plural(n_labels, 'label')} and PATH, separated by blanks",
+            got=f"{plural(n_found, 'label') if n_found else plural(len(fields), 'field')}: {_excerpt(text)}",
+            advice=f"give `label_width={n_found}`" if n_found else None,
+        )
+    return fields
+
+
+def _count_labels(text: str) -> int:
+    """Return the number of numbers between the key and the path of a row, which tabs or blanks separate."""
+    fields = text.split("\t")
+    if len(fields) < 3 or not all(map(is_number, fields[1:-1])):
+        fields = text.split()
+    return sum(1 for _ in itertools.takewhile(is_number, fields[1:-1]))
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number, as a label must be.
+
+    Examples
+    --------
+    >>> is_number("3.000000"), is_number("nan"), is_number("3.jpg")
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def describe_widths(widths: Collection[int]) -> str:
+    """Return numbers of labels in words.
+
+    Examples
+    --------
+    >>> describe_widths([1]), describe_widths([2]), describe_widths([1, 3])
+    ('1 label', '2 labels', '1 to 3 labels')
+    """
+    low, high = min(widths), max(widths)
+    return plural(low, "label") if low == high else f"{low} to {high} labels"
 
 
 def _label(field: str) -> float:
@@ -202,7 +252,7 @@ class ListFile:
     Parameters
     ----------
     path : str or Path
-    label_width : int, optional
+    label_width : int or "auto", optional
         Number of labels, see `parse`.
     part : (part_index, num_parts), default (0, 1)
         Read only one of `num_parts` ranges of the file, equal in bytes, as the native im2rec divides lists.
@@ -214,6 +264,8 @@ class ListFile:
     path : str
     keys : array of uint64
         Keys of all rows, in order.
+    widths : set of int
+        The numbers of labels that rows have.
     bad : list of FormatError
         Errors of the skipped rows, with path and line.
 
@@ -240,12 +292,13 @@ class ListFile:
         self,
         path: str | Path,
         *,
-        label_width: int | None = None,
+        label_width: LabelWidth = None,
         part: tuple[int, int] = (0, 1),
         lenient: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         self.keys = array("Q")
+        self.widths: set[int] = set()
         self.bad: list[FormatError] = []
         self._label_width = label_width
         self._part = part
@@ -303,6 +356,7 @@ class ListFile:
                 self.bad.append(located)
                 continue
             self.keys.append(row.key)
+            self.widths.add(len(row.labels))
             self._offsets.append(begin)
             self._offsets.append(begin + len(text))
 

@@ -6,6 +6,7 @@ import itertools
 
 from recordkit.errors import SourceError
 from recordkit.formats.irheader import fits_float32
+from recordkit.formats.lst import describe_widths
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 
@@ -16,8 +17,13 @@ KEEP_EXACT_LABELS = "keep such labels with `exact_labels=True`"
 _BLOCK_SIZE = 1024
 
 
-def check_labels(source: Source, plan: PackPlan) -> None:
+def check_labels(source: Source, plan: PackPlan) -> list[str]:
     """Refuse labels that neither the records nor the exact labels beside them can hold.
+
+    Returns
+    -------
+    warnings : list of str
+        A warning if the records will have different numbers of labels.
 
     Raises
     ------
@@ -39,6 +45,11 @@ def check_labels(source: Source, plan: PackPlan) -> None:
         raise SourceError(
             argument="exact_labels", expected="the same number in every row", got=f"{min(widths)} to {max(widths)}"
         )
+    if len(widths) > 1:
+        return [
+            f"records have {describe_widths(widths)}: batches and MXNet's ImageRecordIter need the same number in each"
+        ]
+    return []
 
 
 def _is_kept(label: float, plan: PackPlan) -> bool:

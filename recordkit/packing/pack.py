@@ -110,11 +110,12 @@ def pack(
     if record_name is None and Path(prefix).name.endswith(SUFFIXES):
         raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
     with Staging(Path(prefix), allow_folder=record_name is not None) as staging, contextlib.ExitStack() as open_writers:
+        label_warnings = []
         for each_source in sources.values():
             plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
-            check_labels(each_source, plan)
+            label_warnings += check_labels(each_source, plan)
         planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
-        warnings += _check_outputs(planned_sets, staging.prefix)
+        warnings += label_warnings + _check_outputs(planned_sets, staging.prefix)
         reports = []
         for planned_set in planned_sets:
             writer = SetWriter(staging, planned_set.names, plan)

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from recordkit.errors import ImageError, SourceError
-from recordkit.formats.lst import ListFile
+from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
+from recordkit.sources.missing_images import explain_missing_images
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.
 _N_PROBED_IMAGES = 100
@@ -31,7 +32,7 @@ class ListSource:
         The .lst file.
     root : str or Path, optional
         Folder that the paths start from; by default the folder of the list.
-    label_width : int, optional
+    label_width : int or "auto", optional
         Number of labels of each row; rows are then split as the native im2rec does, see `recordkit.formats.lst.parse`.
     classes : mapping of str to int, optional
         Label by class name, stored with the packed set.
@@ -42,8 +43,10 @@ class ListSource:
 
     Raises
     ------
+    NotFoundError
+        The list does not exist.
     FormatError
-        A row cannot be parsed.
+        A row cannot be parsed, or no row has `label_width` labels.
     SourceError
         A key is repeated, there are no rows, or none of the first 100 images exists.
 
@@ -65,7 +68,7 @@ class ListSource:
         path: str | Path,
         root: str | Path | None = None,
         *,
-        label_width: int | None = None,
+        label_width: LabelWidth = None,
         part: tuple[int, int] = (0, 1),
         classes: Mapping[str, int] | None = None,
         lenient: bool = False,
@@ -73,14 +76,17 @@ class ListSource:
         self.path = Path(path)
         self.classes = None if classes is None else dict(classes)
         self.root = os.fspath(Path(path).parent if root is None else root)
+        self._label_width = label_width
         self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
         self.notes: list[str] = []
         self.bad = [BadEntry(os.fspath(path), error.problem, error.line) for error in self._list.bad]
+        if isinstance(label_width, int) and self._list.bad and not len(self):
+            raise self._list.bad[0]  # its advice is the number of labels that the rows have
         if not lenient:
             self._check_keys()
             if not len(self):
                 raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
-        self._check_root()
+        self._check_images()
 
     def close(self) -> None:
         """Close the list. A second call does nothing."""
@@ -88,6 +94,11 @@ class ListSource:
 
     def __len__(self) -> int:
         return len(self._list)
+
+    @property
+    def label_widths(self) -> set[int]:
+        """The numbers of labels that rows have: one number, if all rows have the same."""
+        return self._list.widths
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
         """Return key, labels and path of the rows at `indices`."""
@@ -121,12 +132,7 @@ class ListSource:
                 advice="readers would find only the last of them",
             )
 
-    def _check_root(self) -> None:
-        n = min(len(self), _N_PROBED_IMAGES)
-        paths = [self._image_path(row.path) for row in self._list.rows(range(n))]
-        if n and not any(map(os.path.exists, paths)):
-            raise SourceError(
-                f"none of the first {n} images exists, for example {paths[0]!r}",
-                path=str(self.path),
-                advice="is `root` right?",
-            )
+    def _check_images(self) -> None:
+        rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
+        if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (see above)
+            raise explain_missing_images(self.path, self.root, rows, self._label_width)

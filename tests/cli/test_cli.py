@@ -209,7 +209,7 @@ def test_a_wrong_root_is_an_error_before_anything_is_packed(cli, tiny_folder, tm
     (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
     code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out")
     assert code == 1
-    one_line(error, "none of the first 1 images exists", "is --root right?")
+    one_line(error, "the image 'cat/0.jpg' does not exist in", "; give as --root the folder")
 
 
 def flip_magic(folder):

@@ -51,7 +51,7 @@ def test_a_list_needs_its_root(cli, tiny_folder, tmp_path):
     cli("list", tiny_folder, tmp_path / "a")
     assert cli("export", tmp_path / "a.lst", tmp_path / "b", "--root", tiny_folder)[0] == 0
     _, _, error = cli("export", tmp_path / "a.lst", tmp_path / "c")
-    assert "none of the first 12 images exists" in error and error.endswith("; is --root right?\n")
+    assert "none of the first 12 images exists" in error and "--root" in error
 
 
 def test_the_report_is_json_and_notes_are_lines(cli, tiny_folder, tmp_path):

@@ -285,14 +285,50 @@ def test_with_a_label_width_any_white_space_separates(text, width, row):
     assert parse(text, label_width=width) == row
 
 
-@pytest.mark.parametrize("text", ["7 3 a.jpg", "7 3", "7", ""])
-def test_fewer_labels_than_the_width_are_named(text):
+@pytest.mark.parametrize(
+    ("text", "width", "got", "advice"),
+    [
+        ("7 3 a.jpg", 2, "1 label", "; give label_width=1"),
+        ("7\t3\tmy a.jpg", 2, "1 label", "; give label_width=1"),
+        ("7\t3\t4\tmy a.jpg", 3, "2 labels", "; give label_width=2"),
+        ("7 3", 2, "2 fields", ""),
+        ("7", 1, "1 field", ""),
+        ("", 2, "0 fields", ""),
+    ],
+)
+def test_fewer_labels_than_the_width_are_counted(text, width, got, advice):
     with pytest.raises(FormatError) as caught:
-        parse(text, label_width=2)
-    fields = plural(len(text.split()), "field")
+        parse(text, label_width=width)
     assert str(caught.value) == (
-        f"expected KEY, 2 labels and PATH, separated by blanks, got {fields}: {text!r}; is label_width right?"
+        f"expected KEY, {plural(width, 'label')} and PATH, separated by blanks, got {got}: {text!r}{advice}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("7\t3\t4.5\ta b.jpg", Row(7, (3, 4.5), "a b.jpg")),
+        ("7\t3\ta.jpg", Row(7, (3,), "a.jpg")),
+        ("7 3  a b.jpg", Row(7, (3,), "a b.jpg")),
+        ("7 3 4.5 a.jpg", Row(7, (3,), "4.5 a.jpg")),
+        ("7\t3\ta\tb.jpg", Row(7, (3,), "a\tb.jpg")),
+        ("7\t3\t4 5\ta.jpg", Row(7, (3,), "4 5\ta.jpg")),
+    ],
+)
+def test_with_auto_tabs_show_several_labels_and_blanks_one(text, row):
+    assert parse(text, label_width="auto") == row
+
+
+def test_a_list_knows_the_numbers_of_labels_of_its_rows(open_list):
+    rows = open_list(b"7\t3\ta.jpg\n8\t4\t5\tb.jpg\nx\t1\t2\t3\tc.jpg\n", lenient=True)
+    assert rows.widths == {1, 2}
+
+
+def test_blanks_between_all_fields_are_named():
+    with pytest.raises(
+        FormatError, match=r"separated by tabs, got 1 field: '7 3 a\.jpg'; put tabs between the fields$"
+    ):
+        parse("7 3 a.jpg")
 
 
 def test_the_label_width_applies_to_the_whole_file(open_list):

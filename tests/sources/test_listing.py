@@ -44,7 +44,7 @@ def test_an_absolute_path_needs_no_root(folder, tmp_path):
 
 def test_a_root_without_any_of_the_first_images_is_refused(folder):
     path = write(folder, "".join(f"{key}\t0\tx{key}.jpg\n" for key in range(150)))
-    with pytest.raises(SourceError, match=r"none of the first 100 images exists, for example '.*x0\.jpg'; is root"):
+    with pytest.raises(SourceError, match=r"none of the first 100 images exists in .*, for example 'x0\.jpg'; give as"):
         ListSource(path, folder)
     with pytest.raises(SourceError, match="none of the first 100 images exists"):
         ListSource(path, folder, lenient=True)

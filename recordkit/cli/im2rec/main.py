@@ -16,7 +16,7 @@ def main() -> None:
     """Run ``im2rec`` with the arguments of the process."""
     arguments = sys.argv[1:]
     if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments):
-        run(lambda: native.im2rec(arguments), "im2rec")
+        run(lambda: native.command.main(args=arguments, prog_name="im2rec", standalone_mode=False), "im2rec")
     else:
         run(lambda: script.im2rec(arguments), "im2rec")
 

@@ -2,6 +2,8 @@
 
 The records are those of the native tool. Intended differences:
 
+- all labels of a row are packed unless ``pack_label=0`` says otherwise, and without ``label_width`` a row of several
+  labels between tabs has as many as it shows; the native tool packs the first one, and fails without ``label_width``;
 - an .idx and a .json file are written too;
 - ROOT needs no slash at its end;
 - a centre crop works without a resize;
@@ -20,10 +22,10 @@ from typing import Any
 import click
 
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
-from recordkit.cli.program import print_to_stderr
+from recordkit.cli.program import Command, print_to_stderr
 from recordkit.codec import Channels
 from recordkit.errors import PlanError
-from recordkit.formats.lst import MAX_LINE_BYTES
+from recordkit.formats.lst import MAX_LINE_BYTES, LabelWidth, describe_widths
 from recordkit.packing import PackPlan
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import INTER_METHODS
@@ -34,8 +36,8 @@ _MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 _DEFAULTS: dict[str, str] = {
     "color": "1",
     "resize": "-1",
-    "label_width": "1",
-    "pack_label": "0",
+    "label_width": "auto",
+    "pack_label": "auto",
     "nsplit": "1",
     "part": "0",
     "center_crop": "0",
@@ -49,31 +51,23 @@ _DEFAULTS: dict[str, str] = {
 }
 
 
-def im2rec(arguments: Sequence[str]) -> None:
-    """Pack one list as MXNet's native im2rec does.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        LIST, ROOT, OUT, then key=value settings.
-
-    Raises
-    ------
-    PlanError
-        The value of a setting is not valid.
-    """
-    list_path, root, output, *settings = arguments
+@click.command(cls=Command)
+@click.argument("list_path", metavar="LIST")
+@click.argument("root")
+@click.argument("output", metavar="OUT")
+@click.argument("settings", nargs=-1)
+def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> None:
+    """Pack one list as MXNet's native im2rec does."""
     options = _parse_settings(settings)
     nsplit, part = _number(options, "nsplit"), _number(options, "part")
     if nsplit < 1:
         raise PlanError(argument="nsplit", expected="at least 1", got=nsplit)
     if not 0 <= part < nsplit:
         raise PlanError(argument="part", expected=f"0 to {nsplit - 1}", got=part)
-    label_width = _number(options, "label_width")
-    if not 1 <= label_width <= _MAX_LABEL_WIDTH:
-        raise PlanError(argument="label_width", expected=f"1 to {_MAX_LABEL_WIDTH}", got=label_width)
-    plan = _plan(options, label_width)
+    plan = _plan(options)
+    label_width = _label_width(options)
     source = ListSource(list_path, root, label_width=label_width, part=(part, nsplit), lenient=True)
+    _report_labels(source, options)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
     prefix = str(Path(output).with_name(name.removesuffix(".rec")))
     click.echo(f"Write to output: {Path(output).with_name(name)}", err=True)
@@ -106,12 +100,38 @@ def _channels(options: dict[str, str]) -> Channels:
         raise PlanError(argument="color", expected="1, 0 or -1", got=repr(options["color"])) from None
 
 
-def _plan(options: dict[str, str], label_width: int) -> PackPlan:
-    pack_label = _number(options, "pack_label") != 0
-    if pack_label and label_width < 2:
-        raise PlanError(argument="label_width", expected="more than 1 if pack_label is set", got=label_width)
+def _label_width(options: dict[str, str]) -> LabelWidth:
+    if options["label_width"] == "auto":
+        return "auto"
+    label_width = _number(options, "label_width")
+    if not 1 <= label_width <= _MAX_LABEL_WIDTH:
+        raise PlanError(argument="label_width", expected=f"1 to {_MAX_LABEL_WIDTH}", got=label_width)
+    return label_width
+
+
+def _packs_all_labels(options: dict[str, str]) -> bool:
+    return options["pack_label"] == "auto" or _number(options, "pack_label") != 0
+
+
+def _report_labels(source: ListSource, options: dict[str, str]) -> None:
+    """Print what becomes of several labels in a row, unless the settings say it."""
+    is_given = {key for key in ("label_width", "pack_label") if options[key] != "auto"}
+    if not source.label_widths:
+        return
+    if max(source.label_widths) == 1:
+        if "pack_label" in is_given and _packs_all_labels(options):
+            raise PlanError(argument="label_width", expected="more than 1 if pack_label is set", got=1)
+        return
+    found = f"{source.path}: rows have {describe_widths(source.label_widths)}"
+    if not _packs_all_labels(options):
+        print_to_stderr("im2rec", f"warning: {found}, and pack_label=0 packs only the first")
+    elif len(is_given) < 2:
+        print_to_stderr("im2rec", f"{found}, and all are packed; pack_label=0 packs only the first")
+
+
+def _plan(options: dict[str, str]) -> PackPlan:
     shared: dict[str, Any] = {
-        "labels": "all" if pack_label else "first",
+        "labels": "all" if _packs_all_labels(options) else "first",
         "first_label_in_header": True,
         "any_file": True,
         "write_list": False,

@@ -30,6 +30,7 @@ from recordkit.cli.options import examples
 from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
 from recordkit.cli.program import Command, print_to_stderr
 from recordkit.errors import SourceError
+from recordkit.formats.lst import describe_widths
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
 from recordkit.sources import EXTENSIONS, FlatSource, FolderSource, ListSource
@@ -209,8 +210,9 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
             print_to_stderr("im2rec", f"warning: {path} is empty and is not packed")
             ok = False
             continue
-        if plan.labels == "first" and len(source) and len(source.entries([0])[0].labels) > 1:
-            print_to_stderr("im2rec", f"warning: {path}: only the first label of each row is packed; use --pack-label")
+        if plan.labels == "first" and max(source.label_widths, default=1) > 1:
+            found = f"rows have {describe_widths(source.label_widths)}"
+            print_to_stderr("im2rec", f"warning: {path}: {found}, and only the first is packed; --pack-label packs all")
         prefix_of_list = str(path.with_suffix(""))
         ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], keep=lists, quiet=options["quiet"])
     if not ok:

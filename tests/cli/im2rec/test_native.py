@@ -16,9 +16,11 @@ from recordkit.transforms import CenterCrop, Resize
 UNCHANGED = {
     "unchanged.rec": ("single", []),
     "multi-packed-unchanged.rec": ("multi", ["label_width=3", "pack_label=1"]),
-    "multi-unpacked-unchanged.rec": ("multi", ["label_width=3"]),
+    "multi-unpacked-unchanged.rec": ("multi", ["label_width=3", "pack_label=0"]),
     "part1of3-unchanged.rec.part001": ("single", ["nsplit=3", "part=1"]),
 }
+# Settings with which all labels are packed. The native tool packs one label for the second and fails for the others.
+ALL_LABELS = [["label_width=3", "pack_label=1"], ["label_width=3"], ["pack_label=1"], []]
 # Settings, and the largest and mean difference from the golden pixels that are accepted. A resize is at most 1 level
 # off. JPEG of quality 95 then rounds DCT coefficients in steps of up to 12 (2 to 6 where they are not nearly 0), and
 # one level may tip some of them: measured 8 and 1.21.
@@ -70,6 +72,14 @@ def test_copied_files_make_the_golden_record_file(im2rec, golden, real_data, tmp
     code, _, err = im2rec(golden / f"{listed}.lst", folder, tmp_path / output, "unchanged=1", *settings)
     assert code == 0, err
     assert (tmp_path / name).read_bytes() == (golden / name).read_bytes()
+
+
+@pytest.mark.parametrize("settings", ALL_LABELS)
+def test_all_labels_of_a_row_make_the_golden_record_file(im2rec, golden, real_data, tmp_path, engine, settings):
+    settings = ["unchanged=1", f"engine={engine}", *settings]
+    code, _, err = im2rec(golden / "multi.lst", real_data / "imagenet-200", tmp_path / "a.rec", *settings)
+    assert code == 0, err
+    assert (tmp_path / "a.rec").read_bytes() == (golden / "multi-packed-unchanged.rec").read_bytes()
 
 
 @pytest.mark.parametrize("name", RESIZED)
@@ -182,16 +192,42 @@ def test_quality_applies_to_jpeg_or_png(im2rec, root, tmp_path, settings, encodi
         assert payload == codec.encode(source(root, key), encoding, quality=quality)
 
 
-def test_pack_label_keeps_all_labels_and_the_first_in_the_header(im2rec, root, tmp_path):
-    im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=2", "pack_label=1", "unchanged=1")
+@pytest.mark.parametrize("settings", [[setting.replace("3", "2") for setting in row] for row in ALL_LABELS])
+def test_all_labels_are_packed_and_the_first_is_in_the_header_too(im2rec, root, tmp_path, engine, settings):
+    code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", *settings, f"engine={engine}")
+    assert code == 0
     with RecordReader(tmp_path / "out.rec") as reader:
         for key, record in enumerate(reader):
             assert struct.unpack_from("<IfQQff", record) == (2, key % 3, key, 0, key % 3, 0.5)
+    note = f"im2rec: {tmp_path}/two.lst: rows have 2 labels, and all are packed; pack_label=0 packs only the first\n"
+    assert err.count("\n") == (1 if len(settings) == 2 else 2) and (note in err) == (len(settings) < 2)
 
 
-def test_without_pack_label_the_first_label_is_kept(im2rec, root, tmp_path):
-    im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
+@pytest.mark.parametrize("settings", [["label_width=2"], []])
+def test_pack_label_0_keeps_the_first_label_and_says_what_it_drops(im2rec, root, tmp_path, engine, settings):
+    settings = [*settings, "pack_label=0", f"engine={engine}"]
+    code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", *settings)
+    assert (
+        code == 0 and f"warning: {tmp_path}/two.lst: rows have 2 labels, and pack_label=0 packs only the first" in err
+    )
     assert [header.label for header, _ in records(tmp_path / "out.rec")] == [key % 3 for key in range(12)]
+
+
+def test_rows_of_unequal_numbers_of_labels_are_packed_with_a_warning(im2rec, root, tmp_path, engine):
+    (tmp_path / "odd.lst").write_text("0\t1\t0.png\n1\t2\t0.5\t3\t1.png\n2 4 2.png\n")
+    code, _, err = im2rec(tmp_path / "odd.lst", root, tmp_path / "out.rec", "unchanged=1", f"engine={engine}")
+    assert code == 0 and "odd.lst: rows have 1 to 3 labels, and all are packed" in err
+    assert "warning: records have 1 to 3 labels: batches and MXNet's ImageRecordIter need the same number" in err
+    assert [header.label for header, _ in records(tmp_path / "out.rec")] == [1, (2, 0.5, 3), 4]
+
+
+def test_a_list_of_one_label_is_packed_without_a_word_about_labels(im2rec, root, tmp_path):
+    outputs = set()
+    for number, settings in enumerate(([], ["label_width=1"], ["pack_label=0"], ["label_width=1", "pack_label=0"])):
+        code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / f"{number}.rec", "unchanged=1", *settings)
+        assert code == 0 and "rows have" not in err
+        outputs.add((tmp_path / f"{number}.rec").read_bytes())
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize(
@@ -252,9 +288,26 @@ def test_paths_may_have_blanks_and_rows_any_white_space(im2rec, root, tmp_path):
 
 def test_a_wrong_label_width_is_an_error(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")
-    assert code == 1 and "expected KEY, 2 labels and PATH, separated by blanks, got 3 fields" in err
-    code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "unchanged=1")
-    assert code == 1 and "none of the first 12 images exists" in err
+    assert code == 1
+    assert (
+        "one.lst: line 1: expected KEY, 2 labels and PATH, separated by blanks, got 1 label: '0 0 0.png'; give" in err
+    )
+    assert err.endswith("; give label_width=1\n")
+    code, _, err = im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=1", "unchanged=1")
+    assert code == 1
+    assert err.endswith("two.lst: rows have 2 labels, and '0.5\\t0.png' was taken for a path; give label_width=2\n")
+    assert im2rec(tmp_path / "two.lst", root, tmp_path / "out.rec", "label_width=2", "unchanged=1")[0] == 0
+
+
+def test_a_wrong_root_is_named_in_the_words_of_the_command_line(im2rec, root, tmp_path):
+    code, _, err = im2rec(tmp_path / "one.lst", tmp_path / "out", tmp_path / "out.rec")
+    advice = f"there is no folder {tmp_path}/out"
+    assert code == 1 and err.endswith(
+        f"none of the first 12 images exists in {tmp_path}/out, for example '0.png'; {advice}\n"
+    )
+    (root / "sub").mkdir()
+    code, _, err = im2rec(tmp_path / "one.lst", root / "sub", tmp_path / "out.rec")
+    assert code == 1 and err.endswith(f"; they are in {root}: give it as ROOT\n")
 
 
 def test_a_list_that_is_missing_is_one_line(im2rec, root, tmp_path):

@@ -524,12 +524,19 @@ def test_the_advice_for_such_a_label_is_a_command_that_packs_it(im2rec, cli, tre
     assert code == 0, err
 
 
-def test_dropped_labels_cause_a_warning(im2rec, tree, tmp_path):
-    (tmp_path / "p.lst").write_text("0\t1\t2\tcat/1.jpg\n")
-    code, _, err = im2rec("--pass-through", tmp_path / "p", tree)
-    assert code == 0 and "only the first label of each row is packed; use --pack-label" in err
-    code, _, err = im2rec("--pass-through", "--pack-label", tmp_path / "p", tree)
-    assert (code, err) == (0, "")
+@pytest.mark.parametrize(
+    ("rows", "widths"),
+    [("0\t1\t2\tcat/1.jpg\n", "2 labels"), ("0\t1\tcat/1.jpg\n1\t1\t2\t3\tcat/2.jpg\n", "1 to 3 labels")],
+)
+def test_dropped_labels_cause_one_warning(im2rec, tree, tmp_path, engine, rows, widths):
+    (tmp_path / "p.lst").write_text(rows)
+    options = "--pass-through", "--engine", engine
+    code, _, err = im2rec(*options, tmp_path / "p", tree)
+    advice = f"rows have {widths}, and only the first is packed; --pack-label packs all"
+    assert (code, err) == (0, f"im2rec: warning: {tmp_path}/p.lst: {advice}\n")
+    code, _, err = im2rec(*options, "--pack-label", tmp_path / "p", tree)
+    assert code == 0 and (err == "") == (widths == "2 labels")
+    assert err == "" or f"warning: records have {widths}: batches and MXNet's ImageRecordIter" in err
 
 
 def test_png_is_compressed_at_level_3_and_above_9_counts_as_9(im2rec, tree, tmp_path):

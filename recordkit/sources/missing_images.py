@@ -1,0 +1,108 @@
+"""The error about a list of which no image exists: labels were taken for paths, or the root is another folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from recordkit.errors import SourceError
+from recordkit.formats.lst import LabelWidth, Row, describe_widths, is_number
+
+# Images that are looked for in each other folder, and folders in the current folder that are looked into.
+_N_LOOKED_FOR, _N_FOLDERS = 3, 1000
+_FIRST_FIELD = re.compile(r"\s*(\S+)(\s+)(?=\S)")
+
+
+def explain_missing_images(path: Path, root: str, rows: Sequence[Row], label_width: LabelWidth) -> SourceError:
+    """Return the error about a list of which no image exists.
+
+    Parameters
+    ----------
+    path : Path
+        The list.
+    root : str
+        The folder in which the images were looked for.
+    rows : sequence of Row, at least one
+        The first rows of the list; the image of none of them exists.
+    label_width : int, "auto" or None
+        The rule by which the rows were split; see `recordkit.formats.lst.parse`.
+
+    Returns
+    -------
+    error : SourceError
+        Labels that were taken for the beginning of a path are the reason if tabs follow them, or if the images exist
+        without them.
+    """
+    if all(is_number(row.path) for row in rows):
+        return SourceError(path=str(path), expected="PATH at the end of a row", got=f"a number, {rows[0].path!r}")
+    widths = {n for row in rows for n, rest, _ in _without_numbers(row) if _exists(root, rest)}
+    if not widths:
+        by_tabs = [max((n for n, _, tabs_follow in _without_numbers(row) if tabs_follow), default=0) for row in rows]
+        widths = set(by_tabs) if all(by_tabs) else set()
+    return _label_error(path, rows[0], widths, label_width) if widths else _root_error(path, root, rows)
+
+
+def _without_numbers(row: Row) -> Iterator[tuple[int, str, bool]]:
+    """Take the numbers off a path, one by one.
+
+    Yields
+    ------
+    n_labels : int
+        Number of labels of the row if these numbers are labels too.
+    rest : str
+        The path without them.
+    tabs_follow : bool
+        A tab follows each of them.
+    """
+    n_labels, rest, tabs_follow = len(row.labels), row.path, True
+    while (match := _FIRST_FIELD.match(rest)) and is_number(match[1]):
+        n_labels, rest = n_labels + 1, rest[match.end() :]
+        tabs_follow &= "\t" in match[2]
+        yield n_labels, rest, tabs_follow
+
+
+def _label_error(path: Path, row: Row, widths: set[int], label_width: LabelWidth) -> SourceError:
+    width = max(widths) if len(widths) == 1 else "auto"
+    return SourceError(
+        f"rows have {describe_widths(widths)}, and {row.path!r} was taken for a path",
+        path=str(path),
+        advice="put tabs between the labels" if label_width is None else f"give `label_width={width}`",
+    )
+
+
+def _root_error(path: Path, root: str, rows: Sequence[Row]) -> SourceError:
+    names = [row.path for row in rows[:_N_LOOKED_FOR]]
+    where = f" in {root or '.'}"
+    if all(Path(name).is_absolute() for name in names):
+        where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
+    elif folder := next((folder for folder in _other_folders(path, root) if _has_any(folder, names)), None):
+        advice = f"they are in {folder}: give it as `root`"
+    elif not Path(root).is_dir():
+        advice = f"there is no folder {root}"
+    else:
+        advice = "give as `root` the folder that the paths start from"
+    if len(rows) == 1:
+        message = f"the image {names[0]!r} does not exist{where}"
+    else:
+        message = f"none of the first {len(rows)} images exists{where}, for example {names[0]!r}"
+    return SourceError(message, path=str(path), advice=advice)
+
+
+def _other_folders(path: Path, root: str) -> Iterator[Path]:
+    """Yield folders that the paths may start from: the list's, the current one, those in it, the root's parent."""
+    yield path.parent
+    yield Path()
+    yield Path(root).parent
+    with os.scandir() as items:
+        yield from sorted(Path(item.name) for item in islice(items, _N_FOLDERS) if item.is_dir())
+
+
+def _has_any(folder: Path, names: Sequence[str]) -> bool:
+    return any(_exists(folder, name) for name in names)
+
+
+def _exists(folder: str | Path, name: str) -> bool:
+    return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118 (as ListSource joins them)
