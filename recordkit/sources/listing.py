@@ -46,7 +46,7 @@ class ListSource:
     NotFoundError
         The list does not exist.
     FormatError
-        A row cannot be parsed, or no row has `label_width` labels.
+        A row cannot be parsed; if `lenient` is set, none can.
     SourceError
         A key is repeated, there are no rows, or none of the first 100 images exists.
 
@@ -80,8 +80,8 @@ class ListSource:
         self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
         self.notes: list[str] = []
         self.bad = [BadEntry(os.fspath(path), error.problem, error.line) for error in self._list.bad]
-        if isinstance(label_width, int) and self._list.bad and not len(self):
-            raise self._list.bad[0]  # its advice is the number of labels that the rows have
+        if self._list.bad and not len(self):
+            raise self._list.bad[0]
         if not lenient:
             self._check_keys()
             if not len(self):

@@ -72,7 +72,7 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     Returns
     -------
     report : ReindexReport
-        Memory: 16 bytes per record, and 4 per label.
+        Making it takes up to 48 bytes of memory per record.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _describe_keys(ids: NDArray[np.uint64], keys: NDArray[np.uint64]) -> list[st
         return [f"all {n} records have the id {ids[0]}, so the keys are their positions, 0 to {n - 1}"]
     _, counts = np.unique(ids, return_counts=True)
     if n_repeated := int(np.count_nonzero(counts > 1)):
-        return [f"{plural(n_repeated, 'key')} of more than one record; MXNet's readers by key find only the last one"]
+        return [f"{plural(n_repeated, 'key')} with several records each; MXNet's readers by key find only the last one"]
     return []
 
 

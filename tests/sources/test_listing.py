@@ -80,6 +80,11 @@ def test_a_bad_row_is_refused_with_its_line_unless_lenient(folder):
     assert source.bad[0].location == f"{path}: line 2"
 
 
+def test_a_lenient_list_without_a_good_row_is_the_error_of_its_first(folder):
+    with pytest.raises(FormatError, match=r"some\.lst: line 1: expected KEY.* got 1 field: .*; put tabs between"):
+        ListSource(write(folder, "0 0 a.jpg\nnonsense\n"), folder, lenient=True)
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
 def test_a_path_that_is_not_a_regular_file_is_an_error_and_does_not_block(folder, kind):
     name = {"folder": "sub.jpg", "pipe": "pipe.jpg", "device": "/dev/zero"}[kind]

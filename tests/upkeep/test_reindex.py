@@ -92,7 +92,7 @@ def test_ids_that_repeat_in_part_stay_the_keys(tmp_path):
     keys = keys_without_index(tmp_path / "a")
     report = reindex(tmp_path / "a")
     assert report.keys == "ids"
-    assert report.notes == ("1 key of more than one record; MXNet's readers by key find only the last one",)
+    assert report.notes == ("1 key with several records each; MXNet's readers by key find only the last one",)
     with RecordDataset(tmp_path / "a") as dataset:
         assert dataset.keys.tolist() == keys == [4, 5, 4]
         with pytest.raises(KeyError, match="key 4: 2 samples have it"):
