@@ -62,7 +62,7 @@ class Normalization:
             raise PlanError(
                 argument="mean",
                 expected="levels from 0 to 255",
-                got=f"{_text(self.mean)} with `std={_text(self.std)}`, which are for pixels from 0 to 1",
+                got=f"{_text(self.mean)} with a std of {_text(self.std)}, which are for pixels from 0 to 1",
                 advice=f"give `mean={mean}`, `std={std}` and `scale=1`",
             )
 
