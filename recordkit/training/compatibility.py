@@ -84,8 +84,16 @@ def _check_label(data: Survey, label: LabelFacts, head: Head) -> None:
         )
 
 
-def check_class_numbers(data: Survey, label: LabelFacts) -> None:
+def check_class_numbers(data: Survey, label: LabelFacts, *, advice: str = "number the classes from 0") -> None:
     """Refuse a label that is no class number.
+
+    Parameters
+    ----------
+    data : Survey
+    label : LabelFacts
+        One of ``data.labels``.
+    advice : str
+        What to do, for the error.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def check_class_numbers(data: Survey, label: LabelFacts) -> None:
         An image has another label.
     """
     if label.not_class is not None:
-        raise _bad_label(data, label.not_class, "a class number as label", "number the classes from 0")
+        raise _bad_label(data, label.not_class, "a class number as label", advice)
 
 
 def _check_numbers(data: Survey, label: LabelFacts) -> None:

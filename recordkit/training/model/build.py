@@ -20,6 +20,7 @@ from recordkit.training.resolve import ResolvedPlan
 # If the highest label reaches both this and the number of images, the labels do not number classes: a network with so
 # many outputs would fill the memory.
 _MAX_PLAUSIBLE_CLASSES = 1000
+_NUMBERS_ADVICE = "number the classes from 0, or give as `network` a file whose output layers predict numbers"
 
 
 def build_network(mx: Any, resolved: ResolvedPlan, data: Survey) -> tuple[Any, Target]:
@@ -129,7 +130,7 @@ def label_sizes(plan: TrainPlan, data: Survey) -> tuple[int, ...]:
         A label is no class number.
     """
     for label in data.labels:
-        check_class_numbers(data, label)
+        check_class_numbers(data, label, advice=_NUMBERS_ADVICE)
     if plan.loss == "sigmoid":
         return _sigmoid_sizes(data)
     for label in data.labels:
