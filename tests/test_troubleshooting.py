@@ -61,7 +61,7 @@ COMMANDS = {
     "expected a new or an empty folder": ({}, "recordkit export out/photos.rec photos"),
     "finds a label in none of": ({"flat/tom.jpg": "x"}, "recordkit pack flat out/flat"),
     "images beside the class folders": ({"photos/x.jpg": "\xff\xd8\xff"}, "recordkit pack photos out/mixed"),
-    "files of other suffixes were ignored": ({"photos/notes.txt": ""}, "recordkit pack photos out/mixed"),
+    "ignored 1 file of other suffixes": ({"photos/notes.txt": ""}, "recordkit pack photos out/mixed"),
     "expected each KEY once": (
         {"out/twice.lst": "7\t0\tcat/0.jpg\n7\t0\tcat/1.jpg\n"},
         "recordkit pack out/twice.lst out/twice --root photos/",

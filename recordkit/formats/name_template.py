@@ -32,6 +32,7 @@ _NUMBER_SPEC = re.compile(r"(0[1-9]\d?)?d?")
 _SUFFIX = re.compile(r"[^/](\.[A-Za-z][A-Za-z0-9]*)$")
 # Control characters, and surrogates that stand for no byte of a file name.
 _NO_CHARACTERS_OF_NAMES = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udc7f\udd00-\udfff]")
+_MAX_KEY_DIGITS = len(str(MAX_KEY))
 _WHOLE = re.compile("-?[0-9]+")
 _LABEL_PATTERN = rf"{_WHOLE.pattern}(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
 
@@ -208,7 +209,7 @@ class NameTemplate:
             if name == "class":
                 pattern = ".+" if self._class_is_folder else "[^/]+"
             else:
-                pattern = _LABEL_PATTERN if name == "label" else f"[0-9]{{{_width(spec)},20}}"
+                pattern = _LABEL_PATTERN if name == "label" else _key_pattern(_width(spec))
             pieces.append(f"(?P<{name}>{pattern})")
         return "".join(pieces) + re.escape(self._end) + ("" if self.suffix else r"\.[^./]+")
 
@@ -246,6 +247,10 @@ def _check_field(name: str, spec: str, conversion: str | None, fields: list[_Fie
 
 def _width(spec: str) -> int:
     return int(spec.rstrip("d") or 1)
+
+
+def _key_pattern(n_digits: int) -> str:
+    return f"[0-9]{{{n_digits},{max(n_digits, _MAX_KEY_DIGITS)}}}"
 
 
 def _parse_label(text: str) -> float:

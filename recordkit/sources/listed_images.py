@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.errors import FormatError, ImageError, SourceError, plural
 from recordkit.formats import lst
 from recordkit.formats.files import not_found
 from recordkit.sample import BadEntry, Entry
@@ -69,7 +69,7 @@ class ListedImages:
             return []
         counts = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._n_ignored.most_common(5))
         return [
-            f"{self.root}: {self._n_ignored.total()} files of other suffixes were ignored ({counts}); images have "
+            f"{self.root}: ignored {plural(self._n_ignored.total(), 'file')} of other suffixes ({counts}); images have "
             f"{', '.join(sorted(self._suffixes))}"
         ]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.errors import ImageError, TrainError
+from recordkit.errors import ImageError, TrainError, plural
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
@@ -327,7 +327,7 @@ def _images_in(folder: Path) -> list[Path]:
     if ignored := Counter(suffix for suffix in suffixes if suffix not in EXTENSIONS):
         counts = ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(5))
         warnings.warn(
-            f"{folder}: {ignored.total()} files of other suffixes were left alone ({counts}); name those to be read",
+            f"{folder}: ignored {plural(ignored.total(), 'file')} of other suffixes ({counts}); name those to be read",
             UserWarning,
             stacklevel=2,
         )

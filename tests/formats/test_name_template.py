@@ -14,6 +14,7 @@ from recordkit.formats.name_template import NameFields, NameTemplate
 TEMPLATES = [
     "{key:06d}_{label}.png", "{key}_{label}", "{label}/{key}", "{class}/{key:06d}", "{class}/{class}_{key}.jpg",
     "{class}_{key}", "{key}-{class}", "set (1)/{class}/{{{key}}}.{label}.x", "{label}_{class}+{key:02}",
+    "{key:021d}_{label}",
 ]  # fmt: skip
 class_names = st.one_of(st.sampled_from([".", "a/b", "a_1", "..", "a/../b", "/a", "a\nb", "é", "a.b"]), st.text())
 

@@ -315,7 +315,7 @@ def test_a_source_with_bad_images_is_refused(tmp_path):
     for name in ("1_5.png", "x.png"):
         (tmp_path / "flat" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "flat" / name).write_bytes(image())
-    with pytest.raises(SourceError, match=r"1 images cannot be used; the first: x\.png: expected a label in the file"):
+    with pytest.raises(SourceError, match=r"^1 image cannot be used; the first: x\.png: expected a label in the file"):
         write_folder(open_source(tmp_path / "flat"), tmp_path / "b")
 
 

@@ -125,10 +125,9 @@ def test_files_of_other_suffixes_are_counted_except_hidden_files(tmp_path):
     note, empty = FolderSource(tmp_path).notes
     assert empty.endswith("lower numbers: b")
     assert note == (
-        f"{tmp_path}: 4 files of other suffixes were ignored (2 .webp, 1 without, 1 .bmp); "
-        "images have .jpeg, .jpg, .png"
+        f"{tmp_path}: ignored 4 files of other suffixes (2 .webp, 1 without, 1 .bmp); images have .jpeg, .jpg, .png"
     )
-    assert "3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
+    assert "ignored 3 files of other suffixes" in FlatSource(tmp_path / "a", label_from=None).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
 
 

@@ -124,11 +124,11 @@ def test_files_that_are_no_images_are_named(model, files):
             names.append(prediction.name)
 
     message = r"broken\.png and 1 more: expected images, got files that cannot be decoded"
-    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="left") as caught:
+    with pytest.raises(ImageError, match=message), pytest.warns(UserWarning, match="ignored") as caught:
         predict()
     assert names == [str(files / f"{number}.png") for number in range(5)]
     texts = [str(warning.message) for warning in caught]
-    assert texts[0] == f"{files}: 1 files of other suffixes were left alone (1 .txt); name those to be read"
+    assert texts[0] == f"{files}: ignored 1 file of other suffixes (1 .txt); name those to be read"
     assert [text.split(":")[0] for text in texts[1:]] == [str(files / "broken.png"), str(files / "cut.png")]
 
 

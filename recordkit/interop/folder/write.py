@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError, PublishError, SourceError
+from recordkit.errors import PlanError, PublishError, SourceError, plural
 from recordkit.formats import lst
 from recordkit.formats.staging import Staging
 from recordkit.interop.folder.names import ImageNames
@@ -147,7 +147,7 @@ def _plan_export(source: Source, name: str | None) -> _Export:
     if source.bad:
         first = source.bad[0]
         raise SourceError(
-            f"{len(source.bad)} images cannot be used; the first: {first.location}: {first.reason}",
+            f"{plural(len(source.bad), 'image')} cannot be used; the first: {first.location}: {first.reason}",
             advice="nothing was written",
         )
     if not len(source):
