@@ -93,21 +93,20 @@ def test_lenet_5_on_mnist(run, im2rec, tmp_path):
 
     run("mnist_train", options=["--cpu"])
     log = (tmp_path / "train_mnist.log").read_text()
-    assert "Epoch[7] Validation-accuracy=" in log and 'Saved checkpoint to "mnist_lenet-0008.params"' in log
-    assert len(re.findall(r"Epoch\[\d\] Train-accuracy=", log)) == 8
+    assert "Epoch[3] Validation-accuracy=" in log and 'Saved checkpoint to "mnist_lenet-0004.params"' in log
+    assert len(re.findall(r"Epoch\[\d\] Train-accuracy=", log)) == 4
     output, _ = run("mnist_curves", "train_mnist.log", "curves.png")
-    accuracy = float(re.fullmatch(r"8 epochs, \d+ speeds, last accuracy (\S+)\n", output)[1])
+    accuracy = float(re.fullmatch(r"4 epochs, \d+ speeds, last accuracy (\S+)\n", output)[1])
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert accuracy > 0.5
 
-    output, _ = run("mnist_test", "mnist_lenet", 8, "val.rec", options=["--cpu"])
+    output, _ = run("mnist_test", "mnist_lenet", 4, "val.rec", options=["--cpu"])
     assert re.fullmatch(r"accuracy=[\d.]+%\n[\d.]+ ms for a batch of 50\n", output)
     assert float(output[9:14]) / 100 == pytest.approx(accuracy, abs=0.001)
-    with_opencv, _ = run("mnist_recognize", "mnist_lenet", 8, "new", options=["--cpu"])
-    with_mxnet, _ = run("mnist_recognize", "mnist_lenet", 8, "new", "mx", options=["--cpu"])
-    assert with_opencv == with_mxnet
-    digits = re.findall(r"_(\d)\.png is predicted as (\d) \([\d.]+\)\n", with_opencv)
-    assert len(digits) == 8 and sum(label == predicted for label, predicted in digits) >= 5
+    output, _ = run("mnist_recognize", "mnist_lenet", 4, "new", options=["--cpu"])
+    digits = re.findall(r"_(\d)\.png is predicted as (\d) \([\d.]+\)\n", output)
+    assert len(digits) == 16 and digits[:8] == digits[8:]  # read with OpenCV and with MXNet
+    assert sum(label == predicted for label, predicted in digits[:8]) >= 4
 
 
 def test_lenet_on_fashion_mnist_with_gluon(run, im2rec, tmp_path):

@@ -48,13 +48,13 @@ lenet5 = mx.symbol.SoftmaxOutput(data=fc2, name="softmax")
 mod = mx.mod.Module(lenet5, context=mx.gpu(2))
 lr_scheduler = mx.lr_scheduler.FactorScheduler(1000, factor=0.95)
 optimizer_params = {"learning_rate": 0.01, "momentum": 0.9, "wd": 0.0005, "lr_scheduler": lr_scheduler}
-checkpoint = mx.callback.do_checkpoint("mnist_lenet", period=4)
+checkpoint = mx.callback.do_checkpoint("mnist_lenet", period=2)
 mod.fit(
     train_dataiter,
     eval_data=val_dataiter,
     optimizer_params=optimizer_params,
     initializer=mx.init.Xavier(),
-    num_epoch=8,
+    num_epoch=4,
     epoch_end_callback=checkpoint,
     batch_end_callback=mx.callback.Speedometer(batch_size, 4),
 )
