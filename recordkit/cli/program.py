@@ -77,8 +77,7 @@ def _run(program: Callable[[], object], name: str) -> None:
     except TerminationSignal as end:
         _fail(name, "terminated", 128 + end.number)
     except OSError as error:
-        reason = error.strerror or str(error)
-        _fail(name, f"{error.filename}: {reason}" if error.filename else reason, 1)
+        _fail(name, error_text(error), 1)
     except MemoryError:
         _fail(name, "out of memory", 1)
 
@@ -115,6 +114,20 @@ class Command(click.Command):
             return super().invoke(ctx)
         except RecordkitError as error:
             raise CommandError(error, ctx, self) from error
+
+
+def error_text(error: RecordkitError | OSError) -> str:
+    """Return the line for an error of the library or of the system.
+
+    Examples
+    --------
+    >>> error_text(PermissionError(13, "Permission denied", "a.rec"))
+    'a.rec: Permission denied'
+    """
+    if isinstance(error, RecordkitError):
+        return error.text()
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def exit_code(error: RecordkitError) -> int:

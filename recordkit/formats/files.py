@@ -84,6 +84,7 @@ def _advise_another(path: Path, suffix: str) -> str:
     folder, is_last = missing.parent, missing == path
     suffix = suffix if is_last else ""
     names = _names_in(folder, suffix, folders_only=not is_last)
+    names = [name for name in names if name != missing.name]  # it is there if it is a link to nothing
     stems = [name.removesuffix(suffix) for name in names]  # a suffix that all have would make all similar
     if similar := get_close_matches(missing.name.removesuffix(suffix), stems, n=1):
         other = folder / (similar[0] + suffix)

@@ -8,7 +8,7 @@ same keys when it scans a file (`recordkit.dataset.keys`). MXNet's rec2idx.py al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, open_record_file
-from recordkit.errors import FormatError, plural
+from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
 from recordkit.formats.files import open_file, write_atomically
 from recordkit.formats.fileset import Fileset
+from recordkit.formats.locks import lock_folder
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14
@@ -81,7 +82,7 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     FormatError
         The .rec file is damaged. The error has the offset, and the .idx file is as it was.
     PublishError
-        The .idx file cannot be written.
+        The .idx file cannot be written, or the .rec file was replaced while it was read.
 
     Examples
     --------
@@ -96,8 +97,10 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     ('written', 'ids', '7\t0\n5\t36\n')
     """
     files = Fileset(path)
-    idx_path = files.path(".idx")
-    with closing(open_record_file(files.path(".rec"))) as file:
+    rec_path, idx_path = files.path(".rec"), files.path(".idx")
+    files.rec_size()  # raises NotFoundError
+    state = _state(rec_path)
+    with closing(open_record_file(rec_path)) as file:
         offsets = file.scan()
         ids = _read_ids(file, offsets, progress)
     keys = keys_of_ids(ids)
@@ -110,16 +113,40 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         outcome = "replaced"
         notes.append(_describe_difference(idx_path, keys, offsets))
     if outcome != "unchanged":
-        write_atomically(idx_path, lambda temporary: _write(temporary, _lines(keys, offsets)))
+        with _without_packs(idx_path.parent):
+            if _state(rec_path) != state:
+                raise PublishError(
+                    path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
+                )
+            write_atomically(idx_path, lambda temporary: _write(temporary, _lines(keys, offsets)))
     are_ids = np.array_equal(keys, ids)
     return ReindexReport(
-        path=str(files.path(".rec")),
+        path=str(rec_path),
         idx_path=str(idx_path),
         n_records=len(offsets),
         keys="ids" if are_ids else "positions",
         outcome=outcome,
         notes=tuple(notes),
     )
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return numbers that differ if a file was replaced or written."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def _without_packs(folder: Path) -> Iterator[None]:
+    """Hold the lock under which `recordkit.formats.staging` moves the files of a new set into a folder."""
+    try:
+        lock = lock_folder(folder, wait=True)
+    except OSError as error:
+        raise PublishError(error.strerror or str(error), path=str(folder)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read_ids(

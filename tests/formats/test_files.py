@@ -33,6 +33,11 @@ def test_a_missing_path_is_compared_with_the_names_beside_it(tmp_path, monkeypat
     assert error.advice == advice
 
 
+def test_a_link_to_nothing_is_not_advised_in_place_of_itself(tmp_path):
+    (tmp_path / "a.rec").symlink_to("gone.rec")
+    assert not_found(tmp_path / "a.rec", "a .rec file", suffix=".rec").advice == f"{tmp_path} has no .rec file"
+
+
 def test_the_advice_of_a_caller_comes_first(tmp_path):
     (tmp_path / "b.idx").touch()
     assert not_found(tmp_path / "a.idx", "an .idx file", suffix=".idx", advice="make it").advice == "make it"

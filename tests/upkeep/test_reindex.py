@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from recordkit import RecordDataset
 from recordkit.errors import FormatError, NotFoundError, PublishError, TruncatedError
 from recordkit.formats import idx
+from recordkit.formats.files import write_atomically
 from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
+from recordkit.formats.locks import lock_folder
+from recordkit.formats.staging import Staging
 from recordkit.recordio import MXIndexedRecordIO
 from recordkit.upkeep import reindex, verify
 
@@ -190,6 +193,37 @@ def test_an_index_that_cannot_be_written_or_read_is_an_error(tmp_path):
         reindex(tmp_path / "a")
 
 
+def test_a_pack_that_publishes_meanwhile_keeps_its_index(tmp_path):
+    write(tmp_path / "a", [7, 5])
+
+    def pack(_n_bytes):
+        with Staging(tmp_path / "a") as staging:
+            staging.create("a.rec").close()
+            write(staging.folder / "a", [1, 2, 3])
+            with staging.create("a.idx") as file:
+                file.write(b"the index of the pack")
+            staging.commit()
+
+    with pytest.raises(PublishError, match=r"a\.rec: expected the file that was read, got another one; run this again"):
+        reindex(tmp_path / "a", progress=pack)
+    assert (tmp_path / "a.idx").read_bytes() == b"the index of the pack"
+    assert reindex(tmp_path / "a").n_records == 3
+
+
+def test_the_index_is_written_under_the_lock_of_packs(tmp_path, monkeypatch):
+    write(tmp_path / "a", [7, 5])
+    module = sys.modules["recordkit.upkeep.reindex"]
+
+    def check_lock(path, write):
+        with pytest.raises(BlockingIOError):
+            lock_folder(tmp_path, wait=False)
+        write_atomically(path, write)
+
+    monkeypatch.setattr(module, "write_atomically", check_lock)
+    assert reindex(tmp_path / "a").outcome == "written"
+    lock_folder(tmp_path, wait=False).release()
+
+
 def test_a_part_without_the_suffix_gets_an_index_of_its_own_name(im2rec, tiny_folder, tmp_path):
     assert im2rec("--list", "--recursive", tmp_path / "a", tiny_folder)[0] == 0
     assert im2rec(tmp_path / "a.lst", tiny_folder, tmp_path / "b.rec", "nsplit=2", "part=1", "unchanged=1")[0] == 0
@@ -214,14 +248,16 @@ def test_the_command_indexes_several_files_and_goes_on_after_a_bad_one(cli, tmp_
     write(tmp_path / "a", [7, 5])
     (tmp_path / "b.rec").write_bytes(b"no frame")
     write(tmp_path / "c", [0, 0])
+    (tmp_path / "folder.rec").mkdir()
     names = [tmp_path / f"{name}.rec" for name in "abc"]
-    code, output, error = cli("reindex", *names)
+    code, output, error = cli("reindex", tmp_path / "folder.rec", *names)
     assert code == 1
     assert output.splitlines() == [
         f"{tmp_path}/a.idx: written, 2 records; the keys are the ids of the records",
         f"{tmp_path}/c.idx: written, 2 records; the keys are their positions",
     ]
     assert error.splitlines() == [
+        f"recordkit: {tmp_path}/folder.rec: Is a directory",
         f"recordkit: {tmp_path}/b.rec: byte 0: expected magic 0xced7230a, got 0x66206f6e; run 'recordkit verify "
         f"{tmp_path}/b.rec'",
         f"recordkit: note: {tmp_path}/c.idx: all 2 records have the id 0, so the keys are their positions, 0 to 1",

@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
-from recordkit.cli.program import print_to_stderr
+from recordkit.cli.program import error_text, print_to_stderr
 from recordkit.errors import RecordkitError, plural
 from recordkit.formats.fileset import Fileset
 from recordkit.upkeep import ReindexReport, reindex
@@ -31,8 +31,8 @@ def command(recs: tuple[Path, ...], console: Console) -> None:
         try:
             with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
                 report = reindex(rec, progress=progress)
-        except RecordkitError as error:
-            print_to_stderr("recordkit", error.text())
+        except (RecordkitError, OSError) as error:
+            print_to_stderr("recordkit", error_text(error))
             n_failed += 1
             continue
         if not console.as_json:  # the document has them
