@@ -249,8 +249,15 @@ class Checkpoints:
             raise not_found(params, "a checkpoint", advice=advice)
         try:
             return network, *mx.model.load_params(str(self.prefix), epoch)
-        except (mx.base.MXNetError, ValueError) as error:
+        except mx.base.MXNetError as error:
             raise _damaged(params, "a checkpoint", error) from None
+        except (ValueError, AttributeError):  # names without "arg:" or "aux:", or a list of arrays
+            raise FormatError(
+                path=str(params),
+                expected="names that begin with arg: or aux:, as in a checkpoint",
+                got="other names",
+                advice="in Gluon, export() writes a checkpoint and save_parameters() does not",
+            ) from None
 
     def load_symbol(self, mx: Any) -> Any:
         """Read the network from disk.

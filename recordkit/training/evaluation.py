@@ -60,7 +60,7 @@ def evaluate_model(
     Raises
     ------
     TrainError
-        A label is not one of the model's classes, or the parameters do not fit the images.
+        A label is not one of the model's classes.
     """
     check_labels(reader.survey, target)
     sizes = target.n_classes if max(target.n_classes, default=0) <= _MAX_CLASSES else ()
@@ -171,5 +171,5 @@ def evaluate(
         threads=n_threads,
     )
     metrics = evaluate_model(mx, trained.model, target, reader, context, progress=progress)
-    batch_64_s = Inference(mx, trained.model, reader.batch_shape, context, str(data.path)).batch_64_s()
+    batch_64_s = Inference(mx, trained.model, reader.batch_shape, context).batch_64_s()
     return Evaluation(trained.epoch, target, metrics, record.class_names(target), batch_64_s)

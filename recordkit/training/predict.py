@@ -213,7 +213,7 @@ class Predictor:
             inference = None
             while batch := list(itertools.islice(readable, _BATCH_SIZE)):
                 if inference is None:
-                    inference = Inference(self._mx, self._trained.model, batch_shape, self._context, str(batch[0][0]))
+                    inference = Inference(self._mx, self._trained.model, batch_shape, self._context)
                 pixels = np.zeros(batch_shape, np.float32)
                 for index, (_, image) in enumerate(batch):
                     pixels[index] = self._trained.normalization.pixels(image)

@@ -32,7 +32,7 @@ class Normalization:
     Raises
     ------
     PlanError
-        A value is out of range, or `mean` and `std` are those of pixels from 0 to 1.
+        A value is out of range, or `mean` is that of pixels from 0 to 1.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class Normalization:
                     expected=f"numbers {'from 0 on' if name == 'mean' else 'above 0'}, one or three",
                     got=_text(values),
                 )
-        if 0 < max(self.mean) < 1 and max(self.std) < 1:
+        if 0 < max(self.mean) < 1:
             mean, std = (_text([255 * value for value in values]) for values in (self.mean, self.std))
             raise PlanError(
                 argument="mean",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import TrainError
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.model.output_layers import prediction_symbol
 from recordkit.training.trainer import Model
@@ -32,37 +31,15 @@ class Inference:
     batch_shape : tuple of int
         (B, C, H, W).
     context : mxnet.context.Context
-    source : str
-        File or files with the images, for errors.
-
-    Raises
-    ------
-    TrainError
-        The parameters do not fit the images.
     """
 
-    def __init__(
-        self,
-        mx: Any,
-        model: Model,
-        batch_shape: tuple[int, ...],
-        context: Any,
-        source: str,
-    ) -> None:
+    def __init__(self, mx: Any, model: Model, batch_shape: tuple[int, ...], context: Any) -> None:
         network, arg_params, aux_params = model
         self._mx, self._context, self._batch_shape = mx, context, batch_shape
-        try:
-            symbol = prediction_symbol(mx, network, batch_shape)
-            self._module = mx.mod.Module(symbol, label_names=None, context=context)
-            self._module.bind(data_shapes=[("data", batch_shape)], for_training=False)
-            self._module.set_params(arg_params, aux_params, allow_extra=True)  # of outputs that are not looked at
-        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
-            raise TrainError(
-                path=source,
-                expected="images that fit the model",
-                got=f"{batch_shape[1:]} ({type(error).__name__})",
-                advice=f"does {source} belong to another model?",
-            ) from None
+        symbol = prediction_symbol(mx, network, batch_shape)
+        self._module = mx.mod.Module(symbol, label_names=None, context=context)
+        self._module.bind(data_shapes=[("data", batch_shape)], for_training=False)
+        self._module.set_params(arg_params, aux_params, allow_extra=True)  # of outputs that are not looked at
 
     def outputs(self, data: Any, n_valid: int) -> list[NDArray[np.float32]]:
         """Return the outputs for the first images of a batch.
@@ -111,12 +88,7 @@ def infer(
     data : mxnet.ndarray.NDArray of float32, shape (B, C, H, W)
     outputs : list of ndarray of float32, shape (n_valid, size) each
     labels : ndarray of float32, shape (n_valid,) or (n_valid, n_labels)
-
-    Raises
-    ------
-    TrainError
-        The parameters do not fit the images.
     """
-    inference = Inference(mx, model, reader.batch_shape, context, str(reader.survey.path))
+    inference = Inference(mx, model, reader.batch_shape, context)
     for batch, n_valid in reader.epoch():
         yield batch.data[0], inference.outputs(batch.data[0], n_valid), batch.label[0].asnumpy()[:n_valid]

@@ -10,7 +10,7 @@ the input of a softmax.
 
 If each output layer has an input for labels of its own, as MXNet makes it if none is given, these inputs take the
 labels of an image in the order of the layers. An input may also have the labels of several layers, which slice it. The
-columns that a layer sees are found by evaluating that part of the network on numbered labels.
+columns that a layer sees are found by evaluating that part of the network on labels that all differ.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.training.data.target import Head, LabelInput, Target
@@ -38,7 +39,7 @@ _SUPPORTED = "SoftmaxOutput, LogisticRegressionOutput, LinearRegressionOutput or
 _PROBABILITIES = {"softmax": "softmax", "SoftmaxActivation": "softmax", "sigmoid": "sigmoid"}
 # Layers whose outputs are losses and not predictions, or whose gradients belong to another loss.
 _UNSUPPORTED = ("MakeLoss", "make_loss", "SVMOutput", "CTCLoss", "IdentityAttachKLSparseReg")
-# Images in the batch of numbered labels, and the most labels of an image that are tried if their number is unknown.
+# Images in the batch of different labels, and the most labels of an image that are tried if their number is unknown.
 _N_IMAGES, _MAX_LABELS = 3, 64
 
 
@@ -70,7 +71,17 @@ class _Output:
 
     def size(self, batch_shape: tuple[int, ...]) -> int:
         """Return how many numbers the output has for an image."""
-        (shape,) = self.data.infer_shape(data=batch_shape)[1]
+        # `infer_shape` prints to stdout if it fails, and returns None if a shape is unknown.
+        arg_shapes, (shape,), _ = self.data.infer_shape_partial(data=batch_shape)
+        if unknown := [
+            name
+            for name, known in zip(self.data.list_arguments(), arg_shapes, strict=True)
+            if not known or min(known) < 1
+        ]:
+            raise PlanError(
+                expected=f"{self.operator} {self.name!r} to be computed from 'data' alone",
+                got=f"{', '.join(unknown)} of unknown shape",
+            )
         if len(shape) not in (1, 2) or shape[0] != batch_shape[0]:
             raise PlanError(
                 expected=f"a row of numbers for each image from {self.operator} {self.name!r}",
@@ -296,15 +307,20 @@ def _possible_shapes(symbol: Any, name: str, widths: list[int], n_labels: int | 
 
 def _columns_of(mx: Any, part: Any, name: str, shape: tuple[int, ...], width: int) -> tuple[int, ...]:
     """Return the columns that a part of a network takes from its labels; none if it does not take `width` of them."""
-    n = shape[0] if shape else 1
-    numbered = np.arange(_N_IMAGES * n, dtype=np.float32).reshape(_N_IMAGES, *shape)
+    labels = _different_labels((_N_IMAGES, *shape))
     try:
-        seen = part.eval(ctx=mx.cpu(), **{name: mx.nd.array(numbered)})[0].asnumpy()
+        seen = part.eval(ctx=mx.cpu(), **{name: mx.nd.array(labels)})[0].asnumpy()
     except mx.base.MXNetError:
         return ()
     if seen.size != _N_IMAGES * width:
         return ()
-    rows = seen.reshape(_N_IMAGES, width)
-    columns = rows[0].astype(int)
-    is_numbered = (rows == columns + n * np.arange(_N_IMAGES)[:, None]).all()
-    return tuple(columns.tolist()) if is_numbered and set(columns) <= set(range(n)) else ()
+    is_same = (seen.reshape(_N_IMAGES, width, 1) == labels.reshape(_N_IMAGES, 1, -1)).all(axis=0)
+    return tuple(is_same.argmax(axis=1).tolist()) if is_same.any(axis=1).all() else ()
+
+
+def _different_labels(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return different labels, large and small, positive and negative, and not whole.
+
+    Operators such as clip, abs, round or a remainder change some of them, although they keep class numbers as they are.
+    """
+    return np.random.default_rng(0).normal(scale=1e4, size=shape).astype(np.float32)

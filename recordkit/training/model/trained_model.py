@@ -16,11 +16,16 @@ from recordkit.interop.mxnet import reason
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target
-from recordkit.training.model.output_layers import find_target
+from recordkit.training.model.output_layers import find_target, prediction_symbol
 from recordkit.training.run_record import RunRecord
 
 LEVELS_AS_STORED = Normalization(mean=(0.0,), std=(1.0,), scale=1.0)
 """Pixels from 0 to 255, as ImageRecordIter gives them by default."""
+
+
+# Images for which the network's shapes are computed: 2, because one number for a whole batch looks like one an image
+# if there is only one.
+_N_IMAGES = 2
 
 
 class TrainedModel:
@@ -73,8 +78,9 @@ class TrainedModel:
         normalization: Normalization | None = None,
     ) -> None:
         checkpoints = Checkpoints(model_prefix)
-        self._mx, self._symbol_path = mx, str(checkpoints.symbol_path)
+        self._mx, self._symbol_path = mx, checkpoints.symbol_path
         self.epoch = checkpoints.last() if epoch is None else epoch
+        self._params_path = checkpoints.params_path(self.epoch)
         self.model = checkpoints.load(mx, self.epoch)
         self.record = checkpoints.run_record()
         if self.record.facts:
@@ -110,22 +116,49 @@ class TrainedModel:
         PlanError
             An output has a loss that is not supported.
         TrainError
-            The network has no input ``data``, or does not fit the shape of the images.
+            The network has no input ``data``, or network or parameters do not fit the shape of the images.
         """
         network = self.model[0]
         if "data" not in network.list_arguments():
-            raise TrainError(path=self._symbol_path, expected="an input called 'data'", got="none")
+            raise TrainError(path=str(self._symbol_path), expected="an input called 'data'", got="none")
+        batch_shape = (_N_IMAGES, *self.shape)
         try:
-            return find_target(self._mx, network, (1, *self.shape), n_labels=n_labels)
+            target = find_target(self._mx, network, batch_shape, n_labels=n_labels)
         except PlanError as error:
-            raise error.located(path=self._symbol_path) from None
+            raise error.located(path=str(self._symbol_path)) from None
         except self._mx.base.MXNetError as error:
             raise TrainError(
-                path=self._symbol_path,
+                path=str(self._symbol_path),
                 expected=f"a network for images of {self.shape}",
                 got=f"the error {reason(error)!r}",
-                advice=None if self.record.facts else "give another `shape`",
+                advice=self._shape_advice,
             ) from None
+        self._check_params(prediction_symbol(self._mx, network, batch_shape), batch_shape)
+        return target
+
+    def _check_params(self, symbol: Any, batch_shape: tuple[int, ...]) -> None:
+        arg_shapes, _, aux_shapes = symbol.infer_shape_partial(data=batch_shape)
+        names = [*symbol.list_arguments(), *symbol.list_auxiliary_states()]
+        params = self.model[1] | self.model[2]
+        for name, shape in zip(names, [*arg_shapes, *aux_shapes], strict=True):
+            if name != "data" and name not in params:
+                raise TrainError(
+                    path=str(self._params_path),
+                    expected=f"the parameter {name!r} of {self._symbol_path.name}",
+                    got="none",
+                    advice="do both files belong to one model?",
+                )
+            if name != "data" and params[name].shape != shape:
+                raise TrainError(
+                    path=str(self._params_path),
+                    expected=f"{name!r} of shape {shape} for images of {self.shape}",
+                    got=params[name].shape,
+                    advice=self._shape_advice,
+                )
+
+    @property
+    def _shape_advice(self) -> str | None:
+        return None if self.record.facts else "give another `shape`"
 
 
 def _refuse_options(record: RunRecord, shape: tuple[int, int, int] | None, normalization: Normalization | None) -> None:

@@ -131,6 +131,20 @@ def test_predictions_need_no_labels(mx, layers):
             "expected 'age' to be compared with labels as they are, got a computation from 'label'; give it the label",
         ),
         (
+            lambda layers: layers.linear(1, "age", layers.sym.abs(layers.label)),
+            "expected 'age' to be compared with labels as they are, got a computation",
+        ),
+        (
+            lambda layers: layers.softmax(3, "digit", layers.sym.clip(layers.label, 0, 99)),
+            "expected 'digit' to be compared with labels as they are, got a computation",
+        ),
+        (
+            lambda layers: layers.sym.FullyConnected(
+                layers.sym.concat(layers.hidden, layers.sym.Variable("more")), num_hidden=3, name="fc1"
+            ),
+            "expected FullyConnected 'fc1' to be computed from 'data' alone, got more of unknown shape",
+        ),
+        (
             lambda layers: layers.linear(9, "copy", layers.sym.flatten(layers.sym.Variable("data"))),
             "expected labels from one input for LinearRegressionOutput 'copy', got a computation from data",
         ),

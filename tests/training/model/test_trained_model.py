@@ -1,5 +1,6 @@
 """Models of plain MXNet: evaluated and predicted as MXNet itself does, with the input that the user states."""
 
+import re
 import warnings
 
 import numpy as np
@@ -140,8 +141,9 @@ def test_a_plain_model_needs_a_shape_that_fits(mx, rec, tmp_path, cli):
     fit(mx, rec, tmp_path / "plain")
     code, _, error = cli("eval", tmp_path / "plain", rec)
     assert code == 2 and "there is no plain-run.json, got none; give --data-shape, for example 1,28,28" in error
-    with pytest.raises(TrainError, match=r"train\.rec: expected images that fit the model, got \(1, 32, 32\)"):
-        evaluate(tmp_path / "plain", rec, shape=(1, 32, 32), normalization=BOOK)
+    code, out, error = cli("eval", tmp_path / "plain", rec, "--data-shape", "1,32,32", "--scale", "1", "--json")
+    message = r"plain-0002\.params: expected '\w+_weight' of shape \(3, 1024\) for images of \(1, 32, 32\), "
+    assert (code, out) == (1, "") and re.search(message + r"got \(3, 784\); give another --data-shape\n$", error)
     net = mx.sym.Convolution(mx.sym.Variable("data"), kernel=(40, 40), num_filter=3)
     net.save(str(tmp_path / "plain-symbol.json"))
     message = (
@@ -168,3 +170,29 @@ def test_missing_and_unsupported_parts_are_named(mx, rec, tmp_path, cli):
     (tmp_path / "plain-symbol.json").unlink()
     with pytest.raises(NotFoundError, match=r"plain-symbol\.json: expected the network, which MXNet writes beside"):
         Predictor(tmp_path / "plain", shape=SHAPE)
+
+
+def test_parameters_of_another_network_are_refused(mx, rec, tmp_path):
+    fit(mx, rec, tmp_path / "plain")
+    export(mx, rec, tmp_path / "plain")  # replaces the network; its parameters have the epoch 0
+    evaluate(tmp_path / "plain", rec, epoch=0, shape=SHAPE, normalization=BOOK)
+    message = r"plain-0002\.params: expected the parameter '\w+_weight' of plain-symbol\.json, got none; do both files"
+    with pytest.raises(TrainError, match=message):
+        Predictor(tmp_path / "plain", shape=SHAPE, normalization=BOOK)
+
+
+def test_one_number_for_a_whole_batch_is_no_prediction(mx, rec, tmp_path):
+    fit(mx, rec, tmp_path / "plain")
+    mx.sym.mean(mx.sym.Variable("data")).save(str(tmp_path / "plain-symbol.json"))
+    message = r"expected a row of numbers for each image from mean '\w+', got the shape \(1,\) for 2 images"
+    with pytest.raises(PlanError, match=message):
+        evaluate(tmp_path / "plain", rec, shape=SHAPE, normalization=BOOK)
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+def test_the_file_of_save_parameters_is_told_from_a_checkpoint(mx, tmp_path, has_names):
+    array = mx.nd.ones((1,))
+    mx.sym.Variable("data").save(str(tmp_path / "saved-symbol.json"))
+    mx.nd.save(str(tmp_path / "saved-0000.params"), {"dense_weight": array} if has_names else [array])
+    with pytest.raises(FormatError, match=r"saved-0000\.params: expected names that begin with arg: .* in Gluon"):
+        Predictor(tmp_path / "saved", shape=SHAPE)
