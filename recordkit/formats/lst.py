@@ -95,14 +95,14 @@ def parse(text: str, *, label_width: LabelWidth = None) -> Row:
         if len(fields) < 3 or not fields[-1].strip():
             raise FormatError(
                 expected="KEY, LABEL and PATH, separated by tabs",
-                got=f"{plural(len(fields), 'field')}: {_excerpt(text)}",
+                got=f"{plural(len(fields), 'field')}: {excerpt(text)}",
                 advice="put tabs between the fields" if len(fields) == 1 and _count_labels(text) else None,
             )
     else:
         fields = _split_at_blanks(text, 1 if label_width == "auto" else label_width)
     key = fields[0].strip()
     if not (key.isascii() and key.isdigit() and len(key) <= 20 and int(key) <= MAX_KEY):
-        raise FormatError(expected="a whole number from 0 to 2**64 - 1 as KEY", got=_excerpt(key))
+        raise FormatError(expected="a whole number from 0 to 2**64 - 1 as KEY", got=excerpt(key))
     return Row(int(key), tuple(_label(field) for field in fields[1:-1]), fields[-1])
 
 
@@ -115,7 +115,7 @@ def _split_at_blanks(text: str, n_labels: int) -> list[str]:
     if not is_long_enough or 0 < n_found < n_labels:
         raise FormatError(
             expected=f"KEY, {plural(n_labels, 'label')} and PATH, separated by blanks",
-            got=f"{plural(n_found, 'label') if n_found else plural(len(fields), 'field')}: {_excerpt(text)}",
+            got=f"{plural(n_found, 'label') if n_found else plural(len(fields), 'field')}: {excerpt(text)}",
             advice=f"give `label_width={n_found}`" if n_found else None,
         )
     return fields
@@ -167,12 +167,19 @@ def _label(field: str) -> float:
     if whole:
         return int(whole[1])
     if not math.isfinite(label):
-        raise FormatError(expected="a finite number as LABEL", got=_excerpt(text))
+        raise FormatError(expected="a finite number as LABEL", got=excerpt(text))
     return label
 
 
-def _excerpt(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+def excerpt(text: str, max_characters: int = 60) -> str:
+    """Return a text in quotes, cut if it is long.
+
+    Examples
+    --------
+    >>> excerpt("cat/0.jpg"), excerpt("0 0 1 1 1 1 1 1", 9)
+    ("'cat/0.jpg'", "'0 0 1 ...'")
+    """
+    return repr(text if len(text) <= max_characters else f"{text[: max_characters - 3]}...")
 
 
 def line(row: Row) -> bytes:

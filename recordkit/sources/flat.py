@@ -161,21 +161,22 @@ class FlatSource(ListedImages):
             advice = "give another template with `label_from`, in which {label} is a number and {class} any text"
             raise self._no_label_error(template.text, names, advice)
         images.sort(key=lambda image: image.key)
-        self._check_keys(images)
+        self._check_keys(images, template)
         for image, label in zip(images, self._choose_labels(images, template, classes), strict=True):
             self._add(image.key, label, image.name)
 
     def _walk_names(self) -> list[str]:
         return [file if folder == "." else f"{folder}/{file}" for folder, file in self._walk()]
 
-    def _check_keys(self, images: Sequence[_NamedImage]) -> None:
+    def _check_keys(self, images: Sequence[_NamedImage], template: NameTemplate) -> None:
+        other = "without a template" if template.has_folders else "with a regular expression"
         for image, following in itertools.pairwise(images):
             if image.key == following.key:
                 raise SourceError(
                     path=self.root,
                     expected="each key once",
                     got=f"{image.key} in {image.name!r} and {following.name!r}",
-                    advice="without a template, images are numbered by their names",
+                    advice=f"{other}, the keys are the positions of the images",
                 )
 
     def _choose_labels(

@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 from recordkit.errors import SourceError
-from recordkit.formats.lst import LabelWidth, Row, describe_widths, is_number
+from recordkit.formats.lst import LabelWidth, Row, describe_widths, excerpt, is_number
 
 # Images that are looked for in each other folder, and folders in the current folder that are looked into.
 _N_LOOKED_FOR, _N_FOLDERS = 3, 1000
+_MAX_PATH = 4096
+_MAX_SHOWN = 200
 _FIRST_FIELD = re.compile(r"\s*(\S+)(\s+)(?=\S)")
 
 
@@ -38,9 +40,10 @@ def explain_missing_images(path: Path, root: str, rows: Sequence[Row], label_wid
     """
     if all(is_number(row.path) for row in rows):
         return SourceError(path=str(path), expected="PATH at the end of a row", got=f"a number, {rows[0].path!r}")
-    widths = {n for row in rows for n, rest, _ in _without_numbers(row) if _exists(root, rest)}
+    few = rows[:_N_LOOKED_FOR]  # a row may have thousands of numbers
+    widths = {n for row in few for n, rest, _ in _without_numbers(row) if _exists(root, rest)}
     if not widths:
-        by_tabs = [max((n for n, _, tabs_follow in _without_numbers(row) if tabs_follow), default=0) for row in rows]
+        by_tabs = [max((n for n, _, tabs_follow in _without_numbers(row) if tabs_follow), default=0) for row in few]
         widths = set(by_tabs) if all(by_tabs) else set()
     return _label_error(path, rows[0], widths, label_width) if widths else _root_error(path, root, rows)
 
@@ -57,17 +60,18 @@ def _without_numbers(row: Row) -> Iterator[tuple[int, str, bool]]:
     tabs_follow : bool
         A tab follows each of them.
     """
-    n_labels, rest, tabs_follow = len(row.labels), row.path, True
-    while (match := _FIRST_FIELD.match(rest)) and is_number(match[1]):
-        n_labels, rest = n_labels + 1, rest[match.end() :]
+    n_labels, position, tabs_follow = len(row.labels), 0, True
+    while (match := _FIRST_FIELD.match(row.path, position)) and is_number(match[1]):
+        n_labels, position = n_labels + 1, match.end()
         tabs_follow &= "\t" in match[2]
-        yield n_labels, rest, tabs_follow
+        # A longer path cannot exist, and copies of it take long if there are thousands of numbers.
+        yield n_labels, row.path[position : position + _MAX_PATH], tabs_follow
 
 
 def _label_error(path: Path, row: Row, widths: set[int], label_width: LabelWidth) -> SourceError:
     width = max(widths) if len(widths) == 1 else "auto"
     return SourceError(
-        f"rows have {describe_widths(widths)}, and {row.path!r} was taken for a path",
+        f"rows have {describe_widths(widths)}, and {excerpt(row.path)} was taken for a path",
         path=str(path),
         advice="put tabs between the labels" if label_width is None else f"give `label_width={width}`",
     )
@@ -75,7 +79,8 @@ def _label_error(path: Path, row: Row, widths: set[int], label_width: LabelWidth
 
 def _root_error(path: Path, root: str, rows: Sequence[Row]) -> SourceError:
     names = [row.path for row in rows[:_N_LOOKED_FOR]]
-    where = f" in {root or '.'}"
+    example = excerpt(names[0], _MAX_SHOWN)
+    where = " in the current folder" if root in ("", ".") else f" in {root}"
     if all(Path(name).is_absolute() for name in names):
         where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
     elif folder := next((folder for folder in _other_folders(path, root) if _has_any(folder, names)), None):
@@ -85,9 +90,9 @@ def _root_error(path: Path, root: str, rows: Sequence[Row]) -> SourceError:
     else:
         advice = "give as `root` the folder that the paths start from"
     if len(rows) == 1:
-        message = f"the image {names[0]!r} does not exist{where}"
+        message = f"the image {example} does not exist{where}"
     else:
-        message = f"none of the first {len(rows)} images exists{where}, for example {names[0]!r}"
+        message = f"none of the first {len(rows)} images exists{where}, for example {example}"
     return SourceError(message, path=str(path), advice=advice)
 
 

@@ -90,7 +90,9 @@ class RecordSource:
             path=files[0],
             expected="each key once",
             got=f"{keys[first]} twice" if files[0] == files[1] else f"{keys[first]} in {files[1]} too",
-            advice="take the files one by one" if files[0] != files[1] else "an .idx file can give them other keys",
+            advice="take the files one by one"
+            if files[0] != files[1]
+            else "MXNet's rec2idx.py writes other keys, 0 to n - 1",
         )
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes]:

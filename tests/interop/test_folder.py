@@ -371,8 +371,8 @@ def test_the_report_is_json(tmp_path):
         {
             "path": str(tmp_path / "b"),
             "name": "{class}/{key:06d}",
-            "list": str(tmp_path / "b.lst"),
-            "classes": str(tmp_path / "b.classes.json"),
+            "list_path": str(tmp_path / "b.lst"),
+            "classes_path": str(tmp_path / "b.classes.json"),
             "n_images": 1,
             "n_bytes": len(image()),
             "notes": [],

@@ -134,9 +134,16 @@ def test_a_class_with_two_labels_or_a_fraction_is_refused(tmp_path, name):
 
 def test_two_names_with_one_key_are_refused(tmp_path):
     make(tmp_path, "1_5.jpg", "2_5.jpg", "02_7.jpg")
-    with pytest.raises(SourceError, match="expected each key once, got 2 in '02_7.jpg' and '2_5.jpg'; without a templ"):
+    with pytest.raises(SourceError, match="expected each key once, got 2 in '02_7.jpg' and '2_5.jpg'; with a regular "):
         FlatSource(tmp_path, label_from="{key}_{label}")
-    assert len(FlatSource(tmp_path)) == 3
+    assert len(FlatSource(tmp_path, label_from=r"_(\d)")) == 3
+
+
+def test_two_names_with_one_key_in_folders_can_be_read_without_a_template(tmp_path):
+    make(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    with pytest.raises(SourceError, match="got 1 in 'cat/1.jpg' and 'dog/1.jpg'; without a template, the keys are the"):
+        FlatSource(tmp_path, label_from="{class}/{key}")
+    assert len(FolderSource(tmp_path)) == 2
 
 
 def test_the_suffix_of_a_template_counts_as_that_of_an_image(tmp_path):

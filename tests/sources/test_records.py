@@ -63,5 +63,7 @@ def test_a_key_of_two_files_is_refused(tmp_path):
 
 def test_a_key_that_is_twice_in_a_file_is_refused(tmp_path):
     write(tmp_path / "a", (5, 0.0), (5, 0.0))
-    with pytest.raises(SourceError, match=r"a\.rec: expected each key once, got 5 twice; an \.idx file can give them"):
+    with pytest.raises(
+        SourceError, match=r"a\.rec: expected each key once, got 5 twice; MXNet's rec2idx\.py writes other keys"
+    ):
         RecordSource(rk.RecordDataset(tmp_path / "a"))

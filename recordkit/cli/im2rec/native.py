@@ -120,7 +120,9 @@ def _report_labels(source: ListSource, options: dict[str, str]) -> None:
         return
     if max(source.label_widths) == 1:
         if "pack_label" in is_given and _packs_all_labels(options):
-            raise PlanError(argument="label_width", expected="more than 1 if pack_label is set", got=1)
+            raise PlanError(
+                argument="pack_label", expected="rows with several labels", got="1 label", advice="leave it out"
+            )
         return
     found = f"{source.path}: rows have {describe_widths(source.label_widths)}"
     if not _packs_all_labels(options):

@@ -38,8 +38,8 @@ class ExportedFolder:
         return {
             "path": str(self.path),
             "name": self.name,
-            "list": str(self.list_path),
-            "classes": None if self.classes_path is None else str(self.classes_path),
+            "list_path": str(self.list_path),
+            "classes_path": None if self.classes_path is None else str(self.classes_path),
             "n_images": self.n_images,
             "n_bytes": self.n_bytes,
             "notes": list(self.notes),

@@ -233,7 +233,7 @@ def test_a_list_of_one_label_is_packed_without_a_word_about_labels(im2rec, root,
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("pack_label=1", "label_width: expected more than 1 if pack_label is set, got 1"),
+        ("pack_label=1", "pack_label: expected rows with several labels, got 1 label; leave it out"),
         ("encoding=.bmp", "encoding: expected .jpg or .png, got '.bmp'"),
         ("encoding=jpg", "encoding: expected .jpg or .png, got 'jpg'"),
         ("part=1", "part: expected 0 to 0, got 1"),
