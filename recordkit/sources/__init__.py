@@ -13,7 +13,7 @@ from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.flat import FILE_NAME_LABEL, FlatSource
+from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
 from recordkit.sources.folder import FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
@@ -21,7 +21,7 @@ from recordkit.sources.mnist import MnistSource, has_ubyte_files, open_splits
 
 __all__ = [
     "EXTENSIONS",
-    "FlatSource",
+    "FileNameSource",
     "FolderSource",
     "ListSource",
     "MnistSource",
@@ -50,7 +50,7 @@ def open_source(
         Folder that the paths of a .lst file start from; by default the list's own folder.
     label_from : str, optional
         Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
-        see `FlatSource`.
+        see `FileNameSource`.
     extensions : sequence of str
         Suffixes that count as images in a folder.
     classes : mapping of str to int, optional
@@ -123,7 +123,7 @@ def open_images(
     extensions: Sequence[str] = EXTENSIONS,
     classes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
-) -> FolderSource | FlatSource:
+) -> FolderSource | FileNameSource:
     """Open a folder tree or a flat folder of images.
 
     Parameters
@@ -134,7 +134,7 @@ def open_images(
 
     Returns
     -------
-    source : FolderSource or FlatSource
+    source : FolderSource or FileNameSource
 
     Raises
     ------
@@ -164,15 +164,15 @@ def _open_images(
     extensions: Sequence[str],
     classes: Mapping[str, int] | None,
     progress: Progress | None,
-) -> FolderSource | FlatSource | None:
+) -> FolderSource | FileNameSource | None:
     """Return the source, or None if the folder has no images."""
-    source: FolderSource | FlatSource
+    source: FolderSource | FileNameSource
     if label_from is not None:
-        source = FlatSource(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
+        source = FileNameSource(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
     else:
         source = FolderSource(path, extensions=extensions, classes=None, progress=progress)
         if set(source.classes) == {"."}:  # all images are directly in the folder
-            source = FlatSource(path, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
+            source = FileNameSource(path, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
         elif classes is not None:
             source = FolderSource(path, extensions=extensions, classes=classes)
     if len(source):

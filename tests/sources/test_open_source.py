@@ -5,7 +5,7 @@ import pytest
 
 from recordkit.errors import NotFoundError, PlanError, SourceError
 from recordkit.formats import ubyte
-from recordkit.sources import FlatSource, FolderSource, ListSource, open_source
+from recordkit.sources import FileNameSource, FolderSource, ListSource, open_source
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def test_a_folder_with_class_folders_is_a_tree(tree):
 
 def test_a_folder_without_class_folders_is_flat(flat):
     source = open_source(str(flat))
-    assert isinstance(source, FlatSource)
+    assert isinstance(source, FileNameSource)
     assert [entry.labels for entry in source.entries(range(len(source)))] == [(7,), (3,)]
 
 
 def test_label_from_makes_a_folder_flat(flat, tree):
     source = open_source(flat, label_from="^([a-z]+)-", extensions=[".bmp"])
-    assert isinstance(source, FlatSource) and source.classes == {"red": 0}
+    assert isinstance(source, FileNameSource) and source.classes == {"red": 0}
     (tree / "x_1.jpg").touch()
     assert len(open_source(tree, label_from=r"_(\d)")) == 1
 

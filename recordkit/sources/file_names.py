@@ -36,7 +36,7 @@ class _NamedImage(NamedTuple):
     class_name: str
 
 
-class FlatSource(ListedImages):
+class FileNameSource(ListedImages):
     """Images with their labels in their names: those directly in a folder, or in the folders that a template names.
 
     Parameters
@@ -70,7 +70,7 @@ class FlatSource(ListedImages):
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as digits:
     ...     Path(digits, "000123_5.jpg").touch()
-    ...     FlatSource(digits).entries([0]), FlatSource(digits, label_from="{key:06d}_{label}").entries([0])
+    ...     FileNameSource(digits).entries([0]), FileNameSource(digits, label_from="{key:06d}_{label}").entries([0])
     ([Entry(key=0, labels=(5,), name='000123_5.jpg')], [Entry(key=123, labels=(5,), name='000123_5.jpg')])
     """
 
