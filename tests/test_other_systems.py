@@ -133,7 +133,7 @@ with Staging(prefix) as staging:
     output = other_system(code, tmp_path / "a").stdout
     lock = tmp_path / ".a.staging.lock"
     assert output == (
-        f"{tmp_path}/.a.staging: another pack is writing to this prefix; wait until it ends, or remove {lock} if it "
+        f"{tmp_path}/.a.staging: another process is writing to this prefix; wait until it ends, or remove {lock} if it "
         "was killed\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["a.rec"] and (tmp_path / "a.rec").read_bytes() == b"new"

@@ -208,7 +208,7 @@ def test_a_call_raises_or_warns_with_the_text(heading, folder):
 def test_two_packs_to_one_prefix(folder, cli):
     with Staging(Path("out/photos")):
         _, _, error = cli("pack", "photos", "out/photos")
-    assert error.rstrip() == SECTIONS["another pack is writing to this prefix"]
+    assert error.rstrip() == SECTIONS["another process is writing to this prefix"]
 
 
 def test_a_full_disk(folder, cli, monkeypatch):

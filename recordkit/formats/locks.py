@@ -83,7 +83,7 @@ class _FileLock(FolderLock):
                 if not wait:
                     raise BlockingIOError(error.errno, error.strerror, str(self._path)) from error
                 if time.monotonic() > deadline_s:
-                    reason = "another pack has held this lock for a minute; remove it if that pack was killed"
+                    reason = "another process has held this lock for a minute; remove it if that process was killed"
                     raise TimeoutError(errno.ETIMEDOUT, reason, str(self._path)) from error
             time.sleep(_POLL_S)
 

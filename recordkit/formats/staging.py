@@ -240,7 +240,7 @@ def _lock_folder(folder: Path) -> FolderLock:
             advice = "wait until it ends"
             if error.filename:
                 advice += f", or remove {error.filename} if it was killed"
-            raise PublishError("another pack is writing to this prefix", path=str(folder), advice=advice) from None
+            raise PublishError("another process is writing to this prefix", path=str(folder), advice=advice) from None
         try:
             if lock.is_in_place():  # else the folder was removed before it was locked
                 return lock

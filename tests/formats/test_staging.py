@@ -349,7 +349,7 @@ def test_a_removed_file_that_is_also_published_is_published(tmp_path):
 
 def test_a_second_pack_to_the_same_prefix_is_refused_and_one_to_another_is_not(tmp_path):
     with Staging(tmp_path / "a"), Staging(tmp_path / "b"):
-        with pytest.raises(PublishError, match=r"\.a\.staging: another pack is writing to this prefix; wait until"):
+        with pytest.raises(PublishError, match=r"\.a\.staging: another process is writing to this prefix; wait until"):
             Staging(tmp_path / "a")
     recover(tmp_path / "a")
 
@@ -370,7 +370,7 @@ def test_the_lock_of_a_killed_process_is_released(tmp_path):
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path / "a")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"writing\n"
-        with pytest.raises(PublishError, match="another pack is writing to this prefix"):
+        with pytest.raises(PublishError, match="another process is writing to this prefix"):
             Staging(tmp_path / "a")
         process.send_signal(signal.SIGKILL)
     publish(tmp_path / "a", "new", ["a.rec"], [])

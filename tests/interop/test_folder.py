@@ -229,6 +229,25 @@ def test_a_note_says_that_a_pack_of_the_folder_alone_would_number_classes_anew(t
     assert labels == [(classes["cat"],), (classes["dog"],)]
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "is_noted"),
+    [
+        ("{label}/{key}", range(10), False),
+        ("{label}/{key}", range(11), True),  # the folder 10 comes before the folder 2
+        ("{label:02d}/{key}", range(11), False),
+        ("{label}/{key}", (5, 7), True),
+        ("set/{key}_{label}", (0, 1), True),  # one folder, one class
+        ("{key}_{label}", (5, 7), False),
+    ],
+)
+def test_a_note_says_that_folders_named_by_labels_would_get_other_labels(tmp_path, name, labels, is_noted):
+    dataset = write_records(tmp_path / "a", [(label, float(label), image()) for label in labels])
+    (done,) = write_folder(dataset, tmp_path / "b", name=name).folders
+    packed = sorted(open_source(tmp_path / "b").labels(range(len(labels))))
+    names_say_labels = packed == [(label,) for label in labels]
+    assert bool(done.notes) == is_noted and (is_noted or names_say_labels)
+
+
 def test_real_digits_come_back(tmp_path, real_data):
     test_set = {"test": open_source(real_data / "mnist")["test"]}
     rk.pack(test_set, tmp_path / "a")

@@ -173,6 +173,6 @@ def test_the_second_of_two_packs_to_one_prefix_is_refused(photos, tmp_path):
         first.wait()
     if (tmp_path / ".out.staging").exists():  # otherwise the first was stopped between two packs
         assert second.returncode == 1
-        assert "another pack is writing to this prefix; wait until it ends" in second.stderr
+        assert "another process is writing to this prefix; wait until it ends" in second.stderr
     assert subprocess.run(command, capture_output=True).returncode == 0
     check_complete(prefix)

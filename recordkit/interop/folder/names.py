@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Collection, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from recordkit import codec
@@ -81,13 +81,21 @@ class ImageNames:
         if max_labels > 1:
             notes.append(f"names have the first of up to {max_labels} labels; {list_path} has all labels")
         numbers = sorted(labels)
-        class_names = [self._class_names[number] for number in numbers] if self._class_names else []
-        if class_names != sorted(class_names, key=walk_order) or (class_names and numbers != [*range(len(numbers))]):
+        names = self._class_folders(numbers)
+        if names != sorted(set(names), key=walk_order) or (names and numbers != [*range(len(numbers))]):
             notes.append(
                 f"a pack of the folder alone would number the classes anew, in the order of their names; {list_path} "
                 "has their labels"
             )
         return notes
+
+    def _class_folders(self, labels: Sequence[float]) -> list[str]:
+        """Return the folder of each label, which a pack of the folder takes for a class; none if there are none."""
+        if self._class_names:
+            return [self._class_names[label] for label in labels]
+        if not self.template.has_folders:
+            return []
+        return [PurePosixPath(self.template.format(key=0, label=label)).parent.as_posix() for label in labels]
 
     def _stem(self, entry: Entry) -> str:
         for label in entry.labels:
