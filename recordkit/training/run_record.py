@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, TrainError
+from recordkit.errors import FormatError, PlanError, TrainError
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target
 
@@ -71,17 +71,18 @@ class RunRecord:
         Raises
         ------
         TrainError
-            The file does not have it.
+            The file does not have it, or other values.
         """
         facts = self.facts.get("normalization")
-        if isinstance(facts, dict) and facts.keys() == {"mean", "std", "scale"}:
-            return Normalization.from_facts(facts)
-        raise TrainError(
-            path=str(self.path),
-            expected="normalization, as recordkit train writes it",
-            got="another value",
-            advice=_ADVICE,
-        )
+        try:
+            return Normalization.from_facts(facts or {})
+        except (KeyError, TypeError, PlanError):
+            raise TrainError(
+                path=str(self.path),
+                expected="the normalization of the model's images, as recordkit train writes it",
+                got=facts or "none",
+                advice=_ADVICE,
+            ) from None
 
     def check_identity(self, identity: dict[str, Any]) -> None:
         """Refuse to resume a run of another program, or one with other images or options.

@@ -124,7 +124,6 @@ class RunFiles:
             "network": plan.network,
             "api": plan.api,
             "iterator": resolved.iterator,
-            "loss": plan.loss,
             "n_classes": list(report.target.n_classes),
             "outputs": [_head_facts(head) for head in report.target.heads],
             "data_shape": list(resolved.shape),
