@@ -19,6 +19,7 @@ class called ``.`` then stands for the folder that all names start from, as in `
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import string
@@ -189,7 +190,10 @@ class NameTemplate:
         key = int(texts["key"]) if "key" in texts else None
         if key is not None and key > MAX_KEY:
             return None
-        return NameFields(key, _parse_label(texts["label"]) if "label" in texts else None, texts.get("class"))
+        label = _parse_label(texts["label"]) if "label" in texts else None
+        if isinstance(label, float) and not math.isfinite(label):  # 1e999
+            return None
+        return NameFields(key, label, texts.get("class"))
 
     def _is_folder(self, position: int) -> bool:
         """Tell whether a field is a whole part of the path, and not the last one."""

@@ -119,6 +119,7 @@ def test_a_label_with_a_width_is_whole():
         ("{key}_{label}", "12_5"),  # no suffix
         ("{key}_{label}", "12_cat.jpg"),
         ("{key}_{label}", "12_nan.jpg"),
+        ("{key}_{label}", "12_-1e999.jpg"),
         ("{key}_{label}", "-12_5.jpg"),
         ("{key}_{label}", "18446744073709551616_5.jpg"),  # 2**64
         ("{key}_{label}", "\u0663_5.jpg"),  # a digit of another script
