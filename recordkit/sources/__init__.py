@@ -12,8 +12,8 @@ from recordkit.errors import PlanError, SourceError
 from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
-from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
+from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder import FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
