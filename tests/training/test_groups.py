@@ -183,3 +183,14 @@ def test_a_group_is_drawn(mx, two, network, tmp_path, trained):
     run(plot_net, tmp_path / "lenet" if trained else network, "-o", tmp_path / "net.svg")
     text = (tmp_path / "net.svg").read_text()
     assert all(f">{name}<" in text for name in ("bar", "size", "size_label"))
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
+def test_a_network_with_a_second_input_is_no_picture_and_no_run(mx, two, tmp_path, cli):
+    net = tmp_path / "net.py"
+    sum_of_two = "size + mx.sym.FullyConnected(mx.sym.Variable('more'), num_hidden=1)"
+    net.write_text(NET.format(end=f"mx.sym.LinearRegressionOutput({sum_of_two})"))
+    code, _, error = cli("plot-net", net, "-o", tmp_path / "net.png")
+    assert code == 2 and re.search("expected the input 'data' alone, got more, .* of unknown shape", error)
+    with pytest.raises(PlanError, match="network: expected .* to be computed from 'data' alone, got .*more"):
+        train(plan(two, tmp_path, network=str(net)))

@@ -15,7 +15,7 @@ from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.model.networks import find_network
-from recordkit.training.model.output_layers import find_target
+from recordkit.training.model.output_layers import find_target, unknown_inputs
 from recordkit.training.results.pictures import check_suffix
 
 _N_CLASSES = 10
@@ -49,6 +49,8 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     try:
         symbol = checkpoints.load_symbol(mx) if is_trained else find_network(network).build(mx, _N_CLASSES, shape)
         shapes = {"data": batch_shape, **_label_shapes(mx, symbol, batch_shape)}
+        if unknown := unknown_inputs(symbol, **shapes):
+            raise PlanError(network, expected="the input 'data' alone", got=f"{', '.join(unknown)} of unknown shape")
         graph = mx.viz.plot_network(symbol, shape=shapes, node_attrs={"fixedsize": "false"})
     except mx.base.MXNetError as error:
         raise PlanError(

@@ -71,17 +71,12 @@ class _Output:
 
     def size(self, batch_shape: tuple[int, ...]) -> int:
         """Return how many numbers the output has for an image."""
-        # `infer_shape` prints to stdout if it fails, and returns None if a shape is unknown.
-        arg_shapes, (shape,), _ = self.data.infer_shape_partial(data=batch_shape)
-        if unknown := [
-            name
-            for name, known in zip(self.data.list_arguments(), arg_shapes, strict=True)
-            if not known or min(known) < 1
-        ]:
+        if unknown := unknown_inputs(self.data, data=batch_shape):
             raise PlanError(
                 expected=f"{self.operator} {self.name!r} to be computed from 'data' alone",
                 got=f"{', '.join(unknown)} of unknown shape",
             )
+        (shape,) = self.data.infer_shape_partial(data=batch_shape)[1]
         if len(shape) not in (1, 2) or shape[0] != batch_shape[0]:
             raise PlanError(
                 expected=f"a row of numbers for each image from {self.operator} {self.name!r}",
@@ -95,6 +90,20 @@ class _Output:
     def n_labels(self, size: int) -> int:
         """Return how many labels the output predicts."""
         return 1 if self.loss(size) == "softmax" else size
+
+
+def unknown_inputs(symbol: Any, **shapes: tuple[int, ...]) -> list[str]:
+    """Return the names of a network's inputs and parameters whose shapes do not follow from the given ones.
+
+    MXNet's ``infer_shape`` would warn of them; and if shapes contradict each other, it prints to stdout.
+
+    Raises
+    ------
+    mxnet.base.MXNetError
+        Shapes contradict each other.
+    """
+    found = symbol.infer_shape_partial(**shapes)[0]
+    return [name for name, shape in zip(symbol.list_arguments(), found, strict=True) if not shape or min(shape) < 1]
 
 
 def _all_outputs(symbol: Any) -> list[_Output]:
