@@ -68,6 +68,8 @@ class LazyGroup(click.Group):
         """Find the command; an unknown name is an error that names similar ones."""
         if args[0] in COMMANDS or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
+        if args[0] == "im2rec":
+            raise click.UsageError("unexpected command im2rec; im2rec is a program of its own: see 'im2rec --help'")
         from difflib import get_close_matches
 
         similar = get_close_matches(args[0], COMMANDS, n=1)

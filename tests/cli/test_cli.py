@@ -320,6 +320,7 @@ def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
     ("words", "text"),
     [
         (["packk"], "unexpected command packk; did you mean pack?; see 'recordkit --help'"),
+        (["im2rec", "a", "b"], "unexpected command im2rec; im2rec is a program of its own: see 'im2rec --help'"),
         (["zip"], "unexpected command zip; see 'recordkit --help'"),
         (["info"], "REC is missing; see 'recordkit info --help'"),
         (["info", "a.rec", "b.rec"], "got unexpected extra argument (b.rec); see 'recordkit info --help'"),

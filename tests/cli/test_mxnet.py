@@ -142,19 +142,31 @@ GPU_USES = {
 }
 
 
+def no_gpu(_name):
+    raise MissingError("gpu", expected="MXNet with CUDA", got="the CPU build", advice="pip install it")
+
+
 @pytest.mark.parametrize("name", GPU_USES)
 def test_a_script_that_ends_because_there_is_no_gpu_is_one_line(script, name, monkeypatch):
-    def no_gpu(_name):
-        raise MissingError("gpu", expected="MXNet with CUDA", got="the CPU build", advice="pip install it")
-
     monkeypatch.setattr(scripts, "device", no_gpu)
     code, output, error = script(f"print('begins')\ndef use():\n    {GPU_USES[name]}\nuse()")
     assert (code, output) == (2, "begins\n")
     assert error == (
         "recordkit: train.py: line 5: gpu: expected MXNet with CUDA, got the CPU build; "
-        "run it with --cpu, or see 'recordkit doctor'\n"
+        "run 'recordkit mxnet --cpu train.py', or see 'recordkit doctor'\n"
     )
     assert script(f"print({GPU_USES[name]})\nprint('ends')", "--cpu")[0] == 0  # the advice works
+
+
+def test_the_advice_without_a_gpu_has_the_arguments_and_says_whose_option_cpu_was(tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scripts, "device", no_gpu)
+    (tmp_path / "my net.py").write_text("import mxnet as mx\nmx.nd.ones(1, ctx=mx.gpu())\n")
+    advice = "run 'recordkit mxnet --cpu "
+    code, _, error = cli("mxnet", "my net.py", "--gpus", "0")
+    assert code == 2 and error.endswith(f"""; {advice}'my net.py' --gpus 0', or see 'recordkit doctor'\n""")
+    code, _, error = cli("mxnet", "my net.py", "--cpu")
+    assert code == 2 and f"; --cpu after the script is an option of the script: {advice}'my net.py''" in error
 
 
 def test_the_line_may_be_in_another_file_of_the_user(script, tmp_path):

@@ -5,12 +5,14 @@ All other commands have --json and --quiet. This one has neither, because its ou
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import click
 
 from recordkit.cli.options import examples
 from recordkit.cli.program import restore_process
+from recordkit.errors import MissingError
 from recordkit.interop.mxnet.scripts import run_script, script_frames
 
 
@@ -33,8 +35,17 @@ def command(script: str, arguments: tuple[str, ...], *, cpu: bool) -> None:
     except SystemExit:
         raise
     except BaseException as error:
+        if isinstance(error, MissingError) and error.line is not None:
+            error.advice = _cpu_advice(script, arguments)
         frames = script_frames(error)
         if frames is None and not isinstance(error, SyntaxError):
             raise  # an error of recordkit
         sys.excepthook(type(error), error.with_traceback(frames), frames)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def _cpu_advice(script: str, arguments: tuple[str, ...]) -> str:
+    """Return what to do where the script found no GPU."""
+    others = [argument for argument in arguments if argument != "--cpu"]
+    place = "" if len(others) == len(arguments) else "--cpu after the script is an option of the script: "
+    return f"{place}run '{shlex.join(['recordkit', 'mxnet', '--cpu', script, *others])}', or see 'recordkit doctor'"

@@ -1,6 +1,6 @@
 """The entry point of ``im2rec``, which accepts MXNet's two command lines.
 
-Three or more arguments without any option are a command line of the native tool (``LIST ROOT OUT key=value ...``).
+Three arguments before any option begin a command line of the native tool (``LIST ROOT OUT key=value ...``).
 Everything else is a command line of im2rec.py (``[options] PREFIX ROOT``).
 """
 
@@ -15,8 +15,9 @@ from recordkit.cli.program import run
 def main() -> None:
     """Run ``im2rec`` with the arguments of the process."""
     arguments = sys.argv[1:]
-    if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments):
-        run(lambda: native.command.main(args=arguments, prog_name="im2rec", standalone_mode=False), "im2rec")
+    if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments[:3]):
+        words = ["--", *arguments]  # the native tool has no options
+        run(lambda: native.command.main(args=words, prog_name="im2rec", standalone_mode=False), "im2rec")
     else:
         run(lambda: script.im2rec(arguments), "im2rec")
 

@@ -8,13 +8,14 @@ The records are those of the native tool. Intended differences:
 - ROOT needs no slash at its end;
 - a centre crop works without a resize;
 - a bad image or row is left out, reported, and makes the exit code 1; the native tool aborts;
-- an unknown key causes a warning.
+- an unknown key causes a warning, and an option is an error.
 
 Source: tools/im2rec.cc of MXNet 1.9.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,22 +34,28 @@ from recordkit.transforms.resize import INTER_METHODS
 # A label and its separator take at least two bytes of a line.
 _MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 
-_DEFAULTS: dict[str, str] = {
-    "color": "1",
-    "resize": "-1",
-    "label_width": "auto",
-    "pack_label": "auto",
-    "nsplit": "1",
-    "part": "0",
-    "center_crop": "0",
-    "quality": "95",
-    "encoding": ".jpg",
-    "inter_method": "1",
-    "unchanged": "0",
-    # The native tool does not have these two.
-    "num_thread": "0",
-    "engine": "auto",
+# Each setting, its default and its line of the help. The native tool does not have the last two.
+_SETTINGS: dict[str, tuple[str, str]] = {
+    "label_width": ("auto", "number of labels in a row; auto: as many as tabs separate"),
+    "pack_label": ("auto", "1 packs all labels of a row, 0 the first; auto: all"),
+    "unchanged": ("0", "1 copies the files without re-encoding"),
+    "color": ("1", "1 is RGB, 0 is gray, -1 is as stored"),
+    "resize": ("-1", "length of the short side in pixels; 0 or less: keep the size"),
+    "center_crop": ("0", "1 keeps the central square"),
+    "quality": ("95", "JPEG 1 to 100, PNG 0 to 9"),
+    "encoding": (".jpg", ".jpg or .png"),
+    "inter_method": ("1", f"OpenCV's number of the filter: {', '.join(map(str, INTER_METHODS))}"),
+    "nsplit": ("1", "number of parts that the list is packed in"),
+    "part": ("0", "the part to pack, from 0"),
+    "num_thread": ("0", "number of threads; 0: one for each CPU that this process may use"),
+    "engine": ("auto", "auto, native or python"),
 }
+
+SETTINGS_HELP = "\n  ".join(
+    ("\b\nSettings of LIST ROOT OUT.rec key=value ...:",)
+    + tuple(f"{f'{key}={default}':<18}{text}" for key, (default, text) in _SETTINGS.items())
+)
+"""The settings with their defaults, as a part of a help text."""
 
 
 @click.command(cls=Command)
@@ -76,14 +83,26 @@ def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> 
 
 
 def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
-    options = dict(_DEFAULTS)
+    options = {key: default for key, (default, _) in _SETTINGS.items()}
     for setting in settings:
+        if setting.startswith("-"):
+            raise _option_error(setting)
         key, equals_sign, value = setting.partition("=")
-        if not equals_sign or key not in _DEFAULTS:
-            print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored")
+        if equals_sign and key in options:
+            options[key] = value
             continue
-        options[key] = value
+        similar = difflib.get_close_matches(key, options, n=1)
+        advice = f"; did you mean {similar[0]}={value or 'VALUE'}?" if similar else ""
+        print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
     return options
+
+
+def _option_error(word: str) -> click.UsageError:
+    """Return the error about an option, and how to write it if it is meant as a setting."""
+    name, _, value = word.lstrip("-").partition("=")
+    key = name.replace("-", "_")
+    advice = f"write {key}={value or 'VALUE'}" if key in _SETTINGS else "only key=value may follow LIST ROOT OUT.rec"
+    return click.UsageError(f"unexpected option {word}; {advice}", click.get_current_context())
 
 
 def _number(options: dict[str, str], key: str) -> int:

@@ -24,6 +24,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.im2rec.native import SETTINGS_HELP
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
@@ -113,7 +114,10 @@ def _complete(name: str, names: set[str]) -> str:
     epilog=examples(
         "im2rec --list --recursive --train-ratio 0.8 data/photos photos/",
         "im2rec --resize 256 --num-thread 2 data/photos photos/",
-    ),
+        "im2rec data/photos_train.lst photos/ data/photos256.rec resize=256 label_width=1",
+    )
+    + "\n\n"
+    + SETTINGS_HELP,
 )
 @click.argument("prefix", type=click.Path())
 @click.argument("root", type=click.Path())
@@ -163,7 +167,8 @@ def command(prefix: str, root: str, **options: Any) -> None:
     lists of PREFIX itself are packed; no list, or no ROOT, is an error; labels that float32 cannot hold are refused;
     PNGs are compressed at level 3; truncated JPEGs are bad if they are re-encoded; 16-bit images become 8-bit.
 
-    The command line of the native tool is accepted too: im2rec LIST ROOT OUT.rec key=value ...
+    The command line of the compiled im2rec is accepted too: im2rec LIST ROOT OUT.rec key=value ... There, all labels of
+    a row are packed unless pack_label=0, and options with -- are errors.
     """
     if options["make_list"]:
         _make_lists(Path(prefix).absolute(), root, options)

@@ -8,6 +8,7 @@ import pytest
 from images import noise, picture, pixels, save
 
 from recordkit import codec
+from recordkit.cli.im2rec import native
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.irheader import unpack
@@ -253,10 +254,39 @@ def test_a_wrong_setting_is_an_error_of_exit_code_2(im2rec, root, tmp_path, sett
     assert not (tmp_path / "out.rec").exists()
 
 
-@pytest.mark.parametrize("setting", ["colour=1", "unchanged"])
-def test_an_unknown_setting_causes_a_warning(im2rec, root, tmp_path, setting):
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [
+        ("label_widht=3", "; did you mean label_width=3?"),
+        ("label-width=3", "; did you mean label_width=3?"),
+        ("colour=1", "; did you mean color=1?"),
+        ("unchanged", "; did you mean unchanged=VALUE?"),
+        ("xyz=1", ""),
+    ],
+)
+def test_an_unknown_setting_causes_a_warning_that_names_a_similar_one(im2rec, root, tmp_path, setting, advice):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", setting)
-    assert code == 0 and f"warning: '{setting}' is not a setting of im2rec and is ignored" in err
+    assert code == 0 and f"warning: '{setting}' is not a setting of im2rec and is ignored{advice}\n" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["color=0", "--label_width=3"], "--label_width=3; write label_width=3"),
+        (["--num-thread", "2"], "--num-thread; write num_thread=VALUE"),
+        (["--quiet"], "--quiet; only key=value may follow LIST ROOT OUT.rec"),
+    ],
+)
+def test_an_option_is_an_error_that_says_how_to_write_it(im2rec, root, tmp_path, words, message):
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *words)
+    assert (code, err) == (2, f"im2rec: unexpected option {message}; see 'im2rec --help'\n")
+    assert not (tmp_path / "out.rec").exists()
+
+
+def test_the_help_has_a_line_for_each_setting(im2rec):
+    code, out, _ = im2rec("--help")
+    shown = out.partition("Settings of LIST ROOT OUT.rec key=value ...:\n")[2].splitlines()
+    assert code == 0 and [line.split("=")[0].strip() for line in shown] == list(native._SETTINGS)
 
 
 def test_the_number_of_threads_does_not_change_the_records(im2rec, root, tmp_path):
