@@ -16,6 +16,7 @@ reads no states.
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -180,14 +181,16 @@ class Checkpoints:
         mx : module
         network : mxnet.symbol.Symbol
         facts : dict
-            Content of the record of the run.
+            Content of the record of the run, to which the SHA-256 of the network is added.
 
         Raises
         ------
         PublishError
             The folder cannot be created or written.
         """
-        text = json.dumps(facts, indent=1) + "\n"
+        # It tells a network that another program writes here later, see `recordkit.training.model.trained_model`.
+        network_sha256 = hashlib.sha256(network.tojson().encode()).hexdigest()
+        text = json.dumps(facts | {"network_sha256": network_sha256}, indent=1) + "\n"
         write_atomically(self.run_path, lambda path: path.write_text(text, encoding="utf-8"))
         write_atomically(self.symbol_path, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
 

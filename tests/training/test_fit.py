@@ -268,7 +268,7 @@ def test_a_damaged_network_is_named(mx, rec, tmp_path):
         with pytest.raises(FormatError, match=r"lenet-symbol\.json: expected a network as MXNet saves it, got \S"):
             evaluate(tmp_path / "lenet", rec)
     symbol.write_text(text.replace('"data"', '"pixels"'))
-    with pytest.raises(TrainError, match=r"lenet-symbol\.json: expected an input called 'data'"):
+    with pytest.raises(TrainError, match=r"lenet-symbol\.json: expected the network that recordkit train wrote"):
         evaluate(tmp_path / "lenet", rec)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError, TrainError
+from recordkit.formats.fileset import fingerprint
 from recordkit.interop.mxnet import reason
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.normalization import Normalization
@@ -56,7 +57,7 @@ class TrainedModel:
     Raises
     ------
     TrainError
-        There is no model.
+        There is no model, or another program replaced the network of a run.
     PlanError
         `shape` or `normalization` is given for a model with a record, or `shape` is missing for another one.
     FormatError, OSError
@@ -84,6 +85,7 @@ class TrainedModel:
         self.model = checkpoints.load(mx, self.epoch)
         self.record = checkpoints.run_record()
         if self.record.facts:
+            _check_network(self.record, checkpoints.symbol_path)
             _refuse_options(self.record, shape, normalization)
             self.shape, self.normalization = self.record.image_shape(), self.record.normalization()
             return
@@ -159,6 +161,17 @@ class TrainedModel:
     @property
     def _shape_advice(self) -> str | None:
         return None if self.record.facts else "give another `shape`"
+
+
+def _check_network(record: RunRecord, symbol_path: Path) -> None:
+    """Refuse the network of another program at the prefix of a run, because its images were normalized otherwise."""
+    if record.facts.get("network_sha256") != fingerprint(symbol_path):
+        raise TrainError(
+            path=str(symbol_path),
+            expected=f"the network that recordkit train wrote with {record.path.name}",
+            got="another one",
+            advice=f"if it is another program's, remove {record.path} and state the input of the model",
+        )
 
 
 def _refuse_options(record: RunRecord, shape: tuple[int, int, int] | None, normalization: Normalization | None) -> None:

@@ -164,6 +164,9 @@ def test_missing_and_unsupported_parts_are_named(mx, rec, tmp_path, cli):
         PlanError, match=r"plain-symbol\.json: expected output layers SoftmaxOutput, .* MakeLoss 'mine'"
     ):
         Predictor(tmp_path / "plain", shape=SHAPE, normalization=BOOK)
+    mx.sym.flatten(mx.sym.Variable("pixels")).save(str(tmp_path / "plain-symbol.json"))
+    with pytest.raises(TrainError, match=r"plain-symbol\.json: expected an input called 'data', got none"):
+        Predictor(tmp_path / "plain", shape=SHAPE, normalization=BOOK)
     (tmp_path / "plain-symbol.json").write_text("{}")
     with pytest.raises(FormatError, match=r"plain-symbol\.json"):
         Predictor(tmp_path / "plain", shape=SHAPE)
@@ -196,3 +199,14 @@ def test_the_file_of_save_parameters_is_told_from_a_checkpoint(mx, tmp_path, has
     mx.nd.save(str(tmp_path / "saved-0000.params"), {"dense_weight": array} if has_names else [array])
     with pytest.raises(FormatError, match=r"saved-0000\.params: expected names that begin with arg: .* in Gluon"):
         Predictor(tmp_path / "saved", shape=SHAPE)
+
+
+def test_a_network_that_replaced_that_of_a_run_does_not_get_its_normalization(mx, rec, tmp_path, cli):
+    train(plan(rec, tmp_path, epochs=1))
+    export(mx, rec, tmp_path / "lenet")
+    words = ["eval", tmp_path / "lenet", rec, "--load-epoch", "0"]
+    code, _, error = cli(*words)
+    advice = f"if it is another program's, remove {tmp_path / 'lenet-run.json'} and state the input of the model"
+    assert code == 1 and error.endswith(f"got another one; {advice}\n")
+    (tmp_path / "lenet-run.json").unlink()
+    assert cli(*words, "--data-shape", "1,28,28", "--mean", "33.15", "--std", "79.05", "--quiet")[0] == 0
