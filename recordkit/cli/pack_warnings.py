@@ -24,5 +24,9 @@ def print_warnings(program: str, report: PackReport) -> None:
     for set_report in report.sets:
         for failure in set_report.failures[:_N_PRINTED_FAILURES]:
             print_to_stderr(program, f"{failure.name}: {failure.reason}; left out")
+        if set_report.n_missing > set_report.n_listed / 2:
+            root = "ROOT" if program == "im2rec" else "--root"
+            share = f"{set_report.n_missing} of {set_report.n_listed} images do not exist"
+            print_to_stderr(program, f"warning: {share}; is {root} right?")
         for note, n in set_report.notes.items():
             print_to_stderr(program, f"warning: {plural(n, 'image')}: {note}")

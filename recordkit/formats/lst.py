@@ -43,6 +43,7 @@ LabelWidth = int | Literal["auto"] | None
 
 _WHOLE = re.compile(r"([+-]?\d{1,20})(?:\.0*)?")
 _BOM = b"\xef\xbb\xbf"
+_TAB_ADVICE = "put tabs between the fields"
 
 
 class Row(NamedTuple):
@@ -96,13 +97,17 @@ def parse(text: str, *, label_width: LabelWidth = None) -> Row:
             raise FormatError(
                 expected="KEY, LABEL and PATH, separated by tabs",
                 got=f"{plural(len(fields), 'field')}: {excerpt(text)}",
-                advice="put tabs between the fields" if len(fields) == 1 and _count_labels(text) else None,
+                advice=_TAB_ADVICE if len(fields) == 1 and (_has_commas(text) or _count_labels(text)) else None,
             )
     else:
         fields = _split_at_blanks(text, 1 if label_width == "auto" else label_width)
     key = fields[0].strip()
     if not (key.isascii() and key.isdigit() and len(key) <= 20 and int(key) <= MAX_KEY):
-        raise FormatError(expected="a whole number from 0 to 2**64 - 1 as KEY", got=excerpt(key))
+        raise FormatError(
+            expected="a whole number from 0 to 2**64 - 1 as KEY",
+            got=excerpt(key),
+            advice=_TAB_ADVICE if _has_commas(key) else None,
+        )
     return Row(int(key), tuple(_label(field) for field in fields[1:-1]), fields[-1])
 
 
@@ -116,9 +121,14 @@ def _split_at_blanks(text: str, n_labels: int) -> list[str]:
         raise FormatError(
             expected=f"KEY, {plural(n_labels, 'label')} and PATH, separated by blanks",
             got=f"{plural(n_found, 'label') if n_found else plural(len(fields), 'field')}: {excerpt(text)}",
-            advice=f"give `label_width={n_found}`" if n_found else None,
+            advice=f"give `label_width={n_found}`" if n_found else _TAB_ADVICE if _has_commas(text) else None,
         )
     return fields
+
+
+def _has_commas(text: str) -> bool:
+    """Return whether a comma or semicolon follows the key, as in a .csv file."""
+    return re.match(r"\s*\d+\s*[,;]", text) is not None
 
 
 def _count_labels(text: str) -> int:

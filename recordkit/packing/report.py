@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from errno import ENOENT
 from pathlib import Path
 
 MAX_FAILURES = 1000
@@ -40,6 +42,8 @@ class SetReport:
     prefix : Path
     n_listed, n_packed, n_failed : int
         Samples of the source, records in the .rec file, and samples left out.
+    n_missing : int
+        Samples left out because their image does not exist.
     failures : list of Failure
         The first 1,000; PREFIX.failed.tsv has all of them.
     input_bytes, output_bytes : int
@@ -52,6 +56,7 @@ class SetReport:
     n_listed: int = 0
     n_packed: int = 0
     n_failed: int = 0
+    n_missing: int = 0
     failures: list[Failure] = field(default_factory=list)
     input_bytes: int = 0
     output_bytes: int = 0
@@ -66,6 +71,7 @@ class SetReport:
         """Count one more sample that was left out."""
         self.n_listed += 1
         self.n_failed += 1
+        self.n_missing += failure.key is not None and failure.reason == os.strerror(ENOENT)
         if len(self.failures) < MAX_FAILURES:
             self.failures.append(failure)
 
@@ -128,6 +134,7 @@ class PackReport:
                     "n_listed": report.n_listed,
                     "n_packed": report.n_packed,
                     "n_failed": report.n_failed,
+                    "n_missing": report.n_missing,
                     "failures": [asdict(failure) for failure in report.failures],
                     "failed_tsv": str(report.failed_path) if report.n_failed else None,
                     "input_bytes": report.input_bytes,

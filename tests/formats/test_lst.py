@@ -293,6 +293,7 @@ def test_with_a_label_width_any_white_space_separates(text, width, row):
         ("7\t3\t4\tmy a.jpg", 3, "2 labels", "; give label_width=2"),
         ("7 3", 2, "2 fields", ""),
         ("7", 1, "1 field", ""),
+        ("7,3,a.jpg", 1, "1 field", "; put tabs between the fields"),
         ("", 2, "0 fields", ""),
     ],
 )
@@ -329,6 +330,13 @@ def test_blanks_between_all_fields_are_named():
         FormatError, match=r"separated by tabs, got 1 field: '7 3 a\.jpg'; put tabs between the fields$"
     ):
         parse("7 3 a.jpg")
+
+
+@pytest.mark.parametrize("width", [None, 1, "auto"])
+@pytest.mark.parametrize("text", ["7,3,a.jpg", "7, 3, a.jpg", "7;3;a.jpg"])
+def test_commas_between_the_fields_are_named(text, width):
+    with pytest.raises(FormatError, match="; put tabs between the fields$"):
+        parse(text, label_width=width)
 
 
 def test_the_label_width_applies_to_the_whole_file(open_list):

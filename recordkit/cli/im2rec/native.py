@@ -146,7 +146,7 @@ def _report_labels(source: ListSource, options: dict[str, str]) -> None:
     found = f"{source.path}: rows have {describe_widths(source.label_widths)}"
     if not _packs_all_labels(options):
         print_to_stderr("im2rec", f"warning: {found}, and pack_label=0 packs only the first")
-    elif len(is_given) < 2:
+    elif "pack_label" not in is_given:
         print_to_stderr("im2rec", f"{found}, and all are packed; pack_label=0 packs only the first")
 
 

@@ -189,6 +189,10 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
             click.echo(f"{name} {label}")
     if not len(source):
         raise SourceError(path=root, expected="images", got="none", advice="--recursive includes the folders below it")
+    if not options["recursive"]:
+        print_to_stderr(
+            "im2rec", "warning: all images have the label 0; 'recordkit list --label-from' reads labels from names"
+        )
     warnings = write_lists(
         source,
         prefix,

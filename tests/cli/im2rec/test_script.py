@@ -450,6 +450,13 @@ def test_new_lists_remove_the_class_names_of_older_lists(im2rec, cli, tree, tmp_
     assert not (tmp_path / "a.classes.json").exists()
 
 
+def test_a_list_of_a_flat_folder_causes_one_warning_about_its_labels(im2rec, tree, tmp_path):
+    code, out, err = im2rec("--list", tmp_path / "p", tree / "cat")
+    text = "warning: all images have the label 0; 'recordkit list --label-from' reads labels from names"
+    assert (code, out, err) == (0, "", f"im2rec: {text}\n")
+    assert "the label 0" not in im2rec("--list", "--recursive", tmp_path / "p", tree)[2]
+
+
 def test_a_list_may_be_given_by_its_own_name(im2rec, tree, tmp_path):
     (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
     assert im2rec("--pass-through", tmp_path / "p.lst", tree)[0] == 0
