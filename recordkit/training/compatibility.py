@@ -67,7 +67,24 @@ def check_labels(data: Survey, target: Target) -> None:
         )
     for head in target.heads:
         for column in head.columns:
-            _check_label(data, data.labels[column], head)
+            try:
+                _check_label(data, data.labels[column], head)
+            except TrainError as error:
+                if error.key is None or len(target.heads) == 1:
+                    raise
+                raise _with_layers(error, target, column, head) from None
+
+
+def _with_layers(error: TrainError, target: Target, column: int, head: Head) -> TrainError:
+    """Return an error about a label that says which layer takes it, and which label each layer has."""
+    pairs = [f"label {other + 1} for {layer.name!r}" for layer in target.heads for other in layer.columns]
+    return TrainError(
+        path=error.path,
+        key=error.key,
+        expected=f"{error.expected} {column + 1} for the layer {head.name!r}",
+        got=error.got,
+        advice=f"{error.advice}, or group the layers in the order of their labels; they have {', '.join(pairs)}",
+    )
 
 
 def _check_label(data: Survey, label: LabelFacts, head: Head) -> None:
@@ -110,8 +127,8 @@ def _check_numbers(data: Survey, label: LabelFacts) -> None:
 
 
 def _bad_label(data: Survey, found: tuple[int, float], expected: str, advice: str) -> TrainError:
-    offset, value = found
-    return TrainError(path=str(data.path), offset=offset, expected=expected, got=f"{value:g}", advice=advice)
+    key, value = found
+    return TrainError(path=str(data.path), key=key, expected=expected, got=f"{value:g}", advice=advice)
 
 
 def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:

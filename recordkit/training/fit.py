@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from recordkit.errors import TrainError
+from recordkit.errors import PlanError, TrainError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
@@ -217,7 +217,12 @@ class _Run:
                 n_done=n_done * self._n_updates,
             )
 
-        return TRAINERS[self._plan.api](self._spec, model, create)
+        try:
+            return TRAINERS[self._plan.api](self._spec, model, create)
+        except RuntimeError as error:  # MXNetError is one as well
+            raise PlanError(
+                argument="network", expected="a network that MXNet can train", got=f"the error {bridge.reason(error)!r}"
+            ) from None
 
     def _run_epoch(self, trainer: Trainer, epoch: int) -> EpochReport:
         running, seconds, wait_s = self._update(trainer, epoch)
@@ -264,7 +269,10 @@ class _Run:
         last = "no checkpoint was written"
         if epochs:
             last = f"the last checkpoint is {self._checkpoints.params_path(epochs[-1])}"
-        return TrainError(f"epoch {epoch}", expected=expected, got=got, advice=f"lower `lr`; {last}")
+        advice = "lower `lr`"
+        if numbers := [head.name for head in self._target.heads if not head.n_classes]:
+            advice += f", or give {' and '.join(map(repr, numbers))} a smaller grad_scale"
+        return TrainError(f"epoch {epoch}", expected=expected, got=got, advice=f"{advice}; {last}")
 
     def _evaluate(self, model: Model) -> Metrics | None:
         if self._val_reader is None:

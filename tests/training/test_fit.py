@@ -151,6 +151,26 @@ def test_a_loss_that_is_not_finite_stops_the_run(mx, rec, tmp_path):
     assert Checkpoints(tmp_path / "lenet").epochs() == []
 
 
+def test_a_diverged_number_gets_the_advice_of_a_smaller_weight(mx, rec, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import mxnet as mx\ndef get_symbol(num_classes):\n    net = mx.sym.flatten(mx.sym.Variable('data'))\n"
+        "    net = mx.sym.FullyConnected(net, num_hidden=1)\n"
+        "    return mx.sym.LinearRegressionOutput(net, name='size')\n"
+    )
+    with pytest.raises(TrainError, match="; lower lr, or give 'size' a smaller grad_scale; no checkpoint"):
+        train(plan(rec, tmp_path, network=str(path), lr=1e18, schedule="constant"))
+
+
+def test_what_mxnet_says_when_it_binds_is_one_line(mx, rec, tmp_path, monkeypatch):
+    def fail(*_):
+        raise mx.base.MXNetError("simple_bind error. Arguments:\ndata: (2,)\nMXNetError: no memory\nTraceback")
+
+    monkeypatch.setitem(fit.TRAINERS, "module", fail)
+    with pytest.raises(PlanError, match="^network: expected a network that MXNet can train, got .*'MXNetError: no mem"):
+        train(plan(rec, tmp_path))
+
+
 def test_parameters_that_are_not_finite_are_not_saved(mx, rec, tmp_path, monkeypatch):
     update = fit._Run._update
 

@@ -142,7 +142,7 @@ def test_a_folder_without_images_and_a_missing_folder_are_refused(model, tmp_pat
 
 def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):
     odd = write_rec(tmp_path / "odd.rec", [(-1.0, image) for _, image in images(2)])
-    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: byte 0"):
+    with pytest.warns(UserWarning, match=r"labels are not compared: .*odd\.rec: key 0"):
         assert ["\tlabel" in line for line in run(model, odd)] == [False, False]
 
 

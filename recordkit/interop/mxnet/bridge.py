@@ -118,14 +118,16 @@ def load() -> Any:
 def reason(error: Exception) -> str:
     r"""Return the line of MXNet's error that gives the reason: the first that contains "Error" or "error".
 
-    MXNet's errors have no fields. Their text has a C++ stack trace before or after the reason.
+    MXNet's errors have no fields. Their text has a C++ stack trace before or after the reason, and may begin with
+    "simple_bind error. Arguments:", which is none.
 
     Examples
     --------
     >>> reason(RuntimeError("Traceback:\n  File a.cc, line 7\nError in operator fc1: shapes differ"))
     'Error in operator fc1: shapes differ'
     """
-    return next((line.strip() for line in str(error).splitlines() if "rror" in line), "no reason given")
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if "rror" in line and not line.endswith("Arguments:")), "no reason given")
 
 
 def last_line(error: Exception) -> str:

@@ -39,9 +39,9 @@ class LabelFacts:
     highest : float
         Highest finite value; 0 if there is none.
     not_class : (int, float), or None
-        Offset of the first record whose label is no class number, a whole number from 0 on, and that label.
+        Key of the first record whose label is no class number, a whole number from 0 on, and that label.
     not_finite : (int, float), or None
-        Offset of the first record whose label is NaN or infinite, and that label.
+        Key of the first record whose label is NaN or infinite, and that label.
     """
 
     highest: float
@@ -123,6 +123,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
             path=str(path), expected="a .rec file", got="a folder", advice="pack the folder with recordkit pack"
         )
     offsets: list[int] = []
+    keys: list[int] = []
     rows: list[tuple[float, ...]] = []
     first_payloads: list[memoryview] = []
     with RecordReader(file) as reader:
@@ -135,21 +136,22 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
                 raise error.located(path=str(file), offset=offset) from None
             rows.append(header.labels)
             offsets.append(offset)
+            keys.append(header.id)
             if len(first_payloads) < _N_DECODED:
                 first_payloads.append(payload)
     if not offsets:
         raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack it again")
-    labels = tuple(_facts(column, offsets) for column in np.array(rows).T)
+    labels = tuple(_facts(column, keys) for column in np.array(rows).T)
     n_channels, sizes, border = _decode_first(first_payloads, file)
     return Survey(file, np.array(offsets, np.int64), labels, Fileset(file).classes(), n_channels, sizes, border)
 
 
-def _facts(labels: NDArray[np.float64], offsets: list[int]) -> LabelFacts:
+def _facts(labels: NDArray[np.float64], keys: list[int]) -> LabelFacts:
     is_finite = np.isfinite(labels)
     is_class = is_finite & (labels >= 0) & (np.floor(labels) == labels)
     finite = labels[is_finite]
     not_class, not_finite = (
-        (offsets[bad[0]], float(labels[bad[0]])) if len(bad) else None
+        (keys[bad[0]], float(labels[bad[0]])) if len(bad) else None
         for bad in (np.flatnonzero(~is_class), np.flatnonzero(~is_finite))
     )
     return LabelFacts(float(np.max(finite)) if len(finite) else 0.0, not_class, not_finite)

@@ -114,7 +114,8 @@ class Head:
             losses = -np.log(np.maximum(probabilities, _MIN_PROBABILITY))
         else:
             losses = np.abs(output.reshape(len(output), -1) - labels)
-            losses = losses**2 / 2 if self.loss == "linear" else losses
+            with np.errstate(over="ignore"):  # a run that diverges ends with an error of its own
+                losses = losses**2 / 2 if self.loss == "linear" else losses
         means: NDArray[np.float32] = losses.mean(axis=1, dtype=np.float32)
         return means
 

@@ -6,6 +6,7 @@ network gets output layers for the labels of the file: a softmax over the classe
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from recordkit.errors import PlanError, plural
@@ -87,9 +88,15 @@ def _with_output_layers(mx: Any, resolved: ResolvedPlan, data: Survey) -> Any:
 def _build(mx: Any, resolved: ResolvedPlan, n_classes: int) -> Any:
     with mx.name.NameManager():  # so that unnamed layers get the same names in each run
         symbol = resolved.network.build(mx, n_classes, resolved.shape)
-    inputs = symbol.list_arguments()
+    inputs = symbol.list_inputs()
     if "data" not in inputs:
         raise PlanError(expected="an input mx.sym.Variable('data')", got=", ".join(inputs) or "none")
+    if twice := [name for name, n in Counter(inputs).items() if n > 1]:
+        raise PlanError(
+            expected="each variable once",
+            got=f"two variables called {twice[0]!r}",
+            advice="make one and use it in both places",
+        )
     return symbol
 
 
@@ -177,10 +184,11 @@ def _check_sizes(data: Survey, target: Target) -> None:
             argument="network",
             expected=f"output layers for {plural(len(data.labels), 'label')} an image, which {data.path} has",
             got=f"layers for {target.n_labels}",
-            advice="return mx.sym.Group of an output layer for each label",
+            advice=_labels_advice(target.n_labels, len(data.labels)),
         )
     for head in target.heads:
-        highest = max((int(data.labels[column].highest) for column in head.columns), default=0) if head.n_classes else 0
+        classes = [data.labels[column] for column in head.columns if data.labels[column].not_class is None]
+        highest = max((int(label.highest) for label in classes), default=0)
         if head.loss == "softmax" and highest >= head.size:
             raise PlanError(
                 argument="network",
@@ -188,3 +196,9 @@ def _check_sizes(data: Survey, target: Target) -> None:
                 got=highest,
                 advice=f"make it larger, by `n_classes={highest + 1}` if get_symbol takes its size from num_classes",
             )
+
+
+def _labels_advice(n_wanted: int, n_packed: int) -> str:
+    if n_wanted < n_packed:
+        return "return mx.sym.Group of an output layer for each label"
+    return f"pack {n_wanted} labels an image, from a list with {n_wanted} label columns ('im2rec --pack-label' packs them)"

@@ -107,7 +107,13 @@ def test_sigmoid_takes_a_network_with_its_output_layer_or_none(mx, tmp_path):
         ),
         (
             "return mx.sym.Group([mx.sym.SoftmaxOutput(fc(net, num_hidden=3)) for _ in range(2)])",
-            r"network: expected output layers for 1 label an image, which .*train\.rec has, got layers for 2",
+            r"network: expected output layers for 1 label an image, which .*train\.rec has, got layers for 2; "
+            r"pack 2 labels an image, from a list with 2 label columns",
+        ),
+        (
+            "other = mx.sym.SoftmaxOutput(fc(net, num_hidden=3), mx.sym.Variable('label'))\n"
+            "return mx.sym.Group([mx.sym.SoftmaxOutput(fc(net, num_hidden=3), mx.sym.Variable('label')), other])",
+            "network: expected each variable once, got two variables called 'label'; make one and use it in both",
         ),
         (
             "return mx.sym.SoftmaxOutput(fc(net, num_hidden=2), name='bar')",
@@ -128,18 +134,35 @@ def test_an_unsuitable_network_is_refused(mx, rec, tmp_path, line, message):
 def test_a_label_that_numbers_no_class_is_named(mx, tmp_path, label, got):
     rec = write_rec(tmp_path / "bad.rec", [*images(2), (label, next(images(1))[1])])
     data = survey_for_mxnet(rec)
-    message = rf"bad\.rec: byte {data.offsets[2]}: expected a class number as label, got {got}; number the classes"
+    message = rf"bad\.rec: key 2: expected a class number as label, got {got}; number the classes"
     with pytest.raises(TrainError, match=message):
         label_sizes(plan(rec, tmp_path), data)
     with pytest.raises(TrainError, match=message):
         build(mx, rec, tmp_path, "return mx.sym.SoftmaxOutput(fc(net, num_hidden=3))")
 
 
+def test_layers_in_another_order_than_the_labels_are_named(mx, two, tmp_path):
+    lines = """return mx.sym.Group([
+        mx.sym.LinearRegressionOutput(fc(net, num_hidden=1), name="ink"),
+        mx.sym.SoftmaxOutput(fc(net, num_hidden=3), name="bar")])"""
+    message = (
+        r"key 0: expected a class number as label 2 for the layer 'bar', got -1; number the classes from 0, or group "
+        r"the layers in the order of their labels; they have label 1 for 'ink', label 2 for 'bar'$"
+    )
+    with pytest.raises(TrainError, match=message):
+        build(mx, two, tmp_path, lines)
+
+
+def test_too_few_output_layers_get_the_advice_to_group_more(mx, two, tmp_path):
+    with pytest.raises(PlanError, match=r"got layers for 1; return mx\.sym\.Group of an output layer for each"):
+        build(mx, two, tmp_path, "return mx.sym.SoftmaxOutput(fc(net, num_hidden=3))")
+
+
 def test_a_number_to_predict_has_to_be_finite(mx, tmp_path):
     rec = write_rec(
         tmp_path / "bad.rec", [(label, image) for label, (_, image) in zip((0.5, float("nan")), images(2), strict=True)]
     )
-    with pytest.raises(TrainError, match=r"bad\.rec: byte \d+: expected a number as label, got nan"):
+    with pytest.raises(TrainError, match=r"bad\.rec: key 1: expected a number as label, got nan"):
         build(mx, rec, tmp_path, "return mx.sym.LinearRegressionOutput(fc(net, num_hidden=1))")
 
 
