@@ -344,6 +344,17 @@ def test_graphviz_is_missing(mx, folder, cli, monkeypatch):
     assert error.rstrip() == SECTIONS["graphviz is not installed"]
 
 
+def test_a_hybridized_network_gets_a_batch_of_a_worker(mx):
+    network = mx.gluon.nn.Dense(2, prefix="dense0_")
+    network.initialize()
+    network.hybridize()
+    batch = mx.nd.ones((1, 3), ctx=mx.Context("cpu_shared", 0))
+    with pytest.raises(mx.MXNetError) as caught:
+        network(batch)
+    assert SECTIONS["CachedOp requires all inputs to live on the same context"] in str(caught.value)
+    assert network(batch.as_in_context(mx.cpu())).shape == (1, 2)
+
+
 def test_every_text_of_the_page_is_tested():
     code = Path(__file__).read_text()
     assert len(SECTIONS) == PAGE.count("```text\n")

@@ -213,7 +213,7 @@ class NameTemplate:
             if name == "class":
                 pattern = ".+" if self._class_is_folder else "[^/]+"
             else:
-                pattern = _LABEL_PATTERN if name == "label" else _key_pattern(_width(spec))
+                pattern = _label_pattern(spec) if name == "label" else _key_pattern(_width(spec))
             pieces.append(f"(?P<{name}>{pattern})")
         return "".join(pieces) + re.escape(self._end) + ("" if self.suffix else r"\.[^./]+")
 
@@ -255,6 +255,13 @@ def _width(spec: str) -> int:
 
 def _key_pattern(n_digits: int) -> str:
     return f"[0-9]{{{n_digits},{max(n_digits, _MAX_KEY_DIGITS)}}}"
+
+
+def _label_pattern(spec: str) -> str:
+    if not spec:
+        return _LABEL_PATTERN
+    n_digits = _width(spec)
+    return f"(?:[0-9]{{{n_digits},}}|-[0-9]{{{max(n_digits - 1, 1)},}})"  # the sign counts, as in a format of Python
 
 
 def _parse_label(text: str) -> float:

@@ -37,7 +37,7 @@ class RecordSource:
     ...     writer.write_idx(7, pack(IRHeader(0, 0.1, 7, 0), b"jpeg"))
     >>> with RecordDataset(prefix) as dataset:
     ...     RecordSource(dataset).entries([0])
-    [Entry(key=7, labels=(0.1,), name='train.rec/0')]
+    [Entry(key=7, labels=(0.1,), name='train.rec: sample 0')]
     """
 
     order = "listed"
@@ -55,7 +55,7 @@ class RecordSource:
         return len(self._dataset)
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
-        """Return keys, labels and names such as ``train.rec/7`` of the samples at `indices`.
+        """Return keys, labels and names such as ``train.rec: sample 7`` of the samples at `indices`.
 
         A name ends with the index in the dataset. A label that is not exact is the shortest number that float32 rounds
         to the one in the file, as a list would have it.
@@ -65,7 +65,7 @@ class RecordSource:
         keys = self._dataset.keys_at(rows).tolist()
         labels = self.labels(indices)
         return [
-            Entry(key, row, f"{file}/{index}")
+            Entry(key, row, f"{file}: sample {index}")
             for key, row, file, index in zip(keys, labels, files, rows.tolist(), strict=True)
         ]
 
@@ -103,5 +103,5 @@ class RecordSource:
         FormatError
             A record is damaged.
         """
-        samples = self._dataset[[int(entry.name.rpartition("/")[2]) for entry in entries]]
+        samples = self._dataset[[int(entry.name.rpartition(" ")[2]) for entry in entries]]
         return [bytes(sample.payload) for sample in cast("list[Sample]", samples)]

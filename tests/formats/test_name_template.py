@@ -123,6 +123,8 @@ def test_a_label_with_a_width_is_whole():
         ("{key}_{label}", "-12_5.jpg"),
         ("{key}_{label}", "18446744073709551616_5.jpg"),  # 2**64
         ("{key}_{label}", "\u0663_5.jpg"),  # a digit of another script
+        ("{label:02d}_{key}", "5_12.jpg"),  # one digit
+        ("{label:02d}_{key}", "05.5_12.jpg"),
         ("{class}_{key}", "a/b_5.jpg"),
         ("{class}/{class}_{key}", "a/b_5.jpg"),
     ],

@@ -102,7 +102,9 @@ def test_bytes_of_an_unknown_format_keep_a_suffix_that_is_given(tmp_path):
     write_folder(dataset, tmp_path / "b", name="{key}.avif")
     assert files_in(tmp_path / "b") == {"0.avif": b"\0\0\0 ftypavif"}
     for name in ("{key}", "{key}.png"):
-        with pytest.raises(SourceError, match=r"a\.rec/0: key 0: expected an image, got bytes of an unknown format"):
+        with pytest.raises(
+            SourceError, match=r"a\.rec: sample 0: key 0: expected an image, got bytes of an unknown format"
+        ):
             write_folder(dataset, tmp_path / "c", name=name)
 
 
@@ -266,7 +268,7 @@ def test_real_digits_come_back(tmp_path, real_data):
         (
             "{key}.jpg",
             PlanError,
-            "a.rec/0: name: key 0: expected the suffix .png of this image, got .jpg; leave .jpg out",
+            "a.rec: sample 0: name: key 0: expected the suffix .png of this image, got .jpg; leave .jpg out",
         ),
         ("{label}", PlanError, "name: expected a name of its own for each image, got '5.png' twice; add {key}"),
         ("{class}/{key}", PlanError, "name: {class} needs class names, and there are none; use {label} instead"),
@@ -287,7 +289,9 @@ def test_a_name_that_cannot_be_is_refused(tmp_path, name, error, problem):
 def test_a_class_name_that_leads_elsewhere_is_refused(tmp_path, class_name):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())], {class_name: 0})
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(SourceError, match=r"a\.rec/0: key 0: expected a class name that can be part of a path below"):
+    with pytest.raises(
+        SourceError, match=r"a\.rec: sample 0: key 0: expected a class name that can be part of a path below"
+    ):
         write_folder(dataset, tmp_path / "b")
     assert sorted(os.listdir(tmp_path)) == before
     write_folder(dataset, tmp_path / "b", name="{key}_{label}")  # the advice

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from images import noise, picture, save, write
 
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, PlanError
 from recordkit.interop import mxnet
 
 
@@ -39,6 +39,19 @@ def test_samples_are_those_of_gluon(mx, tmp_path, mode, flag):
     assert ours[-1][1] == 12.5
     with pytest.raises(IndexError):
         ours[13]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"flag": 0}, "flag: expected channels in its place, got flag=0"),
+        ({"channels": 0}, "channels: expected 1 or 3, got 0"),
+    ],
+)
+def test_gluons_flag_is_an_error_that_says_what_to_write(arguments, message):
+    with pytest.raises(PlanError) as caught:
+        mxnet.RecordDataset("photos.rec", **arguments)
+    assert str(caught.value) == f"{message}; channels=1 stands for Gluon's flag=0, and channels=3 for flag=1"
 
 
 def test_several_labels_are_an_array(mx, tmp_path):

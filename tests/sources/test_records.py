@@ -20,7 +20,11 @@ def test_entries_have_keys_labels_and_the_index_in_their_names(tmp_path):
     write(tmp_path / "a", (7, 5.0), (3, [0.1, 2.0]))
     write(tmp_path / "b", (9, 1.0))
     source = RecordSource(rk.RecordDataset([tmp_path / "a", tmp_path / "b"]))
-    assert rows(source) == [(7, (5.0,), "a.rec/0"), (3, (0.1, 2.0), "a.rec/1"), (9, (1.0,), "b.rec/2")]
+    assert rows(source) == [
+        (7, (5.0,), "a.rec: sample 0"),
+        (3, (0.1, 2.0), "a.rec: sample 1"),
+        (9, (1.0,), "b.rec: sample 2"),
+    ]
     assert (source.classes, source.order, source.pixels, source.bad) == (None, "listed", False, [])
 
 
@@ -34,7 +38,7 @@ def test_contents_are_the_payloads_of_any_entries(tmp_path):
 def test_a_subset_is_a_source(tmp_path):
     write(tmp_path / "a", *((key, float(key)) for key in range(5)))
     source = RecordSource(rk.RecordDataset(tmp_path / "a")[1::2])
-    assert rows(source) == [(1, (1.0,), "a.rec/0"), (3, (3.0,), "a.rec/1")]
+    assert rows(source) == [(1, (1.0,), "a.rec: sample 0"), (3, (3.0,), "a.rec: sample 1")]
     assert source.contents(source.entries([1])) == [b"image 3"]
 
 

@@ -13,6 +13,7 @@ from recordkit.cli.native_install import how_to_install_program
 from recordkit.cli.options import examples, output_options, parse_shape, picture_option
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
+from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.model.networks import find_network
 from recordkit.training.model.output_layers import find_target, unknown_inputs
@@ -40,6 +41,7 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     output = output or Path(f"{Path(network).stem}.png")
     check_suffix(output)
     _require_graphviz()
+    set_threads(0)  # and MXNet no longer says which backend it activates
     mx = bridge.load()
     checkpoints = Checkpoints(network)
     is_trained = checkpoints.symbol_path.exists()

@@ -10,16 +10,18 @@ from typing import Any
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset as PayloadDataset
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, PlanError
 from recordkit.interop.mxnet.arrays import copy_array
 from recordkit.interop.mxnet.bridge import load
 from recordkit.loading.engine import with_sample_location
 
 Function = Callable[[Any, Any], Any]
 
+_CHANNELS = "`channels=1` stands for Gluon's flag=0, and `channels=3` for flag=1"
+
 
 def RecordDataset(  # noqa: N802 (it stands for a class of Gluon)
-    path: str | Path | Sequence[str | Path], channels: int = 3, transform: Function | None = None
+    path: str | Path | Sequence[str | Path], channels: int = 3, transform: Function | None = None, *, flag: None = None
 ) -> Any:
     """Return a dataset in place of ``gluon.data.vision.ImageRecordDataset(filename, flag, transform)``.
 
@@ -32,6 +34,8 @@ def RecordDataset(  # noqa: N802 (it stands for a class of Gluon)
         may differ by 1 level, and a JPEG by few, because other decoders round them.
     transform : callable, optional
         Function of image and label, whose result is the sample.
+    flag : None
+        Gluon's name for `channels`, which is refused with the value to write.
 
     Returns
     -------
@@ -46,6 +50,8 @@ def RecordDataset(  # noqa: N802 (it stands for a class of Gluon)
     ------
     MissingError
         MXNet cannot be loaded.
+    PlanError
+        `flag` was given, or `channels` is neither 1 nor 3.
     FormatError, FileNotFoundError
         See `recordkit.RecordDataset`.
 
@@ -56,6 +62,10 @@ def RecordDataset(  # noqa: N802 (it stands for a class of Gluon)
     ... )  # doctest: +SKIP
     >>> batches = mx.gluon.data.DataLoader(images, batch_size=256, shuffle=True, num_workers=4)  # doctest: +SKIP
     """
+    if flag is not None:
+        raise PlanError(argument="flag", expected="`channels` in its place", got=f"flag={flag}", advice=_CHANNELS)
+    if channels not in (1, 3):
+        raise PlanError(argument="channels", expected="1 or 3", got=channels, advice=_CHANNELS)
     return _dataset_class()(PayloadDataset(path), channels, transform)
 
 
