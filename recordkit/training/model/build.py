@@ -201,4 +201,6 @@ def _check_sizes(data: Survey, target: Target) -> None:
 def _labels_advice(n_wanted: int, n_packed: int) -> str:
     if n_wanted < n_packed:
         return "return mx.sym.Group of an output layer for each label"
-    return f"pack {n_wanted} labels an image, from a list with {n_wanted} label columns ('im2rec --pack-label' packs them)"
+    return (
+        f"pack {n_wanted} labels an image, from a list with {n_wanted} label columns ('im2rec --pack-label' packs them)"
+    )
