@@ -20,7 +20,7 @@ from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 from recordkit.upkeep.scan import scan
 
-# Largest number of distinct labels that are counted separately. Nobody would read a longer table.
+# Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.
 MAX_COUNTED_LABELS = 1000
 
 _Number = TypeVar("_Number", int, float)
@@ -89,8 +89,8 @@ class FileInfo:
         Smallest and largest number of labels per record. This field and the next three leave out metadata records.
     labels : dict of float to int, or None
         Number of records per finite first label; None if there are more than 1,000 distinct labels.
-    label_range : (float, float) or None
-        Smallest and largest finite first label.
+    label_ranges : list of ((float, float) or None)
+        Smallest and largest finite value of each label of a record, up to 1,000 labels; None if no value is finite.
     n_not_finite : int
         Number of records whose first label is infinite or NaN.
     formats : dict of str to int
@@ -114,7 +114,7 @@ class FileInfo:
     key_range: tuple[int, int] | None
     label_width: tuple[int, int]
     labels: dict[float, int] | None
-    label_range: tuple[float, float] | None
+    label_ranges: list[tuple[float, float] | None]
     n_not_finite: int
     formats: dict[str, int]
     mean_image_bytes: float
@@ -139,7 +139,7 @@ class _Tally:
         self.labels: Counter[float] = Counter()
         self.key_range: tuple[int, int] | None = None
         self.label_width = (1 << 32, 0)
-        self.label_range: tuple[float, float] | None = None
+        self.label_ranges: list[tuple[float, float] | None] = []
         self.n_not_finite = 0
         self.n_metadata = 0
         self.has_face_header = False
@@ -158,14 +158,21 @@ class _Tally:
             self.has_face_header |= header.id == 0 and faces.ranges(header, payload) is not None
             return
         self.label_width = min(self.label_width[0], len(labels)), max(self.label_width[1], len(labels))
+        self._widen_label_ranges(labels)
         if math.isfinite(labels[0]):
-            self.label_range = _widen(self.label_range, labels[0])
             if len(self.labels) <= MAX_COUNTED_LABELS:
                 self.labels[labels[0]] += 1
         else:
             self.n_not_finite += 1
         if self.first_shape is None and image_format != "empty":
             self.first_shape = _shape(payload)
+
+    def _widen_label_ranges(self, labels: tuple[float, ...]) -> None:
+        n_ranges = min(len(labels), MAX_COUNTED_LABELS)
+        self.label_ranges += [None] * (n_ranges - len(self.label_ranges))
+        for number, label in enumerate(labels[:n_ranges]):
+            if math.isfinite(label):
+                self.label_ranges[number] = _widen(self.label_ranges[number], label)
 
 
 def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Number, _Number]:
@@ -214,7 +221,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         key_range=tally.key_range,
         label_width=tally.label_width if tally.n_records > tally.n_metadata else (0, 0),
         labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
-        label_range=tally.label_range,
+        label_ranges=tally.label_ranges,
         n_not_finite=tally.n_not_finite,
         formats=dict(tally.formats.most_common()),
         mean_image_bytes=tally.n_payload_bytes / tally.n_records if tally.n_records else 0.0,

@@ -68,10 +68,25 @@ def test_labels_that_are_not_finite_are_counted_separately(tmp_path):
     labels = (0.5, -0.5, math.nan, math.nan, math.inf)
     path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(label, 0), b"\xff\xd8\xff") for label in labels))
     info = inspect(path)
-    assert (info.labels, info.label_range, info.n_not_finite) == ({-0.5: 1, 0.5: 1}, (-0.5, 0.5), 3)
+    assert (info.labels, info.label_ranges, info.n_not_finite) == ({-0.5: 1, 0.5: 1}, [(-0.5, 0.5)], 3)
     json.dumps(info.as_json(), allow_nan=False)
     shown = [record.as_json()["labels"] for record in head(path)]
     assert shown == [[0.5], [-0.5], ["nan"], ["nan"], ["inf"]]
+
+
+def test_each_label_has_its_range(tmp_path, cli):
+    labels = [(1.0, 0.25), (3.0, math.nan), (2.0, -7.5, math.inf)]
+    path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(label, 0), b"\xff\xd8\xff") for label in labels))
+    assert inspect(path).label_ranges == [(1, 3), (-7.5, 0.25), None]
+    _, out, _ = cli("info", path)
+    assert "labels     2 to 3 per record: 1 to 3, -7.5 to 0.25, none finite\n" in out
+    assert "records by first label:\n" in out
+
+
+def test_many_labels_have_the_first_ranges_in_text(tmp_path, cli):
+    path = write(tmp_path / "x.rec", irheader.pack(irheader.IRHeader((0.0,) * 1001, 0), b"\xff\xd8\xff"))
+    assert len(inspect(path).label_ranges) == 1000
+    assert " 0 to 0, and so on; --json has the ranges of 1000 labels\n" in cli("info", path)[1]
 
 
 @pytest.mark.parametrize("look", [inspect, head])

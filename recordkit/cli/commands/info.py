@@ -16,6 +16,7 @@ from recordkit.upkeep import FileInfo, inspect
 
 # Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20
+_N_RANGES_SHOWN = 8
 
 
 @click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
@@ -52,23 +53,33 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"first one  {width} x {height}, {plural(channels, 'channel')}")
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
-    label_range = "none finite" if info.label_range is None else " to ".join(map(label_text, info.label_range))
-    lines.append(f"labels     {width_text} per record, {label_range}")
+    lines.append(f"labels     {width_text} per record{', ' if high == 1 else ': '}{_ranges_text(info)}")
     if info.n_not_finite:
         lines.append(f"           {info.n_not_finite} are not finite; 'recordkit verify {info.path}' lists them")
     if info.exact_labels:
         lines.append("           exact int64 labels are in .labels.npy")
-    elif info.label_range and info.label_range[1] >= 2**24:
+    elif any(span is not None and span[1] >= 2**24 for span in info.label_ranges):
         lines.append("           float32 does not hold every whole number above 2**24, so labels may have been rounded")
     lines += _label_lines(info)
     return lines
 
 
+def _ranges_text(info: FileInfo) -> str:
+    """Return the range of each label of a record."""
+    spans = info.label_ranges
+    texts = ["none finite" if span is None else " to ".join(map(label_text, span)) for span in spans[:_N_RANGES_SHOWN]]
+    more = [f"and so on; --json has the ranges of {len(spans)} labels"] if len(spans) > _N_RANGES_SHOWN else []
+    return ", ".join(texts + more)
+
+
 def _label_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
         return []
+    heading = ["           records by first label:"] if info.label_width[1] > 1 else []
     names: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
-    return [f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()]
+    return heading + [
+        f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()
+    ]
 
 
 def label_text(label: float) -> str:
