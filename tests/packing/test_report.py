@@ -1,5 +1,7 @@
 """The report of a pack: totals, the limit of kept failures, and its JSON."""
 
+import os
+from errno import ENOENT
 from pathlib import Path
 
 from recordkit.packing import report
@@ -32,6 +34,7 @@ def test_the_json_of_a_report_has_all_counts():
                 "n_listed": 5,
                 "n_packed": 5,
                 "n_failed": 0,
+                "n_missing": 0,
                 "failures": [],
                 "failed_tsv": None,
                 "input_bytes": 70,
@@ -43,6 +46,7 @@ def test_the_json_of_a_report_has_all_counts():
                 "n_listed": 4,
                 "n_packed": 3,
                 "n_failed": 1,
+                "n_missing": 0,
                 "failures": [{"key": 7, "name": "cat/7.jpg", "reason": "expected an image, got 0 bytes"}],
                 "failed_tsv": "out/b.failed.tsv",
                 "input_bytes": 0,
@@ -51,6 +55,13 @@ def test_the_json_of_a_report_has_all_counts():
             },
         ],
     }
+
+
+def test_images_that_do_not_exist_are_counted_and_rows_and_damaged_images_are_not():
+    done = SetReport(Path("out/a"))
+    for key, reason in ((7, os.strerror(ENOENT)), (None, os.strerror(ENOENT)), (8, "expected an image, got 0 bytes")):
+        done.fail(Failure(key, "a.jpg", reason))
+    assert (done.n_failed, done.n_missing) == (3, 1)
 
 
 def test_the_rate_of_a_pack_that_took_no_time_is_0():
