@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recordkit.cli.options import parse_levels, parse_shape
+from recordkit.cli.options import parse_factor, parse_levels, parse_shape
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.model.trained_model import LEVELS_AS_STORED
 
@@ -41,7 +41,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="N|R,G,B",
         help="Divisors of the levels, one or three.  [default: as recorded, or 1]",
     )
-    @click.option("--scale", type=click.FloatRange(0), help="Factor of the levels.  [default: as recorded, or 1]")
+    @click.option(
+        "--scale", type=parse_factor, metavar="N|A/B", help="Factor of the levels.  [default: as recorded, or 1]"
+    )
     @functools.wraps(command)
     def with_model(
         *arguments: Any,

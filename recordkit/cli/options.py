@@ -93,6 +93,23 @@ def parse_shape(text: str | None) -> tuple[int, int, int] | None:
     return channels, height, width
 
 
+def parse_factor(text: str | None) -> float | None:
+    """Return the number of an option's ``N`` or ``A/B``, or None if it was not given.
+
+    Examples
+    --------
+    >>> parse_factor("1/256"), parse_factor("0.5")
+    (0.00390625, 0.5)
+    """
+    if text is None:
+        return None
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(numerator) / (float(denominator) if slash else 1)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"expected a number as 0.5 or a fraction as 1/256, got {text!r}") from None
+
+
 def parse_levels(text: str | None) -> tuple[float, ...] | None:
     """Return the numbers of an option's ``N`` or ``R,G,B``, or None if it was not given.
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from recordkit.cli.options import parse_levels, parse_shape
+from recordkit.cli.options import parse_factor, parse_levels, parse_shape
 from recordkit.training.augment import Augment
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.optimizer import Optimizer
@@ -71,6 +71,8 @@ def _type(option: Option) -> Any:
         return click.Choice(option.choices)
     if option.argument == "gpu":
         return _parse_gpu
+    if option.argument == "scale":
+        return parse_factor
     if option.kind in (int, float):
         number_range: Any = click.IntRange if option.kind is int else click.FloatRange
         return number_range(option.low, option.high, max_open=option.below_high)

@@ -20,6 +20,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _RESULTS = (
     *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
 )
 _PARAMS = re.compile(r"(.+)-(\d{4})\.params", re.DOTALL)
+_ANY = re.compile(r"(.+)-(\d{4}\.(params|states)|(symbol|run)\.json)", re.DOTALL)
 
 
 class Checkpoints:
@@ -105,24 +107,28 @@ class Checkpoints:
         """
         epochs = self.epochs()
         if not epochs:
-            raise TrainError(
-                path=str(self.prefix),
-                expected=f"a checkpoint such as {self.params_path(1).name}",
-                got="none",
-                advice=self._suggestion(),
-            )
+            raise self._no_checkpoint()
         return epochs[-1]
 
-    def _suggestion(self) -> str:
-        """Suggest a prefix if the user gave the path of a checkpoint's file, or the folder of a model."""
-        if match := _PARAMS.fullmatch(self.prefix.name):
-            suggestions = [self.prefix.with_name(match[1])]
-        else:
-            matches = (_PARAMS.fullmatch(path.name) for path in _entries(self.prefix))
-            suggestions = sorted({self.prefix / match[1] for match in matches if match})
-        if suggestions:
-            return f"the prefix of a model there is {', or '.join(map(str, suggestions))}"
-        return "give the prefix of a model, or train one first"
+    def _no_checkpoint(self) -> TrainError:
+        if prefixes := self._likely_prefixes():
+            advice = f"did you mean {' or '.join(map(str, prefixes))}?"
+            return TrainError(path=str(self.prefix), expected="the prefix of a model", got="none", advice=advice)
+        return TrainError(
+            path=str(self.prefix),
+            expected=f"a checkpoint such as {self.params_path(1).name}",
+            got="none",
+            advice="give the prefix of a model, or train one first",
+        )
+
+    def _likely_prefixes(self) -> list[Path]:
+        """Return prefixes that the user may have meant by a model's file, by its folder or by a similar name."""
+        if match := _ANY.fullmatch(self.prefix.name):
+            return [self.prefix.with_name(match[1])]
+        if names := _model_names(self.prefix):
+            return [self.prefix / name for name in names]
+        similar = get_close_matches(self.prefix.name, _model_names(self.prefix.parent), n=1)
+        return [self.prefix.with_name(name) for name in similar]
 
     def clear(self) -> int:
         """Remove an earlier run, so that none of its checkpoints can be mistaken for the new run's.
@@ -241,15 +247,20 @@ class Checkpoints:
         ------
         NotFoundError
             There is no such checkpoint.
+        TrainError
+            There is no checkpoint at all.
         FormatError
             A file is damaged.
         """
-        network = self.load_symbol(mx)
         params = self.params_path(epoch)
         if not params.exists():  # MXNet would report it with a stack trace
-            numbers = ", ".join(map(str, self.epochs()))
-            advice = f"give as `epoch` one of {numbers}" if numbers else self._suggestion()
+            epochs = self.epochs()
+            if not epochs:
+                raise self._no_checkpoint()
+            numbers = ", ".join(map(str, epochs))
+            advice = f"give as `epoch` one of {numbers}" if len(epochs) > 1 else f"give `epoch={numbers}`, the only one"
             raise not_found(params, "a checkpoint", advice=advice)
+        network = self.load_symbol(mx)
         try:
             return network, *mx.model.load_params(str(self.prefix), epoch)
         except mx.base.MXNetError as error:
@@ -308,6 +319,12 @@ def _damaged(path: Path, expected: str, error: Exception) -> FormatError:
 
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _model_names(folder: Path) -> list[str]:
+    """Return the prefixes of the checkpoints in a folder, without the folder."""
+    matches = (_PARAMS.fullmatch(path.name) for path in _entries(folder))
+    return sorted({match[1] for match in matches if match})
 
 
 def _write_with_mxnet(mx: Any, write: Callable[[], object]) -> None:

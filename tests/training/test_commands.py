@@ -14,6 +14,7 @@ from training.bars import images, survey_for_mxnet, write_rec
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.plot_log import command as plot_log
 from recordkit.cli.commands.plot_net import command as plot_net
+from recordkit.cli.commands.train import _default_prefix
 from recordkit.cli.commands.train import command as train_command
 from recordkit.errors import FormatError, MissingError, PlanError, TrainError
 from recordkit.interop.mxnet import cuda
@@ -147,6 +148,8 @@ def test_a_folder_as_validation_file_is_refused(mx, rec, tmp_path):
         (["--load-epoch", 3], "unexpected option --load-epoch; --resume continues from the last checkpoint"),
         (["--image-shape", "1,28,28"], "unexpected option --image-shape; it is --data-shape C,H,W here"),
         (["--nonsense"], "No such option"),
+        (["--scale", "1/0"], "expected a number as 0.5 or a fraction as 1/256, got '1/0'"),
+        (["--scale", "0x1"], "expected a number as 0.5 or a fraction as 1/256, got '0x1'"),
         (["--gpus", "0,1"], "expected one GPU, which is what a run uses, got 0,1"),
         (["--gpus", "x"], "expected the number of a GPU, from 0, got 'x'"),
     ],
@@ -169,6 +172,27 @@ def test_explicit_options_override_a_recipe(mx, rec, tmp_path):
     assert summary["optimizer"]["lr"] == 0.02 and summary["optimizer"]["schedule"] == "factor"
     augment = summary["augment"]
     assert (augment["max_random_rotate_angle"], augment["min_crop_size"], augment["max_crop_size"]) == (5, 24, 28)
+
+
+@pytest.mark.parametrize("name", ["a.rec", "a.lst", "a"])
+def test_the_folder_of_a_model_has_the_name_of_the_data_without_suffix(name):
+    assert _default_prefix(Path(name), {"recipe": None, "network": "nets/my.py"}) == Path("a-model/my")
+
+
+def test_a_network_that_does_not_exist_is_named(mx, rec, cli):
+    code, _, error = cli("train", rec, "--network", "nothere.py")
+    assert code == 2 and error == "recordkit: --network: expected a Python file, got no file called 'nothere.py'\n"
+
+
+def test_a_drawing_may_be_of_a_network_or_a_model(mx, monkeypatch):
+    monkeypatch.setattr("recordkit.cli.commands.plot_net._require_graphviz", lambda: None)
+    error = run(plot_net, "nothing").exception
+    assert "six-conv, or a file FILE.py, or the prefix of a model, got 'nothing'" in str(error)
+
+
+def test_a_picture_without_a_suffix_is_named(tmp_path):
+    error = run(plot_log, "a.log", "-o", "curves").exception
+    assert str(error) == "curves: expected a name that ends in .png, .svg, .pdf, got 'curves'"
 
 
 def test_a_model_is_called_after_its_recipe_or_its_network(mx, rec, tmp_path, monkeypatch):

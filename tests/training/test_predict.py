@@ -181,13 +181,18 @@ def test_a_file_of_other_classes_is_not_evaluated(model, val):
         assert {prediction.true_labels for prediction in Predictor(model).predict([val])} == {None}
 
 
-@pytest.mark.parametrize(("prefix", "suggestion"), [("lenet-0004.params", "lenet"), ("", "lenet"), ("other", None)])
+@pytest.mark.parametrize(
+    ("prefix", "suggestion"),
+    [
+        ("lenet-0004.params", "lenet"),
+        ("lenet-symbol.json", "lenet"),
+        ("", "lenet"),
+        ("lent", "lenet"),
+        ("other", None),
+    ],
+)
 def test_a_wrong_prefix_suggests_the_right_one(model, prefix, suggestion):
-    hint = (
-        f"the prefix of a model there is {model.parent / suggestion}"
-        if suggestion
-        else "give the prefix of a model, or train"
-    )
+    hint = f"did you mean {model.parent / suggestion}?" if suggestion else "give the prefix of a model, or train"
     with pytest.raises(TrainError, match=f"got none; {re.escape(hint)}"):
         Predictor(model.parent / prefix)
 

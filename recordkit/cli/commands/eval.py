@@ -21,7 +21,7 @@ from recordkit.training.results.score import require_accuracy
 @click.command(
     epilog=examples(
         "recordkit eval mnist_train-model/mnist out/mnist_test.rec",
-        "recordkit eval mxnet/lenet out/mnist_test.rec --load-epoch 3 --data-shape 1,28,28 --scale 0.00390625",
+        "recordkit eval mxnet/lenet out/mnist_test.rec --load-epoch 3 --data-shape 1,28,28 --scale 1/256",
     )
 )
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))

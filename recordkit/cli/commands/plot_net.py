@@ -15,7 +15,7 @@ from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.model.networks import find_network
+from recordkit.training.model.networks import Network, find_network
 from recordkit.training.model.output_layers import find_target, unknown_inputs
 from recordkit.training.results.pictures import check_suffix
 
@@ -49,7 +49,8 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     shape = shape or (record.image_shape() if record.facts else (1, 28, 28))
     batch_shape = (1, *shape)
     try:
-        symbol = checkpoints.load_symbol(mx) if is_trained else find_network(network).build(mx, _N_CLASSES, shape)
+        symbol = checkpoints.load_symbol(mx) if is_trained else _find(network).build(mx, _N_CLASSES, shape)
+        symbol.infer_shape_partial(data=batch_shape)  # MXNet's drawing would print to stdout if it failed
         shapes = {"data": batch_shape, **_label_shapes(mx, symbol, batch_shape)}
         if unknown := unknown_inputs(symbol, **shapes):
             raise PlanError(network, expected="the input 'data' alone", got=f"{', '.join(unknown)} of unknown shape")
@@ -61,6 +62,15 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     graph.format = output.suffix[1:]
     output.write_bytes(graph.pipe())
     console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
+
+
+def _find(name: str) -> Network:
+    try:
+        return find_network(name)
+    except PlanError as error:
+        if not name.endswith(".py"):
+            error.expected = f"{error.expected}, or the prefix of a model"
+        raise
 
 
 def _label_shapes(mx: Any, symbol: Any, batch_shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -13,6 +13,7 @@ from recordkit.cli.options import examples, output_options
 from recordkit.cli.train_display import Display
 from recordkit.cli.train_options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
+from recordkit.formats.fileset import Fileset
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_prerequisites
@@ -116,7 +117,8 @@ def command(
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
     name = options["recipe"] or Path(options["network"] or "book").stem
-    return Path(f"{path.resolve().name.removesuffix('.rec')}-model") / name
+    prefix = path.resolve() if path.is_dir() else Fileset(path.resolve()).prefix
+    return Path(f"{prefix.name}-model") / name
 
 
 def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:

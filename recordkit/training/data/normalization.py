@@ -47,7 +47,9 @@ class Normalization:
     std: tuple[float, ...] = field(
         default=(1.0,), metadata=option("Divisors of the levels, one or three.  [default: 1]", metavar="N|R,G,B")
     )
-    scale: float = field(default=1 / 256, metadata=option("Factor of the levels.  [default: 1/256]", low=0))
+    scale: float = field(
+        default=1 / 256, metadata=option("Factor of the levels.  [default: 1/256]", low=0, metavar="N|A/B")
+    )
 
     def __post_init__(self) -> None:
         for name, values, low in (("mean", self.mean, 0), ("std", self.std, 1e-6), ("scale", (self.scale,), 1e-6)):
@@ -59,11 +61,12 @@ class Normalization:
                 )
         if 0 < max(self.mean) < 1:
             mean, std = (_text([255 * value for value in values]) for values in (self.mean, self.std))
+            is_to_tensor = max(self.std) < 1 or self.scale == 1  # otherwise std and scale are for levels already
             raise PlanError(
                 argument="mean",
                 expected="levels from 0 to 255",
-                got=f"{_text(self.mean)} with a std of {_text(self.std)}, which are for pixels from 0 to 1",
-                advice=f"give `mean={mean}`, `std={std}` and `scale=1`",
+                got=f"{_text(self.mean)}, which is for pixels from 0 to 1",
+                advice=f"give `mean={mean}`, `std={std}` and `scale=1`" if is_to_tensor else f"give `mean={mean}`",
             )
 
     @classmethod

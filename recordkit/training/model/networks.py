@@ -157,7 +157,9 @@ def find_network(name: str) -> Network:
     if name in NETWORKS:
         return NETWORKS[name]
     path = Path(name)
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix == ".py" and not path.is_file():
+        raise PlanError(argument="network", expected="a Python file", got=f"no file called {name!r}")
+    if path.suffix != ".py":
         advice = "MXNet's lenet is book" if name == "lenet" else None
         expected = f"{', '.join(NETWORKS)}, or a file FILE.py"
         raise PlanError(argument="network", expected=expected, got=repr(name), advice=advice)

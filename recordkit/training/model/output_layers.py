@@ -174,7 +174,7 @@ def add_output_layers(mx: Any, symbol: Any, loss: str, sizes: tuple[int, ...], b
     """
     (output,) = _all_outputs(symbol)
     logits = symbol.get_children()[0] if output.probabilities else symbol
-    shapes = logits.infer_shape(data=batch_shape)[1]
+    shapes = logits.infer_shape_partial(data=batch_shape)[1]  # `infer_shape` prints to stdout if it fails
     if shapes != [(batch_shape[0], sum(sizes))]:
         raise PlanError(
             expected=f"one output of {sum(sizes)} numbers an image, before any softmax",

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PlanError, TrainError
+from recordkit.errors import PlanError, TrainError, plural
 from recordkit.formats.fileset import fingerprint
 from recordkit.interop.mxnet import reason
 from recordkit.training.checkpoint import Checkpoints
@@ -27,6 +27,8 @@ LEVELS_AS_STORED = Normalization(mean=(0.0,), std=(1.0,), scale=1.0)
 # Images for which the network's shapes are computed: 2, because one number for a whole batch looks like one an image
 # if there is only one.
 _N_IMAGES = 2
+# Numbers of channels that ImageRecordIter can decode.
+_CHANNELS = (1, 3, 4)
 
 
 class TrainedModel:
@@ -59,7 +61,8 @@ class TrainedModel:
     TrainError
         There is no model, or another program replaced the network of a run.
     PlanError
-        `shape` or `normalization` is given for a model with a record, or `shape` is missing for another one.
+        `shape` or `normalization` is given for a model with a record; or `shape` is missing for another one, or its
+        first number is no number of channels.
     FormatError, OSError
         A file is damaged or missing.
 
@@ -96,6 +99,7 @@ class TrainedModel:
                 got="none",
                 advice="give `shape`, for example 1,28,28",
             )
+        _check_channels(shape)
         if normalization is None:
             warnings.warn(
                 f"{checkpoints}: pixels are from 0 to 255, as stored; if the model was trained with others, give mean, "
@@ -160,7 +164,20 @@ class TrainedModel:
 
     @property
     def _shape_advice(self) -> str | None:
-        return None if self.record.facts else "give another `shape`"
+        if self.record.facts:
+            return None
+        name, n_channels = self._first_channels()
+        if n_channels in (None, self.shape[0]):
+            return "give another `shape`"
+        return f"give another `shape`: {name!r} is for images of {plural(n_channels, 'channel')}"
+
+    def _first_channels(self) -> tuple[str, int | None]:
+        """Return the weight of the first convolution and the number of its input channels; None without any."""
+        for name in self.model[0].list_arguments():
+            weight = self.model[1].get(name)
+            if weight is not None and weight.ndim == 4:
+                return name, int(weight.shape[1])
+        return "", None
 
 
 def _check_network(record: RunRecord, symbol_path: Path) -> None:
@@ -171,6 +188,18 @@ def _check_network(record: RunRecord, symbol_path: Path) -> None:
             expected=f"the network that recordkit train wrote with {record.path.name}",
             got="another one",
             advice=f"if it is another program's, remove {record.path} and state the input of the model",
+        )
+
+
+def _check_channels(shape: tuple[int, int, int]) -> None:
+    channels, height, width = shape
+    if channels not in _CHANNELS:
+        is_last = width in _CHANNELS
+        raise PlanError(
+            argument="shape",
+            expected="1, 3 or 4 channels, height and width",
+            got=f"{channels},{height},{width}",
+            advice=f"channels come first: give `shape={width},{channels},{height}`" if is_last else None,
         )
 
 

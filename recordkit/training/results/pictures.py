@@ -19,6 +19,8 @@ from recordkit.training.results.log import Curves
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
 # Largest numbers of classes whose names, and whose counts, are readable in a matrix.
 _MAX_NAMED, _MAX_NUMBERED = 40, 20
+# Curves in a row.
+_MAX_CURVES = 3
 # Images in a row, and letters in a line of a title.
 _MAX_COLUMNS, _LINE_LETTERS = 8, 20
 # Letters of a name beside a matrix, and the width of a letter in inches.
@@ -49,7 +51,8 @@ def check_suffix(path: Path) -> None:
         The name does not end in .png, .svg or .pdf.
     """
     if path.suffix not in SUFFIXES:
-        raise PlanError(path=str(path), expected=f"a name that ends in {', '.join(SUFFIXES)}", got=repr(path.suffix))
+        expected = f"a name that ends in {', '.join(SUFFIXES)}"
+        raise PlanError(path=str(path), expected=expected, got=repr(path.suffix or path.name))
 
 
 def save(figure: Any, path: Path) -> None:
@@ -62,8 +65,13 @@ def save(figure: Any, path: Path) -> None:
 
 def draw_curves(curves: Curves, title: str) -> Any:
     """Return a figure with a plot of each quantity over the epochs."""
-    figure = _figure(5.2 * len(curves), 3.8)
-    for axes, (quantity, splits) in zip(np.atleast_1d(figure.subplots(1, len(curves))), curves.items(), strict=True):
+    n_columns = min(len(curves), _MAX_CURVES)
+    n_rows = math.ceil(len(curves) / n_columns)
+    figure = _figure(5.2 * n_columns, 3.8 * n_rows)
+    grid = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
+    for axes in grid[len(curves) :]:
+        axes.set_visible(False)
+    for axes, (quantity, splits) in zip(grid, curves.items(), strict=False):
         for split, color, marker in (("train", _TRAIN, "o"), ("validation", _VALIDATION, "s")):
             points = sorted(splits.get(split, {}).items())
             if points:

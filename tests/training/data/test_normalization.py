@@ -37,7 +37,9 @@ def test_it_is_gluons_after_to_tensor(mx):
     ("values", "argument", "message"),
     [
         ({"mean": (0.13,), "std": (0.31,)}, "mean", "give mean=33.15, std=79.05 and scale=1"),
-        ({"mean": (0.5,)}, "mean", "give mean=127.5, std=255 and scale=1"),
+        ({"mean": (0.5,)}, "mean", "give mean=127.5$"),
+        ({"mean": (0.5,), "std": (2.0,)}, "mean", "give mean=127.5$"),
+        ({"mean": (0.5,), "scale": 1.0}, "mean", "give mean=127.5, std=255 and scale=1"),
         ({"mean": (1.0, 2.0)}, "mean", "expected numbers from 0 on, one or three, got 1,2"),
         ({"std": (0.0,)}, "std", "expected numbers above 0, one or three, got 0"),
         ({"scale": 0.0}, "scale", "expected numbers above 0, one or three, got 0"),

@@ -144,6 +144,11 @@ def test_a_plain_model_needs_a_shape_that_fits(mx, rec, tmp_path, cli):
     code, out, error = cli("eval", tmp_path / "plain", rec, "--data-shape", "1,32,32", "--scale", "1", "--json")
     message = r"plain-0002\.params: expected '\w+_weight' of shape \(3, 1024\) for images of \(1, 32, 32\), "
     assert (code, out) == (1, "") and re.search(message + r"got \(3, 784\); give another --data-shape\n$", error)
+    code, out, error = cli("eval", tmp_path / "plain", rec, "--data-shape", "28,28,1", "--scale", "1/256")
+    assert (code, out) == (2, "") and error == (
+        "recordkit: --data-shape: expected 1, 3 or 4 channels, height and width, got 28,28,1; "
+        "channels come first: give --data-shape 1,28,28\n"
+    )
     net = mx.sym.Convolution(mx.sym.Variable("data"), kernel=(40, 40), num_filter=3)
     net.save(str(tmp_path / "plain-symbol.json"))
     message = (
@@ -153,11 +158,25 @@ def test_a_plain_model_needs_a_shape_that_fits(mx, rec, tmp_path, cli):
         evaluate(tmp_path / "plain", rec, shape=SHAPE, normalization=BOOK)
 
 
+def test_the_channels_of_the_first_convolution_are_named(mx, rec, tmp_path):
+    net = mx.sym.Convolution(mx.sym.Variable("data"), kernel=(5, 5), num_filter=2, name="conv1")
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=3), name="softmax")
+    module = mx.mod.Module(net)
+    module.bind([("data", (2, 1, 28, 28))], [("softmax_label", (2,))])
+    module.init_params()
+    module.save_checkpoint(str(tmp_path / "plain"), 0)
+    with pytest.raises(TrainError, match="give another shape: 'conv1_weight' is for images of 1 channel$"):
+        evaluate(tmp_path / "plain", rec, shape=(3, 28, 28), normalization=BOOK)
+
+
 def test_missing_and_unsupported_parts_are_named(mx, rec, tmp_path, cli):
     fit(mx, rec, tmp_path / "plain")
     code, _, error = cli("eval", tmp_path / "plain", rec, "--data-shape", "1,28,28", "--load-epoch", 7)
     assert code == 1 and error.endswith("plain-0007.params: expected a checkpoint, got nothing of that name; "
                                         "give as --load-epoch one of 1, 2\n")  # fmt: skip
+    (tmp_path / "plain-0001.params").unlink()
+    with pytest.raises(NotFoundError, match="; give epoch=2, the only one$"):
+        Predictor(tmp_path / "plain", epoch=7, shape=SHAPE, normalization=BOOK)
     loss = mx.sym.MakeLoss(mx.sym.flatten(mx.sym.Variable("data")), name="mine")
     loss.save(str(tmp_path / "plain-symbol.json"))
     with pytest.raises(

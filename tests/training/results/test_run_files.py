@@ -95,6 +95,13 @@ def test_curves_have_axes_and_a_legend():
 
 
 @pytest.mark.usefixtures("matplotlib")
+def test_curves_are_three_in_a_row():
+    axes = pictures.draw_curves({name: {"train": {1: 0.5}} for name in "abcd"}, "a").axes
+    assert [one.get_subplotspec().get_position(one.figure).y0 for one in axes[:3]] == [axes[0].get_position().y0] * 3
+    assert [one.get_visible() for one in axes] == [True] * 4 + [False] * 2
+
+
+@pytest.mark.usefixtures("matplotlib")
 def test_a_confusion_matrix_has_names_and_numbers():
     axes, _ = pictures.draw_confusion(np.array([[8, 2], [0, 10]]), ("cat", "dog"), "t").axes
     assert [text.get_text() for text in axes.texts] == ["8", "2", "", "10"]
