@@ -57,6 +57,6 @@ def test_a_file_that_a_killed_process_left_is_named_after_a_minute(tmp_path, mon
     monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
     left = tmp_path / ".recordkit.lock"
     left.touch()
-    with pytest.raises(TimeoutError, match="for a minute; remove it if that pack was killed") as caught:
+    with pytest.raises(TimeoutError, match="for a minute; remove it if that process was killed") as caught:
         lock_folder(tmp_path, wait=True)
     assert caught.value.filename == str(left)
