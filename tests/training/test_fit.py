@@ -294,6 +294,6 @@ def test_a_damaged_network_is_named(mx, rec, tmp_path):
 
 def test_a_checkpoint_that_does_not_exist_is_a_missing_file(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
-    message = r"lenet-0009\.params: expected a checkpoint, got nothing of that name; give as epoch one of 1$"
+    message = r"lenet-0009\.params: expected a checkpoint, got nothing of that name; give epoch=1, the only one$"
     with pytest.raises(FileNotFoundError, match=message):
         evaluate(tmp_path / "lenet", rec, epoch=9)
