@@ -103,8 +103,9 @@ def test_python_m_is_the_same_and_pythons_options_hold(run):
 
 
 @pytest.fixture
-def script(tmp_path, cli, mx, monkeypatch):
-    """Run a script in this process, whose MXNet is loaded already, and restore what that changes."""
+def restored(tmp_path, mx, monkeypatch):
+    """Restore what a script changes that runs in this process, whose MXNet is loaded already."""
+    monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setattr(mx.Context, "devstr2type", mx.Context.devstr2type.copy())
@@ -115,6 +116,11 @@ def script(tmp_path, cli, mx, monkeypatch):
         else:
             monkeypatch.setitem(vars(np), name, None)
             del vars(np)[name]
+
+
+@pytest.fixture
+def script(tmp_path, cli, restored):
+    """Run a script in this process; return exit code, stdout and stderr."""
 
     def run(text, *options):
         (tmp_path / "train.py").write_text(f"import mxnet as mx\nimport numpy as np\n{text}\n")
@@ -158,8 +164,7 @@ def test_a_script_that_ends_because_there_is_no_gpu_is_one_line(script, name, mo
     assert script(f"print({GPU_USES[name]})\nprint('ends')", "--cpu")[0] == 0  # the advice works
 
 
-def test_the_advice_without_a_gpu_has_the_arguments_and_says_whose_option_cpu_was(tmp_path, cli, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_advice_without_a_gpu_has_the_arguments_and_says_whose_option_cpu_was(tmp_path, cli, restored, monkeypatch):
     monkeypatch.setattr(scripts, "device", no_gpu)
     (tmp_path / "my net.py").write_text("import mxnet as mx\nmx.nd.ones(1, ctx=mx.gpu())\n")
     advice = "run 'recordkit mxnet --cpu "
