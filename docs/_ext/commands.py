@@ -37,11 +37,15 @@ def escape_stars(_app: Sphinx, _context: click.Context, lines: list[str]) -> Non
     lines[:] = [line.replace("*", r"\*") for line in lines]
 
 
-def show_examples(_app: Sphinx, context: click.Context, lines: list[str]) -> None:
-    """Show the examples of a command's help as lines to copy."""
-    _heading, *examples = (context.command.epilog or "\b").lstrip("\b\n").splitlines()
-    lines[:] = [".. rubric:: Examples", "", ".. code-block:: console", ""]
-    lines += [f"    $ {example.strip()}" for example in examples] + [""]
+def show_epilog(_app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Show the examples of a command's help as lines to copy, and a list below them as it is."""
+    lines.clear()
+    for paragraph in (context.command.epilog or "").split("\n\n"):
+        heading, *rows = paragraph.strip("\b\n").splitlines() or ["Example:"]
+        is_example = heading == "Example:"
+        lines += [f".. rubric:: {'Examples' if is_example else heading.rstrip(':')}", ""]
+        lines += [f".. code-block:: {'console' if is_example else 'text'}", ""]
+        lines += [f"    {'$ ' if is_example else ''}{row.strip()}" for row in rows] + [""]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -49,5 +53,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("commands", Commands)
     for event in ("description", "options"):
         app.connect(f"sphinx-click-process-{event}", escape_stars)
-    app.connect("sphinx-click-process-epilog", show_examples)
+    app.connect("sphinx-click-process-epilog", show_epilog)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

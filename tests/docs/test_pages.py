@@ -108,7 +108,7 @@ def test_every_command_and_every_option_is_described(built):
                 if option.startswith("-"):
                     assert f"{prefix}-{option.lstrip('-')}" in ids, (program, option)
                     assert option in text
-    for setting in native._DEFAULTS:
+    for setting in native._SETTINGS:
         assert f">{setting}<" in (HTML / "reference/commands.html").read_text(), setting
 
 
