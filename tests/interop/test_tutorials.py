@@ -82,6 +82,7 @@ def drawn_photos(n):
 
 
 def test_lenet_5_on_mnist(run, im2rec, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     images, labels = gray_images(1200)
     write_flat(tmp_path / "train", images[:1000], labels[:1000])
     write_flat(tmp_path / "val", images[1000:], labels[1000:])
