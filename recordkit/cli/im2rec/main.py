@@ -15,11 +15,15 @@ from recordkit.cli.program import run
 def main() -> None:
     """Run ``im2rec`` with the arguments of the process."""
     arguments = sys.argv[1:]
+    run(lambda: _im2rec(arguments), "im2rec")
+
+
+def _im2rec(arguments: list[str]) -> object:
+    native.check_order(arguments)
     if len(arguments) >= 3 and not any(argument.startswith("-") for argument in arguments[:3]):
         words = ["--", *arguments]  # the native tool has no options
-        run(lambda: native.command.main(args=words, prog_name="im2rec", standalone_mode=False), "im2rec")
-    else:
-        run(lambda: script.im2rec(arguments), "im2rec")
+        return native.command.main(args=words, prog_name="im2rec", standalone_mode=False)
+    return script.im2rec(arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ The records are those of the native tool. Intended differences:
 - ROOT needs no slash at its end;
 - a centre crop works without a resize;
 - a bad image or row is left out, reported, and makes the exit code 1; the native tool aborts;
-- an unknown key causes a warning, and an option is an error.
+- a word that is no setting, such as an unknown key or an option, causes a warning; the native tool is silent.
 
 Source: tools/im2rec.cc of MXNet 1.9.
 """
@@ -65,6 +65,7 @@ SETTINGS_HELP = "\n  ".join(
 @click.argument("settings", nargs=-1)
 def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> None:
     """Pack one list as MXNet's native im2rec does."""
+    _check_output(output)
     options = _parse_settings(settings)
     nsplit, part = _number(options, "nsplit"), _number(options, "part")
     if nsplit < 1:
@@ -85,24 +86,54 @@ def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> 
 def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
     options = {key: default for key, (default, _) in _SETTINGS.items()}
     for setting in settings:
-        if setting.startswith("-"):
-            raise _option_error(setting)
-        key, equals_sign, value = setting.partition("=")
-        if equals_sign and key in options:
-            options[key] = value
-            continue
-        similar = difflib.get_close_matches(key, options, n=1)
-        advice = f"; did you mean {similar[0]}={value or 'VALUE'}?" if similar else ""
-        print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
+        key, _, value = setting.partition("=")
+        if key in options and value.strip():
+            options[key] = value.strip()
+        else:
+            advice = _setting_advice(setting)
+            print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
     return options
 
 
-def _option_error(word: str) -> click.UsageError:
-    """Return the error about an option, and how to write it if it is meant as a setting."""
-    name, _, value = word.lstrip("-").partition("=")
-    key = name.replace("-", "_")
-    advice = f"write {key}={value or 'VALUE'}" if key in _SETTINGS else "only key=value may follow LIST ROOT OUT.rec"
-    return click.UsageError(f"unexpected option {word}; {advice}", click.get_current_context())
+def _setting_advice(word: str) -> str:
+    """Return how to write a word that is ignored, if it resembles a setting."""
+    key, _, value = word.lstrip("-").partition("=")
+    similar = difflib.get_close_matches(key.replace("-", "_"), _SETTINGS, n=1)
+    if not similar:
+        return ""
+    return f"; did you mean {similar[0]}={value.strip() or 'VALUE, without blanks'}?"
+
+
+def _check_output(output: str) -> None:
+    """Refuse a setting in the place of OUT, which would become the name of the record file.
+
+    Raises
+    ------
+    PlanError
+        `output` begins with the key of a setting and an equals sign.
+    """
+    if output.partition("=")[0] in _SETTINGS and "=" in output:
+        raise PlanError(
+            expected="OUT.rec as the third word", got=output, advice="write LIST ROOT OUT.rec and then the settings"
+        )
+
+
+def check_order(arguments: Sequence[str]) -> None:
+    """Refuse words before LIST ROOT OUT.rec, which belong to no command line of MXNet's tools.
+
+    Raises
+    ------
+    PlanError
+        A list and a record file, with one word between, follow other words.
+    """
+    for index in range(1, len(arguments) - 2):
+        if arguments[index].endswith(".lst") and arguments[index + 2].endswith(".rec"):
+            first = arguments[0]
+            raise PlanError(
+                expected="LIST ROOT OUT.rec before all settings",
+                got=first,
+                advice=f"write settings as key=value after OUT.rec{_setting_advice(first)}",
+            )
 
 
 def _number(options: dict[str, str], key: str) -> int:

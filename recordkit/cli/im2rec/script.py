@@ -168,7 +168,7 @@ def command(prefix: str, root: str, **options: Any) -> None:
     PNGs are compressed at level 3; truncated JPEGs are bad if they are re-encoded; 16-bit images become 8-bit.
 
     The command line of the compiled im2rec is accepted too: im2rec LIST ROOT OUT.rec key=value ... There, all labels of
-    a row are packed unless pack_label=0, and options with -- are errors.
+    a row are packed unless pack_label=0, and words that are no setting, also options, are ignored with a warning.
     """
     if options["make_list"]:
         _make_lists(Path(prefix).absolute(), root, options)

@@ -261,27 +261,42 @@ def test_a_wrong_setting_is_an_error_of_exit_code_2(im2rec, root, tmp_path, sett
         ("label_widht=3", "; did you mean label_width=3?"),
         ("label-width=3", "; did you mean label_width=3?"),
         ("colour=1", "; did you mean color=1?"),
-        ("unchanged", "; did you mean unchanged=VALUE?"),
+        ("-label_width=3", "; did you mean label_width=3?"),
+        ("--num-thread=2", "; did you mean num_thread=2?"),
+        ("unchanged", "; did you mean unchanged=VALUE, without blanks?"),
+        ("unchanged=", "; did you mean unchanged=VALUE, without blanks?"),
+        ("--silent", ""),
+        ("=", ""),
         ("xyz=1", ""),
     ],
 )
-def test_an_unknown_setting_causes_a_warning_that_names_a_similar_one(im2rec, root, tmp_path, setting, advice):
+def test_a_word_that_is_no_setting_is_ignored_with_a_warning_that_names_a_similar_one(
+    im2rec, root, tmp_path, setting, advice
+):
     code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", setting)
     assert code == 0 and f"warning: '{setting}' is not a setting of im2rec and is ignored{advice}\n" in err
 
 
+def test_blanks_around_a_value_are_no_part_of_it_as_in_the_native_tool(im2rec, root, tmp_path):
+    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", "encoding= .png ")
+    assert code == 0 and "warning" not in err
+    assert all(codec.sniff(payload) == "png" for _, payload in records(tmp_path / "out.rec"))
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["color=0", "--label_width=3"], "--label_width=3; write label_width=3"),
-        (["--num-thread", "2"], "--num-thread; write num_thread=VALUE"),
-        (["--quiet"], "--quiet; only key=value may follow LIST ROOT OUT.rec"),
-    ],
+    ("words", "advice"), [(["resize=64"], "resize=64"), (["-resize=64"], "resize=64"), (["--resize", "64"], "resize=")]
 )
-def test_an_option_is_an_error_that_says_how_to_write_it(im2rec, root, tmp_path, words, message):
-    code, _, err = im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *words)
-    assert (code, err) == (2, f"im2rec: unexpected option {message}; see 'im2rec --help'\n")
-    assert not (tmp_path / "out.rec").exists()
+def test_settings_before_the_list_are_an_error_that_says_where_they_belong(im2rec, root, tmp_path, words, advice):
+    code, _, err = im2rec(*words, tmp_path / "one.lst", root, tmp_path / "out.rec")
+    assert code == 2 and err.startswith(f"im2rec: expected LIST ROOT OUT.rec before all settings, got {words[0]}; ")
+    assert f"write settings as key=value after OUT.rec; did you mean {advice}" in err
+
+
+def test_a_setting_in_the_place_of_the_output_is_an_error(im2rec, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = im2rec("one.lst", root, "resize=64")
+    assert code == 2 and err.startswith("im2rec: expected OUT.rec as the third word, got resize=64; write LIST ROOT")
+    assert not (tmp_path / "resize=64").exists()
 
 
 def test_the_help_has_a_line_for_each_setting(im2rec):
