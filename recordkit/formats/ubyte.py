@@ -9,7 +9,7 @@ Layout, big-endian:
     4           uint32    size of each dimension, `rank` of them
     4 + 4 rank  numbers   in C order
 
-`read` decompresses files that begin with the gzip magic. MXNet's .idx files are another format, see
+`read` decompresses files that begin with the magic of gzip or xz. MXNet's .idx files are another format, see
 `recordkit.formats.idx`.
 
 Source: "The IDX file format", on the MNIST page of LeCun, Cortes and Burges.
@@ -17,11 +17,14 @@ Source: "The IDX file format", on the MNIST page of LeCun, Cortes and Burges.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import lzma
 import math
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,6 +36,7 @@ from recordkit.errors import FormatError, TruncatedError
 DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_XZ_MAGIC = b"\xfd7zXZ\0"
 # A .gz file does not store the length of its content reliably, so memory grows with the bytes decompressed so far.
 _BLOCK_BYTES = 1 << 22
 
@@ -43,7 +47,7 @@ def read(path: str | Path) -> NDArray[Any]:
     Parameters
     ----------
     path : str or Path
-        Plain or gzip-compressed.
+        Plain, or compressed with gzip or xz.
 
     Returns
     -------
@@ -60,22 +64,43 @@ def read(path: str | Path) -> NDArray[Any]:
         The file cannot be read.
     """
     name = os.fspath(path)
+    with _open(path) as (file, compressed):
+        if compressed:
+            return _read_stream(file, name)
+        dtype, shape, begin = _header(file, name)
+        expected = math.prod(shape) * dtype.itemsize
+        _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
+        if not expected:
+            return np.empty(shape, dtype)
+        mapped: NDArray[Any] = np.memmap(name, dtype, "r", begin, shape)
+        return mapped
+
+
+def read_shape(path: str | Path) -> tuple[int, ...]:
+    """Read the shape of the array from the header of a ubyte file; see `read`."""
+    with _open(path) as (file, _):
+        return _header(file, os.fspath(path))[1]
+
+
+@contextlib.contextmanager
+def _open(path: str | Path) -> Iterator[tuple[Any, bool]]:
+    """Open a file for reading its content; the second item says whether that is being decompressed."""
+    name = os.fspath(path)
     with open(path, "rb") as file:
-        compressed = file.read(2) == _GZIP_MAGIC
+        magic = file.read(len(_XZ_MAGIC))
         file.seek(0)
-        if not compressed:
-            dtype, shape, begin = _header(file, name)
-            expected = math.prod(shape) * dtype.itemsize
-            _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
-            if not expected:
-                return np.empty(shape, dtype)
-            mapped: NDArray[Any] = np.memmap(name, dtype, "r", begin, shape)
-            return mapped
         try:
-            with gzip.open(file) as content:
-                return _read_stream(content, name)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise TruncatedError(path=name, expected="a whole gzip file", got=f"a damaged one ({error})") from None
+            if magic.startswith(_GZIP_MAGIC):
+                with gzip.open(file) as content:
+                    yield content, True
+            elif magic == _XZ_MAGIC:
+                with lzma.open(file) as content:
+                    yield content, True
+            else:
+                yield file, False
+        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+            kind = "gzip" if magic.startswith(_GZIP_MAGIC) else "xz"
+            raise TruncatedError(path=name, expected=f"a whole {kind} file", got=f"a damaged one ({error})") from None
 
 
 def _read_stream(content: Any, name: str) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder import FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
-from recordkit.sources.mnist import MnistSource, has_ubyte_files, open_splits
+from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
 
 __all__ = [
     "EXTENSIONS",
@@ -106,11 +106,14 @@ def _open_folder(
 ) -> Source | dict[str, Source]:
     if root is not None:
         raise PlanError("`root` applies to a .lst file; a folder is its own root")
-    if splits := open_splits(path):
+    sets = open_sets(path)
+    if sets:
         if label_from or classes:
             raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
-        return dict(splits)
+        return dict(sets)
     source = _open_images(path, label_from, extensions, classes, progress)
+    if source is None and (sets := open_sets_below(path)):
+        return dict(sets)
     if source is None:
         raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
     return source
@@ -153,7 +156,7 @@ def open_images(
     """
     source = _open_images(Path(path), label_from, extensions, classes, progress)
     if source is None:
-        advice = "ubyte files need no list, 'recordkit pack' reads them" if has_ubyte_files(path) else None
+        advice = "ubyte files need no list, 'recordkit pack' reads them" if open_sets(path) else None
         raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)})", got="none", advice=advice)
     return source
 

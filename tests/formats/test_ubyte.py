@@ -1,8 +1,10 @@
 """MNIST's file format, plain and compressed, valid and damaged."""
 
 import gzip
+import lzma
 import struct
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ GOLDEN = [
 ]
 
 
-@pytest.fixture(params=[bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.fixture(params=[bytes, gzip.compress, partial(lzma.compress, preset=0)], ids=["plain", "gzip", "xz"])
 def read(request, tmp_path):
     """Return a function that reads a ubyte file with some content, plain and compressed."""
 
@@ -173,3 +175,18 @@ def test_a_plain_file_is_mapped_and_cannot_be_written_through_the_array(tmp_path
 def test_a_missing_file_stays_file_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         ubyte.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_the_shape_is_read_from_the_header_alone(tmp_path, compress):
+    path = tmp_path / "a-ubyte"
+    path.write_bytes(compress(struct.pack(">HBB3I", 0, 8, 3, 60000, 28, 28) + b"tiny"))
+    assert ubyte.read_shape(path) == (60000, 28, 28)
+
+
+@pytest.mark.parametrize("content", [lzma.compress(bytes(99))[:-9], b"\xfd7zXZ\0" + bytes(30)])
+def test_a_damaged_xz_file_is_an_error(tmp_path, content):
+    path = tmp_path / "a.xz"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"a\.xz: "):
+        ubyte.read(path)

@@ -1,0 +1,222 @@
+"""The sets of MNIST and its relatives in a folder: which arrays belong together, and what the sets are called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+
+from recordkit.errors import SourceError
+from recordkit.formats import npz
+from recordkit.sources.mnist.class_names import find_class_names
+from recordkit.sources.mnist.files import ArrayFile, is_array_name, missing_name, parse_name
+from recordkit.sources.mnist.folders import FolderContent, find_array_folders, find_images, list_arrays
+from recordkit.sources.mnist.source import MnistSource
+
+_KERAS_ARRAYS = {
+    "x_train": ("images", "train"),
+    "y_train": ("labels", "train"),
+    "x_test": ("images", "test"),
+    "y_test": ("labels", "test"),
+}
+_SPLIT_ORDER = ("train", "val", "test", "")
+# A note names so many files, and counts the others.
+_MAX_NAMES = 20
+
+
+def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
+    """Open the sets at a path.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder with the files directly in it, the beginning of the names of such files, such as
+        ``gzip/emnist-letters``, or an .npz file of Keras.
+    transpose : bool
+        Swap rows and columns of each image.
+
+    Returns
+    -------
+    sets : dict of str to MnistSource
+        By name: ``train`` and ``test`` of one dataset, ``letters_train`` and so on of several. The name is "" if
+        there is only one set that is not divided. Empty if there are no such files.
+
+    Raises
+    ------
+    SourceError
+        A set has images but no labels, or labels but no images, or a file of another content.
+    FormatError
+        A file is damaged.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_folder(path, list_arrays(path), transpose=transpose)
+    if path.is_file():
+        return _open_file(path, transpose=transpose)
+    if path.parent.is_dir():
+        return _make_sets(path, list_arrays(path.parent, path.name), transpose=transpose)
+    return {}
+
+
+def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
+    """Open the sets in a folder below a folder, as archives unpack; see `open_sets`.
+
+    Raises
+    ------
+    SourceError
+        The files of several datasets are in several folders, or the names of all files are unknown.
+    """
+    folder = Path(folder)
+    contents = find_array_folders(folder)
+    with_arrays = [path for path, content in contents.items() if content.arrays]
+    others = list_arrays(folder).others + [path for content in contents.values() for path in content.others]
+    nested = [array for content in contents.values() for array in content.arrays]
+    if len(with_arrays) > 1 and not _is_one_dataset(nested):
+        raise SourceError(
+            path=str(folder),
+            expected="ubyte files in one folder",
+            got=f"{len(with_arrays)} folders with such files: {_join(with_arrays, folder)}",
+            advice="give one of them",
+        )
+    if arrays := list_arrays(folder).arrays + nested:
+        return _make_sets(folder, FolderContent(arrays, others), transpose=transpose)
+    files = others + [path for path in sorted(folder.glob("*.npz")) if npz.names(path) >= _KERAS_ARRAYS.keys()]
+    if files:
+        raise SourceError(
+            path=str(folder),
+            expected="names such as train-images-idx3-ubyte and train-labels-idx1-ubyte",
+            got=_join(files, folder),
+            advice="rename the files" if others else f"give the file, {files[0]}",
+        )
+    return {}
+
+
+def _open_folder(folder: Path, content: FolderContent, *, transpose: bool) -> dict[str, MnistSource]:
+    if not (any(is_array_name(array.path.name) for array in content.arrays) or _has_pair(content.arrays)):
+        return {}  # an .npz file alone can be anything
+    sets = _make_sets(folder, content, transpose=transpose)
+    notes = next(iter(sets.values())).notes
+    if below := [path for other in find_array_folders(folder).values() for path in other.paths]:
+        notes.append(f"{folder}: the files in it are packed, those in folders below it are not: {_join(below, folder)}")
+    if images := find_images(folder):
+        notes.append(f"{folder}: the ubyte files in it are packed, image files are not: {_join(images, folder)}")
+    return sets
+
+
+def _open_file(path: Path, *, transpose: bool) -> dict[str, MnistSource]:
+    if path.suffix.lower() == ".npz" and npz.names(path) >= _KERAS_ARRAYS.keys():
+        arrays = [ArrayFile(path, content, "", split, name) for name, (content, split) in _KERAS_ARRAYS.items()]
+        return _make_sets(path, FolderContent(arrays, []), transpose=transpose)
+    array = parse_name(path)
+    if array is None:
+        return {}
+    raise SourceError(
+        path=str(path),
+        expected="a folder of ubyte files, or the beginning of their names",
+        got="one file",
+        advice=f"give {path.with_name(array.beginning) if array.beginning else path.parent}",
+    )
+
+
+def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[str, MnistSource]:
+    groups = _group(content.arrays)
+    datasets = {dataset for dataset, _ in groups}
+    sets: dict[str, MnistSource] = {}
+    notes: list[str] = []
+    copies: list[Path] = []
+    for (dataset, split), group in groups.items():
+        images, labels = ([array for array in group if array.content == kind] for kind in ("images", "labels"))
+        if not (images and labels):
+            raise _missing_error(path, group[0], is_alone=len(groups) == 1)
+        pair = _choose_images(images), _choose_labels(labels)
+        copies += [array.path for array in group if array not in pair]
+        classes = find_class_names(pair[0].path.parent, dataset or ("kmnist" if len(datasets) == 1 else ""))
+        sets[_name_set(dataset, split, datasets)] = MnistSource(*pair, transpose=transpose, classes=classes)
+    if copies:
+        notes.append(f"{path}: these copies are not read: {_join(copies, path)}")
+    if content.others:
+        notes.append(f"{path}: not packed, as their names say neither images nor labels: {_join(content.others, path)}")
+    if not transpose and any("emnist" in re.split("[-_.]", dataset.lower()) for dataset in datasets):
+        notes.append(f"{path}: EMNIST's images are stored transposed; 'recordkit pack --transpose' turns them upright")
+    if sets:
+        next(iter(sets.values())).notes += notes
+    return sets
+
+
+def _group(arrays: Sequence[ArrayFile]) -> dict[tuple[str, str], list[ArrayFile]]:
+    """Return the arrays of each dataset and split; plain files come before compressed ones."""
+    groups: dict[tuple[str, str], list[ArrayFile]] = {}
+    for array in sorted(arrays, key=lambda array: (array.dataset, _SPLIT_ORDER.index(array.split), array.is_packed)):
+        groups.setdefault((array.dataset, array.split), []).append(array)
+    return groups
+
+
+def _has_pair(arrays: Sequence[ArrayFile]) -> bool:
+    return any(len({array.content for array in group}) == 2 for group in _group(arrays).values())
+
+
+def _is_one_dataset(arrays: Sequence[ArrayFile]) -> bool:
+    """Return whether arrays from several folders are one dataset, such as its training set and its test set."""
+    distinct = {(array.split, array.content) for array in arrays}
+    return len(distinct) == len(arrays) and len({array.dataset for array in arrays}) == 1
+
+
+def _choose_images(copies: Sequence[ArrayFile]) -> ArrayFile:
+    """Return the first of several files with the same images."""
+    first = copies[0]
+    for other in copies[1:]:
+        if first.read_shape() != other.read_shape():
+            raise SourceError(
+                path=str(other.path),
+                expected=f"the same images as in {first.path}, shape {first.read_shape()}",
+                got=other.read_shape(),
+                advice="remove one of these files",
+            )
+    return first
+
+
+def _choose_labels(copies: Sequence[ArrayFile]) -> ArrayFile:
+    """Return the file with the most labels per image, of several in which the first label of each image is the same."""
+    first = copies[0]
+    if len(copies) == 1:
+        return first
+    numbers = [array.read() for array in copies]
+    classes = [array.reshape(len(array), -1)[:, :1] for array in numbers]
+    for other, array in zip(copies, classes, strict=True):
+        if not np.array_equal(array, classes[0]):
+            raise SourceError(
+                path=str(other.path),
+                expected=f"the same labels as in {first.path}",
+                got="others",
+                advice="remove one of these files",
+            )
+    return copies[max(range(len(copies)), key=lambda number: numbers[number].size)]
+
+
+def _missing_error(path: Path, array: ArrayFile, *, is_alone: bool) -> SourceError:
+    return SourceError(
+        path=str(path),
+        expected=f"{missing_name(array)} beside {array.path}",
+        got="no such file",
+        advice=None if is_alone else "or give the beginning of the names of one dataset",
+    )
+
+
+def _name_set(dataset: str, split: str, datasets: set[str]) -> str:
+    """Return the split, with the part of the dataset's name that differs if there are several datasets."""
+    if len(datasets) == 1:
+        return split
+    words_by_position = zip(*(name.split("-") for name in datasets), strict=False)
+    n_equal = len(list(takewhile(lambda words: len(set(words)) == 1, words_by_position)))
+    return "_".join(filter(None, ("-".join(dataset.split("-")[n_equal:]), split))) or "images"
+
+
+def _join(paths: Sequence[Path], folder: Path) -> str:
+    """Return the names of files or folders relative to a folder, as far as a message has room."""
+    names = [os.path.relpath(path, folder if folder.is_dir() else folder.parent) for path in paths[:_MAX_NAMES]]
+    more = len(paths) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

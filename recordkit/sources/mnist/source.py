@@ -1,0 +1,116 @@
+"""One set of images and labels that are stored as two arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import FormatError, SourceError
+from recordkit.sample import BadEntry, Entry, Image
+from recordkit.sources.mnist.files import ArrayFile
+
+
+class MnistSource:
+    """One set: an array of images and an array of labels, each in a ubyte or .npz file.
+
+    Parameters
+    ----------
+    images : str, Path or ArrayFile
+        uint8, rank 3 (n, H, W), or 4 (n, H, W, C) with C 1, 3 or 4.
+    labels : str, Path or ArrayFile
+        Whole numbers, rank 1 (n,), or 2 (n, width) for several labels per image.
+    transpose : bool
+        Swap rows and columns of each image.
+    classes : mapping of str to int, optional
+        Names of the labels.
+
+    Raises
+    ------
+    FormatError
+        A file is damaged, or has another type or rank.
+    SourceError
+        The number of labels differs from the number of images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.formats import ubyte
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images, labels = Path(folder, "images"), Path(folder, "labels")
+    ...     _ = images.write_bytes(ubyte.pack(np.zeros((2, 28, 28), np.uint8)))
+    ...     _ = labels.write_bytes(ubyte.pack(np.array([7, 2], np.uint8)))
+    ...     MnistSource(images, labels).labels([0, 1])
+    [(7,), (2,)]
+    """
+
+    order = "published"
+    pixels = True
+
+    def __init__(
+        self,
+        images: str | Path | ArrayFile,
+        labels: str | Path | ArrayFile,
+        *,
+        transpose: bool = False,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        images, labels = (file if isinstance(file, ArrayFile) else ArrayFile(Path(file)) for file in (images, labels))
+        pixels, numbers = _read_images(images), _read_labels(labels)
+        if len(pixels) != len(numbers):
+            raise SourceError(
+                path=str(images.path),
+                expected="as many labels as images",
+                got=f"{len(numbers)} labels and {len(pixels)} images",
+            )
+        self.bad: list[BadEntry] = []
+        self.notes: list[str] = []
+        self.path = images.path
+        self.classes = dict(classes) if classes else None
+        self._name = images.path.name.removesuffix(".gz").removesuffix(".xz")
+        self._images = pixels.swapaxes(1, 2) if transpose else pixels
+        self._labels = numbers
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return keys, labels and names such as ``train-images-idx3-ubyte/00007`` of the images at `indices`."""
+        rows = zip(indices, self.labels(indices), strict=True)
+        return [Entry(key, row, f"{self._name}/{key:05d}") for key, row in rows]
+
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the labels of the images at `indices`."""
+        return list(map(tuple, self._labels[np.asarray(indices, np.int64)].tolist()))
+
+    def contents(self, entries: Sequence[Entry]) -> list[Image]:
+        """Return the images of some entries. Unless they are transposed, they are views of the file's pixels."""
+        return [cast("Image", np.ascontiguousarray(self._images[entry.key])) for entry in entries]
+
+
+def _read_images(file: ArrayFile) -> NDArray[Any]:
+    """Return the images with shape (n, H, W, C)."""
+    pixels = file.read()
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4))):
+        raise FormatError(
+            path=str(file.path),
+            expected="images, uint8 of rank 3",
+            got=f"{pixels.dtype} of rank {pixels.ndim}",
+            advice="are images and labels swapped?" if pixels.ndim == 1 else None,
+        )
+    return pixels if pixels.ndim == 4 else pixels[..., None]
+
+
+def _read_labels(file: ArrayFile) -> NDArray[Any]:
+    """Return the labels with shape (n, width)."""
+    numbers = file.read()
+    if numbers.dtype.kind not in "iu" or numbers.ndim not in (1, 2):
+        raise FormatError(
+            path=str(file.path),
+            expected="labels, whole numbers of rank 1",
+            got=f"{numbers.dtype} of rank {numbers.ndim}",
+        )
+    return numbers[:, None] if numbers.ndim == 1 else numbers
