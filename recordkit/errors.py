@@ -25,9 +25,10 @@ expected, what was there instead, and after a semicolon what to do. Programs rea
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from errno import ENOENT
 from typing import Any, TypeVar
 
@@ -176,6 +177,26 @@ def plural(n: int, noun: str) -> str:
     """
     ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
     return f"{n} {noun}{ending}"
+
+
+def enumerate_some(items: Collection[object], limit: int = 5) -> str:
+    """Return a list for a text: all items, or the first ones and the number of the others.
+
+    Parameters
+    ----------
+    items : collection
+    limit : int, default 5
+        Largest number of items that are written out.
+
+    Examples
+    --------
+    >>> enumerate_some(["cat", "dog"]), enumerate_some(range(9), limit=3), enumerate_some(range(4), limit=3)
+    ('cat, dog', '0, 1, 2 and 6 more', '0, 1, 2, 3')
+    """
+    if len(items) == limit + 1:  # the last one takes no more room than "and 1 more"
+        limit += 1
+    text = ", ".join(map(str, itertools.islice(items, limit)))
+    return text if len(items) <= limit else f"{text} and {len(items) - limit} more"
 
 
 def _with_names(text: str, name_argument: Callable[[str], str]) -> str:

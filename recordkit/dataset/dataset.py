@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
 from recordkit.dataset.table import open_table
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, enumerate_some
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
 
@@ -115,8 +115,7 @@ class RecordDataset:
         return len(self._table.offsets if self._rows is None else self._rows)
 
     def __repr__(self) -> str:
-        names = ", ".join(str(path) for path in self.files[:3]) + (", ..." if len(self.files) > 3 else "")
-        return f"<RecordDataset of {len(self)} samples: {names}>"
+        return f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>"
 
     @property
     def files(self) -> list[Path]:
@@ -265,7 +264,7 @@ class RecordDataset:
 
     def _key_error(self, key: int, indices: list[int]) -> KeyError:
         if indices:
-            paths = ", ".join(str(self.files[n]) for n in np.unique(self.file_indices(indices)))
+            paths = enumerate_some([self.files[n] for n in np.unique(self.file_indices(indices))])
             return KeyError(f"key {key}: {len(indices)} samples have it, in {paths}; use an index: ds[{indices[0]}]")
         keys = self.keys
         key_range = f"keys are from {np.min(keys)} to {np.max(keys)}" if len(keys) else "the dataset is empty"

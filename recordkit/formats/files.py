@@ -9,18 +9,16 @@ import os
 import stat
 from collections.abc import Callable
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
 
-from recordkit.errors import FormatError, NotFoundError, PublishError
+from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
 
 # Windows opens no folders, and flushes only files that are open for writing.
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
 # Names of a folder that are compared with a name that does not exist; more would take seconds.
 _N_COMPARED = 1000
-_N_NAMED = 3
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -86,7 +84,7 @@ def _advise_another(path: Path, suffix: str) -> str:
     names = _names_in(folder, suffix, folders_only=not is_last)
     names = [name for name in names if name != missing.name]  # it is there if it is a link to nothing
     stems = [name.removesuffix(suffix) for name in names]  # a suffix that all have would make all similar
-    if similar := get_close_matches(missing.name.removesuffix(suffix), stems, n=1):
+    if similar := get_close_matches(missing.name.removesuffix(suffix), stems[:_N_COMPARED], n=1):
         other = folder / (similar[0] + suffix)
         return f"did you mean {other / rest if (other / rest).exists() else other}?"
     if not is_last:
@@ -95,16 +93,15 @@ def _advise_another(path: Path, suffix: str) -> str:
         return f"{path.with_suffix('')} is a folder"
     if not suffix:
         return ""
-    content = ", ".join(names[:_N_NAMED]) if names else f"no {suffix} file"
-    more = ", ..." if len(names) > _N_NAMED else ""
-    return f"{'the current folder' if folder == Path() else folder} has {content}{more}"
+    content = enumerate_some(names) if names else f"no {suffix} file"
+    return f"{'the current folder' if folder == Path() else folder} has {content}"
 
 
 def _names_in(folder: Path, suffix: str, *, folders_only: bool) -> list[str]:
     try:
         with os.scandir(folder) as items:
             possible = (item for item in items if item.name.endswith(suffix) and (item.is_dir() or not folders_only))
-            return sorted(item.name for item in islice(possible, _N_COMPARED))
+            return sorted(item.name for item in possible)
     except OSError:
         return []
 

@@ -24,7 +24,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, PlanError, TrainError
+from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
 from recordkit.formats.files import not_found, write_atomically
 from recordkit.interop.mxnet import last_line
 from recordkit.training.run_record import RunRecord
@@ -257,7 +257,7 @@ class Checkpoints:
             epochs = self.epochs()
             if not epochs:
                 raise self._no_checkpoint()
-            numbers = ", ".join(map(str, epochs))
+            numbers = enumerate_some(epochs)
             advice = f"give as `epoch` one of {numbers}" if len(epochs) > 1 else f"give `epoch={numbers}`, the only one"
             raise not_found(params, "a checkpoint", advice=advice)
         network = self.load_symbol(mx)

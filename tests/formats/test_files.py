@@ -13,7 +13,7 @@ from recordkit.formats.files import not_found, open_file, write_atomically
     [
         ("out/fotos.rec", ".rec", "did you mean out/photos.rec?"),
         ("out/fotos.lst", ".lst", "out has no .lst file"),
-        ("out/x.rec", ".rec", "out has photos.rec, photos_2.rec, z0.rec, ..."),
+        ("out/x.rec", ".rec", "out has photos.rec, photos_2.rec, z0.rec, z1.rec, z2.rec and 6 more"),
         ("owt/photos.rec", ".rec", "did you mean out/photos.rec?"),
         ("owt/x.rec", ".rec", "did you mean out?"),
         ("none/of/these/x.rec", ".rec", "there is no folder none"),
@@ -26,7 +26,7 @@ from recordkit.formats.files import not_found, open_file, write_atomically
 def test_a_missing_path_is_compared_with_the_names_beside_it(tmp_path, monkeypatch, name, suffix, advice):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
-    for file in ("photos.rec", "photos.idx", "photos_2.rec", "z0.rec", "z1.rec"):
+    for file in ("photos.rec", "photos.idx", "photos_2.rec", *(f"z{n}.rec" for n in range(9))):
         (tmp_path / "out" / file).touch()
     error = not_found(name, "a file", suffix=suffix)
     assert (error.path, error.expected, error.got) == (name, "a file", "nothing of that name")

@@ -12,6 +12,10 @@ from recordkit.cli.options import examples, output_options
 from recordkit.upkeep import head
 
 
+# Labels of a record that are printed; --json has all.
+_N_LABELS_SHOWN = 8
+
+
 @click.command("head", epilog=examples("recordkit head out/mnist_train.rec -n 3"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.option("-n", "n", default=10, type=click.IntRange(0), show_default=True, help="Number of records.")
@@ -23,7 +27,9 @@ def command(rec: Path, n: int, console: Console) -> None:
         click.echo(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
     for record in records:
         size = "{1} x {0} x {2}".format(*record.shape) if record.shape else "-"
-        labels = " ".join(map(label_text, record.labels))
+        labels = " ".join(map(label_text, record.labels[:_N_LABELS_SHOWN]))
+        if n_more := len(record.labels[_N_LABELS_SHOWN:]):
+            labels += f" and {n_more} more"
         console.report(
             record.as_json(),
             f"{record.offset:10d}  {record.key:10d}  {record.format:6}  {record.n_bytes:8d}  {size:>11}  {labels}",

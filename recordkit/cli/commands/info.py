@@ -13,6 +13,7 @@ from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural
 from recordkit.formats.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
+from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
 
 # Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20
@@ -68,8 +69,8 @@ def _ranges_text(info: FileInfo) -> str:
     """Return the range of each label of a record."""
     spans = info.label_ranges
     texts = ["none finite" if span is None else " to ".join(map(label_text, span)) for span in spans[:_N_RANGES_SHOWN]]
-    more = [f"and so on; --json has the ranges of {len(spans)} labels"] if len(spans) > _N_RANGES_SHOWN else []
-    return ", ".join(texts + more)
+    n_more = info.label_width[1] - len(texts)
+    return ", ".join(texts) + (f" and {n_more} more; --json has up to {MAX_COUNTED_LABELS}" if n_more else "")
 
 
 def _label_lines(info: FileInfo) -> list[str]:
