@@ -23,26 +23,21 @@ import itertools
 import math
 import os
 import re
-import weakref
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple
 
 from recordkit.errors import FormatError, plural
-from recordkit.formats.files import not_found, pread
 from recordkit.formats.irheader import MAX_KEY
-
-# Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
-MAX_LINE_BYTES = 1 << 24
+from recordkit.formats.lines import LineFile
 
 LabelWidth = int | Literal["auto"] | None
 """How a row is split; see `parse`."""
 
 _WHOLE = re.compile(r"([+-]?\d{1,20})(?:\.0*)?")
-_BOM = b"\xef\xbb\xbf"
 _TAB_ADVICE = "put tabs between the fields"
 
 
@@ -101,14 +96,67 @@ def parse(text: str, *, label_width: LabelWidth = None) -> Row:
             )
     else:
         fields = _split_at_blanks(text, 1 if label_width == "auto" else label_width)
-    key = fields[0].strip()
+    return Row(parse_key(fields[0]), tuple(map(parse_label, fields[1:-1])), fields[-1])
+
+
+def parse_key(field: str) -> int:
+    """Return the key that a text says.
+
+    Raises
+    ------
+    FormatError
+        The text is not a whole number from 0 to 2**64 - 1.
+
+    Examples
+    --------
+    >>> parse_key(" 12")
+    12
+    """
+    key = field.strip()
     if not (key.isascii() and key.isdigit() and len(key) <= 20 and int(key) <= MAX_KEY):
         raise FormatError(
             expected="a whole number from 0 to 2**64 - 1 as KEY",
             got=excerpt(key),
             advice=_TAB_ADVICE if _has_commas(key) else None,
         )
-    return Row(int(key), tuple(_label(field) for field in fields[1:-1]), fields[-1])
+    return int(key)
+
+
+def parse_label(field: str) -> float:
+    """Return the label that a text says.
+
+    Parameters
+    ----------
+    field : str
+
+    Returns
+    -------
+    label : float or int
+        An int if the text is a whole number without a point, or one of at least 2**53; see `Row`.
+
+    Raises
+    ------
+    FormatError
+        The text is not a finite number.
+
+    Examples
+    --------
+    >>> parse_label("3"), parse_label("3.000000"), parse_label("9007199254740993.0")
+    (3, 3.0, 9007199254740993)
+    """
+    text = field.strip()
+    try:
+        label = float(text)
+    except ValueError:
+        label = math.nan
+    if "." in text and abs(label) < 2**53:  # as im2rec writes them
+        return label
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        return int(whole[1])
+    if not math.isfinite(label):
+        raise FormatError(expected="a finite number as LABEL", got=excerpt(text))
+    return label
 
 
 def _split_at_blanks(text: str, n_labels: int) -> list[str]:
@@ -163,22 +211,6 @@ def describe_widths(widths: Collection[int]) -> str:
     """
     low, high = min(widths), max(widths)
     return plural(low, "label") if low == high else f"{low} to {high} labels"
-
-
-def _label(field: str) -> float:
-    text = field.strip()
-    try:
-        label = float(text)
-    except ValueError:
-        label = math.nan
-    if "." in text and abs(label) < 2**53:  # as im2rec writes them
-        return label
-    whole = _WHOLE.fullmatch(text)
-    if whole:
-        return int(whole[1])
-    if not math.isfinite(label):
-        raise FormatError(expected="a finite number as LABEL", got=excerpt(text))
-    return label
 
 
 def excerpt(text: str, max_characters: int = 60) -> str:
@@ -319,21 +351,16 @@ class ListFile:
         self.bad: list[FormatError] = []
         self._label_width = label_width
         self._part = part
-        self._offsets = array("Q")
-        try:
-            self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
-        except FileNotFoundError:
-            raise not_found(path, "a .lst file", suffix=".lst") from None
-        weakref.finalize(self, self._file.close)  # sources are often dropped without a call of close
+        self._lines = LineFile(path, "a .lst file", suffix=".lst")
         try:
             self._index(lenient=lenient)
         except BaseException:
-            self._file.close()
+            self._lines.close()
             raise
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
-        self._file.close()
+        self._lines.close()
 
     def __enter__(self) -> ListFile:
         return self
@@ -349,49 +376,22 @@ class ListFile:
 
     def rows(self, indices: Sequence[int]) -> list[Row]:
         """Return the rows at `indices`. Rows of a range with step 1 are read with one system call."""
-        bounds = [(self._offsets[2 * index], self._offsets[2 * index + 1]) for index in indices]
-        if isinstance(indices, range) and indices.step == 1 and bounds:
-            (begin, _), (_, end) = bounds[0], bounds[-1]
-            block = pread(self._file.fileno(), end - begin, begin)
-            texts = [block[first - begin : last - begin] for first, last in bounds]
-        else:
-            texts = [pread(self._file.fileno(), last - first, first) for first, last in bounds]
-        return [parse(os.fsdecode(text), label_width=self._label_width) for text in texts]
+        return [parse(text, label_width=self._label_width) for text in self._lines.texts(indices)]
 
     def _index(self, *, lenient: bool) -> None:
-        part_bytes = -(-os.fstat(self._file.fileno()).st_size // self._part[1])
-        for number, begin, text in self._lines():
+        part_bytes = -(-self._lines.n_bytes // self._part[1])
+        for line in self._lines.scan():
             # A line belongs to the range that contains the line feed before it; the first line belongs to range 0.
-            if max(-(-begin // part_bytes) - 1, 0) != self._part[0]:
+            if max(-(-line.offset // part_bytes) - 1, 0) != self._part[0]:
                 continue
             try:
-                row = parse(os.fsdecode(text), label_width=self._label_width)
+                row = parse(line.text, label_width=self._label_width)
             except FormatError as error:
-                located = error.located(path=self.path, line=number)
+                located = error.located(path=self.path, line=line.number)
                 if not lenient:
                     raise located from None
                 self.bad.append(located)
                 continue
             self.keys.append(row.key)
             self.widths.add(len(row.labels))
-            self._offsets.append(begin)
-            self._offsets.append(begin + len(text))
-
-    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield the number, offset and text of every line that is not blank."""
-        offset = number = 0
-        while raw := self._file.readline(MAX_LINE_BYTES):
-            number += 1
-            if len(raw) == MAX_LINE_BYTES:
-                raise FormatError(
-                    path=self.path,
-                    line=number,
-                    expected=f"lines shorter than {MAX_LINE_BYTES} bytes",
-                    got="a longer one",
-                    advice="is it a .lst file?",
-                )
-            begin = offset + (len(_BOM) if number == 1 and raw.startswith(_BOM) else 0)
-            text = raw[begin - offset :].rstrip(b"\r\n")
-            offset += len(raw)
-            if text.strip():
-                yield number, begin, text
+            self._lines.keep(line)

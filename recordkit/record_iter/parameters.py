@@ -73,7 +73,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _implemented("path_imgidx", "str", "", "An .idx file, which must exist. With it, parts have equal numbers of "
                  "records instead of bytes. Its content is not used: samples are found with the .idx beside the "
                  ".rec file, or without one."),
-    _implemented("path_imglist", "str", "", "A .lst file whose labels replace those in the records, matched by key."),
+    _implemented("path_imglist", "str", "", "A .lst file (tabs or blanks); its labels replace the records' by key."),
     _implemented("label_width", "int", 1, "Number of labels of a sample.", 1),
     _implemented("data_shape", "shape", ..., "(channels, height, width) of a sample, in pixels. Channels: 3 RGB, 1 "
                  "gray, 4 RGB and alpha. Alpha is 255 in images without it, and colour changes leave it unchanged."),

@@ -2,11 +2,13 @@
 
 Parts have the same boundaries as in MXNet, so programs that share a file by `part_index` keep the same division.
 
-Source: ``InputSplitBase`` and ``IndexedRecordIOSplitter``, src/io of dmlc-core, as in apache/mxnet 1.9.1.
+Source: ``InputSplitBase`` and ``IndexedRecordIOSplitter``, src/io of dmlc-core, and ``ImageLabelMap``,
+src/io/image_iter_common.h, as in apache/mxnet 1.9.1.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.files import not_found
 from recordkit.formats.fileset import reindex_advice
-from recordkit.formats.lst import ListFile
+from recordkit.formats.lst import ListFile, is_number
 
 
 def open_part(values: Mapping[str, Any]) -> RecordDataset:
@@ -46,6 +48,9 @@ def open_part(values: Mapping[str, Any]) -> RecordDataset:
 def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArray[np.float32] | None:
     """Return the label of each sample from the list ``path_imglist``, matched by key.
 
+    Rows are split at tabs and blanks, and the `label_width` numbers after the key are the labels, as in MXNet. MXNet
+    takes a word for the label 0; here it is an error.
+
     Returns
     -------
     labels : ndarray of float32, shape (n,) or (n, label_width), or None
@@ -54,19 +59,30 @@ def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArr
     Raises
     ------
     FormatError
-        A row cannot be parsed or does not have `label_width` labels, or a sample has no row.
+        A row cannot be parsed or has fewer than `label_width` labels, or a sample has no row.
+
+    Warns
+    -----
+    UserWarning
+        A row has more than `label_width` labels.
     """
     path, width = values["path_imglist"], values["label_width"]
     if not path:
         return None
-    labels = {}
-    with ListFile(path) as rows:
+    labels, key_of_longer_row = {}, None
+    with ListFile(path, label_width=width) as rows:
         for row in rows.rows(range(len(rows))):
-            if len(row.labels) != width:
-                raise FormatError(
-                    path=path, key=row.key, expected=f"{width} labels, as `label_width` says", got=len(row.labels)
-                )
             labels[row.key] = row.labels
+            first, *rest = row.path.split(maxsplit=1)
+            if rest and key_of_longer_row is None and is_number(first):
+                key_of_longer_row = row.key
+    if key_of_longer_row is not None:
+        warnings.warn(
+            f"{path}: key {key_of_longer_row}: the row has more than {plural(width, 'label')}, and label_width={width} "
+            "leaves out the others, as in MXNet",
+            UserWarning,
+            stacklevel=3,
+        )
     keys = dataset.keys.tolist()
     missing = [key for key in keys if key not in labels]
     if missing:

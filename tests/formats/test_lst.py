@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import rows
 
 from recordkit.errors import FormatError, plural
-from recordkit.formats import lst
+from recordkit.formats import lines, lst
 from recordkit.formats.lst import ListFile, Row, line, parse
 
 
@@ -231,7 +231,7 @@ def test_a_lenient_list_skips_bad_rows_and_collects_their_errors(open_list):
 
 
 def test_a_line_without_an_end_is_not_read_completely(open_list, monkeypatch):
-    monkeypatch.setattr(lst, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 100)
     with pytest.raises(
         FormatError,
         match=r"a\.lst: line 2: expected lines shorter than 100 bytes, got a longer one; is it a \.lst file\?$",

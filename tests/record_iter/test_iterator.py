@@ -166,9 +166,10 @@ def test_three_labels_are_mxnets(mx, files, engine):
     assert differences(got, mxnet_batches(mx, files["labels"], label_width=3), {}) == (0, 0)
 
 
-def test_labels_of_a_list_are_mxnets(mx, files, engine, tmp_path):
+@pytest.mark.parametrize("row", ["{}\t{}\t{}\tx.jpg\n", "{}\t{} {}\tx.jpg\n", "  {} {}   {} a path/x.jpg\r\n"])
+def test_labels_of_a_list_are_mxnets(mx, files, engine, tmp_path, row):
     path = tmp_path / "other.lst"
-    path.write_text("".join(f"{key}\t{key / 2}\t{-key}\tx.jpg\n" for key in reversed(range(40))))
+    path.write_text("".join(row.format(key, key / 2, -key) for key in reversed(range(40))), newline="")
     options = {"path_imglist": str(path), "label_width": 2}
     got = recordkit_batches(files[3], **options, engine=engine)
     assert got[0][1][3].tolist() == [1.5, -3]
@@ -421,8 +422,19 @@ def test_labels_missing_in_a_list_are_named(files, tmp_path):
     path.write_text("".join(f"{key}\t1\tx.jpg\n" for key in range(28)))
     with pytest.raises(FormatError, match="short.lst: expected a row .* of each sample, got none for 2 of 30: 28, ..."):
         recordkit_batches(files[3], path_imglist=path)
-    with pytest.raises(FormatError, match="short.lst: key 0: expected 2 labels, as label_width says, got 1"):
+    with pytest.raises(FormatError, match="short.lst: line 1: expected KEY, 2 labels and PATH, .* got 1 label"):
         recordkit_batches(files[3], path_imglist=path, label_width=2)
+    path.write_text("0\tcat\tx.jpg\n")  # MXNet reads the label 0
+    with pytest.raises(FormatError, match="short.lst: line 1: expected a finite number as LABEL, got 'cat'"):
+        recordkit_batches(files[3], path_imglist=path)
+
+
+def test_labels_that_a_list_has_beyond_the_label_width_are_left_out_with_a_warning(files, tmp_path):
+    path = tmp_path / "wide.lst"
+    path.write_text("".join(f"{key}\t{key}\t1\tx.jpg\n" for key in range(30)))
+    with pytest.warns(UserWarning, match=r"wide\.lst: key 0: the row has more than 1 label, and label_width=1 leaves"):
+        got = recordkit_batches(files[3], path_imglist=path)
+    assert got[0][1].tolist() == list(range(8))
 
 
 @pytest.mark.parametrize("rand_crop", [False, True])

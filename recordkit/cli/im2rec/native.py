@@ -26,7 +26,8 @@ from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.program import Command, print_to_stderr
 from recordkit.codec import Channels
 from recordkit.errors import PlanError
-from recordkit.formats.lst import MAX_LINE_BYTES, LabelWidth, describe_widths
+from recordkit.formats.lines import MAX_LINE_BYTES
+from recordkit.formats.lst import LabelWidth, describe_widths
 from recordkit.packing import PackPlan
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import INTER_METHODS

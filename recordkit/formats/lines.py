@@ -1,0 +1,142 @@
+r"""The lines of a text file, read from the file each time.
+
+Files are UTF-8 with or without a byte-order mark, CRLF is accepted, blank lines are skipped, and bytes that are not
+UTF-8 are kept (surrogateescape).
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from recordkit.errors import FormatError
+from recordkit.formats.files import not_found, pread
+
+# Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
+MAX_LINE_BYTES = 1 << 24
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """A line that is not blank.
+
+    Attributes
+    ----------
+    number : int
+        Number of the line in the file, counted from 1.
+    offset : int
+        Offset of the first byte of `content`.
+    content : bytes
+        The line without its end and without a byte-order mark.
+    """
+
+    number: int
+    offset: int
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return os.fsdecode(self.content)
+
+
+class LineFile:
+    r"""Lines of a text file. It keeps the bounds of the lines that `keep` was called with, 16 bytes each.
+
+    Threads may share an instance, once all lines are kept.
+
+    Parameters
+    ----------
+    path : str or Path
+    expected : str
+        Description of the file for errors, for example "a .lst file".
+    suffix : str, optional
+        The file's suffix; if the file does not exist, the error names similar files with it.
+
+    Raises
+    ------
+    NotFoundError
+        The file does not exist.
+    OSError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.csv")
+    >>> _ = path.write_text("image,label\na.jpg,3\n")
+    >>> lines = LineFile(path, "a list")
+    >>> for line in lines.scan():
+    ...     lines.keep(line)
+    >>> len(lines), lines.texts([1])
+    (2, ['a.jpg,3'])
+    """
+
+    def __init__(self, path: str | Path, expected: str, *, suffix: str = "") -> None:
+        self.path = os.fspath(path)
+        self._expected = expected
+        self._bounds = array("Q")
+        try:
+            self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
+        except FileNotFoundError:
+            raise not_found(path, expected, suffix=suffix) from None
+        weakref.finalize(self, self._file.close)  # sources are often dropped without a call of close
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._bounds) // 2
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def scan(self) -> Iterator[Line]:
+        """Read every line that is not blank, from the beginning.
+
+        Raises
+        ------
+        FormatError
+            A line has `MAX_LINE_BYTES` bytes or more.
+        """
+        offset = number = 0
+        self._file.seek(0)
+        while raw := self._file.readline(MAX_LINE_BYTES):
+            number += 1
+            if len(raw) == MAX_LINE_BYTES:
+                raise FormatError(
+                    path=self.path,
+                    line=number,
+                    expected=f"lines shorter than {MAX_LINE_BYTES} bytes",
+                    got="a longer one",
+                    advice=f"is it {self._expected}?",
+                )
+            begin = offset + (len(_BOM) if number == 1 and raw.startswith(_BOM) else 0)
+            content = raw[begin - offset :].rstrip(b"\r\n")
+            offset += len(raw)
+            if content.strip():
+                yield Line(number, begin, content)
+
+    def keep(self, line: Line) -> None:
+        """Remember where a line is, so that `texts` can read it."""
+        self._bounds.append(line.offset)
+        self._bounds.append(line.offset + len(line.content))
+
+    def texts(self, indices: Sequence[int]) -> list[str]:
+        """Return some of the kept lines. Lines of a range with step 1 are read with one system call."""
+        bounds = [(self._bounds[2 * index], self._bounds[2 * index + 1]) for index in indices]
+        if isinstance(indices, range) and indices.step == 1 and bounds:
+            (begin, _), (_, end) = bounds[0], bounds[-1]
+            block = pread(self._file.fileno(), end - begin, begin)
+            contents = [block[first - begin : last - begin] for first, last in bounds]
+        else:
+            contents = [pread(self._file.fileno(), last - first, first) for first, last in bounds]
+        return list(map(os.fsdecode, contents))
