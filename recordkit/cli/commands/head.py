@@ -11,7 +11,6 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.upkeep import head
 
-
 # Labels of a record that are printed; --json has all.
 _N_LABELS_SHOWN = 8
 
