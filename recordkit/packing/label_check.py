@@ -9,6 +9,7 @@ from recordkit.formats.irheader import fits_float32
 from recordkit.formats.lst import describe_widths
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
+from recordkit.sources import MnistSource
 
 KEEP_EXACT_LABELS = "keep such labels with `exact_labels=True`"
 """The advice of an error about a label that float32 would change."""
@@ -23,7 +24,7 @@ def check_labels(source: Source, plan: PackPlan) -> list[str]:
     Returns
     -------
     warnings : list of str
-        A warning if the records will have different numbers of labels.
+        A warning if the records will have different numbers of labels, or all labels of ubyte files with several.
 
     Raises
     ------
@@ -48,6 +49,11 @@ def check_labels(source: Source, plan: PackPlan) -> list[str]:
     if len(widths) > 1:
         return [
             f"records have {describe_widths(widths)}: batches and MXNet's ImageRecordIter need the same number in each"
+        ]
+    if isinstance(source, MnistSource) and max(widths, default=1) > 1:
+        return [
+            f"all {max(widths)} labels of each image are packed; in QMNIST the first is the class, and "
+            "'recordkit pack --labels first' packs it alone"
         ]
     return []
 

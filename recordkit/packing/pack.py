@@ -115,7 +115,7 @@ def pack(
             plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
             label_warnings += check_labels(each_source, plan)
         planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
-        warnings += label_warnings + _check_outputs(planned_sets, staging.prefix)
+        warnings += [*dict.fromkeys(label_warnings), *_check_outputs(planned_sets, staging.prefix)]
         reports = []
         for planned_set in planned_sets:
             writer = SetWriter(staging, planned_set.names, plan)

@@ -45,7 +45,8 @@ def plan_sets(
     Parameters
     ----------
     sources : mapping of str to Source
-        Sources by the name that is appended to the prefix; "" appends nothing.
+        Sources by the name that is appended to the prefix; "" appends nothing. The ratios of the plan divide "" and the
+        training sets: "train", and names that end in "_train".
     prefix : Path
     plan : PackPlan
     record_name : str or None
@@ -63,11 +64,12 @@ def plan_sets(
     """
     planned_sets: list[PlannedSet] = []
     warnings = [note for source in sources.values() for note in source.notes]
-    if plan.splits() and set(sources) - {""} and "train" not in sources:
+    if plan.splits() and not any(map(_is_divisible, sources)):
         raise PlanError("`val_ratio` and `test_ratio` divide the training split, and this source has none")
     for name, source in sources.items():
-        is_divided = plan.splits() and name in ("", "train")
-        if is_divided and plan.test_ratio and "test" in sources:
+        is_divided = plan.splits() and _is_divisible(name)
+        dataset = name.removesuffix("train")  # "letters_" in "letters_train"
+        if is_divided and plan.test_ratio and f"{dataset}test" in sources:
             raise PlanError(
                 argument="test_ratio", message="this source has a test split of its own", advice="use `val_ratio`"
             )
@@ -85,12 +87,17 @@ def plan_sets(
                     got=f"0 of {len(source)}",
                     advice="change the ratios or the number of `shards`",
                 )
-            suffix = split.suffix if is_divided or not name else f"_{name}{split.suffix}"
+            beginning = dataset.rstrip("_") if is_divided else name
+            suffix = f"_{beginning}{split.suffix}" if beginning else split.suffix
             names, reads_list = _name_set(prefix.with_name(prefix.name + suffix), sources, plan, record_name)
             planned_sets.append(
                 PlannedSet(source, order[split.begin : split.end], names, is_first=number == 0, reads_list=reads_list)
             )
     return planned_sets, warnings
+
+
+def _is_divisible(name: str) -> bool:
+    return name.rpartition("_")[2] in ("", "train")
 
 
 def _split_source(source: Source, plan: PackPlan, *, is_divided: bool) -> list[Split]:

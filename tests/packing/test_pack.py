@@ -13,8 +13,9 @@ import pytest
 import recordkit
 from recordkit import PackPlan, pack
 from recordkit.codec import decode, encode
+from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import MissingError, PackError, PlanError, PublishError, SourceError
-from recordkit.formats import idx, irheader
+from recordkit.formats import idx, irheader, ubyte
 from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.frame import RecordReader
 from recordkit.packing import packed_block
@@ -551,3 +552,18 @@ def test_non_utf8_names_are_packed_and_listed_byte_for_byte(tiny_folder, tmp_pat
     assert pack(tiny_folder, tmp_path / "out", engine=engine).n_packed == 13
     assert b"cat/caf\xe9.jpg\n" in (tmp_path / "out.lst").read_bytes()
     assert pack(ListSource(tmp_path / "out.lst", tiny_folder), tmp_path / "again", engine=engine).ok
+
+
+def test_all_labels_of_ubyte_files_are_packed_with_one_warning(tmp_path, engine):
+    labels = np.stack([np.arange(4), np.full(4, 281_769)], 1).astype(np.int32)
+    for split in ("train", "test"):
+        (tmp_path / f"qmnist-{split}-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((4, 3, 3), np.uint8)))
+        (tmp_path / f"qmnist-{split}-labels-idx2-int").write_bytes(ubyte.pack(labels))
+    report = pack(tmp_path, tmp_path / "q", engine=engine)
+    assert report.warnings == (
+        "all 2 labels of each image are packed; in QMNIST the first is the class, and 'recordkit pack --labels first' "
+        "packs it alone",
+    )
+    with RecordDataset(tmp_path / "q_test.rec") as records:
+        assert records[3].label.tolist() == [3, 281_769]
+    assert pack(tmp_path, tmp_path / "q", plan=PackPlan(labels="first"), engine=engine).warnings == ()

@@ -46,6 +46,16 @@ def r(begin, last):
             [("m_val", r(8, 9), True), ("m_train", r(0, 7), False), ("m_test", r(0, 3), True)],
         ),
         (
+            {"a_train": 4, "a_test": 2, "x": 2},
+            {"val_ratio": 0.25},
+            [
+                ("m_a_val", [3], True),
+                ("m_a_train", r(0, 2), False),
+                ("m_a_test", r(0, 1), True),
+                ("m_x", r(0, 1), True),
+            ],
+        ),
+        (
             {"train": 4, "test": 2},
             {"shards": 2},
             [
@@ -84,6 +94,11 @@ def test_samples_in_no_split_and_notes_of_the_sources_are_warnings():
     ("names", "options", "message"),
     [
         (("test",), {"val_ratio": 0.2}, "val_ratio and test_ratio divide the training split, and this source has none"),
+        (
+            ("a_train", "a_test"),
+            {"test_ratio": 0.2},
+            "test_ratio: this source has a test split of its own; use val_ratio",
+        ),
         (("train", "test"), {"test_ratio": 0.2}, "test_ratio: this source has a test split of its own; use val_ratio"),
         (
             ("",),

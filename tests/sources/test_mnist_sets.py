@@ -155,7 +155,7 @@ def test_each_dataset_in_a_folder_has_its_sets(emnist):
     assert list(sets) == ["digits_train", "digits_test", "letters_train", "letters_test"]
     assert sets["letters_test"].classes == {"A": 1, "C": 3} and sets["digits_train"].classes is None
     assert notes(sets) == [
-        f"{emnist}: EMNIST's images are stored transposed; 'recordkit pack --transpose' turns them upright"
+        f"{emnist}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright"
     ]
     assert not notes(open_sets(emnist, transpose=True))
 

@@ -141,7 +141,7 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
     if content.others:
         notes.append(f"{path}: not packed, as their names say neither images nor labels: {_join(content.others, path)}")
     if not transpose and any("emnist" in re.split("[-_.]", dataset.lower()) for dataset in datasets):
-        notes.append(f"{path}: EMNIST's images are stored transposed; 'recordkit pack --transpose' turns them upright")
+        notes.append(f"{path}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright")
     if sets:
         next(iter(sets.values())).notes += notes
     return sets
