@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recordkit.errors import SourceError
+from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats import npz
 from recordkit.sources.mnist.class_names import find_class_names
 from recordkit.sources.mnist.files import ArrayFile, is_array_name, missing_name, parse_name
@@ -24,8 +24,8 @@ _KERAS_ARRAYS = {
     "y_test": ("labels", "test"),
 }
 _SPLIT_ORDER = ("train", "val", "test", "")
-# A note names so many files, and counts the others.
-_MAX_NAMES = 20
+# EMNIST has so many files, so that all of them are named if each has a copy.
+_MAX_NAMES = 24
 
 
 def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
@@ -103,7 +103,7 @@ def _open_folder(folder: Path, content: FolderContent, *, transpose: bool) -> di
     if below := [path for other in find_array_folders(folder).values() for path in other.paths]:
         notes.append(f"{folder}: the files in it are packed, those in folders below it are not: {_join(below, folder)}")
     if images := find_images(folder):
-        notes.append(f"{folder}: the ubyte files in it are packed, image files are not: {_join(images, folder)}")
+        notes.append(f"{folder}: the ubyte files in it are packed, image files are not: {_join(images, folder, 5)}")
     return sets
 
 
@@ -141,7 +141,9 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
     if content.others:
         notes.append(f"{path}: not packed, as their names say neither images nor labels: {_join(content.others, path)}")
     if not transpose and any("emnist" in re.split("[-_.]", dataset.lower()) for dataset in datasets):
-        notes.append(f"{path}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright")
+        notes.append(
+            f"{path}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright"
+        )
     if sets:
         next(iter(sets.values())).notes += notes
     return sets
@@ -215,8 +217,7 @@ def _name_set(dataset: str, split: str, datasets: set[str]) -> str:
     return "_".join(filter(None, ("-".join(dataset.split("-")[n_equal:]), split))) or "images"
 
 
-def _join(paths: Sequence[Path], folder: Path) -> str:
+def _join(paths: Sequence[Path], folder: Path, limit: int = _MAX_NAMES) -> str:
     """Return the names of files or folders relative to a folder, as far as a message has room."""
-    names = [os.path.relpath(path, folder if folder.is_dir() else folder.parent) for path in paths[:_MAX_NAMES]]
-    more = len(paths) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    start = folder if folder.is_dir() else folder.parent
+    return enumerate_some([os.path.relpath(path, start) for path in paths], limit)
