@@ -12,7 +12,10 @@ Packing and reading share these rules:
 JPEGs are decoded by libjpeg-turbo with the accurate integer DCT and smooth chroma upsampling, and encoded as 4:2:0
 with standard Huffman tables. OpenCV does the same, so a re-encoded file has the same bytes.
 
-A raw image is binary Netpbm: P5 (gray), P6 (RGB) or P7 (four channels), maximum 255, without comments.
+A raw image is binary Netpbm (`recordkit.formats.netpbm`): P5 (gray), P6 (RGB) or P7 (four channels). Images with
+comments, and with other maximums than 255, are read and not written.
+
+A PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
 
 Pillow is imported inside the functions, because reading records does not need it.
 """
@@ -22,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recordkit.errors import ImageError
+from recordkit.formats import netpbm
 from recordkit.sample import MAX_PIXELS, Image, check_size
 
 if TYPE_CHECKING:
@@ -72,8 +75,6 @@ _PILLOW_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
     NotImplementedError, struct.error, zlib.error, Warning,
 )  # fmt: skip
-_PNM = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
-_PAM = re.compile(rb"P7\nWIDTH (\d{1,9})\nHEIGHT (\d{1,9})\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n")
 _EXIF_ORIENTATION = 0x0112
 # EXIF orientation to the Pillow transpose that makes the image upright.
 _TRANSPOSE_BY_ORIENTATION = {
@@ -149,10 +150,10 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     """
     if not payload:
         raise ImageError(expected="an image", got="0 bytes")
-    if payload[:2] in (b"P5", b"P6", b"P7"):
-        return to_channels(_decode_raw(payload), channels)
+    if payload[:2] in netpbm.MAGICS:
+        return to_channels(netpbm.unpack(payload), channels)
     with _open_picture(payload) as picture:
-        if channels == 1 and picture.format == "JPEG":
+        if channels == 1 and picture.format in ("JPEG", "MPO"):  # MPO: several JPEGs in a file
             picture.draft("L", picture.size)  # decodes only the luma plane, as OpenCV does
         picture.load()
         return _pixels(picture if channels == "keep" else _upright(picture), channels)
@@ -164,7 +165,7 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
     from PIL import Image as Pillow
 
     try:
-        with Pillow.open(io.BytesIO(payload)) as picture:
+        with Pillow.open(io.BytesIO(_without_damaged_chunks(payload))) as picture:
             check_size(picture.width, picture.height)
             yield picture
     except ImageError:
@@ -174,6 +175,25 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
     except _PILLOW_ERRORS as error:
         got = f"{len(payload)} bytes that do not decode ({_reason(error)})"
         raise ImageError(expected="an image", got=got) from None
+
+
+def _without_damaged_chunks(payload: bytes | memoryview) -> bytes | memoryview:
+    """Return a PNG without the ancillary chunks before its data whose CRC is wrong; any other image unchanged."""
+    if sniff(payload) != "png":
+        return payload
+    whole, begin = [bytes(payload[:8])], 8
+    while True:
+        size = int.from_bytes(payload[begin : begin + 4], "big")
+        kind, end = bytes(payload[begin + 4 : begin + 8]), begin + 12 + size
+        if end > len(payload) or kind == b"IDAT":
+            break
+        is_ancillary = kind[0] & 0x20
+        crc = int.from_bytes(payload[end - 4 : end], "big")
+        if not is_ancillary or zlib.crc32(payload[begin + 4 : end - 4]) == crc:
+            whole.append(bytes(payload[begin:end]))
+        begin = end
+    damaged = begin > sum(map(len, whole))
+    return b"".join([*whole, payload[begin:]]) if damaged else payload
 
 
 def _reason(error: Exception) -> str:
@@ -262,23 +282,6 @@ def to_channels(image: Image, channels: Channels) -> Image:
     return np.asarray(Pillow.fromarray(np.ascontiguousarray(image[:, :, :3])).convert("L"))[:, :, None]
 
 
-def _decode_raw(payload: bytes | memoryview) -> Image:
-    head = bytes(payload[:128])
-    if match := _PNM.match(head):
-        channels = 1 if match[1] == b"5" else 3
-        width, height = int(match[2]), int(match[3])
-    elif match := _PAM.match(head):
-        channels, width, height = 4, int(match[1]), int(match[2])
-    else:
-        raise ImageError(expected="a P5, P6 or P7 header with a maximum of 255", got=repr(head[:24]))
-    check_size(width, height)
-    data = memoryview(payload)[match.end() :]
-    expected = width * height * channels
-    if len(data) != expected:
-        raise ImageError(expected=f"{expected} bytes after the raw header", got=len(data))
-    return np.frombuffer(data, np.uint8).reshape(height, width, channels)
-
-
 def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     r"""Encode an image.
 
@@ -306,7 +309,7 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     """
     height, width, channels = image.shape
     if encoding == "raw":
-        return _raw_head(width, height, channels) + image.tobytes()
+        return netpbm.write_header(width, height, channels) + image.tobytes()
     from PIL import Image as Pillow
 
     if encoding == "jpg" and channels == 4:
@@ -324,12 +327,6 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
         got = f"{width} x {height} ({error})"
         raise ImageError(expected=f"an image that {encoding} can hold", got=got) from None
     return file.getvalue()
-
-
-def _raw_head(width: int, height: int, channels: int) -> bytes:
-    if channels == 4:
-        return b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" % (width, height)
-    return b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height)
 
 
 def frame_count(payload: bytes) -> int:

@@ -110,6 +110,29 @@ def test_cmyk_and_ycck_are_within_2_levels_of_opencv(cv2, transform, channels):
     )
 
 
+def test_the_gray_of_several_jpegs_in_a_file_is_the_luma_plane_of_the_first():
+    others = {"save_all": True, "append_images": [picture(noise(9, 7))]}
+    payload = save(picture(noise(16, 16)), "MPO", **others)
+    assert np.array_equal(
+        codec.decode(payload, channels=1), codec.decode(save(picture(noise(16, 16)), "JPEG"), channels=1)
+    )
+
+
+def test_a_png_is_read_without_its_damaged_ancillary_chunks():
+    payload = FORMATS["png rgba"]
+    chunk = bytearray(png_chunk(b"tRNS", b"1"))
+    chunk[-1] ^= 1
+    damaged = payload[:33] + bytes(chunk) + png_chunk(b"tEXt", b"Title\0any") + payload[33:]
+    assert np.array_equal(codec.decode(damaged, channels="keep"), codec.decode(payload, channels="keep"))
+
+
+def test_a_png_with_a_damaged_critical_chunk_is_refused():
+    payload = bytearray(FORMATS["png"])
+    payload[32] ^= 1  # the CRC of IHDR
+    with pytest.raises(ImageError, match="bytes that do not decode"):
+        codec.decode(bytes(payload))
+
+
 def test_16_bit_gray_keeps_the_high_byte():
     payload = png(np.array([[[40_000], [255]], [[256], [65_535]]]), 0)
     assert codec.decode(payload, channels="keep")[:, :, 0].tolist() == [[156, 0], [1, 255]]
@@ -481,18 +504,20 @@ def test_raw_decodes_without_a_copy_from_any_buffer():
 @pytest.mark.parametrize(
     "head",
     [
-        b"P5\n4 3\n65535\n",
+        b"P5\n4 3\n65536\n",
+        b"P5\n4 3\n0\n",
         b"P5\n4 3\n",
-        b"P6\n# comment\n2 2\n255\n",
         b"P5 -4 3 255\n",
         b"P5\n4000000000 3\n255\n",
-        b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n",
+        b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 5\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n",
+        b"P7\nWIDTH 2\nHEIGHT\nDEPTH 3\nMAXVAL 255\nENDHDR\n",
+        b"P7\nWIDTH 2\nHEIGHT 2\nMAXVAL 255\nENDHDR\n",
         b"P7\n",
         b"P5",
     ],
 )
 def test_a_damaged_raw_header_is_named(head):
-    with pytest.raises(ImageError, match=r"expected a P5, P6 or P7 header with a maximum of 255, got b'P"):
+    with pytest.raises(ImageError, match=r"expected a P5, P6 or P7 header with a maximum of 1 to 65535, got b'P"):
         codec.decode(head + bytes(12))
 
 

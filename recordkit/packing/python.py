@@ -11,6 +11,7 @@ from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
 from recordkit.packing.engine import Content, Encoded
 from recordkit.packing.plan import PackPlan
+from recordkit.packing.whole_image import looks_whole
 from recordkit.transforms import CenterCrop, Resize
 
 
@@ -52,7 +53,7 @@ class PythonEngine:
             return None, str(content)
         try:
             if self._copies_bytes and isinstance(content, bytes):
-                return content, self._check_signature(content)
+                return content, self._check_copy(content)
             remark = ""
             if isinstance(content, bytes):
                 image = codec.decode(content, channels=self.channels)
@@ -68,14 +69,16 @@ class PythonEngine:
         except ImageError as error:
             return None, str(error)
 
-    def _check_signature(self, payload: bytes) -> str:
-        """Refuse bytes that do not begin like an image; return a remark or ""."""
+    def _check_copy(self, payload: bytes) -> str:
+        """Refuse bytes that are no image, or that look damaged and do not decode; return a remark or ""."""
         format_name = codec.sniff(payload)
         if format_name in ("unknown", "empty"):
             if not self._any_file:
                 got = "0 bytes" if format_name == "empty" else f"a file that begins with {payload[:8]!r}"
                 raise ImageError(expected="an image", got=got)
             return "not an image by its first bytes, copied all the same"
+        if not (self._any_file or looks_whole(payload)):
+            codec.decode(payload, channels="keep")
         if codec.orientation(payload) != 1:
             return "rotated by EXIF only: readers that ignore EXIF will see it lying on its side"
         return ""

@@ -118,6 +118,20 @@ def test_pngs_whose_chunks_pillow_interprets_in_its_own_way_are_left_to_the_refe
     assert transcoder(3)([payload[:33] + png_chunk(kind, content) + payload[33:]]) == [None]
 
 
+def test_the_core_reads_a_png_without_its_damaged_ancillary_chunks():
+    payload = save(picture(), "PNG")
+    for kind in (b"tRNS", b"tEXt", b"eXIf"):
+        damaged = png_chunk(kind, b"transparency")[:-4] + bytes(4)
+        assert check_decoding(payload[:33] + damaged + payload[33:], 3)
+        end = len(payload) - 12
+        assert not check_decoding(payload[:end] + damaged + payload[end:], 3)
+
+
+@pytest.mark.parametrize("channels", [3, 1, "keep"])
+def test_the_core_reads_the_first_of_several_jpegs_in_a_file(channels):
+    assert check_decoding(save(picture(), "MPO", save_all=True, append_images=[picture(noise(9, 7))]), channels)
+
+
 def test_pngs_with_a_chunk_between_their_data_are_left_to_the_reference_engine():
     payload = save(picture(), "PNG")
     begin = payload.index(b"IDAT") - 4

@@ -16,7 +16,6 @@ namespace {
 
 constexpr uint32_t kLongestSide = 65500;  // libjpeg's JPEG_MAX_DIMENSION
 constexpr uint8_t kApp1 = JPEG_APP0 + 1;
-constexpr uint8_t kApp2 = JPEG_APP0 + 2;
 
 // libjpeg reports errors through a callback that must not return. libjpeg is C, so that an exception must not pass
 // through it. Each function below that calls libjpeg therefore sets a target for longjmp, and has no local object with
@@ -131,7 +130,6 @@ struct Jpeg::Decoder {
         if (setjmp(errors.jump_target)) return false;
         jpeg_create_decompress(&info);
         jpeg_save_markers(&info, kApp1, 0xffff);
-        jpeg_save_markers(&info, kApp2, 16);
         jpeg_mem_src(&info, payload.data, static_cast<unsigned long>(payload.size));
         return jpeg_read_header(&info, TRUE) == JPEG_HEADER_OK;
     }
@@ -178,9 +176,7 @@ struct Jpeg::Decoder {
     int read_orientation() const {
         Span exif;
         for (auto* marker = info.marker_list; marker; marker = marker->next) {
-            if (marker->marker == kApp2 && marker->data_length >= 4 && !std::memcmp(marker->data, "MPF", 4))
-                reject("several pictures in one file");
-            if (marker->marker != kApp1 || marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
+            if (marker->data_length < 6 || std::memcmp(marker->data, "Exif\0", 6)) continue;
             if (exif.data) reject("EXIF in several pieces");
             exif = {marker->data + 6, marker->data_length - 6};
         }

@@ -102,9 +102,12 @@ Chunks parse_chunks(Span file) {
         const uint32_t size = read_big_endian(file.data + offset), type = read_big_endian(file.data + offset + 4);
         if (size > file.size - offset - 12) throw Unsupported("a chunk ends after the file");
         const Span body = file.sub(offset + 8, size);
-        if (crc32_of(file.sub(offset + 4, size_t(size) + 4)) != read_big_endian(body.data + size))
-            throw Unsupported("a chunk's CRC is wrong");
         offset += size_t(size) + 12;
+        if (crc32_of(file.sub(offset - size - 8, size_t(size) + 4)) != read_big_endian(body.data + size)) {
+            const bool is_ancillary = type >> 24 & 0x20;
+            if (!is_ancillary || first || chunks.data.data) throw Unsupported("a chunk's CRC is wrong");
+            continue;  // the image is read without it
+        }
         if (first) {
             if (type != 0x49484452) throw Unsupported("IHDR is not first");
             chunks.header = parse_header(body);

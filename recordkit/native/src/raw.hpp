@@ -1,4 +1,4 @@
-// Raw images: binary Netpbm P5 (gray), P6 (RGB) or P7 (RGBA), maximum 255, without comments, as in recordkit.codec.
+// Raw images: binary Netpbm P5 (gray), P6 (RGB) or P7 (RGBA), maximum 255, without comments.
 #pragma once
 
 #include "common.hpp"
