@@ -4,7 +4,8 @@ import pytest
 from training.bars import APIS, ITERATORS, images, write_rec
 
 
-@pytest.fixture(params=ITERATORS)
+# Gluon's iterator starts processes for each epoch, so it runs in one quick test, of a resumed run, and here with --all.
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name == "gluon" else ()) for name in ITERATORS])
 def iterator(request):
     """Each iterator."""
     return request.param

@@ -47,7 +47,7 @@ SGD, ADAM = {}, {"network": "six-conv", "name": "adam", "lr": 0.002}
         # The state of an optimizer does not depend on the iterator, so the slow pairs run with bin/test --all only.
         pytest.param(iterator, api, options, id=f"{iterator}-{api}-{name}", marks=[pytest.mark.slow] if slow else [])
         for iterator, api, (name, options) in itertools.product(ITERATORS, APIS, (("sgd", SGD), ("adam", ADAM)))
-        for slow in [options is ADAM and iterator != "recordkit"]
+        for slow in [iterator != "recordkit" and (options is ADAM or iterator == api)]
     ],
 )
 def test_a_resumed_run_ends_like_an_uninterrupted_one(mx, rec, tmp_path, monkeypatch, iterator, api, options):
@@ -236,7 +236,7 @@ def test_a_validation_file_with_another_size_gives_a_warning(mx, rec, tmp_path):
         evaluate(tmp_path / "lenet", val)
 
 
-@pytest.mark.parametrize("n_labels", [1, 3])
+@pytest.mark.parametrize("n_labels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_labels_of_0_or_1_are_learned_with_sigmoid(mx, tmp_path, api, n_labels):
     pictures = api == "module"  # they take most of the time and do not depend on the API
     if pictures:
