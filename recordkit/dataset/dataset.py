@@ -123,6 +123,11 @@ class RecordDataset:
         return list(self._table.paths)
 
     @property
+    def has_metadata(self) -> bool:
+        """Whether a file has records that are not samples: InsightFace's header and identities."""
+        return self._table.has_metadata
+
+    @property
     def classes(self) -> dict[str, int] | None:
         """Class name to label, from PREFIX.json; None if it has no class names.
 

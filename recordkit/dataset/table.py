@@ -41,6 +41,8 @@ class Table:
         None if they are 0 to n - 1.
     exact_labels : ndarray of int64, shape (n,) or (n, w), or None
         Exact labels; None if the files have none.
+    has_metadata : bool
+        A file has records that are not samples, as InsightFace's.
     """
 
     def __init__(self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]) -> None:
@@ -51,6 +53,7 @@ class Table:
         self.offsets = _concatenate([index.offsets for index in indexes])
         self.keys = _concatenate_keys(indexes)
         self.exact_labels = _concatenate_exact_labels(filesets, indexes)
+        self.has_metadata = any(index.record_indices is not None for index in indexes)
         self._classes = [(fileset.path(".json"), fileset.classes()) for fileset in filesets]
         for array in (self.offsets, self.keys):
             if array is not None:

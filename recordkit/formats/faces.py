@@ -24,6 +24,11 @@ def is_metadata(header: IRHeader, payload: bytes | memoryview) -> bool:
     return isinstance(header.label, tuple) and not payload
 
 
+def is_file_header(header: IRHeader, payload: bytes | memoryview) -> bool:
+    """Tell whether a record is the header that makes a file one of InsightFace's: it has key 0 and `ranges`."""
+    return header.id == 0 and ranges(header, payload) is not None
+
+
 def ranges(header: IRHeader, payload: bytes | memoryview) -> tuple[int, int] | None:
     """Read the header, the record with key 0.
 

@@ -37,7 +37,7 @@ def check_prerequisites(plan: TrainPlan) -> None:
     network = find_network(plan.network)
     if plan.shape is not None:
         network.check_shape(plan.shape)
-    iterator = resolve_iterator(plan.iterator)
+    iterator = resolve_iterator(plan.iterator, plan.val)
     if iterator == "gluon":
         check_augment(plan.augment)
     checkpoints = Checkpoints(plan.model_prefix)

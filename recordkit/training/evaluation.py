@@ -155,7 +155,7 @@ def evaluate(
     context = bridge.device(device)
     mx = bridge.load()
     trained = TrainedModel(mx, model_prefix, epoch=epoch, shape=shape, normalization=normalization)
-    iterator = resolve_iterator("auto")
+    iterator = resolve_iterator("auto", Path(path))
     data = survey(path, iterator=iterator)
     target, record = trained.target(len(data.labels)), trained.record
     check_classes(data, record.class_numbers)

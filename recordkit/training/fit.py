@@ -75,7 +75,7 @@ def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
     set_threads(plan.threads)  # before MXNet is loaded
     context = bridge.device(plan.device, plan.gpu)
     mx = bridge.load()
-    iterator = resolve_iterator(plan.iterator)
+    iterator = resolve_iterator(plan.iterator, plan.path, plan.val)
     data = survey(plan.path, iterator=iterator)
     val_data = survey(plan.val, iterator=iterator) if plan.val is not None else None
     resolved = resolve(plan, data)

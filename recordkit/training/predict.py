@@ -249,7 +249,7 @@ class Predictor:
                 yield file, image
 
     def _predict_rec(self, path: Path) -> Iterator[Prediction]:
-        iterator = resolve_iterator("auto")
+        iterator = resolve_iterator("auto", path)
         data = survey(path, iterator=iterator)
         target, has_labels = self._target, True
         try:

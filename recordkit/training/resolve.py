@@ -111,7 +111,7 @@ def resolve(plan: TrainPlan, data: Survey) -> ResolvedPlan:
         epochs=epochs,
         checkpoint_every=plan.checkpoint_every or -(-epochs // _N_CHECKPOINTS),
         augment=replace(plan.augment, shift=shift),
-        iterator=resolve_iterator(plan.iterator),
+        iterator=resolve_iterator(plan.iterator, plan.path, plan.val),
         threads=count_threads(plan.threads),
     )
 

@@ -155,7 +155,7 @@ class _Tally:
         self.key_range = _widen(self.key_range, header.id)
         if faces.is_metadata(header, payload):
             self.n_metadata += 1
-            self.has_face_header |= header.id == 0 and faces.ranges(header, payload) is not None
+            self.has_face_header |= faces.is_file_header(header, payload)
             return
         self.label_width = min(self.label_width[0], len(labels)), max(self.label_width[1], len(labels))
         self._widen_label_ranges(labels)

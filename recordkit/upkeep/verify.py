@@ -42,8 +42,13 @@ class _RecordTable:
         self.labels = array("f")
         self._label_ends = array("Q")
         self.is_damaged = False  # a record has no whole frame or no readable header
+        self.metadata_offsets = array("Q")
+        self.has_face_header = False
 
-    def add(self, offset: int, header: irheader.IRHeader) -> None:
+    def add(self, offset: int, header: irheader.IRHeader, payload: memoryview) -> None:
+        if faces.is_metadata(header, payload):
+            self.metadata_offsets.append(offset)
+            self.has_face_header |= faces.is_file_header(header, payload)
         self.offsets.append(offset)
         self.keys.append(header.id)
         self.labels.extend(header.labels)
@@ -100,10 +105,13 @@ def verify(
         records = scan(reader, on_damage=on_damage, progress=progress)
         with ThreadedMap(check, records, count_threads(threads) if decode else 1) as results:
             for (offset, header, payload), decode_error in results:
-                table.add(offset, header)
+                table.add(offset, header, payload)
                 _check_record(report, offset, header, payload)
                 if decode_error is not None:
                     report.add(report.path, decode_error, offset=offset)
+    for offset in () if table.has_face_header else table.metadata_offsets:
+        reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
+        report.add(report.path, reason, offset=offset)
     report.n_records = len(table.offsets)
     report.n_decoded = report.n_records if decode else 0
     report.checked += ["structure", "images"] if decode else ["structure"]

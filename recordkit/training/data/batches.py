@@ -110,7 +110,7 @@ class BatchReader(ABC):
             "data_shape": self.batch_shape[1:],
             "batch_size": self.batch_size,
             "preprocess_threads": self._n_threads,
-            "label_width": len(self.survey.labels),
+            "label_width": self.survey.label_width,
             "verbose": False,
             **self.normalization.iterator_options(),
         }
@@ -122,8 +122,12 @@ class RecordkitReader(BatchReader):
 
     def _batches(self, shuffle: Shuffle | None) -> Generator[Any, None, None]:
         iterator = ImageRecordIter(path_imgrec=self.survey.path, **self._iterator_options(shuffle))
+        is_first_label = self.survey.label_width > len(self.survey.labels)
         with iterator.source:
-            yield from iterator
+            for batch in iterator:
+                if is_first_label:
+                    batch.label = [labels[:, 0] for labels in batch.label]
+                yield batch
 
 
 class MxnetReader(BatchReader):

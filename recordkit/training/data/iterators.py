@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import FormatError
 from recordkit.loading.native import choose_engine
 from recordkit.training.data.batches import BatchReader, MxnetReader, RecordkitReader
 from recordkit.training.data.gluon_batches import GluonReader
@@ -14,11 +18,27 @@ from recordkit.training.data.survey import Survey
 ITERATORS = ("auto", "recordkit", "mxnet", "gluon")
 
 
-def resolve_iterator(iterator: str) -> str:
-    """Return the iterator for "auto"; any other name is returned unchanged."""
-    if iterator == "auto":
-        return "recordkit" if choose_engine("auto").name == "native" else "mxnet"
-    return iterator
+def resolve_iterator(iterator: str, *paths: Path | None) -> str:
+    """Return the iterator for "auto"; any other name is returned unchanged.
+
+    Parameters
+    ----------
+    iterator : {"auto", "recordkit", "mxnet", "gluon"}
+    *paths : Path or None
+        The files to read. MXNet's iterator cannot read InsightFace's.
+    """
+    if iterator != "auto":
+        return iterator
+    if choose_engine("auto").name == "native" or any(path is not None and _has_metadata(path) for path in paths):
+        return "recordkit"
+    return "mxnet"
+
+
+def _has_metadata(path: Path) -> bool:
+    """Return whether a file has InsightFace's layout; False for a file that cannot be read, which `survey` reports."""
+    with contextlib.suppress(FormatError, OSError), RecordDataset(path) as dataset:
+        return dataset.has_metadata
+    return False
 
 
 def open_batches(

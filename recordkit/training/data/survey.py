@@ -8,11 +8,15 @@ beside the file does no harm.
 
 Labels may be any numbers: what they have to be depends on the network, see `recordkit.training.compatibility`.
 
+In a file of InsightFace's layout (`recordkit.formats.faces`) the images are those that `RecordDataset` finds, and the
+label is the first one, the identity. MXNet's iterators read every record as an image, so they cannot read such files.
+
 Only the first few images are decoded, for their size and color.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import ImageError, TrainError
+from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
-from recordkit.formats.frame import RecordReader
+from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
@@ -58,9 +64,11 @@ class Survey:
     path : Path
         The .rec file.
     offsets : ndarray of int64, shape (n,)
-        Offset of each record, in bytes.
+        Offset of each image's record, in bytes.
     labels : tuple of LabelFacts
         Facts about each of an image's labels.
+    label_width : int
+        Number of labels in a record, more than `labels` in a file of InsightFace with vectors of labels.
     classes : dict of str to int, or None
         Numbers of the classes by name, from PREFIX.json.
     n_channels : int
@@ -74,6 +82,7 @@ class Survey:
     path: Path
     offsets: NDArray[np.int64]
     labels: tuple[LabelFacts, ...]
+    label_width: int
     classes: dict[str, int] | None
     n_channels: int
     sizes: tuple[tuple[int, int], ...]
@@ -122,28 +131,78 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
         raise TrainError(
             path=str(path), expected="a .rec file", got="a folder", advice="pack the folder with recordkit pack"
         )
-    offsets: list[int] = []
-    keys: list[int] = []
-    rows: list[tuple[float, ...]] = []
+    records = _Records()
     first_payloads: list[memoryview] = []
+    metadata: list[int] = []  # offsets
     with RecordReader(file) as reader:
         for offset, header, payload in scan(reader):
-            try:
-                _check_payload(payload, iterator)
-                if rows and len(header.labels) != len(rows[0]):
-                    raise TrainError(expected=f"{len(rows[0])} labels as in the first record", got=len(header.labels))
-            except TrainError as error:
-                raise error.located(path=str(file), offset=offset) from None
-            rows.append(header.labels)
-            offsets.append(offset)
-            keys.append(header.id)
+            if faces.is_metadata(header, payload):
+                metadata.append(offset)
+                continue
+            _check_payload(payload, iterator, file, offset)
+            records.add(offset, header)
             if len(first_payloads) < _N_DECODED:
                 first_payloads.append(payload)
-    if not offsets:
+    if metadata:
+        _check_metadata(metadata, records, file, iterator)
+    if not records.offsets:
         raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack it again")
-    labels = tuple(_facts(column, keys) for column in np.array(rows).T)
+    width = records.label_width(file)
+    table = np.array(records.labels)[:, :1] if metadata else np.array(records.labels)
+    labels = tuple(_facts(column, records.keys) for column in table.T)
     n_channels, sizes, border = _decode_first(first_payloads, file)
-    return Survey(file, np.array(offsets, np.int64), labels, Fileset(file).classes(), n_channels, sizes, border)
+    offsets = np.array(records.offsets, np.int64)
+    return Survey(file, offsets, labels, width, Fileset(file).classes(), n_channels, sizes, border)
+
+
+class _Records:
+    """Offset, key and labels of each image."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.keys: list[int] = []
+        self.labels: list[tuple[float, ...]] = []
+
+    def add(self, offset: int, header: irheader.IRHeader) -> None:
+        self.offsets.append(offset)
+        self.keys.append(header.id)
+        self.labels.append(header.labels)
+
+    def keep(self, offsets: NDArray[np.int64]) -> None:
+        """Leave out the records at other offsets."""
+        rows = np.flatnonzero(np.isin(self.offsets, offsets)).tolist()
+        self.offsets = [self.offsets[row] for row in rows]
+        self.keys = [self.keys[row] for row in rows]
+        self.labels = [self.labels[row] for row in rows]
+
+    def label_width(self, file: Path) -> int:
+        """Return the number of labels of an image; raise TrainError if images have different numbers."""
+        width = len(self.labels[0])
+        for offset, labels in zip(self.offsets, self.labels, strict=True):
+            if len(labels) != width:
+                raise TrainError(
+                    path=str(file), offset=offset, expected=f"{width} labels as in the first record", got=len(labels)
+                )
+        return width
+
+
+def _check_metadata(metadata: list[int], records: _Records, file: Path, iterator: str) -> None:
+    """Keep the images that `RecordDataset` finds; refuse records without an image that are not InsightFace's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the iterator warns of the index
+        with RecordDataset(file) as dataset:
+            samples = dataset.offsets.astype(np.int64)
+    if (without_image := np.intersect1d(metadata, samples)).size:
+        raise _no_image(file, int(without_image[0]), "no image, and no header of InsightFace in the file")
+    records.keep(samples)
+    if iterator != "recordkit":
+        raise TrainError(
+            path=str(file),
+            offset=metadata[0],
+            expected="an image in every record, as MXNet's iterators do",
+            got="InsightFace's header or identity",
+            advice="give `iterator=recordkit`",
+        )
 
 
 def _facts(labels: NDArray[np.float64], keys: list[int]) -> LabelFacts:
@@ -157,16 +216,22 @@ def _facts(labels: NDArray[np.float64], keys: list[int]) -> LabelFacts:
     return LabelFacts(float(np.max(finite)) if len(finite) else 0.0, not_class, not_finite)
 
 
-def _check_payload(payload: memoryview, iterator: str) -> None:
+def _check_payload(payload: memoryview, iterator: str, file: Path, offset: int) -> None:
     image_format = codec.sniff(payload)
     if iterator != "recordkit" and image_format not in _MXNET_DECODES:
         raise TrainError(
+            path=str(file),
+            offset=offset,
             expected=f"an image that MXNet decodes ({', '.join(_MXNET_DECODES)})",
             got=image_format,
             advice="give `iterator=recordkit`, or pack the images as png",
         )
     if image_format in ("empty", "unknown"):
-        raise TrainError(expected="an image", got=f"{image_format} bytes", advice="run 'recordkit verify'")
+        raise _no_image(file, offset, f"{image_format} bytes")
+
+
+def _no_image(file: Path, offset: int, got: str) -> TrainError:
+    return TrainError(path=str(file), offset=offset, expected="an image", got=got, advice=verify_advice(str(file)))
 
 
 def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
@@ -174,7 +239,7 @@ def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tu
     try:
         images = [codec.decode(payload, channels="keep") for payload in payloads]
     except ImageError as error:
-        raise TrainError(error.problem, path=str(file), advice=f"run 'recordkit verify {file}'") from None
+        raise TrainError(error.problem, path=str(file), advice=verify_advice(str(file))) from None
     n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1
     sizes = tuple(dict.fromkeys((image.shape[0], image.shape[1]) for image in images))
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]

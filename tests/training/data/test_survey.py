@@ -5,11 +5,14 @@ from training.bars import images, plan, survey_for_mxnet, write_rec
 
 from recordkit.errors import PlanError, TrainError, TruncatedError
 from recordkit.training.data.iterators import resolve_iterator
-from recordkit.training.data.survey import LabelFacts
+from recordkit.training.data.survey import LabelFacts, survey
+from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
+from recordkit.training.predict import Predictor
 from recordkit.training.resolve import resolve
+from recordkit.upkeep import verify
 
 
 def test_the_survey_knows_size_classes_and_border(rec):
@@ -137,3 +140,48 @@ def test_images_of_different_sizes_need_a_shape(tmp_path):
     with pytest.raises(PlanError, match=r"expected images of one size, got 28 x 28 and 40 x 40 .*give shape"):
         resolve(TrainPlan(rec, tmp_path / "m"), data)
     assert resolve(TrainPlan(rec, tmp_path / "m", shape=(1, 28, 28)), data).shape == (1, 28, 28)
+
+
+def write_faces(path, width=1, n=30):
+    """A file of InsightFace's layout: the header, `n` images of 3 identities with `width` labels each, 3 identities."""
+    n_each = n // 3
+    rows = sorted(images(n), key=lambda row: row[0])
+    samples = [((n + 1.0, n + 4.0), b"")]
+    samples += [(label if width == 1 else (label,) + (7.5,) * (width - 1), image) for label, image in rows]
+    samples += [((1.0 + n_each * identity, 1.0 + n_each * (identity + 1)), b"") for identity in range(3)]
+    return write_rec(path, samples)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_file_of_insightface_is_trained_and_evaluated_on_its_images_alone(mx, tmp_path, width):
+    rec, val = write_faces(tmp_path / "faces.rec", width), write_faces(tmp_path / "val.rec")
+    data = survey(rec, iterator="recordkit")
+    assert (len(data), data.labels, data.label_width) == (30, (LabelFacts(2.0, None, None),), width)
+    report = train(plan(rec, tmp_path, val=val, epochs=4, iterator="recordkit"))
+    assert report.final.score.accuracy > 0.9
+    assert evaluate(tmp_path / "lenet", rec).metrics.score.n == 30
+    predictions = list(Predictor(tmp_path / "lenet").predict([rec]))
+    assert [prediction.true_labels for prediction in predictions] == [(n // 10,) for n in range(30)]
+
+
+@pytest.mark.parametrize("iterator", ["mxnet", "gluon"])
+def test_mxnets_iterators_cannot_read_insightfaces_files(tmp_path, iterator):
+    rec = write_faces(tmp_path / "faces.rec")
+    with pytest.raises(TrainError, match=r"InsightFace's header or identity; give iterator=recordkit"):
+        survey(rec, iterator=iterator)
+
+
+def test_auto_reads_insightfaces_files_by_recordkits_iterator_without_the_native_engine(rec, tmp_path, no_native):
+    faces = write_faces(tmp_path / "faces.rec")
+    assert resolve_iterator("auto", rec) == "mxnet"
+    assert resolve_iterator("auto", rec, faces) == "recordkit"
+    assert resolve_iterator("auto", tmp_path / "missing.rec", None) == "mxnet"
+
+
+def test_records_without_an_image_are_no_metadata_without_insightfaces_header(tmp_path):
+    samples = [*images(2), ((1.0, 2.0), b"")]
+    rec = write_rec(tmp_path / "bad.rec", samples)
+    with pytest.raises(TrainError, match=r"byte \d+: expected an image, .* no header .* verify") as error:
+        survey(rec, iterator="recordkit")
+    (problem,) = verify(rec).problems  # the advice of the error helps
+    assert problem.offset == error.value.offset
