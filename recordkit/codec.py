@@ -362,15 +362,18 @@ def orientation(payload: bytes) -> int:
         return 1
 
 
-def decode_16_bit(payload: bytes) -> np.ndarray[Any, np.dtype[np.uint16]] | None:
-    """Decode a 16-bit gray PNG without loss.
+def decode_deep_gray(payload: bytes) -> np.ndarray[Any, Any] | None:
+    """Decode a gray image of more than 8 bits per sample without loss.
 
     Returns
     -------
-    image : ndarray of uint16, shape (H, W), or None
-        None if `payload` is another kind of image.
+    image : ndarray of uint16, int32 or float32, shape (H, W), or None
+        None if `payload` is neither a 16-bit gray PNG nor a gray TIFF of one of these types.
     """
-    if sniff(payload) != "png" or payload[24:25] != b"\x10":  # bit depth, in the IHDR chunk
+    # The bit depth of a PNG is in its IHDR chunk.
+    if sniff(payload) != "tiff" and not (sniff(payload) == "png" and payload[24:25] == b"\x10"):
         return None
     with _open_picture(payload) as picture:
-        return np.asarray(picture).astype(np.uint16) if picture.mode.startswith("I") else None
+        if picture.mode.startswith("I") and (picture.format == "PNG" or ";16" in picture.mode):
+            return np.asarray(picture).astype(np.uint16)
+        return np.asarray(picture) if picture.mode in ("I", "F") else None

@@ -142,23 +142,23 @@ def test_16_bit_gray_keeps_the_high_byte():
 
 def test_decode_deep_keeps_all_16_bits():
     samples = np.array([[[40_000], [255]], [[256], [65_535]]])
-    deep = codec.decode_16_bit(png(samples, 0))
+    deep = codec.decode_deep_gray(png(samples, 0))
     assert deep.dtype == np.uint16 and deep.tolist() == samples[:, :, 0].tolist()
 
 
 @pytest.mark.parametrize("name", ["png", "png 1 bit", "jpg", "raw gray"])
 def test_decode_deep_returns_none_for_other_images(name):
-    assert codec.decode_16_bit(FORMATS[name]) is None
+    assert codec.decode_deep_gray(FORMATS[name]) is None
 
 
 def test_decode_deep_returns_none_for_16_bit_colour():
-    assert codec.decode_16_bit(png(np.full((2, 2, 3), 700), 2)) is None
+    assert codec.decode_deep_gray(png(np.full((2, 2, 3), 700), 2)) is None
 
 
 def test_decode_deep_refuses_a_damaged_png():
     payload = png(np.full((60, 60, 1), 700), 0)
     with pytest.raises(ImageError, match="bytes that do not decode"):
-        codec.decode_16_bit(payload[:60])
+        codec.decode_deep_gray(payload[:60])
 
 
 @pytest.mark.parametrize(("color_type", "n"), [(2, 3), (6, 4)])
@@ -337,7 +337,7 @@ def test_an_enormous_16_bit_image_is_refused_before_memory_is_allocated():
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0)
     payload = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", b"x")
     with pytest.raises(ImageError, match="pixels"):
-        codec.decode_16_bit(payload)
+        codec.decode_deep_gray(payload)
 
 
 LITTLE_MEMORY = """
@@ -385,7 +385,7 @@ def test_damaged_bytes_raise_nothing_but_an_image_error(data, name, channels):
     assert 1 <= codec.orientation(payload) <= 8
     assert codec.frame_count(payload) >= 0
     with contextlib.suppress(ImageError):
-        codec.decode_16_bit(payload)
+        codec.decode_deep_gray(payload)
 
 
 @given(

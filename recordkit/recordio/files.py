@@ -1,45 +1,19 @@
-"""A replacement for ``mxnet.recordio`` with the same names, arguments and results, without MXNet.
-
-To migrate, change ``from mxnet import recordio`` to ``from recordkit import recordio``. Both read and write the
-same bytes. The behaviour differs where MXNet loses data or crashes:
-
-- A writer refuses `reset` and pickling, with which MXNet empties the file.
-- `seek` and `read_idx` work after the end of the file was reached, without `reset`.
-- A record without its last part, or with parts out of order, is an error, not a missing record.
-- An index with an offset after the end of the file, or between records, is an error.
-- A line of the index is on disk as soon as its record is, so a killed writer leaves readable files.
-- A duplicate key in the index, and a label of None or an empty list, cause a warning.
-- Forked processes may use a reader; each continues from the position at the fork.
-
-FormatError replaces ``MXNetError``. Images are BGR arrays, as in OpenCV. Pillow is imported by `pack_img` and
-`unpack_img` only.
-"""
+"""Readers and writers of .rec files, with and without an .idx file."""
 
 from __future__ import annotations
 
-import numbers
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from recordkit import codec
 from recordkit.dataset.records import open_record_file
-from recordkit.errors import FormatError, ImageError
-from recordkit.formats import irheader
+from recordkit.errors import FormatError
 from recordkit.formats.files import not_found
 from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.frame import RecordWriter
-
-__all__ = ["IRHeader", "MXIndexedRecordIO", "MXRecordIO", "pack", "pack_img", "unpack", "unpack_img"]
-
-# OpenCV's flags for reading an image: unchanged, gray, colour.
-_CHANNELS_BY_FLAG: dict[int, codec.Channels] = {-1: "keep", 0: 1, 1: 3}
 
 
 class MXRecordIO:
@@ -340,155 +314,3 @@ class MXIndexedRecordIO(MXRecordIO):
         self.fidx.write(f"{key}\t{offset}\n")
         self.idx[key] = offset
         self.keys.append(key)
-
-
-class HEADER(NamedTuple):
-    """The header of an image record, also named `IRHeader`.
-
-    Attributes
-    ----------
-    flag : int
-        Number of labels of a vector, or 0 for a single label. `pack` ignores it and counts the labels.
-    label : float, or array-like of float
-    id : int
-        Key of the record.
-    id2 : int
-        Reserved, 0.
-    """
-
-    flag: int
-    label: Any
-    id: int
-    id2: int
-
-
-IRHeader = HEADER
-
-
-def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
-    """Join a header and an encoded image into a record.
-
-    Parameters
-    ----------
-    header : IRHeader
-        If the label is a number, the flag is 0. Any other label is flattened into a vector of float32.
-    s : bytes
-        The encoded image.
-
-    Returns
-    -------
-    record : bytes
-
-    Examples
-    --------
-    >>> unpack(pack(IRHeader(0, [1, 2.5], 7, 0), b"jpeg"))[0].label
-    array([1. , 2.5], dtype=float32)
-    """
-    header = IRHeader(*header)
-    label: float | tuple[float, ...]
-    if isinstance(header.label, numbers.Number):
-        label = float(header.label)  # type: ignore[arg-type]  # numbers.Number has no __float__ in its stubs
-    else:
-        vector = np.asarray(header.label, dtype=np.float32).ravel()
-        label = tuple(vector.tolist())
-        if header.label is None or not label:
-            warnings.warn(f"label {header.label!r} of id {header.id} is packed as {label or 0.0}", stacklevel=2)
-    return irheader.pack(irheader.IRHeader(label, header.id, header.id2), s)
-
-
-def unpack(s: bytes) -> tuple[IRHeader, bytes]:
-    """Split a record into a header and an encoded image.
-
-    Parameters
-    ----------
-    s : bytes
-
-    Returns
-    -------
-    header : IRHeader
-        ``label`` is a float if the flag is 0, otherwise a read-only float32 array of shape (flag,).
-    image : bytes
-
-    Raises
-    ------
-    TruncatedError
-        `s` is shorter than its header says.
-    """
-    header, payload = irheader.unpack(s)
-    if not isinstance(header.label, tuple):
-        return IRHeader(0, header.label, header.id, header.id2), bytes(payload)
-    flag = len(header.labels)
-    label = np.frombuffer(s, np.float32, flag, irheader.HEADER_SIZE)
-    return IRHeader(flag, label, header.id, header.id2), bytes(payload)
-
-
-def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | None]:
-    """Split a record into a header and a decoded image.
-
-    Parameters
-    ----------
-    s : bytes
-    iscolor : {-1, 0, 1}, default -1
-        -1 as stored, 0 gray, 1 BGR.
-
-    Returns
-    -------
-    header : IRHeader
-    image : ndarray of uint8, shape (H, W), (H, W, 3) BGR or (H, W, 4) BGRA; uint16 for 16-bit gray as stored
-        None if the bytes do not decode, as in MXNet.
-
-    Raises
-    ------
-    ImageError
-        The record has no image, or `iscolor` is another flag of OpenCV.
-    """
-    header, payload = unpack(s)
-    if not payload:
-        raise ImageError(key=header.id, expected="an image", got="0 bytes", advice="is it a metadata record?")
-    if iscolor not in (-1, 0, 1):
-        raise ImageError(argument="iscolor", expected="-1 (as stored), 0 (gray) or 1 (BGR)", got=iscolor)
-    try:
-        if iscolor == -1 and (deep := codec.decode_16_bit(payload)) is not None:
-            return header, deep
-        image = codec.decode(payload, channels=_CHANNELS_BY_FLAG[iscolor])
-    except ImageError:
-        return header, None
-    return header, _swap_red_and_blue(image) if image.shape[2] > 1 else image[:, :, 0].copy()
-
-
-def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 95, img_fmt: str = ".jpg") -> bytes:
-    """Encode an image and join it with a header into a record.
-
-    Parameters
-    ----------
-    header : IRHeader
-    img : array-like of uint8, shape (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA
-    quality : int, default 95
-        JPEG quality, 1 to 100, or PNG compression level, 0 to 9; higher levels count as 9.
-    img_fmt : {".jpg", ".jpeg", ".png"}, default ".jpg"
-        In upper or lower case.
-
-    Returns
-    -------
-    record : bytes
-
-    Raises
-    ------
-    ImageError
-        `img_fmt` has no encoder, or the encoder does not support the image.
-    """
-    encoding = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png"}.get(img_fmt.lower())
-    if encoding is None:
-        raise ImageError(argument="img_fmt", expected="'.jpg' or '.png'", got=repr(img_fmt))
-    image = np.asarray(img)
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        got = f"{image.dtype} {image.shape}"
-        raise ImageError(expected="uint8 of shape (H, W), (H, W, 3) or (H, W, 4)", got=got)
-    image = _swap_red_and_blue(image) if image.shape[2] > 1 else image
-    return pack(header, codec.encode(image, encoding, quality=quality))
-
-
-def _swap_red_and_blue(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(image[:, :, [2, 1, 0, 3][: image.shape[2]]])
