@@ -199,6 +199,18 @@ def enumerate_some(items: Collection[object], limit: int = 5) -> str:
     return text if len(items) <= limit else f"{text} and {len(items) - limit} more"
 
 
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Return a path as a word of a command in a text, between double quotes if a shell would not take it as it is.
+
+    Examples
+    --------
+    >>> quoted("a.rec"), quoted("my photos/a.rec")
+    ('a.rec', '"my photos/a.rec"')
+    """
+    text = os.fspath(path)
+    return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else '"' + re.sub(r'([\\"$`])', r"\\\1", text) + '"'
+
+
 def _with_names(text: str, name_argument: Callable[[str], str]) -> str:
     """Replace the arguments between backticks by their names for the reader."""
     return _ARGUMENT.sub(lambda match: name_argument(match[1]), text)

@@ -54,12 +54,16 @@ def comments(path):
 
 
 def strings(path):
-    """Yield the line and the text of every string of a Python file that is not a docstring."""
+    """Yield the line and the text of every string of a Python file that is not a docstring; {} stands for a value."""
     tree = ast.parse(path.read_text())
-    statements = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
-    docstrings = {id(node) for node in statements if isinstance(node, ast.Constant)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+    nodes = list(ast.walk(tree))
+    statements = [node.value for node in nodes if isinstance(node, ast.Expr)]
+    skipped = {id(node) for node in statements if isinstance(node, ast.Constant)}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(map(id, node.values))
+            yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
             yield node.lineno, node.value
 
 

@@ -10,6 +10,7 @@ from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.formats.fileset import Fileset
+from recordkit.formats.frame import verify_advice
 
 PRESETS = ("none", "crop", "train")
 DTYPES = ("float32", "uint8")
@@ -185,8 +186,7 @@ def _first_image_shape(path: str) -> tuple[int, ...]:
         try:
             return codec.decode(sample.payload, channels="keep").shape
         except ImageError as error:
-            advice = f"run 'recordkit verify {path}'"
-            raise error.located(path=path, key=sample.key, advice=advice) from None
+            raise error.located(path=path, key=sample.key, advice=verify_advice(path, decode=True)) from None
 
 
 def _prefix(rec: str | Path) -> str:

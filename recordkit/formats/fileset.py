@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, quoted
 from recordkit.formats.files import not_found
 
 # In the order of publishing: the records first.
@@ -131,7 +131,7 @@ class Fileset:
             return {}
         except ValueError as error:
             raise FormatError(
-                path=str(path), expected="a JSON object", got=error, advice="remove it or pack again"
+                path=str(path), expected="a JSON object", got=error, advice="remove it, or pack again to another prefix"
             ) from None
 
     def classes(self) -> dict[str, int] | None:
@@ -154,7 +154,7 @@ class Fileset:
             raise FormatError(
                 "expected classes as names and whole numbers",
                 path=str(self.path(".json")),
-                advice="remove the file or pack again",
+                advice="remove it, or pack again to another prefix",
             )
         return classes
 
@@ -204,7 +204,7 @@ def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> 
     """
     written = Fileset(rec_path).path(".idx")
     target = "" if idx_path is None or Path(idx_path) == written else f", which writes {written}"
-    return f"run 'recordkit reindex {os.fspath(rec_path)}'{target}"
+    return f"run 'recordkit reindex {quoted(rec_path)}'{target}"
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from typing import Protocol
 
 import numpy as np
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, quoted
 from recordkit.formats.files import not_found, open_file, pread
 
 MAGIC = 0xCED7230A
@@ -362,9 +362,22 @@ class RecordReader:
         return FormatError(path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path))
 
 
-def verify_advice(path: str) -> str:
-    """Return the advice in errors about a damaged .rec file."""
-    return f"run 'recordkit verify {path}'"
+def verify_advice(path: str | Path, *, decode: bool = False) -> str:
+    r"""Return the advice in errors about a damaged .rec file: the command that finds all damage.
+
+    Parameters
+    ----------
+    path : str or Path
+        The .rec file.
+    decode : bool, default False
+        An image is damaged, which the command finds only if it decodes the images.
+
+    Examples
+    --------
+    >>> verify_advice("a.rec"), verify_advice("my photos.rec", decode=True)
+    ("run 'recordkit verify a.rec'", 'run \'recordkit verify --decode "my photos.rec"\'')
+    """
+    return f"run 'recordkit verify --decode {quoted(path)}'" if decode else f"run 'recordkit verify {quoted(path)}'"
 
 
 def _bytes_left(size: int) -> str:

@@ -151,13 +151,13 @@ class NameTemplate:
             raise SourceError(
                 expected="a class name without '/'",
                 got=repr(class_name),
-                advice="use a folder per class, {class}/{key}",
+                advice="use a folder per class in `name`, {class}/{key}",
             )
         if not class_name or not _is_safe(name):
             raise SourceError(
                 expected="a class name that can be part of a path below the folder",
                 got=repr(class_name),
-                advice="use {label} instead of {class}",
+                advice="use {label} instead of {class} in `name`",
             )
         return name
 
@@ -166,7 +166,9 @@ class NameTemplate:
             return int(label)
         for field in self._fields:
             if field.name == "label" and field.spec:
-                raise SourceError(expected=f"whole labels for {{label:{field.spec}}}", got=label, advice="use {label}")
+                raise SourceError(
+                    expected=f"whole labels for {{label:{field.spec}}}", got=label, advice="use {label} alone in `name`"
+                )
         return repr(label)
 
     def parse(self, name: str) -> NameFields | None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError, PublishError, quoted
 from recordkit.formats.files import flush_to_disk
 from recordkit.formats.fileset import COMMIT, read_commit
 from recordkit.formats.locks import FolderLock, lock_folder
@@ -69,7 +69,9 @@ class Staging:
         if self.parent.is_file():
             raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
         if not self.parent.is_dir():
-            raise PublishError("no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {self.parent}'")
+            raise PublishError(
+                "no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {quoted(self.parent)}'"
+            )
         if not prefix.name or (prefix.is_dir() and not allow_folder):
             advice = f"add a name, as in {prefix / 'train'}"
             expected = "a name" if allow_folder else "a file prefix"

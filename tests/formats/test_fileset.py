@@ -52,7 +52,7 @@ def test_a_folder_without_a_name_is_refused(path):
 )
 def test_a_description_that_is_not_a_json_object_is_named(content, got, tmp_path):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(FormatError, match=rf"a\.json: expected a JSON object, got {got}; remove it or pack again$"):
+    with pytest.raises(FormatError, match=rf"a\.json: expected a JSON object, got {got}; remove it, or"):
         Fileset(tmp_path / "a").description()
 
 
@@ -79,7 +79,8 @@ def test_classes_that_are_not_names_and_whole_numbers_are_an_error(classes, tmp_
     with pytest.raises(FormatError) as caught:
         Fileset(tmp_path / "a").classes()
     assert str(caught.value) == (
-        f"{tmp_path / 'a.json'}: expected classes as names and whole numbers; remove the file or pack again"
+        f"{tmp_path / 'a.json'}: expected classes as names and whole numbers; remove it, or pack "
+        "again to another prefix"
     )
 
 

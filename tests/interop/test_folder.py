@@ -270,7 +270,7 @@ def test_real_digits_come_back(tmp_path, real_data):
             PlanError,
             "a.rec: sample 0: name: key 0: expected the suffix .png of this image, got .jpg; leave .jpg out",
         ),
-        ("{label}", PlanError, "name: expected a name of its own for each image, got '5.png' twice; add {key}"),
+        ("{label}", PlanError, "name: expected a name of its own for each image, got '5.png' twice; add _{key}"),
         ("{class}/{key}", PlanError, "name: {class} needs class names, and there are none; use {label} instead"),
         ("{key", PlanError, "name: expected a template such as {key:06d}_{label}.png, got '{key'"),
         ("../{key}", PlanError, "name: expected a path below the folder"),

@@ -140,7 +140,12 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Consol
         _compare(old, new, console)
         return
     if rec is None:
-        raise PlanError(argument="rec", expected="a .rec file to measure", got="none", advice="or give `compare`")
+        raise PlanError(
+            argument="rec",
+            expected="a .rec file to measure",
+            got="none",
+            advice="give it, or two reports with `compare`",
+        )
     outputs = {name: options.pop(name) for name in ("report_path", "csv_path", "plot_path", "html_path")}
     _check_outputs(outputs, rec)
     report = _measure(rec, options, console)
@@ -196,7 +201,12 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
         if path is None:
             continue
         if not path.parent.is_dir():
-            raise PlanError(argument=name, expected="a file in an existing folder", got=path, advice="make the folder")
+            raise PlanError(
+                argument=name,
+                expected="a file in an existing folder",
+                got=path,
+                advice=f"make the folder {path.parent}",
+            )
         if path.resolve() in taken:
             raise PlanError(
                 argument=name, expected="a file of its own", got=f"{path}, which is taken", advice="give another name"

@@ -10,7 +10,7 @@ import numpy as np
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
-from recordkit.errors import plural
+from recordkit.errors import plural, quoted
 from recordkit.formats.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
 from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
@@ -56,7 +56,9 @@ def _lines(info: FileInfo) -> list[str]:
     width_text = str(low) if low == high else f"{low} to {high}"
     lines.append(f"labels     {width_text} per record{', ' if high == 1 else ': '}{_ranges_text(info)}")
     if info.n_not_finite:
-        lines.append(f"           {info.n_not_finite} are not finite; 'recordkit verify {info.path}' lists them")
+        lines.append(
+            f"           {info.n_not_finite} are not finite; 'recordkit verify {quoted(info.path)}' lists them"
+        )
     if info.exact_labels:
         lines.append("           exact int64 labels are in .labels.npy")
     elif any(span is not None and span[1] >= 2**24 for span in info.label_ranges):

@@ -157,7 +157,7 @@ def fetch(
         target_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = f"cannot make the folder: {error.strerror}"
-        raise FetchError(message, path=str(target_folder), advice="choose another") from error
+        raise FetchError(message, path=str(target_folder), advice="choose another folder") from error
     options = _Options(sources, any_checksum, attempts, timeout_s, progress)
     files = tuple(_fetch_file(file, target_folder / file.name, options) for file in dataset.files)
     return FetchReport(dataset.name, str(target_folder), files)

@@ -104,7 +104,9 @@ class ImageNames:
         class_name = self._class_names.get(entry.labels[0])
         if self._class_names and class_name is None:
             raise SourceError(
-                expected="a label with a class name", got=entry.labels[0], advice="use {label} instead of {class}"
+                expected="a label with a class name",
+                got=entry.labels[0],
+                advice="use {label} instead of {class} in `name`",
             )
         return self.template.format(key=entry.key, label=entry.labels[0], class_name=class_name)
 
@@ -137,7 +139,9 @@ def _default_template(source: Source) -> str:
 def _invert(classes: dict[str, int] | None) -> dict[float, str]:
     if not classes:
         raise PlanError(
-            argument="name", message="{class} needs class names, and there are none", advice="use {label} instead"
+            argument="name",
+            message="{class} needs class names, and there are none",
+            advice="use {label} instead of {class} in `name`",
         )
     names: dict[float, str] = {}
     for name, label in classes.items():
@@ -145,6 +149,6 @@ def _invert(classes: dict[str, int] | None) -> dict[float, str]:
             raise SourceError(
                 expected="one class name for each label",
                 got=f"{names[label]!r} and {name!r} for {label}",
-                advice="use {label} instead of {class}",
+                advice="use {label} instead of {class} in `name`",
             )
     return names

@@ -209,7 +209,10 @@ def _write_block(export: _Export, output: _Output, indices: Sequence[int]) -> _B
             _write_file(f"{output.staged}/{name}", payload)
         except FileExistsError:
             raise PlanError(
-                argument="name", expected="a name of its own for each image", got=f"{name!r} twice", advice="add {key}"
+                argument="name",
+                expected="a name of its own for each image",
+                got=f"{name!r} twice",
+                advice="add _{key} to `name`",
             ) from None
         except OSError as error:
             problem = error.strerror or str(error)

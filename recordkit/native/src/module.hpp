@@ -60,7 +60,9 @@ py::arg_v field(const char* name, T&& value) {
     return py::arg(name) = std::forward<T>(value);
 }
 
-inline std::string verify_advice(const std::string& path) { return "run 'recordkit verify " + path + "'"; }
+inline py::object verify_advice(const std::string& path) {
+    return py::module_::import("recordkit.formats.frame").attr("verify_advice")(text_of(path));
+}
 
 // Call act() and turn faults of the file at `path` into Python exceptions.
 template <typename Act>
@@ -68,9 +70,9 @@ auto with_file_errors(const std::string& path, Act&& act) {
     try {
         return act();
     } catch (const FormatFault& fault) {
-        const std::string advice = fault.advice.empty() ? verify_advice(path) : fault.advice;
+        const py::object advice = fault.advice.empty() ? verify_advice(path) : text_of(fault.advice);
         raise(fault.truncated ? "TruncatedError" : "FormatError", path_field(path), field("offset", fault.offset),
-              field("expected", fault.expected), field("got", fault.got), field("advice", text_of(advice)));
+              field("expected", fault.expected), field("got", fault.got), field("advice", advice));
     } catch (const IdxLineFault& fault) {
         const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
             fault.excerpt.data(), static_cast<Py_ssize_t>(fault.excerpt.size()), "backslashreplace"));

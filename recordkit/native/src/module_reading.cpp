@@ -52,7 +52,7 @@ class RecordFile {
         PyErr_Clear();
         raise("TruncatedError", path_field(path_), field("offset", whole), field("expected", "a record head"),
               field("got", "the end of the file at byte " + std::to_string(file.size())),
-              field("advice", text_of(verify_advice(path_))));
+              field("advice", verify_advice(path_)));
     }
 
   public:

@@ -27,6 +27,7 @@ from typing import Any
 
 from recordkit.errors import TrainError
 from recordkit.formats import idx
+from recordkit.formats.frame import verify_advice
 from recordkit.interop.mxnet import ImageRecordIter, reason
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.shuffle import Shuffle
@@ -168,7 +169,7 @@ def one_line_errors(mx: Any, path: Path) -> Iterator[None]:
         yield
     except mx.base.MXNetError as error:
         raise TrainError(
-            f"MXNet cannot decode an image ({reason(error)})", path=str(path), advice=f"run 'recordkit verify {path}'"
+            f"MXNet cannot decode an image ({reason(error)})", path=str(path), advice=verify_advice(path, decode=True)
         ) from None
 
 

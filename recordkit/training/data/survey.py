@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import ImageError, TrainError
+from recordkit.errors import ImageError, TrainError, quoted
 from recordkit.formats import faces, irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, verify_advice
@@ -128,9 +128,8 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     """
     file = Fileset(path).path(".rec")
     if not file.exists() and Path(path).is_dir():
-        raise TrainError(
-            path=str(path), expected="a .rec file", got="a folder", advice="pack the folder with recordkit pack"
-        )
+        advice = f"run 'recordkit pack {quoted(path)} PREFIX', then give PREFIX.rec"
+        raise TrainError(path=str(path), expected="a .rec file", got="a folder", advice=advice)
     records = _Records()
     first_payloads: list[memoryview] = []
     metadata: list[int] = []  # offsets
@@ -231,7 +230,9 @@ def _check_payload(payload: memoryview, iterator: str, file: Path, offset: int) 
 
 
 def _no_image(file: Path, offset: int, got: str) -> TrainError:
-    return TrainError(path=str(file), offset=offset, expected="an image", got=got, advice=verify_advice(str(file)))
+    return TrainError(
+        path=str(file), offset=offset, expected="an image", got=got, advice=verify_advice(file, decode=True)
+    )
 
 
 def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
@@ -239,7 +240,7 @@ def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tu
     try:
         images = [codec.decode(payload, channels="keep") for payload in payloads]
     except ImageError as error:
-        raise TrainError(error.problem, path=str(file), advice=verify_advice(str(file))) from None
+        raise TrainError(error.problem, path=str(file), advice=verify_advice(file, decode=True)) from None
     n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1
     sizes = tuple(dict.fromkeys((image.shape[0], image.shape[1]) for image in images))
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]

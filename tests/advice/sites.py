@@ -1,0 +1,150 @@
+"""Every advice in the source of recordkit, found in its syntax trees.
+
+An advice is a text that ends in the field `advice` of an error. Its skeleton has `{}` for each value that the program
+puts in. Both branches of a condition, and each part of a sum, are an advice of their own.
+"""
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent.parent / "recordkit"
+
+# Names of variables, constants and functions that hold or return an advice.
+_NAME = re.compile("advi[cs]e|how_to", re.IGNORECASE)
+# Words by which a warning or a note gives an advice.
+_WORDS = re.compile(
+    r"(?<![\w-])--[a-z]|'recordkit |did you mean|[;,] (give|use|run|pass|add|remove|put|leave)\b|\bgive `"
+)
+# Keywords of click and of argument parsers: texts of help, not of errors.
+_HELP = {"help", "epilog", "short_help", "metavar"}
+
+
+@functools.cache
+def sites() -> set[tuple[str, str]]:
+    """Return the path of the module in recordkit/ and the skeleton of every advice."""
+    found: set[tuple[str, str]] = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = path.relative_to(PACKAGE).as_posix()
+        found |= {(module, text) for text in _Module(ast.parse(path.read_text())).advices()}
+    return found
+
+
+def skeleton_regex(skeleton: str) -> str:
+    """Return a regular expression of the texts that a skeleton makes; its groups are the values.
+
+    The command line puts an option, such as ``--n-classes 4``, or the name of a click argument, such as ``ROOT``,
+    in the place of an argument between backticks.
+
+    Examples
+    --------
+    >>> texts = "give n_classes=4", "give --n-classes 4"
+    >>> [re.search(skeleton_regex("give `n_classes={}`"), text)[1] for text in texts]
+    ['4', '4']
+    """
+    pieces = re.split(r"(\{\}|`\w+(?:=True|=False|=)?)", skeleton)
+    last = max((n for n, piece in enumerate(pieces) if piece == "{}"), default=0)
+    return "".join(_piece_regex(piece, is_last=n == last) for n, piece in enumerate(pieces))
+
+
+def _piece_regex(piece: str, *, is_last: bool) -> str:
+    if piece == "{}":
+        return "(.*)" if is_last else "(.+?)"
+    if not piece.startswith("`"):
+        return re.escape(piece.replace("`", ""))
+    name, equals, value = piece.strip("`").partition("=")
+    option = "(?:no )?--[a-z-]+|[A-Z]+"
+    return f"(?:{name}{equals}{value}|(?:{option}){'[ ]' if equals and not value else ''})"
+
+
+class _Module:
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+        self._constants = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        self._positions = {
+            function.name: [argument.arg for argument in function.args.args].index("advice")
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef)
+            if "advice" in [argument.arg for argument in function.args.args]
+        }
+
+    def advices(self) -> Iterator[str]:
+        for node in ast.walk(self._tree):
+            for expression in self._expressions(node):
+                yield from filter(None, self._texts(expression))
+        yield from self._texts_of_words()
+
+    def _expressions(self, node: ast.AST) -> Iterator[ast.expr]:
+        """Yield each expression of a node whose value is an advice."""
+        if isinstance(node, ast.Call):
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "advice")
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            is_method = isinstance(node.func, ast.Attribute)
+            position = self._positions.get(name, len(node.args) + 1) - is_method
+            yield from node.args[position : position + 1]
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [getattr(target, "id", getattr(target, "attr", "")) for target in targets]
+            if node.value is not None and any(map(_NAME.search, names)):
+                yield node.value
+        elif isinstance(node, ast.FunctionDef):
+            if _NAME.search(node.name):
+                yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value)
+            defaults = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            yield from (default for argument, default in defaults if argument.arg == "advice" and default)
+
+    def _texts(self, node: ast.expr) -> Iterator[str]:
+        """Yield the skeleton of each text that an expression may return."""
+        if isinstance(node, ast.Constant):
+            yield node.value if isinstance(node.value, str) else ""
+        elif isinstance(node, ast.JoinedStr):
+            yield _skeleton(node)
+        elif isinstance(node, ast.IfExp):
+            yield from self._texts(node.body)
+            yield from self._texts(node.orelse)
+        elif isinstance(node, ast.BoolOp):
+            yield from (text for value in node.values for text in self._texts(value))
+        elif isinstance(node, ast.BinOp):
+            yield from self._texts(node.left)
+            yield from self._texts(node.right)
+        elif isinstance(node, ast.Tuple | ast.List):
+            yield from (text for value in node.elts for text in self._texts(value))
+        elif isinstance(node, ast.Dict):
+            yield from (text for value in node.values for text in self._texts(value))
+        elif isinstance(node, ast.Call):
+            yield from self._texts_of_call(node)
+        elif isinstance(node, ast.Name) and node.id in self._constants and not _NAME.search(node.id):
+            yield from self._texts(self._constants[node.id])
+
+    def _texts_of_call(self, node: ast.Call) -> Iterator[str]:
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name in ("join", "filter"):
+            yield from (text for argument in node.args for text in self._texts(argument))
+
+    def _texts_of_words(self) -> Iterator[str]:
+        """Yield texts of warnings and notes that give an advice."""
+        skipped = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.keyword) and node.arg in _HELP | {"advice"}:
+                skipped |= set(ast.walk(node))
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                skipped.add(node.value)
+            if isinstance(node, ast.JoinedStr):
+                skipped |= set(node.values)
+        for node in ast.walk(self._tree):
+            if node not in skipped and isinstance(node, ast.Constant | ast.JoinedStr):
+                text = _skeleton(node) if isinstance(node, ast.JoinedStr) else node.value
+                if isinstance(text, str) and _WORDS.search(text) and " " in text.strip():
+                    yield text
+
+
+def _skeleton(node: ast.JoinedStr) -> str:
+    return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)

@@ -1,0 +1,43 @@
+"""Every advice in the source of recordkit is followed by a test in this folder.
+
+A new advice needs a test, one small function in the file of its room:
+
+    def test_an_empty_list(photos, fails, works):
+        Path("a.lst").touch()
+        (folder,) = advice("sources/listing.py", "give the folder {}", fails("pack", "a.lst", "out"))
+        works("pack", folder, "out")
+
+`advice` takes the module in recordkit/, the text as it is in the source with ``{}`` for each value, and what a program
+printed or a function that raises. It returns the values. The rest of the function does what the advice says, with
+these values, and asserts that it helps. An advice that no test can follow is in NOT_FOLLOWED, with the reason.
+"""
+
+import ast
+from pathlib import Path
+
+from advice.sites import sites
+
+NOT_FOLLOWED = {}
+# Rooms whose advices are walked.
+WALKED = ("packing/", "formats/n", "formats/s", "interop/fetch", "interop/folder", "bench/")
+
+
+def followed():
+    """Return the module and the text in each call of `advice` in this folder."""
+    calls = [
+        node
+        for path in Path(__file__).parent.glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "advice"
+    ]
+    return {tuple(ast.literal_eval(argument) for argument in call.args[:2]) for call in calls}
+
+
+def test_every_advice_is_followed():
+    missing = {site for site in sites() - followed() - set(NOT_FOLLOWED) if site[0].startswith(WALKED)}
+    assert not missing, "a test in tests/advice/ has to follow:\n" + "\n".join(map(str, sorted(missing)))
+
+
+def test_no_test_follows_an_advice_that_is_gone():
+    gone = (followed() | set(NOT_FOLLOWED)) - sites()
+    assert not gone, "not in recordkit/:\n" + "\n".join(map(str, sorted(gone)))

@@ -1,0 +1,250 @@
+"""Following the advices of packing, and of the file formats that it writes."""
+
+import errno
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from advice.walk import advice, commands, text_of
+
+import recordkit as rk
+from recordkit import recordio
+from recordkit.formats import locks, ubyte
+from recordkit.formats.locks import lock_folder
+from recordkit.formats.staging import Staging
+
+
+def files():
+    return {str(path) for path in Path().rglob("*")}
+
+
+def write_list(*rows):
+    Path("cats.lst").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def test_exact_labels(photos, fails, works):
+    write_list((0, 2**24 + 1, "cat/0.jpg"))
+    arguments = ("pack", "cats.lst", "out", "--root", "photos")
+    error = fails(*arguments)
+    advice("packing/label_check.py", "keep such labels with `exact_labels=True`", error)
+    works(*arguments, re.search(r"--exact-labels", error)[0])
+    assert rk.RecordDataset("out").labels.tolist() == [2**24 + 1]
+    source = rk.open_source("cats.lst", root="photos")
+    advice("packing/label_check.py", "keep such labels with `exact_labels=True`", lambda: rk.pack(source, "out"))
+    assert rk.pack(source, "out", plan=rk.PackPlan(exact_labels=True)).n_packed == 1
+
+
+def test_several_labels_of_qmnist(tmp_path, monkeypatch, works):
+    monkeypatch.chdir(tmp_path)
+    Path("qmnist").mkdir()
+    labels = np.zeros((3, 8), np.int32)
+    for name, array in (("images-idx3-ubyte", np.zeros((3, 4, 4), np.uint8)), ("labels-idx2-int", labels)):
+        Path(f"qmnist/qmnist-test-{name}").write_bytes(ubyte.pack(array))
+    text = works("pack", "qmnist", "all")
+    advice(
+        "packing/label_check.py",
+        "all {} labels of each image are packed; in QMNIST the first is the class, and "
+        "'recordkit pack --labels first' packs it alone",
+        text,
+    )
+    ((command, *options),) = commands(text)
+    works(command, "qmnist", "first", *options)
+    assert rk.RecordDataset("first_test").labels.tolist() == [0, 0, 0]
+
+
+def test_a_prefix_has_no_suffix(photos, fails, works):
+    error = fails("pack", "photos", "out.rec")
+    advice("packing/pack.py", "leave out its suffix", error)
+    works("pack", "photos", Path("out.rec").stem)
+
+
+def test_nothing_was_written(photos, fails):
+    for path in photos.rglob("*.jpg"):
+        path.write_bytes(b"no image")
+    before = files()
+    advice("packing/pack.py", "nothing was written", fails("pack", "photos", "out"))
+    assert files() == before
+
+
+def test_a_filter_needs_a_resize(photos, fails, works):
+    arguments = ("pack", "photos", "out", "--filter", "area")
+    advice("packing/plan.py", "set `resize` too", fails(*arguments))
+    works(*arguments, "--resize", 8)
+
+
+def test_raw_images_have_no_quality(photos, fails, works):
+    advice("packing/plan.py", "leave it out", fails("pack", "photos", "out", "--encoding", "raw", "--quality", 5))
+    works("pack", "photos", "out", "--encoding", "raw")
+
+
+def test_an_empty_split(photos, fails, works):
+    error = fails("pack", "photos", "out", "--val-ratio", 0.4, "--test-ratio", 0.6)
+    advice("packing/planned_sets.py", "change the ratios or the number of `shards`", error)
+    works("pack", "photos", "out", "--val-ratio", 0.5)
+    error = fails("pack", "photos", "out", "--val-ratio", 0.5, "--shards", 3)
+    advice("packing/planned_sets.py", "change the ratios or the number of `shards`", error)
+    works("pack", "photos", "out", "--val-ratio", 0.5, "--shards", 2)
+
+
+def test_a_test_split_of_the_source(tiny_mnist, monkeypatch, fails, works):
+    monkeypatch.chdir(tiny_mnist.parent)
+    error = fails("pack", "mnist", "out", "--test-ratio", 0.5)
+    advice("packing/planned_sets.py", "use `val_ratio`", error)
+    works("pack", "mnist", "out", re.search(r"use (--val-ratio)", error)[1], 0.5)
+
+
+def test_a_list_made_by_hand_is_not_replaced(photos, fails, works):
+    Path("pets.lst").write_text("0\t5\tcat/0.jpg\n")
+    error = fails("pack", "photos", "pets")
+    advice("packing/replaced_set.py", "pack that list itself, or {}", error)
+    advice("packing/replaced_set.py", "move it away or choose another prefix", error)
+    works("pack", re.match(r"recordkit: (.*?):", error)[1], "pets", "--root", "photos")
+    assert rk.RecordDataset("pets").labels.tolist() == [5]
+    works("pack", "photos", "other")
+    Path("pets.lst").rename("mine.lst")
+    works("pack", "photos", "pets")
+    Path("new.labels.npy").write_text("mine")
+    advice("packing/replaced_set.py", "move it away or choose another prefix", fails("pack", "photos", "new"))
+    Path("new.labels.npy").unlink()
+    works("pack", "photos", "new")
+
+
+def test_on_error_raise(photos, fails):
+    (photos / "cat" / "0.jpg").write_bytes(b"no image")
+    error = fails("pack", "photos", "out", "--on-error", "raise")
+    advice("packing/writer.py", "nothing was packed, because `on_error` is 'raise'", error)
+    assert not list(Path().glob("out*"))
+    fails("pack", "photos", "out", "--on-error", "report")  # 3 of 4 are packed, which is a failure of its own kind
+    assert len(rk.RecordDataset("out")) == 3
+
+
+def test_a_full_disk_publishes_nothing(photos, fails, monkeypatch):
+    def write(_file, _piece):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = files()
+    with monkeypatch.context() as patch:
+        patch.setattr("recordkit.packing.writer._HashingFile.write", write)
+        advice("packing/writer.py", "nothing was published", fails("pack", "photos", "out"))
+    assert files() == before
+
+
+def test_a_missing_output_folder(photos, fails, works):
+    error = fails("pack", "photos", "no/such folder/out")
+    (folder,) = advice("formats/staging.py", "make it with 'mkdir -p {}'", error)
+    command, option, path = shlex.split(re.search("'(mkdir [^']*)'", error)[1])
+    assert (command, option, folder.rstrip("'")) == ("mkdir", "-p", f'"{path}"')
+    Path(path).mkdir(parents=True)
+    works("pack", "photos", "no/such folder/out")
+
+
+def test_a_prefix_that_cannot_be_one(photos, fails, works):
+    Path("file").touch()
+    advice("formats/staging.py", "give another prefix", fails("pack", "photos", "file/out"))
+    works("pack", "photos", "out")
+    (prefix,) = advice("formats/staging.py", "add a name, as in {}", fails("pack", "photos", "photos/"))
+    works("pack", "photos", prefix)
+    assert Path("photos/train.rec").exists()
+    Path("new.rec").mkdir()
+    advice("formats/staging.py", "rename it", fails("pack", "photos", "new"))
+    Path("new.rec").rename("folder")
+    works("pack", "photos", "new")
+
+
+def test_an_export_to_a_folder_with_files(photos, fails, works):
+    works("pack", "photos", "out")
+    advice("formats/staging.py", "choose another name, or remove it", fails("export", "out.rec", "photos"))
+    works("export", "out.rec", "another")
+    shutil.rmtree("another")
+    error = fails("export", "out.rec", "another")
+    advice("interop/folder/write.py", "move it away, or choose another folder", error)
+    works("export", "out.rec", "third")
+    for name in ("another.lst", "another.classes.json"):
+        Path(name).rename(f"old {name}")
+    works("export", "out.rec", "another")
+
+
+def test_the_file_of_a_user_in_a_staging_folder(photos, fails, works):
+    Path(".out.staging").mkdir()
+    Path(".out.staging/note.txt").touch()
+    error = fails("pack", "photos", "out")
+    advice("formats/staging.py", "move it away", error)
+    Path(re.match(r"recordkit: (.*?):", error)[1]).rename("note.txt")
+    works("pack", "photos", "out")
+
+
+def test_two_packs_to_one_prefix(photos, fails, works):
+    with Staging(Path("out")):
+        advice("formats/staging.py", "wait until it ends", fails("pack", "photos", "out"))
+    works("pack", "photos", "out")
+
+
+def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
+    monkeypatch.setattr(locks, "fcntl", None)
+    Path(".out.staging").mkdir()
+    Path(".out.staging.lock").touch()
+    (lock,) = advice("formats/staging.py", ", or remove {} if it was killed", fails("pack", "photos", "out"))
+    Path(lock).unlink()
+    works("pack", "photos", "out")
+    monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
+    Path(".recordkit.lock").touch()
+    with pytest.raises(TimeoutError) as caught:
+        lock_folder(Path(), wait=True)
+    advice(
+        "formats/locks.py",
+        "another process has held this lock for a minute; remove it if that process was killed",
+        str(caught.value),
+    )
+    Path(caught.value.filename).unlink()
+    lock_folder(Path(), wait=True).release()
+
+
+def test_a_damaged_commit(photos, fails, works):
+    works("pack", "photos", "out")
+    Path(".out.staging").mkdir()
+    Path(".out.staging/commit").write_text("{")
+    for command in (("info", "out.rec"), ("pack", "photos", "out")):
+        (folder,) = advice("formats/fileset.py", "remove the folder {} and pack again", fails(*command))
+    Path(folder.split(";")[0], "commit").unlink()
+    Path(folder.split(";")[0]).rmdir()
+    works("pack", "photos", "out")
+    works("info", "out.rec")
+
+
+@pytest.mark.parametrize("content", ["{", '{"classes": 3}'])
+def test_a_damaged_description(photos, fails, works, content):
+    works("pack", "photos", "out")
+    Path("out.json").write_text(content)
+    advice("formats/fileset.py", "remove it, or pack again to another prefix", fails("info", "out.rec"))
+    works("pack", "photos", "other")
+    works("info", "other.rec")
+    Path("out.json").unlink()
+    works("info", "out.rec")
+
+
+def test_a_wrong_index(photos, works):
+    works("pack", "photos", "out")
+    Path("out.idx").unlink()
+    advice("formats/fileset.py", "run 'recordkit reindex {}'{}", lambda: rk.RecordDataset("out.rec"))
+    error = text_of(lambda: recordio.MXIndexedRecordIO("other.idx", "out.rec", "r"))
+    assert error.endswith(", which writes out.idx")
+    (command,) = commands(error)
+    works(*command)
+    recordio.MXIndexedRecordIO("out.idx", "out.rec", "r").close()
+
+
+def test_a_damaged_record_in_a_folder_with_a_blank_in_its_name(photos, fails):
+    Path("my sets").mkdir()
+    rk.pack("photos", "my sets/out")
+    dataset = rk.RecordDataset("my sets/out.rec")
+    offset = int(dataset.offsets[1])
+    with open("my sets/out.rec", "r+b") as file:
+        file.seek(offset)
+        file.write(bytes(8))
+    error = text_of(lambda: dataset[1])
+    advice("formats/frame.py", "run 'recordkit verify {}'", error)
+    (command,) = commands(error)
+    assert f"my sets/out.rec: byte {offset}" in fails(*command)
