@@ -14,7 +14,7 @@ from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
 from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.folder import FolderSource
+from recordkit.sources.folder import ClassFrom, FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
@@ -25,10 +25,20 @@ __all__ = [
     "FolderSource",
     "ListSource",
     "MnistSource",
-    "open_images",
     "open_source",
     "read_classes",
 ]
+
+
+# The kinds of sources that each argument of `open_source` applies to.
+_KINDS_BY_ARGUMENT = {
+    "root": ("list",),
+    "label_from": ("images",),
+    "classes": ("list", "images"),
+    "class_from": ("images",),
+    "splits": ("images",),
+}
+_KIND_NAMES = {"list": "a .lst file", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
 
 
 def open_source(
@@ -38,6 +48,8 @@ def open_source(
     label_from: str | None = None,
     extensions: Sequence[str] = EXTENSIONS,
     classes: Mapping[str, int] | None = None,
+    class_from: ClassFrom | None = None,
+    splits: bool | None = None,
     progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
     """Open a .lst file, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
@@ -56,12 +68,18 @@ def open_source(
     classes : mapping of str to int, optional
         Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
         list are also read from PREFIX.classes.json beside it.
+    class_from : {"first", "last", "path"}, optional
+        Folder that is the class of an image in a tree: the first one below the root, the last one, or the whole path,
+        as in im2rec.
+    splits : bool, optional
+        Whether folders called train, val, test and so on are splits. None recognises them.
     progress : callable, optional
         Called with the number of images found since its last call, while a folder of images is listed.
 
     Returns
     -------
-    source : Source, or dict of {"train", "test"} to Source for a folder of ubyte files
+    source : Source, or dict of str to Source
+        A dict has a source for each split of ubyte files or of a folder of splits: "train", "val", "test".
 
     Raises
     ------
@@ -85,80 +103,45 @@ def open_source(
     (3, {'cat': 0, 'dog': 1})
     """
     path = Path(path)
-    if path.is_dir():
-        return _open_folder(path, root, label_from, extensions, classes, progress)
+    arguments = {
+        "root": root,
+        "label_from": label_from,
+        "classes": classes,
+        "class_from": class_from,
+        "splits": splits,
+    }
     if path.is_file() and path.suffix == ".lst":
-        if label_from:
-            raise PlanError("`label_from` applies to a folder; a .lst file has its labels")
+        _refuse_arguments_of_other_kinds("list", path, arguments)
         return ListSource(path, root, classes=classes or find_classes(path))
     if not path.exists():
         raise not_found(path, "a folder or a .lst file")
-    raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file")
-
-
-def _open_folder(
-    path: Path,
-    root: str | Path | None,
-    label_from: str | None,
-    extensions: Sequence[str],
-    classes: Mapping[str, int] | None,
-    progress: Progress | None,
-) -> Source | dict[str, Source]:
-    if root is not None:
-        raise PlanError("`root` applies to a .lst file; a folder is its own root")
-    sets = open_sets(path)
-    if sets:
-        if label_from or classes:
-            raise PlanError("`label_from` and `classes` apply to a folder of images; ubyte files have their labels")
-        return dict(sets)
+    if not path.is_dir():
+        raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file")
+    if ubyte_sets := open_sets(path):
+        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
+        return dict(ubyte_sets)
+    _refuse_arguments_of_other_kinds("images", path, arguments)
     source = _open_images(path, label_from, extensions, classes, progress)
-    if source is None and (sets := open_sets_below(path)):
-        return dict(sets)
+    if source is None and (ubyte_sets := open_sets_below(path)):
+        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
+        return dict(ubyte_sets)
     if source is None:
-        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)}) or ubyte files", got="none")
+        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)})", got="none")
     return source
 
 
-def open_images(
-    path: str | Path,
-    *,
-    label_from: str | None = None,
-    extensions: Sequence[str] = EXTENSIONS,
-    classes: Mapping[str, int] | None = None,
-    progress: Progress | None = None,
-) -> FolderSource | FileNameSource:
-    """Open a folder tree or a flat folder of images.
-
-    Parameters
-    ----------
-    path : str or Path
-    label_from, extensions, classes, progress
-        Same meaning as for `open_source`.
-
-    Returns
-    -------
-    source : FolderSource or FileNameSource
-
-    Raises
-    ------
-    PlanError
-        `label_from` does not apply to the folder.
-    SourceError
-        There is no such folder, or it has no usable images.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as digits:
-    ...     Path(digits, "000000_5.jpg").touch()
-    ...     open_images(digits).labels([0])
-    [(5,)]
-    """
-    source = _open_images(Path(path), label_from, extensions, classes, progress)
-    if source is None:
-        advice = "ubyte files need no list, 'recordkit pack' reads them" if open_sets(path) else None
-        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)})", got="none", advice=advice)
-    return source
+def _refuse_arguments_of_other_kinds(kind: str, path: Path, arguments: Mapping[str, object]) -> None:
+    """Raise a PlanError for an argument that is given and does not apply to this kind of source."""
+    for name, value in arguments.items():
+        kinds = _KINDS_BY_ARGUMENT[name]
+        if value is not None and kind not in kinds:
+            applies_to = " or ".join(_KIND_NAMES[other] for other in kinds)
+            raise PlanError(
+                f"applies to {applies_to}, and this is {_KIND_NAMES[kind]}",
+                path=str(path),
+                argument=name,
+                advice="leave it out",
+            )
 
 
 def _open_images(

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from recordkit.errors import SourceError
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.listed_images import ListedImages, Progress
+
+ClassFrom = Literal["first", "last", "path"]
+"""Folder that is the class of an image: the first one below the root, the last one, or the path of all of them."""
 
 
 class FolderSource(ListedImages):

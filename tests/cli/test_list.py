@@ -30,7 +30,7 @@ def inputs(tmp_path, tiny_folder, monkeypatch):
         (
             "ubyte x --label-from _(.)",
             1,
-            "ubyte: expected images (.jpeg, .jpg, .png), got none; ubyte files need no list, 'recordkit pack' reads ",
+            "ubyte: expected a folder of images, got ubyte files; they need no list, 'recordkit pack' reads them",
         ),
         ("tree x --exts ,", 2, "--exts: expected suffixes such as .jpg,.png, got ','"),
         ("flat x --label-from _(.", 2, "--label-from: expected a regular expression, got '_(.' (missing ), "),

@@ -85,7 +85,7 @@ def test_if_no_image_can_be_used_the_error_names_the_first(tmp_path):
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=r"expected images \(\.jpeg, \.jpg, \.png\) or ubyte files, got none"):
+    with pytest.raises(SourceError, match=r"expected images \(\.jpeg, \.jpg, \.png\), got none"):
         open_source(tmp_path)
 
 
@@ -100,11 +100,21 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
-        ("listed", {"label_from": "x"}, r"label_from applies to a folder; a \.lst file has its labels"),
-        ("tree", {"root": "x"}, r"root applies to a \.lst file; a folder is its own root"),
-        ("digits", {"root": "x"}, r"root applies to a \.lst file"),
-        ("digits", {"label_from": "x"}, "label_from and classes apply to a folder of images"),
-        ("digits", {"classes": {"a": 0}}, "label_from and classes apply to a folder of images"),
+        (
+            "listed",
+            {"label_from": "x"},
+            r"label_from: applies to a folder of images, and this is a \.lst file; leave it",
+        ),
+        ("listed", {"class_from": "last"}, r"class_from: applies to a folder of images, and this is a \.lst file"),
+        ("listed", {"splits": False}, r"splits: applies to a folder of images, and this is a \.lst file"),
+        ("tree", {"root": "x"}, r"root: applies to a \.lst file, and this is a folder of images"),
+        ("digits", {"root": "x"}, r"root: applies to a \.lst file, and this is a folder of ubyte files"),
+        (
+            "digits",
+            {"label_from": "x"},
+            "label_from: applies to a folder of images, and this is a folder of ubyte files",
+        ),
+        ("digits", {"classes": {"a": 0}}, r"classes: applies to a \.lst file or a folder of images, and this is"),
     ],
 )
 def test_arguments_that_do_not_apply_to_the_kind_of_source_are_refused(request, kind, arguments, message):

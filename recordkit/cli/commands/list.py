@@ -19,9 +19,13 @@ from recordkit.cli.pack_options import (
     shards_option,
     split_extensions,
 )
-from recordkit.errors import PlanError, plural
+from recordkit.errors import PlanError, SourceError, plural
+from recordkit.formats.files import not_found
 from recordkit.formats.fileset import SUFFIXES
-from recordkit.sources import open_images, read_classes
+from recordkit.sample import Source
+from recordkit.sources import open_source, read_classes
+from recordkit.sources.listed_images import Progress
+from recordkit.sources.mnist.folders import list_arrays
 
 
 @click.command(
@@ -51,13 +55,7 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     """
     _check(prefix, options["train_ratio"], options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
-        source = open_images(
-            root,
-            label_from=options["label_from"],
-            extensions=split_extensions(options["extensions"]),
-            classes=read_classes(options["classes"]) if options["classes"] else None,
-            progress=progress,
-        )
+        source = _open(root, progress, options)
     warnings = write_lists(
         source,
         prefix,
@@ -81,6 +79,31 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     console.report(report, f"{prefix}: {plural(len(source), 'image')}{in_classes}")
     if source.bad:
         raise click.exceptions.Exit(1)
+
+
+def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Source:
+    """Open a folder of images, and refuse what only ``recordkit pack`` takes."""
+    if not root.exists():
+        raise not_found(root, "a folder of images")
+    if not root.is_dir():
+        raise SourceError(path=str(root), expected="a folder of images", got="a file")
+    if list_arrays(root).arrays:
+        raise _ubyte_error(root)
+    source = open_source(
+        root,
+        label_from=options["label_from"],
+        extensions=split_extensions(options["extensions"]),
+        classes=read_classes(options["classes"]) if options["classes"] else None,
+        progress=progress,
+    )
+    if isinstance(source, dict):
+        raise _ubyte_error(root)
+    return source
+
+
+def _ubyte_error(root: Path) -> SourceError:
+    advice = "they need no list, 'recordkit pack' reads them"
+    return SourceError(path=str(root), expected="a folder of images", got="ubyte files", advice=advice)
 
 
 def _check(prefix: Path, train_ratio: float, test_ratio: float) -> None:
