@@ -57,7 +57,7 @@ _SIGNATURES = (
 )
 # The usual suffix of each format first; "raw" by the first bytes of a payload.
 _SUFFIXES = {
-    "jpg": (".jpg", ".jpeg", ".jpe"),
+    "jpg": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "png": (".png",),
     "bmp": (".bmp",),
     "gif": (".gif",),
@@ -118,7 +118,7 @@ def file_suffixes(payload: bytes | memoryview) -> tuple[str, ...]:
     Examples
     --------
     >>> file_suffixes(bytes.fromhex("ffd8ffe0")), file_suffixes(b"hello")
-    (('.jpg', '.jpeg', '.jpe'), ())
+    (('.jpg', '.jpeg', '.jpe', '.jfif', '.mpo'), ())
     """
     kind = sniff(payload)
     return _SUFFIXES.get(bytes(payload[:2]) if kind == "raw" else kind, ())

@@ -14,6 +14,8 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.whole_image import looks_whole
 from recordkit.transforms import CenterCrop, Resize
 
+_UNREADABLE_BY_MXNET = {"gif": "GIF", "raw": "Netpbm", "webp": "WebP"}
+
 
 class PythonEngine:
     """See `recordkit.packing.engine.Engine`.
@@ -79,6 +81,9 @@ class PythonEngine:
             return "not an image by its first bytes, copied all the same"
         if not (self._any_file or looks_whole(payload)):
             codec.decode(payload, channels="keep")
+        if format_name in _UNREADABLE_BY_MXNET:
+            name = _UNREADABLE_BY_MXNET[format_name]
+            return f"{name}, which MXNet's own readers cannot decode; the encoding jpg or png makes it readable there"
         if codec.orientation(payload) != 1:
             return "rotated by EXIF only: readers that ignore EXIF will see it lying on its side"
         return ""

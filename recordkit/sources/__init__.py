@@ -13,7 +13,7 @@ from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
-from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
 from recordkit.sources.folder import ClassFrom, FolderSource
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
@@ -21,6 +21,7 @@ from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
 
 __all__ = [
     "EXTENSIONS",
+    "IM2REC_EXTENSIONS",
     "FileNameSource",
     "FolderSource",
     "ListSource",
@@ -126,7 +127,7 @@ def open_source(
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return dict(ubyte_sets)
     if source is None:
-        raise SourceError(path=str(path), expected=f"images ({', '.join(extensions)})", got="none")
+        raise FolderSource(path, extensions=extensions).no_image_error("images")
     return source
 
 

@@ -51,7 +51,7 @@ class FileNameSource(ListedImages):
 
         A regular expression is searched in each file name; its first group is the label. If all labels are numbers,
         they are used as they are; otherwise they are class names.
-    extensions, classes, progress
+    extensions, classes, progress, keep_tool_files
         Same meaning as for `FolderSource`; `classes` has the labels by class name. By default classes are numbered in
         code point order, folder by folder. The suffix of a template counts as that of an image.
 
@@ -82,11 +82,12 @@ class FileNameSource(ListedImages):
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
         progress: Progress | None = None,
+        keep_tool_files: bool = False,
     ) -> None:
         template = _read_template(label_from)
         if template is not None and template.suffix:
             extensions = (*extensions, template.suffix)
-        super().__init__(root, extensions, progress)
+        super().__init__(root, extensions, progress, keep_tool_files=keep_tool_files)
         if template is None:
             self._add_by_expression(label_from, classes)
         else:

@@ -9,13 +9,16 @@ import os
 import stat
 from collections.abc import Sequence
 
-from recordkit import native
+from recordkit import codec, native
 from recordkit.errors import ImageError
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
 
-EXTENSIONS = (".jpeg", ".jpg", ".png")
-"""Suffixes that im2rec takes as images by default. A file's suffix is compared in lower case."""
+EXTENSIONS = tuple(sorted(codec.IMAGE_SUFFIXES))
+"""Suffixes of the images that recordkit decodes. A file's suffix is compared in lower case."""
+
+IM2REC_EXTENSIONS = (".jpeg", ".jpg", ".png")
+"""Suffixes that im2rec takes as images by default."""
 
 _MAX_FILE_BYTES = MAX_RECORD_BYTES - HEADER_SIZE
 

@@ -33,6 +33,8 @@ class FolderSource(ListedImages):
         Labels by folder name relative to `root`, for example from an earlier pack. By default folders are numbered.
     progress : callable, optional
         Called with the number of images found since its last call, each time that these are 1,000.
+    keep_tool_files : bool, default False
+        Take folders and files that programs made, such as ``.ipynb_checkpoints``, for images too, as im2rec does.
 
     Raises
     ------
@@ -63,8 +65,9 @@ class FolderSource(ListedImages):
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
         progress: Progress | None = None,
+        keep_tool_files: bool = False,
     ) -> None:
-        super().__init__(root, extensions, progress)
+        super().__init__(root, extensions, progress, keep_tool_files=keep_tool_files)
         self.classes = dict(classes or {})
         self._n_images_in_root = 0
         for key, (folder, file) in enumerate(self._walk()):
@@ -85,7 +88,7 @@ class FolderSource(ListedImages):
         """Facts that may be unexpected: ignored files, folders without a usable image, and images beside folders."""
         notes = super().notes
         folders_of_bad_files = {bad.name.rpartition("/")[0] or "." for bad in self.bad}
-        unused_folders = folders_of_bad_files | (self._folders_with_ignored_files - {"."})
+        unused_folders = folders_of_bad_files | (self._left_out.folders - {"."})
         unused_folders -= self.classes.keys()
         if unused_folders:
             notes.append(

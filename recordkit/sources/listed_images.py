@@ -1,6 +1,7 @@
 """The base of sources that list the images of a folder.
 
-Folders and files are sorted by code point, files come before sub-folders, and links are followed, as in im2rec.
+Folders and files are sorted by code point, files come before sub-folders, and links are followed, as in im2rec. Folders
+and files that programs made are left out (`recordkit.sources.tool_files`), unless the source keeps them.
 
 Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
 """
@@ -9,15 +10,15 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from recordkit.errors import FormatError, ImageError, SourceError, plural
+from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats import lst
 from recordkit.formats.files import not_found
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import check_file, read_images
+from recordkit.sources.left_out import LeftOutFiles
 
 Progress = Callable[[int], None]
 """Called with the number of images found since the last call."""
@@ -31,14 +32,15 @@ class ListedImages:
     order = "walked"
     pixels = False
 
-    def __init__(self, root: str | Path, extensions: Sequence[str], progress: Progress | None) -> None:
+    def __init__(
+        self, root: str | Path, extensions: Sequence[str], progress: Progress | None, *, keep_tool_files: bool = False
+    ) -> None:
         self.root = os.fspath(root)
         self._progress = progress
         self.classes: dict[str, int] | None = None
         self.bad: list[BadEntry] = []
-        self._suffixes = {suffix.lower() for suffix in extensions}
-        self._n_ignored: Counter[str] = Counter()  # by suffix
-        self._folders_with_ignored_files: set[str] = set()
+        suffixes = {suffix.lower() for suffix in extensions}
+        self._left_out = LeftOutFiles(self.root, suffixes, keep_tool_files=keep_tool_files)
         self._keys = array("Q")
         self._names: list[str] = []
         self._labels: list[float] = []
@@ -64,22 +66,16 @@ class ListedImages:
 
     @property
     def notes(self) -> list[str]:
-        """The number of files that were ignored because of their suffix; hidden files are not counted."""
-        if not self._n_ignored:
-            return []
-        counts = ", ".join(f"{n} {suffix or 'without'}" for suffix, n in self._n_ignored.most_common(5))
-        return [
-            f"{self.root}: ignored {plural(self._n_ignored.total(), 'file')} of other suffixes ({counts}); images have "
-            f"{', '.join(sorted(self._suffixes))}"
-        ]
+        """Facts that may be unexpected: files of other suffixes, and folders and files that programs made."""
+        return self._left_out.notes()
+
+    def no_image_error(self, expected: str) -> SourceError:
+        """Return the error for a source without an image; it names the files that the folder has instead."""
+        return self._left_out.no_image_error(expected)
 
     def _is_image(self, folder: str, name: str) -> bool:
         """Return whether a file is an image. Other files are counted, and unreadable images are added to `bad`."""
-        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each of a million files is slow)
-        if suffix not in self._suffixes:
-            if not name.startswith("."):
-                self._n_ignored[suffix] += 1
-                self._folders_with_ignored_files.add(os.path.relpath(folder, self.root))
+        if not self._left_out.takes_file(folder, name):
             return False
         path = f"{folder}/{name}"
         if os.path.isfile(path):  # noqa: PTH113 (a Path for each of a million files is slow)
@@ -108,7 +104,11 @@ class ListedImages:
         for path, folders, files in os.walk(self.root, followlinks=True, onerror=_raise_error):
             above = identities_above.pop(path)
             # A link to the folder itself or to one that contains it would make the walk endless.
-            folders[:] = [name for name in sorted(folders) if _identity(f"{path}/{name}") not in above]
+            folders[:] = [
+                name
+                for name in sorted(folders)
+                if _identity(f"{path}/{name}") not in above and self._left_out.takes_folder(f"{path}/{name}")
+            ]
             for name in folders:
                 folder = os.path.join(path, name)  # noqa: PTH118 (os.walk makes its paths with this function)
                 identities_above[folder] = (*above, _identity(folder))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.errors import ImageError, TrainError, plural
+from recordkit.errors import ImageError, TrainError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
+from recordkit.sources.left_out import LeftOutFiles
 from recordkit.threads import ThreadedMap
 from recordkit.training.compatibility import check_classes, check_labels
 from recordkit.training.data.batches import BatchReader
@@ -313,22 +314,19 @@ def _images_in(folder: Path) -> list[Path]:
 
     Raises
     ------
-    TrainError
+    SourceError
         There is no image.
     FileNotFoundError
         There is no folder.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    images = [path for path in files if path.suffix.lower() in EXTENSIONS]
+    left_out = LeftOutFiles(os.fspath(folder), set(EXTENSIONS))
+    images = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if left_out.takes_folder(f"{parent}/{name}")]
+        images += [Path(parent, name) for name in files if left_out.takes_file(parent, name)]
     if not images:
         folder.stat()  # raises FileNotFoundError
-        raise TrainError(path=str(folder), expected=f"images ({', '.join(EXTENSIONS)})", got="a folder without any")
-    suffixes = [path.suffix.lower() or "without" for path in files if not path.name.startswith(".")]
-    if ignored := Counter(suffix for suffix in suffixes if suffix not in EXTENSIONS):
-        counts = ", ".join(f"{n} {suffix}" for suffix, n in ignored.most_common(5))
-        warnings.warn(
-            f"{folder}: ignored {plural(ignored.total(), 'file')} of other suffixes ({counts}); name those to be read",
-            UserWarning,
-            stacklevel=2,
-        )
-    return images
+        raise left_out.no_image_error("images")
+    for note in left_out.notes():
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return sorted(images)

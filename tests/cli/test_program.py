@@ -264,6 +264,12 @@ def test_the_recordkit_group_names_the_options_of_its_command(cli, tiny_folder, 
     assert (code, text) == (2, "recordkit: --label-from: it matches nothing; give --root photos or SOURCE\n")
 
 
+def test_a_command_without_the_options_of_a_source_names_those_of_pack(cli, tmp_path):
+    (tmp_path / "a.img").write_bytes(b"P5")
+    text = f"recordkit: {tmp_path}: expected images, got only 1 .img; recordkit pack --exts .img reads"
+    assert cli("export", tmp_path, tmp_path / "out")[2].startswith(text)
+
+
 def test_im2rec_names_its_own_options(im2rec, tiny_folder, tmp_path, monkeypatch):
     def pack(*_, **__):
         raise PlanError(argument="num_thread", expected="0 to 1024", got=-1, advice="or give `chunks=2`")

@@ -465,6 +465,19 @@ def test_a_copied_image_with_an_exif_rotation_is_a_warning(tiny_folder, tmp_path
     assert (30, 20, 3) in shapes  # the decoder applies the rotation
 
 
+def test_copied_images_that_mxnet_cannot_decode_are_a_warning(tmp_path, engine):
+    from PIL import Image
+
+    (tmp_path / "a").mkdir()
+    for suffix in ("bmp", "gif", "jpg", "png", "ppm", "tiff", "webp"):
+        Image.new("RGB", (3, 3)).save(tmp_path / f"a/0.{suffix}")
+    (set_report,) = pack(FolderSource(tmp_path), tmp_path / "out", engine=engine).sets
+    ending = ", which MXNet's own readers cannot decode; the encoding jpg or png makes it readable there"
+    assert set_report.notes == {f"{name}{ending}": 1 for name in ("GIF", "Netpbm", "WebP")}
+    (set_report,) = pack(FolderSource(tmp_path), tmp_path / "out", plan=PackPlan(encoding="png"), engine=engine).sets
+    assert set_report.notes == {} and set_report.n_packed == 7
+
+
 class RepeatedImage:
     """A source of any length that repeats one image."""
 

@@ -1,0 +1,122 @@
+"""The files of a folder that a source leaves out, in the words of its notes and errors."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Set as AbstractSet
+
+from recordkit import codec
+from recordkit.errors import SourceError, enumerate_some, plural
+from recordkit.sources.tool_files import is_tool_file, is_tool_folder
+
+
+class LeftOutFiles:
+    """Counts of the files below a folder that are no images by their names, and of those that programs made.
+
+    Parameters
+    ----------
+    root : str
+    suffixes : set of str
+        Suffixes of images, in lower case.
+    keep_tool_files : bool, default False
+        Images that programs made count as images, as in im2rec, and are named in a note.
+
+    Attributes
+    ----------
+    folders : set of str
+        Folders relative to `root` that have a file of another suffix.
+    """
+
+    def __init__(self, root: str, suffixes: AbstractSet[str], *, keep_tool_files: bool = False) -> None:
+        self.folders: set[str] = set()
+        self._root = root
+        self._suffixes = suffixes
+        self._keep_tool_files = keep_tool_files
+        self._n_by_suffix: Counter[str] = Counter()
+        self._first_by_suffix: dict[str, str] = {}
+        self._n_tool_folders: Counter[str] = Counter()  # by name; those with images
+        self._n_tool_files = 0
+        self._first_tool_file = ""
+
+    def takes_folder(self, path: str) -> bool:
+        """Tell whether a folder belongs to the images. A folder that a program made is counted."""
+        if not is_tool_folder(path):
+            return True
+        if any(_suffix(file) in self._suffixes for _, _, files in os.walk(path) for file in files):
+            self._n_tool_folders[os.path.basename(path)] += 1  # noqa: PTH119 (as the paths of the walk)
+        return self._keep_tool_files
+
+    def takes_file(self, folder: str, name: str) -> bool:
+        """Tell whether a file is an image by its name. Any other one is counted."""
+        is_made_by_a_program = is_tool_file(name)
+        if _suffix(name) in self._suffixes:
+            if is_made_by_a_program:
+                self._n_tool_files += 1
+                self._first_tool_file = self._first_tool_file or name
+            return self._keep_tool_files or not is_made_by_a_program
+        if not is_made_by_a_program:
+            self._n_by_suffix[_suffix(name)] += 1
+            self._first_by_suffix.setdefault(_suffix(name), f"{folder}/{name}")
+            self.folders.add(os.path.relpath(folder, self._root))
+        return False
+
+    def notes(self) -> list[str]:
+        """Return a note on files of other suffixes, and one on folders and files that programs made."""
+        notes = []
+        if n_files := self._n_by_suffix.total():
+            notes.append(f"{self._root}: ignored {plural(n_files, 'file')} of other suffixes ({self._counts()})")
+        if names := self._tool_names():
+            notes.append(
+                f"{self._root}: other programs made {names}; they count as images, as in im2rec, and 'recordkit list' "
+                "leaves them out"
+                if self._keep_tool_files
+                else f"{self._root}: left out what other programs made: {names}"
+            )
+        return notes
+
+    def no_image_error(self, expected: str) -> SourceError:
+        """Return the error for a folder without an image; it names the files that are there.
+
+        Parameters
+        ----------
+        expected : str
+            Description of what the folder should have.
+        """
+        got = f"only {self._counts()}" if self._n_by_suffix else "none"
+        if names := self._tool_names():
+            got = f"{got}, and {names}, which other programs made"
+        return SourceError(path=self._root, expected=expected, got=got, advice=self._advice())
+
+    def _counts(self) -> str:
+        return enumerate_some([f"{n} {suffix or 'without'}" for suffix, n in self._n_by_suffix.most_common()])
+
+    def _tool_names(self) -> str:
+        names = [name if n == 1 else f"{name} ({n} folders)" for name, n in sorted(self._n_tool_folders.items())]
+        if self._n_tool_files:
+            more = f" and {plural(self._n_tool_files - 1, 'other hidden file')}" if self._n_tool_files > 1 else ""
+            names.append(f"{self._first_tool_file}{more}")
+        return enumerate_some(names)
+
+    def _advice(self) -> str | None:
+        """Return how to read the files of other suffixes if they begin like images, and otherwise what can be read."""
+        if not self._n_by_suffix:
+            return None
+        suffixes = sorted(suffix for suffix, path in self._first_by_suffix.items() if _begins_like_an_image(path))
+        if suffixes == [""]:
+            return "these files are images without a suffix: give them one, such as .jpg"
+        if suffixes:
+            return f"`extensions` {','.join(filter(None, suffixes))} reads those that are images"
+        return "recordkit reads JPEG, PNG, BMP, GIF, TIFF, WebP and binary Netpbm"
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each of a million files is slow)
+
+
+def _begins_like_an_image(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return codec.sniff(file.read(16)) not in ("unknown", "empty")
+    except OSError:
+        return False
