@@ -11,7 +11,7 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.splits import Split, packing_order, split_samples
 from recordkit.packing.writer import SetNames
 from recordkit.sample import Source
-from recordkit.sources import ListSource
+from recordkit.sources import ListSource, TableSource
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,9 @@ def _name_set(
     prefix: Path, sources: Mapping[str, Source], plan: PackPlan, record_name: str | None
 ) -> tuple[SetNames, bool]:
     """Return the names of a set, and whether its .lst is the list that is being packed."""
-    reads_list = is_input(Path(f"{prefix}.lst"), sources)
+    # A list of other columns is not PREFIX.lst, which the pack would write.
+    lists = {name: source for name, source in sources.items() if isinstance(source, ListSource)}
+    reads_list = is_input(Path(f"{prefix}.lst"), lists)
     names = SetNames(prefix, record_name, write_list=plan.write_list and not reads_list)
     for output in names.all():
         if is_input(output, sources):
@@ -127,5 +129,5 @@ def _name_set(
 
 def is_input(path: Path, sources: Mapping[str, Source]) -> bool:
     """Tell whether a file is one of the lists that are being packed."""
-    lists = [source.path for source in sources.values() if isinstance(source, ListSource)]
+    lists = [source.path for source in sources.values() if isinstance(source, ListSource | TableSource)]
     return any(path.exists() and path.samefile(list_path) for list_path in lists)

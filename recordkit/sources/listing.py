@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-
-from recordkit.errors import ImageError, SourceError
+from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
+from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
+from recordkit.sources.repeated_keys import check_keys
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.
 _N_PROBED_IMAGES = 100
+
+_Error = TypeVar("_Error", FormatError, SourceError)
 
 
 class ListSource:
@@ -77,16 +80,19 @@ class ListSource:
         self.classes = None if classes is None else dict(classes)
         self.root = os.fspath(Path(path).parent if root is None else root)
         self._label_width = label_width
-        self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
+        try:
+            self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
+            if self._list.bad and not len(self):
+                raise self._list.bad[0]
+        except FormatError as error:
+            raise self._with_columns(error, lenient=lenient) from None
         self.notes: list[str] = []
         self.bad = [BadEntry(os.fspath(path), error.problem, error.line) for error in self._list.bad]
-        if self._list.bad and not len(self):
-            raise self._list.bad[0]
         if not lenient:
-            self._check_keys()
+            check_keys(self.path, self._list.keys, columns=self._columns_without_keys())
             if not len(self):
                 raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
-        self._check_images()
+        self._check_images(lenient=lenient)
 
     def close(self) -> None:
         """Close the list. A second call does nothing."""
@@ -119,20 +125,22 @@ class ListSource:
             return os.path.join(self.root, name.strip())  # noqa: PTH118 (see above)
         return path
 
-    def _check_keys(self) -> None:
-        keys = np.frombuffer(self._list.keys, np.uint64) if len(self) else np.empty(0, np.uint64)
-        sorted_keys = np.sort(keys)
-        repeated = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
-        if repeated.size:
-            first, second = np.flatnonzero(keys == repeated[0])[:2]
-            raise SourceError(
-                path=str(self.path),
-                expected="each KEY once",
-                got=f"{repeated[0]} in rows {first + 1} and {second + 1}",
-                advice="readers would find only the last of them",
-            )
-
-    def _check_images(self) -> None:
+    def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
         if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (see above)
-            raise explain_missing_images(self.path, self.root, rows, self._label_width)
+            error = explain_missing_images(self.path, self.root, rows, self._label_width)
+            raise error if error.advice else self._with_columns(error, lenient=lenient)
+
+    def _columns_without_keys(self) -> str:
+        """Return the columns that read the list if its keys are none: all alike, or the labels."""
+        rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
+        if len(rows) > 2 and self.label_widths == {1} and len({row.labels for row in rows}) == len(rows):
+            return "label,key,path"
+        return "-,label,path" if self.label_widths == {1} else "-,labels,path"
+
+    def _with_columns(self, error: _Error, *, lenient: bool) -> _Error:
+        """Add the advice to name the columns, if the list has others; im2rec cannot read it."""
+        if "label_width" not in (error.advice or ""):
+            program = f"recordkit pack {self.path} PREFIX" if lenient else ""
+            error.advice = advise_columns(self.path, self.root, program=program) or error.advice
+        return error

@@ -45,7 +45,9 @@ def explain_missing_images(path: Path, root: str, rows: Sequence[Row], label_wid
     if not widths:
         by_tabs = [max((n for n, _, tabs_follow in _without_numbers(row) if tabs_follow), default=0) for row in few]
         widths = set(by_tabs) if all(by_tabs) else set()
-    return _label_error(path, rows[0], widths, label_width) if widths else _root_error(path, root, rows)
+    if widths:
+        return _label_error(path, rows[0], widths, label_width)
+    return explain_wrong_root(path, root, [row.path for row in rows])
 
 
 def _without_numbers(row: Row) -> Iterator[tuple[int, str, bool]]:
@@ -77,32 +79,58 @@ def _label_error(path: Path, row: Row, widths: set[int], label_width: LabelWidth
     )
 
 
-def _root_error(path: Path, root: str, rows: Sequence[Row]) -> SourceError:
-    names = [row.path for row in rows[:_N_LOOKED_FOR]]
+def explain_wrong_root(path: Path, root: str, names: Sequence[str], suffixes: Sequence[str] = ()) -> SourceError:
+    """Return the error about images of which none exists in a folder. It names the folder that has them.
+
+    Parameters
+    ----------
+    path : Path
+        The list.
+    root : str
+        The folder.
+    names : sequence of str, at least one
+        The first paths of the list.
+    suffixes : sequence of str, optional
+        Suffixes that the paths may lack.
+
+    Returns
+    -------
+    error : SourceError
+    """
     example = excerpt(names[0], _MAX_SHOWN)
+    likely = [name + suffix for name in names[:_N_LOOKED_FOR] for suffix in ("", *suffixes)]
     where = " in the current folder" if root in ("", ".") else f" in {root}"
-    if all(Path(name).is_absolute() for name in names):
+    if all(Path(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
         where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
-    elif folder := next((folder for folder in _other_folders(path, root) if _has_any(folder, names)), None):
+    elif folder := next((folder for folder in other_folders(path, root) if _has_any(folder, likely)), None):
         advice = f"they are in {folder}: give it as `root`"
     elif not Path(root).is_dir():
         advice = f"there is no folder {root}"
     else:
         advice = "give as `root` the folder that the paths start from"
-    if len(rows) == 1:
+    if len(names) == 1:
         message = f"the image {example} does not exist{where}"
     else:
-        message = f"none of the first {len(rows)} images exists{where}, for example {example}"
+        message = f"none of the first {len(names)} images exists{where}, for example {example}"
     return SourceError(message, path=str(path), advice=advice)
 
 
-def _other_folders(path: Path, root: str) -> Iterator[Path]:
-    """Yield folders that the paths may start from: the list's, the current one, those in it, the root's parent."""
+def other_folders(path: Path, root: str) -> Iterator[Path]:
+    """Yield folders that the paths of a list may start from: its own, the current one, those in both, and the parent.
+
+    Parameters
+    ----------
+    path : Path
+        The list.
+    root : str
+        The folder from which they do not start.
+    """
     yield path.parent
     yield Path()
     yield Path(root).parent
-    with os.scandir() as items:
-        yield from sorted(Path(item.name) for item in islice(items, _N_FOLDERS) if item.is_dir())
+    for folder in (Path(), path.parent):
+        with os.scandir(folder) as items:
+            yield from sorted(folder / item.name for item in islice(items, _N_FOLDERS) if item.is_dir())
 
 
 def _has_any(folder: Path, names: Sequence[str]) -> bool:

@@ -1,0 +1,145 @@
+"""The advice about a list of another tool: which columns its rows have, tried on the list before it is given."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from recordkit.errors import RecordkitError
+from recordkit.formats.lst import is_number
+from recordkit.sources.columns import DELIMITERS, split_fields
+from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.missing_images import other_folders
+from recordkit.sources.table import TableSource
+
+# The beginning of a list that is looked at.
+_N_BYTES, _N_LINES = 1 << 20, 100
+# Names that are looked for in each folder near the list.
+_N_LOOKED_FOR = 12
+# Words in the heading of a column of labels.
+_LABEL_WORDS = ("label", "class", "category", "target", "breed", "species", "tag")
+
+
+def advise_columns(
+    path: Path, root: str | Path | None, extensions: Sequence[str] = EXTENSIONS, *, program: str = ""
+) -> str | None:
+    """Return the advice that reads a list, or None if it does not look like one.
+
+    Parameters
+    ----------
+    path : Path
+        A file of any kind.
+    root : str, Path or None
+        Folder that the paths start from; None is the folder of the list.
+    extensions : sequence of str
+        Suffixes of images.
+    program : str, optional
+        The beginning of the command that reads the list, if the reader of the advice has another program before them.
+
+    Returns
+    -------
+    advice : str or None
+        The columns, and the root if it is another folder. Unless no image exists anywhere near, the whole list was
+        read with them.
+    """
+    root = path.parent if root is None else Path(root)
+    lines = _first_lines(path)
+    for delimiter, separators in DELIMITERS.items():
+        rows = [split_fields(line, delimiter) for line in lines]
+        for columns, folder in _likely_forms(rows, path, root, tuple(extensions)):
+            if folder is not None and not _reads(path, folder, columns, extensions):
+                continue
+            if folder is None and delimiter == " " and "class" in columns and not columns.startswith("path"):
+                continue  # the word may be the beginning of a path
+            names = " ".join("..." if name == "-" else name.upper() for name in columns.split(","))
+            looks = f"the rows look like {names}, separated by {separators}"
+            where = "the folder of the images" if folder is None else folder
+            if program:
+                return f"{looks}: '{program} --root {folder or 'ROOT'} --columns {columns}' reads them"
+            return f"{looks}: give `columns={columns}`" + ("" if folder == root else f", and {where} as `root`")
+    return None
+
+
+def _first_lines(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        head = file.read(_N_BYTES)
+    if b"\0" in head:
+        return []
+    lines = head.decode("utf-8-sig", errors="surrogateescape").splitlines()
+    if len(head) == _N_BYTES:
+        lines.pop()  # its end is missing
+    return [line for line in lines if line.strip() and not line.startswith("#")][:_N_LINES]
+
+
+def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str]) -> bool:
+    try:
+        TableSource(path, root, columns=columns, extensions=extensions).close()
+    except RecordkitError:
+        return False
+    return True
+
+
+def _likely_forms(
+    rows: list[list[str]], path: Path, root: Path, suffixes: tuple[str, ...]
+) -> Iterator[tuple[str, Path | None]]:
+    """Yield the columns that rows may have and the folder of their images, from what the fields look like."""
+    widths = Counter(map(len, rows[1:] or rows))
+    if not widths or max(widths) < 2:
+        return
+    width = widths.most_common(1)[0][0]
+    heading = rows[0] if len(rows) > 1 and not any(map(is_number, rows[0])) else []
+    table = [row for row in rows[bool(heading) :] if len(row) == width]
+    if table and width > 1:
+        fields = list(zip(*table, strict=True))
+        number, folder = _find_path(fields, path, root, suffixes)
+        if number is not None:
+            for columns in _name_columns(number, fields, heading if len(heading) == width else []):
+                yield columns, folder
+    for columns in ("path,label", "label,path", "key,label,path"):  # with blanks inside the paths
+        yield columns, root
+
+
+def _find_path(
+    fields: Sequence[Sequence[str]], path: Path, root: Path, suffixes: tuple[str, ...]
+) -> tuple[int | None, Path | None]:
+    """Return the number of the column of paths, and the folder of the images; None for what is not known."""
+    likely = [[name + suffix for name in names if name for suffix in ("", *suffixes)] for names in fields]
+    for folder, n_names in (
+        (root, None),
+        *((folder, _N_LOOKED_FOR) for folder in other_folders(path, os.fspath(root))),
+    ):
+        counts = [sum((folder / name).is_file() for name in names[:n_names]) for names in likely]
+        if any(counts):
+            return counts.index(max(counts)), folder
+    for number, names in enumerate(fields):
+        if all(name.lower().endswith(suffixes) for name in names):
+            return number, None
+    return None, None
+
+
+def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[str]) -> Iterator[str]:
+    names = ["-"] * len(fields)
+    names[path] = "path"
+    n_numbers = [sum(map(is_number, column)) for column in fields]
+    numbers = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == len(column)]
+    words = [i for i in range(len(fields)) if i != path and n_numbers[i] == 0]
+    titled = [i for i, title in enumerate(heading) if i != path and any(word in title.lower() for word in _LABEL_WORDS)]
+    if len(titled) == 1 and titled[0] in (*numbers, *words):
+        names[titled[0]] = "class" if titled[0] in words else "label"
+        yield ",".join(names)
+        return
+    if len(words) + len(numbers) + 1 < len(fields) or len(words) > 1:
+        return
+    if len(fields) > 2 and numbers[:1] == [0]:
+        names[numbers.pop(0)] = "key"
+    for number in words or numbers:
+        names[number] = "class" if words else "label"
+    text = ",".join(names)
+    if not words and len(numbers) > 1:
+        text = text.replace(",".join(["label"] * len(numbers)), "labels")
+    yield text
+    if names[0] == "key":
+        yield text.replace("key", "-")

@@ -1,0 +1,252 @@
+"""A list of any columns as a source: CSV files, and the lists of other tools.
+
+The grammar of the columns is in `recordkit.sources.columns`. MXNet's own lists are read by `recordkit.sources.listing`.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.formats.lines import Line, LineFile
+from recordkit.formats.lst import excerpt, is_number
+from recordkit.sample import BadEntry, Entry
+from recordkit.sources.columns import DELIMITERS, Columns, TableRow, split_fields
+from recordkit.sources.files import EXTENSIONS, read_images
+from recordkit.sources.missing_images import explain_wrong_root
+from recordkit.sources.repeated_keys import check_keys
+
+# Rows that are looked at to find the delimiter, the heading and the suffix of the images.
+_N_PROBED_ROWS = 100
+
+
+class TableSource:
+    r"""The images that a list names, in its order. The list has any columns and any delimiter.
+
+    Rows are read when they are needed, so memory is 16 bytes per row, and 8 more if there is a column of keys.
+    Threads may share an instance.
+
+    Parameters
+    ----------
+    path : str or Path
+        The list: text with a row per line, between tabs, commas, semicolons or blanks.
+    root : str or Path, optional
+        Folder that the paths start from; by default the folder of the list.
+    columns : str
+        The columns, for example ``path,label``; see `recordkit.sources.columns`.
+    extensions : sequence of str
+        Suffixes of images. If the image of a path does not exist, it is looked for with these suffixes.
+    classes : mapping of str to int, optional
+        Label by class name. By default, class names are numbered in code point order.
+
+    Raises
+    ------
+    PlanError
+        `columns` is not understood.
+    NotFoundError
+        The list does not exist.
+    FormatError
+        A row does not have these columns.
+    SourceError
+        A key is repeated, there are no rows, a class is not in `classes`, or none of the first 100 images exists.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "7.jpg").touch()
+    ...     _ = Path(folder, "train.csv").write_text("id,breed\n7,collie\n")
+    ...     source = TableSource(Path(folder, "train.csv"), columns="path,class")
+    ...     source.entries([0]), source.classes
+    ([Entry(key=0, labels=(0,), name='7.jpg')], {'collie': 0})
+    """
+
+    order = "listed"
+    pixels = False
+
+    def __init__(
+        self,
+        path: str | Path,
+        root: str | Path | None = None,
+        *,
+        columns: str,
+        extensions: Sequence[str] = EXTENSIONS,
+        classes: Mapping[str, int] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.root = os.fspath(self.path.parent if root is None else root)
+        self.notes: list[str] = []
+        self.bad: list[BadEntry] = []
+        self.classes = None if classes is None else dict(classes)
+        self._columns = Columns(columns)
+        self._suffixes = tuple(suffix.lower() for suffix in extensions)
+        self._completes_paths = True
+        self._keys = array("Q")
+        self._lines = LineFile(path, "a list")
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the list. A second call does nothing."""
+        self._lines.close()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def entries(self, indices: Sequence[int]) -> list[Entry]:
+        """Return key, labels and path of the rows at `indices`."""
+        return [
+            Entry(index if row.key is None else row.key, self._labels(row), self._complete(row.path))
+            for index, row in zip(indices, self._rows(indices), strict=True)
+        ]
+
+    def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Return the labels of the rows at `indices`."""
+        return [self._labels(row) for row in self._rows(indices)]
+
+    def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
+        """Read the images of some entries."""
+        contents = read_images([self._image_path(entry.name) for entry in entries])
+        for number, content in enumerate(contents):
+            if isinstance(content, ImageError) and len(found := self._completions(entries[number].name)) > 1:
+                contents[number] = ImageError(
+                    expected="one image of that name", got=", ".join(found), advice="write the suffix in the list"
+                )
+        return contents
+
+    def _rows(self, indices: Sequence[int]) -> list[TableRow]:
+        return [self._row(text) for text in self._lines.texts(indices)]
+
+    def _row(self, text: str) -> TableRow:
+        return self._columns.row(self._columns.split(text, self._delimiter))
+
+    def _labels(self, row: TableRow) -> tuple[float, ...]:
+        return row.labels if row.class_name is None else ((self.classes or {})[row.class_name],)
+
+    def _open(self) -> None:
+        first_lines = [line for line, _ in zip(self._lines.scan(), range(_N_PROBED_ROWS), strict=False)]
+        self._delimiter = self._find_delimiter(first_lines)
+        n_headings = self._count_headings(first_lines)
+        for line in first_lines[:n_headings]:
+            text = excerpt(line.text)
+            self.notes.append(f"{self.path}: line {line.number} is a heading and is not read: {text}")
+        names = self._index(n_headings)
+        if not len(self):
+            raise SourceError(path=str(self.path), expected=f"rows of {self._columns.text}", got="none")
+        if "key" in self._columns.names:
+            check_keys(self.path, self._keys, columns=self._columns.text.replace("key", "-"))
+        self._check_images()
+        if names and self.classes is None:
+            self.classes = {name: number for number, name in enumerate(sorted(names))}
+            if all(map(is_number, names)):
+                self.notes.append(
+                    f"{self.path}: the names of the classes are numbers, and their labels are 0 to {len(names) - 1}; "
+                    "a column 'label' in place of 'class' keeps the numbers"
+                )
+
+    def _find_delimiter(self, lines: Sequence[Line]) -> str:
+        """Return the delimiter with which most lines are rows, or have the columns; of equals, the one of most images."""
+
+        def counts(delimiter: str) -> tuple[int, int, int]:
+            self._delimiter = delimiter
+            rows = [row for row in map(self._try_row, lines) if row]
+            n_long = sum(self._columns.fits(self._columns.split(line.text, delimiter)) for line in lines)
+            return len(rows), n_long, sum(self._exists(row.path) for row in rows)
+
+        return max(DELIMITERS, key=counts)
+
+    def _try_row(self, line: Line) -> TableRow | None:
+        try:
+            return self._row(line.text)
+        except FormatError:
+            return None
+
+    def _count_headings(self, lines: Sequence[Line]) -> int:
+        """Return the number of lines before the first row: comments, a number of rows (CelebA), names of columns."""
+        rows = [self._try_row(line) for line in lines]
+        n = 0
+        while n < len(lines) and lines[n].text.startswith("#") and not self._has_image(lines[n].text):
+            n += 1
+        if n < len(lines) - 1 and rows[n] is None and lines[n].text.strip().isdigit():
+            n += 1
+        return n + (n < len(lines) - 1 and self._is_heading(lines[n].text, rows[n], rows[n + 1 :]))
+
+    def _is_heading(self, text: str, row: TableRow | None, others: Sequence[TableRow | None]) -> bool:
+        """Tell whether a line has the names of the columns: it has no number and no image, and is unlike the others."""
+        fields = split_fields(text, self._delimiter)
+        if any(map(is_number, fields)) or self._has_image(text):
+            return False
+        if row is None or row.class_name is None:
+            return row is None
+        is_class = any(other and other.class_name == row.class_name for other in others)
+        return not is_class and any(other and self._has_image(other.path) for other in others)
+
+    def _has_image(self, text: str) -> bool:
+        """Tell whether a field of a line has the suffix of an image, or is the path of an image that exists."""
+        fields = split_fields(text, self._delimiter)
+        return any(
+            field.lower().endswith(self._suffixes) or self._exists(field) or self._completions(field)
+            for field in fields
+        )
+
+    def _index(self, n_headings: int) -> set[str]:
+        """Find the rows, and return the class names."""
+        names: set[str] = set()
+        for number, line in enumerate(self._lines.scan()):
+            if number < n_headings:
+                continue
+            try:
+                row = self._row(line.text)
+            except FormatError as error:
+                raise error.located(path=str(self.path), line=line.number) from None
+            if row.class_name is not None:
+                self._check_class(row.class_name, line.number)
+                names.add(row.class_name)
+            if row.key is not None:
+                self._keys.append(row.key)
+            self._lines.keep(line)
+        return names
+
+    def _check_class(self, name: str, line: int) -> None:
+        if self.classes is not None and name not in self.classes:
+            raise SourceError(
+                path=str(self.path),
+                line=line,
+                expected=f"one of the {len(self.classes)} names in `classes`",
+                got=excerpt(name),
+                advice="add it to them or remove the row",
+            )
+
+    def _check_images(self) -> None:
+        names = [row.path for row in self._rows(range(min(len(self), _N_PROBED_ROWS)))]
+        completions = {name: self._completions(name) for name in names}
+        if not any(completions.values()) and not any(map(self._exists, names)):
+            raise explain_wrong_root(self.path, self.root, names, self._suffixes)
+        self._completes_paths = any(completions.values())
+        if example := next((found[0] for found in completions.values() if len(found) == 1), None):
+            self.notes.append(f"{self.path}: paths without a suffix get the one of their image, as in {example}")
+
+    def _exists(self, name: str) -> bool:
+        return os.path.isfile(self._image_path(name))  # noqa: PTH113 (a Path for each image is slow)
+
+    def _image_path(self, name: str) -> str:
+        return os.path.join(self.root, name)  # noqa: PTH118 (a Path for each of a million images is slow)
+
+    def _complete(self, name: str) -> str:
+        found = self._completions(name) if self._completes_paths else ()
+        return found[0] if len(found) == 1 else name
+
+    def _completions(self, name: str) -> list[str]:
+        """Return the images whose names are the given one and a suffix, if it is not the name of an image itself."""
+        if name.lower().endswith(self._suffixes) or self._exists(name):
+            return []
+        for suffixes in (self._suffixes, [suffix.upper() for suffix in self._suffixes]):
+            if found := [name + suffix for suffix in suffixes if self._exists(name + suffix)]:
+                return found
+        return []
