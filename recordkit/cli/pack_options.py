@@ -32,7 +32,13 @@ classes_option = click.option(
     help="Class map of another split: its PREFIX.json or PREFIX.classes.json, or a file with one class name per line.",
 )
 root_option = click.option(
-    "--root", type=click.Path(path_type=Path), help="Folder that the paths of a .lst file start from."
+    "--root", type=click.Path(path_type=Path), help="Folder that the paths of a list start from."
+)
+columns_option = click.option(
+    "--columns",
+    metavar="NAME,NAME",
+    help="Columns of a list that is not MXNet's, for example path,label: path, label, labels (all others), class (a "
+    "name), key, or - for a column that is not used.",
 )
 seed_option = click.option(
     "--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100."

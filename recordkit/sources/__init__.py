@@ -15,9 +15,11 @@ from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
 from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
 from recordkit.sources.folder import ClassFrom, FolderSource
+from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
+from recordkit.sources.table import TableSource
 
 __all__ = [
     "EXTENSIONS",
@@ -26,6 +28,7 @@ __all__ = [
     "FolderSource",
     "ListSource",
     "MnistSource",
+    "TableSource",
     "open_source",
     "read_classes",
 ]
@@ -38,8 +41,9 @@ _KINDS_BY_ARGUMENT = {
     "classes": ("list", "images"),
     "class_from": ("images",),
     "splits": ("images",),
+    "columns": ("list",),
 }
-_KIND_NAMES = {"list": "a .lst file", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
+_KIND_NAMES = {"list": "a list", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
 
 
 def open_source(
@@ -51,21 +55,22 @@ def open_source(
     classes: Mapping[str, int] | None = None,
     class_from: ClassFrom | None = None,
     splits: bool | None = None,
+    columns: str | None = None,
     progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
-    """Open a .lst file, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
+    """Open a list, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
 
     Parameters
     ----------
     path : str or Path
-        A folder, or a file ending in ``.lst``.
+        A folder, a file ending in ``.lst``, or with `columns` a list of another tool.
     root : str or Path, optional
-        Folder that the paths of a .lst file start from; by default the list's own folder.
+        Folder that the paths of a list start from; by default the list's own folder.
     label_from : str, optional
         Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
         see `FileNameSource`.
     extensions : sequence of str
-        Suffixes that count as images in a folder.
+        Suffixes that count as images in a folder, and that the paths of a list with `columns` may lack.
     classes : mapping of str to int, optional
         Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
         list are also read from PREFIX.classes.json beside it.
@@ -74,6 +79,9 @@ def open_source(
         as in im2rec.
     splits : bool, optional
         Whether folders called train, val, test and so on are splits. None recognises them.
+    columns : str, optional
+        The columns of a list that is not MXNet's, such as ``path,label`` or ``-,path,class``; see
+        `recordkit.sources.columns`. Without it, no list of another tool is read.
     progress : callable, optional
         Called with the number of images found since its last call, while a folder of images is listed.
 
@@ -110,14 +118,18 @@ def open_source(
         "classes": classes,
         "class_from": class_from,
         "splits": splits,
+        "columns": columns,
     }
-    if path.is_file() and path.suffix == ".lst":
+    if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
+        if columns is not None:
+            return TableSource(path, root, columns=columns, extensions=extensions, classes=classes)
         return ListSource(path, root, classes=classes or find_classes(path))
     if not path.exists():
         raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
-        raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file")
+        advice = advise_columns(path, root, extensions) if path.is_file() else None
+        raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file", advice=advice)
     if ubyte_sets := open_sets(path):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return dict(ubyte_sets)

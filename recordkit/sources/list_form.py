@@ -107,10 +107,8 @@ def _find_path(
 ) -> tuple[int | None, Path | None]:
     """Return the number of the column of paths, and the folder of the images; None for what is not known."""
     likely = [[name + suffix for name in names if name for suffix in ("", *suffixes)] for names in fields]
-    for folder, n_names in (
-        (root, None),
-        *((folder, _N_LOOKED_FOR) for folder in other_folders(path, os.fspath(root))),
-    ):
+    for folder in itertools.chain([root], other_folders(path, os.fspath(root))):
+        n_names = None if folder is root else _N_LOOKED_FOR
         counts = [sum((folder / name).is_file() for name in names[:n_names]) for names in likely]
         if any(counts):
             return counts.index(max(counts)), folder

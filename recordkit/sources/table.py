@@ -151,7 +151,7 @@ class TableSource:
                 )
 
     def _find_delimiter(self, lines: Sequence[Line]) -> str:
-        """Return the delimiter with which most lines are rows, or have the columns; of equals, the one of most images."""
+        """Return the delimiter with which most lines are rows, or else most have the columns, and most images exist."""
 
         def counts(delimiter: str) -> tuple[int, int, int]:
             self._delimiter = delimiter

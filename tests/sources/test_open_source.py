@@ -103,18 +103,19 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
         (
             "listed",
             {"label_from": "x"},
-            r"label_from: applies to a folder of images, and this is a \.lst file; leave it",
+            r"label_from: applies to a folder of images, and this is a list; leave it",
         ),
-        ("listed", {"class_from": "last"}, r"class_from: applies to a folder of images, and this is a \.lst file"),
-        ("listed", {"splits": False}, r"splits: applies to a folder of images, and this is a \.lst file"),
-        ("tree", {"root": "x"}, r"root: applies to a \.lst file, and this is a folder of images"),
-        ("digits", {"root": "x"}, r"root: applies to a \.lst file, and this is a folder of ubyte files"),
+        ("listed", {"class_from": "last"}, r"class_from: applies to a folder of images, and this is a list"),
+        ("listed", {"splits": False}, r"splits: applies to a folder of images, and this is a list"),
+        ("tree", {"root": "x"}, r"root: applies to a list, and this is a folder of images"),
+        ("tree", {"columns": "path,label"}, "columns: applies to a list, and this is a folder of images"),
+        ("digits", {"root": "x"}, r"root: applies to a list, and this is a folder of ubyte files"),
         (
             "digits",
             {"label_from": "x"},
             "label_from: applies to a folder of images, and this is a folder of ubyte files",
         ),
-        ("digits", {"classes": {"a": 0}}, r"classes: applies to a \.lst file or a folder of images, and this is"),
+        ("digits", {"classes": {"a": 0}}, r"classes: applies to a list or a folder of images, and this is"),
     ],
 )
 def test_arguments_that_do_not_apply_to_the_kind_of_source_are_refused(request, kind, arguments, message):

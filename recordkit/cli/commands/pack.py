@@ -1,4 +1,4 @@
-"""The command ``recordkit pack``, which packs a folder, a .lst file or ubyte files into .rec, .idx, .lst and .json."""
+"""The command ``recordkit pack``, which packs a folder, a list or ubyte files into .rec, .idx, .lst and .json."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.pack_options import (
     classes_option,
+    columns_option,
     engine_option,
     extensions_option,
     label_from_option,
@@ -48,6 +49,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @root_option
+@columns_option
 @label_from_option
 @extensions_option
 @classes_option
@@ -105,9 +107,10 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 def command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
 
-    SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, or a folder
-    of MNIST (ubyte) files, which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option
-    needs their pixels. All files of a pack appear together when it is complete.
+    SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, a list of
+    another tool if --columns names its columns, or a folder of MNIST (ubyte) files, which become PREFIX_train and
+    PREFIX_test. Files are copied as they are unless an option needs their pixels. All files of a pack appear together
+    when it is complete.
     """
     plan_fields = {field.name for field in dataclasses.fields(PackPlan)}
     plan = PackPlan(**{name: value for name, value in options.items() if name in plan_fields})
@@ -118,6 +121,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             label_from=options["label_from"],
             extensions=split_extensions(options["extensions"]),
             classes=read_classes(options["classes"]) if options["classes"] else None,
+            columns=options["columns"],
             progress=progress,
         )
     n_samples = sum(map(len, opened.values())) if isinstance(opened, dict) else len(opened)

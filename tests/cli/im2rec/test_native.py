@@ -347,10 +347,8 @@ def test_a_wrong_label_width_is_an_error(im2rec, root, tmp_path):
 
 def test_a_wrong_root_is_named_in_the_words_of_the_command_line(im2rec, root, tmp_path):
     code, _, err = im2rec(tmp_path / "one.lst", tmp_path / "out", tmp_path / "out.rec")
-    advice = f"there is no folder {tmp_path}/out"
-    assert code == 1 and err.endswith(
-        f"none of the first 12 images exists in {tmp_path}/out, for example '0.png'; {advice}\n"
-    )
+    where = f"none of the first 12 images exists in {tmp_path}/out, for example '0.png'"
+    assert code == 1 and err.endswith(f"{where}; they are in {root}: give it as ROOT\n")
     (root / "sub").mkdir()
     code, _, err = im2rec(tmp_path / "one.lst", root / "sub", tmp_path / "out.rec")
     assert code == 1 and err.endswith(f"; they are in {root}: give it as ROOT\n")

@@ -1,0 +1,117 @@
+"""The advice about lists of other tools: it is there for each of them, it reads the list, and no other file gets it."""
+
+import re
+
+import pytest
+
+from recordkit.errors import FormatError, SourceError
+from recordkit.sources import ListSource, open_source
+
+TITLED = "filename,width,class,split\na.jpg,9,cat,train\nb.jpg,9,dog,val\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.jpg", "b.jpg", "my c.jpg", "17.png", "train/x.jpg", "train/y.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+LISTS = [
+    ("path,label", "a.jpg 3\nb.jpg 4\n"),
+    ("path,label", "a.jpg 3\nmy c.jpg 4\n"),
+    ("path,label", "my c.jpg 3\nmy c.jpg 4\n"),
+    ("path,label", "image,label\r\na.jpg,3\r\nmy c.jpg,4\r\n"),
+    ("path,label", "a.jpg;3\nb.jpg;4.5\n"),
+    ("path,class", '\ufeffid,breed\na,"cat, tabby"\n17,dog\n'),
+    ("path,class", "a.jpg,haze primary\nb.jpg,clear\n"),
+    ("label,path", "3\ta.jpg\n4\tmy c.jpg\n"),
+    ("-,path,label", "0\ta.jpg\t3\n0\tb.jpg\t4\n"),
+    ("key,path,label", "0\ta.jpg\t3\n1\tb.jpg\t4\n"),
+    ("key,label,path", "0 3 a.jpg\n1 4 my c.jpg\n"),
+    ("key,class,path", "0\tcat\ta.jpg\n1\tdog\tb.jpg\n"),
+    ("path,labels", "2\nEyebrows Bald\na.jpg 1 -1\nb.jpg -1  1\n"),
+    ("-,path,label", ",image,label\n0,a.jpg,3\n1,b.jpg,4\n"),
+    ("path,-,class,-", TITLED),
+    ("path,label", "17\t3\n17\t4\n"),
+]
+
+
+@pytest.mark.parametrize("suffix", [".lst", ".txt"])
+@pytest.mark.parametrize(("columns", "text"), LISTS)
+def test_a_list_of_another_tool_is_refused_and_the_advice_reads_it(folder, columns, text, suffix):
+    path = folder / f"list{suffix}"
+    path.write_text(text)
+    with pytest.raises((FormatError, SourceError), match=r"; the rows look like .*: give columns=\S+$") as caught:
+        open_source(path)
+    assert caught.value.advice.endswith(f"`columns={columns}`")
+    source = open_source(path, columns=columns)
+    assert len(source) == 2 and all(isinstance(content, bytes) for content in source.contents(source.entries([0, 1])))
+
+
+def test_the_advice_names_the_folder_of_the_images(folder):
+    (folder / "labels.csv").write_text("id,breed\nx,cat\ny,dog\n")
+    with pytest.raises(SourceError, match=r"expected a folder or a \.lst file, got another file; the rows") as caught:
+        open_source(folder / "labels.csv")
+    columns, root = re.search(r"`columns=(\S+)`, and (\S+) as `root`", caught.value.advice).groups()
+    assert len(open_source(folder / "labels.csv", columns=columns, root=root)) == 2
+
+
+def test_if_no_image_exists_the_advice_goes_by_suffixes(folder):
+    (folder / "list.txt").write_text("x/1.jpg 3\nx/2.jpg 4\n")
+    with pytest.raises(SourceError, match="give columns=path,label, and the folder of the images as root"):
+        open_source(folder / "list.txt")
+    with pytest.raises(SourceError, match="none of the first 2 images exists"):
+        open_source(folder / "list.txt", columns="path,label")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello world\nit is 3\n",
+        b"a.jpg\nb.jpg\n",
+        b"a.jpg\t3\nb.jpg\tcat\n",  # most labels are numbers, so the word is probably a mistake
+        b"a.jpg,red,big\nb.jpg,blue,small\n",
+        b"\x89PNG\r\n\x1a\n\0\0 1\n",
+        b"",
+        b"3\n",
+    ],
+)
+def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
+    (folder / "other.txt").write_bytes(content)
+    with pytest.raises(SourceError, match=r"other\.txt: expected a folder or a \.lst file, got another file$"):
+        open_source(folder / "other.txt")
+
+
+def test_a_mistake_in_one_row_of_a_list_is_not_taken_for_other_columns(folder):
+    (folder / "some.lst").write_text("0\t3\ta.jpg\n1\tcat\tb.jpg\n2\t4\tb.jpg\n")
+    with pytest.raises(FormatError, match=r"line 2: expected a finite number as LABEL, got 'cat'$"):
+        open_source(folder / "some.lst")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "labels"),
+    [
+        ("0\t3\ta.jpg\n0\t3\tb.jpg\n", "-,label,path", [(3,), (3,)]),
+        ("0\t3\t5\ta.jpg\n0\t3\t5\tb.jpg\n", "-,labels,path", [(3, 5), (3, 5)]),
+        ("3\t0\ta.jpg\n3\t1\tb.jpg\n4\t2\tb.jpg\n", "label,key,path", [(3,), (3,)]),
+    ],
+)
+def test_keys_all_alike_are_refused_and_the_advice_reads_the_list(folder, text, columns, labels):
+    (folder / "some.lst").write_text(text)
+    with pytest.raises(SourceError, match=f"expected each KEY once.*; columns={columns} numbers the rows"):
+        open_source(folder / "some.lst")
+    assert open_source(folder / "some.lst", columns=columns).labels([0, 1]) == labels
+
+
+def test_im2rec_advises_the_command_that_reads_the_list(folder):
+    (folder / "some.lst").write_text("0\ta.jpg\t3\n0\tb.jpg\t4\n")
+    with pytest.raises(FormatError, match=r"'recordkit pack \S+ PREFIX --root \S+ --columns -,path,label' reads them"):
+        ListSource(folder / "some.lst", folder, lenient=True)
+
+
+def test_a_list_whose_paths_are_numbers_may_have_other_columns(folder):
+    (folder / "some.lst").write_text("0\t17\t3\n1\t17\t4\n")
+    with pytest.raises(SourceError, match="expected PATH at the end of a row, .*: give columns=key,path,label"):
+        open_source(folder / "some.lst")
