@@ -46,7 +46,7 @@ _KINDS_BY_ARGUMENT = {
 _KIND_NAMES = {"list": "a list", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
 
 
-def open_source(
+def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does not tell)
     path: str | Path,
     *,
     root: str | Path | None = None,

@@ -209,7 +209,7 @@ def test_a_wrong_root_is_an_error_before_anything_is_packed(cli, tiny_folder, tm
     (tmp_path / "a.lst").write_text("0\t1\tcat/0.jpg\n")
     code, _, error = cli("pack", tmp_path / "a.lst", tmp_path / "out")
     assert code == 1
-    one_line(error, "the image 'cat/0.jpg' does not exist in", "; give as --root the folder")
+    one_line(error, "the image 'cat/0.jpg' does not exist in", f"; they are in {tiny_folder}: give it as --root")
 
 
 def flip_magic(folder):
@@ -285,7 +285,7 @@ def test_a_folder_instead_of_a_file_is_one_line(cli, tmp_path):
         (("--filter", "bilinear"), "--filter 'bilinear' needs a resize"),
         (("--encoding", "jpg", "--quality", 0), "quality: expected a JPEG quality of 1 to 100, got 0"),
         (("--val-ratio", 0.7, "--test-ratio", 0.7), "expected fractions from 0 to 1"),
-        (("--root", "/"), "--root: applies to a .lst file"),
+        (("--root", "/"), "--root: applies to a list"),
     ],
 )
 def test_options_that_contradict_each_other_exit_2(cli, tiny_folder, tmp_path, arguments, reason):
@@ -381,7 +381,7 @@ def test_the_channels_of_a_pack_are_kept_in_its_description(cli, tiny_folder, tm
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--root", "x"], "--root: applies to a .lst file, and this is a folder of images; leave it out"),
+        (["--root", "x"], "--root: applies to a list, and this is a folder of images; leave it out"),
         (["--label-from", "("], "--label-from: expected a regular expression, got '(' ("),
         (["--label-from", "_(.)"], "--label-from applies to images directly in the folder"),
         (["--classes", "{classes}"], "expected one of the 1 names in --classes, got folder 'cat'"),

@@ -70,7 +70,7 @@ def test_the_list_itself_is_not_overwritten(cli, folder):
 
 def test_columns_of_a_folder_are_refused(cli, folder):
     code, _, err = cli("pack", "photos", "out", "--columns", "path,label")
-    assert code == 2 and "--columns applies to a list" in err
+    assert code == 2 and "--columns: applies to a list" in err
 
 
 def test_im2rec_names_the_command_that_packs_the_list(cli, im2rec, folder):
