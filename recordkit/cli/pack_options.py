@@ -40,6 +40,9 @@ columns_option = click.option(
     help="Columns of a list that is not MXNet's, for example path,label: path, label, labels (all others), class (a "
     "name), key, or - for a column that is not used.",
 )
+transpose_option = click.option(
+    "--transpose", is_flag=True, help="Swap rows and columns of the images of MNIST files; those of EMNIST need it."
+)
 seed_option = click.option(
     "--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100."
 )

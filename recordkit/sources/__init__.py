@@ -42,6 +42,7 @@ _KINDS_BY_ARGUMENT = {
     "class_from": ("images",),
     "splits": ("images",),
     "columns": ("list",),
+    "transpose": ("ubyte",),
 }
 _KIND_NAMES = {"list": "a list", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
 
@@ -56,6 +57,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     class_from: ClassFrom | None = None,
     splits: bool | None = None,
     columns: str | None = None,
+    transpose: bool = False,
     progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
     """Open a list, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
@@ -63,7 +65,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     Parameters
     ----------
     path : str or Path
-        A folder, a file ending in ``.lst``, or with `columns` a list of another tool.
+        A folder, a file ending in ``.lst``, or with `columns` a list of another tool. Of several datasets in a folder of
+        ubyte files, the beginning of the file names chooses one.
     root : str or Path, optional
         Folder that the paths of a list start from; by default the list's own folder.
     label_from : str, optional
@@ -82,6 +85,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     columns : str, optional
         The columns of a list that is not MXNet's, such as ``path,label`` or ``-,path,class``; see
         `recordkit.sources.columns`. Without it, no list of another tool is read.
+    transpose : bool
+        Swap rows and columns of the images in ubyte files.
     progress : callable, optional
         Called with the number of images found since its last call, while a folder of images is listed.
 
@@ -119,28 +124,34 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         "class_from": class_from,
         "splits": splits,
         "columns": columns,
+        "transpose": transpose or None,
     }
     if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
         if columns is not None:
             return TableSource(path, root, columns=columns, extensions=extensions, classes=classes)
         return ListSource(path, root, classes=classes or find_classes(path))
+    if ubyte_sets := open_sets(path, transpose=transpose):
+        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
+        return _unwrap(ubyte_sets)
     if not path.exists():
         raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
         advice = advise_columns(path, root, extensions) if path.is_file() else None
         raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file", advice=advice)
-    if ubyte_sets := open_sets(path):
-        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
-        return dict(ubyte_sets)
-    _refuse_arguments_of_other_kinds("images", path, arguments)
     source = _open_images(path, label_from, extensions, classes, progress)
-    if source is None and (ubyte_sets := open_sets_below(path)):
+    if source is None and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
-        return dict(ubyte_sets)
+        return _unwrap(ubyte_sets)
     if source is None:
         raise FolderSource(path, extensions=extensions).no_image_error("images")
+    _refuse_arguments_of_other_kinds("images", path, arguments)
     return source
+
+
+def _unwrap(sets: dict[str, MnistSource]) -> Source | dict[str, Source]:
+    """Return the sets; if there is one set without a name, the source alone."""
+    return sets[""] if list(sets) == [""] else dict(sets)
 
 
 def _refuse_arguments_of_other_kinds(kind: str, path: Path, arguments: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from recordkit import codec
 from recordkit.errors import SourceError, enumerate_some, plural
+from recordkit.sources.mnist.files import is_array_name
 from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
 
@@ -35,6 +36,7 @@ class LeftOutFiles:
         self._keep_tool_files = keep_tool_files
         self._n_by_suffix: Counter[str] = Counter()
         self._first_by_suffix: dict[str, str] = {}
+        self._ubyte_files: list[str] = []
         self._n_tool_folders: Counter[str] = Counter()  # by name; those with images
         self._n_tool_files = 0
         self._first_tool_file = ""
@@ -56,16 +58,20 @@ class LeftOutFiles:
                 self._first_tool_file = self._first_tool_file or name
             return self._keep_tool_files or not is_made_by_a_program
         if not is_made_by_a_program:
+            if is_array_name(name):
+                self._ubyte_files.append(os.path.relpath(f"{folder}/{name}", self._root))
             self._n_by_suffix[_suffix(name)] += 1
             self._first_by_suffix.setdefault(_suffix(name), f"{folder}/{name}")
             self.folders.add(os.path.relpath(folder, self._root))
         return False
 
     def notes(self) -> list[str]:
-        """Return a note on files of other suffixes, and one on folders and files that programs made."""
+        """Return a note each on files of other suffixes, on ubyte files, and on folders and files that programs made."""
         notes = []
         if n_files := self._n_by_suffix.total():
             notes.append(f"{self._root}: ignored {plural(n_files, 'file')} of other suffixes ({self._counts()})")
+        if self._ubyte_files:
+            notes.append(f"{self._root}: image files are packed, ubyte files are not: {enumerate_some(self._ubyte_files)}")
         if names := self._tool_names():
             notes.append(
                 f"{self._root}: other programs made {names}; they count as images, as in im2rec, and 'recordkit list' "

@@ -8,7 +8,7 @@ import pytest
 from conftest import content
 from images import noise
 
-from recordkit.errors import FormatError, SourceError, TruncatedError
+from recordkit.errors import FormatError, NotFoundError, SourceError, TruncatedError
 from recordkit.formats import ubyte
 from recordkit.sources.mnist import is_array_name, open_sets, open_sets_below
 
@@ -89,7 +89,13 @@ def test_images_without_labels_or_labels_without_images_are_refused(tmp_path, na
     assert sizes(open_sets(tmp_path / "qmnist")) == {"test": 6}
 
 
-def test_files_whose_names_say_neither_images_nor_labels_are_named(tmp_path):
+def test_a_file_that_may_be_the_missing_one_is_named(tmp_path):
+    write(tmp_path, "train-", IMAGES | {"labels-idx1-ubyte (1)": LABELS})
+    with pytest.raises(SourceError, match=r"got no such file, but train-labels-idx1-ubyte \(1\)$"):
+        open_sets(tmp_path)
+
+
+def test_files_that_belong_to_no_set_are_named(tmp_path):
     write(tmp_path, "cells-", {"idx3-ubyte": PIXELS})
     (tmp_path / "qmnist-test-labels.tsv.gz").touch()
     (tmp_path / ".DS_Store").touch()
@@ -97,8 +103,7 @@ def test_files_whose_names_say_neither_images_nor_labels_are_named(tmp_path):
     with pytest.raises(SourceError, match="expected names such as .*, got cells-idx3-ubyte, qmnist-test-labels.tsv.gz"):
         open_sets_below(tmp_path)
     assert notes(open_sets(write(tmp_path))) == [
-        f"{tmp_path}: not packed, as their names say neither images nor labels: cells-idx3-ubyte, "
-        "qmnist-test-labels.tsv.gz"
+        f"{tmp_path}: these files belong to no set and are not packed: cells-idx3-ubyte, qmnist-test-labels.tsv.gz"
     ]
 
 
@@ -166,6 +171,13 @@ def test_the_beginning_of_the_names_chooses_a_dataset(emnist):
     assert list(sets) == ["train", "test"] and not notes(sets)
     assert np.array_equal(content(sets["test"], 2)[:, :, 0], PIXELS[2].T)
     assert list(open_sets(emnist / "emnist-digits-test")) == ["test"]
+
+
+def test_a_beginning_that_no_file_has_is_refused_with_those_that_are_there(emnist):
+    with pytest.raises(
+        NotFoundError, match="got nothing of that name; names begin with emnist-digits-test, emnist-digits"
+    ):
+        open_sets(emnist / "emnist-leters")
 
 
 def test_one_file_is_refused_with_the_beginning_to_give(emnist):

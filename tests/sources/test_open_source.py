@@ -62,6 +62,15 @@ def test_a_folder_of_ubyte_files_is_a_source_per_split(digits):
     assert list(splits) == ["test"] and len(splits["test"]) == 2
 
 
+def test_ubyte_files_are_found_below_a_folder_and_by_the_beginning_of_their_names(digits):
+    raw = digits / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in [*digits.glob("t10k-*")]:
+        path.rename(raw / path.name.replace("t10k", "xnist"))
+    source = open_source(digits, transpose=True)  # the only set has no name
+    assert len(source) == len(open_source(raw / "xnist")) == 2
+
+
 def test_a_list_is_a_list_with_its_root(listed, tree):
     source = open_source(listed, root=tree, classes={"cat": 1})
     assert isinstance(source, ListSource) and source.classes == {"cat": 1}
@@ -109,6 +118,7 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
         ("listed", {"splits": False}, r"splits: applies to a folder of images, and this is a list"),
         ("tree", {"root": "x"}, r"root: applies to a list, and this is a folder of images"),
         ("tree", {"columns": "path,label"}, "columns: applies to a list, and this is a folder of images"),
+        ("tree", {"transpose": True}, "transpose: applies to a folder of ubyte files, and this is a folder of images"),
         ("digits", {"root": "x"}, r"root: applies to a list, and this is a folder of ubyte files"),
         (
             "digits",

@@ -96,7 +96,7 @@ def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Sou
         classes=read_classes(options["classes"]) if options["classes"] else None,
         progress=progress,
     )
-    if isinstance(source, dict):
+    if isinstance(source, dict) or source.pixels:
         raise _ubyte_error(root)
     return source
 

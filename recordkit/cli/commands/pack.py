@@ -22,6 +22,7 @@ from recordkit.cli.pack_options import (
     seed_option,
     shards_option,
     split_extensions,
+    transpose_option,
 )
 from recordkit.cli.pack_warnings import print_warnings
 from recordkit.codec import ENCODINGS, Channels
@@ -43,6 +44,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     epilog=examples(
         "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1",
         "recordkit pack mnist/ out/mnist",
+        "recordkit pack gzip/emnist-letters out/letters --transpose",
         "recordkit pack digits/ out/digits --label-from '{key:06d}_{label}.png'",
     ),
 )
@@ -53,6 +55,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @label_from_option
 @extensions_option
 @classes_option
+@transpose_option
 @click.option("--resize", type=click.IntRange(1), help="Length of the short side, in pixels.")
 @click.option(
     "--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="Filter of --resize."
@@ -108,9 +111,9 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     """Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
 
     SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, a list of
-    another tool if --columns names its columns, or a folder of MNIST (ubyte) files, which become PREFIX_train and
-    PREFIX_test. Files are copied as they are unless an option needs their pixels. All files of a pack appear together
-    when it is complete.
+    another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
+    which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option needs their pixels. All
+    files of a pack appear together when it is complete.
     """
     plan_fields = {field.name for field in dataclasses.fields(PackPlan)}
     plan = PackPlan(**{name: value for name, value in options.items() if name in plan_fields})
@@ -122,6 +125,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             extensions=split_extensions(options["extensions"]),
             classes=read_classes(options["classes"]) if options["classes"] else None,
             columns=options["columns"],
+            transpose=options["transpose"],
             progress=progress,
         )
     n_samples = sum(map(len, opened.values())) if isinstance(opened, dict) else len(opened)

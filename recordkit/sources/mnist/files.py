@@ -24,13 +24,14 @@ from recordkit.formats import npz, ubyte
 SPLITS = {"train": "train", "t10k": "test", "test": "test", "val": "val", "valid": "val", "validation": "val"}
 """Names of sets by the word in the file name."""
 
-_RANK_AND_TYPE = r"[-_.]idx\d(?:[-_.]?(?:u?byte|short|u?int|float|double)\d*)?"
+_RANK = r"[-_.]idx\d"
+_TYPE = r"[-_.]?(?:u?byte|short|u?int|float|double)\d*"
 _ARRAY = re.compile(
-    rf"(?:(?P<beginning>.+?)[-_.])?(?P<content>images|imgs|labels)(?:{_RANK_AND_TYPE}(?:\.gz|\.xz)?|\.npz)",
+    rf"(?:(?P<beginning>.+?)[-_.])?(?P<content>images|imgs|labels)(?:{_RANK}(?:{_TYPE})?(?:\.gz|\.xz)?|\.npz)",
     re.IGNORECASE,
 )
-# Arrays of any name and compression, and QMNIST's labels as text.
-_RELATED = re.compile(rf".*(?:{_RANK_AND_TYPE}|labels\.tsv)(?:\.(?:gz|xz|bz2|zip|Z))?", re.IGNORECASE)
+# Arrays whose names have another beginning or end, as in "train-images-idx3-ubyte (1).gz", and QMNIST's labels as text.
+_RELATED = re.compile(rf".*(?:{_RANK}{_TYPE}.*|{_RANK}|labels\.tsv(?:\.[gx]z)?)", re.IGNORECASE)
 _BEGINNING = re.compile(rf"(?:(?P<dataset>.+)[-_.])?(?P<split>{'|'.join(SPLITS)})", re.IGNORECASE)
 
 

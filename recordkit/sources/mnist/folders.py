@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.mnist.files import ArrayFile, is_array_name, parse_name
+from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
 # Archives of Kaggle and torchvision unpack to ROOT/NAME/raw/FILE; one more level is room for a folder of the user.
 _MAX_DEPTH = 3
-_HIDDEN = (".", "__", "@")  # beginnings of names that programs give to their own files and folders
 
 
 class FolderContent(NamedTuple):
@@ -52,7 +52,7 @@ def list_arrays(folder: Path, beginning: str = "") -> FolderContent:
     arrays: list[ArrayFile] = []
     others: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(_HIDDEN) or not path.name.startswith(beginning):
+        if is_tool_file(path.name) or not path.name.startswith(beginning):
             continue
         if not (is_array_name(path.name) or path.suffix.lower() == ".npz"):
             continue
@@ -84,7 +84,7 @@ def find_images(root: Path) -> list[Path]:
         path
         for folder in _walk(root)
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(_HIDDEN)
+        if path.suffix.lower() in EXTENSIONS and not is_tool_file(path.name)
     ]
 
 
@@ -94,4 +94,4 @@ def _walk(root: Path) -> Iterator[Path]:
         folder = Path(path)
         yield folder
         is_deepest = len(folder.relative_to(root).parts) == _MAX_DEPTH
-        folders[:] = [] if is_deepest else sorted(name for name in folders if not name.startswith(_HIDDEN))
+        folders[:] = [] if is_deepest else sorted(name for name in folders if not is_tool_folder(f"{path}/{name}"))

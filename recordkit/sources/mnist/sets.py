@@ -12,6 +12,7 @@ import numpy as np
 
 from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats import npz
+from recordkit.formats.files import not_found
 from recordkit.sources.mnist.class_names import find_class_names
 from recordkit.sources.mnist.files import ArrayFile, is_array_name, missing_name, parse_name
 from recordkit.sources.mnist.folders import FolderContent, find_array_folders, find_images, list_arrays
@@ -51,15 +52,23 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
         A set has images but no labels, or labels but no images, or a file of another content.
     FormatError
         A file is damaged.
+    NotFoundError
+        The path is no beginning of the names of the files that are there.
     """
     path = Path(path)
     if path.is_dir():
         return _open_folder(path, list_arrays(path), transpose=transpose)
     if path.is_file():
         return _open_file(path, transpose=transpose)
-    if path.parent.is_dir():
-        return _make_sets(path, list_arrays(path.parent, path.name), transpose=transpose)
-    return {}
+    if not path.parent.is_dir():
+        return {}
+    content = list_arrays(path.parent, path.name)
+    if not content.arrays and (others := list_arrays(path.parent).arrays):
+        beginnings = dict.fromkeys(array.beginning for array in others)
+        raise not_found(
+            path, "the beginning of the names of ubyte files", advice=f"names begin with {enumerate_some(beginnings)}"
+        )
+    return _make_sets(path, content, transpose=transpose)
 
 
 def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
@@ -131,7 +140,7 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
     for (dataset, split), group in groups.items():
         images, labels = ([array for array in group if array.content == kind] for kind in ("images", "labels"))
         if not (images and labels):
-            raise _missing_error(path, group[0], is_alone=len(groups) == 1)
+            raise _missing_error(path, group[0], content.others, is_alone=len(groups) == 1)
         pair = _choose_images(images), _choose_labels(labels)
         copies += [array.path for array in group if array not in pair]
         classes = find_class_names(pair[0].path.parent, dataset or ("kmnist" if len(datasets) == 1 else ""))
@@ -139,7 +148,7 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
     if copies:
         notes.append(f"{path}: these copies are not read: {_join(copies, path)}")
     if content.others:
-        notes.append(f"{path}: not packed, as their names say neither images nor labels: {_join(content.others, path)}")
+        notes.append(f"{path}: these files belong to no set and are not packed: {_join(content.others, path)}")
     if not transpose and any("emnist" in re.split("[-_.]", dataset.lower()) for dataset in datasets):
         notes.append(
             f"{path}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright"
@@ -199,11 +208,11 @@ def _choose_labels(copies: Sequence[ArrayFile]) -> ArrayFile:
     return copies[max(range(len(copies)), key=lambda number: numbers[number].size)]
 
 
-def _missing_error(path: Path, array: ArrayFile, *, is_alone: bool) -> SourceError:
+def _missing_error(path: Path, array: ArrayFile, others: Sequence[Path], *, is_alone: bool) -> SourceError:
     return SourceError(
         path=str(path),
         expected=f"{missing_name(array)} beside {array.path}",
-        got="no such file",
+        got=f"no such file, but {_join(others, path)}" if others else "no such file",
         advice=None if is_alone else "or give the beginning of the names of one dataset",
     )
 
