@@ -65,8 +65,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     Parameters
     ----------
     path : str or Path
-        A folder, a file ending in ``.lst``, or with `columns` a list of another tool. Of several datasets in a folder of
-        ubyte files, the beginning of the file names chooses one.
+        A folder, a file ending in ``.lst``, or with `columns` a list of another tool. Of several datasets of ubyte
+        files in a folder, the beginning of the file names chooses one.
     root : str or Path, optional
         Folder that the paths of a list start from; by default the list's own folder.
     label_from : str, optional

@@ -66,12 +66,14 @@ class LeftOutFiles:
         return False
 
     def notes(self) -> list[str]:
-        """Return a note each on files of other suffixes, on ubyte files, and on folders and files that programs made."""
+        """Return notes on files of other suffixes, on ubyte files, and on folders and files that programs made."""
         notes = []
         if n_files := self._n_by_suffix.total():
             notes.append(f"{self._root}: ignored {plural(n_files, 'file')} of other suffixes ({self._counts()})")
         if self._ubyte_files:
-            notes.append(f"{self._root}: image files are packed, ubyte files are not: {enumerate_some(self._ubyte_files)}")
+            notes.append(
+                f"{self._root}: image files are packed, ubyte files are not: {enumerate_some(self._ubyte_files)}"
+            )
         if names := self._tool_names():
             notes.append(
                 f"{self._root}: other programs made {names}; they count as images, as in im2rec, and 'recordkit list' "

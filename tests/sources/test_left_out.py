@@ -90,3 +90,11 @@ def test_the_suffix_that_the_error_names_reads_the_images(tmp_path):
     make(tmp_path, "a/1.img")
     (tmp_path / "a/1.img").write_bytes(JPEG)
     assert len(open_source(tmp_path, extensions=[".img"])) == 1
+
+
+def test_ubyte_files_among_images_are_named(tmp_path):
+    source = FolderSource(make(tmp_path, "cat/1.png", "raw/train-images-idx3-ubyte.gz", "raw/train-labels-idx1-ubyte"))
+    assert source.notes[1] == (
+        f"{tmp_path}: image files are packed, ubyte files are not: raw/train-images-idx3-ubyte.gz, "
+        "raw/train-labels-idx1-ubyte"
+    )
