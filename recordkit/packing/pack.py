@@ -54,8 +54,8 @@ def pack(
     Parameters
     ----------
     source : Source, mapping of str to Source, str or Path
-        A path is opened with `recordkit.sources.open_source`. Each source of a mapping is packed to PREFIX_NAME;
-        splits are then taken from the source called "train".
+        A path is opened with `recordkit.open_source`; call it to give its arguments, such as `root` or `columns`. Each
+        source of a mapping is packed to PREFIX_NAME; splits are then taken from the source called "train".
     prefix : str or Path
         Folder of the output, and the beginning of its file names. The folder must exist.
     plan : PackPlan, optional

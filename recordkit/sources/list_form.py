@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -47,8 +48,8 @@ def advise_columns(
     """
     root = path.parent if root is None else Path(root)
     lines = _first_lines(path)
-    for delimiter, separators in DELIMITERS.items():
-        rows = [split_fields(line, delimiter) for line in lines]
+    tables = [[split_fields(line, delimiter) for line in lines] for delimiter in DELIMITERS]
+    for rows, (delimiter, separators) in zip(tables, DELIMITERS.items(), strict=True):
         for columns, folder in _likely_forms(rows, path, root, tuple(extensions)):
             if folder is not None and not _reads(path, folder, columns, extensions):
                 continue
@@ -58,9 +59,20 @@ def advise_columns(
             looks = f"the rows look like {names}, separated by {separators}"
             where = "the folder of the images" if folder is None else folder
             if program:
-                return f"{looks}: '{program} --root {folder or 'ROOT'} --columns {columns}' reads them"
+                root_text = "ROOT" if folder is None else shlex.quote(str(folder))
+                return f"{looks}: '{program} --root {root_text} --columns {columns}' reads them"
             return f"{looks}: give `columns={columns}`" + ("" if folder == root else f", and {where} as `root`")
+    if lines and path.suffix != ".lst" and not program and any(map(_is_table, tables)):
+        return (
+            "if it is a list of images, name its columns, for example `columns=path,label`, and their folder as `root`"
+        )
     return None
+
+
+def _is_table(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether all rows have the same number of fields, and more than one."""
+    widths = set(map(len, rows))
+    return len(widths) == 1 and widths != {1}
 
 
 def _first_lines(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ The format of the file is in `recordkit.formats.lst`.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -141,6 +142,6 @@ class ListSource:
     def _with_columns(self, error: _Error, *, lenient: bool) -> _Error:
         """Add the advice to name the columns, if the list has others; im2rec cannot read it."""
         if "label_width" not in (error.advice or ""):
-            program = f"recordkit pack {self.path} PREFIX" if lenient else ""
+            program = f"recordkit pack {shlex.quote(str(self.path))} PREFIX" if lenient else ""
             error.advice = advise_columns(self.path, self.root, program=program) or error.advice
         return error

@@ -69,7 +69,9 @@ def test_the_list_itself_is_not_overwritten(cli, folder):
 
 
 def test_columns_of_a_folder_are_refused(cli, folder):
-    code, _, err = cli("pack", "photos", "out", "--columns", "path,label")
+    (folder / "tree").mkdir()
+    (folder / "photos").rename(folder / "tree" / "cat")
+    code, _, err = cli("pack", "tree", "out", "--columns", "path,label")
     assert code == 2 and "--columns: applies to a list" in err
 
 
@@ -79,3 +81,9 @@ def test_im2rec_names_the_command_that_packs_the_list(cli, im2rec, folder):
         code, _, err = im2rec(*arguments)
         command = re.search(r"'recordkit (pack .*)' reads them", err)[1]
         assert code == 1 and cli(*shlex.split(command.replace("PREFIX", "out")))[0] == 0
+
+
+def test_export_takes_the_columns_too(cli, folder):
+    (folder / "train.csv").write_text("a.jpg,dog\n")
+    assert cli("export", "train.csv", "out", "--root", "photos", "--columns", "path,class")[0] == 0
+    assert (folder / "out" / "dog" / "000000.jpg").read_bytes() == (folder / "photos" / "a.jpg").read_bytes()

@@ -12,8 +12,8 @@ TITLED = "filename,width,class,split\na.jpg,9,cat,train\nb.jpg,9,dog,val\n"
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a.jpg", "b.jpg", "my c.jpg", "17.png", "train/x.jpg", "train/y.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("a.jpg", "b.jpg", "my c.jpg", "17.png", "train/x.jpg", "train/y.jpg", "far/away/u.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_bytes(name.encode())
     return tmp_path
 
@@ -71,8 +71,6 @@ def test_if_no_image_exists_the_advice_goes_by_suffixes(folder):
     [
         b"hello world\nit is 3\n",
         b"a.jpg\nb.jpg\n",
-        b"a.jpg\t3\nb.jpg\tcat\n",  # most labels are numbers, so the word is probably a mistake
-        b"a.jpg,red,big\nb.jpg,blue,small\n",
         b"\x89PNG\r\n\x1a\n\0\0 1\n",
         b"",
         b"3\n",
@@ -82,6 +80,24 @@ def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
     (folder / "other.txt").write_bytes(content)
     with pytest.raises(SourceError, match=r"other\.txt: expected a folder or a \.lst file, got another file$"):
         open_source(folder / "other.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a.jpg\t3\nb.jpg\t4\nb.jpg\tcat\n", "path,class"),  # which row is the mistake?
+        ("a.jpg,red,big\nb.jpg,blue,small\n", "path,-,class"),  # which column is the label?
+        ("u -1\nv  1\n", "path,label"),  # where are the images?
+    ],
+)
+def test_a_table_that_may_be_a_list_gets_advice_without_a_guess(folder, text, columns):
+    (folder / "other.txt").write_text(text)
+    with pytest.raises(
+        SourceError, match="if it is a list of images, name its columns, for example columns=path,label"
+    ):
+        open_source(folder / "other.txt")
+    root = folder / "far" / "away" if text.startswith("u") else folder
+    assert len(open_source(folder / "other.txt", columns=columns, root=root)) > 1
 
 
 def test_a_mistake_in_one_row_of_a_list_is_not_taken_for_other_columns(folder):
@@ -106,9 +122,11 @@ def test_keys_all_alike_are_refused_and_the_advice_reads_the_list(folder, text, 
 
 
 def test_im2rec_advises_the_command_that_reads_the_list(folder):
-    (folder / "some.lst").write_text("0\ta.jpg\t3\n0\tb.jpg\t4\n")
-    with pytest.raises(FormatError, match=r"'recordkit pack \S+ PREFIX --root \S+ --columns -,path,label' reads them"):
-        ListSource(folder / "some.lst", folder, lenient=True)
+    (folder / "some list.lst").write_text("0\ta.jpg\t3\n0\tb.jpg\t4\n")
+    with pytest.raises(
+        FormatError, match=r"'recordkit pack '\S+ list.lst' PREFIX --root \S+ --columns -,path,label' rea"
+    ):
+        ListSource(folder / "some list.lst", folder, lenient=True)
 
 
 def test_a_list_whose_paths_are_numbers_may_have_other_columns(folder):

@@ -10,7 +10,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
-from recordkit.cli.pack_options import root_option
+from recordkit.cli.pack_options import columns_option, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.folder import ExportReport, write_folder
@@ -36,17 +36,26 @@ from recordkit.sources.records import RecordSource
     "[default: {class}/{key:06d} with class names, {key:06d}_{label} without]",
 )
 @root_option
+@columns_option
 @threads_option
 @output_options
-def command(source: Path, folder: Path, name: str | None, root: Path | None, threads: int, console: Console) -> None:
+def command(
+    source: Path,
+    folder: Path,
+    name: str | None,
+    root: Path | None,
+    columns: str | None,
+    threads: int,
+    console: Console,
+) -> None:
     """Write the images of SOURCE as files into FOLDER.
 
     SOURCE is a .rec file, its prefix, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets are written
-    to FOLDER/train and FOLDER/test; a folder of images; or a .lst file. Encoded images are copied byte for byte.
+    to FOLDER/train and FOLDER/test; a folder of images; or a list. Encoded images are copied byte for byte.
     FOLDER.lst has the key, all labels and the path of each image, and FOLDER.classes.json the class names. FOLDER must
     be new or empty.
     """
-    with _open(source, root, console) as opened:
+    with _open(source, root, columns, console) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
             report = write_folder(opened, folder, name=name, threads=threads, progress=progress)
@@ -57,14 +66,16 @@ def command(source: Path, folder: Path, name: str | None, root: Path | None, thr
 
 
 @contextlib.contextmanager
-def _open(source: Path, root: Path | None, console: Console) -> Iterator[Source | Mapping[str, Source]]:
-    if source.is_dir() or source.suffix == ".lst":
+def _open(
+    source: Path, root: Path | None, columns: str | None, console: Console
+) -> Iterator[Source | Mapping[str, Source]]:
+    if source.is_dir() or source.suffix == ".lst" or columns is not None:
         with console.progress(None, f"find images in {source}") as progress:
-            opened = open_source(source, root=root, progress=progress)
+            opened = open_source(source, root=root, columns=columns, progress=progress)
         yield opened
         return
     if root is not None:
-        raise PlanError("`root` applies to a .lst file; a .rec file has its images")
+        raise PlanError("`root` applies to a list; a .rec file has its images")
     with RecordDataset(source) as dataset:
         yield RecordSource(dataset)
 
