@@ -85,7 +85,11 @@ def run_child(name, what, workloads):
     return done, child.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", list(PEERS))
+# Each peer starts a process; those of MXNet that are read like others run with bin/test --all only.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in ("gluon", "image-iter-lst") else ()) for name in PEERS],
+)
 def test_every_peer_gives_the_same_first_batch(workloads, name):
     done, _ = run_child(name, "first batch", workloads)
     differences = {}
