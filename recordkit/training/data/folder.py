@@ -6,19 +6,20 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PackError
+from recordkit.errors import PackError, SourceError, enumerate_some
 from recordkit.formats.files import write_atomically
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
+from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.upkeep import verify
 
 VAL_RATIO = 0.2
-"""Share of a folder's images that is held out for validation. Ubyte files with a test set use that set instead."""
+"""Share of the images held out for validation, if the folder has no set for it: "val", or else "test"."""
 
 
 def pack_if_changed(
@@ -61,21 +62,25 @@ def pack_if_changed(
         Files or folders are ignored.
     """
     source = open_source(folder)
-    is_ubyte = isinstance(source, dict)
-    for note in () if isinstance(source, dict) else source.notes:
+    all_sets = source if isinstance(source, dict) else {"": source}
+    sets = _choose_sets(folder, all_sets, hold_out=hold_out)
+    train_set, *held_out_sets = sets
+    for note in _notes(folder, all_sets, sets):
         warnings.warn(note, UserWarning, stacklevel=2)
     prefix = cache / (folder.resolve().name or "images")
-    has_test_set = isinstance(source, dict) and "test" in source
-    val_ratio = VAL_RATIO if hold_out and not has_test_set else 0.0
-    train = prefix.with_name(f"{prefix.name}_train.rec" if val_ratio or is_ubyte else f"{prefix.name}.rec")
-    val = prefix.with_name(f"{prefix.name}_{'test' if has_test_set else 'val'}.rec") if hold_out else None
+    val_ratio = VAL_RATIO if hold_out and not held_out_sets else 0.0
+    train_name = train_set or ("train" if val_ratio else "")
+    train = prefix.with_name(f"{prefix.name}_{train_name}.rec" if train_name else f"{prefix.name}.rec")
+    val_name = held_out_sets[0] if held_out_sets else f"{train_set.removesuffix('train')}val"
+    val = prefix.with_name(f"{prefix.name}_{val_name}.rec") if hold_out else None
     packed = [path for path in (train, val) if path]
     stamp, state = cache / "packed-from.json", _state(folder, side, val_ratio)
     if stamp.exists() and stamp.read_text() == state and all(path.exists() for path in packed):
         return train, val
-    resize = None if is_ubyte else side
+    pixels = sets[train_set].pixels
+    plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")
     cache.mkdir(parents=True, exist_ok=True)
-    report = pack(source, prefix, plan=PackPlan(val_ratio=val_ratio, resize=resize), progress=progress)
+    report = pack(sets, prefix, plan=plan, progress=progress)
     if not report.ok:
         raise PackError(
             path=str(folder),
@@ -83,11 +88,41 @@ def pack_if_changed(
             got=f"{report.n_failed} that cannot, named in {prefix}*.failed.tsv",
             advice="remove them, or leave them out in a pack of your own and train on its .rec",
         )
-    if not is_ubyte and resize is None:  # a resize has decoded every image
+    if not pixels and side is None:  # a resize has decoded every image
         for path in packed:
             _check_images(path, folder)
     write_atomically(stamp, lambda path: path.write_text(state))
     return train, val
+
+
+def _choose_sets(folder: Path, sets: Mapping[str, Source], *, hold_out: bool) -> dict[str, Source]:
+    """Return the training set and, after it, the set to validate on if there is one."""
+    training = [name for name in sets if name.rpartition("_")[2] in ("", "train")]
+    if len(training) != 1:
+        raise SourceError(
+            path=str(folder),
+            expected="one training set",
+            got=enumerate_some(sets),
+            advice="pack them with 'recordkit pack', and train on one of the .rec files",
+        )
+    dataset = training[0].removesuffix("train")
+    held_out = [name for name in (f"{dataset}val", f"{dataset}test") if name in sets and hold_out]
+    return {name: sets[name] for name in training + held_out[:1]}
+
+
+def _notes(folder: Path, all_sets: Mapping[str, Source], used_sets: Mapping[str, Source]) -> list[str]:
+    notes = [note for source in all_sets.values() for note in source.notes]
+    if unused := all_sets.keys() - used_sets:
+        notes.append(f"{folder}: sets not used here: {enumerate_some(sorted(unused))}")
+    widths = {
+        len(labels)
+        for source in used_sets.values()
+        if source.pixels
+        for labels in source.labels(range(len(source))[:1])
+    }
+    if max(widths, default=1) > 1:
+        notes.append(f"{folder}: the first of the {max(widths)} labels of each image is taken as its class")
+    return notes
 
 
 def _check_images(path: Path, folder: Path) -> None:

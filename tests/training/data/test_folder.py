@@ -1,7 +1,9 @@
 """A folder is packed once, and again when it has changed."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from training.bars import images
@@ -9,7 +11,8 @@ from training.bars import images
 from recordkit import codec
 from recordkit.cli.commands.train import command
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PackError, PlanError
+from recordkit.errors import PackError, PlanError, SourceError
+from recordkit.formats import ubyte
 from recordkit.training.data.folder import pack_if_changed
 
 NAMES = ("high", "middle", "low")
@@ -63,6 +66,44 @@ def test_ubyte_files_without_a_test_set_are_split(tiny_mnist, tmp_path):
         assert (len(train_set), len(val_set)) == (16, 4)
 
 
+def test_of_several_datasets_the_one_with_a_training_set_is_used(tiny_mnist, tmp_path):
+    for path in tiny_mnist.glob("t10k*"):
+        path.rename(path.with_name(path.name.replace("t10k", "xnist")))
+    with pytest.warns(UserWarning, match="mnist: sets not used here: xnist$"):
+        train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
+    assert (train.name, val.name) == ("mnist_train.rec", "mnist_val.rec")
+
+
+def test_two_training_sets_are_refused_with_what_to_do(tiny_mnist, tmp_path):
+    for path in [*tiny_mnist.glob("train*")]:
+        shutil.copy(path, tiny_mnist / f"more-{path.name}")
+    with pytest.raises(SourceError, match="expected one training set, got train, test, more_train; pack them with"):
+        pack_if_changed(tiny_mnist, tmp_path / "data")
+
+
+def test_the_first_of_several_labels_is_the_class(tiny_mnist, tmp_path):
+    labels = np.stack([np.arange(20), np.arange(20) + 2000], 1).astype(np.int32)
+    for path in tiny_mnist.iterdir():
+        path.rename(path.with_name(f"qmnist-{path.name}"))
+    (tiny_mnist / "qmnist-train-labels-idx1-ubyte").unlink()
+    (tiny_mnist / "qmnist-train-labels-idx2-int").write_bytes(ubyte.pack(labels))
+    with pytest.warns(UserWarning, match="the first of the 2 labels of each image is taken as its class"):
+        train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
+    with RecordDataset(train) as records:
+        assert records[7].label == 7
+    assert val.name == "mnist_test.rec"
+
+
+def test_a_set_without_a_split_is_divided(tiny_mnist, tmp_path):
+    for path in tiny_mnist.glob("t10k*"):
+        path.unlink()
+    for path in tiny_mnist.glob("train*"):
+        path.rename(path.with_name(path.name.replace("train", "xnist")))
+    train, val = pack_if_changed(tiny_mnist, tmp_path / "data")
+    assert (train.name, val.name) == ("mnist_train.rec", "mnist_val.rec")
+    assert pack_if_changed(tiny_mnist, tmp_path / "all", hold_out=False)[0].name == "mnist.rec"
+
+
 def test_a_model_prefix_among_the_images_is_refused(folder):
     result = CliRunner().invoke(command, [str(folder), "--model-prefix", str(folder / "m" / "net")])
     assert isinstance(result.exception, PlanError) and "expected a path outside" in str(result.exception)
@@ -76,7 +117,9 @@ def test_images_that_cannot_be_packed_are_an_error(folder, tmp_path):
 
 def test_an_image_that_cannot_be_decoded_is_named_by_its_file(folder, tmp_path):
     image = folder / "low" / "2.png"
-    image.write_bytes(image.read_bytes()[:-40])
+    content = bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 255  # a packer that copies bytes does not see it
+    image.write_bytes(content)
     with pytest.raises(PackError, match=rf"^{image}: expected an image, got \d+ bytes .*; repair or remove it$"):
         pack_if_changed(folder, tmp_path / "data")
     image.write_bytes((folder / "low" / "5.png").read_bytes())
