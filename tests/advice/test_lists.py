@@ -1,0 +1,102 @@
+"""Following the advices about lists of other tools."""
+
+from pathlib import Path
+
+import pytest
+from advice.walk import advice, commands
+
+import recordkit as rk
+
+
+@pytest.fixture
+def pack(photos):
+    """Return the arguments that pack a list of some content."""
+
+    def write(text, *options, root="photos"):
+        Path("some.lst").write_text(text)
+        return "pack", "some.lst", "out", "--root", root, *options
+
+    return write
+
+
+def labels():
+    return rk.RecordDataset("out").labels.tolist()
+
+
+def test_columns(pack, fails, works):
+    arguments = pack("cat/0.jpg 3\ndog/1.jpg 4\n")
+    _, columns = advice("sources/list_form.py", "{}: give `columns={}`", fails(*arguments))
+    works(*arguments, "--columns", columns)
+    assert labels() == [3, 4]
+
+
+def test_columns_and_root(pack, fails, works):
+    arguments = pack("cat/0.jpg 3\ndog/1.jpg 4\n", root=".")
+    error = fails(*arguments)
+    (root,) = advice("sources/list_form.py", ", and {} as `root`", error)
+    _, columns = advice("sources/list_form.py", "{}: give `columns={}`", error)
+    works(*arguments, "--columns", columns.split(", and")[0], "--root", root)
+    assert labels() == [3, 4]
+
+
+def test_columns_that_only_the_user_knows(photos, fails, works):
+    Path("some.csv").write_text("0,red,big\n1,blue,small\n")
+    advice(
+        "sources/list_form.py",
+        "if it is a list of images, name its columns, for example `columns=path,label`, and their folder as `root`",
+        fails("pack", "some.csv", "out"),
+    )
+    works("pack", "some.csv", "out", "--columns", "path,-,class", "--root", "photos/cat")
+    assert labels() == [0, 1]
+
+
+def test_the_command_that_packs_a_list_in_place_of_im2rec(pack, im2rec, works):
+    pack("0\tcat/0.jpg\t3\n0\tdog/1.jpg\t4\n")
+    _, _, error = im2rec("some", "photos")
+    advice("sources/list_form.py", "{}: '{} --root {} --columns {}' reads them", error)
+    (command,) = commands(error)
+    works(*["out" if word == "PREFIX" else word for word in command])
+    assert labels() == [3, 4]
+
+
+def test_keys_all_alike(pack, fails, works):
+    arguments = pack("0\t3\tcat/0.jpg\n0\t4\tdog/1.jpg\n")
+    (columns,) = advice(
+        "sources/repeated_keys.py",
+        "readers would find only the last of them; `columns={}` numbers the rows instead",
+        fails(*arguments),
+    )
+    works(*arguments, "--columns", columns)
+    assert labels() == [3, 4]
+
+
+def test_a_class_name_is_no_label(pack, fails, works):
+    arguments = pack("cat/0.jpg,cat\ndog/1.jpg,dog\n")
+    error = fails(*arguments, "--columns", "path,label")
+    advice("sources/columns.py", "a class name needs the column 'class' in place of 'label'", error)
+    works(*arguments, "--columns", "path,class")
+    assert labels() == [0, 1]
+
+
+def test_each_column_has_a_name(pack, fails, works):
+    arguments = pack("cat/0.jpg,3,x\ndog/1.jpg,4,y\n")
+    advice("sources/columns.py", "name each column, '-' skips one", fails(*arguments, "--columns", "path,label"))
+    works(*arguments, "--columns", "path,label,-")
+    assert labels() == [3, 4]
+
+
+def test_a_class_that_the_map_lacks(pack, fails, works):
+    Path("classes.txt").write_text("cat\n")
+    arguments = pack("cat/0.jpg,cat\ndog/1.jpg,dog\n", "--columns", "path,class", "--classes", "classes.txt")
+    advice("sources/table.py", "add it to them or remove the row", fails(*arguments))
+    Path("classes.txt").write_text("cat\ndog\n")
+    works(*arguments)
+    assert labels() == [0, 1]
+
+
+def test_a_path_without_a_suffix_that_two_images_have(pack, fails, works):
+    Path("photos/cat/0.png").write_bytes(Path("photos/cat/0.jpg").read_bytes())
+    columns = ("--columns", "path,label")
+    advice("sources/table.py", "write the suffix in the list", fails(*pack("cat/0 3\ndog/1 4\n", *columns)))
+    works(*pack("cat/0.jpg 3\ndog/1 4\n", *columns))
+    assert labels() == [3, 4]
