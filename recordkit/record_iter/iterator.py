@@ -23,16 +23,18 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
 from recordkit.loading.batch import Batch
 from recordkit.loading.loader import Loader
-from recordkit.record_iter.parameters import describe, read
+from recordkit.record_iter.mean_image import make_pixel_steps, open_mean_image
+from recordkit.record_iter.parameters import PARAMETERS, describe, read
 from recordkit.record_iter.source import open_part, read_list_labels
 from recordkit.record_iter.steps import DEVIATIONS, MEANS, make_steps, means
 from recordkit.sampling.order import Shuffled
 
 # Parameters that a dtype does not use, as in MXNet.
 _UNUSED = {
-    "uint8": (*MEANS, *DEVIATIONS, "scale"),
+    "uint8": ("mean_img", *MEANS, *DEVIATIONS, "scale"),
     "int8": (*DEVIATIONS, "scale"),
 }
+_DEFAULTS = {parameter.name: parameter.default for parameter in PARAMETERS}
 
 
 class DataDesc(NamedTuple):
@@ -130,15 +132,19 @@ class ImageRecordIter:
         dtype = np.dtype(values["dtype"] or "float32")
         steps = make_steps(values)
         dataset = open_part(values)
+        seed = values["seed"] if values["seed_aug"] is None else values["seed_aug"]
+        self._mean_image = open_mean_image(dataset, values, seed)
+        if self._mean_image is not None:
+            steps = make_pixel_steps(values)
         self.loader = Loader(
             dataset,
             batch_size=values["batch_size"],
             transforms=steps,
             shuffle=Shuffled(len(dataset), values["seed"]) if values["shuffle"] else False,
-            seed=values["seed"] if values["seed_aug"] is None else values["seed_aug"],
+            seed=seed,
             threads=values["preprocess_threads"],
             engine=values["engine"],
-            dtype="uint8" if dtype == np.int8 else dtype.name,
+            dtype="uint8" if dtype == np.int8 or self._mean_image is not None else dtype.name,
             layout="NCHW",
             channels=values["data_shape"][0],
             last_batch="pad" if values["round_batch"] else "keep",
@@ -237,7 +243,9 @@ class ImageRecordIter:
     def _to_data_batch(self, batch: Batch) -> DataBatch:
         data = batch.data
         label = batch.label if self._labels_from_list is None else self._labels_from_list[batch.index]
-        if self._int8_table is not None:
+        if self._mean_image is not None:
+            data = self._mean_image.apply(data, batch.index, self.loader.epoch)
+        elif self._int8_table is not None:
             data = np.stack([table[data[:, channel]] for channel, table in enumerate(self._int8_table)], 1)
         return DataBatch(
             data=[_append_zeros(data, self.provide_data[0].shape)],
@@ -269,9 +277,10 @@ def _warn(values: Mapping[str, Any]) -> None:
     small = [mean for mean in means(values) if 0 < abs(mean) < 1]
     if small and values["scale"] < 1:
         texts.append(f"{', '.join(MEANS)}: means are subtracted before scale, in units of 0 to 255; got {small[0]:g}")
-    for name in _UNUSED.get(values["dtype"], ()):
-        if values[name] != (0 if name.startswith("mean") else 1):
-            texts.append(f"{name}: it has no effect with dtype {values['dtype']}")
+    unused = [(name, f"dtype {values['dtype']}") for name in _UNUSED.get(values["dtype"], ())]
+    if values["mean_img"] and values["dtype"] != "uint8":
+        unused += [(name, "mean_img") for name in MEANS]
+    texts += [f"{name}: it has no effect with {cause}" for name, cause in unused if values[name] != _DEFAULTS[name]]
     if values["shuffle_chunk_size"] and not values["shuffle"]:
         texts.append("shuffle_chunk_size: it has no effect here, and samples stay in order without shuffle=True")
     aspect = values["max_aspect_ratio"] or values["min_aspect_ratio"] is not None

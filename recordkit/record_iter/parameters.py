@@ -68,8 +68,9 @@ def _implemented(
 _FACTOR = "by a random factor 1 + U(-v, v), with the correct weights of red and blue"
 
 PARAMETERS: tuple[Parameter, ...] = (
-    _implemented("path_imgrec", "str", ..., "The .rec file or its prefix, several files separated by semicolons, "
-                 "or a glob pattern."),
+    _implemented("path_imgrec", "str", ..., "The .rec file or its prefix, a folder of .rec files, or a glob "
+                 "pattern or regular expression of their names, read in the order of the names. Semicolons separate "
+                 "several of these."),
     _implemented("path_imgidx", "str", "", "An .idx file, which must exist. With it, parts have equal numbers of "
                  "records instead of bytes. Its content is not used: samples are found with the .idx beside the "
                  ".rec file, or without one."),
@@ -144,8 +145,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     _implemented("mirror", "bool", False, "Flip every image left to right."),
     _implemented("rand_mirror", "bool", False, "Flip each image left to right with probability 1/2. No effect with "
                  "mirror."),
-    Parameter("mean_img", "str", "", "refused", "MXNet computes this mean of each pixel after scale and std but "
-              "subtracts it before them; use mean_r, mean_g and mean_b."),
+    _implemented("mean_img", "str", "", "A file of mx.nd.save with the mean of each pixel, subtracted in place of "
+                 "mean_r to mean_a. If it does not exist, the mean is computed from the samples and written there."),
     _implemented("mean_r", "float", 0.0, "Mean of red, or of gray, on a scale of 0 to 255. It is subtracted."),
     _implemented("mean_g", "float", 0.0, "Mean of green."),
     _implemented("mean_b", "float", 0.0, "Mean of blue."),

@@ -8,6 +8,8 @@ src/io/image_iter_common.h, as in apache/mxnet 1.9.1.
 
 from __future__ import annotations
 
+import glob
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +23,9 @@ from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.files import not_found
 from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.lst import ListFile, is_number
+
+# The second form is that of the native im2rec with nsplit.
+_REC_NAME = re.compile(r"\.rec(\.part\d+)?$")
 
 
 def open_part(values: Mapping[str, Any]) -> RecordDataset:
@@ -99,12 +104,38 @@ def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
     if idx_path and not Path(idx_path).exists():
         advice = reindex_advice(paths[0], idx_path) if len(paths) == 1 and Path(paths[0]).exists() else ""
         raise not_found(idx_path, "an .idx file", suffix=".idx", advice=advice)
-    dataset = RecordDataset(paths)
+    dataset = RecordDataset([path for each in paths for path in _expand(each)])
     width = values["label_width"]
     if len(dataset) and not values["path_imglist"] and (got := np.size(dataset[0].label)) != width:
         expected = f"{got}, the number of labels in {dataset.files[0]}"
         raise PlanError(argument="label_width", expected=expected, got=width)
     return dataset
+
+
+def _expand(path: str) -> list[str]:
+    """Return the .rec files of a folder, or those whose names fit a regular expression, as in MXNet, sorted by name.
+
+    Any other path is returned as it is, for `RecordDataset` to open. It prefers PREFIX.rec to a folder PREFIX.
+    """
+    location = Path(path)
+    if location.is_dir() and not Path(f"{path}.rec").is_file():
+        names = _rec_names(location, "")
+        if not names:
+            raise not_found(location / "*.rec", ".rec files", suffix=".rec")
+        return names
+    names = glob.glob(path, recursive=True)  # noqa: PTH207 (`RecordDataset` uses the same function)
+    if location.exists() or any(name.endswith(".rec") for name in names):
+        return [path]
+    return _rec_names(location.parent, location.name) or [path]
+
+
+def _rec_names(folder: Path, pattern: str) -> list[str]:
+    """Return the paths of .rec files and their parts in a folder, all or those that fit a regular expression."""
+    try:
+        fits = re.compile(pattern or ".*").fullmatch
+        return sorted(str(file) for file in folder.iterdir() if _REC_NAME.search(file.name) and fits(file.name))
+    except (OSError, re.error):
+        return []
 
 
 def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:

@@ -151,15 +151,26 @@ def _not_below(low: str, high: str, got: float) -> PlanError:
     return PlanError(argument=low, expected=f"above 0 and at most {high}", got=f"{got:g}")
 
 
-def _normalize(values: Mapping[str, Any]) -> list[Normalize]:
-    if values["dtype"] in ("uint8", "int8"):
-        return []
+def factors(values: Mapping[str, Any]) -> list[float]:
+    """Return the factor of each channel after the mean is subtracted: the scale over the standard deviation.
+
+    Raises
+    ------
+    PlanError
+        A value is not above 0.
+    """
     names = DEVIATIONS[: values["data_shape"][0]]
     for name in ("scale", *names):
         if values[name] <= 0:
             raise PlanError(argument=name, expected="a number above 0", got=f"{values[name]:g}")
-    # MXNet multiplies by float32(scale) / float32(std). Inverting that number twice in float64 gives it back.
-    factors = [float(np.float32(values["scale"]) / np.float32(values[name])) for name in names]
-    if set(factors) == {1.0} and not any(means(values)):
+    return [float(np.float32(values["scale"]) / np.float32(values[name])) for name in names]
+
+
+def _normalize(values: Mapping[str, Any]) -> list[Normalize]:
+    if values["dtype"] in ("uint8", "int8"):
         return []
-    return [Normalize(means(values), [1 / factor for factor in factors])]
+    # MXNet multiplies by float32(scale) / float32(std). Inverting that number twice in float64 gives it back.
+    channel_factors = factors(values)
+    if set(channel_factors) == {1.0} and not any(means(values)):
+        return []
+    return [Normalize(means(values), [1 / factor for factor in channel_factors])]

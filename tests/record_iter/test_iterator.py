@@ -220,7 +220,7 @@ def test_the_table_has_every_parameter_of_mxnet_and_the_docstring_the_table():
         assert f"\n{parameter.name} : " in inspect.getdoc(rk.ImageRecordIter)
 
 
-OTHER_VALUES = {"aug_seq": "det_aug_default", "max_img_size": 500, "min_img_size": 5, "mean_img": "mean.nd"}
+OTHER_VALUES = {"aug_seq": "det_aug_default", "max_img_size": 500, "min_img_size": 5}
 
 
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.support == "refused"])
@@ -317,6 +317,62 @@ def test_a_file_name_with_semicolons_is_one_file(tmp_path):
     path = write(tmp_path / "a;b?.rec", [save(picture(noise(16, 18)), "PNG")] * 3)
     with rk.ImageRecordIter(**NEEDED | {"path_imgrec": str(path)}) as batches:
         assert len(batches.loader.dataset) == 3
+
+
+@pytest.fixture
+def rec_folder(tmp_path):
+    """A folder with b.rec, a.rec and a.rec.part000, whose labels are 0, 1 and 2, and with a folder and another file."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "notes.txt").write_text("no records")
+    for label, name in enumerate(("b.rec", "a.rec", "a.rec.part000")):
+        write(tmp_path / name, [save(picture(noise(16, 18, seed=label)), "PNG")], [float(label)])
+    for index in tmp_path.glob("*.idx"):
+        index.unlink()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("", [1, 2, 0]),
+        ("/", [1, 2, 0]),
+        ("/.*", [1, 2, 0]),
+        ("/(a|b).rec", [1, 0]),
+        ("/[ab]+\\.rec", [1, 0]),
+        ("/*.rec", [1, 0]),
+        ("/b.rec;{folder}/a.rec", [0, 1]),
+        ("/b", [0]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*idx:UserWarning")
+def test_the_files_may_be_a_folder_or_a_pattern(rec_folder, name, labels):
+    path = f"{rec_folder}{name.format(folder=rec_folder)}"
+    with rk.ImageRecordIter(**NEEDED | {"path_imgrec": path, "batch_size": 1}) as batches:
+        assert [batch.label[0][0] for batch in batches] == labels
+
+
+@pytest.mark.parametrize("name", ["", "/.*", "/b.rec;{folder}/a.rec"])
+@pytest.mark.filterwarnings("ignore:.*idx:UserWarning")
+def test_mxnet_reads_the_same_files_in_the_folders_own_order(mx, rec_folder, name):
+    (rec_folder / "notes.txt").unlink()  # MXNet would read it
+    path = f"{rec_folder}{name.format(folder=rec_folder)}"
+    theirs = mxnet_batches(mx, path, batch_size=1)
+    assert sorted(label[0] for _, label, _ in theirs) == sorted(
+        label[0] for _, label, _ in recordkit_batches(path, batch_size=1)
+    )
+
+
+def test_a_prefix_is_preferred_to_a_folder_of_that_name(tmp_path):
+    (tmp_path / "set").mkdir()
+    write(tmp_path / "set.rec", [save(picture(noise(16, 18)), "PNG")])
+    with rk.ImageRecordIter(**NEEDED | {"path_imgrec": tmp_path / "set", "batch_size": 1}) as batches:
+        assert len(batches) == 1
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "a .rec file|.rec files"), ("/x.*", "x.*"), ("/(", r"\(")])
+def test_a_folder_or_pattern_without_record_files_is_named(tmp_path, name, message):
+    with pytest.raises(NotFoundError, match=message):
+        rk.ImageRecordIter(**NEEDED | {"path_imgrec": f"{tmp_path}{name}"})
 
 
 def test_it_iterates_like_mxnet(files, engine):
