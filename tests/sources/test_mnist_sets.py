@@ -173,11 +173,10 @@ def test_the_beginning_of_the_names_chooses_a_dataset(emnist):
     assert list(open_sets(emnist / "emnist-digits-test")) == ["test"]
 
 
-def test_a_beginning_that_no_file_has_is_refused_with_those_that_are_there(emnist):
-    with pytest.raises(
-        NotFoundError, match="got nothing of that name; names begin with emnist-digits-test, emnist-digits"
-    ):
+def test_a_beginning_that_no_file_has_is_refused_with_a_similar_one(emnist):
+    with pytest.raises(NotFoundError, match=rf"got nothing of that name; did you mean {emnist}/emnist-letters\?"):
         open_sets(emnist / "emnist-leters")
+    assert open_sets(emnist / "photos") == {}
 
 
 def test_one_file_is_refused_with_the_beginning_to_give(emnist):

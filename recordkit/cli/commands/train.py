@@ -91,9 +91,9 @@ def command(
     """Train a LeNet, or a network of your own, on images.
 
     REC is a .rec file with one label per image, or the same number of labels for each. FOLDER, with a folder per class
-    or ubyte files, is packed first, into PREFIX-data. Without --val a fifth of it is held out for validation; of ubyte
-    files it is the test set (t10k), if there is one. Validation never influences training. --min-accuracy tests the
-    final checkpoint, reloaded from disk.
+    or ubyte files, is packed first, into PREFIX-data. Without --val its val set, or else its test set, is for
+    validation; if it has neither, a fifth of it is held out. Validation never influences training. --min-accuracy tests
+    the final checkpoint, reloaded from disk.
     """
     plan = TrainPlan.from_options(path, model_prefix or _default_prefix(path, options), **options)
     prefix = Checkpoints(plan.model_prefix).prefix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
     FormatError
         A file is damaged.
     NotFoundError
-        The path is no beginning of the names of the files that are there.
+        The path is almost the beginning of the names of files that are there.
     """
     path = Path(path)
     if path.is_dir():
@@ -63,11 +64,14 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
     if not path.parent.is_dir():
         return {}
     content = list_arrays(path.parent, path.name)
-    if not content.arrays and (others := list_arrays(path.parent).arrays):
-        beginnings = dict.fromkeys(array.beginning for array in others)
-        raise not_found(
-            path, "the beginning of the names of ubyte files", advice=f"names begin with {enumerate_some(beginnings)}"
-        )
+    if not content.arrays:
+        beginnings = {text for array in list_arrays(path.parent).arrays for text in (array.dataset, array.beginning)}
+        if similar := get_close_matches(path.name, beginnings, n=1):
+            expected, advice = (
+                "the beginning of the names of ubyte files",
+                f"did you mean {path.with_name(similar[0])}?",
+            )
+            raise not_found(path, expected, advice=advice)
     return _make_sets(path, content, transpose=transpose)
 
 
