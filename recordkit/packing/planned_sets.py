@@ -69,10 +69,8 @@ def plan_sets(
     for name, source in sources.items():
         is_divided = plan.splits() and _is_divisible(name)
         dataset = name.removesuffix("train")  # "letters_" in "letters_train"
-        if is_divided and plan.test_ratio and f"{dataset}test" in sources:
-            raise PlanError(
-                argument="test_ratio", message="this source has a test split of its own", advice="use `val_ratio`"
-            )
+        if is_divided:
+            _refuse_second_set(dataset, sources, plan)
         splits = _split_source(source, plan, is_divided=is_divided)
         if n_unused := len(source) - sum(split.end - split.begin for split in splits):
             warnings.append(
@@ -98,6 +96,17 @@ def plan_sets(
 
 def _is_divisible(name: str) -> bool:
     return name.rpartition("_")[2] in ("", "train")
+
+
+def _refuse_second_set(dataset: str, sources: Mapping[str, Source], plan: PackPlan) -> None:
+    """Refuse to take a set from the training set if the dataset has a set of that name already."""
+    for split, ratio, other in (("val", plan.val_ratio, "test"), ("test", plan.test_ratio, "val")):
+        if ratio and f"{dataset}{split}" in sources:
+            raise PlanError(
+                argument=f"{split}_ratio",
+                message=f"this source has a {split} split of its own",
+                advice="leave it out" if f"{dataset}{other}" in sources else f"use `{other}_ratio`",
+            )
 
 
 def _split_source(source: Source, plan: PackPlan, *, is_divided: bool) -> list[Split]:

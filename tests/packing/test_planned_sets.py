@@ -100,6 +100,12 @@ def test_samples_in_no_split_and_notes_of_the_sources_are_warnings():
             "test_ratio: this source has a test split of its own; use val_ratio",
         ),
         (("train", "test"), {"test_ratio": 0.2}, "test_ratio: this source has a test split of its own; use val_ratio"),
+        (("train", "val"), {"val_ratio": 0.2}, "val_ratio: this source has a val split of its own; use test_ratio"),
+        (
+            ("train", "val", "test"),
+            {"val_ratio": 0.2},
+            "val_ratio: this source has a val split of its own; leave it out",
+        ),
         (
             ("",),
             {"test_ratio": 0.01},

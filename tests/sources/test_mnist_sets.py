@@ -136,6 +136,12 @@ def test_the_files_are_found_in_folders_below_the_root(tmp_path):
     assert sizes(open_sets_below(tmp_path)) == {"train": 6, "test": 6}
 
 
+def test_a_folder_may_say_the_split(tmp_path):
+    write(write(tmp_path / "train", "").parent / "test", "")
+    assert sizes(open_sets_below(tmp_path)) == {"train": 6, "test": 6}
+    assert sizes(open_sets(tmp_path / "train")) == {"": 6}
+
+
 def test_of_several_datasets_in_several_folders_one_is_to_be_chosen(tmp_path):
     for name in ("MNIST", "KMNIST"):
         write(tmp_path / name / "raw")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.mnist.files import ArrayFile, is_array_name, parse_name
+from recordkit.sources.mnist.files import SPLITS, ArrayFile, is_array_name, parse_name
 from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
 # Archives of Kaggle and torchvision unpack to ROOT/NAME/raw/FILE; one more level is room for a folder of the user.
@@ -68,13 +68,15 @@ def list_arrays(folder: Path, beginning: str = "") -> FolderContent:
 
 
 def find_array_folders(root: Path) -> dict[Path, FolderContent]:
-    """Find the folders below a folder that have such files."""
+    """Find the folders below a folder that have such files. A folder called ``train`` says the split of its files."""
     contents: dict[Path, FolderContent] = {}
     for folder in _walk(root):
         if folder != root and not is_array_name(folder.name):
-            content = list_arrays(folder)
-            if content.paths:
-                contents[folder] = content
+            arrays, others = list_arrays(folder)
+            split = SPLITS.get(folder.name.lower(), "")
+            if arrays or others:
+                arrays = [array if array.split else array._replace(split=split) for array in arrays]
+                contents[folder] = FolderContent(arrays, others)
     return contents
 
 

@@ -103,7 +103,7 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
             path=str(folder),
             expected="names such as train-images-idx3-ubyte and train-labels-idx1-ubyte",
             got=_join(files, folder),
-            advice="rename the files" if others else f"give the file, {files[0]}",
+            advice="rename or unpack these files" if others else f"give the file, {files[0]}",
         )
     return {}
 
