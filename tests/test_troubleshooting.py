@@ -78,6 +78,14 @@ COMMANDS = {
         "im2rec out/twice.lst photos/ out/t.rec label_width=2",
     ),
     "expected a .rec file": ({}, "recordkit info out/fotos.rec"),
+    "got a text that begins with": (
+        {"out/page.rec": "<!DOCTYPE html><html><body>404 Not Found</body></html>\n"},
+        "recordkit verify out/page.rec",
+    ),
+    "expected records with an image header": (
+        {"out/texts.rec": "\x0a\x23\xd7\xce\x08\0\0\0record_0"},
+        "recordkit export out/texts.rec exported",
+    ),
     "expected images of one size": ({}, "recordkit train out/photos.rec"),
     "expected a checkpoint such as": ({}, "recordkit eval model/lenet out/photos.rec"),
     "MXNet's lenet is book": ({}, "recordkit train out/photos.rec --network lenet"),

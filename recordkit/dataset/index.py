@@ -10,7 +10,7 @@ Samples are in file order, so indices do not depend on the order of the .idx fil
 They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
 .idx file, the keys are the ids of the records; see `recordkit.dataset.keys.keys_of_ids`.
 
-The header and the identities of InsightFace's files (`recordkit.formats.faces`) are not samples.
+The header and the identities of InsightFace's files (`recordkit.formats.insightface.faces`) are not samples.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.contents import no_header_error
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
 from recordkit.errors import FormatError
-from recordkit.formats import faces, irheader
+from recordkit.formats import irheader
 from recordkit.formats.fileset import Fileset, reindex_advice
+from recordkit.formats.insightface import faces
 
 _N_CHECKED = 34
 _MAX_DAMAGED_SHARE = 1 / 8
@@ -86,10 +88,10 @@ def index_file(files: Fileset, file: RecordFile) -> FileIndex:
         for damage in _check_records(entries):
             _warn(damage)
     except FileNotFoundError:
-        entries = _scan(rec_path, file)
+        entries = _scan(files, file)
         _warn_of_scan("the index does not exist", idx_path, rec_path)
     except FormatError as error:
-        entries = _scan(rec_path, file)
+        entries = _scan(files, file)
         _warn_of_scan(error.problem, idx_path, rec_path, line=error.line)
     return _without_metadata(entries)
 
@@ -143,9 +145,13 @@ class _Entries:
         return faces.is_metadata(*self.read(row))
 
 
-def _scan(rec_path: str, file: RecordFile) -> _Entries:
+def _scan(files: Fileset, file: RecordFile) -> _Entries:
     offsets = file.scan()
-    return _Entries(compact_keys(keys_of_ids(file.headers(offsets)[0])), offsets, rec_path, file)
+    try:
+        ids = file.headers(offsets)[0]
+    except FormatError as error:
+        raise (no_header_error(files) or error) from None
+    return _Entries(compact_keys(keys_of_ids(ids)), offsets, str(files.path(".rec")), file)
 
 
 def _check_offsets(entries: _Entries, n_packed: int | None) -> None:

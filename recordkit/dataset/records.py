@@ -19,6 +19,7 @@ from recordkit import native
 from recordkit.formats import idx, irheader
 from recordkit.formats.files import not_found
 from recordkit.formats.frame import RecordReader
+from recordkit.formats.signatures import refuse_other_format
 from recordkit.threads import count_threads
 
 Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
@@ -65,11 +66,12 @@ def open_record_file(path: str | Path) -> RecordFile:
     OSError
         The file cannot be opened.
     FormatError
-        `path` is a pipe or a device.
+        `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
     """
     open_it: Callable[[str | Path], RecordFile]
     open_it = native.load().RecordFile if native.available() else _PythonRecordFile
     try:
+        refuse_other_format(path)
         return open_it(path)
     except FileNotFoundError:
         raise not_found(path, "a .rec file", suffix=".rec") from None

@@ -33,6 +33,7 @@ import numpy as np
 
 from recordkit.errors import FormatError, TruncatedError, quoted
 from recordkit.formats.files import not_found, open_file, pread
+from recordkit.formats.signatures import refuse_other_format
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -173,7 +174,7 @@ class RecordReader:
     OSError
         The file cannot be opened.
     FormatError
-        `path` is a pipe or a device.
+        `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
 
     Examples
     --------
@@ -192,6 +193,11 @@ class RecordReader:
             self._file = open_file(path)
         except FileNotFoundError:
             raise not_found(path, "a .rec file", suffix=".rec") from None
+        try:
+            refuse_other_format(path)
+        except BaseException:
+            self._file.close()
+            raise
         self.size = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ The pass over the records is in `recordkit.upkeep.scan`; checks are in `recordki
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections import Counter
@@ -13,12 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recordkit import codec
+from recordkit.dataset.contents import content_kind, find_other_records
 from recordkit.errors import ImageError
-from recordkit.formats import faces, irheader
+from recordkit.formats import irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
-from recordkit.upkeep.scan import scan
+from recordkit.formats.insightface import faces
+from recordkit.upkeep.scan import scan, scan_records
 
 # Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.
 MAX_COUNTED_LABELS = 1000
@@ -34,23 +40,27 @@ class RecordInfo:
     ----------
     offset : int
         Offset of the record's head, in bytes.
-    key : int
+    key : int or None
+        None for a record without an image header.
     labels : tuple of float or int
         The exact labels (int) if the set has them, otherwise the labels in the record.
     format : str
-        Image format; see `recordkit.codec.sniff`.
+        Format of the image, or kind of another content; see `recordkit.dataset.contents.content_kind`.
     n_bytes : int
-        Size of the payload.
+        Size of the payload, or of the record if it has no header.
     shape : tuple of int, or None
-        (H, W, C) as stored; None if the image does not decode.
+        (H, W, C) of the image as stored, or the shape of an array ("npy"); None if the content is neither.
+    dtype : str or None
+        Type of the numbers of an array.
     """
 
     offset: int
-    key: int
+    key: int | None
     labels: tuple[float, ...]
     format: str
     n_bytes: int
     shape: tuple[int, ...] | None
+    dtype: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold. A label that is not finite becomes "nan", "inf" or "-inf"."""
@@ -60,7 +70,7 @@ class RecordInfo:
 
 @dataclass(frozen=True)
 class FacesInfo:
-    """Numbers of records in a file of InsightFace's layout; see `recordkit.formats.faces`.
+    """Numbers of records in a file of InsightFace's layout; see `recordkit.formats.insightface.faces`.
 
     Attributes
     ----------
@@ -87,14 +97,15 @@ class FileInfo:
         Smallest and largest key; None if the file has no records.
     label_width : (int, int)
         Smallest and largest number of labels per record. This field and the next three leave out metadata records.
-    labels : dict of float to int, or None
-        Number of records per finite first label; None if there are more than 1,000 distinct labels.
+    labels : dict of float or int to int, or None
+        Number of records per finite first label, the exact one (int) if the set has exact labels; None if there are
+        more than 1,000 distinct labels.
     label_ranges : list of ((float, float) or None)
         Smallest and largest finite value of each label of a record, up to 1,000 labels; None if no value is finite.
     n_not_finite : int
         Number of records whose first label is infinite or NaN.
     formats : dict of str to int
-        Number of records per image format; "empty" counts the records without an image.
+        Number of records per image format, or kind of another content; "empty" counts the records without an image.
     mean_image_bytes : float
     first_shape : tuple of int, or None
         (H, W, C) of the first image that decodes.
@@ -106,6 +117,8 @@ class FileInfo:
         Program and version in PREFIX.json; "" if unknown.
     faces : FacesInfo or None
         Numbers of images and identities if the file has InsightFace's layout.
+    other_records : str or None
+        What the records are if the file has no images. If they have no image header, the file has no keys and labels.
     """
 
     path: str
@@ -124,6 +137,7 @@ class FileInfo:
     companions: dict[str, bool]
     made_by: str
     faces: FacesInfo | None
+    other_records: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
@@ -146,12 +160,15 @@ class _Tally:
         self.n_payload_bytes = 0
         self.first_shape: tuple[int, ...] | None = None
 
-    def add(self, header: irheader.IRHeader, payload: memoryview) -> None:
-        labels = header.labels
-        image_format = codec.sniff(payload)
+    def add_content(self, content: bytes | memoryview) -> str:
+        kind = content_kind(content)
         self.n_records += 1
-        self.formats[image_format] += 1
-        self.n_payload_bytes += len(payload)
+        self.formats[kind] += 1
+        self.n_payload_bytes += len(content)
+        return kind
+
+    def add(self, header: irheader.IRHeader, labels: tuple[float, ...], payload: memoryview) -> None:
+        image_format = self.add_content(payload)
         self.key_range = _widen(self.key_range, header.id)
         if faces.is_metadata(header, payload):
             self.n_metadata += 1
@@ -179,7 +196,7 @@ def _widen(span: tuple[_Number, _Number] | None, value: _Number) -> tuple[_Numbe
     return (value, value) if span is None else (min(span[0], value), max(span[1], value))
 
 
-def _shape(payload: memoryview) -> tuple[int, ...] | None:
+def _shape(payload: bytes | memoryview) -> tuple[int, ...] | None:
     try:
         return tuple(codec.decode(payload, channels="keep").shape)
     except ImageError:
@@ -209,9 +226,15 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     """
     files = Fileset(path)
     tally = _Tally()
+    other = find_other_records(files)
+    exact_labels = files.exact_labels()
     with RecordReader(files.path(".rec")) as reader:
-        for _, header, payload in scan(reader, progress=progress):
-            tally.add(header, payload)
+        if other is not None and not other.has_headers:
+            for _, record in scan_records(reader, progress=progress):
+                tally.add_content(record)
+        else:
+            for index, (_, header, payload) in enumerate(scan(reader, progress=progress)):
+                tally.add(header, _labels(header, exact_labels, index), payload)
         size = reader.size
     version = files.description().get("recordkit")
     return FileInfo(
@@ -219,7 +242,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         n_bytes=size,
         n_records=tally.n_records,
         key_range=tally.key_range,
-        label_width=tally.label_width if tally.n_records > tally.n_metadata else (0, 0),
+        label_width=tally.label_width if tally.label_width[1] else (0, 0),
         labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
         label_ranges=tally.label_ranges,
         n_not_finite=tally.n_not_finite,
@@ -231,6 +254,7 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
         companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".json")},
         made_by=f"recordkit {version}" if version else "",
         faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
+        other_records=None if other is None else str(other),
     )
 
 
@@ -256,13 +280,43 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
         One of these records is damaged.
     """
     files = Fileset(path)
+    other = find_other_records(files)
     exact_labels = files.exact_labels()
-    records = []
     with RecordReader(files.path(".rec")) as reader:
-        for index, (offset, header, payload) in enumerate(itertools.islice(scan(reader), n)):
-            labels = header.labels
-            if exact_labels is not None and index < len(exact_labels):
-                labels = tuple(int(label) for label in exact_labels[index].ravel())
-            image_format = codec.sniff(payload)
-            records.append(RecordInfo(offset, header.id, labels, image_format, len(payload), _shape(payload)))
-    return records
+        if other is not None and not other.has_headers:
+            return [
+                RecordInfo(offset, None, (), content_kind(record), len(record), *_shape_and_type(record))
+                for offset, record in itertools.islice(scan_records(reader), n)
+            ]
+        return [
+            RecordInfo(
+                offset,
+                header.id,
+                _labels(header, exact_labels, index),
+                content_kind(payload),
+                len(payload),
+                *_shape_and_type(payload),
+            )
+            for index, (offset, header, payload) in enumerate(itertools.islice(scan(reader), n))
+        ]
+
+
+def _labels(header: irheader.IRHeader, exact_labels: NDArray[np.int64] | None, index: int) -> tuple[float, ...]:
+    """Return the exact labels of the record at `index` if the set has them, otherwise those of its header."""
+    if exact_labels is None or index >= len(exact_labels):
+        return header.labels
+    return tuple(exact_labels[index].ravel().tolist())
+
+
+def _shape_and_type(content: bytes | memoryview) -> tuple[tuple[int, ...] | None, str | None]:
+    """Return the shape of an image, or shape and type of an array."""
+    if content_kind(content) != "npy":
+        return _shape(content), None
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except ValueError:
+        return None, None
+    return shape, str(dtype)

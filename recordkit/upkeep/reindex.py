@@ -2,7 +2,8 @@
 
 The keys are the ids in the headers of the records, as im2rec writes them, so the index is the lost one to the byte. If
 all records have the same id, it is no key, and the keys are the positions 0 to n - 1; `recordkit.dataset` chooses the
-same keys when it scans a file (`recordkit.dataset.keys`). MXNet's rec2idx.py always writes positions.
+same keys when it scans a file (`recordkit.dataset.keys`). Records without an image header have no ids, so their keys
+are the positions too. MXNet's rec2idx.py always writes positions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.contents import find_other_records
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, open_record_file
 from recordkit.errors import FormatError, PublishError, plural
@@ -41,7 +43,8 @@ class ReindexReport:
     n_records : int
         Number of records, which is the number of lines.
     keys : {"ids", "positions"}
-        "ids": the keys are the ids in the headers. "positions": all records have one id, and the keys are 0 to n - 1.
+        "ids": the keys are the ids in the headers. "positions": all records have one id, or none because they have no
+        image header, and the keys are 0 to n - 1.
     outcome : {"written", "replaced", "unchanged"}
         "written": there was no .idx file. "unchanged": it had these bytes already.
     notes : tuple of str
@@ -102,9 +105,15 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     state = _state(rec_path)
     with closing(open_record_file(rec_path)) as file:
         offsets = file.scan()
-        ids = _read_ids(file, offsets, progress)
-    keys = keys_of_ids(ids)
-    notes = _describe_keys(ids, keys)
+        try:
+            ids = _read_ids(file, offsets, progress)
+        except FormatError:
+            other = find_other_records(files)
+            if other is None or other.has_headers:
+                raise
+            ids = None
+    keys = np.arange(len(offsets), dtype=np.uint64) if ids is None else keys_of_ids(ids)
+    notes = [f"{other}, so the keys are their positions"] if ids is None else _describe_keys(ids, keys)
     if not idx_path.exists():
         outcome: Literal["written", "replaced", "unchanged"] = "written"
     elif _holds(idx_path, _lines(keys, offsets)):
@@ -119,12 +128,11 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
                     path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
                 )
             write_atomically(idx_path, lambda temporary: _write(temporary, _lines(keys, offsets)))
-    are_ids = np.array_equal(keys, ids)
     return ReindexReport(
         path=str(rec_path),
         idx_path=str(idx_path),
         n_records=len(offsets),
-        keys="ids" if are_ids else "positions",
+        keys="ids" if ids is not None and np.array_equal(keys, ids) else "positions",
         outcome=outcome,
         notes=tuple(notes),
     )

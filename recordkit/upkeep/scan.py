@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from recordkit.dataset.contents import no_header_error
 from recordkit.errors import FormatError
 from recordkit.formats import irheader
+from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, pack
 
 OnDamage = Callable[[FormatError, int], None]
@@ -58,19 +60,27 @@ def scan(
     0
     [(0, 7, b'jpeg')]
     """
+    for offset, record in scan_records(reader, on_damage=on_damage, progress=progress):
+        try:
+            header, payload = irheader.unpack_at(record, reader.path, offset)
+        except FormatError as error:
+            if on_damage is None:
+                raise (no_header_error(Fileset(reader.path)) or error) from None
+            on_damage(error, 0)
+            continue
+        yield offset, header, payload
+
+
+def scan_records(
+    reader: RecordReader, *, on_damage: OnDamage | None = None, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the offset and the bytes of every record of a .rec file, in file order; see `scan`."""
     n_reported_bytes = 0
     for offset, record in _records(reader, on_damage):
         if progress:
             progress(offset - n_reported_bytes)
             n_reported_bytes = offset
-        try:
-            header, payload = irheader.unpack_at(record, reader.path, offset)
-        except FormatError as error:
-            if on_damage is None:
-                raise
-            on_damage(error, 0)
-            continue
-        yield offset, header, payload
+        yield offset, record
     if progress:
         progress(reader.size - n_reported_bytes)
 

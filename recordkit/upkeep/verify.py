@@ -3,7 +3,9 @@
 A file passes if every byte belongs to a whole record, every record has a readable header with finite labels, and
 its companions agree with it: the .idx file has the offsets and keys of the records, the .lst file has their keys and
 labels, PREFIX.json has their number and the file's SHA-256, and PREFIX.labels.npy has their exact labels. With
-`decode`, every image must decode. The check continues at the next record after damage, so one report names all of it.
+`decode`, every image must decode. Records without an image header that are no images (`recordkit.dataset.contents`)
+need whole frames and a matching index only. The check continues at the next record after damage, so one report names
+all of it.
 
 The pass over the records is in `recordkit.upkeep.scan`, and the report in `recordkit.upkeep.report`.
 """
@@ -20,15 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.keys import keys_of_ids
-from recordkit.errors import FormatError, ImageError
-from recordkit.formats import faces, idx, irheader
+from recordkit.errors import FormatError, ImageError, plural
+from recordkit.formats import idx, irheader
 from recordkit.formats.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.formats.frame import RecordReader
+from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.report import VerifyReport
-from recordkit.upkeep.scan import scan
+from recordkit.upkeep.scan import OnDamage, scan, scan_records
 
 _Record = tuple[int, irheader.IRHeader, memoryview]
 
@@ -85,33 +89,22 @@ def verify(
     ------
     NotFoundError
         The .rec file does not exist.
+    FormatError
+        `path` is a file of another format.
     OSError
         The .rec file cannot be read.
     """
     files = Fileset(path)
-    table = _RecordTable()
+    other = find_other_records(files)
+    if other is not None and not other.has_headers:
+        return _verify_other_records(files, other, progress)
     report = VerifyReport(str(files.path(".rec")))
+    if other is not None:
+        report.notes.append(f"{report.path}: {other}")
+    table = _RecordTable()
+    decode = decode and other is None
     with RecordReader(files.path(".rec")) as reader:
-        if not reader.size:
-            report.add(reader.path, "expected records, got an empty file")
-
-        def on_damage(error: FormatError, n_skipped_bytes: int) -> None:
-            table.is_damaged = True
-            report.add_error(error, n_skipped_bytes)
-
-        def check(record: _Record) -> tuple[_Record, str | None]:
-            return record, (_decode_error(*record[1:]) if decode else None)
-
-        records = scan(reader, on_damage=on_damage, progress=progress)
-        with ThreadedMap(check, records, count_threads(threads) if decode else 1) as results:
-            for (offset, header, payload), decode_error in results:
-                table.add(offset, header, payload)
-                _check_record(report, offset, header, payload)
-                if decode_error is not None:
-                    report.add(report.path, decode_error, offset=offset)
-    for offset in () if table.has_face_header else table.metadata_offsets:
-        reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
-        report.add(report.path, reason, offset=offset)
+        _check_records(report, table, reader, count_threads(threads) if decode else None, progress)
     report.n_records = len(table.offsets)
     report.n_decoded = report.n_records if decode else 0
     report.checked += ["structure", "images"] if decode else ["structure"]
@@ -120,6 +113,53 @@ def verify(
             check_file(report, files, table)
         except FormatError as error:
             report.add_error(error)
+    return report
+
+
+def _check_records(
+    report: VerifyReport,
+    table: _RecordTable,
+    reader: RecordReader,
+    n_decoders: int | None,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Check every record and fill the table. The images are decoded in `n_decoders` threads, or not if it is None."""
+    if not reader.size:
+        report.add(reader.path, "expected records, got an empty file")
+
+    def check(record: _Record) -> tuple[_Record, str | None]:
+        return record, (None if n_decoders is None else _decode_error(*record[1:]))
+
+    records = scan(reader, on_damage=_damage_counter(report, table), progress=progress)
+    with ThreadedMap(check, records, n_decoders or 1) as results:
+        for (offset, header, payload), decode_error in results:
+            table.add(offset, header, payload)
+            _check_record(report, offset, header, payload)
+            if decode_error is not None:
+                report.add(report.path, decode_error, offset=offset)
+    for offset in () if table.has_face_header else table.metadata_offsets:
+        reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
+        report.add(report.path, reason, offset=offset)
+
+
+def _damage_counter(report: VerifyReport, table: _RecordTable) -> OnDamage:
+    def on_damage(error: FormatError, n_skipped_bytes: int) -> None:
+        table.is_damaged = True
+        report.add_error(error, n_skipped_bytes)
+
+    return on_damage
+
+
+def _verify_other_records(files: Fileset, other: OtherRecords, progress: Callable[[int], None] | None) -> VerifyReport:
+    """Check frames and index of a file whose records have no image header, and so no ids and labels."""
+    report = VerifyReport(str(files.path(".rec")), checked=["structure"])
+    report.notes.append(f"{report.path}: {other}; recordkit.recordio.MXRecordIO reads them")
+    table = _RecordTable()
+    with RecordReader(files.path(".rec")) as reader:
+        records = scan_records(reader, on_damage=_damage_counter(report, table), progress=progress)
+        table.offsets.extend(offset for offset, _ in records)
+    report.n_records = len(table.offsets)
+    _check_index(report, files, table)
     return report
 
 
@@ -183,13 +223,16 @@ def _compare_index(report: VerifyReport, path: Path, table: _RecordTable) -> Non
     is_head = np.zeros(len(index.offsets), bool)
     if len(offsets):
         is_head = offsets[np.minimum(records, len(offsets) - 1)] == index.offsets
-    for row in np.flatnonzero(~is_head).tolist():
-        report.add(path, f"expected the offset of a record, got {index.offsets[row]}", line=row + 1)
+    if (wrong := np.flatnonzero(~is_head)).size:
+        more = f", and so in {plural(len(wrong) - 1, 'more line')}" if len(wrong) > 1 else ""
+        reason = f"expected the offset of a record, got {index.offsets[wrong[0]]}{more}"
+        report.add(path, reason, line=int(wrong[0]) + 1)
     if n_missing := len(offsets) - len(np.unique(index.offsets[is_head])):
         report.add(path, f"expected every record, got {n_missing} fewer; is it the index of this file?")
     if n_repeated := len(index.keys) - len(np.unique(index.keys)):
         report.add(path, f"expected each key once, got {n_repeated} repeated keys; readers find only the last")
-    _check_index_keys(report, path, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
+    if len(keys):
+        _check_index_keys(report, path, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
 
 
 def _check_index_keys(

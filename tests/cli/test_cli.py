@@ -256,7 +256,7 @@ def test_damaged_ubyte_files_are_one_line(cli, tiny_mnist, tmp_path, damage, rea
         ),
         (
             lambda rec: rec.write_bytes(encode(gradient(9, 9), "png")),
-            "byte 0: expected magic 0xced7230a, got 0x474e5089",
+            "expected a .rec file, got a PNG image; 'recordkit pack' packs folders and lists of images",
         ),
     ],
     ids=["missing", "truncated", "flipped", "png"],

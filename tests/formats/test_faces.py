@@ -2,7 +2,7 @@
 
 import pytest
 
-from recordkit.formats.faces import is_metadata, ranges
+from recordkit.formats.insightface.faces import is_metadata, ranges
 from recordkit.formats.irheader import IRHeader
 
 

@@ -144,13 +144,13 @@ def test_next_head_finds_the_next_record(tmp_path_factory, payloads, start):
 def test_any_bytes_give_records_or_a_format_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("frame") / "a.rec"
     path.write_bytes(content)
-    with RecordReader(path) as reader:
-        try:
+    try:
+        with RecordReader(path) as reader:
             got = [offset for offset, _ in reader.scan()]
-        except FormatError as error:
-            assert error.path == str(path)
-        else:
-            assert got == [] and content == b""
+    except FormatError as error:
+        assert error.path == str(path)
+    else:
+        assert got == [] and content == b""
 
 
 @given(st.lists(records, max_size=3), st.data())

@@ -1,8 +1,10 @@
 """`inspect` and `head`: summaries of .rec files and of their first records."""
 
+import io
 import json
 import math
 
+import numpy as np
 import pytest
 
 from recordkit import PackPlan, pack
@@ -126,3 +128,46 @@ def test_info_of_metadata_alone_has_no_labels(tmp_path):
     path = write(tmp_path / "x.rec", irheader.pack(irheader.IRHeader((1.0, 3.0), 7), b""))
     info = inspect(path)
     assert (info.n_records, info.label_width, info.labels, info.faces) == (1, (0, 0), {}, None)
+
+
+TEXTS = [b"record_%d" % number for number in range(5)]
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def test_records_of_plain_bytes_are_named_and_not_called_damaged(tmp_path, cli):
+    path = write(tmp_path / "x.rec", *TEXTS)
+    info = inspect(path)
+    assert (info.n_records, info.formats, info.key_range, info.label_width) == (5, {"text": 5}, None, (0, 0))
+    code, out, _ = cli("info", path)
+    assert code == 0
+    assert "content    5 records of plain bytes (text), without an image header; 8 bytes on average\n" in out
+    assert "recordkit.recordio.MXRecordIO reads them\n" in out
+    assert [(record.key, record.format, record.n_bytes) for record in head(path, 2)] == [(None, "text", 8)] * 2
+    assert cli("head", path, "-n", 1)[1].splitlines()[1].split() == ["0", "-", "text", "8", "-"]
+
+
+def test_arrays_behind_image_headers_have_type_and_shape(tmp_path, cli):
+    arrays = [npy(np.zeros((3, 4), np.float32)), npy(np.zeros(2)), b"\x93NUMPY\x07\0damaged"]
+    path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(2.0, n), a) for n, a in enumerate(arrays)))
+    assert [(record.format, record.dtype, record.shape) for record in head(path)] == [
+        ("npy", "float32", (3, 4)),
+        ("npy", "float64", (2,)),
+        ("npy", None, None),
+    ]
+    assert "  float32 (3, 4)  2\n" in cli("head", path)[1]
+    out = cli("info", path)[1]
+    assert "content    3 records of npy behind an image header, no image; " in out
+    assert "keys       0 to 2\n" in out and "images " not in out
+
+
+def test_info_has_the_exact_labels(tiny_folder, tmp_path, cli):
+    (tmp_path / "a.lst").write_text("7\t17186135\tcat/0.jpg\n8\t3\tdog/1.jpg\n")
+    pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
+    info = inspect(tmp_path / "x.rec")
+    assert (info.labels, info.label_ranges) == ({3: 1, 17186135: 1}, [(3, 17186135)])
+    assert "1 per record, 3 to 17186135\n" in cli("info", tmp_path / "x.rec")[1]

@@ -17,7 +17,7 @@ from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 from recordkit.formats.locks import lock_folder
 from recordkit.formats.staging import Staging
-from recordkit.recordio import MXIndexedRecordIO
+from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
 from recordkit.upkeep import reindex, verify
 
 
@@ -168,18 +168,33 @@ def test_a_damaged_file_gets_no_index_and_the_error_has_the_place(tmp_path, read
     assert ((tmp_path / "a.idx").read_bytes() if old is not None else (tmp_path / "a.idx").exists()) == (old or False)
 
 
-def test_a_file_that_is_cut_or_holds_other_records_gets_no_index(tmp_path, reader):
+def test_a_file_that_is_cut_or_has_a_damaged_header_gets_no_index(tmp_path, reader):
     write(tmp_path / "a", [7, 5])
     (tmp_path / "a.rec").write_bytes((tmp_path / "a.rec").read_bytes()[:-4])
     with pytest.raises(TruncatedError, match=r"a\.rec: byte 40: "):
         reindex(tmp_path / "a")
     with open(tmp_path / "b.rec", "wb") as file:
+        RecordWriter(file).write(pack(IRHeader(1.0, 0), b"\xff\xd8\xff"))
         RecordWriter(file).write(b"no image header")
-    with pytest.raises(TruncatedError, match=r"b\.rec: byte 0: expected a 24-byte image header, got 15 bytes"):
+    with pytest.raises(TruncatedError, match=r"b\.rec: byte 36: expected a 24-byte image header, got 15 bytes"):
         reindex(tmp_path / "b")
     with pytest.raises(NotFoundError, match=r"c\.rec: expected a \.rec file, got nothing of that name"):
         reindex(tmp_path / "c")
     assert not list(tmp_path.glob("*.idx"))
+
+
+def test_records_without_an_image_header_have_their_positions_as_keys(tmp_path, reader):
+    path = tmp_path / "texts.rec"
+    with MXRecordIO(path, "w") as writer:
+        for number in range(3):
+            writer.write(b"record_%d" % number)
+    report = reindex(path)
+    assert (report.keys, report.notes) == (
+        "positions",
+        ("3 records of plain bytes (text), without an image header, so the keys are their positions",),
+    )
+    with MXIndexedRecordIO(path.with_suffix(".idx"), path, "r") as records:
+        assert [records.read_idx(key) for key in records.keys] == [b"record_0", b"record_1", b"record_2"]
 
 
 def test_an_index_that_cannot_be_written_or_read_is_an_error(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recordkit import PackPlan, pack
+from recordkit.codec import encode
 from recordkit.errors import NotFoundError
 from recordkit.formats import idx, irheader
 from recordkit.formats.frame import RecordWriter
@@ -233,3 +234,51 @@ def test_progress_adds_up_to_the_size_of_a_damaged_file(packed):
     n_bytes = []
     verify(packed, progress=n_bytes.append)
     assert sum(n_bytes) == packed.stat().st_size
+
+
+def write(path, *records):
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        offsets = [writer.write(record) for record in records]
+    path.with_suffix(".idx").write_bytes(idx.lines(range(10, 10 + len(offsets)), offsets))
+    return path
+
+
+def test_records_of_plain_bytes_have_no_problem_and_a_note(tmp_path):
+    path = write(tmp_path / "x.rec", *(b"record_%d" % number for number in range(5)))
+    report = verify(path, decode=True)
+    assert (report.n_records, report.n_decoded, report.problems) == (5, 0, [])
+    assert report.checked == ["structure", "index"]
+    assert report.notes == [
+        f"{path}: 5 records of plain bytes (text), without an image header; recordkit.recordio.MXRecordIO reads them"
+    ]
+
+
+def test_damage_among_plain_bytes_and_a_wrong_index_of_them_are_found(tmp_path):
+    path = write(tmp_path / "x.rec", *(b"record_%d" % number for number in range(5)))
+    change(path, 32, bytes(4))
+    assert problems(path) == [
+        ("x.rec", ("offset", 32), "expected magic 0xced7230a, got 0x00000000; 16 bytes are lost"),
+        ("x.idx", ("line", 3), "expected the offset of a record, got 32"),
+    ]
+
+
+def test_arrays_behind_image_headers_are_a_note_and_not_decoded(tmp_path):
+    array = irheader.pack(irheader.IRHeader(1.0, 10), b"\x93NUMPY\x01\0")
+    report = verify(write(tmp_path / "x.rec", array), decode=True)
+    assert (report.ok, report.n_decoded) == (True, 0)
+    assert report.notes[0].endswith("x.rec: 1 record of npy behind an image header, no image")
+
+
+def test_arrays_among_images_do_not_decode(tmp_path):
+    payloads = [encode(np.zeros((2, 2, 3), np.uint8), "png"), b"\x93NUMPY\x01\0"]
+    records = [irheader.pack(irheader.IRHeader(1.0, 10 + n), payload) for n, payload in enumerate(payloads)]
+    ((file, _, reason),) = problems(write(tmp_path / "x.rec", *records), decode=True)
+    assert file == "x.rec" and "that do not decode" in reason
+
+
+def test_many_wrong_lines_of_an_index_are_one_problem(packed):
+    packed.write_bytes(packed.read_bytes()[: int(idx.read(packed.with_suffix(".idx")).offsets[8])])
+    found = [reason for file, _, reason in problems(packed) if file == "out.idx"]
+    (reason,) = found
+    assert reason.startswith("expected the offset of a record, got ") and reason.endswith(", and so in 3 more lines")

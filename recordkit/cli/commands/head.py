@@ -9,7 +9,7 @@ import click
 from recordkit.cli.commands.info import label_text
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
-from recordkit.upkeep import head
+from recordkit.upkeep import RecordInfo, head
 
 # Labels of a record that are printed; --json has all.
 _N_LABELS_SHOWN = 8
@@ -25,11 +25,16 @@ def command(rec: Path, n: int, console: Console) -> None:
     if not (console.as_json or console.quiet):
         click.echo(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
     for record in records:
-        size = "{1} x {0} x {2}".format(*record.shape) if record.shape else "-"
+        key = "-" if record.key is None else record.key
         labels = " ".join(map(label_text, record.labels[:_N_LABELS_SHOWN]))
         if n_more := len(record.labels[_N_LABELS_SHOWN:]):
             labels += f" and {n_more} more"
-        console.report(
-            record.as_json(),
-            f"{record.offset:10d}  {record.key:10d}  {record.format:6}  {record.n_bytes:8d}  {size:>11}  {labels}",
-        )
+        line = f"{record.offset:10d}  {key:>10}  {record.format:6}  {record.n_bytes:8d}  {_size(record):>11}  {labels}"
+        console.report(record.as_json(), line.rstrip())
+
+
+def _size(record: RecordInfo) -> str:
+    """Return width x height x channels of an image, or type and shape of an array."""
+    if record.shape is None:
+        return "-"
+    return f"{record.dtype} {record.shape}" if record.dtype else "{1} x {0} x {2}".format(*record.shape)

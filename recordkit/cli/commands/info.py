@@ -39,22 +39,30 @@ def _lines(info: FileInfo) -> list[str]:
     lines.append(f"beside it  {', '.join(companions) or 'no files'}")
     if not info.companions[".idx"]:
         lines.append(f"           some readers need an .idx; {reindex_advice(info.path)}")
-    if info.key_range is None:
-        return lines
     if info.faces:
         lines.append(
             f"layout     InsightFace: {info.faces.n_images} images are samples; "
             f"the header and {info.faces.n_identities} identities are not"
         )
-    lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
-    formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
-    lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
+    if info.key_range is not None:
+        lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
+    if info.other_records:
+        lines.append(f"content    {info.other_records}; {info.mean_image_bytes:.0f} bytes on average")
+    elif info.n_records:
+        formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
+        lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
     if info.first_shape:
         height, width, channels = info.first_shape
         lines.append(f"first one  {width} x {height}, {plural(channels, 'channel')}")
+    if info.key_range is not None:
+        return lines + _label_lines(info)
+    return [*lines, "           recordkit.recordio.MXRecordIO reads them"] if info.other_records else lines
+
+
+def _label_lines(info: FileInfo) -> list[str]:
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
-    lines.append(f"labels     {width_text} per record{', ' if high == 1 else ': '}{_ranges_text(info)}")
+    lines = [f"labels     {width_text} per record{', ' if high == 1 else ': '}{_ranges_text(info)}"]
     if info.n_not_finite:
         lines.append(
             f"           {info.n_not_finite} are not finite; 'recordkit verify {quoted(info.path)}' lists them"
@@ -63,8 +71,7 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append("           exact int64 labels are in .labels.npy")
     elif any(span is not None and span[1] >= 2**24 for span in info.label_ranges):
         lines.append("           float32 does not hold every whole number above 2**24, so labels may have been rounded")
-    lines += _label_lines(info)
-    return lines
+    return lines + _count_lines(info)
 
 
 def _ranges_text(info: FileInfo) -> str:
@@ -75,7 +82,7 @@ def _ranges_text(info: FileInfo) -> str:
     return ", ".join(texts) + (f" and {n_more} more; --json has up to {MAX_COUNTED_LABELS}" if n_more else "")
 
 
-def _label_lines(info: FileInfo) -> list[str]:
+def _count_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
         return []
     heading = ["           records by first label:"] if info.label_width[1] > 1 else []

@@ -8,8 +8,9 @@ beside the file does no harm.
 
 Labels may be any numbers: what they have to be depends on the network, see `recordkit.training.compatibility`.
 
-In a file of InsightFace's layout (`recordkit.formats.faces`) the images are those that `RecordDataset` finds, and the
-label is the first one, the identity. MXNet's iterators read every record as an image, so they cannot read such files.
+In a file of InsightFace's layout (`recordkit.formats.insightface.faces`) the images are those that `RecordDataset`
+finds, and the label is the first one, the identity. MXNet's iterators read every record as an image, so they cannot
+read such a file.
 
 Only the first few images are decoded, for their size and color.
 """
@@ -24,11 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.dataset.contents import content_kind
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import ImageError, TrainError, quoted
-from recordkit.formats import faces, irheader
+from recordkit.formats import irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, verify_advice
+from recordkit.formats.insightface import faces
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
@@ -217,6 +220,9 @@ def _facts(labels: NDArray[np.float64], keys: list[int]) -> LabelFacts:
 
 def _check_payload(payload: memoryview, iterator: str, file: Path, offset: int) -> None:
     image_format = codec.sniff(payload)
+    if image_format in ("empty", "unknown"):
+        kind = content_kind(payload)
+        raise _no_image(file, offset, f"{kind} bytes" if kind == image_format else kind)
     if iterator != "recordkit" and image_format not in _MXNET_DECODES:
         raise TrainError(
             path=str(file),
@@ -225,8 +231,6 @@ def _check_payload(payload: memoryview, iterator: str, file: Path, offset: int) 
             got=image_format,
             advice="give `iterator=recordkit`, or pack the images as png",
         )
-    if image_format in ("empty", "unknown"):
-        raise _no_image(file, offset, f"{image_format} bytes")
 
 
 def _no_image(file: Path, offset: int, got: str) -> TrainError:

@@ -33,7 +33,8 @@ def test_a_prefix_names_the_file_too(rec):
 @pytest.mark.parametrize(
     ("samples", "error"),
     [
-        ([(0.0, b"")], r"bad\.rec: byte 0: expected an image that MXNet decodes \(jpg, png, bmp\), got empty"),
+        ([(0.0, b"")], r"bad\.rec: byte 0: expected an image, got empty bytes"),
+        ([(0.0, b"\x93NUMPY\x01\0")], r"bad\.rec: byte 0: expected an image, got npy; run 'recordkit verify"),
         (
             [*images(1), ((0.0, 1.0), b"\xff\xd8\xff")],
             r"bad\.rec: byte \d+: expected 1 labels as in the first record, got 2",

@@ -1,0 +1,125 @@
+"""Names of files and of contents that are neither a .rec file nor an image, by their first bytes.
+
+A .rec file begins with the magic of `recordkit.formats.frame`. A damaged one may begin with anything else, so only
+contents that are recognized are refused as another format. Images are recognized by `recordkit.codec.sniff`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from recordkit.errors import FormatError, quoted
+from recordkit.formats.files import open_file
+
+# Bytes that the detection looks at: a tar archive has its signature at byte 257.
+_N_LOOKED_AT = 512
+_SIGNATURES = (
+    (b"\x93NUMPY", "npy"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"\xff\xd8\xff", "jpg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+)
+# PROTO with the version, then a frame or the first object of the protocols 2 to 5.
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\](}\x8c\x8e\x96XUTBCcKMNG\x88\x89)]")
+_TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
+_N_QUOTED = 30
+_UNPACK = "unpack it, and pack the images with 'recordkit pack'"
+_PACK = "'recordkit pack' packs folders and lists of images"
+# Kinds of files that are refused: a name, and what to do.
+_NAMES = {
+    "npy": ("a NumPy array (npy)", ""),
+    "npz": ("NumPy arrays (npz)", ""),
+    "zip": ("a zip archive", _UNPACK),
+    "tar": ("a tar archive", _UNPACK),
+    "gzip": ("a gzip file", "decompress it with gunzip"),
+    "hdf5": ("an HDF5 file", ""),
+    "tfrecord": ("a TFRecord file of TensorFlow", ""),
+    "jpg": ("a JPEG image", _PACK),
+    "png": ("a PNG image", _PACK),
+    "pickle": ("a pickle", "if it is a verification set of InsightFace, 'recordkit info {path}' describes it"),
+    "git-lfs pointer": ("a pointer of Git LFS to the file", "get the file itself with 'git lfs pull'"),
+    "json": ("a JSON text", ""),
+    "text": ("a text", "was it downloaded completely?"),
+}
+_MIN_TEXT_BYTES = 4
+# A shorter file is rather the rest of a .rec file.
+_MIN_BYTES = 16
+# Length, its checksum, and the checksum of the data.
+_TFRECORD_FRAME_BYTES = 8 + 4 + 4
+
+
+def detect(content: bytes | memoryview) -> str:
+    """Name a content that is no image.
+
+    Parameters
+    ----------
+    content : bytes-like
+        A file or the bytes of a record, or their beginning: 512 bytes are looked at.
+
+    Returns
+    -------
+    kind : str
+        "npy", "npz", "zip", "tar", "gzip", "hdf5", "pickle", "json", "text", "git-lfs pointer", "jpg", "png", or
+        "bytes" if nothing is recognized.
+
+    Examples
+    --------
+    >>> detect(b'{"id": 1}'), detect(b"record_0"), detect(bytes(8))
+    ('json', 'text', 'bytes')
+    """
+    head = bytes(content[:_N_LOOKED_AT])
+    kind = next((name for magic, name in _SIGNATURES if head.startswith(magic)), "")
+    if kind == "zip" and head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
+        return "npz"
+    if kind:
+        return kind
+    if head[257:262] == b"ustar":
+        return "tar"
+    if _PICKLE.match(head):
+        return "pickle"
+    # A character may be cut at the end of the bytes that are looked at.
+    text = head.decode("utf-8", "ignore")
+    if len(head) < _MIN_TEXT_BYTES or len(text.encode()) < len(head) - 3 or not _TEXT.fullmatch(text):
+        return "bytes"
+    if text.startswith("version https://git-lfs"):
+        return "git-lfs pointer"
+    return "json" if text.lstrip()[:1] in ("{", "[") else "text"
+
+
+def refuse_other_format(path: str | Path) -> None:
+    """Refuse a file that is recognized as something else than a .rec file.
+
+    Raises
+    ------
+    FormatError
+        The error names what it is, and what to do with it.
+    OSError
+        The file cannot be read.
+    """
+    with open_file(path) as file:
+        head = file.read(_N_LOOKED_AT)
+        if len(head) < _MIN_BYTES:
+            return
+        kind = "tfrecord" if _is_tfrecord(file, head) else detect(head)
+    if kind in _NAMES:
+        name, advice = _NAMES[kind]
+        got = f"{name} that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}" if kind == "text" else name
+        advice = advice.format(path=quoted(path))
+        raise FormatError(path=os.fspath(path), expected="a .rec file", got=got, advice=advice or None)
+
+
+def _is_tfrecord(file: BinaryIO, head: bytes) -> bool:
+    """Return whether two records in TensorFlow's frames follow each other, or one is the whole file."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(head[:8], "little")
+    end = length + _TFRECORD_FRAME_BYTES
+    if not length or end > size:
+        return False
+    file.seek(end)
+    next_length = int.from_bytes(file.read(8), "little")
+    return end == size or 0 < next_length <= size - end - _TFRECORD_FRAME_BYTES
