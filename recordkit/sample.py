@@ -18,13 +18,15 @@ MAX_PIXELS = 89_478_485
 of a few kB could claim far more memory."""
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, *, advice: str = "make the image smaller") -> None:
     """Refuse an image, or the result of a resize, that has no pixels or too many.
 
     Parameters
     ----------
     width, height : int
         Size in pixels.
+    advice : str
+        What to do if there are too many pixels, for the error.
 
     Raises
     ------
@@ -32,9 +34,7 @@ def check_size(width: int, height: int) -> None:
         The image has fewer than 1 or more than `MAX_PIXELS` pixels.
     """
     if not 0 < width * height <= MAX_PIXELS:
-        raise ImageError(
-            expected=f"1 to {MAX_PIXELS} pixels", got=f"{width} x {height}", advice="make the image smaller"
-        )
+        raise ImageError(expected=f"1 to {MAX_PIXELS} pixels", got=f"{width} x {height}", advice=advice)
 
 
 class Sample(NamedTuple):

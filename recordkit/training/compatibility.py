@@ -97,7 +97,7 @@ def _check_label(data: Survey, label: LabelFacts, head: Head) -> None:
             path=str(data.path),
             expected=f"labels below the model's {plural(head.n_classes, 'class')}",
             got=int(label.highest),
-            advice="was it packed with the classes of the model's dataset?",
+            advice="pack it with the classes of the model's dataset",
         )
 
 
@@ -153,14 +153,14 @@ def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:
                 path=str(data.path),
                 expected="the classes of the model's dataset",
                 got=f"{name!r}, which is none of them",
-                advice="does the file belong to another model?",
+                advice="evaluate it with the model of its own classes",
             )
         if class_numbers[name] != number:
             raise TrainError(
                 path=str(data.path),
                 expected=f"the class {name!r} to be number {class_numbers[name]} as in the model's dataset",
                 got=number,
-                advice="pack it with `classes` from the .json of that dataset",
+                advice="pack it again with that dataset's .json: 'recordkit pack --classes'",
             )
 
 

@@ -62,7 +62,7 @@ class RunRecord:
             path=str(self.path),
             expected="the shape of the model's images",
             got="none",
-            advice="recordkit train writes it",
+            advice=_ADVICE,
         )
 
     def normalization(self) -> Normalization:
@@ -99,7 +99,10 @@ class RunRecord:
         """
         if not self.facts:
             raise TrainError(
-                path=str(self.path), expected="the record of a run", got="none", advice="train again without `resume`"
+                path=str(self.path),
+                expected="the record of a run",
+                got="none",
+                advice="train again without `resume` and with another `model_prefix`",
             )
         different = [name for name in identity if identity[name] != self.facts.get(name)]
         if different:

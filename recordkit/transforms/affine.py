@@ -302,7 +302,7 @@ def warp(
 
     height, width, n_channels = image.shape
     new_height, new_width = max(int(scale * height), 1), max(int(scale * width), 1)
-    check_size(new_width, new_height)
+    check_size(new_width, new_height, advice="enlarge it less")
     cos, sin = math.cos(angle * (math.pi / 180)), math.sin(angle * (math.pi / 180))
     hs = 2 * scale / (1 + aspect)
     ws = aspect * hs

@@ -64,7 +64,7 @@ class Pad:
             size = height + 2 * self.pixels, width + 2 * self.pixels
         if size == (height, width):
             return image
-        check_size(size[1], size[0])
+        check_size(size[1], size[0], advice="pad to fewer pixels")
         padded = np.full((*size, n_channels), self.fill, np.uint8)
         padded[:, :, 3:] = 0
         top, left = (size[0] - height) // 2, (size[1] - width) // 2

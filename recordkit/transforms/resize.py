@@ -156,7 +156,7 @@ def resize_to(image: Image, height: int, width: int, name: Filter) -> Image:
     >>> resize_to(np.zeros((375, 500, 3), np.uint8), 64, 32, "antialias").shape
     (64, 32, 3)
     """
-    check_size(width, height)
+    check_size(width, height, advice="resize to fewer pixels")
     if (height, width) == image.shape[:2]:
         return image
     if name == "auto":

@@ -79,7 +79,7 @@ class _Module:
     def advices(self) -> Iterator[str]:
         for node in ast.walk(self._tree):
             for expression in self._expressions(node):
-                yield from filter(None, self._texts(expression))
+                yield from (text for text in self._texts(expression) if re.search("[a-z]", text))
         yield from self._texts_of_words()
 
     def _expressions(self, node: ast.AST) -> Iterator[ast.expr]:

@@ -138,7 +138,7 @@ def test_a_folder_as_validation_file_is_refused(mx, rec, tmp_path):
     result = run(train_command, rec, "--val", tmp_path / "photos", "--model-prefix", tmp_path / "lenet")
     assert isinstance(result.exception, TrainError)
     assert str(result.exception).endswith(
-        "photos: expected a .rec file, got a folder; run 'recordkit pack photos PREFIX', then give PREFIX.rec"
+        f"expected a .rec file, got a folder; run 'recordkit pack {tmp_path}/photos PREFIX', then give PREFIX.rec"
     )
 
 

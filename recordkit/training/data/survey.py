@@ -148,7 +148,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     if metadata:
         _check_metadata(metadata, records, file, iterator)
     if not records.offsets:
-        raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack it again")
+        raise TrainError(path=str(file), expected="images", got="an empty file", advice="pack images into it")
     width = records.label_width(file)
     table = np.array(records.labels)[:, :1] if metadata else np.array(records.labels)
     labels = tuple(_facts(column, records.keys) for column in table.T)

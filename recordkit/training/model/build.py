@@ -147,7 +147,7 @@ def label_sizes(plan: TrainPlan, data: Survey) -> tuple[int, ...]:
             path=str(data.path),
             expected="two classes or more",
             got="the label 0 alone",
-            advice="there is nothing to learn",
+            advice="pack images of another class too",
         )
     return tuple(plan.n_classes or max(int(label.highest), _highest_named(data), 1) + 1 for label in data.labels)
 
@@ -173,7 +173,9 @@ def _check_classes(plan: TrainPlan, data: Survey, label: LabelFacts) -> None:
 def _sigmoid_sizes(data: Survey) -> tuple[int, ...]:
     highest = int(max(label.highest for label in data.labels))
     if highest > 1:
-        raise PlanError(argument="loss", expected="labels of 0 or 1 with sigmoid", got=highest, advice="use softmax")
+        raise PlanError(
+            argument="loss", expected="labels of 0 or 1 with sigmoid", got=highest, advice="use `loss=softmax`"
+        )
     return (1,) * len(data.labels)
 
 
@@ -201,6 +203,4 @@ def _check_sizes(data: Survey, target: Target) -> None:
 def _labels_advice(n_wanted: int, n_packed: int) -> str:
     if n_wanted < n_packed:
         return "return mx.sym.Group of an output layer for each label"
-    return (
-        f"pack {n_wanted} labels an image, from a list with {n_wanted} label columns ('im2rec --pack-label' packs them)"
-    )
+    return f"pack {n_wanted} labels an image, from a list with {n_wanted} label columns"

@@ -1,0 +1,204 @@
+"""Following the advices of datasets, samplers, the loader, transforms and codecs."""
+
+import io
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from advice.walk import advice, text_of
+from images import picture, save, write
+from PIL import Image
+
+import recordkit as rk
+from recordkit import codec
+from recordkit.formats.files import write_atomically
+from recordkit.loading.loader import Loader
+from recordkit.sample import MAX_PIXELS, check_size
+from recordkit.sampling.order import Weighted
+from recordkit.transforms import Pad
+from recordkit.transforms.affine import warp
+
+CROP = (rk.CenterCrop(16),)
+
+
+@pytest.fixture
+def rec(photos):
+    rk.pack("photos", "out")
+    return "out.rec"
+
+
+def load(rec, **options):
+    return list(Loader(rec, **{"batch_size": 2, "transforms": CROP, "engine": "python", **options}))
+
+
+def test_a_file_that_changed_after_it_was_pickled(rec):
+    pickled = pickle.dumps(rk.RecordDataset(rec))
+    (Path("photos/cat/0.jpg")).unlink()
+    rk.pack("photos", "out")
+    advice("dataset/table.py", "open it again", text_of(lambda: pickle.loads(pickled)))
+    assert len(rk.RecordDataset(rec)) == 3
+
+
+def test_files_with_other_classes(rec):
+    Path("photos/dog").rename("photos/owl")
+    rk.pack("photos", "owls")
+    both = ["out", "owls"]
+    text = "open the files one by one, or pack them again with the same classes"
+    error = text_of(lambda: rk.RecordDataset(both).classes)
+    advice("dataset/table.py", "open the files one by one, or pack them again with the same classes", error)
+    assert [rk.RecordDataset(path).classes for path in both] == [{"cat": 0, "dog": 1}, {"cat": 0, "owl": 1}]
+    names = {"cat": 0, "dog": 1, "owl": 2}
+    Path("photos/owl").rename("photos/dog")
+    rk.pack(rk.open_source("photos", classes=names), "out")
+    Path("photos/dog").rename("photos/owl")
+    rk.pack(rk.open_source("photos", classes=names), "owls")
+    assert rk.RecordDataset(both).classes == names and text in error
+
+
+def test_exact_labels(rec):
+    plan = rk.PackPlan(exact_labels=True)
+    rk.pack("photos", "exact", plan=plan)
+    both = ["out", "exact"]
+    error = text_of(lambda: rk.RecordDataset(both))
+    advice("dataset/table.py", "pack it again with `exact_labels=True`, or open the files one by one", error)
+    assert [len(rk.RecordDataset(path)) for path in both] == [4, 4]
+    rk.pack("photos", "out", plan=plan)
+    assert rk.RecordDataset(both).labels.dtype == np.int64
+    for follow in (Path("exact.labels.npy").unlink, lambda: rk.pack("photos", "exact", plan=plan)):
+        np.save("exact.labels.npy", np.arange(9))
+        advice("dataset/table.py", "remove it or pack again", text_of(lambda: rk.RecordDataset("exact")))
+        follow()
+        assert len(rk.RecordDataset("exact")) == 4
+
+
+def test_labels_of_several_lengths(photos):
+    rec = write(Path("ragged.rec"), [b"x", b"x"], [1.0, (1.0, 2.0)])
+    error = text_of(lambda: rk.RecordDataset(rec).labels)
+    advice("dataset/dataset.py", "ragged_labels() accepts any number per sample", error)
+    method = re.search(r"; (\w+)\(\)", error)[1]
+    assert getattr(rk.RecordDataset(rec), method)()[0].tolist() == [1, 1, 2]
+
+
+def test_a_key_of_several_samples(rec):
+    dataset = rk.RecordDataset([rec, rec])
+    error = text_of(lambda: dataset.by_key(3))
+    *_, index = advice("dataset/dataset.py", "key {}: {} samples have it, in {}; use an index: ds[{}]", error)
+    assert dataset[int(index.rstrip("]"))].key == 3
+
+
+def test_labels_of_a_balanced_order():
+    table = np.array([[0, 1], [1, 1], [0, 0]])
+    advice("sampling/order.py", "choose a column", text_of(lambda: Weighted.balanced(table)))
+    assert Weighted.balanced(table[:, 0]).n == 3
+
+
+def test_the_state_of_another_loader(rec):
+    state = Loader(rec, batch_size=2, transforms=CROP).state_dict()
+    other = Loader(rec, batch_size=2, transforms=CROP, seed=7)
+    error = text_of(lambda: other.load_state_dict(state))
+    text = "open the same data with the same arguments as when it was saved, or start the epoch again"
+    advice(
+        "sampling/state.py",
+        "open the same data with the same arguments as when it was saved, or start the epoch again",
+        error,
+    )
+    Loader(rec, batch_size=2, transforms=CROP).load_state_dict(state)
+    assert len(list(other)) == 2 and text in error
+    error = text_of(lambda: other.load_state_dict({**state, "version": 99}))
+    advice(
+        "sampling/state.py",
+        "continue with the version of recordkit that saved it, or start the epoch again",
+        error,
+    )
+    assert len(list(other)) == 2
+
+
+def test_transforms(rec):
+    def halve(image, _draws):
+        return image / 2
+
+    error = text_of(lambda: load(rec, transforms=(*CROP, halve)))
+    advice("loading/item.py", "only a Normalize, at the end, may return fractions", error)
+    load(rec, transforms=(*CROP, rk.Normalize(0, 2)), dtype="float32")
+    error = text_of(lambda: load(rec, transforms=()))
+    advice("loading/item.py", "end with a crop, so that all samples have one size", error)
+    load(rec)
+    error = text_of(lambda: load(rec, transforms=[rk.CenterCrop(28)]))
+    advice("transforms/crop.py", "put Resize or Pad before it", error)
+    load(rec, transforms=[rk.Resize(28), rk.CenterCrop(28)])
+    load(rec, transforms=[Pad(10), rk.CenterCrop(28)])
+
+
+def test_no_sample_can_be_loaded(photos):
+    bad = write(Path("bad.rec"), [b"x", b"x"])
+    error = text_of(lambda: load(bad, transforms=(), on_error="replace"))
+    advice("loading/probe.py", "none of the first {} samples can be loaded", error)
+    load(write(Path("bad.rec"), [b"x", save(picture(), "PNG")]), transforms=(), on_error="replace")
+
+
+def test_too_few_samples_for_a_batch(rec):
+    error = text_of(lambda: load(rec, batch_size=9, last_batch="drop"))
+    advice("loading/loader.py", "make `batch_size` smaller, or keep or pad the last batch", error)
+    load(rec, batch_size=4, last_batch="drop")
+    for last_batch in re.findall("keep|pad", error):
+        load(rec, batch_size=9, last_batch=last_batch)
+
+
+def test_images_that_are_too_large():
+    error = text_of(lambda: check_size(60_000, 60_000))
+    advice("sample.py", "make the image smaller", error)
+    check_size(6_000, 6_000)
+    error = text_of(lambda: check_size(MAX_PIXELS + 1, 1))
+    advice("sample.py", "make the image smaller", error)
+    check_size(MAX_PIXELS, 1)
+
+
+@pytest.mark.parametrize("engine", ["python", "native"])
+def test_a_resize_to_too_many_pixels(photos, fails, works, engine):
+    words = ("pack", photos, "out", "--engine", engine, "--encoding", "raw", "--resize")
+    advice("transforms/resize.py", "resize to fewer pixels", fails(*words, 60_000))
+    works(*words, 40)
+
+
+def test_transforms_to_too_many_pixels():
+    image = np.zeros((2, 2, 3), np.uint8)
+    advice("transforms/pad.py", "pad to fewer pixels", text_of(lambda: Pad(100_000)(image, None)))
+    assert Pad(1)(image, None).shape == (4, 4, 3)
+    advice("transforms/affine.py", "enlarge it less", text_of(lambda: warp(image, scale=100_000)))
+    assert warp(image, scale=2).shape == (4, 4, 3)
+
+
+def test_an_image_that_pillow_refuses(monkeypatch):
+    payload = save(picture(), "BMP")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    error = text_of(lambda: codec.decode(payload))
+    advice("codec.py", "make the image smaller", error)
+    small = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(small, "BMP")
+    assert codec.decode(small.getvalue()).shape == (3, 3, 3)
+
+
+def test_a_file_that_cannot_be_replaced(photos, monkeypatch):
+    path = Path("summary.json")
+    path.write_text("old")
+
+    def fail(_temporary):
+        raise OSError(28, "No space left on device")
+
+    advice("formats/files.py", "the old file is unchanged", text_of(lambda: write_atomically(path, fail)))
+    assert path.read_text() == "old"
+
+
+def test_a_name_that_does_not_exist(rec, fails, works):
+    (name,) = advice("formats/files.py", "did you mean {}?", fails("info", "oit.rec"))
+    works("info", name)
+    (folder,) = advice("formats/files.py", "there is no folder {}", fails("info", "a/b/c.rec"))
+    Path(folder).mkdir(parents=True)
+    for suffix in (".rec", ".idx"):
+        Path(f"a/something else{suffix}").write_bytes(Path(f"out{suffix}").read_bytes())
+    folder, names = advice("formats/files.py", "{} has {}", fails("info", "a/b.rec"))
+    works("info", f"{folder.rpartition(' ')[2]}/{names}")
+    (folder,) = advice("formats/files.py", "{} is a folder", fails("info", "photos.rec"))
+    works("pack", folder.rpartition(" ")[2], "photos-out")
