@@ -160,7 +160,7 @@ def check_classes(data: Survey, class_numbers: dict[str, int] | None) -> None:
                 path=str(data.path),
                 expected=f"the class {name!r} to be number {class_numbers[name]} as in the model's dataset",
                 got=number,
-                advice="pack it again with that dataset's .json: 'recordkit pack --classes'",
+                advice="pack it again with 'recordkit pack --classes' and the .json of that dataset",
             )
 
 

@@ -19,7 +19,10 @@ from advice.sites import sites
 
 NOT_FOLLOWED = {}
 # Rooms whose advices are walked.
-WALKED = ("packing/", "formats/n", "formats/s", "interop/fetch", "interop/folder", "bench/")
+WALKED = (
+    *("packing/", "formats/n", "formats/s", "formats/files.py", "interop/fetch", "interop/folder", "interop/torch"),
+    *("bench/", "training/model", "training/results", "dataset/", "sampling/", "loading/"),
+)
 
 
 def followed():

@@ -121,7 +121,11 @@ def test_other_classes(photos, bars, fails, works, train_words):
     (photos / "cat").rename("cat")
     works("pack", photos, "some", "--resize", 20, "--center-crop")
     error = fails("eval", "net", "some.rec")
-    advice("training/compatibility.py", "pack it again with that dataset's .json: 'recordkit pack --classes'", error)
+    advice(
+        "training/compatibility.py",
+        "pack it again with 'recordkit pack --classes' and the .json of that dataset",
+        error,
+    )
     works(
         "pack", photos, "again", "--resize", 20, "--center-crop", *re.search("(--classes)", error).groups(), "all.json"
     )
