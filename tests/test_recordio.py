@@ -459,6 +459,29 @@ def test_unpack_img_refuses_a_record_without_an_image():
         rk_recordio.unpack_img(record_of(b""))
 
 
+@pytest.mark.parametrize(("record", "message"), [(None, "NoneType; `read` returns None after the last"), ("x", "str$")])
+@pytest.mark.parametrize("verb", ["unpack", "unpack_img"])
+def test_what_is_no_record_is_named(verb, record, message):
+    with pytest.raises(TypeError, match=f"expected the bytes of a record, got {message}"):
+        getattr(rk_recordio, verb)(record)
+
+
+@pytest.mark.parametrize("key", ["7", None, 1.5])
+def test_an_id_that_is_no_whole_number_is_named(key):
+    with pytest.raises(TypeError, match=f"'{type(key).__name__}' object cannot be interpreted as an integer"):
+        rk_recordio.pack(rk_recordio.IRHeader(0, 1.0, key, 0), b"")
+
+
+def test_a_path_may_be_a_file_url(recordio, tmp_path):
+    names = write_indexed(recordio, tmp_path)
+    assert recordio.MXRecordIO(f"file://{names[1]}", "r").read() == WHOLE_FILE[0]
+
+
+def test_a_remote_file_is_named():
+    with pytest.raises(NotFoundError, match="s3://b/a.rec: .*; only files of this machine are read; copy it first"):
+        rk_recordio.MXRecordIO("s3://b/a.rec", "r")
+
+
 # The interface.
 
 

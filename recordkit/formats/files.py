@@ -6,6 +6,7 @@ A set of several files is published by `recordkit.formats.staging`.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
 # Names of a folder that are compared with a name that does not exist; more would take seconds.
 _N_COMPARED = 1000
+# A URL such as s3://bucket/name. `Path` keeps only one of the slashes.
+_REMOTE = re.compile(r"[a-z][a-z0-9+]+:/")
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -71,6 +74,8 @@ def not_found(path: str | Path, expected: str, *, suffix: str = "", advice: str 
     >>> not_found(folder / "photos.rec", "a .rec file", suffix=".rec").advice.removeprefix(f"did you mean {folder}")
     '/photos_train.rec?'
     """
+    if _REMOTE.match(os.fspath(path)):
+        advice = "only files of this machine are read; copy it first"
     advice = advice or _advise_another(Path(path), suffix)
     return NotFoundError(path=os.fspath(path), expected=expected, got="nothing of that name", advice=advice or None)
 

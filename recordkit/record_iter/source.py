@@ -117,6 +117,7 @@ def _expand(path: str) -> list[str]:
 
     Any other path is returned as it is, for `RecordDataset` to open. It prefers PREFIX.rec to a folder PREFIX.
     """
+    path = path.removeprefix("file://")
     location = Path(path)
     if location.is_dir() and not Path(f"{path}.rec").is_file():
         names = _rec_names(location, "")

@@ -22,7 +22,7 @@ class MXRecordIO:
     Parameters
     ----------
     uri : str or Path
-        Path of the file.
+        Path of the file, which may begin with ``file://``.
     flag : {"r", "w"}
         "w" truncates an existing file.
 
@@ -49,7 +49,7 @@ class MXRecordIO:
     """
 
     def __init__(self, uri: str | Path, flag: str) -> None:
-        self.uri = os.fspath(uri)
+        self.uri = os.fspath(uri).removeprefix("file://")  # as MXNet allows
         self.flag = flag
         self.is_open = False
         self.writable = False

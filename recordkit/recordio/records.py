@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import operator
 import warnings
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
     array([1. , 2.5], dtype=float32)
     """
     header = IRHeader(*header)
+    key, key2 = operator.index(header.id), operator.index(header.id2)
     label: float | tuple[float, ...]
     if isinstance(header.label, numbers.Number):
         label = float(header.label)  # type: ignore[arg-type]  # numbers.Number has no __float__ in its stubs
@@ -62,7 +64,7 @@ def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
         label = tuple(vector.tolist())
         if header.label is None or not label:
             warnings.warn(f"label {header.label!r} of id {header.id} is packed as {label or 0.0}", stacklevel=2)
-    return irheader.pack(irheader.IRHeader(label, header.id, header.id2), s)
+    return irheader.pack(irheader.IRHeader(label, key, key2), s)
 
 
 def unpack(s: bytes) -> tuple[IRHeader, bytes]:
@@ -80,9 +82,14 @@ def unpack(s: bytes) -> tuple[IRHeader, bytes]:
 
     Raises
     ------
+    TypeError
+        `s` is not bytes, such as None, which `read` returns after the last record.
     TruncatedError
         `s` is shorter than its header says.
     """
+    if not isinstance(s, bytes | bytearray | memoryview):
+        end = "; `read` returns None after the last record" if s is None else ""
+        raise TypeError(f"expected the bytes of a record, got {type(s).__name__}{end}")
     header, payload = irheader.unpack(s)
     if not isinstance(header.label, tuple):
         return IRHeader(0, header.label, header.id, header.id2), bytes(payload)

@@ -342,6 +342,7 @@ def rec_folder(tmp_path):
         ("/*.rec", [1, 0]),
         ("/b.rec;{folder}/a.rec", [0, 1]),
         ("/b", [0]),
+        ("/b;file://{folder}/a.rec", [0, 1]),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*idx:UserWarning")
