@@ -76,6 +76,8 @@ _PILLOW_ERRORS = (
     NotImplementedError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 _EXIF_ORIENTATION = 0x0112
+# Fewest bytes of the chunks that Pillow refuses if they are shorter.
+_CHUNK_SIZES = {b"gAMA": 4, b"sRGB": 1, b"pHYs": 9, b"cHRM": 32}
 # EXIF orientation to the Pillow transpose that makes the image upright.
 _TRANSPOSE_BY_ORIENTATION = {
     2: "FLIP_LEFT_RIGHT",
@@ -178,7 +180,7 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
 
 
 def _without_damaged_chunks(payload: bytes | memoryview) -> bytes | memoryview:
-    """Return a PNG without the ancillary chunks before its data whose CRC is wrong; any other image unchanged."""
+    """Return a PNG without the ancillary chunks before its data that are cut or have a wrong CRC; others unchanged."""
     if sniff(payload) != "png":
         return payload
     whole, begin = [bytes(payload[:8])], 8
@@ -189,7 +191,8 @@ def _without_damaged_chunks(payload: bytes | memoryview) -> bytes | memoryview:
             break
         is_ancillary = kind[0] & 0x20
         crc = int.from_bytes(payload[end - 4 : end], "big")
-        if not is_ancillary or zlib.crc32(payload[begin + 4 : end - 4]) == crc:
+        is_whole = size >= _CHUNK_SIZES.get(kind, 0) and zlib.crc32(payload[begin + 4 : end - 4]) == crc
+        if is_whole or not is_ancillary:
             whole.append(bytes(payload[begin:end]))
         begin = end
     damaged = begin > sum(map(len, whole))

@@ -11,6 +11,9 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
 
 EXIF_ORIENTATION = 0x0112
+# PNG's colour types, each with its number of samples per pixel and its bit depths.
+COLOR_TYPES = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 
 
 def pixels(height=24, width=33, channels=3):
@@ -54,6 +57,28 @@ def png(samples, color_type):
     head = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
     chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def any_png(rng, color, depth, *, width, height, interlaced=False, transparency=False, extra=()):
+    """Return a PNG with random pixels and row filters, and with its data in two chunks. `extra` chunks follow IHDR."""
+    n_samples = COLOR_TYPES[color][0]
+    rows = bytearray()
+    for left, top, step_x, step_y in ADAM7 if interlaced else [(0, 0, 1, 1)]:
+        pass_width, pass_height = -(-(width - left) // step_x), -(-(height - top) // step_y)
+        if pass_width > 0 and pass_height > 0:
+            n_bytes = -(-pass_width * n_samples * depth // 8)
+            for _ in range(pass_height):
+                rows += bytes([rng.integers(5)]) + rng.integers(0, 256, n_bytes, np.uint8).tobytes()
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([depth, color, 0, 0, interlaced])
+    chunks = [png_chunk(b"IHDR", head), *extra, png_chunk(b"tEXt", b"Title\0any")]
+    if color == 3:
+        chunks.append(png_chunk(b"PLTE", rng.integers(0, 256, 3 << depth, np.uint8).tobytes()))
+    if transparency:
+        n_bytes = {0: 2, 2: 6, 3: max(1 << depth >> 1, 1)}[color]
+        chunks.append(png_chunk(b"tRNS", rng.integers(0, 256, n_bytes, np.uint8).tobytes()))
+    data = zlib.compress(bytes(rows))
+    chunks += [png_chunk(b"IDAT", data[:7]), png_chunk(b"IDAT", data[7:]), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def huge_png(width=60_000, height=60_000):

@@ -10,8 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
-from images import every_format  # noqa: E402
-from packing.test_parity import COLOR_TYPES, any_png  # noqa: E402
+from images import COLOR_TYPES, any_png, every_format  # noqa: E402
 
 from recordkit.formats.frame import MAGIC_BYTES, pack  # noqa: E402
 from recordkit.formats.irheader import IRHeader  # noqa: E402
