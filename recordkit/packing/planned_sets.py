@@ -100,12 +100,10 @@ def _is_divisible(name: str) -> bool:
 
 def _refuse_second_set(dataset: str, sources: Mapping[str, Source], plan: PackPlan) -> None:
     """Refuse to take a set from the training set if the dataset has a set of that name already."""
-    for split, ratio, other in (("val", plan.val_ratio, "test"), ("test", plan.test_ratio, "val")):
+    for split, ratio in (("val", plan.val_ratio), ("test", plan.test_ratio)):
         if ratio and f"{dataset}{split}" in sources:
             raise PlanError(
-                argument=f"{split}_ratio",
-                message=f"this source has a {split} split of its own",
-                advice="leave it out" if f"{dataset}{other}" in sources else f"use `{other}_ratio`",
+                argument=f"{split}_ratio", message=f"this source has a {split} split of its own", advice="leave it out"
             )
 
 

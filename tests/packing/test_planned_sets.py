@@ -97,15 +97,10 @@ def test_samples_in_no_split_and_notes_of_the_sources_are_warnings():
         (
             ("a_train", "a_test"),
             {"test_ratio": 0.2},
-            "test_ratio: this source has a test split of its own; use val_ratio",
+            "test_ratio: this source has a test split of its own; leave it out",
         ),
-        (("train", "test"), {"test_ratio": 0.2}, "test_ratio: this source has a test split of its own; use val_ratio"),
-        (("train", "val"), {"val_ratio": 0.2}, "val_ratio: this source has a val split of its own; use test_ratio"),
-        (
-            ("train", "val", "test"),
-            {"val_ratio": 0.2},
-            "val_ratio: this source has a val split of its own; leave it out",
-        ),
+        (("train", "test"), {"test_ratio": 0.2}, "test_ratio: this source has a test split of its own; leave it out"),
+        (("train", "val"), {"val_ratio": 0.2}, "val_ratio: this source has a val split of its own; leave it out"),
         (
             ("",),
             {"test_ratio": 0.01},

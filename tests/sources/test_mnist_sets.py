@@ -84,7 +84,7 @@ def test_images_without_labels_or_labels_without_images_are_refused(tmp_path, na
     (other,) = set(MNIST) - {name}
     with pytest.raises(SourceError, match=f"expected t10k-{other} beside .*t10k-{name}.gz, got no such file$"):
         open_sets(tmp_path)
-    with pytest.raises(SourceError, match="got no such file; or give the beginning of the names of one dataset"):
+    with pytest.raises(SourceError, match=f"got no such file; to pack other files alone, give {tmp_path}/qmnist-test$"):
         open_sets(write(tmp_path, "qmnist-test-"))
     assert sizes(open_sets(tmp_path / "qmnist")) == {"test": 6}
 

@@ -144,7 +144,7 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
     for (dataset, split), group in groups.items():
         images, labels = ([array for array in group if array.content == kind] for kind in ("images", "labels"))
         if not (images and labels):
-            raise _missing_error(path, group[0], content.others, is_alone=len(groups) == 1)
+            raise _missing_error(path, group[0], content)
         pair = _choose_images(images), _choose_labels(labels)
         copies += [array.path for array in group if array not in pair]
         classes = find_class_names(pair[0].path.parent, dataset or ("kmnist" if len(datasets) == 1 else ""))
@@ -212,12 +212,13 @@ def _choose_labels(copies: Sequence[ArrayFile]) -> ArrayFile:
     return copies[max(range(len(copies)), key=lambda number: numbers[number].size)]
 
 
-def _missing_error(path: Path, array: ArrayFile, others: Sequence[Path], *, is_alone: bool) -> SourceError:
+def _missing_error(path: Path, array: ArrayFile, content: FolderContent) -> SourceError:
+    beginnings = [group[0].beginning for group in _group(content.arrays).values() if _has_pair(group)]
     return SourceError(
         path=str(path),
         expected=f"{missing_name(array)} beside {array.path}",
-        got=f"no such file, but {_join(others, path)}" if others else "no such file",
-        advice=None if is_alone else "or give the beginning of the names of one dataset",
+        got=f"no such file, but {_join(content.others, path)}" if content.others else "no such file",
+        advice=f"to pack other files alone, give {array.path.with_name(beginnings[0])}" if any(beginnings) else None,
     )
 
 

@@ -1,0 +1,112 @@
+"""Following the advices about the files of MNIST and its relatives."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from advice.walk import advice, commands
+
+import recordkit as rk
+from recordkit.codec import decode
+from recordkit.formats import ubyte
+
+PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+LABELS = np.array([1, 2], np.uint8)
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Return a function that writes the images and the labels of a set."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(folder, beginning="train-"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, f"{beginning}images-idx3-ubyte").write_bytes(ubyte.pack(PIXELS))
+        Path(folder, f"{beginning}labels-idx1-ubyte").write_bytes(ubyte.pack(LABELS))
+
+    return write
+
+
+def test_one_file_of_several(write, fails, works):
+    write("mnist")
+    (beginning,) = advice("sources/mnist/sets.py", "give {}", fails("pack", "mnist/train-images-idx3-ubyte", "out"))
+    works("pack", beginning, "out")
+    write("other", "")
+    (folder,) = advice("sources/mnist/sets.py", "give {}", fails("pack", "other/images-idx3-ubyte", "out"))
+    works("pack", folder, "other_out")
+
+
+def test_a_wrong_beginning(write, fails, works):
+    write("gzip", "emnist-letters-train-")
+    (other,) = advice("sources/mnist/sets.py", "did you mean {}?", fails("pack", "gzip/emnist-leters", "out"))
+    works("pack", other, "out")
+
+
+def test_several_folders(write, fails, works):
+    for name in ("MNIST", "KMNIST"):
+        write(f"data/{name}/raw")
+    error = fails("pack", "data", "out")
+    advice("sources/mnist/sets.py", "give one of them", error)
+    works("pack", Path("data", error.split(": ")[-1].split(",")[0]), "out")
+
+
+def test_a_set_that_is_not_complete(write, fails, works):
+    write("mnist")
+    write("mnist", "qmnist-test-")
+    Path("mnist/train-labels-idx1-ubyte").unlink()
+    (beginning,) = advice("sources/mnist/sets.py", "to pack other files alone, give {}", fails("pack", "mnist", "out"))
+    works("pack", beginning, "out")
+
+
+def test_copies_that_differ(write, fails, works):
+    write("mnist")
+    for name, array in (("images-idx3-ubyte", PIXELS[:1]), ("labels-idx1-ubyte", LABELS + 1)):
+        copy = Path(f"mnist/train-{name.replace('-idx', '.idx')}")
+        copy.write_bytes(ubyte.pack(array))
+        error = fails("pack", "mnist", "out")
+        advice("sources/mnist/sets.py", "remove one of these files", error)
+        Path(error.split(": ")[1]).unlink()
+        works("pack", "mnist", "out")
+
+
+def test_unknown_names(write, fails, works):
+    write("mnist")
+    for path in [*Path("mnist").iterdir()]:
+        path.rename(path.with_name(path.name.replace("-images", "-x").replace("-labels", "-y")))
+    advice("sources/mnist/sets.py", "rename or unpack these files", fails("pack", "mnist", "out"))
+    for old, new in (("x-idx3", "images-idx3"), ("y-idx1", "labels-idx1")):
+        Path(f"mnist/train-{old}-ubyte").rename(f"mnist/train-{new}-ubyte")
+    works("pack", "mnist", "out")
+
+
+def test_the_file_of_keras(tmp_path, monkeypatch, fails, works):
+    monkeypatch.chdir(tmp_path)
+    Path("datasets").mkdir()
+    np.savez("datasets/mnist.npz", x_train=PIXELS, y_train=LABELS, x_test=PIXELS, y_test=LABELS)
+    (path,) = advice("sources/mnist/sets.py", "give the file, {}", fails("pack", "datasets", "out"))
+    works("pack", path, "out")
+
+
+def test_transposed_images(write, works):
+    write("gzip", "emnist-letters-train-")
+    text = works("pack", "gzip", "out")
+    advice(
+        "sources/mnist/sets.py",
+        "{}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright",
+        text,
+    )
+    ((command, *options),) = commands(text)
+    assert "transposed" not in works(command, "gzip", "out", *options)
+    assert np.array_equal(decode(rk.RecordDataset("out_train")[0].payload)[:, :, 0], PIXELS[0].T)
+
+
+def test_swapped_files(write, fails, works):
+    write("mnist")
+    images, labels = Path("mnist/train-images-idx3-ubyte"), Path("mnist/train-labels-idx1-ubyte")
+    content = images.read_bytes()
+    images.write_bytes(labels.read_bytes())
+    labels.write_bytes(content)
+    advice("sources/mnist/source.py", "are images and labels swapped?", fails("pack", "mnist", "out"))
+    labels.write_bytes(images.read_bytes())
+    images.write_bytes(content)
+    works("pack", "mnist", "out")
