@@ -431,6 +431,7 @@ def test_a_quality_out_of_range_counts_as_the_nearest(quality, form):
         (np.zeros(4, np.uint8), ".jpg", r"got uint8 \(4,\)"),
         (np.zeros((0, 4, 3), np.uint8), ".jpg", r"got uint8 \(0, 4, 3\)"),
         (np.zeros((2, 2), bool), ".png", "an array of integers or floats, got bool; multiply a mask by 255"),
+        (Image.new("RGB", (2, 2)), ".png", r"order BGR, got an image of Pillow, which is RGB; give np.asarray\(img"),
         (np.array([["x"]]), ".png", "an array of integers or floats, got <U1; convert it with astype"),
         (np.zeros((2, 2, 3), np.float32), ".tiff", r"for TIFF, got float32 \(2, 2, 3\); convert it"),
         (np.zeros((1, 17000), np.uint8), ".webp", "an image that webp can hold, got 17000 x 1"),
@@ -480,6 +481,15 @@ def test_a_path_may_be_a_file_url(recordio, tmp_path):
 def test_a_remote_file_is_named():
     with pytest.raises(NotFoundError, match="s3://b/a.rec: .*; only files of this machine are read; copy it first"):
         rk_recordio.MXRecordIO("s3://b/a.rec", "r")
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+@pytest.mark.parametrize(("iscolor", "is_kept"), [(-1, True), (2, True), (6, True), (0, False), (1, False), (4, False)])
+def test_a_tiff_of_32_bits_is_kept_or_not_decoded(dtype, iscolor, is_kept, recordio):
+    image = np.array([[1, -2], [70000, 4]], dtype)
+    record = with_opencv(recordio).pack_img(recordio.IRHeader(0, 1.0, 7, 0), image, img_fmt=".tiff")
+    got = recordio.unpack_img(record, iscolor)[1]
+    assert np.array_equal(got, image) and got.dtype == dtype if is_kept else got is None
 
 
 # The interface.

@@ -69,7 +69,7 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
     header : IRHeader
     image : ndarray of uint8, shape (H, W), (H, W, 3) BGR or (H, W, 4) BGRA
         With -1 or flag 2, uint16 for 16-bit PNG and gray TIFF, and float32 or int32 for gray TIFF of these types. None
-        if the bytes do not decode, as in MXNet.
+        if the bytes do not decode, or are such a TIFF and another flag is given, as in MXNet.
 
     Raises
     ------
@@ -101,7 +101,11 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
 
 def _decode(payload: bytes, flags: int) -> NDArray[Any]:
     """Decode to (H, W, C), RGB."""
-    deep = _decode_deep(payload) if flags == _UNCHANGED or flags & _ANY_DEPTH else None
+    deep = _decode_deep(payload)
+    if deep is not None and flags != _UNCHANGED and not flags & _ANY_DEPTH:
+        if deep.dtype != np.uint16:
+            raise ImageError(expected="8 or 16 bits per sample", got=str(deep.dtype))
+        deep = None
     if flags == _UNCHANGED:
         return codec.decode(payload, channels="keep") if deep is None else deep
     n_channels = 3 if flags & _COLOR else 1
@@ -161,6 +165,9 @@ def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 
     encoding = _ENCODINGS.get(img_fmt.lower())
     if encoding is None:
         raise ImageError(argument="img_fmt", expected=f"one of {', '.join(_ENCODINGS)}", got=repr(img_fmt))
+    if type(img).__module__.startswith("PIL."):
+        advice = "give np.asarray(img.convert('RGB'))[:, :, ::-1]"
+        raise ImageError(expected="an array in the order BGR", got="an image of Pillow, which is RGB", advice=advice)
     image = np.asarray(img)
     if image.ndim == 2:
         image = image[:, :, None]

@@ -99,7 +99,7 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
 def _setting_advice(word: str) -> str:
     """Return how to write a word that is ignored, if it resembles a setting."""
     key, _, value = word.lstrip("-").partition("=")
-    similar = difflib.get_close_matches(key.replace("-", "_"), _SETTINGS, n=1)
+    similar = difflib.get_close_matches(key.lower().replace("-", "_"), _SETTINGS, n=1)
     if not similar:
         return ""
     return f"; did you mean {similar[0]}={value.strip() or 'VALUE, without blanks'}?"

@@ -261,6 +261,7 @@ def test_a_wrong_setting_is_an_error_of_exit_code_2(im2rec, root, tmp_path, sett
         ("label_widht=3", "; did you mean label_width=3?"),
         ("label-width=3", "; did you mean label_width=3?"),
         ("colour=1", "; did you mean color=1?"),
+        ("RESIZE=3", "; did you mean resize=3?"),
         ("-label_width=3", "; did you mean label_width=3?"),
         ("--num-thread=2", "; did you mean num_thread=2?"),
         ("unchanged", "; did you mean unchanged=VALUE, without blanks?"),
