@@ -11,7 +11,6 @@ import weakref
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from recordkit.errors import FormatError
 from recordkit.formats.files import not_found, pread
@@ -20,29 +19,6 @@ from recordkit.formats.files import not_found, pread
 MAX_LINE_BYTES = 1 << 24
 
 _BOM = b"\xef\xbb\xbf"
-
-
-class Line(NamedTuple):
-    """A line that is not blank.
-
-    Attributes
-    ----------
-    number : int
-        Number of the line in the file, counted from 1.
-    offset : int
-        Offset of the first byte of `content`.
-    content : bytes
-        The line without its end and without a byte-order mark.
-    """
-
-    number: int
-    offset: int
-    content: bytes
-
-    @property
-    def text(self) -> str:
-        """The content as text."""
-        return os.fsdecode(self.content)
 
 
 class LineFile:
@@ -71,8 +47,8 @@ class LineFile:
     >>> path = Path(tempfile.mkdtemp(), "a.csv")
     >>> _ = path.write_text("image,label\na.jpg,3\n")
     >>> lines = LineFile(path, "a list")
-    >>> for line in lines.scan():
-    ...     lines.keep(line)
+    >>> for _number, offset, content in lines.scan():
+    ...     lines.keep(offset, len(content))
     >>> len(lines), lines.texts([1])
     (2, ['a.jpg,3'])
     """
@@ -99,8 +75,17 @@ class LineFile:
         """Size of the file."""
         return os.fstat(self._file.fileno()).st_size
 
-    def scan(self) -> Iterator[Line]:
+    def scan(self) -> Iterator[tuple[int, int, bytes]]:
         """Read every line that is not blank, from the beginning.
+
+        Yields
+        ------
+        number : int
+            Number of the line in the file, counted from 1.
+        offset : int
+            Offset of the first byte of `content`.
+        content : bytes
+            The line without its end and without a byte-order mark.
 
         Raises
         ------
@@ -123,12 +108,12 @@ class LineFile:
             content = raw[begin - offset :].rstrip(b"\r\n")
             offset += len(raw)
             if content.strip():
-                yield Line(number, begin, content)
+                yield number, begin, content
 
-    def keep(self, line: Line) -> None:
-        """Remember where a line is, so that `texts` can read it."""
-        self._bounds.append(line.offset)
-        self._bounds.append(line.offset + len(line.content))
+    def keep(self, offset: int, n_bytes: int) -> None:
+        """Remember the bounds of a line, so that `texts` can read it."""
+        self._bounds.append(offset)
+        self._bounds.append(offset + n_bytes)
 
     def texts(self, indices: Sequence[int]) -> list[str]:
         """Return some of the kept lines. Lines of a range with step 1 are read with one system call."""

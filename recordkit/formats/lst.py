@@ -380,18 +380,18 @@ class ListFile:
 
     def _index(self, *, lenient: bool) -> None:
         part_bytes = -(-self._lines.n_bytes // self._part[1])
-        for line in self._lines.scan():
+        for number, offset, content in self._lines.scan():
             # A line belongs to the range that contains the line feed before it; the first line belongs to range 0.
-            if max(-(-line.offset // part_bytes) - 1, 0) != self._part[0]:
+            if max(-(-offset // part_bytes) - 1, 0) != self._part[0]:
                 continue
             try:
-                row = parse(line.text, label_width=self._label_width)
+                row = parse(os.fsdecode(content), label_width=self._label_width)
             except FormatError as error:
-                located = error.located(path=self.path, line=line.number)
+                located = error.located(path=self.path, line=number)
                 if not lenient:
                     raise located from None
                 self.bad.append(located)
                 continue
             self.keys.append(row.key)
             self.widths.add(len(row.labels))
-            self._lines.keep(line)
+            self._lines.keep(offset, len(content))

@@ -5,13 +5,14 @@ The grammar of the columns is in `recordkit.sources.columns`. MXNet's own lists 
 
 from __future__ import annotations
 
+import itertools
 import os
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import FormatError, ImageError, SourceError
-from recordkit.formats.lines import Line, LineFile
+from recordkit.formats.lines import LineFile
 from recordkit.formats.lst import excerpt, is_number
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.columns import DELIMITERS, Columns, TableRow, split_fields
@@ -130,12 +131,9 @@ class TableSource:
         return row.labels if row.class_name is None else ((self.classes or {})[row.class_name],)
 
     def _open(self) -> None:
-        first_lines = [line for line, _ in zip(self._lines.scan(), range(_N_PROBED_ROWS), strict=False)]
-        self._delimiter = self._find_delimiter(first_lines)
-        n_headings = self._count_headings(first_lines)
-        for line in first_lines[:n_headings]:
-            text = excerpt(line.text)
-            self.notes.append(f"{self.path}: line {line.number} is a heading and is not read: {text}")
+        first_texts = [os.fsdecode(content) for _, _, content in itertools.islice(self._lines.scan(), _N_PROBED_ROWS)]
+        self._delimiter = self._find_delimiter(first_texts)
+        n_headings = self._count_headings(first_texts)
         names = self._index(n_headings)
         if not len(self):
             raise SourceError(path=str(self.path), expected=f"rows of {self._columns.text}", got="none")
@@ -150,32 +148,32 @@ class TableSource:
                     "a column 'label' in place of 'class' keeps the numbers"
                 )
 
-    def _find_delimiter(self, lines: Sequence[Line]) -> str:
+    def _find_delimiter(self, texts: Sequence[str]) -> str:
         """Return the delimiter with which most lines are rows, or else most have the columns, and most images exist."""
 
         def counts(delimiter: str) -> tuple[int, int, int]:
             self._delimiter = delimiter
-            rows = [row for row in map(self._try_row, lines) if row]
-            n_long = sum(self._columns.fits(self._columns.split(line.text, delimiter)) for line in lines)
+            rows = [row for row in map(self._try_row, texts) if row]
+            n_long = sum(self._columns.fits(self._columns.split(text, delimiter)) for text in texts)
             return len(rows), n_long, sum(self._exists(row.path) for row in rows)
 
         return max(DELIMITERS, key=counts)
 
-    def _try_row(self, line: Line) -> TableRow | None:
+    def _try_row(self, text: str) -> TableRow | None:
         try:
-            return self._row(line.text)
+            return self._row(text)
         except FormatError:
             return None
 
-    def _count_headings(self, lines: Sequence[Line]) -> int:
+    def _count_headings(self, texts: Sequence[str]) -> int:
         """Return the number of lines before the first row: comments, a number of rows (CelebA), names of columns."""
-        rows = [self._try_row(line) for line in lines]
+        rows = [self._try_row(text) for text in texts]
         n = 0
-        while n < len(lines) and lines[n].text.startswith("#") and not self._has_image(lines[n].text):
+        while n < len(texts) and texts[n].startswith("#") and not self._has_image(texts[n]):
             n += 1
-        if n < len(lines) - 1 and rows[n] is None and lines[n].text.strip().isdigit():
+        if n < len(texts) - 1 and rows[n] is None and texts[n].strip().isdigit():
             n += 1
-        return n + (n < len(lines) - 1 and self._is_heading(lines[n].text, rows[n], rows[n + 1 :]))
+        return n + (n < len(texts) - 1 and self._is_heading(texts[n], rows[n], rows[n + 1 :]))
 
     def _is_heading(self, text: str, row: TableRow | None, others: Sequence[TableRow | None]) -> bool:
         """Tell whether a line has the names of the columns: it has no number and no image, and is unlike the others."""
@@ -198,19 +196,21 @@ class TableSource:
     def _index(self, n_headings: int) -> set[str]:
         """Find the rows, and return the class names."""
         names: set[str] = set()
-        for number, line in enumerate(self._lines.scan()):
-            if number < n_headings:
+        for index, (number, offset, content) in enumerate(self._lines.scan()):
+            text = os.fsdecode(content)
+            if index < n_headings:
+                self.notes.append(f"{self.path}: line {number} is a heading and is not read: {excerpt(text)}")
                 continue
             try:
-                row = self._row(line.text)
+                row = self._row(text)
             except FormatError as error:
-                raise error.located(path=str(self.path), line=line.number) from None
+                raise error.located(path=str(self.path), line=number) from None
             if row.class_name is not None:
-                self._check_class(row.class_name, line.number)
+                self._check_class(row.class_name, number)
                 names.add(row.class_name)
             if row.key is not None:
                 self._keys.append(row.key)
-            self._lines.keep(line)
+            self._lines.keep(offset, len(content))
         return names
 
     def _check_class(self, name: str, line: int) -> None:
