@@ -133,7 +133,7 @@ class Columns:
             raise FormatError(
                 expected=f"{plural(len(self.names), 'column')}, {self.text}",
                 got=f"{len(fields)}: {excerpt(', '.join(fields))}",
-                advice="name each column, '-' skips one",
+                advice="name each column, '-' skips one, and put quotes around a field that has blanks",
             )
         key, labels, class_name, path = None, [], None, ""
         names = self.names

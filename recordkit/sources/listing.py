@@ -17,7 +17,7 @@ from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
-from recordkit.sources.repeated_keys import check_keys
+from recordkit.sources.repeated_keys import repeated_key_error
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.
 _N_PROBED_IMAGES = 100
@@ -43,7 +43,7 @@ class ListSource:
     part : (part_index, num_parts), default (0, 1)
         Read only one of `num_parts` ranges of the list; see `recordkit.formats.lst.ListFile`.
     lenient : bool, default False
-        Skip rows that cannot be parsed, which are then in `bad`, and accept repeated keys, as im2rec does.
+        Skip rows that cannot be parsed, which are then in `bad`, and accept repeated keys with a note, as im2rec does.
 
     Raises
     ------
@@ -89,10 +89,9 @@ class ListSource:
             raise self._with_columns(error, lenient=lenient) from None
         self.notes: list[str] = []
         self.bad = [BadEntry(os.fspath(path), error.problem, error.line) for error in self._list.bad]
-        if not lenient:
-            check_keys(self.path, self._list.keys, columns=self._columns_without_keys())
-            if not len(self):
-                raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
+        if not lenient and not len(self):
+            raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
+        self._check_keys(lenient=lenient)
         self._check_images(lenient=lenient)
 
     def close(self) -> None:
@@ -126,6 +125,18 @@ class ListSource:
             return os.path.join(self.root, name.strip())  # noqa: PTH118 (see above)
         return path
 
+    def _check_keys(self, *, lenient: bool) -> None:
+        columns = self._columns_without_keys()
+        command = f"'{self._pack_command()} --root {shlex.quote(self.root)} --columns {columns}'"
+        error = repeated_key_error(self.path, self._list.keys, command if lenient else f"`columns={columns}`")
+        if error and not lenient:
+            raise error
+        if error:
+            self.notes.append(str(error))
+
+    def _pack_command(self) -> str:
+        return f"recordkit pack {shlex.quote(str(self.path))} PREFIX"
+
     def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
         if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (see above)
@@ -142,6 +153,6 @@ class ListSource:
     def _with_columns(self, error: _Error, *, lenient: bool) -> _Error:
         """Add the advice to name the columns, if the list has others; im2rec cannot read it."""
         if "label_width" not in (error.advice or ""):
-            program = f"recordkit pack {shlex.quote(str(self.path))} PREFIX" if lenient else ""
+            program = self._pack_command() if lenient else ""
             error.advice = advise_columns(self.path, self.root, program=program) or error.advice
         return error

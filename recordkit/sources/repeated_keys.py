@@ -1,4 +1,4 @@
-"""The check that each key of a list is there once."""
+"""The error about a key that a list has more than once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from recordkit.errors import SourceError
 
 
-def check_keys(path: Path, keys: array[int], *, columns: str) -> None:
-    """Refuse repeated keys: of records with one key, readers find only the last.
+def repeated_key_error(path: Path, keys: array[int], reader: str) -> SourceError | None:
+    """Return the error about repeated keys: of records with one key, readers find only the last.
 
     Parameters
     ----------
@@ -19,22 +19,23 @@ def check_keys(path: Path, keys: array[int], *, columns: str) -> None:
         The list.
     keys : array of uint64
         The key of each row.
-    columns : str
-        The columns that read the list without its keys, see `recordkit.sources.columns`.
+    reader : str
+        The option or command that reads the list without its keys.
 
-    Raises
-    ------
-    SourceError
-        A key is repeated.
+    Returns
+    -------
+    error : SourceError or None
+        None if no key is repeated.
     """
     numbers = np.frombuffer(keys, np.uint64) if len(keys) else np.empty(0, np.uint64)
     sorted_keys = np.sort(numbers)
     repeated = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
-    if repeated.size:
-        first, second = np.flatnonzero(numbers == repeated[0])[:2]
-        raise SourceError(
-            path=str(path),
-            expected="each KEY once",
-            got=f"{repeated[0]} in rows {first + 1} and {second + 1}",
-            advice=f"readers would find only the last of them; `columns={columns}` numbers the rows instead",
-        )
+    if not repeated.size:
+        return None
+    first, second = np.flatnonzero(numbers == repeated[0])[:2]
+    return SourceError(
+        path=str(path),
+        expected="each KEY once",
+        got=f"{repeated[0]} in rows {first + 1} and {second + 1}",
+        advice=f"readers would find only the last of them; {reader} numbers the rows instead",
+    )

@@ -18,7 +18,7 @@ from recordkit.sample import BadEntry, Entry
 from recordkit.sources.columns import DELIMITERS, Columns, TableRow, split_fields
 from recordkit.sources.files import EXTENSIONS, read_images
 from recordkit.sources.missing_images import explain_wrong_root
-from recordkit.sources.repeated_keys import check_keys
+from recordkit.sources.repeated_keys import repeated_key_error
 
 # Rows that are looked at to find the delimiter, the heading and the suffix of the images.
 _N_PROBED_ROWS = 100
@@ -137,8 +137,9 @@ class TableSource:
         names = self._index(n_headings)
         if not len(self):
             raise SourceError(path=str(self.path), expected=f"rows of {self._columns.text}", got="none")
-        if "key" in self._columns.names:
-            check_keys(self.path, self._keys, columns=self._columns.text.replace("key", "-"))
+        columns = self._columns.text.replace("key", "-")
+        if error := repeated_key_error(self.path, self._keys, f"`columns={columns}`"):
+            raise error
         self._check_images()
         if names and self.classes is None:
             self.classes = {name: number for number, name in enumerate(sorted(names))}

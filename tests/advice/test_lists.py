@@ -61,12 +61,22 @@ def test_the_command_that_packs_a_list_in_place_of_im2rec(pack, im2rec, works):
 
 def test_keys_all_alike(pack, fails, works):
     arguments = pack("0\t3\tcat/0.jpg\n0\t4\tdog/1.jpg\n")
-    (columns,) = advice(
+    (option,) = advice(
         "sources/repeated_keys.py",
-        "readers would find only the last of them; `columns={}` numbers the rows instead",
+        "readers would find only the last of them; {} numbers the rows instead",
         fails(*arguments),
     )
-    works(*arguments, "--columns", columns)
+    works(*arguments, *option.split())
+    assert labels() == [3, 4]
+
+
+def test_keys_all_alike_in_im2rec(pack, im2rec, works):
+    pack("0\t3\tcat/0.jpg\n0\t4\tdog/1.jpg\n")
+    code, _, error = im2rec("some", "photos")
+    assert code == 0
+    advice("sources/repeated_keys.py", "readers would find only the last of them; {} numbers the rows instead", error)
+    (command,) = commands(error)
+    works(*["out" if word == "PREFIX" else word for word in command])
     assert labels() == [3, 4]
 
 
@@ -80,9 +90,15 @@ def test_a_class_name_is_no_label(pack, fails, works):
 
 def test_each_column_has_a_name(pack, fails, works):
     arguments = pack("cat/0.jpg,3,x\ndog/1.jpg,4,y\n")
-    advice("sources/columns.py", "name each column, '-' skips one", fails(*arguments, "--columns", "path,label"))
+    advice(
+        "sources/columns.py",
+        "name each column, '-' skips one, and put quotes around a field that has blanks",
+        fails(*arguments, "--columns", "path,label"),
+    )
     works(*arguments, "--columns", "path,label,-")
     assert labels() == [3, 4]
+    works(*pack('cat/0.jpg "tabby cat"\ndog/1.jpg dog\n', "--columns", "path,class"))
+    assert rk.RecordDataset("out").classes == {"dog": 0, "tabby cat": 1}
 
 
 def test_a_class_that_the_map_lacks(pack, fails, works):
