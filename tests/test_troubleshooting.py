@@ -59,7 +59,11 @@ COMMANDS = {
     ),
     "expected the suffix": ({}, "recordkit export out/photos.rec exported --name '{key}_{label}.png'"),
     "expected a new or an empty folder": ({}, "recordkit export out/photos.rec photos"),
-    "finds a label in none of": ({"flat/tom.jpg": "x"}, "recordkit pack flat out/flat"),
+    "finds a label in none of": ({"flat/tom.jpg": "x"}, r"recordkit pack flat out/flat --label-from '-(\w+)\.jpg$'"),
+    "look like serial numbers": (
+        {"pets/pug_1.jpg": "x", "pets/pug_2.jpg": "x", "pets/boxer_1.jpg": "x"},
+        "recordkit pack pets out/pets",
+    ),
     "images beside the class folders": ({"photos/x.jpg": "\xff\xd8\xff"}, "recordkit pack photos out/mixed"),
     "ignored 1 file of other suffixes": ({"photos/notes.txt": ""}, "recordkit pack photos out/mixed"),
     "expected each KEY once": (

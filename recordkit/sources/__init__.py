@@ -12,7 +12,7 @@ from recordkit.errors import PlanError, SourceError
 from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
-from recordkit.sources.file_names import FILE_NAME_LABEL, FileNameSource
+from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, open_file_names
 from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
 from recordkit.sources.folder import ClassFrom, FolderSource
 from recordkit.sources.list_form import advise_columns
@@ -29,6 +29,8 @@ __all__ = [
     "ListSource",
     "MnistSource",
     "TableSource",
+    "ZeroLabelSource",
+    "open_file_names",
     "open_source",
     "read_classes",
 ]
@@ -71,7 +73,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         Folder that the paths of a list start from; by default the list's own folder.
     label_from : str, optional
         Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
-        see `FileNameSource`.
+        see `open_file_names`.
     extensions : sequence of str
         Suffixes that count as images in a folder, and that the paths of a list with `columns` may lack.
     classes : mapping of str to int, optional
@@ -178,11 +180,11 @@ def _open_images(
     """Return the source, or None if the folder has no images."""
     source: FolderSource | FileNameSource
     if label_from is not None:
-        source = FileNameSource(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
+        source = open_file_names(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
     else:
         source = FolderSource(path, extensions=extensions, classes=None, progress=progress)
         if set(source.classes) == {"."}:  # all images are directly in the folder
-            source = FileNameSource(path, label_from=FILE_NAME_LABEL, extensions=extensions, classes=classes)
+            source = open_file_names(path, extensions=extensions, classes=classes)
         elif classes is not None:
             source = FolderSource(path, extensions=extensions, classes=classes)
     if len(source):

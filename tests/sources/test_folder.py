@@ -9,7 +9,7 @@ from sources.folders import make, rows
 
 from recordkit.errors import ImageError, NotFoundError, SourceError
 from recordkit.sample import BadEntry
-from recordkit.sources import FileNameSource, FolderSource
+from recordkit.sources import FolderSource, ZeroLabelSource, open_file_names
 
 
 def names(source):
@@ -80,7 +80,7 @@ def test_a_broken_link_or_pipe_is_bad_and_gets_no_key(tmp_path):
     (tmp_path / "a/folder.jpg").mkdir()
     (tmp_path / "a/gone.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "a/pipe.jpg")
-    for source, begin in ((FolderSource(tmp_path), "a/"), (FileNameSource(tmp_path / "a", label_from=None), "")):
+    for source, begin in ((FolderSource(tmp_path), "a/"), (ZeroLabelSource(tmp_path / "a", [".jpg"]), "")):
         assert [(key, name) for key, _, name in rows(source)] == [(0, f"{begin}1.jpg"), (1, f"{begin}z.jpg")]
         assert source.bad == [
             BadEntry(f"{begin}gone.jpg", "No such file or directory"),
@@ -120,7 +120,7 @@ def test_files_of_other_suffixes_are_counted_except_hidden_files(tmp_path):
     note, empty = FolderSource(tmp_path).notes
     assert empty.endswith("lower numbers: b")
     assert note == f"{tmp_path}: ignored 4 files of other suffixes (2 .heic, 1 without, 1 .avif)"
-    assert "ignored 3 files of other suffixes" in FileNameSource(tmp_path / "a", label_from=None).notes[0]
+    assert "ignored 3 files of other suffixes" in ZeroLabelSource(tmp_path / "a", [".jpg"]).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
 
 
@@ -157,7 +157,7 @@ def test_the_content_of_a_removed_file_is_an_error(tmp_path):
         content(source, 0)
 
 
-@pytest.mark.parametrize("kind", [FolderSource, FileNameSource])
+@pytest.mark.parametrize("kind", [FolderSource, open_file_names])
 def test_a_root_that_is_not_a_folder_is_refused(tmp_path, kind):
     make(tmp_path, "file.jpg")
     with pytest.raises(NotFoundError, match="missing: expected a folder of images, got nothing of that name"):
@@ -180,4 +180,4 @@ def test_a_folder_that_the_class_map_does_not_name_is_refused(tmp_path):
 
 
 def test_an_empty_folder_is_an_empty_source(tmp_path):
-    assert len(FolderSource(tmp_path)) == len(FileNameSource(tmp_path)) == 0
+    assert len(FolderSource(tmp_path)) == len(open_file_names(tmp_path)) == 0

@@ -4,7 +4,7 @@ import pytest
 from sources.folders import make, rows
 
 from recordkit.errors import SourceError
-from recordkit.sources import EXTENSIONS, FileNameSource, FolderSource, open_source
+from recordkit.sources import EXTENSIONS, FolderSource, ZeroLabelSource, open_source
 
 JPEG = bytes.fromhex("ffd8ffe0")
 
@@ -58,7 +58,7 @@ def test_as_in_im2rec_they_are_images_and_a_note_names_them(tmp_path):
         f"{tmp_path}: other programs made .h, .1.jpg and 1 other hidden file; they count as images, as in im2rec, and "
         "'recordkit list' leaves them out"
     ]
-    flat = FileNameSource(make(tmp_path / "flat", "b.jpg", ".a.png"), label_from=None, keep_tool_files=True)
+    flat = ZeroLabelSource(make(tmp_path / "flat", "b.jpg", ".a.png"), [".jpg", ".png"])
     assert names(flat) == [".a.png", "b.jpg"]
 
 

@@ -34,7 +34,7 @@ from recordkit.errors import SourceError
 from recordkit.formats.lst import describe_widths
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
-from recordkit.sources import IM2REC_EXTENSIONS, FileNameSource, FolderSource, ListSource
+from recordkit.sources import IM2REC_EXTENSIONS, FolderSource, ListSource, ZeroLabelSource
 from recordkit.threads import MAX_THREADS
 from recordkit.version import __version__
 
@@ -178,14 +178,12 @@ def command(prefix: str, root: str, **options: Any) -> None:
 
 def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
     extensions = options["exts"] or IM2REC_EXTENSIONS
-    source: FolderSource | FileNameSource
+    source: FolderSource | ZeroLabelSource
     with Console(quiet=options["quiet"]).progress(None, f"find images in {root}") as progress:
         if options["recursive"]:
             source = FolderSource(root, extensions=extensions, progress=progress, keep_tool_files=True)
         else:
-            source = FileNameSource(
-                root, label_from=None, extensions=extensions, progress=progress, keep_tool_files=True
-            )
+            source = ZeroLabelSource(root, extensions, progress)
     if isinstance(source, FolderSource) and not options["quiet"]:
         for name, label in source.classes.items():
             click.echo(f"{name} {label}")

@@ -1,0 +1,135 @@
+"""Images with labels that a regular expression finds in their names, as a source."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recordkit.errors import PlanError, SourceError
+from recordkit.sample import BadEntry
+from recordkit.sources.file_names.base import FileNameSource
+from recordkit.sources.file_names.evidence import NUMBER_AT_END, doubt, find_expression
+from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.listed_images import Progress
+
+# Labels of fewer images may all be different.
+_N_LABELS_TO_REPEAT = 10
+
+
+class ExpressionSource(FileNameSource):
+    r"""The images directly in a folder, with labels that a regular expression finds in their names.
+
+    Parameters
+    ----------
+    root : str or Path
+    label_from : str, optional
+        A regular expression, which is searched in each file name; its first group is the label. If all labels are
+        numbers, they are used as they are; otherwise they are class names. By default the label is the number after the
+        last ``_``, if the names show that it is no serial number.
+    extensions, classes, progress
+        Same meaning as for `recordkit.sources.file_names.open_file_names`.
+
+    Raises
+    ------
+    PlanError
+        `label_from` is not a regular expression with a group.
+    NotFoundError
+        `root` does not exist.
+    SourceError
+        `root` is not a folder, no name has a label, the numbers look like serial numbers, or a class name is not in
+        `classes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as pets:
+    ...     for name in ("beagle_1.jpg", "beagle_2.jpg", "pug_1.jpg"):
+    ...         Path(pets, name).touch()
+    ...     source = ExpressionSource(pets, r"^(.+)_\d+\.")
+    >>> source.labels([0, 1, 2]), source.classes
+    ([(0,), (0,), (1,)], {'beagle': 0, 'pug': 1})
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        label_from: str | None = None,
+        *,
+        extensions: Sequence[str] = EXTENSIONS,
+        classes: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(root, extensions, progress)
+        self._is_default = label_from is None
+        pattern = _compile(label_from or NUMBER_AT_END)
+        names = self._image_names()
+        if label_from is None and names and (problem := doubt(names)):
+            raise self._doubtful_label_error(problem, names)
+        texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
+        if names and not any(texts):
+            raise self._no_label_error(pattern.pattern, names, "give another expression with `label_from`")
+        labels = self._map_to_labels(sorted({text for text in texts if text is not None}), classes)
+        for key, (name, text) in enumerate(zip(names, texts, strict=True)):
+            if text is None:
+                self.bad.append(
+                    BadEntry(name, f"expected a label in the file name, got no match of '{pattern.pattern}'")
+                )
+            else:
+                self._add(key, labels[text], name)
+
+    @property
+    def notes(self) -> list[str]:
+        """Facts that may be unexpected: also, that labels which were found without an option never repeat."""
+        if self._is_default and len(self) >= _N_LABELS_TO_REPEAT and len(set(self._labels)) == len(self):
+            problem = "the numbers after the last '_' are all different and are taken for labels"
+            return [*super().notes, f"{self.root}: {problem}"]
+        return super().notes
+
+    def _map_to_labels(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> Mapping[str, float]:
+        """Return the label of each text: the number that it is, or the number of the class of that name."""
+        if classes is None:
+            with contextlib.suppress(ValueError):
+                return {text: _parse_number(text) for text in texts}
+        return self._number_classes(texts, classes)
+
+    def _doubtful_label_error(self, problem: str, names: Sequence[str]) -> SourceError:
+        """Return the error for names without labels that are sure; its advice has been tried on the names."""
+        labels = find_expression(names)
+        if labels is None:
+            advice = (
+                "if the names hold no labels, make a folder for each class, or a list with KEY, LABEL and PATH between "
+                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {self.root}'"
+            )
+        else:
+            advice = f"`label_from` '{labels.expression}' finds {labels.description}"
+        if any(re.search(NUMBER_AT_END, name) for name in names):
+            advice += f"; `label_from` '{NUMBER_AT_END}' takes the numbers"
+        return SourceError(problem, path=self.root, advice=advice)
+
+
+def _compile(label_from: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(label_from)
+    except re.error as error:
+        got = f"'{label_from}' ({error})"
+        raise PlanError(argument="label_from", expected="a regular expression", got=got) from None
+    if not pattern.groups:
+        raise PlanError(
+            argument="label_from",
+            expected="a group (...) around the label",
+            got=f"'{label_from}'",
+            advice="a template has {label} or {class} instead",
+        )
+    return pattern
+
+
+def _parse_number(text: str) -> float:
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):  # "nan" and "inf" are class names
+        raise ValueError(text)
+    return number
