@@ -303,5 +303,5 @@ def _check_large_enough(transform: str, image: Image, height: int, width: int) -
             transform,
             expected=f"at least {height} rows and {width} columns",
             got=f"{image.shape[0]} and {image.shape[1]}",
-            advice="put Resize or Pad before it",
+            advice="resize or pad the images first",
         )

@@ -133,7 +133,7 @@ class CenterSizeCrop:
                 argument="max_crop_size",
                 expected=f"at least {self.high} rows and columns",
                 got=f"{image.shape[0]} and {image.shape[1]}",
-                advice="give `resize` or `pad` too",
+                advice="resize or pad the images first",
             )
         side = self.low + draws.below(self.high - self.low + 1)
         height, width = self.size

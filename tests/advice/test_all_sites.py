@@ -17,7 +17,18 @@ from pathlib import Path
 
 from advice.sites import sites
 
-NOT_FOLLOWED = {}
+_INSTALLS = "it installs packages of the system or from a registry; tests/cli/test_native_install.py has each command"
+NOT_FOLLOWED = {
+    ("cli/demo.py", "not run (--more-seeds)"): "the demo trains on digits that scikit-learn brings, for minutes",
+    ("cli/native_install.py", "as root, {} {}; then {}"): _INSTALLS,
+    ("cli/native_install.py", "install {}; then {}"): _INSTALLS,
+    ("cli/native_install.py", "{} -m pip install --force-reinstall --no-deps --no-cache-dir {}"): _INSTALLS,
+    (
+        "cli/native_install.py",
+        "the installed wheel is the one for every system; the wheels for Linux bring the engine",
+    ): "a fact about a wheel that is not built here",
+    ("interop/mxnet/bridge.py", "apt-get update && apt-get install {}"): "it installs packages of the system",
+}
 # Rooms whose advices are walked.
 WALKED = (
     *("packing/", "formats/n", "formats/s", "formats/files.py", "interop/fetch", "interop/folder", "interop/torch"),

@@ -126,7 +126,7 @@ def test_transforms(rec):
     advice("loading/item.py", "end with a crop, so that all samples have one size", error)
     load(rec)
     error = text_of(lambda: load(rec, transforms=[rk.CenterCrop(28)]))
-    advice("transforms/crop.py", "put Resize or Pad before it", error)
+    advice("transforms/crop.py", "resize or pad the images first", error)
     load(rec, transforms=[rk.Resize(28), rk.CenterCrop(28)])
     load(rec, transforms=[Pad(10), rk.CenterCrop(28)])
 

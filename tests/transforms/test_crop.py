@@ -82,7 +82,7 @@ def test_a_crop_as_large_as_the_image_is_the_image(crop):
 @pytest.mark.parametrize("crop", [CenterCrop((4, 5)), RandomCrop((4, 5))])
 def test_an_image_smaller_than_the_crop_is_refused_with_advice(crop, shape):
     message = (
-        f"{type(crop).__name__}: expected at least 4 rows and 5 columns, got {shape[0]} and {shape[1]}; put Resize"
+        f"{type(crop).__name__}: expected at least 4 rows and 5 columns, got {shape[0]} and {shape[1]}; resize or pad"
     )
     with pytest.raises(ImageError, match=message):
         crop(noise(*shape), Counted())
@@ -218,7 +218,7 @@ def test_a_crop_of_random_size_draws_side_top_left(words, top, left, side, chann
 
 def test_an_image_smaller_than_the_largest_side_is_refused_before_a_draw():
     draws = Counted()
-    with pytest.raises(ImageError, match="RandomSizeCrop: expected at least 9 rows and 9 columns, got 20 and 8; put"):
+    with pytest.raises(ImageError, match="RandomSizeCrop: expected at least 9 rows and 9 columns, got 20 and 8; resize"):
         RandomSizeCrop(4, 1, 9)(noise(20, 8), draws)
     assert draws.n == 0
 
