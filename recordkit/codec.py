@@ -244,7 +244,7 @@ def _pixels(picture: PillowImage, channels: Channels) -> Image:
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(picture.mode, "RGB")
     else:
         mode = "RGB" if channels == 3 else "L"
-        if picture.mode == "RGBA" and mode == "L":
+        if picture.mode in ("RGBA", "LAB", "HSV") and mode == "L":
             picture = picture.convert("RGB")
     image = np.asarray(picture if picture.mode == mode else picture.convert(mode))
     return to_channels(image if image.ndim == 3 else image[:, :, None], channels)

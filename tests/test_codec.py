@@ -133,6 +133,11 @@ def test_a_png_with_a_damaged_critical_chunk_is_refused():
         codec.decode(bytes(payload))
 
 
+def test_a_lab_tiff_is_read_in_each_number_of_channels():
+    payload = save(Image.new("LAB", (3, 2), (128, 0, 0)), "TIFF")
+    assert [codec.decode(payload, channels=channels).shape[2] for channels in (1, 3, 4, "keep")] == [1, 3, 4, 3]
+
+
 def test_16_bit_gray_keeps_the_high_byte():
     payload = png(np.array([[[40_000], [255]], [[256], [65_535]]]), 0)
     assert codec.decode(payload, channels="keep")[:, :, 0].tolist() == [[156, 0], [1, 255]]

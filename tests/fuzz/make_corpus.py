@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
-from images import COLOR_TYPES, any_png, every_format  # noqa: E402
+from images import COLOR_TYPES, any_png, every_format, png_chunk  # noqa: E402
 
 from recordkit.formats.frame import MAGIC_BYTES, pack  # noqa: E402
 from recordkit.formats.irheader import IRHeader  # noqa: E402
@@ -50,7 +50,8 @@ def seeds():
     yield from images()
     for color, (_, depths) in COLOR_TYPES.items():
         for depth in depths:
-            image = any_png(np.random.default_rng(depth), color, depth, width=7, height=5, interlaced=depth % 3 == 2)
+            options = {"width": 7, "height": 5, "interlaced": depth % 3 == 2, "extra": [png_chunk(b"gAMA", bytes(4))]}
+            image = any_png(np.random.default_rng(depth), color, depth, **options)
             yield "png", f"{color}-{depth}", image
 
 

@@ -85,6 +85,34 @@ def test_an_image_is_copied_if_and_only_if_it_decodes(payload):
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".pam"])
+def test_what_opencv_writes_is_copied_if_and_only_if_it_decodes(suffix, channels, dtype):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    is_written, content = cv2.imencode(suffix, noise(9, 14, channels).astype(dtype))
+    if is_written:
+        for payload in (content.tobytes(), content.tobytes()[:-9]):
+            is_copied = packed(payload, PackPlan(), "python") is not None
+            assert is_copied == (codec.sniff(payload) != "unknown" and decodes(payload))
+
+
+@pytest.mark.parametrize("maximum", [1, 255, 300, 65535])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_every_pam_that_opencv_or_netpbm_may_write_is_packed(depth, maximum):
+    head = b"P7\n# made by hand\nWIDTH 3\nHEIGHT 2\nDEPTH %d\nMAXVAL %d\nENDHDR\n" % (depth, maximum)
+    payload = head + bytes(3 * 2 * depth * (1 if maximum < 256 else 2))
+    assert packed(payload, PackPlan(), "python") == payload
+    assert packed(payload[:-1], PackPlan(), "python") is None
+
+
+def test_any_file_is_copied_for_im2rec():
+    payload = every_format()["jpg"][:-40]
+    assert packed(payload, PackPlan(), "python") is None
+    assert packed(payload, PackPlan(any_file=True), "python") == payload
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("require_native")
 @given(
     st.sampled_from(["python", "native"]),
