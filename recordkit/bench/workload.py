@@ -11,6 +11,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import verify_advice
+from recordkit.formats.signatures import refuse_other_format
 
 PRESETS = ("none", "crop", "train")
 DTYPES = ("float32", "uint8")
@@ -192,6 +193,8 @@ def _first_image_shape(path: str) -> tuple[int, ...]:
 def _prefix(rec: str | Path) -> str:
     path = str(Fileset(rec).path(".rec"))
     if not path.endswith(".rec"):
+        if Path(path).is_file():
+            refuse_other_format(path)
         raise PlanError(
             path=path,
             expected="a name that ends in .rec, as MXNet's readers require",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from recordkit.errors import FormatError, quoted
 from recordkit.formats.files import open_file
@@ -41,7 +41,7 @@ _NAMES = {
     "tfrecord": ("a TFRecord file of TensorFlow", ""),
     "jpg": ("a JPEG image", _PACK),
     "png": ("a PNG image", _PACK),
-    "pickle": ("a pickle", "if it is a verification set of InsightFace, 'recordkit info {path}' describes it"),
+    "pickle": ("a pickle", "'recordkit info {path}' describes it if it is InsightFace's; no other command reads it"),
     "git-lfs pointer": ("a pointer of Git LFS to the file", "get the file itself with 'git lfs pull'"),
     "json": ("a JSON text", ""),
     "text": ("a text", "was it downloaded completely?"),
@@ -91,6 +91,47 @@ def detect(content: bytes | memoryview) -> str:
     return "json" if text.lstrip()[:1] in ("{", "[") else "text"
 
 
+class OtherFormat(NamedTuple):
+    """A recognized format of a file that is no .rec file.
+
+    Attributes
+    ----------
+    kind : str
+        See `detect`; also "tfrecord".
+    name : str
+        For an error, such as "a tar archive".
+    advice : str or None
+        What to do with the file.
+    """
+
+    kind: str
+    name: str
+    advice: str | None
+
+
+def find_other_format(path: str | Path) -> OtherFormat | None:
+    """Recognize a file that is no .rec file; None if it may be one, damaged or not.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    FormatError
+        `path` is a pipe or a device.
+    """
+    with open_file(path) as file:
+        head = file.read(_N_LOOKED_AT)
+        if len(head) < _MIN_BYTES:
+            return None
+        kind = "tfrecord" if _is_tfrecord(file, head) else detect(head)
+    if kind not in _NAMES:
+        return None
+    name, advice = _NAMES[kind]
+    if kind == "text":
+        name += f" that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}"
+    return OtherFormat(kind, name, advice.format(path=quoted(path)) or None)
+
+
 def refuse_other_format(path: str | Path) -> None:
     """Refuse a file that is recognized as something else than a .rec file.
 
@@ -101,16 +142,8 @@ def refuse_other_format(path: str | Path) -> None:
     OSError
         The file cannot be read.
     """
-    with open_file(path) as file:
-        head = file.read(_N_LOOKED_AT)
-        if len(head) < _MIN_BYTES:
-            return
-        kind = "tfrecord" if _is_tfrecord(file, head) else detect(head)
-    if kind in _NAMES:
-        name, advice = _NAMES[kind]
-        got = f"{name} that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}" if kind == "text" else name
-        advice = advice.format(path=quoted(path))
-        raise FormatError(path=os.fspath(path), expected="a .rec file", got=got, advice=advice or None)
+    if other := find_other_format(path):
+        raise FormatError(path=os.fspath(path), expected="a .rec file", got=other.name, advice=other.advice)
 
 
 def _is_tfrecord(file: BinaryIO, head: bytes) -> bool:

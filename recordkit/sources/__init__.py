@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recordkit.errors import PlanError, SourceError
 from recordkit.formats.files import not_found
+from recordkit.formats.signatures import find_other_format
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, open_file_names
@@ -139,8 +140,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     if not path.exists():
         raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
-        advice = advise_columns(path, root, extensions) if path.is_file() else None
-        raise SourceError(path=str(path), expected="a folder or a .lst file", got="another file", advice=advice)
+        raise _other_file_error(path, root, extensions)
     source = _open_images(path, label_from, extensions, classes, progress)
     if source is None and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
@@ -149,6 +149,17 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         raise FolderSource(path, extensions=extensions).no_image_error("images")
     _refuse_arguments_of_other_kinds("images", path, arguments)
     return source
+
+
+def _other_file_error(path: Path, root: str | Path | None, extensions: Sequence[str]) -> SourceError:
+    """Return the error about a file that is no list: what it is, or the columns that would read it."""
+    got, advice = "another file", None
+    if path.is_file():
+        advice = advise_columns(path, root, extensions)
+        other = find_other_format(path)
+        if other is not None and other.kind not in ("text", "json"):
+            got, advice = other.name, other.advice
+    return SourceError(path=str(path), expected="a folder or a .lst file", got=got, advice=advice)
 
 
 def _unwrap(sets: dict[str, MnistSource]) -> Source | dict[str, Source]:

@@ -12,6 +12,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural, quoted
 from recordkit.formats.fileset import Fileset, reindex_advice
+from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
 from recordkit.upkeep import FileInfo, inspect
 from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
 
@@ -24,11 +25,27 @@ _N_RANGES_SHOWN = 8
 @click.argument("rec", type=click.Path(path_type=Path))
 @output_options
 def command(rec: Path, console: Console) -> None:
-    """Summarize REC: number of records, labels, image formats, and the files beside it."""
+    """Summarize REC: number of records, labels, image formats, and the files beside it.
+
+    REC may also be a verification set of InsightFace, such as lfw.bin.
+    """
+    if is_pickle(rec):
+        pairs = read_pairs(rec)
+        console.report(pairs.as_json(), "\n".join(_pairs_lines(pairs)))
+        return
     size = Fileset(rec).rec_size()
     with console.progress(size, f"info {rec.name}", unit="B") as progress:
         info = inspect(rec, progress=progress)
     console.report(info.as_json(), "\n".join(_lines(info)))
+
+
+def _pairs_lines(pairs: VerificationPairs) -> list[str]:
+    formats = ", ".join(f"{n} {name}" for name, n in pairs.formats.items())
+    return [
+        f"{pairs.path}: InsightFace verification set: {plural(pairs.n_images, 'image')}, "
+        f"{plural(pairs.n_pairs, 'pair')}, {pairs.n_same} same, {pairs.n_bytes / 1e6:.1f} MB",
+        f"images     {formats or 'none'}",
+    ]
 
 
 def _lines(info: FileInfo) -> list[str]:
