@@ -27,6 +27,8 @@ NO_LABELS = {
     "UUIDs": ["550e8400-e29b-41d4-a716-446655440000.jpg", "550e8400-e29b-41d4-a716-446655440001.jpg"],
     "one image of each class": ["beagle_1.jpg", "boxer_1.jpg", "pug_1.jpg"],
     "one image of each person": ["0001_01.jpg", "0002_01.jpg", "0003_01.jpg"],
+    "one image of each person, not padded": ["1_1.jpg", "2_1.jpg", "3_1.jpg"],
+    "numbers that count the keys": [f"{n:06d}_{n + 1}.jpg" for n in range(10)],
     "two words": ["a_0.jpg", "b_1.jpg"],
     "ISIC": ["ISIC_0024306.jpg", "ISIC_0024307.jpg"],
     "one image of Market-1501": ["0002_c1s1_000451_03.jpg"],
@@ -99,8 +101,8 @@ def test_the_error_says_what_was_found_and_what_to_do(tmp_path):
         open_source(make(tmp_path, "beagle_1.jpg", "beagle_7.jpg", "pug_1.jpg"))
     assert str(caught.value) == (
         f"{tmp_path}: the numbers after the last '_' look like serial numbers, not labels: 'beagle' is before 2 of "
-        r"them, 1 to 7; label_from '^(.+)_\d+\.' finds 2 classes, such as 'beagle'; label_from '_(-?\d+)\.[^.]+$' "
-        "takes the numbers"
+        r"them, 1 to 7; label_from '^(.+)_\d+\.' finds 2 classes, such as 'beagle'; if the numbers are labels, "
+        r"label_from '_(-?\d+)\.[^.]+$' takes them"
     )
 
 

@@ -7,14 +7,15 @@ same place and is a serial number. The numbers after the last ``_`` are labels o
 - a key is before it: a number, a long hexadecimal number, or a number after a word such as ``img``, which is different
   in each name and no date; other fields between ``_`` are the same in all names; and
 - the numbers repeat, at least two times on average if they are padded; or each key is padded to six digits or more, as
-  ``recordkit export`` does, or the keys have no gap, and the numbers are not padded.
+  ``recordkit export`` does, or the keys have no gap and the numbers are not all the same; such numbers are not padded
+  and do not count the keys.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 NUMBER_AT_END = r"_(-?\d+)\.[^.]+$"
@@ -123,7 +124,9 @@ def _doubt_numbers(before: Sequence[str], numbers: Sequence[str]) -> str | None:
     keys = [column for column in columns if len(column) == len(rows) and (len(rows) > 1 or len(columns) == 1)]
     if len(keys) != 1 or not all(map(_is_key, keys[0])) or all(map(_DATE.search, keys[0])):
         return f"before them is no number of the image alone, as in {before[0]!r}"
-    return None if _are_labels(list(keys[0]), numbers) else _describe(numbers)
+    column = columns.index(keys[0])
+    number_by_key = {text.split("_")[column]: number for text, number in zip(before, numbers, strict=True)}
+    return None if _are_labels(number_by_key) else _describe(numbers)
 
 
 def _is_key(text: str) -> bool:
@@ -132,15 +135,20 @@ def _is_key(text: str) -> bool:
     return text.isdecimal() or is_numbered_word or _HEXADECIMAL.fullmatch(text) is not None
 
 
-def _are_labels(keys: Sequence[str], numbers: Sequence[str]) -> bool:
+def _are_labels(number_by_key: Mapping[str, str]) -> bool:
     """Tell whether numbers after keys, which are all different, are labels."""
+    numbers = list(number_by_key.values())
     n_by_label = Counter(map(int, numbers))
     if any(re.match("-?0.", number) for number in numbers):  # padded, as most serial numbers are
         return 1 < len(n_by_label) <= len(numbers) / 2
-    if all(map(str.isdecimal, keys)):
-        values = set(map(int, keys))
-        is_padded = len(set(map(len, keys))) == 1 and len(keys[0]) >= _N_KEY_DIGITS
-        if is_padded or max(values) - min(values) < len(values):
+    if all(map(str.isdecimal, number_by_key)):
+        labels = [int(number_by_key[key]) for key in sorted(number_by_key, key=int)]
+        if len(labels) >= _N_SMALL and labels == list(range(labels[0], labels[0] + len(labels))):
+            return False  # the numbers count the keys
+        if len(set(map(len, number_by_key))) == 1 and min(map(len, number_by_key)) >= _N_KEY_DIGITS:
+            return True
+        keys = set(map(int, number_by_key))
+        if max(keys) - min(keys) < len(keys) and (len(keys) == 1 or len(n_by_label) > 1):
             return True
     return len(n_by_label) > 1 and _repeat(n_by_label)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -101,12 +102,12 @@ class ExpressionSource(FileNameSource):
         if labels is None:
             advice = (
                 "if the names hold no labels, make a folder for each class, or a list with KEY, LABEL and PATH between "
-                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {self.root}'"
+                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {shlex.quote(self.root)}'"
             )
         else:
             advice = f"`label_from` '{labels.expression}' finds {labels.description}"
         if any(re.search(NUMBER_AT_END, name) for name in names):
-            advice += f"; `label_from` '{NUMBER_AT_END}' takes the numbers"
+            advice += f"; if the numbers are labels, `label_from` '{NUMBER_AT_END}' takes them"
         return SourceError(problem, path=self.root, advice=advice)
 
 
