@@ -262,7 +262,7 @@ def _no_instance(*_: Any) -> Any:
     raise _Refused("an array that numpy.ndarray makes")
 
 
-# What the names make of their arguments.
+# The results of the names, from their arguments.
 _NAMES: dict[str, Callable[..., Any]] = {
     "_codecs encode": _bytes_of,
     "builtins bytes": _bytes_of,
