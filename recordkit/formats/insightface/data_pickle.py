@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from recordkit.errors import FormatError
 from recordkit.formats.files import open_file
@@ -108,8 +108,9 @@ def read_data(path: str | Path) -> Any:
     offset = 0
     machine = _Machine()
     with open_file(path) as raw, open(raw.fileno(), "rb", closefd=False) as file:
+        instructions = pickletools.genops(cast("BinaryIO", _Bounded(file)))
         try:
-            for number, (instruction, argument, position) in enumerate(pickletools.genops(_Bounded(file))):  # type: ignore[arg-type]
+            for number, (instruction, argument, position) in enumerate(instructions):
                 offset = position or 0
                 if number == MAX_INSTRUCTIONS:
                     raise _Refused(f"more than {MAX_INSTRUCTIONS} instructions")
