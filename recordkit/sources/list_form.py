@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import os
 import shlex
@@ -20,6 +21,8 @@ from recordkit.sources.table import TableSource
 _N_BYTES, _N_LINES = 1 << 20, 100
 # Names that are looked for in each folder near the list.
 _N_LOOKED_FOR = 12
+# Lines that may have other columns: a number of rows and the names of the columns.
+_N_HEADINGS = 2
 # Words in the heading of a column of labels.
 _LABEL_WORDS = ("label", "class", "category", "target", "breed", "species", "tag")
 
@@ -80,10 +83,11 @@ def _first_lines(path: Path) -> list[str]:
         head = file.read(_N_BYTES)
     if b"\0" in head:
         return []
-    lines = head.decode("utf-8-sig", errors="surrogateescape").splitlines()
+    lines = head.removeprefix(codecs.BOM_UTF8).split(b"\n")
     if len(head) == _N_BYTES:
         lines.pop()  # its end is missing
-    return [line for line in lines if line.strip() and not line.startswith("#")][:_N_LINES]
+    texts = [os.fsdecode(line.rstrip(b"\r")) for line in lines if line.strip()]
+    return [text for text in texts if not text.startswith("#")][:_N_LINES]
 
 
 def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str]) -> bool:
@@ -107,7 +111,9 @@ def _likely_forms(
     if table and width > 1:
         fields = list(zip(*table, strict=True))
         number, folder = _find_path(fields, path, root, suffixes)
-        if number is not None:
+        if number is not None and (
+            folder is not None or _is_table(rows[_N_HEADINGS if len(rows) > 2 * _N_HEADINGS else 0 :])
+        ):
             for columns in _name_columns(number, fields, heading if len(heading) == width else []):
                 yield columns, folder
     for columns in ("path,label", "label,path", "key,label,path"):  # with blanks inside the paths
@@ -121,13 +127,17 @@ def _find_path(
     likely = [[name + suffix for name in names if name for suffix in ("", *suffixes)] for names in fields]
     for folder in itertools.chain([root], other_folders(path, os.fspath(root))):
         n_names = None if folder is root else _N_LOOKED_FOR
-        counts = [sum((folder / name).is_file() for name in names[:n_names]) for names in likely]
+        counts = [sum(_is_file(folder, name) for name in names[:n_names]) for names in likely]
         if any(counts):
             return counts.index(max(counts)), folder
     for number, names in enumerate(fields):
         if all(name.lower().endswith(suffixes) for name in names):
             return number, None
     return None, None
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    return os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118 (Path raises an error for a long name)
 
 
 def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[str]) -> Iterator[str]:

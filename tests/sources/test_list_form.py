@@ -64,6 +64,9 @@ def test_if_no_image_exists_the_advice_goes_by_suffixes(folder):
         open_source(folder / "list.txt")
     with pytest.raises(SourceError, match="none of the first 2 images exists"):
         open_source(folder / "list.txt", columns="path,label")
+    (folder / "list.txt").write_text("9\nEyebrows Bald\n" + 9 * "x/1.jpg 1 -1\n")
+    with pytest.raises(SourceError, match="give columns=path,labels, and the folder of the images as root"):
+        open_source(folder / "list.txt")
 
 
 @pytest.mark.parametrize(
