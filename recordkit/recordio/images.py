@@ -84,7 +84,9 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
     """
     header, payload = unpack(s)
     if not payload:
-        raise ImageError(key=header.id, expected="an image", got="0 bytes", advice="skip metadata records, whose image is empty")
+        raise ImageError(
+            key=header.id, expected="an image", got="0 bytes", advice="skip metadata records, whose image is empty"
+        )
     if iscolor not in _FLAGS:
         raise ImageError(
             argument="iscolor",

@@ -18,7 +18,7 @@ import csv
 from typing import NamedTuple
 
 from recordkit.errors import FormatError, PlanError, plural
-from recordkit.formats.lst import excerpt, parse_key, parse_label
+from recordkit.formats.lst import excerpt, is_number, parse_key, parse_label
 
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
 """Each delimiter and its name. The blank stands for any number of blanks and tabs."""
@@ -154,11 +154,25 @@ class Columns:
         return TableRow(key, tuple(labels), class_name, path)
 
 
+def is_label(field: str) -> bool:
+    """Return whether a field is a finite number, without the underscores that Python allows between digits.
+
+    Examples
+    --------
+    >>> is_label("3.0"), is_label("3_1"), is_label("cat")
+    (True, False, False)
+    """
+    return "_" not in field and is_number(field)
+
+
 def _parse_label(field: str) -> float:
-    try:
-        return parse_label(field)
-    except FormatError as error:
-        raise error.located(advice="a class name needs the column 'class' in place of 'label'") from None
+    if not is_label(field):
+        raise FormatError(
+            expected="a finite number as LABEL",
+            got=excerpt(field),
+            advice="a class name needs the column 'class' in place of 'label'",
+        )
+    return parse_label(field)
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:

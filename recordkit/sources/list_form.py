@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recordkit.errors import RecordkitError
-from recordkit.formats.lst import is_number
-from recordkit.sources.columns import DELIMITERS, split_fields
+from recordkit.sources.columns import DELIMITERS, is_label, split_fields
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.missing_images import other_folders
 from recordkit.sources.table import TableSource
@@ -106,7 +105,7 @@ def _likely_forms(
     if not widths or max(widths) < 2:
         return
     width = widths.most_common(1)[0][0]
-    heading = rows[0] if len(rows) > 1 and not any(map(is_number, rows[0])) else []
+    heading = rows[0] if len(rows) > 1 and not any(map(is_label, rows[0])) else []
     table = [row for row in rows[bool(heading) :] if len(row) == width]
     if table and width > 1:
         fields = list(zip(*table, strict=True))
@@ -143,7 +142,7 @@ def _is_file(folder: Path, name: str) -> bool:
 def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[str]) -> Iterator[str]:
     names = ["-"] * len(fields)
     names[path] = "path"
-    n_numbers = [sum(map(is_number, column)) for column in fields]
+    n_numbers = [sum(map(is_label, column)) for column in fields]
     numbers = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == len(column)]
     words = [i for i in range(len(fields)) if i != path and n_numbers[i] == 0]
     titled = [i for i, title in enumerate(heading) if i != path and any(word in title.lower() for word in _LABEL_WORDS)]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from recordkit.errors import FormatError, ImageError, SourceError
 from recordkit.formats.lines import LineFile
-from recordkit.formats.lst import excerpt, is_number
+from recordkit.formats.lst import excerpt
 from recordkit.sample import BadEntry, Entry
-from recordkit.sources.columns import DELIMITERS, Columns, TableRow, split_fields
+from recordkit.sources.columns import DELIMITERS, Columns, TableRow, is_label, split_fields
 from recordkit.sources.files import EXTENSIONS, read_images
 from recordkit.sources.missing_images import explain_wrong_root
 from recordkit.sources.repeated_keys import repeated_key_error
@@ -143,7 +143,7 @@ class TableSource:
         self._check_images()
         if names and self.classes is None:
             self.classes = {name: number for number, name in enumerate(sorted(names))}
-            if all(map(is_number, names)):
+            if all(map(is_label, names)):
                 self.notes.append(
                     f"{self.path}: the names of the classes are numbers, and their labels are 0 to {len(names) - 1}; "
                     "a column 'label' in place of 'class' keeps the numbers"
@@ -179,7 +179,7 @@ class TableSource:
     def _is_heading(self, text: str, row: TableRow | None, others: Sequence[TableRow | None]) -> bool:
         """Tell whether a line has the names of the columns: it has no number and no image, and is unlike the others."""
         fields = split_fields(text, self._delimiter)
-        if any(map(is_number, fields)) or self._has_image(text):
+        if any(map(is_label, fields)) or self._has_image(text):
             return False
         if row is None or row.class_name is None:
             return row is None

@@ -54,6 +54,7 @@ def test_columns_that_cannot_be_read_are_refused(names, problem):
         ("path,label", "a.jpg,3,4", "expected 2 columns, path,label, got 3: 'a.jpg, 3, 4'"),
         ("path,labels", "a.jpg", "expected 2 columns, path,labels, got 1"),
         ("path,label", "a.jpg,cat", "expected a finite number as LABEL, got 'cat'; a class name needs the column 'cl"),
+        ("path,label", "a.jpg,1_2", "expected a finite number as LABEL, got '1_2'"),
         ("path,label", "a.jpg,nan", "expected a finite number as LABEL, got 'nan'"),
         ("path,label", "a.jpg,", "expected a finite number as LABEL, got ''"),
         ("path,label", ",3", "expected a text as PATH, got an empty field"),
