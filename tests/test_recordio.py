@@ -456,7 +456,9 @@ def test_unpack_img_refuses_flags_that_reduce_and_unknown_ones(iscolor):
 
 
 def test_unpack_img_refuses_a_record_without_an_image():
-    with pytest.raises(ImageError, match="key 7: expected an image, got 0 bytes; skip metadata records, whose image is empty"):
+    with pytest.raises(
+        ImageError, match="key 7: expected an image, got 0 bytes; skip metadata records, whose image is empty"
+    ):
         rk_recordio.unpack_img(record_of(b""))
 
 

@@ -198,7 +198,9 @@ CALLS = {
     "one for each packed record": open_with_wrong_index,
     "no sample has it": lambda: rk.RecordDataset("out/photos.rec").by_key(12),
     "ragged_labels() accepts any number": read_ragged_labels,
-    "skip metadata records, whose image is empty": lambda: recordio.unpack_img(recordio.pack(recordio.IRHeader(0, [4, 6], 0, 0), b"")),
+    "skip metadata records, whose image is empty": lambda: recordio.unpack_img(
+        recordio.pack(recordio.IRHeader(0, [4, 6], 0, 0), b"")
+    ),
     "end with a crop": lambda: list(load(transforms=())),
     "resize or pad the images first": lambda: list(load(transforms=[rk.CenterCrop(24)])),
     "ImageRecordIter has no such parameter": lambda: iterate(rand_mirorr=True),

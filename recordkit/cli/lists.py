@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import plural
 from recordkit.formats import lst
 from recordkit.formats.staging import Staging
-from recordkit.packing.splits import IM2REC_SEED, packing_order, split_samples
+from recordkit.packing.splits import IM2REC_SEED, Split, packing_order, split_samples
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
 
@@ -16,7 +17,7 @@ _N_ROWS_PER_WRITE = 4096
 
 
 def write_lists(
-    source: Source,
+    source: Source | Mapping[str, Source],
     prefix: Path,
     *,
     shards: int = 1,
@@ -30,7 +31,8 @@ def write_lists(
 
     Parameters
     ----------
-    source : Source
+    source : Source, or mapping of str to Source
+        Each source of a mapping has its list, PREFIX_NAME.lst; all of them have one class map, that of the first.
     prefix : Path
         Files are called PREFIX.lst, or PREFIX_0_train.lst and so on.
     shards, train_ratio, test_ratio
@@ -52,27 +54,41 @@ def write_lists(
     PublishError
         The files cannot be written.
     """
-    warnings = list(source.notes)
-    splits = split_samples(len(source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
+    sources = dict(source) if isinstance(source, Mapping) else {"": source}
     if train_ratio == 1.0 and test_ratio:
-        warnings.append("the test ratio has no effect because the train ratio is 1, as in im2rec")
+        warnings = ["the test ratio has no effect because the train ratio is 1, as in im2rec"]
+    else:
+        warnings = []
+    with Staging(prefix) as staging:
+        for name, each_source in sources.items():
+            splits = split_samples(len(each_source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
+            stem = f"{prefix.name}_{name}" if name else prefix.name
+            warnings += _warnings(each_source, stem, splits)
+            order = packing_order(len(each_source), shuffle=shuffle, seed=seed)
+            for split in splits:
+                with staging.create(f"{stem}{split.suffix}.lst") as file:
+                    for begin in range(split.begin, split.end, _N_ROWS_PER_WRITE):
+                        end = min(begin + _N_ROWS_PER_WRITE, split.end)
+                        file.write(lst.lines(each_source.entries(order[begin:end])))
+        classes = next(iter(sources.values())).classes
+        if write_classes and classes is not None:
+            with staging.create(f"{prefix.name}.classes.json") as file:
+                file.write(format_classes(classes))
+        # An earlier list's class names would be read as the names of this list.
+        staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
+    return warnings + [
+        f"{bad.location}: {bad.reason}; left out" for each_source in sources.values() for bad in each_source.bad
+    ]
+
+
+def _warnings(source: Source, stem: str, splits: Sequence[Split]) -> list[str]:
+    """Return the notes of a source, and warnings about images that are in no list and about empty lists."""
+    warnings = list(source.notes)
     n_unlisted = len(source) - sum(split.end - split.begin for split in splits)
     if n_unlisted:
         warnings.append(f"{n_unlisted} of {len(source)} images are in no list; sizes are rounded down, as in im2rec")
-    order = packing_order(len(source), shuffle=shuffle, seed=seed)
-    empty = [f"{prefix.name}{split.suffix}.lst" for split in splits if split.begin == split.end]
+    empty = [f"{stem}{split.suffix}.lst" for split in splits if split.begin == split.end]
     if empty:
         others = f"and {plural(len(empty) - 1, 'other list')} are" if empty[1:] else "is"
         warnings.append(f"{empty[0]} {others} empty")
-    with Staging(prefix) as staging:
-        for split in splits:
-            with staging.create(f"{prefix.name}{split.suffix}.lst") as file:
-                for begin in range(split.begin, split.end, _N_ROWS_PER_WRITE):
-                    file.write(lst.lines(source.entries(order[begin : min(begin + _N_ROWS_PER_WRITE, split.end)])))
-        if write_classes and source.classes is not None:
-            with staging.create(f"{prefix.name}.classes.json") as file:
-                file.write(format_classes(source.classes))
-        # An earlier list's class names would be read as the names of this list.
-        staging.commit(remove=[prefix.with_name(f"{prefix.name}.classes.json")])
-    warnings += [f"{bad.location}: {bad.reason}; left out" for bad in source.bad]
     return warnings

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from recordkit.errors import PlanError
+from recordkit.cli.program import option_name
+from recordkit.errors import PlanError, RecordkitError, SourceError
 from recordkit.native import ENGINES
 from recordkit.packing.splits import IM2REC_SEED
-from recordkit.sources import EXTENSIONS
+from recordkit.sources import EXTENSIONS, ClassFrom
 
 label_from_option = click.option(
     "--label-from",
     metavar="TEMPLATE",
     help="Where the label is in a file name: a template such as {key:06d}_{label}.png or {class}/{key}, or a regular "
     "expression whose first group is the label.",
+)
+class_from_option = click.option(
+    "--class-from",
+    type=click.Choice(get_args(ClassFrom)),
+    help="Folder that is the class of an image: the first below the root, the last, or the path of all, as in im2rec.  "
+    "[default: first, if the folders look like classes]",
+)
+splits_option = click.option(
+    "--splits/--no-splits",
+    default=None,
+    help="Folders called train, val, test and so on are splits, or classes.  [default: splits, if they look like them]",
 )
 extensions_option = click.option(
     "--exts",
@@ -87,3 +102,17 @@ def split_extensions(text: str) -> tuple[str, ...]:
     if not suffixes:
         raise PlanError(argument="extensions", expected="suffixes such as .jpg,.png", got=repr(text))
     return suffixes
+
+
+@contextlib.contextmanager
+def in_words_of_pack() -> Iterator[None]:
+    """Let the advice of an error about a folder name ``recordkit pack``, for a command without the options of it."""
+    program = click.get_current_context().find_root()
+    command = program.command.get_command(program, "pack") if isinstance(program.command, click.Group) else None
+    try:
+        yield
+    except (SourceError, PlanError) as error:
+        if command is not None and error.advice and "`" in error.advice:
+            advice = RecordkitError(error.advice).text(functools.partial(option_name, command))
+            error.advice = f"pack the folder with 'recordkit pack', and take its .rec; there, {advice}"
+        raise

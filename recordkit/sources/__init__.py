@@ -15,7 +15,7 @@ from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
 from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, open_file_names
 from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
-from recordkit.sources.folder import ClassFrom, FolderSource
+from recordkit.sources.folder import ClassFrom, FolderSource, ImageOptions, TreeSource, open_images
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
@@ -25,11 +25,13 @@ from recordkit.sources.table import TableSource
 __all__ = [
     "EXTENSIONS",
     "IM2REC_EXTENSIONS",
+    "ClassFrom",
     "FileNameSource",
     "FolderSource",
     "ListSource",
     "MnistSource",
     "TableSource",
+    "TreeSource",
     "ZeroLabelSource",
     "open_file_names",
     "open_source",
@@ -141,7 +143,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
         raise _other_file_error(path, root, extensions)
-    source = _open_images(path, label_from, extensions, classes, progress)
+    options = ImageOptions(label_from, extensions, classes, class_from, splits, progress)
+    source = open_images(path, options)
     if source is None and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
@@ -179,36 +182,3 @@ def _refuse_arguments_of_other_kinds(kind: str, path: Path, arguments: Mapping[s
                 argument=name,
                 advice="leave it out",
             )
-
-
-def _open_images(
-    path: Path,
-    label_from: str | None,
-    extensions: Sequence[str],
-    classes: Mapping[str, int] | None,
-    progress: Progress | None,
-) -> FolderSource | FileNameSource | None:
-    """Return the source, or None if the folder has no images."""
-    source: FolderSource | FileNameSource
-    if label_from is not None:
-        source = open_file_names(path, label_from=label_from, extensions=extensions, classes=classes, progress=progress)
-    else:
-        source = FolderSource(path, extensions=extensions, classes=None, progress=progress)
-        if set(source.classes) == {"."}:  # all images are directly in the folder
-            source = open_file_names(path, extensions=extensions, classes=classes)
-        elif classes is not None:
-            source = FolderSource(path, extensions=extensions, classes=classes)
-    if len(source):
-        return source
-    if source.bad:
-        first = source.bad[0]
-        raise SourceError(
-            f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=str(path)
-        )
-    if label_from is not None and len(FolderSource(path, extensions=extensions)):
-        raise PlanError(
-            "`label_from` applies to images directly in the folder, these are in folders below it",
-            path=str(path),
-            advice="a template with folders, such as {class}/{key}, reads them",
-        )
-    return None

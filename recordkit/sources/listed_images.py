@@ -23,7 +23,8 @@ from recordkit.sources.left_out import LeftOutFiles
 Progress = Callable[[int], None]
 """Called with the number of images found since the last call."""
 
-_N_PER_PROGRESS = 1000
+N_PER_PROGRESS = 1000
+"""Number of images between two calls."""
 
 
 class ListedImages:
@@ -39,6 +40,8 @@ class ListedImages:
         self._progress = progress
         self.classes: dict[str, int] | None = None
         self.bad: list[BadEntry] = []
+        self.extra_notes: list[str] = []
+        self.folders: list[str] = []  # that were walked, relative to the root
         suffixes = {suffix.lower() for suffix in extensions}
         self._left_out = LeftOutFiles(self.root, suffixes, keep_tool_files=keep_tool_files)
         self._keys = array("Q")
@@ -64,10 +67,17 @@ class ListedImages:
         """Read the images of some entries."""
         return read_images([f"{self.root}/{entry.name}" for entry in entries])
 
+    def move_root(self, root: str) -> None:
+        """Let the names of the images start from a folder above the present root."""
+        prefix = os.path.relpath(self.root, root)
+        self._names = [f"{prefix}/{name}" for name in self._names]
+        self.bad = [bad._replace(name=f"{prefix}/{bad.name}") for bad in self.bad]
+        self.root = root
+
     @property
     def notes(self) -> list[str]:
         """Facts that may be unexpected: files of other suffixes, and folders and files that programs made."""
-        return self._left_out.notes()
+        return [*self.extra_notes, *self._left_out.notes()]
 
     def no_image_error(self, expected: str) -> SourceError:
         """Return the error for a source without an image; it names the files that the folder has instead."""
@@ -95,8 +105,8 @@ class ListedImages:
         self._keys.append(key)
         self._labels.append(label)
         self._names.append(name)
-        if self._progress is not None and len(self._names) % _N_PER_PROGRESS == 0:
-            self._progress(_N_PER_PROGRESS)
+        if self._progress is not None and len(self._names) % N_PER_PROGRESS == 0:
+            self._progress(N_PER_PROGRESS)
 
     def _walk(self) -> Iterator[tuple[str, str]]:
         """Yield (folder relative to the root, file name) of each image, in im2rec's order."""
@@ -113,6 +123,7 @@ class ListedImages:
                 folder = os.path.join(path, name)  # noqa: PTH118 (os.walk makes its paths with this function)
                 identities_above[folder] = (*above, _identity(folder))
             relative = os.path.relpath(path, self.root)
+            self.folders.append(relative)
             for file in sorted(files):
                 if self._is_image(path, file):
                     yield relative, file

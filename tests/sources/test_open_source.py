@@ -5,7 +5,7 @@ import pytest
 
 from recordkit.errors import NotFoundError, PlanError, SourceError
 from recordkit.formats import ubyte
-from recordkit.sources import FileNameSource, FolderSource, ListSource, open_source
+from recordkit.sources import FileNameSource, ListSource, TreeSource, open_source
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def digits(tmp_path):
 
 def test_a_folder_with_class_folders_is_a_tree(tree):
     source = open_source(tree)
-    assert isinstance(source, FolderSource) and source.classes == {"cat": 0, "dog": 1}
+    assert isinstance(source, TreeSource) and source.classes == {"cat": 0, "dog": 1}
 
 
 def test_a_folder_without_class_folders_is_flat(flat):

@@ -218,7 +218,9 @@ def test_a_crop_of_random_size_draws_side_top_left(words, top, left, side, chann
 
 def test_an_image_smaller_than_the_largest_side_is_refused_before_a_draw():
     draws = Counted()
-    with pytest.raises(ImageError, match="RandomSizeCrop: expected at least 9 rows and 9 columns, got 20 and 8; resize"):
+    with pytest.raises(
+        ImageError, match="RandomSizeCrop: expected at least 9 rows and 9 columns, got 20 and 8; resize"
+    ):
         RandomSizeCrop(4, 1, 9)(noise(20, 8), draws)
     assert draws.n == 0
 

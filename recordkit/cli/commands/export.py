@@ -10,7 +10,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
-from recordkit.cli.pack_options import columns_option, root_option
+from recordkit.cli.pack_options import columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.folder import ExportReport, write_folder
@@ -70,7 +70,8 @@ def _open(
     source: Path, root: Path | None, columns: str | None, console: Console
 ) -> Iterator[Source | Mapping[str, Source]]:
     if source.is_dir() or source.suffix == ".lst" or columns is not None:
-        with console.progress(None, f"find images in {source}") as progress:
+        words = in_words_of_pack() if source.is_dir() else contextlib.nullcontext()
+        with console.progress(None, f"find images in {source}") as progress, words:
             opened = open_source(source, root=root, columns=columns, progress=progress)
         yield opened
         return

@@ -11,6 +11,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.pack_options import (
+    class_from_option,
     classes_option,
     extensions_option,
     label_from_option,
@@ -18,6 +19,7 @@ from recordkit.cli.pack_options import (
     seed_option,
     shards_option,
     split_extensions,
+    splits_option,
 )
 from recordkit.errors import PlanError, SourceError, plural
 from recordkit.formats.files import not_found
@@ -39,6 +41,8 @@ from recordkit.sources.mnist.folders import list_arrays
 @click.argument("root", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @label_from_option
+@class_from_option
+@splits_option
 @extensions_option
 @classes_option
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Shuffle the samples.")
@@ -51,11 +55,13 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Write PREFIX.lst from the images in ROOT, as im2rec --list does.
 
     ROOT has a folder per class, or images with the label in their names (000000_5.jpg). The images in neither
-    train nor test go to PREFIX_val.lst. Class names are kept in PREFIX.classes.json.
+    train nor test go to PREFIX_val.lst. If ROOT has folders called train, val and test, each has its list. Class names
+    are kept in PREFIX.classes.json.
     """
     _check(prefix, options["train_ratio"], options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
         source = _open(root, progress, options)
+    sources = source if isinstance(source, dict) else {"": source}
     warnings = write_lists(
         source,
         prefix,
@@ -68,20 +74,26 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
     )
     for warning in warnings:
         console.warn(warning)
+    bad = [entry for each_source in sources.values() for entry in each_source.bad]
+    classes = next(iter(sources.values())).classes
     report = {
         "prefix": str(prefix),
-        "n_images": len(source),
-        "n_failed": len(source.bad),
-        "classes": source.classes,
+        "n_images": sum(map(len, sources.values())),
+        "n_failed": len(bad),
+        "classes": classes,
         "warnings": warnings,
     }
-    in_classes = f" in {plural(len(source.classes), 'class')}" if source.classes else ""
-    console.report(report, f"{prefix}: {plural(len(source), 'image')}{in_classes}")
-    if source.bad:
+    in_classes = f" in {plural(len(classes), 'class')}" if classes else ""
+    lines = [
+        f"{prefix}{'_' * bool(name)}{name}: {plural(len(each_source), 'image')}{in_classes}"
+        for name, each_source in sources.items()
+    ]
+    console.report(report, "\n".join(lines))
+    if bad:
         raise click.exceptions.Exit(1)
 
 
-def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Source:
+def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Source | dict[str, Source]:
     """Open a folder of images, and refuse what only ``recordkit pack`` takes."""
     if not root.exists():
         raise not_found(root, "a folder of images")
@@ -94,10 +106,17 @@ def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Sou
         label_from=options["label_from"],
         extensions=split_extensions(options["extensions"]),
         classes=read_classes(options["classes"]) if options["classes"] else None,
+        class_from=options["class_from"],
+        splits=options["splits"],
         progress=progress,
     )
-    if isinstance(source, dict) or source.pixels:
+    sources = source.values() if isinstance(source, dict) else [source]
+    if any(each_source.pixels for each_source in sources):
         raise _ubyte_error(root)
+    for argument, default in (("train_ratio", 1), ("test_ratio", 0), ("shards", 1)):
+        if isinstance(source, dict) and options[argument] != default:
+            message = "the folder has splits of its own"
+            raise PlanError(message, path=str(root), argument=argument, advice="leave it out")
     return source
 
 

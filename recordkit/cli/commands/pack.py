@@ -11,6 +11,7 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.pack_options import (
+    class_from_option,
     classes_option,
     columns_option,
     engine_option,
@@ -22,6 +23,7 @@ from recordkit.cli.pack_options import (
     seed_option,
     shards_option,
     split_extensions,
+    splits_option,
     transpose_option,
 )
 from recordkit.cli.pack_warnings import print_warnings
@@ -53,6 +55,8 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @root_option
 @columns_option
 @label_from_option
+@class_from_option
+@splits_option
 @extensions_option
 @classes_option
 @transpose_option
@@ -110,7 +114,8 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 def command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Pack SOURCE into PREFIX.rec, .idx, .lst and .json.
 
-    SOURCE is a folder with a folder per class, a folder of images with labels in their names, a .lst file, a list of
+    SOURCE is a folder with a folder per class, or with folders called train, val and test that have them, which become
+    PREFIX_train and so on; a folder of images with labels in their names, a .lst file, a list of
     another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
     which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option needs their pixels. All
     files of a pack appear together when it is complete.
@@ -124,15 +129,17 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             label_from=options["label_from"],
             extensions=split_extensions(options["extensions"]),
             classes=read_classes(options["classes"]) if options["classes"] else None,
+            class_from=options["class_from"],
+            splits=options["splits"],
             columns=options["columns"],
             transpose=options["transpose"],
             progress=progress,
         )
-    n_samples = sum(map(len, opened.values())) if isinstance(opened, dict) else len(opened)
-    with console.progress(n_samples, f"pack {prefix.name}") as progress:
+    sources = opened.values() if isinstance(opened, dict) else [opened]
+    with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
         report = pack(opened, prefix, plan=plan, engine=options["engine"], progress=progress)
     print_warnings("recordkit", report)
-    if plan.encoding != "raw" and not (isinstance(opened, dict) or plan.passes_through(pixels=False)):
+    if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)
     console.report(report.as_json(), "\n".join(_lines(report)))
     if not report.ok:

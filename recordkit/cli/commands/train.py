@@ -10,6 +10,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
+from recordkit.cli.pack_options import in_words_of_pack
 from recordkit.cli.train_display import Display
 from recordkit.cli.train_options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
@@ -130,7 +131,7 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     cache = prefix.with_name(f"{prefix.name}-data")
     side = min(plan.shape[1:]) if plan.shape else None
     n_files = sum(1 for path in folder.rglob("*") if path.is_file())
-    with console.progress(n_files, f"pack {folder}") as progress:
+    with console.progress(n_files, f"pack {folder}") as progress, in_words_of_pack():
         train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, path=train_rec, val=plan.val or val_rec)
 

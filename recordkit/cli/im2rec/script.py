@@ -30,11 +30,12 @@ from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
 from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
 from recordkit.cli.program import Command, print_to_stderr
-from recordkit.errors import SourceError
+from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats.lst import describe_widths
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
 from recordkit.sources import IM2REC_EXTENSIONS, FolderSource, ListSource, ZeroLabelSource
+from recordkit.sources.folder import list_likely_splits
 from recordkit.threads import MAX_THREADS
 from recordkit.version import __version__
 
@@ -201,6 +202,9 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
         test_ratio=options["test_ratio"],
         shuffle=not options["no_shuffle"],
     )
+    if isinstance(source, FolderSource) and (names := list_likely_splits(source.top)):
+        verb = "look like splits, not classes" if names[1:] else "looks like a split, not a class"
+        warnings.append(f"{enumerate_some(names)} {verb}; 'recordkit list' makes a list for each split")
     for warning in warnings:
         print_to_stderr("im2rec", f"warning: {warning}")
     if source.bad:

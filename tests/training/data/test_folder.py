@@ -130,10 +130,10 @@ def test_ignored_files_give_a_warning_each_time(folder, tmp_path):
     (folder / "other").mkdir()
     (folder / "other" / "1.heic").touch()
     for _ in range(2):
-        with pytest.warns(UserWarning, match="ignored 1 file|are not classes") as caught:
+        with pytest.warns(UserWarning, match="ignored 1 file|are no classes") as caught:
             pack_if_changed(folder, tmp_path / "data")
         assert "ignored 1 file of other suffixes" in str(caught[0].message)
-        assert "folders without a usable image are not classes" in str(caught[1].message)
+        assert "folders without images are no classes and are left out: other" in str(caught[1].message)
 
 
 def test_train_takes_a_folder(mx, folder, tmp_path):

@@ -1,0 +1,140 @@
+"""A tree of images as a source, with a class for each folder.
+
+A key is the position in the walk, as in im2rec, whose numbers of classes `FolderSource` has too: each folder that
+directly contains images is a class, so nested folders are classes too, and images directly in ROOT form a class called
+``.``. Classes are numbered in the order of the walk.
+
+Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from recordkit.errors import SourceError, enumerate_some
+from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.folder.class_folders import ClassFolders, choose_classes
+from recordkit.sources.folder.node import Node
+from recordkit.sources.folder.tree import ImageTree
+from recordkit.sources.listed_images import ListedImages, Progress
+
+
+class TreeSource(ListedImages):
+    """The images of a tree, or of one split of it, whose folders have a class each.
+
+    Parameters
+    ----------
+    tree : ImageTree
+    top : Node
+        The folder that has the class folders.
+    folders : ClassFolders
+        The class of each folder.
+    classes : mapping of str to int, optional
+        Labels by class name. By default the classes are numbered.
+    notes : sequence of str
+        Notes on the tree.
+
+    Raises
+    ------
+    SourceError
+        A folder of images has a class that is not in `classes`.
+    """
+
+    classes: dict[str, int]
+
+    def __init__(
+        self,
+        tree: ImageTree,
+        top: Node,
+        folders: ClassFolders,
+        *,
+        classes: Mapping[str, int] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(tree.root, (), None)
+        self.classes = {name: number for number, name in enumerate(folders.names)} if classes is None else dict(classes)
+        self.extra_notes += [*notes, *(f"{top.location}: {note}" for note in folders.notes)]
+        without_images = {name: self.classes[name] for name in folders.names if name in self.classes}
+        for name in folders.class_of.values():
+            without_images.pop(name, None)
+        if without_images:
+            self.extra_notes.append(f"{top.location}: {_note_on_empty_classes(without_images)}")
+        key = 0
+        for folder, name in folders.class_of.items():
+            if name not in self.classes:
+                raise SourceError(
+                    path=self.root,
+                    expected=f"one of the {len(self.classes)} names in `classes`",
+                    got=f"folder {name!r}",
+                    advice="add it to them or remove the folder",
+                )
+            for file in tree.files[folder]:
+                self._add(key, self.classes[name], file if folder == "." else f"{folder}/{file}")
+                key += 1
+        paths = {folder.path for folder in top.walk()}
+        self.bad += [bad for bad in tree.bad if (bad.name.rpartition("/")[0] or ".") in paths]
+
+    @property
+    def notes(self) -> list[str]:
+        """Facts that may be unexpected: ignored files, folders that are no classes, and classes without images."""
+        return self.extra_notes
+
+
+def _note_on_empty_classes(numbers: Mapping[str, int]) -> str:
+    if len(numbers) == 1:
+        ((name, number),) = numbers.items()
+        return f"class '{name}' has no images; it keeps the number {number}"
+    names = enumerate_some([f"{name} ({number})" for name, number in numbers.items()])
+    return f"{len(numbers)} classes have no images; they keep their numbers: {names}"
+
+
+class FolderSource(TreeSource):
+    """A tree of images with im2rec's classes: one for each folder that directly has images.
+
+    Parameters
+    ----------
+    root : str or Path
+    extensions : sequence of str
+        Suffixes of images, with the dot; compared in lower case.
+    classes : mapping of str to int, optional
+        Labels by folder name relative to `root`, for example from an earlier pack. By default folders are numbered.
+    progress : callable, optional
+        Called with the number of images found since its last call, each time that these are 1,000.
+    keep_tool_files : bool, default False
+        Take folders and files that programs made, such as ``.ipynb_checkpoints``, for images too, as im2rec does.
+
+    Raises
+    ------
+    NotFoundError
+        `root` does not exist.
+    SourceError
+        `root` is not a folder, or holds a folder of images that is not in `classes`.
+    OSError
+        A folder cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for name in ("dog/1.jpg", "cat/1.jpg"):
+    ...         Path(photos, name).parent.mkdir()
+    ...         Path(photos, name).touch()
+    ...     FolderSource(photos).entries([0, 1])
+    [Entry(key=0, labels=(0,), name='cat/1.jpg'), Entry(key=1, labels=(1,), name='dog/1.jpg')]
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        extensions: Sequence[str] = EXTENSIONS,
+        classes: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+        keep_tool_files: bool = False,
+    ) -> None:
+        tree = ImageTree(root, extensions, progress, keep_tool_files=keep_tool_files)
+        self.top = tree.top()
+        folders = choose_classes(self.top, "path")
+        super().__init__(tree, self.top, folders, classes=classes, notes=tree.notes)
+        self._left_out = tree._left_out
