@@ -225,6 +225,13 @@ def test_two_packs_to_one_prefix(folder, cli):
     assert error.rstrip() == SECTIONS["another process is writing to this prefix"]
 
 
+def test_a_truncated_image(folder, cli):
+    path = Path("photos/cat/0.jpg")
+    path.write_bytes(path.read_bytes()[:700])
+    _, _, error = cli("pack", "photos", "out/photos")
+    assert error.splitlines()[0] == SECTIONS["bytes that do not decode"]
+
+
 def test_a_full_disk(folder, cli, monkeypatch):
     def write(_file, _piece):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
