@@ -6,6 +6,7 @@ UTF-8 are kept (surrogateescape).
 
 from __future__ import annotations
 
+import codecs
 import os
 import weakref
 from array import array
@@ -18,7 +19,8 @@ from recordkit.formats.files import not_found, pread
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
 MAX_LINE_BYTES = 1 << 24
 
-_BOM = b"\xef\xbb\xbf"
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Each is the beginning of a text that Excel or PowerShell saved as UTF-16, in which bytes are no characters."""
 
 
 class LineFile:
@@ -90,7 +92,7 @@ class LineFile:
         Raises
         ------
         FormatError
-            A line has `MAX_LINE_BYTES` bytes or more.
+            The file is UTF-16, or a line has `MAX_LINE_BYTES` bytes or more.
         """
         offset = number = 0
         self._file.seek(0)
@@ -104,7 +106,9 @@ class LineFile:
                     got="a longer one",
                     advice=f"is it {self._expected}?",
                 )
-            begin = offset + (len(_BOM) if number == 1 and raw.startswith(_BOM) else 0)
+            if number == 1 and raw.startswith(UTF_16_MARKS):
+                raise FormatError(path=self.path, expected="UTF-8", got="UTF-16", advice="save the list as UTF-8")
+            begin = offset + (len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0)
             content = raw[begin - offset :].rstrip(b"\r\n")
             offset += len(raw)
             if content.strip():

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recordkit.errors import RecordkitError
+from recordkit.formats.lines import UTF_16_MARKS
 from recordkit.sources.columns import DELIMITERS, is_label, split_fields
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.missing_images import other_folders
@@ -49,7 +50,12 @@ def advise_columns(
         read with them.
     """
     root = path.parent if root is None else Path(root)
-    lines = _first_lines(path)
+    with path.open("rb") as file:
+        head = file.read(_N_BYTES)
+    is_certainly_a_list = path.suffix == ".lst" or bool(program)
+    if head.startswith(UTF_16_MARKS) and not is_certainly_a_list:
+        return "if it is a list of images, save it as UTF-8; it is UTF-16"
+    lines = _first_lines(head)
     tables = [[split_fields(line, delimiter) for line in lines] for delimiter in DELIMITERS]
     for rows, (delimiter, separators) in zip(tables, DELIMITERS.items(), strict=True):
         for columns, folder in _likely_forms(rows, path, root, tuple(extensions)):
@@ -64,7 +70,7 @@ def advise_columns(
                 root_text = "ROOT" if folder is None else shlex.quote(str(folder))
                 return f"{looks}: '{program} --root {root_text} --columns {columns}' reads them"
             return f"{looks}: give `columns={columns}`" + ("" if folder == root else f", and {where} as `root`")
-    if lines and path.suffix != ".lst" and not program and any(map(_is_table, tables)):
+    if not is_certainly_a_list and any(map(_is_table, tables)):
         return (
             "if it is a list of images, name its columns, for example `columns=path,label`, and their folder as `root`"
         )
@@ -77,9 +83,7 @@ def _is_table(rows: Sequence[Sequence[str]]) -> bool:
     return len(widths) == 1 and widths != {1}
 
 
-def _first_lines(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        head = file.read(_N_BYTES)
+def _first_lines(head: bytes) -> list[str]:
     if b"\0" in head:
         return []
     lines = head.removeprefix(codecs.BOM_UTF8).split(b"\n")

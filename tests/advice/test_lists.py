@@ -116,3 +116,16 @@ def test_a_path_without_a_suffix_that_two_images_have(pack, fails, works):
     advice("sources/table.py", "write the suffix in the list", fails(*pack("cat/0 3\ndog/1 4\n", *columns)))
     works(*pack("cat/0.jpg 3\ndog/1 4\n", *columns))
     assert labels() == [3, 4]
+
+
+def test_utf_16(photos, fails, works):
+    for name, columns in (("a.csv", ()), ("a.lst", ()), ("a.csv", ("--columns", "path,label"))):
+        Path(name).write_text("cat/0.jpg,3\n", encoding="utf-16")
+        error = fails("pack", name, "out", "--root", "photos", *columns)
+        if name == "a.csv" and not columns:
+            advice("sources/list_form.py", "if it is a list of images, save it as UTF-8; it is UTF-16", error)
+        else:
+            advice("formats/lines.py", "save the list as UTF-8", error)
+    Path("a.csv").write_text("cat/0.jpg,3\n", encoding="utf-8-sig")
+    works("pack", "a.csv", "out", "--root", "photos", "--columns", "path,label")
+    assert labels() == [3]
