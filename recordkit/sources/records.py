@@ -16,6 +16,8 @@ from recordkit.sample import BadEntry, Entry, Sample
 class RecordSource:
     """The samples of a dataset as a source.
 
+    If a file has a key twice, as one joined with ``cat`` has, the keys are 0 to n - 1, and a note says so.
+
     Parameters
     ----------
     dataset : RecordDataset
@@ -24,7 +26,7 @@ class RecordSource:
     Raises
     ------
     SourceError
-        A key is repeated, for example because each file counts from 0.
+        Two files have a key, for example because each counts from 0.
     FormatError
         The files have different class names.
 
@@ -49,7 +51,7 @@ class RecordSource:
         self.notes: list[str] = []
         self._dataset = dataset
         self._file_names = [path.name for path in dataset.files]
-        self._check_keys()
+        self._keys_are_indices = self._find_repeated_key()
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -62,7 +64,7 @@ class RecordSource:
         """
         rows = np.asarray(indices, np.int64)
         files = [self._file_names[number] for number in self._dataset.file_indices(rows).tolist()]
-        keys = self._dataset.keys_at(rows).tolist()
+        keys = rows.tolist() if self._keys_are_indices else self._dataset.keys_at(rows).tolist()
         labels = self.labels(indices)
         return [
             Entry(key, row, f"{file}: sample {index}")
@@ -78,22 +80,24 @@ class RecordSource:
         ends = bounds.tolist()
         return [tuple(numbers[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _check_keys(self) -> None:
+    def _find_repeated_key(self) -> bool:
+        """Return whether a file has a key twice, with a note; raise SourceError if two files have a key."""
         keys = self._dataset.keys
         order = np.argsort(keys, kind="stable")
         repeated = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
         if not repeated.size:
-            return
+            return False
         first, second = order[repeated[0]], order[repeated[0] + 1]
-        files = [str(self._dataset.files[number]) for number in self._dataset.file_indices([first, second])]
-        raise SourceError(
-            path=files[0],
-            expected="each key once",
-            got=f"{keys[first]} twice" if files[0] == files[1] else f"{keys[first]} in {files[1]} too",
-            advice="take the files one by one"
-            if files[0] != files[1]
-            else "MXNet's rec2idx.py writes other keys, 0 to n - 1",
-        )
+        file, other = (str(self._dataset.files[n]) for n in self._dataset.file_indices([first, second]))
+        if file != other:
+            raise SourceError(
+                path=file,
+                expected="each key once",
+                got=f"{keys[first]} in {other} too",
+                advice="take the files one by one",
+            )
+        self.notes.append(f"{file}: several records have the key {keys[first]}, so the keys are 0 to {len(self) - 1}")
+        return True
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the payloads of some entries.

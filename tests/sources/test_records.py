@@ -65,9 +65,9 @@ def test_a_key_of_two_files_is_refused(tmp_path):
         RecordSource(rk.RecordDataset(str(tmp_path / "*.rec")))
 
 
-def test_a_key_that_is_twice_in_a_file_is_refused(tmp_path):
-    write(tmp_path / "a", (5, 0.0), (5, 0.0))
-    with pytest.raises(
-        SourceError, match=r"a\.rec: expected each key once, got 5 twice; MXNet's rec2idx\.py writes other keys"
-    ):
-        RecordSource(rk.RecordDataset(tmp_path / "a"))
+def test_a_file_with_a_key_twice_gets_other_keys_and_a_note(tmp_path):
+    write(tmp_path / "a", (5, 0.0), (5, 1.0), (7, 2.0))
+    source = RecordSource(rk.RecordDataset(tmp_path / "a"))
+    assert [entry.key for entry in source.entries([2, 0, 1])] == [2, 0, 1]
+    (note,) = source.notes
+    assert note.endswith("a.rec: several records have the key 5, so the keys are 0 to 2")
