@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from recordkit.errors import FormatError, quoted
+from recordkit.errors import FormatError
 from recordkit.formats.files import open_file
 
 # Bytes that the detection looks at: a tar archive has its signature at byte 257.
@@ -41,7 +41,7 @@ _NAMES = {
     "tfrecord": ("a TFRecord file of TensorFlow", ""),
     "jpg": ("a JPEG image", _PACK),
     "png": ("a PNG image", _PACK),
-    "pickle": ("a pickle", "'recordkit info {path}' describes it if it is InsightFace's; no other command reads it"),
+    "pickle": ("a pickle", "'recordkit info' describes it if it is InsightFace's; no other command reads it"),
     "git-lfs pointer": ("a pointer of Git LFS to the file", "get the file itself with 'git lfs pull'"),
     "json": ("a JSON text", ""),
     "text": ("a text", "was it downloaded completely?"),
@@ -129,7 +129,7 @@ def find_other_format(path: str | Path) -> OtherFormat | None:
     name, advice = _NAMES[kind]
     if kind == "text":
         name += f" that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}"
-    return OtherFormat(kind, name, advice.format(path=quoted(path)) or None)
+    return OtherFormat(kind, name, advice or None)
 
 
 def refuse_other_format(path: str | Path) -> None:
