@@ -9,6 +9,7 @@ from advice.walk import advice, commands
 import recordkit as rk
 from recordkit.codec import decode
 from recordkit.formats import ubyte
+from recordkit.training.data.folder import pack_if_changed
 
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 LABELS = np.array([1, 2], np.uint8)
@@ -110,3 +111,15 @@ def test_swapped_files(write, fails, works):
     labels.write_bytes(images.read_bytes())
     images.write_bytes(content)
     works("pack", "mnist", "out")
+
+
+def test_two_training_sets(write, works):
+    write("gzip", "emnist-letters-train-")
+    write("gzip", "emnist-digits-train-")
+    advice(
+        "training/data/folder.py",
+        "pack them with 'recordkit pack', and train on one of the .rec files",
+        lambda: pack_if_changed(Path("gzip"), Path("data")),
+    )
+    works("pack", "gzip", "out")
+    assert rk.RecordDataset("out_letters_train.rec").labels.tolist() == [1, 2]
