@@ -34,6 +34,7 @@ import numpy as np
 
 from recordkit.errors import ImageError
 from recordkit.formats import netpbm
+from recordkit.formats.signatures import detect
 from recordkit.sample import MAX_PIXELS, Image, check_size
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         raise ImageError(expected=f"at most {MAX_PIXELS} pixels", got="more", advice="make the image smaller") from None
     except _PILLOW_ERRORS as error:
-        got = f"{len(payload)} bytes that do not decode ({_reason(error)})"
+        got = f"{len(payload)} bytes that do not decode ({_reason(error, payload)})"
         raise ImageError(expected="an image", got=got) from None
 
 
@@ -199,9 +200,12 @@ def _without_damaged_chunks(payload: bytes | memoryview) -> bytes | memoryview:
     return b"".join([*whole, payload[begin:]]) if damaged else payload
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, payload: bytes | memoryview) -> str:
     text = str(error) or type(error).__name__
-    return "no known format" if "cannot identify image file" in text else text
+    if "cannot identify image file" not in text:
+        return text
+    kind = detect(payload)
+    return "no known format" if kind in ("bytes", "text", "jpg", "png") else f"{kind}, no image format"
 
 
 def _upright(picture: PillowImage) -> PillowImage:

@@ -9,11 +9,12 @@ import pytest
 from recordkit import Loader, RecordDataset
 from recordkit.codec import encode
 from recordkit.dataset.contents import OtherRecords, find_other_records
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, ImageError
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 from recordkit.recordio import MXRecordIO
+from recordkit.transforms import CenterCrop
 
 IMAGE = encode(np.zeros((2, 2, 3), np.uint8), "png")
 TEXTS = [b"record_%d" % number for number in range(5)]
@@ -93,3 +94,13 @@ def test_a_reader_of_images_says_what_the_records_are_and_what_reads_them(tmp_pa
         read(path)
     with MXRecordIO(path, "r") as reader:  # the advice helps
         assert reader.read() == TEXTS[0]
+
+
+def test_the_loader_says_that_a_record_is_an_array(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [with_header(npy(np.zeros(3)))] * 2)
+    with (
+        pytest.warns(UserWarning, match="the index does not exist"),
+        Loader(path, batch_size=2, transforms=[CenterCrop(2)], engine=engine) as loader,
+        pytest.raises(ImageError, match=r"a\.rec: key 0: expected an image, .* do not decode \(npy, no image format\)"),
+    ):
+        next(iter(loader))
