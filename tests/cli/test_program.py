@@ -11,7 +11,9 @@ import click
 import pytest
 
 from recordkit import errors
-from recordkit.cli.program import Command, option_name, run
+from recordkit.cli.commands import train
+from recordkit.cli.main import recordkit
+from recordkit.cli.program import Command, CommandError, option_name, run
 from recordkit.errors import MissingError, PlanError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
@@ -264,10 +266,14 @@ def test_the_recordkit_group_names_the_options_of_its_command(cli, tiny_folder, 
     assert (code, text) == (2, "recordkit: --label-from: it matches nothing; give --root photos or SOURCE\n")
 
 
-def test_a_command_without_the_options_of_a_source_names_those_of_pack(cli, tmp_path):
-    (tmp_path / "a.img").write_bytes(b"P5")
-    text = f"recordkit: {tmp_path}: expected images, got only 1 .img; recordkit pack --exts .img reads"
-    assert cli("export", tmp_path, tmp_path / "out")[2].startswith(text)
+@pytest.mark.parametrize(
+    ("argument", "option"),
+    [("label_from", "recordkit pack --label-from"), ("splits=False", "recordkit pack --no-splits"), ("seed", "--seed")],
+)
+def test_a_command_without_the_options_of_a_source_names_those_of_pack(argument, option):
+    context = click.Context(recordkit, info_name="recordkit")
+    error = CommandError(PlanError("this", advice=f"give `{argument}`"), context, train.command)
+    assert error.message == f"this; give {option}"
 
 
 def test_im2rec_names_its_own_options(im2rec, tiny_folder, tmp_path, monkeypatch):
