@@ -171,3 +171,8 @@ def test_info_has_the_exact_labels(tiny_folder, tmp_path, cli):
     info = inspect(tmp_path / "x.rec")
     assert (info.labels, info.label_ranges) == ({3: 1, 17186135: 1}, [(3, 17186135)])
     assert "1 per record, 3 to 17186135\n" in cli("info", tmp_path / "x.rec")[1]
+
+
+def test_unknown_bytes_behind_image_headers_are_not_called_images(tmp_path, cli):
+    path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(1.0, n), bytes(9)) for n in range(2)))
+    assert "content    no known image format: 2 unknown; 9 bytes on average\n" in cli("info", path)[1]

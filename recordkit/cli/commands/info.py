@@ -67,7 +67,8 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"content    {info.other_records}; {info.mean_image_bytes:.0f} bytes on average")
     elif info.n_records:
         formats = ", ".join(f"{n} {name}" for name, n in info.formats.items())
-        lines.append(f"images     {formats}; {info.mean_image_bytes:.0f} bytes on average")
+        heading = "content    no known image format: " if info.formats.keys() <= {"unknown"} else "images     "
+        lines.append(f"{heading}{formats}; {info.mean_image_bytes:.0f} bytes on average")
     if info.first_shape:
         height, width, channels = info.first_shape
         lines.append(f"first one  {width} x {height}, {plural(channels, 'channel')}")
