@@ -27,9 +27,6 @@ from recordkit.errors import MissingError, PlanError, RecordkitError
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
-# Arguments of `recordkit.sources.open_source`.
-_SOURCE_ARGUMENTS = {"class_from", "classes", "columns", "extensions", "label_from", "splits", "transpose"}
-
 # Undoes the changes that `run` makes to the process.
 _settings = contextlib.ExitStack()
 
@@ -99,27 +96,13 @@ class CommandError(click.ClickException):
     """
 
     def __init__(self, error: RecordkitError, context: click.Context, command: click.Command) -> None:
-        super().__init__(error.text(functools.partial(_name_for_user, command, context)))
+        super().__init__(error.text(functools.partial(option_name, command)))
         self.exit_code = exit_code(error)  # type: ignore[misc]  # click types it as a class variable
         self._program = context.find_root().info_name or "recordkit"
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the error as one line on stderr."""
         print_to_stderr(self._program, self.message)
-
-
-def _name_for_user(command: click.Command, context: click.Context, argument: str) -> str:
-    """Return the option of a command for an argument of the library.
-
-    Commands such as ``train`` open a folder as ``pack`` does, without its options: for them, it is that of ``pack``.
-    """
-    name = option_name(command, argument)
-    group = context.find_root().command
-    if name != argument or argument.partition("=")[0] not in _SOURCE_ARGUMENTS or not isinstance(group, click.Group):
-        return name
-    pack = group.get_command(context, "pack")
-    option = option_name(pack, argument) if pack else argument
-    return argument if option == argument else f"recordkit pack {option}"
 
 
 class Command(click.Command):

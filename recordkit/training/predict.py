@@ -326,7 +326,7 @@ def _images_in(folder: Path) -> list[Path]:
         images += [Path(parent, name) for name in files if left_out.takes_file(parent, name)]
     if not images:
         folder.stat()  # raises FileNotFoundError
-        raise left_out.no_image_error("images")
+        raise left_out.no_image_error("images", "name the images themselves, whose suffix is {}")
     for note in left_out.notes():
         warnings.warn(note, UserWarning, stacklevel=2)
     return sorted(images)

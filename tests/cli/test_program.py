@@ -11,9 +11,7 @@ import click
 import pytest
 
 from recordkit import errors
-from recordkit.cli.commands import train
-from recordkit.cli.main import recordkit
-from recordkit.cli.program import Command, CommandError, option_name, run
+from recordkit.cli.program import Command, option_name, run
 from recordkit.errors import MissingError, PlanError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
@@ -264,16 +262,6 @@ def test_the_recordkit_group_names_the_options_of_its_command(cli, tiny_folder, 
     monkeypatch.setattr("recordkit.cli.commands.pack.open_source", open_source)
     code, _, text = cli("pack", tiny_folder, tmp_path / "out")
     assert (code, text) == (2, "recordkit: --label-from: it matches nothing; give --root photos or SOURCE\n")
-
-
-@pytest.mark.parametrize(
-    ("argument", "option"),
-    [("label_from", "recordkit pack --label-from"), ("splits=False", "recordkit pack --no-splits"), ("seed", "--seed")],
-)
-def test_a_command_without_the_options_of_a_source_names_those_of_pack(argument, option):
-    context = click.Context(recordkit, info_name="recordkit")
-    error = CommandError(PlanError("this", advice=f"give `{argument}`"), context, train.command)
-    assert error.message == f"this; give {option}"
 
 
 def test_im2rec_names_its_own_options(im2rec, tiny_folder, tmp_path, monkeypatch):

@@ -136,6 +136,9 @@ def test_a_folder_without_images_and_a_missing_folder_are_refused(model, tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="empty: expected images, got none"):
         list(Predictor(model).predict([tmp_path / "empty"]))
+    (tmp_path / "empty" / "a.img").write_bytes(b"P5 1 1 255 x")
+    with pytest.raises(SourceError, match=r"got only 1 \.img; name the images themselves, whose suffix is \.img"):
+        list(Predictor(model).predict([tmp_path / "empty"]))
     with pytest.raises(FileNotFoundError, match="nothing"):
         list(Predictor(model).predict([tmp_path / "nothing"]))
 
