@@ -127,3 +127,12 @@ def test_a_few_names_without_a_number_do_not_decide():
 def test_words_that_every_image_has_in_its_name_are_no_classes():
     assert find_expression(["train_1.png", "train_2.png", "test_1.png"]) is None
     assert find_expression(["train_cat_1.png", "train_cat_2.png", "test_dog_1.png"]).expression == r"^(.+)_\d+\."
+
+
+def test_the_advice_about_a_split_without_labels_leads_to_the_labels_of_the_other(tmp_path):
+    make(tmp_path, *(f"train/{pet}.{n}.jpg" for pet in ("cat", "dog") for n in range(2)), "test/1.jpg", "test/2.jpg")
+    with pytest.raises(SourceError, match=r"train: 0 of 4 image names end in '_' and a number.* '\^\(\.\+\)"):
+        open_source(tmp_path)
+    with pytest.raises(SourceError, match="test: .* or give the folder of a split that has labels as SOURCE"):
+        open_source(tmp_path, label_from=r"^(.+)\.\d+\.")
+    assert open_source(tmp_path / "train", label_from=r"^(.+)\.\d+\.").classes == {"cat": 0, "dog": 1}

@@ -162,6 +162,8 @@ def _open_flat_split(root: str, top: Node, name: str, options: ImageOptions) -> 
     except SourceError as error:
         if options.splits is None and options.label_from is None:
             error.advice = f"{error.advice}; if {name} is a class and no split, give `splits=False`"
+        elif options.label_from is not None:
+            error.advice = f"{error.advice}, or give the folder of a split that has labels as SOURCE"
         raise
     if not len(source) and not source.bad:
         raise _folders_below_error(Path(top.location))
