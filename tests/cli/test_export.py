@@ -1,9 +1,11 @@
 """The command ``recordkit export``, and the way back by pack and list."""
 
 import json
+import shutil
 
 import pytest
 
+from recordkit.dataset.dataset import RecordDataset
 from recordkit.formats.lst import ListFile
 
 
@@ -83,3 +85,30 @@ def test_errors_are_one_line_and_leave_nothing(cli, tiny_folder, tmp_path, words
     got, output, error = cli("export", *(tmp_path / names[word] if word in names else word for word in words))
     assert (got, output) == (code, "") and problem in error and error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_splits_of_a_folder_become_folders_that_pack_finds_again(cli, tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny_folder.rename(tmp_path / "train2017")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "train2017").rename(tmp_path / "all" / "train2017")
+    shutil.copytree("all/train2017/dog", "all/val2017/dog")
+    assert cli("pack", "all", "a", "--quiet")[0] == 0
+    assert cli("export", "all", "b", "--quiet")[0] == 0
+    assert cli("pack", "b", "b_rec", "--quiet")[0] == 0
+    for split, n in (("train", 12), ("val", 4)):
+        with RecordDataset(f"a_{split}.rec") as before, RecordDataset(f"b_rec_{split}.rec") as after:
+            assert len(before) == len(after) == n
+            assert before.classes == after.classes == {"cat": 0, "dog": 1, "owl": 2}
+            content = [sorted((sample.label, bytes(sample.payload)) for sample in each) for each in (before, after)]
+            assert content[0] == content[1]
+
+
+def test_a_doubtful_folder_is_refused_with_the_options_of_pack(cli, tiny_folder, tmp_path):
+    (tiny_folder / "images").mkdir()
+    shutil.copy(tiny_folder / "cat" / "0.jpg", tiny_folder / "images")
+    code, _, error = cli("export", tiny_folder, tmp_path / "new")
+    assert code == 1 and error.endswith(
+        f"'images' does not look like a class; pack the folder with 'recordkit pack', and take its .rec; there, give "
+        f"{tiny_folder}/images alone, or --class-from first if it is a class\n"
+    )

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sources.folders import make
 
 from recordkit.formats import ubyte
+from recordkit.sources import open_source, read_classes
 
 
 @pytest.fixture
@@ -61,3 +63,40 @@ def test_wrong_input_is_one_line_in_the_words_of_the_command(cli, words, code, t
 def test_empty_lists_are_one_warning(cli):
     code, _, error = cli("list", "tree", "x", "--shards", 20)
     assert (code, error) == (0, "recordkit: warning: x_12.lst and 7 other lists are empty\n")
+
+
+SPLITS = ("train/cat/1.jpg", "train/dog/2.jpg", "test/dog/3.jpg")
+
+
+@pytest.fixture
+def splits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "photos", *SPLITS)
+
+
+@pytest.mark.usefixtures("splits")
+def test_each_split_has_its_list_and_all_have_one_class_map(cli, tmp_path):
+    code, out, error = cli("list", "photos", "x", "--no-shuffle")
+    assert (code, out) == (0, "x_train: 2 images in 2 classes\nx_test: 1 image in 2 classes\n")
+    assert "photos: found the splits train, test" in error
+    assert "photos/test: class 'cat' has no images; it keeps the number 0" in error
+    assert (tmp_path / "x_train.lst").read_text() == "0\t0.000000\ttrain/cat/1.jpg\n1\t1.000000\ttrain/dog/2.jpg\n"
+    assert (tmp_path / "x_test.lst").read_text() == "0\t1.000000\ttest/dog/3.jpg\n"
+    assert read_classes("x.classes.json") == {"cat": 0, "dog": 1}
+    assert open_source("x_test.lst", root="photos").classes == {"cat": 0, "dog": 1}
+
+
+@pytest.mark.usefixtures("splits")
+@pytest.mark.parametrize("option", ["--train-ratio", "--test-ratio", "--shards"])
+def test_lists_of_splits_are_not_divided_again(cli, option):
+    code, _, error = cli("list", "photos", "x", option, "0.5" if option != "--shards" else "2")
+    assert code == 2
+    assert error == f"recordkit: photos: {option}: the folder has splits of its own; leave it out\n"
+
+
+@pytest.mark.usefixtures("splits")
+def test_the_options_say_what_the_folders_are(cli):
+    assert cli("list", "photos", "x", "--no-splits", "--quiet")[0] == 0
+    assert read_classes("x.classes.json") == {"test": 0, "train": 1}
+    assert cli("list", "photos", "x", "--no-splits", "--class-from", "path", "--quiet")[0] == 0
+    assert read_classes("x.classes.json") == {"test/dog": 0, "train/cat": 1, "train/dog": 2}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import gradient
+from sources.folders import make
 
 import recordkit
 from recordkit import PackPlan, pack
@@ -580,3 +582,15 @@ def test_all_labels_of_ubyte_files_are_packed_with_one_warning(tmp_path, engine)
     with RecordDataset(tmp_path / "q_test.rec") as records:
         assert records[3].label.tolist() == [3, 281_769]
     assert pack(tmp_path, tmp_path / "q", plan=PackPlan(labels="first"), engine=engine).warnings == ()
+
+
+def test_splits_of_a_folder_are_packed_with_one_class_map_and_the_training_split_is_divided(tmp_path, engine):
+    names = [f"train/{name}/{number}.jpg" for name in ("cat", "dog") for number in range(5)]
+    make(tmp_path / "photos", *names, "test/dog/1.jpg", content=encode(gradient(8, 9), "jpg"))
+    report = pack(tmp_path / "photos", tmp_path / "a", plan=PackPlan(val_ratio=0.2), engine=engine)
+    assert [(done.prefix.name, done.n_packed) for done in report.sets] == [("a_val", 2), ("a_train", 8), ("a_test", 1)]
+    with RecordDataset(tmp_path / "a_test.rec") as test_set:
+        assert test_set.classes == {"cat": 0, "dog": 1} and test_set[0].label == 1
+    make(tmp_path / "photos", "val/cat/1.jpg", content=encode(gradient(8, 9), "jpg"))
+    with pytest.raises(PlanError, match="val_ratio: this source has a val split of its own; leave it out"):
+        pack(tmp_path / "photos", tmp_path / "a", plan=PackPlan(val_ratio=0.2), engine=engine)

@@ -3,12 +3,12 @@
 import os
 
 
-def make(root, *names):
-    """Write files whose content says their names."""
+def make(root, *names, content=None):
+    """Write files with some content; by default it says their names."""
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"content of " + os.fsencode(name))
+        path.write_bytes(b"content of " + os.fsencode(name) if content is None else content)
     return root
 
 

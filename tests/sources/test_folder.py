@@ -7,9 +7,9 @@ import pytest
 from conftest import content
 from sources.folders import make, rows
 
-from recordkit.errors import ImageError, NotFoundError, SourceError
+from recordkit.errors import ImageError, NotFoundError, PlanError, SourceError
 from recordkit.sample import BadEntry
-from recordkit.sources import FolderSource, ZeroLabelSource, open_file_names
+from recordkit.sources import FolderSource, ZeroLabelSource, open_file_names, open_source
 
 
 def names(source):
@@ -181,3 +181,115 @@ def test_a_folder_that_the_class_map_does_not_name_is_refused(tmp_path):
 
 def test_an_empty_folder_is_an_empty_source(tmp_path):
     assert len(FolderSource(tmp_path)) == len(open_file_names(tmp_path)) == 0
+
+
+def classes_of(root, *names, **arguments):
+    return open_source(make(root, *names), **arguments).classes
+
+
+def refusal(root, *names, **arguments):
+    with pytest.raises(SourceError) as caught:
+        open_source(make(root, *names), **arguments)
+    return str(caught.value).replace(f"{root.parent}/", "")
+
+
+def test_the_class_is_the_first_folder_and_a_note_names_those_below(tmp_path):
+    source = open_source(make(tmp_path, "cat/2019/1.jpg", "cat/2020/2.jpg", "dog/3.jpg"))
+    assert rows(source) == [(0, (0,), "cat/2019/1.jpg"), (1, (0,), "cat/2020/2.jpg"), (2, (1,), "dog/3.jpg")]
+    assert source.notes == [
+        f"{tmp_path}: cat/2019 and 1 more folder belong to the class of the first folder in the path; "
+        "'recordkit pack --class-from path' makes each a class of its own"
+    ]
+    assert open_source(tmp_path, class_from="first").notes == []
+
+
+@pytest.mark.parametrize(
+    ("class_from", "classes"),
+    [
+        ("first", {"a": 0, "b": 1}),
+        ("last", {"x": 0, "y": 1}),
+        ("path", {"a/x": 0, "a/y": 1, "b/x": 2}),
+    ],
+)
+def test_class_from_chooses_the_folder(tmp_path, class_from, classes):
+    assert classes_of(tmp_path, "a/x/1.jpg", "a/y/2.jpg", "b/x/3.jpg", class_from=class_from) == classes
+
+
+def test_classes_of_a_folder_are_numbered_by_name_as_in_image_folder_and_keyed_as_in_im2rec(tmp_path):
+    names = [f"{name}/{number}.jpg" for name in ("b", "a-b", "a", "Z", "10", "2", "\u00e9") for number in range(2)]
+    source = open_source(make(tmp_path, *names))
+    assert source.classes == {name: number for number, name in enumerate(sorted(os.listdir(tmp_path)))}
+    assert rows(source) == rows(FolderSource(tmp_path))
+
+
+def test_an_empty_class_folder_keeps_its_number(tmp_path):
+    make(tmp_path, "cat/1.jpg", "owl/1.jpg", "notes/read.txt")
+    (tmp_path / "dog/2019").mkdir(parents=True)
+    (tmp_path / "fox").mkdir()
+    (tmp_path / "fox/gone.jpg").symlink_to("nowhere")
+    source = open_source(tmp_path)
+    assert source.classes == {"cat": 0, "dog": 1, "fox": 2, "owl": 3}
+    assert rows(source)[1] == (1, (3,), "owl/1.jpg")
+    assert [note.removeprefix(f"{tmp_path}: ") for note in source.notes[1:]] == [
+        "folders without images are no classes and are left out: notes",
+        "2 classes have no images; they keep their numbers: dog (1), fox (2)",
+    ]
+    assert [bad.name for bad in source.bad] == ["fox/gone.jpg"]
+    assert open_source(tmp_path, class_from="last").classes == {"2019": 0, "cat": 1, "fox": 2, "owl": 3}
+    assert open_source(tmp_path, class_from="path").classes == {"cat": 0, "owl": 1}
+
+
+def test_images_beside_the_class_folders_are_refused(tmp_path):
+    names = ("cat/1.jpg", "dog/1.jpg", "x.jpg", "y.jpg")
+    problem = (
+        "R: 2 images beside the class folders, in none of them; move these images, or give class_from=path, which "
+        "makes a class of them as im2rec does"
+    )
+    for class_from in (None, "first", "last"):
+        assert refusal(tmp_path / "R", *names, class_from=class_from) == problem
+    assert classes_of(tmp_path / "R", class_from="path") == {".": 0, "cat": 1, "dog": 2}
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        (
+            ("JPEGImages/1.jpg", "SegmentationClass/1.png", "Annotations/1.xml"),
+            "R: 'JPEGImages', 'SegmentationClass' do not look like classes; give R/JPEGImages or R/SegmentationClass "
+            "alone, or class_from=first if they are classes",
+        ),
+        (
+            ("images/0_1.jpg", "annotations/list.txt"),
+            "R: 'images' does not look like a class; give R/images alone, or class_from=first if it is a class",
+        ),
+        (
+            ("101_Categories/a/1.jpg", "101_Categories/b/1.jpg", "Annotations/1.mat"),
+            "R: all images are below one folder, '101_Categories', which has folders of its own; give R/101_Categories "
+            "alone if these are the classes, or class_from=first for one class",
+        ),
+    ],
+    ids=["voc", "pets", "caltech"],
+)
+def test_folders_that_are_hardly_classes_are_refused_and_the_advice_helps(tmp_path, names, error):
+    root = tmp_path / "R"
+    assert refusal(root, *names) == error
+    assert len(open_source(root, class_from="first")) > 0
+    assert len(open_source(root, class_from="last")) > 0
+    if "101" in error:
+        assert classes_of(root / "101_Categories") == {"a": 0, "b": 1}
+
+
+def test_a_single_class_makes_a_note(tmp_path):
+    source = open_source(make(tmp_path, "cat/1.jpg"))
+    assert source.classes == {"cat": 0} and source.notes == [f"{tmp_path}: all images are of one class, 'cat'"]
+
+
+def test_class_from_needs_folders(tmp_path):
+    with pytest.raises(PlanError, match="class_from: images directly in the folder have no class folder; leave it out"):
+        open_source(make(tmp_path, "0_1.jpg"), class_from="last")
+    assert classes_of(tmp_path, class_from="path") == {".": 0}
+
+
+def test_images_in_folders_below_labels_in_names_are_named(tmp_path):
+    source = open_source(make(tmp_path, "0_7.jpg", "more/1_3.jpg"), label_from=r"_(\d)")
+    assert len(source) == 1 and source.notes == [f"{tmp_path}: left out the images in folders below it: more"]

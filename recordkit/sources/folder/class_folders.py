@@ -76,7 +76,9 @@ def choose_classes(top: Node, class_from: ClassFrom | None) -> ClassFolders:
         _refuse_one_folder(top)
     position = -1 if class_from == "last" else 0
     class_of = {folder.path: names[position] for names, folder in top.walk_names() if folder.n_images}
-    candidates = [folder for _, folder in top.walk_names()] if class_from == "last" else top.children
+    candidates = top.children
+    if class_from == "last":
+        candidates = [folder for folder in top.walk() if folder is not top and not folder.children]
     empty = {folder.name for folder in candidates if _is_empty_class(folder)} - {*class_of.values()}
     names = sorted({*class_of.values(), *empty})
     notes = []

@@ -17,6 +17,7 @@ from recordkit.sources.folder.class_folders import ClassFolders, ClassFrom, choo
 from recordkit.sources.folder.node import Node
 from recordkit.sources.folder.siblings import refuse_other_numbers
 from recordkit.sources.folder.source import TreeSource
+from recordkit.sources.folder.split_names import Role
 from recordkit.sources.folder.splits import Splits, find_splits, refuse_inner_splits
 from recordkit.sources.folder.tree import ImageTree
 from recordkit.sources.listed_images import Progress
@@ -120,7 +121,7 @@ def _open_flat(folder: Path, options: ImageOptions) -> FileNameSource:
 
 def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict[str, Source]:
     """Open each split, all of them with the class map of the options or of the first one."""
-    sources: dict[str, TreeSource | FileNameSource] = {}
+    sources: dict[Role, TreeSource | FileNameSource] = {}
     for role, top in splits.tops.items():
         if options.splits is None:
             refuse_inner_splits(top)
@@ -128,7 +129,15 @@ def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict
         classes = options.classes if options.classes or first is None else first.classes
         source: TreeSource | FileNameSource
         if top.is_flat() or options.label_from is not None:
-            source = _open_flat_split(tree.root, top, splits.folders[role][0], replace(options, classes=classes))
+            try:
+                source = _open_flat_split(tree.root, top, splits.folders[role][0], replace(options, classes=classes))
+            except SourceError as error:
+                if first is not None:
+                    error.advice = (
+                        f"give the folder {splits.tops[first_role].location} alone, or, if a class is missing there, "
+                        "`classes` with the names of all classes"
+                    )
+                raise
         else:
             folders = choose_classes(top, options.class_from)
             if isinstance(first, TreeSource) and not options.classes:
@@ -137,7 +146,7 @@ def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict
         if first is None:
             source.extra_notes += [f"{tree.root}: {splits.describe()}", *_note_on_one_class(source)]
         sources[role] = _usable(source, Path(top.location))
-    return dict(sources)
+    return {**sources}
 
 
 def _note_on_one_class(source: TreeSource | FileNameSource) -> list[str]:

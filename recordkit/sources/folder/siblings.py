@@ -35,7 +35,7 @@ def refuse_other_numbers(root: Path, classes: Mapping[str, int], used: Collectio
         if role_of(sibling.name) != "train":
             continue
         numbers = {name: number for number, name in enumerate(_class_names(sibling))}
-        others = [name for name in used if numbers and numbers.get(name) != classes[name]]
+        others = [name for name in sorted(used) if numbers and numbers.get(name) != classes[name]]
         if others:
             raise SourceError(
                 f"{enumerate_some(others)} would have other numbers than in {sibling}, beside this folder",

@@ -34,11 +34,11 @@ class Splits:
 
     def describe(self) -> str:
         """Return a note that says which folders became which sets, and which are in none."""
-        parts = [
-            f"{enumerate_some(paths)} {'are' if paths[1:] else 'is'} the set {role}"
-            for role, paths in self.folders.items()
+        sets = [
+            role if paths == [role] else f"{role} ({enumerate_some(paths)})" for role, paths in self.folders.items()
         ]
-        return "; ".join(parts + [f"left out: {enumerate_some(self.left_out)}"] * bool(self.left_out))
+        left_out = f"; left out: {enumerate_some(self.left_out)}" if self.left_out else ""
+        return f"found the splits {', '.join(sets)}{left_out}"
 
 
 def find_splits(root: Node, *, wanted: bool) -> Splits | None:
@@ -198,7 +198,7 @@ def _find_splits_below(base: Node, *, wanted: bool) -> Splits | None:
         raise SourceError(
             expected="folders called train, val or test",
             got=_names(base.image_folders()) or "none",
-            advice="`splits=False` takes them for classes",
+            advice="leave out `splits=True`",
         )
     return _divide(base, roles)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from images import exif, noise, picture, pixels, png, save
+from sources.folders import make
 
 from recordkit import codec
 from recordkit.cli.im2rec.script import normalise
@@ -623,3 +624,16 @@ def test_it_works_without_mxnet_and_opencv(tree, tmp_path):
         command = [sys.executable, "-W", "error", "-c", BLOCKED, *map(str, words)]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
     assert {path.name for path in tmp_path.iterdir()} >= {"p.lst", "p.rec", "p.idx", "q.rec", "q.idx"}
+
+
+def test_folders_of_splits_are_classes_as_in_im2rec_and_are_named(im2rec, tmp_path):
+    root = make(tmp_path / "photos", "train/cat/1.jpg", "test/cat/2.jpg")
+    code, out, error = im2rec("--list", "--recursive", tmp_path / "x", root)
+    assert (code, out) == (0, "test/cat 0\ntrain/cat 1\n")
+    warning = "test, train look like splits, not classes; 'recordkit list' makes a list for each split"
+    assert error == f"im2rec: warning: {warning}\n"
+
+
+@pytest.mark.parametrize("names", [("bus/1.jpg", "train/1.jpg"), ("cat/1.jpg", "dog/2019/1.jpg", ".ipynb/1.jpg")])
+def test_folders_that_are_no_splits_make_no_warning(im2rec, tmp_path, names):
+    assert "splits" not in im2rec("--list", "--recursive", tmp_path / "x", make(tmp_path / "photos", *names))[2]

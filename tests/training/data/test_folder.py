@@ -52,6 +52,44 @@ def test_the_test_set_of_ubyte_files_is_the_validation_set(tiny_mnist, tmp_path)
     assert (train.name, val.name) == (f"{tiny_mnist.name}_train.rec", f"{tiny_mnist.name}_test.rec")
 
 
+@pytest.fixture
+def splits(folder, tmp_path):
+    root = tmp_path / "splits"
+    (root / "test").mkdir(parents=True)
+    folder.rename(root / "training")
+    (root / "training" / "low").rename(root / "test" / "low")
+    (root / "training" / "low").mkdir()
+    return root
+
+
+@pytest.mark.filterwarnings("ignore:.*found the splits|.*keeps? the")
+@pytest.mark.parametrize("held_out", ["test", "val"])
+def test_a_split_of_the_folder_is_the_validation_set(splits, tmp_path, held_out):
+    (splits / "test").rename(splits / held_out)
+    train, val = pack_if_changed(splits, tmp_path / "data")
+    assert (train.name, val.name) == ("splits_train.rec", f"splits_{held_out}.rec")
+    with RecordDataset(train) as train_set, RecordDataset(val) as val_set:
+        assert (len(train_set), len(val_set)) == (40, 20)
+        assert train_set.classes == val_set.classes == {"high": 0, "low": 1, "middle": 2}
+        assert {sample.label for sample in val_set} == {1}
+
+
+@pytest.mark.filterwarnings("ignore:.*found the splits|.*keeps? the|.*keep their")
+def test_the_damaged_image_of_a_split_is_named(splits, tmp_path):
+    image = splits / "test" / "low" / "2.png"
+    image.write_bytes(image.read_bytes()[:-40])
+    with pytest.raises(PackError, match=rf"^{image}: expected an image"):
+        pack_if_changed(splits, tmp_path / "data")
+
+
+def test_a_doubtful_folder_is_refused_with_the_options_of_pack(cli, folder, tmp_path):
+    (folder / "low").rename(folder / "train")
+    (folder / "high").rename(folder / "test")
+    code, _, error = cli("train", folder, "--model-prefix", tmp_path / "m" / "net")
+    assert code == 1 and "'test', 'train' look like splits, and 'middle' beside them do not; pack the folder" in error
+    assert "'recordkit pack', and take its .rec; there, give --splits, which leaves the others out, or" in error
+
+
 def test_no_image_is_held_out_on_request(folder, tmp_path):
     train, val = pack_if_changed(folder, tmp_path / "data", hold_out=False)
     with RecordDataset(train) as train_set:
