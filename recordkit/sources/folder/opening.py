@@ -121,32 +121,25 @@ def _open_flat(folder: Path, options: ImageOptions) -> FileNameSource:
 
 def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict[str, Source]:
     """Open each split, all of them with the class map of the options or of the first one."""
-    sources: dict[Role, TreeSource | FileNameSource] = {}
+    sources: dict[str, Source] = {}
+    first: TreeSource | FileNameSource | None = None
     for role, top in splits.tops.items():
         if options.splits is None:
             refuse_inner_splits(top)
-        first_role, first = next(iter(sources.items()), (role, None))
         classes = options.classes if options.classes or first is None else first.classes
         source: TreeSource | FileNameSource
         if top.is_flat() or options.label_from is not None:
-            try:
-                source = _open_flat_split(tree.root, top, splits.folders[role][0], replace(options, classes=classes))
-            except SourceError as error:
-                if first is not None:
-                    error.advice = (
-                        f"give the folder {splits.tops[first_role].location} alone, or, if a class is missing there, "
-                        "`classes` with the names of all classes"
-                    )
-                raise
+            source = _open_flat_split(tree.root, splits, role, replace(options, classes=classes))
         else:
             folders = choose_classes(top, options.class_from)
             if isinstance(first, TreeSource) and not options.classes:
-                folders = _compare_classes(folders, role, first.classes, first_role)
+                folders = _compare_classes(folders, role, first.classes, next(iter(sources)))
             source = TreeSource(tree, top, folders, classes=classes, notes=[] if first else tree.notes)
         if first is None:
+            first = source
             source.extra_notes += [f"{tree.root}: {splits.describe()}", *_note_on_one_class(source)]
         sources[role] = _usable(source, Path(top.location))
-    return {**sources}
+    return sources
 
 
 def _note_on_one_class(source: TreeSource | FileNameSource) -> list[str]:
@@ -165,17 +158,22 @@ def _compare_classes(folders: ClassFolders, role: str, classes: Mapping[str, int
     return replace(folders, names=list(classes))
 
 
-def _open_flat_split(root: str, top: Node, name: str, options: ImageOptions) -> FileNameSource:
+def _open_flat_split(root: str, splits: Splits, role: Role, options: ImageOptions) -> FileNameSource:
+    folder = Path(splits.tops[role].location)
+    first_role, first = next(iter(splits.tops.items()))
     try:
-        source = _open_flat(Path(top.location), options)
+        source = _open_flat(folder, options)
     except SourceError as error:
-        if options.splits is None and options.label_from is None:
-            error.advice = f"{error.advice}; if {name} is a class and no split, give `splits=False`"
-        elif options.label_from is not None:
-            error.advice = f"{error.advice}, or give the folder of a split that has labels as SOURCE"
+        if role != first_role:
+            error.advice = (
+                f"give the folder {first.location} alone, or, if a class is missing there, `classes` with the names of "
+                "all classes"
+            )
+        elif options.splits is None and options.label_from is None:
+            error.advice = f"{error.advice}; if {splits.folders[role][0]} is a class and no split, give `splits=False`"
         raise
     if not len(source) and not source.bad:
-        raise _folders_below_error(Path(top.location))
+        raise _folders_below_error(folder)
     source.move_root(root)
     return source
 

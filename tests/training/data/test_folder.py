@@ -74,14 +74,6 @@ def test_a_split_of_the_folder_is_the_validation_set(splits, tmp_path, held_out)
         assert {sample.label for sample in val_set} == {1}
 
 
-@pytest.mark.filterwarnings("ignore:.*found the splits|.*keeps? the|.*keep their")
-def test_the_damaged_image_of_a_split_is_named(splits, tmp_path):
-    image = splits / "test" / "low" / "2.png"
-    image.write_bytes(image.read_bytes()[:-40])
-    with pytest.raises(PackError, match=rf"^{image}: expected an image"):
-        pack_if_changed(splits, tmp_path / "data")
-
-
 def test_a_doubtful_folder_is_refused_with_the_options_of_pack(cli, folder, tmp_path):
     (folder / "low").rename(folder / "train")
     (folder / "high").rename(folder / "test")
