@@ -32,7 +32,16 @@ NOT_FOLLOWED = {
 # Rooms whose advices are walked.
 WALKED = (
     *("packing/", "formats/n", "formats/s", "formats/files.py", "interop/fetch", "interop/folder", "interop/torch"),
-    *("bench/", "training/model", "training/results", "dataset/", "sampling/", "loading/", "sources/mnist"),
+    *(
+        "bench/",
+        "training/model",
+        "training/results",
+        "dataset/",
+        "sampling/",
+        "loading/",
+        "sources/mnist",
+        "sources/folder",
+    ),
 )
 
 
