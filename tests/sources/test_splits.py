@@ -262,3 +262,11 @@ def test_a_template_with_folders_needs_the_choice(tmp_path):
 def test_label_from_and_class_from_exclude_each_other(tmp_path):
     with pytest.raises(PlanError, match="class_from and label_from both say where the class is; leave one out"):
         open_source(make(tmp_path, *SPLITS), class_from="last", label_from="_(.)")
+
+
+def test_images_beside_the_classes_of_a_split_are_refused_with_its_path(tmp_path):
+    error = refused(tmp_path / "R", *SPLITS, "train/5.jpg")
+    assert error.startswith("R/train: 1 image beside the class folders, in none of them; move these images")
+    labels = opened(tmp_path / "R", class_from="path")
+    assert labels["train"] == {"train/5.jpg": 0, "train/cat/1.jpg": 1, "train/dog/2.jpg": 2}
+    assert labels["test"] == {"test/cat/3.jpg": 1, "test/dog/4.jpg": 2}

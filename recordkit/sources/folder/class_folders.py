@@ -69,6 +69,7 @@ def choose_classes(top: Node, class_from: ClassFrom | None) -> ClassFolders:
     if top.n_images:
         raise SourceError(
             f"{plural(top.n_images, 'image')} beside the class folders, in none of them",
+            path=top.location,
             advice="move these images, or give `class_from=path`, which makes a class of them as im2rec does",
         )
     if class_from is None:
@@ -124,6 +125,7 @@ def _refuse_containers(top: Node) -> None:
         verb = "does not look like a class" if len(containers) == 1 else "do not look like classes"
         raise SourceError(
             f"{enumerate_some([repr(folder.name) for folder in containers])} {verb}",
+            path=top.location,
             advice=f"give {' or '.join(_deepest(folder).location for folder in containers)} alone, or "
             f"`class_from=first` if {'it is a class' if len(containers) == 1 else 'they are classes'}",
         )
@@ -135,6 +137,7 @@ def _refuse_one_folder(top: Node) -> None:
         inner = _deepest(folders[0])
         raise SourceError(
             f"all images are below one folder, '{folders[0].name}', which has folders of its own",
+            path=top.location,
             advice=f"give {inner.location} alone if these are the classes, or `class_from=first` for one class",
         )
 
