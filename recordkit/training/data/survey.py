@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from recordkit import codec
 from recordkit.dataset.contents import content_kind
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import ImageError, TrainError, quoted
+from recordkit.errors import ImageError, TrainError, plural, quoted
 from recordkit.formats import irheader
 from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, verify_advice
@@ -134,7 +134,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
         advice = f"run 'recordkit pack {quoted(path)} PREFIX', then give PREFIX.rec"
         raise TrainError(path=str(path), expected="a .rec file", got="a folder", advice=advice)
     records = _Records()
-    first_payloads: list[memoryview] = []
+    first_images: list[tuple[int, memoryview]] = []  # keys and payloads
     metadata: list[int] = []  # offsets
     with RecordReader(file) as reader:
         for offset, header, payload in scan(reader):
@@ -143,8 +143,8 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
                 continue
             _check_payload(payload, iterator, file, offset)
             records.add(offset, header)
-            if len(first_payloads) < _N_DECODED:
-                first_payloads.append(payload)
+            if len(first_images) < _N_DECODED:
+                first_images.append((header.id, payload))
     if metadata:
         _check_metadata(metadata, records, file, iterator)
     if not records.offsets:
@@ -152,7 +152,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     width = records.label_width(file)
     table = np.array(records.labels)[:, :1] if metadata else np.array(records.labels)
     labels = tuple(_facts(column, records.keys) for column in table.T)
-    n_channels, sizes, border = _decode_first(first_payloads, file)
+    n_channels, sizes, border = _decode_first(first_images, file)
     offsets = np.array(records.offsets, np.int64)
     return Survey(file, offsets, labels, width, Fileset(file).classes(), n_channels, sizes, border)
 
@@ -180,11 +180,10 @@ class _Records:
     def label_width(self, file: Path) -> int:
         """Return the number of labels of an image; raise TrainError if images have different numbers."""
         width = len(self.labels[0])
-        for offset, labels in zip(self.offsets, self.labels, strict=True):
+        for key, labels in zip(self.keys, self.labels, strict=True):
             if len(labels) != width:
-                raise TrainError(
-                    path=str(file), offset=offset, expected=f"{width} labels as in the first record", got=len(labels)
-                )
+                expected = f"{plural(width, 'label')} as in the first record"
+                raise TrainError(path=str(file), key=key, expected=expected, got=len(labels))
         return width
 
 
@@ -239,12 +238,15 @@ def _no_image(file: Path, offset: int, got: str) -> TrainError:
     )
 
 
-def _decode_first(payloads: list[memoryview], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
+def _decode_first(first: list[tuple[int, memoryview]], file: Path) -> tuple[int, tuple[tuple[int, int], ...], int]:
     """Return channels, sizes and border level of the first images; see `Survey`."""
-    try:
-        images = [codec.decode(payload, channels="keep") for payload in payloads]
-    except ImageError as error:
-        raise TrainError(error.problem, path=str(file), advice=verify_advice(file, decode=True)) from None
+    images = []
+    for key, payload in first:
+        try:
+            images.append(codec.decode(payload, channels="keep"))
+        except ImageError as error:
+            advice = verify_advice(file, decode=True)
+            raise TrainError(error.problem, path=str(file), key=key, advice=advice) from None
     n_channels = 3 if any(image.shape[2] > 1 for image in images) else 1
     sizes = tuple(dict.fromkeys((image.shape[0], image.shape[1]) for image in images))
     edges = [np.concatenate([image[[0, -1]].ravel(), image[:, [0, -1]].ravel()]) for image in images]

@@ -37,9 +37,9 @@ def test_a_prefix_names_the_file_too(rec):
         ([(0.0, b"\x93NUMPY\x01\0")], r"bad\.rec: byte 0: expected an image, got npy; run 'recordkit verify"),
         (
             [*images(1), ((0.0, 1.0), b"\xff\xd8\xff")],
-            r"bad\.rec: byte \d+: expected 1 labels as in the first record, got 2",
+            r"bad\.rec: key \d+: expected 1 label as in the first record, got 2",
         ),
-        ([(0.0, b"\xff\xd8\xff")], r"that do not decode.*run 'recordkit verify"),
+        ([(0.0, b"\xff\xd8\xff")], r"bad\.rec: key 0: .*that do not decode.*run 'recordkit verify"),
         ([], r"expected images, got an empty file"),
     ],
 )
