@@ -83,20 +83,22 @@ class LeftOutFiles:
             )
         return notes
 
-    def no_image_error(self, expected: str, remedy: str = "`extensions` {} reads those that are images") -> SourceError:
+    def no_image_error(
+        self, expected: str, suffix_advice: str = "`extensions` {} reads those that are images"
+    ) -> SourceError:
         """Return the error for a folder without an image; it names the files that are there.
 
         Parameters
         ----------
         expected : str
             Description of what the folder should have.
-        remedy : str
+        suffix_advice : str
             How to read files that are images by their bytes; ``{}`` stands for their suffixes.
         """
         got = f"only {self._counts()}" if self._n_by_suffix else "none"
         if names := self._tool_names():
             got = f"{got}, and {names}, which other programs made"
-        return SourceError(path=self._root, expected=expected, got=got, advice=self._advice(remedy))
+        return SourceError(path=self._root, expected=expected, got=got, advice=self._advice(suffix_advice))
 
     def _counts(self) -> str:
         return enumerate_some([f"{n} {suffix or 'without'}" for suffix, n in self._n_by_suffix.most_common()])
@@ -108,7 +110,7 @@ class LeftOutFiles:
             names.append(f"{self._first_tool_file}{more}")
         return enumerate_some(names)
 
-    def _advice(self, remedy: str) -> str | None:
+    def _advice(self, suffix_advice: str) -> str | None:
         """Return how to read the files of other suffixes if they begin like images, and otherwise what can be read."""
         if not self._n_by_suffix:
             return None
@@ -116,7 +118,7 @@ class LeftOutFiles:
         if suffixes == [""]:
             return "these files are images without a suffix: give them one, such as .jpg"
         if suffixes:
-            return remedy.format(",".join(filter(None, suffixes)))
+            return suffix_advice.format(",".join(filter(None, suffixes)))
         return "recordkit reads JPEG, PNG, BMP, GIF, TIFF, WebP and binary Netpbm"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import codecs
 import itertools
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recordkit.errors import RecordkitError
+from recordkit.errors import RecordkitError, quoted
 from recordkit.formats.lines import UTF_16_MARKS
 from recordkit.sources.columns import DELIMITERS, is_label, split_fields
 from recordkit.sources.files import EXTENSIONS
@@ -67,7 +66,7 @@ def advise_columns(
             looks = f"the rows look like {names}, separated by {separators}"
             where = "the folder of the images" if folder is None else folder
             if program:
-                root_text = "ROOT" if folder is None else shlex.quote(str(folder))
+                root_text = "ROOT" if folder is None else quoted(str(folder))
                 return f"{looks}: '{program} --root {root_text} --columns {columns}' reads them"
             return f"{looks}: give `columns={columns}`" + ("" if folder == root else f", and {where} as `root`")
     if not is_certainly_a_list and any(map(_is_table, tables)):

@@ -6,12 +6,11 @@ The format of the file is in `recordkit.formats.lst`.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from recordkit.errors import FormatError, ImageError, SourceError
+from recordkit.errors import FormatError, ImageError, SourceError, quoted
 from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
@@ -127,7 +126,7 @@ class ListSource:
 
     def _check_keys(self, *, lenient: bool) -> None:
         columns = self._columns_without_keys()
-        command = f"'{self._pack_command()} --root {shlex.quote(self.root)} --columns {columns}'"
+        command = f"'{self._pack_command()} --root {quoted(self.root)} --columns {columns}'"
         error = repeated_key_error(self.path, self._list.keys, command if lenient else f"`columns={columns}`")
         if error and not lenient:
             raise error
@@ -135,7 +134,7 @@ class ListSource:
             self.notes.append(str(error))
 
     def _pack_command(self) -> str:
-        return f"recordkit pack {shlex.quote(str(self.path))} PREFIX"
+        return f"recordkit pack {quoted(str(self.path))} PREFIX"
 
     def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))

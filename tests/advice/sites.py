@@ -25,11 +25,17 @@ _HELP = {"help", "epilog", "short_help", "metavar"}
 @functools.cache
 def sites() -> set[tuple[str, str]]:
     """Return the path of the module in recordkit/ and the skeleton of every advice."""
-    found: set[tuple[str, str]] = set()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        module = path.relative_to(PACKAGE).as_posix()
-        found |= {(module, text) for text in _Module(ast.parse(path.read_text())).advices()}
-    return found
+    trees = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    positions = {name: position for tree in trees.values() for name, position in _positions(tree)}
+    return {(module, text) for module, tree in trees.items() for text in _Module(tree, positions).advices()}
+
+
+def _positions(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield the functions that take an advice, and its position among their parameters."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            names = [argument.arg for argument in function.args.args]
+            yield from ((function.name, names.index(name)) for name in names if _NAME.search(name))
 
 
 def skeleton_regex(skeleton: str) -> str:
@@ -60,7 +66,7 @@ def _piece_regex(piece: str, *, is_last: bool) -> str:
 
 
 class _Module:
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, positions: dict[str, int]) -> None:
         self._tree = tree
         self._constants = {
             target.id: node.value
@@ -69,12 +75,7 @@ class _Module:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        self._positions = {
-            function.name: [argument.arg for argument in function.args.args].index("advice")
-            for function in ast.walk(tree)
-            if isinstance(function, ast.FunctionDef)
-            if "advice" in [argument.arg for argument in function.args.args]
-        }
+        self._positions = positions
 
     def advices(self) -> Iterator[str]:
         for node in ast.walk(self._tree):
@@ -85,21 +86,38 @@ class _Module:
     def _expressions(self, node: ast.AST) -> Iterator[ast.expr]:
         """Yield each expression of a node whose value is an advice."""
         if isinstance(node, ast.Call):
-            yield from (keyword.value for keyword in node.keywords if keyword.arg == "advice")
+            yield from (keyword.value for keyword in node.keywords if _NAME.search(keyword.arg or ""))
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             is_method = isinstance(node.func, ast.Attribute)
             position = self._positions.get(name, len(node.args) + 1) - is_method
             yield from node.args[position : position + 1]
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if isinstance(targets[0], ast.Tuple):
+                yield from self._parts(targets[0], node.value)
+                return
             names = [getattr(target, "id", getattr(target, "attr", "")) for target in targets]
             if node.value is not None and any(map(_NAME.search, names)):
                 yield node.value
         elif isinstance(node, ast.FunctionDef):
             if _NAME.search(node.name):
                 yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value)
-            defaults = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            yield from (default for argument, default in defaults if argument.arg == "advice" and default)
+            named = [*node.args.posonlyargs, *node.args.args]
+            last = named[len(named) - len(node.args.defaults) :]
+            arguments = zip([*last, *node.args.kwonlyargs], [*node.args.defaults, *node.args.kw_defaults], strict=True)
+            yield from (default for argument, default in arguments if default and _NAME.search(argument.arg))
+
+    def _parts(self, target: ast.Tuple, value: ast.expr | None) -> Iterator[ast.expr]:
+        """Yield the advices of ``name, advice = _TABLE[key]``, and those of a tuple."""
+        names = [getattr(part, "id", "") for part in target.elts]
+        position = next((number for number, name in enumerate(names) if _NAME.search(name)), None)
+        if position is None:
+            return
+        rows = [value]
+        if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
+            table = self._constants.get(value.value.id)
+            rows = table.values if isinstance(table, ast.Dict) else []
+        yield from (row.elts[position] for row in rows if isinstance(row, ast.Tuple))
 
     def _texts(self, node: ast.expr) -> Iterator[str]:
         """Yield the skeleton of each text that an expression may return."""

@@ -82,7 +82,8 @@ def test_a_name_that_mxnet_does_not_read(rec, fails, works):
 
 def test_a_record_that_is_no_image(rec, fails):
     with recordio.MXIndexedRecordIO("plain.idx", "plain.rec", "w") as writer:
-        writer.write_idx(0, recordio.pack(recordio.IRHeader(0, 1.0, 0, 0), b"no image"))
+        for key, payload in enumerate((b"no image", Path("photos/cat/0.jpg").read_bytes())):
+            writer.write_idx(key, recordio.pack(recordio.IRHeader(0, 1.0, key, 0), payload))
     error = fails("bench", "plain.rec")
     advice("formats/frame.py", "run 'recordkit verify --decode {}'", error)
     (command,) = commands(error)

@@ -49,7 +49,7 @@ def test_extras_for_pictures_and_pages(photos, fails, monkeypatch):
     require = pictures.require_matplotlib
     error = text_of(require)
     advice("training/results/pictures.py", "pip install 'recordkit[plot]'", error)
-    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "matplotlib", types.ModuleType("matplotlib"))
     require()
 
 

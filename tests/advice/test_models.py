@@ -9,6 +9,7 @@ import pytest
 from advice.walk import advice, text_of
 from training.bars import images, write_rec
 
+from recordkit.codec import encode
 from recordkit.training.results.score import Score, require_accuracy
 
 SHAPE = ("--data-shape", "1,28,28", "--scale", "1/256")
@@ -223,6 +224,14 @@ def test_a_damaged_record_of_a_run(net, bars, fails, works, train_words, content
     advice("training/run_record.py", "train again", fails("eval", net, bars))
     works(*train_words(bars))
     works("eval", net, bars)
+
+
+def test_images_of_another_suffix_to_predict(net, fails, works):
+    Path("folder").mkdir()
+    Path("folder/0.photo").write_bytes(encode(next(images(1))[1], "png"))
+    error = fails("predict", net, "folder")
+    (suffix,) = advice("training/predict.py", "name the images themselves, whose suffix is {}", error)
+    works("predict", net, *Path("folder").glob(f"*{suffix}"))
 
 
 def test_an_accuracy_that_is_too_low(net, bars, fails, works, train_words):

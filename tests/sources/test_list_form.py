@@ -127,7 +127,7 @@ def test_keys_all_alike_are_refused_and_the_advice_reads_the_list(folder, text, 
 def test_im2rec_advises_the_command_that_reads_the_list(folder):
     (folder / "some list.lst").write_text("0\ta.jpg\t3\n0\tb.jpg\t4\n")
     with pytest.raises(
-        FormatError, match=r"'recordkit pack '\S+ list.lst' PREFIX --root \S+ --columns -,path,label' rea"
+        FormatError, match=r"'recordkit pack \S+ list.lst. PREFIX --root \S+ --columns -,path,label' rea"
     ):
         ListSource(folder / "some list.lst", folder, lenient=True)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recordkit.errors import PlanError, SourceError
+from recordkit.errors import PlanError, SourceError, quoted
 from recordkit.sample import BadEntry
 from recordkit.sources.file_names.base import FileNameSource
 from recordkit.sources.file_names.evidence import NUMBER_AT_END, doubt, find_expression
@@ -102,7 +101,7 @@ class ExpressionSource(FileNameSource):
         if labels is None:
             advice = (
                 "if the names hold no labels, make a folder for each class, or a list with KEY, LABEL and PATH between "
-                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {shlex.quote(self.root)}'"
+                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {quoted(self.root)}'"
             )
         else:
             advice = f"`label_from` '{labels.expression}' finds {labels.description}"

@@ -133,7 +133,8 @@ def _refuse_containers(top: Node) -> None:
 
 def _refuse_one_folder(top: Node) -> None:
     folders = top.image_folders()
-    if len(folders) == 1 and folders[0].image_folders():
+    # A folder that is called like a split comes here only if the user has said that it is a class.
+    if len(folders) == 1 and folders[0].role is None and folders[0].image_folders():
         inner = _deepest(folders[0])
         raise SourceError(
             f"all images are below one folder, '{folders[0].name}', which has folders of its own",
