@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,13 @@ def test_several_labels_of_im2rec(photos, run_im2rec):
     works, text = run_im2rec("two", photos, re.search("--pack-label", text)[0])
     assert works and "only the first" not in text
     assert rk.RecordDataset("two").labels.tolist() == [[0, 5], [1, 6]]
+
+
+def test_splits_in_im2rec(photos, run_im2rec, works):
+    for name in ("train", "test"):
+        shutil.copytree(photos, Path("splits", name))
+    _, text = run_im2rec("all", "splits", "--list", "--recursive")
+    advice("cli/im2rec/script.py", "{} {}; 'recordkit list' makes a list for each split", text)
+    (command,) = commands(text)
+    works(*command, "splits", "sets")
+    assert Path("sets_train.lst").exists() and Path("sets_test.lst").exists()
