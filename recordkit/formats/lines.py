@@ -92,7 +92,7 @@ class LineFile:
         Raises
         ------
         FormatError
-            The file is UTF-16, or a line has `MAX_LINE_BYTES` bytes or more.
+            The file is UTF-16, its lines end with carriage returns alone, or a line has `MAX_LINE_BYTES` bytes or more.
         """
         offset = number = 0
         self._file.seek(0)
@@ -108,6 +108,14 @@ class LineFile:
                 )
             if number == 1 and raw.startswith(UTF_16_MARKS):
                 raise FormatError(path=self.path, expected="UTF-8", got="UTF-16", advice="save the list as UTF-8")
+            if number == 1 and not raw.endswith(b"\n") and b"\r" in raw.strip(b"\r"):
+                raise FormatError(
+                    path=self.path,
+                    line=1,
+                    expected="lines that end with a line feed",
+                    got="carriage returns between them",
+                    advice="save the list with the line ends of Unix or Windows",
+                )
             begin = offset + (len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0)
             content = raw[begin - offset :].rstrip(b"\r\n")
             offset += len(raw)

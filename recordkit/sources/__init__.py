@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recordkit.errors import PlanError, SourceError
+from recordkit.errors import FormatError, PlanError, SourceError
 from recordkit.formats.files import not_found
 from recordkit.formats.signatures import find_other_format
 from recordkit.sample import Source
@@ -134,7 +134,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
         if columns is not None:
-            return TableSource(path, root, columns=columns, extensions=extensions, classes=classes)
+            return _open_table(path, root, columns, extensions, classes)
         return ListSource(path, root, classes=classes or find_classes(path))
     if ubyte_sets := open_sets(path, transpose=transpose):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
@@ -144,7 +144,11 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     if not path.is_dir():
         raise _other_file_error(path, root, extensions)
     options = ImageOptions(label_from, extensions, classes, class_from, splits, progress)
-    source = open_images(path, options)
+    try:
+        source = open_images(path, options)
+    except SourceError:
+        _refuse_arguments_of_other_kinds("images", path, arguments)
+        raise
     if source is None and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
@@ -154,13 +158,26 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     return source
 
 
+def _open_table(
+    path: Path, root: str | Path | None, columns: str, extensions: Sequence[str], classes: Mapping[str, int] | None
+) -> TableSource:
+    """Open a list of another tool. If it has other columns than these, the error advises those that it has."""
+    try:
+        return TableSource(path, root, columns=columns, extensions=extensions, classes=classes)
+    except FormatError as error:
+        error.advice = advise_columns(path, root, extensions, is_list=True) or error.advice
+        raise
+
+
 def _other_file_error(path: Path, root: str | Path | None, extensions: Sequence[str]) -> SourceError:
     """Return the error about a file that is no list: what it is, or the columns that would read it."""
     got, advice = "another file", None
     if path.is_file():
         advice = advise_columns(path, root, extensions)
         other = find_other_format(path)
-        if other is not None and other.kind not in ("text", "json"):
+        if other is not None and other.kind == "json":
+            got, advice = other.name, "write a list with a row PATH,LABEL for each image, and give `columns=path,label`"
+        elif other is not None and other.kind != "text":
             got, advice = other.name, other.advice
     return SourceError(path=str(path), expected="a folder or a .lst file", got=got, advice=advice)
 

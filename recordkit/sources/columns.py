@@ -15,14 +15,18 @@ The names of the columns are a text such as ``path,label``:
 from __future__ import annotations
 
 import csv
+import re
 from typing import NamedTuple
 
 from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.lst import excerpt, is_number, parse_key, parse_label
+from recordkit.sources.files import EXTENSIONS
 
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
 """Each delimiter and its name. The blank stands for any number of blanks and tabs."""
 
+# Texts that programs write for a missing number.
+_NO_LABELS = ("", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf")
 _NAMES = ("path", "label", "labels", "class", "key", "-")
 
 
@@ -95,7 +99,8 @@ class Columns:
         text : str
         delimiter : str
             One of `DELIMITERS`. Fields may be quoted as in CSV. Between blanks, fields that the row has beyond the
-            number of columns belong to the path or to the name of the class, if there is only one of them.
+            number of columns belong to the path or to the name of the class, if there is only one of them. With
+            ``path,class``, the path ends with the last suffix of an image, or with the first word if there is none.
 
         Returns
         -------
@@ -109,6 +114,8 @@ class Columns:
         """
         if delimiter == " " and '"' not in text:
             texts = [name for name in self.names if name in ("path", "class")]
+            if self.names == ["path", "class"]:
+                return _split_after_image(text)
             if "labels" in self.names or len(texts) > 1:
                 return text.split()
             n_before = self.names.index(texts[0])
@@ -167,12 +174,23 @@ def is_label(field: str) -> bool:
 
 def _parse_label(field: str) -> float:
     if not is_label(field):
-        raise FormatError(
-            expected="a finite number as LABEL",
-            got=excerpt(field),
-            advice="a class name needs the column 'class' in place of 'label'",
-        )
+        raise FormatError(expected="a finite number as LABEL", got=excerpt(field), advice=_label_advice(field))
     return parse_label(field)
+
+
+def _label_advice(field: str) -> str:
+    if field.lower() in _NO_LABELS:
+        return "the row has no label: write one or remove the row"
+    if is_label(field.replace(",", ".", 1)):
+        return "write a point in place of the comma"
+    return "a class name needs the column 'class' in place of 'label'"
+
+
+def _split_after_image(text: str) -> list[str]:
+    """Divide a row into a path and a text: after the last suffix of an image, or after the first word."""
+    ends = [match.start() for match in re.finditer(r"\s+(?=\S)", text.rstrip())]
+    end = next((end for end in reversed(ends) if text[:end].lower().endswith(EXTENSIONS)), None)
+    return text.split(maxsplit=1) if end is None else [text[:end].strip(), text[end:].strip()]
 
 
 def split_fields(text: str, delimiter: str) -> list[str]:

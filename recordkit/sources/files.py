@@ -47,6 +47,40 @@ def check_file(path: str) -> None:
         raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{status.st_size} bytes")
 
 
+def find_image(folder: str, name: str) -> str:
+    r"""Return the path of an image that a list names.
+
+    Parameters
+    ----------
+    folder : str
+        Folder that the names of the list start from.
+    name : str
+
+    Returns
+    -------
+    path : str
+        If there is no such file: the file without the blanks around its name, which MXNet's tools drop, with ``/`` in
+        place of backslashes, as in lists of Windows, or below the folder in spite of a ``/`` at the beginning, as in
+        the lists of Places365. If there is none of these either, the plain path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "cat").mkdir()
+    ...     Path(folder, "cat", "tom.jpg").touch()
+    ...     paths = [find_image(folder, name) for name in ("/cat/tom.jpg", "cat\\tom.jpg ")]
+    ...     paths == 2 * [str(Path(folder, "cat", "tom.jpg"))]
+    True
+    """
+    path = os.path.join(folder, name)  # noqa: PTH118 (a Path for each of a million images is slow)
+    other = name.strip().replace("\\", "/").lstrip("/")
+    if other == name or os.path.exists(path):  # noqa: PTH110 (see above)
+        return path
+    return next(filter(os.path.exists, (os.path.join(folder, other), "/" + other)), path)  # noqa: PTH118 (see above)
+
+
 def read_images(paths: Sequence[str]) -> list[bytes | ImageError]:
     """Read image files whole.
 

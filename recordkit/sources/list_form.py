@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import itertools
 import os
 from collections import Counter
@@ -12,14 +13,15 @@ from pathlib import Path
 from recordkit.errors import RecordkitError, quoted
 from recordkit.formats.lines import UTF_16_MARKS
 from recordkit.sources.columns import DELIMITERS, is_label, split_fields
-from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.doubts import count_rows
+from recordkit.sources.files import EXTENSIONS, find_image
 from recordkit.sources.missing_images import other_folders
 from recordkit.sources.table import TableSource
 
 # The beginning of a list that is looked at.
 _N_BYTES, _N_LINES = 1 << 20, 100
-# Names that are looked for in each folder near the list.
-_N_LOOKED_FOR = 12
+# Rows whose images are looked for in each folder near the list.
+_N_LOOKED_FOR = 2
 # Lines that may have other columns: a number of rows and the names of the columns.
 _N_HEADINGS = 2
 # Words in the heading of a column of labels.
@@ -27,7 +29,12 @@ _LABEL_WORDS = ("label", "class", "category", "target", "breed", "species", "tag
 
 
 def advise_columns(
-    path: Path, root: str | Path | None, extensions: Sequence[str] = EXTENSIONS, *, program: str = ""
+    path: Path,
+    root: str | Path | None,
+    extensions: Sequence[str] = EXTENSIONS,
+    *,
+    program: str = "",
+    is_list: bool = False,
 ) -> str | None:
     """Return the advice that reads a list, or None if it does not look like one.
 
@@ -41,6 +48,8 @@ def advise_columns(
         Suffixes of images.
     program : str, optional
         The beginning of the command that reads the list, if the reader of the advice has another program before them.
+    is_list : bool, default False
+        Whether the file is certainly a list, so that no advice says "if it is a list".
 
     Returns
     -------
@@ -51,14 +60,15 @@ def advise_columns(
     root = path.parent if root is None else Path(root)
     with path.open("rb") as file:
         head = file.read(_N_BYTES)
-    is_certainly_a_list = path.suffix == ".lst" or bool(program)
-    if head.startswith(UTF_16_MARKS) and not is_certainly_a_list:
+    is_list = is_list or path.suffix == ".lst" or bool(program)
+    if head.startswith(UTF_16_MARKS) and not is_list:
         return "if it is a list of images, save it as UTF-8; it is UTF-16"
     lines = _first_lines(head)
+    is_titled = bool(lines) and any(word in lines[0].lower() for word in _LABEL_WORDS)
     tables = [[split_fields(line, delimiter) for line in lines] for delimiter in DELIMITERS]
     for rows, (delimiter, separators) in zip(tables, DELIMITERS.items(), strict=True):
         for columns, folder in _likely_forms(rows, path, root, tuple(extensions)):
-            if folder is not None and not _reads(path, folder, columns, extensions):
+            if folder is not None and not _reads(path, folder, columns, extensions, is_titled=is_titled):
                 continue
             if folder is None and delimiter == " " and "class" in columns and not columns.startswith("path"):
                 continue  # the word may be the beginning of a path
@@ -69,7 +79,7 @@ def advise_columns(
                 root_text = "ROOT" if folder is None else quoted(str(folder))
                 return f"{looks}: '{program} --root {root_text} --columns {columns}' reads them"
             return f"{looks}: give `columns={columns}`" + ("" if folder == root else f", and {where} as `root`")
-    if not is_certainly_a_list and any(map(_is_table, tables)):
+    if not is_list and any(map(_is_table, tables)):
         return (
             "if it is a list of images, name its columns, for example `columns=path,label`, and their folder as `root`"
         )
@@ -92,12 +102,18 @@ def _first_lines(head: bytes) -> list[str]:
     return [text for text in texts if not text.startswith("#")][:_N_LINES]
 
 
-def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str]) -> bool:
+def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str], *, is_titled: bool) -> bool:
+    """Return whether the list can be read, and its labels do not just count the rows, unless they have a title."""
     try:
-        TableSource(path, root, columns=columns, extensions=extensions).close()
+        with contextlib.closing(TableSource(path, root, columns=columns, extensions=extensions)) as source:
+            labels = source.labels(range(min(len(source), _N_LINES)))
     except RecordkitError:
         return False
-    return True
+    return is_titled or "class" in columns or not count_rows(labels)
+
+
+def _are_distinct(column: Sequence[str]) -> bool:
+    return len(column) > 1 and len(set(column)) == len(column)
 
 
 def _likely_forms(
@@ -110,6 +126,8 @@ def _likely_forms(
     width = widths.most_common(1)[0][0]
     heading = rows[0] if len(rows) > 1 and not any(map(is_label, rows[0])) else []
     table = [row for row in rows[bool(heading) :] if len(row) == width]
+    if len(table) < len(rows) - bool(heading):
+        yield "path,labels", root
     if table and width > 1:
         fields = list(zip(*table, strict=True))
         number, folder = _find_path(fields, path, root, suffixes)
@@ -120,6 +138,8 @@ def _likely_forms(
                 yield columns, folder
     for columns in ("path,label", "label,path", "key,label,path"):  # with blanks inside the paths
         yield columns, root
+    if not any(all(map(is_label, fields)) for _, *fields in rows):
+        yield "path,class", root  # with blanks inside the names of the classes
 
 
 def _find_path(
@@ -128,10 +148,11 @@ def _find_path(
     """Return the number of the column of paths, and the folder of the images; None for what is not known."""
     likely = [[name + suffix for name in names if name for suffix in ("", *suffixes)] for names in fields]
     for folder in itertools.chain([root], other_folders(path, os.fspath(root))):
-        n_names = None if folder is root else _N_LOOKED_FOR
+        n_names = None if folder is root else _N_LOOKED_FOR * (1 + len(suffixes))
         counts = [sum(_is_file(folder, name) for name in names[:n_names]) for names in likely]
-        if any(counts):
-            return counts.index(max(counts)), folder
+        if max(counts):  # a key may be the name of an image without its suffix
+            n_whole = [sum(name.lower().endswith(suffixes) for name in names) for names in fields]
+            return max(range(len(fields)), key=lambda number: (counts[number], n_whole[number])), folder
     for number, names in enumerate(fields):
         if all(name.lower().endswith(suffixes) for name in names):
             return number, None
@@ -139,7 +160,7 @@ def _find_path(
 
 
 def _is_file(folder: Path, name: str) -> bool:
-    return os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118 (Path raises an error for a long name)
+    return os.path.isfile(find_image(os.fspath(folder), name))  # noqa: PTH113 (Path raises an error for a long name)
 
 
 def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[str]) -> Iterator[str]:
@@ -147,16 +168,24 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
     names[path] = "path"
     n_numbers = [sum(map(is_label, column)) for column in fields]
     numbers = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == len(column)]
-    words = [i for i in range(len(fields)) if i != path and n_numbers[i] == 0]
+    words = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == 0 and any(column)]
+    n_empty = sum(not any(column) for column in fields)
     titled = [i for i, title in enumerate(heading) if i != path and any(word in title.lower() for word in _LABEL_WORDS)]
     if len(titled) == 1 and titled[0] in (*numbers, *words):
         names[titled[0]] = "class" if titled[0] in words else "label"
         yield ",".join(names)
         return
-    if len(words) + len(numbers) + 1 < len(fields) or len(words) > 1:
+    if len(words) + len(numbers) + n_empty + 1 < len(fields) or len(words) > 1:
         return
-    if len(fields) > 2 and numbers[:1] == [0]:
-        names[numbers.pop(0)] = "key"
+    if len(fields) - n_empty > 2 and numbers[:1] == [0]:
+        number = numbers.pop(0)
+        names[number] = "key" if _are_distinct(fields[number]) else "-"
+    elif words == [0] and numbers and _are_distinct(fields[0]):
+        words = []  # keys that are no numbers
+    if not (words or numbers) or (words and numbers and _are_distinct(fields[words[0]])):
+        return  # which of them is the label?
+    if not words and len(numbers) == 1 and count_rows([(float(text),) for text in fields[numbers[0]]]):
+        return
     for number in words or numbers:
         names[number] = "class" if words else "label"
     text = ",".join(names)

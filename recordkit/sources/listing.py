@@ -13,7 +13,7 @@ from typing import TypeVar
 from recordkit.errors import FormatError, ImageError, SourceError, quoted
 from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
-from recordkit.sources.files import read_images
+from recordkit.sources.files import find_image, read_images
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
 from recordkit.sources.repeated_keys import repeated_key_error
@@ -118,11 +118,7 @@ class ListSource:
         return read_images([self._image_path(entry.name) for entry in entries])
 
     def _image_path(self, name: str) -> str:
-        path = os.path.join(self.root, name)  # noqa: PTH118 (a Path for each of a million images is slow)
-        # MXNet's tools strip blanks around a path. A file whose name has these blanks takes precedence.
-        if name != name.strip() and not os.path.exists(path):  # noqa: PTH110 (see above)
-            return os.path.join(self.root, name.strip())  # noqa: PTH118 (see above)
-        return path
+        return find_image(self.root, name)
 
     def _check_keys(self, *, lenient: bool) -> None:
         columns = self._columns_without_keys()
@@ -138,7 +134,7 @@ class ListSource:
 
     def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
-        if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (see above)
+        if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (str paths)
             error = explain_missing_images(self.path, self.root, rows, self._label_width)
             raise error if error.advice else self._with_columns(error, lenient=lenient)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from recordkit.errors import SourceError
 from recordkit.formats.lst import LabelWidth, Row, describe_widths, excerpt, is_number
+from recordkit.sources.files import find_image
 
 # Images that are looked for in each other folder, and folders in the current folder that are looked into.
 _N_LOOKED_FOR, _N_FOLDERS = 3, 1000
 _MAX_PATH = 4096
 _MAX_SHOWN = 200
+_URL = re.compile(r"[a-z][a-z0-9+]+://")
 _FIRST_FIELD = re.compile(r"\s*(\S+)(\s+)(?=\S)")
 
 
@@ -100,10 +102,12 @@ def explain_wrong_root(path: Path, root: str, names: Sequence[str], suffixes: Se
     example = excerpt(names[0], _MAX_SHOWN)
     likely = [name + suffix for name in names[:_N_LOOKED_FOR] for suffix in ("", *suffixes)]
     where = " in the current folder" if root in ("", ".") else f" in {root}"
-    if all(Path(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
-        where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
-    elif folder := next((folder for folder in other_folders(path, root) if _has_any(folder, likely)), None):
+    if folder := next((folder for folder in other_folders(path, root) if _has_any(folder, likely)), None):
         advice = f"they are in {folder}: give it as `root`"
+    elif all(map(_URL.match, names[:_N_LOOKED_FOR])):
+        where, advice = "", "the paths are URLs; download the images, and write the paths of their files"
+    elif all(Path(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
+        where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
     elif not Path(root).is_dir():
         advice = f"there is no folder {root}"
     else:
@@ -138,4 +142,4 @@ def _has_any(folder: Path, names: Sequence[str]) -> bool:
 
 
 def _exists(folder: str | Path, name: str) -> bool:
-    return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118 (as ListSource joins them)
+    return os.path.exists(find_image(os.fspath(folder), name))  # noqa: PTH110 (Path raises an error for a long name)

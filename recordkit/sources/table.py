@@ -16,7 +16,8 @@ from recordkit.formats.lines import LineFile
 from recordkit.formats.lst import excerpt
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.columns import DELIMITERS, Columns, TableRow, is_label, split_fields
-from recordkit.sources.files import EXTENSIONS, read_images
+from recordkit.sources.doubts import count_rows, doubt_class_names, doubt_labels
+from recordkit.sources.files import EXTENSIONS, find_image, read_images
 from recordkit.sources.missing_images import explain_wrong_root
 from recordkit.sources.repeated_keys import repeated_key_error
 
@@ -86,6 +87,7 @@ class TableSource:
         self._suffixes = tuple(suffix.lower() for suffix in extensions)
         self._completes_paths = True
         self._keys = array("Q")
+        self._path_hashes, self._label_hashes = array("q"), array("q")
         self._lines = LineFile(path, "a list")
         try:
             self._open()
@@ -143,20 +145,30 @@ class TableSource:
         self._check_images()
         if names and self.classes is None:
             self.classes = {name: number for number, name in enumerate(sorted(names))}
-            if all(map(is_label, names)):
-                self.notes.append(
-                    f"{self.path}: the names of the classes are numbers, and their labels are 0 to {len(names) - 1}; "
-                    "a column 'label' in place of 'class' keeps the numbers"
-                )
+            if doubt := doubt_class_names(names):
+                self.notes.append(f"{self.path}: {doubt}")
+        labels = self.labels(range(min(len(self), _N_PROBED_ROWS)))
+        if self.classes is None and count_rows(labels):
+            self.notes.append(
+                f"{self.path}: the labels are successive numbers from {labels[0][0]}, as keys are; are the labels in "
+                "another column?"
+            )
+        if doubt := doubt_labels(self._path_hashes, self._label_hashes):
+            self.notes.append(f"{self.path}: {doubt}")
+        del self._path_hashes, self._label_hashes
 
     def _find_delimiter(self, texts: Sequence[str]) -> str:
-        """Return the delimiter with which most lines are rows, or else most have the columns, and most images exist."""
+        """Return the delimiter with which most lines are rows, or else most have the columns, and most images exist.
 
-        def counts(delimiter: str) -> tuple[int, int, int]:
+        If no line has the columns, it is the one that most lines have.
+        """
+
+        def counts(delimiter: str) -> tuple[int, int, int, int]:
             self._delimiter = delimiter
             rows = [row for row in map(self._try_row, texts) if row]
             n_long = sum(self._columns.fits(self._columns.split(text, delimiter)) for text in texts)
-            return len(rows), n_long, sum(self._exists(row.path) for row in rows)
+            n_divided = sum(len(split_fields(text, delimiter)) > 1 for text in texts)
+            return len(rows), n_long, sum(self._exists(row.path) for row in rows), n_divided
 
         return max(DELIMITERS, key=counts)
 
@@ -211,6 +223,8 @@ class TableSource:
                 names.add(row.class_name)
             if row.key is not None:
                 self._keys.append(row.key)
+            self._path_hashes.append(hash(row.path))
+            self._label_hashes.append(hash((row.labels, row.class_name)))
             self._lines.keep(offset, len(content))
         return names
 
@@ -237,7 +251,7 @@ class TableSource:
         return os.path.isfile(self._image_path(name))  # noqa: PTH113 (a Path for each image is slow)
 
     def _image_path(self, name: str) -> str:
-        return os.path.join(self.root, name)  # noqa: PTH118 (a Path for each of a million images is slow)
+        return find_image(self.root, name)
 
     def _complete(self, name: str) -> str:
         found = self._completions(name) if self._completes_paths else ()

@@ -81,11 +81,51 @@ def test_keys_all_alike_in_im2rec(pack, im2rec, works):
 
 
 def test_a_class_name_is_no_label(pack, fails, works):
-    arguments = pack("cat/0.jpg,cat\ndog/1.jpg,dog\n")
-    error = fails(*arguments, "--columns", "path,label")
+    arguments = pack("cat/0.jpg,cat,big\ndog/1.jpg,dog,small\n")
+    error = fails(*arguments, "--columns", "path,label,-")
     advice("sources/columns.py", "a class name needs the column 'class' in place of 'label'", error)
-    works(*arguments, "--columns", "path,class")
+    works(*arguments, "--columns", "path,class,-")
     assert labels() == [0, 1]
+
+
+def test_a_row_without_a_label(pack, fails, works):
+    error = fails(*pack("cat/0.jpg,3\ndog/1.jpg,\n"), "--columns", "path,label")
+    advice("sources/columns.py", "the row has no label: write one or remove the row", error)
+    works(*pack("cat/0.jpg,3\n"), "--columns", "path,label")
+    assert labels() == [3]
+
+
+def test_a_comma_in_a_label(pack, fails, works):
+    error = fails(*pack("cat/0.jpg;3,5;x\ndog/1.jpg;4,5;y\n"), "--columns", "path,label,-")
+    advice("sources/columns.py", "write a point in place of the comma", error)
+    works(*pack("cat/0.jpg;3.5;x\ndog/1.jpg;4.5;y\n"), "--columns", "path,label,-")
+    assert labels() == [3.5, 4.5]
+
+
+def test_lines_that_end_with_carriage_returns(pack, fails, works):
+    error = fails(*pack("0\t3\tcat/0.jpg\r1\t4\tdog/1.jpg\r"))
+    advice("formats/lines.py", "save the list with the line ends of Unix or Windows", error)
+    works(*pack("0\t3\tcat/0.jpg\r\n1\t4\tdog/1.jpg\r\n"))
+    assert labels() == [3, 4]
+
+
+def test_urls(pack, fails, works):
+    error = fails(*pack("0\t3\thttps://x.org/cat/0.jpg\n"))
+    assert "the paths are URLs; download the images, and write the paths of their files" in error
+    works(*pack("0\t3\tcat/0.jpg\n"))
+
+
+def test_a_json_text(photos, fails, works):
+    Path("some.json").write_text('{"images": [], "annotations": []}')
+    error = fails("pack", "some.json", "out")
+    advice(
+        "sources/__init__.py",
+        "write a list with a row PATH,LABEL for each image, and give `columns=path,label`",
+        error,
+    )
+    Path("some.csv").write_text("cat/0.jpg,3\ndog/1.jpg,4\n")
+    works("pack", "some.csv", "out", "--root", "photos", "--columns", "path,label")
+    assert labels() == [3, 4]
 
 
 def test_each_column_has_a_name(pack, fails, works):

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import rows
 
@@ -246,12 +246,19 @@ def test_a_row_of_many_labels_is_read(open_list):
 
 @given(st.binary(max_size=120))
 def test_any_bytes_give_rows_or_a_format_error(tmp_path_factory, content):
+    assume(b"\n" in content or b"\r" not in content.strip(b"\r"))  # see the next test
     path = tmp_path_factory.mktemp("lst") / "a.lst"
     path.write_bytes(content)
     with ListFile(path, lenient=True) as rows:
         assert len(list(rows)) + len(rows.bad) == sum(
             bool(text.strip()) for text in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         )
+
+
+def test_a_list_whose_lines_end_with_carriage_returns_alone_is_refused(open_list):
+    with pytest.raises(FormatError, match="line 1: expected lines that end with a line feed, got carriage returns"):
+        open_list(b"0\t3\ta.jpg\r1\t4\tb.jpg\r")
+    assert len(open_list(b"0\t3\ta.jpg\r")) == 1
 
 
 def test_threads_share_one_list(open_list):

@@ -35,6 +35,11 @@ LISTS = [
     ("-,path,label", ",image,label\n0,a.jpg,3\n1,b.jpg,4\n"),
     ("path,-,class,-", TITLED),
     ("path,label", "17\t3\n17\t4\n"),
+    ("path,label,-", "a.jpg,3,\nb.jpg,4,\n"),
+    ("path,labels", "a.jpg 0 4 7\nb.jpg 1\n"),
+    ("-,label,path", "a\t3\ta.jpg\nb\t4\tb.jpg\n"),
+    ("path,label", "/train/x.jpg 3\n/train/y.jpg 4\n"),
+    ("path,label", "train\\x.jpg 3\ntrain\\y.jpg 4\n"),
 ]
 
 
@@ -88,6 +93,8 @@ def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
+        ("1 a.jpg\n2 b.jpg\n3 17.png\n", "label,path"),  # keys, as in CUB-200
+        ("a.jpg,n01,5\nb.jpg,n02,6\n", "path,class,-"),  # which column is the label?
         ("a.jpg\t3\nb.jpg\t4\nb.jpg\tcat\n", "path,class"),  # which row is the mistake?
         ("a.jpg,red,big\nb.jpg,blue,small\n", "path,-,class"),  # which column is the label?
         ("u -1\nv  1\n", "path,label"),  # where are the images?
@@ -101,6 +108,42 @@ def test_a_table_that_may_be_a_list_gets_advice_without_a_guess(folder, text, co
         open_source(folder / "other.txt")
     root = folder / "far" / "away" if text.startswith("u") else folder
     assert len(open_source(folder / "other.txt", columns=columns, root=root)) > 1
+
+
+def test_the_error_about_wrong_columns_names_those_of_the_list(folder):
+    (folder / "some.csv").write_text("image,x,y,label\na.jpg,1,2,cat\nb.jpg,1,2,dog\n")
+    with pytest.raises(FormatError, match=r"got 4: 'a.jpg, 1, 2, cat'; the rows look .*: give columns=path,-,-,class$"):
+        open_source(folder / "some.csv", columns="path,label")
+    (folder / "some.csv").write_text("a.jpg,1\nb.jpg,nan\n")
+    with pytest.raises(FormatError, match="line 2: .* got 'nan'; the row has no label: write one or remove the row$"):
+        open_source(folder / "some.csv", columns="path,label")
+
+
+def test_class_names_with_blanks_are_advised(folder):
+    (folder / "some.txt").write_text("a Spitfire\nb Boeing 707\na Boeing 727-200\n")  # FGVC-Aircraft
+    with pytest.raises(SourceError, match="rows look like PATH CLASS, separated by blanks: give columns=path,class$"):
+        open_source(folder / "some.txt")
+    source = open_source(folder / "some.txt", columns="path,class")
+    assert source.classes == {"Boeing 707": 0, "Boeing 727-200": 1, "Spitfire": 2}
+
+
+def test_a_json_text_is_named(folder):
+    (folder / "some.json").write_text('{"images": [], "annotations": []}')
+    with pytest.raises(SourceError, match=r"expected a folder or a \.lst file, got a JSON text; write a list with"):
+        open_source(folder / "some.json")
+
+
+def test_an_image_is_looked_for_with_every_suffix_in_other_folders(folder):
+    (folder / "far" / "c18f.tif").touch()
+    (folder / "some.csv").write_text("id,label\nc18f,0\n")
+    with pytest.raises(SourceError, match=r"give columns=path,label, and \S+far as root$"):
+        open_source(folder / "some.csv")
+
+
+def test_keys_all_alike_are_not_named_as_keys_if_no_image_exists(folder):
+    (folder / "some.lst").write_text("1\t/x/a.jpg\t0\n1\t/x/b.jpg\t1\n")
+    with pytest.raises(FormatError, match="give columns=-,path,label, and the folder of the images as root"):
+        open_source(folder / "some.lst")
 
 
 def test_a_mistake_in_one_row_of_a_list_is_not_taken_for_other_columns(folder):

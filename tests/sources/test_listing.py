@@ -114,6 +114,19 @@ def test_blanks_around_a_path_are_dropped_unless_the_file_has_them(folder):
     assert content(source, 0) == b"a.jpg" and content(source, 1) == b"with blanks"
 
 
+@pytest.mark.parametrize("name", ["/cat/tom.jpg", "cat\\tom.jpg", "\\cat\\tom.jpg "])
+def test_a_slash_at_the_beginning_and_backslashes_find_the_image(tmp_path, name):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "tom.jpg").write_bytes(b"tom")
+    (tmp_path / "some.lst").write_text(f"0\t3\t{name}\n")
+    source = ListSource(tmp_path / "some.lst")
+    assert source.contents(source.entries([0])) == [b"tom"] and source.entries([0])[0].name == name
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    if "\\" in name:
+        (tmp_path / name).write_bytes(b"with backslashes")
+        assert source.contents(source.entries([0])) == [b"with backslashes"]
+
+
 def test_a_path_that_is_not_utf_8_finds_its_file(folder):
     with open(os.fsencode(folder) + b"/caf\xe9.jpg", "wb") as file:
         file.write(b"latin")

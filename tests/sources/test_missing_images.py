@@ -66,6 +66,16 @@ ROW = "0\t0\tcat/0.jpg\n"
             "photos",
             "the image '/x/a.jpg' does not exist; the paths are absolute",
         ),
+        (
+            "0\t0\thttps://x.org/a.jpg\n",
+            "photos",
+            "the image 'https://x.org/a.jpg' does not exist; the paths are URLs; download",
+        ),
+        (
+            "0\t0\t/cat/0.jpg\n",
+            "empty",
+            "the image '/cat/0.jpg' does not exist in empty; they are in photos: gi",
+        ),
         ("0\t0\t1.000000\n", "photos", "expected PATH at the end of a row, got a number, '1.000000'"),
     ],
 )

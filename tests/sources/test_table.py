@@ -98,6 +98,42 @@ def test_a_note_says_that_class_names_are_numbers(open_table):
     assert "the names of the classes are numbers, and their labels are 0 to 1; a column 'label'" in source.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (["1,5", "2,5"], "the names of the classes are numbers with a comma, and their labels are 0 to 1; with points"),
+        (["[0, 1]", "[1, 0]"], "class names such as '[0, 1]' are lists, and each combination is a class"),
+        (["cat", "cat|dog", "dog"], "class names such as 'cat|dog' are several names"),
+        (["haze", "clear", "clear haze"], "class names such as 'clear haze' are several names"),
+        ([f"{size} {pet}" for size in ("big", "red") for pet in ("cat", "dog", "fox")], "names such as 'big cat'"),
+        (["tench, Tinca tinca", "missile", "projectile, missile"], None),
+        (["tabby cat", "cat"], None),
+    ],
+)
+def test_a_note_says_that_class_names_are_lists_or_numbers(open_table, names, note):
+    source = open_table(
+        "".join(f'a.jpg;"{name}"\n' for name in names[:1]) + "".join(f'b.jpg;"{name}"\n' for name in names[1:]),
+        "path,class",
+    )
+    doubts = [text for text in source.notes if "row" not in text]
+    assert source.classes == {name: number for number, name in enumerate(sorted(names))}
+    assert len(doubts) == (note is not None) and all(note in text for text in doubts)
+
+
+def test_a_note_names_an_image_with_unlike_labels(open_table):
+    source = open_table("a.jpg,3\nb.jpg,3\na.jpg,3\na.jpg,4\n", "path,label")
+    assert source.notes[0].endswith(
+        "list.txt: rows 3 and 4 give one image unlike labels, and each row becomes a sample"
+    )
+    assert open_table("a.jpg,3\nb.jpg,4\na.jpg,3\n", "path,label").notes == []
+
+
+def test_a_note_says_that_labels_count_the_rows(open_table):
+    source = open_table("1 a.jpg\n2 b.jpg\n3 my c.jpg\n", "label,path")
+    assert "list.txt: the labels are successive numbers from 1, as keys are; are the labels in" in source.notes[0]
+    assert open_table("1 a.jpg\n2 b.jpg\n2 my c.jpg\n", "label,path").notes == []
+
+
 def test_paths_without_a_suffix_get_the_one_of_their_image(open_table, tmp_path):
     (tmp_path / "000bec18.JPG").write_bytes(b"upper case")
     source = open_table("id,breed\nb,dog\na.jpg,dog\n000bec18,cat\n", "path,class")
