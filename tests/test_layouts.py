@@ -54,7 +54,7 @@ def make(root, patterns):
             path.symlink_to(target)
         elif "ubyte" in name or "idx2" in name or path.suffix == ".npz":
             write_array(path)
-        elif path.suffix.lower() in (".xml", ".txt", ".mat", ".json") or path.name.startswith("._"):
+        elif path.suffix.lower() in (".xml", ".txt", ".mat", ".json", ".csv") or path.name.startswith("._"):
             path.write_text("not an image")
         else:
             write_image(path, number)

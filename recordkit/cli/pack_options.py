@@ -20,7 +20,7 @@ label_from_option = click.option(
     "--label-from",
     metavar="TEMPLATE",
     help="Where the label is in a file name: a template such as {key:06d}_{label}.png or {class}/{key}, or a regular "
-    "expression whose first group is the label.",
+    "expression whose first group is the label; with a / it is searched in the paths of a tree.",
 )
 class_from_option = click.option(
     "--class-from",

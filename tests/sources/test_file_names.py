@@ -45,7 +45,7 @@ def test_a_class_map_decides_the_labels_of_class_names_in_file_names(tmp_path):
 def test_a_name_without_a_label_is_left_out_and_keeps_its_key(tmp_path):
     source = open_file_names(make(tmp_path, "a.jpg", "b_1.jpg"), label_from=NUMBER_AT_END)
     assert rows(source) == [(1, (1,), "b_1.jpg")]
-    assert source.bad == [BadEntry("a.jpg", r"expected a label in the file name, got no match of '_(-?\d+)\.[^.]+$'")]
+    assert source.bad == [BadEntry("a.jpg", r"expected a label in the name, got no match of '_(-?\d+)\.[^.]+$'")]
 
 
 def test_a_group_outside_the_match_gives_no_label(tmp_path):

@@ -198,7 +198,7 @@ def test_the_class_is_the_first_folder_and_a_note_names_those_below(tmp_path):
     assert rows(source) == [(0, (0,), "cat/2019/1.jpg"), (1, (0,), "cat/2020/2.jpg"), (2, (1,), "dog/3.jpg")]
     assert source.notes == [
         f"{tmp_path}: cat/2019 and 1 more folder belong to the class of the first folder in the path; "
-        "'recordkit pack --class-from path' makes each a class of its own"
+        "recordkit pack --class-from last takes the last one, and --class-from path makes each a class of its own"
     ]
     assert open_source(tmp_path, class_from="first").notes == []
 
@@ -267,8 +267,41 @@ def test_images_beside_the_class_folders_are_refused(tmp_path):
             "R: all images are below one folder, '101_Categories', which has folders of its own; give R/101_Categories "
             "alone if these are the classes, or class_from=first for one class",
         ),
+        (
+            ("cat/1.jpg", "masks/1.png"),
+            "R: 'masks' does not look like a class; move it out of R, or give class_from=first if it is a class",
+        ),
+        (
+            ("cat/1.jpg", "cat/masks/1.png", "dog/images/1.jpg"),
+            "R: 'cat/masks' does not look like images of its class; move it away, or give class_from=first, "
+            "which packs "
+            "all images",
+        ),
+        (
+            ("fold1/cat/1.jpg", "fold2/cat/1.jpg", "fold2/dog/1.jpg"),
+            "R: 'fold1', 'fold2' look like parts of one dataset, not like classes; give class_from=last, for the "
+            "folders "
+            "in them as classes, or class_from=first if they are classes",
+        ),
+        (
+            ("images_1/a.jpg", "images_2/b.jpg"),
+            "R: 'images_1', 'images_2' do not look like classes; give R/images_1 or R/images_2 alone, or "
+            "class_from=first "
+            "if they are classes",
+        ),
+        (
+            ("web/cat/1.jpg", "web/dog/1.jpg", "cam/cat/1.jpg", "cam/dog/1.jpg"),
+            "R: 'cam', 'web' have the same folders in them (cat, dog), and either may be the classes; give "
+            "class_from=first for the former, class_from=last for the latter, or R/cam or another of these "
+            "folders alone",
+        ),
+        (
+            ("cat/1.jpg", "dog/1.jpg", "more/2/cat/1.jpg", "more/2/dog/1.jpg"),
+            "R: 'more' has folders of the same names as those beside it: cat, dog; move R/more away if it is a copy or "
+            "another set, or give class_from=last for one class of each name, or class_from=first if it is a class",
+        ),
     ],
-    ids=["voc", "pets", "caltech"],
+    ids=["voc", "pets", "caltech", "masks", "inner masks", "folds", "parts", "cameras", "copy"],
 )
 def test_folders_that_are_hardly_classes_are_refused_and_the_advice_helps(tmp_path, names, error):
     root = tmp_path / "R"
@@ -277,6 +310,21 @@ def test_folders_that_are_hardly_classes_are_refused_and_the_advice_helps(tmp_pa
     assert len(open_source(root, class_from="last")) > 0
     if "101" in error:
         assert classes_of(root / "101_Categories") == {"a": 0, "b": 1}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat/2019/1.jpg", "cat/2020/1.jpg", "dog/2019/1.jpg", "dog/2020/1.jpg"),
+        ("cat/day/1.jpg", "cat/night/1.jpg", "dog/day/1.jpg", "dog/night/1.jpg"),
+        ("cat/images/1.jpg", "dog/images/1.jpg"),
+        ("run/video1/1.jpg", "run/video2/1.jpg", "jump/video1/1.jpg", "jump/video2/1.jpg"),
+        ("person1/1.jpg", "person2/1.jpg"),
+    ],
+    ids=["years", "conditions", "images", "videos", "numbers"],
+)
+def test_folders_of_the_same_names_that_are_hardly_classes_are_no_doubt(tmp_path, names):
+    assert list(classes_of(tmp_path, *names)) == sorted({name.split("/")[0] for name in names})
 
 
 def test_a_single_class_makes_a_note(tmp_path):

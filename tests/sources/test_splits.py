@@ -95,7 +95,12 @@ def test_layouts_of_splits(tmp_path, names, labels):
 
 
 @pytest.mark.parametrize(
-    "names", [("bus/1.jpg", "car/1.jpg", "train/1.jpg"), ("bullet_train/1.jpg", "freight_train/1.jpg", "tram/1.jpg")]
+    "names",
+    [
+        ("bus/1.jpg", "car/1.jpg", "train/1.jpg"),
+        ("bullet_train/1.jpg", "freight_train/1.jpg", "tram/1.jpg"),
+        ("blood_test/1.jpg", "x-ray/1.jpg"),
+    ],
 )
 def test_a_class_may_be_called_like_a_split(tmp_path, names):
     assert open_source(make(tmp_path, *names)).classes == {
@@ -108,7 +113,7 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
     [
         (
             (*SPLITS, "extra/cat/5.jpg"),
-            "R: 'test', 'train' look like splits, and 'extra' beside them do not",
+            "R: 'test', 'train' look like splits, and 'extra' beside them does not",
             "give splits=True, which leaves the others out, or splits=False, for all as classes",
         ),
         (
@@ -119,7 +124,9 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
         (
             ("train2014/a/1.jpg", "train2017/a/1.jpg", "val2017/a/1.jpg"),
             "R: 'train2014', 'train2017' may be one split or classes",
-            "give the folder R/train2014 or R/train2017 alone, or splits=False, which takes them for classes",
+            "move all but one away, give the folder R/train2014 or R/train2017 alone, or give splits=False, "
+            "which takes them "
+            "for classes",
         ),
         (
             ("train/a/1.jpg", "train/b/1.jpg", "test/1.jpg"),
@@ -147,12 +154,36 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
             "give the folder R/images or R/masks alone",
         ),
         (
+            ("cat/1.jpg", "dog/1.jpg", "val/cat/2.jpg", "val/dog/2.jpg"),
+            "R: 'val' looks like a split, and 'cat', 'dog' beside it do not",
+            "move the others into a folder called train if they are the classes of the training split, give "
+            "splits=True, "
+            "which leaves the others out, or splits=False, for all as classes",
+        ),
+        (
+            ("cat/1.jpg", "dog/1.jpg", "test/2.jpg"),
+            "R: 'test' looks like a split, and 'cat', 'dog' beside it do not",
+            "move 'test' away, or give splits=False if all are classes",
+        ),
+        (
             ("train/train/a/1.jpg", "train/val/a/1.jpg", "test/a/1.jpg"),
             "R: 'train/train', 'train/val' in a split look like splits",
             "give the folder R/train alone, or splits=True, which takes them for classes",
         ),
     ],
-    ids=["others", "images", "twice", "unlabelled", "test alone", "below", "unlike", "masks", "inside"],
+    ids=[
+        "others",
+        "images",
+        "twice",
+        "unlabelled",
+        "test alone",
+        "below",
+        "unlike",
+        "masks",
+        "classes",
+        "flat",
+        "inside",
+    ],
 )
 def test_a_doubtful_layout_is_refused_and_the_error_says_how_to_choose(tmp_path, names, problem, advice):
     assert refused(tmp_path / "R", *names) == f"{problem}; {advice}"
@@ -251,7 +282,7 @@ def test_flat_splits_without_labels_may_be_classes(tmp_path):
 def test_a_template_with_folders_needs_the_choice(tmp_path):
     error = refused(tmp_path / "R", *SPLITS, label_from="{class}/{key}")
     assert error == (
-        "R: train, test look like splits; give splits=True, which applies the template inside each, or splits=False, "
+        "R: train, test look like splits; give splits=True, which applies label_from inside each, or splits=False, "
         "for the whole tree"
     )
     arguments = {"label_from": "{class}/{key}"}

@@ -2,8 +2,8 @@ r"""Images with their labels in their names, as sources.
 
 A template such as ``{key:06d}_{label}.png`` (`recordkit.formats.name_template`) reads keys, labels and class names, and
 the folders of a tree if it has folders. A regular expression finds a label in the name of each image directly in a
-folder. Without either, the label is the number after the last ``_``, if the names show that it is one:
-`recordkit.sources.file_names.evidence`.
+folder, or in the path of each image of a tree if it has a ``/``. Without either, the label is the number after the last
+``_``, if the names show that it is one: `recordkit.sources.file_names.evidence`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from recordkit.formats.name_template import NameTemplate
 from recordkit.sources.file_names.base import FileNameSource, ZeroLabelSource
-from recordkit.sources.file_names.expression import ExpressionSource
+from recordkit.sources.file_names.expression import ExpressionSource, has_folders
 from recordkit.sources.file_names.template import TemplateSource
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.listed_images import Progress
 
-__all__ = ["ExpressionSource", "FileNameSource", "TemplateSource", "ZeroLabelSource", "open_file_names"]
+__all__ = ["ExpressionSource", "FileNameSource", "TemplateSource", "ZeroLabelSource", "has_folders", "open_file_names"]
 
 
 def open_file_names(

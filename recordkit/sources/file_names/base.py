@@ -19,6 +19,10 @@ class FileNameSource(ListedImages):
             files = sorted(item.name for item in items if not item.is_dir())
         return [name for name in files if self._is_image(self.root, name)]
 
+    def _walk_names(self) -> list[str]:
+        """Return the paths of the images in the folder and below it, in the order of the walk."""
+        return [file if folder == "." else f"{folder}/{file}" for folder, file in self._walk()]
+
     def _number_classes(self, names: Sequence[str], classes: Mapping[str, int] | None) -> Mapping[str, int]:
         """Set `self.classes`, by default to the names in their order, and return it."""
         self.classes = {name: number for number, name in enumerate(names)} if classes is None else dict(classes)

@@ -20,15 +20,16 @@ _N_LABELS_TO_REPEAT = 10
 
 
 class ExpressionSource(FileNameSource):
-    r"""The images directly in a folder, with labels that a regular expression finds in their names.
+    r"""The images of a folder, with labels that a regular expression finds in their names or paths.
 
     Parameters
     ----------
     root : str or Path
     label_from : str, optional
-        A regular expression, which is searched in each file name; its first group is the label. If all labels are
-        numbers, they are used as they are; otherwise they are class names. By default the label is the number after the
-        last ``_``, if the names show that it is no serial number.
+        A regular expression, which is searched in the name of each image directly in the folder, or, if it has a ``/``,
+        in the path of each image of the tree, from the folder on, with or without a ``/`` before it. Its first group is
+        the label. If all labels are numbers, they are used as they are; otherwise they are class names. By default the
+        label is the number after the last ``_``, if the names show that it is no serial number.
     extensions, classes, progress
         Same meaning as for `recordkit.sources.file_names.open_file_names`.
 
@@ -65,18 +66,18 @@ class ExpressionSource(FileNameSource):
         super().__init__(root, extensions, progress)
         self._is_default = label_from is None
         pattern = _compile(label_from or NUMBER_AT_END)
-        names = self._image_names()
+        reads_tree = has_folders(label_from)
+        names = self._walk_names() if reads_tree else self._image_names()
         if label_from is None and names and (problem := doubt(names)):
             raise self._doubtful_label_error(problem, names)
-        texts = [(match[1] or None) if (match := pattern.search(name)) else None for name in names]
+        matches = [pattern.search(name) or (pattern.search(f"/{name}") if reads_tree else None) for name in names]
+        texts = [(match[1] or None) if match else None for match in matches]
         if names and not any(texts):
             raise self._no_label_error(pattern.pattern, names, "give another expression with `label_from`")
         labels = self._map_to_labels(sorted({text for text in texts if text is not None}), classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
             if text is None:
-                self.bad.append(
-                    BadEntry(name, f"expected a label in the file name, got no match of '{pattern.pattern}'")
-                )
+                self.bad.append(BadEntry(name, f"expected a label in the name, got no match of '{pattern.pattern}'"))
             else:
                 self._add(key, labels[text], name)
 
@@ -108,6 +109,11 @@ class ExpressionSource(FileNameSource):
         if any(re.search(NUMBER_AT_END, name) for name in names):
             advice += f"; if the numbers are labels, `label_from` '{NUMBER_AT_END}' takes them"
         return SourceError(problem, path=self.root, advice=advice)
+
+
+def has_folders(label_from: str | None) -> bool:
+    """Tell whether a regular expression is about the paths of a tree, and not about names of files."""
+    return "/" in (label_from or "")
 
 
 def _compile(label_from: str) -> re.Pattern[str]:

@@ -90,9 +90,6 @@ class TemplateSource(FileNameSource):
         for image, label in zip(images, self._choose_labels(images, template, classes), strict=True):
             self._add(image.key, label, image.name)
 
-    def _walk_names(self) -> list[str]:
-        return [file if folder == "." else f"{folder}/{file}" for folder, file in self._walk()]
-
     def _check_keys(self, images: Sequence[_NamedImage], template: NameTemplate) -> None:
         other = "without a template" if template.has_folders else "with a regular expression"
         for image, following in itertools.pairwise(images):

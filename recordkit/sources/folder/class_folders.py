@@ -1,8 +1,7 @@
 """The class of each folder of a tree: the first folder below the root, the last one, or the whole path, as in im2rec.
 
 A class keeps its number if its folder is empty. Without a choice of the user, folders that are hardly classes are an
-error: images beside class folders, one folder with everything in it, and names that say what files are, not what they
-show.
+error: images beside class folders, and those of `recordkit.sources.folder.doubtful_classes`.
 """
 
 from __future__ import annotations
@@ -11,18 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recordkit.errors import SourceError, enumerate_some, plural
+from recordkit.sources.folder.doubtful_classes import is_container, refuse_doubtful_classes
 from recordkit.sources.folder.node import Node
 
 ClassFrom = Literal["first", "last", "path"]
 """Folder that is the class of an image: the first one below the root, the last one, or the path of all of them."""
-
-# Names of folders in lower case, without "_" and "-".
-_CONTAINERS = {
-    "image", "images", "img", "imgs", "jpg", "jpgs", "jpeg", "jpegs", "jpegimages", "png", "pngs", "bmp",
-    "ppm", "webp", "tif", "tiff", "picture", "pictures", "pic", "pics", "photo", "photos", "data", "dataset",
-    "mask", "masks", "segmentationclass", "segmentationobject", "segmentation", "annotation", "annotations",
-    "label", "labels", "groundtruth", "trimaps", "rgb",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,12 +36,7 @@ class ClassFolders:
     notes: list[str]
 
 
-def is_container(name: str) -> bool:
-    """Tell whether a folder is called after the kind of files that it holds, such as ``JPEGImages``."""
-    return name.lower().replace("_", "").replace("-", "") in _CONTAINERS
-
-
-def choose_classes(top: Node, class_from: ClassFrom | None) -> ClassFolders:
+def choose_classes(top: Node, class_from: ClassFrom | None, *, are_no_splits: bool = False) -> ClassFolders:
     """Choose the class of each folder.
 
     Parameters
@@ -58,6 +45,8 @@ def choose_classes(top: Node, class_from: ClassFrom | None) -> ClassFolders:
         The folder that has the class folders.
     class_from : {"first", "last", "path"} or None
         None is "first" with checks.
+    are_no_splits : bool
+        Same meaning as for `refuse_doubtful_classes`.
 
     Raises
     ------
@@ -73,8 +62,7 @@ def choose_classes(top: Node, class_from: ClassFrom | None) -> ClassFolders:
             advice="move these images, or give `class_from=path`, which makes a class of them as im2rec does",
         )
     if class_from is None:
-        _refuse_containers(top)
-        _refuse_one_folder(top)
+        refuse_doubtful_classes(top, are_no_splits=are_no_splits)
     position = -1 if class_from == "last" else 0
     class_of = {folder.path: names[position] for names, folder in top.walk_names() if folder.n_images}
     candidates = top.children
@@ -119,44 +107,17 @@ def _is_empty_class(folder: Node) -> bool:
     return folder.has_unreadable_images() or not folder.has_other_files()
 
 
-def _refuse_containers(top: Node) -> None:
-    containers = [folder for folder in top.image_folders() if is_container(folder.name)]
-    if containers:
-        verb = "does not look like a class" if len(containers) == 1 else "do not look like classes"
-        raise SourceError(
-            f"{enumerate_some([repr(folder.name) for folder in containers])} {verb}",
-            path=top.location,
-            advice=f"give {' or '.join(_deepest(folder).location for folder in containers)} alone, or "
-            f"`class_from=first` if {'it is a class' if len(containers) == 1 else 'they are classes'}",
-        )
-
-
-def _refuse_one_folder(top: Node) -> None:
-    folders = top.image_folders()
-    # A folder that is called like a split comes here only if the user has said that it is a class.
-    if len(folders) == 1 and folders[0].role is None and folders[0].image_folders():
-        inner = _deepest(folders[0])
-        raise SourceError(
-            f"all images are below one folder, '{folders[0].name}', which has folders of its own",
-            path=top.location,
-            advice=f"give {inner.location} alone if these are the classes, or `class_from=first` for one class",
-        )
-
-
-def _deepest(folder: Node) -> Node:
-    """Return the first folder with images or with several folders, going down."""
-    while not folder.n_images and len(folder.image_folders()) == 1:
-        folder = folder.image_folders()[0]
-    return folder
-
-
 def _notes_on_depth(top: Node) -> list[str]:
-    deeper = [folder for folder_names, folder in top.walk_names() if len(folder_names) > 1 and folder.n_images]
+    deeper = [
+        folder
+        for names, folder in top.walk_names()
+        if len(names) > 1 and folder.n_images and not all(map(is_container, names[1:]))
+    ]
     if not deeper:
         return []
     more = f" and {plural(len(deeper) - 1, 'more folder')}" if deeper[1:] else ""
     verb = "belong" if deeper[1:] else "belongs"
     return [
         f"{deeper[0].path}{more} {verb} to the class of the first folder in the path; "
-        "'recordkit pack --class-from path' makes each a class of its own"
+        "recordkit pack --class-from last takes the last one, and --class-from path makes each a class of its own"
     ]

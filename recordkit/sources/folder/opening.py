@@ -11,7 +11,7 @@ from typing import TypeVar
 from recordkit.errors import PlanError, SourceError, enumerate_some
 from recordkit.formats.name_template import NameTemplate
 from recordkit.sample import Source
-from recordkit.sources.file_names import FileNameSource, open_file_names
+from recordkit.sources.file_names import FileNameSource, has_folders, open_file_names
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder.class_folders import ClassFolders, ClassFrom, choose_classes
 from recordkit.sources.folder.node import Node
@@ -61,7 +61,7 @@ def open_images(root: Path, options: ImageOptions) -> Source | dict[str, Source]
     if options.label_from is not None and options.class_from is not None:
         message = "`class_from` and `label_from` both say where the class is"
         raise PlanError(message, path=str(root), advice="leave one out")
-    reads_tree = template is not None and template.has_folders
+    reads_tree = template.has_folders if template else has_folders(options.label_from)
     if options.label_from is not None and options.splits is not True and not reads_tree:
         source = _open_flat(root, options)
         if len(source) or source.bad:
@@ -87,10 +87,16 @@ def _open_tree(tree: ImageTree, top: Node, options: ImageOptions, *, reads_tree:
         if reads_tree:
             return _usable(_open_flat(root, options), root)
         raise _folders_below_error(root)
+    if splits.is_divided and options.label_from is not None:
+        raise PlanError(
+            "`label_from` applies to folders of splits that have the classes, and these splits are below the classes",
+            path=tree.root,
+            advice="leave it out",
+        )
     if reads_tree and options.splits is None:
         raise SourceError(
             f"{enumerate_some([path for paths in splits.folders.values() for path in paths])} look like splits",
-            advice="give `splits=True`, which applies the template inside each, or `splits=False`, for the whole tree",
+            advice="give `splits=True`, which applies `label_from` inside each, or `splits=False`, for the whole tree",
         )
     return _open_splits(tree, splits, options)
 
@@ -105,7 +111,7 @@ def _open_one(tree: ImageTree, top: Node, options: ImageOptions) -> TreeSource |
             argument="class_from",
             advice="leave it out, and `label_from` finds labels in the names",
         )
-    folders = choose_classes(top, options.class_from)
+    folders = choose_classes(top, options.class_from, are_no_splits=options.splits is False)
     source = TreeSource(tree, top, folders, classes=options.classes, notes=tree.notes)
     source.extra_notes += _note_on_one_class(source)
     if options.classes is None and options.class_from != "path" and options.splits is None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from recordkit.errors import SourceError, enumerate_some
-from recordkit.sources.folder.class_folders import is_container
+from recordkit.sources.folder.doubtful_classes import is_container
 from recordkit.sources.folder.split_names import role_of
 from recordkit.sources.tool_files import is_tool_folder
 

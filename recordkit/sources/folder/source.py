@@ -15,6 +15,7 @@ from pathlib import Path
 from recordkit.errors import SourceError, enumerate_some
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder.class_folders import ClassFolders, choose_classes
+from recordkit.sources.folder.class_names import note_on_numbers, note_on_twins
 from recordkit.sources.folder.node import Node
 from recordkit.sources.folder.tree import ImageTree
 from recordkit.sources.listed_images import ListedImages, Progress
@@ -60,6 +61,11 @@ class TreeSource(ListedImages):
             without_images.pop(name, None)
         if without_images:
             self.extra_notes.append(f"{top.location}: {_note_on_empty_classes(without_images)}")
+        names = dict.fromkeys(folders.class_of.values())
+        new_notes = (
+            [note_on_twins(names), note_on_numbers(self.classes, top, folders.class_of)] if classes is None else []
+        )
+        self.extra_notes += [f"{top.location}: {note}" for note in new_notes if note]
         key = 0
         for folder, name in folders.class_of.items():
             if name not in self.classes:

@@ -9,11 +9,12 @@ Role = Literal["train", "val", "test"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _WORDS: dict[Role, str] = {
-    "train": "train training trainset trainval",
-    "val": "val valid validation valset dev",
-    "test": "test testing testset eval evaluation",
+    "train": "train training trainset trainval trn",
+    "val": "val valid validation valset dev vld",
+    "test": "test testing testset eval evaluation tst",
 }
 _ROLE_BY_WORD: dict[str, Role] = {word: role for role in ROLES for word in _WORDS[role].split()}
+_WORDS_BESIDE = {"image", "images", "img", "imgs", "data", "dataset", "set", "split", "folder", "only"}
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -30,3 +31,15 @@ def role_of(name: str) -> Role | None:
     """
     roles = {_ROLE_BY_WORD.get(token.lower()) for token in _TOKEN.findall(name)} - {None}
     return roles.pop() if len(roles) == 1 else None
+
+
+def is_name_of_split(name: str) -> bool:
+    """Tell whether a folder name has no meaning but that of a split.
+
+    Examples
+    --------
+    >>> [is_name_of_split(name) for name in ("test", "val_2", "test_images", "blood test", "bus")]
+    [True, True, True, False, False]
+    """
+    words = {token.lower() for token in _TOKEN.findall(name) if not token.isdecimal()}
+    return role_of(name) is not None and all(word in _ROLE_BY_WORD or word in _WORDS_BESIDE for word in words)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recordkit.errors import SourceError, enumerate_some, plural
-from recordkit.sources.folder.class_folders import is_container
+from recordkit.sources.folder.doubtful_classes import is_container
 from recordkit.sources.folder.node import Node
-from recordkit.sources.folder.split_names import ROLES, Role, role_of
+from recordkit.sources.folder.split_names import ROLES, Role, is_name_of_split, role_of
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,14 @@ class Splits:
         By split: the paths of the folders that it was found in.
     left_out : list of str
         Folders with images that belong to no split, and splits that cannot be packed.
+    is_divided : bool
+        The splits are below the classes, and `tops` are no folders.
     """
 
     tops: dict[Role, Node]
     folders: dict[Role, list[str]]
     left_out: list[str] = field(default_factory=list)
+    is_divided: bool = False
 
     def describe(self) -> str:
         """Return a note that says which folders became which sets, and which are in none."""
@@ -72,7 +75,8 @@ def find_splits(root: Node, *, wanted: bool) -> Splits | None:
     if repeated is not None:
         raise SourceError(
             f"{_names(repeated)} may be one split or classes",
-            advice=f"{_open_one(repeated)}, or {_no_splits(base)}, which takes them for classes",
+            advice=f"move all but one away, {_open_one(repeated)}, or give {_no_splits(base)}, which takes them "
+            f"for classes",
         )
     tops = {role: _find_top(found[0], role) for role, found in by_role.items()}
     if not wanted:
@@ -140,7 +144,12 @@ def _find_base(root: Node) -> Node:
 
 
 def _are_classes(base: Node, others: Sequence[Node]) -> bool:
-    """Tell whether folders, of which some are called like one split, are classes: all of them just hold images."""
+    """Tell whether folders, of which some are called like one split, are classes: all of them just hold images.
+
+    A class may be a train, or a blood test, but hardly ``val`` or ``test_images``.
+    """
+    if any(folder.role != "train" and is_name_of_split(folder.name) for folder in base.image_folders()):
+        return False
     return bool(others) and not base.n_images and all(folder.is_flat() for folder in base.image_folders())
 
 
@@ -163,20 +172,29 @@ def _refuse_doubtful_splits(base: Node, others: Sequence[Node], tops: Mapping[Ro
             f"no class folders in {_names(flat)}, but in {_names(with_classes)}",
             advice=f"give `splits=True`, which leaves {_names(flat)} out",
         )
-    splits = _names([folder for folder in base.image_folders() if folder.role])
+    folders = [folder for folder in base.image_folders() if folder.role]
+    splits = f"{_names(folders)} {'look like splits' if folders[1:] else 'looks like a split'}"
     if base.n_images:
         raise SourceError(
-            f"{splits} look like splits, and {plural(base.n_images, 'image')} beside them",
+            f"{splits}, and {plural(base.n_images, 'image')} beside them",
             advice="move these images away, or give `splits=True`, which leaves them out",
         )
     if others:
+        advice = f"give `splits=True`, which leaves the others out, or {_no_splits(base)}, for all as classes"
+        if "train" not in tops:
+            advice = (
+                f"move the others into a folder called train if they are the classes of the training split, {advice}"
+            )
+        if "train" not in tops and flat:
+            advice = f"move {_names(folders)} away, or give {_no_splits(base)} if all are classes"
+        verb = "do" if others[1:] else "does"
         raise SourceError(
-            f"{splits} look like splits, and {_names(others)} beside them do not",
-            advice=f"give `splits=True`, which leaves the others out, or {_no_splits(base)}, for all as classes",
+            f"{splits}, and {_names(others)} beside {'them' if folders[1:] else 'it'} {verb} not",
+            advice=advice,
         )
     if len(tops) == 1 and "train" not in tops:
         raise SourceError(
-            f"{splits} looks like a split, and there is no other",
+            f"{splits}, and there is no other",
             advice=f"{_open_one(list(tops.values()))}, or {_no_splits(base)}, which takes it for a class",
         )
 
@@ -209,7 +227,8 @@ def _list_splits_below(base: Node) -> list[Node]:
 
 def _divide(base: Node, roles: Sequence[Role]) -> Splits:
     """Make a tree of classes for each split, from the folders that have the name of a split in their path."""
-    splits = Splits({role: Node("", base.path, base.location) for role in roles}, {role: [] for role in roles})
+    tops = {role: Node("", base.path, base.location) for role in roles}
+    splits = Splits(tops, {role: [] for role in roles}, is_divided=True)
     for names, folder in base.walk_names():
         role = next(filter(None, map(role_of, names)), None)
         if role in splits.tops:
