@@ -38,7 +38,7 @@ def repack(words, source, *options):
 def test_one_folder_around_the_classes(root, fails, works):
     words = root("all/cat/0.jpg", "all/dog/0.jpg")
     (folder,) = advice(
-        "sources/folder/class_folders.py",
+        "sources/folder/doubtful_classes.py",
         "give {} alone if these are the classes, or `class_from=first` for one class",
         fails(*words),
     )
@@ -50,7 +50,9 @@ def test_one_folder_around_the_classes(root, fails, works):
 
 def test_folders_named_after_files(root, fails, works):
     words = root("images/cat/0.jpg", "images/dog/0.jpg", "masks/0.jpg")
-    folders, _ = advice("sources/folder/class_folders.py", "give {} alone, or `class_from=first` if {}", fails(*words))
+    folders, _ = advice(
+        "sources/folder/doubtful_classes.py", "give {} alone, or `class_from=first` if {}", fails(*words)
+    )
     works(*repack(words, folders.split(" or ")[0]))
     assert classes() == {"cat": 0, "dog": 1}
     works(*words, "--class-from", "first")
@@ -76,11 +78,13 @@ def test_folders_below_the_classes(root, works):
     advice(
         "sources/folder/class_folders.py",
         "{}{} {} to the class of the first folder in the path; "
-        "'recordkit pack --class-from path' makes each a class of its own",
+        "'recordkit pack --class-from last' takes the last one, and --class-from path makes each a class of its own",
         output,
     )
     (command,) = commands(output)
     works(*words, *command[1:])
+    assert classes() == {"2019": 0, "2020": 1, "dog": 2}
+    works(*words, "--class-from", "path")
     assert classes() == {"cat/2019": 0, "cat/2020": 1, "dog": 2}
 
 
@@ -106,7 +110,7 @@ def test_a_template_over_splits(root, fails, works):
     words = (*root("train/cat/0.jpg", "train/dog/1.jpg", "test/cat/2.jpg"), "--label-from", "{class}/{key}")
     advice(
         "sources/folder/opening.py",
-        "give `splits=True`, which applies the template inside each, or `splits=False`, for the whole tree",
+        "give `splits=True`, which applies `label_from` inside each, or `splits=False`, for the whole tree",
         fails(*words),
     )
     works(*words, "--splits")
@@ -257,11 +261,129 @@ def test_one_split_that_is_no_training_set(root, fails, works):
 
 def test_two_training_sets(root, fails, works):
     words = root("train2014/cat/0.jpg", "train2017/cat/0.jpg", "val2017/cat/0.jpg")
-    first, option = advice("sources/folder/splits.py", "{}, or {}, which takes them for classes", fails(*words))
+    first, option = advice(
+        "sources/folder/splits.py", "move all but one away, {}, or give {}, which takes them for classes", fails(*words)
+    )
     works(*repack(words, first.split("give the folder ")[1].split(" or ")[0]))
     assert classes() == {"cat": 0}
     works(*words, option)
     assert classes() == {"train2014": 0, "train2017": 1, "val2017": 2}
+    shutil.rmtree("R/train2014")
+    works(*words)
+    assert classes("out_val") == {"cat": 0}
+
+
+def test_a_split_beside_the_classes(root, fails, works):
+    words = root("cat/0.jpg", "dog/0.jpg", "val/cat/1.jpg")
+    (rest,) = advice(
+        "sources/folder/splits.py",
+        "move the others into a folder called train if they are the classes of the training split, {}",
+        fails(*words),
+    )
+    assert rest.startswith("give --splits,")
+    make(Path("R"), "train/cat/0.jpg", "train/dog/0.jpg", content=IMAGE)
+    shutil.rmtree("R/cat")
+    shutil.rmtree("R/dog")
+    works(*words)
+    assert classes("out_val") == {"cat": 0, "dog": 1}
+
+
+def test_a_split_without_classes_beside_the_classes(root, fails, works):
+    words = root("cat/0.jpg", "dog/0.jpg", "test/1.jpg")
+    name, option = advice("sources/folder/splits.py", "move {} away, or give {} if all are classes", fails(*words))
+    works(*words, option)
+    assert classes() == {"cat": 0, "dog": 1, "test": 2}
+    shutil.rmtree(f"R/{name.strip(chr(39))}")
+    works(*words)
+    assert classes() == {"cat": 0, "dog": 1}
+
+
+def test_labels_from_paths_of_splits_below_the_classes(root, fails, works):
+    words = root("1/train/0.jpg", "1/test/0.jpg", "2/train/0.jpg")
+    error = fails(*words, "--splits", "--label-from", r"^(\d+)/")
+    advice("sources/folder/opening.py", "leave it out", error)
+    works(*words, "--splits")
+
+
+def test_masks_beside_the_classes(root, fails, works):
+    words = root("cat/0.jpg", "dog/0.jpg", "masks/0.jpg")
+    _, folder, _ = advice(
+        "sources/folder/doubtful_classes.py", "move {} out of {}, or give `class_from=first` if {}", fails(*words)
+    )
+    works(*words, "--class-from", "first")
+    assert classes() == {"cat": 0, "dog": 1, "masks": 2}
+    Path(f"{folder}/masks").rename("masks")
+    works(*words)
+    assert classes() == {"cat": 0, "dog": 1}
+
+
+def test_masks_in_the_classes(root, fails, works):
+    words = root("cat/images/0.jpg", "cat/masks/0.jpg", "dog/images/0.jpg")
+    advice(
+        "sources/folder/doubtful_classes.py",
+        "move {} away, or give `class_from=first`, which packs all images",
+        fails(*words),
+    )
+    works(*words, "--class-from", "first")
+    assert len(rk.RecordDataset("out.rec")) == 3
+    shutil.rmtree("R/cat/masks")
+    works(*words)
+    assert len(rk.RecordDataset("out.rec")) == 2
+
+
+def test_parts_of_a_dataset(root, fails, works):
+    words = root("fold1/cat/0.jpg", "fold2/dog/0.jpg")
+    (first,) = advice(
+        "sources/folder/doubtful_classes.py", "give {}, or `class_from=first` if they are classes", fails(*words)
+    )
+    works(*words, *first.split(",")[0].split())
+    assert classes() == {"cat": 0, "dog": 1}
+    works(*words, "--class-from", "first")
+    assert classes() == {"fold1": 0, "fold2": 1}
+    shutil.rmtree("R")
+    root("a_images_1/000000_3.jpg", "a_images_2/000001_4.jpg")
+    (first,) = advice(
+        "sources/folder/doubtful_classes.py", "give {}, or `class_from=first` if they are classes", fails(*words)
+    )
+    works(*repack(words, first.removesuffix(" alone")))
+    assert rk.RecordDataset("out.rec").labels.tolist() == [3]
+
+
+def test_a_copy_of_the_classes_in_a_folder(root, fails, works):
+    words = root("cat/0.jpg", "dog/0.jpg", "copy/cat/0.jpg", "copy/dog/0.jpg")
+    (folder,) = advice(
+        "sources/folder/doubtful_classes.py",
+        "move {} away if it is a copy or another set, or give `class_from=last` for one class of each name, or "
+        "`class_from=first` if it is a class",
+        fails(*words),
+    )
+    works(*words, "--class-from", "last")
+    assert classes() == {"cat": 0, "dog": 1} and len(rk.RecordDataset("out.rec")) == 4
+    works(*words, "--class-from", "first")
+    assert classes() == {"cat": 0, "copy": 1, "dog": 2}
+    shutil.rmtree(folder)
+    works(*words)
+    assert classes() == {"cat": 0, "dog": 1}
+
+
+def test_the_same_folders_in_each_folder(root, fails, works):
+    words = root("cam/cat/0.jpg", "cam/dog/0.jpg", "web/cat/0.jpg", "web/dog/0.jpg")
+    last, folder = advice(
+        "sources/folder/doubtful_classes.py", "give `class_from=first` for the former, {}, or {} alone", fails(*words)
+    )
+    works(*words, "--class-from", "first")
+    assert classes() == {"cam": 0, "web": 1}
+    works(*words, *last.split(" for ")[0].split())
+    assert classes() == {"cat": 0, "dog": 1}
+    works(*repack(words, folder))
+    assert classes() == {"cat": 0, "dog": 1} and len(rk.RecordDataset("out.rec")) == 2
+
+
+def test_folders_called_like_numbers(root, works):
+    words = root("1/0.jpg", "2/0.jpg", "10/0.jpg")
+    (expression,) = advice("sources/folder/class_names.py", "--label-from '{}'", works(*words))
+    works(*words, "--label-from", expression, "--no-shuffle")
+    assert rk.RecordDataset("out.rec").labels.tolist() == [1, 10, 2]
 
 
 def test_a_command_without_the_options(root, fails, works):

@@ -54,7 +54,7 @@ def test_an_expression_with_a_slash_is_about_paths_with_or_without_a_slash_befor
 
 
 def test_labels_from_paths_are_refused_if_the_splits_are_below_the_classes(tmp_path):
-    make(tmp_path, "1/train/1.jpg", "2/test/1.jpg")
+    make(tmp_path, "1/train/1.jpg", "1/test/1.jpg", "2/train/1.jpg")
     with pytest.raises(PlanError, match="label_from.*these splits are below the classes; leave it out"):
         open_source(tmp_path, label_from=r"^(\d+)/", splits=True)
     assert "--label-from" not in open_source(tmp_path, splits=True)["train"].notes[0]

@@ -119,5 +119,5 @@ def _notes_on_depth(top: Node) -> list[str]:
     verb = "belong" if deeper[1:] else "belongs"
     return [
         f"{deeper[0].path}{more} {verb} to the class of the first folder in the path; "
-        "recordkit pack --class-from last takes the last one, and --class-from path makes each a class of its own"
+        "'recordkit pack --class-from last' takes the last one, and --class-from path makes each a class of its own"
     ]

@@ -128,11 +128,11 @@ def _refuse_same_folders(folders: Sequence[Node]) -> None:
     classes = sorted(name for name in same if _may_be_a_class(name))
     if len(classes) > 1:
         is_last = all(set(classes).issubset(_leaf_names(folder)) for folder in folders)
+        inner = "`class_from=last` for the latter" if is_last else f"{folders[1].location} alone"
         raise SourceError(
             f"{_names(folders)} have the same folders in them ({enumerate_some(classes)}), and either may be the "
             f"classes",
-            advice=f"give `class_from=first` for the former, {'`class_from=last` for the latter, ' * is_last}or "
-            f"{folders[0].location} or another of these folders alone",
+            advice=f"give `class_from=first` for the former, {inner}, or {folders[0].location} alone",
         )
 
 
