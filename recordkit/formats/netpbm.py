@@ -11,7 +11,7 @@ line. Samples are bytes, or big-endian 16-bit numbers if the maximum is above 25
 Source: https://netpbm.sourceforge.net/doc/ (pgm, ppm and pam).
 
 `write_header` writes what any reader understands: maximum 255 and no comments. `unpack` reads all of the above except
-more than one image in a file.
+more than one image in a file, and headers above 64 KiB.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ _SEPARATOR = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _PNM = re.compile(
     rb"P([56])%b(\d{1,9})%b(\d{1,9})%b(\d{1,5})(?:#[^\r\n]*[\r\n]|\s)" % (_SEPARATOR, _SEPARATOR, _SEPARATOR)
 )
-_PAM = re.compile(rb"P7\s*\n((?:[^\n]{0,999}\n){1,99}?)ENDHDR[ \t]*\n")
+_PAM = re.compile(rb"P7[ \t\r]*\n((?:[^\n]{0,999}\n){1,99}?)ENDHDR[ \t]*\n")
 _MAX_16_BIT = 65535
+# Longest header with its comments. Without a limit, a damaged file of 20 MB would be searched for minutes.
+_MAX_HEADER_BYTES = 1 << 16
 
 
 def write_header(width: int, height: int, channels: int) -> bytes:
@@ -96,10 +98,11 @@ def _to_8_bit(samples: NDArray[np.unsignedinteger[Any]], maximum: int) -> Image:
 
 def _read_header(payload: bytes | memoryview) -> tuple[int, int, int, int, int]:
     """Return width, height, samples per pixel, maximum and the number of bytes of the header."""
-    if match := _PNM.match(payload):
+    head = bytes(payload[:_MAX_HEADER_BYTES])
+    if match := _PNM.match(head):
         width, height, maximum = map(int, match.groups()[1:])
         depth = 1 if match[1] == b"5" else 3
-    elif match := _PAM.match(payload):
+    elif match := _PAM.match(head):
         words = [line.split() for line in match[1].split(b"\n") if not line.startswith(b"#")]
         fields = {words_of_line[0]: words_of_line[-1] for words_of_line in words if words_of_line}
         numbers = [fields.get(name, b"") for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]

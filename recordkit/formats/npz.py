@@ -6,6 +6,7 @@ Pickled objects are refused: to read them runs code that the file names.
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,14 +17,23 @@ from numpy.typing import NDArray
 
 from recordkit.errors import FormatError
 
+_SUFFIX = ".npy"
+# The errors of `zipfile` and NumPy about bytes that are damaged, encrypted, or announce too much. An OSError comes from
+# an offset before the file's beginning.
+_DAMAGE_ERRORS = (
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+    EOFError, OSError, ValueError, RuntimeError, MemoryError, OverflowError,
+)  # fmt: skip
+
 
 def names(path: str | Path) -> set[str]:
     """Return the names of the arrays in a file; empty if it is no .npz file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name.removesuffix(".npy") for name in archive.namelist()}
-    except zipfile.BadZipFile:
-        return set()
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return {name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)}
+        except _DAMAGE_ERRORS:
+            return set()
 
 
 def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
@@ -44,7 +54,7 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     FormatError
         The file is damaged, has no such array, or the array holds pickled objects.
     OSError
-        The file cannot be read.
+        The file cannot be opened.
 
     Examples
     --------
@@ -54,12 +64,12 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     ...     read(Path(folder, "labels.npz")).tolist()
     [7, 2]
     """
-    if name not in names(path):
-        found = ", ".join(sorted(names(path))) or "no .npz file"
-        raise FormatError(path=os.fspath(path), expected=f"an array {name} in an .npz file", got=found)
+    if name not in (existing := names(path)):
+        got = ", ".join(sorted(existing)) or "no .npz file"
+        raise FormatError(path=os.fspath(path), expected=f"an array {name} in an .npz file", got=got)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            array: NDArray[Any] = arrays[name]
+        with zipfile.ZipFile(path) as archive, archive.open(name + _SUFFIX) as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             return array
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except _DAMAGE_ERRORS as error:
         raise FormatError(path=os.fspath(path), expected=f"an array {name} of numbers", got=str(error)) from None

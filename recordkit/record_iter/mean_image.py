@@ -139,7 +139,9 @@ def make_pixel_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
 
 def _read(path: str, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     with open_file(path) as file:
-        content = file.read()
+        content = file.read(len(ndarray_file.MAGIC))
+        if content == ndarray_file.MAGIC:  # no other file is read whole, because it may be huge
+            content += file.read()
     try:
         arrays = ndarray_file.unpack(content)
     except FormatError as error:

@@ -35,7 +35,9 @@ from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, TruncatedError
 
-_FILE_MAGIC = 0x112
+MAGIC = struct.pack("<Q", 0x112)
+"""The first 8 bytes of a file."""
+
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _DTYPES = {0: "<f4", 1: "<f8", 2: "<f2", 3: "|u1", 4: "<i4", 5: "|i1", 6: "<i8", 7: "|b1"}
 _TYPES = {np.dtype(name): number for number, name in _DTYPES.items()}
@@ -59,7 +61,7 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     >>> [(name, array.tolist()) for name, array in unpack(pack({"mean_img": np.ones((1, 2), np.float32)}))]
     [('mean_img', [[1.0, 1.0]])]
     """
-    parts = [struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays))]
+    parts = [MAGIC, struct.pack("<QQ", 0, len(arrays))]
     for array in arrays.values():
         little = array.astype(array.dtype.newbyteorder("<"))
         parts.append(struct.pack(f"<Iii{array.ndim}q", _V2, 0, array.ndim, *array.shape))
@@ -90,10 +92,9 @@ def unpack(content: bytes) -> list[tuple[str, NDArray[Any]]]:
         The content is not a file of dense arrays.
     """
     cursor = _Cursor(content)
-    magic, _ = cursor.numbers("QQ") if len(content) >= 16 else (None, 0)
-    if magic != _FILE_MAGIC:
+    if not content.startswith(MAGIC):
         raise FormatError(expected="a file of mx.nd.save, which begins with 0x112", got=repr(content[:8]))
-    (n_arrays,) = cursor.numbers("Q")
+    _magic, _reserved, n_arrays = cursor.numbers("QQQ")
     arrays = []
     for _ in range(n_arrays):  # each takes bytes of the content, so a wrong number ends with it
         arrays.append(_unpack_array(cursor))
@@ -143,4 +144,8 @@ def _unpack_array(cursor: _Cursor) -> NDArray[Any]:
     if min(shape) < 0 or kind not in _DTYPES:
         raise cursor.error("sizes of at least 0 and a type of 0 to 7", f"{shape} and {kind}")
     dtype = np.dtype(_DTYPES[kind])
-    return np.frombuffer(cursor.take(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
+    numbers = np.frombuffer(cursor.take(math.prod(shape) * dtype.itemsize), dtype)
+    try:
+        return numbers.reshape(shape)
+    except ValueError:  # an array without numbers, with sizes whose product is too large
+        raise cursor.error("sizes of an array", shape) from None

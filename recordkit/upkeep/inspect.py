@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import tokenize
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -317,6 +318,6 @@ def _shape_and_type(content: bytes | memoryview) -> tuple[tuple[int, ...] | None
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
-    except ValueError:
+    except (ValueError, tokenize.TokenError):  # the header is damaged
         return None, None
     return shape, str(dtype)

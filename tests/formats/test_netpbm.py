@@ -1,12 +1,14 @@
 """Binary Netpbm images of other programs: comments, maximums and tuple types; those of recordkit are in test_codec."""
 
 import io
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from recordkit import codec
+from recordkit.errors import ImageError
 from recordkit.formats import netpbm
 
 
@@ -49,3 +51,13 @@ def test_bytes_are_scaled_as_pillow_scales_them(magic, maximum):
     with Image.open(io.BytesIO(payload)) as picture:
         expected = np.asarray(picture).reshape(1, maximum + 1, -1)
     assert np.array_equal(netpbm.unpack(payload), expected)
+
+
+@pytest.mark.parametrize("filling", [b" ", b"\n", b"#\n", b"#"])
+@pytest.mark.parametrize("magic", [b"P5", b"P7", b"P7\n"])
+def test_a_long_header_is_refused_at_once(magic, filling):
+    payload = magic + filling * 1_000_000
+    begin = time.process_time()
+    with pytest.raises(ImageError, match="expected a P5, P6 or P7 header"):
+        netpbm.unpack(payload)
+    assert time.process_time() - begin < 1

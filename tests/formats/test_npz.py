@@ -1,7 +1,13 @@
 """Arrays in NumPy's .npz files."""
 
+import contextlib
+import io
+import zipfile
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from recordkit.errors import FormatError
 from recordkit.formats import npz
@@ -41,4 +47,33 @@ def test_a_flipped_byte_is_an_error(path):
     content[1000] ^= 255
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"a\.npz: expected an array arr_0 of numbers, got "):
+        npz.read(path)
+
+
+def test_a_file_among_the_arrays_is_none_of_them(tmp_path):
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("readme", b"text")
+        archive.writestr("b.npy", b"text")
+    assert npz.names(tmp_path / "b.npz") == {"b"}
+    with pytest.raises(FormatError, match=r"b\.npz: expected an array b of numbers, got "):
+        npz.read(tmp_path / "b.npz", "b")
+
+
+def test_an_array_larger_than_memory_is_an_error(tmp_path):
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (2**45,)})
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("b.npy", head.getvalue())
+    with pytest.raises(FormatError, match=r"b\.npz: expected an array b of numbers, got "):
+        npz.read(tmp_path / "b.npz", "b")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(begin=st.integers(0, 500), noise=st.binary(min_size=1, max_size=8), is_inserted=st.booleans())
+def test_a_damaged_file_is_arrays_or_a_format_error(tmp_path, begin, noise, is_inserted):
+    path = tmp_path / "b.npz"
+    np.savez_compressed(path, np.arange(20))
+    content = path.read_bytes()
+    path.write_bytes(content[:begin] + noise + content[begin + len(noise) * (not is_inserted) :])
+    with contextlib.suppress(FormatError):
         npz.read(path)

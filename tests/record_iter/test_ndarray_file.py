@@ -81,6 +81,10 @@ def test_a_cut_file_says_where_it_ends(size):
             file_of(struct.pack("<Iiiqiii", 0xF993FAC9, 0, 1, 2**62, 1, 0, 0)),
             r"expected 18446744073709551616 bytes, got",
         ),
+        (
+            file_of(struct.pack("<Iii3qiii", 0xF993FAC9, 0, 3, 0, 2**62, 2**62, 1, 0, 0)),
+            r"expected sizes of an array, got \(0, ",
+        ),
         (file_of(struct.pack("<Iiiqiii", 0xF993FAC9, 0, 1, 1, 1, 0, 99)), "a type of 0 to 7, got .* and 99"),
         (file_of(struct.pack("<Iii", 0xF993FAC9, 0, 0), 3), "expected 0 or 1 names, got 3"),
         (struct.pack("<QQQ", 0x112, 0, 2**60), "expected 4 bytes, got 0 bytes"),

@@ -152,7 +152,7 @@ def test_records_of_plain_bytes_are_named_and_not_called_damaged(tmp_path, cli):
 
 
 def test_arrays_behind_image_headers_have_type_and_shape(tmp_path, cli):
-    arrays = [npy(np.zeros((3, 4), np.float32)), npy(np.zeros(2)), b"\x93NUMPY\x07\0damaged"]
+    arrays = [npy(np.zeros((3, 4), np.float32)), npy(np.zeros(2)), b"\x93NUMPY\x01\0\7\0'damage"]
     path = write(tmp_path / "x.rec", *(irheader.pack(irheader.IRHeader(2.0, n), a) for n, a in enumerate(arrays)))
     assert [(record.format, record.dtype, record.shape) for record in head(path)] == [
         ("npy", "float32", (3, 4)),
