@@ -4,7 +4,8 @@ Packing and reading share these rules:
 
 - 3 channels are RGB: alpha is dropped, gray is repeated, palettes and CMYK are converted. 1 channel is gray: the luma
   plane of a colour JPEG, otherwise 0.299 R + 0.587 G + 0.114 B. "keep" is as stored: 1 gray, 3 RGB, 4 with alpha.
-- 16-bit samples keep their high byte.
+- 16-bit samples keep their high byte. TIFFs of 32-bit or signed integers, or of floats, are refused, because nothing
+  says which of their values is white.
 - EXIF orientation is applied for 3 and 1 channels and not for "keep", as in OpenCV's ``imread``.
 - Animations are decoded to their first frame.
 - An image of more than `recordkit.sample.MAX_PIXELS` is refused before memory is allocated.
@@ -159,6 +160,9 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
         if channels == 1 and picture.format in ("JPEG", "MPO"):  # MPO: several JPEGs in a file
             picture.draft("L", picture.size)  # decodes only the luma plane, as OpenCV does
         picture.load()
+        if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
+            got = "32 bits or signed numbers" if picture.mode == "I" else "floats"
+            raise ImageError(expected="samples of 8 or 16 bits", got=got, advice="convert the image to 8 bits")
         return _pixels(picture if channels == "keep" else _upright(picture), channels)
 
 

@@ -145,6 +145,14 @@ def test_16_bit_gray_keeps_the_high_byte():
     assert codec.decode(payload, channels=1).shape == (2, 2, 1)
 
 
+@pytest.mark.parametrize(("dtype", "kind"), [(np.int32, "32 bits or signed numbers"), (np.float32, "floats")])
+@pytest.mark.parametrize("channels", [1, 3, "keep"])
+def test_a_tiff_whose_white_is_not_known_is_refused(dtype, kind, channels):
+    payload = save(Image.fromarray(pixels(8, 9)[:, :, 0].astype(dtype)), "TIFF")
+    with pytest.raises(ImageError, match=f"expected samples of 8 or 16 bits, got {kind}; convert the image to 8 bits"):
+        codec.decode(payload, channels=channels)
+
+
 def test_decode_deep_keeps_all_16_bits():
     samples = np.array([[[40_000], [255]], [[256], [65_535]]])
     deep = codec.decode_deep_gray(png(samples, 0))

@@ -432,6 +432,7 @@ def test_a_quality_out_of_range_counts_as_the_nearest(quality, form):
         (np.zeros((0, 4, 3), np.uint8), ".jpg", r"got uint8 \(0, 4, 3\)"),
         (np.zeros((2, 2), bool), ".png", "an array of integers or floats, got bool; multiply a mask by 255"),
         (Image.new("RGB", (2, 2)), ".png", r"order BGR, got an image of Pillow, which is RGB; give np.asarray\(img"),
+        (None, ".png", "expected an array, got None; OpenCV's imread returns it for a file it cannot read"),
         (np.array([["x"]]), ".png", "an array of integers or floats, got <U1; convert it with astype"),
         (np.zeros((2, 2, 3), np.float32), ".tiff", r"for TIFF, got float32 \(2, 2, 3\); convert it"),
         (np.zeros((1, 17000), np.uint8), ".webp", "an image that webp can hold, got 17000 x 1"),

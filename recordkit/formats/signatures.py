@@ -28,7 +28,7 @@ _SIGNATURES = (
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\](}\x8c\x8e\x96XUTBCcKMNG\x88\x89)]")
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 _N_QUOTED = 30
-_UNPACK = "unpack it, and pack the images with 'recordkit pack'"
+_UNPACK = "unpack it; if it has images, pack them with 'recordkit pack'"
 _PACK = "'recordkit pack' packs folders and lists of images"
 # Kinds of files that are refused: a name, and what to do.
 _NAMES = {
@@ -36,7 +36,7 @@ _NAMES = {
     "npz": ("NumPy arrays (npz)", ""),
     "zip": ("a zip archive", _UNPACK),
     "tar": ("a tar archive", _UNPACK),
-    "gzip": ("a gzip file", "decompress it with gunzip"),
+    "gzip": ("a gzip file", "decompress it with 'gzip -dc FILE > NEW.rec'"),
     "hdf5": ("an HDF5 file", ""),
     "tfrecord": ("a TFRecord file of TensorFlow", ""),
     "jpg": ("a JPEG image", _PACK),
@@ -128,6 +128,8 @@ def find_other_format(path: str | Path) -> OtherFormat | None:
         return None
     name, advice = _NAMES[kind]
     if kind == "text":
+        if os.fspath(path).endswith((".idx", ".lst")):
+            advice = "give the .rec file, not its index or list"
         name += f" that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}"
     return OtherFormat(kind, name, advice or None)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -237,6 +238,10 @@ def _value(parameter: Parameter, arguments: Mapping[str, Any]) -> Any:
     argument = arguments[name]
     if argument is None and default is None:
         return None
+    if name == "path_imgrec" and not isinstance(argument, (str, os.PathLike)):
+        raise PlanError(
+            argument=name, expected="a path", got=repr(argument), advice="join several paths with semicolons"
+        )
     try:
         value = _convert(parameter.kind, argument)
     except (KeyError, TypeError, ValueError):

@@ -69,15 +69,17 @@ def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArr
     Warns
     -----
     UserWarning
-        A row has more than `label_width` labels.
+        A row has more than `label_width` labels, or rows of one key have unlike labels.
     """
     path, width = values["path_imglist"], values["label_width"]
     if not path:
         return None
-    labels, key_of_longer_row = {}, None
+    labels: dict[int, tuple[float, ...]] = {}
+    key_of_longer_row = unlike_key = None
     with ListFile(path, label_width=width) as rows:
         for row in rows.rows(range(len(rows))):
-            labels[row.key] = row.labels
+            if labels.setdefault(row.key, row.labels) != row.labels:
+                labels[row.key], unlike_key = row.labels, row.key
             first, *rest = row.path.split(maxsplit=1)
             if rest and key_of_longer_row is None and is_number(first):
                 key_of_longer_row = row.key
@@ -85,6 +87,12 @@ def read_list_labels(dataset: RecordDataset, values: Mapping[str, Any]) -> NDArr
         warnings.warn(
             f"{path}: key {key_of_longer_row}: the row has more than {plural(width, 'label')}, and label_width={width} "
             "leaves out the others, as in MXNet",
+            UserWarning,
+            stacklevel=3,
+        )
+    if unlike_key is not None:
+        warnings.warn(
+            f"{path}: key {unlike_key}: several rows have unlike labels, and the last of them is taken, as in MXNet",
             UserWarning,
             stacklevel=3,
         )

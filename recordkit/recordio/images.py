@@ -170,6 +170,8 @@ def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 
     if type(img).__module__.startswith("PIL."):
         advice = "give np.asarray(img.convert('RGB'))[:, :, ::-1]"
         raise ImageError(expected="an array in the order BGR", got="an image of Pillow, which is RGB", advice=advice)
+    if img is None:
+        raise ImageError(expected="an array", got="None", advice="OpenCV's imread returns it for a file it cannot read")
     image = np.asarray(img)
     if image.ndim == 2:
         image = image[:, :, None]

@@ -111,7 +111,11 @@ def test_lines_that_end_with_carriage_returns(pack, fails, works):
 
 def test_urls(pack, fails, works):
     error = fails(*pack("0\t3\thttps://x.org/cat/0.jpg\n"))
-    assert "the paths are URLs; download the images, and write the paths of their files" in error
+    advice(
+        "sources/missing_images.py",
+        "the paths are URLs; download the images, and write the paths of their files",
+        error,
+    )
     works(*pack("0\t3\tcat/0.jpg\n"))
 
 

@@ -34,6 +34,25 @@ def test_parameters(rec):
     iterate(rec, **{error.split(":")[0]: (3, 16, 16)})
 
 
+def test_several_files(rec):
+    error = text_of(lambda: iterate([rec, rec]))
+    advice("record_iter/parameters.py", "join several paths with semicolons", error)
+    assert len(iterate(f"{rec};{rec}")) == 2 * len(iterate(rec))
+
+
+def test_an_index_in_place_of_the_file(rec):
+    Path("long.idx").write_text("0\t0\n1\t8120\n2\t16200\n")
+    error = text_of(lambda: recordio.MXIndexedRecordIO(rec, "long.idx", "r"))
+    advice("formats/signatures.py", "give the .rec file, not its index or list", error)
+    assert recordio.MXIndexedRecordIO("out.idx", rec, "r").read_idx(0)
+
+
+def test_an_image_that_imread_did_not_read():
+    header = recordio.IRHeader(0, 1.0, 7, 0)
+    error = text_of(lambda: recordio.pack_img(header, None))
+    advice("recordio/images.py", "OpenCV's imread returns it for a file it cannot read", error)
+
+
 def test_parameters_that_are_refused(rec):
     error = text_of(lambda: iterate(rec, min_img_size=40))
     advice("record_iter/parameters.py", "In MXNet it enlarges the canvas with fill_value; use pad.", error)

@@ -13,7 +13,8 @@ from recordkit.recordio import MXRecordIO
 def test_an_archive_is_unpacked_and_packed(photos, fails, works):
     with tarfile.open("photos.tar", "w") as archive:
         archive.add("photos")
-    advice("formats/signatures.py", "unpack it, and pack the images with 'recordkit pack'", fails("info", "photos.tar"))
+    error = fails("info", "photos.tar")
+    advice("formats/signatures.py", "unpack it; if it has images, pack them with 'recordkit pack'", error)
     with tarfile.open("photos.tar") as archive:
         archive.extractall("unpacked", filter="data")
     works("pack", "unpacked/photos", "out")

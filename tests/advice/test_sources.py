@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from advice.walk import advice, commands, text_of
 from images import picture, save
+from PIL import Image
 
 import recordkit as rk
-from recordkit import recordio
+from recordkit import codec, recordio
 from recordkit.formats import lst
 from recordkit.sources.records import RecordSource
 from recordkit.upkeep.reindex import reindex
@@ -256,6 +257,13 @@ def test_keys_that_come_twice_in_records(photos):
     assert [len(RecordSource(rk.RecordDataset(path))) for path in ("out", "two")] == [4, 4]
 
 
+def test_a_tiff_of_floats():
+    values = np.full((4, 4), 200, np.float32)
+    error = text_of(lambda: codec.decode(save(Image.fromarray(values), "TIFF")))
+    advice("codec.py", "convert the image to 8 bits", error)
+    assert (codec.decode(save(Image.fromarray(values.astype(np.uint8)), "TIFF")) == 200).all()
+
+
 def test_an_image_of_pillow():
     header, img = recordio.IRHeader(0, 1.0, 7, 0), picture()
     error = text_of(lambda: recordio.pack_img(header, img, img_fmt=".png"))
@@ -267,7 +275,7 @@ def test_an_image_of_pillow():
 def test_files_that_hold_a_record_file_in_another_form(photos, fails, works):
     rk.pack("photos", "out")
     Path("packed.rec").write_bytes(gzip.compress(Path("out.rec").read_bytes()))
-    advice("formats/signatures.py", "decompress it with gunzip", fails("info", "packed.rec"))
+    advice("formats/signatures.py", "decompress it with 'gzip -dc FILE > NEW.rec'", fails("info", "packed.rec"))
     Path("packed.rec").write_bytes(gzip.decompress(Path("packed.rec").read_bytes()))
     Path("page.rec").write_text("<html>The file is somewhere else</html>")
     advice("formats/signatures.py", "was it downloaded completely?", fails("info", "page.rec"))

@@ -72,7 +72,7 @@ def test_a_character_cut_at_the_end_of_the_look_is_text():
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (CONTENTS["tar"], r"expected a \.rec file, got a tar archive; unpack it, and pack"),
+        (CONTENTS["tar"], r"expected a \.rec file, got a tar archive; unpack it; if it has images, pack"),
         (CONTENTS["text"], r"got a text that begins with '<!DOCTYPE html><html>404</html'; was it downloaded"),
         (CONTENTS["git-lfs pointer"], "got a pointer of Git LFS .*; get the file itself with 'git lfs pull'"),
         (CONTENTS["pickle"], r"got a pickle; 'recordkit info' describes it"),
@@ -86,6 +86,14 @@ def test_a_file_of_another_format_is_one_clear_error(tmp_path, content, error, r
     path.write_bytes(content)
     with pytest.raises(FormatError, match=error):
         read(path)
+
+
+@pytest.mark.parametrize("suffix", [".idx", ".lst"])
+def test_an_index_or_list_in_place_of_a_rec_file_is_named(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_text("0\t0\ta.jpg\n1\t812\tb.jpg\n")
+    with pytest.raises(FormatError, match=r"got a text .*; give the \.rec file, not its index or list$"):
+        RecordReader(path)
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,8 @@ def test_values_may_be_the_strings_that_mxnet_makes():
         ({"resize": 8.5}, "resize: expected int, got 8.5"),
         ({"mirror": "yes"}, "mirror: expected bool, got 'yes'"),
         ({"path_imglist": None}, "path_imglist: expected str, got None"),
+        ({"path_imgrec": ["a.rec", "b.rec"]}, r"path_imgrec: expected a path, got \['a.rec', 'b.rec'\]; join several"),
+        ({"path_imgrec": b"a.rec"}, "path_imgrec: expected a path, got b'a.rec'"),
         ({"dtype": "int32"}, "dtype: expected float32 or float16 or uint8 or int8, got 'int32'"),
         ({"data_shape": (16, 18)}, "data_shape: expected .channels, height, width., got"),
         ({"data_shape": (2, 16, 18)}, "data_shape: expected .1, 3 or 4, height, width., got"),
@@ -492,6 +494,14 @@ def test_labels_that_a_list_has_beyond_the_label_width_are_left_out_with_a_warni
     with pytest.warns(UserWarning, match=r"wide\.lst: key 0: the row has more than 1 label, and label_width=1 leaves"):
         got = recordkit_batches(files[3], path_imglist=path)
     assert got[0][1].tolist() == list(range(8))
+
+
+def test_unlike_labels_for_one_key_of_a_list_are_warned_of(files, tmp_path):
+    path = tmp_path / "twice.lst"
+    path.write_text("".join(f"{key}\t{label}\tx.jpg\n" for label in (0, 1) for key in range(30)))
+    with pytest.warns(UserWarning, match=r"twice\.lst: key 29: several rows have unlike labels, and the last"):
+        got = recordkit_batches(files[3], path_imglist=path)
+    assert got[0][1].tolist() == 8 * [1]
 
 
 @pytest.mark.parametrize("rand_crop", [False, True])
