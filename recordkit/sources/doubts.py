@@ -10,8 +10,6 @@ import numpy as np
 from recordkit.formats.lst import excerpt
 from recordkit.sources.columns import is_label
 
-# Fewer labels may be successive by chance.
-_N_SUCCESSIVE = 2
 _SEPARATORS = (",", ";", "|", " ")
 
 
@@ -57,15 +55,17 @@ def doubt_class_names(names: Set[str]) -> str | None:
 
 
 def count_rows(labels: Sequence[tuple[float, ...]]) -> bool:
-    """Return whether the labels of rows are successive whole numbers, as keys are.
+    """Return whether the labels of rows are successive whole numbers, as keys are; two rows only from 0 or 1.
 
     Examples
     --------
-    >>> count_rows([(4,), (5,), (6,)]), count_rows([(4,), (4,), (5,)])
-    (True, False)
+    >>> count_rows([(4,), (5,), (6,)]), count_rows([(0,), (1,)]), count_rows([(4,), (5,)])
+    (True, True, False)
     """
     firsts = [row[0] for row in labels]
-    return len(firsts) > _N_SUCCESSIVE and all(label == firsts[0] + index for index, label in enumerate(firsts))
+    if len(firsts) < (2 if firsts[:1] in ([0], [1]) else 3):
+        return False
+    return all(label == firsts[0] + index for index, label in enumerate(firsts))
 
 
 def doubt_labels(path_hashes: array[int], label_hashes: array[int]) -> str | None:

@@ -103,13 +103,13 @@ def _first_lines(head: bytes) -> list[str]:
 
 
 def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str], *, is_titled: bool) -> bool:
-    """Return whether the list can be read, and its labels do not just count the rows, unless they have a title."""
+    """Return whether the list can be read, and labels before the paths are no keys, unless they have a title."""
     try:
         with contextlib.closing(TableSource(path, root, columns=columns, extensions=extensions)) as source:
             labels = source.labels(range(min(len(source), _N_LINES)))
     except RecordkitError:
         return False
-    return is_titled or "class" in columns or not count_rows(labels)
+    return is_titled or not columns.startswith("label") or not count_rows(labels)
 
 
 def _are_distinct(column: Sequence[str]) -> bool:
@@ -184,7 +184,7 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
         words = []  # keys that are no numbers
     if not (words or numbers) or (words and numbers and _are_distinct(fields[words[0]])):
         return  # which of them is the label?
-    if not words and len(numbers) == 1 and count_rows([(float(text),) for text in fields[numbers[0]]]):
+    if not words and numbers == [0] and count_rows([(float(text),) for text in fields[numbers[0]]]):
         return
     for number in words or numbers:
         names[number] = "class" if words else "label"

@@ -148,7 +148,7 @@ class TableSource:
             if doubt := doubt_class_names(names):
                 self.notes.append(f"{self.path}: {doubt}")
         labels = self.labels(range(min(len(self), _N_PROBED_ROWS)))
-        if self.classes is None and count_rows(labels):
+        if self._columns.names[0] in ("label", "labels") and count_rows(labels):
             self.notes.append(
                 f"{self.path}: the labels are successive numbers from {labels[0][0]}, as keys are; are the labels in "
                 "another column?"

@@ -35,6 +35,7 @@ LISTS = [
     ("-,path,label", ",image,label\n0,a.jpg,3\n1,b.jpg,4\n"),
     ("path,-,class,-", TITLED),
     ("path,label", "17\t3\n17\t4\n"),
+    ("path,label", "a.jpg,0\nb.jpg,1\n"),
     ("path,label,-", "a.jpg,3,\nb.jpg,4,\n"),
     ("path,labels", "a.jpg 0 4 7\nb.jpg 1\n"),
     ("-,label,path", "a\t3\ta.jpg\nb\t4\tb.jpg\n"),
@@ -94,6 +95,7 @@ def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
     ("text", "columns"),
     [
         ("1 a.jpg\n2 b.jpg\n3 17.png\n", "label,path"),  # keys, as in CUB-200
+        ("0\ta.jpg\n1\tb.jpg\n", "label,path"),
         ("a.jpg,n01,5\nb.jpg,n02,6\n", "path,class,-"),  # which column is the label?
         ("a.jpg\t3\nb.jpg\t4\nb.jpg\tcat\n", "path,class"),  # which row is the mistake?
         ("a.jpg,red,big\nb.jpg,blue,small\n", "path,-,class"),  # which column is the label?

@@ -132,6 +132,7 @@ def test_a_note_says_that_labels_count_the_rows(open_table):
     source = open_table("1 a.jpg\n2 b.jpg\n3 my c.jpg\n", "label,path")
     assert "list.txt: the labels are successive numbers from 1, as keys are; are the labels in" in source.notes[0]
     assert open_table("1 a.jpg\n2 b.jpg\n2 my c.jpg\n", "label,path").notes == []
+    assert open_table("a.jpg 1\nb.jpg 2\nmy c.jpg 3\n", "path,label").notes == []
 
 
 def test_paths_without_a_suffix_get_the_one_of_their_image(open_table, tmp_path):
