@@ -65,6 +65,16 @@ def test_names_without_labels(photos, fails, works):
     works("pack", flat, "out")
 
 
+def test_names_without_labels_and_a_list_beside_them(photos, fails, works):
+    (photos / "cat/1.jpg").rename(photos / "cat/x.jpg")
+    Path("list of labels.csv").write_text("image,label\n0.jpg,pug\nx.jpg,boxer\n")
+    error = fails("pack", photos / "cat", "out")
+    advice("sources/file_names/lists_beside.py", "the labels may be in {}: {}", error)
+    (command,) = commands(error)
+    works(*command)
+    assert rk.RecordDataset("PREFIX.rec").classes == {"boxer": 0, "pug": 1}
+
+
 def test_expressions_and_templates(flat, photos, fails, works):
     error = fails("pack", flat, "out", "--label-from", r"_\d+")
     advice("sources/file_names/expression.py", "a template has {label} or {class} instead", error)

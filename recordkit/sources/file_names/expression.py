@@ -12,6 +12,7 @@ from recordkit.errors import PlanError, SourceError, quoted
 from recordkit.sample import BadEntry
 from recordkit.sources.file_names.base import FileNameSource
 from recordkit.sources.file_names.evidence import NUMBER_AT_END, doubt, find_expression
+from recordkit.sources.file_names.lists_beside import advise_list
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.listed_images import Progress
 
@@ -69,7 +70,7 @@ class ExpressionSource(FileNameSource):
         reads_tree = has_folders(label_from)
         names = self._walk_names() if reads_tree else self._image_names()
         if label_from is None and names and (problem := doubt(names)):
-            raise self._doubtful_label_error(problem, names)
+            raise self._doubtful_label_error(problem, names, extensions)
         matches = [pattern.search(name) or (pattern.search(f"/{name}") if reads_tree else None) for name in names]
         texts = [(match[1] or None) if match else None for match in matches]
         if names and not any(texts):
@@ -96,11 +97,11 @@ class ExpressionSource(FileNameSource):
                 return {text: _parse_number(text) for text in texts}
         return self._number_classes(texts, classes)
 
-    def _doubtful_label_error(self, problem: str, names: Sequence[str]) -> SourceError:
+    def _doubtful_label_error(self, problem: str, names: Sequence[str], extensions: Sequence[str]) -> SourceError:
         """Return the error for names without labels that are sure; its advice has been tried on the names."""
         labels = find_expression(names)
         if labels is None:
-            advice = (
+            advice = advise_list(Path(self.root), len(names), extensions) or (
                 "if the names hold no labels, make a folder for each class, or a list with KEY, LABEL and PATH between "
                 f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {quoted(self.root)}'"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
@@ -88,7 +88,7 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
     with_arrays = [path for path, content in contents.items() if content.arrays]
     others = list_arrays(folder).others + [path for content in contents.values() for path in content.others]
     nested = [array for content in contents.values() for array in content.arrays]
-    if len(with_arrays) > 1 and not _is_one_dataset(nested):
+    if len(with_arrays) > 1 and not (_is_one_dataset(nested) or _has_copies_below(contents)):
         raise SourceError(
             path=str(folder),
             expected="ubyte files in one folder",
@@ -178,6 +178,16 @@ def _is_one_dataset(arrays: Sequence[ArrayFile]) -> bool:
     """Return whether arrays from several folders are one dataset, such as its training set and its test set."""
     distinct = {(array.split, array.content) for array in arrays}
     return len(distinct) == len(arrays) and len({array.dataset for array in arrays}) == 1
+
+
+def _has_copies_below(contents: Mapping[Path, FolderContent]) -> bool:
+    """Return whether one folder has all arrays, and folders below it have copies, as torchvision unpacks EMNIST."""
+    top, *others = sorted(contents, key=lambda folder: len(folder.parts))
+    arrays = {array[1:] for array in contents[top].arrays}
+    return all(
+        folder.is_relative_to(top) and arrays.issuperset(array[1:] for array in contents[folder].arrays)
+        for folder in others
+    )
 
 
 def _choose_images(copies: Sequence[ArrayFile]) -> ArrayFile:
