@@ -11,6 +11,7 @@ short for it, or for the labels that it would announce.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -70,10 +71,16 @@ def content_kind(content: bytes | memoryview) -> str:
     return "unknown" if kind == "bytes" else kind
 
 
-def find_other_records(files: Fileset) -> OtherRecords | None:
+def find_other_records(files: Fileset, *, limit: int | None = None) -> OtherRecords | None:
     """Look whether a file has no images.
 
     Files of images are read up to the first one, other files completely, or up to a damage.
+
+    Parameters
+    ----------
+    files : Fileset
+    limit : int, optional
+        Largest number of records to look at, for a caller that reads no more of them.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def find_other_records(files: Fileset) -> OtherRecords | None:
     kinds: Counter[str] = Counter()
     n_headerless = n_metadata = 0
     with RecordReader(files.path(".rec")) as reader, contextlib.suppress(FormatError):
-        for record in reader:
+        for record in itertools.islice(reader, limit):
             try:
                 header, payload = irheader.unpack(record)
             except FormatError:
@@ -114,7 +121,7 @@ def find_other_records(files: Fileset) -> OtherRecords | None:
 def no_header_error(files: Fileset) -> FormatError | None:
     """Return the error for a reader of image records if the records of a file have no image header, otherwise None."""
     other = find_other_records(files)
-    if other is None or other.has_headers:
+    if other is None:
         return None
     return FormatError(
         path=str(files.path(".rec")),
@@ -126,5 +133,6 @@ def no_header_error(files: Fileset) -> FormatError | None:
 
 def _was_image_record(record: bytes) -> bool:
     """Return whether an image stands where it would behind a header, whose number of labels is wrong."""
+    content = memoryview(record)
     starts = (irheader.HEADER_SIZE + 4 * n for n in range(_N_LABELS_TRIED))
-    return any(content_kind(record[start:]) in ("jpg", "png") for start in starts)
+    return any(codec.sniff(content[start:]) in ("jpg", "png") for start in starts)

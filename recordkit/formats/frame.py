@@ -190,14 +190,10 @@ class RecordReader:
     def __init__(self, path: str | Path) -> None:
         self.path = os.fspath(path)
         try:
+            refuse_other_format(path)
             self._file = open_file(path)
         except FileNotFoundError:
             raise not_found(path, "a .rec file", suffix=".rec") from None
-        try:
-            refuse_other_format(path)
-        except BaseException:
-            self._file.close()
-            raise
         self.size = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ def _is_whole_jpeg(payload: bytes) -> bool:
         while True:
             begin, marker, size = _SEGMENT.unpack_from(payload, offset)
             end = offset + 2 + size
-            if begin != 0xFF or size < 2:
+            if begin != 0xFF:
                 return False
             if marker == _START_OF_SCAN:
                 return has_frame and payload.rfind(b"\xff\xd9", end) >= 0

@@ -281,7 +281,7 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
         One of these records is damaged.
     """
     files = Fileset(path)
-    other = find_other_records(files)
+    other = find_other_records(files, limit=n)
     exact_labels = files.exact_labels()
     with RecordReader(files.path(".rec")) as reader:
         if other is not None and not other.has_headers:

@@ -109,7 +109,7 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
             ids = _read_ids(file, offsets, progress)
         except FormatError:
             other = find_other_records(files)
-            if other is None or other.has_headers:
+            if other is None:
                 raise
             ids = None
     keys = np.arange(len(offsets), dtype=np.uint64) if ids is None else keys_of_ids(ids)

@@ -67,7 +67,7 @@ def _piece_regex(piece: str, *, is_last: bool) -> str:
 
 class _Module:
     def __init__(self, tree: ast.Module, positions: dict[str, int]) -> None:
-        self._tree = tree
+        self._nodes = list(ast.walk(tree))
         self._constants = {
             target.id: node.value
             for node in tree.body
@@ -78,7 +78,7 @@ class _Module:
         self._positions = positions
 
     def advices(self) -> Iterator[str]:
-        for node in ast.walk(self._tree):
+        for node in self._nodes:
             for expression in self._expressions(node):
                 yield from (text for text in self._texts(expression) if re.search("[a-z]", text))
         yield from self._texts_of_words()
@@ -150,14 +150,14 @@ class _Module:
     def _texts_of_words(self) -> Iterator[str]:
         """Yield texts of warnings and notes that give an advice."""
         skipped = set()
-        for node in ast.walk(self._tree):
+        for node in self._nodes:
             if isinstance(node, ast.keyword) and node.arg in _HELP | {"advice"}:
                 skipped |= set(ast.walk(node))
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 skipped.add(node.value)
             if isinstance(node, ast.JoinedStr):
                 skipped |= set(node.values)
-        for node in ast.walk(self._tree):
+        for node in self._nodes:
             if node not in skipped and isinstance(node, ast.Constant | ast.JoinedStr):
                 text = _skeleton(node) if isinstance(node, ast.JoinedStr) else node.value
                 if isinstance(text, str) and _WORDS.search(text) and " " in text.strip():

@@ -76,6 +76,12 @@ def test_a_file_that_recordkit_packed_is_damaged_whatever_its_records_are(tmp_pa
     assert find_other_records(Fileset(path)) is None
 
 
+def test_no_more_records_are_read_than_asked_for(tmp_path):
+    files = Fileset(write(tmp_path / "a.rec", [*TEXTS, with_header(IMAGE)]))
+    assert find_other_records(files, limit=2) == OtherRecords(2, {"text": 2}, False)
+    assert find_other_records(files) is None
+
+
 def test_a_damage_ends_the_look(tmp_path):
     path = write(tmp_path / "a.rec", TEXTS)
     path.write_bytes(path.read_bytes()[:-4])

@@ -53,6 +53,15 @@ def test_bytes_are_scaled_as_pillow_scales_them(magic, maximum):
     assert np.array_equal(netpbm.unpack(payload), expected)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [b"P5 2 1 0\n\0\0", b"P5 2 1 65536\n" + bytes(4), pam(0, 255, b""), pam(5, 255, bytes(10)), pam(1, 0, b"\0\0")],
+)
+def test_other_depths_and_maximums_are_refused(payload):
+    with pytest.raises(ImageError, match="expected a P5, P6 or P7 header with a maximum of 1 to 65535"):
+        netpbm.unpack(payload)
+
+
 @pytest.mark.parametrize("filling", [b" ", b"\n", b"#\n", b"#"])
 @pytest.mark.parametrize("magic", [b"P5", b"P7", b"P7\n"])
 def test_a_long_header_is_refused_at_once(magic, filling):

@@ -174,6 +174,8 @@ def test_headers_that_no_decoder_accepts_do_not_look_whole():
         changed = bytearray(payload)
         changed[frame + offset] = value
         assert not looks_whole(bytes(changed)), (offset, value)
+    for segment in (bytes.fromhex("ffcc0002"), bytes.fromhex("fffe0000"), bytes.fromhex("fffe0001")):
+        assert not looks_whole(payload[:frame] + segment + payload[frame:])
     assert not looks_whole(huge_jpeg()) and not looks_whole(huge_png())
     png = every_format()["png"]
     assert not looks_whole(png[:24] + b"\3" + png[25:]) and not looks_whole(png[:25] + b"\5" + png[26:])
