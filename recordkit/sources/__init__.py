@@ -43,6 +43,7 @@ __all__ = [
 _KINDS_BY_ARGUMENT = {
     "root": ("list",),
     "label_from": ("images",),
+    "extensions": ("list", "images"),
     "classes": ("list", "images"),
     "class_from": ("images",),
     "splits": ("images",),
@@ -125,6 +126,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     arguments = {
         "root": root,
         "label_from": label_from,
+        "extensions": None if tuple(extensions) == EXTENSIONS else extensions,
         "classes": classes,
         "class_from": class_from,
         "splits": splits,

@@ -52,7 +52,7 @@ def read_classes(path: str | Path) -> dict[str, int]:
         text = Path(path).read_text(encoding="utf-8-sig")
         content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
     except FileNotFoundError:
-        raise not_found(path, "a class map") from None
+        raise not_found(path, "a file with a class name per line, or the .json of a pack") from None
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the class names cannot be read: {error}", path=os.fspath(path)) from None
     if isinstance(content, dict) and isinstance(content.get("classes"), (dict, list)):

@@ -47,8 +47,8 @@ def test_several_folders(write, fails, works):
     for name in ("MNIST", "KMNIST"):
         write(f"data/{name}/raw")
     error = fails("pack", "data", "out")
-    advice("sources/mnist/sets.py", "give one of them", error)
-    works("pack", Path("data", error.split(": ")[-1].split(",")[0]), "out")
+    (folders,) = advice("sources/mnist/sets.py", "give one of them: {}", error)
+    works("pack", folders.split(", ")[0], "out")
 
 
 def test_a_set_that_is_not_complete(write, fails, works):

@@ -38,7 +38,11 @@ def inputs(tmp_path, tiny_folder, monkeypatch):
         ("flat x --label-from _(.", 2, "--label-from: expected a regular expression, got '_(.' (missing ), "),
         ("flat x --classes names.txt", 1, "flat: expected one of the 2 names in --classes, got label '7'"),
         ("tree x --classes bad.json", 1, "bad.json: the class names cannot be read: Expecting property name"),
-        ("tree x --classes none.txt", 1, "none.txt: expected a class map, got nothing of that name; did you mean"),
+        (
+            "tree x --classes none.txt",
+            1,
+            "none.txt: expected a file with a class name per line, or the .json of a pack, got",
+        ),
         ("tree x --train-ratio nan", 2, "--train-ratio: expected a fraction from 0 to 1, got nan"),
         (
             "tree x --train-ratio 0.8 --test-ratio 0.3",

@@ -50,7 +50,10 @@ def test_other_content_is_refused(tmp_path, content, message):
 
 
 def test_a_class_map_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(NotFoundError, match="none: expected a class map, got nothing of that name"):
+    with pytest.raises(
+        NotFoundError,
+        match="none: expected a file with a class name per line, or the .json of a pack",
+    ):
         read_classes(tmp_path / "none")
 
 

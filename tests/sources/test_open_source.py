@@ -119,6 +119,7 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
         ("tree", {"root": "x"}, r"root: applies to a list, and this is a folder of images"),
         ("tree", {"columns": "path,label"}, "columns: applies to a list, and this is a folder of images"),
         ("tree", {"transpose": True}, "transpose: applies to a folder of ubyte files, and this is a folder of images"),
+        ("digits", {"extensions": [".png"]}, "extensions: applies to a list or a folder of images, and this is"),
         ("digits", {"root": "x"}, r"root: applies to a list, and this is a folder of ubyte files"),
         (
             "digits",

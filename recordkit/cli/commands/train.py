@@ -130,8 +130,7 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     check_prerequisites(plan)
     cache = prefix.with_name(f"{prefix.name}-data")
     side = min(plan.shape[1:]) if plan.shape else None
-    n_files = sum(1 for path in folder.rglob("*") if path.is_file())
-    with console.progress(n_files, f"pack {folder}") as progress, in_words_of_pack():
+    with console.progress(None, f"pack {folder}") as progress, in_words_of_pack():
         train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, path=train_rec, val=plan.val or val_rec)
 

@@ -92,8 +92,8 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
         raise SourceError(
             path=str(folder),
             expected="ubyte files in one folder",
-            got=f"{len(with_arrays)} folders with such files: {_join(with_arrays, folder)}",
-            advice="give one of them",
+            got=f"{len(with_arrays)} folders with such files",
+            advice=f"give one of them: {enumerate_some(with_arrays)}",
         )
     if arrays := list_arrays(folder).arrays + nested:
         return _make_sets(folder, FolderContent(arrays, others), transpose=transpose)
