@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
 
-from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
+from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some, quoted
 
 # Windows opens no folders, and flushes only files that are open for writing.
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
@@ -76,8 +76,16 @@ def not_found(path: str | Path, expected: str, *, suffix: str = "", advice: str 
     """
     if _REMOTE.match(os.fspath(path)):
         advice = "only files of this machine are read; copy it first"
-    advice = advice or _advise_another(Path(path), suffix)
+    advice = advice or _advise_list(Path(path)) or _advise_another(Path(path), suffix)
     return NotFoundError(path=os.fspath(path), expected=expected, got="nothing of that name", advice=advice or None)
+
+
+def _advise_list(path: Path) -> str:
+    """Return the advice to pack the list that a .rec file would have beside it, if only the list is there."""
+    list_path = path.with_suffix(".lst")
+    if path.suffix != ".rec" or not list_path.is_file():
+        return ""
+    return f"run 'recordkit pack {quoted(list_path)} {quoted(path.with_suffix(''))}'"
 
 
 def _advise_another(path: Path, suffix: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError
-from recordkit.formats.fileset import fingerprint
+from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.threads import count_threads
 from recordkit.training.augment import Augment
 from recordkit.training.checkpoint import Checkpoints
@@ -75,7 +75,7 @@ class ResolvedPlan:
         facts |= {"n_classes": plan.n_classes, "batch_size": self.batch_size, "shape": list(self.shape)}
         if plan.network.endswith(".py"):
             facts["network"] = fingerprint(Path(plan.network))  # a changed file is another network
-        return facts | {"n_images": n_images, "bytes": plan.path.stat().st_size}
+        return facts | {"n_images": n_images, "bytes": Fileset(plan.path).rec_size()}
 
 
 def resolve(plan: TrainPlan, data: Survey) -> ResolvedPlan:

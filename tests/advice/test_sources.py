@@ -252,6 +252,14 @@ def test_an_index_of_a_file_that_changes(photos, works, monkeypatch):
     works("reindex", "out.rec")
 
 
+def test_a_list_without_its_record_file(photos, works):
+    Path("some.lst").write_text("0\t3\tphotos/cat/0.jpg\n")
+    (command,) = commands(text_of(lambda: rk.RecordDataset("some")))
+    advice("formats/files.py", "run 'recordkit pack {} {}'", text_of(lambda: rk.RecordDataset("some.rec")))
+    works(*command)
+    assert len(rk.RecordDataset("some")) == 1
+
+
 def test_a_file_of_another_machine(photos, works):
     rk.pack("photos", "out")
     error = text_of(lambda: rk.RecordDataset("s3://bucket/out.rec"))

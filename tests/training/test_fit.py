@@ -38,6 +38,11 @@ def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, t
     assert (first["arg:conv1_weight"] != other_seed["arg:conv1_weight"]).any()
 
 
+def test_the_file_may_be_named_by_its_prefix(mx, rec, tmp_path):
+    train(plan(rec.with_suffix(""), tmp_path / "model", epochs=1))
+    assert Checkpoints(plan(rec, tmp_path / "model").model_prefix).epochs() == [1]
+
+
 SGD, ADAM = {}, {"network": "six-conv", "name": "adam", "lr": 0.002}
 
 
