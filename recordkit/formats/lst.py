@@ -246,13 +246,24 @@ def line(row: Row) -> bytes:
     >>> line(Row(12, (3, 0.1), "cats/tom.jpg"))
     b'12\t3.000000\t0.1\tcats/tom.jpg\n'
     """
-    if any(mark in row.path for mark in "\t\n\r") or not row.path.strip():
+    check_path(row.path)
+    return os.fsencode(f"{row.key}\t{_labels_text(row.labels)}\t{row.path}\n")
+
+
+def check_path(path: str) -> None:
+    """Refuse a path that a row cannot hold.
+
+    Raises
+    ------
+    FormatError
+        The path is blank, or contains a tab or a line break.
+    """
+    if "\t" in path or "\n" in path or "\r" in path or not path.strip():
         raise FormatError(
             expected="a path that is not blank and has no tabs or line breaks",
-            got=repr(row.path),
+            got=repr(path),
             advice="rename the file, a .lst row cannot hold it",
         )
-    return os.fsencode(f"{row.key}\t{_labels_text(row.labels)}\t{row.path}\n")
 
 
 def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:

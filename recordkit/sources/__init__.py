@@ -10,14 +10,15 @@ from pathlib import Path
 
 from recordkit.errors import FormatError, PlanError, SourceError
 from recordkit.formats.files import not_found
+from recordkit.formats.name_template import NameTemplate
 from recordkit.formats.signatures import find_other_format
 from recordkit.sample import Source
 from recordkit.sources.classes import find_classes, read_classes
-from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, open_file_names
+from recordkit.sources.file_names import FileNameSource, ZeroLabelSource, read_label_from
 from recordkit.sources.files import EXTENSIONS, IM2REC_EXTENSIONS
 from recordkit.sources.folder import ClassFrom, FolderSource, ImageOptions, TreeSource, open_images
+from recordkit.sources.image_tree import ImageTree, Progress
 from recordkit.sources.list_form import advise_columns
-from recordkit.sources.listed_images import Progress
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
 from recordkit.sources.table import TableSource
@@ -33,7 +34,6 @@ __all__ = [
     "TableSource",
     "TreeSource",
     "ZeroLabelSource",
-    "open_file_names",
     "open_source",
     "read_classes",
 ]
@@ -77,7 +77,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         Folder that the paths of a list start from; by default the list's own folder.
     label_from : str, optional
         Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
-        see `open_file_names`.
+        see `recordkit.sources.file_names`.
     extensions : sequence of str
         Suffixes that count as images in a folder, and that the paths of a list with `columns` may lack.
     classes : mapping of str to int, optional
@@ -145,19 +145,18 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
         raise _other_file_error(path, root, extensions)
-    options = ImageOptions(label_from, extensions, classes, class_from, splits, progress)
-    try:
-        source = open_images(path, options)
-    except SourceError:
-        _refuse_arguments_of_other_kinds("images", path, arguments)
-        raise
-    if source is None and (ubyte_sets := open_sets_below(path, transpose=transpose)):
+    labels = None if label_from is None else read_label_from(label_from)
+    options = ImageOptions(labels, classes, class_from, splits)
+    if isinstance(labels, NameTemplate) and labels.suffix:
+        extensions = (*extensions, labels.suffix)
+    tree = ImageTree(path, extensions, progress)
+    if tree.is_empty and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
-    if source is None:
-        raise FolderSource(path, extensions=extensions).no_image_error("images")
+    if tree.is_empty:
+        raise tree.left_out.no_image_error("images")
     _refuse_arguments_of_other_kinds("images", path, arguments)
-    return source
+    return open_images(tree, options)
 
 
 def _open_table(

@@ -26,7 +26,7 @@ class LeftOutFiles:
     Attributes
     ----------
     folders : set of str
-        Folders relative to `root` that have a file of another suffix.
+        Paths of the folders that have a file of another suffix.
     """
 
     def __init__(self, root: str, suffixes: AbstractSet[str], *, keep_tool_files: bool = False) -> None:
@@ -62,7 +62,7 @@ class LeftOutFiles:
                 self._ubyte_files.append(os.path.relpath(f"{folder}/{name}", self._root))
             self._n_by_suffix[_suffix(name)] += 1
             self._first_by_suffix.setdefault(_suffix(name), f"{folder}/{name}")
-            self.folders.add(os.path.relpath(folder, self._root))
+            self.folders.add(folder)
         return False
 
     def notes(self) -> list[str]:

@@ -14,7 +14,7 @@ from recordkit.errors import FormatError, PlanError, PublishError, SourceError
 from recordkit.interop.folder import write, write_folder
 from recordkit.recordio import IRHeader, MXIndexedRecordIO
 from recordkit.recordio import pack as pack_record
-from recordkit.sources import ListSource, open_file_names, open_source, read_classes
+from recordkit.sources import ListSource, open_source, read_classes
 
 LOSSLESS = rk.PackPlan(shuffle=False)
 
@@ -185,7 +185,7 @@ def test_ubyte_files_come_back_as_a_pack_of_them(tmp_path, tiny_mnist, engine):
     for part in ("train", "test"):
         folder = tmp_path / "digits" / part
         rk.pack(open_source(f"{folder}.lst", root=folder), tmp_path / f"b_{part}", engine=engine)
-        named = open_file_names(folder, label_from="{key:06d}_{label}")
+        named = open_source(folder, label_from="{key:06d}_{label}")
         rk.pack(named, tmp_path / f"c_{part}", plan=LOSSLESS, engine=engine)
         for again in ("b", "c"):
             check_same(tmp_path / f"a_{part}", tmp_path / f"{again}_{part}")
@@ -216,7 +216,7 @@ def test_labels_of_every_kind_come_back(tmp_path, tiny_folder, engine, rows, pla
 def test_a_fraction_is_written_with_the_fewest_digits_that_float32_needs(tmp_path):
     write_folder(write_records(tmp_path / "a", [(0, 0.1, image())]), tmp_path / "b", name="{key}_{label}")
     assert list(files_in(tmp_path / "b")) == ["0_0.1.png"]
-    assert open_file_names(tmp_path / "b", label_from="{key}_{label}").labels([0]) == [(0.1,)]
+    assert open_source(tmp_path / "b", label_from="{key}_{label}").labels([0]) == [(0.1,)]
 
 
 @pytest.mark.parametrize("classes", [{"dog": 0, "cat": 1}, {"cat": 1, "dog": 2}])
@@ -254,7 +254,7 @@ def test_real_digits_come_back(tmp_path, real_data):
     rk.pack(test_set, tmp_path / "a")
     with rk.RecordDataset(tmp_path / "a_test") as dataset:
         write_folder(dataset, tmp_path / "digits", name="{key:06d}_{label}.png")
-    rk.pack(open_file_names(tmp_path / "digits", label_from="{key:06d}_{label}.png"), tmp_path / "b", plan=LOSSLESS)
+    rk.pack(open_source(tmp_path / "digits", label_from="{key:06d}_{label}.png"), tmp_path / "b", plan=LOSSLESS)
     check_same(tmp_path / "a_test", tmp_path / "b")
 
 
@@ -337,7 +337,7 @@ def test_a_source_with_bad_images_is_refused(tmp_path):
     for name in ("1_5.png", "x.png"):
         (tmp_path / "flat" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "flat" / name).write_bytes(image())
-    with pytest.raises(SourceError, match=r"^1 image cannot be used; the first: x\.png: expected a label in the file"):
+    with pytest.raises(SourceError, match=r"^1 image cannot be used; the first: x\.png: expected a label in the name"):
         write_folder(open_source(tmp_path / "flat"), tmp_path / "b")
 
 

@@ -2,6 +2,10 @@
 
 import os
 
+from recordkit.formats.name_template import NameTemplate
+from recordkit.sources import EXTENSIONS, file_names
+from recordkit.sources.image_tree import ImageTree
+
 
 def make(root, *names, content=None):
     """Write files with some content; by default it says their names."""
@@ -16,3 +20,11 @@ def rows(source):
     """Return key, labels and name of every image."""
     entries = source.entries(range(len(source)))
     return [(entry.key, entry.labels, entry.name) for entry in entries]
+
+
+def open_file_names(root, *, label_from=None, extensions=EXTENSIONS, classes=None):
+    """Open the images directly in a folder, or those of a template with folders, by their names."""
+    labels = None if label_from is None else file_names.read_label_from(label_from)
+    if isinstance(labels, NameTemplate) and labels.suffix:
+        extensions = (*extensions, labels.suffix)
+    return file_names.open_file_names(ImageTree(root, extensions), label_from=labels, classes=classes)

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from sources.folders import make, rows
+from sources.folders import make, open_file_names, rows
 
 from recordkit.errors import PlanError, SourceError
 from recordkit.sample import BadEntry
-from recordkit.sources import FolderSource, ZeroLabelSource, open_file_names
+from recordkit.sources import FolderSource, ZeroLabelSource
 from recordkit.sources.file_names.evidence import NUMBER_AT_END
 
 

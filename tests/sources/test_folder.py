@@ -5,11 +5,11 @@ import os
 
 import pytest
 from conftest import content
-from sources.folders import make, rows
+from sources.folders import make, open_file_names, rows
 
 from recordkit.errors import ImageError, NotFoundError, PlanError, SourceError
 from recordkit.sample import BadEntry
-from recordkit.sources import FolderSource, ZeroLabelSource, open_file_names, open_source
+from recordkit.sources import FolderSource, ZeroLabelSource, open_source
 
 
 def names(source):
@@ -86,6 +86,28 @@ def test_a_broken_link_or_pipe_is_bad_and_gets_no_key(tmp_path):
             BadEntry(f"{begin}gone.jpg", "No such file or directory"),
             BadEntry(f"{begin}pipe.jpg", "expected a regular file, got a folder, pipe or device"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("names", "label_from"),
+    [
+        (["a/{}.jpg", "b/{}.jpg"], None),
+        (["train/a/{}.jpg", "test/a/{}.jpg"], None),
+        (["{:06d}_1.jpg"], None),
+        (["{}_1.jpg", "below/{}.jpg"], r"_(\d)"),
+        (["a/{}.jpg", "b/c/{}.jpg"], "^(.)/"),
+    ],
+)
+def test_each_folder_is_walked_once_with_progress(tmp_path, monkeypatch, names, label_from):
+    for name in names:
+        make(tmp_path, *(name.format(number) for number in range(3)))
+    folders = [str(path) for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()]
+    monkeypatch.setattr("recordkit.sources.image_tree._N_PER_PROGRESS", 3)
+    walked, reports, scandir = [], [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: walked.append(str(path)) or scandir(path))
+    open_source(tmp_path, label_from=label_from, progress=reports.append)
+    assert sorted(path for path in walked if path.startswith(str(tmp_path))) == sorted(folders)
+    assert reports == [3] * len(names)
 
 
 def test_a_folder_that_cannot_be_read_ends_the_walk(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from recordkit.formats.files import not_found
 from recordkit.formats.fileset import SUFFIXES
 from recordkit.sample import Source
 from recordkit.sources import open_source, read_classes
-from recordkit.sources.listed_images import Progress
+from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import SourceError
-from recordkit.sources.listed_images import ListedImages, Progress
+from recordkit.sources.image_tree import ImageTree, Progress, join_name
+from recordkit.sources.listed_images import ListedImages
 
 
 class FileNameSource(ListedImages):
-    """Images with their labels in their names; the base of the sources of this package."""
+    """Images with their labels in their names; the base of the sources of this package.
 
-    def _image_names(self) -> list[str]:
-        """Return the names of the images directly in the folder, in code point order."""
-        with os.scandir(self.root) as items:
-            files = sorted(item.name for item in items if not item.is_dir())
-        return [name for name in files if self._is_image(self.root, name)]
+    Parameters
+    ----------
+    tree : ImageTree
+    folder : str
+        The folder of the images, relative to the root of the tree.
+    """
 
-    def _walk_names(self) -> list[str]:
-        """Return the paths of the images in the folder and below it, in the order of the walk."""
-        return [file if folder == "." else f"{folder}/{file}" for folder, file in self._walk()]
+    def __init__(self, tree: ImageTree, folder: str = ".") -> None:
+        super().__init__(tree.root)
+        self.location = tree.location(folder)
+        self._folder = folder
+        self._prefix = "" if folder == "." else f"{folder}/"
+
+    def _find_images(self, tree: ImageTree, *, recursive: bool) -> list[str]:
+        """Return the names of the images, relative to the folder, and set `self.bad`."""
+        folders = tree.folders_from(self._folder) if recursive else [self._folder]
+        self.bad = tree.bad_in(folders)
+        paths = (join_name(path, name) for path in folders for name in tree.files.get(path, ()))
+        return [path[len(self._prefix) :] for path in paths]
 
     def _number_classes(self, names: Sequence[str], classes: Mapping[str, int] | None) -> Mapping[str, int]:
         """Set `self.classes`, by default to the names in their order, and return it."""
@@ -29,13 +39,15 @@ class FileNameSource(ListedImages):
         for name in names:
             if name not in self.classes:
                 raise SourceError(
-                    path=self.root, expected=f"one of the {len(self.classes)} names in `classes`", got=f"label {name!r}"
+                    path=self.location,
+                    expected=f"one of the {len(self.classes)} names in `classes`",
+                    got=f"label {name!r}",
                 )
         return self.classes
 
     def _no_label_error(self, label_from: str, names: Sequence[str], advice: str) -> SourceError:
         problem = f"'{label_from}' finds a label in none of {len(names)} image names, for example {names[0]!r}"
-        return SourceError(problem, path=self.root, advice=advice)
+        return SourceError(problem, path=self.location, advice=advice)
 
 
 class ZeroLabelSource(FileNameSource):
@@ -57,6 +69,8 @@ class ZeroLabelSource(FileNameSource):
     """
 
     def __init__(self, root: str | Path, extensions: Sequence[str], progress: Progress | None = None) -> None:
-        super().__init__(root, extensions, progress, keep_tool_files=True)
-        for key, name in enumerate(self._image_names()):
+        tree = ImageTree(root, extensions, progress, keep_tool_files=True, recursive=False)
+        super().__init__(tree)
+        self.notes += tree.left_out.notes()
+        for key, name in enumerate(self._find_images(tree, recursive=False)):
             self._add(key, 0, name)

@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recordkit.errors import PlanError, SourceError, quoted
+from recordkit.errors import SourceError, quoted
 from recordkit.sample import BadEntry
 from recordkit.sources.file_names.base import FileNameSource
 from recordkit.sources.file_names.evidence import NUMBER_AT_END, doubt, find_expression
+from recordkit.sources.file_names.label_from import reads_folders
 from recordkit.sources.file_names.lists_beside import advise_list
-from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.listed_images import Progress
+from recordkit.sources.image_tree import ImageTree
 
 # Labels of fewer images may all be different.
 _N_LABELS_TO_REPEAT = 10
@@ -25,24 +25,21 @@ class ExpressionSource(FileNameSource):
 
     Parameters
     ----------
-    root : str or Path
-    label_from : str, optional
+    tree : ImageTree
+    folder : str
+        The folder of the images, relative to the root of the tree.
+    pattern : re.Pattern, optional
         A regular expression, which is searched in the name of each image directly in the folder, or, if it has a ``/``,
         in the path of each image of the tree, from the folder on, with or without a ``/`` before it. Its first group is
         the label. If all labels are numbers, they are used as they are; otherwise they are class names. By default the
         label is the number after the last ``_``, if the names show that it is no serial number.
-    extensions, classes, progress
-        Same meaning as for `recordkit.sources.file_names.open_file_names`.
+    classes : mapping of str to int, optional
+        Labels by class name. By default the names are numbered in code point order.
 
     Raises
     ------
-    PlanError
-        `label_from` is not a regular expression with a group.
-    NotFoundError
-        `root` does not exist.
     SourceError
-        `root` is not a folder, no name has a label, the numbers look like serial numbers, or a class name is not in
-        `classes`.
+        No name has a label, the numbers look like serial numbers, or a class name is not in `classes`.
 
     Examples
     --------
@@ -50,45 +47,39 @@ class ExpressionSource(FileNameSource):
     >>> with tempfile.TemporaryDirectory() as pets:
     ...     for name in ("beagle_1.jpg", "beagle_2.jpg", "pug_1.jpg"):
     ...         Path(pets, name).touch()
-    ...     source = ExpressionSource(pets, r"^(.+)_\d+\.")
+    ...     source = ExpressionSource(ImageTree(pets, [".jpg"]), pattern=re.compile(r"^(.+)_\d+\."))
     >>> source.labels([0, 1, 2]), source.classes
     ([(0,), (0,), (1,)], {'beagle': 0, 'pug': 1})
     """
 
     def __init__(
         self,
-        root: str | Path,
-        label_from: str | None = None,
+        tree: ImageTree,
+        folder: str = ".",
         *,
-        extensions: Sequence[str] = EXTENSIONS,
+        pattern: re.Pattern[str] | None = None,
         classes: Mapping[str, int] | None = None,
-        progress: Progress | None = None,
     ) -> None:
-        super().__init__(root, extensions, progress)
-        self._is_default = label_from is None
-        pattern = _compile(label_from or NUMBER_AT_END)
-        reads_tree = has_folders(label_from)
-        names = self._walk_names() if reads_tree else self._image_names()
-        if label_from is None and names and (problem := doubt(names)):
-            raise self._doubtful_label_error(problem, names, extensions)
-        matches = [pattern.search(name) or (pattern.search(f"/{name}") if reads_tree else None) for name in names]
+        super().__init__(tree, folder)
+        is_recursive = reads_folders(pattern)
+        names = self._find_images(tree, recursive=is_recursive)
+        if pattern is None and names and (problem := doubt(names)):
+            raise self._doubtful_label_error(problem, names, tree.extensions)
+        is_default, pattern = pattern is None, pattern or re.compile(NUMBER_AT_END)
+        matches = [pattern.search(name) or (pattern.search(f"/{name}") if is_recursive else None) for name in names]
         texts = [(match[1] or None) if match else None for match in matches]
         if names and not any(texts):
             raise self._no_label_error(pattern.pattern, names, "give another expression with `label_from`")
         labels = self._map_to_labels(sorted({text for text in texts if text is not None}), classes)
         for key, (name, text) in enumerate(zip(names, texts, strict=True)):
             if text is None:
-                self.bad.append(BadEntry(name, f"expected a label in the name, got no match of '{pattern.pattern}'"))
+                reason = f"expected a label in the name, got no match of '{pattern.pattern}'"
+                self.bad.append(BadEntry(self._prefix + name, reason))
             else:
-                self._add(key, labels[text], name)
-
-    @property
-    def notes(self) -> list[str]:
-        """Facts that may be unexpected: also, that labels which were found without an option never repeat."""
-        if self._is_default and len(self) >= _N_LABELS_TO_REPEAT and len(set(self._labels)) == len(self):
+                self._add(key, labels[text], self._prefix + name)
+        if is_default and len(self) >= _N_LABELS_TO_REPEAT and len(set(self._labels)) == len(self):
             problem = "the numbers after the last '_' are all different and are taken for labels"
-            return [*super().notes, f"{self.root}: {problem}"]
-        return super().notes
+            self.notes.append(f"{self.location}: {problem}")
 
     def _map_to_labels(self, texts: Sequence[str], classes: Mapping[str, int] | None) -> Mapping[str, float]:
         """Return the label of each text: the number that it is, or the number of the class of that name."""
@@ -101,36 +92,15 @@ class ExpressionSource(FileNameSource):
         """Return the error for names without labels that are sure; its advice has been tried on the names."""
         labels = find_expression(names)
         if labels is None:
-            advice = advise_list(Path(self.root), len(names), extensions) or (
+            advice = advise_list(Path(self.location), len(names), extensions) or (
                 "if the names hold no labels, make a folder for each class, or a list with KEY, LABEL and PATH between "
-                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {quoted(self.root)}'"
+                f"tabs in each row: 'recordkit pack LIST.lst PREFIX --root {quoted(self.location)}'"
             )
         else:
             advice = f"`label_from` '{labels.expression}' finds {labels.description}"
         if any(re.search(NUMBER_AT_END, name) for name in names):
             advice += f"; if the numbers are labels, `label_from` '{NUMBER_AT_END}' takes them"
-        return SourceError(problem, path=self.root, advice=advice)
-
-
-def has_folders(label_from: str | None) -> bool:
-    """Tell whether a regular expression is about the paths of a tree, and not about names of files."""
-    return "/" in (label_from or "")
-
-
-def _compile(label_from: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(label_from)
-    except re.error as error:
-        got = f"'{label_from}' ({error})"
-        raise PlanError(argument="label_from", expected="a regular expression", got=got) from None
-    if not pattern.groups:
-        raise PlanError(
-            argument="label_from",
-            expected="a group (...) around the label",
-            got=f"'{label_from}'",
-            advice="a template has {label} or {class} instead",
-        )
-    return pattern
+        return SourceError(problem, path=self.location, advice=advice)
 
 
 def _parse_number(text: str) -> float:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from recordkit.errors import PlanError, SourceError
+from recordkit.errors import SourceError
 from recordkit.formats.name_template import NameTemplate
 from recordkit.sample import BadEntry
 from recordkit.sources.classes import walk_order
 from recordkit.sources.file_names.base import FileNameSource
-from recordkit.sources.files import EXTENSIONS
-from recordkit.sources.listed_images import Progress
+from recordkit.sources.image_tree import ImageTree
 
 
 class _NamedImage(NamedTuple):
@@ -34,51 +32,46 @@ class TemplateSource(FileNameSource):
 
     Parameters
     ----------
-    root : str or Path
-    label_from : str
+    tree : ImageTree
+    folder : str
+        The folder that the names start from, relative to the root of the tree.
+    template : NameTemplate
         A template with ``{label}``, a number, or ``{class}``, a class name, or both. With ``{key}`` the keys come from
         the names, and the images are in the order of their keys. With folders, as in ``{class}/{key}``, the images are
         those of the whole tree.
-    extensions, classes, progress
-        Same meaning as for `recordkit.sources.file_names.open_file_names`.
+    classes : mapping of str to int, optional
+        Labels by class name. By default the names are numbered in code point order, folder by folder.
 
     Raises
     ------
-    PlanError
-        `label_from` is no template with a label.
-    NotFoundError
-        `root` does not exist.
     SourceError
-        `root` is not a folder, no name fits, two names have one key, or a class name is not in `classes`.
+        No name fits, two names have one key, or a class name is not in `classes`.
 
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as digits:
     ...     Path(digits, "000123_5.jpg").touch()
-    ...     TemplateSource(digits, "{key:06d}_{label}").entries([0])
+    ...     TemplateSource(ImageTree(digits, [".jpg"]), template=NameTemplate("{key:06d}_{label}")).entries([0])
     [Entry(key=123, labels=(5,), name='000123_5.jpg')]
     """
 
     def __init__(
         self,
-        root: str | Path,
-        label_from: str,
+        tree: ImageTree,
+        folder: str = ".",
         *,
-        extensions: Sequence[str] = EXTENSIONS,
+        template: NameTemplate,
         classes: Mapping[str, int] | None = None,
-        progress: Progress | None = None,
     ) -> None:
-        template = _read_template(label_from)
-        if template.suffix:
-            extensions = (*extensions, template.suffix)
-        super().__init__(root, extensions, progress)
-        names = self._walk_names() if template.has_folders else self._image_names()
+        super().__init__(tree, folder)
+        names = self._find_images(tree, recursive=template.has_folders)
         images = []
         for position, name in enumerate(names):
             fields = template.parse(name)
             if fields is None:
-                self.bad.append(BadEntry(name, f"expected a name that fits '{template.text}'"))
+                self.bad.append(BadEntry(self._prefix + name, f"expected a name that fits '{template.text}'"))
             else:
                 key = position if fields.key is None else fields.key
                 images.append(_NamedImage(key, name, fields.label or 0, fields.class_name or ""))
@@ -88,14 +81,14 @@ class TemplateSource(FileNameSource):
         images.sort(key=lambda image: image.key)
         self._check_keys(images, template)
         for image, label in zip(images, self._choose_labels(images, template, classes), strict=True):
-            self._add(image.key, label, image.name)
+            self._add(image.key, label, self._prefix + image.name)
 
     def _check_keys(self, images: Sequence[_NamedImage], template: NameTemplate) -> None:
         other = "without a template" if template.has_folders else "with a regular expression"
         for image, following in itertools.pairwise(images):
             if image.key == following.key:
                 raise SourceError(
-                    path=self.root,
+                    path=self.location,
                     expected="each key once",
                     got=f"{image.key} in {image.name!r} and {following.name!r}",
                     advice=f"{other}, the keys are the positions of the images",
@@ -119,18 +112,8 @@ class TemplateSource(FileNameSource):
         for image in images:
             if not isinstance(image.label, int) or classes.setdefault(image.class_name, image.label) != image.label:
                 raise SourceError(
-                    path=self.root,
+                    path=self.location,
                     expected="one whole label for each class",
                     got=f"{image.label} for {image.class_name!r} in {image.name!r}",
                 )
         return classes
-
-
-def _read_template(label_from: str) -> NameTemplate:
-    try:
-        template = NameTemplate(label_from)
-    except PlanError as error:
-        raise error.located(argument="label_from") from None
-    if template.fields == {"key"}:
-        raise PlanError(argument="label_from", expected="{label} or {class} in the template", got=f"'{label_from}'")
-    return template

@@ -1,7 +1,7 @@
 """Trees of images: their folders are classes, or splits that have the classes.
 
-`tree` walks a folder once, `splits` and `class_folders` decide by the names of its folders (`node`, `split_names`) what
-they are, `source` is the source, and `opening` chooses among them.
+`recordkit.sources.image_tree` walks a folder once. `splits` and `class_folders` decide by the names of its folders
+(`node`, `split_names`) what they are, `source` is the source, and `opening` chooses among them.
 """
 
 from recordkit.sources.folder.class_folders import ClassFrom

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from recordkit.sources.folder.split_names import Role, role_of
+from recordkit.sources.image_tree import ImageTree
 
 
 @dataclass
@@ -83,3 +85,17 @@ class Node:
                 parent.children.append(known)
             parent = known
         parent.children.append(replace(folder, name=names[-1], children=[]))
+
+
+def make_nodes(tree: ImageTree) -> Node:
+    """Return the root of the folders of a tree."""
+    n_unreadable = Counter(bad.name.rpartition("/")[0] or "." for bad in tree.bad)
+    nodes: dict[str, Node] = {}
+    for path in tree.folders:
+        parent, _, name = path.rpartition("/")
+        location = tree.location(path)
+        nodes[path] = node = Node(name, path, location, len(tree.files.get(path, ())), n_unreadable[path])
+        node.has_others = location in tree.left_out.folders
+        if path != ".":
+            nodes[parent or "."].children.append(node)
+    return nodes["."]

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from recordkit.errors import PlanError, SourceError, enumerate_some
-from recordkit.formats.name_template import NameTemplate
 from recordkit.sample import Source
-from recordkit.sources.file_names import FileNameSource, has_folders, open_file_names
-from recordkit.sources.files import EXTENSIONS
+from recordkit.sources.file_names import FileNameSource, LabelFrom, open_file_names, reads_folders
 from recordkit.sources.folder.class_folders import ClassFolders, ClassFrom, choose_classes
-from recordkit.sources.folder.node import Node
+from recordkit.sources.folder.node import Node, make_nodes
 from recordkit.sources.folder.siblings import refuse_other_numbers
 from recordkit.sources.folder.source import TreeSource
 from recordkit.sources.folder.split_names import Role
 from recordkit.sources.folder.splits import Splits, find_splits, refuse_inner_splits
-from recordkit.sources.folder.tree import ImageTree
-from recordkit.sources.listed_images import Progress
+from recordkit.sources.image_tree import ImageTree
 
 _Images = TypeVar("_Images", TreeSource, FileNameSource, TreeSource | FileNameSource)
 
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """The options of a folder of images; their meaning is that in `recordkit.sources.open_source`."""
+    """The options of a folder of images; their meaning is that in `recordkit.sources.open_source`.
 
-    label_from: str | None = None
-    extensions: Sequence[str] = EXTENSIONS
+    Raises
+    ------
+    PlanError
+        Two options contradict each other.
+    """
+
+    label_from: LabelFrom | None = None
     classes: Mapping[str, int] | None = None
     class_from: ClassFrom | None = None
     splits: bool | None = None
-    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse two places of the label."""
+        if self.label_from is not None and self.class_from is not None:
+            raise PlanError("`class_from` and `label_from` both say where the class is", advice="leave one out")
 
 
-def open_images(root: Path, options: ImageOptions) -> Source | dict[str, Source] | None:
+def open_images(tree: ImageTree, options: ImageOptions) -> Source | dict[str, Source]:
     """Open a folder of images.
 
     Parameters
     ----------
-    root : Path
+    tree : ImageTree
+        Not empty.
     options : ImageOptions
 
     Returns
     -------
-    source : Source, dict of str to Source, or None
-        None if the folder has no images.
+    source : Source, or dict of str to Source
 
     Raises
     ------
@@ -57,43 +62,33 @@ def open_images(root: Path, options: ImageOptions) -> Source | dict[str, Source]
     SourceError
         The folder may have classes or splits, the splits have different classes, or no image can be used.
     """
-    template = _read_template(options.label_from)
-    if options.label_from is not None and options.class_from is not None:
-        message = "`class_from` and `label_from` both say where the class is"
-        raise PlanError(message, path=str(root), advice="leave one out")
-    reads_tree = template.has_folders if template else has_folders(options.label_from)
-    if options.label_from is not None and options.splits is not True and not reads_tree:
-        source = _open_flat(root, options)
-        if len(source) or source.bad:
-            source.extra_notes += _note_on_folders(root, options)
-            return _usable(source, root)
-    suffixes = (*options.extensions, template.suffix) if template and template.suffix else options.extensions
-    tree = ImageTree(root, suffixes, options.progress)
-    top = tree.top()
-    if not top.has_images() and not tree.bad:
-        return None
     try:
-        return _open_tree(tree, top, options, reads_tree=reads_tree)
+        opened = _open(tree, make_nodes(tree), options)
     except SourceError as error:
-        raise error.located(path=str(root)) from None
+        raise error.located(path=tree.root) from None
+    first = next(iter(opened.values())) if isinstance(opened, dict) else opened
+    first.notes[:0] = tree.left_out.notes()
+    return opened
 
 
-def _open_tree(tree: ImageTree, top: Node, options: ImageOptions, *, reads_tree: bool) -> Source | dict[str, Source]:
+def _open(tree: ImageTree, top: Node, options: ImageOptions) -> Source | dict[str, Source]:
+    has_images_directly = top.n_images or top.n_unreadable
+    if options.label_from and has_images_directly and not options.splits and not reads_folders(options.label_from):
+        source = _usable(_open_flat(tree, top, options), tree.root)
+        if folders := top.image_folders():
+            names = enumerate_some([folder.name for folder in folders])
+            source.notes.append(f"{tree.root}: left out the images in folders below it: {names}")
+        return source
     splits = None if options.splits is False else find_splits(top, wanted=options.splits is True)
-    root = Path(tree.root)
     if splits is None:
-        if options.label_from is None:
-            return _usable(_open_one(tree, top, options), root)
-        if reads_tree:
-            return _usable(_open_flat(root, options), root)
-        raise _folders_below_error(root)
+        return _usable(_open_one(tree, top, options), tree.root)
     if splits.is_divided and options.label_from is not None:
         raise PlanError(
             "`label_from` applies to folders of splits that have the classes, and these splits are below the classes",
             path=tree.root,
             advice="leave it out",
         )
-    if reads_tree and options.splits is None:
+    if reads_folders(options.label_from) and options.splits is None:
         raise SourceError(
             f"{enumerate_some([path for paths in splits.folders.values() for path in paths])} look like splits",
             advice="give `splits=True`, which applies `label_from` inside each, or `splits=False`, for the whole tree",
@@ -102,8 +97,8 @@ def _open_tree(tree: ImageTree, top: Node, options: ImageOptions, *, reads_tree:
 
 
 def _open_one(tree: ImageTree, top: Node, options: ImageOptions) -> TreeSource | FileNameSource:
-    if top.is_flat() and options.class_from is None:
-        return _open_flat(Path(tree.root), options)
+    if options.label_from or (top.is_flat() and options.class_from is None):
+        return _open_flat(tree, top, options)
     if top.is_flat() and options.class_from != "path":
         raise PlanError(
             "images directly in the folder have no class folder",
@@ -112,17 +107,21 @@ def _open_one(tree: ImageTree, top: Node, options: ImageOptions) -> TreeSource |
             advice="leave it out, and `label_from` finds labels in the names",
         )
     folders = choose_classes(top, options.class_from, are_no_splits=options.splits is False)
-    source = TreeSource(tree, top, folders, classes=options.classes, notes=tree.notes)
-    source.extra_notes += _note_on_one_class(source)
+    source = TreeSource(tree, top, folders, classes=options.classes)
+    source.notes += _note_on_one_class(source)
     if options.classes is None and options.class_from != "path" and options.splits is None:
         refuse_other_numbers(Path(tree.root), source.classes, set(folders.class_of.values()))
     return source
 
 
-def _open_flat(folder: Path, options: ImageOptions) -> FileNameSource:
-    return open_file_names(
-        folder, label_from=options.label_from, extensions=options.extensions, classes=options.classes
-    )
+def _open_flat(tree: ImageTree, top: Node, options: ImageOptions) -> FileNameSource:
+    if not (top.n_images or top.n_unreadable or reads_folders(options.label_from)):
+        raise PlanError(
+            "`label_from` applies to images directly in the folder, these are in folders below it",
+            path=top.location,
+            advice="a template with folders, such as {class}/{key}, reads them",
+        )
+    return open_file_names(tree, top.path, label_from=options.label_from, classes=options.classes)
 
 
 def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict[str, Source]:
@@ -135,16 +134,16 @@ def _open_splits(tree: ImageTree, splits: Splits, options: ImageOptions) -> dict
         classes = options.classes if options.classes or first is None else first.classes
         source: TreeSource | FileNameSource
         if top.is_flat() or options.label_from is not None:
-            source = _open_flat_split(tree.root, splits, role, replace(options, classes=classes))
+            source = _open_flat_split(tree, splits, role, replace(options, classes=classes))
         else:
             folders = choose_classes(top, options.class_from)
             if isinstance(first, TreeSource) and not options.classes:
                 folders = _compare_classes(folders, role, first.classes, next(iter(sources)))
-            source = TreeSource(tree, top, folders, classes=classes, notes=[] if first else tree.notes)
+            source = TreeSource(tree, top, folders, classes=classes)
         if first is None:
             first = source
-            source.extra_notes += [f"{tree.root}: {splits.describe()}", *_note_on_one_class(source)]
-        sources[role] = _usable(source, Path(top.location))
+            source.notes += [f"{tree.root}: {splits.describe()}", *_note_on_one_class(source)]
+        sources[role] = _usable(source, top.location)
     return sources
 
 
@@ -164,11 +163,10 @@ def _compare_classes(folders: ClassFolders, role: str, classes: Mapping[str, int
     return replace(folders, names=list(classes))
 
 
-def _open_flat_split(root: str, splits: Splits, role: Role, options: ImageOptions) -> FileNameSource:
-    folder = Path(splits.tops[role].location)
+def _open_flat_split(tree: ImageTree, splits: Splits, role: Role, options: ImageOptions) -> FileNameSource:
     first_role, first = next(iter(splits.tops.items()))
     try:
-        source = _open_flat(folder, options)
+        return _open_flat(tree, splits.tops[role], options)
     except SourceError as error:
         if role != first_role:
             error.advice = (
@@ -178,41 +176,13 @@ def _open_flat_split(root: str, splits: Splits, role: Role, options: ImageOption
         elif options.splits is None and options.label_from is None:
             error.advice = f"{error.advice}; if {splits.folders[role][0]} is a class and no split, give `splits=False`"
         raise
-    if not len(source) and not source.bad:
-        raise _folders_below_error(folder)
-    source.move_root(root)
-    return source
 
 
-def _note_on_folders(root: Path, options: ImageOptions) -> list[str]:
-    """Return a note on the folders of images beside the images that are read."""
-    if not any(path.is_dir() for path in root.iterdir()):
-        return []
-    names = [folder.name for folder in ImageTree(root, options.extensions, None).top().image_folders()]
-    return [f"{root}: left out the images in folders below it: {enumerate_some(names)}"] if names else []
-
-
-def _usable(source: _Images, root: Path) -> _Images:
+def _usable(source: _Images, location: str) -> _Images:
     """Refuse a source that has nothing but images that cannot be used."""
     if len(source):
         return source
     first = source.bad[0]
     raise SourceError(
-        f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=str(root)
+        f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=location
     )
-
-
-def _folders_below_error(root: Path) -> PlanError:
-    return PlanError(
-        "`label_from` applies to images directly in the folder, these are in folders below it",
-        path=str(root),
-        advice="a template with folders, such as {class}/{key}, reads them",
-    )
-
-
-def _read_template(label_from: str | None) -> NameTemplate | None:
-    """Return the template of `label_from`, or None. `FileNameSource` refuses a wrong one."""
-    with contextlib.suppress(PlanError):
-        if label_from is not None and NameTemplate.recognise(label_from):
-            return NameTemplate(label_from)
-    return None

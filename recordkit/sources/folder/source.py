@@ -16,9 +16,9 @@ from recordkit.errors import SourceError, enumerate_some
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder.class_folders import ClassFolders, choose_classes
 from recordkit.sources.folder.class_names import note_on_numbers, note_on_twins
-from recordkit.sources.folder.node import Node
-from recordkit.sources.folder.tree import ImageTree
-from recordkit.sources.listed_images import ListedImages, Progress
+from recordkit.sources.folder.node import Node, make_nodes
+from recordkit.sources.image_tree import ImageTree, Progress, join_name
+from recordkit.sources.listed_images import ListedImages
 
 
 class TreeSource(ListedImages):
@@ -33,8 +33,6 @@ class TreeSource(ListedImages):
         The class of each folder.
     classes : mapping of str to int, optional
         Labels by class name. By default the classes are numbered.
-    notes : sequence of str
-        Notes on the tree.
 
     Raises
     ------
@@ -45,27 +43,21 @@ class TreeSource(ListedImages):
     classes: dict[str, int]
 
     def __init__(
-        self,
-        tree: ImageTree,
-        top: Node,
-        folders: ClassFolders,
-        *,
-        classes: Mapping[str, int] | None = None,
-        notes: Sequence[str] = (),
+        self, tree: ImageTree, top: Node, folders: ClassFolders, *, classes: Mapping[str, int] | None = None
     ) -> None:
-        super().__init__(tree.root, (), None)
+        super().__init__(tree.root)
         self.classes = {name: number for number, name in enumerate(folders.names)} if classes is None else dict(classes)
-        self.extra_notes += [*notes, *(f"{top.location}: {note}" for note in folders.notes)]
+        self.notes += [f"{top.location}: {note}" for note in folders.notes]
         without_images = {name: self.classes[name] for name in folders.names if name in self.classes}
         for name in folders.class_of.values():
             without_images.pop(name, None)
         if without_images:
-            self.extra_notes.append(f"{top.location}: {_note_on_empty_classes(without_images)}")
+            self.notes.append(f"{top.location}: {_note_on_empty_classes(without_images)}")
         names = dict.fromkeys(folders.class_of.values())
         new_notes = (
             [note_on_twins(names), note_on_numbers(self.classes, top, folders.class_of)] if classes is None else []
         )
-        self.extra_notes += [f"{top.location}: {note}" for note in new_notes if note]
+        self.notes += [f"{top.location}: {note}" for note in new_notes if note]
         key = 0
         for folder, name in folders.class_of.items():
             if name not in self.classes:
@@ -76,15 +68,9 @@ class TreeSource(ListedImages):
                     advice="add it to them or remove the folder",
                 )
             for file in tree.files[folder]:
-                self._add(key, self.classes[name], file if folder == "." else f"{folder}/{file}")
+                self._add(key, self.classes[name], join_name(folder, file))
                 key += 1
-        paths = {folder.path for folder in top.walk()}
-        self.bad += [bad for bad in tree.bad if (bad.name.rpartition("/")[0] or ".") in paths]
-
-    @property
-    def notes(self) -> list[str]:
-        """Facts that may be unexpected: ignored files, folders that are no classes, and classes without images."""
-        return self.extra_notes
+        self.bad += tree.bad_in({folder.path for folder in top.walk()})
 
 
 def _note_on_empty_classes(numbers: Mapping[str, int]) -> str:
@@ -140,7 +126,6 @@ class FolderSource(TreeSource):
         keep_tool_files: bool = False,
     ) -> None:
         tree = ImageTree(root, extensions, progress, keep_tool_files=keep_tool_files)
-        self.top = tree.top()
-        folders = choose_classes(self.top, "path")
-        super().__init__(tree, self.top, folders, classes=classes, notes=tree.notes)
-        self._left_out = tree._left_out
+        self.top = make_nodes(tree)
+        super().__init__(tree, self.top, choose_classes(self.top, "path"), classes=classes)
+        self.notes[:0] = tree.left_out.notes()

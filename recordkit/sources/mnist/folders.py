@@ -51,18 +51,18 @@ def list_arrays(folder: Path, beginning: str = "") -> FolderContent:
     """
     arrays: list[ArrayFile] = []
     others: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if is_tool_file(path.name) or not path.name.startswith(beginning):
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 (a Path for each of a million images is slow)
+        is_array = is_array_name(name)
+        if not (is_array or name.lower().endswith(".npz")) or is_tool_file(name) or not name.startswith(beginning):
             continue
-        if not (is_array_name(path.name) or path.suffix.lower() == ".npz"):
-            continue
+        path = folder / name
         if path.is_dir():
             inner = list_arrays(path, beginning)
             arrays += inner.arrays
             others += inner.others
         elif array := parse_name(path):
             arrays.append(array)
-        elif is_array_name(path.name):
+        elif is_array:
             others.append(path)
     return FolderContent(arrays, others)
 

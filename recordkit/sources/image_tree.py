@@ -1,0 +1,171 @@
+"""One walk of a folder: the images in it and below it, from which sources are made without another walk.
+
+Folders and files are sorted by code point, files come before sub-folders, and links are followed, as in im2rec. Folders
+and files that programs made are left out (`recordkit.sources.tool_files`), unless the tree keeps them.
+
+Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from recordkit.errors import ImageError, SourceError
+from recordkit.formats.files import not_found
+from recordkit.sample import BadEntry
+from recordkit.sources.files import check_file
+from recordkit.sources.left_out import LeftOutFiles
+
+Progress = Callable[[int], None]
+"""Called with the number of images found since the last call."""
+
+# Number of images between two calls.
+_N_PER_PROGRESS = 1000
+
+
+class ImageTree:
+    """The images of a folder and of all folders below it.
+
+    Parameters
+    ----------
+    root : str or Path
+    extensions : sequence of str
+        Suffixes of images, with the dot; compared in lower case.
+    progress : callable, optional
+        Called with the number of images found since its last call, each time that these are 1,000.
+    keep_tool_files : bool, default False
+        Take folders and files that programs made, such as ``.ipynb_checkpoints``, for images too, as im2rec does.
+    recursive : bool, default True
+        Walk the folders below the root too.
+
+    Attributes
+    ----------
+    root : str
+    extensions : sequence of str
+    folders : list of str
+        All folders relative to the root, "." first, in the order of the walk.
+    files : dict of str to list of str
+        The names of the images in each folder that has images.
+    bad : list of BadEntry
+        Images that cannot be opened.
+    left_out : LeftOutFiles
+
+    Raises
+    ------
+    NotFoundError
+        `root` does not exist.
+    SourceError
+        `root` is not a folder.
+    OSError
+        A folder cannot be read. Without it, the classes after it would get other numbers.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        extensions: Sequence[str],
+        progress: Progress | None = None,
+        *,
+        keep_tool_files: bool = False,
+        recursive: bool = True,
+    ) -> None:
+        self.root = os.fspath(root)
+        self.extensions = extensions
+        self.folders: list[str] = []
+        self.files: dict[str, list[str]] = {}
+        self.bad: list[BadEntry] = []
+        suffixes = {suffix.lower() for suffix in extensions}
+        self.left_out = LeftOutFiles(self.root, suffixes, keep_tool_files=keep_tool_files)
+        self._progress = progress
+        self._n_images = 0
+        if not Path(root).exists():
+            raise not_found(root, "a folder of images")
+        if not Path(root).is_dir():
+            raise SourceError(path=self.root, expected="a folder of images", got="a file")
+        self._walk(recursive=recursive)
+
+    def location(self, folder: str) -> str:
+        """Return the path of a folder of the tree."""
+        return self.root if folder == "." else f"{self.root}/{folder}"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no file has the name of an image."""
+        return not self.files and not self.bad
+
+    def folders_from(self, folder: str) -> list[str]:
+        """Return a folder of the tree and the folders below it, in the order of the walk."""
+        return self.folders if folder == "." else [path for path in self.folders if f"{path}/".startswith(f"{folder}/")]
+
+    def bad_in(self, folders: Collection[str]) -> list[BadEntry]:
+        """Return the images directly in some folders that cannot be opened."""
+        return [bad for bad in self.bad if (bad.name.rpartition("/")[0] or ".") in folders]
+
+    def _walk(self, *, recursive: bool) -> None:
+        stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(".", (_identity(self.root),))]
+        while stack:
+            folder, identities = stack.pop()
+            location = self.location(folder)
+            self.folders.append(folder)
+            folder_names = self._list_folder(folder, location)
+            if not recursive:
+                return
+            for name in sorted(folder_names, reverse=True):
+                identity = _identity(f"{location}/{name}")
+                # A link to the folder itself or to one that contains it would make the walk endless.
+                if identity not in identities:
+                    stack.append((join_name(folder, name), (*identities, identity)))
+
+    def _list_folder(self, folder: str, location: str) -> list[str]:
+        """Find the images in a folder, and return the names of the folders in it."""
+        folder_names, file_names = [], []
+        others = set()  # links and pipes that may be no files
+        with os.scandir(location) as items:
+            for item in items:
+                if _is_folder(item):
+                    folder_names.append(item.name)
+                    continue
+                file_names.append(item.name)
+                if not item.is_file(follow_symlinks=False):
+                    others.add(item.name)
+        images = []
+        for name in sorted(file_names):
+            if self.left_out.takes_file(location, name) and (name not in others or self._is_usable(folder, name)):
+                images.append(name)
+                self._n_images += 1
+                if self._progress is not None and self._n_images % _N_PER_PROGRESS == 0:
+                    self._progress(_N_PER_PROGRESS)
+        if images:
+            self.files[folder] = images
+        return [name for name in folder_names if self.left_out.takes_folder(f"{location}/{name}")]
+
+    def _is_usable(self, folder: str, name: str) -> bool:
+        """Tell whether a link or the like is an image file. Other ones are added to `bad`."""
+        path = f"{self.location(folder)}/{name}"
+        if os.path.isfile(path):  # noqa: PTH113 (as the paths of the walk)
+            return True
+        try:
+            check_file(path)
+        except ImageError as error:
+            self.bad.append(BadEntry(join_name(folder, name), error.text()))
+        return False
+
+
+def join_name(folder: str, name: str) -> str:
+    """Return the name of a file or folder that is in a folder of a tree, relative to the root of the tree."""
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    """Return the device and inode number."""
+    status = Path(folder).stat()
+    return status.st_dev, status.st_ino
