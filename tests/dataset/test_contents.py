@@ -47,6 +47,7 @@ def write(path, records):
         ([IMAGE] * 3, {"png": 3}, False),
         ([b"\xfe" * 40, b"\xfe" * 5, bytes(30)], {"unknown": 3}, False),
         ([with_header(npy(np.zeros(3)))] * 2, {"npy": 2}, True),
+        ([with_header(b"\x01\x02\x03"), b"short"], {"unknown": 1, "text": 1}, False),  # half have no header
     ],
 )
 def test_records_that_are_no_images_are_named(tmp_path, records, kinds, has_headers):

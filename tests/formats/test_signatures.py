@@ -14,7 +14,7 @@ import pytest
 from recordkit import RecordDataset
 from recordkit.errors import FormatError
 from recordkit.formats.frame import RecordReader, pack
-from recordkit.formats.signatures import detect, refuse_other_format
+from recordkit.formats.signatures import detect, find_other_format, refuse_other_format
 from recordkit.upkeep import head, inspect, verify
 
 
@@ -103,3 +103,12 @@ def test_other_bytes_may_be_a_damaged_rec_file(tmp_path, content):
     path = tmp_path / "a.rec"
     path.write_bytes(content)
     refuse_other_format(path)
+
+
+def test_bytes_that_only_begin_like_a_tfrecord_may_be_a_damaged_rec_file(tmp_path):
+    path = tmp_path / "a.rec"
+    for content in (tfrecord(20)[:-1], tfrecord(20, 3)[:-1], tfrecord(20, 0), tfrecord(20) + bytes(9)):
+        path.write_bytes(content)
+        assert find_other_format(path) is None
+    path.write_bytes(tfrecord(1, 1))
+    assert find_other_format(path).kind == "tfrecord"

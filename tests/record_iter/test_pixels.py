@@ -5,6 +5,7 @@ from pixel_kinds import every_kind
 from pixel_matrix import PAGE, REMARKS, replaced, tables
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_page_has_the_differences_from_mxnet(mx):
     page = PAGE.read_text()
