@@ -36,6 +36,7 @@ class LeftOutFiles:
         self._keep_tool_files = keep_tool_files
         self._n_by_suffix: Counter[str] = Counter()
         self._first_by_suffix: dict[str, str] = {}
+        self._used_suffixes: set[str] = set()
         self._ubyte_files: list[str] = []
         self._n_tool_folders: Counter[str] = Counter()  # by name; those with images
         self._n_tool_files = 0
@@ -56,7 +57,10 @@ class LeftOutFiles:
             if is_made_by_a_program:
                 self._n_tool_files += 1
                 self._first_tool_file = self._first_tool_file or name
-            return self._keep_tool_files or not is_made_by_a_program
+            if is_made_by_a_program and not self._keep_tool_files:
+                return False
+            self._used_suffixes.add(_suffix(name))
+            return True
         if not is_made_by_a_program:
             if is_array_name(name):
                 self._ubyte_files.append(os.path.relpath(f"{folder}/{name}", self._root))
@@ -69,7 +73,8 @@ class LeftOutFiles:
         """Return notes on files of other suffixes, on ubyte files, and on folders and files that programs made."""
         notes = []
         if n_files := self._n_by_suffix.total():
-            notes.append(f"{self._root}: ignored {plural(n_files, 'file')} of other suffixes ({self._counts()})")
+            ignored = f"{self._root}: ignored {plural(n_files, 'file')} of other suffixes ({self._counts()})"
+            notes.append(ignored + self._how_to_take_images())
         if self._ubyte_files:
             notes.append(
                 f"{self._root}: image files are packed, ubyte files are not: {enumerate_some(self._ubyte_files)}"
@@ -100,8 +105,21 @@ class LeftOutFiles:
             got = f"{got}, and {names}, which other programs made"
         return SourceError(path=self._root, expected=expected, got=got, advice=self._advice(suffix_advice))
 
+    def _how_to_take_images(self) -> str:
+        """Return the end of the note on ignored files if some of them are images by their bytes."""
+        suffixes = [] if self._keep_tool_files else self._suffixes_of_images()
+        if suffixes == [""]:
+            return "; some without a suffix are images: give them one, such as .jpg"
+        if not suffixes:
+            return ""
+        used = ",".join(sorted({*self._used_suffixes, *filter(None, suffixes)}))
+        return f"; there are images among them, which 'recordkit pack --exts {used}' takes"
+
+    def _suffixes_of_images(self) -> list[str]:
+        return sorted(suffix for suffix, path in self._first_by_suffix.items() if _begins_like_an_image(path))
+
     def _counts(self) -> str:
-        return enumerate_some([f"{n} {suffix or 'without'}" for suffix, n in self._n_by_suffix.most_common()])
+        return enumerate_some([f"{n} {suffix or 'without a suffix'}" for suffix, n in self._n_by_suffix.most_common()])
 
     def _tool_names(self) -> str:
         names = [name if n == 1 else f"{name} ({n} folders)" for name, n in sorted(self._n_tool_folders.items())]
@@ -114,7 +132,7 @@ class LeftOutFiles:
         """Return how to read the files of other suffixes if they begin like images, and otherwise what can be read."""
         if not self._n_by_suffix:
             return None
-        suffixes = sorted(suffix for suffix, path in self._first_by_suffix.items() if _begins_like_an_image(path))
+        suffixes = self._suffixes_of_images()
         if suffixes == [""]:
             return "these files are images without a suffix: give them one, such as .jpg"
         if suffixes:

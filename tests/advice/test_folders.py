@@ -106,6 +106,44 @@ def test_splits_of_unlike_classes(root, fails, works):
     assert classes("out_test") == {"cat": 0, "dog": 1, "owl": 2}
 
 
+def test_splits_with_other_spellings(root, fails, works):
+    words = root("train/cat/0.jpg", "train/dog/0.jpg", "test/Cat/1.jpg")
+    advised = advice("sources/folder/opening.py", "rename folders that {} spells in another way, {}", fails(*words))
+    before, after = advised[1].replace("'", "").split(" to ")
+    Path(f"R/test/{before}").rename(f"R/test/{after}")
+    works(*words)
+    assert classes("out_test") == {"cat": 0, "dog": 1}
+
+
+def test_a_split_of_images_without_a_class(root, fails, works):
+    words = root("train/cat/0.jpg", "train/dog/0.jpg", "test/unknown/1.jpg")
+    advice("sources/folder/opening.py", "move the split {} away if '{}' is no class, or {}", fails(*words))
+    shutil.rmtree("R/test")
+    works(*words)
+    assert classes("out_train") == {"cat": 0, "dog": 1}
+
+
+def test_images_of_other_suffixes_beside_images(root, works):
+    words = root("cat/0.jpg", "cat/1.jpg_large", "dog/0.jpg")
+    output = works(*words)
+    advice("sources/left_out.py", "; there are images among them, which 'recordkit pack --exts {}' takes", output)
+    (command,) = commands(output)
+    works(*words, *command[1:])
+    assert len(rk.RecordDataset("out.rec")) == 3
+
+
+def test_images_without_a_suffix_beside_images(root, works):
+    words = root("cat/0.jpg", "cat/1", "dog/0.jpg")
+    advice(
+        "sources/left_out.py",
+        "; some without a suffix are images: give them one, such as .jpg",
+        works(*words),
+    )
+    Path("R/cat/1").rename("R/cat/1.jpg")
+    works(*words)
+    assert len(rk.RecordDataset("out.rec")) == 3
+
+
 def test_a_template_over_splits(root, fails, works):
     words = (*root("train/cat/0.jpg", "train/dog/1.jpg", "test/cat/2.jpg"), "--label-from", "{class}/{key}")
     advice(

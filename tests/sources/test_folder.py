@@ -141,7 +141,7 @@ def test_files_of_other_suffixes_are_counted_except_hidden_files(tmp_path):
     make(tmp_path, "a/1.jpg", "a/2.heic", "a/3.HEIC", "b/4.avif", "a/.DS_Store", "a/Thumbs.db", "a/README")
     note, empty = FolderSource(tmp_path).notes
     assert empty.endswith("lower numbers: b")
-    assert note == f"{tmp_path}: ignored 4 files of other suffixes (2 .heic, 1 without, 1 .avif)"
+    assert note == f"{tmp_path}: ignored 4 files of other suffixes (2 .heic, 1 without a suffix, 1 .avif)"
     assert "ignored 3 files of other suffixes" in ZeroLabelSource(tmp_path / "a", [".jpg"]).notes[0]
     assert FolderSource(make(tmp_path / "clean", "a/1.jpg")).notes == []
 

@@ -73,7 +73,10 @@ def test_all_formats_that_recordkit_reads_are_images(tmp_path):
     [
         ({"a/1.heic": b"", "a/2.txt": b"", "b/3.heic": b""}, "got only 2 .heic, 1 .txt; recordkit reads JPEG, PNG,"),
         ({"a/1.img": JPEG, "a/1.txt": b"a cat"}, "got only 1 .img, 1 .txt; extensions .img reads those that are"),
-        ({"a/1": JPEG}, "got only 1 without; these files are images without a suffix: give them one, such as .jpg"),
+        (
+            {"a/1": JPEG},
+            "got only 1 without a suffix; these files are images without a suffix: give them one, such as .jpg",
+        ),
         ({"__MACOSX/a/._1.jpg": b""}, "got none, and __MACOSX, which other programs made"),
     ],
 )
@@ -98,3 +101,21 @@ def test_ubyte_files_among_images_are_named(tmp_path):
         f"{tmp_path}: image files are packed, ubyte files are not: raw/train-images-idx3-ubyte.gz, "
         "raw/train-labels-idx1-ubyte"
     )
+
+
+def test_ignored_files_that_are_images_are_named_with_the_option_that_takes_them(tmp_path):
+    make(tmp_path, "cat/1.jpg_large", "cat/2.jpg", "dog/1.PNG", "dog/2.txt", content=JPEG)
+    (tmp_path / "dog/2.txt").write_text("no image")
+    (note,) = open_source(tmp_path).notes
+    assert note == (
+        f"{tmp_path}: ignored 2 files of other suffixes (1 .jpg_large, 1 .txt); there are images among them, which "
+        "'recordkit pack --exts .jpg,.jpg_large,.png' takes"
+    )
+    source = open_source(tmp_path, extensions=[".jpg", ".jpg_large", ".png"])
+    assert names(source) == ["cat/1.jpg_large", "cat/2.jpg", "dog/1.PNG"]
+
+
+def test_ignored_images_without_a_suffix_are_named(tmp_path):
+    make(tmp_path, "cat/1.jpg", "cat/2", "dog/1.jpg", content=JPEG)
+    (note,) = open_source(tmp_path).notes
+    assert note.endswith("(1 without a suffix); some without a suffix are images: give them one, such as .jpg")

@@ -149,6 +149,16 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
             "give classes with the names of all classes",
         ),
         (
+            ("train/big cat/1.jpg", "train/dog/1.jpg", "val/Big_cat/1.jpg", "val/dog/2.jpg"),
+            "R: the split val has classes that train does not have: Big_cat",
+            "rename folders that train spells in another way, 'Big_cat' to 'big cat'",
+        ),
+        (
+            ("train/a/1.jpg", "train/b/1.jpg", "test/unknown/1.jpg"),
+            "R: the split test has classes that train does not have: unknown",
+            "move the split test away if 'unknown' is no class, or give classes with the names of all classes",
+        ),
+        (
             ("images/train/1.jpg", "images/val/2.jpg", "masks/train/1.png", "masks/val/2.png"),
             "R: 'images/train', 'images/val', 'masks/train', 'masks/val' look like splits",
             "give the folder R/images or R/masks alone",
@@ -179,6 +189,8 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
         "test alone",
         "below",
         "unlike",
+        "spelling",
+        "unknown",
         "masks",
         "classes",
         "flat",

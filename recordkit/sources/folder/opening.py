@@ -11,6 +11,7 @@ from recordkit.errors import PlanError, SourceError, enumerate_some
 from recordkit.sample import Source
 from recordkit.sources.file_names import FileNameSource, LabelFrom, open_file_names, reads_folders
 from recordkit.sources.folder.class_folders import ClassFolders, ClassFrom, choose_classes
+from recordkit.sources.folder.class_names import simplify
 from recordkit.sources.folder.node import Node, make_nodes
 from recordkit.sources.folder.siblings import refuse_other_numbers
 from recordkit.sources.folder.source import TreeSource
@@ -154,11 +155,18 @@ def _note_on_one_class(source: TreeSource | FileNameSource) -> list[str]:
 
 def _compare_classes(folders: ClassFolders, role: str, classes: Mapping[str, int], first_role: str) -> ClassFolders:
     """Return the folders of a split with the class names of the first split."""
-    others = [name for name in dict.fromkeys(folders.class_of.values()) if name not in classes]
+    names = dict.fromkeys(folders.class_of.values())
+    others = [name for name in names if name not in classes]
     if others:
+        known = {simplify(name): name for name in classes}
+        twins = [f"{name!r} to {known[simplify(name)]!r}" for name in others if simplify(name) in known]
+        advice = "give `classes` with the names of all classes"
+        if twins:
+            advice = f"rename folders that {first_role} spells in another way, {enumerate_some(twins)}"
+        elif len(names) == 1:
+            advice = f"move the split {role} away if '{others[0]}' is no class, or {advice}"
         raise SourceError(
-            f"the split {role} has classes that {first_role} does not have: {enumerate_some(others)}",
-            advice="give `classes` with the names of all classes",
+            f"the split {role} has classes that {first_role} does not have: {enumerate_some(others)}", advice=advice
         )
     return replace(folders, names=list(classes))
 
