@@ -25,8 +25,9 @@ from recordkit.sources.files import EXTENSIONS
 DELIMITERS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "blanks"}
 """Each delimiter and its name. The blank stands for any number of blanks and tabs."""
 
-# Texts that programs write for a missing number.
-_NO_LABELS = ("", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf")
+NO_LABELS = ("", "nan", "na", "n/a", "null", "none", "?", "inf", "-inf")
+"""Texts that programs write for a missing label, in lower case."""
+
 _NAMES = ("path", "label", "labels", "class", "key", "-")
 
 
@@ -179,7 +180,7 @@ def _parse_label(field: str) -> float:
 
 
 def _label_advice(field: str) -> str:
-    if field.lower() in _NO_LABELS:
+    if field.lower() in NO_LABELS:
         return "the row has no label: write one or remove the row"
     if is_label(field.replace(",", ".", 1)):
         return "write a point in place of the comma"

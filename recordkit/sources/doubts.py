@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Sequence, Set
 
 import numpy as np
 
 from recordkit.formats.lst import excerpt
-from recordkit.sources.columns import is_label
+from recordkit.sources.columns import NO_LABELS, is_label
 
+# A byte that is not UTF-8, see `recordkit.formats.lines`.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SEPARATORS = (",", ";", "|", " ")
 
 
@@ -41,6 +44,13 @@ def doubt_class_names(names: Set[str]) -> str | None:
             f"the names of the classes are numbers with a comma, and their labels are 0 to {last}; with points in "
             "place of the commas, a column 'label' keeps the numbers"
         )
+    if undecoded := next((name for name in sorted(names) if _SURROGATE.search(name)), None):
+        return f"the class name {excerpt(undecoded)} is not UTF-8; save the list as UTF-8"
+    if missing := next((name for name in sorted(names) if name.lower() in NO_LABELS), None):
+        return f"{missing!r} is the name of a class; do its rows have no label?"
+    lower: dict[str, str] = {}
+    if alike := next((name for name in sorted(names) if lower.setdefault(name.lower(), name) != name), None):
+        return f"{lower[alike.lower()]!r} and {alike!r} are two classes"
     if several := next((name for name in sorted(names) if name[0] in "[{"), None):
         return f"class names such as {excerpt(several)} are lists, and each combination is a class"
     for separator in _SEPARATORS:

@@ -24,6 +24,8 @@ _N_BYTES, _N_LINES = 1 << 20, 100
 _N_LOOKED_FOR = 2
 # Lines that may have other columns: a number of rows and the names of the columns.
 _N_HEADINGS = 2
+# Headings of a column of keys; that of pandas is empty.
+_KEY_WORDS = ("", "id", "key", "index", "idx", "number", "no", "nr", "unnamed: 0")
 # Words in the heading of a column of labels.
 _LABEL_WORDS = ("label", "class", "category", "target", "breed", "species", "tag")
 
@@ -99,7 +101,7 @@ def _first_lines(head: bytes) -> list[str]:
     if len(head) == _N_BYTES:
         lines.pop()  # its end is missing
     texts = [os.fsdecode(line.rstrip(b"\r")) for line in lines if line.strip()]
-    return [text for text in texts if not text.startswith("#")][:_N_LINES]
+    return [text for text in texts if not text.startswith(("#", "sep="))][:_N_LINES]
 
 
 def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str], *, is_titled: bool) -> bool:
@@ -110,6 +112,37 @@ def _reads(path: Path, root: Path, columns: str, extensions: Sequence[str], *, i
     except RecordkitError:
         return False
     return is_titled or not columns.startswith("label") or not count_rows(labels)
+
+
+def _are_keys(column: Sequence[str], heading: Sequence[str]) -> bool:
+    """Return whether the first of several columns of numbers has keys, and is not one of several labels."""
+    is_whole = all(float(text).is_integer() for text in column)
+    if heading:
+        return is_whole and _are_distinct(column) and heading[0].lower() in _KEY_WORDS
+    return is_whole and (_are_distinct(column) or len(set(column)) == 1)
+
+
+def _are_labels(words: Sequence[int], numbers: Sequence[int], fields: Sequence[Sequence[str]]) -> bool:
+    """Return whether the only column of words, or else the columns of numbers, are the labels."""
+    if words:
+        return _are_class_names(words[0], numbers, fields)
+    if numbers == [0]:
+        return not count_rows([(float(text),) for text in fields[0]])
+    return bool(numbers)
+
+
+def _are_class_names(word: int, numbers: Sequence[int], fields: Sequence[Sequence[str]]) -> bool:
+    """Return whether the only column of words is the class: no list of numbers, and no split beside a label.
+
+    Columns of numbers beside it are the numbers of the classes, or the four of a box.
+    """
+    column = fields[word]
+    if any(all(map(is_label, text.split())) for text in column):
+        return False
+    n_names = len(set(column))
+    return len(numbers) in (0, 4) or all(
+        n_names == len(set(fields[number])) == len(set(zip(column, fields[number], strict=True))) for number in numbers
+    )
 
 
 def _are_distinct(column: Sequence[str]) -> bool:
@@ -138,7 +171,7 @@ def _likely_forms(
                 yield columns, folder
     for columns in ("path,label", "label,path", "key,label,path"):  # with blanks inside the paths
         yield columns, root
-    if not any(all(map(is_label, fields)) for _, *fields in rows):
+    if not any(is_label(field) for row in rows for field in row[1:2]):
         yield "path,class", root  # with blanks inside the names of the classes
 
 
@@ -178,13 +211,12 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
     if len(words) + len(numbers) + n_empty + 1 < len(fields) or len(words) > 1:
         return
     if len(fields) - n_empty > 2 and numbers[:1] == [0]:
-        number = numbers.pop(0)
-        names[number] = "key" if _are_distinct(fields[number]) else "-"
+        if not _are_keys(fields[0], heading):
+            return
+        names[numbers.pop(0)] = "key" if _are_distinct(fields[0]) else "-"
     elif words == [0] and numbers and _are_distinct(fields[0]):
         words = []  # keys that are no numbers
-    if not (words or numbers) or (words and numbers and _are_distinct(fields[words[0]])):
-        return  # which of them is the label?
-    if not words and numbers == [0] and count_rows([(float(text),) for text in fields[numbers[0]]]):
+    if not _are_labels(words, numbers, fields):
         return
     for number in words or numbers:
         names[number] = "class" if words else "label"

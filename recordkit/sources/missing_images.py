@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from recordkit.errors import SourceError
 from recordkit.formats.lst import LabelWidth, Row, describe_widths, excerpt, is_number
@@ -15,6 +15,8 @@ from recordkit.sources.files import find_image
 # Images that are looked for in each other folder, and folders in the current folder that are looked into.
 _N_LOOKED_FOR, _N_FOLDERS = 3, 1000
 _MAX_PATH = 4096
+# Items of a folder in which a name is looked for with other upper and lower case.
+_N_ITEMS = 100_000
 _MAX_SHOWN = 200
 _URL = re.compile(r"[a-z][a-z0-9+]+://")
 _FIRST_FIELD = re.compile(r"\s*(\S+)(\s+)(?=\S)")
@@ -106,7 +108,9 @@ def explain_wrong_root(path: Path, root: str, names: Sequence[str], suffixes: Se
         advice = f"they are in {folder}: give it as `root`"
     elif all(map(_URL.match, names[:_N_LOOKED_FOR])):
         where, advice = "", "the paths are URLs; download the images, and write the paths of their files"
-    elif all(Path(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
+    elif other := _with_other_case(Path(root, names[0])):
+        advice = f"there is {other}: upper and lower case differ, correct them in the list"
+    elif all(Path(name).is_absolute() or PureWindowsPath(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
         where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
     elif not Path(root).is_dir():
         advice = f"there is no folder {root}"
@@ -117,6 +121,15 @@ def explain_wrong_root(path: Path, root: str, names: Sequence[str], suffixes: Se
     else:
         message = f"none of the first {len(names)} images exists{where}, for example {example}"
     return SourceError(message, path=str(path), advice=advice)
+
+
+def _with_other_case(path: Path) -> str | None:
+    """Return the name of a file that differs from a path only by upper and lower case."""
+    try:
+        with os.scandir(path.parent) as items:
+            return next((item.name for item in islice(items, _N_ITEMS) if item.name.lower() == path.name.lower()), None)
+    except (OSError, ValueError):
+        return None
 
 
 def other_folders(path: Path, root: str) -> Iterator[Path]:

@@ -182,7 +182,7 @@ class TableSource:
         """Return the number of lines before the first row: comments, a number of rows (CelebA), names of columns."""
         rows = [self._try_row(text) for text in texts]
         n = 0
-        while n < len(texts) and texts[n].startswith("#") and not self._has_image(texts[n]):
+        while n < len(texts) and texts[n].startswith(("#", "sep=")) and not self._has_image(texts[n]):
             n += 1
         if n < len(texts) - 1 and rows[n] is None and texts[n].strip().isdigit():
             n += 1
@@ -191,7 +191,7 @@ class TableSource:
     def _is_heading(self, text: str, row: TableRow | None, others: Sequence[TableRow | None]) -> bool:
         """Tell whether a line has the names of the columns: it has no number and no image, and is unlike the others."""
         fields = split_fields(text, self._delimiter)
-        if any(map(is_label, fields)) or self._has_image(text):
+        if any(map(is_label, fields)) or self._has_image(text) or any(map(text.lower().__contains__, self._suffixes)):
             return False
         if row is None or row.class_name is None:
             return row is None

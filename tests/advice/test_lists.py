@@ -109,6 +109,16 @@ def test_lines_that_end_with_carriage_returns(pack, fails, works):
     assert labels() == [3, 4]
 
 
+def test_upper_and_lower_case(pack, fails, works):
+    error = fails(*pack("0\t3\tcat/0.JPG\n"))
+    (name,) = advice(
+        "sources/missing_images.py",
+        "there is {}: upper and lower case differ, correct them in the list",
+        error,
+    )
+    works(*pack(f"0\t3\tcat/{name.split(':')[0]}\n"))
+
+
 def test_urls(pack, fails, works):
     error = fails(*pack("0\t3\thttps://x.org/cat/0.jpg\n"))
     advice(
@@ -133,7 +143,7 @@ def test_a_json_text(photos, fails, works):
 
 
 def test_each_column_has_a_name(pack, fails, works):
-    arguments = pack("cat/0.jpg,3,x\ndog/1.jpg,4,y\n")
+    arguments = pack("cat/0.jpg,3,x\ndog/1.jpg,4,x\n")
     advice(
         "sources/columns.py",
         "name each column, '-' skips one, and put quotes around a field that has blanks",

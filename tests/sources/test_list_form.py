@@ -36,6 +36,10 @@ LISTS = [
     ("path,-,class,-", TITLED),
     ("path,label", "17\t3\n17\t4\n"),
     ("path,label", "a.jpg,0\nb.jpg,1\n"),
+    ("path,class,-,-,-,-", "a.jpg\tn01\t0\t32\t44\t62\nb.jpg\tn02\t0\t55\t57\t59\n"),  # Tiny ImageNet
+    ("path,-,class", "a.jpg,0,cat\nb.jpg,1,dog\n"),
+    ("key,labels,path", "0\t0 5\ta.jpg\n1\t1 5\tb.jpg\n"),
+    ("path,label", "sep=;\nimage;label\na.jpg;3\nb.jpg;4\n"),
     ("path,label,-", "a.jpg,3,\nb.jpg,4,\n"),
     ("path,labels", "a.jpg 0 4 7\nb.jpg 1\n"),
     ("-,label,path", "a\t3\ta.jpg\nb\t4\tb.jpg\n"),
@@ -96,7 +100,12 @@ def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
     [
         ("1 a.jpg\n2 b.jpg\n3 17.png\n", "label,path"),  # keys, as in CUB-200
         ("0\ta.jpg\n1\tb.jpg\n", "label,path"),
-        ("a.jpg,n01,5\nb.jpg,n02,6\n", "path,class,-"),  # which column is the label?
+        ("a.jpg\t0\t# good\nb.jpg\t1\t# good\n", "path,label,-"),
+        ("a.jpg,male,5\nb.jpg,male,6\n", "path,class,-"),  # which column is the label?
+        ("a.jpg,0,train\nb.jpg,1,train\n17.png,1,val\n", "path,label,-"),  # a split is no class
+        ("1,0,a.jpg\n0,1,b.jpg\n1,0,17.png\n", "labels,path"),  # one column for each class
+        ("cat,dog,file\n1,0,a.jpg\n1,0,b.jpg\n", "labels,path"),
+        ("0.5,0.25,a.jpg\n0.75,0.5,b.jpg\n", "labels,path"),
         ("a.jpg\t3\nb.jpg\t4\nb.jpg\tcat\n", "path,class"),  # which row is the mistake?
         ("a.jpg,red,big\nb.jpg,blue,small\n", "path,-,class"),  # which column is the label?
         ("u -1\nv  1\n", "path,label"),  # where are the images?

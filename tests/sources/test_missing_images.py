@@ -67,6 +67,16 @@ ROW = "0\t0\tcat/0.jpg\n"
             "the image '/x/a.jpg' does not exist; the paths are absolute",
         ),
         (
+            "0\t0\tC:\\x\\a.jpg\n",
+            "photos",
+            r"the image 'C:\\x\\a.jpg' does not exist; the paths are absolute",
+        ),
+        (
+            "0\t0\tcat/0.JPG\n",
+            "photos",
+            "the image 'cat/0.JPG' does not exist in photos; there is 0.jpg: upper and lower case differ, correct",
+        ),
+        (
             "0\t0\thttps://x.org/a.jpg\n",
             "photos",
             "the image 'https://x.org/a.jpg' does not exist; the paths are URLs; download",

@@ -106,6 +106,8 @@ def test_a_note_says_that_class_names_are_numbers(open_table):
         (["cat", "cat|dog", "dog"], "class names such as 'cat|dog' are several names"),
         (["haze", "clear", "clear haze"], "class names such as 'clear haze' are several names"),
         ([f"{size} {pet}" for size in ("big", "red") for pet in ("cat", "dog", "fox")], "names such as 'big cat'"),
+        (["cat", "nan"], "'nan' is the name of a class; do its rows have no label?"),
+        (["cat", "Cat"], "'Cat' and 'cat' are two classes"),
         (["tench, Tinca tinca", "missile", "projectile, missile"], None),
         (["tabby cat", "cat"], None),
     ],
@@ -115,9 +117,19 @@ def test_a_note_says_that_class_names_are_lists_or_numbers(open_table, names, no
         "".join(f'a.jpg;"{name}"\n' for name in names[:1]) + "".join(f'b.jpg;"{name}"\n' for name in names[1:]),
         "path,class",
     )
-    doubts = [text for text in source.notes if "row" not in text]
+    doubts = [text for text in source.notes if "unlike" not in text]
     assert source.classes == {name: number for number, name in enumerate(sorted(names))}
     assert len(doubts) == (note is not None) and all(note in text for text in doubts)
+
+
+def test_a_note_says_that_class_names_are_not_utf_8(open_table):
+    source = open_table("a.jpg,caf\u00e9\nb.jpg,bar\n".encode("latin-1"), "path,class")
+    assert source.notes[0].endswith(r"list.txt: the class name 'caf\udce9' is not UTF-8; save the list as UTF-8")
+
+
+def test_a_row_of_another_delimiter_is_no_heading(open_table):
+    with pytest.raises(FormatError, match="line 1: expected 2 columns, path,label, got 1: 'a.jpg;0'"):
+        open_table("a.jpg;0\nb.jpg,3\na.jpg,3\n", "path,label")
 
 
 def test_a_note_names_an_image_with_unlike_labels(open_table):
