@@ -97,12 +97,16 @@ def doubt(names: Sequence[str]) -> str | None:
     >>> doubt(["pug_1.jpg", "pug_2.jpg"])
     "the numbers after the last '_' look like serial numbers, not labels: 'pug' is before 2 of them, 1 to 2"
     """
-    matches = [match for name in names if (match := re.search(NUMBER_AT_END, name))]
-    if len(matches) * 2 < len(names):
+    before, numbers = [], []
+    for name in names:
+        if match := re.search(NUMBER_AT_END, name):
+            before.append(name[: match.start()])
+            numbers.append(match[1])
+    if len(numbers) * 2 < len(names):
         other = next(name for name in names if not re.search(NUMBER_AT_END, name))
-        share = f"{len(matches)} of {len(names)} image names"
+        share = f"{len(numbers)} of {len(names)} image names"
         return f"{share} end in '_' and a number, as 000000_5.jpg does; {other!r} does not"
-    reason = _doubt_numbers([match.string[: match.start()] for match in matches], [match[1] for match in matches])
+    reason = _doubt_numbers(before, numbers)
     return f"the numbers after the last '_' look like serial numbers, not labels: {reason}" if reason else None
 
 

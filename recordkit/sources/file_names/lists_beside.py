@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from recordkit.sources.tool_files import is_tool_file
 _SUFFIXES = (".csv", ".tsv", ".txt", ".lst")
 # Files of one folder that are tried; more than a few are no lists of a dataset, but a file of labels for each image.
 _N_TRIED = 20
+_N_BYTES_PER_READ = 1 << 20
 # Competitions have such files, with labels that mean nothing.
 _WORD_OF_EXAMPLES = "submission"
 _WORDS_OF_SPLITS = ("train", "val", "test")
@@ -38,8 +40,10 @@ def advise_list(folder: Path, n_images: int, extensions: Sequence[str]) -> str |
     """
     for place in (folder, *itertools.islice(folder.parents, 2)):
         with contextlib.suppress(OSError):  # a folder or file of other users
-            for path in sorted(filter(_may_be_a_list, place.iterdir()))[:_N_TRIED]:
-                if _is_of_another_split(path, folder) or path.read_bytes().count(b"\n") + 1 < n_images:
+            with os.scandir(place) as items:
+                names = sorted(item.name for item in items if _may_be_a_list(item))
+            for path in (place / name for name in names[:_N_TRIED]):
+                if _is_of_another_split(path, folder) or _count_lines(path) < n_images:
                     continue
                 command = f"recordkit pack {quoted(path)} PREFIX"
                 advice = advise_columns(path, folder, extensions, program=command)
@@ -48,9 +52,14 @@ def advise_list(folder: Path, n_images: int, extensions: Sequence[str]) -> str |
     return None
 
 
-def _may_be_a_list(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(_SUFFIXES) and not is_tool_file(name) and _WORD_OF_EXAMPLES not in name and path.is_file()
+def _may_be_a_list(item: os.DirEntry[str]) -> bool:
+    name = item.name.lower()
+    return name.endswith(_SUFFIXES) and not is_tool_file(name) and _WORD_OF_EXAMPLES not in name and item.is_file()
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_N_BYTES_PER_READ), b""))
 
 
 def _is_of_another_split(path: Path, folder: Path) -> bool:
