@@ -339,8 +339,12 @@ def test_folders_that_are_hardly_classes_are_refused_and_the_advice_helps(tmp_pa
         ("cat/images/1.jpg", "dog/images/1.jpg"),
         ("run/video1/1.jpg", "run/video2/1.jpg", "jump/video1/1.jpg", "jump/video2/1.jpg"),
         ("person1/1.jpg", "person2/1.jpg"),
+        ("label_0/1.jpg", "label_1/1.jpg"),
+        ("mask/1.jpg", "no_mask/1.jpg"),
+        ("Mask/1.jpg", "Non Mask/1.jpg"),
+        ("painting/1.jpg", "photo/1.jpg"),
     ],
-    ids=["years", "conditions", "images", "videos", "numbers"],
+    ids=["years", "conditions", "images", "videos", "numbers", "labels", "mask", "non mask", "photo"],
 )
 def test_folders_of_the_same_names_that_are_hardly_classes_are_no_doubt(tmp_path, names):
     assert list(classes_of(tmp_path, *names)) == sorted({name.split("/")[0] for name in names})

@@ -27,6 +27,9 @@ _CONTAINERS = _MASKS | {
 _WITHOUT_CLASS = {
     "unlabeled", "unlabelled", "unlabeledimages", "pred", "predict", "prediction", "predictions", "singleprediction",
 }  # fmt: skip
+# A photo may be a class beside a painting.
+_STYLES = {"photo", "photos", "picture"}
+_NEGATIONS = ("no", "non", "not", "without", "un")
 _PARTS = {"fold", "kfold", "cv", "split", "part", "batch", "set", "subset", "shard", "chunk", "group", "folder", "dir"}
 # Names of folders that say how or when images of a class were made.
 _CONDITIONS = {
@@ -43,7 +46,8 @@ _CONDITIONS = {
 
 def is_container(name: str) -> bool:
     """Tell whether a folder is called after the kind of files that it holds, such as ``JPEGImages`` or ``images_2``."""
-    return _word(name) in _CONTAINERS
+    is_numbered_label = _word(name) == "label" != name.lower()
+    return _word(name) in _CONTAINERS and not is_numbered_label
 
 
 def refuse_doubtful_classes(top: Node, *, are_no_splits: bool) -> None:
@@ -74,13 +78,25 @@ def _refuse(top: Node, folders: Sequence[Node], *, are_no_splits: bool) -> None:
         _refuse_parts(folders)
         _refuse_copies(folders)
         _refuse_same_folders(folders)
-    _refuse_no_classes(top, [folder for folder in folders if _is_hardly_a_class(folder)])
+    _refuse_no_classes(top, _list_no_classes(folders))
     _refuse_one_folder(folders)
     _refuse_masks(top)
 
 
 def _is_hardly_a_class(folder: Node) -> bool:
     return is_container(folder.name) or _word(folder.name) in _WITHOUT_CLASS
+
+
+def _list_no_classes(folders: Sequence[Node]) -> list[Node]:
+    """Return the folders that are hardly classes beside others that may be: not ``mask`` beside ``no_mask``."""
+    others = {_word(folder.name) for folder in folders if not _is_hardly_a_class(folder)}
+    return [
+        folder
+        for folder in folders
+        if _is_hardly_a_class(folder)
+        and _word(folder.name) not in _STYLES
+        and others.isdisjoint(beginning + _word(folder.name) for beginning in _NEGATIONS)
+    ]
 
 
 def _refuse_containers(folders: Sequence[Node]) -> None:
@@ -95,7 +111,7 @@ def _refuse_containers(folders: Sequence[Node]) -> None:
 def _refuse_parts(folders: Sequence[Node]) -> None:
     texts = {re.sub(r"\d+", "0", folder.name) for folder in folders}
     words = {word.lower() for text in texts for word in re.findall(r"[^\W\d_]+", text)}
-    if len(folders) < 2 or len(texts) > 1 or "0" not in texts.pop() or not words & (_PARTS | _CONTAINERS):
+    if len(folders) < 2 or len(texts) > 1 or "0" not in texts.pop() or not words & (_PARTS | _CONTAINERS - {"label"}):
         return
     classes = {name for folder in folders for name in _leaf_names(folder) if not is_container(name)}
     inner = "`class_from=last`, for the folders in them as classes" if classes else f"{folders[0].location} alone"
@@ -164,7 +180,7 @@ def _refuse_one_folder(folders: Sequence[Node]) -> None:
 def _refuse_masks(top: Node) -> None:
     """Refuse folders of masks or the like beside the images of a class."""
     folders = [(names, folder) for names, folder in top.walk_names() if folder.n_images]
-    masks = [names for names, folder in folders if len(names) > 1 and _word(folder.name) in _MASKS]
+    masks = [names for names, _ in folders if any(_word(name) in _MASKS for name in names[1:])]
     if masks and len(masks) < len(folders):
         verb = (
             "does not look like images of its class" if len(masks) == 1 else "do not look like images of their classes"
