@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, quoted
 from recordkit.formats.files import open_file
 
 # Bytes that the detection looks at: a tar archive has its signature at byte 257.
@@ -130,6 +130,8 @@ def find_other_format(path: str | Path) -> OtherFormat | None:
     if kind == "text":
         if os.fspath(path).endswith((".idx", ".lst")):
             advice = "give the .rec file, not its index or list"
+        if os.fspath(path).endswith((".csv", ".tsv", ".txt")):
+            advice = f"if it is a list of images, run 'recordkit pack {quoted(path)} PREFIX'"
         name += f" that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}"
     return OtherFormat(kind, name, advice or None)
 

@@ -77,7 +77,7 @@ def test_names_without_labels_and_a_list_beside_them(photos, fails, works):
 
 def test_expressions_and_templates(flat, photos, fails, works):
     error = fails("pack", flat, "out", "--label-from", r"_\d+")
-    advice("sources/file_names/expression.py", "a template has {label} or {class} instead", error)
+    advice("sources/file_names/label_from.py", "a template has {label} or {class} instead", error)
     for number in (1, 2):
         (flat / f"dog_{number}.jpg").rename(flat / f"dog_{number + 2}.jpg")
     works("pack", flat, "out", "--label-from", "{class}_{key}")
