@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PackError, PlanError
+from recordkit.errors import FormatError, PackError, PlanError, SourceError
 from recordkit.formats.fileset import SUFFIXES
 from recordkit.formats.staging import Staging
 from recordkit.packing.engine import Engine
@@ -105,7 +105,7 @@ def pack(
     engine_class = choose_engine(engine)
     n_threads = count_threads(plan.threads)
     if isinstance(source, (str, Path)):
-        source = open_source(source)
+        source = _open(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
     if record_name is None and Path(prefix).name.endswith(SUFFIXES):
         raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
@@ -136,6 +136,16 @@ def pack(
         staging.commit(remove=new_names + obsolete_files)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     return PackReport(tuple(reports), engine_class.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
+
+
+def _open(path: str | Path) -> Source | dict[str, Source]:
+    """Open a path without arguments. An error that advises one says which function takes it."""
+    try:
+        return open_source(path)
+    except (FormatError, SourceError) as error:
+        if error.advice and "`" in error.advice:
+            error.advice += "; recordkit.open_source takes it"
+        raise
 
 
 def _write_set(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from advice.walk import advice, commands
+from advice.walk import advice, commands, text_of
 
 import recordkit as rk
 
@@ -126,6 +126,14 @@ def test_a_list_in_place_of_a_record_file(photos, fails, works):
     (command,) = commands(error)
     works(*["out" if word == "PREFIX" else word for word in command], "--columns", "path,label")
     assert labels() == [3, 4]
+
+
+def test_columns_in_the_library(photos):
+    Path("some.csv").write_text("cat/0.jpg,cat\ndog/1.jpg,dog\n")
+    error = text_of(lambda: rk.pack("some.csv", "out"))
+    advice("packing/pack.py", "; recordkit.open_source takes it", error)
+    rk.pack(rk.open_source("some.csv", columns="path,class", root="photos"), "out")
+    assert labels() == [0, 1]
 
 
 def test_urls(pack, fails, works):
