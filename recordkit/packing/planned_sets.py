@@ -64,13 +64,12 @@ def plan_sets(
     """
     planned_sets: list[PlannedSet] = []
     warnings = [note for source in sources.values() for note in source.notes]
-    if plan.splits() and not any(map(_is_divisible, sources)):
+    if plan.splits() and not any(map(is_training_set, sources)):
         raise PlanError("`val_ratio` and `test_ratio` divide the training split, and this source has none")
     for name, source in sources.items():
-        is_divided = plan.splits() and _is_divisible(name)
-        dataset = name.removesuffix("train")  # "letters_" in "letters_train"
+        is_divided = plan.splits() and is_training_set(name)
         if is_divided:
-            _refuse_second_set(dataset, sources, plan)
+            _refuse_second_set(name, sources, plan)
         splits = _split_source(source, plan, is_divided=is_divided)
         if n_unused := len(source) - sum(split.end - split.begin for split in splits):
             warnings.append(
@@ -85,7 +84,7 @@ def plan_sets(
                     got=f"0 of {len(source)}",
                     advice="change the ratios or the number of `shards`",
                 )
-            beginning = dataset.rstrip("_") if is_divided else name
+            beginning = set_beside(name, "").rstrip("_") if is_divided else name
             suffix = f"_{beginning}{split.suffix}" if beginning else split.suffix
             names, reads_list = _name_set(prefix.with_name(prefix.name + suffix), sources, plan, record_name)
             planned_sets.append(
@@ -94,14 +93,32 @@ def plan_sets(
     return planned_sets, warnings
 
 
-def _is_divisible(name: str) -> bool:
-    return name.rpartition("_")[2] in ("", "train")
+def is_training_set(name: str) -> bool:
+    """Tell whether the name of a set is that of a training set, or of the only set, which has no name.
+
+    Examples
+    --------
+    >>> is_training_set(""), is_training_set("letters_train"), is_training_set("test")
+    (True, True, False)
+    """
+    return name in ("", "train") or name.endswith("_train")
 
 
-def _refuse_second_set(dataset: str, sources: Mapping[str, Source], plan: PackPlan) -> None:
+def set_beside(training_set: str, split: str) -> str:
+    """Return the name of another set of the dataset of a training set.
+
+    Examples
+    --------
+    >>> set_beside("letters_train", "test"), set_beside("", "val")
+    ('letters_test', 'val')
+    """
+    return training_set.removesuffix("train") + split
+
+
+def _refuse_second_set(training_set: str, sources: Mapping[str, Source], plan: PackPlan) -> None:
     """Refuse to take a set from the training set if the dataset has a set of that name already."""
     for split, ratio in (("val", plan.val_ratio), ("test", plan.test_ratio)):
-        if ratio and f"{dataset}{split}" in sources:
+        if ratio and set_beside(training_set, split) in sources:
             raise PlanError(
                 argument=f"{split}_ratio", message=f"this source has a {split} split of its own", advice="leave it out"
             )

@@ -9,7 +9,7 @@ Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from recordkit.errors import ImageError, SourceError
@@ -48,8 +48,8 @@ class ImageTree:
         All folders relative to the root, "." first, in the order of the walk.
     files : dict of str to list of str
         The names of the images in each folder that has images.
-    bad : list of BadEntry
-        Images that cannot be opened.
+    bad : dict of str to list of BadEntry
+        The images in each folder that cannot be opened.
     left_out : LeftOutFiles
 
     Raises
@@ -75,7 +75,7 @@ class ImageTree:
         self.extensions = extensions
         self.folders: list[str] = []
         self.files: dict[str, list[str]] = {}
-        self.bad: list[BadEntry] = []
+        self.bad: dict[str, list[BadEntry]] = {}
         suffixes = {suffix.lower() for suffix in extensions}
         self.left_out = LeftOutFiles(self.root, suffixes, keep_tool_files=keep_tool_files)
         self._progress = progress
@@ -99,9 +99,9 @@ class ImageTree:
         """Return a folder of the tree and the folders below it, in the order of the walk."""
         return self.folders if folder == "." else [path for path in self.folders if f"{path}/".startswith(f"{folder}/")]
 
-    def bad_in(self, folders: Collection[str]) -> list[BadEntry]:
+    def bad_in(self, folders: Iterable[str]) -> list[BadEntry]:
         """Return the images directly in some folders that cannot be opened."""
-        return [bad for bad in self.bad if (bad.name.rpartition("/")[0] or ".") in folders]
+        return [bad for folder in folders for bad in self.bad.get(folder, ())]
 
     def _walk(self, *, recursive: bool) -> None:
         stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(".", (_identity(self.root),))]
@@ -149,7 +149,7 @@ class ImageTree:
         try:
             check_file(path)
         except ImageError as error:
-            self.bad.append(BadEntry(join_name(folder, name), error.text()))
+            self.bad.setdefault(folder, []).append(BadEntry(join_name(folder, name), error.text()))
         return False
 
 

@@ -108,6 +108,7 @@ def test_each_folder_is_walked_once_with_progress(tmp_path, monkeypatch, names, 
     open_source(tmp_path, label_from=label_from, progress=reports.append)
     assert sorted(path for path in walked if path.startswith(str(tmp_path))) == sorted(folders)
     assert reports == [3] * len(names)
+    assert open_source(tmp_path, label_from=label_from)
 
 
 def test_a_folder_that_cannot_be_read_ends_the_walk(tmp_path, monkeypatch):

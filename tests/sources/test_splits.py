@@ -1,5 +1,7 @@
 """Folders of splits: each becomes a set, all with one class map; folders that may be classes are refused."""
 
+from pathlib import Path
+
 import pytest
 from sources.folders import make, rows
 
@@ -270,6 +272,28 @@ def test_a_validation_split_alone_must_have_the_numbers_of_its_training_split(tm
     make(tmp_path / "R", "val/a/2.jpg")
     assert open_source(tmp_path / "R/val").classes == {"a": 0, "b": 1}
     assert open_source(tmp_path / "R/train").classes == {"a": 0, "b": 1}
+
+
+def test_a_folder_above_that_cannot_be_listed_does_not_stop_a_validation_split(tmp_path, monkeypatch):
+    make(tmp_path / "R", "train/a/1.jpg", "val/b/1.jpg")
+    iterdir = Path.iterdir
+
+    def guarded(path):
+        if path == tmp_path / "R":
+            raise PermissionError
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    assert open_source(tmp_path / "R/val").classes == {"b": 0}
+
+
+@pytest.mark.parametrize(("folder", "label_from"), [("/a", None), ("", "^(a)-"), ("/a", "^(a)/")])
+def test_an_image_that_cannot_be_opened_belongs_to_its_split(tmp_path, folder, label_from):
+    make(tmp_path, f"train{folder}/a-1.jpg", f"test{folder}/a-1.jpg")
+    (tmp_path / f"test{folder}/gone.jpg").symlink_to("nowhere")
+    sources = open_source(tmp_path, splits=True, label_from=label_from)
+    bad = {role: [entry.name for entry in source.bad] for role, source in sources.items()}
+    assert bad == {"train": [], "test": [f"test{folder}/gone.jpg"]}
 
 
 def test_label_from_applies_to_the_images_of_each_split_with_one_class_map(tmp_path):

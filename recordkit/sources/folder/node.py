@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -89,13 +88,13 @@ class Node:
 
 def make_nodes(tree: ImageTree) -> Node:
     """Return the root of the folders of a tree."""
-    n_unreadable = Counter(bad.name.rpartition("/")[0] or "." for bad in tree.bad)
     nodes: dict[str, Node] = {}
     for path in tree.folders:
         parent, _, name = path.rpartition("/")
         location = tree.location(path)
-        nodes[path] = node = Node(name, path, location, len(tree.files.get(path, ())), n_unreadable[path])
-        node.has_others = location in tree.left_out.folders
+        n_images, n_unreadable = (len(images.get(path, ())) for images in (tree.files, tree.bad))
+        has_others = location in tree.left_out.folders
+        nodes[path] = node = Node(name, path, location, n_images, n_unreadable, has_others)
         if path != ".":
             nodes[parent or "."].children.append(node)
     return nodes["."]

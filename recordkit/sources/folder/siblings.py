@@ -52,4 +52,7 @@ def _class_names(split: Path) -> list[str]:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(item for item in path.iterdir() if item.is_dir() and not is_tool_folder(str(item)))
+    try:
+        return sorted(item for item in path.iterdir() if item.is_dir() and not is_tool_folder(str(item)))
+    except OSError:  # folders beside the one that is packed may be those of other users
+        return []

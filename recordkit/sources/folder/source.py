@@ -9,7 +9,7 @@ Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from recordkit.errors import SourceError, enumerate_some
@@ -47,17 +47,11 @@ class TreeSource(ListedImages):
     ) -> None:
         super().__init__(tree.root)
         self.classes = {name: number for number, name in enumerate(folders.names)} if classes is None else dict(classes)
-        self.notes += [f"{top.location}: {note}" for note in folders.notes]
-        without_images = {name: self.classes[name] for name in folders.names if name in self.classes}
-        for name in folders.class_of.values():
-            without_images.pop(name, None)
-        if without_images:
-            self.notes.append(f"{top.location}: {_note_on_empty_classes(without_images)}")
-        names = dict.fromkeys(folders.class_of.values())
-        new_notes = (
-            [note_on_twins(names), note_on_numbers(self.classes, top, folders.class_of)] if classes is None else []
-        )
-        self.notes += [f"{top.location}: {note}" for note in new_notes if note]
+        used = dict.fromkeys(folders.class_of.values())
+        notes = [*folders.notes, _note_on_empty_classes(folders.names, used, self.classes)]
+        if classes is None:
+            notes += [note_on_twins(used), note_on_numbers(self.classes, top, folders.class_of)]
+        self.notes += [f"{top.location}: {note}" for note in notes if note]
         key = 0
         for folder, name in folders.class_of.items():
             if name not in self.classes:
@@ -70,15 +64,18 @@ class TreeSource(ListedImages):
             for file in tree.files[folder]:
                 self._add(key, self.classes[name], join_name(folder, file))
                 key += 1
-        self.bad += tree.bad_in({folder.path for folder in top.walk()})
+        self.bad += tree.bad_in(folder.path for folder in top.walk())
 
 
-def _note_on_empty_classes(numbers: Mapping[str, int]) -> str:
+def _note_on_empty_classes(names: Sequence[str], used: Container[str], classes: Mapping[str, int]) -> str | None:
+    numbers = {name: classes[name] for name in names if name in classes and name not in used}
+    if not numbers:
+        return None
     if len(numbers) == 1:
         ((name, number),) = numbers.items()
         return f"class '{name}' has no images; it keeps the number {number}"
-    names = enumerate_some([f"{name} ({number})" for name, number in numbers.items()])
-    return f"{len(numbers)} classes have no images; they keep their numbers: {names}"
+    texts = enumerate_some([f"{name} ({number})" for name, number in numbers.items()])
+    return f"{len(numbers)} classes have no images; they keep their numbers: {texts}"
 
 
 class FolderSource(TreeSource):

@@ -14,6 +14,7 @@ from recordkit.errors import PackError, SourceError, enumerate_some
 from recordkit.formats.files import write_atomically
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
+from recordkit.packing.planned_sets import is_training_set, set_beside
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.upkeep import verify
@@ -71,7 +72,7 @@ def pack_if_changed(
     val_ratio = VAL_RATIO if hold_out and not held_out_sets else 0.0
     train_name = train_set or ("train" if val_ratio else "")
     train = prefix.with_name(f"{prefix.name}_{train_name}.rec" if train_name else f"{prefix.name}.rec")
-    val_name = held_out_sets[0] if held_out_sets else f"{train_set.removesuffix('train')}val"
+    val_name = held_out_sets[0] if held_out_sets else set_beside(train_set, "val")
     val = prefix.with_name(f"{prefix.name}_{val_name}.rec") if hold_out else None
     packed = [path for path in (train, val) if path]
     stamp, state = cache / "packed-from.json", _state(folder, side, val_ratio)
@@ -97,7 +98,7 @@ def pack_if_changed(
 
 def _choose_sets(folder: Path, sets: Mapping[str, Source], *, hold_out: bool) -> dict[str, Source]:
     """Return the training set and, after it, the set to validate on if there is one."""
-    training = [name for name in sets if name.rpartition("_")[2] in ("", "train")]
+    training = list(filter(is_training_set, sets))
     if len(training) != 1:
         raise SourceError(
             path=str(folder),
@@ -105,8 +106,8 @@ def _choose_sets(folder: Path, sets: Mapping[str, Source], *, hold_out: bool) ->
             got=enumerate_some(sets),
             advice="pack them with 'recordkit pack', and train on one of the .rec files",
         )
-    dataset = training[0].removesuffix("train")
-    held_out = [name for name in (f"{dataset}val", f"{dataset}test") if name in sets and hold_out]
+    beside = (set_beside(training[0], split) for split in ("val", "test"))
+    held_out = [name for name in beside if name in sets and hold_out]
     return {name: sets[name] for name in training + held_out[:1]}
 
 
