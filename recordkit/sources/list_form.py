@@ -118,7 +118,7 @@ def _are_keys(column: Sequence[str], heading: Sequence[str]) -> bool:
     """Return whether the first of several columns of numbers has keys, and is not one of several labels."""
     is_whole = all(float(text).is_integer() for text in column)
     if heading:
-        return is_whole and _are_distinct(column) and heading[0].lower() in _KEY_WORDS
+        return is_whole and len(set(column)) == len(column) and heading[0].lower() in _KEY_WORDS
     return is_whole and (_are_distinct(column) or len(set(column)) == 1)
 
 
@@ -213,7 +213,7 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
     if len(fields) - n_empty > 2 and numbers[:1] == [0]:
         if not _are_keys(fields[0], heading):
             return
-        names[numbers.pop(0)] = "key" if _are_distinct(fields[0]) else "-"
+        names[numbers.pop(0)] = "key" if len(set(fields[0])) == len(fields[0]) else "-"
     elif words == [0] and numbers and _are_distinct(fields[0]):
         words = []  # keys that are no numbers
     if not _are_labels(words, numbers, fields):
