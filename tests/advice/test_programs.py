@@ -145,3 +145,13 @@ def test_splits_in_im2rec(photos, run_im2rec, works):
     (command,) = commands(text)
     works(*command, "splits", "sets")
     assert Path("sets_train.lst").exists() and Path("sets_test.lst").exists()
+
+
+def test_folders_below_the_classes_in_im2rec(photos, run_im2rec, works):
+    (photos / "cat/2019").mkdir()
+    (photos / "cat/1.jpg").rename(photos / "cat/2019/1.jpg")
+    _, text = run_im2rec("all", photos, "--list", "--recursive")
+    advice("cli/im2rec/script.py", "{} {}; 'recordkit list' takes the first folder for the class", text)
+    (command,) = commands(text)
+    works(*command, photos, "photos")
+    assert json.loads(Path("photos.classes.json").read_text())["classes"] == {"cat": 0, "dog": 1}

@@ -202,13 +202,25 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
         test_ratio=options["test_ratio"],
         shuffle=not options["no_shuffle"],
     )
-    if isinstance(source, FolderSource) and (names := list_likely_splits(source.top)):
-        verb = "look like splits, not classes" if names[1:] else "looks like a split, not a class"
-        warnings.append(f"{enumerate_some(names)} {verb}; 'recordkit list' makes a list for each split")
+    if isinstance(source, FolderSource):
+        warnings += _warnings_about_folders(source)
     for warning in warnings:
         print_to_stderr("im2rec", f"warning: {warning}")
     if source.bad:
         raise click.exceptions.Exit(1)
+
+
+def _warnings_about_folders(source: FolderSource) -> list[str]:
+    """Return warnings about classes of im2rec that people hardly mean."""
+    if names := list_likely_splits(source.top):
+        verb = "look like splits, not classes" if names[1:] else "looks like a split, not a class"
+        return [f"{enumerate_some(names)} {verb}; 'recordkit list' makes a list for each split"]
+    inner = [name for name in source.classes if "/" in name]
+    first_folders = {name.partition("/")[0] for name in source.classes}
+    if len(first_folders) in (1, len(source.classes)):
+        return []
+    verb = "are classes of their own" if inner[1:] else "is a class of its own"
+    return [f"{enumerate_some(inner)} {verb}; 'recordkit list' takes the first folder for the class"]
 
 
 def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:

@@ -634,6 +634,20 @@ def test_folders_of_splits_are_classes_as_in_im2rec_and_are_named(im2rec, tmp_pa
     assert error == f"im2rec: warning: {warning}\n"
 
 
+def test_folders_below_a_class_are_classes_as_in_im2rec_and_are_named(im2rec, tmp_path):
+    root = make(tmp_path / "photos", "cat/2019/1.jpg", "cat/2020/2.jpg", "dog/1.jpg")
+    code, out, error = im2rec("--list", "--recursive", tmp_path / "x", root)
+    assert (code, out) == (0, "cat/2019 0\ncat/2020 1\ndog 2\n")
+    warning = "cat/2019, cat/2020 are classes of their own; 'recordkit list' takes the first folder for the class"
+    assert error == f"im2rec: warning: {warning}\n"
+    assert (
+        im2rec("--list", "--recursive", tmp_path / "x", make(tmp_path / "b", "cat/images/1.jpg", "dog/1.jpg"))[2] == ""
+    )
+    assert (
+        im2rec("--list", "--recursive", tmp_path / "x", make(tmp_path / "c", "all/cat/1.jpg", "all/dog/1.jpg"))[2] == ""
+    )
+
+
 @pytest.mark.parametrize("names", [("bus/1.jpg", "train/1.jpg"), ("cat/1.jpg", "dog/2019/1.jpg", ".ipynb/1.jpg")])
 def test_folders_that_are_no_splits_make_no_warning(im2rec, tmp_path, names):
     assert "splits" not in im2rec("--list", "--recursive", tmp_path / "x", make(tmp_path / "photos", *names))[2]
