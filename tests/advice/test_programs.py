@@ -153,5 +153,5 @@ def test_folders_below_the_classes_in_im2rec(photos, run_im2rec, works):
     _, text = run_im2rec("all", photos, "--list", "--recursive")
     advice("cli/im2rec/script.py", "{} {}; 'recordkit list' takes the first folder for the class", text)
     (command,) = commands(text)
-    works(*command, photos, "photos")
-    assert json.loads(Path("photos.classes.json").read_text())["classes"] == {"cat": 0, "dog": 1}
+    works(*command, photos, "sets")
+    assert json.loads(Path("sets.classes.json").read_text())["classes"] == {"cat": 0, "dog": 1}
