@@ -121,7 +121,7 @@ def test_upper_and_lower_case(pack, fails, works):
 
 def test_a_list_in_place_of_a_record_file(photos, fails, works):
     Path("some.csv").write_text("photos/cat/0.jpg,3\nphotos/dog/1.jpg,4\n")
-    error = fails("train", "some.csv")
+    error = fails("info", "some.csv")
     advice("formats/signatures.py", "if it is a list of images, run 'recordkit pack {} PREFIX'", error)
     (command,) = commands(error)
     works(*["out" if word == "PREFIX" else word for word in command], "--columns", "path,label")
