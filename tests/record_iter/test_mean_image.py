@@ -1,5 +1,6 @@
 """ImageRecordIter's mean image: MXNet's batches and files, both ways."""
 
+import io
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ from images import noise, picture, save, write
 
 import recordkit as rk
 from recordkit.errors import FormatError, PlanError
-from recordkit.record_iter import ndarray_file
+from recordkit.record_iter import mean_image, ndarray_file
 
 SHAPE = (3, 16, 18)
 
@@ -167,4 +168,16 @@ def test_a_file_of_bad_samples_has_no_mean(tmp_path, engine):
 def test_a_file_that_is_no_mean_image_is_named(path, tmp_path, content, error, message):
     (tmp_path / "m.nd").write_bytes(content)
     with pytest.raises(error, match=message):
+        batches(path, mean_img=tmp_path / "m.nd")
+
+
+def test_another_file_is_not_read_whole(path, tmp_path, monkeypatch):
+    class Huge(io.BytesIO):
+        def read(self, size=-1):
+            assert size >= 0
+            return super().read(size)
+
+    monkeypatch.setattr(mean_image, "open_file", lambda _path: Huge(b"another file"))
+    (tmp_path / "m.nd").touch()
+    with pytest.raises(FormatError, match=r"m.nd: expected a file of mx.nd.save, .* got b'another '"):
         batches(path, mean_img=tmp_path / "m.nd")
