@@ -109,11 +109,12 @@ def sniff(payload: bytes | memoryview) -> str:
     ('jpg', 'empty')
     """
     head = bytes(payload[:12])
+    for magic, name in _SIGNATURES:
+        if head.startswith(magic):
+            return name
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         return "webp"
-    if not head:
-        return "empty"
-    return next((name for magic, name in _SIGNATURES if head.startswith(magic)), "unknown")
+    return "unknown" if head else "empty"
 
 
 def file_suffixes(payload: bytes | memoryview) -> tuple[str, ...]:

@@ -64,8 +64,9 @@ def test_names_of_numpy_2_are_known(tmp_path):
         assert read_pairs(write(tmp_path, content.replace(old, new))).n_pairs == 3
 
 
-def test_images_that_are_none_are_counted_apart(tmp_path):
-    path = write(tmp_path, pickle.dumps(([JPEG, b"", b"text!", bytes(9)], [True, False])))
+@pytest.mark.parametrize("protocol", range(6))  # each has another way to write no bytes
+def test_images_that_are_none_are_counted_apart(tmp_path, protocol):
+    path = write(tmp_path, pickle.dumps(([JPEG, b"", b"text!", bytes(9)], [True, False]), protocol=protocol))
     assert read_pairs(path).formats == {"unknown": 3, "jpg": 1}
 
 
