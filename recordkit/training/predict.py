@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.errors import ImageError, TrainError
+from recordkit.formats.files import not_found
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
-from recordkit.sources.left_out import LeftOutFiles
+from recordkit.sources.image_tree import ImageTree, join_name
 from recordkit.threads import ThreadedMap
 from recordkit.training.compatibility import check_classes, check_labels
 from recordkit.training.data.batches import BatchReader
@@ -316,17 +316,16 @@ def _images_in(folder: Path) -> list[Path]:
     ------
     SourceError
         There is no image.
-    FileNotFoundError
+    NotFoundError
         There is no folder.
     """
-    left_out = LeftOutFiles(os.fspath(folder), set(EXTENSIONS))
-    images = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if left_out.takes_folder(f"{parent}/{name}")]
-        images += [Path(parent, name) for name in files if left_out.takes_file(parent, name)]
-    if not images:
-        folder.stat()  # raises FileNotFoundError
-        raise left_out.no_image_error("images", "name the images themselves, whose suffix is {}")
-    for note in left_out.notes():
+    if not folder.exists():
+        raise not_found(folder, "an image, a folder of images or a .rec file")
+    tree = ImageTree(folder, EXTENSIONS)
+    if tree.is_empty:
+        raise tree.left_out.no_image_error("images", "name the images themselves, whose suffix is {}")
+    for note in tree.left_out.notes():
         warnings.warn(note, UserWarning, stacklevel=2)
-    return sorted(images)
+    names = [join_name(path, name) for path, names in tree.files.items() for name in names]
+    names += [bad.name for bad in tree.bad_in(tree.folders)]  # the error about one is that of reading it
+    return sorted(Path(folder, name) for name in names)

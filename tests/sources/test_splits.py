@@ -296,6 +296,16 @@ def test_an_image_that_cannot_be_opened_belongs_to_its_split(tmp_path, folder, l
     assert bad == {"train": [], "test": [f"test{folder}/gone.jpg"]}
 
 
+def test_a_template_with_folders_reads_no_splits_as_classes(tmp_path):
+    error = refused(tmp_path, *SPLITS, "5.jpg", label_from="{class}/{key}")
+    assert "'test', 'train' look like splits, and 1 image beside them; move these images away" in error
+
+
+def test_label_from_with_splits_leaves_out_the_images_beside_them(tmp_path):
+    labels = opened(tmp_path, "train/1_5.jpg", "test/2_6.jpg", "3_7.jpg", splits=True, label_from=r"_(\d)")
+    assert labels == {"train": {"train/1_5.jpg": 5}, "test": {"test/2_6.jpg": 6}}
+
+
 def test_label_from_applies_to_the_images_of_each_split_with_one_class_map(tmp_path):
     names = ("train/cat-1.jpg", "train/ant-2.jpg", "test/cat-3.jpg")
     labels = opened(tmp_path, *names, label_from="^([a-z]+)-")

@@ -13,7 +13,7 @@ from training.bars import images, plan, write_rec
 from recordkit import codec
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.predict import command
-from recordkit.errors import ImageError, PlanError, SourceError, TrainError
+from recordkit.errors import ImageError, NotFoundError, PlanError, SourceError, TrainError
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
@@ -139,8 +139,20 @@ def test_a_folder_without_images_and_a_missing_folder_are_refused(model, tmp_pat
     (tmp_path / "empty" / "a.img").write_bytes(b"P5 1 1 255 x")
     with pytest.raises(SourceError, match=r"got only 1 \.img; name the images themselves, whose suffix is \.img"):
         list(Predictor(model).predict([tmp_path / "empty"]))
-    with pytest.raises(FileNotFoundError, match="nothing"):
+    with pytest.raises(
+        NotFoundError, match=r"nothing: expected an image, a folder of images or a \.rec file"
+    ):
         list(Predictor(model).predict([tmp_path / "nothing"]))
+
+
+def test_links_to_folders_are_followed_and_broken_ones_are_errors(model, files, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/digits").symlink_to(files)
+    names = [prediction.name for prediction in Predictor(model).predict([tmp_path / "links"])]
+    assert names == [str(tmp_path / f"links/digits/{number}.png") for number in range(5)]
+    (tmp_path / "links/gone.png").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError, match=r"gone\.png"):
+        list(Predictor(model).predict([tmp_path / "links"]))
 
 
 def test_labels_of_a_packed_file_may_be_anything(model, tmp_path):

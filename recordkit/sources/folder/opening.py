@@ -73,8 +73,7 @@ def open_images(tree: ImageTree, options: ImageOptions) -> Source | dict[str, So
 
 
 def _open(tree: ImageTree, top: Node, options: ImageOptions) -> Source | dict[str, Source]:
-    has_images_directly = top.n_images or top.n_unreadable
-    if options.label_from and has_images_directly and not options.splits and not reads_folders(options.label_from):
+    if options.label_from and top.n_images and not options.splits and not reads_folders(options.label_from):
         source = _usable(_open_flat(tree, top, options), tree.root)
         if folders := top.image_folders():
             names = enumerate_some([folder.name for folder in folders])
