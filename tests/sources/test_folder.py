@@ -365,3 +365,14 @@ def test_class_from_needs_folders(tmp_path):
 def test_images_in_folders_below_labels_in_names_are_named(tmp_path):
     source = open_source(make(tmp_path, "0_7.jpg", "more/1_3.jpg"), label_from=r"_(\d)")
     assert len(source) == 1 and source.notes == [f"{tmp_path}: left out the images in folders below it: more"]
+
+
+def test_images_called_like_masks_of_others_are_named(tmp_path):
+    make(tmp_path, "a/x (1).png", "a/x (1)_mask.png", "a/x (1)_mask_1.png", "b/mask.png", "b/y_mask.png", "b/y.txt")
+    source = open_source(tmp_path)
+    assert len(source) == 5
+    assert source.notes[1] == (
+        f"{tmp_path}: 2 images are called like masks of others, such as a/x (1)_mask.png beside a/x (1).png, and are "
+        "packed too"
+    )
+    assert len(open_source(make(tmp_path / "c", "b/mask.png", "b/y_mask.png", "a/1.png")).notes) == 0

@@ -16,6 +16,7 @@ from recordkit.errors import SourceError, enumerate_some
 from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.folder.class_folders import ClassFolders, choose_classes
 from recordkit.sources.folder.class_names import note_on_numbers, note_on_twins
+from recordkit.sources.folder.mask_files import note_on_masks
 from recordkit.sources.folder.node import Node, make_nodes
 from recordkit.sources.image_tree import ImageTree, Progress, join_name
 from recordkit.sources.listed_images import ListedImages
@@ -49,6 +50,7 @@ class TreeSource(ListedImages):
         self.classes = {name: number for number, name in enumerate(folders.names)} if classes is None else dict(classes)
         used = dict.fromkeys(folders.class_of.values())
         notes = [*folders.notes, _note_on_empty_classes(folders.names, used, self.classes)]
+        notes.append(note_on_masks(tree.files, folders.class_of))
         if classes is None:
             notes += [note_on_twins(used), note_on_numbers(self.classes, top, folders.class_of)]
         self.notes += [f"{top.location}: {note}" for note in notes if note]
