@@ -139,9 +139,7 @@ def test_a_folder_without_images_and_a_missing_folder_are_refused(model, tmp_pat
     (tmp_path / "empty" / "a.img").write_bytes(b"P5 1 1 255 x")
     with pytest.raises(SourceError, match=r"got only 1 \.img; name the images themselves, whose suffix is \.img"):
         list(Predictor(model).predict([tmp_path / "empty"]))
-    with pytest.raises(
-        NotFoundError, match=r"nothing: expected an image, a folder of images or a \.rec file"
-    ):
+    with pytest.raises(NotFoundError, match=r"nothing: expected an image, a folder of images or a \.rec file"):
         list(Predictor(model).predict([tmp_path / "nothing"]))
 
 
