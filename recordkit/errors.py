@@ -202,6 +202,8 @@ def enumerate_some(items: Collection[object], limit: int = 5) -> str:
 def quoted(path: str | os.PathLike[str]) -> str:
     """Return a path as a word of a command in a text, between double quotes if a shell would not take it as it is.
 
+    A text has its commands between single quotes, which those of `shlex.quote` would end.
+
     Examples
     --------
     >>> quoted("a.rec"), quoted("my photos/a.rec")

@@ -221,7 +221,7 @@ def no_gpu(mx, tmp_path, monkeypatch):
 @pytest.mark.parametrize("arguments", [(), ("--cpu",)])
 def test_a_script_that_needs_a_gpu(no_gpu, fails, works, arguments):
     error = fails("mxnet", "my net.py", "1", *arguments)
-    advice("cli/commands/mxnet.py", "{}run '{}', or see 'recordkit doctor'", error)
+    advice("cli/commands/mxnet.py", "{}run 'recordkit mxnet --cpu {}', or see 'recordkit doctor'", error)
     if arguments:
         advice("cli/commands/mxnet.py", "--cpu after the script is an option of the script: ", error)
     assert "['1']" in works(*shlex.split(re.search("run 'recordkit (.*)', or see", error)[1]))

@@ -169,9 +169,9 @@ def test_the_advice_without_a_gpu_has_the_arguments_and_says_whose_option_cpu_wa
     (tmp_path / "my net.py").write_text("import mxnet as mx\nmx.nd.ones(1, ctx=mx.gpu())\n")
     advice = "run 'recordkit mxnet --cpu "
     code, _, error = cli("mxnet", "my net.py", "--gpus", "0")
-    assert code == 2 and error.endswith(f"""; {advice}'my net.py' --gpus 0', or see 'recordkit doctor'\n""")
+    assert code == 2 and error.endswith(f"""; {advice}"my net.py" --gpus 0', or see 'recordkit doctor'\n""")
     code, _, error = cli("mxnet", "my net.py", "--cpu")
-    assert code == 2 and f"; --cpu after the script is an option of the script: {advice}'my net.py''" in error
+    assert code == 2 and f"""; --cpu after the script is an option of the script: {advice}"my net.py"'""" in error
 
 
 def test_the_line_may_be_in_another_file_of_the_user(script, tmp_path):

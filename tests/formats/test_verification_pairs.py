@@ -111,6 +111,7 @@ def test_a_function_is_refused_and_not_called(tmp_path, protocol):
         (pickle.dumps([JPEG]), "a list of 1"),
         (pickle.dumps({"a": 1}), "the instruction EMPTY_DICT"),
         (pickle.dumps(([1, 2], [True])), "a list of 2 in place of images"),
+        (pickle.dumps(([np.zeros(9)] * 2, [True])), "a list of 2 in place of images"),
         (pickle.dumps(([JPEG] * 2, [2])), "a list of 1 in place of answers"),
         (pickle.dumps(([JPEG] * 2, np.zeros(1))), "an array in place of answers"),
         (pickle.dumps(([JPEG] * 3, [True])), "3 images"),

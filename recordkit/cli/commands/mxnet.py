@@ -5,14 +5,13 @@ All other commands have --json and --quiet. This one has neither, because its ou
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 import click
 
 from recordkit.cli.options import examples
 from recordkit.cli.program import restore_process
-from recordkit.errors import MissingError
+from recordkit.errors import MissingError, quoted
 from recordkit.interop.mxnet.scripts import run_script, script_frames
 
 
@@ -48,4 +47,5 @@ def _cpu_advice(script: str, arguments: tuple[str, ...]) -> str:
     """Return what to do where the script found no GPU."""
     others = [argument for argument in arguments if argument != "--cpu"]
     place = "" if len(others) == len(arguments) else "--cpu after the script is an option of the script: "
-    return f"{place}run '{shlex.join(['recordkit', 'mxnet', '--cpu', script, *others])}', or see 'recordkit doctor'"
+    words = " ".join(map(quoted, (script, *others)))
+    return f"{place}run 'recordkit mxnet --cpu {words}', or see 'recordkit doctor'"
