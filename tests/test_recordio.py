@@ -405,6 +405,10 @@ def test_values_are_rounded_half_to_even_and_clipped_unless_the_format_keeps_the
     [
         (np.array([[0, 0.5, 1.0]]), "all values are from 0 to 1 and are rounded to 0 or 1; multiply them by 255"),
         (np.array([[3, 40000]], np.uint16), "values up to 40000 are packed as 255; .png keeps uint16"),
+        (np.array([[-1.0, 0.5]]), "all values are from -1 to 1 and are packed as 0 or 1; scale them to 0 to 255"),
+        (np.array([[3.0, 40000.0]]), "values up to 40000.0 are packed as 255; .png keeps uint16"),
+        (np.array([[-1, 255]]), "values down to -1 are packed as 0; scale them to 0 to 255"),
+        (np.array([[-65.0, 255]]), "values down to -65.0 are packed as 0; scale them to 0 to 255"),
         (np.array([[3, np.nan]]), "values that are not finite are packed as 0 or 255"),
     ],
 )

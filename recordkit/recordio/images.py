@@ -38,6 +38,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "tiff": {"compression": "tiff_lzw"},
 }
 _LARGEST_QUALITY = {"jpg": 100, "png": 9}
+# Floats that are so far outside 0 to 255 are no fault: resizing with a cubic filter makes them.
+_OVERSHOOT = 64
 # OpenCV's flags of imdecode; 0 is gray.
 _UNCHANGED, _COLOR, _ANY_DEPTH, _ANY_COLOR, _IGNORE_ORIENTATION = -1, 1, 2, 4, 128
 _FLAGS = {_UNCHANGED, *range(7), *range(_IGNORE_ORIENTATION, _IGNORE_ORIENTATION + 7)}
@@ -161,8 +163,8 @@ def pack_img(header: IRHeader | tuple[Any, ...], img: ArrayLike, quality: int = 
     Warns
     -----
     UserWarning
-        All values of a float image are from 0 to 1, so that rounding leaves black and almost black, or values are not
-        numbers or far outside 0 to 255, as those of a 16-bit image are.
+        All values of a float image are from 0 to 1, or from -1 to 1, so that rounding leaves black and almost black. Or
+        values are not finite, or outside 0 to 255; floats may be outside by up to 64.
     """
     encoding = _ENCODINGS.get(img_fmt.lower())
     if encoding is None:
@@ -206,12 +208,18 @@ def _check_tiff(image: NDArray[Any]) -> NDArray[Any]:
 
 def _to_8_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
     floats = image.dtype.kind == "f"
+    low, high = image.min(), image.max()
+    margin = _OVERSHOOT if floats else 0
     if floats and not np.isfinite(image).all():
         _warn("values that are not finite are packed as 0 or 255")
-    elif floats and image.min() >= 0 and 0 < image.max() <= 1:
+    elif floats and low >= 0 and 0 < high <= 1:
         _warn("all values are from 0 to 1 and are rounded to 0 or 1; multiply them by 255")
-    elif image.dtype.kind in "ui" and image.max() > 255:
-        _warn(f"values up to {image.max()} are packed as 255; .png keeps uint16")
+    elif floats and -1 <= low < 0 <= high <= 1:
+        _warn("all values are from -1 to 1 and are packed as 0 or 1; scale them to 0 to 255")
+    elif low < -margin:
+        _warn(f"values down to {low} are packed as 0; scale them to 0 to 255")
+    elif high > 255 + margin:
+        _warn(f"values up to {high} are packed as 255; .png keeps uint16")
     rounded = np.rint(np.nan_to_num(image, nan=0)) if floats else image
     clipped: NDArray[np.uint8] = np.clip(rounded, 0, 255).astype(np.uint8)
     return clipped
