@@ -1,5 +1,6 @@
 """Folders of splits: each becomes a set, all with one class map; folders that may be classes are refused."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,26 @@ def test_a_validation_split_alone_must_have_the_numbers_of_its_training_split(tm
     make(tmp_path / "R", "val/a/2.jpg")
     assert open_source(tmp_path / "R/val").classes == {"a": 0, "b": 1}
     assert open_source(tmp_path / "R/train").classes == {"a": 0, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("train", "is_refused"),
+    [
+        (("train/a", "train/b"), True),
+        (("seg_train/seg_train/a", "seg_train/seg_train/b"), True),
+        (("train/images/a", "train/images/b"), True),
+        (("train/a/b",), True),  # b is a part of the class a
+        (("train/.cache", "train/b"), False),
+        (("seg_train/seg_train/b",), False),
+        (("train/images/b",), False),
+        (("train",), False),  # images without classes
+        (("other/a", "other/b"), False),
+    ],
+)
+def test_the_classes_of_the_training_split_are_found_below_it(tmp_path, train, is_refused):
+    make(tmp_path, "val/b/1.jpg", "train/a.txt", *(f"{folder}/1.jpg" for folder in train))
+    with pytest.raises(SourceError, match="other numbers") if is_refused else contextlib.nullcontext():
+        assert open_source(tmp_path / "val").classes == {"b": 0}
 
 
 def test_a_folder_above_that_cannot_be_listed_does_not_stop_a_validation_split(tmp_path, monkeypatch):
