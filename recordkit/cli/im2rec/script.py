@@ -36,6 +36,7 @@ from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
 from recordkit.sources import IM2REC_EXTENSIONS, FolderSource, ListSource, ZeroLabelSource
 from recordkit.sources.folder import list_likely_splits
+from recordkit.sources.tool_files import is_tool_folder
 from recordkit.threads import MAX_THREADS
 from recordkit.version import __version__
 
@@ -203,24 +204,30 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
         shuffle=not options["no_shuffle"],
     )
     if isinstance(source, FolderSource):
-        warnings += _warnings_about_folders(source)
+        warnings += _warnings_about_folders(source, root)
     for warning in warnings:
         print_to_stderr("im2rec", f"warning: {warning}")
     if source.bad:
         raise click.exceptions.Exit(1)
 
 
-def _warnings_about_folders(source: FolderSource) -> list[str]:
+def _warnings_about_folders(source: FolderSource, root: str) -> list[str]:
     """Return warnings about classes of im2rec that people hardly mean."""
     if names := list_likely_splits(source.top):
         verb = "look like splits, not classes" if names[1:] else "looks like a split, not a class"
         return [f"{enumerate_some(names)} {verb}; 'recordkit list' makes a list for each split"]
-    inner = [name for name in source.classes if "/" in name]
-    first_folders = {name.partition("/")[0] for name in source.classes}
-    if len(first_folders) in (1, len(source.classes)):
+    classes = [name for name in source.classes if not _is_of_a_tool(root, name)]  # the source warns of the others
+    inner = [name for name in classes if "/" in name]
+    first_folders = {name.partition("/")[0] for name in classes}
+    if len(first_folders) in (1, len(classes)):
         return []
     verb = "are classes of their own" if inner[1:] else "is a class of its own"
     return [f"{enumerate_some(inner)} {verb}; 'recordkit list' takes the first folder for the class"]
+
+
+def _is_of_a_tool(root: str, class_name: str) -> bool:
+    parts = class_name.split("/")
+    return any(is_tool_folder(str(Path(root, *parts[:end]))) for end in range(1, len(parts) + 1))
 
 
 def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:

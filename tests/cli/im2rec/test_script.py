@@ -634,6 +634,13 @@ def test_folders_of_splits_are_classes_as_in_im2rec_and_are_named(im2rec, tmp_pa
     assert error == f"im2rec: warning: {warning}\n"
 
 
+def test_folders_that_programs_made_are_named_once(im2rec, tmp_path):
+    copies = ("cat/thumbs/1.jpg", "cat/.ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg")
+    root = make(tmp_path / "photos", "cat/1.jpg", "dog/1.jpg", *copies)
+    _, _, error = im2rec("--list", "--recursive", tmp_path / "x", root)
+    assert error.count("warning") == 1 and "other programs made" in error
+
+
 def test_folders_below_a_class_are_classes_as_in_im2rec_and_are_named(im2rec, tmp_path):
     root = make(tmp_path / "photos", "cat/2019/1.jpg", "cat/2020/2.jpg", "dog/1.jpg")
     code, out, error = im2rec("--list", "--recursive", tmp_path / "x", root)
