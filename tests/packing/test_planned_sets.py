@@ -39,6 +39,7 @@ def r(begin, last):
     [
         ({"": 3}, {}, [("m", r(0, 2), True)]),
         ({"": 0}, {}, [("m", [], True)]),
+        ({"test": 2}, {}, [("m_test", r(0, 1), True)]),
         ({"train": 3, "test": 2}, {}, [("m_train", r(0, 2), True), ("m_test", r(0, 1), True)]),
         (
             {"train": 10, "test": 4},
