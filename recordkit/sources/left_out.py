@@ -137,6 +137,8 @@ class LeftOutFiles:
             return "these files are images without a suffix: give them one, such as .jpg"
         if suffixes:
             return suffix_advice.format(",".join(filter(None, suffixes)))
+        if ".rec" in self._first_by_suffix:
+            return f"a .rec is packed already: give {self._first_by_suffix['.rec']} to train, verify or RecordDataset"
         return "recordkit reads JPEG, PNG, BMP, GIF, TIFF, WebP and binary Netpbm"
 
 

@@ -178,18 +178,23 @@ def _likely_forms(
 def _find_path(
     fields: Sequence[Sequence[str]], path: Path, root: Path, suffixes: tuple[str, ...]
 ) -> tuple[int | None, Path | None]:
-    """Return the number of the column of paths, and the folder of the images; None for what is not known."""
-    likely = [[name + suffix for name in names if name for suffix in ("", *suffixes)] for names in fields]
+    """Return the number of the column of paths, and the folder of the images; None for what is not known.
+
+    Names with suffixes go before names without, which may be keys. Of two columns that name images, neither is known.
+    """
+    whole = [number for number, names in enumerate(fields) if all(name.lower().endswith(suffixes) for name in names)]
+    likely = [
+        [name + suffix for name in names if name for suffix in ("", *suffixes)] if number in (whole or [number]) else []
+        for number, names in enumerate(fields)
+    ]
     for folder in itertools.chain([root], other_folders(path, os.fspath(root))):
         n_names = None if folder is root else _N_LOOKED_FOR * (1 + len(suffixes))
         counts = [sum(_is_file(folder, name) for name in names[:n_names]) for names in likely]
-        if max(counts):  # a key may be the name of an image without its suffix
+        if max(counts):
             n_whole = [sum(name.lower().endswith(suffixes) for name in names) for names in fields]
-            return max(range(len(fields)), key=lambda number: (counts[number], n_whole[number])), folder
-    for number, names in enumerate(fields):
-        if all(name.lower().endswith(suffixes) for name in names):
-            return number, None
-    return None, None
+            ranks = list(zip(counts, n_whole, strict=True))
+            return (ranks.index(max(ranks)) if ranks.count(max(ranks)) == 1 else None), folder
+    return (whole[0] if whole else None), None
 
 
 def _is_file(folder: Path, name: str) -> bool:

@@ -115,6 +115,16 @@ def test_splits_with_other_spellings(root, fails, works):
     assert classes("out_test") == {"cat": 0, "dog": 1}
 
 
+def test_a_misspelt_class(root, fails, works):
+    words = root("train/cat/0.jpg", "train/dog/0.jpg", "test/kat/1.jpg")
+    error = fails(*words)
+    advised, _ = advice("sources/folder/opening.py", "rename {} if they are the same class, or {}", error)
+    before, after = advised.replace("'", "").split(" to ")
+    Path(f"R/test/{before}").rename(f"R/test/{after}")
+    works(*words)
+    assert classes("out_test") == {"cat": 0, "dog": 1}
+
+
 def test_a_split_of_images_without_a_class(root, fails, works):
     words = root("train/cat/0.jpg", "train/dog/0.jpg", "test/unknown/1.jpg")
     advice("sources/folder/opening.py", "move the split {} away if '{}' is no class, or {}", fails(*words))

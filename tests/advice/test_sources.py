@@ -143,6 +143,15 @@ def test_files_that_are_no_images(photos, fails, works):
     assert len(rk.RecordDataset("out")) == 7
 
 
+def test_a_folder_of_packed_files(photos, fails, works):
+    works("pack", photos, "out")
+    Path("sets").mkdir()
+    Path("out.rec").rename("sets/out.rec")
+    error = fails("pack", "sets", "again")
+    (rec,) = advice("sources/left_out.py", "a .rec is packed already: give {} to train, verify or RecordDataset", error)
+    works("verify", rec)
+
+
 def test_files_that_programs_made(photos, im2rec, works):
     shutil.copytree(photos / "cat", photos / "cat" / ".ipynb_checkpoints")
     _, _, error = im2rec("pets", photos, "--list", "--recursive")

@@ -6,6 +6,7 @@ import pytest
 
 from recordkit.errors import FormatError, SourceError
 from recordkit.sources import ListSource, open_source
+from recordkit.sources.list_form import advise_columns
 
 TITLED = "filename,width,class,split\na.jpg,9,cat,train\nb.jpg,9,dog,val\n"
 
@@ -190,3 +191,21 @@ def test_a_list_whose_paths_are_numbers_may_have_other_columns(folder):
     (folder / "some.lst").write_text("0\t17\t3\n1\t17\t4\n")
     with pytest.raises(SourceError, match="expected PATH at the end of a row, .*: give columns=key,path,label"):
         open_source(folder / "some.lst")
+
+
+def test_names_with_suffixes_go_before_keys_that_name_images_too(folder):
+    for number in range(3):
+        (folder / "images").mkdir(exist_ok=True)
+        (folder / "images" / f"{number}.png").touch()
+    rows = "".join(f"{2 - number},images/{number}.png,{name}\n" for number, name in enumerate(("cat", "dog", "cat")))
+    path = folder / "pandas.csv"
+    path.write_text(f",filename,label\n{rows}")
+    assert "columns=-,path,class" in advise_columns(path, folder / "images")
+
+
+def test_of_two_columns_that_name_images_neither_is_advised(folder):
+    for number in range(3):
+        (folder / f"{number}.png").touch()
+    path = folder / "two.csv"
+    path.write_text("row,file_id,label\n0,2,cat\n1,1,dog\n2,0,cat\n")
+    assert advise_columns(path, folder).startswith("if it is a list of images, name its columns")

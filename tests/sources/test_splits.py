@@ -157,6 +157,11 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
             "rename folders that train spells in another way, 'Big_cat' to 'big cat'",
         ),
         (
+            ("train/cat/1.jpg", "train/dog/1.jpg", "test/kat/1.jpg", "test/dog/1.jpg"),
+            "R: the split test has classes that train does not have: kat",
+            "rename 'kat' to 'cat' if they are the same class, or give classes with the names of all classes",
+        ),
+        (
             ("train/a/1.jpg", "train/b/1.jpg", "test/unknown/1.jpg"),
             "R: the split test has classes that train does not have: unknown",
             "move the split test away if 'unknown' is no class, or give classes with the names of all classes",
@@ -193,6 +198,7 @@ def test_a_class_may_be_called_like_a_split(tmp_path, names):
         "below",
         "unlike",
         "spelling",
+        "misspelt",
         "unknown",
         "masks",
         "classes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -160,8 +161,12 @@ def _compare_classes(folders: ClassFolders, role: str, classes: Mapping[str, int
         known = {simplify(name): name for name in classes}
         twins = [f"{name!r} to {known[simplify(name)]!r}" for name in others if simplify(name) in known]
         advice = "give `classes` with the names of all classes"
+        missing = [name for name in classes if name not in names]
+        similar = [f"{name!r} to {match!r}" for name in others for match in get_close_matches(name, missing, n=1)]
         if twins:
             advice = f"rename folders that {first_role} spells in another way, {enumerate_some(twins)}"
+        elif similar:
+            advice = f"rename {enumerate_some(similar)} if they are the same class, or {advice}"
         elif len(names) == 1:
             advice = f"move the split {role} away if '{others[0]}' is no class, or {advice}"
         raise SourceError(

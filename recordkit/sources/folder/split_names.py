@@ -10,8 +10,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 _WORDS: dict[Role, str] = {
     "train": "train training trainset trainval trn",
-    "val": "val valid validation valset dev vld",
-    "test": "test testing testset eval evaluation tst",
+    "val": "val valid validate validation valset dev vld",
+    "test": "test testing testset eval evaluation holdout tst",
 }
 _ROLE_BY_WORD: dict[str, Role] = {word: role for role in ROLES for word in _WORDS[role].split()}
 _WORDS_BESIDE = {"image", "images", "img", "imgs", "data", "dataset", "set", "split", "folder", "only"}
