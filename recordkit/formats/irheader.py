@@ -139,9 +139,7 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     end = HEADER_SIZE + 4 * flag
     if end > size:
         raise TruncatedError(
-            expected=f"{flag} labels, which end at byte {end}",
-            got=f"a record of {size} bytes",
-            advice="was the file made by im2rec?",
+            expected="an image header and its labels", got=f"{size} bytes, of which the first 4 announce {flag} labels"
         )
     labels = struct.unpack_from(f"<{flag}f", record, HEADER_SIZE) if flag else label
     return IRHeader(labels, key, key2), memoryview(record)[end:]

@@ -27,7 +27,6 @@ NOT_FOLLOWED = {
         "cli/native_install.py",
         "the installed wheel is the one for every system; the wheels for Linux bring the engine",
     ): "a fact about a wheel that is not built here",
-    ("formats/irheader.py", "was the file made by im2rec?"): "a question: the record holds bytes of another program",
     ("interop/mxnet/bridge.py", "apt-get update && apt-get install {}"): "it installs packages of the system",
 }
 

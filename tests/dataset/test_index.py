@@ -307,7 +307,10 @@ def test_headers_that_hold_a_magic_are_read(tmp_path, require_native):
     ("record", "message"),
     [
         (b"short", "expected a 24-byte image header, got 5 bytes; run 'recordkit verify"),
-        (bytes([9]) + bytes(30), "expected 9 labels, which end at byte 60, got a record of 31 bytes; was the file"),
+        (
+            bytes([9]) + bytes(30),
+            "expected an image header .*, got 31 bytes, of which .* 9 labels; run 'recordkit verify",
+        ),
     ],
 )
 def test_records_without_an_image_header_are_named_with_their_offset(tmp_path, record, message):

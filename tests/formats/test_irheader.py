@@ -93,15 +93,13 @@ def test_a_short_header_says_how_short(size):
         unpack(bytes(size))
 
 
-@pytest.mark.parametrize(
-    ("flag", "size", "end"), [(1, 27, 28), (2, 28, 32), (2**31, 100, 8589934616), (2**32 - 1, 28, 17179869204)]
-)
-def test_labels_beyond_the_record_are_refused(flag, size, end):
+@pytest.mark.parametrize(("flag", "size"), [(1, 27), (2, 28), (2**31, 100), (2**32 - 1, 28)])
+def test_labels_beyond_the_record_are_refused(flag, size):
     record = struct.pack("<I", flag) + bytes(size - 4)
     with pytest.raises(TruncatedError) as caught:
         unpack(record)
     assert str(caught.value) == (
-        f"expected {flag} labels, which end at byte {end}, got a record of {size} bytes; was the file made by im2rec?"
+        f"expected an image header and its labels, got {size} bytes, of which the first 4 announce {flag} labels"
     )
 
 

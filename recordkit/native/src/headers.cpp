@@ -24,9 +24,10 @@ void append_header(Span record, uint64_t offset, Headers& out) {
         throw FormatFault("a 24-byte image header", std::to_string(record.size) + " bytes", offset, true);
     const uint64_t n_labels = read_little_endian<uint32_t>(record.data), end = kImageHeaderSize + 4 * n_labels;
     if (end > record.size)
-        throw FormatFault(std::to_string(n_labels) + " labels, which end at byte " + std::to_string(end),
-                          "a record of " + std::to_string(record.size) + " bytes", offset, true,
-                          "was the file made by im2rec?");
+        throw FormatFault("an image header and its labels",
+                          std::to_string(record.size) + " bytes, of which the first 4 announce " +
+                              std::to_string(n_labels) + " labels",
+                          offset, true);
     out.keys.push_back(read_little_endian<uint64_t>(record.data + 8));
     if (!n_labels) out.labels.push_back(read_little_endian<float>(record.data + 4));
     for (uint64_t offset_in_record = kImageHeaderSize; offset_in_record < end; offset_in_record += 4)
