@@ -11,6 +11,8 @@ from recordkit.errors import SourceError, enumerate_some, plural
 from recordkit.sources.mnist.files import is_array_name
 from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+
 
 class LeftOutFiles:
     """Counts of the files below a folder that are no images by their names, and of those that programs made.
@@ -137,6 +139,8 @@ class LeftOutFiles:
             return "these files are images without a suffix: give them one, such as .jpg"
         if suffixes:
             return suffix_advice.format(",".join(filter(None, suffixes)))
+        if archive := next((path for path in self._first_by_suffix.values() if path.lower().endswith(_ARCHIVES)), None):
+            return f"unpack {archive} first"
         if ".rec" in self._first_by_suffix:
             return f"a .rec is packed already: give {self._first_by_suffix['.rec']} to train, verify or RecordDataset"
         return "recordkit reads JPEG, PNG, BMP, GIF, TIFF, WebP and binary Netpbm"

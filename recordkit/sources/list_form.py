@@ -211,6 +211,8 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
     titled = [i for i, title in enumerate(heading) if i != path and any(word in title.lower() for word in _LABEL_WORDS)]
     if len(titled) == 1 and titled[0] in (*numbers, *words):
         names[titled[0]] = "class" if titled[0] in words else "label"
+        if 0 in numbers and titled != [0] and heading[0].lower() == "key" and _are_keys(fields[0], heading):
+            names[0] = "key"
         yield ",".join(names)
         return
     if len(words) + len(numbers) + n_empty + 1 < len(fields) or len(words) > 1:

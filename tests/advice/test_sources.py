@@ -143,6 +143,16 @@ def test_files_that_are_no_images(photos, fails, works):
     assert len(rk.RecordDataset("out")) == 7
 
 
+def test_an_archive_in_place_of_images(photos, fails, works):
+    shutil.make_archive("photos", "zip", photos)
+    shutil.rmtree(photos)
+    Path("down").mkdir()
+    Path("photos.zip").rename("down/photos.zip")
+    (archive,) = advice("sources/left_out.py", "unpack {} first", fails("pack", "down", "out"))
+    shutil.unpack_archive(archive, "down")
+    works("pack", "down", "out")
+
+
 def test_a_folder_of_packed_files(photos, fails, works):
     works("pack", photos, "out")
     Path("sets").mkdir()

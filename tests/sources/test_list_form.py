@@ -34,6 +34,7 @@ LISTS = [
     ("key,class,path", "0\tcat\ta.jpg\n1\tdog\tb.jpg\n"),
     ("path,labels", "2\nEyebrows Bald\na.jpg 1 -1\nb.jpg -1  1\n"),
     ("-,path,label", ",image,label\n0,a.jpg,3\n1,b.jpg,4\n"),
+    ("key,label,path", "key label path\n7 0 a.jpg\n9 1 b.jpg\n"),
     ("path,-,class,-", TITLED),
     ("path,label", "17\t3\n17\t4\n"),
     ("path,label", "a.jpg,0\nb.jpg,1\n"),

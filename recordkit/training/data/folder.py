@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PackError, SourceError, enumerate_some
+from recordkit.errors import PackError, SourceError, enumerate_some, quoted
 from recordkit.formats.files import write_atomically
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
@@ -87,7 +87,7 @@ def pack_if_changed(
             path=str(folder),
             expected="images that can be read",
             got=f"{report.n_failed} that cannot, named in {prefix}*.failed.tsv",
-            advice="remove them, or leave them out in a pack of your own and train on its .rec",
+            advice=f"remove them, or run 'recordkit pack {quoted(folder)} PREFIX --on-error skip' and train on its .rec",
         )
     if not pixels and side is None:  # a resize has decoded every image
         for path in packed:
