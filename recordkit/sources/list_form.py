@@ -122,6 +122,12 @@ def _are_keys(column: Sequence[str], heading: Sequence[str]) -> bool:
     return is_whole and (_are_distinct(column) or len(set(column)) == 1)
 
 
+def _name_titled_keys(names: list[str], fields: Sequence[Sequence[str]], heading: Sequence[str]) -> list[str]:
+    """Return the names of the columns, that of the first with ``key`` if its heading and its numbers say so."""
+    is_key = names[0] == "-" and heading[0].lower() == "key" and all(map(is_label, fields[0]))
+    return ["key", *names[1:]] if is_key and _are_keys(fields[0], heading) else names
+
+
 def _are_labels(words: Sequence[int], numbers: Sequence[int], fields: Sequence[Sequence[str]]) -> bool:
     """Return whether the only column of words, or else the columns of numbers, are the labels."""
     if words:
@@ -208,12 +214,10 @@ def _name_columns(path: int, fields: Sequence[Sequence[str]], heading: Sequence[
     numbers = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == len(column)]
     words = [i for i, column in enumerate(fields) if i != path and n_numbers[i] == 0 and any(column)]
     n_empty = sum(not any(column) for column in fields)
-    titled = [i for i, title in enumerate(heading) if i != path and any(word in title.lower() for word in _LABEL_WORDS)]
-    if len(titled) == 1 and titled[0] in (*numbers, *words):
+    titled = [i for i in (*numbers, *words) if heading and any(word in heading[i].lower() for word in _LABEL_WORDS)]
+    if len(titled) == 1:
         names[titled[0]] = "class" if titled[0] in words else "label"
-        if 0 in numbers and titled != [0] and heading[0].lower() == "key" and _are_keys(fields[0], heading):
-            names[0] = "key"
-        yield ",".join(names)
+        yield ",".join(_name_titled_keys(names, fields, heading))
         return
     if len(words) + len(numbers) + n_empty + 1 < len(fields) or len(words) > 1:
         return

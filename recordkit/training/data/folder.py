@@ -87,7 +87,8 @@ def pack_if_changed(
             path=str(folder),
             expected="images that can be read",
             got=f"{report.n_failed} that cannot, named in {prefix}*.failed.tsv",
-            advice=f"remove them, or run 'recordkit pack {quoted(folder)} PREFIX --on-error skip' and train on its .rec",
+            advice=f"remove them, or run 'recordkit pack {quoted(folder)} PREFIX --on-error skip' and train on its "
+            ".rec",
         )
     if not pixels and side is None:  # a resize has decoded every image
         for path in packed:
