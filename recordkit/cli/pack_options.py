@@ -114,5 +114,5 @@ def in_words_of_pack() -> Iterator[None]:
     except (SourceError, PlanError) as error:
         if command is not None and error.advice and "`" in error.advice:
             advice = RecordkitError(error.advice).text(functools.partial(option_name, command))
-            error.advice = f"pack the folder with 'recordkit pack', and take its .rec; there, {advice}"
+            error.advice = f"{advice}; the options are those of 'recordkit pack', whose .rec this command takes too"
         raise

@@ -1,5 +1,7 @@
 r"""Binary Netpbm images, which recordkit calls raw: a text header, then the samples of each pixel, row by row.
 
+::
+
     P5 WIDTH HEIGHT MAXIMUM                                     gray
     P6 WIDTH HEIGHT MAXIMUM                                     RGB
     P7 \n WIDTH n \n HEIGHT n \n DEPTH n \n MAXVAL n \n

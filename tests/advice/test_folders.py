@@ -328,7 +328,7 @@ def test_a_split_beside_the_classes(root, fails, works):
         "move the others into a folder called train if they are the classes of the training split, {}",
         fails(*words),
     )
-    assert rest.startswith("give --splits,")
+    assert "give --splits," in rest
     make(Path("R"), "train/cat/0.jpg", "train/dog/0.jpg", content=IMAGE)
     shutil.rmtree("R/cat")
     shutil.rmtree("R/dog")
@@ -438,10 +438,10 @@ def test_a_command_without_the_options(root, fails, works):
     words = root(*SPLITS, "extra/cat/0.jpg")
     (rest,) = advice(
         "cli/pack_options.py",
-        "pack the folder with 'recordkit pack', and take its .rec; there, {}",
+        "{}; the options are those of 'recordkit pack', whose .rec this command takes too",
         fails("export", "R", "new"),
     )
-    assert rest.startswith("give --splits,")
+    assert "give --splits," in rest
     works(*words, "--splits")
     works("export", "out_train.rec", "new")
 

@@ -134,7 +134,7 @@ def test_a_quiet_pack_on_a_terminal_prints_nothing(tiny_folder, tmp_path):
 def test_long_commands_show_lines_in_a_log(cli, tiny_folder, tmp_path, monkeypatch, words, label, output):
     assert cli("pack", tiny_folder, tmp_path / "out")[0] == 0
     monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.0)
-    monkeypatch.setattr("recordkit.sources.folder.tree.N_PER_PROGRESS", 1)
+    monkeypatch.setattr("recordkit.sources.image_tree._N_PER_PROGRESS", 1)
     names = {"FOLDER": tiny_folder, "NEW": tmp_path / "new", "REC": tmp_path / "out.rec"}
     code, out, error = cli(*(names.get(word, word) for word in words), *filter(None, [output]))
     assert code == 0
@@ -144,7 +144,7 @@ def test_long_commands_show_lines_in_a_log(cli, tiny_folder, tmp_path, monkeypat
 
 def test_im2rec_shows_lines_in_a_log(im2rec, tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "_FIRST_LINE_S", 0.0)
-    monkeypatch.setattr("recordkit.sources.folder.tree.N_PER_PROGRESS", 1)
+    monkeypatch.setattr("recordkit.sources.image_tree._N_PER_PROGRESS", 1)
     _, _, error = im2rec("--list", "--recursive", tmp_path / "a", tiny_folder)
     assert f"find images in {tiny_folder}: 1 img, " in error
     _, _, error = im2rec(tmp_path / "a", tiny_folder)

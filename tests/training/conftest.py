@@ -1,5 +1,7 @@
 """Fixtures: .rec files of bars, every iterator, both APIs."""
 
+import signal
+
 import pytest
 from training.bars import APIS, ITERATORS, images, write_rec
 
@@ -9,6 +11,20 @@ from training.bars import APIS, ITERATORS, images, write_rec
 def iterator(request):
     """Each iterator."""
     return request.param
+
+
+@pytest.fixture(autouse=True)
+def wake_the_main_thread():
+    """Interrupt waits every half a minute.
+
+    When Gluon ends its processes, Python has been seen to wait forever for a thread of theirs that had already ended. A
+    signal that does nothing makes it look again.
+    """
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 30, 30)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(params=APIS)
