@@ -74,7 +74,7 @@ def test_a_split_of_the_folder_is_the_validation_set(splits, tmp_path, held_out)
         assert {sample.label for sample in val_set} == {1}
 
 
-def test_a_doubtful_folder_is_refused_with_the_options_of_pack(cli, folder, tmp_path):
+def test_a_doubtful_folder_is_refused_with_the_options_of_pack(mx, cli, folder, tmp_path):
     (folder / "low").rename(folder / "train")
     (folder / "high").rename(folder / "test")
     code, _, error = cli("train", folder, "--model-prefix", tmp_path / "m" / "net")
