@@ -26,6 +26,7 @@ _CONTAINERS = _MASKS | {
 }  # fmt: skip
 _WITHOUT_CLASS = {
     "unlabeled", "unlabelled", "unlabeledimages", "pred", "predict", "prediction", "predictions", "singleprediction",
+    "query", "gallery", "probe", "distractors",
 }  # fmt: skip
 # A photo may be a class beside a painting.
 _STYLES = {"photo", "photos", "picture"}
