@@ -124,7 +124,7 @@ class RecordDataset:
 
     @property
     def has_metadata(self) -> bool:
-        """Whether a file has records that are not samples: InsightFace's header and identities."""
+        """True if a file has records that are not samples: InsightFace's header and identities."""
         return self._table.has_metadata
 
     @property

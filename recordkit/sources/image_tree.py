@@ -92,7 +92,7 @@ class ImageTree:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no file has the name of an image."""
+        """True if no file has the name of an image."""
         return not self.files and not self.bad
 
     def folders_from(self, folder: str) -> list[str]:

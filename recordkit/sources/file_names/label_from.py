@@ -1,4 +1,4 @@
-"""What finds the labels in the names of images: a template or a regular expression, read from a text."""
+"""A template or a regular expression that finds the labels in the names of images, read from a text."""
 
 from __future__ import annotations
 

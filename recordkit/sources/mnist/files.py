@@ -64,7 +64,7 @@ class ArrayFile(NamedTuple):
 
     @property
     def is_packed(self) -> bool:
-        """Whether the name says that the file is compressed."""
+        """True if the name says that the file is compressed."""
         return self.path.suffix.lower() in (".gz", ".xz", ".npz")
 
     def read(self) -> NDArray[Any]:

@@ -16,7 +16,7 @@ _MAX_DEPTH = 3
 
 
 class FolderContent(NamedTuple):
-    """What a folder has for this source.
+    """The arrays in a folder, and files that may be arrays.
 
     Attributes
     ----------
