@@ -188,7 +188,8 @@ def _find_path(
 
     Names with suffixes go before names without, which may be keys. Of two columns that name images, neither is known.
     """
-    whole = [number for number, names in enumerate(fields) if all(name.lower().endswith(suffixes) for name in names)]
+    n_whole = [sum(name.lower().endswith(suffixes) for name in names) for names in fields]
+    whole = [number for number, names in enumerate(fields) if n_whole[number] == len(names)]
     likely = [
         [name + suffix for name in names if name for suffix in ("", *suffixes)] if number in (whole or [number]) else []
         for number, names in enumerate(fields)
@@ -197,7 +198,6 @@ def _find_path(
         n_names = None if folder is root else _N_LOOKED_FOR * (1 + len(suffixes))
         counts = [sum(_is_file(folder, name) for name in names[:n_names]) for names in likely]
         if max(counts):
-            n_whole = [sum(name.lower().endswith(suffixes) for name in names) for names in fields]
             ranks = list(zip(counts, n_whole, strict=True))
             return (ranks.index(max(ranks)) if ranks.count(max(ranks)) == 1 else None), folder
     return (whole[0] if whole else None), None

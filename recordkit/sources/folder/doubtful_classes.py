@@ -47,7 +47,7 @@ _CONDITIONS = {
 
 def is_container(name: str) -> bool:
     """Tell whether a folder is called after the kind of files that it holds, such as ``JPEGImages`` or ``images_2``."""
-    is_numbered_label = _word(name) == "label" != name.lower()
+    is_numbered_label = _word(name) == "label" and name.lower() != "label"
     return _word(name) in _CONTAINERS and not is_numbered_label
 
 
@@ -101,11 +101,11 @@ def _list_no_classes(folders: Sequence[Node]) -> list[Node]:
 
 
 def _refuse_containers(folders: Sequence[Node]) -> None:
-    verb = "does not look like a class" if len(folders) == 1 else "do not look like classes"
+    they = "it is a class" if len(folders) == 1 else "they are classes"
     raise SourceError(
-        f"{_names(folders)} {verb}",
+        _do_not_look_like_classes(folders),
         advice=f"give {' or '.join(_deepest(folder).location for folder in folders)} alone, or "
-        f"`class_from=first` if {'it is a class' if len(folders) == 1 else 'they are classes'}",
+        f"`class_from=first` if {they}",
     )
 
 
@@ -132,8 +132,7 @@ def _refuse_copies(folders: Sequence[Node]) -> None:
             raise SourceError(
                 f"'{folder.name}' has folders of the same names as those beside it: {enumerate_some(repeated)}",
                 advice=f"move {folder.location} away if it is a copy or another set, or give `class_from=last` "
-                f"for one class "
-                "of each name, or `class_from=first` if it is a class",
+                "for one class of each name, or `class_from=first` if it is a class",
             )
 
 
@@ -148,7 +147,7 @@ def _refuse_same_folders(folders: Sequence[Node]) -> None:
         inner = "`class_from=last` for the latter" if is_last else f"{folders[1].location} alone"
         raise SourceError(
             f"{_names(folders)} have the same folders in them ({enumerate_some(classes)}), and either may be the "
-            f"classes",
+            "classes",
             advice=f"give `class_from=first` for the former, {inner}, or {folders[0].location} alone",
         )
 
@@ -160,10 +159,9 @@ def _may_be_a_class(name: str) -> bool:
 
 def _refuse_no_classes(top: Node, folders: Sequence[Node]) -> None:
     if folders:
-        verb = "does not look like a class" if len(folders) == 1 else "do not look like classes"
         them, they = ("it", "it is a class") if len(folders) == 1 else ("them", "they are classes")
         raise SourceError(
-            f"{_names(folders)} {verb}",
+            _do_not_look_like_classes(folders),
             advice=f"move {them} out of {top.location}, or give `class_from=first` if {they}",
         )
 
@@ -189,7 +187,7 @@ def _refuse_masks(top: Node) -> None:
         raise SourceError(
             f"{enumerate_some([repr('/'.join(names)) for names in masks])} {verb}",
             advice=f"move {'it' if len(masks) == 1 else 'them'} away, or give `class_from=first`, which packs all "
-            f"images",
+            "images",
         )
 
 
@@ -203,6 +201,10 @@ def _deepest(folder: Node) -> Node:
     while not folder.n_images and len(folder.image_folders()) == 1:
         folder = folder.image_folders()[0]
     return folder
+
+
+def _do_not_look_like_classes(folders: Sequence[Node]) -> str:
+    return f"{_names(folders)} {'does not look like a class' if len(folders) == 1 else 'do not look like classes'}"
 
 
 def _names(folders: Sequence[Node]) -> str:
