@@ -118,7 +118,7 @@ def test_a_second_pack_to_the_same_prefix_is_refused(other_system, tmp_path):
     code = """
 from pathlib import Path
 from recordkit.errors import PublishError
-from recordkit.formats.staging import Staging
+from recordkit.storage.staging import Staging
 
 prefix = Path(sys.argv[1])
 with Staging(prefix) as staging:

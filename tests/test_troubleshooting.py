@@ -21,8 +21,8 @@ import pytest
 import recordkit as rk
 from recordkit import native, recordio
 from recordkit.errors import MissingError, SlowEngineWarning
-from recordkit.formats.staging import Staging
 from recordkit.interop.mxnet import bridge, cuda
+from recordkit.storage.staging import Staging
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()

@@ -38,6 +38,7 @@ ROOMS = (
     "recordkit.sources",
     "recordkit.packing",
     "recordkit.formats",
+    "recordkit.storage",
     "recordkit.record_iter",
     "recordkit.interop.torch",
     "recordkit.interop.mxnet",

@@ -30,7 +30,7 @@ from recordkit.bench.report import Case, Report
 from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import MissingError, PlanError
-from recordkit.formats.fileset import fingerprint
+from recordkit.storage.fileset import fingerprint
 from recordkit.threads import count_threads
 from recordkit.version import __version__
 

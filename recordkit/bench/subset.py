@@ -9,8 +9,8 @@ import numpy as np
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
 from recordkit.formats import idx
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, RecordWriter
+from recordkit.storage.fileset import Fileset
 
 
 def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:

@@ -9,9 +9,9 @@ from typing import Any
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.signatures import refuse_other_format
+from recordkit.storage.fileset import Fileset
 
 PRESETS = ("none", "crop", "train")
 DTYPES = ("float32", "uint8")

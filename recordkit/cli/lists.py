@@ -7,10 +7,10 @@ from pathlib import Path
 
 from recordkit.errors import plural
 from recordkit.formats import lst
-from recordkit.formats.staging import Staging
 from recordkit.packing.splits import IM2REC_SEED, Split, packing_order, split_samples
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
+from recordkit.storage.staging import Staging
 
 # Number of rows per write.
 _N_ROWS_PER_WRITE = 4096

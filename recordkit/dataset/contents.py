@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from recordkit import codec
 from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.signatures import detect
+from recordkit.storage.fileset import Fileset
 
 # Numbers of labels, before an image, that a damaged header may have had.
 _N_LABELS_TRIED = 9

@@ -27,8 +27,8 @@ from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
 from recordkit.errors import FormatError
 from recordkit.formats import irheader
-from recordkit.formats.fileset import Fileset, reindex_advice
 from recordkit.formats.insightface import faces
+from recordkit.storage.fileset import Fileset, reindex_advice
 
 _N_CHECKED = 34
 _MAX_DAMAGED_SHARE = 1 / 8

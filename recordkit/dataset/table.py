@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.index import FileIndex, index_file
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.errors import FormatError, NotFoundError, PlanError
-from recordkit.formats.fileset import Fileset
+from recordkit.storage.fileset import Fileset
 
 _N_FINGERPRINTED = 64
 

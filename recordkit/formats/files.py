@@ -1,6 +1,6 @@
 """Opening a file for reading, the error about a file that does not exist, and replacing a file as a whole.
 
-A set of several files is published by `recordkit.formats.staging`.
+A set of several files is published by `recordkit.storage.staging`.
 """
 
 from __future__ import annotations

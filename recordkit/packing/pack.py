@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, PackError, PlanError, SourceError
-from recordkit.formats.fileset import SUFFIXES
-from recordkit.formats.staging import Staging
 from recordkit.packing.engine import Engine
 from recordkit.packing.label_check import check_labels
 from recordkit.packing.native import choose_engine
@@ -33,6 +31,8 @@ from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
+from recordkit.storage.fileset import SUFFIXES
+from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PublishError
-from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
 from recordkit.packing.writer import SetNames
+from recordkit.storage.fileset import SUFFIXES, Fileset, fingerprint
 
 
 def read_replaced_description(names: SetNames) -> Mapping[str, Any]:

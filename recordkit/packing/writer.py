@@ -37,11 +37,11 @@ import numpy as np
 
 from recordkit.errors import PackError, PublishError
 from recordkit.formats import idx, lst
-from recordkit.formats.fileset import SUFFIXES
-from recordkit.formats.staging import Staging
 from recordkit.packing.packed_block import PackedBlock
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
+from recordkit.storage.fileset import SUFFIXES
+from recordkit.storage.staging import Staging
 from recordkit.version import __version__
 
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.files import not_found
-from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.lst import ListFile, is_number
+from recordkit.storage.fileset import reindex_advice
 
 # The second form is that of the native im2rec with nsplit.
 _REC_NAME = re.compile(r"\.rec(\.part\d+)?$")

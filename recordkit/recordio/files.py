@@ -12,8 +12,8 @@ from typing import Any
 from recordkit.dataset.records import open_record_file
 from recordkit.errors import FormatError
 from recordkit.formats.files import not_found
-from recordkit.formats.fileset import reindex_advice
 from recordkit.formats.frame import RecordWriter
+from recordkit.storage.fileset import reindex_advice
 
 
 class MXRecordIO:

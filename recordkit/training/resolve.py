@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError
-from recordkit.formats.fileset import Fileset, fingerprint
+from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.threads import count_threads
 from recordkit.training.augment import Augment
 from recordkit.training.checkpoint import Checkpoints

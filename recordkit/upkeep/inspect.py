@@ -22,9 +22,9 @@ from recordkit import codec
 from recordkit.dataset.contents import content_kind, find_other_records
 from recordkit.errors import ImageError
 from recordkit.formats import irheader
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
+from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.scan import scan, scan_records
 
 # Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.

@@ -23,8 +23,8 @@ from recordkit.dataset.records import RecordFile, open_record_file
 from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
 from recordkit.formats.files import open_file, write_atomically
-from recordkit.formats.fileset import Fileset
-from recordkit.formats.locks import lock_folder
+from recordkit.storage.fileset import Fileset
+from recordkit.storage.locks import lock_folder
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14
@@ -146,7 +146,7 @@ def _state(path: Path) -> tuple[int, ...]:
 
 @contextmanager
 def _without_packs(folder: Path) -> Iterator[None]:
-    """Hold the lock under which `recordkit.formats.staging` moves the files of a new set into a folder."""
+    """Hold the lock under which `recordkit.storage.staging` moves the files of a new set into a folder."""
     try:
         lock = lock_folder(folder, wait=True)
     except OSError as error:

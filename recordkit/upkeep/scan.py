@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from recordkit.dataset.contents import no_header_error
 from recordkit.errors import FormatError
 from recordkit.formats import irheader
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, pack
+from recordkit.storage.fileset import Fileset
 
 OnDamage = Callable[[FormatError, int], None]
 """Callback for damage: the error, and the number of bytes that are skipped to reach the next record head."""

@@ -26,10 +26,10 @@ from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.errors import FormatError, ImageError, plural
 from recordkit.formats import idx, irheader
-from recordkit.formats.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
+from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.report import VerifyReport
 from recordkit.upkeep.scan import OnDamage, scan, scan_records

@@ -12,9 +12,10 @@ from advice.walk import advice, commands, text_of
 
 import recordkit as rk
 from recordkit import recordio
-from recordkit.formats import locks, ubyte
-from recordkit.formats.locks import lock_folder
-from recordkit.formats.staging import Staging
+from recordkit.formats import ubyte
+from recordkit.storage import locks
+from recordkit.storage.locks import lock_folder
+from recordkit.storage.staging import Staging
 
 
 def files():
@@ -134,7 +135,7 @@ def test_a_full_disk_publishes_nothing(photos, fails, monkeypatch):
 
 def test_a_missing_output_folder(photos, fails, works):
     error = fails("pack", "photos", "no/such folder/out")
-    (folder,) = advice("formats/staging.py", "make it with 'mkdir -p {}'", error)
+    (folder,) = advice("storage/staging.py", "make it with 'mkdir -p {}'", error)
     command, option, path = shlex.split(re.search("'(mkdir [^']*)'", error)[1])
     assert (command, option, folder.rstrip("'")) == ("mkdir", "-p", f'"{path}"')
     Path(path).mkdir(parents=True)
@@ -143,20 +144,20 @@ def test_a_missing_output_folder(photos, fails, works):
 
 def test_a_prefix_that_cannot_be_one(photos, fails, works):
     Path("file").touch()
-    advice("formats/staging.py", "give another prefix", fails("pack", "photos", "file/out"))
+    advice("storage/staging.py", "give another prefix", fails("pack", "photos", "file/out"))
     works("pack", "photos", "out")
-    (prefix,) = advice("formats/staging.py", "add a name, as in {}", fails("pack", "photos", "photos/"))
+    (prefix,) = advice("storage/staging.py", "add a name, as in {}", fails("pack", "photos", "photos/"))
     works("pack", "photos", prefix)
     assert Path("photos/train.rec").exists()
     Path("new.rec").mkdir()
-    advice("formats/staging.py", "rename it", fails("pack", "photos", "new"))
+    advice("storage/staging.py", "rename it", fails("pack", "photos", "new"))
     Path("new.rec").rename("folder")
     works("pack", "photos", "new")
 
 
 def test_an_export_to_a_folder_with_files(photos, fails, works):
     works("pack", "photos", "out")
-    advice("formats/staging.py", "choose another name, or remove it", fails("export", "out.rec", "photos"))
+    advice("storage/staging.py", "choose another name, or remove it", fails("export", "out.rec", "photos"))
     works("export", "out.rec", "another")
     shutil.rmtree("another")
     error = fails("export", "out.rec", "another")
@@ -171,14 +172,14 @@ def test_the_file_of_a_user_in_a_staging_folder(photos, fails, works):
     Path(".out.staging").mkdir()
     Path(".out.staging/note.txt").touch()
     error = fails("pack", "photos", "out")
-    advice("formats/staging.py", "move it away", error)
+    advice("storage/staging.py", "move it away", error)
     Path(re.match(r"recordkit: (.*?):", error)[1]).rename("note.txt")
     works("pack", "photos", "out")
 
 
 def test_two_packs_to_one_prefix(photos, fails, works):
     with Staging(Path("out")):
-        advice("formats/staging.py", "wait until it ends", fails("pack", "photos", "out"))
+        advice("storage/staging.py", "wait until it ends", fails("pack", "photos", "out"))
     works("pack", "photos", "out")
 
 
@@ -186,7 +187,7 @@ def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
     monkeypatch.setattr(locks, "fcntl", None)
     Path(".out.staging").mkdir()
     Path(".out.staging.lock").touch()
-    (lock,) = advice("formats/staging.py", ", or remove {} if it was killed", fails("pack", "photos", "out"))
+    (lock,) = advice("storage/staging.py", ", or remove {} if it was killed", fails("pack", "photos", "out"))
     Path(lock).unlink()
     works("pack", "photos", "out")
     monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
@@ -194,7 +195,7 @@ def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
     with pytest.raises(TimeoutError) as caught:
         lock_folder(Path(), wait=True)
     advice(
-        "formats/locks.py",
+        "storage/locks.py",
         "another process has held this lock for a minute; remove it if that process was killed",
         str(caught.value),
     )
@@ -207,7 +208,7 @@ def test_a_damaged_commit(photos, fails, works):
     Path(".out.staging").mkdir()
     Path(".out.staging/commit").write_text("{")
     for command in (("info", "out.rec"), ("pack", "photos", "out")):
-        (folder,) = advice("formats/fileset.py", "remove the folder {} and pack again", fails(*command))
+        (folder,) = advice("storage/fileset.py", "remove the folder {} and pack again", fails(*command))
     Path(folder.split(";")[0], "commit").unlink()
     Path(folder.split(";")[0]).rmdir()
     works("pack", "photos", "out")
@@ -218,7 +219,7 @@ def test_a_damaged_commit(photos, fails, works):
 def test_a_damaged_description(photos, fails, works, content):
     works("pack", "photos", "out")
     Path("out.json").write_text(content)
-    advice("formats/fileset.py", "remove it, or pack again to another prefix", fails("info", "out.rec"))
+    advice("storage/fileset.py", "remove it, or pack again to another prefix", fails("info", "out.rec"))
     works("pack", "photos", "other")
     works("info", "other.rec")
     Path("out.json").unlink()
@@ -228,7 +229,7 @@ def test_a_damaged_description(photos, fails, works, content):
 def test_a_wrong_index(photos, works):
     works("pack", "photos", "out")
     Path("out.idx").unlink()
-    advice("formats/fileset.py", "run 'recordkit reindex {}'{}", lambda: rk.RecordDataset("out.rec"))
+    advice("storage/fileset.py", "run 'recordkit reindex {}'{}", lambda: rk.RecordDataset("out.rec"))
     error = text_of(lambda: recordio.MXIndexedRecordIO("other.idx", "out.rec", "r"))
     assert error.endswith(", which writes out.idx")
     (command,) = commands(error)

@@ -10,10 +10,10 @@ from recordkit import Loader, RecordDataset
 from recordkit.codec import encode
 from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.errors import FormatError, ImageError
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 from recordkit.recordio import MXRecordIO
+from recordkit.storage.fileset import Fileset
 from recordkit.transforms import CenterCrop
 
 IMAGE = encode(np.zeros((2, 2, 3), np.uint8), "png")

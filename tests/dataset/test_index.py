@@ -13,10 +13,10 @@ from recordkit.dataset.index import index_file
 from recordkit.dataset.records import _PythonRecordFile, open_record_file
 from recordkit.errors import FormatError, TruncatedError
 from recordkit.formats import idx
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.insightface import faces
 from recordkit.formats.irheader import IRHeader, pack
+from recordkit.storage.fileset import Fileset
 
 JPEG = b"\xff\xd8\xffjpeg"
 

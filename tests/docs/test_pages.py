@@ -197,7 +197,7 @@ def chromium(built):
     [
         ("ImageRecordIter", "recordkit.record_iter"),
         ("max-rounds", "reference/commands"),
-        ("staging", "recordkit.formats"),
+        ("staging", "recordkit.storage"),
     ],
 )
 def test_the_search_finds_the_page_of_a_word(chromium, site, word, page):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recordkit.formats.fileset import Fileset, fingerprint
+from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.upkeep import verify
 
 # Packs a folder in a loop without pauses, so that signals arrive in every phase.

@@ -18,11 +18,11 @@ from recordkit.codec import decode, encode
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import MissingError, PackError, PlanError, PublishError, SourceError
 from recordkit.formats import idx, irheader, ubyte
-from recordkit.formats.fileset import Fileset, fingerprint
 from recordkit.formats.frame import RecordReader
 from recordkit.packing import packed_block
 from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
+from recordkit.storage.fileset import Fileset, fingerprint
 
 
 def read_records(path):

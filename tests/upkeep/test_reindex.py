@@ -15,9 +15,9 @@ from recordkit.formats import idx
 from recordkit.formats.files import write_atomically
 from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
-from recordkit.formats.locks import lock_folder
-from recordkit.formats.staging import Staging
 from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
+from recordkit.storage.locks import lock_folder
+from recordkit.storage.staging import Staging
 from recordkit.upkeep import reindex, verify
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
-from recordkit.formats.fileset import reindex_advice
+from recordkit.storage.fileset import reindex_advice
 
 
 class Dali:

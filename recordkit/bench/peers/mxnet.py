@@ -12,8 +12,8 @@ import numpy as np
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
 from recordkit.errors import MissingError
-from recordkit.formats.fileset import reindex_advice
 from recordkit.interop import mxnet
+from recordkit.storage.fileset import reindex_advice
 
 
 class _Mxnet:

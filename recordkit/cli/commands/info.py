@@ -11,8 +11,8 @@ import numpy as np
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural, quoted
-from recordkit.formats.fileset import Fileset, reindex_advice
 from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
+from recordkit.storage.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
 from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
 

@@ -23,11 +23,11 @@ from recordkit.cli.pack_options import (
 )
 from recordkit.errors import PlanError, SourceError, plural
 from recordkit.formats.files import not_found
-from recordkit.formats.fileset import SUFFIXES
 from recordkit.sample import Source
 from recordkit.sources import open_source, read_classes
 from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
+from recordkit.storage.fileset import SUFFIXES
 
 
 @click.command(

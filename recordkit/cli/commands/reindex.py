@@ -10,7 +10,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.program import error_text, print_to_stderr
 from recordkit.errors import RecordkitError, plural
-from recordkit.formats.fileset import Fileset
+from recordkit.storage.fileset import Fileset
 from recordkit.upkeep import ReindexReport, reindex
 
 _KEYS = {"ids": "the ids of the records", "positions": "their positions"}

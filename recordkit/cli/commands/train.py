@@ -14,7 +14,7 @@ from recordkit.cli.pack_options import in_words_of_pack
 from recordkit.cli.train_display import Display
 from recordkit.cli.train_options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
-from recordkit.formats.fileset import Fileset
+from recordkit.storage.fileset import Fileset
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_prerequisites

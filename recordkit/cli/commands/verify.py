@@ -10,7 +10,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.program import print_to_stderr
 from recordkit.errors import plural
-from recordkit.formats.fileset import Fileset
+from recordkit.storage.fileset import Fileset
 from recordkit.upkeep import verify
 
 # Number of problems that are printed; --json has up to 1,000.

@@ -12,7 +12,6 @@ from typing import BinaryIO, NamedTuple
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, PublishError, SourceError, plural
 from recordkit.formats import lst
-from recordkit.formats.staging import Staging
 from recordkit.interop.folder.names import ImageNames
 from recordkit.interop.folder.report import ExportedFolder, ExportReport
 from recordkit.packing.engine import Engine
@@ -22,6 +21,7 @@ from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
 from recordkit.sources.records import RecordSource
+from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 
 Progress = Callable[[int], None]

@@ -29,9 +29,9 @@ from recordkit.dataset.contents import content_kind
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import ImageError, TrainError, plural, quoted
 from recordkit.formats import irheader
-from recordkit.formats.fileset import Fileset
 from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.insightface import faces
+from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError, TrainError, plural
-from recordkit.formats.fileset import fingerprint
 from recordkit.interop.mxnet import reason
+from recordkit.storage.fileset import fingerprint
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target

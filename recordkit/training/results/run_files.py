@@ -18,7 +18,7 @@ from typing import Any
 
 from recordkit.errors import FormatError, MissingError
 from recordkit.formats.files import write_atomically
-from recordkit.formats.fileset import fingerprint
+from recordkit.storage.fileset import fingerprint
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle

@@ -6,7 +6,7 @@
     PREFIX.idx          key -> offset               PREFIX.labels.npy   optional exact labels, int64
     PREFIX.lst          key, labels, path           PREFIX.failed.tsv   files that could not be packed, with reasons
 
-`recordkit.formats.staging` replaces an old set by a new one. While it does, and after it was killed, `Fileset.path`
+`recordkit.storage.staging` replaces an old set by a new one. While it does, and after it was killed, `Fileset.path`
 finds each file of the committed set.
 """
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from formats.faults import Faults, publish, publish_folder, recover
 from PIL import Image
+from storage.faults import Faults, publish, publish_folder, recover
 
 from recordkit.errors import PublishError
-from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
-from recordkit.formats.staging import Staging, _describe_unless_empty
+from recordkit.storage.fileset import SUFFIXES, Fileset, fingerprint
+from recordkit.storage.staging import Staging, _describe_unless_empty
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +360,7 @@ def test_a_second_pack_to_the_same_prefix_is_refused_and_one_to_another_is_not(t
 HOLD_THE_LOCK = """
 import sys, time
 from pathlib import Path
-from recordkit.formats.staging import Staging
+from recordkit.storage.staging import Staging
 with Staging(Path(sys.argv[1])) as staging, staging.create("a.rec") as file:
     file.write(b"half")
     file.flush()

@@ -10,7 +10,7 @@ are all old or all new at any time:
 If the process is killed in step 3, some final names do not exist for a while, but no file of the old set is beside a
 new one. `Fileset` then reads the missing files in the folder, and the next pack to this prefix first completes the
 move. If the process is killed earlier, the next pack removes the folder. A second pack to the same prefix is refused
-while the first is running (`recordkit.formats.locks`).
+while the first is running (`recordkit.storage.locks`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import BinaryIO
 
 from recordkit.errors import FormatError, PublishError, quoted
 from recordkit.formats.files import flush_to_disk
-from recordkit.formats.fileset import COMMIT, read_commit
-from recordkit.formats.locks import FolderLock, lock_folder
+from recordkit.storage.fileset import COMMIT, read_commit
+from recordkit.storage.locks import FolderLock, lock_folder
 
 
 class Staging:

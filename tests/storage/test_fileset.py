@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats.faults import recover
+from storage.faults import recover
 
 from recordkit.errors import FormatError
-from recordkit.formats import fileset
-from recordkit.formats.fileset import SUFFIXES, Fileset, fingerprint
+from recordkit.storage import fileset
+from recordkit.storage.fileset import SUFFIXES, Fileset, fingerprint
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

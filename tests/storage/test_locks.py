@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from recordkit.formats import locks
-from recordkit.formats.locks import lock_folder
+from recordkit.storage import locks
+from recordkit.storage.locks import lock_folder
 
 
 @pytest.fixture(params=["flock", "file"])

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recordkit.formats.staging import Staging
+from recordkit.storage.staging import Staging
 
 
 def publish(prefix, generation, names, remove):
