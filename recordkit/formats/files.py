@@ -5,11 +5,13 @@ A set of several files is published by `recordkit.storage.staging`.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
@@ -20,16 +22,27 @@ from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
 # Names of a folder that are compared with a name that does not exist; more would take seconds.
 _N_COMPARED = 1000
+# A pipe would open only once somebody writes to it, and a terminal could become that of this process. Regular files
+# ignore both flags.
+_NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 # A URL such as s3://bucket/name. `Path` keeps only one of the slashes.
 _REMOTE = re.compile(r"[a-z][a-z0-9+]+:/")
 
 
-def open_file(path: str | Path) -> BinaryIO:
-    """Open a file for reading, unbuffered.
+def open_file(
+    path: str | Path, *, max_bytes: int | None = None, what: str = "a file", advice: str | None = None
+) -> BinaryIO:
+    """Open a file for reading, unbuffered. The name may be anybody's: a pipe or a device is refused at once.
 
     Parameters
     ----------
     path : str or Path
+    max_bytes : int, optional
+        Limit for the size; a larger file is refused. A file may grow later, so `read_file` counts what it reads too.
+    what : str, default "a file"
+        Description of the file for errors, for example "a list of classes".
+    advice : str, optional
+        What to do with a file that is refused.
 
     Returns
     -------
@@ -41,12 +54,85 @@ def open_file(path: str | Path) -> BinaryIO:
     OSError
         The path cannot be opened or is a folder.
     FormatError
-        The path is a pipe or a device, on which a read would block.
+        The path is a pipe, a socket or a device, on which a read would block, or the file is larger than `max_bytes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "classes.json")
+    >>> _ = path.write_text("[]")
+    >>> with open_file(path, max_bytes=100) as file:
+    ...     file.read()
+    b'[]'
     """
-    mode = os.stat(path).st_mode  # noqa: PTH116 (a str is as good as a Path here)
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` below reports a folder
-        raise FormatError(path=os.fspath(path), expected="a file", got="a pipe or device")
-    return cast("BinaryIO", open(path, "rb", buffering=0))
+    opener = partial(_open_regular, what=what, advice=advice)
+    file = cast("BinaryIO", open(path, "rb", buffering=0, opener=opener))  # noqa: SIM115 (closed by the caller)
+    size = os.fstat(file.fileno()).st_size
+    if max_bytes is not None and size > max_bytes:
+        file.close()
+        raise _too_large(path, max_bytes, what, f"{size} bytes", advice)
+    return file
+
+
+def _open_regular(path: str, flags: int, *, what: str, advice: str | None) -> int:
+    """Open a file or a folder, which `open` then reports. The check is of the open file: a name may change hands."""
+    try:
+        descriptor = os.open(path, flags | _NOT_BLOCKING)
+        mode = os.fstat(descriptor).st_mode
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # of a socket, which does not open
+            raise
+    else:
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            return descriptor
+        os.close(descriptor)
+    raise FormatError(path=os.fspath(path), expected=what, got="a pipe or device", advice=advice)
+
+
+def read_file(path: str | Path, *, max_bytes: int, what: str = "a file", advice: str | None = None) -> bytes:
+    """Read a whole file of limited size.
+
+    Parameters
+    ----------
+    path : str or Path
+    max_bytes : int
+        Limit for the size. No more is read, also if the file grows or does not say its size, as in ``/proc``.
+    what : str, default "a file"
+        Description of the file for errors.
+    advice : str, optional
+        What to do with a file that is refused.
+
+    Returns
+    -------
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    FormatError
+        The path is a pipe, a socket or a device, or the file is larger than `max_bytes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "classes.json")
+    >>> _ = path.write_text("[]")
+    >>> read_file(path, max_bytes=100)
+    b'[]'
+    """
+    with (
+        open_file(path, max_bytes=max_bytes, what=what, advice=advice) as raw,
+        open(raw.fileno(), "rb", closefd=False) as file,
+    ):
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise _too_large(path, max_bytes, what, "more", advice)
+    return content
+
+
+def _too_large(path: str | Path, max_bytes: int, what: str, got: str, advice: str | None) -> FormatError:
+    return FormatError(path=os.fspath(path), expected=f"{what} of at most {max_bytes} bytes", got=got, advice=advice)
 
 
 def not_found(path: str | Path, expected: str, *, suffix: str = "", advice: str = "") -> NotFoundError:

@@ -1,11 +1,14 @@
 """Opening files, and replacing a file in one step."""
 
+import io
 import os
+import socket
 
 import pytest
 
 from recordkit.errors import FormatError, PublishError
-from recordkit.formats.files import not_found, open_file, write_atomically
+from recordkit.formats import files
+from recordkit.formats.files import not_found, open_file, read_file, write_atomically
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,56 @@ def test_a_pipe_or_device_is_written_directly(tmp_path):
     assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_pipe_is_refused_before_a_read_could_block(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FormatError, match="pipe: expected a file, got a pipe or device"):
-        open_file(tmp_path / "pipe")
+@pytest.mark.parametrize("opens", [open_file, lambda path: read_file(path, max_bytes=100)])
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "socket"])
+def test_nothing_but_a_regular_file_is_opened(tmp_path, monkeypatch, opens, kind):
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    path = "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = "/dev/zero"
+    elif kind == "link to a device":
+        os.symlink("/dev/zero", path)
+    else:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+    with pytest.raises(FormatError, match="expected a file, got a pipe or device"):
+        opens(path)
+
+
+def test_a_name_that_becomes_a_pipe_after_a_look_at_it_does_not_block(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.touch()
+    as_it_was = os.stat(path)
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(os, "stat", lambda *_args, **_options: as_it_was)
+    with pytest.raises(FormatError, match="a pipe or device"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("opens", [open_file, read_file])
+def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path, opens):
+    path = tmp_path / "x"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(FormatError) as caught:
+        opens(path, max_bytes=1 << 20, what="a list of classes", advice="make it shorter")
+    assert str(caught.value) == (
+        f"{path}: expected a list of classes of at most 1048576 bytes, got 1099511627776 bytes; make it shorter"
+    )
+
+
+def test_a_file_that_grows_is_read_up_to_the_limit(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(bytes(100))
+    assert read_file(path, max_bytes=100) == bytes(100)
+    monkeypatch.setattr(files, "open_file", lambda path, **_options: io.FileIO(path))
+    with pytest.raises(FormatError, match="expected a file of at most 99 bytes, got more"):
+        read_file(path, max_bytes=99)
+
+
+def test_a_folder_is_reported_as_such(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        open_file(tmp_path)
