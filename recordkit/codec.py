@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recordkit.errors import ImageError
-from recordkit.formats import netpbm
+from recordkit.formats import image_header, netpbm
 from recordkit.formats.signatures import detect
 from recordkit.sample import MAX_PIXELS, Image, check_size
 
@@ -56,6 +56,8 @@ _SIGNATURES = (
     (b"GIF8", "gif"),
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),  # BigTIFF
+    (b"MM\x00+", "tiff"),
 )
 # The usual suffix of each format first; "raw" by the first bytes of a payload.
 _SUFFIXES = {
@@ -78,6 +80,10 @@ _PILLOW_ERRORS = (
     NotImplementedError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 _EXIF_ORIENTATION = 0x0112
+# Most bytes per pixel that `decode` holds at once: Pillow's image, of 4 bytes per pixel, converted and turned, and the
+# array with the pieces that it is joined from. Pillow reads WebP files through an animation of two images.
+_DECODE_BYTES_PER_PIXEL = {"jpg": 18, "webp": 24}
+_OTHER_DECODE_BYTES_PER_PIXEL = 20
 # Fewest bytes of the chunks that Pillow refuses if they are shorter.
 _CHUNK_SIZES = {b"gAMA": 4, b"sRGB": 1, b"pHYs": 9, b"cHRM": 32}
 # EXIF orientation to the Pillow transpose that makes the image upright.
@@ -339,6 +345,30 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
         got = f"{width} x {height} ({error})"
         raise ImageError(expected=f"an image that {encoding} can hold", got=got) from None
     return file.getvalue()
+
+
+def decode_bytes(payload: bytes | memoryview) -> int:
+    """Return the most memory that `decode` takes for an image, by its header.
+
+    Returns
+    -------
+    n_bytes : int
+        In addition to `payload`; at most about 5 times as much as `decode` really takes. 0 for an image that `decode`
+        refuses by its header: of an unknown format, of a damaged header, or of more than `MAX_PIXELS` pixels.
+
+    Examples
+    --------
+    >>> decode_bytes(encode(np.zeros((200, 300, 3), np.uint8), "jpg"))
+    1080000
+    """
+    kind = sniff(payload)
+    header = netpbm.size(payload) if kind == "raw" else image_header.read(payload, kind)
+    if header is None or header.width * header.height > MAX_PIXELS:
+        return 0
+    n_pixels = header.width * header.height
+    bytes_per_pixel = _DECODE_BYTES_PER_PIXEL.get(kind, _OTHER_DECODE_BYTES_PER_PIXEL)
+    # Coefficients are freed before the image is converted.
+    return max(n_pixels * bytes_per_pixel, 4 * n_pixels + header.coefficient_bytes)
 
 
 def frame_count(payload: bytes) -> int:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import ImageError
+from recordkit.formats.image_header import ImageHeader
 from recordkit.sample import Image, check_size
 
 MAGICS = (b"P5", b"P6", b"P7")
@@ -86,6 +87,21 @@ def unpack(payload: bytes | memoryview) -> Image:
     samples = np.frombuffer(data, dtype).reshape(height, width, depth)
     image = _to_8_bit(samples, maximum)
     return image[:, :, [0, 0, 0, 1]] if depth == 2 else image
+
+
+def size(payload: bytes | memoryview) -> ImageHeader | None:
+    r"""Return the size of an image, by its header; None if the header is damaged.
+
+    Examples
+    --------
+    >>> size(b"P5\n2 1\n15\n")
+    ImageHeader(width=2, height=1, coefficient_bytes=0)
+    """
+    try:
+        width, height, *_ = _read_header(payload)
+    except ImageError:
+        return None
+    return ImageHeader(width, height)
 
 
 def _to_8_bit(samples: NDArray[np.unsignedinteger[Any]], maximum: int) -> Image:
