@@ -16,20 +16,28 @@ from recordkit.formats.frame import MAGIC_BYTES, pack  # noqa: E402
 from recordkit.formats.irheader import IRHeader  # noqa: E402
 from recordkit.formats.irheader import pack as pack_header  # noqa: E402
 
+# Steps of the target `load`, up to three for a seed: kind, height, width, filter, and the parameters of the kind.
+RESIZE, MIDDLE, CROP, RESIZED = [0, 9, 0, 1], [1, 5, 7, 0], [2, 6, 5, 0], [3, 8, 9, 1, 20, 150, 40, 90]
+SIZE_CROP, SIZE_MIDDLE, FLIP, BORDER = [4, 7, 6, 1, 3, 5], [5, 5, 5, 0, 2, 6], [6, 0, 0, 0, 255], [7, 0, 0, 0, 3, 99]
+WARP = [8, 0, 0, 0, 100, 140, 120, 140, 120, 160, 110, 130, 50, 0]
+STEPS = [[], [RESIZE, CROP, FLIP], [RESIZED, FLIP, BORDER], [MIDDLE, WARP], [FLIP, WARP, RESIZE]]
+STEPS += [[SIZE_CROP, BORDER, CROP], [SIZE_MIDDLE, FLIP], [BORDER, MIDDLE, RESIZE]]
+
 
 def images():
     """Yield target, name and content of the seeds that are encoded images."""
-    for name, payload in every_format().items():
+    for order, (name, payload) in enumerate(every_format().items()):
         kind, file = name.split()[0], name.replace(" ", "-")
         if kind not in ("jpg", "png", "raw"):
             continue
         yield {"jpg": "jpeg"}.get(kind, kind), file, payload
         yield "pack", file, b"\x41\x14\x20" + payload
-        for number in range(3):
-            head = bytes([37 * number, 97 * number, 5, 9, 14, 7, number])
+        for number in (order % len(STEPS), (order + 3) % len(STEPS)):
+            steps = STEPS[number]
+            head = bytes([len(steps) << 6 | 9 * number % 64, number]) + b"".join(map(bytes, steps))
             yield "load", f"{file}-{number}", head + pack_header(IRHeader(1.0, number), payload)
-            if kind == "jpg":
-                yield "part", f"{file}-{number}", bytes([60 * number, 40, 90, 70, number]) + payload
+        for number in range(3 if kind == "jpg" else 0):
+            yield "part", f"{file}-{number}", bytes([60 * number, 40, 90, 70, number]) + payload
 
 
 def seeds():
@@ -46,6 +54,7 @@ def seeds():
     for number in range(4):
         yield "resize", str(number), np.random.default_rng(number).bytes(40)
     for number in range(12):
+        yield "huffman", str(number), np.random.default_rng(number).bytes(300)
         yield "png-rows", str(number), bytes([7, 5, number, number, number, 9]) + bytes(range(5)) * 30
     yield from images()
     for color, (_, depths) in COLOR_TYPES.items():

@@ -4,9 +4,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csetjmp>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
+#include <stdexcept>
 #include <string>
+
+#include <jpeglib.h>
 
 #include "deflate.hpp"
 #include "headers.hpp"
@@ -246,31 +253,259 @@ void jpeg_part(Span bytes) {
     }
 }
 
-// Load a record into a batch. The first bytes are the steps and the target.
-void load(Span bytes) {
-    if (bytes.size < 8) return;
-    const uint8_t* b = bytes.data;
-    LoadPlan plan;
-    plan.channels = b[0] & 1 ? 3 : 1;
-    plan.scale_in_dct = b[0] & 2;
-    for (unsigned n = 0; n < 4; ++n) {
-        Step step{};
-        step.kind = static_cast<Step::Kind>((b[1] >> 2 * n & 3) + (b[0] >> (4 + n) & 1)), step.number = n;
-        step.height = 1u + b[2 + n], step.width = 1u + b[5 - n];
-        step.filter = b[0] & 4 ? Filter::antialias : Filter::bilinear;
-        step.low = 0.1, step.high = 1, step.ratio_low = 0.5, step.ratio_high = 2;
-        plan.steps.push_back(step);
+// The bytes of an input one after the other; 0 after the last one.
+struct Bytes {
+    Span rest;
+
+    uint8_t next() {
+        if (!rest.size) return 0;
+        const uint8_t byte = *rest.data;
+        rest = rest.sub(1, rest.size - 1);
+        return byte;
     }
-    plan.target.type = static_cast<ElementType>(b[6] % 3);
-    plan.target.planar = b[6] & 4;
-    plan.target.height = 1u + b[2 + 3], plan.target.width = 1u + b[5 - 3];
+    // A number of 256 from `low` to `high`.
+    double between(double low, double high) { return low + (high - low) * next() / 255; }
+};
+
+Range drawn_range(Bytes& bytes, double low, double high) {
+    const double a = bytes.between(low, high), b = bytes.between(low, high);
+    return {std::min(a, b), std::max(a, b), true};
+}
+
+// Any step, also one that the core refuses.
+Step step_of(Bytes& bytes, uint32_t number) {
+    Step step;
+    step.kind = static_cast<Step::Kind>(bytes.next() % 9), step.number = number;
+    step.height = bytes.next(), step.width = bytes.next();
+    step.filter = bytes.next() & 1 ? Filter::antialias : Filter::bilinear;
+    switch (step.kind) {
+        case Step::Kind::resized_crop: {
+            const Range area = drawn_range(bytes, 0, 1.5), ratio = drawn_range(bytes, 0, 4);
+            step.low = area.low, step.high = area.high, step.ratio_low = ratio.low, step.ratio_high = ratio.high;
+            break;
+        }
+        case Step::Kind::size_crop:
+        case Step::Kind::center_size_crop: step.side_low = bytes.next(), step.side_high = bytes.next(); break;
+        case Step::Kind::flip: step.high = bytes.between(0, 1.1); break;
+        case Step::Kind::pad: step.margin = bytes.next() % 80, step.fill = bytes.next(); break;
+        case Step::Kind::warp:
+            step.shear = drawn_range(bytes, -1, 1), step.angle = drawn_range(bytes, -360, 360);
+            step.scale = drawn_range(bytes, -0.1, 2), step.aspect = drawn_range(bytes, -2, 4);
+            step.fill = bytes.next();
+            for (int n = bytes.next() % 4; n > 0; --n) step.angles.push_back(2 * bytes.next() - 255);
+            break;
+        default: break;
+    }
+    return step;
+}
+
+// The image after one step after the other, each applied to the whole image before it.
+Image apply_one_by_one(Span payload, LoadPlan plan, uint64_t position) {
+    const std::vector<Step> steps = std::move(plan.steps);
+    plan.steps.clear();
+    Image image = make_image(payload, plan, 0, position);
+    for (const Step& step : steps) {
+        std::vector<uint8_t> encoded;
+        encode_raw(image.view(), encoded);
+        plan.steps = {step};
+        image = make_image({encoded.data(), encoded.size()}, plan, 0, position);
+    }
+    return image;
+}
+
+// Load a record into a batch. The first bytes are the steps and the target. Steps that are merged, and parts of files,
+// must give the pixels of one step after the other.
+void load(Span input) {
+    Bytes bytes{input};
+    constexpr int kChannels[] = {1, 3, 4, 3};
+    LoadPlan plan;
+    const uint8_t options = bytes.next(), position = bytes.next();
+    plan.channels = kChannels[options & 3];
+    plan.scale_in_dct = options & 4;
+    for (unsigned n = 0; n < options >> 6; ++n) {
+        plan.steps.push_back(step_of(bytes, n));
+        try {
+            check_step(plan.steps.back());
+        } catch (const std::invalid_argument&) {
+            plan.steps.pop_back();
+        }
+    }
+    plan.target.type = static_cast<ElementType>((options >> 3 & 3) % 3);
+    plan.target.planar = options & 32;
     plan.target.channels = static_cast<uint32_t>(plan.channels);
-    std::vector<uint8_t> sample(plan.target.bytes());
     try {
-        const RecordHeader header = read_header(bytes.sub(7, bytes.size - 7));
-        load_image(header.payload, plan, 0, b[7], {sample.data(), sample.size()});
+        const RecordHeader header = read_header(bytes.rest);
+        const Image image = make_image(header.payload, plan, 0, position);
+        check(image.pixels.size() == size_t(image.width) * image.height * image.channels && !image.pixels.empty());
+        plan.target.width = image.width, plan.target.height = image.height;
+        std::vector<uint8_t> sample(plan.target.bytes());
+        load_image(header.payload, plan, 0, position, {sample.data(), sample.size()});
+        if (plan.target.type == ElementType::uint8 && !plan.target.planar)
+            check(!std::memcmp(sample.data(), image.pixels.data(), sample.size()));
+        if (plan.scale_in_dct || image.pixels.size() > 1 << 18) return;
+        check(apply_one_by_one(header.payload, plan, position).pixels == image.pixels);
     } catch (const Unsupported&) {
     }
+}
+
+// libjpeg's own decoder, without the core's Huffman decoder.
+struct LibjpegDecoder {
+    jpeg_decompress_struct info{};
+    jpeg_error_mgr errors{};
+    std::jmp_buf jump_target;
+
+    LibjpegDecoder() {
+        info.err = jpeg_std_error(&errors);
+        info.client_data = this;
+        errors.error_exit = jump_out;
+        errors.emit_message = [](j_common_ptr common, int level) {
+            if (level < 0) jump_out(common);
+        };
+    }
+    ~LibjpegDecoder() { jpeg_destroy_decompress(&info); }
+    LibjpegDecoder(const LibjpegDecoder&) = delete;
+    LibjpegDecoder& operator=(const LibjpegDecoder&) = delete;
+
+    static void jump_out(j_common_ptr common) {
+        std::longjmp(static_cast<LibjpegDecoder*>(common->client_data)->jump_target, 1);
+    }
+    // Compare the pixels row by row. Return false if they differ, or if libjpeg gives an error or a warning.
+    bool gives(Span payload, const Image& image, JSAMPLE* row) {
+        if (setjmp(jump_target)) return false;
+        jpeg_create_decompress(&info);
+        jpeg_mem_src(&info, payload.data, static_cast<unsigned long>(payload.size));
+        jpeg_read_header(&info, TRUE);
+        if (info.num_components == 4) return true;  // Pillow's conversion to RGB is not libjpeg's
+        info.out_color_space = info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        jpeg_start_decompress(&info);
+        if (info.output_width != image.width || info.output_height != image.height) return false;
+        const ImageView view = image.view();
+        while (info.output_scanline < info.output_height) {
+            const uint8_t* const expected = view.row(info.output_scanline);
+            jpeg_read_scanlines(&info, &row, 1);
+            if (std::memcmp(row, expected, view.stride) != 0) return false;
+        }
+        return jpeg_finish_decompress(&info);
+    }
+};
+
+// Decode a JPEG with the core and with libjpeg alone; a file that the core accepts must have libjpeg's pixels.
+void jpeg(Span bytes) {
+    decode<decode_jpeg>(bytes);
+    try {
+        const Image image = decode_jpeg(bytes, 0);
+        std::vector<uint8_t> row(image.view().stride);
+        check(LibjpegDecoder().gives(bytes, image, row.data()));
+    } catch (const Unsupported&) {
+    }
+}
+
+void put_segment(std::vector<uint8_t>& file, uint8_t marker, const std::vector<uint8_t>& body) {
+    const size_t length = body.size() + 2;
+    file.insert(file.end(), {0xff, marker, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length)});
+    file.insert(file.end(), body.begin(), body.end());
+}
+
+struct HuffmanCode {
+    unsigned code, length;
+    uint8_t symbol;
+};
+
+// Append a table of Huffman codes to a file, which is nearly always a valid one: lengths and symbols from the bytes.
+std::vector<HuffmanCode> put_huffman_table(std::vector<uint8_t>& file, Bytes& bytes, bool dc, uint8_t number) {
+    std::vector<uint8_t> body{static_cast<uint8_t>((dc ? 0 : 16) | number)};
+    std::vector<HuffmanCode> codes;
+    for (unsigned length = 1, code = 0; length <= 16; ++length, code *= 2) {
+        const uint8_t byte = bytes.next();  // one code of each length stays free, or the table is damaged
+        const unsigned n_free = (1u << length) - 1 - code, limit = length == 16 ? 40u : 4u;
+        const unsigned n = byte == 255 ? 5 : std::min(byte % limit, n_free);
+        body.push_back(static_cast<uint8_t>(n));
+        for (unsigned last = code + n; code < last; ++code) codes.push_back({code, length, 0});
+    }
+    if (codes.empty()) codes.push_back({0, 1, 0}), body[1] = 1;
+    for (HuffmanCode& code : codes) {
+        const uint8_t byte = bytes.next();
+        code.symbol = dc && byte < 250 ? byte % 12 : byte;
+        body.push_back(code.symbol);
+    }
+    put_segment(file, 0xc4, body);
+    return codes;
+}
+
+// Writes the bits of a scan.
+struct BitWriter {
+    std::vector<uint8_t>& out;
+    unsigned bits = 0, n_bits = 0;
+
+    void put(unsigned value, unsigned length) {
+        while (length) {
+            bits = bits << 1 | (value >> --length & 1);
+            if (++n_bits < 8) continue;
+            out.push_back(static_cast<uint8_t>(bits));
+            if ((bits & 255) == 255) out.push_back(0);
+            bits = n_bits = 0;
+        }
+    }
+    void pad() { put(127, (8 - n_bits) % 8); }
+};
+
+// Write a block: codes that the bytes choose, with values from the bytes.
+void put_block(BitWriter& scan, Bytes& bytes, const std::vector<HuffmanCode>& dc, const std::vector<HuffmanCode>& ac) {
+    const auto put = [&](const HuffmanCode& code, unsigned value_bits) {
+        scan.put(code.code, code.length);
+        const unsigned value = bytes.next();
+        scan.put(value << 8 | bytes.next(), value_bits);
+    };
+    const HuffmanCode& first = dc[bytes.next() % dc.size()];
+    put(first, first.symbol & 15);
+    for (unsigned k = 1; k < 64; ++k) {
+        size_t chosen = bytes.next(), n_refused = 0;
+        while (k + (ac[chosen % ac.size()].symbol >> 4) > 63 && n_refused++ < ac.size()) ++chosen;
+        const HuffmanCode& code = ac[chosen % ac.size()];
+        put(code, code.symbol & 15);
+        if (!(code.symbol & 15) && code.symbol >> 4 != 15) return;
+        k += code.symbol >> 4;
+    }
+}
+
+// Make a baseline JPEG whose sampling, size, restart interval, codes and coefficients are the bytes.
+void huffman(Span input) {
+    Bytes bytes{input};
+    const uint8_t options = bytes.next(), n_components = options & 1 ? 3 : 1, n_tables = options & 2 ? 2 : 1;
+    const uint8_t height = 1 + bytes.next() % 40, width = 1 + bytes.next() % 40, sampling = bytes.next() % 16;
+    const unsigned across = 1u + sampling % 4, down = sampling == 15 ? 1 : 1u + sampling / 4, interval = options >> 5;
+    std::vector<uint8_t> file{0xff, 0xd8}, quantizers{0};
+    for (int n = 0; n < 64; ++n) quantizers.push_back(static_cast<uint8_t>(1 + (options >> 3 & 3) * n));
+    put_segment(file, 0xdb, quantizers);
+    std::vector<uint8_t> frame{8, 0, height, 0, width, n_components}, scan{n_components};
+    for (uint8_t n = 0; n < n_components; ++n) {
+        frame.insert(frame.end(), {n, static_cast<uint8_t>(n ? 0x11 : across << 4 | down), 0});
+        scan.insert(scan.end(), {n, static_cast<uint8_t>(n && n_tables == 2 ? 0x11 : 0)});
+    }
+    put_segment(file, 0xc0, frame);
+    std::vector<HuffmanCode> dc[2], ac[2];
+    for (uint8_t n = 0; n < n_tables; ++n) {
+        dc[n] = put_huffman_table(file, bytes, true, n);
+        ac[n] = put_huffman_table(file, bytes, false, n);
+    }
+    if (interval) put_segment(file, 0xdd, {0, static_cast<uint8_t>(interval)});
+    scan.insert(scan.end(), {0, 63, 0});
+    put_segment(file, 0xda, scan);
+    BitWriter writer{file};
+    const unsigned side_x = n_components == 1 ? 8 : 8 * across, side_y = n_components == 1 ? 8 : 8 * down;
+    const unsigned n_mcus = (width + side_x - 1) / side_x * ((height + side_y - 1) / side_y);
+    for (unsigned mcu = 0; mcu < n_mcus; ++mcu) {
+        if (interval && mcu && mcu % interval == 0) {
+            writer.pad();
+            file.insert(file.end(), {0xff, static_cast<uint8_t>(0xd0 + (mcu / interval - 1) % 8)});
+        }
+        for (unsigned n = 0; n < (n_components == 1 ? 1 : across * down); ++n) put_block(writer, bytes, dc[0], ac[0]);
+        for (int n = 1; n < n_components; ++n) put_block(writer, bytes, dc[n_tables - 1], ac[n_tables - 1]);
+    }
+    writer.pad();
+    file.insert(file.end(), {0xff, 0xd9});
+    if (options & 4 && bytes.rest.size) file[file.size() - 3 - bytes.next() % 8] ^= bytes.next();  // damage
+    jpeg({file.data(), file.size()});
 }
 
 // Transcode an image as packing does. The first bytes are the recipe.
@@ -299,9 +534,9 @@ void exif(Span bytes) {
 }  // namespace
 
 const Target kTargets[] = {
-    {"exif", exif},         {"frame", frame}, {"idx", idx},        {"jpeg", decode<decode_jpeg>},
-    {"load", load},         {"pack", pack},   {"part", jpeg_part}, {"png", decode<decode_png>},
-    {"png-rows", png_rows}, {"raw", raw},     {"resize", resize},  {"write", write},
+    {"exif", exif}, {"frame", frame},   {"idx", idx},        {"huffman", huffman},        {"jpeg", jpeg},
+    {"load", load}, {"pack", pack},     {"part", jpeg_part}, {"png", decode<decode_png>}, {"png-rows", png_rows},
+    {"raw", raw},   {"resize", resize}, {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 

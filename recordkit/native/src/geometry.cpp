@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 
 namespace recordkit {
 namespace {
@@ -129,6 +131,39 @@ Rect resized_crop(const Step& step, uint32_t width, uint32_t height, Draws& draw
 }
 
 }  // namespace
+
+void check_step(const Step& step) {
+    using Kind = Step::Kind;
+    const auto require = [](bool correct, const char* expected) {
+        if (!correct) throw std::invalid_argument(std::string("expected ") + expected);
+    };
+    const auto is_range = [](const Range& range) {
+        return std::isfinite(range.low) && std::isfinite(range.high) && range.low <= range.high;
+    };
+    require(step.number < 1u << 16, "a step number below 65,536");
+    require(step.height <= kMaxPixels && step.width <= kMaxPixels && step.margin <= kMaxPixels, "sides of an image");
+    switch (step.kind) {
+        case Kind::center_crop:
+        case Kind::pad: break;  // a side of 0 has a meaning
+        case Kind::resize: require(step.height, "a short side of at least 1"); break;
+        case Kind::size_crop:
+        case Kind::center_size_crop:
+            require(step.side_low && step.side_low <= step.side_high && step.side_high <= kMaxPixels,
+                    "sides of a square of at least 1, the smallest first");
+            [[fallthrough]];
+        case Kind::random_crop: require(step.height && step.width, "a height and a width of at least 1"); break;
+        case Kind::resized_crop:
+            require(step.height && step.width, "a height and a width of at least 1");
+            require(step.low > 0 && step.ratio_low > 0 && is_range({step.low, step.high}) &&
+                        is_range({step.ratio_low, step.ratio_high}),
+                    "ranges of area and ratio above 0");
+            break;
+        case Kind::flip: require(step.high >= 0 && step.high <= 1, "a probability of 0 to 1"); break;
+        case Kind::warp:
+            for (const Range& range : {step.shear, step.angle, step.scale, step.aspect})
+                require(is_range(range), "finite ranges of a warp");
+    }
+}
 
 std::vector<Stage> plan_stages(const std::vector<Step>& steps, uint32_t width, uint32_t height, const DrawKey& key) {
     StagePlanner planner(width, height);

@@ -60,6 +60,7 @@ Step step_of(const py::dict& description) {
     step.scale = range_of(description, "scale", 1);
     step.aspect = range_of(description, "aspect", 1);
     if (description.contains("filter")) step.filter = filter_of(description["filter"].cast<std::string>());
+    check_step(step);
     return step;
 }
 
