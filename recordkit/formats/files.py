@@ -125,7 +125,10 @@ def read_file(path: str | Path, *, max_bytes: int, what: str = "a file", advice:
         open_file(path, max_bytes=max_bytes, what=what, advice=advice) as raw,
         open(raw.fileno(), "rb", closefd=False) as file,
     ):
-        content = file.read(max_bytes + 1)
+        size = os.fstat(raw.fileno()).st_size
+        content = file.read(size + 1)
+        if len(content) > size:  # a buffer of `max_bytes` is made for a file that has grown only
+            content += file.read(max_bytes + 1 - len(content))
     if len(content) > max_bytes:
         raise _too_large(path, max_bytes, what, "more", advice)
     return content

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, quoted
-from recordkit.formats.files import not_found
+from recordkit.formats import json_file, npy
+from recordkit.formats.files import not_found, open_file
 
 # In the order of publishing: the records first.
 SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
 
-MAX_JSON_BYTES = 1 << 26
-"""Limit for PREFIX.json, which is smaller even with a million class names. A larger file is not read."""
-
 COMMIT = "commit"
 """Name of the file that commits the set in a staging folder. It lists the files to move and the files to remove."""
+
+# A set has at most 7 files with names of at most 255 bytes, and splits are tens of sets.
+_MAX_COMMIT_BYTES = 1 << 20
 
 
 class Fileset:
@@ -122,17 +121,13 @@ class Fileset:
         Raises
         ------
         FormatError
-            The file is not a JSON object.
+            The file is not a JSON object, or larger than `recordkit.formats.json_file.MAX_BYTES`.
         """
         path = self.path(".json")
         try:
-            return _read_object(path)
+            return json_file.read_object(path, "a JSON object", advice="remove it, or pack again to another prefix")
         except FileNotFoundError:
             return {}
-        except ValueError as error:
-            raise FormatError(
-                path=str(path), expected="a JSON object", got=error, advice="remove it, or pack again to another prefix"
-            ) from None
 
     def classes(self) -> dict[str, int] | None:
         """Read the class names in PREFIX.json.
@@ -169,22 +164,19 @@ class Fileset:
         Raises
         ------
         FormatError
-            The file is not an array of int64.
+            The file is not an array of int64, or larger than the labels of the records can be.
         """
         path = self.path(".labels.npy")
-        try:
-            labels = np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 (for a damaged header NumPy raises many types, even TokenError)
-            raise FormatError(path=str(path), expected="an int64 array in .npy form", got=error) from None
+        # The records have the same labels in 4 bytes each, or one label in their 32 bytes or more.
+        max_bytes = npy.MAX_HEADER_BYTES + 2 * self.rec_size()
+        labels = npy.read(path, max_bytes=max_bytes, what="the exact labels of these records")
         if labels.dtype != np.int64 or labels.ndim not in (1, 2):
             raise FormatError(
                 path=str(path), expected="int64 of rank 1 or 2", got=f"{labels.dtype} of rank {labels.ndim}"
             )
-        return np.asarray(labels)
+        return labels
 
 
 def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> str:
@@ -207,20 +199,6 @@ def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> 
     return f"run 'recordkit reindex {quoted(rec_path)}'{target}"
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object. Anything else, including JSON that is nested too deeply to parse, is a ValueError."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_JSON_BYTES:
-        raise ValueError(f"no file, or one of {status.st_size} bytes")
-    try:
-        value = json.loads(path.read_bytes())
-    except RecursionError:
-        raise ValueError("one nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"a JSON {type(value).__name__}")
-    return value
-
-
 def read_commit(folder: Path) -> dict[str, list[str]]:
     """Read the commit file of a staging folder.
 
@@ -237,19 +215,15 @@ def read_commit(folder: Path) -> dict[str, list[str]]:
         The file is damaged.
     """
     path = folder / COMMIT
+    what, advice = "the list of files of a pack that was cut short", f"remove the folder {folder} and pack again"
+    commit = json_file.read_object(path, what, max_bytes=_MAX_COMMIT_BYTES, advice=advice)
     try:
-        commit = _read_object(path)
         names = [name for verb in ("publish", "remove") for name in commit[verb]]
         prefix = folder.name[1:].removesuffix(".staging")
         if not commit["publish"] or not all(Path(name).name == name and name.startswith(prefix) for name in names):
             raise ValueError("another object")
     except (ValueError, LookupError, TypeError) as error:
-        raise FormatError(
-            path=str(path),
-            expected="the list of files of a pack that was cut short",
-            got=error,
-            advice=f"remove the folder {folder} and pack again",
-        ) from None
+        raise FormatError(path=str(path), expected=what, got=error, advice=advice) from None
     return commit
 
 
@@ -258,11 +232,13 @@ def fingerprint(path: Path) -> str:
 
     Examples
     --------
-    >>> fingerprint(Path("/dev/null"))[:16]
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     fingerprint(Path(file.name))[:16]
     'e3b0c44298fc1c14'
     """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
