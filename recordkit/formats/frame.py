@@ -24,12 +24,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
-
-import numpy as np
 
 from recordkit.errors import FormatError, TruncatedError, quoted
 from recordkit.formats.files import not_found, open_file, pread
@@ -93,6 +91,10 @@ def pack(record: bytes) -> list[bytes]:
 
 def _head(cflag: int, length: int) -> bytes:
     return _HEAD.pack(MAGIC, cflag << 29 | length)
+
+
+OnDamage = Callable[[FormatError, int], None]
+"""Callback for damage: the error, and the number of bytes that are skipped to reach the next record head."""
 
 
 class Sink(Protocol):
@@ -258,13 +260,16 @@ class RecordReader:
         record, _ = self.read(offset)
         return record, len(record)
 
-    def scan(self, offset: int = 0) -> Iterator[tuple[int, bytes]]:
-        """Yield each record with its offset, in file order.
+    def scan(self, offset: int = 0, *, on_damage: OnDamage | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield each record with its offset, in file order. Every byte is read at most twice, whatever is damaged.
 
         Parameters
         ----------
         offset : int, default 0
             Offset of the first record's head, in bytes.
+        on_damage : callable, optional
+            Called with the error and the number of bytes that are skipped to the next record head, see `next_head`.
+            By default the first error is raised.
 
         Yields
         ------
@@ -274,13 +279,22 @@ class RecordReader:
         Raises
         ------
         FormatError
-            Same conditions as `read`. To continue after the damage, call `scan` with the result of `next_head`.
+            Same conditions as `read`, if `on_damage` is None.
         """
         window = _Window(self._file.fileno(), _ORDERED_READ_BYTES)
         while offset < self.size:
-            record, end = self._read(window, offset)
-            yield offset, record
-            offset = end
+            try:
+                record, end = self._read(window, offset)
+            except FormatError as error:
+                if on_damage is None:
+                    raise
+                # A fault after the damaged record's head may be the head of the next record, which can be intact.
+                head = self._next_head(window, max(error.offset or 0, offset + 4))
+                on_damage(error, head - offset)
+                offset = head
+            else:
+                yield offset, record
+                offset = end
 
     def __iter__(self) -> Iterator[bytes]:
         return (record for _, record in self.scan())
@@ -299,44 +313,34 @@ class RecordReader:
             The first multiple of 4, at or after `offset`, that holds a magic and a cflag of 0 or 1; the file's size
             if no such offset exists.
         """
-        offset += -offset % 4
-        fileno = self._file.fileno()
-        while offset + HEAD_SIZE <= self.size:
-            block = pread(fileno, _ORDERED_READ_BYTES + 4, offset)
-            words = np.frombuffer(block, "<u4", len(block) // 4)
-            heads = np.flatnonzero((words[:-1] == MAGIC) & (words[1:] >> 29 <= FIRST))
-            if heads.size:
-                return offset + 4 * int(heads[0])
-            if len(words) < 2:
-                break
-            offset += 4 * (len(words) - 1)  # the last word may be a magic whose second word is in the next block
-        return self.size
+        return self._next_head(_Window(self._file.fileno(), _ORDERED_READ_BYTES), offset)
+
+    def _next_head(self, window: _Window, offset: int) -> int:
+        head = window.find_head(offset + -offset % 4) if offset < self.size else None
+        return self.size if head is None or head + HEAD_SIZE > self.size else head
 
     def _read(self, window: _Window, offset: int) -> tuple[bytes, int]:
+        """Return a record and its end. A head is checked before its data are read, which another head may refute."""
         parts: list[bytes] = []
         length = 0
-        end = offset
+        begin = offset
         while True:
-            cflag, part, end = self._part(window, end)
+            cflag, size = self._head(window, begin)
             if (cflag in (MIDDLE, LAST)) != bool(parts) or cflag > LAST:
                 expected = "2 or 3 (the record goes on)" if parts else "0 or 1 (a record begins)"
-                raise self._error(f"cflag {expected}", cflag, end - HEAD_SIZE - len(part))
+                raise self._error(f"cflag {expected}", cflag, begin)
+            length += size + 4 * bool(parts)
+            if length > MAX_RECORD_BYTES:
+                raise self._error("a record shorter than 2**29 bytes", "a longer one", begin)
+            if cflag in (FIRST, MIDDLE) and size % 4:
+                raise self._error("a part of a multiple of 4 bytes", size, begin)
+            part = window.read(begin + HEAD_SIZE, size)
+            if len(part) < size:  # the file has shrunk since it was opened
+                raise self._truncated(f"{size} bytes", _bytes_left(len(part)), begin)
             parts.append(part)
-            length += len(part)
-            if length + 4 * (len(parts) - 1) > MAX_RECORD_BYTES:
-                raise self._error("a record shorter than 2**29 bytes", "a longer one", offset)
+            begin += HEAD_SIZE + size
             if cflag in (WHOLE, LAST):
-                return part if cflag == WHOLE else MAGIC_BYTES.join(parts), end + -len(part) % 4
-            if len(part) % 4:
-                raise self._error("a part of a multiple of 4 bytes", len(part), end - HEAD_SIZE - len(part))
-
-    def _part(self, window: _Window, offset: int) -> tuple[int, bytes, int]:
-        """Return a part's cflag, its data, and the offset of the end of the data."""
-        cflag, length = self._head(window, offset)
-        part = window.read(offset + HEAD_SIZE, length)
-        if len(part) < length:  # the file has shrunk since it was opened
-            raise self._truncated(f"{length} bytes", _bytes_left(len(part)), offset)
-        return cflag, part, offset + HEAD_SIZE + length
+                return part if cflag == WHOLE else MAGIC_BYTES.join(parts), begin + -size % 4
 
     def _head(self, window: _Window, offset: int) -> tuple[int, int]:
         """Return a part's cflag and length, after comparing the length with the size of the file."""
@@ -402,6 +406,18 @@ class _Window:
             self._bytes = _pread(self._fileno, max(size, self._block_bytes), offset)
             self._start, begin = offset, 0
         return self._bytes[begin : begin + size]
+
+    def find_head(self, offset: int) -> int | None:
+        """Return the first multiple of 4, from `offset` on, with a magic and a cflag of 0 or 1; None if none has."""
+        while len(head := self.read(offset, HEAD_SIZE)) == HEAD_SIZE:
+            magic, word = _HEAD.unpack(head)
+            if magic == MAGIC and word >> 29 <= FIRST:
+                return offset
+            # The search ends at the first magic, because there may be a damage at each.
+            hit = self._bytes.find(MAGIC_BYTES, offset + 1 - self._start)
+            offset = self._start + (len(self._bytes) - len(MAGIC_BYTES) + 1 if hit < 0 else hit)
+            offset += -offset % 4
+        return None
 
 
 def _pread(fileno: int, size: int, offset: int) -> bytes:

@@ -13,11 +13,8 @@ from collections.abc import Callable, Iterator
 from recordkit.dataset.contents import no_header_error
 from recordkit.errors import FormatError
 from recordkit.formats import irheader
-from recordkit.formats.frame import RecordReader, pack
+from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.storage.fileset import Fileset
-
-OnDamage = Callable[[FormatError, int], None]
-"""Callback for damage: the error, and the number of bytes that are skipped to reach the next record head."""
 
 
 def scan(
@@ -76,34 +73,10 @@ def scan_records(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield the offset and the bytes of every record of a .rec file, in file order; see `scan`."""
     n_reported_bytes = 0
-    for offset, record in _records(reader, on_damage):
+    for offset, record in reader.scan(on_damage=on_damage):
         if progress:
             progress(offset - n_reported_bytes)
             n_reported_bytes = offset
         yield offset, record
     if progress:
         progress(reader.size - n_reported_bytes)
-
-
-def _records(reader: RecordReader, on_damage: OnDamage | None) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and bytes of every whole record."""
-    begin = 0
-    while begin < reader.size:
-        last_record: tuple[int, bytes] | None = None
-        try:
-            for last_record in reader.scan(begin):
-                yield last_record
-            return
-        except FormatError as error:
-            if on_damage is None:
-                raise
-            damage_begin = begin if last_record is None else _end(*last_record)
-            fault = error.offset or 0
-            # A fault after the damaged record's head may be the head of the next record, which can be intact.
-            begin = reader.next_head(fault if fault > damage_begin else fault + 4)
-            on_damage(error, begin - damage_begin)
-
-
-def _end(offset: int, record: bytes) -> int:
-    """Return the offset of the first byte after a record and its padding."""
-    return offset + sum(map(len, pack(record)))

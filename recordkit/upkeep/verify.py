@@ -26,13 +26,13 @@ from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.errors import FormatError, ImageError, plural
 from recordkit.formats import idx, irheader
-from recordkit.formats.frame import RecordReader
+from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.report import VerifyReport
-from recordkit.upkeep.scan import OnDamage, scan, scan_records
+from recordkit.upkeep.scan import scan, scan_records
 
 _Record = tuple[int, irheader.IRHeader, memoryview]
 

@@ -352,7 +352,7 @@ def test_a_length_beyond_the_file_is_refused_before_memory_is_allocated(cflag, r
 def test_parts_of_a_record_that_is_too_long_are_an_error(reader_of, monkeypatch):
     monkeypatch.setattr(frame, "MAX_RECORD_BYTES", 31)
     assert reader_of(part(1, bytes(12)) + part(3, bytes(15))).read(0)[0] == bytes(12) + M + bytes(15)
-    with pytest.raises(FormatError, match=r"byte 0: expected a record shorter than 2\*\*29 bytes, got a longer one"):
+    with pytest.raises(FormatError, match=r"byte 20: expected a record shorter than 2\*\*29 bytes, got a longer one"):
         reader_of(part(1, bytes(12)) + part(3, bytes(16))).read(0)
 
 

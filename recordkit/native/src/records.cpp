@@ -112,7 +112,7 @@ Extent find_record(Span file, uint64_t offset) {
         extent.length += part.length + (n_parts ? 4 : 0);
         ++n_parts;
         if (extent.length > kMaxRecordBytes)
-            throw FormatFault("a record shorter than 2**29 bytes", "a longer one", offset);
+            throw FormatFault("a record shorter than 2**29 bytes", "a longer one", part_offset);
         if (part.flag == kWhole || part.flag == kLast) {
             extent.end = part.begin + padded(part.length);
             extent.single_part = part.flag == kWhole;
