@@ -31,7 +31,7 @@ from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.storage.fileset import SUFFIXES
+from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 
@@ -61,7 +61,8 @@ def pack(
     plan : PackPlan, optional
     engine : {"auto", "native", "python"}, default "auto"
     record_name : str, optional
-        Name of the record file, for a plan without splits; without it PREFIX.rec, and PREFIX may not be a folder.
+        Name of the record file, for a plan without splits: PREFIX.rec, or PREFIX as im2rec's OUT may be. Without it the
+        name is PREFIX.rec, and PREFIX may not be a folder.
     keep : collection of Path
         Files of the replaced set that stay, such as lists that will be packed next.
     progress : callable, optional

@@ -145,6 +145,9 @@ def _name_set(
     lists = {name: source for name, source in sources.items() if isinstance(source, ListSource)}
     reads_list = is_input(Path(f"{prefix}.lst"), lists)
     names = SetNames(prefix, record_name, write_list=plan.write_list and not reads_list)
+    if names.name(".rec") not in (prefix.name, f"{prefix.name}.rec"):  # readers would not find the record file
+        expected = f"{prefix.name} or {prefix.name}.rec, without splits"
+        raise PlanError(argument="record_name", expected=expected, got=repr(record_name))
     for output in names.all():
         if is_input(output, sources):
             raise PlanError(path=str(output), expected="another output", got="the list that is being packed")

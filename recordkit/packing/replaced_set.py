@@ -15,7 +15,8 @@ from typing import Any
 
 from recordkit.errors import PublishError
 from recordkit.packing.writer import SetNames
-from recordkit.storage.fileset import SUFFIXES, Fileset, fingerprint
+from recordkit.storage.fileset import Fileset, fingerprint
+from recordkit.storage.names import SUFFIXES
 
 
 def read_replaced_description(names: SetNames) -> Mapping[str, Any]:

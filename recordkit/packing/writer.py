@@ -40,7 +40,7 @@ from recordkit.formats import idx, lst
 from recordkit.packing.packed_block import PackedBlock
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
-from recordkit.storage.fileset import SUFFIXES
+from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging
 from recordkit.version import __version__
 

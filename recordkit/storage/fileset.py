@@ -12,7 +12,6 @@ finds each file of the committed set.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -24,15 +23,8 @@ from numpy.typing import NDArray
 from recordkit.errors import FormatError, quoted
 from recordkit.formats import json_file, npy
 from recordkit.formats.files import not_found, open_file
-
-# In the order of publishing: the records first.
-SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
-
-COMMIT = "commit"
-"""Name of the file that commits the set in a staging folder. It lists the files to move and the files to remove."""
-
-# A set has at most 7 files with names of at most 255 bytes, and splits are tens of sets.
-_MAX_COMMIT_BYTES = 1 << 20
+from recordkit.storage.commit import Commit, find_commits
+from recordkit.storage.names import SUFFIXES
 
 
 class Fileset:
@@ -50,7 +42,7 @@ class Fileset:
     Raises
     ------
     FormatError
-        The path is a folder without a name, such as ``.``, or an interrupted pack left a damaged commit file.
+        The path is a folder without a name, such as ``.``.
 
     Examples
     --------
@@ -70,16 +62,14 @@ class Fileset:
         self._obsolete_paths: dict[str, Path] = {}
         if not self.prefix.name:
             raise FormatError(path=text, expected="a .rec file or its prefix", got="a folder")
-        # Several splits (train, test) are staged under the prefix they share, so this looks at all staging folders.
-        for folder in self.prefix.parent.glob(".*.staging"):
-            if self.prefix.name.startswith(folder.name[1:].removesuffix(".staging")):
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                    self._add_staged(folder, read_commit(folder))
+        for commit in find_commits(self.prefix):
+            self._add_staged(commit)
 
-    def _add_staged(self, folder: Path, commit: dict[str, list[str]]) -> None:
-        self._staged_paths.update((name, folder / name) for name in commit["publish"] if (folder / name).exists())
-        if commit["publish"][0] in self._staged_paths:
-            self._obsolete_paths.update((name, folder / name) for name in commit["remove"])
+    def _add_staged(self, commit: Commit) -> None:
+        folder = commit.folder
+        self._staged_paths.update((name, folder / name) for name in commit.publish if (folder / name).exists())
+        if commit.publish[0] in self._staged_paths:
+            self._obsolete_paths.update((name, folder / name) for name in commit.remove)
 
     def path(self, suffix: str) -> Path:
         """Return the path at which to read a file of the set; it need not exist.
@@ -197,34 +187,6 @@ def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> 
     written = Fileset(rec_path).path(".idx")
     target = "" if idx_path is None or Path(idx_path) == written else f", which writes {written}"
     return f"run 'recordkit reindex {quoted(rec_path)}'{target}"
-
-
-def read_commit(folder: Path) -> dict[str, list[str]]:
-    """Read the commit file of a staging folder.
-
-    Returns
-    -------
-    commit : dict
-        "publish": names of the new set's files, the pivot first. "remove": names of old files to remove.
-
-    Raises
-    ------
-    FileNotFoundError
-        The folder holds no committed set.
-    FormatError
-        The file is damaged.
-    """
-    path = folder / COMMIT
-    what, advice = "the list of files of a pack that was cut short", f"remove the folder {folder} and pack again"
-    commit = json_file.read_object(path, what, max_bytes=_MAX_COMMIT_BYTES, advice=advice)
-    try:
-        names = [name for verb in ("publish", "remove") for name in commit[verb]]
-        prefix = folder.name[1:].removesuffix(".staging")
-        if not commit["publish"] or not all(Path(name).name == name and name.startswith(prefix) for name in names):
-            raise ValueError("another object")
-    except (ValueError, LookupError, TypeError) as error:
-        raise FormatError(path=str(path), expected=what, got=error, advice=advice) from None
-    return commit
 
 
 def fingerprint(path: Path) -> str:

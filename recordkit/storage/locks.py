@@ -17,6 +17,8 @@ except ImportError:
 
 _POLL_S = 0.05
 _MAX_WAIT_S = 60.0
+# Windows refuses a file that is being removed, for a moment.
+_MAX_REMOVAL_S = 1.0
 
 
 class FolderLock:
@@ -26,25 +28,56 @@ class FolderLock:
     ----------
     folder : Path
     wait : bool
-        Wait until another process releases its lock. A folder that is locked without waiting may be removed while it is
-        locked, and must not be a symbolic link.
+        Wait until another process releases its lock, for a minute at most: whoever can read a folder can lock it. A
+        folder that is locked without waiting may be removed while it is locked, and must not be a symbolic link.
+
+    Attributes
+    ----------
+    dir_fd : int or None
+        Descriptor of the locked folder, for the functions of `os` that take one; None on systems that open no folders.
 
     Raises
     ------
     BlockingIOError
         Another lock on the folder is held, and `wait` is False.
+    TimeoutError
+        Another lock on the folder is held for a minute.
     OSError
         The folder cannot be opened.
     """
 
+    dir_fd: int | None
+
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
-        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
+        self.dir_fd = self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
+        deadline_s = time.monotonic() + _MAX_WAIT_S
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            while not self._try_lock():
+                if not wait:
+                    raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+                if time.monotonic() > deadline_s:
+                    reason = "another process has held the lock of this folder for a minute"
+                    raise TimeoutError(errno.ETIMEDOUT, reason, str(folder))
+                time.sleep(_POLL_S)
         except BaseException:
             self.release()
             raise
+
+    def _try_lock(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def at(self, name: str) -> str:
+        """Return the path of a file in the folder, for functions that are called with `dir_fd`."""
+        return name if self.dir_fd is not None else str(self._folder / name)
+
+    def status(self) -> os.stat_result:
+        """Return the status of the folder that is locked."""
+        return os.stat(self._folder if self.dir_fd is None else self.dir_fd)  # noqa: PTH116 (a descriptor)
 
     def is_in_place(self) -> bool:
         """Tell whether the folder of that name is still the one that was locked."""
@@ -71,18 +104,23 @@ class _FileLock(FolderLock):
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
+        self.dir_fd = None
         # The file is beside a folder that may be removed while it is locked.
         self._path = folder / ".recordkit.lock" if wait else folder.with_name(f"{folder.name}.lock")
-        deadline_s = time.monotonic() + _MAX_WAIT_S
+        begin_s = time.monotonic()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0)
         while True:
             try:
-                self._descriptor = os.open(self._path, flags)
+                self._descriptor = os.open(self._path, flags, 0o600)
                 return
-            except (FileExistsError, PermissionError) as error:  # Windows refuses a file that is being removed
-                if not wait:
+            except (FileExistsError, PermissionError) as error:
+                waited_s = time.monotonic() - begin_s
+                is_held = isinstance(error, FileExistsError) or os.path.lexists(self._path)
+                if not is_held and waited_s > _MAX_REMOVAL_S:
+                    raise  # the folder takes no files
+                if is_held and not wait:
                     raise BlockingIOError(error.errno, error.strerror, str(self._path)) from error
-                if time.monotonic() > deadline_s:
+                if waited_s > _MAX_WAIT_S:
                     reason = "another process has held this lock for a minute; remove it if that process was killed"
                     raise TimeoutError(errno.ETIMEDOUT, reason, str(self._path)) from error
             time.sleep(_POLL_S)

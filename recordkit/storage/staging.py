@@ -4,20 +4,29 @@ Several files cannot be renamed in one step, so a set is published in an order i
 are all old or all new at any time:
 
 1. Write all files in a locked folder beside the output, ``.NAME.staging``, and flush them to disk.
-2. Create a file ``commit`` in it. From now on the new set is valid, before that the old one is.
+2. Create a file ``commit`` in it. From now on the new set is valid, before that the old one is
+   (`recordkit.storage.commit`).
 3. Remove all old files except the first .rec, replace the first .rec (one rename), move the other files.
 
 If the process is killed in step 3, some final names do not exist for a while, but no file of the old set is beside a
 new one. `Fileset` then reads the missing files in the folder, and the next pack to this prefix first completes the
 move. If the process is killed earlier, the next pack removes the folder. A second pack to the same prefix is refused
 while the first is running (`recordkit.storage.locks`).
+
+Nothing of another user is written to, removed or followed. The folder belongs to the user of the process and is
+closed to all others until the commit. Files are created in it as new ones, by the descriptor of the folder. A link at a
+final name is replaced by the new file, and the file it points to stays.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import functools
+import itertools
+import os
 import shutil
+import stat
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +34,22 @@ from typing import BinaryIO
 
 from recordkit.errors import FormatError, PublishError, quoted
 from recordkit.formats.files import flush_to_disk
-from recordkit.storage.fileset import COMMIT, read_commit
+from recordkit.storage.commit import (
+    COMMIT,
+    PENDING,
+    Commit,
+    can_be_staged,
+    own_user,
+    pack_commit,
+    read_commit,
+    staging_folder,
+    user_name,
+)
 from recordkit.storage.locks import FolderLock, lock_folder
+from recordkit.storage.names import belongs_to
+
+# Mode of the folder until the commit.
+_PRIVATE = 0o700
 
 
 class Staging:
@@ -46,8 +69,13 @@ class Staging:
     Raises
     ------
     PublishError
-        The output folder does not exist or cannot be written, the prefix is a folder, or another pack is writing to
-        it.
+        The output folder does not exist or cannot be written, the prefix is a folder, another pack is writing to it,
+        or a pack of another user was cut short there.
+
+    Warns
+    -----
+    UserWarning
+        The commit of an earlier pack cannot be understood. Its files are kept in another folder, which is named.
 
     Examples
     --------
@@ -64,7 +92,6 @@ class Staging:
     def __init__(self, prefix: Path, *, allow_folder: bool = False) -> None:
         self.prefix = prefix
         self.parent = prefix.parent
-        self.folder = self.parent / f".{prefix.name}.staging"
         self._names: list[str] = []
         if self.parent.is_file():
             raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
@@ -76,8 +103,9 @@ class Staging:
             advice = f"add a name, as in {prefix / 'train'}"
             expected = "a name" if allow_folder else "a file prefix"
             raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
+        self.folder = staging_folder(prefix)
         with _as_publish_error(self.parent):
-            self._lock = _claim(self.folder, self.parent)
+            self._lock = _claim(self.folder)
 
     def create(self, name: str) -> BinaryIO:
         """Open a new file of the set.
@@ -85,7 +113,7 @@ class Staging:
         Parameters
         ----------
         name : str
-            The final name, without a folder.
+            The final name, without a folder; `recordkit.storage.names.belongs_to` has the rule.
 
         Returns
         -------
@@ -95,8 +123,9 @@ class Staging:
         Raises
         ------
         PublishError
-            The final name is a folder.
+            The name is not one of the prefix, or is that of a folder.
         """
+        self._check_name(name)
         if (self.parent / name).is_dir():
             raise PublishError(
                 path=str(self.parent / name),
@@ -105,7 +134,7 @@ class Staging:
                 advice="rename it",
             )
         self._names.append(name)
-        return open(self.folder / name, "wb", buffering=1 << 18)
+        return _create(self._lock, name)
 
     def create_folder(self) -> Path:
         """Make the folder of the set, which the caller fills. It is the pivot, so create it first.
@@ -122,8 +151,8 @@ class Staging:
         PublishError
             The final name exists and is not an empty folder.
         """
-        kind = _describe_unless_empty(self.prefix)
-        if kind:
+        self._check_name(self.prefix.name)
+        if kind := _describe_unless_empty(self.prefix):
             advice = "choose another name, or remove it"
             raise PublishError(path=str(self.prefix), expected="a new or an empty folder", got=kind, advice=advice)
         folder = self.folder / self.prefix.name
@@ -147,14 +176,23 @@ class Staging:
         """
         stale = [name for name in dict.fromkeys(path.name for path in remove) if name not in self._names]
         with _as_publish_error(self.parent):
+            content = pack_commit(self.folder, self._names, stale)
             for name in self._names:
                 flush_to_disk(self.folder / name)
-            pending = self.folder / f"{COMMIT}.new"
-            pending.write_text(json.dumps({"publish": self._names, "remove": stale}), encoding="utf-8")
-            flush_to_disk(pending)
-            pending.replace(self.folder / COMMIT)
+            with _create(self._lock, PENDING) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                mode = os.fstat(file.fileno()).st_mode
+            _let_readers_in(self.folder, mode)
+            _move(self._lock, PENDING, self._lock, COMMIT)
         with _as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
-            _finish(self.folder, self.parent)
+            _finish(read_commit(self.folder), self._lock)
+
+    def _check_name(self, name: str) -> None:
+        if not can_be_staged(self.prefix.name, name):
+            expected = f"{self.prefix.name} with a suffix of a set"
+            raise PublishError(path=str(self.parent / name), expected=expected, got=repr(name))
 
     def __enter__(self) -> Staging:
         return self
@@ -163,9 +201,9 @@ class Staging:
         try:
             if not self._lock.is_in_place():
                 return  # published; a folder of this name belongs to another pack by now
-            if _is_committed(self.folder):  # interrupted during the move, which must be completed
-                with contextlib.suppress(OSError):
-                    _finish(self.folder, self.parent)
+            if _is_there(self._lock, COMMIT):  # interrupted during the move, which must be completed
+                with contextlib.suppress(OSError, FormatError):
+                    _finish(read_commit(self.folder), self._lock)
             else:
                 shutil.rmtree(self.folder, ignore_errors=True)
         finally:
@@ -187,19 +225,33 @@ def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> I
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
 
 
-def _claim(folder: Path, parent: Path) -> FolderLock:
+def _claim(folder: Path) -> FolderLock:
     """Lock the folder, and complete or remove the set that a killed pack left in it."""
     while True:
         lock = _lock_folder(folder)
         try:
-            if not _is_committed(folder):
-                _clear(folder)
+            if _prepare(lock, folder):
                 return lock
-            _finish(folder, parent)
         except BaseException:
             lock.release()
             raise
         lock.release()
+
+
+def _prepare(lock: FolderLock, folder: Path) -> bool:
+    """Empty a folder for a new set and close it to others; if it holds a committed set, move that and return False."""
+    _refuse_another_user(folder, lock)
+    try:
+        _finish(read_commit(folder), lock)
+    except FileNotFoundError:
+        _clear(folder)
+        if stat.S_IMODE(lock.status().st_mode) != _PRIVATE:
+            with contextlib.suppress(PermissionError):  # of a file system without modes
+                folder.chmod(_PRIVATE)
+        return True
+    except FormatError as error:
+        _set_aside(folder, error)
+    return False
 
 
 def _clear(folder: Path) -> None:
@@ -207,14 +259,44 @@ def _clear(folder: Path) -> None:
     prefix = folder.name[1:].removesuffix(".staging")
     leftovers = list(folder.iterdir())
     for path in leftovers:
-        is_ours = path.is_file() and (path.name.startswith(prefix) or path.name == f"{COMMIT}.new")
-        if not is_ours and not (path.name == prefix and path.is_dir()):
+        is_folder = path.is_dir() and not path.is_symlink()
+        if not (path.name == prefix if is_folder else path.name == PENDING or belongs_to(prefix, path.name)):
             raise PublishError("no killed pack left this here", path=str(path), advice="move it away")
     for path in leftovers:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _set_aside(folder: Path, error: FormatError) -> None:
+    """Rename a folder whose commit is damaged. Its files may be the only ones of their set, so they are kept."""
+    stem = folder.name.removesuffix(".staging")
+    names = (folder.with_name(f"{stem}.damaged-{number}") for number in itertools.count(1))
+    aside = next(path for path in names if not os.path.lexists(path))
+    folder.rename(aside)
+    warnings.warn(f"{error}; the files of that pack are kept in {aside}", stacklevel=6)
+
+
+def _refuse_another_user(folder: Path, lock: FolderLock | None = None) -> None:
+    """Refuse a folder of another user, who could put anything in the place of its files."""
+    uid = (lock.status() if lock else folder.lstat()).st_uid
+    if not own_user() or uid in own_user() or (lock and uid == _owner_of_new_files(lock)):
+        return
+    raise PublishError(
+        path=str(folder),
+        expected="no pack of another user that was cut short",
+        got=f"one of {user_name(uid)}",
+        advice="choose another prefix, or let that user pack to this one or remove the folder",
+    )
+
+
+def _owner_of_new_files(lock: FolderLock) -> int:
+    """Return the owner that a file system gives to new files, which a network file system may choose."""
+    name = f"{PENDING}.{os.urandom(8).hex()}"
+    with _create(lock, name) as file:
+        os.unlink(lock.at(name), dir_fd=lock.dir_fd)
+        return os.fstat(file.fileno()).st_uid
 
 
 def _describe_unless_empty(path: Path) -> str:
@@ -233,11 +315,15 @@ def _describe_unless_empty(path: Path) -> str:
 def _lock_folder(folder: Path) -> FolderLock:
     """Create the folder if it does not exist, and lock it."""
     while True:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(_PRIVATE, exist_ok=True)
         try:
             lock = lock_folder(folder, wait=False)
         except FileNotFoundError:
             continue  # the pack that made the folder has just removed it
+        except PermissionError:
+            with contextlib.suppress(FileNotFoundError):
+                _refuse_another_user(folder)
+            raise
         except BlockingIOError as error:
             advice = "wait until it ends"
             if error.filename:
@@ -252,39 +338,57 @@ def _lock_folder(folder: Path) -> FolderLock:
         lock.release()
 
 
-def _is_committed(folder: Path) -> bool:
-    """Tell whether a folder holds a committed set. Path.exists would return False for a failing disk too."""
+def _let_readers_in(folder: Path, file_mode: int) -> None:
+    """Let all who may read the files read them in the folder, because a publish that is cut short leaves them there."""
+    readable = file_mode & (stat.S_IRGRP | stat.S_IROTH)
+    with contextlib.suppress(PermissionError):  # of a file system without modes
+        folder.chmod(_PRIVATE | readable | readable >> 2)
+
+
+def _create(lock: FolderLock, name: str) -> BinaryIO:
+    """Create a file in a locked folder. A file or link of that name is an error."""
+    opener = functools.partial(os.open, mode=0o666, dir_fd=lock.dir_fd)
+    return open(lock.at(name), "xb", buffering=1 << 18, opener=opener)
+
+
+def _is_there(lock: FolderLock, name: str) -> bool:
+    """Tell whether a locked folder has a file. Path.exists would return False for a failing disk too."""
     try:
-        (folder / COMMIT).stat()
+        os.stat(lock.at(name), dir_fd=lock.dir_fd, follow_symlinks=False)
     except FileNotFoundError:
         return False
     return True
 
 
-def _finish(folder: Path, parent: Path) -> None:
+def _move(source: FolderLock, name: str, target: FolderLock, new_name: str) -> None:
+    os.replace(source.at(name), target.at(new_name), src_dir_fd=source.dir_fd, dst_dir_fd=target.dir_fd)
+
+
+def _unlink(lock: FolderLock, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(lock.at(name), dir_fd=lock.dir_fd)
+
+
+def _finish(commit: Commit, lock: FolderLock) -> None:
     """Move a committed set to its final names. It may be killed at any point and called again."""
-    try:
-        commit = read_commit(folder)
-    except FileNotFoundError:
-        return
     # Sets that share names (out/a_b, and out/a with a split _b) move one after the other.
-    parent_lock = lock_folder(parent, wait=True)
+    parent = lock_folder(commit.folder.parent, wait=True)
     try:
-        flush_to_disk(folder)
-        parent_lock.flush()  # the staged set is on disk before the first old file is removed
-        pivot, *rest = commit["publish"]
-        if (folder / pivot).exists():
-            for name in rest + commit["remove"]:
-                (parent / name).unlink(missing_ok=True)
-            parent_lock.flush()
-            (folder / pivot).replace(parent / pivot)
-            parent_lock.flush()
+        flush_to_disk(commit.folder)
+        parent.flush()  # the staged set is on disk before the first old file is removed
+        pivot, *rest = commit.publish
+        if _is_there(lock, pivot):
+            for name in (*rest, *commit.remove):
+                _unlink(parent, name)
+            parent.flush()
+            _move(lock, pivot, parent, pivot)
+            parent.flush()
         for name in rest:
-            if (folder / name).exists():
-                (folder / name).replace(parent / name)
-        parent_lock.flush()
-        (folder / COMMIT).unlink()
-        folder.rmdir()
-        parent_lock.flush()
+            if _is_there(lock, name):
+                _move(lock, name, parent, name)
+        parent.flush()
+        _unlink(lock, COMMIT)
+        commit.folder.rmdir()
+        parent.flush()
     finally:
-        parent_lock.release()
+        parent.release()

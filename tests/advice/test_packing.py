@@ -1,6 +1,7 @@
 """Following the advices of packing, and of the file formats that it writes."""
 
 import errno
+import os
 import re
 import shlex
 import shutil
@@ -203,16 +204,18 @@ def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
     lock_folder(Path(), wait=True).release()
 
 
-def test_a_damaged_commit(photos, fails, works):
-    works("pack", "photos", "out")
+def test_the_staging_folder_of_another_user(photos, fails, works, monkeypatch):
     Path(".out.staging").mkdir()
-    Path(".out.staging/commit").write_text("{")
-    for command in (("info", "out.rec"), ("pack", "photos", "out")):
-        (folder,) = advice("storage/fileset.py", "remove the folder {} and pack again", fails(*command))
-    Path(folder.split(";")[0], "commit").unlink()
-    Path(folder.split(";")[0]).rmdir()
-    works("pack", "photos", "out")
-    works("info", "out.rec")
+    with monkeypatch.context() as patch:
+        patch.setattr("recordkit.storage.staging.own_user", lambda: (os.geteuid() + 1,))
+        patch.setattr("recordkit.storage.staging._owner_of_new_files", lambda _lock: os.geteuid() + 1)
+        error = fails("pack", "photos", "out")
+        advice(
+            "storage/staging.py",
+            "choose another prefix, or let that user pack to this one or remove the folder",
+            error,
+        )
+    works("pack", "photos", "out")  # as that user
 
 
 @pytest.mark.parametrize("content", ["{", '{"classes": 3}'])

@@ -252,10 +252,24 @@ def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix
         pack(tiny_folder, tmp_path / prefix)
 
 
-def test_the_record_file_can_have_a_name_of_its_own(tiny_folder, tmp_path, engine):
-    pack(tiny_folder, tmp_path / "p", record_name="p.record", engine=engine)
-    assert file_names(tmp_path) == ["p.idx", "p.json", "p.lst", "p.record"]
-    assert len(read_records(tmp_path / "p.record")) == 12
+@pytest.mark.parametrize("name", ["p", "p.rec"])
+def test_the_record_file_can_have_the_name_of_the_prefix(tiny_folder, tmp_path, engine, name):
+    pack(tiny_folder, tmp_path / "p", record_name=name, engine=engine)
+    assert file_names(tmp_path) == sorted(["p.idx", "p.json", "p.lst", name])
+    assert len(read_records(tmp_path / name)) == 12
+    assert Fileset(tmp_path / name).path(".rec") == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["images.rec", "p.record", "p_1.rec", "../p.rec"])
+def test_a_record_file_of_another_name_is_refused_and_the_old_set_stays(tiny_folder, tmp_path, name):
+    pack(tiny_folder, tmp_path / "p")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(PlanError, match=r"^record_name: expected p or p\.rec, without splits, got "):
+        pack(tiny_folder, tmp_path / "p", record_name=name)
+    with pytest.raises(PlanError, match=r"^record_name: expected p_val or p_val\.rec, without splits, got 'p\.rec'"):
+        pack(tiny_folder, tmp_path / "p", record_name="p.rec", plan=PackPlan(val_ratio=0.25))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+    assert pack(tiny_folder, tmp_path / "p").ok and not list(tmp_path.glob(".*"))
 
 
 def test_a_file_of_the_replaced_set_can_be_kept(tiny_folder, tmp_path, engine):
@@ -340,9 +354,9 @@ def test_the_list_that_is_packed_is_never_changed(tiny_folder, tmp_path, engine)
 
 
 def test_an_output_that_is_the_input_is_refused(tiny_folder, tmp_path, engine):
-    path = write_list(tmp_path, "3\t1\tcat/0.jpg\n")
-    with pytest.raises(PlanError, match="a.lst: expected another output, got the list that is being packed"):
-        pack(ListSource(path, tiny_folder), tmp_path / "a", record_name="a.lst", engine=engine)
+    path = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "a")
+    with pytest.raises(PlanError, match="a: expected another output, got the list that is being packed"):
+        pack(ListSource(path, tiny_folder), tmp_path / "a", record_name="a", engine=engine)
     assert path.read_text() == "3\t1\tcat/0.jpg\n"
 
 

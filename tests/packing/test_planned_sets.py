@@ -123,6 +123,6 @@ def test_the_list_that_is_packed_is_read_and_not_written(tmp_path):
     ((own,), _), ((other,), _) = (plan_sets({"": source}, tmp_path / name, PackPlan(), None) for name in "ab")
     assert (own.reads_list, own.names.write_list) == (True, False)
     assert (other.reads_list, other.names.write_list) == (False, True)
-    ((unwritten,), _) = plan_sets({"": source}, tmp_path / "b", PackPlan(write_list=False), "b.record")
+    ((unwritten,), _) = plan_sets({"": source}, tmp_path / "b", PackPlan(write_list=False), "b")
     assert (unwritten.reads_list, unwritten.names.write_list) == (False, False)
-    assert [path.name for path in unwritten.names.all()][:2] == ["b.record", "b.idx"]
+    assert [path.name for path in unwritten.names.all()][:2] == ["b", "b.idx"]

@@ -10,7 +10,8 @@ from storage.faults import recover
 
 from recordkit.errors import FormatError
 from recordkit.formats import json_file
-from recordkit.storage.fileset import SUFFIXES, Fileset, fingerprint
+from recordkit.storage.fileset import Fileset, fingerprint
+from recordkit.storage.names import SUFFIXES
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -201,29 +202,3 @@ def test_a_fingerprint_is_the_files_sha256(tmp_path):
     content = bytes(range(256)) * 9000  # more than one read
     (tmp_path / "a").write_bytes(content)
     assert fingerprint(tmp_path / "a") == hashlib.sha256(content).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("content", "got"),
-    [
-        ("", "Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "a JSON list"),
-        ('{"publish": 3}', "'int' object is not iterable"),
-        ('{"publish": ["a.rec"]}', "'remove'"),
-        ('{"publish": [], "remove": []}', "another object"),
-        ('{"publish": ["a.rec"], "remove": ["../a.rec"]}', "another object"),
-        ('{"publish": ["a.rec", "b.rec"], "remove": []}', "another object"),
-    ],
-)
-def test_a_damaged_commit_is_an_error_for_its_own_set_only(content, got, tmp_path):
-    (tmp_path / ".a.staging").mkdir()
-    (tmp_path / ".a.staging" / "commit").write_text(content)
-    Fileset(tmp_path / "b.rec")
-    for name in ("a.rec", "a_train.rec"):
-        with pytest.raises(FormatError) as caught:
-            Fileset(tmp_path / name)
-        folder = tmp_path / ".a.staging"
-        assert str(caught.value) == (
-            f"{folder / 'commit'}: expected the list of files of a pack that was cut short, got {got}; "
-            f"remove the folder {folder} and pack again"
-        )

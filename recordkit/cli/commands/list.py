@@ -27,7 +27,7 @@ from recordkit.sample import Source
 from recordkit.sources import open_source, read_classes
 from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
-from recordkit.storage.fileset import SUFFIXES
+from recordkit.storage.names import SUFFIXES
 
 
 @click.command(

@@ -1,0 +1,59 @@
+"""The names of the files that a prefix may have, which are all that a pack creates, replaces or removes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# In the order of publishing: the records first.
+SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
+
+CLASSES_SUFFIX = ".classes.json"
+"""Suffix of the class map that is written beside a list."""
+
+_ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX)
+# Limit of the common file systems, in bytes.
+_MAX_NAME = 255
+
+
+def belongs_to(prefix: str, name: str) -> bool:
+    """Tell whether a file name is one that the packs, lists and exports of a prefix may create, replace and remove.
+
+    Such names are PREFIX with a suffix, PREFIX_SPLIT with a suffix, and PREFIX alone, as im2rec's OUT and the folder of
+    an export have it.
+
+    Parameters
+    ----------
+    prefix, name : str
+        Without a folder.
+
+    Examples
+    --------
+    >>> belongs_to("train", "train.rec"), belongs_to("train", "train_val.labels.npy"), belongs_to("train", "train")
+    (True, True, True)
+    >>> belongs_to("train", "training.rec"), belongs_to("train", "train_notes.txt"), belongs_to("", ".rec")
+    (False, False, False)
+    """
+    if not prefix or not name.startswith(prefix) or not _is_file_name(name):
+        return False
+    rest = name.removeprefix(prefix)
+    return rest in ("", *_ALL_SUFFIXES) or (rest.startswith("_") and rest.endswith(_ALL_SUFFIXES))
+
+
+def possible_prefixes(name: str) -> list[str]:
+    """Return the prefixes that a set of this name may have been packed for: itself, and each beginning before a "_".
+
+    Examples
+    --------
+    >>> possible_prefixes("pets_2_val")
+    ['pets_2_val', 'pets_2', 'pets']
+    """
+    return [name, *(name[:at] for at in range(len(name) - 1, 0, -1) if name[at] == "_")]
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return Path(name).name == name and b"\0" not in encoded and len(encoded) <= _MAX_NAME
