@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def real_data() -> Path:
             pytest.fail("RECORDKIT_REQUIRE_DATA is set but RECORDKIT_TEST_DATA is not")
         pytest.skip("RECORDKIT_TEST_DATA is not set: no real data to test on")
     return Path(folder)
+
+
+@pytest.fixture
+def shared_folder():
+    """A folder as /tmp: everybody may write to it, and nobody may replace the files of others."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o1777)
+        yield Path(name)
 
 
 @pytest.fixture(params=["python", "native"])

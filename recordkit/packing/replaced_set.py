@@ -15,8 +15,9 @@ from typing import Any
 
 from recordkit.errors import PublishError
 from recordkit.packing.writer import SetNames
+from recordkit.storage.commit import stranger
 from recordkit.storage.fileset import Fileset, fingerprint
-from recordkit.storage.names import SUFFIXES
+from recordkit.storage.names import SUFFIXES, belongs_to
 
 
 def read_replaced_description(names: SetNames) -> Mapping[str, Any]:
@@ -58,20 +59,28 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
     """Return the files of the replaced set whose names no new file takes, such as those of an old split.
 
     Only files that the earlier pack wrote under their present name count. A copy or a renamed set belongs to the user,
-    and so do an edited .lst and the files beside a .rec that has changed since.
+    and so do an edited .lst and the files beside a .rec that has changed since. Anybody can write a description, so it
+    counts only if all files that it lists have the names of its own set.
     """
     obsolete: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
-        description = _read_description(path)
-        if description.get("set") == prefix.name and path.name in _file_names(description) and path not in new_names:
+        if path in new_names or not belongs_to(prefix.name, path.name):
+            continue
+        description, stem = _read_description(path), path.name.removesuffix(".json")
+        own_names = {stem, *(stem + suffix for suffix in SUFFIXES)}
+        if (
+            description.get("set") == prefix.name
+            and path.name in _file_names(description)
+            and (own_names.issuperset(_file_names(description)))
+        ):
             obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_names]
     return obsolete
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:
-    """Read a description; a JSON file of another program counts as an empty one."""
+    """Read a description; a JSON file of another program, or of a stranger, counts as an empty one."""
     with contextlib.suppress(ValueError, OSError):
-        return Fileset(path).description()
+        return {} if stranger(path) else Fileset(path).description()
     return {}
 
 

@@ -189,13 +189,25 @@ def _distrust(folder: Path) -> str:
     status, parent = folder.lstat(), folder.parent.stat()
     if not stat.S_ISDIR(status.st_mode):
         return "one behind a link"
-    is_sticky = bool(parent.st_mode & stat.S_ISVTX)
-    if is_sticky and status.st_uid not in (*own_user(), 0, parent.st_uid):
-        return f"one of {user_name(status.st_uid)}"
+    if uid := stranger(folder):
+        return f"one of {user_name(uid)}"
     may_write = parent.st_mode & (_OTHERS_WRITE if status.st_gid == parent.st_gid else stat.S_IWOTH)
-    if status.st_mode & _OTHERS_WRITE & ~(0 if is_sticky else may_write):
+    if status.st_mode & _OTHERS_WRITE & ~(0 if parent.st_mode & stat.S_ISVTX else may_write):
         return "one in a folder that others may write to"
     return ""
+
+
+def stranger(path: Path) -> int:
+    """Return the user to whom a file or folder belongs, if users of its folder cannot replace each other's files.
+
+    Returns
+    -------
+    uid : int
+        0 if the folder is not sticky, or the user is that of this process, root or the owner of the folder.
+    """
+    parent = path.parent.stat()
+    uid = path.lstat().st_uid
+    return uid if parent.st_mode & stat.S_ISVTX and uid not in (*own_user(), parent.st_uid) else 0
 
 
 def own_user() -> tuple[int, ...]:
