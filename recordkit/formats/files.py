@@ -265,6 +265,37 @@ def flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+# Real images and labels become 2 to 50 times smaller by compression, and zeros 1,000 times.
+_MAX_RATIO = 100
+_MAX_SMALL_BYTES = 1 << 26
+
+
+def check_unpacked_size(path: str | Path, unpacked_bytes: int, packed_bytes: int) -> None:
+    """Refuse an array in a compressed file if it takes far more memory than the file has bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+    unpacked_bytes : int
+        What the header of the array announces.
+    packed_bytes : int
+        Size of the compressed file.
+
+    Raises
+    ------
+    FormatError
+        The array takes more than 64 MiB and more than 100 times the bytes of the file.
+    """
+    limit = max(_MAX_SMALL_BYTES, _MAX_RATIO * packed_bytes)
+    if unpacked_bytes > limit:
+        raise FormatError(
+            path=os.fspath(path),
+            expected=f"an array of at most {limit} bytes in a compressed file of {packed_bytes} bytes",
+            got=f"a header for {unpacked_bytes} bytes",
+            advice="if that is right, decompress it, and give the plain file",
+        )
+
+
 _seek_lock = Lock()
 
 

@@ -46,6 +46,11 @@ class Header(NamedTuple):
     begin: int
     n_bytes: int
 
+    def array(self, numbers: bytes | bytearray) -> NDArray[Any]:
+        """Return the array of these numbers, of which there are `n_bytes`."""
+        array: NDArray[Any] = np.frombuffer(numbers, self.dtype)
+        return array.reshape(self.shape[::-1]).T if self.is_fortran else array.reshape(self.shape)
+
 
 def parse_header(content: bytes) -> Header:
     """Parse the header of an array.
@@ -81,8 +86,8 @@ def parse_header(content: bytes) -> Header:
         numbers = tuple(map(int, shape))
     except Exception as error:  # noqa: BLE001 (for a damaged header NumPy raises many types, even TokenError)
         raise FormatError(expected="the header of a .npy file", got=f"damage: {error!s:.200}") from None
-    if dtype.hasobject:
-        raise FormatError(expected="an array of numbers", got="pickled objects")
+    if dtype.hasobject or not dtype.itemsize:
+        raise FormatError(expected="an array of numbers", got="pickled objects" if dtype.hasobject else "empty texts")
     if min(numbers, default=0) < 0:
         raise FormatError(expected="sizes of at least 0", got=numbers)
     return Header(dtype, numbers, bool(is_fortran), start.tell(), math.prod(numbers) * dtype.itemsize)
@@ -136,5 +141,4 @@ def read(path: str | Path, *, max_bytes: int | None = None, what: str = "an arra
                 raise TruncatedError(expected=f"{header.n_bytes} bytes after the header", got=len(numbers))
         except FormatError as error:
             raise error.located(path=os.fspath(path)) from None
-    array: NDArray[Any] = np.frombuffer(numbers, header.dtype)
-    return array.reshape(header.shape[::-1]).T if header.is_fortran else array.reshape(header.shape)
+    return header.array(numbers)

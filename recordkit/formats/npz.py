@@ -12,12 +12,15 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats import npy
+from recordkit.formats.files import check_unpacked_size, open_file
 
 _SUFFIX = ".npy"
+# The archive may announce more than there is, so memory grows with the bytes decompressed so far.
+_BLOCK_BYTES = 1 << 22
 # The errors of `zipfile` and NumPy about bytes that are damaged, encrypted, or announce too much. An OSError comes from
 # an offset before the file's beginning.
 _DAMAGE_ERRORS = (
@@ -28,7 +31,7 @@ _DAMAGE_ERRORS = (
 
 def names(path: str | Path) -> set[str]:
     """Return the names of the arrays in a file; empty if it is no .npz file."""
-    with open(path, "rb") as file:
+    with open_file(path, what="an .npz file") as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return {name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)}
@@ -52,7 +55,8 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     Raises
     ------
     FormatError
-        The file is damaged, has no such array, or the array holds pickled objects.
+        The file is damaged, has no such array, the array holds pickled objects or announces far more than it can have
+        (`recordkit.formats.files.check_unpacked_size`), or the path is a pipe or a device.
     OSError
         The file cannot be opened.
 
@@ -67,9 +71,29 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     if name not in (existing := names(path)):
         got = ", ".join(sorted(existing)) or "no .npz file"
         raise FormatError(path=os.fspath(path), expected=f"an array {name} in an .npz file", got=got)
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(name + _SUFFIX) as file:
-            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return array
-    except _DAMAGE_ERRORS as error:
-        raise FormatError(path=os.fspath(path), expected=f"an array {name} of numbers", got=str(error)) from None
+    with open_file(path, what="an .npz file") as raw, open(raw.fileno(), "rb", closefd=False) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read_member(archive, archive.getinfo(name + _SUFFIX), path)
+        except FormatError as error:
+            raise error.located(path=os.fspath(path)) from None
+        except _DAMAGE_ERRORS as error:
+            raise FormatError(path=os.fspath(path), expected=f"an array {name} of numbers", got=str(error)) from None
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | Path) -> NDArray[Any]:
+    """Read an array in pieces, after comparing what its header announces with the archive's own numbers."""
+    with archive.open(member) as file:
+        start = file.read(npy.MAX_HEADER_BYTES)
+        header = npy.parse_header(start)
+        if member.file_size - header.begin != header.n_bytes:
+            raise FormatError(
+                expected=f"{header.n_bytes} bytes after the header", got=max(member.file_size - header.begin, 0)
+            )
+        check_unpacked_size(path, header.n_bytes, member.compress_size)
+        numbers = bytearray(start[header.begin :])
+        while block := file.read(_BLOCK_BYTES):
+            numbers += block
+    if len(numbers) != header.n_bytes:
+        raise TruncatedError(expected=f"{header.n_bytes} bytes after the header", got=len(numbers))
+    return header.array(numbers)

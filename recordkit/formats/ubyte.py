@@ -32,12 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, TruncatedError
+from recordkit.formats.files import check_unpacked_size, open_file
 
 DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\0"
-# A .gz file does not store the length of its content reliably, so memory grows with the bytes decompressed so far.
+# The header may announce more than there is, so memory grows with the bytes decompressed so far.
 _BLOCK_BYTES = 1 << 22
 
 
@@ -59,20 +60,21 @@ def read(path: str | Path) -> NDArray[Any]:
     TruncatedError
         The file ends inside the header or has fewer numbers than the header announces.
     FormatError
-        The header is not a ubyte header, or the file has more numbers than it announces.
+        The header is not a ubyte header, the file has more numbers than it announces, a compressed file announces far
+        more than it can have (`recordkit.formats.files.check_unpacked_size`), or the path is a pipe or a device.
     OSError
         The file cannot be read.
     """
     name = os.fspath(path)
     with _open(path) as (file, compressed):
         if compressed:
-            return _read_stream(file, name)
+            return _read_stream(file, name, os.fstat(file.fileno()).st_size)
         dtype, shape, begin = _header(file, name)
         expected = math.prod(shape) * dtype.itemsize
         _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
         if not expected:
             return np.empty(shape, dtype)
-        mapped: NDArray[Any] = np.memmap(name, dtype, "r", begin, shape)
+        mapped: NDArray[Any] = np.memmap(file, dtype, "r", begin, shape)
         return mapped
 
 
@@ -86,7 +88,7 @@ def read_shape(path: str | Path) -> tuple[int, ...]:
 def _open(path: str | Path) -> Iterator[tuple[Any, bool]]:
     """Open a file for reading its content; the second item says whether that is being decompressed."""
     name = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_file(path, what="a ubyte file") as raw, open(raw.fileno(), "rb", closefd=False) as file:
         magic = file.read(len(_XZ_MAGIC))
         file.seek(0)
         try:
@@ -103,9 +105,10 @@ def _open(path: str | Path) -> Iterator[tuple[Any, bool]]:
             raise TruncatedError(path=name, expected=f"a whole {kind} file", got=f"a damaged one ({error})") from None
 
 
-def _read_stream(content: Any, name: str) -> NDArray[Any]:
+def _read_stream(content: Any, name: str, packed_bytes: int) -> NDArray[Any]:
     dtype, shape, _ = _header(content, name)
     expected = math.prod(shape) * dtype.itemsize
+    check_unpacked_size(name, expected, packed_bytes)
     data = bytearray()
     while len(data) <= expected and (block := content.read(min(_BLOCK_BYTES, expected + 1 - len(data)))):
         data += block

@@ -1,5 +1,6 @@
 """Following the advices about the files of MNIST and its relatives."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from advice.walk import advice, commands
 
 import recordkit as rk
 from recordkit.codec import decode
-from recordkit.formats import ubyte
+from recordkit.formats import files, ubyte
 from recordkit.training.data.folder import pack_if_changed
 
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -123,3 +124,18 @@ def test_two_training_sets(write, works):
     )
     works("pack", "gzip", "out")
     assert rk.RecordDataset("out_letters_train.rec").labels.tolist() == [1, 2]
+
+
+def test_black_images_in_a_compressed_file(write, fails, works, monkeypatch):
+    monkeypatch.setattr(files, "_MAX_SMALL_BYTES", 10)
+    write("mnist")
+    plain = Path("mnist/train-images-idx3-ubyte")
+    black = ubyte.pack(np.zeros((len(PIXELS), 100, 100), np.uint8))
+    plain.with_suffix(".gz").write_bytes(gzip.compress(black))
+    plain.unlink()
+    advice(
+        "formats/files.py", "if that is right, decompress it, and give the plain file", fails("pack", "mnist", "out")
+    )
+    plain.with_suffix(".gz").unlink()
+    plain.write_bytes(black)
+    works("pack", "mnist", "out")

@@ -50,6 +50,7 @@ def test_an_array_comes_back(array, version, tmp_path):
         (with_header("{'descr': '<i8', 'fortran_order': False, 'shape': (True,)}"), "8?1? bytes after the header"),
         (with_header("{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}", bytes(17)), "16 bytes after"),
         (with_header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"), "got pickled objects"),
+        (with_header("{'descr': '<U0', 'fortran_order': False, 'shape': (4,)}"), "got empty texts"),
         (with_header("(" * 4000), "got damage"),
         (with_header("-" * 4000), "got damage"),
         (with_header("{'descr': '<i8', 'fortran_order': False, 'shape': ()}" + " " * 5000, bytes(8)), "got damage"),

@@ -12,7 +12,7 @@ from hypothesis import given
 from strategies import ubyte_arrays
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats import ubyte
+from recordkit.formats import files, ubyte
 
 GOLDEN = [
     pytest.param(np.array([7, 2, 1], np.uint8), "00000801 00000003 070201", id="labels"),
@@ -120,7 +120,8 @@ def test_a_header_that_announces_more_than_the_file_has_allocates_no_memory(size
     content = struct.pack(">HBB3I", 0, 8, 3, *sizes) + b"tiny"
     tracemalloc.start()
     try:
-        with pytest.raises(TruncatedError, match=f"expected {sizes[0] * sizes[1] * sizes[2]} bytes.*, got 4$"):
+        n_bytes = sizes[0] * sizes[1] * sizes[2]
+        with pytest.raises(FormatError, match=f"(expected {n_bytes} bytes.*, got 4$|got a header for {n_bytes} bytes)"):
             read(content)
         assert tracemalloc.get_traced_memory()[1] < 1 << 23
     finally:
@@ -190,3 +191,43 @@ def test_a_damaged_xz_file_is_an_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(FormatError, match=r"a\.xz: "):
         ubyte.read(path)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, partial(lzma.compress, preset=0)], ids=["gzip", "xz"])
+@pytest.mark.parametrize(("n", "is_read"), [(1, True), (30, False)])
+def test_an_array_that_takes_far_more_memory_than_the_file_is_refused_before_it_is_unpacked(
+    compress, n, is_read, tmp_path
+):
+    content = ubyte.pack(np.zeros((n, 1000, 1000), np.uint8))
+    path = tmp_path / "a-ubyte"
+    path.write_bytes(compress(content))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_MAX_SMALL_BYTES", 2_000_000)
+        tracemalloc.start()
+        try:
+            if is_read:
+                assert not ubyte.read(path).any()
+            else:
+                with pytest.raises(
+                    FormatError, match=r"a-ubyte: expected an array of at most \d+ bytes in a compressed"
+                ):
+                    ubyte.read(path)
+                assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, partial(lzma.compress, preset=0)], ids=["gzip", "xz"])
+def test_more_streams_behind_the_array_are_an_error_before_they_are_unpacked(compress, tmp_path):
+    whole = ubyte.pack(np.arange(9, dtype=np.uint8))
+    path = tmp_path / "a-ubyte"
+    path.write_bytes(compress(whole[:-3]) + compress(whole[-3:]))
+    assert ubyte.read(path).tolist() == list(range(9))
+    path.write_bytes(compress(whole) + compress(bytes(40_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="a-ubyte: expected 9 bytes after the header, got more"):
+            ubyte.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23
+    finally:
+        tracemalloc.stop()

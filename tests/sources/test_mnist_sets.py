@@ -289,7 +289,7 @@ def test_a_damaged_npz_file_is_named(tmp_path):
     with pytest.raises(FormatError, match=r"labels\.npz: expected an array arr_0 in an \.npz file, got no \.npz file"):
         open_sets(tmp_path)
     np.savez(path, np.array([None] * 6))
-    with pytest.raises(FormatError, match=r"labels\.npz: expected an array arr_0 of numbers, got Object arrays"):
+    with pytest.raises(FormatError, match=r"labels\.npz: expected an array of numbers, got pickled objects"):
         open_sets(tmp_path)
 
 
