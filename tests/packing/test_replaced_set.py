@@ -4,12 +4,12 @@ import json
 import os
 
 import pytest
+from storage.users import as_nobody, needs_root
 
 from recordkit import PackPlan, pack
 from recordkit.errors import PublishError
 from recordkit.packing.replaced_set import find_obsolete_files
 from recordkit.storage.fileset import fingerprint
-from storage.users import as_nobody, needs_root
 
 
 def plant(path, *names, prefix="train"):
