@@ -50,6 +50,14 @@ __all__ = [
 
 _Error = TypeVar("_Error", bound="RecordkitError")
 
+# Characters that control a terminal or hide text: C0 except the tab, DEL, C1, marks that order or join text invisibly,
+# line and paragraph separators, halves of surrogate pairs (bytes of a name that is not UTF-8), and tags. The joiners
+# U+200C and U+200D are not among them, because words of several scripts and emojis need them.
+_CONTROLS = re.compile(
+    "[\0-\x08\n-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
 # An argument of the library inside a message: `threads` or `root=photos`, between backticks.
 _ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`\s]*)?)`")
 
@@ -199,17 +207,36 @@ def enumerate_some(items: Collection[object], limit: int = 5) -> str:
     return text if len(items) <= limit else f"{text} and {len(items) - limit} more"
 
 
-def quoted(path: str | os.PathLike[str]) -> str:
-    """Return a path as a word of a command in a text, between double quotes if a shell would not take it as it is.
+def printable(text: str) -> str:
+    r"""Return a text whose control characters, line ends included, are escapes as in Python's strings; a tab stays.
 
-    A text has its commands between single quotes, which those of `shlex.quote` would end.
+    Errors keep their texts as they are, because programs read them. Whoever shows one on a terminal needs this.
+
+    Examples
+    --------
+    >>> print(printable("cat\x1b[2J\u202egnp.exe"))
+    cat\x1b[2J\u202egnp.exe
+    """
+    return _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as a word of a command in a text, between double quotes if a shell would not take it as it is.
+
+    A text has its commands between single quotes, which those of `shlex.quote` would end. A path with control
+    characters has the form ``$'...'``, which bash and zsh read, because no terminal would show it.
 
     Examples
     --------
     >>> quoted("a.rec"), quoted("my photos/a.rec")
     ('a.rec', '"my photos/a.rec"')
+    >>> print(quoted("a\x1b[2J.rec"))
+    $'a\x1b[2J.rec'
     """
     text = os.fspath(path)
+    if _CONTROLS.search(text):
+        name = os.fsencode(text).decode("latin-1")  # a character for each byte
+        return "$'" + re.sub(r"[^ -~]|['\\]", lambda match: f"\\x{ord(match[0]):02x}", name) + "'"
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else '"' + re.sub(r'([\\"$`])', r"\\\1", text) + '"'
 
 

@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
-from recordkit.cli.program import print_to_stderr
 from recordkit.cli.progress import Bar, Progress, open_bar
+from recordkit.cli.terminal import print_line, print_message
 
 
 @dataclass(frozen=True)
@@ -34,29 +32,30 @@ class Console:
     as_json: bool = False
     quiet: bool = False
 
-    def report(self, document: object, text: str) -> None:
-        """Print a result: the document with --json, otherwise the text.
+    def report(self, document: object, *lines: str) -> None:
+        """Print a result: the document with --json, otherwise the lines.
 
         Parameters
         ----------
         document : object
             JSON-compatible values. A number that JSON cannot hold (NaN, infinity) becomes null.
-        text : str
+        *lines : str
             The same result for a reader.
         """
         if self.as_json:
-            click.echo(as_json_text(document))
+            print_line(as_json_text(document))
         elif not self.quiet:
-            click.echo(text)
+            for line in lines:
+                print_line(line)
 
     def note(self, message: str) -> None:
         """Print a line on stderr that is neither a warning nor an error."""
         if not self.quiet:
-            print_to_stderr("recordkit", message)
+            print_message("recordkit", message)
 
     def warn(self, message: str) -> None:
         """Print a warning on stderr."""
-        print_to_stderr("recordkit", f"warning: {message}")
+        print_message("recordkit", f"warning: {message}")
 
     @contextlib.contextmanager
     def progress(self, total: int | None, label: str, *, unit: str = "img") -> Iterator[Progress]:
@@ -78,9 +77,10 @@ def as_json_text(document: object) -> str:
     '{"loss": [0.5, null]}'
     """
     try:
-        return json.dumps(document, allow_nan=False)
+        text = json.dumps(document, allow_nan=False)
     except ValueError:
-        return json.dumps(_with_nulls(document), allow_nan=False)
+        text = json.dumps(_with_nulls(document), allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # the one control character that JSON need not escape
 
 
 def _with_nulls(value: Any) -> Any:

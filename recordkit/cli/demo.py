@@ -18,6 +18,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
 from recordkit.cli.program import Command, run
+from recordkit.cli.terminal import print_line
 from recordkit.codec import encode
 from recordkit.errors import TrainError
 from recordkit.formats.lst import ListFile
@@ -65,9 +66,9 @@ def command(data: Path | None, output: Path, seed: int, engine: str, more_seeds:
     output.mkdir(parents=True, exist_ok=True)
     set_threads(0)  # before `_read_back` loads MXNet
     packed = _pack_digits(output, engine) if data is None else _pack_ubyte(data, output, engine)
-    click.echo(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
+    print_line(f"packed {packed.n_train} + {packed.n_test} images: {packed.train} and {packed.test}, verified")
     loading_engine = _read_back(packed.test, engine)
-    click.echo(f"read {packed.test.name} back through Loader and MXNet's ImageRecordIter: every label as in the list")
+    print_line(f"read {packed.test.name} back through Loader and MXNet's ImageRecordIter: every label as in the list")
     n_more = more_seeds if more_seeds is not None else (2 if data is None else 0)
     accuracies = []
     with Console().progress(1 + n_more, "train", unit="LeNet") as progress:
@@ -75,12 +76,12 @@ def command(data: Path | None, output: Path, seed: int, engine: str, more_seeds:
             accuracies.append(_train(packed, output, number, pictures=number == seed))
             progress(1)
     accuracy, *more = accuracies
-    click.echo(f"trained the LeNet, seed {seed}: {output / 'lenet'}-seed{seed}-*.params, pictures beside them (*.png)")
+    print_line(f"trained the LeNet, seed {seed}: {output / 'lenet'}-seed{seed}-*.params, pictures beside them (*.png)")
     min_accuracy = MIN_ACCURACY[packed.name]
     listed = " ".join(f"{value:.4f}" for value in more) or "not run (--more-seeds)"
-    click.echo(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {min_accuracy}")
-    click.echo(f"packed by the {packed.engine} engine, loaded by the {loading_engine} engine")
-    click.echo(f"accuracy: {accuracy:.4f}")
+    print_line(f"held-out accuracy of {n_more} other seeds: {listed}; all must reach {min_accuracy}")
+    print_line(f"packed by the {packed.engine} engine, loaded by the {loading_engine} engine")
+    print_line(f"accuracy: {accuracy:.4f}")
     if min(accuracies) < min_accuracy:
         raise TrainError(expected=f"an accuracy of at least {min_accuracy}", got=f"{min(accuracies):.4f}")
 

@@ -13,6 +13,7 @@ import click
 
 from recordkit.cli.options import examples
 from recordkit.cli.program import CommandError, run
+from recordkit.cli.terminal import print_line
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
 
@@ -58,7 +59,8 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments before the command; without any, print the help and exit with 2."""
         if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), err=True)
+            for line in ctx.get_help().splitlines():
+                print_line(line, to_stderr=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
@@ -91,7 +93,7 @@ class LazyGroup(click.Group):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             if command is None:  # no command had been chosen yet
                 raise
-            raise CommandError(error, ctx, command) from error
+            raise CommandError(error, command) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""

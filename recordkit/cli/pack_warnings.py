@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recordkit.cli.program import print_to_stderr
+from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
 from recordkit.packing import PackReport
 
@@ -20,13 +20,13 @@ def print_warnings(program: str, report: PackReport) -> None:
     report : PackReport
     """
     for warning in report.warnings:
-        print_to_stderr(program, f"warning: {warning}")
+        print_message(program, f"warning: {warning}")
     for set_report in report.sets:
         for failure in set_report.failures[:_N_PRINTED_FAILURES]:
-            print_to_stderr(program, f"{failure.name}: {failure.reason}; left out")
+            print_message(program, f"{failure.name}: {failure.reason}; left out")
         if set_report.n_missing > set_report.n_listed / 2:
             root = "ROOT" if program == "im2rec" else "--root"
             share = f"{set_report.n_missing} of {set_report.n_listed} images do not exist"
-            print_to_stderr(program, f"warning: {share}; is {root} right?")
+            print_message(program, f"warning: {share}; is {root} right?")
         for note, n in set_report.notes.items():
-            print_to_stderr(program, f"warning: {plural(n, 'image')}: {note}")
+            print_message(program, f"warning: {plural(n, 'image')}: {note}")

@@ -16,13 +16,15 @@ import io
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
+from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import MissingError, PlanError, RecordkitError
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
@@ -63,23 +65,23 @@ def _run(program: Callable[[], object], name: str) -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         _fail(name, "interrupted", 130)
-    except click.UsageError as error:
-        _fail(name, usage_error_text(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        text = usage_error_text(error) if isinstance(error, click.UsageError) else error.format_message()
+        _fail(name, text, error.exit_code)
     except RecordkitError as error:
         _fail(name, error.text(), exit_code(error))
-    except KeyboardInterrupt:
-        _fail(name, "interrupted", 130)
     except TerminationSignal as end:
         _fail(name, "terminated", 128 + end.number)
     except OSError as error:
         _fail(name, error_text(error), 1)
     except MemoryError:
         _fail(name, "out of memory", 1)
+    except Exception:  # noqa: BLE001 (a fault of recordkit; Python would print its traceback as it is)
+        for line in traceback.format_exc().splitlines():
+            print_line(line, to_stderr=True)
+        sys.exit(1)
 
 
 class CommandError(click.ClickException):
@@ -89,20 +91,13 @@ class CommandError(click.ClickException):
     ----------
     error : RecordkitError
         The error.
-    context : click.Context
-        Context of the program or of the command; its root names the program.
     command : click.Command
         The command that ran.
     """
 
-    def __init__(self, error: RecordkitError, context: click.Context, command: click.Command) -> None:
+    def __init__(self, error: RecordkitError, command: click.Command) -> None:
         super().__init__(error.text(functools.partial(option_name, command)))
         self.exit_code = exit_code(error)  # type: ignore[misc]  # click types it as a class variable
-        self._program = context.find_root().info_name or "recordkit"
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the error as one line on stderr."""
-        print_to_stderr(self._program, self.message)
 
 
 class Command(click.Command):
@@ -113,7 +108,7 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except RecordkitError as error:
-            raise CommandError(error, ctx, self) from error
+            raise CommandError(error, self) from error
 
 
 def error_text(error: RecordkitError | OSError) -> str:
@@ -265,7 +260,7 @@ def _show_warnings_as_lines(name: str) -> None:
     _settings.enter_context(warnings.catch_warnings())
     # recordkit raises its own error for an image over the pixel limit, so Pillow's warning would say it twice.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-    warnings.showwarning = lambda message, *_location, **_output: print_to_stderr(name, f"warning: {message}")
+    warnings.showwarning = lambda message, *_location, **_output: print_message(name, f"warning: {message}")
 
 
 class _PipeTolerantStream:
@@ -296,20 +291,6 @@ class _PipeTolerantStream:
             os.close(null)
 
 
-def print_to_stderr(program: str, message: str) -> None:
-    """Print one line on stderr, whatever characters the message holds.
-
-    Parameters
-    ----------
-    program : str
-        Name of the program, which begins the line.
-    message : str
-        The message; line ends in it become spaces.
-    """
-    one_line = " ".join(message.splitlines())
-    click.echo(f"{program}: {one_line}", err=True)
-
-
 def _fail(program: str, message: str, code: int) -> None:
-    print_to_stderr(program, message)
+    print_message(program, message)
     sys.exit(code)

@@ -11,7 +11,8 @@ import sys
 from time import monotonic
 from typing import Any, Protocol
 
-import click
+from recordkit.cli.terminal import print_line
+from recordkit.errors import printable
 
 _FIRST_LINE_S, _MIN_INTERVAL_S, _MAX_INTERVAL_S = 3.0, 10.0, 60.0
 
@@ -88,7 +89,13 @@ class _TerminalBar:
         from tqdm import tqdm
 
         self._bar = tqdm(
-            total=total, desc=label, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, dynamic_ncols=True
+            total=total,
+            desc=printable(label),
+            unit=unit,
+            unit_scale=unit == "B",
+            file=sys.stderr,
+            leave=False,
+            dynamic_ncols=True,
         )
         self.reset = self._bar.reset
         self.close = self._bar.close
@@ -103,7 +110,7 @@ class _TerminalBar:
 
     def update(self, n: int, note: str = "", /) -> None:
         if note:
-            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.set_postfix_str(printable(note), refresh=False)
         self._bar.update(n)
 
 
@@ -121,7 +128,7 @@ class _Lines:
             elapsed_s = now_s - self._start_s
             self._next_line_s = now_s + min(max(_MIN_INTERVAL_S, elapsed_s / 10), _MAX_INTERVAL_S)
             facts = [self._done(), *self._speed(elapsed_s), *([note] if note else [])]
-            click.echo(f"{self._label}: {', '.join(facts)}", err=True)
+            print_line(f"{self._label}: {', '.join(facts)}", to_stderr=True)
 
     def reset(self) -> None:
         self._n_done = 0

@@ -12,6 +12,8 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.progress import Progress
+from recordkit.cli.terminal import print_line
+from recordkit.errors import printable
 from recordkit.training.results.log import batch_line, epoch_lines
 from recordkit.training.results.report import EpochReport
 from recordkit.training.results.score import RunningScore
@@ -53,11 +55,11 @@ class Display:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
-        self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
 
     def _show(self, line: str) -> None:
         if not self._console.quiet:
-            click.echo(line, err=self._console.as_json)
+            print_line(line, to_stderr=self._console.as_json)
 
     def log(self, line: str) -> None:
         """Log one line."""

@@ -150,7 +150,7 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Consol
     _check_outputs(outputs, rec)
     report = _measure(rec, options, console)
     _write(report, outputs)
-    console.report(report.as_json(), "\n".join(report_lines(report)))
+    console.report(report.as_json(), *report_lines(report))
     if any(case.status in ("differs", "failed") for case in report.cases):
         raise click.exceptions.Exit(1)
 
@@ -167,7 +167,7 @@ def _compare(old: Report, new: Report, console: Console) -> None:
         }
         for case, verdict in verdicts
     ]
-    console.report({"cases": cases, "remarks": remarks}, "\n".join([*verdict_lines(verdicts), "", *remarks]))
+    console.report({"cases": cases, "remarks": remarks}, *verdict_lines(verdicts), "", *remarks)
 
 
 def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:

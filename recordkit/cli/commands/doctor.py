@@ -55,7 +55,7 @@ def command(console: Console) -> None:
         mark = "ok" if check.ok else ("MISSING" if check.needed else "note")
         lines.append(f"{mark:8}{check.name:14} {check.message}")
     document = {"checks": [asdict(check) for check in checks], "verdict": verdict}
-    console.report(document, "\n".join([*lines, verdict]))
+    console.report(document, *lines, verdict)
     if missing:
         raise click.exceptions.Exit(1)
 

@@ -60,7 +60,7 @@ def command(
         "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         "class_names": list(evaluation.class_names),
     }
-    console.report(facts, "\n".join([f"{checkpoint} on {path}: {score}", *_lines(evaluation)]))
+    console.report(facts, f"{checkpoint} on {path}: {score}", *_lines(evaluation))
     if min_accuracy is not None:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")
 

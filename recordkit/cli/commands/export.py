@@ -62,7 +62,7 @@ def command(
     for done in report.folders:
         for note in done.notes:
             console.note(f"note: {done.path}: {note}")
-    console.report(report.as_json(), "\n".join(_lines(report)))
+    console.report(report.as_json(), *_lines(report))
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def command(
     for file in report.files:
         for failure in file.failures:
             console.warn(f"{file.name} came from another source: {failure}")
-    console.report(asdict(report), _summary(report))
+    console.report(asdict(report), *_summary(report))
 
 
 def _open_bar(console: Console, url: str) -> ProgressBar:
@@ -75,7 +75,7 @@ def _open_bar(console: Console, url: str) -> ProgressBar:
     return console.open_bar(None, url.rpartition("/")[2], unit="B")
 
 
-def _summary(report: FetchReport) -> str:
+def _summary(report: FetchReport) -> list[str]:
     lines = []
     for file in report.files:
         origin = "already there" if file.source is None else f"from {file.source}"
@@ -86,4 +86,4 @@ def _summary(report: FetchReport) -> str:
     lines.append(
         f"{report.dataset}: {plural(n_fetched, 'file')} fetched, {n_present} already there, in {report.folder}"
     )
-    return "\n".join(lines)
+    return lines

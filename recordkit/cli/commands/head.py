@@ -9,6 +9,7 @@ import click
 from recordkit.cli.commands.info import label_text
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
+from recordkit.cli.terminal import print_line
 from recordkit.upkeep import RecordInfo, head
 
 # Labels of a record that are printed; --json has all.
@@ -23,7 +24,7 @@ def command(rec: Path, n: int, console: Console) -> None:
     """Print offset, key, image format, size and labels of the first records of REC."""
     records = head(rec, n)
     if not (console.as_json or console.quiet):
-        click.echo(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
+        print_line(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
     for record in records:
         key = "-" if record.key is None else record.key
         labels = " ".join(map(label_text, record.labels[:_N_LABELS_SHOWN]))

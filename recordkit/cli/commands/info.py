@@ -31,12 +31,12 @@ def command(rec: Path, console: Console) -> None:
     """
     if is_pickle(rec):
         pairs = read_pairs(rec)
-        console.report(pairs.as_json(), "\n".join(_pairs_lines(pairs)))
+        console.report(pairs.as_json(), *_pairs_lines(pairs))
         return
     size = Fileset(rec).rec_size()
     with console.progress(size, f"info {rec.name}", unit="B") as progress:
         info = inspect(rec, progress=progress)
-    console.report(info.as_json(), "\n".join(_lines(info)))
+    console.report(info.as_json(), *_lines(info))
 
 
 def _pairs_lines(pairs: VerificationPairs) -> list[str]:

@@ -88,7 +88,7 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
         f"{prefix}{'_' * bool(name)}{name}: {plural(len(each_source), 'image')}{in_classes}"
         for name, each_source in sources.items()
     ]
-    console.report(report, "\n".join(lines))
+    console.report(report, *lines)
     if bad:
         raise click.exceptions.Exit(1)
 

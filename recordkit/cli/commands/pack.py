@@ -141,7 +141,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)
-    console.report(report.as_json(), "\n".join(_lines(report)))
+    console.report(report.as_json(), *_lines(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
 

@@ -8,7 +8,8 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
-from recordkit.cli.program import error_text, print_to_stderr
+from recordkit.cli.program import error_text
+from recordkit.cli.terminal import print_message
 from recordkit.errors import RecordkitError, plural
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep import ReindexReport, reindex
@@ -32,7 +33,7 @@ def command(recs: tuple[Path, ...], console: Console) -> None:
             with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
                 report = reindex(rec, progress=progress)
         except (RecordkitError, OSError) as error:
-            print_to_stderr("recordkit", error_text(error))
+            print_message("recordkit", error_text(error))
             n_failed += 1
             continue
         if not console.as_json:  # the document has them

@@ -145,6 +145,6 @@ def _finish(report: TrainReport, min_accuracy: float | None, display: Display, c
     if console.as_json:
         accuracy = score.accuracy if score else None
         passed = None if min_accuracy is None or accuracy is None else accuracy >= min_accuracy
-        console.report(RunFiles(plan.model_prefix).summary() | {"min_accuracy": min_accuracy, "passed": passed}, "")
+        console.report(RunFiles(plan.model_prefix).summary() | {"min_accuracy": min_accuracy, "passed": passed})
     if min_accuracy is not None and score:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {plan.val}")

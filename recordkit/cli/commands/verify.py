@@ -8,7 +8,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
-from recordkit.cli.program import print_to_stderr
+from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep import verify
@@ -29,9 +29,9 @@ def command(rec: Path, decode: bool, threads: int, console: Console) -> None:
         report = verify(rec, decode=decode, threads=threads, progress=progress)
     if not console.as_json:  # the document has them
         for problem in report.problems[:_N_SHOWN]:
-            print_to_stderr("recordkit", str(problem))
+            print_message("recordkit", str(problem))
         if report.n_problems > _N_SHOWN:
-            print_to_stderr("recordkit", f"and {report.n_problems - _N_SHOWN} more")
+            print_message("recordkit", f"and {report.n_problems - _N_SHOWN} more")
         for note in report.notes:
             console.note(f"note: {note}")
     verdict = "ok" if report.ok else plural(report.n_problems, "problem")

@@ -23,7 +23,8 @@ from typing import Any
 import click
 
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
-from recordkit.cli.program import Command, print_to_stderr
+from recordkit.cli.program import Command
+from recordkit.cli.terminal import print_line, print_message
 from recordkit.codec import Channels
 from recordkit.errors import PlanError
 from recordkit.formats.lines import MAX_LINE_BYTES
@@ -79,7 +80,7 @@ def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> 
     _report_labels(source, options)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
     prefix = str(Path(output).with_name(name.removesuffix(".rec")))
-    click.echo(f"Write to output: {Path(output).with_name(name)}", err=True)
+    print_line(f"Write to output: {Path(output).with_name(name)}", to_stderr=True)
     if not pack_list(source, prefix, plan, engine=options["engine"], record_name=name):
         raise click.exceptions.Exit(1)
 
@@ -92,7 +93,7 @@ def _parse_settings(settings: Sequence[str]) -> dict[str, str]:
             options[key] = value.strip()
         else:
             advice = _setting_advice(setting)
-            print_to_stderr("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
+            print_message("im2rec", f"warning: {setting!r} is not a setting of im2rec and is ignored{advice}")
     return options
 
 
@@ -177,9 +178,9 @@ def _report_labels(source: ListSource, options: dict[str, str]) -> None:
         return
     found = f"{source.path}: rows have {describe_widths(source.label_widths)}"
     if not _packs_all_labels(options):
-        print_to_stderr("im2rec", f"warning: {found}, and pack_label=0 packs only the first")
+        print_message("im2rec", f"warning: {found}, and pack_label=0 packs only the first")
     elif "pack_label" not in is_given:
-        print_to_stderr("im2rec", f"{found}, and all are packed; pack_label=0 packs only the first")
+        print_message("im2rec", f"{found}, and all are packed; pack_label=0 packs only the first")
 
 
 def _plan(options: dict[str, str]) -> PackPlan:

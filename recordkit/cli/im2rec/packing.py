@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-import click
-
 from recordkit.cli.console import Console
 from recordkit.cli.pack_warnings import print_warnings
+from recordkit.cli.terminal import print_line
 from recordkit.codec import Channels
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan, pack
@@ -62,5 +61,5 @@ def pack_list(
     total = f"Total: {set_report.n_packed} images processed, {report.duration_s:.2f} sec elapsed"
     failed = f", {set_report.n_failed} left out (see {set_report.failed_path})" if set_report.n_failed else ""
     if not quiet:
-        click.echo(f"{total}{failed}")
+        print_line(f"{total}{failed}")
     return report.ok

@@ -29,7 +29,8 @@ from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
 from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
-from recordkit.cli.program import Command, print_to_stderr
+from recordkit.cli.program import Command
+from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats.lst import describe_widths
 from recordkit.packing import PackPlan
@@ -188,11 +189,11 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
             source = ZeroLabelSource(root, extensions, progress)
     if isinstance(source, FolderSource) and not options["quiet"]:
         for name, label in source.classes.items():
-            click.echo(f"{name} {label}")
+            print_line(f"{name} {label}")
     if not len(source):
         raise SourceError(path=root, expected="images", got="none", advice="--recursive includes the folders below it")
     if not options["recursive"]:
-        print_to_stderr(
+        print_message(
             "im2rec", "warning: all images have the label 0; 'recordkit list --label-from' reads labels from names"
         )
     warnings = write_lists(
@@ -206,7 +207,7 @@ def _make_lists(prefix: Path, root: str, options: dict[str, Any]) -> None:
     if isinstance(source, FolderSource):
         warnings += _warnings_about_folders(source, root)
     for warning in warnings:
-        print_to_stderr("im2rec", f"warning: {warning}")
+        print_message("im2rec", f"warning: {warning}")
     if source.bad:
         raise click.exceptions.Exit(1)
 
@@ -236,15 +237,15 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
     lists = _find_lists(prefix)
     for path in lists:
         if not options["quiet"]:
-            click.echo(f"Creating .rec file from {path} in {path.parent}")
+            print_line(f"Creating .rec file from {path} in {path.parent}")
         source = ListSource(path, root, lenient=True)
         if not len(source) and not source.bad:
-            print_to_stderr("im2rec", f"warning: {path} is empty and is not packed")
+            print_message("im2rec", f"warning: {path} is empty and is not packed")
             ok = False
             continue
         if plan.labels == "first" and max(source.label_widths, default=1) > 1:
             found = f"rows have {describe_widths(source.label_widths)}"
-            print_to_stderr("im2rec", f"warning: {path}: {found}, and only the first is packed; --pack-label packs all")
+            print_message("im2rec", f"warning: {path}: {found}, and only the first is packed; --pack-label packs all")
         prefix_of_list = str(path.with_suffix(""))
         ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], keep=lists, quiet=options["quiet"])
     if not ok:
@@ -263,7 +264,7 @@ def _find_lists(prefix: Path) -> list[Path]:
         lists = [path for path in candidates if list_name.fullmatch(path.name)]
         other_lists = [path for path in candidates if path not in lists]
     for path in other_lists:
-        print_to_stderr(
+        print_message(
             "im2rec", f"warning: {path} is not a list of {prefix.name} and is not packed; pack it by its own name"
         )
     if not lists:

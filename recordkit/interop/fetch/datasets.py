@@ -8,8 +8,29 @@ unrelated projects pin the same values.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from math import prod
+from urllib.parse import urlsplit
+
+from recordkit.errors import PlanError
+
+
+def is_protected(address: str) -> bool:
+    """Return True if nobody on the network can change what an address delivers: by https, or from this machine.
+
+    Examples
+    --------
+    >>> is_protected("https://host/mnist"), is_protected("http://host/mnist"), is_protected("http://127.0.0.1:80/mnist")
+    (True, False, True)
+    """
+    parts = urlsplit(address)
+    if parts.scheme != "http":
+        return parts.scheme == "https"
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,8 @@ class Dataset:
     name : str
         Name on the command line.
     mirrors : tuple of str
-        http or https addresses of folders, in the order in which they are tried. A file is at MIRROR/NAME.
+        https addresses of folders, in the order in which they are tried. A file is at MIRROR/NAME. Only this machine
+        may be a mirror without https.
     files : tuple of RemoteFile
         All files of the dataset.
     """
@@ -67,6 +89,12 @@ class Dataset:
     name: str
     mirrors: tuple[str, ...]
     files: tuple[RemoteFile, ...]
+
+    def __post_init__(self) -> None:
+        """Check the addresses of the mirrors."""
+        for mirror in self.mirrors:
+            if not is_protected(mirror):
+                raise PlanError(argument="mirrors", expected="https addresses", got=mirror)
 
 
 def _mnist_like(name: str, mirrors: tuple[str, ...], checksums: tuple[str, str, str, str]) -> Dataset:
@@ -103,8 +131,7 @@ DATASETS: dict[str, Dataset] = {
         _mnist_like(
             "fashion-mnist",
             (
-                # The publisher's bucket has no https; the checksum protects its bytes.
-                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+                "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
                 "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
             ),
             (

@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 from recordkit.errors import FetchError, FormatError, PlanError
 from recordkit.formats.files import flush_to_disk
 from recordkit.interop.fetch.content import content_sha256
-from recordkit.interop.fetch.datasets import Dataset, RemoteFile
+from recordkit.interop.fetch.datasets import Dataset, RemoteFile, is_protected
 from recordkit.interop.fetch.transfer import ProgressBar, copy, download
 
 
@@ -108,10 +108,10 @@ def fetch(
         Target folder; created if it does not exist.
     source : str, optional
         A folder, or the http, https or file address of one, that holds the files under their published names. It
-        replaces the mirrors.
+        replaces the mirrors. Without https, the checksums alone protect the bytes.
     any_checksum : bool, default False
         Accept well-formed data that differs from the published data, for example in its order or number. It needs
-        `source`.
+        a `source` that is a folder, on this machine, or has https.
     attempts : int, default 3
         Requests for each file and mirror. The wait between them grows from 1 s to 10 s.
     timeout_s : float, default 30.0
@@ -149,7 +149,7 @@ def fetch(
         raise PlanError(argument="attempts", expected="at least 1", got=attempts)
     if timeout_s <= 0:
         raise PlanError(argument="timeout_s", expected="more than 0 s", got=timeout_s)
-    sources = dataset.mirrors if source is None else (_parse_source(source),)
+    sources = dataset.mirrors if source is None else (_parse_source(source, any_checksum=any_checksum),)
     if not sources:
         raise PlanError(f"{dataset.name} has no mirrors", advice="name a copy of your own with `source`")
     target_folder = Path(folder)
@@ -163,7 +163,7 @@ def fetch(
     return FetchReport(dataset.name, str(target_folder), files)
 
 
-def _parse_source(source: str) -> str | Path:
+def _parse_source(source: str, *, any_checksum: bool) -> str | Path:
     """Return the web address or the folder that the user gave."""
     if "://" not in source:
         return Path(source)
@@ -177,6 +177,8 @@ def _parse_source(source: str) -> str | Path:
         message = "an address with a user name or password cannot be used"
         raise PlanError(message, argument="source", advice="download the files, then give their folder")
     if parts.scheme in ("http", "https") and parts.hostname:
+        if any_checksum and not is_protected(source):
+            raise PlanError(argument="source", expected="https, because `any_checksum` accepts any bytes", got=source)
         return source
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(url2pathname(parts.path))

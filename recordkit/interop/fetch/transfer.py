@@ -16,10 +16,15 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+from urllib.parse import urljoin
 
 from recordkit.errors import FetchError
+from recordkit.interop.fetch.datasets import is_protected
 from recordkit.version import __version__
+
+if TYPE_CHECKING:
+    import requests
 
 _CHUNK_BYTES = 1 << 16
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
@@ -90,7 +95,11 @@ def download(
             if bar is not None:
                 stack.callback(bar.close)
             http_get = pooch.HTTPDownloader(
-                progressbar=False if bar is None else bar, chunk_size=_CHUNK_BYTES, headers=_HEADERS, timeout=timeout_s
+                progressbar=False if bar is None else bar,
+                chunk_size=_CHUNK_BYTES,
+                headers=_HEADERS,
+                timeout=timeout_s,
+                hooks={"response": refuse_unprotected_redirect},
             )
             try:
                 http_get(url, _LimitedFile(file, limit_bytes), manager)
@@ -141,6 +150,20 @@ class _LimitedFile:
         if self._file.tell() + len(data) > self._limit_bytes:
             raise FetchError(expected=f"at most {self._limit_bytes} bytes", got="more")
         return self._file.write(data)
+
+
+def refuse_unprotected_redirect(response: requests.Response, **_options: object) -> None:
+    """Raise an error if an answer leads from https to http; requests calls this before it follows a redirect.
+
+    Raises
+    ------
+    FetchError
+        The redirect leads from a protected address to one that is not.
+    """
+    if response.is_redirect:
+        target = urljoin(response.url, response.headers["location"])
+        if is_protected(response.url) and not is_protected(target):
+            raise FetchError(expected="a redirect to https", got=f"one to {target}")
 
 
 @contextlib.contextmanager

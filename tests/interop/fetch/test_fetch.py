@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pooch
 import pytest
+import requests
 
 from recordkit.errors import FetchError, PlanError
 from recordkit.interop.fetch import DATASETS, Dataset, RemoteFile, fetch, transfer
@@ -300,6 +301,24 @@ def test_a_redirect_is_followed(mirrors, get, out):
     assert (out / IMAGES.name).read_bytes() == PACKED
 
 
+def test_a_redirect_to_an_address_without_https_is_not_followed(mirror, get, out):
+    mirror.always = status(302, Location="http://192.0.2.1/images.gz")
+    with pytest.raises(FetchError, match=r"expected a redirect to https, got one to http://192\.0\.2\.1/images\.gz"):
+        get(mirror)
+    assert len(mirror.requests) == 1 and names(out) == []
+
+
+@pytest.mark.parametrize("target", ["http://host/images.gz", "//other/images.gz", "ftp://host/images.gz"])
+def test_a_redirect_must_keep_https(target):
+    answer = requests.Response()
+    answer.status_code, answer.url, answer.headers["location"] = 302, "https://host/x/images.gz", target
+    if target.startswith("//"):  # the scheme of the address before
+        transfer.refuse_unprotected_redirect(answer)
+        return
+    with pytest.raises(FetchError, match=f"expected a redirect to https, got one to {target}"):
+        transfer.refuse_unprotected_redirect(answer)
+
+
 # ---- servers that fail
 
 
@@ -432,7 +451,7 @@ def test_without_a_network_the_error_names_each_mirror_and_its_reason(mirrors, o
     assert names(out) == []
     monkeypatch.setattr(socket, "getaddrinfo", no_name)
     with pytest.raises(FetchError, match="the address of the host cannot be found"):
-        fetch(Dataset("tiny", ("http://mirror.invalid",), (IMAGES,)), out, attempts=1)
+        fetch(Dataset("tiny", ("https://mirror.invalid",), (IMAGES,)), out, attempts=1)
 
 
 def test_files_that_were_finished_stay_when_a_later_one_fails(mirrors, out):
@@ -626,7 +645,20 @@ def test_options_out_of_range_are_refused(mirror, get, out):
     assert not out.exists()
 
 
+def test_http_is_for_a_copy_whose_bytes_a_checksum_protects(get, mirror, out):
+    with pytest.raises(PlanError, match="source: expected https, because any_checksum accepts any bytes, got http://"):
+        get(mirror, source="http://192.0.2.1/mnist", any_checksum=True)
+    assert not out.exists()
+    assert get(mirror, source=mirror.url, any_checksum=True).files[0].published
+
+
 # ---- the tables
+
+
+def test_mirrors_have_https():
+    assert all(mirror.startswith("https://") for dataset in DATASETS.values() for mirror in dataset.mirrors)
+    with pytest.raises(PlanError, match="mirrors: expected https addresses, got http://host/mnist"):
+        Dataset("tiny", ("https://host/mnist", "http://host/mnist"), (IMAGES,))
 
 
 def test_the_tables_name_four_files_each_of_the_published_shapes():
@@ -648,6 +680,13 @@ def test_the_real_fashion_mnist_labels_have_the_published_checksums(real_data, o
 
 
 # ---- the command
+
+
+def test_a_reason_phrase_of_a_server_cannot_control_the_terminal(run, mirror, out):
+    mirror.always = lambda handler, _: handler.send_response(404, "\x1b]0;owned\x07\x9b2J") or handler.end_headers()
+    code, _, errors = run("mnist", out)
+    assert code == 1 and r"HTTP 404 \x1b]0;owned\x07\x9b2J" in errors
+    assert errors.replace("\n", "").isprintable()
 
 
 @pytest.fixture

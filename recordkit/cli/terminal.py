@@ -1,0 +1,45 @@
+"""The terminal: `print_line` alone writes text to it, so that text from outside cannot control it.
+
+File names, class names, descriptions and answers of servers are data: an escape sequence in them would move the cursor,
+change the title or hide a line. Such characters are therefore shown as escapes; see `recordkit.errors.printable`. Only
+tqdm writes to the terminal besides, and gets its texts from `recordkit.cli.progress` in this form.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from recordkit.errors import printable
+
+
+def print_line(line: str, *, to_stderr: bool = False) -> None:
+    r"""Print one line, and flush it.
+
+    Parameters
+    ----------
+    line : str
+        The text. A line end in it is a character like others, and is escaped.
+    to_stderr : bool, default False
+        Print to stderr instead of stdout.
+
+    Examples
+    --------
+    >>> print_line("caf\u00e9\x1b[31m")
+    café\x1b[31m
+    """
+    stream = sys.stderr if to_stderr else sys.stdout
+    stream.write(printable(line) + "\n")
+    stream.flush()
+
+
+def print_message(program: str, message: str) -> None:
+    """Print one line on stderr that begins with the name of the program.
+
+    Parameters
+    ----------
+    program : str
+        Name of the program.
+    message : str
+        The message; line ends in it become spaces.
+    """
+    print_line(f"{program}: {' '.join(message.splitlines())}", to_stderr=True)
