@@ -8,6 +8,7 @@ from typing import Any
 from recordkit.bench.machine import NOISY_SHARE
 from recordkit.bench.report import Case, Report
 from recordkit.errors import MissingError, PlanError
+from recordkit.storage.replacement import write_atomically
 
 # Colours of Okabe and Ito's palette, which people with colour blindness can tell apart.
 _RECORDKIT, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
@@ -73,7 +74,9 @@ def draw_report(report: Report) -> Any:
 def save_plot(report: Report, plot_path: Path) -> None:
     """Write the picture as PNG or SVG, by the suffix, with the command and date in its metadata."""
     check_plot_path(plot_path)
-    draw_report(report).savefig(plot_path, dpi=150, metadata={"Description": f"{report.command}; {report.date}"})
+    options = {"dpi": 150, "metadata": {"Description": f"{report.command}; {report.date}"}}
+    figure = draw_report(report)
+    write_atomically(plot_path, lambda file: figure.savefig(file, format=plot_path.suffix[1:], **options))
 
 
 def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:

@@ -1,7 +1,4 @@
-"""Opening a file for reading, the error about a file that does not exist, and replacing a file as a whole.
-
-A set of several files is published by `recordkit.storage.staging`.
-"""
+"""Opening a file for reading, the error about a file that does not exist, and flushing to disk."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
 
-from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some, quoted
+from recordkit.errors import FormatError, NotFoundError, enumerate_some, quoted
 
 # Windows opens no folders, and flushes only files that are open for writing.
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
@@ -206,46 +203,6 @@ def _names_in(folder: Path, suffix: str, *, folders_only: bool) -> list[str]:
             return sorted(item.name for item in possible)
     except OSError:
         return []
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Replace a file in one step: write a temporary file, flush it to disk, rename it.
-
-    A process that is killed leaves the old file or the new one at `path`, and at most a file ``.NAME.tmp`` beside
-    it, which the next call overwrites. A device, such as ``/dev/stdout``, is written directly.
-
-    Parameters
-    ----------
-    path : Path
-        The final name. Missing folders are created.
-    write : callable
-        Writes the whole content to the path it is called with.
-
-    Raises
-    ------
-    PublishError
-        The disk is full, a permission is missing, or the like; the old file is unchanged.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "run", "summary.json")
-    >>> write_atomically(path, lambda temporary: temporary.write_text("{}"))
-    >>> path.read_text(), [file.name for file in path.parent.iterdir()]
-    ('{}', ['summary.json'])
-    """
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            write(path)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        write(temporary)
-        flush_to_disk(temporary)
-        temporary.replace(path)
-        flush_to_disk(path.parent)
-    except OSError as error:
-        raise PublishError(error.strerror or str(error), path=str(path), advice="the old file is unchanged") from error
 
 
 def flush_to_disk(path: Path) -> None:

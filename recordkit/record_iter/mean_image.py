@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, plural
-from recordkit.formats.files import open_file, write_atomically
+from recordkit.formats.files import open_file
 from recordkit.loading.loader import Loader
 from recordkit.record_iter import ndarray_file
 from recordkit.record_iter.steps import factors, make_steps
+from recordkit.storage.replacement import write_atomically
 from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.draws import philox
 
@@ -196,5 +197,5 @@ def _create(path: str, dataset: RecordDataset, values: Mapping[str, Any], seed: 
             path=str(dataset.files[0]), expected="images to compute the mean from", got="only bad samples"
         )
     mean: NDArray[np.float32] = total.astype(np.float32) * (np.float32(1) / np.float32(n))
-    write_atomically(Path(path), lambda new: new.write_bytes(ndarray_file.pack({_NAME: mean})))
+    write_atomically(Path(path), lambda file: file.write(ndarray_file.pack({_NAME: mean})))
     return mean

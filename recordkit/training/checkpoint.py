@@ -6,8 +6,8 @@
     PREFIX-run.json       the facts about the run, see `recordkit.training.run_record`
 
 ``mxnet.model.load_checkpoint`` reads them. Each file is written with `write_atomically`. The ``.params`` come last: a
-checkpoint exists once they do. A run that is killed leaves complete checkpoints, and at most one file ``.NAME.tmp``,
-which the next run overwrites or removes.
+checkpoint exists once they do. A run that is killed leaves complete checkpoints, and at most one temporary file, which
+a later run removes.
 
 MXNet stores the states as a pickle, which can run code when it is read: resume only your own runs. ``recordkit eval``
 reads no states.
@@ -19,14 +19,14 @@ import glob
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
-from recordkit.formats.files import not_found, write_atomically
+from recordkit.formats.files import not_found
 from recordkit.interop.mxnet import last_line
+from recordkit.storage.replacement import find_temporary_files, write_atomically
 from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import Model
 
@@ -176,8 +176,10 @@ class Checkpoints:
         return [*(self.path(ending) for ending in _RESULTS), *per_label]
 
     def _temporary_files(self) -> list[Path]:
-        name = re.compile(rf"\.{re.escape(self.prefix.name)}-(\d{{4}}\.(params|states)|symbol\.json|run\.json)\.tmp")
-        return [path for path in _entries(self.prefix.parent) if name.fullmatch(path.name)]
+        endings = r"\d{4}\.(params|states)|(symbol|run|summary)\.json|metrics\.jsonl|[a-z]+(-\d+)?\.png"
+        if not self.prefix.parent.is_dir():
+            return []
+        return find_temporary_files(self.prefix.parent, f"{re.escape(self.prefix.name)}-({endings})")
 
     def begin(self, mx: Any, network: Any, facts: dict[str, Any]) -> None:
         """Write the files that stay the same during a run.
@@ -197,8 +199,8 @@ class Checkpoints:
         # It tells a network that another program writes here later, see `recordkit.training.model.trained_model`.
         network_sha256 = hashlib.sha256(network.tojson().encode()).hexdigest()
         text = json.dumps(facts | {"network_sha256": network_sha256}, indent=1) + "\n"
-        write_atomically(self.run_path, lambda path: path.write_text(text, encoding="utf-8"))
-        write_atomically(self.symbol_path, lambda path: _write_with_mxnet(mx, lambda: network.save(str(path))))
+        write_atomically(self.run_path, lambda file: file.write(text.encode()))
+        write_atomically(self.symbol_path, lambda file: file.write(network.tojson().encode()))
 
     def save(self, mx: Any, model: Model, states: bytes, epoch: int) -> None:
         """Write a checkpoint.
@@ -222,9 +224,9 @@ class Checkpoints:
             for kind, arrays_by_name in zip(("arg", "aux"), model[1:], strict=True)
             for name, array in arrays_by_name.items()
         }
-        write_atomically(self.states_path(epoch), lambda path: path.write_bytes(states))
+        write_atomically(self.states_path(epoch), lambda file: file.write(states))
         params = self.params_path(epoch)
-        write_atomically(params, lambda path: _write_with_mxnet(mx, lambda: mx.nd.save(str(path), arrays)))
+        write_atomically(params, lambda file: _save_arrays(mx, file, arrays))
 
     def run_record(self) -> RunRecord:
         """Read the record of the run. Raises: see `RunRecord.read`."""
@@ -327,9 +329,10 @@ def _model_names(folder: Path) -> list[str]:
     return sorted({match[1] for match in matches if match})
 
 
-def _write_with_mxnet(mx: Any, write: Callable[[], object]) -> None:
-    """Let MXNet write a file; its errors become OSError, as if the system had raised them."""
+def _save_arrays(mx: Any, file: BinaryIO, arrays: dict[str, Any]) -> None:
+    """Let MXNet write arrays; its errors become OSError, as if the system had raised them."""
     try:
-        write()
+        # The open file, by a name that nobody else can take.
+        mx.nd.save(f"/dev/fd/{file.fileno()}", arrays)
     except mx.base.MXNetError as error:
         raise OSError(last_line(error)) from None

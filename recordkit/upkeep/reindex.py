@@ -22,9 +22,10 @@ from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, open_record_file
 from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
-from recordkit.formats.files import open_file, write_atomically
+from recordkit.formats.files import open_file
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.locks import lock_folder
+from recordkit.storage.replacement import write_atomically
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14
@@ -127,7 +128,7 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
                 raise PublishError(
                     path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
                 )
-            write_atomically(idx_path, lambda temporary: _write(temporary, _lines(keys, offsets)))
+            write_atomically(idx_path, lambda file: file.writelines(_lines(keys, offsets)))
     return ReindexReport(
         path=str(rec_path),
         idx_path=str(idx_path),
@@ -176,11 +177,6 @@ def _lines(keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> Iterator[by
     for begin in range(0, len(keys), _BLOCK_SIZE):
         rows = slice(begin, begin + _BLOCK_SIZE)
         yield idx.lines(keys[rows].tolist(), offsets[rows].tolist())
-
-
-def _write(path: Path, blocks: Iterator[bytes]) -> None:
-    with open(path, "wb") as file:
-        file.writelines(blocks)
 
 
 def _holds(path: Path, blocks: Iterator[bytes]) -> bool:

@@ -13,10 +13,10 @@ from PIL import Image
 
 import recordkit as rk
 from recordkit import codec
-from recordkit.formats.files import write_atomically
 from recordkit.loading.loader import Loader
 from recordkit.sample import MAX_PIXELS, check_size
 from recordkit.sampling.order import Weighted
+from recordkit.storage.replacement import write_atomically
 from recordkit.transforms import Pad
 from recordkit.transforms.affine import warp
 
@@ -184,10 +184,10 @@ def test_a_file_that_cannot_be_replaced(photos, monkeypatch):
     path = Path("summary.json")
     path.write_text("old")
 
-    def fail(_temporary):
+    def fail(_file):
         raise OSError(28, "No space left on device")
 
-    advice("formats/files.py", "the old file is unchanged", text_of(lambda: write_atomically(path, fail)))
+    advice("storage/replacement.py", "the old file is unchanged", text_of(lambda: write_atomically(path, fail)))
     assert path.read_text() == "old"
 
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError
 from recordkit.formats import files
-from recordkit.formats.files import not_found, open_file, read_file, write_atomically
+from recordkit.formats.files import not_found, open_file, read_file
 
 
 @pytest.mark.parametrize(
@@ -44,40 +44,6 @@ def test_a_link_to_nothing_is_not_advised_in_place_of_itself(tmp_path):
 def test_the_advice_of_a_caller_comes_first(tmp_path):
     (tmp_path / "b.idx").touch()
     assert not_found(tmp_path / "a.idx", "an .idx file", suffix=".idx", advice="make it").advice == "make it"
-
-
-def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
-    path = tmp_path / "new" / "folder" / "a.json"
-    for content in ("old", "new"):
-        write_atomically(path, lambda temporary, content=content: temporary.write_text(content))
-    assert path.read_text() == "new"
-    assert [file.name for file in path.parent.iterdir()] == ["a.json"]
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text("old")
-
-    def fail(temporary):
-        temporary.write_text("half of the new")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(PublishError, match=r"a\.json: No space left on device; the old file is unchanged"):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-
-
-def test_a_pipe_or_device_is_written_directly(tmp_path):
-    # The test uses no file of /dev, because a write_atomically with a bug would replace it, and root may do that.
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        write_atomically(path, lambda path: path.write_text("content"))
-        assert os.read(reader, 100) == b"content"
-    finally:
-        os.close(reader)
-    assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("opens", [open_file, lambda path: read_file(path, max_bytes=100)])

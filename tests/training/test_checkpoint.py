@@ -36,7 +36,10 @@ def test_a_prefix_without_a_name_is_refused():
 
 def test_clear_removes_the_files_of_a_killed_run_and_no_others(tmp_path):
     ours = [
-        ".lenet-0002.params.tmp",
+        *(
+            f".lenet-{ending}.0123abcd.tmp"
+            for ending in ("0002.params", "run.json", "metrics.jsonl", "confusion-2.png")
+        ),
         "lenet-0001.params",
         "lenet-0001.states",
         "lenet-run.json",
@@ -45,7 +48,7 @@ def test_clear_removes_the_files_of_a_killed_run_and_no_others(tmp_path):
         "lenet-summary.json",
         *(f"lenet-{name}.png" for name in ("samples", "curves", "confusion", "confusion-2", "predictions")),
     ]
-    unrelated = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params"]
+    unrelated = ["lenet.log", "lenet-5-0001.params", "lenet-00001.params", ".lenet-5-0001.params.0123abcd.tmp"]
     for name in ours + unrelated:
         (tmp_path / name).touch()
     assert Checkpoints(tmp_path / "lenet").clear() == 1

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from recordkit import RecordDataset
 from recordkit.errors import FormatError, NotFoundError, PublishError, TruncatedError
 from recordkit.formats import idx
-from recordkit.formats.files import write_atomically
 from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
 from recordkit.recordio import MXIndexedRecordIO, MXRecordIO
 from recordkit.storage.locks import lock_folder
+from recordkit.storage.replacement import write_atomically
 from recordkit.storage.staging import Staging
 from recordkit.upkeep import reindex, verify
 
@@ -197,13 +197,14 @@ def test_records_without_an_image_header_have_their_positions_as_keys(tmp_path, 
         assert [records.read_idx(key) for key in records.keys] == [b"record_0", b"record_1", b"record_2"]
 
 
-def test_an_index_that_cannot_be_written_or_read_is_an_error(tmp_path):
+def test_an_index_that_cannot_be_written_or_read_is_an_error(tmp_path, monkeypatch):
     write(tmp_path / "a", [7])
     os.mkfifo(tmp_path / "a.idx")
     with pytest.raises(FormatError, match=r"a\.idx: expected a file, got a pipe or device"):
         reindex(tmp_path / "a")
     (tmp_path / "a.idx").unlink()
-    (tmp_path / ".a.idx.tmp").mkdir()
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / ".a.idx.00000000.tmp").mkdir()
     with pytest.raises(PublishError, match=r"a\.idx: "):
         reindex(tmp_path / "a")
 

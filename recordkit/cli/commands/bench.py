@@ -25,7 +25,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, parse_shape
 from recordkit.cli.pack_options import root_option
 from recordkit.errors import PlanError
-from recordkit.formats.files import write_atomically
+from recordkit.storage.replacement import write_atomically
 
 _POSITIVE = click.IntRange(min=1)
 _OUTPUT = click.Path(path_type=Path, dir_okay=False)
@@ -226,4 +226,4 @@ def _write(report: Report, outputs: dict[str, Path | None]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -14,6 +14,7 @@ from recordkit.cli.options import examples, output_options, parse_shape, picture
 from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
+from recordkit.storage.replacement import write_atomically
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.model.networks import Network, find_network
 from recordkit.training.model.output_layers import find_target, unknown_inputs
@@ -60,7 +61,8 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
             network, expected=f"a network for images of {shape}", got=f"the error {bridge.reason(error)!r}"
         ) from None
     graph.format = output.suffix[1:]
-    output.write_bytes(graph.pipe())
+    picture = graph.pipe()
+    write_atomically(output, lambda file: file.write(picture))
     console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PackError, SourceError, enumerate_some, quoted
-from recordkit.formats.files import write_atomically
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
 from recordkit.packing.planned_sets import is_training_set, set_beside
 from recordkit.sample import Source
 from recordkit.sources import open_source
+from recordkit.storage.replacement import write_atomically
 from recordkit.upkeep import verify
 
 VAL_RATIO = 0.2
@@ -93,7 +93,7 @@ def pack_if_changed(
     if not pixels and side is None:  # a resize has decoded every image
         for path in packed:
             _check_images(path, folder)
-    write_atomically(stamp, lambda path: path.write_text(state))
+    write_atomically(stamp, lambda file: file.write(state.encode()))
     return train, val
 
 

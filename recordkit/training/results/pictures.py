@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import MissingError, PlanError
+from recordkit.storage.replacement import write_atomically
 from recordkit.training.results.log import Curves
 
 # Colors of Okabe and Ito's palette, which color-blind people can tell apart.
@@ -57,10 +58,9 @@ def check_suffix(path: Path) -> None:
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the suffix of its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # matplotlib draws a box for a letter that the font lacks
-        figure.savefig(path, dpi=130)
+        write_atomically(path, lambda file: figure.savefig(file, dpi=130, format=path.suffix[1:]))
 
 
 def draw_curves(curves: Curves, title: str) -> Any:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, MissingError
-from recordkit.formats.files import write_atomically
 from recordkit.storage.fileset import fingerprint
+from recordkit.storage.replacement import write_atomically
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle
@@ -62,8 +62,11 @@ class RunFiles:
     def begin(self, n_done: int) -> None:
         """Keep the figures of the first epochs, which a resumed run does not repeat, and drop all others."""
         rows = [row for row in self.epochs() if row["epoch"] <= n_done]
+        self._write_epochs(rows)
+
+    def _write_epochs(self, rows: list[dict[str, Any]]) -> None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.path("metrics.jsonl"), lambda path: path.write_text(text))
+        write_atomically(self.path("metrics.jsonl"), lambda file: file.write(text.encode()))
 
     def add(self, report: EpochReport) -> None:
         """Write the figures of an epoch."""
@@ -75,8 +78,7 @@ class RunFiles:
             "duration_s": round(report.duration_s, 3),
             "wait_share": round(report.wait_share, 4),
         }
-        with open(self.path("metrics.jsonl"), "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._write_epochs([*self.epochs(), row])
 
     def epochs(self) -> list[dict[str, Any]]:
         """Return the figures of all epochs so far.
@@ -139,7 +141,7 @@ class RunFiles:
             "final": as_dict(report.final.score if report.final else None),
         }
         text = json.dumps(facts, indent=1) + "\n"
-        write_atomically(self.path("summary.json"), lambda path: path.write_text(text))
+        write_atomically(self.path("summary.json"), lambda file: file.write(text.encode()))
 
     def draw_samples(self, reader: BatchReader, shuffle: Shuffle, target: Target, class_names: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, augmented."""

@@ -1,0 +1,95 @@
+"""Replacing one file as a whole. A set of several files is published by `recordkit.storage.staging`."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from recordkit.errors import PublishError
+from recordkit.formats.files import flush_to_disk
+from recordkit.storage.commit import own_user
+
+# Links to the standard streams. If a stream goes to a file, they are files for `Path.is_file`.
+_STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+# A file that is being written is touched more often than this.
+_LEFTOVER_AGE_S = 3600.0
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace a file in one step: write a new file beside it, flush it to disk, rename it.
+
+    A process that is killed leaves the old file or the new one at `path`, and at most a file ``.NAME.0123abcd.tmp``
+    beside it, which a later call removes. A link at `path` is replaced by the file, and the file that it points to
+    stays. A device or pipe, such as ``/dev/stdout``, is written directly.
+
+    Parameters
+    ----------
+    path : Path
+        The final name. Missing folders are created.
+    write : callable
+        Writes the whole content to the file that it is called with.
+
+    Raises
+    ------
+    PublishError
+        The disk is full, a permission is missing, or the like; the old file is unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "run", "summary.json")
+    >>> write_atomically(path, lambda file: file.write(b"{}"))
+    >>> path.read_text(), [file.name for file in path.parent.iterdir()]
+    ('{}', ['summary.json'])
+    """
+    try:
+        if path.parent in _STREAMS or (path.exists() and not (path.is_file() or path.is_dir())):
+            with open(path, "wb") as stream:
+                write(stream)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in find_temporary_files(path.parent, re.escape(path.name)):
+            if leftover.stat().st_mtime < time.time() - _LEFTOVER_AGE_S:
+                leftover.unlink()
+        _replace(path, write)
+        flush_to_disk(path.parent)
+    except OSError as error:
+        raise PublishError(error.strerror or str(error), path=str(path), advice="the old file is unchanged") from error
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    file = open(temporary, "xb")  # noqa: SIM115 (closed below; a file or link of that name is an error)
+    try:
+        with file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def find_temporary_files(folder: Path, final_names: str) -> list[Path]:
+    """Return the files of this user that calls of `write_atomically` are writing, or left when they were killed.
+
+    Parameters
+    ----------
+    folder : Path
+    final_names : str
+        Regular expression of the names of the files that they replace.
+    """
+    pattern = re.compile(rf"\.(?:{final_names})\.[0-9a-f]{{8}}\.tmp")
+    with os.scandir(folder) as items:
+        return [Path(item.path) for item in items if pattern.fullmatch(item.name) and _is_own_file(item)]
+
+
+def _is_own_file(item: os.DirEntry[str]) -> bool:
+    status = item.stat(follow_symlinks=False)
+    return stat.S_ISREG(status.st_mode) and (not own_user() or status.st_uid in own_user())
