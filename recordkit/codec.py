@@ -16,7 +16,9 @@ with standard Huffman tables. OpenCV does the same, so a re-encoded file has the
 A raw image is binary Netpbm (`recordkit.formats.netpbm`): P5 (gray), P6 (RGB) or P7 (four channels). Images with
 comments, and with other maximums than 255, are read and not written.
 
-A PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
+Only the formats that `sniff` detects are decoded, each by its own decoder of Pillow: others, such as EPS, may start
+programs. The decoder is given the parts of a file that decide its pixels (`recordkit.formats.image_parts`), so that a
+PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
 
 Pillow is imported inside the functions, because reading records does not need it.
 """
@@ -34,8 +36,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recordkit.errors import ImageError
-from recordkit.formats import image_header, netpbm
-from recordkit.formats.signatures import detect
+from recordkit.formats import image_header, image_parts, netpbm
+from recordkit.formats.signatures import detect, image_format
 from recordkit.sample import MAX_PIXELS, Image, check_size
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ _SUFFIXES = {
     b"P6": (".ppm", ".pnm"),
     b"P7": (".pam",),
 }
+# The decoder of Pillow for each format. Others are not used: that of EPS starts Ghostscript.
+_PILLOW_FORMATS = {"jpg": "JPEG", "png": "PNG", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF", "webp": "WEBP"}
+_FORMAT_NAMES = "JPEG, PNG, BMP, GIF, TIFF, WebP or binary Netpbm"
 IMAGE_SUFFIXES = frozenset(itertools.chain.from_iterable(_SUFFIXES.values()))
 """Suffixes of the formats that `sniff` detects."""
 # Pillow's decoders have raised all of these for damaged files. Warnings are raised if the user's filters make them
@@ -84,8 +89,6 @@ _EXIF_ORIENTATION = 0x0112
 # array with the pieces that it is joined from. Pillow reads WebP files through an animation of two images.
 _DECODE_BYTES_PER_PIXEL = {"jpg": 18, "webp": 24}
 _OTHER_DECODE_BYTES_PER_PIXEL = 20
-# Fewest bytes of the chunks that Pillow refuses if they are shorter.
-_CHUNK_SIZES = {b"gAMA": 4, b"sRGB": 1, b"pHYs": 9, b"cHRM": 32}
 # EXIF orientation to the Pillow transpose that makes the image upright.
 _TRANSPOSE_BY_ORIENTATION = {
     2: "FLIP_LEFT_RIGHT",
@@ -141,7 +144,7 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
     Parameters
     ----------
     payload : bytes-like
-        JPEG, PNG, raw, or another format that Pillow reads.
+        JPEG, PNG, BMP, GIF, TIFF, WebP or raw.
     channels : {3, 1, 4, "keep"}, default 3
         RGB, gray, RGB and alpha, or as stored.
 
@@ -163,64 +166,60 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
         raise ImageError(expected="an image", got="0 bytes")
     if payload[:2] in netpbm.MAGICS:
         return to_channels(netpbm.unpack(payload), channels)
-    with _open_picture(payload) as picture:
-        if channels == 1 and picture.format in ("JPEG", "MPO"):  # MPO: several JPEGs in a file
+    with _open_picture(payload) as (picture, exif):
+        if channels == 1 and picture.format == "JPEG":
             picture.draft("L", picture.size)  # decodes only the luma plane, as OpenCV does
         picture.load()
         if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):
             got = "32 bits or signed numbers" if picture.mode == "I" else "floats"
             raise ImageError(expected="samples of 8 or 16 bits", got=got, advice="convert the image to 8 bits")
-        return _pixels(picture if channels == "keep" else _upright(picture), channels)
+        return _pixels(picture if channels == "keep" else _upright(picture, exif), channels)
 
 
 @contextlib.contextmanager
-def _open_picture(payload: bytes | memoryview) -> Iterator[PillowImage]:
-    """Open an image with Pillow, and turn its errors, also those inside the block, into ImageErrors."""
+def _open_picture(payload: bytes | memoryview) -> Iterator[tuple[PillowImage, bytes]]:
+    """Open an image with Pillow, and turn its errors, also those inside the block, into ImageErrors.
+
+    The second value is the EXIF block.
+    """
     from PIL import Image as Pillow
 
+    payload = bytes(payload)
+    kind = sniff(payload)
+    if kind not in _PILLOW_FORMATS:
+        raise _unknown_format_error(payload)
+    header = image_header.read(payload, kind)
+    if header is None or header.width * header.height < 1:
+        raise _decode_error(payload, "its header is damaged")
+    check_size(header.width, header.height)
+    check_size(header.n_pixels, 1)
+    parts = image_parts.split(payload, kind)
     try:
-        with Pillow.open(io.BytesIO(_without_damaged_chunks(payload))) as picture:
+        with Pillow.open(io.BytesIO(parts.pixels), formats=(_PILLOW_FORMATS[kind],)) as picture:
             check_size(picture.width, picture.height)
-            yield picture
+            yield picture, parts.exif
     except ImageError:
         raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         raise ImageError(expected=f"at most {MAX_PIXELS} pixels", got="more", advice="make the image smaller") from None
     except _PILLOW_ERRORS as error:
-        got = f"{len(payload)} bytes that do not decode ({_reason(error, payload)})"
-        raise ImageError(expected="an image", got=got) from None
+        text = str(error) or type(error).__name__
+        raise _decode_error(payload, "its header is damaged" if "cannot identify" in text else text) from None
 
 
-def _without_damaged_chunks(payload: bytes | memoryview) -> bytes | memoryview:
-    """Return a PNG without the ancillary chunks before its data that are cut or have a wrong CRC; others unchanged."""
-    if sniff(payload) != "png":
-        return payload
-    whole, begin = [bytes(payload[:8])], 8
-    while True:
-        size = int.from_bytes(payload[begin : begin + 4], "big")
-        kind, end = bytes(payload[begin + 4 : begin + 8]), begin + 12 + size
-        if end > len(payload) or kind == b"IDAT":
-            break
-        is_ancillary = kind[0] & 0x20
-        crc = int.from_bytes(payload[end - 4 : end], "big")
-        is_whole = size >= _CHUNK_SIZES.get(kind, 0) and zlib.crc32(payload[begin + 4 : end - 4]) == crc
-        if is_whole or not is_ancillary:
-            whole.append(bytes(payload[begin:end]))
-        begin = end
-    damaged = begin > sum(map(len, whole))
-    return b"".join([*whole, payload[begin:]]) if damaged else payload
+def _decode_error(payload: bytes, reason: str) -> ImageError:
+    return ImageError(expected="an image", got=f"{len(payload)} bytes that do not decode ({reason})")
 
 
-def _reason(error: Exception, payload: bytes | memoryview) -> str:
-    text = str(error) or type(error).__name__
-    if "cannot identify image file" not in text:
-        return text
+def _unknown_format_error(payload: bytes) -> ImageError:
+    if name := image_format(payload):
+        return ImageError(expected=_FORMAT_NAMES, got=name, advice="convert the image to one of these formats")
     kind = detect(payload)
-    return "no known format" if kind in ("bytes", "text", "jpg", "png") else f"{kind}, no image format"
+    return _decode_error(payload, "no known format" if kind in ("bytes", "text") else f"{kind}, no image format")
 
 
-def _upright(picture: PillowImage) -> PillowImage:
-    number = _exif_orientation(picture)
+def _upright(picture: PillowImage, exif: bytes) -> PillowImage:
+    number = _exif_orientation(exif)
     if number == 1:
         return picture
     from PIL import Image as Pillow
@@ -228,9 +227,8 @@ def _upright(picture: PillowImage) -> PillowImage:
     return picture.transpose(getattr(Pillow.Transpose, _TRANSPOSE_BY_ORIENTATION[number]))
 
 
-def _exif_orientation(picture: PillowImage) -> int:
-    """Return the EXIF orientation, 1 to 8. Pillow's `getexif` also reads XMP and warns of damage in other fields."""
-    block = picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
+def _exif_orientation(block: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8."""
     byte_order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if byte_order is None:
         return 1
@@ -363,43 +361,25 @@ def decode_bytes(payload: bytes | memoryview) -> int:
     """
     kind = sniff(payload)
     header = netpbm.size(payload) if kind == "raw" else image_header.read(payload, kind)
-    if header is None or header.width * header.height > MAX_PIXELS:
+    if header is None or not 0 < header.n_pixels <= MAX_PIXELS:
         return 0
-    n_pixels = header.width * header.height
     bytes_per_pixel = _DECODE_BYTES_PER_PIXEL.get(kind, _OTHER_DECODE_BYTES_PER_PIXEL)
     # Coefficients are freed before the image is converted.
-    return max(n_pixels * bytes_per_pixel, 4 * n_pixels + header.coefficient_bytes)
+    return max(header.n_pixels * bytes_per_pixel, 4 * header.n_pixels + header.coefficient_bytes)
 
 
-def frame_count(payload: bytes) -> int:
-    """Return the number of frames of an image; an animation has more than 1.
+def has_several_pictures(payload: bytes) -> bool:
+    """Tell whether an image is animated or has several pages; `decode` returns the first picture.
 
-    Only GIF, WebP and TIFF files, and PNG files with an animation chunk in their first 4 KiB, are opened. Other formats
-    have one frame. A damaged image counts as one frame; `decode` reports the damage.
+    Only GIF, WebP, TIFF and PNG files are looked at. A damaged image has one picture; `decode` reports the damage.
     """
-    kind = sniff(payload)
-    if kind not in ("gif", "webp", "tiff") and not (kind == "png" and b"acTL" in payload[:4096]):
-        return 1
-    try:
-        with _open_picture(payload) as picture:
-            return int(getattr(picture, "n_frames", 1))
-    except ImageError:
-        return 1
+    return image_header.has_several_pictures(payload, sniff(payload))
 
 
 def orientation(payload: bytes) -> int:
-    """Return the EXIF orientation of an image, 1 (upright) to 8; 1 if the image has none or is damaged.
-
-    Only images with an EXIF marker in their first 4 KiB are opened.
-    """
-    head = payload[:4096]
-    # Bit 3 of byte 20 of an extended WebP file: EXIF follows at the end of the file.
-    is_webp_with_exif = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & 8
-    if not (is_webp_with_exif or b"Exif" in head or b"eXIf" in head):
-        return 1
+    """Return the EXIF orientation of an image, 1 (upright) to 8; 1 if the image has none or is damaged."""
     try:
-        with _open_picture(payload) as picture:
-            return _exif_orientation(picture)
+        return _exif_orientation(image_parts.split(payload, sniff(payload)).exif)
     except ImageError:
         return 1
 
@@ -415,7 +395,7 @@ def decode_deep_gray(payload: bytes) -> np.ndarray[Any, Any] | None:
     # The bit depth of a PNG is in its IHDR chunk.
     if sniff(payload) != "tiff" and not (sniff(payload) == "png" and payload[24:25] == b"\x10"):
         return None
-    with _open_picture(payload) as picture:
+    with _open_picture(payload) as (picture, _):
         if picture.mode.startswith("I") and (picture.format == "PNG" or ";16" in picture.mode):
             return np.asarray(picture).astype(np.uint16)
         return np.asarray(picture) if picture.mode in ("I", "F") else None

@@ -111,6 +111,13 @@ def sampled_jpeg(horizontal, vertical, columns, rows):
     return bytes(gray)
 
 
+def many_scans(n, image=None):
+    """Return a progressive JPEG of n scans: the last one, which is a refinement, is repeated."""
+    payload = save(picture(image), "JPEG", progressive=True)
+    n_scans, last = payload.count(b"\xff\xda"), payload.rindex(b"\xff\xda")
+    return payload[:-2] + payload[last:-2] * (n - n_scans) + payload[-2:]
+
+
 def animation(encoding):
     first, second = pixels(12, 10), noise(12, 10)
     options = {"lossless": True} if encoding == "WEBP" else {}

@@ -95,13 +95,13 @@ def size(payload: bytes | memoryview) -> ImageHeader | None:
     Examples
     --------
     >>> size(b"P5\n2 1\n15\n")
-    ImageHeader(width=2, height=1, coefficient_bytes=0)
+    ImageHeader(width=2, height=1, n_pixels=2, coefficient_bytes=0)
     """
     try:
         width, height, *_ = _read_header(payload)
     except ImageError:
         return None
-    return ImageHeader(width, height)
+    return ImageHeader(width, height, width * height)
 
 
 def _to_8_bit(samples: NDArray[np.unsignedinteger[Any]], maximum: int) -> Image:

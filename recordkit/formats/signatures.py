@@ -24,6 +24,29 @@ _SIGNATURES = (
     (b"\xff\xd8\xff", "jpg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
 )
+# Images of formats that recordkit does not decode.
+_IMAGE_SIGNATURES = (
+    (b"%!PS", "EPS or PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "EPS or PostScript"),
+    (b"%PDF", "PDF"),
+    (b"8BPS", "PSD"),
+    (b"\x00\x00\x01\x00", "ICO"),
+    (b"icns", "ICNS"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\xd7\xcd\xc6\x9a", "WMF"),
+    (b"DDS ", "DDS"),
+    (b"qoif", "QOI"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"P4", "Netpbm of one bit per pixel (P4)"),
+    (b"Pf", "a float image (PFM)"),
+    (b"PF", "a float image (PFM)"),
+)
+_ISO_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"hevc": "HEIC"}
+_PLAIN_NETPBM = re.compile(rb"P[123][\s#]")
 # PROTO with the version, then a frame or the first object of the protocols 2 to 5.
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95\](}\x8c\x8e\x96XUTBCcKMNG\x88\x89)]")
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
@@ -89,6 +112,23 @@ def detect(content: bytes | memoryview) -> str:
     if text.startswith("version https://git-lfs"):
         return "git-lfs pointer"
     return "json" if text.lstrip()[:1] in ("{", "[") else "text"
+
+
+def image_format(content: bytes | memoryview) -> str | None:
+    """Name the format of an image that recordkit does not decode; None if it is not recognized.
+
+    Examples
+    --------
+    >>> image_format(b"%!PS-Adobe-3.0 EPSF-3.0"), image_format(b"P3 1 1 255 0 0 0"), image_format(b"hello")
+    ('EPS or PostScript', 'plain-text Netpbm (P3)', None)
+    """
+    head = bytes(content[:_N_LOOKED_AT])
+    if _PLAIN_NETPBM.match(head):
+        return f"plain-text Netpbm ({head[:2].decode()})"
+    if head[4:8] == b"ftyp" and (name := _ISO_BRANDS.get(head[8:12])):
+        return name
+    name = next((name for magic, name in _IMAGE_SIGNATURES if head.startswith(magic)), None)
+    return "SVG" if name is None and b"<svg" in head else name
 
 
 class OtherFormat(NamedTuple):

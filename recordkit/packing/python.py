@@ -59,7 +59,7 @@ class PythonEngine:
             remark = ""
             if isinstance(content, bytes):
                 image = codec.decode(content, channels=self.channels)
-                if codec.frame_count(content) > 1:
+                if codec.has_several_pictures(content):
                     remark = "animated, only the first frame was packed"
             else:
                 image = codec.to_channels(content, self.channels)

@@ -1,6 +1,7 @@
 """Following the advices about folders of images, names of files, lists, and files that are no records."""
 
 import gzip
+import io
 import re
 import shutil
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from advice.walk import advice, commands, text_of
-from images import picture, save
+from images import many_scans, picture, save
 from PIL import Image
 
 import recordkit as rk
@@ -299,6 +300,22 @@ def test_a_tiff_of_floats():
     error = text_of(lambda: codec.decode(save(Image.fromarray(values), "TIFF")))
     advice("codec.py", "convert the image to 8 bits", error)
     assert (codec.decode(save(Image.fromarray(values.astype(np.uint8)), "TIFF")) == 200).all()
+
+
+def test_a_jpeg_of_too_many_scans():
+    error = text_of(lambda: codec.decode(many_scans(200)))
+    advice("formats/image_parts.py", "write the image anew with another program", error)
+    with Image.open(io.BytesIO(many_scans(200))) as image:
+        assert codec.decode(save(image, "JPEG")).shape == (24, 33, 3)
+
+
+def test_an_image_of_a_format_that_is_not_decoded():
+    plain = b"P3\n1 1\n255\n10 20 30\n"
+    error = text_of(lambda: codec.decode(plain))
+    advice("codec.py", "convert the image to one of these formats", error)
+    with Image.open(io.BytesIO(plain)) as image:
+        for name in re.search("expected (.*), got", error)[1].split(" or ")[0].split(", "):
+            assert codec.decode(save(image, name)).shape == (1, 1, 3)
 
 
 def test_an_image_of_pillow():

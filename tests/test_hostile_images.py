@@ -1,0 +1,91 @@
+"""Images made to harm: none starts a program, and each is decoded or refused in bounded memory and time."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from images import picture, save, write
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n8 8 scale\n%%EOF\n"
+EPS_WITH_PREVIEW = EPS.replace(b"%%EndComments", b"%%EndComments\n%%BeginPreview: 8 8 1 8\n%00\n%%EndPreview")
+# The 32 bytes before an EPS of DOS: where PostScript, WMF and TIFF begin, and how long they are.
+DOS_EPS = struct.pack("<IIIIIIIHH", 0xC6D3D0C5, 32, len(EPS), 0, 0, 0, 0, 0xFFFF, 0) + EPS
+EPS_PAYLOADS = [
+    EPS,
+    EPS_WITH_PREVIEW,
+    DOS_EPS,
+    b'%ImageData: 8 8 8 1 0 1 1 "beginimage"\n' + EPS,
+    b"\r\n" + EPS,
+    b"icns" + struct.pack(">I", 16 + len(EPS)) + b"ic07" + struct.pack(">I", 8 + len(EPS)) + EPS,
+    save(picture(), "JPEG")[:-2] + EPS,
+    save(picture(), "TIFF") + EPS,
+    save(picture(), "PNG")[:-12] + EPS,
+]
+# Runs commands, readers and packs over the files in the current folder, and prints each program that is started.
+READ_EVERYTHING = """
+import os, sys, warnings
+from pathlib import Path
+
+STARTS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.startfile", "pty.spawn")
+
+def watch(event, arguments):
+    if event in STARTS:
+        print("started", event, arguments[:2], file=sys.__stderr__)
+
+sys.addaudithook(watch)
+warnings.simplefilter("ignore")
+import recordkit as rk
+from recordkit import recordio
+from recordkit.cli.main import main
+from recordkit.errors import RecordkitError
+from recordkit.transforms import Resize
+
+def run(*arguments):
+    sys.argv = ["recordkit", *arguments]
+    try:
+        main()
+    except SystemExit:
+        pass
+
+for command in (["info"], ["head"], ["verify", "--decode"]):
+    run(*command, "eps.rec")
+run("export", "eps.rec", "exported")
+for n, options in enumerate(([], ["--resize", "8"], ["--any-file"], ["--encoding", "png"])):
+    run("pack", "images", f"folder{n}", "--exts", ".jpg,.eps", *options)
+    run("pack", "images.lst", f"list{n}", "--root", "images", *options)
+transforms = [Resize(8), rk.CenterCrop(8)]
+for engine in ("python", "auto"):
+    loader = rk.Loader("eps.rec", batch_size=2, transforms=transforms, engine=engine, on_error="skip")
+    print(sum(len(batch.label) for batch in loader), "of", len(rk.RecordDataset("eps.rec")))
+for record in rk.RecordDataset("eps.rec"):
+    recordio.unpack_img(recordio.pack(recordio.IRHeader(0, 1.0, 0, 0), bytes(record.payload)))
+print("read everything")
+"""
+
+
+def test_no_image_starts_a_program(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("gs", "gswin64c", "djpeg"):
+        (programs / name).write_text('#!/bin/sh\ntouch "$0.was.started"\n')
+        (programs / name).chmod(0o755)
+    images = tmp_path / "images"
+    images.mkdir()
+    rows = []
+    for number, payload in enumerate([save(picture(), "JPEG"), *EPS_PAYLOADS]):
+        for suffix in (".jpg", ".eps"):
+            (images / f"{number}{suffix}").write_bytes(payload)
+        rows.append(f"{number}\t{number}\t{number}.jpg\n")
+    (tmp_path / "images.lst").write_text("".join(rows))
+    write(tmp_path / "eps.rec", [save(picture(), "JPEG"), *EPS_PAYLOADS])
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", READ_EVERYTHING],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.endswith("read everything\n"), done.stderr
+    assert "started" not in done.stderr
+    assert not list(programs.glob("*.was.started"))
