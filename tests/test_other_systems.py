@@ -97,7 +97,9 @@ reader = recordio.MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "r")
 assert recordio.unpack_img(reader.read_idx(3))[1].shape[2] == 3
 """
     other_system(code, tiny_folder, tmp_path / "out")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.idx", "out.json", "out.lst", "out.rec", "photos"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.crc", "out.idx", "out.json", "out.lst", "out.rec", "photos",
+    ]  # fmt: skip
 
 
 def test_the_command_line_works(other_system, tiny_folder, tmp_path):

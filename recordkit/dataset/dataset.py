@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
 from recordkit.dataset.table import open_table
-from recordkit.errors import FormatError, enumerate_some
+from recordkit.dataset.whole_records import LostBytes
+from recordkit.errors import FormatError, PlanError, enumerate_some
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
 
@@ -40,12 +41,15 @@ class RecordLocations(NamedTuple):
         Offsets of the records' heads, in bytes.
     ends : ndarray of uint64, shape (m,)
         Offset of the next sample in the same file, or the file's size.
+    checksums : ndarray of uint32, shape (m,) or (0,)
+        Expected CRC-32 of each record; empty if records are not checked.
     """
 
     files: list[RecordFile]
     file_indices: NDArray[np.int64]
     offsets: NDArray[np.uint64]
     ends: NDArray[np.uint64]
+    checksums: NDArray[np.uint32]
 
 
 class RecordDataset:
@@ -58,6 +62,11 @@ class RecordDataset:
     path : str, Path, or sequence of them
         A .rec file, its prefix, or a pattern such as ``"train_*.rec"``, whose files are sorted by name. The samples of
         several files are concatenated in the order of the sequence.
+    check : bool, default False
+        Compare each record that is read with its CRC-32 in PREFIX.crc; another one is a FormatError.
+    on_error : {"raise", "skip"}, default "raise"
+        Treatment of damage between the records of a file that has no matching index: "skip" leaves it out, and `lost`
+        lists it. A damaged record that is read is always an error.
 
     Attributes
     ----------
@@ -94,8 +103,12 @@ class RecordDataset:
     ([2, 0], array([1, 2], dtype=uint64))
     """
 
-    def __init__(self, path: str | Path | Sequence[str | Path]) -> None:
-        self._table = open_table(path)
+    def __init__(
+        self, path: str | Path | Sequence[str | Path], *, check: bool = False, on_error: str = "raise"
+    ) -> None:
+        if on_error not in ("raise", "skip"):
+            raise PlanError(argument="on_error", expected="raise or skip", got=repr(on_error))
+        self._table = open_table(path, check=check, skip_damage=on_error == "skip")
         # Row of each sample in the table; None if the samples are all rows.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None
@@ -121,6 +134,16 @@ class RecordDataset:
     def files(self) -> list[Path]:
         """The .rec files."""
         return list(self._table.paths)
+
+    @property
+    def lost(self) -> list[LostBytes]:
+        """Parts of damaged files that hold no whole record; only ``on_error="skip"`` opens a file with such parts."""
+        return list(self._table.lost)
+
+    @property
+    def is_checked(self) -> bool:
+        """True if the dataset was opened with ``check=True``."""
+        return self._table.checksums is not None
 
     @property
     def has_metadata(self) -> bool:
@@ -174,7 +197,10 @@ class RecordDataset:
         rows = indices if self._rows is None else self._rows[indices]
         table = self._table
         file_indices = table.file_indices(rows)
-        return RecordLocations(table.files, file_indices, table.offsets[rows], table.ends(rows, file_indices))
+        checksums = np.empty(0, np.uint32) if table.checksums is None else table.checksums[rows]
+        return RecordLocations(
+            table.files, file_indices, table.offsets[rows], table.ends(rows, file_indices), checksums
+        )
 
     def keys_at(self, indices: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return the keys of the samples at `indices`, which must be 0 to n - 1; uint64, shape (m,)."""
@@ -358,6 +384,7 @@ class RecordDataset:
 
     def _sample(self, record: memoryview, row: int, file_index: int) -> Sample:
         table = self._table
+        table.check(record, row, file_index)
         header, payload = unpack_at(record, str(table.paths[file_index]), int(table.offsets[row]))
         label: Any = header.label
         if table.exact_labels is not None:

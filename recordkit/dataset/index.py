@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,12 @@ from numpy.typing import NDArray
 from recordkit.dataset.contents import no_header_error
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
-from recordkit.errors import FormatError
+from recordkit.dataset.whole_records import LostBytes, find_whole_records, known_positions
+from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
+from recordkit.formats.frame import verify_advice
 from recordkit.formats.insightface import faces
+from recordkit.storage.checksums import check_index, check_number, check_record, read_checksums
 from recordkit.storage.fileset import Fileset, reindex_advice
 
 _N_CHECKED = 34
@@ -44,19 +48,29 @@ class FileIndex:
         Offsets of the records' heads, in bytes.
     keys : ndarray of uint64, shape (n,), or None
         None if they are 0 to n - 1, which need no memory.
-    n_records : int
-        Number of records in the file, including those that are not samples.
+    n_records : int or None
+        Number of records in the file, including those that are not samples; None if bytes are lost, so that it is not
+        known.
     record_indices : ndarray of int64, shape (n,), or None
-        Index of each sample among the records of the file; None if every record is a sample.
+        Index of each sample among the records of the set; None if every record is a sample.
+    checksums : ndarray of uint32, shape (n,), or None
+        CRC-32 of each record; None without `check`.
+    lost : tuple of LostBytes
+        Parts of a damaged file that hold no whole record.
+    has_metadata : bool
+        Some records are not samples, as InsightFace's.
     """
 
     offsets: NDArray[np.uint64]
     keys: NDArray[np.uint64] | None
-    n_records: int
+    n_records: int | None
     record_indices: NDArray[np.int64] | None = None
+    checksums: NDArray[np.uint32] | None = None
+    lost: tuple[LostBytes, ...] = ()
+    has_metadata: bool = False
 
 
-def index_file(files: Fileset, file: RecordFile) -> FileIndex:
+def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_damage: bool = False) -> FileIndex:
     """Read or make the index of a .rec file.
 
     Parameters
@@ -65,6 +79,11 @@ def index_file(files: Fileset, file: RecordFile) -> FileIndex:
         The .rec file and its companions.
     file : RecordFile
         The open .rec file.
+    check : bool, default False
+        Read PREFIX.crc. The .idx file must then be the one that PREFIX.json describes, and if it is not, each record is
+        checked while the .rec file is scanned.
+    skip_damage : bool, default False
+        Leave out the damaged parts of a .rec file that has to be scanned. By default they are errors.
 
     Returns
     -------
@@ -73,32 +92,59 @@ def index_file(files: Fileset, file: RecordFile) -> FileIndex:
     Warns
     -----
     UserWarning
-        The .idx file does not exist or does not match, so the .rec file was scanned; or a record is damaged.
+        The .idx file does not exist or does not match, so the .rec file was scanned; or a record is damaged; or parts
+        of the file are lost.
 
     Raises
     ------
     FormatError
-        The .rec file had to be scanned and is damaged.
+        The .rec file had to be scanned and is damaged, or its checksums are not those of the set.
+    NotFoundError
+        There are no checksums to check.
     """
     idx_path, rec_path = str(files.path(".idx")), str(files.path(".rec"))
     n_packed = _count_packed(files, file)
+    checksums = read_checksums(files) if check else None
+    indexed: _Entries | None = None
     try:
-        entries = _Entries(*_in_file_order(*read_index(idx_path)), rec_path, file)
-        _check_offsets(entries, n_packed)
-        for damage in _check_records(entries):
-            _warn(damage)
-    except FileNotFoundError:
-        entries = _scan(files, file)
-        _warn_of_scan("the index does not exist", idx_path, rec_path)
-    except FormatError as error:
-        entries = _scan(files, file)
-        _warn_of_scan(error.problem, idx_path, rec_path, line=error.line)
-    return _without_metadata(entries)
+        # An index of the described SHA-256 leads to each record, damaged or not.
+        is_proven = check and check_index(files)
+        indexed = _Entries(*_in_file_order(*read_index(idx_path)), rec_path, file)
+        _check_offsets(indexed, n_packed)
+        damage = [] if is_proven else _check_records(indexed)
+        entries = _with_checksums(indexed, files, checksums)
+        for error in damage:
+            _warn(error)
+    except (FileNotFoundError, FormatError) as error:
+        entries = _with_checksums(_scan(files, file, indexed, skip_damage=skip_damage), files, checksums)
+        if check:
+            entries = _check_all(entries, skip_damage=skip_damage)
+        _warn_of_scan(error, idx_path, entries)
+    if entries.lost:
+        _warn_of_loss(entries)
+    return _without_metadata(entries, skip_damage=skip_damage)
 
 
-def _warn_of_scan(problem: str, idx_path: str, rec_path: str, *, line: int | None = None) -> None:
-    problem += f"; scanned {rec_path} instead"
-    _warn(FormatError(problem, path=idx_path, line=line, advice=reindex_advice(rec_path)))
+def _warn_of_scan(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> None:
+    problem, line = "the index does not exist", None
+    if isinstance(error, FormatError):
+        problem, line = error.problem, error.line
+    # A damaged .rec file gets no new index.
+    advice = None if entries.lost else reindex_advice(entries.rec_path)
+    _warn(FormatError(f"{problem}; scanned {entries.rec_path} instead", path=idx_path, line=line, advice=advice))
+
+
+def _warn_of_loss(entries: _Entries) -> None:
+    n_bytes, first = sum(lost.n_bytes for lost in entries.lost), entries.lost[0]
+    n_places, n_left = plural(len(entries.lost), "place"), plural(len(entries.offsets), "record")
+    _warn(
+        FormatError(
+            f"{first.reason}; {n_bytes} bytes are lost in {n_places}, and {n_left} left",
+            path=entries.rec_path,
+            offset=first.offset,
+            advice=verify_advice(entries.rec_path),
+        )
+    )
 
 
 def _warn(error: FormatError) -> None:
@@ -127,12 +173,15 @@ def _in_file_order(
 
 @dataclass(frozen=True, eq=False)
 class _Entries:
-    """Key and offset of each record of a file, in file order."""
+    """Key and offset of each record of a file, in file order, and for a damaged file the fields of `WholeRecords`."""
 
     keys: NDArray[np.uint64] | None
     offsets: NDArray[np.uint64]
     rec_path: str
     file: RecordFile
+    positions: NDArray[np.int64] | None = None
+    lost: tuple[LostBytes, ...] = ()
+    checksums: NDArray[np.uint32] | None = None
 
     def key(self, row: int) -> int:
         return row if self.keys is None else int(self.keys[row])
@@ -141,17 +190,82 @@ class _Entries:
         offset = int(self.offsets[row])
         return irheader.unpack_at(self.file.read(offset)[0], self.rec_path, offset)
 
+    def check(self, row: int) -> None:
+        """Raise FormatError if there are checksums and a record has another one."""
+        if self.checksums is not None:
+            offset, key = int(self.offsets[row]), self.key(row)
+            record = self.file.read(offset)[0]
+            check_record(record, int(self.checksums[row]), self.rec_path, offset=offset, key=key)
+
+    def all_keys(self) -> NDArray[np.uint64]:
+        return np.arange(len(self.offsets), dtype=np.uint64) if self.keys is None else self.keys
+
     def is_metadata(self, row: int) -> bool:
+        self.check(row)
         return faces.is_metadata(*self.read(row))
 
+    def at(self, rows: NDArray[np.int64], keys: NDArray[np.uint64] | None) -> _Entries:
+        """Return some of the entries, with other keys."""
+        positions = rows if self.positions is None else self.positions[rows]
+        checksums = None if self.checksums is None else self.checksums[rows]
+        return replace(self, offsets=self.offsets[rows], keys=keys, positions=positions, checksums=checksums)
 
-def _scan(files: Fileset, file: RecordFile) -> _Entries:
-    offsets = file.scan()
+
+def _scan(files: Fileset, file: RecordFile, indexed: _Entries | None, *, skip_damage: bool) -> _Entries:
     try:
-        ids = file.headers(offsets)[0]
-    except FormatError as error:
-        raise (no_header_error(files) or error) from None
+        offsets = file.scan()
+        try:
+            ids = file.headers(offsets)[0]
+        except FormatError as error:
+            raise (no_header_error(files) or error) from None
+    except FormatError:
+        if not skip_damage:
+            raise
+        return _whole_entries(files, file, indexed)
     return _Entries(compact_keys(keys_of_ids(ids)), offsets, str(files.path(".rec")), file)
+
+
+def _whole_entries(files: Fileset, file: RecordFile, indexed: _Entries | None) -> _Entries:
+    """Return the entries of the whole records of a damaged file."""
+    whole = find_whole_records(files.path(".rec"), None if indexed is None else indexed.offsets)
+    keys: NDArray[np.uint64] = keys_of_ids(whole.ids)
+    if whole.is_indexed and indexed is not None and whole.positions is not None:
+        keys = whole.positions.astype(np.uint64) if indexed.keys is None else indexed.keys[whole.positions]
+    return _Entries(compact_keys(keys), whole.offsets, str(files.path(".rec")), file, whole.positions, whole.lost)
+
+
+def _with_checksums(entries: _Entries, files: Fileset, checksums: NDArray[np.uint32] | None) -> _Entries:
+    """Return the entries with the checksums of their records."""
+    if checksums is None:
+        return entries
+    if not entries.lost:
+        check_number(files, checksums, len(entries.offsets))
+        return replace(entries, checksums=checksums)
+    positions = known_positions(files, entries.positions, entries.lost, ".crc")
+    if len(positions) and positions[-1] >= len(checksums):
+        check_number(files, checksums, int(positions[-1]) + 1)
+    return replace(entries, checksums=checksums[positions])
+
+
+def _check_all(entries: _Entries, *, skip_damage: bool) -> _Entries:
+    """Check every record, whose headers gave the keys; leave out damaged ones, or raise the first error."""
+    good_rows: list[int] = []
+    lost: list[LostBytes] = []
+    for row, offset in enumerate(entries.offsets.tolist()):
+        try:
+            entries.check(row)
+        except FormatError as error:
+            if not skip_damage:
+                raise
+            n_bytes = entries.file.read(offset)[1] - offset
+            lost.append(LostBytes(Path(entries.rec_path), offset, n_bytes, error.problem))
+        else:
+            good_rows.append(row)
+    if not lost:
+        return entries
+    rows = np.array(good_rows, np.int64)
+    good_entries = entries.at(rows, compact_keys(entries.all_keys()[rows]))
+    return replace(good_entries, lost=(*entries.lost, *lost))
 
 
 def _check_offsets(entries: _Entries, n_packed: int | None) -> None:
@@ -204,16 +318,35 @@ def _check_records(entries: _Entries) -> list[FormatError]:
     return damage
 
 
-def _without_metadata(entries: _Entries) -> FileIndex:
+def _without_metadata(entries: _Entries, *, skip_damage: bool) -> FileIndex:
     """Leave out the header and the identities of InsightFace's files."""
-    keys, offsets = entries.keys, entries.offsets
-    all_records = FileIndex(offsets, keys, len(offsets))
-    rows_of_key_0 = np.flatnonzero(keys == 0) if keys is not None else np.arange(min(1, len(offsets)))
+    try:
+        rows = _find_samples(entries)
+    except FormatError:
+        if not skip_damage:
+            raise
+        rows = None  # metadata records are then damaged samples, because they have no image
+    samples = entries if rows is None else entries.at(rows, compact_keys(entries.all_keys()[rows]))
+    return FileIndex(
+        samples.offsets,
+        samples.keys,
+        None if entries.lost else len(entries.offsets),
+        samples.positions,
+        samples.checksums,
+        entries.lost,
+        has_metadata=rows is not None,
+    )
+
+
+def _find_samples(entries: _Entries) -> NDArray[np.int64] | None:
+    """Return the rows of the samples; None if they are all rows, because the file is not InsightFace's."""
+    keys = entries.keys
+    rows_of_key_0 = np.flatnonzero(keys == 0) if keys is not None else np.arange(min(1, len(entries.offsets)))
     ranges = faces.ranges(*entries.read(int(rows_of_key_0[0]))) if len(rows_of_key_0) else None
     if ranges is None:
-        return all_records
-    if keys is None:
-        keys = np.arange(len(offsets), dtype=np.uint64)
+        return None
+    entries.check(int(rows_of_key_0[0]))
+    keys = entries.all_keys()
     first_identity, end = ranges
     # The header's numbers are float32 and may be rounded by this much.
     rounding = max(1, int(np.spacing(np.float32(first_identity))))
@@ -221,5 +354,4 @@ def _without_metadata(entries: _Entries) -> FileIndex:
     is_near = (keys >= max(1, first_identity - rounding)) & (keys <= min(first_identity + rounding, end))
     for row in np.flatnonzero(is_near).tolist():
         is_sample[row] = not entries.is_metadata(row)
-    rows = np.flatnonzero(is_sample)
-    return FileIndex(offsets[rows], compact_keys(keys[rows]), len(offsets), rows)
+    return np.flatnonzero(is_sample)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.index import FileIndex, index_file
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
+from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, NotFoundError, PlanError
+from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
 
 _N_FINGERPRINTED = 64
@@ -41,6 +43,10 @@ class Table:
         None if they are 0 to n - 1.
     exact_labels : ndarray of int64, shape (n,) or (n, w), or None
         Exact labels; None if the files have none.
+    checksums : ndarray of uint32, shape (n,), or None
+        Expected CRC-32 of each record; None if records are not checked.
+    lost : list of LostBytes
+        Parts of damaged files that hold no whole record.
     has_metadata : bool
         A file has records that are not samples, as InsightFace's.
     """
@@ -53,9 +59,11 @@ class Table:
         self.offsets = _concatenate([index.offsets for index in indexes])
         self.keys = _concatenate_keys(indexes)
         self.exact_labels = _concatenate_exact_labels(filesets, indexes)
-        self.has_metadata = any(index.record_indices is not None for index in indexes)
+        self.checksums = _concatenate_checksums(indexes)
+        self.has_metadata = any(index.has_metadata for index in indexes)
+        self.lost = [lost for index in indexes for lost in index.lost]
         self._classes = [(fileset.path(".json"), fileset.classes()) for fileset in filesets]
-        for array in (self.offsets, self.keys):
+        for array in (self.offsets, self.keys, self.checksums):
             if array is not None:
                 array.flags.writeable = False
 
@@ -96,6 +104,16 @@ class Table:
         """Return the key of a row."""
         return row if self.keys is None else int(self.keys[row])
 
+    def check(self, record: bytes | memoryview, row: int, file_index: int) -> None:
+        """Raise FormatError if there are checksums and the record of a row has another one."""
+        if self.checksums is not None:
+            expected, offset = int(self.checksums[row]), int(self.offsets[row])
+            check_record(record, expected, self.paths[file_index], offset=offset, key=self.key(row))
+
+    def _check_rows(self, rows: NDArray[np.int64], file_index: int) -> None:
+        for row in rows.tolist() if self.checksums is not None else ():
+            self.check(self.files[file_index].read(int(self.offsets[row]))[0], row, file_index)
+
     def classes(self) -> dict[str, int] | None:
         """Return the class names, which must be the same in all files that have some.
 
@@ -127,7 +145,9 @@ class Table:
         values, widths = [np.empty(0, np.float32)], [np.empty(0, np.uint64)]
         for begin, end in itertools.pairwise(cuts):
             if begin < end:
-                _, file_labels, file_bounds = self.files[file_indices[begin]].headers(self.offsets[rows[begin:end]])
+                file_index = int(file_indices[begin])
+                self._check_rows(rows[begin:end], file_index)
+                _, file_labels, file_bounds = self.files[file_index].headers(self.offsets[rows[begin:end]])
                 values.append(file_labels)
                 widths.append(np.diff(file_bounds))
         bounds = np.zeros(len(rows) + 1, np.uint64)
@@ -145,7 +165,7 @@ class Table:
         return digest.hexdigest()[:32]
 
 
-def open_table(path: str | Path | Sequence[str | Path]) -> Table:
+def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, skip_damage: bool = False) -> Table:
     """Open .rec files; see `recordkit.dataset.dataset.RecordDataset`."""
     patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not patterns:
@@ -153,7 +173,10 @@ def open_table(path: str | Path | Sequence[str | Path]) -> Table:
     filesets = [Fileset(name) for pattern in patterns for name in _expand(os.fspath(pattern))]
     with ExitStack() as stack:
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
-        indexes = [index_file(fileset, file) for fileset, file in zip(filesets, files, strict=True)]
+        indexes = [
+            index_file(fileset, file, check=check, skip_damage=skip_damage)
+            for fileset, file in zip(filesets, files, strict=True)
+        ]
         table = Table(filesets, files, indexes)
         stack.pop_all()
     return table
@@ -187,6 +210,11 @@ def _concatenate_keys(indexes: list[FileIndex]) -> NDArray[np.uint64] | None:
     return compact_keys(np.concatenate(arrays))
 
 
+def _concatenate_checksums(indexes: list[FileIndex]) -> NDArray[np.uint32] | None:
+    arrays = [index.checksums for index in indexes if index.checksums is not None]
+    return _concatenate(arrays) if arrays else None
+
+
 def _concatenate_exact_labels(filesets: list[Fileset], indexes: list[FileIndex]) -> NDArray[np.int64] | None:
     arrays: list[NDArray[np.int64]] = []
     for fileset, index in zip(filesets, indexes, strict=True):
@@ -194,17 +222,22 @@ def _concatenate_exact_labels(filesets: list[Fileset], indexes: list[FileIndex])
         if labels is None:
             continue
         path = str(fileset.path(".labels.npy"))
-        if len(labels) != index.n_records:
+        rows = index.record_indices
+        n_records = index.n_records
+        if n_records is None:  # the file is damaged
+            rows = known_positions(fileset, rows, index.lost, ".labels.npy")
+            n_records = max(len(labels), int(rows[-1]) + 1 if len(rows) else 0)
+        if len(labels) != n_records:
             raise FormatError(
                 path=path,
-                expected=f"{index.n_records} rows, one per record",
+                expected=f"{n_records} rows, one per record",
                 got=len(labels),
                 advice="remove it or pack again",
             )
         labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
         if arrays and labels.shape[1:] != arrays[0].shape[1:]:
             raise FormatError(path=path, expected="as many labels per record as the first file has", got="others")
-        arrays.append(labels if index.record_indices is None else labels[index.record_indices])
+        arrays.append(labels if rows is None else labels[rows])
     if arrays and len(arrays) < len(filesets):
         paths = [fileset.path(".labels.npy") for fileset in filesets]
         raise FormatError(

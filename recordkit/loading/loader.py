@@ -58,7 +58,10 @@ class Loader:
         Index of this loader, from 0, and number of loaders that share the epoch.
     on_error : {"raise", "skip", "replace"}, default "raise"
         A sample that cannot be loaded ends the epoch, is left out of its batch, or is replaced by the next one in the
-        file. `bad_samples` lists skipped and replaced samples.
+        file. `bad_samples` lists skipped and replaced samples. With the last two, damage between the records of a file
+        without a matching index is left out too, and ``dataset.lost`` lists it.
+    check : bool, default False
+        Compare each record with its CRC-32 in PREFIX.crc; a damaged one is a sample that cannot be loaded.
     exact : bool, default False
         Decode JPEGs in full before a resize; see `recordkit.loading.plan.LoadPlan`.
 
@@ -116,6 +119,7 @@ class Loader:
         last_batch: str = "keep",
         rank: tuple[int, int] = (0, 1),
         on_error: str = "raise",
+        check: bool = False,
         exact: bool = False,
     ) -> None:
         if on_error not in ON_ERROR:
@@ -127,7 +131,7 @@ class Loader:
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         engine_type = choose_engine(engine)
         self.threads = count_threads(threads)
-        self.dataset = path if isinstance(path, RecordDataset) else RecordDataset(path)
+        self.dataset = _open_dataset(path, check=check, on_error=on_error)
         n_samples = len(self.dataset)
         if not n_samples:
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
@@ -256,6 +260,16 @@ class Loader:
         self._state = self._state.at(epoch=epoch + 1, position=0)
         self._n_yielded = 0
         self._was_left_early = False
+
+
+def _open_dataset(
+    path: str | Path | Sequence[str | Path] | RecordDataset, *, check: bool, on_error: str
+) -> RecordDataset:
+    if not isinstance(path, RecordDataset):
+        return RecordDataset(path, check=check, on_error="raise" if on_error == "raise" else "skip")
+    if check and not path.is_checked:
+        raise PlanError(argument="check", expected="a dataset with checksums", got=path, advice="open it with `check`")
+    return path
 
 
 def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:

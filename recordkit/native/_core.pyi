@@ -12,7 +12,8 @@ def frame_records(
     payloads: list[bytes],
     *,
     first_label: bool,
-) -> tuple[bytes, list[int]]: ...
+    checksums: bool,
+) -> tuple[bytes, list[int], bytes]: ...
 
 class Transcoder:
     def __init__(self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int) -> None: ...
@@ -25,6 +26,7 @@ class Records:
         file_numbers: NDArray[np.int64],
         offsets: NDArray[np.uint64],
         ends: NDArray[np.uint64],
+        checksums: NDArray[np.uint32],
         positions: NDArray[np.int64],
         epoch: int,
     ) -> None: ...

@@ -31,6 +31,24 @@ class Encoded(NamedTuple):
     remarks: dict[int, str]
 
 
+class Framed(NamedTuple):
+    """Records as they are in a .rec file.
+
+    Attributes
+    ----------
+    frames : bytes
+        The records, concatenated.
+    sizes : list of int
+        Size of each record with its frame, in bytes.
+    checksums : bytes
+        CRC-32 of each record as in PREFIX.crc (`recordkit.storage.checksums`); empty if the plan has no checksums.
+    """
+
+    frames: bytes
+    sizes: list[int]
+    checksums: bytes
+
+
 class Engine(Protocol):
     """Encodes images and frames records by one plan. Threads share it.
 
@@ -55,9 +73,7 @@ class Engine(Protocol):
     def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
         """Encode contents into payloads. A bad image never makes it raise."""
 
-    def frame(
-        self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
-    ) -> tuple[bytes, list[int]]:
+    def frame(self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]) -> Framed:
         """Frame records as they are in a .rec file.
 
         Parameters
@@ -67,11 +83,4 @@ class Engine(Protocol):
             At least one label per record.
         payloads : sequence of bytes
             Each small enough for a record.
-
-        Returns
-        -------
-        frames : bytes
-            The records, concatenated.
-        sizes : list of int
-            Size of each record with its frame, in bytes.
         """

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from recordkit import native
-from recordkit.packing.engine import Content, Encoded, Engine
+from recordkit.packing.engine import Content, Encoded, Engine, Framed
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
 from recordkit.sample import MAX_PIXELS
@@ -39,6 +39,7 @@ class NativeEngine:
         self._core = native.load()
         self._reference = PythonEngine(plan, pixels=pixels)
         self._first_label = plan.first_label_in_header
+        self._has_checksums = plan.checksums
         self._transcode = None
         filter_ = plan.filter if plan.resize else None
         # The core stores lengths as uint32. The reference engine refuses lengths that no image can have.
@@ -70,15 +71,14 @@ class NativeEngine:
                     remarks[row] = remark
         return Encoded(payloads, remarks)
 
-    def frame(
-        self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
-    ) -> tuple[bytes, list[int]]:
+    def frame(self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]) -> Framed:
         """See `Engine.frame`."""
-        frames, sizes = self._core.frame_records(
+        framed = self._core.frame_records(
             np.array(keys, np.uint64),
             np.array(list(itertools.chain.from_iterable(labels)), np.float64).astype(np.float32),
             np.array(list(itertools.accumulate(map(len, labels), initial=0)), np.uint64),
             list(payloads),
             first_label=self._first_label,
+            checksums=self._has_checksums,
         )
-        return frames, sizes
+        return Framed(*framed)

@@ -36,6 +36,8 @@ class PackedBlock:
         The records of the entries, concatenated as in a .rec file.
     sizes : list of int
         Size of each record with its frame, in bytes.
+    checksums : bytes
+        See `recordkit.packing.engine.Framed`.
     input_bytes : int
         Total size of the packed samples' contents.
     failures : list of (Entry, str)
@@ -48,6 +50,7 @@ class PackedBlock:
     labels: list[tuple[float, ...]]
     frames: bytes
     sizes: list[int]
+    checksums: bytes
     input_bytes: int
     failures: list[tuple[Entry, str]]
     remarks: Counter[str]
@@ -84,12 +87,11 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         entries, contents = [entries[row] for row in rows], [contents[row] for row in rows]
         labels, payloads = [labels[row] for row in rows], [payloads[row] for row in rows]
     # All payloads are bytes here, because each sample without one is a failure.
-    frames, sizes = engine.frame([entry.key for entry in entries], labels, cast("list[bytes]", payloads))
+    framed = engine.frame([entry.key for entry in entries], labels, cast("list[bytes]", payloads))
     return PackedBlock(
         entries=entries,
         labels=labels,
-        frames=frames,
-        sizes=sizes,
+        **framed._asdict(),
         input_bytes=sum(map(_n_bytes, contents)),
         failures=failures,
         remarks=Counter(remark for row, remark in remarks.items() if row not in reasons),

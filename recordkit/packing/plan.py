@@ -51,6 +51,9 @@ class PackPlan:
         Pack all labels of a row, or only the first, as im2rec does without ``pack_label``.
     exact_labels : bool, default False
         Keep whole labels exactly, in PREFIX.labels.npy; the .rec file has them rounded to float32.
+    checksums : bool, default True
+        Write the CRC-32 of each record to PREFIX.crc, 4 bytes per record; `recordkit.upkeep.verify` and readers with
+        ``check=True`` find damaged records by it.
     first_label_in_header : bool, default False
         Also write the first of several labels into the header, as the native im2rec does.
     on_error : {"report", "skip", "raise"}, default "report"
@@ -87,6 +90,7 @@ class PackPlan:
     any_file: bool = False
     labels: Labels = "all"
     exact_labels: bool = False
+    checksums: bool = True
     first_label_in_header: bool = False
     on_error: OnError = "report"
     write_list: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -9,9 +10,10 @@ from recordkit import codec
 from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
-from recordkit.packing.engine import Content, Encoded
+from recordkit.packing.engine import Content, Encoded, Framed
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.whole_image import looks_whole
+from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.transforms import CenterCrop, Resize
 
 _UNREADABLE_BY_MXNET = {"gif": "GIF", "raw": "Netpbm", "webp": "WebP"}
@@ -42,6 +44,7 @@ class PythonEngine:
         self.encoding = plan.encoding or ("png" if pixels else "jpg")
         self._quality = plan.quality
         self._first_label = plan.first_label_in_header
+        self._has_checksums = plan.checksums
 
     def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
         """See `Engine.encode`."""
@@ -88,12 +91,13 @@ class PythonEngine:
             return "rotated by EXIF only: readers that ignore EXIF will see it lying on its side"
         return ""
 
-    def frame(
-        self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]
-    ) -> tuple[bytes, list[int]]:
+    def frame(self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]) -> Framed:
         """See `Engine.frame`."""
-        frames = []
+        frames, checksums = [], []
         for key, row, payload in zip(keys, labels, payloads, strict=True):
             header = irheader.IRHeader(row if len(row) > 1 else row[0], key)
-            frames.append(b"".join(frame.pack(irheader.pack(header, payload, first_label=self._first_label))))
-        return b"".join(frames), list(map(len, frames))
+            record = irheader.pack(header, payload, first_label=self._first_label)
+            frames.append(b"".join(frame.pack(record)))
+            if self._has_checksums:
+                checksums.append(zlib.crc32(record))
+        return Framed(b"".join(frames), list(map(len, frames)), pack_checksums(checksums))

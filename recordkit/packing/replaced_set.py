@@ -15,6 +15,7 @@ from typing import Any
 
 from recordkit.errors import PublishError
 from recordkit.packing.writer import SetNames
+from recordkit.storage.checksums import CHECKSUM_BYTES
 from recordkit.storage.commit import stranger
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES, belongs_to
@@ -39,6 +40,8 @@ def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> Non
         suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         if suffix in ("", ".rec", ".idx") or not path.exists():
             continue
+        if suffix == ".crc" and _are_checksums(path, description):
+            continue  # `recordkit.upkeep.reindex` wrote it later
         if suffix not in packed_suffixes or (suffix == ".lst" and not _matches(path, description.get("lst"))):
             advice = "move it away or choose another prefix"
             raise PublishError(
@@ -47,6 +50,11 @@ def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> Non
                 got="another file",
                 advice=f"pack that list itself, or {advice}" if suffix == ".lst" else advice,
             )
+
+
+def _are_checksums(path: Path, description: Mapping[str, Any]) -> bool:
+    n_records = description.get("records")
+    return isinstance(n_records, int) and path.is_file() and path.stat().st_size == CHECKSUM_BYTES * n_records
 
 
 def has_other_prefix(description: Mapping[str, Any], prefix: Path) -> bool:

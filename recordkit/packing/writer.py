@@ -12,7 +12,8 @@ files        names of the files of this set, the .rec first
 records      number of records
 failed       number of samples that were left out
 label_width  smallest and largest number of labels of a record
-rec, lst     size in bytes and SHA-256 of the file; no "lst" if no list was written
+rec, idx     size in bytes and SHA-256 of the file
+lst, crc     the same; missing if no list or no checksums were written
 classes      class name to label, or null
 list         "written", "read" (PREFIX.lst was the source) or "none"
 plan         the fields of `recordkit.packing.plan.PackPlan`, without "threads"
@@ -43,6 +44,9 @@ from recordkit.packing.report import Failure, SetReport
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging
 from recordkit.version import __version__
+
+# The files whose size and hash are in the description.
+_HASHED = (".rec", ".idx", ".lst", ".crc")
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,10 @@ class SetWriter:
         self._exact_labels = array("q")
         self._label_width = (2**63, 0)  # smallest and largest number of labels of a record
         self._files: dict[str, _HashingFile] = {}
-        for suffix in (".rec", ".idx", ".lst") if names.write_list else (".rec", ".idx"):
-            self._create(suffix)
+        is_written = {".lst": names.write_list, ".crc": plan.checksums}
+        for suffix in (".rec", ".idx", ".lst", ".crc"):
+            if is_written.get(suffix, True):
+                self._create(suffix)
 
     def append(self, block: PackedBlock) -> None:
         """Write a block of packed samples, and record its failures.
@@ -116,6 +122,8 @@ class SetWriter:
             self._files[".idx"].write(idx.lines(keys, ends[:-1]))
             if ".lst" in self._files:
                 self._files[".lst"].write(lst.lines(block.entries))
+            if ".crc" in self._files:
+                self._files[".crc"].write(block.checksums)
         if self._plan.exact_labels:
             self._exact_labels.extend(int(label) for labels in block.labels for label in labels)
         widths = set(map(len, block.labels))
@@ -180,7 +188,7 @@ class SetWriter:
             "records": self.report.n_packed,
             "failed": self.report.n_failed,
             "label_width": list(self._label_width) if self.report.n_packed else [0, 0],
-            **{suffix[1:]: self._files[suffix].facts() for suffix in (".rec", ".lst") if suffix in self._files},
+            **{suffix[1:]: self._files[suffix].facts() for suffix in _HASHED if suffix in self._files},
         }
 
     def _exact_labels_file(self) -> bytes:

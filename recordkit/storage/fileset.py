@@ -5,6 +5,7 @@
     PREFIX.rec          the records                 PREFIX.json         description: options, counts, classes, SHA-256
     PREFIX.idx          key -> offset               PREFIX.labels.npy   optional exact labels, int64
     PREFIX.lst          key, labels, path           PREFIX.failed.tsv   files that could not be packed, with reasons
+    PREFIX.crc          CRC-32 of each record
 
 `recordkit.storage.staging` replaces an old set by a new one. While it does, and after it was killed, `Fileset.path`
 finds each file of the committed set.
@@ -76,7 +77,7 @@ class Fileset:
 
         Parameters
         ----------
-        suffix : {".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json"}
+        suffix : {".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json"}
         """
         final = self._user_paths.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
         if suffix == ".rec" and not final.exists() and final.name not in self._staged_paths and self.prefix.is_file():

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 # In the order of publishing: the records first.
-SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".failed.tsv", ".json")
+SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json")
 
 CLASSES_SUFFIX = ".classes.json"
 """Suffix of the class map that is written beside a list."""

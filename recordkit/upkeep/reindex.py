@@ -1,4 +1,4 @@
-"""Writing a lost or wrong .idx file anew from the records of a .rec file.
+"""Writing a lost or wrong .idx file anew from the records of a .rec file, and the checksums of a set without them.
 
 The keys are the ids in the headers of the records, as im2rec writes them, so the index is the lost one to the byte. If
 all records have the same id, it is no key, and the keys are the positions 0 to n - 1; `recordkit.dataset` chooses the
@@ -8,6 +8,7 @@ are the positions too. MXNet's rec2idx.py always writes positions.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,9 @@ from recordkit.dataset.records import RecordFile, open_record_file
 from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
 from recordkit.formats.files import open_file
-from recordkit.storage.fileset import Fileset
+from recordkit.formats.frame import verify_advice
+from recordkit.storage.checksums import pack as pack_checksums
+from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
 from recordkit.storage.replacement import write_atomically
 
@@ -41,6 +44,8 @@ class ReindexReport:
         The .rec file.
     idx_path : str
         The .idx file.
+    crc_path : str or None
+        The .crc file that was written.
     n_records : int
         Number of records, which is the number of lines.
     keys : {"ids", "positions"}
@@ -54,6 +59,7 @@ class ReindexReport:
 
     path: str
     idx_path: str
+    crc_path: str | None
     n_records: int
     keys: Literal["ids", "positions"]
     outcome: Literal["written", "replaced", "unchanged"]
@@ -64,13 +70,18 @@ class ReindexReport:
         return asdict(self)
 
 
-def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) -> ReindexReport:
+def reindex(
+    path: str | Path, *, checksums: bool = False, progress: Callable[[int], None] | None = None
+) -> ReindexReport:
     r"""Write the .idx file of a .rec file from its records. Readers see the old index or the new one, never a part.
 
     Parameters
     ----------
     path : str or Path
         The .rec file, or its prefix.
+    checksums : bool, default False
+        Also write PREFIX.crc for a set that has none (`recordkit.storage.checksums`). It protects the records as they
+        are now, so a file that is not the one in PREFIX.json is refused.
     progress : callable, optional
         Called with the number of bytes passed since the last call; the numbers add up to the size of the file.
 
@@ -84,9 +95,9 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     NotFoundError
         The .rec file does not exist.
     FormatError
-        The .rec file is damaged. The error has the offset, and the .idx file is as it was.
+        The .rec file is damaged, or is not the one in PREFIX.json and gets no checksums. The .idx file is as it was.
     PublishError
-        The .idx file cannot be written, or the .rec file was replaced while it was read.
+        A file cannot be written, there are checksums already, or the .rec file was replaced while it was read.
 
     Examples
     --------
@@ -104,6 +115,8 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
     state = _state(rec_path)
+    if checksums:
+        _refuse_checksums(files)
     with closing(open_record_file(rec_path)) as file:
         offsets = file.scan()
         try:
@@ -113,6 +126,7 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
             if other is None:
                 raise
             ids = None
+        crc_content = _checksums(file, offsets) if checksums else b""
     keys = np.arange(len(offsets), dtype=np.uint64) if ids is None else keys_of_ids(ids)
     notes = [f"{other}, so the keys are their positions"] if ids is None else _describe_keys(ids, keys)
     if not idx_path.exists():
@@ -122,21 +136,44 @@ def reindex(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     else:
         outcome = "replaced"
         notes.append(_describe_difference(idx_path, keys, offsets))
-    if outcome != "unchanged":
+    if outcome != "unchanged" or checksums:
         with _without_packs(idx_path.parent):
             if _state(rec_path) != state:
                 raise PublishError(
                     path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
                 )
-            write_atomically(idx_path, lambda file: file.writelines(_lines(keys, offsets)))
+            if checksums:
+                write_atomically(files.path(".crc"), lambda file: file.write(crc_content))
+            if outcome != "unchanged":
+                write_atomically(idx_path, lambda file: file.writelines(_lines(keys, offsets)))
     return ReindexReport(
         path=str(rec_path),
         idx_path=str(idx_path),
+        crc_path=str(files.path(".crc")) if checksums else None,
         n_records=len(offsets),
         keys="ids" if ids is not None and np.array_equal(keys, ids) else "positions",
         outcome=outcome,
         notes=tuple(notes),
     )
+
+
+def _refuse_checksums(files: Fileset) -> None:
+    """Refuse to protect records that may be damaged already."""
+    path, rec_path = files.path(".crc"), files.path(".rec")
+    if path.exists():
+        raise PublishError(path=str(path), expected="no checksums", got="some", advice=verify_advice(rec_path))
+    rec = files.description().get("rec")
+    if isinstance(rec, dict) and rec.get("sha256") != (sha256 := fingerprint(rec_path)):
+        raise FormatError(
+            path=str(rec_path),
+            expected=f"the SHA-256 {rec.get('sha256')} of {files.path('.json')}",
+            got=sha256,
+            advice=verify_advice(rec_path),
+        )
+
+
+def _checksums(file: RecordFile, offsets: NDArray[np.uint64]) -> bytes:
+    return pack_checksums([zlib.crc32(file.read(offset)[0]) for offset in offsets.tolist()])
 
 
 def _state(path: Path) -> tuple[int, ...]:

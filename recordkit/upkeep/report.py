@@ -57,7 +57,7 @@ class VerifyReport:
     n_decoded : int
         Number of images that were decoded; 0 without `decode`.
     checked : list of str
-        Checks that ran: "structure", "images", "description", "index", "list", "exact labels".
+        Checks that ran: "structure", "images", "description", "checksums", "index", "list", "exact labels".
     problems : list of Problem
         The first 1,000 problems.
     n_problems : int

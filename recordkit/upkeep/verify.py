@@ -2,7 +2,8 @@
 
 A file passes if every byte belongs to a whole record, every record has a readable header with finite labels, and
 its companions agree with it: the .idx file has the offsets and keys of the records, the .lst file has their keys and
-labels, PREFIX.json has their number and the file's SHA-256, and PREFIX.labels.npy has their exact labels. With
+labels, PREFIX.json has their number and the file's SHA-256, PREFIX.labels.npy has their exact labels, and PREFIX.crc
+has the CRC-32 of each, which says which records are damaged. With
 `decode`, every image must decode. Records without an image header that are no images (`recordkit.dataset.contents`)
 need whole frames and a matching index only. The check continues at the next record after damage, so one report names
 all of it.
@@ -14,8 +15,9 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +26,20 @@ from numpy.typing import NDArray
 from recordkit import codec
 from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.keys import keys_of_ids
+from recordkit.dataset.whole_records import place_records
 from recordkit.errors import FormatError, ImageError, plural
 from recordkit.formats import idx, irheader
 from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
+from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.report import VerifyReport
-from recordkit.upkeep.scan import scan, scan_records
+from recordkit.upkeep.scan import scan_records
 
-_Record = tuple[int, irheader.IRHeader, memoryview]
+_Record = tuple[int, int, irheader.IRHeader, memoryview, bytes]
+"""Position among the whole records, offset, header, payload, and all bytes of a record."""
 
 
 class _RecordTable:
@@ -43,6 +48,10 @@ class _RecordTable:
     def __init__(self) -> None:
         self.offsets = array("Q")
         self.keys = array("Q")
+        self.positions = array("q")  # among the records with whole frames, some of which have no readable header
+        self.checksums = array("I")
+        self.n_frames = 0  # number of records with whole frames, in whose order the checksums are
+        self.first_loss: int | None = None  # offset of the first damaged frame
         self.labels = array("f")
         self._label_ends = array("Q")
         self.is_damaged = False  # a record has no whole frame or no readable header
@@ -103,12 +112,13 @@ def verify(
         report.notes.append(f"{report.path}: {other}")
     table = _RecordTable()
     decode = decode and other is None
+    n_decoders = count_threads(threads) if decode else None
     with RecordReader(files.path(".rec")) as reader:
-        _check_records(report, table, reader, count_threads(threads) if decode else None, progress)
+        _check_records(report, table, reader, n_decoders, progress, has_checksums=files.path(".crc").exists())
     report.n_records = len(table.offsets)
     report.n_decoded = report.n_records if decode else 0
     report.checked += ["structure", "images"] if decode else ["structure"]
-    for check_file in (_check_description, _check_index, _check_list, _check_exact_labels):
+    for check_file in (_check_description, _check_checksums, _check_index, _check_list, _check_exact_labels):
         try:
             check_file(report, files, table)
         except FormatError as error:
@@ -122,18 +132,23 @@ def _check_records(
     reader: RecordReader,
     n_decoders: int | None,
     progress: Callable[[int], None] | None,
+    *,
+    has_checksums: bool,
 ) -> None:
     """Check every record and fill the table. The images are decoded in `n_decoders` threads, or not if it is None."""
     if not reader.size:
         report.add(reader.path, "expected records, got an empty file")
 
-    def check(record: _Record) -> tuple[_Record, str | None]:
-        return record, (None if n_decoders is None else _decode_error(*record[1:]))
+    def check(record: _Record) -> tuple[_Record, int, str | None]:
+        checksum = zlib.crc32(record[-1]) if has_checksums else 0
+        return record, checksum, (None if n_decoders is None else _decode_error(*record[2:4]))
 
-    records = scan(reader, on_damage=_damage_counter(report, table), progress=progress)
+    records = _readable_records(reader, table, _damage_counter(report, table), progress)
     with ThreadedMap(check, records, n_decoders or 1) as results:
-        for (offset, header, payload), decode_error in results:
+        for (position, offset, header, payload, _), checksum, decode_error in results:
             table.add(offset, header, payload)
+            table.positions.append(position)
+            table.checksums.append(checksum)
             _check_record(report, offset, header, payload)
             if decode_error is not None:
                 report.add(report.path, decode_error, offset=offset)
@@ -142,9 +157,25 @@ def _check_records(
         report.add(report.path, reason, offset=offset)
 
 
+def _readable_records(
+    reader: RecordReader, table: _RecordTable, on_damage: OnDamage, progress: Callable[[int], None] | None
+) -> Iterator[_Record]:
+    """Yield every record with a whole frame and a readable header."""
+    for position, (offset, record) in enumerate(scan_records(reader, on_damage=on_damage, progress=progress)):
+        table.n_frames = position + 1
+        try:
+            header, payload = irheader.unpack_at(record, reader.path, offset)
+        except FormatError as error:
+            on_damage(error, 0)
+            continue
+        yield position, offset, header, payload, record
+
+
 def _damage_counter(report: VerifyReport, table: _RecordTable) -> OnDamage:
     def on_damage(error: FormatError, n_skipped_bytes: int) -> None:
         table.is_damaged = True
+        if n_skipped_bytes and table.first_loss is None:
+            table.first_loss = error.offset
         report.add_error(error, n_skipped_bytes)
 
     return on_damage
@@ -195,6 +226,48 @@ def _check_description(report: VerifyReport, files: Fileset, table: _RecordTable
         report.add(json_path, f"expected SHA-256 {rec.get('sha256')}, got {sha256}")
     if description.get("records") != len(table.keys):
         report.add(json_path, f"expected {description.get('records')} records, got {len(table.keys)}")
+
+
+def _check_checksums(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:
+    """Name the damaged records."""
+    path = files.path(".crc")
+    if not path.exists():
+        return
+    report.checked.append("checksums")
+    expected = read_checksums(files)
+    offsets, checksums = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.checksums, np.uint32)
+    index = _read_sorted_index(files)
+    n_known = None if table.first_loss is None else int(np.searchsorted(offsets, table.first_loss))
+    places = place_records(offsets, np.array(table.positions), n_known, None if index is None else index.offsets)
+    if n_known is None:
+        check_number(files, expected, table.n_frames)
+    elif not places.is_indexed:
+        report.notes.append(
+            f"{path}: not compared with the records behind byte {table.first_loss}: no index counts them"
+        )
+    rows = np.flatnonzero((places.positions >= 0) & (places.positions < len(expected)))
+    for row in rows[checksums[rows] != expected[places.positions[rows]]].tolist():
+        reason = f"expected CRC-32 {expected[places.positions[row]]:08x}, got {checksums[row]:08x}"
+        report.add(report.path, reason, offset=table.offsets[row], key=_key_at(index, table, row))
+
+
+def _read_sorted_index(files: Fileset) -> idx.Index | None:
+    """Return the lines of the .idx file in file order; None if there are none that can be read."""
+    try:
+        index = idx.read(files.path(".idx"))
+    except (FormatError, OSError):  # `_check_index` reports them
+        return None
+    order = np.argsort(index.offsets, kind="stable")
+    return idx.Index(index.keys[order], index.offsets[order])
+
+
+def _key_at(index: idx.Index | None, table: _RecordTable, row: int) -> int:
+    """Return the key of a damaged record: that of the index, because the id in its header may be what is damaged."""
+    if index is not None:
+        line = int(np.searchsorted(index.offsets, np.uint64(table.offsets[row])))
+        if line < len(index.offsets) and index.offsets[line] == table.offsets[row]:
+            return int(index.keys[line])
+    return table.keys[row]
 
 
 def _check_index(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:

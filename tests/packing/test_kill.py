@@ -100,7 +100,7 @@ def test_after_a_kill_at_a_random_moment_the_set_is_the_old_one_or_the_new_one(p
     assert start(photos, prefix, "once").wait() == 0
     assert check_complete(prefix) == "png"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "photos") == [
-        "out.idx", "out.json", "out.lst", "out.rec",
+        "out.crc", "out.idx", "out.json", "out.lst", "out.rec",
     ]  # fmt: skip
     assert encodings == {"png", "raw"}
 

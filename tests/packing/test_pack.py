@@ -43,7 +43,7 @@ def write_list(folder, text, name="a.lst"):
 def test_the_files_of_a_folder_are_copied_in_im2recs_order(tiny_folder, tmp_path, engine):
     report = pack(tiny_folder, tmp_path / "out", engine=engine)
     assert (report.ok, report.n_packed, report.n_failed, report.engine) == (True, 12, 0, engine)
-    assert file_names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+    assert file_names(tmp_path) == ["out.crc", "out.idx", "out.json", "out.lst", "out.rec"]
     rows = [line.split("\t") for line in (tmp_path / "out.lst").read_text().splitlines()]
     got = read_records(tmp_path / "out.rec")
     assert [header.id for header, _ in got] == [int(row[0]) for row in rows]
@@ -63,18 +63,20 @@ def test_the_index_points_at_each_record(tiny_folder, tmp_path, engine):
 
 def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(resize=16), engine=engine)
-    rec, rows = tmp_path / "out.rec", tmp_path / "out.lst"
     plan = {field.name: field.default for field in dataclasses.fields(PackPlan) if field.name != "threads"}
     assert json.loads((tmp_path / "out.json").read_text()) == {
         "format": 1,
         "recordkit": recordkit.__version__,
         "set": "out",
-        "files": ["out.rec", "out.idx", "out.lst", "out.json"],
+        "files": ["out.rec", "out.idx", "out.lst", "out.crc", "out.json"],
         "records": 12,
         "failed": 0,
         "label_width": [1, 1],
-        "rec": {"bytes": rec.stat().st_size, "sha256": fingerprint(rec)},
-        "lst": {"bytes": rows.stat().st_size, "sha256": fingerprint(rows)},
+        **{
+            suffix: {"bytes": path.stat().st_size, "sha256": fingerprint(path)}
+            for suffix in ("rec", "idx", "lst", "crc")
+            for path in [tmp_path / f"out.{suffix}"]
+        },
         "classes": {"cat": 0, "dog": 1, "owl": 2},
         "list": "written",
         "plan": {**plan, "resize": 16},
@@ -166,7 +168,7 @@ def test_files_that_a_repack_removes_are_named(tiny_folder, tmp_path, engine):
     start, _, removed = warning.partition(": ")
     assert start == "removed from the replaced set"
     assert sorted(removed.split(", ")) == [
-        f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("idx", "json", "lst", "rec")
+        f"p_{part}.{suffix}" for part in ("train", "val") for suffix in ("crc", "idx", "json", "lst", "rec")
     ]
 
 
@@ -176,7 +178,7 @@ def test_a_copy_or_a_renamed_set_survives_a_repack(tiny_folder, tmp_path, engine
         path.with_name(path.name.replace("d.", "d_backup.")).write_bytes(path.read_bytes())
         path.rename(path.with_name(path.name.replace("d.", "d-v1.")))
     copies = {path: path.read_bytes() for path in [*tmp_path.glob("d_backup.*"), *tmp_path.glob("d-v1.*")]}
-    assert len(copies) == 8
+    assert len(copies) == 10
     report = pack(tiny_folder, tmp_path / "d", plan=PackPlan(encoding="png"), engine=engine)
     assert {path: path.read_bytes() for path in copies if path.exists()} == copies
     assert report.warnings == ()
@@ -191,7 +193,7 @@ def test_a_rec_that_changed_after_its_pack_survives_with_its_side_files(tiny_fol
     else:
         record.write_bytes(b"bytes of the user" if change == "another" else record.read_bytes()[::-1])
     pack(tiny_folder, tmp_path / "p", engine=engine)
-    survivors = ["p_val.idx", "p_val.json", "p_val.lst"] + ["p_val.rec"] * (change != "moved")
+    survivors = ["p_val.crc", "p_val.idx", "p_val.json", "p_val.lst"] + ["p_val.rec"] * (change != "moved")
     assert [path.name for path in sorted(tmp_path.glob("p_*"))] == survivors
 
 
@@ -255,7 +257,7 @@ def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix
 @pytest.mark.parametrize("name", ["p", "p.rec"])
 def test_the_record_file_can_have_the_name_of_the_prefix(tiny_folder, tmp_path, engine, name):
     pack(tiny_folder, tmp_path / "p", record_name=name, engine=engine)
-    assert file_names(tmp_path) == sorted(["p.idx", "p.json", "p.lst", name])
+    assert file_names(tmp_path) == sorted(["p.crc", "p.idx", "p.json", "p.lst", name])
     assert len(read_records(tmp_path / name)) == 12
     assert Fileset(tmp_path / name).path(".rec") == tmp_path / name
 
@@ -397,7 +399,7 @@ def test_a_repack_without_failures_removes_the_old_list_of_failures(tiny_folder,
     pack(tiny_folder, tmp_path / "out", engine=engine)
     (tiny_folder / "cat/empty.jpg").unlink()
     pack(tiny_folder, tmp_path / "out", engine=engine)
-    assert file_names(tmp_path) == ["out.idx", "out.json", "out.lst", "out.rec"]
+    assert file_names(tmp_path) == ["out.crc", "out.idx", "out.json", "out.lst", "out.rec"]
 
 
 @pytest.mark.parametrize("on_error", ["report", "skip"])

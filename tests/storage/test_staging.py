@@ -219,7 +219,7 @@ def test_a_real_pack_killed_by_the_kernel_at_any_call_leaves_old_or_new(call, tm
         assert as_packed(prefix) in (old, new)
         recover(prefix)
         assert as_packed(prefix) in (old, new)
-        assert sorted(os.listdir(prefix.parent)) == ["a.idx", "a.json", "a.lst", "a.rec"]
+        assert sorted(os.listdir(prefix.parent)) == ["a.crc", "a.idx", "a.json", "a.lst", "a.rec"]
         if process.returncode == 0:
             break
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), process.stderr

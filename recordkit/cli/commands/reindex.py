@@ -19,19 +19,23 @@ _KEYS = {"ids": "the ids of the records", "positions": "their positions"}
 
 @click.command("reindex", epilog=examples("recordkit reindex out/photos.rec", "recordkit reindex out/*.rec"))
 @click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc, which must not exist."
+)
 @output_options
-def command(recs: tuple[Path, ...], console: Console) -> None:
+def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
     """Write the .idx of each REC anew, from the records.
 
     The keys are the ids of the records, as im2rec writes them, so the file is the lost one to the byte. If all records
     have the same id, the keys are their positions, from 0 on. A file that already has this content stays, and a damaged
-    REC gets none. With --json there is a line for each REC.
+    REC gets none. --checksums protects a set without checksums from now on. With --json there is a line for each
+    REC.
     """
     n_failed = 0
     for rec in recs:
         try:
             with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
-                report = reindex(rec, progress=progress)
+                report = reindex(rec, checksums=checksums, progress=progress)
         except (RecordkitError, OSError) as error:
             print_message("recordkit", error_text(error))
             n_failed += 1
@@ -46,4 +50,5 @@ def command(recs: tuple[Path, ...], console: Console) -> None:
 
 def _line(report: ReindexReport) -> str:
     keys = f"; the keys are {_KEYS[report.keys]}" if report.n_records else ""
-    return f"{report.idx_path}: {report.outcome}, {plural(report.n_records, 'record')}{keys}"
+    line = f"{report.idx_path}: {report.outcome}, {plural(report.n_records, 'record')}{keys}"
+    return line if report.crc_path is None else f"{line}\n{report.crc_path}: written"

@@ -36,7 +36,7 @@ from recordkit.transforms.resize import INTER_METHODS
 # A label and its separator take at least two bytes of a line.
 _MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 
-# Each setting, its default and its line of the help. The native tool does not have the last two.
+# Each setting, its default and its line of the help. The native tool does not have the last three.
 _SETTINGS: dict[str, tuple[str, str]] = {
     "label_width": ("auto", "number of labels in a row; auto: as many as tabs separate"),
     "pack_label": ("auto", "1 packs all labels of a row, 0 the first; auto: all"),
@@ -50,6 +50,7 @@ _SETTINGS: dict[str, tuple[str, str]] = {
     "nsplit": ("1", "number of parts that the list is packed in"),
     "part": ("0", "the part to pack, from 0"),
     "num_thread": ("0", "number of threads; 0: one for each CPU that this process may use"),
+    "checksums": ("0", "1 also writes the CRC-32 of each record to OUT.crc"),
     "engine": ("auto", "auto, native or python"),
 }
 
@@ -189,6 +190,7 @@ def _plan(options: dict[str, str]) -> PackPlan:
         "first_label_in_header": True,
         "any_file": True,
         "write_list": False,
+        "checksums": _number(options, "checksums") != 0,
         "threads": _number(options, "num_thread"),
     }
     if _number(options, "unchanged") == 1:

@@ -45,7 +45,7 @@ _SWITCHES = (
     "--list", "--recursive", "--no-shuffle", "--shuffle", "--pass-through", "--center-crop", "--pack-label",
 )  # fmt: skip
 # Options that im2rec.py does not have. They cannot be abbreviated, so that its abbreviations keep their meaning.
-_OWN_SWITCHES = ("--quiet", "--version")
+_OWN_SWITCHES = ("--checksums", "--quiet", "--version")
 _OWN_OPTIONS = ("--engine", *_OWN_SWITCHES)
 _TRUE_WORDS = {"true", "1", "yes"}
 _FALSE_WORDS = {"false", "0", "no"}
@@ -160,6 +160,7 @@ def _complete(name: str, names: set[str]) -> str:
     show_default=True,
 )
 @engine_option
+@click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.version_option(__version__, prog_name="im2rec", message="recordkit %(version)s")
 def command(prefix: str, root: str, **options: Any) -> None:
@@ -276,9 +277,9 @@ def _find_lists(prefix: Path) -> list[Path]:
 
 def _plan(options: dict[str, Any]) -> PackPlan:
     labels: Labels = "all" if options["pack_label"] else "first"
-    threads = options["num_thread"]
+    shared: dict[str, Any] = {"labels": labels, "threads": options["num_thread"], "checksums": options["checksums"]}
     if options["pass_through"]:
-        return PackPlan(pass_through=True, any_file=True, labels=labels, threads=threads)
+        return PackPlan(pass_through=True, any_file=True, **shared)
     png = options["encoding"] == ".png"
     quality = options["quality"]
     if png and quality is not None:
@@ -290,6 +291,5 @@ def _plan(options: dict[str, Any]) -> PackPlan:
         channels=CHANNELS_BY_COLOR[options["color"]],
         encoding="png" if png else "jpg",
         quality=quality,
-        labels=labels,
-        threads=threads,
+        **shared,
     )

@@ -31,7 +31,7 @@ class RecordDataset(Dataset):
     ----------
     path : str, Path, or sequence of them
         Path as for `recordkit.RecordDataset`.
-    transforms, seed, engine, dtype, channels, layout
+    transforms, seed, engine, dtype, channels, layout, check
         Arguments of `recordkit.Loader`, but the default layout is "NCHW".
 
     Attributes
@@ -73,8 +73,9 @@ class RecordDataset(Dataset):
         dtype: str = "uint8",
         layout: str = "NCHW",
         channels: int = 3,
+        check: bool = False,
     ) -> None:
-        self.dataset = ArrayDataset(path)
+        self.dataset = ArrayDataset(path, check=check)
         self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "deflate.hpp"
 #include "load.hpp"
 #include "records.hpp"
 
@@ -79,26 +80,36 @@ py::array_t<uint8_t> array_of(Image&& image) {
     return py::array_t<uint8_t>(shape, owner->pixels.data(), base);
 }
 
-// The records of a batch in columns: index of the file in `files`, begin and end in it, position in the epoch.
+// The records of a batch in columns: index of the file in `files`, begin and end in it, position in the epoch, and
+// the expected CRC-32 of the whole record; `checksums` is empty if records are not checked.
 struct Records {
     std::vector<std::shared_ptr<const MappedFile>> files;
     Column<uint32_t> file_numbers;
     Column<uint64_t> offsets, ends, positions;
+    Column<uint32_t> checksums;
     uint32_t epoch;
 
     Records(const py::list& record_files, Column<uint32_t> file_column, Column<uint64_t> offset_column,
-            Column<uint64_t> end_column, Column<uint64_t> position_column, uint32_t epoch_number)
+            Column<uint64_t> end_column, Column<uint32_t> checksum_column, Column<uint64_t> position_column,
+            uint32_t epoch_number)
         : file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
-          positions(std::move(position_column)), epoch(epoch_number) {
+          positions(std::move(position_column)), checksums(std::move(checksum_column)), epoch(epoch_number) {
         for (const auto column_size : {positions.size(), file_numbers.size(), ends.size()})
             if (column_size != offsets.size())
                 throw py::value_error("expected a file number, an end and a position for each offset");
+        if (checksums.size() && checksums.size() != offsets.size())
+            throw py::value_error("expected a checksum for each offset, or none");
         for (const auto& file : record_files) files.push_back(mapped_file_of(file));
         for (size_t i = 0; i < size(); ++i)
             if (file_numbers.data()[i] >= files.size())
                 throw py::value_error("expected file numbers below the number of files");
     }
     size_t size() const { return static_cast<size_t>(offsets.size()); }
+
+    // Refuse a record whose CRC-32 is not the expected one, so that the reference engine words the error.
+    void check(size_t i, Span record) const {
+        if (checksums.size() && crc32_of(record) != checksums.data()[i]) throw Unsupported("another CRC-32");
+    }
 };
 
 class BatchLoader {
@@ -173,8 +184,10 @@ class BatchLoader {
                 if (i + kPrefetchRecords < n)
                     prefetch(bytes[file_numbers[i + kPrefetchRecords]], offsets[i + kPrefetchRecords]);
                 try {
-                    with_payload(bytes[file_numbers[i]], offsets[i], labels, i,
-                                 [&](Span payload) { act(i, payload, positions[i]); });
+                    with_record(bytes[file_numbers[i]], offsets[i], [&](Span record) {
+                        records.check(i, record);
+                        act(i, payload_of(record, labels, i), positions[i]);
+                    });
                 } catch (const Unsupported&) {
                     refused.push_back(static_cast<int64_t>(i));
                 } catch (const FormatFault&) {
@@ -193,22 +206,22 @@ class BatchLoader {
         for (uint64_t line = offset; line < end; line += kLineBytes) __builtin_prefetch(bytes.data + line);
     }
 
-    // Copy the labels of the record at an offset to row `i`; call act(payload), whose argument is valid until it
-    // returns.
+    // Call act(record) with the bytes of the record at an offset, which are valid until it returns.
     template <typename Act>
-    static void with_payload(Span bytes, uint64_t offset, const LabelRows& labels, size_t i, const Act& act) {
+    static void with_record(Span bytes, uint64_t offset, const Act& act) {
         const Extent extent = find_record(bytes, offset);
-        std::vector<uint8_t> joined;
-        Span record = bytes.sub(extent.offset + kHeadSize, extent.length);
-        if (!extent.single_part) {
-            joined.resize(extent.length);
-            copy_record(bytes, extent, joined.data());
-            record = {joined.data(), joined.size()};
-        }
+        if (extent.single_part) return act(bytes.sub(extent.offset + kHeadSize, extent.length));
+        std::vector<uint8_t> joined(extent.length);
+        copy_record(bytes, extent, joined.data());
+        act({joined.data(), joined.size()});
+    }
+
+    // Copy the labels of a record to row `i`, and return its payload.
+    static Span payload_of(Span record, const LabelRows& labels, size_t i) {
         const RecordHeader header = read_header(record);
         if (header.labels.size != labels.row_bytes()) throw Unsupported("another number of labels");
         std::memcpy(labels.row(i), header.labels.data, header.labels.size);
-        act(header.payload);
+        return header.payload;
     }
 
     LoadPlan plan_;
@@ -242,10 +255,10 @@ BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, 
 
 void bind_loading(py::module_& module) {
     py::class_<Records>(module, "Records")
-        .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint64_t>,
-                      uint32_t>(),
-             py::arg("files"), py::arg("file_numbers"), py::arg("offsets"), py::arg("ends"), py::arg("positions"),
-             py::arg("epoch"));
+        .def(py::init<const py::list&, Column<uint32_t>, Column<uint64_t>, Column<uint64_t>, Column<uint32_t>,
+                      Column<uint64_t>, uint32_t>(),
+             py::arg("files"), py::arg("file_numbers"), py::arg("offsets"), py::arg("ends"), py::arg("checksums"),
+             py::arg("positions"), py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),

@@ -1,6 +1,7 @@
 // Python bindings for packing; recordkit.packing.native calls them.
 #include "module.hpp"
 
+#include "deflate.hpp"
 #include "pack.hpp"
 #include "records.hpp"
 
@@ -102,10 +103,10 @@ void append_bytes(std::vector<uint8_t>& out, const void* value, size_t size) {
     out.insert(out.end(), bytes, bytes + size);  // little-endian, as this machine and the file
 }
 
-// Frame records with their image headers. Return all frames, concatenated, and the size of each. Labels of record n are
-// labels[bounds[n]] to labels[bounds[n + 1] - 1]. Throws the errors of recordkit.formats.frame.pack.
+// Frame records with their image headers. Return all frames, concatenated, the size of each, and the CRC-32 of each
+// record if `checksums` is true. Labels of record n are labels[bounds[n]] to labels[bounds[n + 1] - 1]. Throws the errors of recordkit.formats.frame.pack.
 py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& labels, const Column<uint64_t>& bounds,
-                        const py::list& objects, bool first_label) {
+                        const py::list& objects, bool first_label, bool checksums) {
     const size_t n_records = objects.size();
     if (keys.size() != static_cast<py::ssize_t>(n_records) || bounds.size() != static_cast<py::ssize_t>(n_records) + 1)
         throw py::value_error("expected a key and a bound for each payload");
@@ -125,6 +126,7 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
     }
     std::vector<uint8_t> out, record;
     std::vector<size_t> sizes;
+    std::vector<uint32_t> crcs;
     {
         const py::gil_scoped_release without_gil;
         out.reserve(total);
@@ -140,6 +142,7 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
             append_bytes(record, header, 16);
             if (flag) append_bytes(record, record_labels, size_t(4) * flag);
             append_bytes(record, payloads[n].data, payloads[n].size);
+            if (checksums) crcs.push_back(crc32_of({record.data(), record.size()}));
             const size_t begin = out.size();
             frame_record({record.data(), record.size()}, out);
             sizes.push_back(out.size() - begin);
@@ -147,7 +150,8 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
     }
     py::list size_list(n_records);
     for (size_t n = 0; n < n_records; ++n) size_list[n] = py::int_(sizes[n]);
-    return py::make_tuple(bytes_of(out.data(), out.size()), size_list);
+    const auto* crc_bytes = reinterpret_cast<const uint8_t*>(crcs.data());  // little-endian, as in the file
+    return py::make_tuple(bytes_of(out.data(), out.size()), size_list, bytes_of(crc_bytes, crcs.size() * 4));
 }
 }  // namespace
 
@@ -157,7 +161,7 @@ void bind_packing(py::module_& module) {
              py::arg("side"), py::arg("encoding"), py::arg("quality"))
         .def("__call__", &Transcoder::operator(), py::arg("contents"));
     module.def("frame_records", &frame_records, py::arg("keys"), py::arg("labels"), py::arg("bounds"),
-               py::arg("payloads"), py::kw_only(), py::arg("first_label"));
+               py::arg("payloads"), py::kw_only(), py::arg("first_label"), py::arg("checksums"));
 }
 
 }  // namespace recordkit
