@@ -57,6 +57,45 @@ def test_files_with_other_classes(rec):
     assert rk.RecordDataset(both).classes == names and text in error
 
 
+def test_a_set_without_checksums(rec, works):
+    Path("out.crc").unlink()
+    error = text_of(lambda: rk.RecordDataset(rec, check=True))
+    text = "run 'recordkit reindex --checksums {}', which trusts the records as they are"
+    (path,) = advice("storage/checksums.py", text, error)
+    works("reindex", "--checksums", path)
+    assert len(load(rec, check=True)) == 2
+
+
+def test_a_dataset_that_was_opened_without_check(rec):
+    dataset = rk.RecordDataset(rec)
+    advice("loading/loader.py", "open it with `check`", text_of(lambda: load(dataset, check=True)))
+    assert len(load(rk.RecordDataset(rec, check=True), check=True)) == 2
+
+
+def test_checksums_of_another_set(rec):
+    content = Path("out.crc").read_bytes()
+    Path("out.crc").write_bytes(bytes(16))
+    text = "take it from a copy of the set, or remove it and pack again"
+    advice("storage/checksums.py", text, text_of(lambda: rk.RecordDataset(rec, check=True)))
+    Path("out.crc").write_bytes(content)
+    assert len(rk.RecordDataset(rec, check=True)) == 4
+    Path("out.crc").unlink()
+    rk.pack("photos", "out")
+    assert len(rk.RecordDataset(rec, check=True)) == 4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_labels_behind_a_hole(photos):
+    rk.pack("photos", "out", plan=rk.PackPlan(exact_labels=True))
+    index = Path("out.idx").read_bytes()
+    Path("out.rec").write_bytes(b"????" + Path("out.rec").read_bytes()[4:])
+    Path("out.idx").unlink()
+    error = text_of(lambda: rk.RecordDataset("out", on_error="skip"))
+    (path,) = advice("dataset/whole_records.py", "take {} from a copy of the set", error)
+    Path(path).write_bytes(index)
+    assert len(rk.RecordDataset("out", on_error="skip")) == 3
+
+
 def test_exact_labels(rec):
     plan = rk.PackPlan(exact_labels=True)
     rk.pack("photos", "exact", plan=plan)

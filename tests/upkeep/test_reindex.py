@@ -4,11 +4,13 @@ import json
 import os
 import sys
 import warnings
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recordkit
 from recordkit import RecordDataset
 from recordkit.errors import FormatError, NotFoundError, PublishError, TruncatedError
 from recordkit.formats import idx
@@ -285,3 +287,38 @@ def test_the_command_indexes_several_files_and_goes_on_after_a_bad_one(cli, tmp_
     assert documents[1]["notes"] and documents[0]["keys"] == "ids"
     assert cli("reindex", names[0], "--quiet") == (0, "", "")
     assert cli("reindex")[0] == 2
+
+
+def test_a_set_without_checksums_gets_those_that_a_pack_writes(tiny_folder, tmp_path, reader):
+    recordkit.pack(tiny_folder, tmp_path / "a")
+    checksums, index = (tmp_path / "a.crc").read_bytes(), (tmp_path / "a.idx").read_bytes()
+    (tmp_path / "a.idx").unlink()
+    recordkit.pack(tiny_folder, tmp_path / "a", plan=recordkit.PackPlan(checksums=False))
+    assert reindex(tmp_path / "a").crc_path is None and not (tmp_path / "a.crc").exists()
+    report = reindex(tmp_path / "a", checksums=True)
+    assert (report.crc_path, report.outcome) == (str(tmp_path / "a.crc"), "unchanged")
+    assert ((tmp_path / "a.crc").read_bytes(), (tmp_path / "a.idx").read_bytes()) == (checksums, index)
+    assert "checksums" in verify(tmp_path / "a").checked and len(RecordDataset(tmp_path / "a", check=True)) == 12
+    recordkit.pack(tiny_folder, tmp_path / "a")  # the file counts as one of the replaced set
+
+
+def test_checksums_are_not_made_of_records_that_may_be_damaged(tiny_folder, tmp_path):
+    recordkit.pack(tiny_folder, tmp_path / "a")
+    with pytest.raises(PublishError, match="a.crc: expected no checksums, got some; run 'recordkit verify"):
+        reindex(tmp_path / "a", checksums=True)
+    recordkit.pack(tiny_folder, tmp_path / "a", plan=recordkit.PackPlan(checksums=False))
+    content = bytearray((tmp_path / "a.rec").read_bytes())
+    content[60] ^= 1
+    (tmp_path / "a.rec").write_bytes(content)
+    with pytest.raises(
+        FormatError, match=r"a.rec: expected the SHA-256 \w{64} of .*a.json, got \w{64}; run 'recordkit"
+    ):
+        reindex(tmp_path / "a", checksums=True)
+    assert not (tmp_path / "a.crc").exists()
+
+
+def test_a_file_of_plain_bytes_gets_checksums(tmp_path, reader):
+    with MXRecordIO(str(tmp_path / "a.rec"), "w") as writer:
+        writer.write(b"text")
+    reindex(tmp_path / "a", checksums=True)
+    assert (tmp_path / "a.crc").read_bytes() == zlib.crc32(b"text").to_bytes(4, "little")

@@ -1,6 +1,7 @@
 """`verify`: a good file passes, and each kind of damage is reported with its location."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,66 @@ def test_a_good_set_passes_every_check(packed):
     report = verify(packed, decode=True)
     assert report.ok
     assert (report.n_records, report.n_decoded) == (12, 12)
-    assert report.checked == ["structure", "images", "description", "index", "list"]
+    assert report.checked == ["structure", "images", "description", "checksums", "index", "list"]
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_the_checksums_name_the_damaged_records(packed, with_index):
+    index = idx.read(packed.with_suffix(".idx"))
+    change(packed, int(index.offsets[2]) + 16, b"\x63")  # the id
+    change(packed, int(index.offsets[7]) + 60, b"??")
+    if not with_index:
+        packed.with_suffix(".idx").unlink()
+    report = verify(packed, decode=True)
+    damaged = [(problem.offset, problem.key) for problem in report.problems if "expected CRC-32" in problem.reason]
+    # The key is that of the index, because the id may be what is damaged.
+    first_key = int(index.keys[2]) if with_index else 0x63
+    assert damaged == [(int(index.offsets[2]), first_key), (int(index.offsets[7]), int(index.keys[7]))]
+    assert "checksums" in report.checked
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_checksums_are_compared_behind_a_hole_only_with_an_index(packed, with_index):
+    index = idx.read(packed.with_suffix(".idx"))
+    change(packed, int(index.offsets[1]) + 60, b"??")
+    change(packed, int(index.offsets[4]), b"????")
+    change(packed, int(index.offsets[7]) + 60, b"??")
+    if not with_index:
+        packed.with_suffix(".idx").unlink()
+    report = verify(packed)
+    damaged = [problem.offset for problem in report.problems if "expected CRC-32" in problem.reason]
+    assert damaged == [int(index.offsets[row]) for row in ((1, 7) if with_index else (1,))]
+    note = f"out.crc: not compared with the records behind byte {index.offsets[4]}: no index counts them"
+    assert any(text.endswith(note) for text in report.notes) != with_index
+
+
+def test_a_record_with_a_damaged_header_keeps_its_place_among_the_checksums(packed):
+    change(packed, int(idx.read(packed.with_suffix(".idx")).offsets[4]) + 8, b"\xff\xff\xff\x00")
+    packed.with_suffix(".json").unlink()
+    assert not [reason for _, _, reason in problems(packed) if "CRC-32" in reason]
+
+
+@pytest.mark.parametrize(
+    ("content", "with_json", "reason"),
+    [
+        (b"0123", True, r"expected 48 bytes of SHA-256 \w{64}, as in .*out.json, got 4 of \w{64}"),
+        (b"0123", False, "expected 12 checksums, one per record, got 1"),
+        (b"012", False, "expected 4 bytes per record, got 3 bytes"),
+        (bytes(1 << 20), False, "expected the checksums of the records of at most .*"),
+    ],
+)
+def test_checksums_of_another_set_are_a_problem(packed, content, with_json, reason):
+    packed.with_suffix(".crc").write_bytes(content)
+    if not with_json:
+        packed.with_suffix(".json").unlink()
+    ((name, _, got),) = problems(packed)
+    assert name == "out.crc" and re.fullmatch(reason, got)
+
+
+def test_a_set_without_checksums_passes(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(checksums=False))
+    report = verify(tmp_path / "out")
+    assert report.ok and report.checked == ["structure", "description", "index", "list"]
 
 
 def test_a_file_may_be_named_by_its_prefix(packed):
@@ -108,13 +168,17 @@ def test_a_truncated_file_names_where_it_ends(packed):
 
 def test_a_flipped_bit_in_an_image_is_found_by_the_fingerprint(packed):
     change(packed, 200, bytes([packed.read_bytes()[200] ^ 1]))
-    assert [(file, reason[:16]) for file, _, reason in problems(packed)] == [("out.json", "expected SHA-256")]
+    assert [(file, reason[:16]) for file, _, reason in problems(packed)] == [
+        ("out.json", "expected SHA-256"),
+        ("out.rec", "expected CRC-32 "),
+    ]
 
 
 def test_an_image_that_does_not_decode_is_found_with_decode(packed):
     offset = int(idx.read(packed.with_suffix(".idx")).offsets[3])
     change(packed, offset + 8 + 24, b"\0" * 60)
-    packed.with_suffix(".json").unlink()
+    for suffix in (".json", ".crc"):
+        packed.with_suffix(suffix).unlink()
     assert verify(packed).ok
     ((file, where, reason),) = problems(packed, decode=True)
     assert (file, where) == ("out.rec", ("offset", offset))
