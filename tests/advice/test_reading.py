@@ -60,8 +60,9 @@ def test_files_with_other_classes(rec):
 def test_a_set_without_checksums(rec, works):
     Path("out.crc").unlink()
     error = text_of(lambda: rk.RecordDataset(rec, check=True))
-    text = "run 'recordkit reindex --checksums {}', which trusts the records as they are"
-    (path,) = advice("storage/checksums.py", text, error)
+    (path,) = advice(
+        "storage/checksums.py", "run 'recordkit reindex --checksums {}', which trusts the records as they are", error
+    )
     works("reindex", "--checksums", path)
     assert len(load(rec, check=True)) == 2
 
@@ -75,8 +76,8 @@ def test_a_dataset_that_was_opened_without_check(rec):
 def test_checksums_of_another_set(rec):
     content = Path("out.crc").read_bytes()
     Path("out.crc").write_bytes(bytes(16))
-    text = "take it from a copy of the set, or remove it and pack again"
-    advice("storage/checksums.py", text, text_of(lambda: rk.RecordDataset(rec, check=True)))
+    error = text_of(lambda: rk.RecordDataset(rec, check=True))
+    advice("storage/checksums.py", "take it from a copy of the set, or remove it and pack again", error)
     Path("out.crc").write_bytes(content)
     assert len(rk.RecordDataset(rec, check=True)) == 4
     Path("out.crc").unlink()

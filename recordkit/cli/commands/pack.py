@@ -101,10 +101,12 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 )
 @click.option("--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy.")
 @click.option(
-    "--checksums/--no-checksums",
+    "--no-checksums",
+    "checksums",
+    is_flag=True,
+    flag_value=False,
     default=True,
-    show_default=True,
-    help="Write the CRC-32 of each record to PREFIX.crc, by which damaged records are found.",
+    help="Leave out PREFIX.crc, the CRC-32 of each record, by which damaged records are found.",
 )
 @click.option(
     "--on-error",

@@ -19,9 +19,7 @@ _KEYS = {"ids": "the ids of the records", "positions": "their positions"}
 
 @click.command("reindex", epilog=examples("recordkit reindex out/photos.rec", "recordkit reindex out/*.rec"))
 @click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc, which must not exist."
-)
+@click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @output_options
 def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
     """Write the .idx of each REC anew, from the records.

@@ -151,6 +151,7 @@ def _complete(name: str, names: set[str]) -> str:
     show_default=True,
     help="Format of the images.",
 )
+@click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @click.option("--pack-label", is_flag=True, help="Pack all labels of a row, not only the first.")
 @click.option(
     "--num-thread",
@@ -160,7 +161,6 @@ def _complete(name: str, names: set[str]) -> str:
     show_default=True,
 )
 @engine_option
-@click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.version_option(__version__, prog_name="im2rec", message="recordkit %(version)s")
 def command(prefix: str, root: str, **options: Any) -> None:
