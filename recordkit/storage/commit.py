@@ -38,7 +38,10 @@ COMMIT = "commit"
 PENDING = f"{COMMIT}.new"
 """Name of the file until it is complete."""
 
-_OWN_NAMES = (COMMIT, PENDING)
+HOLDER = f"{COMMIT}.holder"
+"""Name of a file that says who holds the lock of the folder."""
+
+_OWN_NAMES = (COMMIT, PENDING, HOLDER)
 # 100,000 names of 40 bytes.
 _MAX_BYTES = 1 << 22
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH

@@ -91,7 +91,9 @@ class FolderLock:
         os.fsync(self._descriptor)
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lock, also if a child of this process has inherited it."""
+        with contextlib.suppress(OSError):  # closing releases it too
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
 
 

@@ -24,6 +24,7 @@ import contextlib
 import functools
 import itertools
 import os
+import platform
 import shutil
 import stat
 import warnings
@@ -33,9 +34,10 @@ from types import TracebackType
 from typing import BinaryIO
 
 from recordkit.errors import FormatError, PublishError, quoted
-from recordkit.formats.files import flush_to_disk
+from recordkit.formats.files import flush_to_disk, read_file
 from recordkit.storage.commit import (
     COMMIT,
+    HOLDER,
     PENDING,
     Commit,
     can_be_staged,
@@ -50,6 +52,7 @@ from recordkit.storage.names import belongs_to
 
 # Mode of the folder until the commit.
 _PRIVATE = 0o700
+_MAX_HOLDER_BYTES = 1000
 
 
 class Staging:
@@ -65,6 +68,8 @@ class Staging:
     allow_folder : bool, default False
         The prefix may also be the name of a folder, which is no mistake if the caller chose the name of a file, or if
         the set has that folder (`create_folder`).
+    holder : str, optional
+        Who writes, for the error of another process that is refused, for example "a training run".
 
     Raises
     ------
@@ -89,7 +94,7 @@ class Staging:
     b'new'
     """
 
-    def __init__(self, prefix: Path, *, allow_folder: bool = False) -> None:
+    def __init__(self, prefix: Path, *, allow_folder: bool = False, holder: str = "") -> None:
         self.prefix = prefix
         self.parent = prefix.parent
         self._names: list[str] = []
@@ -105,7 +110,7 @@ class Staging:
             raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
         self.folder = staging_folder(prefix)
         with _as_publish_error(self.parent):
-            self._lock = _claim(self.folder)
+            self._lock = _claim(self.folder, holder)
 
     def create(self, name: str) -> BinaryIO:
         """Open a new file of the set.
@@ -225,12 +230,15 @@ def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> I
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
 
 
-def _claim(folder: Path) -> FolderLock:
+def _claim(folder: Path, holder: str) -> FolderLock:
     """Lock the folder, and complete or remove the set that a killed pack left in it."""
     while True:
         lock = _lock_folder(folder)
         try:
             if _prepare(lock, folder):
+                if holder:
+                    with _create(lock, HOLDER) as file:
+                        file.write(f"{holder}, process {os.getpid()} on {platform.node()}".encode())
                 return lock
         except BaseException:
             lock.release()
@@ -260,7 +268,7 @@ def _clear(folder: Path) -> None:
     leftovers = list(folder.iterdir())
     for path in leftovers:
         is_folder = path.is_dir() and not path.is_symlink()
-        if not (path.name == prefix if is_folder else path.name == PENDING or belongs_to(prefix, path.name)):
+        if not (path.name == prefix if is_folder else path.name in (PENDING, HOLDER) or belongs_to(prefix, path.name)):
             raise PublishError("no killed pack left this here", path=str(path), advice="move it away")
     for path in leftovers:
         if path.is_dir() and not path.is_symlink():
@@ -328,7 +336,8 @@ def _lock_folder(folder: Path) -> FolderLock:
             advice = "wait until it ends"
             if error.filename:
                 advice += f", or remove {error.filename} if it was killed"
-            raise PublishError("another process is writing to this prefix", path=str(folder), advice=advice) from None
+            problem = f"another process is writing to this prefix{_read_holder(folder)}"
+            raise PublishError(problem, path=str(folder), advice=advice) from None
         try:
             if lock.is_in_place():  # else the folder was removed before it was locked
                 return lock
@@ -336,6 +345,12 @@ def _lock_folder(folder: Path) -> FolderLock:
             lock.release()
             raise
         lock.release()
+
+
+def _read_holder(folder: Path) -> str:
+    with contextlib.suppress(OSError, FormatError):
+        return f": {read_file(folder / HOLDER, max_bytes=_MAX_HOLDER_BYTES).decode(errors='replace')}"
+    return ""
 
 
 def _let_readers_in(folder: Path, file_mode: int) -> None:
@@ -387,6 +402,7 @@ def _finish(commit: Commit, lock: FolderLock) -> None:
             if _is_there(lock, name):
                 _move(lock, name, parent, name)
         parent.flush()
+        _unlink(lock, HOLDER)
         _unlink(lock, COMMIT)
         commit.folder.rmdir()
         parent.flush()

@@ -15,18 +15,21 @@ reads no states.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
+from recordkit.errors import FormatError, PlanError, PublishError, TrainError, enumerate_some
 from recordkit.formats.files import not_found
 from recordkit.interop.mxnet import last_line
 from recordkit.storage.replacement import find_temporary_files, write_atomically
+from recordkit.storage.staging import Staging
 from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import Model
 
@@ -129,6 +132,23 @@ class Checkpoints:
             return [self.prefix / name for name in names]
         similar = get_close_matches(self.prefix.name, _model_names(self.prefix.parent), n=1)
         return [self.prefix.with_name(name) for name in similar]
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other runs, and packs to this prefix, away until the block ends.
+
+        Raises
+        ------
+        PublishError
+            Another run or a pack writes to the prefix; the error names it. Or the folder cannot be created or written.
+        """
+        folder = self.prefix.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PublishError(error.strerror or str(error), path=str(folder)) from error
+        with Staging(self.prefix, allow_folder=True, holder="a training run"):
+            yield
 
     def clear(self) -> int:
         """Remove an earlier run, so that none of its checkpoints can be mistaken for the new run's.

@@ -126,6 +126,10 @@ class _Run:
         self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
 
     def execute(self) -> TrainReport:
+        with self._checkpoints.lock():
+            return self._train()
+
+    def _train(self) -> TrainReport:
         begin_s = time.perf_counter()
         plan, resolved = self._plan, self._resolved
         trainer, n_done = self._resume() if plan.resume else self._begin()

@@ -1,8 +1,16 @@
 """Files of checkpoints, tested without MXNet."""
 
+import os
+import platform
+import signal
+import stat
+import subprocess
+import sys
+
 import pytest
 
-from recordkit.errors import PlanError, TrainError
+from recordkit.errors import PlanError, PublishError, TrainError
+from recordkit.storage.staging import Staging
 from recordkit.training import checkpoint as checkpoint_module
 from recordkit.training.checkpoint import Checkpoints
 
@@ -53,3 +61,65 @@ def test_clear_removes_the_files_of_a_killed_run_and_no_others(tmp_path):
         (tmp_path / name).touch()
     assert Checkpoints(tmp_path / "lenet").clear() == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(unrelated)
+
+
+def test_a_second_run_at_a_prefix_is_refused_and_told_of_the_first(tmp_path):
+    with Checkpoints(tmp_path / "new" / "lenet").lock():
+        for write in (Checkpoints(tmp_path / "new" / "lenet").lock, lambda: Staging(tmp_path / "new" / "lenet")):
+            with pytest.raises(PublishError) as caught, write():
+                pass
+            assert str(caught.value) == (
+                f"{tmp_path}/new/.lenet.staging: another process is writing to this prefix: a training run, process "
+                f"{os.getpid()} on {platform.node()}; wait until it ends"
+            )
+        with Checkpoints(tmp_path / "new" / "lenet-5").lock():
+            pass
+    with Checkpoints(tmp_path / "new" / "lenet").lock():
+        pass
+    assert os.listdir(tmp_path / "new") == []
+
+
+def test_a_run_at_a_prefix_that_is_being_packed_is_refused(tmp_path):
+    with Staging(tmp_path / "a"), pytest.raises(PublishError, match="another process is writing to this prefix; wait"):
+        with Checkpoints(tmp_path / "a").lock():
+            pass
+
+
+def test_the_lock_of_a_killed_run_ends_with_it(tmp_path):
+    code = """
+import os, signal, sys
+from recordkit.training.checkpoint import Checkpoints
+with Checkpoints(sys.argv[1]).lock():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "lenet")], check=False)
+    assert done.returncode == -signal.SIGKILL and os.listdir(tmp_path) == [".lenet.staging"]
+    with Checkpoints(tmp_path / "lenet").lock():
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_child_that_outlives_a_run_does_not_keep_its_lock(tmp_path):
+    with Checkpoints(tmp_path / "lenet").lock():
+        descriptors = {int(name) for name in os.listdir("/proc/self/fd")}
+        kept = [os.dup(fd) for fd in descriptors if os.path.exists(f"/proc/self/fd/{fd}") and _is_folder(fd)]
+    try:
+        assert kept
+        with Checkpoints(tmp_path / "lenet").lock():
+            pass
+    finally:
+        for fd in kept:
+            os.close(fd)
+
+
+def _is_folder(fd):
+    return stat.S_ISDIR(os.fstat(fd).st_mode)
+
+
+def test_a_model_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(PublishError, match="file/models: Not a directory"),
+        Checkpoints(tmp_path / "file/models/a").lock(),
+    ):
+        pass

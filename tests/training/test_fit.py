@@ -7,7 +7,7 @@ import pytest
 from training.bars import APIS, ITERATORS, RecordingObserver, assert_same, images, params, plan, write_rec
 
 from recordkit import codec
-from recordkit.errors import FormatError, ImageError, PlanError, TrainError
+from recordkit.errors import FormatError, ImageError, PlanError, PublishError, TrainError
 from recordkit.training import fit
 from recordkit.training.augment import AUGMENTS
 from recordkit.training.checkpoint import Checkpoints
@@ -41,6 +41,31 @@ def test_the_same_seed_gives_the_same_parameters_and_another_does_not(mx, rec, t
 def test_the_file_may_be_named_by_its_prefix(mx, rec, tmp_path):
     train(plan(rec.with_suffix(""), tmp_path / "model", epochs=1))
     assert Checkpoints(plan(rec, tmp_path / "model").model_prefix).epochs() == [1]
+
+
+class SecondRun(RecordingObserver):
+    """Starts another run at the same prefix after each epoch."""
+
+    def __init__(self, plan):
+        super().__init__()
+        self.plan, self.errors = plan, []
+
+    def report(self, report):
+        with pytest.raises(PublishError) as caught:
+            train(self.plan)
+        self.errors.append(str(caught.value))
+
+
+def test_a_second_run_at_a_prefix_is_refused_and_the_first_stays_whole(mx, rec, tmp_path):
+    train(plan(rec, tmp_path / "alone"))
+    observer = SecondRun(plan(rec, tmp_path / "model", seed=5))
+    report = train(plan(rec, tmp_path / "model"), observer)
+    assert report.checkpoint == 2 and len(observer.errors) == 2
+    assert all("writing to this prefix: a training run, process" in error for error in observer.errors)
+    assert_same(params(mx, tmp_path / "model/lenet", 2), params(mx, tmp_path / "alone/lenet", 2))
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted(
+        path.name for path in (tmp_path / "alone").iterdir()
+    )
 
 
 SGD, ADAM = {}, {"network": "six-conv", "name": "adam", "lr": 0.002}
