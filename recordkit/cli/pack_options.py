@@ -49,6 +49,11 @@ classes_option = click.option(
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Folder that the paths of a list start from."
 )
+allow_outside_option = click.option(
+    "--allow-outside",
+    is_flag=True,
+    help="Allow paths of a list that lead out of its root: absolute ones and those with '..'.",
+)
 columns_option = click.option(
     "--columns",
     metavar="NAME,NAME",

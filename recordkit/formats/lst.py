@@ -24,7 +24,7 @@ import math
 import os
 import re
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -318,6 +318,8 @@ class ListFile:
         Read only one of `num_parts` ranges of the file, equal in bytes, as the native im2rec divides lists.
     lenient : bool, default False
         Skip rows that cannot be parsed and collect their errors in `bad`, instead of raising the first.
+    on_row : callable, optional
+        Called with index, line number and path of each row while the file is opened.
 
     Attributes
     ----------
@@ -355,6 +357,7 @@ class ListFile:
         label_width: LabelWidth = None,
         part: tuple[int, int] = (0, 1),
         lenient: bool = False,
+        on_row: Callable[[int, int, str], None] | None = None,
     ) -> None:
         self.path = os.fspath(path)
         self.keys = array("Q")
@@ -364,7 +367,7 @@ class ListFile:
         self._part = part
         self._lines = LineFile(path, "a .lst file", suffix=".lst")
         try:
-            self._index(lenient=lenient)
+            self._index(on_row, lenient=lenient)
         except BaseException:
             self._lines.close()
             raise
@@ -389,7 +392,7 @@ class ListFile:
         """Return the rows at `indices`. Rows of a range with step 1 are read with one system call."""
         return [parse(text, label_width=self._label_width) for text in self._lines.texts(indices)]
 
-    def _index(self, *, lenient: bool) -> None:
+    def _index(self, on_row: Callable[[int, int, str], None] | None, *, lenient: bool) -> None:
         part_bytes = -(-self._lines.n_bytes // self._part[1])
         for number, offset, content in self._lines.scan():
             # A line belongs to the range that contains the line feed before it; the first line belongs to range 0.
@@ -403,6 +406,8 @@ class ListFile:
                     raise located from None
                 self.bad.append(located)
                 continue
+            if on_row is not None:
+                on_row(len(self.keys), number, row.path)
             self.keys.append(row.key)
             self.widths.add(len(row.labels))
             self._lines.keep(offset, len(content))

@@ -49,6 +49,7 @@ _KINDS_BY_ARGUMENT = {
     "splits": ("images",),
     "columns": ("list",),
     "transpose": ("ubyte",),
+    "allow_outside": ("list",),
 }
 _KIND_NAMES = {"list": "a list", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
 
@@ -64,6 +65,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     splits: bool | None = None,
     columns: str | None = None,
     transpose: bool = False,
+    allow_outside: bool = False,
     progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
     """Open a list, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
@@ -93,6 +95,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         `recordkit.sources.columns`. Without it, no list of another tool is read.
     transpose : bool
         Swap rows and columns of the images in ubyte files.
+    allow_outside : bool, default False
+        Allow paths of a list that lead out of `root`; "" and "/" allow them too. See `recordkit.sources.outside`.
     progress : callable, optional
         Called with the number of images found since its last call, while a folder of images is listed.
 
@@ -132,12 +136,13 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         "splits": splits,
         "columns": columns,
         "transpose": transpose or None,
+        "allow_outside": allow_outside or None,
     }
     if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
         if columns is not None:
-            return _open_table(path, root, columns, extensions, classes)
-        return ListSource(path, root, classes=classes or find_classes(path))
+            return _open_table(path, root, columns, extensions, classes, allow_outside=allow_outside)
+        return ListSource(path, root, classes=classes or find_classes(path), allow_outside=allow_outside)
     if ubyte_sets := open_sets(path, transpose=transpose):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
@@ -160,11 +165,19 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
 
 
 def _open_table(
-    path: Path, root: str | Path | None, columns: str, extensions: Sequence[str], classes: Mapping[str, int] | None
+    path: Path,
+    root: str | Path | None,
+    columns: str,
+    extensions: Sequence[str],
+    classes: Mapping[str, int] | None,
+    *,
+    allow_outside: bool,
 ) -> TableSource:
     """Open a list of another tool. If it has other columns than these, the error advises those that it has."""
     try:
-        return TableSource(path, root, columns=columns, extensions=extensions, classes=classes)
+        return TableSource(
+            path, root, columns=columns, extensions=extensions, classes=classes, allow_outside=allow_outside
+        )
     except FormatError as error:
         error.advice = advise_columns(path, root, extensions, is_list=True) or error.advice
         raise

@@ -13,9 +13,10 @@ from typing import TypeVar
 from recordkit.errors import FormatError, ImageError, SourceError, quoted
 from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
-from recordkit.sources.files import find_image, read_images
+from recordkit.sources.files import find_image
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
+from recordkit.sources.outside import ImageRoot
 from recordkit.sources.repeated_keys import repeated_key_error
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.
@@ -43,6 +44,8 @@ class ListSource:
         Read only one of `num_parts` ranges of the list; see `recordkit.formats.lst.ListFile`.
     lenient : bool, default False
         Skip rows that cannot be parsed, which are then in `bad`, and accept repeated keys with a note, as im2rec does.
+    allow_outside : bool, default False
+        Allow paths that lead out of `root`; "" and "/" allow them too. See `recordkit.sources.outside`.
 
     Raises
     ------
@@ -51,7 +54,7 @@ class ListSource:
     FormatError
         A row cannot be parsed; if `lenient` is set, none can.
     SourceError
-        A key is repeated, there are no rows, or none of the first 100 images exists.
+        A key is repeated, there are no rows, a path leads out of `root`, or none of the first 100 images exists.
 
     Examples
     --------
@@ -75,13 +78,15 @@ class ListSource:
         part: tuple[int, int] = (0, 1),
         classes: Mapping[str, int] | None = None,
         lenient: bool = False,
+        allow_outside: bool = False,
     ) -> None:
         self.path = Path(path)
         self.classes = None if classes is None else dict(classes)
         self.root = os.fspath(Path(path).parent if root is None else root)
+        self._images = ImageRoot(self.root, allow_outside=allow_outside)
         self._label_width = label_width
         try:
-            self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient)
+            self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient, on_row=self._images.note)
             if self._list.bad and not len(self):
                 raise self._list.bad[0]
         except FormatError as error:
@@ -92,6 +97,7 @@ class ListSource:
             raise SourceError(path=str(path), expected="rows of KEY, LABEL and PATH", got="none")
         self._check_keys(lenient=lenient)
         self._check_images(lenient=lenient)
+        self._images.check(self.path, lambda index: self._list[index].path)
 
     def close(self) -> None:
         """Close the list. A second call does nothing."""
@@ -115,10 +121,7 @@ class ListSource:
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
         """Read the images of some entries."""
-        return read_images([self._image_path(entry.name) for entry in entries])
-
-    def _image_path(self, name: str) -> str:
-        return find_image(self.root, name)
+        return self._images.read([entry.name for entry in entries])
 
     def _check_keys(self, *, lenient: bool) -> None:
         columns = self._columns_without_keys()
@@ -134,7 +137,7 @@ class ListSource:
 
     def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
-        if rows and not any(os.path.exists(self._image_path(row.path)) for row in rows):  # noqa: PTH110 (str paths)
+        if rows and not any(os.path.exists(find_image(self.root, row.path)) for row in rows):  # noqa: PTH110 (str paths)
             error = explain_missing_images(self.path, self.root, rows, self._label_width)
             raise error if error.advice else self._with_columns(error, lenient=lenient)
 

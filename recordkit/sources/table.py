@@ -17,8 +17,9 @@ from recordkit.formats.lst import excerpt
 from recordkit.sample import BadEntry, Entry
 from recordkit.sources.columns import DELIMITERS, Columns, TableRow, is_label, split_fields
 from recordkit.sources.doubts import count_rows, doubt_class_names, doubt_labels
-from recordkit.sources.files import EXTENSIONS, find_image, read_images
+from recordkit.sources.files import EXTENSIONS, find_image
 from recordkit.sources.missing_images import explain_wrong_root
+from recordkit.sources.outside import ImageRoot
 from recordkit.sources.repeated_keys import repeated_key_error
 
 # Rows that are looked at to find the delimiter, the heading and the suffix of the images.
@@ -77,12 +78,14 @@ class TableSource:
         columns: str,
         extensions: Sequence[str] = EXTENSIONS,
         classes: Mapping[str, int] | None = None,
+        allow_outside: bool = False,
     ) -> None:
         self.path = Path(path)
         self.root = os.fspath(self.path.parent if root is None else root)
         self.notes: list[str] = []
         self.bad: list[BadEntry] = []
         self.classes = None if classes is None else dict(classes)
+        self._images = ImageRoot(self.root, allow_outside=allow_outside)
         self._columns = Columns(columns)
         self._suffixes = tuple(suffix.lower() for suffix in extensions)
         self._completes_paths = True
@@ -115,7 +118,7 @@ class TableSource:
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
         """Read the images of some entries."""
-        contents = read_images([self._image_path(entry.name) for entry in entries])
+        contents = self._images.read([entry.name for entry in entries])
         for number, content in enumerate(contents):
             if isinstance(content, ImageError) and len(found := self._completions(entries[number].name)) > 1:
                 contents[number] = ImageError(
@@ -143,6 +146,7 @@ class TableSource:
         if error := repeated_key_error(self.path, self._keys, f"`columns={columns}`"):
             raise error
         self._check_images()
+        self._images.check(self.path, lambda index: self._rows([index])[0].path)
         if names and self.classes is None:
             self.classes = {name: number for number, name in enumerate(sorted(names))}
             if doubt := doubt_class_names(names):
@@ -218,6 +222,7 @@ class TableSource:
                 row = self._row(text)
             except FormatError as error:
                 raise error.located(path=str(self.path), line=number) from None
+            self._images.note(len(self._path_hashes), number, row.path)
             if row.class_name is not None:
                 self._check_class(row.class_name, number)
                 names.add(row.class_name)
@@ -248,10 +253,7 @@ class TableSource:
             self.notes.append(f"{self.path}: paths without a suffix get the one of their image, as in {example}")
 
     def _exists(self, name: str) -> bool:
-        return os.path.isfile(self._image_path(name))  # noqa: PTH113 (a Path for each image is slow)
-
-    def _image_path(self, name: str) -> str:
-        return find_image(self.root, name)
+        return os.path.isfile(find_image(self.root, name))  # noqa: PTH113 (a Path for each image is slow)
 
     def _complete(self, name: str) -> str:
         found = self._completions(name) if self._completes_paths else ()

@@ -1,5 +1,6 @@
 """Following the advices about lists of other tools."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def test_columns(pack, fails, works):
     arguments = pack("cat/0.jpg 3\ndog/1.jpg 4\n")
     _, columns = advice("sources/list_form.py", "{}: give `columns={}`", fails(*arguments))
     works(*arguments, "--columns", columns)
+    assert labels() == [3, 4]
+
+
+def test_paths_that_lead_out(pack, fails, works):
+    arguments = pack("0\t3\tcat/0.jpg\n1\t4\t../photos/dog/1.jpg\n", root="photos/cat/..")
+    works(*arguments)  # it comes back to the root
+    arguments = pack("0\t3\t0.jpg\n1\t4\t../dog/1.jpg\n", root="photos/cat")
+    error = fails(*arguments)
+    advice("sources/outside.py", "correct the list, or give `allow_outside=True` if you trust it", error)
+    works(*arguments, re.search(r"give (--\S+) if", error)[1])
     assert labels() == [3, 4]
 
 

@@ -10,7 +10,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
-from recordkit.cli.pack_options import columns_option, in_words_of_pack, root_option
+from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.folder import ExportReport, write_folder
@@ -36,6 +36,7 @@ from recordkit.sources.records import RecordSource
     "[default: {class}/{key:06d} with class names, {key:06d}_{label} without]",
 )
 @root_option
+@allow_outside_option
 @columns_option
 @threads_option
 @output_options
@@ -44,6 +45,7 @@ def command(
     folder: Path,
     name: str | None,
     root: Path | None,
+    allow_outside: bool,
     columns: str | None,
     threads: int,
     console: Console,
@@ -55,7 +57,7 @@ def command(
     FOLDER.lst has the key, all labels and the path of each image, and FOLDER.classes.json the class names. FOLDER must
     be new or empty.
     """
-    with _open(source, root, columns, console) as opened:
+    with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
             report = write_folder(opened, folder, name=name, threads=threads, progress=progress)
@@ -67,16 +69,18 @@ def command(
 
 @contextlib.contextmanager
 def _open(
-    source: Path, root: Path | None, columns: str | None, console: Console
+    source: Path, console: Console, *, root: Path | None, columns: str | None, allow_outside: bool
 ) -> Iterator[Source | Mapping[str, Source]]:
     if source.is_dir() or source.suffix == ".lst" or columns is not None:
         words = in_words_of_pack() if source.is_dir() else contextlib.nullcontext()
         with console.progress(None, f"find images in {source}") as progress, words:
-            opened = open_source(source, root=root, columns=columns, progress=progress)
+            opened = open_source(source, root=root, columns=columns, allow_outside=allow_outside, progress=progress)
         yield opened
         return
     if root is not None:
         raise PlanError("`root` applies to a list; a .rec file has its images")
+    if allow_outside:
+        raise PlanError("`allow_outside` applies to a list; a .rec file has its images")
     with RecordDataset(source) as dataset:
         yield RecordSource(dataset)
 

@@ -11,6 +11,7 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.pack_options import (
+    allow_outside_option,
     class_from_option,
     classes_option,
     columns_option,
@@ -53,6 +54,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
 @root_option
+@allow_outside_option
 @columns_option
 @label_from_option
 @class_from_option
@@ -141,6 +143,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             splits=options["splits"],
             columns=options["columns"],
             transpose=options["transpose"],
+            allow_outside=options["allow_outside"],
             progress=progress,
         )
     sources = opened.values() if isinstance(opened, dict) else [opened]

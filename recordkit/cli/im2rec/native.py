@@ -5,6 +5,7 @@ The records are those of the native tool. Intended differences:
 - all labels of a row are packed unless ``pack_label=0`` says otherwise, and without ``label_width`` a row of several
   labels between tabs has as many as it shows; the native tool packs the first one, and fails without ``label_width``;
 - an .idx and a .json file are written too;
+- paths that lead out of ROOT, absolute or by ``..``, are refused without ``allow_outside=1``, unless ROOT is "" or "/";
 - ROOT needs no slash at its end;
 - a centre crop works without a resize;
 - a bad image or row is left out, reported, and makes the exit code 1; the native tool aborts;
@@ -36,7 +37,7 @@ from recordkit.transforms.resize import INTER_METHODS
 # A label and its separator take at least two bytes of a line.
 _MAX_LABEL_WIDTH = MAX_LINE_BYTES // 2
 
-# Each setting, its default and its line of the help. The native tool does not have the last three.
+# Each setting, its default and its line of the help. The native tool does not have the last four.
 _SETTINGS: dict[str, tuple[str, str]] = {
     "label_width": ("auto", "number of labels in a row; auto: as many as tabs separate"),
     "pack_label": ("auto", "1 packs all labels of a row, 0 the first; auto: all"),
@@ -51,6 +52,7 @@ _SETTINGS: dict[str, tuple[str, str]] = {
     "part": ("0", "the part to pack, from 0"),
     "num_thread": ("0", "number of threads; 0: one for each CPU that this process may use"),
     "checksums": ("0", "1 also writes the CRC-32 of each record to OUT.crc"),
+    "allow_outside": ("0", "1 allows paths that lead out of ROOT: absolute ones and those with '..'"),
     "engine": ("auto", "auto, native or python"),
 }
 
@@ -77,7 +79,14 @@ def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> 
         raise PlanError(argument="part", expected=f"0 to {nsplit - 1}", got=part)
     plan = _plan(options)
     label_width = _label_width(options)
-    source = ListSource(list_path, root, label_width=label_width, part=(part, nsplit), lenient=True)
+    source = ListSource(
+        list_path,
+        root,
+        label_width=label_width,
+        part=(part, nsplit),
+        lenient=True,
+        allow_outside=_allows_outside(options),
+    )
     _report_labels(source, options)
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
     prefix = str(Path(output).with_name(name.removesuffix(".rec")))
@@ -144,6 +153,13 @@ def _number(options: dict[str, str], key: str) -> int:
         return int(options[key])
     except ValueError:
         raise PlanError(argument=key, expected="a whole number", got=repr(options[key])) from None
+
+
+def _allows_outside(options: dict[str, str]) -> bool:
+    word = options["allow_outside"].lower()
+    if word not in ("0", "false", "1", "true"):  # an error of the library proposes True
+        raise PlanError(argument="allow_outside", expected="0 or 1", got=repr(options["allow_outside"]))
+    return word in ("1", "true")
 
 
 def _channels(options: dict[str, str]) -> Channels:

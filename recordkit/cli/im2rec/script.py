@@ -6,6 +6,7 @@ The same options give the same lists and records, to the byte. Intended differen
   aborts with one thread and ignores the problem with more;
 - only the lists of PREFIX are packed (PREFIX.lst, PREFIX_train.lst, PREFIX_0_val.lst ...), not every list whose name
   begins with PREFIX;
+- paths that lead out of ROOT, absolute or by ``..``, are refused without ``--allow-outside``, unless ROOT is "" or "/";
 - it is an error if there is no list, no image to list, or no ROOT;
 - labels that float32 would change are refused;
 - PNGs are compressed at level 3 by default (same pixels);
@@ -28,7 +29,7 @@ from recordkit.cli.im2rec.native import SETTINGS_HELP
 from recordkit.cli.im2rec.packing import CHANNELS_BY_COLOR, pack_list
 from recordkit.cli.lists import write_lists
 from recordkit.cli.options import examples
-from recordkit.cli.pack_options import engine_option, quality_option, ratio_option
+from recordkit.cli.pack_options import allow_outside_option, engine_option, quality_option, ratio_option
 from recordkit.cli.program import Command
 from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import SourceError, enumerate_some
@@ -45,7 +46,7 @@ _SWITCHES = (
     "--list", "--recursive", "--no-shuffle", "--shuffle", "--pass-through", "--center-crop", "--pack-label",
 )  # fmt: skip
 # Options that im2rec.py does not have. They cannot be abbreviated, so that its abbreviations keep their meaning.
-_OWN_SWITCHES = ("--checksums", "--quiet", "--version")
+_OWN_SWITCHES = ("--allow-outside", "--checksums", "--quiet", "--version")
 _OWN_OPTIONS = ("--engine", *_OWN_SWITCHES)
 _TRUE_WORDS = {"true", "1", "yes"}
 _FALSE_WORDS = {"false", "0", "no"}
@@ -153,6 +154,7 @@ def _complete(name: str, names: set[str]) -> str:
 )
 @click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @click.option("--pack-label", is_flag=True, help="Pack all labels of a row, not only the first.")
+@allow_outside_option
 @click.option(
     "--num-thread",
     default=1,
@@ -168,8 +170,9 @@ def command(prefix: str, root: str, **options: Any) -> None:
 
     The files are the same to the byte, except that resized pixels may differ by 1 grey level, and PNGs have the same
     pixels but other bytes. Intended differences: a bad image or row is left out, named, and makes the exit code 1; only
-    lists of PREFIX itself are packed; no list, or no ROOT, is an error; labels that float32 cannot hold are refused;
-    PNGs are compressed at level 3; truncated JPEGs are bad if they are re-encoded; 16-bit images become 8-bit.
+    lists of PREFIX itself are packed; no list, or no ROOT, is an error; paths that lead out of ROOT are refused unless
+    ROOT is "" or /; labels that float32 cannot hold are refused; PNGs are compressed at level 3; truncated JPEGs are
+    bad if they are re-encoded; 16-bit images become 8-bit.
 
     The command line of the compiled im2rec is accepted too: im2rec LIST ROOT OUT.rec key=value ... There, all labels of
     a row are packed unless pack_label=0, and words that are no setting, also options, are ignored with a warning.
@@ -239,7 +242,7 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
     for path in lists:
         if not options["quiet"]:
             print_line(f"Creating .rec file from {path} in {path.parent}")
-        source = ListSource(path, root, lenient=True)
+        source = ListSource(path, root, lenient=True, allow_outside=options["allow_outside"])
         if not len(source) and not source.bad:
             print_message("im2rec", f"warning: {path} is empty and is not packed")
             ok = False
