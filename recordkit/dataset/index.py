@@ -32,6 +32,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.insightface import faces
 from recordkit.storage.checksums import check_index, check_number, check_record, read_checksums
+from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, reindex_advice
 
 _N_CHECKED = 34
@@ -59,6 +60,9 @@ class FileIndex:
         Parts of a damaged file that hold no whole record.
     has_metadata : bool
         Some records are not samples, as InsightFace's.
+    warnings : tuple of FormatError
+        Errors that did not prevent reading: the .idx file does not exist or does not match, so the .rec file was
+        scanned; or records are damaged. `warn` issues them.
     """
 
     offsets: NDArray[np.uint64]
@@ -68,6 +72,15 @@ class FileIndex:
     checksums: NDArray[np.uint32] | None = None
     lost: tuple[LostBytes, ...] = ()
     has_metadata: bool = False
+    warnings: tuple[FormatError, ...] = ()
+
+    def warn(self) -> None:
+        """Issue the warnings at the line that opened the dataset: the first one outside of recordkit."""
+        frame, level = inspect.currentframe(), 1
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("recordkit."):
+            frame, level = frame.f_back, level + 1
+        for error in self.warnings:
+            warnings.warn(str(error), stacklevel=level)
 
 
 def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_damage: bool = False) -> FileIndex:
@@ -89,12 +102,6 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
     -------
     index : FileIndex
 
-    Warns
-    -----
-    UserWarning
-        The .idx file does not exist or does not match, so the .rec file was scanned; or a record is damaged; or parts
-        of the file are lost.
-
     Raises
     ------
     FormatError
@@ -113,53 +120,41 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
         _check_offsets(indexed, n_packed)
         damage = [] if is_proven else _check_records(indexed)
         entries = _with_checksums(indexed, files, checksums)
-        for error in damage:
-            _warn(error)
     except (FileNotFoundError, FormatError) as error:
         entries = _with_checksums(_scan(files, file, indexed, skip_damage=skip_damage), files, checksums)
         if check:
             entries = _check_all(entries, skip_damage=skip_damage)
-        _warn_of_scan(error, idx_path, entries)
+        damage = [_scan_warning(error, idx_path, entries)]
     if entries.lost:
-        _warn_of_loss(entries)
-    return _without_metadata(entries, skip_damage=skip_damage)
+        damage.append(_loss_warning(entries))
+    return replace(_without_metadata(entries, skip_damage=skip_damage), warnings=tuple(damage))
 
 
-def _warn_of_scan(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> None:
+def _scan_warning(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> FormatError:
     problem, line = "the index does not exist", None
     if isinstance(error, FormatError):
         problem, line = error.problem, error.line
     # A damaged .rec file gets no new index.
     advice = None if entries.lost else reindex_advice(entries.rec_path)
-    _warn(FormatError(f"{problem}; scanned {entries.rec_path} instead", path=idx_path, line=line, advice=advice))
+    return FormatError(f"{problem}; scanned {entries.rec_path} instead", path=idx_path, line=line, advice=advice)
 
 
-def _warn_of_loss(entries: _Entries) -> None:
+def _loss_warning(entries: _Entries) -> FormatError:
     n_bytes, first = sum(lost.n_bytes for lost in entries.lost), entries.lost[0]
     n_places, n_left = plural(len(entries.lost), "place"), plural(len(entries.offsets), "record")
-    _warn(
-        FormatError(
-            f"{first.reason}; {n_bytes} bytes are lost in {n_places}, and {n_left} left",
-            path=entries.rec_path,
-            offset=first.offset,
-            advice=verify_advice(entries.rec_path),
-        )
+    return FormatError(
+        f"{first.reason}; {n_bytes} bytes are lost in {n_places}, and {n_left} left",
+        path=entries.rec_path,
+        offset=first.offset,
+        advice=verify_advice(entries.rec_path),
     )
-
-
-def _warn(error: FormatError) -> None:
-    """Warn with the text of an error, at the line that opened the dataset: the first one outside of recordkit."""
-    frame, level = inspect.currentframe(), 1
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("recordkit."):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(str(error), stacklevel=level)
 
 
 def _count_packed(files: Fileset, file: RecordFile) -> int | None:
     """Return the number of records in PREFIX.json; None if it is missing or describes a file of another size."""
     description = files.description()
-    rec, n_records = description.get("rec"), description.get("records")
-    return n_records if isinstance(rec, dict) and rec.get("bytes") == file.size and isinstance(n_records, int) else None
+    n_records = description.get("records")
+    return n_records if described_size(description) == file.size and isinstance(n_records, int) else None
 
 
 def _in_file_order(

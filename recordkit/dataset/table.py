@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,33 @@ from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, NotFoundError, PlanError
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.snapshot import find_record_files, read_sets
 
 _N_FINGERPRINTED = 64
 
 
+@dataclass(frozen=True)
+class _SetIdentity:
+    """Facts by which an unpickled table knows the set that was pickled.
+
+    Attributes
+    ----------
+    size : int
+        Size of the .rec file, in bytes.
+    id : str or None
+        The id in PREFIX.json, which stays the same if the set is copied.
+    inode, time_ns : int or None
+        Inode and time of the last change of the .rec file, if the set has no id.
+    """
+
+    size: int
+    id: str | None
+    inode: int | None
+    time_ns: int | None
+
+
 class Table:
-    """One row per sample, file after file. An unpickled table opens its files again.
+    """One row per sample, file after file. An unpickled table opens its files again, and only those of the same sets.
 
     Attributes
     ----------
@@ -51,7 +73,11 @@ class Table:
         A file has records that are not samples, as InsightFace's.
     """
 
-    def __init__(self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]) -> None:
+    def __init__(
+        self, names: list[str], filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]
+    ) -> None:
+        self._names = names
+        self._identities = [_identify(fileset) for fileset in filesets]
         self.paths = [fileset.path(".rec") for fileset in filesets]
         self.sizes = [file.size for file in files]
         self.files = files
@@ -62,7 +88,7 @@ class Table:
         self.checksums = _concatenate_checksums(indexes)
         self.has_metadata = any(index.has_metadata for index in indexes)
         self.lost = [lost for index in indexes for lost in index.lost]
-        self._classes = [(fileset.path(".json"), fileset.classes()) for fileset in filesets]
+        self._classes = [(fileset.path(".json"), _classes_or_error(fileset)) for fileset in filesets]
         for array in (self.offsets, self.keys, self.checksums):
             if array is not None:
                 array.flags.writeable = False
@@ -77,17 +103,22 @@ class Table:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        with ExitStack() as stack:
-            self.files = [_open(path, stack) for path in self.paths]
-            for path, file, size in zip(self.paths, self.files, self.sizes, strict=True):
-                if file.size != size:
-                    raise FormatError(
-                        path=str(path),
-                        expected=f"the {size} bytes of the file that was pickled",
-                        got=file.size,
-                        advice="open it again",
-                    )
-            stack.pop_all()
+        self.files = read_sets(lambda: self._names, self._open_same)
+
+    def _open_same(self, filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
+        files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
+        for fileset, identity in zip(filesets, self._identities, strict=True):
+            other = _identify(fileset)
+            if other != identity:
+                is_longer = other.size != identity.size
+                expected = f"the {identity.size} bytes of the file" if is_longer else "the set"
+                raise FormatError(
+                    path=str(fileset.path(".rec")),
+                    expected=f"{expected} that was pickled",
+                    got=other.size if is_longer else "another of the same size",
+                    advice="open it again",
+                )
+        return files
 
     def file_indices(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of each row's file."""
@@ -120,8 +151,11 @@ class Table:
         Raises
         ------
         FormatError
-            Two files have different class names.
+            Two files have different class names, or PREFIX.json is damaged or that of another file.
         """
+        for _, classes in self._classes:
+            if isinstance(classes, FormatError):
+                raise classes
         with_classes = [(path, classes) for path, classes in self._classes if classes is not None]
         for path, classes in with_classes:
             if classes != with_classes[0][1]:
@@ -156,7 +190,8 @@ class Table:
 
     def fingerprint(self, rows: NDArray[np.int64] | None) -> str:
         """Return 32 hexadecimal digits that identify these rows; None means all rows. No record is read."""
-        facts = [*self.sizes, *self.row_starts]
+        facts: list[int | str] = [*self.sizes, *self.row_starts]
+        facts += [identity.id for identity in self._identities if identity.id is not None]
         for row in np.linspace(0, len(self.offsets) - 1, _N_FINGERPRINTED).astype(np.int64).tolist():
             facts += [self.key(row), int(self.offsets[row])] if len(self.offsets) else []
         digest = hashlib.sha256(str(facts).encode())
@@ -170,15 +205,23 @@ def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, 
     patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not patterns:
         raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
-    filesets = [Fileset(name) for pattern in patterns for name in _expand(os.fspath(pattern))]
-    with ExitStack() as stack:
+    names: list[str] = []
+
+    def find() -> list[str]:
+        names[:] = [name for pattern in patterns for name in _expand(os.fspath(pattern))]
+        return names
+
+    def read(filesets: list[Fileset], stack: ExitStack) -> tuple[Table, list[FileIndex]]:
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
         indexes = [
             index_file(fileset, file, check=check, skip_damage=skip_damage)
             for fileset, file in zip(filesets, files, strict=True)
         ]
-        table = Table(filesets, files, indexes)
-        stack.pop_all()
+        return Table(list(names), filesets, files, indexes), indexes
+
+    table, indexes = read_sets(find, read)
+    for index in indexes:
+        index.warn()
     return table
 
 
@@ -188,15 +231,29 @@ def _open(path: Path, stack: ExitStack) -> RecordFile:
     return file
 
 
+def _identify(fileset: Fileset) -> _SetIdentity:
+    status, set_id = fileset.path(".rec").stat(), fileset.id()
+    if set_id is not None:
+        return _SetIdentity(status.st_size, set_id, None, None)
+    return _SetIdentity(status.st_size, None, status.st_ino, status.st_mtime_ns)
+
+
+def _classes_or_error(fileset: Fileset) -> dict[str, int] | FormatError | None:
+    """Return the classes of a set, or the error about them for those who ask for classes. Images need none."""
+    try:
+        return fileset.classes()
+    except FormatError as error:
+        return error
+
+
 def _expand(pattern: str) -> list[str]:
     """Return the .rec files that match a pattern, sorted by name. A name without wildcards is returned unchanged."""
     if not glob.has_magic(pattern) or Fileset(pattern).path(".rec").exists():
         return [pattern]
-    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 (Path.glob refuses absolute patterns)
-    rec_names = sorted(name for name in names if name.endswith(".rec"))
-    if not rec_names:
+    names = find_record_files(pattern)
+    if not names:
         raise NotFoundError(path=pattern, expected=".rec files that fit the pattern", got="none")
-    return rec_names
+    return names
 
 
 def _concatenate(arrays: list[NDArray[Any]]) -> NDArray[Any]:
@@ -218,7 +275,7 @@ def _concatenate_checksums(indexes: list[FileIndex]) -> NDArray[np.uint32] | Non
 def _concatenate_exact_labels(filesets: list[Fileset], indexes: list[FileIndex]) -> NDArray[np.int64] | None:
     arrays: list[NDArray[np.int64]] = []
     for fileset, index in zip(filesets, indexes, strict=True):
-        labels = fileset.exact_labels()
+        labels = fileset.exact_labels(is_damaged=bool(index.lost))
         if labels is None:
             continue
         path = str(fileset.path(".labels.npy"))

@@ -17,6 +17,7 @@ from recordkit.errors import PublishError
 from recordkit.packing.writer import SetNames
 from recordkit.storage.checksums import CHECKSUM_BYTES
 from recordkit.storage.commit import stranger
+from recordkit.storage.description import listed_names, lists_file
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES, belongs_to
 
@@ -35,14 +36,13 @@ def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> Non
     ------
     PublishError
     """
-    packed_suffixes = _suffixes(description)
     for path in names.all():
         suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         if suffix in ("", ".rec", ".idx") or not path.exists():
             continue
         if suffix == ".crc" and _are_checksums(path, description):
             continue  # `recordkit.upkeep.reindex` wrote it later
-        if suffix not in packed_suffixes or (suffix == ".lst" and not _matches(path, description.get("lst"))):
+        if not lists_file(description, suffix) or (suffix == ".lst" and not _matches(path, description.get("lst"))):
             advice = "move it away or choose another prefix"
             raise PublishError(
                 path=str(path),
@@ -78,8 +78,8 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
         own_names = {stem, *(stem + suffix for suffix in SUFFIXES)}
         if (
             description.get("set") == prefix.name
-            and path.name in _file_names(description)
-            and (own_names.issuperset(_file_names(description)))
+            and path.name in listed_names(description)
+            and own_names.issuperset(listed_names(description))
         ):
             obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_names]
     return obsolete
@@ -92,23 +92,8 @@ def _read_description(path: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _file_names(description: Mapping[str, Any]) -> list[str]:
-    """Return the names of the files that were written together, the .rec first."""
-    names = description.get("files")
-    if not isinstance(names, list):
-        return []
-    are_in_the_folder = all(isinstance(name, str) and Path(name).name == name for name in names)
-    return names if are_in_the_folder else []
-
-
-def _suffixes(description: Mapping[str, Any]) -> set[str]:
-    names = _file_names(description)
-    prefix = next((name.removesuffix(".json") for name in names if name.endswith(".json")), None)
-    return {suffix for suffix in SUFFIXES if f"{prefix}{suffix}" in names}
-
-
 def _unchanged_files(description: Mapping[str, Any], folder: Path) -> list[Path]:
-    record, *side_files = (folder / name for name in _file_names(description))
+    record, *side_files = (folder / name for name in listed_names(description))
     if not _matches(record, description.get("rec")):
         return []
     edited = [path for path in side_files if path.suffix == ".lst" and not _matches(path, description.get("lst"))]

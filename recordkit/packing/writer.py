@@ -6,6 +6,7 @@ PREFIX.json, the description, is a JSON object:
 key          meaning
 ===========  ==========================================================================================
 format       1, the version of this table
+id           the identity of the set, from all facts below except names; see `recordkit.storage.description.set_id`
 recordkit    version of the recordkit that wrote the set
 set          the prefix that was packed, without its folder; several sets share it if a pack has splits
 files        names of the files of this set, the .rec first
@@ -14,6 +15,7 @@ failed       number of samples that were left out
 label_width  smallest and largest number of labels of a record
 rec, idx     size in bytes and SHA-256 of the file
 lst, crc     the same; missing if no list or no checksums were written
+labels       the same of PREFIX.labels.npy, if the set has exact labels
 classes      class name to label, or null
 list         "written", "read" (PREFIX.lst was the source) or "none"
 plan         the fields of `recordkit.packing.plan.PackPlan`, without "threads"
@@ -41,12 +43,14 @@ from recordkit.formats import idx, lst
 from recordkit.packing.packed_block import PackedBlock
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
+from recordkit.storage.description import set_id
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging
 from recordkit.version import __version__
 
-# The files whose size and hash are in the description.
-_HASHED = (".rec", ".idx", ".lst", ".crc")
+
+# Files whose size and SHA-256 the description has, and its key for them.
+_HASHED = {".rec": "rec", ".idx": "idx", ".lst": "lst", ".crc": "crc", ".labels.npy": "labels"}
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ class SetWriter:
                 self._create(".labels.npy")
                 self._files[".labels.npy"].write(self._exact_labels_file())
             self._create(".json")
-            text = json.dumps({**self._facts(), **description}, indent=1) + "\n"
+            facts = {**self._facts(), **description}
+            text = json.dumps({"format": 1, "id": set_id(facts), **facts}, indent=1) + "\n"
             self._files[".json"].write(text.encode())
             for file in self._files.values():
                 file.close()
@@ -180,7 +185,6 @@ class SetWriter:
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "format": 1,
             "recordkit": __version__,
             # The next pack to this prefix replaces these files, and the .lst only if nobody has edited it.
             "set": self._staging.prefix.name,
@@ -188,7 +192,7 @@ class SetWriter:
             "records": self.report.n_packed,
             "failed": self.report.n_failed,
             "label_width": list(self._label_width) if self.report.n_packed else [0, 0],
-            **{suffix[1:]: self._files[suffix].facts() for suffix in _HASHED if suffix in self._files},
+            **{key: self._files[suffix].facts() for suffix, key in _HASHED.items() if suffix in self._files},
         }
 
     def _exact_labels_file(self) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recordkit.errors import FormatError, quoted
 from recordkit.formats import json_file, npy
 from recordkit.formats.files import not_found, open_file
 from recordkit.storage.commit import Commit, find_commits
+from recordkit.storage.description import described_size, lists_file
 from recordkit.storage.names import SUFFIXES
 
 
@@ -120,6 +122,12 @@ class Fileset:
         except FileNotFoundError:
             return {}
 
+    def id(self) -> str | None:
+        """Return the id of the set in PREFIX.json; None if it has none, or describes a .rec file of another size."""
+        description = self.description()
+        set_id = description.get("id")
+        return set_id if isinstance(set_id, str) and described_size(description) == self._size() else None
+
     def classes(self) -> dict[str, int] | None:
         """Read the class names in PREFIX.json.
 
@@ -131,11 +139,14 @@ class Fileset:
         Raises
         ------
         FormatError
-            PREFIX.json is not a JSON object, or its classes are not a mapping of str to int.
+            PREFIX.json is not a JSON object or the description of another .rec file, or its classes are not a mapping
+            of str to int.
         """
-        classes = self.description().get("classes")
+        description = self.description()
+        classes = description.get("classes")
         if classes is None:
             return None
+        self._check_size(description)
         if not isinstance(classes, dict) or not all(type(label) is int for label in classes.values()):
             raise FormatError(
                 "expected classes as names and whole numbers",
@@ -144,8 +155,16 @@ class Fileset:
             )
         return classes
 
-    def exact_labels(self) -> NDArray[np.int64] | None:
-        """Read the exact labels, PREFIX.labels.npy.
+    def exact_labels(self, *, is_damaged: bool = False) -> NDArray[np.int64] | None:
+        """Read the exact labels, PREFIX.labels.npy, and compare them with the description of the set.
+
+        Labels of another set would fit these records as well if both have as many. The description of a set that
+        recordkit packed says if the set has exact labels, and their SHA-256.
+
+        Parameters
+        ----------
+        is_damaged : bool, default False
+            The .rec file is known to have lost bytes, so its size may be another one than PREFIX.json says.
 
         Returns
         -------
@@ -155,19 +174,60 @@ class Fileset:
         Raises
         ------
         FormatError
-            The file is not an array of int64, or larger than the labels of the records can be.
+            The file is not an array of int64, not the one that PREFIX.json describes, or larger than the labels of the
+            records can be.
         """
-        path = self.path(".labels.npy")
+        path, description = self.path(".labels.npy"), self.description()
         if not path.exists():
+            if described_size(description) == self._size() and lists_file(description, ".labels.npy"):
+                raise self._other_labels("the exact labels that the set was packed with", "no file")
             return None
+        if not is_damaged:
+            self._check_size(description)
         # The records have the same labels in 4 bytes each, or one label in their 32 bytes or more.
         max_bytes = npy.MAX_HEADER_BYTES + 2 * self.rec_size()
         labels = npy.read(path, max_bytes=max_bytes, what="the exact labels of these records")
+        if described_size(description) is not None:
+            self._check_labels(description, path)
         if labels.dtype != np.int64 or labels.ndim not in (1, 2):
             raise FormatError(
                 path=str(path), expected="int64 of rank 1 or 2", got=f"{labels.dtype} of rank {labels.ndim}"
             )
         return labels
+
+    def _check_size(self, description: Mapping[str, Any]) -> None:
+        """Raise FormatError if PREFIX.json describes a .rec file of another size, so labels and classes may differ."""
+        size = described_size(description)
+        if size in (None, self._size()):
+            return
+        json_path, rec_path = self.path(".json"), self.path(".rec")
+        beside = [path for path in (json_path, self.path(".labels.npy")) if path.exists()]
+        raise FormatError(
+            path=str(json_path),
+            expected=f"the description of {rec_path}, of {self._size()} bytes",
+            got=f"that of a file of {size} bytes",
+            advice=f"if {rec_path} is whole, remove {' and '.join(map(str, beside))}, or pack it again",
+        )
+
+    def _check_labels(self, description: Mapping[str, Any], path: Path) -> None:
+        facts = description.get("labels")
+        if isinstance(facts, dict):
+            expected, got = facts.get("sha256"), fingerprint(path)
+            if expected != got:
+                raise self._other_labels(f"SHA-256 {expected} as in {self.path('.json')}", got)
+        elif lists_file(description, ".labels.npy") is False:
+            raise self._other_labels(f"no file, because {self.path('.json')} lists none", "labels of another set")
+
+    def _other_labels(self, expected: str, got: str) -> FormatError:
+        json_path = self.path(".json")
+        advice = f"copy all files of the set together or pack again; without {json_path} nothing is compared"
+        return FormatError(path=str(self.path(".labels.npy")), expected=expected, got=got, advice=advice)
+
+    def _size(self) -> int | None:
+        try:
+            return self.path(".rec").stat().st_size
+        except FileNotFoundError:
+            return None
 
 
 def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> str:

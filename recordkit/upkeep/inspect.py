@@ -25,6 +25,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.snapshot import read_set
 from recordkit.upkeep.scan import scan, scan_records
 
 # Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.
@@ -225,7 +226,10 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     FormatError
         The file is damaged; `recordkit.upkeep.verify` reports all damage.
     """
-    files = Fileset(path)
+    return read_set(path, lambda files, _: _inspect(files, progress))
+
+
+def _inspect(files: Fileset, progress: Callable[[int], None] | None) -> FileInfo:
     tally = _Tally()
     other = find_other_records(files)
     exact_labels = files.exact_labels()
@@ -280,7 +284,10 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
     FormatError
         One of these records is damaged.
     """
-    files = Fileset(path)
+    return read_set(path, lambda files, _: _head(files, n))
+
+
+def _head(files: Fileset, n: int) -> list[RecordInfo]:
     other = find_other_records(files, limit=n)
     exact_labels = files.exact_labels()
     with RecordReader(files.path(".rec")) as reader:

@@ -33,7 +33,9 @@ from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
 from recordkit.storage.checksums import check_number, read_checksums
+from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
+from recordkit.storage.snapshot import read_set
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.report import VerifyReport
 from recordkit.upkeep.scan import scan_records
@@ -103,7 +105,10 @@ def verify(
     OSError
         The .rec file cannot be read.
     """
-    files = Fileset(path)
+    return read_set(path, lambda files, _: _verify(files, count_threads(threads) if decode else None, progress))
+
+
+def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], None] | None) -> VerifyReport:
     other = find_other_records(files)
     if other is not None and not other.has_headers:
         return _verify_other_records(files, other, progress)
@@ -111,13 +116,12 @@ def verify(
     if other is not None:
         report.notes.append(f"{report.path}: {other}")
     table = _RecordTable()
-    decode = decode and other is None
-    n_decoders = count_threads(threads) if decode else None
+    n_decoders = n_decoders if other is None else None
     with RecordReader(files.path(".rec")) as reader:
         _check_records(report, table, reader, n_decoders, progress, has_checksums=files.path(".crc").exists())
     report.n_records = len(table.offsets)
-    report.n_decoded = report.n_records if decode else 0
-    report.checked += ["structure", "images"] if decode else ["structure"]
+    report.n_decoded = report.n_records if n_decoders else 0
+    report.checked += ["structure", "images"] if n_decoders else ["structure"]
     for check_file in (_check_description, _check_checksums, _check_index, _check_list, _check_exact_labels):
         try:
             check_file(report, files, table)
@@ -226,6 +230,10 @@ def _check_description(report: VerifyReport, files: Fileset, table: _RecordTable
         report.add(json_path, f"expected SHA-256 {rec.get('sha256')}, got {sha256}")
     if description.get("records") != len(table.keys):
         report.add(json_path, f"expected {description.get('records')} records, got {len(table.keys)}")
+    if "id" in description and description["id"] != (facts_id := set_id(description)):
+        report.add(
+            json_path, f"expected {facts_id}, the id of the facts in it, got {description['id']}; was it edited?"
+        )
 
 
 def _check_checksums(report: VerifyReport, files: Fileset, table: _RecordTable) -> None:

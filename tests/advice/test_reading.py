@@ -17,6 +17,7 @@ from recordkit.loading.loader import Loader
 from recordkit.sample import MAX_PIXELS, check_size
 from recordkit.sampling.order import Weighted
 from recordkit.storage.replacement import write_atomically
+from recordkit.storage.snapshot import read_set
 from recordkit.transforms import Pad
 from recordkit.transforms.affine import warp
 
@@ -107,10 +108,52 @@ def test_exact_labels(rec):
     rk.pack("photos", "out", plan=plan)
     assert rk.RecordDataset(both).labels.dtype == np.int64
     for follow in (Path("exact.labels.npy").unlink, lambda: rk.pack("photos", "exact", plan=plan)):
+        Path("exact.json").unlink()  # its SHA-256 of the labels would be compared first
         np.save("exact.labels.npy", np.arange(9))
         advice("dataset/table.py", "remove it or pack again", text_of(lambda: rk.RecordDataset("exact")))
+        if follow.__name__ != "unlink":
+            Path("exact.labels.npy").unlink()  # a pack replaces no file of other programs
         follow()
         assert len(rk.RecordDataset("exact")) == 4
+
+
+def test_exact_labels_of_another_set(rec):
+    plan = rk.PackPlan(exact_labels=True)
+    text = "copy all files of the set together or pack again; without {} nothing is compared"
+    for follow in ("copy", "pack", "remove"):
+        rk.pack("photos", "exact", plan=plan)
+        whole = Path("exact.labels.npy").read_bytes()
+        np.save("exact.labels.npy", np.arange(4))
+        (json_path,) = advice("storage/fileset.py", text, text_of(lambda: rk.RecordDataset("exact")))
+        if follow == "copy":
+            Path("exact.labels.npy").write_bytes(whole)
+        elif follow == "pack":
+            rk.pack("photos", "exact", plan=plan)
+        else:
+            Path(json_path).unlink()
+        assert len(rk.RecordDataset("exact")) == 4
+
+
+def test_a_rec_file_that_was_replaced_without_its_description(rec):
+    for follow in ("remove", "pack"):
+        rk.pack("photos", "out")
+        write(Path(rec), [b"x", b"x"], [1.0, 2.0])
+        error = text_of(lambda: rk.RecordDataset("out").classes)
+        _, paths = advice("storage/fileset.py", "if {} is whole, remove {}, or pack it again", error)
+        if follow == "remove":
+            for path in paths.split(" and "):
+                Path(path).unlink()
+            assert rk.RecordDataset("out").classes is None
+        else:
+            rk.pack("photos", "out")
+            assert rk.RecordDataset("out").classes == {"cat": 0, "dog": 1}
+
+
+def test_a_set_that_is_being_replaced(rec, monkeypatch):
+    monkeypatch.setattr("recordkit.storage.snapshot._MAX_WAIT_S", 0)
+    error = text_of(lambda: read_set("out", lambda *_: rk.pack("photos", "out")))
+    advice("storage/snapshot.py", "open it again when the pack has ended", error)
+    assert len(rk.RecordDataset(rec)) == 4
 
 
 def test_labels_of_several_lengths(photos):

@@ -45,9 +45,11 @@ def find(prefix):
     files = Fileset(prefix)
     records = open_record_file(files.path(".rec"))
     try:
-        return index_file(files, records)
+        index = index_file(files, records)
     finally:
         records.close()
+    index.warn()
+    return index
 
 
 def damage(path, offset):

@@ -22,6 +22,7 @@ from recordkit.formats.frame import RecordReader
 from recordkit.packing import packed_block
 from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
+from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint
 
 
@@ -64,8 +65,10 @@ def test_the_index_points_at_each_record(tiny_folder, tmp_path, engine):
 def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "out", plan=PackPlan(resize=16), engine=engine)
     plan = {field.name: field.default for field in dataclasses.fields(PackPlan) if field.name != "threads"}
-    assert json.loads((tmp_path / "out.json").read_text()) == {
+    description = json.loads((tmp_path / "out.json").read_text())
+    assert description == {
         "format": 1,
+        "id": set_id(description),
         "recordkit": recordkit.__version__,
         "set": "out",
         "files": ["out.rec", "out.idx", "out.lst", "out.crc", "out.json"],
@@ -81,6 +84,28 @@ def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_fold
         "list": "written",
         "plan": {**plan, "resize": 16},
     }
+
+
+def test_equal_sets_have_equal_ids_and_sets_with_other_labels_or_images_have_others(tiny_folder, tmp_path, engine):
+    def pack_id(name, label, image="cat/0.jpg", **options):
+        (tmp_path / f"{name}.lst").write_text(f"0\t{label}\t{image}\n")
+        source = ListSource(tmp_path / f"{name}.lst", tiny_folder)
+        pack(source, tmp_path / "out" / name, plan=PackPlan(exact_labels=True, **options), engine=engine)
+        return json.loads((tmp_path / f"out/{name}.json").read_text())["id"]
+
+    (tmp_path / "out").mkdir()
+    first = pack_id("a", 2**24)
+    assert (pack_id("a", 2**24), pack_id("b", 2**24)) == (first, first)
+    # The record has the same float32 for both labels.
+    others = [pack_id("a", 2**24 + 1), pack_id("a", 2**24, "dog/1.jpg"), pack_id("a", 2**24, resize=16)]
+    assert len({first, *others}) == 4
+
+
+def test_the_description_has_the_hash_of_exact_labels(tiny_folder, tmp_path, engine):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(exact_labels=True), engine=engine)
+    labels = tmp_path / "out.labels.npy"
+    facts = {"bytes": labels.stat().st_size, "sha256": fingerprint(labels)}
+    assert json.loads((tmp_path / "out.json").read_text())["labels"] == facts
 
 
 @pytest.mark.parametrize(("encoding", "default"), [("jpg", 95), ("png", 3)])

@@ -250,10 +250,27 @@ def test_exact_labels_are_compared_with_the_records(tiny_folder, tmp_path):
     (tmp_path / "a.lst").write_text("0\t17186135\tcat/0.jpg\n1\t3\tdog/1.jpg\n")
     pack(ListSource(tmp_path / "a.lst", tiny_folder), tmp_path / "x", plan=PackPlan(exact_labels=True))
     assert verify(tmp_path / "x").checked[-1] == "exact labels"
+    description = json.loads((tmp_path / "x.json").read_text())
     np.save(tmp_path / "x.labels.npy", np.array([17186135, 4]))
+    ((name, _, reason),) = problems(tmp_path / "x")
+    assert (name, reason.split(",")[0]) == (
+        "x.labels.npy",
+        f"expected SHA-256 {description['labels']['sha256']} as in {tmp_path / 'x.json'}",
+    )
+    (tmp_path / "x.json").unlink()
     assert problems(tmp_path / "x") == [
         ("x.labels.npy", None, "expected the labels of the records, got different ones")
     ]
+
+
+def test_a_description_that_was_edited_has_another_id(packed):
+    path = packed.with_suffix(".json")
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps({**description, "classes": {"cat": 1, "dog": 0, "owl": 2}}))
+    ((name, _, reason),) = problems(packed)
+    assert name == path.name and f"the id of the facts in it, got {description['id']}; was it edited?" in reason
+    path.write_text(json.dumps({**description, "set": "renamed"}))
+    assert not problems(packed)
 
 
 def test_a_record_too_short_for_its_header_or_with_bad_labels_is_found(tmp_path):
