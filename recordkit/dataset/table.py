@@ -153,10 +153,12 @@ class Table:
         FormatError
             Two files have different class names, or PREFIX.json is damaged or that of another file.
         """
-        for _, classes in self._classes:
+        with_classes: list[tuple[Path, dict[str, int]]] = []
+        for path, classes in self._classes:
             if isinstance(classes, FormatError):
                 raise classes
-        with_classes = [(path, classes) for path, classes in self._classes if classes is not None]
+            if classes is not None:
+                with_classes.append((path, classes))
         for path, classes in with_classes:
             if classes != with_classes[0][1]:
                 raise FormatError(

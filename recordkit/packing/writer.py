@@ -48,7 +48,6 @@ from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging
 from recordkit.version import __version__
 
-
 # Files whose size and SHA-256 the description has, and its key for them.
 _HASHED = {".rec": "rec", ".idx": "idx", ".lst": "lst", ".crc": "crc", ".labels.npy": "labels"}
 

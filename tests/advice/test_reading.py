@@ -147,7 +147,7 @@ def test_a_rec_file_that_was_replaced_without_its_description(rec):
     for follow in ("remove", "pack"):
         rk.pack("photos", follow)
         write(Path(f"{follow}.rec"), [b"x", b"x"], [1.0, 2.0])
-        error = text_of(lambda: rk.RecordDataset(follow).classes)
+        error = text_of(lambda follow=follow: rk.RecordDataset(follow).classes)
         _, paths = advice("storage/fileset.py", "if {} is whole, remove {}, or pack it again", error)
         if follow == "remove":
             for path in paths.split(" and "):
