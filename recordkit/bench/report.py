@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from typing import Any
 
 from recordkit.bench.statistics import Ratio, Verdict, ratio, verdict
 from recordkit.errors import FormatError, PlanError
+from recordkit.formats import json_file
+from recordkit.formats.files import read_file
 
 WIDE = 0.05
 """A ratio is uncertain if half of its interval is wider than this share of the ratio."""
@@ -169,8 +170,9 @@ def read_report(path: str | Path) -> Report:
     FormatError
         The file is no such report.
     """
+    content = read_file(path, max_bytes=json_file.MAX_BYTES, what="a report of 'recordkit bench --json'")
     try:
-        facts = json.loads(Path(path).read_text())
+        facts = json_file.parse(content)
         names = Case.__dataclass_fields__
         cases = [Case(**{name: value for name, value in case.items() if name in names}) for case in facts.pop("cases")]
         if any(not rate > 0 for case in cases for rate in case.img_s):

@@ -116,7 +116,7 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
     try:
         # An index of the described SHA-256 leads to each record, damaged or not.
         is_proven = check and check_index(files)
-        indexed = _Entries(*_in_file_order(*read_index(idx_path)), rec_path, file)
+        indexed = _Entries(*_in_file_order(*read_index(idx_path, file.size)), rec_path, file)
         _check_offsets(indexed, n_packed)
         damage = [] if is_proven else _check_records(indexed)
         entries = _with_checksums(indexed, files, checksums)

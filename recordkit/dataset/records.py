@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import native
+from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
-from recordkit.formats.files import not_found
-from recordkit.formats.frame import RecordReader
+from recordkit.formats.files import not_found, open_file
+from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.signatures import refuse_other_format
 from recordkit.threads import count_threads
 
@@ -77,8 +78,14 @@ def open_record_file(path: str | Path) -> RecordFile:
         raise not_found(path, "a .rec file", suffix=".rec") from None
 
 
-def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
+def read_index(path: str | Path, rec_size: int) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
     """Read an .idx file.
+
+    Parameters
+    ----------
+    path : str or Path
+    rec_size : int
+        Size of the .rec file, in bytes. An index with far more lines than it can have records is not read.
 
     Returns
     -------
@@ -92,12 +99,14 @@ def read_index(path: str | Path) -> tuple[NDArray[np.uint64] | None, NDArray[np.
     OSError
         The file cannot be read.
     FormatError
-        A line is not two whole numbers.
+        A line is not two whole numbers, or the file is too large or a pipe or a device.
     """
+    max_bytes = idx.limit_bytes(rec_size)
     if native.available():
+        open_file(path, max_bytes=max_bytes, what=idx.WHAT).close()
         keys, offsets = native.load().read_idx(path, count_threads(0))
         return keys, offsets
-    index = idx.read(path)
+    index = idx.read(path, max_bytes=max_bytes)
     return compact_keys(index.keys), index.offsets
 
 
@@ -141,10 +150,13 @@ class _PythonRecordFile:
         return np.array(keys, np.uint64), np.array(labels, np.float32), _bounds(widths)
 
     def _header(self, offset: int) -> irheader.IRHeader:
-        size = irheader.HEADER_SIZE
-        record, length = self._reader.read_start(offset, size)
+        record, length = self._reader.read_start(offset, irheader.HEADER_SIZE)
         if len(record) < length and (flag := int.from_bytes(record[:4], "little")):
-            record, _ = self._reader.read_start(offset, size + 4 * min(flag, length))
+            try:
+                end = irheader.header_end(flag, length)
+            except FormatError as error:
+                raise error.located(path=self._path, offset=offset, advice=verify_advice(self._path)) from None
+            record, _ = self._reader.read_start(offset, end)
         return irheader.unpack_at(record, self._path, offset)[0]
 
 

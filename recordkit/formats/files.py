@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from recordkit.errors import FormatError, NotFoundError, enumerate_some, quoted
 
@@ -27,9 +27,14 @@ _REMOTE = re.compile(r"[a-z][a-z0-9+]+:/")
 
 
 def open_file(
-    path: str | Path, *, max_bytes: int | None = None, what: str = "a file", advice: str | None = None
+    path: str | Path,
+    *,
+    max_bytes: int | None = None,
+    what: str = "a file",
+    advice: str | None = None,
+    buffering: int = 0,
 ) -> BinaryIO:
-    """Open a file for reading, unbuffered. The name may be anybody's: a pipe or a device is refused at once.
+    """Open a file for reading. The name may be anybody's: a pipe or a device is refused at once.
 
     Parameters
     ----------
@@ -37,14 +42,16 @@ def open_file(
     max_bytes : int, optional
         Limit for the size; a larger file is refused. A file may grow later, so `read_file` counts what it reads too.
     what : str, default "a file"
-        Description of the file for errors, for example "a list of classes".
+        Description of the file for the error about its size, for example "a list of classes".
     advice : str, optional
         What to do with a file that is refused.
+    buffering : int, default 0
+        Size of the buffer in bytes. By default reads go to the system at once; -1 is Python's size.
 
     Returns
     -------
     file : binary file
-        Reads go to the system at once. The caller closes it.
+        The caller closes it.
 
     Raises
     ------
@@ -62,8 +69,8 @@ def open_file(
     ...     file.read()
     b'[]'
     """
-    opener = partial(_open_regular, what=what, advice=advice)
-    file = cast("BinaryIO", open(path, "rb", buffering=0, opener=opener))  # noqa: SIM115 (closed by the caller)
+    opener = partial(_open_regular, advice=advice)
+    file: BinaryIO = open(path, "rb", buffering=buffering, opener=opener)  # noqa: SIM115 (closed by the caller)
     size = os.fstat(file.fileno()).st_size
     if max_bytes is not None and size > max_bytes:
         file.close()
@@ -71,7 +78,7 @@ def open_file(
     return file
 
 
-def _open_regular(path: str, flags: int, *, what: str, advice: str | None) -> int:
+def _open_regular(path: str, flags: int, *, advice: str | None) -> int:
     """Open a file or a folder, which `open` then reports. The check is of the open file: a name may change hands."""
     try:
         descriptor = os.open(path, flags | _NOT_BLOCKING)
@@ -83,7 +90,7 @@ def _open_regular(path: str, flags: int, *, what: str, advice: str | None) -> in
         if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             return descriptor
         os.close(descriptor)
-    raise FormatError(path=os.fspath(path), expected=what, got="a pipe or device", advice=advice)
+    raise FormatError(path=os.fspath(path), expected="a file", got="a pipe or device", advice=advice)
 
 
 def read_file(path: str | Path, *, max_bytes: int, what: str = "a file", advice: str | None = None) -> bytes:
@@ -118,11 +125,8 @@ def read_file(path: str | Path, *, max_bytes: int, what: str = "a file", advice:
     >>> read_file(path, max_bytes=100)
     b'[]'
     """
-    with (
-        open_file(path, max_bytes=max_bytes, what=what, advice=advice) as raw,
-        open(raw.fileno(), "rb", closefd=False) as file,
-    ):
-        size = os.fstat(raw.fileno()).st_size
+    with open_file(path, max_bytes=max_bytes, what=what, advice=advice, buffering=-1) as file:
+        size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1)
         if len(content) > size:  # a buffer of `max_bytes` is made for a file that has grown only
             content += file.read(max_bytes + 1 - len(content))

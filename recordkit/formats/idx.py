@@ -27,8 +27,14 @@ from recordkit.formats.files import open_file
 _BLOCK_BYTES = 1 << 20
 # Longest line. An index has two numbers of at most 20 digits per line; a file with a longer line is not an index.
 _MAX_LINE_BYTES = 256
+# Limit for the size of an index, per record that the .rec file may have, and whatever it has.
+_MAX_BYTES_PER_RECORD = 64
+_MIN_LIMIT_BYTES = 1 << 16
 _LINE = re.compile(rb"[ \t]*(?:\d{1,20}[ \t]+\d{1,20}[ \t]*)?\r?")
 _LINES = re.compile(rb"(?:" + _LINE.pattern + rb"\n)*")
+
+WHAT = "an index of these records"
+"""Description of the file for errors about its kind or size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +63,27 @@ def lines(keys: Sequence[int], offsets: Sequence[int]) -> bytes:
     return "".join([f"{key}\t{offset}\n" for key, offset in zip(keys, offsets, strict=True)]).encode("ascii")
 
 
-def read(path: str | Path) -> Index:
+def limit_bytes(rec_size: int) -> int:
+    """Return the largest size of an .idx file for a .rec file of a size, which has at least 8 bytes a record.
+
+    A line has two numbers of at most 20 digits; the rest is room for blanks.
+
+    Examples
+    --------
+    >>> limit_bytes(80_000)
+    640000
+    """
+    return max(_MIN_LIMIT_BYTES, _MAX_BYTES_PER_RECORD * (rec_size // 8))
+
+
+def read(path: str | Path, *, max_bytes: int | None = None) -> Index:
     """Read an .idx file.
 
     Parameters
     ----------
     path : str or Path
+    max_bytes : int, optional
+        Limit for the size of the file, see `limit_bytes`.
 
     Returns
     -------
@@ -72,7 +93,8 @@ def read(path: str | Path) -> Index:
     Raises
     ------
     FormatError
-        A line is not two integers from 0 to 2**64 - 1, or `path` is a pipe or a device.
+        A line is not two integers from 0 to 2**64 - 1, the file is larger than `max_bytes`, or `path` is a pipe or a
+        device.
     OSError
         The file cannot be read.
 
@@ -86,7 +108,7 @@ def read(path: str | Path) -> Index:
     """
     blocks: list[NDArray[np.uint64]] = []
     first_line = 1
-    for block in _blocks(Path(path)):
+    for block in _blocks(Path(path), max_bytes):
         if not _LINES.fullmatch(block):
             raise _line_error(block, first_line, path)
         try:
@@ -98,9 +120,9 @@ def read(path: str | Path) -> Index:
     return Index(np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]))
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, max_bytes: int | None) -> Iterator[bytes]:
     """Yield whole lines, each ending in a line feed."""
-    with open_file(path) as file:
+    with open_file(path, max_bytes=max_bytes, what=WHAT) as file:
         rest = b""
         while block := file.read(_BLOCK_BYTES):
             end = block.rfind(b"\n") + 1

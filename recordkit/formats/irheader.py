@@ -31,6 +31,8 @@ from recordkit.formats.frame import verify_advice
 
 HEADER_SIZE = 24
 MAX_KEY = 2**64 - 1
+MAX_LABELS = 1 << 20
+"""Largest number of labels of a record: 4 MiB in the file, and 32 MiB as Python numbers."""
 
 _HEADER = struct.Struct("<IfQQ")
 
@@ -85,7 +87,7 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
     Raises
     ------
     FormatError
-        `id` or `id2` is outside 0 to 2**64 - 1, or a label is beyond float32's range.
+        `id` or `id2` is outside 0 to 2**64 - 1, a label is beyond float32's range, or there are more than `MAX_LABELS`.
 
     Examples
     --------
@@ -99,6 +101,8 @@ def pack(header: IRHeader, payload: bytes, *, first_label: bool = False) -> byte
             label = 0.0 if isinstance(header.label, tuple) else header.label
             return _HEADER.pack(0, label, header.id, header.id2) + payload
         n = len(header.label)
+        if n > MAX_LABELS:
+            raise FormatError(expected=f"at most {MAX_LABELS} labels", got=n)
         first = header.label[0] if first_label else 0.0
         labels = struct.pack(f"<{n}f", *header.label)
         return _HEADER.pack(n, first, header.id, header.id2) + labels + payload
@@ -125,6 +129,8 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     ------
     TruncatedError
         `record` is shorter than 24 bytes, or than the labels its flag announces.
+    FormatError
+        It has more than `MAX_LABELS` labels.
 
     Examples
     --------
@@ -136,13 +142,41 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     if size < HEADER_SIZE:
         raise TruncatedError(expected=f"a {HEADER_SIZE}-byte image header", got=f"{size} bytes")
     flag, label, key, key2 = _HEADER.unpack_from(record)
+    end = header_end(flag, size)
+    labels = struct.unpack_from(f"<{flag}f", record, HEADER_SIZE) if flag else label
+    return IRHeader(labels, key, key2), memoryview(record)[end:]
+
+
+def header_end(flag: int, size: int) -> int:
+    """Return the size of the header with the labels, before these are read.
+
+    Parameters
+    ----------
+    flag : int
+        The first field of the header.
+    size : int
+        Length of the record, in bytes.
+
+    Raises
+    ------
+    TruncatedError
+        The record is shorter.
+    FormatError
+        There are more than `MAX_LABELS` labels.
+
+    Examples
+    --------
+    >>> header_end(0, 30), header_end(1, 30)
+    (24, 28)
+    """
     end = HEADER_SIZE + 4 * flag
     if end > size:
         raise TruncatedError(
             expected="an image header and its labels", got=f"{size} bytes, of which the first 4 announce {flag} labels"
         )
-    labels = struct.unpack_from(f"<{flag}f", record, HEADER_SIZE) if flag else label
-    return IRHeader(labels, key, key2), memoryview(record)[end:]
+    if flag > MAX_LABELS:
+        raise FormatError(expected=f"at most {MAX_LABELS} labels", got=flag)
+    return end
 
 
 def unpack_at(record: bytes | memoryview, path: str, offset: int) -> tuple[IRHeader, memoryview]:
@@ -165,8 +199,8 @@ def unpack_at(record: bytes | memoryview, path: str, offset: int) -> tuple[IRHea
 
     Raises
     ------
-    TruncatedError
-        The record is shorter than its header says. The error has `path`, `offset` and `advice`.
+    FormatError
+        Same conditions as `unpack`. The error has `path`, `offset` and `advice`.
     """
     try:
         return unpack(record)

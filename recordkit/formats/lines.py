@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recordkit.errors import FormatError
-from recordkit.formats.files import not_found, pread
+from recordkit.formats.files import not_found, open_file, pread
 
 # Longest line. A row of 8,600 labels is about 80 kB; a file with far longer lines is a binary file.
 MAX_LINE_BYTES = 1 << 24
@@ -40,6 +40,8 @@ class LineFile:
     ------
     NotFoundError
         The file does not exist.
+    FormatError
+        The path is a pipe or a device.
     OSError
         The file cannot be read.
 
@@ -60,7 +62,7 @@ class LineFile:
         self._expected = expected
         self._bounds = array("Q")
         try:
-            self._file = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 (closed by close)
+            self._file = open_file(path, what=expected, buffering=1 << 16)
         except FileNotFoundError:
             raise not_found(path, expected, suffix=suffix) from None
         weakref.finalize(self, self._file.close)  # sources are often dropped without a call of close

@@ -129,10 +129,10 @@ def read(path: str | Path, *, max_bytes: int | None = None, what: str = "an arra
     >>> read(path).tolist()
     [0, 1, 2]
     """
-    with open_file(path, max_bytes=max_bytes, what=what) as raw, open(raw.fileno(), "rb", closefd=False) as file:
+    with open_file(path, max_bytes=max_bytes, what=what, buffering=-1) as file:
         try:
             header = read_header(file)
-            size = os.fstat(raw.fileno()).st_size - header.begin
+            size = os.fstat(file.fileno()).st_size - header.begin
             if size != header.n_bytes:
                 raise FormatError(expected=f"{header.n_bytes} bytes after the header", got=size)
             file.seek(header.begin)

@@ -31,7 +31,7 @@ _DAMAGE_ERRORS = (
 
 def names(path: str | Path) -> set[str]:
     """Return the names of the arrays in a file; empty if it is no .npz file."""
-    with open_file(path, what="an .npz file") as file:
+    with open_file(path, what="an .npz file", buffering=-1) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return {name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)}
@@ -71,7 +71,7 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     if name not in (existing := names(path)):
         got = ", ".join(sorted(existing)) or "no .npz file"
         raise FormatError(path=os.fspath(path), expected=f"an array {name} in an .npz file", got=got)
-    with open_file(path, what="an .npz file") as raw, open(raw.fileno(), "rb", closefd=False) as file:
+    with open_file(path, what="an .npz file", buffering=-1) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return _read_member(archive, archive.getinfo(name + _SUFFIX), path)

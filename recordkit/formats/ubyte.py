@@ -88,7 +88,7 @@ def read_shape(path: str | Path) -> tuple[int, ...]:
 def _open(path: str | Path) -> Iterator[tuple[Any, bool]]:
     """Open a file for reading its content; the second item says whether that is being decompressed."""
     name = os.fspath(path)
-    with open_file(path, what="a ubyte file") as raw, open(raw.fileno(), "rb", closefd=False) as file:
+    with open_file(path, what="a ubyte file", buffering=-1) as file:
         magic = file.read(len(_XZ_MAGIC))
         file.seek(0)
         try:

@@ -9,7 +9,7 @@ from typing import cast
 
 from recordkit.errors import ImageError
 from recordkit.formats.frame import MAX_RECORD_BYTES
-from recordkit.formats.irheader import HEADER_SIZE
+from recordkit.formats.irheader import HEADER_SIZE, MAX_LABELS
 from recordkit.packing.engine import Content, Engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
@@ -114,8 +114,9 @@ def _record_size(labels: tuple[float, ...], payload: bytes) -> int:
 
 
 def _find_too_large(labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes | None]) -> dict[int, str]:
-    """Return the rows whose record would be too long for its frame, each with the reason."""
-    reasons = {}
+    """Return the rows whose record would have too many labels or be too long for its frame, each with the reason."""
+    n_labels = enumerate(map(len, labels))
+    reasons = {row: f"expected at most {MAX_LABELS} labels, got {n}" for row, n in n_labels if n > MAX_LABELS}
     for row, payload in enumerate(payloads):
         if payload is not None and len(payload) > _ALWAYS_FITS_BYTES:
             size = _record_size(labels[row], payload)

@@ -11,6 +11,7 @@ Source: ``ImageRecordIOParser2::CreateMeanImg`` and ``ProcessImage``, src/io/ite
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.draws import philox
 
 _NAME = "mean_img"  # of the array in the file
+# An array of another shape is read, to be named, unless it is larger by this.
+_SMALL_BYTES = 1 << 26
 _OTHER_FILE = "give another file, or the name of a new one, which is then computed and written"
 _32_BITS = 0xFFFFFFFF
 
@@ -139,7 +142,8 @@ def make_pixel_steps(values: Mapping[str, Any]) -> list[Transform | Normalize]:
 
 
 def _read(path: str, shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    with open_file(path) as file:
+    max_bytes = _SMALL_BYTES + 8 * math.prod(shape)  # of the longest numbers
+    with open_file(path, max_bytes=max_bytes, what="the mean of each pixel", advice=_OTHER_FILE) as file:
         content = file.read(len(ndarray_file.MAGIC))
         if content == ndarray_file.MAGIC:  # no other file is read whole, because it may be huge
             content += file.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from typing import Any
 
 from recordkit.dataset.records import open_record_file
 from recordkit.errors import FormatError
-from recordkit.formats.files import not_found
+from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
+from recordkit.formats.idx import WHAT, limit_bytes
 from recordkit.storage.fileset import reindex_advice
 
 
@@ -236,7 +238,11 @@ class MXIndexedRecordIO(MXRecordIO):
             warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last record is found", stacklevel=4)
 
     def _read_index(self) -> None:
-        with open(self.idx_path, encoding="utf-8", errors="surrogateescape") as lines:
+        with io.TextIOWrapper(
+            open_file(self.idx_path, max_bytes=limit_bytes(self._size), what=WHAT, buffering=-1),
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as lines:
             for number, line in enumerate(lines, 1):
                 fields = line.strip().split("\t")
                 try:

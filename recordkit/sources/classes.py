@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError
-from recordkit.formats.files import not_found
+from recordkit.formats import json_file
+from recordkit.formats.files import not_found, read_file
 
 # The end of a list's name that follows PREFIX: shard number and split, as in PREFIX_0_train.lst.
 _LIST_SUFFIX = re.compile(r"(_\d+)?(_train|_val|_test)?$")
@@ -37,7 +38,7 @@ def read_classes(path: str | Path) -> dict[str, int]:
     NotFoundError
         The file does not exist.
     FormatError
-        The file is none of these, or a name is blank or repeated.
+        The file is none of these, larger than `recordkit.formats.json_file.MAX_BYTES`, or a name is blank or repeated.
 
     Examples
     --------
@@ -49,11 +50,13 @@ def read_classes(path: str | Path) -> dict[str, int]:
     {'cat': 0, 'dog': 1}
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        content = json.loads(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
+        text = read_file(path, max_bytes=json_file.MAX_BYTES, what="class names").decode("utf-8-sig")
+        content = json_file.parse(text) if text.lstrip()[:1] in ("{", "[") else text.rstrip().splitlines()
     except FileNotFoundError:
         raise not_found(path, "a file with a class name per line, or the .json of a pack") from None
-    except (ValueError, RecursionError) as error:
+    except FormatError:
+        raise
+    except ValueError as error:
         raise FormatError(f"the class names cannot be read: {error}", path=os.fspath(path)) from None
     if isinstance(content, dict) and isinstance(content.get("classes"), (dict, list)):
         content = content["classes"]

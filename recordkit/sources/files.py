@@ -10,7 +10,8 @@ import stat
 from collections.abc import Sequence
 
 from recordkit import codec, native
-from recordkit.errors import ImageError
+from recordkit.errors import FormatError, ImageError
+from recordkit.formats.files import read_file
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
 
@@ -111,9 +112,10 @@ def _encode_path(path: str) -> bytes:
 def _read(path: str) -> bytes | ImageError:
     try:
         check_file(path)
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        return read_file(path, max_bytes=_MAX_FILE_BYTES)
     except ImageError as error:
         return error
+    except FormatError as error:  # the name has become that of another file
+        return ImageError(expected=error.expected, got=error.got)
     except OSError as error:
         return ImageError(error.strerror or str(error))

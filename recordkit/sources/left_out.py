@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 
 from recordkit import codec
-from recordkit.errors import SourceError, enumerate_some, plural
+from recordkit.errors import FormatError, SourceError, enumerate_some, plural
+from recordkit.formats.files import open_file
 from recordkit.sources.mnist.files import is_array_name
 from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
@@ -152,7 +153,7 @@ def _suffix(name: str) -> str:
 
 def _begins_like_an_image(path: str) -> bool:
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             return codec.sniff(file.read(16)) not in ("unknown", "empty")
-    except OSError:
+    except (OSError, FormatError):
         return False

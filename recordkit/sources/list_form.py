@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recordkit.errors import RecordkitError, quoted
+from recordkit.formats.files import open_file
 from recordkit.formats.lines import UTF_16_MARKS
 from recordkit.sources.columns import DELIMITERS, is_label, split_fields
 from recordkit.sources.doubts import count_rows
@@ -60,7 +61,7 @@ def advise_columns(
         read with them.
     """
     root = path.parent if root is None else Path(root)
-    with path.open("rb") as file:
+    with open_file(path, what="a list") as file:
         head = file.read(_N_BYTES)
     is_list = is_list or path.suffix == ".lst" or bool(program)
     if head.startswith(UTF_16_MARKS) and not is_list:

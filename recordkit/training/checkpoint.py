@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from recordkit.errors import FormatError, PlanError, PublishError, TrainError, enumerate_some
-from recordkit.formats.files import not_found
+from recordkit.formats import json_file
+from recordkit.formats.files import not_found, open_file, read_file
 from recordkit.interop.mxnet import last_line
 from recordkit.storage.replacement import find_temporary_files, write_atomically
 from recordkit.storage.staging import Staging
@@ -38,6 +39,8 @@ _RESULTS = (
     *("metrics.jsonl", "summary.json"),
     *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
 )
+# A network of 150 layers takes 300 kB.
+_MAX_SYMBOL_BYTES = 1 << 24
 _PARAMS = re.compile(r"(.+)-(\d{4})\.params", re.DOTALL)
 _ANY = re.compile(r"(.+)-(\d{4}\.(params|states)|(symbol|run)\.json)", re.DOTALL)
 
@@ -283,6 +286,7 @@ class Checkpoints:
             advice = f"give as `epoch` one of {numbers}" if len(epochs) > 1 else f"give `epoch={numbers}`, the only one"
             raise not_found(params, "a checkpoint", advice=advice)
         network = self.load_symbol(mx)
+        open_file(params, what="a checkpoint").close()  # MXNet would wait for the writer of a pipe
         try:
             return network, *mx.model.load_params(str(self.prefix), epoch)
         except mx.base.MXNetError as error:
@@ -306,11 +310,11 @@ class Checkpoints:
             The file is damaged.
         """
         try:
-            text = self.symbol_path.read_bytes()
+            text = read_file(self.symbol_path, max_bytes=_MAX_SYMBOL_BYTES, what="a network")
         except FileNotFoundError:
             raise not_found(self.symbol_path, "the network, which MXNet writes beside a checkpoint") from None
         try:
-            json.loads(text)  # MXNet's parser does not explain truncated text
+            json_file.parse(text)  # MXNet's parser does not explain truncated text
             return mx.sym.load_json(text.decode())
         except (mx.base.MXNetError, ValueError) as error:
             raise _damaged(self.symbol_path, "a network as MXNet saves it", error) from None
@@ -325,7 +329,8 @@ class Checkpoints:
         """
         states = self.states_path(epoch)
         try:
-            return states.read_bytes()
+            with open_file(states, what="the optimizer's state") as file:
+                return file.read()
         except FileNotFoundError:
             raise TrainError(
                 path=str(states),

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.errors import ImageError, TrainError
-from recordkit.formats.files import not_found
+from recordkit.errors import FormatError, ImageError, TrainError
+from recordkit.formats.files import not_found, read_file
+from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.sources import EXTENSIONS
@@ -224,7 +225,11 @@ class Predictor:
 
     def _read(self, file: Path) -> tuple[Path, NDArray[np.uint8] | ImageError]:
         """Decode a file as the iterators decode a record; return the error of a file that cannot be decoded."""
-        payload, n_channels = file.read_bytes(), self._trained.shape[0]
+        n_channels = self._trained.shape[0]
+        try:
+            payload = read_file(file, max_bytes=MAX_RECORD_BYTES, what="an image")
+        except FormatError as error:  # a pipe, a device or a huge file
+            return file, ImageError(path=str(file), expected=error.expected, got=error.got)
         try:
             image = None
             if self._resize is not None:

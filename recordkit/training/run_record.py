@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, PlanError, TrainError
+from recordkit.errors import PlanError, TrainError
+from recordkit.formats import json_file
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target
 
@@ -38,14 +38,9 @@ class RunRecord:
             The file is not a JSON object.
         """
         try:
-            facts = json.loads(path.read_bytes())
+            return cls(path, json_file.read_object(path, "a JSON object", advice=_ADVICE))
         except FileNotFoundError:
             return cls(path, {})
-        except ValueError as error:
-            raise FormatError(path=str(path), expected="JSON", got=error, advice=_ADVICE) from None
-        if not isinstance(facts, dict):
-            raise FormatError(path=str(path), expected="a JSON object", got=type(facts).__name__, advice=_ADVICE)
-        return cls(path, facts)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Return the (C, H, W) of the model's input.

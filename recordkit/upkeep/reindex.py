@@ -135,7 +135,7 @@ def reindex(
         outcome = "unchanged"
     else:
         outcome = "replaced"
-        notes.append(_describe_difference(idx_path, keys, offsets))
+        notes.append(_describe_difference(idx_path, keys, offsets, idx.limit_bytes(files.rec_size())))
     if outcome != "unchanged" or checksums:
         with _without_packs(idx_path.parent):
             if _state(rec_path) != state:
@@ -218,7 +218,7 @@ def _lines(keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> Iterator[by
 
 def _holds(path: Path, blocks: Iterator[bytes]) -> bool:
     """Return whether a file has exactly these bytes."""
-    with open_file(path) as raw, open(raw.fileno(), "rb", closefd=False) as file:
+    with open_file(path, buffering=-1) as file:
         return all(file.read(len(block)) == block for block in blocks) and not file.read(1)
 
 
@@ -232,10 +232,10 @@ def _describe_keys(ids: NDArray[np.uint64], keys: NDArray[np.uint64]) -> list[st
     return []
 
 
-def _describe_difference(path: Path, keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> str:
+def _describe_difference(path: Path, keys: NDArray[np.uint64], offsets: NDArray[np.uint64], max_bytes: int) -> str:
     """Return a sentence on the old index that `path` still has."""
     try:
-        old = idx.read(path)
+        old = idx.read(path, max_bytes=max_bytes)
     except FormatError as error:
         return f"the old index was damaged: {': '.join(filter(None, (error.where, error.problem)))}"
     order = np.argsort(old.offsets, kind="stable")

@@ -298,7 +298,7 @@ def _check_index(report: VerifyReport, files: Fileset, table: _RecordTable) -> N
 
 
 def _compare_index(report: VerifyReport, path: Path, table: _RecordTable) -> None:
-    index = idx.read(path)
+    index = idx.read(path, max_bytes=idx.limit_bytes(Path(report.path).stat().st_size))
     offsets, keys = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.keys, np.uint64)
     records = np.searchsorted(offsets, index.offsets)
     is_head = np.zeros(len(index.offsets), bool)

@@ -177,7 +177,7 @@ def test_another_file_is_not_read_whole(path, tmp_path, monkeypatch):
             assert size >= 0
             return super().read(size)
 
-    monkeypatch.setattr(mean_image, "open_file", lambda _path: Huge(b"another file"))
+    monkeypatch.setattr(mean_image, "open_file", lambda _path, **_options: Huge(b"another file"))
     (tmp_path / "m.nd").touch()
     with pytest.raises(FormatError, match=r"m.nd: expected a file of mx.nd.save, .* got b'another '"):
         batches(path, mean_img=tmp_path / "m.nd")

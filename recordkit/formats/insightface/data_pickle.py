@@ -107,7 +107,7 @@ def read_data(path: str | Path) -> Any:
     """
     offset = 0
     machine = _Machine()
-    with open_file(path) as raw, open(raw.fileno(), "rb", closefd=False) as file:
+    with open_file(path, buffering=-1) as file:
         instructions = pickletools.genops(cast("BinaryIO", _Bounded(file)))
         try:
             for number, (instruction, argument, position) in enumerate(instructions):

@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import open_file
 from recordkit.interop.fetch.datasets import RemoteFile
 
 
@@ -49,13 +50,13 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
     'e10ef6244367a3de'
     """
     try:
-        with gzip.open(path) as stream:
+        with open_file(path) as packed, gzip.open(packed) as stream:
             content = stream.read(file.unpacked_bytes + 1)
     except EOFError:
         size = path.stat().st_size
         raise FormatError(expected="whole gzip data", got=f"{size} bytes that end too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        with path.open("rb") as packed:
+        with open_file(path) as packed:
             start = packed.read(16)
         if start[:2] != b"\x1f\x8b":  # usually an error page in HTML
             raise FormatError(expected="gzip data", got=f"bytes starting {start!r}") from None

@@ -115,7 +115,8 @@ def fetch(
     attempts : int, default 3
         Requests for each file and mirror. The wait between them grows from 1 s to 10 s.
     timeout_s : float, default 30.0
-        A request ends after this time without a byte, in seconds.
+        A request ends after this time without a byte, in seconds, and after twice this time as soon as it is slower
+        than 1,000 bytes per second.
     progress : callable, optional
         Called with the address at the start of each request; returns the bar to advance.
 

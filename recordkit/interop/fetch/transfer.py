@@ -14,19 +14,24 @@ import http.client
 import logging
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin
 
-from recordkit.errors import FetchError
+from recordkit.errors import FetchError, FormatError
+from recordkit.formats.files import read_file
 from recordkit.interop.fetch.datasets import is_protected
 from recordkit.version import __version__
 
 if TYPE_CHECKING:
     import requests
 
-_CHUNK_BYTES = 1 << 16
+_CHUNK_BYTES = 1 << 13
+# A server that sends a byte now and then passes every timeout of a read, so that a request also needs this speed.
+_MIN_BYTES_PER_S = 1000
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _HEADERS = {"User-Agent": f"recordkit/{__version__}", "Accept-Encoding": "identity"}  # .gz files are compressed already
 
@@ -74,7 +79,8 @@ def download(
     attempts : int
         Number of requests before the source is given up.
     timeout_s : float
-        A request ends after this time without a byte, in seconds.
+        A request ends after this time without a byte, in seconds, and after twice this time as soon as it is slower
+        than 1,000 bytes per second.
     progress : callable, optional
         Called with the address at the start of each request; returns the bar to advance.
 
@@ -101,8 +107,9 @@ def download(
                 timeout=timeout_s,
                 hooks={"response": refuse_unprotected_redirect},
             )
+            target_file = _LimitedFile(file, limit_bytes)
             try:
-                http_get(url, _LimitedFile(file, limit_bytes), manager)
+                _with_speed(lambda: http_get(url, target_file, manager), target_file, 2 * timeout_s)
             except requests.HTTPError as error:
                 if error.response is None or error.response.status_code in _TRANSIENT_STATUS:
                     raise  # pooch tries again
@@ -128,26 +135,31 @@ def copy(source: Path, target: Path, *, limit_bytes: int) -> None:
     OSError
         The target cannot be written.
     """
-    if not source.is_file():  # a read from a pipe or device might never end
-        raise FetchError("no such file")
-    if source.stat().st_size > limit_bytes:
-        raise FetchError(expected=f"at most {limit_bytes} bytes", got=f"a file of {source.stat().st_size}")
     try:
-        content = source.read_bytes()
+        content = read_file(source, max_bytes=limit_bytes)
+    except FileNotFoundError:
+        raise FetchError("no such file") from None
+    except FormatError as error:
+        raise FetchError(expected=error.expected, got=error.got) from None
     except OSError as error:
         raise FetchError(f"cannot read: {error.strerror}") from error
     target.write_bytes(content)
 
 
 class _LimitedFile:
-    """The file that pooch writes to; a server that sends too much ends the download."""
+    """The file that pooch writes to; a server that sends too much or too slowly ends the download."""
 
     def __init__(self, file: IO[bytes], limit_bytes: int) -> None:
         self._file, self._limit_bytes = file, limit_bytes
         self.flush = file.flush
+        self.n_bytes = 0
+        self.is_given_up = False
 
     def write(self, data: bytes) -> int:
-        if self._file.tell() + len(data) > self._limit_bytes:
+        if self.is_given_up:
+            raise FetchError("given up")
+        self.n_bytes += len(data)
+        if self.n_bytes > self._limit_bytes:
             raise FetchError(expected=f"at most {self._limit_bytes} bytes", got="more")
         return self._file.write(data)
 
@@ -164,6 +176,30 @@ def refuse_unprotected_redirect(response: requests.Response, **_options: object)
         target = urljoin(response.url, response.headers["location"])
         if is_protected(response.url) and not is_protected(target):
             raise FetchError(expected="a redirect to https", got=f"one to {target}")
+
+
+def _with_speed(request: Callable[[], object], file: _LimitedFile, patience_s: float) -> None:
+    """Make a request in a thread, which is left alone if the server is too slow: it ends with its next block."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            request()
+        except BaseException as error:  # noqa: BLE001 (the caller raises it)
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="recordkit-download", daemon=True)
+    begin = time.monotonic()
+    thread.start()
+    while thread.is_alive():
+        left_s = patience_s + file.n_bytes / _MIN_BYTES_PER_S - (time.monotonic() - begin)
+        if left_s <= 0:
+            file.is_given_up = True
+            got = f"{file.n_bytes} bytes in {time.monotonic() - begin:.0f} s"
+            raise FetchError(expected=f"at least {_MIN_BYTES_PER_S} bytes per second", got=got)
+        thread.join(left_s)
+    if errors:
+        raise errors.pop()  # an error that a frame of its own traceback keeps would keep the connection open
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ void append_header(Span record, uint64_t offset, Headers& out) {
                           std::to_string(record.size) + " bytes, of which the first 4 announce " +
                               std::to_string(n_labels) + " labels",
                           offset, true);
+    if (n_labels > kMaxLabels)
+        throw FormatFault("at most " + std::to_string(kMaxLabels) + " labels", std::to_string(n_labels), offset);
     out.keys.push_back(read_little_endian<uint64_t>(record.data + 8));
     if (!n_labels) out.labels.push_back(read_little_endian<float>(record.data + 4));
     for (uint64_t offset_in_record = kImageHeaderSize; offset_in_record < end; offset_in_record += 4)

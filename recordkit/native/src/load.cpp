@@ -10,6 +10,7 @@
 #include "orient.hpp"
 #include "png.hpp"
 #include "raw.hpp"
+#include "records.hpp"
 #include "resize.hpp"
 
 namespace recordkit {
@@ -220,7 +221,7 @@ RecordHeader read_header(Span record) {
     if (record.size < kHeaderSize) throw Unsupported("a record without a header");
     uint32_t flag;
     std::memcpy(&flag, record.data, sizeof flag);
-    if (flag > (record.size - kHeaderSize) / 4) throw Unsupported("a record without its labels");
+    if (flag > kMaxLabels || flag > (record.size - kHeaderSize) / 4) throw Unsupported("a record without its labels");
     const size_t payload_offset = kHeaderSize + size_t(4) * flag;
     RecordHeader header;
     header.labels = flag ? record.sub(kHeaderSize, size_t(4) * flag) : record.sub(kLabelOffset, 4);

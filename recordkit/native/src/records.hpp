@@ -12,6 +12,7 @@ namespace recordkit {
 constexpr uint32_t kMagic = 0xced7230a;
 constexpr uint64_t kHeadSize = 8;  // magic and length word, see records.cpp
 constexpr uint64_t kMaxRecordBytes = (uint64_t(1) << 29) - 1;
+constexpr uint32_t kMaxLabels = uint32_t(1) << 20;  // recordkit.formats.irheader.MAX_LABELS
 
 // Append `record` with its frame (heads, escaped magics, padding) to `out`. `record` is at most kMaxRecordBytes long.
 void frame_record(Span record, std::vector<uint8_t>& out);

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recordkit.errors import quoted
+from recordkit.formats.files import open_file
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.tool_files import is_tool_file
 
@@ -58,7 +59,7 @@ def _may_be_a_list(item: os.DirEntry[str]) -> bool:
 
 
 def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
+    with open_file(path, what="a list") as file:
         return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(_N_BYTES_PER_READ), b""))
 
 

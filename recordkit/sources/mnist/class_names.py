@@ -10,6 +10,10 @@ import csv
 from pathlib import Path
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import read_file
+
+# EMNIST has 62 classes.
+_MAX_BYTES = 1 << 20
 
 
 def find_class_names(folder: Path, dataset: str) -> dict[str, int] | None:
@@ -81,6 +85,7 @@ def _read_table(path: Path) -> list[tuple[int, list[str]]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except ValueError:
+        text = read_file(path, max_bytes=_MAX_BYTES, what="class names").decode("utf-8-sig")
+        return [line for line in text.splitlines() if line.strip()]
+    except UnicodeDecodeError:
         raise FormatError(path=str(path), expected="class names in UTF-8", got="other bytes") from None

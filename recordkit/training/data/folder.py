@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PackError, SourceError, enumerate_some, quoted
+from recordkit.formats.files import read_file
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
 from recordkit.packing.planned_sets import is_training_set, set_beside
@@ -76,7 +77,11 @@ def pack_if_changed(
     val = prefix.with_name(f"{prefix.name}_{val_name}.rec") if hold_out else None
     packed = [path for path in (train, val) if path]
     stamp, state = cache / "packed-from.json", _state(folder, side, val_ratio)
-    if stamp.exists() and stamp.read_text() == state and all(path.exists() for path in packed):
+    if (
+        stamp.exists()
+        and read_file(stamp, max_bytes=1 << 20) == state.encode()
+        and all(path.exists() for path in packed)
+    ):
         return train, val
     pixels = sets[train_set].pixels
     plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")

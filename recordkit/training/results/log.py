@@ -17,12 +17,15 @@ import re
 from pathlib import Path
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import read_file
 from recordkit.training.results.report import EpochReport
 from recordkit.training.results.score import Score
 
 Curves = dict[str, dict[str, dict[int, float]]]
 """Values by quantity, such as "accuracy"; then by "train" or "validation"; then by epoch, counted from 1."""
 
+# A run of a day writes some MB.
+_MAX_BYTES = 1 << 28
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
 _PATTERNS = (
     re.compile(rf"Epoch\[(\d+)\] (Train|Validation)-([\w-]+)={_NUMBER}"),
@@ -72,14 +75,14 @@ def read_curves(path: str | Path) -> Curves:
         The log cannot be read.
     """
     curves: Curves = {}
-    for line in Path(path).read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_file(path, max_bytes=_MAX_BYTES, what="a training log").decode(errors="replace").splitlines():
         for pattern in _PATTERNS:
             if match := pattern.search(line):
                 epoch, split, quantity, value = match.groups()
                 split = "train" if split.lower().startswith("train") else "validation"
                 points = curves.setdefault(quantity, {}).setdefault(split, {})
-                for later in [number for number in points if number > int(epoch)]:
-                    del points[later]
+                while points and next(reversed(points)) > int(epoch):  # the numbers of epochs increase
+                    points.popitem()
                 points[int(epoch) + 1] = float(value)
     if not curves:
         raise FormatError(

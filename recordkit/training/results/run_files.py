@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, MissingError
+from recordkit.formats import json_file
+from recordkit.formats.files import read_file
 from recordkit.storage.fileset import fingerprint
 from recordkit.storage.replacement import write_atomically
 from recordkit.training.checkpoint import Checkpoints
@@ -31,6 +33,8 @@ from recordkit.training.results.score import HeadScore, Metrics, Score
 from recordkit.version import __version__
 
 _N_SHOWN = 32
+# An epoch takes about 300 bytes, and 100 more for each output.
+_MAX_METRICS_BYTES = 1 << 26
 
 
 class RunFiles:
@@ -92,8 +96,11 @@ class RunFiles:
         if not path.exists():
             return []
         try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            text = read_file(path, max_bytes=_MAX_METRICS_BYTES, what="the figures of epochs").decode()
+            rows = [json_file.parse(line) for line in text.splitlines()]
             return [row | {"epoch": int(row["epoch"])} for row in rows]
+        except FormatError:
+            raise
         except (ValueError, TypeError, KeyError):
             raise FormatError(
                 path=str(path),
@@ -104,8 +111,7 @@ class RunFiles:
 
     def summary(self) -> dict[str, Any]:
         """Return the summary."""
-        facts: dict[str, Any] = json.loads(self.path("summary.json").read_bytes())
-        return facts
+        return json_file.read_object(self.path("summary.json"), "the summary of a run", max_bytes=_MAX_METRICS_BYTES)
 
     def write_summary(self, report: TrainReport, path: Path) -> None:
         """Write the summary.

@@ -135,6 +135,22 @@ def silent_after_half(handler, data):
     silent(handler, data)
 
 
+def send_slowly(handler):
+    """Send a byte every tenth of a second."""
+    while not handler.server.closing.wait(0.1):
+        handler.wfile.write(b"x")
+
+
+def drip(handler, _data):
+    handler.head(200)
+    send_slowly(handler)
+
+
+def drip_a_header(handler, _data):
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Drip: ")
+    send_slowly(handler)
+
+
 def broken_chunks(handler, data):
     handler.protocol_version = "HTTP/1.1"
     handler.head(200, Transfer_Encoding="chunked", Connection="close")
@@ -420,6 +436,15 @@ def test_a_silent_server_is_given_up_after_the_timeout(mirror, get, out, answer)
     assert names(out) == []
 
 
+@pytest.mark.parametrize("answer", [drip, drip_a_header])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(mirrors, get, out, answer):
+    slow, good = mirrors(), mirrors()
+    slow.always = answer
+    report = get(slow, good, timeout_s=0.5)
+    assert "expected at least 1000 bytes per second, got 0 bytes in 1 s" in report.files[0].failures[0]
+    assert len(slow.requests) == 1 and names(out) == [IMAGES.name]
+
+
 def test_an_endless_body_is_cut_at_the_limit(mirror, get, out):
     mirror.always = endless
     with pytest.raises(FetchError, match=f"expected at most {IMAGES.limit_bytes} bytes, got more"):
@@ -601,15 +626,15 @@ def test_a_file_that_the_users_folder_lacks_is_named(mirror, get, copies):
 def test_a_pipe_in_the_users_folder_is_not_read(mirror, get, copies):
     (copies / IMAGES.name).unlink()
     os.mkfifo(copies / IMAGES.name)
-    with pytest.raises(FetchError, match=r"my copy/images.gz: no such file"):
+    with pytest.raises(FetchError, match=r"my copy/images.gz: expected a file, got a pipe or device"):
         get(mirror, source=str(copies))
 
 
 def test_a_file_in_the_users_folder_that_cannot_be_read_is_named(mirror, get, out, copies, monkeypatch):
-    def fail(_path):
+    def fail(_path, **_options):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(transfer, "read_file", fail)
     with pytest.raises(FetchError, match=r"my copy/images.gz: cannot read: Input/output error; put"):
         get(mirror, source=str(copies))
     assert names(out) == []
@@ -617,7 +642,7 @@ def test_a_file_in_the_users_folder_that_cannot_be_read_is_named(mirror, get, ou
 
 def test_a_file_in_the_users_folder_that_is_too_large_is_not_copied(mirror, get, copies):
     os.truncate(copies / IMAGES.name, 10**12)
-    with pytest.raises(FetchError, match=f"expected at most {IMAGES.limit_bytes} bytes, got a file of {10**12}"):
+    with pytest.raises(FetchError, match=f"expected a file of at most {IMAGES.limit_bytes} bytes, got {10**12} bytes"):
         get(mirror, source=str(copies))
 
 
