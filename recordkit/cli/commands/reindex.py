@@ -41,12 +41,12 @@ def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
         if not console.as_json:  # the document has them
             for note in report.notes:
                 console.note(f"note: {report.idx_path}: {note}")
-        console.report(report.as_json(), _line(report))
+        console.report(report.as_json(), *_lines(report))
     if n_failed:
         raise click.exceptions.Exit(1)
 
 
-def _line(report: ReindexReport) -> str:
+def _lines(report: ReindexReport) -> list[str]:
     keys = f"; the keys are {_KEYS[report.keys]}" if report.n_records else ""
-    line = f"{report.idx_path}: {report.outcome}, {plural(report.n_records, 'record')}{keys}"
-    return line if report.crc_path is None else f"{line}\n{report.crc_path}: written"
+    lines = [f"{report.idx_path}: {report.outcome}, {plural(report.n_records, 'record')}{keys}"]
+    return lines if report.crc_path is None else [*lines, f"{report.crc_path}: written"]

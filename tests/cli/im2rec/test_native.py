@@ -126,6 +126,12 @@ def test_an_index_is_written_and_the_list_is_unchanged(im2rec, root, tmp_path):
             assert unpack(reader.read(int(offset))[0])[0].id == key
 
 
+def test_checksums_are_written_only_if_asked_for(im2rec, root, tmp_path):
+    for settings, is_written in ([], False), (["checksums=1"], True), (["checksums=0"], False):
+        assert im2rec(tmp_path / "one.lst", root, tmp_path / "out.rec", *settings)[0] == 0
+        assert (tmp_path / "out.crc").exists() == is_written
+
+
 @pytest.mark.parametrize("name", ["out.rec", "out", "out.bin"])
 def test_the_output_has_the_name_it_was_given(im2rec, root, tmp_path, name):
     code, out, err = im2rec(tmp_path / "one.lst", root, tmp_path / name)

@@ -464,6 +464,16 @@ def test_a_list_may_be_given_by_its_own_name(im2rec, tree, tmp_path):
     assert list(idx.read(tmp_path / "p.idx").keys) == [0]
 
 
+def test_checksums_are_written_only_if_asked_for(im2rec, tree, tmp_path):
+    (tmp_path / "p.lst").write_text("0\t0\tcat/1.jpg\n")
+    for options in (["--pass-through"], []):
+        assert im2rec(*options, tmp_path / "p", tree)[0] == 0
+        assert not (tmp_path / "p.crc").exists()
+        assert im2rec("--checksums", *options, tmp_path / "p", tree)[0] == 0
+        assert (tmp_path / "p.crc").stat().st_size == 4
+        assert im2rec("--check", *options, tmp_path / "p", tree)[0] == 2  # like other own options, never abbreviated
+
+
 def test_a_broken_link_is_named_and_gets_no_key(im2rec, tree, tmp_path):
     (tree / "cat" / "0.jpg").symlink_to("nowhere")
     code, _, err = im2rec("--list", "--recursive", "--no-shuffle", tmp_path / "p", tree)
