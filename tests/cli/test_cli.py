@@ -41,7 +41,7 @@ def test_a_folder_is_listed_packed_verified_and_described(cli, tiny_folder, tmp_
     assert f"{out}.rec: 12 listed, 12 packed;" in output
     assert " engine, " in output
     assert cli("verify", f"{out}.rec", "--decode")[:2] == (
-        0, f"{out}.rec: 12 records, ok (structure, images, description, index, list)\n",
+        0, f"{out}.rec: 12 records, ok (structure, images, description, checksums, index, list)\n",
     )  # fmt: skip
     code, output, _ = cli("info", f"{out}.rec")
     assert "12 records" in output
