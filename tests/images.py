@@ -111,11 +111,29 @@ def sampled_jpeg(horizontal, vertical, columns, rows):
     return bytes(gray)
 
 
-def many_scans(n, image=None):
-    """Return a progressive JPEG of n scans: the last one, which is a refinement, is repeated."""
-    payload = save(picture(image), "JPEG", progressive=True)
-    n_scans, last = payload.count(b"\xff\xda"), payload.rindex(b"\xff\xda")
-    return payload[:-2] + payload[last:-2] * (n - n_scans) + payload[-2:]
+def many_scans(n, side=8):
+    """Return a correct progressive JPEG of gray pixels with n scans, at most 400; each takes 17 bytes or a few more."""
+    n_blocks = (side // 8) ** 2
+    frame = bytes.fromhex("ffc2000b08") + struct.pack(">HH", side, side) + bytes.fromhex("01011100")
+    table = bytes.fromhex("ffc40014 00 01") + bytes(16)  # of DC: no difference, in 1 bit
+    ends = bytes.fromhex("ffc40022 10 000000 0f") + bytes(12) + bytes(range(0, 0xF0, 16))  # of AC: 15 runs, in 4 bits
+    data = bytes.fromhex("ffda0008010100000000") + _bits("0" * n_blocks)
+    zeros = ""
+    while n_blocks:
+        run = min(n_blocks, 32_767)
+        size = run.bit_length() - 1
+        zeros += f"{size:04b}" + (f"{run - (1 << size):0{size}b}" if size else "")
+        n_blocks -= run
+    # Each coefficient has a first scan of its higher bits, and one for each of its 6 lower bits.
+    scans = [(k, bit + 1 if bit < 6 else 0, bit) for k in range(1, 64) for bit in range(6, -1, -1)][: n - 1]
+    for k, high, low in scans:
+        data += bytes.fromhex("ffda00080101 00") + bytes([k, k, high << 4 | low]) + _bits(zeros)
+    return b"\xff\xd8" + bytes.fromhex("ffdb004300") + bytes([1]) * 64 + frame + table + ends + data + b"\xff\xd9"
+
+
+def _bits(bits):
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
 
 
 def animation(encoding):

@@ -163,7 +163,9 @@ def _coefficient_bytes(width: int, height: int, factors: list[tuple[int, int]]) 
     return n_groups * sum(x * y for x, y in factors) * _BLOCK_BYTES
 
 
-def _read_png(payload: bytes | memoryview) -> ImageHeader:
+def _read_png(payload: bytes | memoryview) -> ImageHeader | None:
+    if payload[8:16] != b"\0\0\0\x0dIHDR":
+        return None
     width, height = struct.unpack_from(">II", payload, 16)
     return ImageHeader(width, height, width * height)
 

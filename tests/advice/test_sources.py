@@ -306,7 +306,7 @@ def test_a_jpeg_of_too_many_scans():
     error = text_of(lambda: codec.decode(many_scans(200)))
     advice("formats/image_parts.py", "write the image anew with another program", error)
     with Image.open(io.BytesIO(many_scans(200))) as image:
-        assert codec.decode(save(image, "JPEG")).shape == (24, 33, 3)
+        assert codec.decode(save(image, "JPEG")).shape == (8, 8, 3)
 
 
 def test_an_image_of_a_format_that_is_not_decoded():

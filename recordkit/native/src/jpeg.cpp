@@ -37,6 +37,14 @@ void jump_out_if_damaged(j_common_ptr info, int level) {
     if (level < 0) jump_out(info);
 }
 
+// libjpeg calls it for each row of blocks that it reads or writes, so that the number of scans bounds the time.
+void jump_out_after_many_scans(j_common_ptr info) {
+    if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMaxScans) return;
+    auto* errors = reinterpret_cast<Errors*>(info->err);
+    std::strcpy(errors->message, "too many scans");
+    std::longjmp(errors->jump_target, 1);
+}
+
 void set_up(Errors& errors) {
     jpeg_std_error(&errors.base);
     errors.base.error_exit = jump_out;
@@ -77,6 +85,25 @@ struct Encoder {
 
 [[noreturn]] void reject(const char* reason) { throw Unsupported(reason); }
 
+// Refuse a file with bytes between its segments, of which libjpeg and Pillow skip different ones, and a file of too many
+// segments.
+void check_segments(Span file) {
+    size_t n_segments = 0;
+    for (size_t offset = 2; file.size - offset >= 4; ++n_segments) {
+        const uint8_t* const segment = file.data + offset;
+        const bool has_length = segment[1] >= 0xc0 && segment[1] != 0xff && (segment[1] < 0xd0 || segment[1] > 0xd9);
+        if (segment[0] != 0xff || !has_length) reject("bytes between the segments");
+        if (segment[1] == 0xda) {
+            if (n_segments >= max_parts(file.size)) break;
+            return;
+        }
+        const size_t size = size_t(segment[2]) << 8 | segment[3];
+        if (size > file.size - offset - 2) break;
+        offset += 2 + std::max<size_t>(size, 2);
+    }
+    reject("too many segments, or no scan");
+}
+
 J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, int channels) {
     if (info.num_components == 4) return JCS_CMYK;
     return channels == 1 || info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
@@ -110,11 +137,13 @@ Image cmyk_to_rgb(const Image& cmyk) {
 struct Jpeg::Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};
+    jpeg_progress_mgr progress{};
     HuffmanScan huffman;
     int channels;
     int orientation = 1;
 
     Decoder(Span payload, int output_channels) : channels(output_channels) {
+        check_segments(payload);
         info.err = &errors.base;
         set_up(errors);
         if (!read_header(payload)) {
@@ -136,6 +165,8 @@ struct Jpeg::Decoder {
 
     bool start() {
         if (setjmp(errors.jump_target)) return false;
+        progress.progress_monitor = jump_out_after_many_scans;
+        info.progress = &progress;
         huffman.install(info);
         return jpeg_start_decompress(&info);
     }
