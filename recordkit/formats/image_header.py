@@ -211,7 +211,7 @@ def _end_of_gif_blocks(payload: bytes | memoryview, offset: int) -> int:
     return offset + 1
 
 
-def _read_bmp(payload: bytes | memoryview) -> ImageHeader:
+def _read_bmp(payload: bytes | memoryview) -> ImageHeader | None:
     if payload[14] == 12:
         width, height = struct.unpack_from("<HH", payload, 18)
         return ImageHeader(width, height, width * height)
