@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # One line of help for each command. It is here, because --help must not import the command's module.
 COMMANDS: dict[str, str] = {
     "list": "Write .lst files from a folder tree or a flat folder of images.",
-    "pack": "Pack images into PREFIX.rec, .idx, .lst and .json.",
+    "pack": "Pack images into PREFIX.rec, .idx, .lst, .crc and .json.",
     "export": "Write the images of a .rec file as files, named by key, label or class.",
     "fetch": "Download MNIST or Fashion-MNIST and check its bytes.",
     "info": "Describe the contents of a .rec file.",

@@ -46,7 +46,7 @@ def pack(
     keep: Collection[Path] = (),
     progress: Progress | None = None,
 ) -> PackReport:
-    """Pack images into PREFIX.rec, .idx, .lst and .json.
+    """Pack images into PREFIX.rec, .idx, .lst, .crc and .json.
 
     The files appear together when all of them are complete. Until then, and after any error, the previous files stay in
     place. Memory: 16 bytes per image, 24 more per row of a list, or the file names of a folder.

@@ -114,7 +114,7 @@ class FileInfo:
     exact_labels : bool
     classes : dict of str to int, or None
     companions : dict of str to bool
-        Existence of the files with the suffixes .idx, .lst and .json.
+        Existence of the files with the suffixes .idx, .lst, .crc and .json.
     made_by : str
         Program and version in PREFIX.json; "" if unknown.
     faces : FacesInfo or None
@@ -256,7 +256,7 @@ def _inspect(files: Fileset, progress: Callable[[int], None] | None) -> FileInfo
         first_shape=tally.first_shape,
         exact_labels=files.path(".labels.npy").exists(),
         classes=files.classes(),
-        companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".json")},
+        companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".crc", ".json")},
         made_by=f"recordkit {version}" if version else "",
         faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
         other_records=None if other is None else str(other),

@@ -16,6 +16,7 @@ import recordkit as rk
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
 from recordkit.sampling.order import Weighted
+from recordkit.upkeep import reindex
 
 if not os.environ.get("RECORDKIT_REQUIRE_TORCH"):
     pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -290,6 +291,17 @@ def damage(path, *, image=False, label=False):
     payloads = [save(picture(noise(40, 40)), "JPEG") for _ in range(10)]
     payloads[3] = payloads[3][:200] if image else payloads[3]
     return write(path, payloads, [(1, 1) if label and key == 3 else key for key in range(10)])
+
+
+def test_records_are_checked_on_request(tmp_path):
+    path = write(tmp_path / "a.rec", [save(picture(noise(40, 40)), "JPEG")] * 10)
+    reindex(path, checksums=True)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    for source in (Loader(path, batch_size=5, check=True), feed(RecordDataset(path, check=True), 0, batch_size=5)):
+        with pytest.raises(FormatError, match=r"a\.rec: byte \d+: key 9: expected CRC-32"):
+            list(source)
 
 
 # One worker only, because torch waits up to 5 seconds for each after an error in an iterable.
