@@ -1,8 +1,8 @@
 """The samples of .rec files, by index or by key.
 
 Files are opened once and only read by offset, so threads and forked processes may share a dataset. An unpickled dataset
-opens its files again. Memory: 8 bytes per record, 8 more if the keys are not 0 to n - 1 in this order, and, once
-`RecordDataset.labels` was used, 8 more and 4 per label (8 if exact).
+opens its files again. Memory: 8 bytes per record, 8 more if the keys are not 0 to n - 1 in this order, 4 more with
+`check`, and, once `RecordDataset.labels` was used, 8 more and 4 per label (8 if exact).
 """
 
 from __future__ import annotations
