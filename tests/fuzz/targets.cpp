@@ -50,7 +50,7 @@ struct MemoryFile {
 };
 
 // Read the image header of each record; records without one must be errors.
-void headers(const MappedFile& file, const std::vector<uint64_t>& offsets) {
+void headers(const File& file, const std::vector<uint64_t>& offsets) {
     for (const uint64_t& offset : offsets) {
         try {
             const Headers result = read_headers(file, &offset, 1);
@@ -61,45 +61,58 @@ void headers(const MappedFile& file, const std::vector<uint64_t>& offsets) {
     }
 }
 
-// Find records in any bytes. Each record that is found is framed again and must be found again.
+// Read the only record of some bytes.
+std::vector<uint8_t> only_record(Span bytes) {
+    const MemoryFile memory(bytes);
+    const File file(memory.path);
+    Scratch scratch;
+    RecordReader reader(file, scratch);
+    const Record record = reader.read(0);
+    check(record.end == bytes.size);
+    return {record.bytes.data, record.bytes.data + record.bytes.size};
+}
+
+// Find records in any bytes. Each record that is found is framed again and must be read again, also from a copy of the
+// file in memory.
 void frame(Span bytes) {
     std::vector<uint64_t> offsets;
+    const MemoryFile memory(bytes);
+    const File file(memory.path), kept_file(memory.path);
+    kept_file.keep();
+    Scratch scratch, other_scratch;
+    RecordReader reader(file, scratch), other(kept_file, other_scratch, RecordReader::kHeadBlockBytes);
     for (uint64_t offset = 0; offset < bytes.size;) {
         try {
-            const Extent extent = find_record(bytes, offset);
-            std::vector<uint8_t> record(extent.length), framed, again(extent.length);
-            copy_record(bytes, extent, record.data());
+            const Extent extent = other.find(offset);
+            const Record found = reader.read(offset, offset % 3 ? offset + 100 : 0);
+            const std::vector<uint8_t> record(found.bytes.data, found.bytes.data + found.bytes.size);
+            check(record.size() == extent.length && found.end == extent.end);
+            const Span again = other.read(offset).bytes;
+            check(record == std::vector<uint8_t>(again.data, again.data + again.size));
+            std::vector<uint8_t> framed;
             frame_record({record.data(), record.size()}, framed);
-            const Extent new_extent = find_record({framed.data(), framed.size()}, 0);
-            check(new_extent.length == extent.length && new_extent.end == framed.size());
-            copy_record({framed.data(), framed.size()}, new_extent, again.data());
-            check(record == again);
+            check(record == only_record({framed.data(), framed.size()}));
             offsets.push_back(offset);
             offset = extent.end;
         } catch (const FormatFault& fault) {
             check(fault.offset <= bytes.size);
-            const uint64_t next = next_head(bytes, offset + 4);
+            const uint64_t next = reader.next_head(offset + 4);
             check(next > offset);
             offset = next;
         }
     }
     try {
-        scan(bytes);
+        scan(file);
     } catch (const FormatFault&) {
     }
-    const MemoryFile file(bytes);
-    headers(MappedFile(file.path), offsets);
+    headers(file, offsets);
 }
 
-// Frame the bytes as a record and find it again.
+// Frame the bytes as a record and read it again.
 void write(Span bytes) {
-    std::vector<uint8_t> framed, record(bytes.size);
+    std::vector<uint8_t> framed;
     frame_record(bytes, framed);
-    const Span file{framed.data(), framed.size()};
-    const Extent extent = find_record(file, 0);
-    check(extent.end == file.size && extent.length == bytes.size);
-    copy_record(file, extent, record.data());
-    check(!bytes.size || !std::memcmp(record.data(), bytes.data, bytes.size));
+    check(only_record({framed.data(), framed.size()}) == std::vector<uint8_t>(bytes.data, bytes.data + bytes.size));
 }
 
 void idx(Span bytes) {

@@ -98,9 +98,9 @@ def test_any_integer_may_be_an_offset(three, offset):
         want = outcome(reader.read, offset)
         assert outcome(core.read, offset) == want
         if isinstance(want[0], bytes):
-            assert core.view(offset).tobytes() == want[0] and core.read_ahead(offset)[0] == want
+            assert core.read_ahead(offset)[0] == want
         else:
-            assert outcome(core.view, offset) == want and outcome(core.read_ahead, offset) == want
+            assert outcome(core.read_ahead, offset) == want
         if 0 <= offset < 2**64:
             assert core.next_head(offset) == reader.next_head(offset)
             many = np.array([0, offset], np.uint64)

@@ -1,13 +1,19 @@
 #include "file.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace recordkit {
+namespace {
+
+std::atomic<uint64_t> all_copies_bytes{0};
+
+}  // namespace
 
 FileDescriptor::FileDescriptor(const std::string& path)
     : number_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
@@ -53,35 +59,84 @@ bool read_file(const std::string& path, MutableSpan out) {
     }
 }
 
-MappedFile::MappedFile(const std::string& path) : path_(path), descriptor_(path), size_(descriptor_.size(path)) {
-    if (!size_) return;
-    void* const mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, descriptor_.number(), 0);
-    if (mapping == MAP_FAILED) throw SystemFault(errno, path);
-    data_ = static_cast<const uint8_t*>(mapping);
-    expect_order(false);
+std::unique_ptr<const FileCopy> FileCopy::make(uint64_t file_size) {
+    uint64_t reserved = all_copies_bytes.load();
+    do {
+        if (!file_size || file_size > kMaxBytes - reserved) return nullptr;
+    } while (!all_copies_bytes.compare_exchange_weak(reserved, reserved + file_size));
+    try {
+        return std::unique_ptr<const FileCopy>(new FileCopy(file_size));
+    } catch (const std::bad_alloc&) {
+        all_copies_bytes.fetch_sub(file_size);
+        return nullptr;
+    }
 }
 
-MappedFile::~MappedFile() {
-    if (data_) munmap(const_cast<uint8_t*>(data_), size_);
+FileCopy::FileCopy(uint64_t file_size)
+    : size_(file_size), bytes_(new uint8_t[file_size]),
+      is_read_(new std::atomic<bool>[static_cast<size_t>((file_size + kBlockBytes - 1) / kBlockBytes)]()) {}
+
+FileCopy::~FileCopy() { all_copies_bytes.fetch_sub(size_); }
+
+Span FileCopy::bytes(const FileDescriptor& file, uint64_t offset, size_t size) const {
+    for (uint64_t n = offset / kBlockBytes; n * kBlockBytes < offset + size; ++n) {
+        if (is_read_[n].load(std::memory_order_acquire)) continue;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (is_read_[n].load(std::memory_order_acquire)) continue;
+        const uint64_t begin = n * kBlockBytes;
+        const auto length = static_cast<size_t>(std::min(kBlockBytes, size_ - begin));
+        if (file.read(begin, {bytes_.get() + begin, length}) < length) return {};
+        is_read_[n].store(true, std::memory_order_release);
+    }
+    return {bytes_.get() + offset, size};
 }
 
-Span MappedFile::bytes() const {
-    const uint64_t current_size = descriptor_.size(path_);
-    if (current_size < size_)
-        throw FormatFault("the file to keep its " + std::to_string(size_) + " bytes", std::to_string(current_size),
-                          current_size, true, "open it again");
-    return {data_, size_};
+void FileCopy::prefetch(uint64_t offset) const {
+    constexpr uint64_t kLineBytes = 64, kLines = 14;
+    const uint64_t end = std::min(size_, offset + kLines * kLineBytes);
+    for (uint64_t line = offset; line < end; line += kLineBytes) __builtin_prefetch(bytes_.get() + line);
 }
 
-void MappedFile::expect_order(bool order) const {
-    if (data_) madvise(const_cast<uint8_t*>(data_), size_, order ? MADV_SEQUENTIAL : MADV_RANDOM);
+File::File(const std::string& path) : descriptor_(path), size_(descriptor_.size(path)) {
+    posix_fadvise(descriptor_.number(), 0, 0, POSIX_FADV_RANDOM);
 }
 
-void MappedFile::will_need(uint64_t begin, uint64_t end) const {
-    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-    begin = begin / page * page;
-    if (end > size_) end = size_;
-    if (data_ && begin < end) madvise(const_cast<uint8_t*>(data_) + begin, end - begin, MADV_WILLNEED);
+FormatFault File::shrunk(uint64_t offset) const {
+    return {"the file to keep its " + std::to_string(size_) + " bytes", std::to_string(descriptor_.size("")), offset,
+            true, "open it again"};
+}
+
+void File::will_need(uint64_t begin, uint64_t end) const {
+    end = std::min(end, size_);
+    if (begin < end)
+        posix_fadvise(descriptor_.number(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                      POSIX_FADV_WILLNEED);
+}
+
+bool File::is_cached(uint64_t offset) const {
+#ifdef RWF_NOWAIT
+    uint8_t byte;
+    const iovec target{&byte, 1};
+    return preadv2(descriptor_.number(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+#else
+    (void)offset;
+    return false;
+#endif
+}
+
+void File::keep() const {
+    std::call_once(keep_once_, [&] {
+        copy_ = FileCopy::make(size_);
+        if (copy_) has_copy_.store(true, std::memory_order_release);
+    });
+}
+
+Span File::kept(uint64_t offset, size_t size) const {
+    return has_copy_.load(std::memory_order_acquire) ? copy_->bytes(descriptor_, offset, size) : Span{};
+}
+
+void File::prefetch(uint64_t offset) const {
+    if (has_copy_.load(std::memory_order_acquire) && offset < size_) copy_->prefetch(offset);
 }
 
 }  // namespace recordkit

@@ -1,10 +1,11 @@
-// Files for reading: plain reads, and a memory mapping.
+// Files for reading.
 //
-// A mapping must not be cut short by another process while it is read, because the system would end this process with
-// SIGBUS. Every call that reads therefore checks the file's size first, so that a file that has shrunk is an error. A
-// cut between the check and the read is not caught.
+// No file is mapped into memory, because the system ends a process that touches a page which another process has cut
+// off the file. Bytes are copied by system calls, which return fewer bytes instead.
 #pragma once
 
+#include <atomic>
+#include <mutex>
 #include <string>
 
 #include "common.hpp"
@@ -49,28 +50,64 @@ bool file_size(const std::string& path, uint64_t* size);
 // Read a whole file of `out.size` bytes; false if it cannot be read or its size is different by now.
 bool read_file(const std::string& path, MutableSpan out);
 
-class MappedFile {
+// A copy of a file in memory, made block by block as the file is read. Threads may share it.
+class FileCopy {
   public:
-    explicit MappedFile(const std::string& path);
-    ~MappedFile();
-    MappedFile(const MappedFile&) = delete;
-    MappedFile& operator=(const MappedFile&) = delete;
+    // Make an empty copy of a file of this size; null if all copies of this process would have more than kMaxBytes, or
+    // if there is no memory.
+    static std::unique_ptr<const FileCopy> make(uint64_t file_size);
+    ~FileCopy();
+    FileCopy(const FileCopy&) = delete;
+    FileCopy& operator=(const FileCopy&) = delete;
 
-    // All bytes the file had when it was opened. They are valid while this object lives. Throws FormatFault if the file
-    // has shrunk.
-    Span bytes() const;
-    // Tell the system that these bytes are read soon. Otherwise it reads only the pages that are touched: read-ahead
-    // between records that are far apart would fill memory with bytes that are not used.
-    void will_need(uint64_t begin, uint64_t end) const;
-    // Turn the system's read-ahead on for a sequential pass over the file, or off again.
-    void expect_order(bool order) const;
-    size_t size() const { return size_; }
+    // These bytes, which the file has; no data if it ends earlier by now. Throws SystemFault.
+    Span bytes(const FileDescriptor& file, uint64_t offset, size_t size) const;
+    // Prefetch the beginning of a record into the CPU's cache; a small record is prefetched whole.
+    void prefetch(uint64_t offset) const;
 
   private:
-    std::string path_;
+    static constexpr uint64_t kMaxBytes = uint64_t(1) << 28, kBlockBytes = uint64_t(1) << 16;
+
+    explicit FileCopy(uint64_t file_size);
+
+    uint64_t size_;
+    std::unique_ptr<uint8_t[]> bytes_;              // uninitialised
+    std::unique_ptr<std::atomic<bool>[]> is_read_;  // for each block
+    mutable std::mutex mutex_;                      // held while a block is read
+};
+
+// A .rec file. Threads may share it.
+class File {
+  public:
+    explicit File(const std::string& path);  // throws SystemFault and NotRegularFile
+
+    // The number of bytes that the file had when it was opened.
+    uint64_t size() const { return size_; }
+    // Fill `out` with the bytes from `offset` on, all of them before size(), and return their number. It is smaller if
+    // the file has shrunk. Throws SystemFault.
+    size_t read(uint64_t offset, MutableSpan out) const { return descriptor_.read(offset, out); }
+    // The error that the file has shrunk while the record at `offset` was read.
+    FormatFault shrunk(uint64_t offset) const;
+    // Tell the system that these bytes are read soon. Otherwise it reads only what is asked for: read-ahead between
+    // records that are far apart would fill memory with bytes that are not used.
+    void will_need(uint64_t begin, uint64_t end) const;
+
+    // Tell whether the system has the byte at `offset` in memory; false if it does not say.
+    bool is_cached(uint64_t offset) const;
+
+    // From now on, copy the file to memory as it is read, if all copies of this process stay within their limit. A
+    // system call for each record takes longer than loading a tiny image.
+    void keep() const;
+    // These bytes of the copy, valid while this object lives; no data if there is no copy. Throws SystemFault.
+    Span kept(uint64_t offset, size_t size) const;
+    void prefetch(uint64_t offset) const;  // from the copy, if there is one
+
+  private:
     FileDescriptor descriptor_;
-    size_t size_;
-    const uint8_t* data_ = nullptr;  // the mapping, owned by this object; null for an empty file
+    uint64_t size_;
+    mutable std::once_flag keep_once_;
+    mutable std::unique_ptr<const FileCopy> copy_;
+    mutable std::atomic<bool> has_copy_{false};  // copy_ is set and does not change any more
 };
 
 }  // namespace recordkit

@@ -19,46 +19,43 @@ T read_little_endian(const uint8_t* bytes) {
     return value;
 }
 
-void append_header(Span record, uint64_t offset, Headers& out) {
-    if (record.size < kImageHeaderSize)
-        throw FormatFault("a 24-byte image header", std::to_string(record.size) + " bytes", offset, true);
-    const uint64_t n_labels = read_little_endian<uint32_t>(record.data), end = kImageHeaderSize + 4 * n_labels;
-    if (end > record.size)
-        throw FormatFault("an image header and its labels",
-                          std::to_string(record.size) + " bytes, of which the first 4 announce " +
-                              std::to_string(n_labels) + " labels",
-                          offset, true);
+void append_header(RecordReader& reader, uint64_t offset, Headers& out) {
+    uint64_t length = 0;
+    Span start = reader.read_start(offset, kImageHeaderSize, &length);
+    if (length < kImageHeaderSize)
+        throw FormatFault("a 24-byte image header", std::to_string(length) + " bytes", offset, true);
+    const uint64_t n_labels = read_little_endian<uint32_t>(start.data), end = kImageHeaderSize + 4 * n_labels;
+    if (end > length)
+        throw FormatFault(
+            "an image header and its labels",
+            std::to_string(length) + " bytes, of which the first 4 announce " + std::to_string(n_labels) + " labels",
+            offset, true);
     if (n_labels > kMaxLabels)
         throw FormatFault("at most " + std::to_string(kMaxLabels) + " labels", std::to_string(n_labels), offset);
-    out.keys.push_back(read_little_endian<uint64_t>(record.data + 8));
-    if (!n_labels) out.labels.push_back(read_little_endian<float>(record.data + 4));
+    out.keys.push_back(read_little_endian<uint64_t>(start.data + 8));
+    if (!n_labels) out.labels.push_back(read_little_endian<float>(start.data + 4));
+    if (n_labels) start = reader.read_start(offset, end, &length);
+    if (start.size < end) throw record_changed(offset);
     for (uint64_t offset_in_record = kImageHeaderSize; offset_in_record < end; offset_in_record += 4)
-        out.labels.push_back(read_little_endian<float>(record.data + offset_in_record));
+        out.labels.push_back(read_little_endian<float>(start.data + offset_in_record));
     out.bounds.push_back(out.labels.size());
 }
 
 }  // namespace
 
-Headers read_headers(const MappedFile& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt) {
-    const Span bytes = file.bytes();
+Headers read_headers(const File& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt) {
     Headers out;
     out.keys.reserve(n);
     out.labels.reserve(n);
     out.bounds.reserve(n + 1);
     out.bounds.push_back(0);
-    std::vector<uint8_t> joined;
+    Scratch scratch;
+    RecordReader reader(file, scratch, RecordReader::kHeadBlockBytes);
     for (size_t i = 0; i < n; ++i) {
         if (i % kReadAheadRecords == 0)
             advise(file, offsets + i, std::min(2 * kReadAheadRecords, n - i), kHeadSize + kImageHeaderSize);
         if ((i + 1) % kRecordsPerCheck == 0) check_interrupt();
-        const Extent extent = find_record(bytes, offsets[i]);
-        if (extent.single_part) {
-            append_header(bytes.sub(extent.offset + kHeadSize, extent.length), extent.offset, out);
-        } else {
-            joined.resize(extent.length);
-            copy_record(bytes, extent, joined.data());
-            append_header({joined.data(), joined.size()}, extent.offset, out);
-        }
+        append_header(reader, offsets[i], out);
     }
     return out;
 }

@@ -16,6 +16,6 @@ struct Headers {
 // Read the headers of the records at `n` offsets; the caller owns the array for the time of the call. Throws
 // FormatFault for the first bad record.
 Headers read_headers(
-    const MappedFile& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt = [] {});
+    const File& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt = [] {});
 
 }  // namespace recordkit

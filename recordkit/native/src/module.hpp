@@ -26,7 +26,7 @@ void bind_reading(py::module_& module);
 void bind_loading(py::module_& module);
 
 // The file of a RecordFile object. Throws ValueError if it is closed.
-std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file);
+std::shared_ptr<const File> file_of(py::handle record_file);
 
 inline Span span_of(const py::bytes& bytes) {
     char* data;

@@ -83,7 +83,7 @@ py::array_t<uint8_t> array_of(Image&& image) {
 // The records of a batch in columns: index of the file in `files`, begin and end in it, position in the epoch, and
 // the expected CRC-32 of the whole record; `checksums` is empty if records are not checked.
 struct Records {
-    std::vector<std::shared_ptr<const MappedFile>> files;
+    std::vector<std::shared_ptr<const File>> files;
     Column<uint32_t> file_numbers;
     Column<uint64_t> offsets, ends, positions;
     Column<uint32_t> checksums;
@@ -99,7 +99,7 @@ struct Records {
                 throw py::value_error("expected a file number, an end and a position for each offset");
         if (checksums.size() && checksums.size() != offsets.size())
             throw py::value_error("expected a checksum for each offset, or none");
-        for (const auto& file : record_files) files.push_back(mapped_file_of(file));
+        for (const auto& file : record_files) files.push_back(file_of(file));
         for (size_t i = 0; i < size(); ++i)
             if (file_numbers.data()[i] >= files.size())
                 throw py::value_error("expected file numbers below the number of files");
@@ -144,6 +144,7 @@ class BatchLoader {
     // Records whose first bytes are prefetched while one is decoded: waiting for memory takes as long as converting a
     // small image.
     static constexpr size_t kPrefetchRecords = 4;
+    static constexpr uint64_t kShortRecordBytes = 4096;  // see are_short
 
     // The label array of a batch: float32, one row for each sample.
     struct LabelRows {
@@ -166,31 +167,28 @@ class BatchLoader {
                    *positions = records.positions.data();
         const size_t n = records.size();
         std::vector<int64_t> refused;
-        {
+        if (n) {
             const py::gil_scoped_release without_gil;
-            std::vector<Span> bytes;
-            for (const auto& file : records.files) {
-                try {
-                    bytes.push_back(file->bytes());
-                } catch (const std::runtime_error&) {
-                    bytes.push_back({});  // the file has shrunk; the reference engine words the error
-                }
-            }
+            static thread_local Scratch scratch;
+            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            RecordReader reader(*records.files[file_numbers[0]], scratch);
+            if (are_short(offsets, ends, n))
+                for (size_t i = 0; i < n; ++i) records.files[file_numbers[i]]->keep();
             // The disk reads ahead while the first records are decoded.
-            for (size_t i = 0; i < n; ++i)
-                if (ends[i] > offsets[i] + kLongRecordBytes)
-                    records.files[file_numbers[i]]->will_need(offsets[i], ends[i]);
+            for (size_t i = 0; i < n; ++i) {
+                const File& file = *records.files[file_numbers[i]];
+                if (ends[i] > offsets[i] + kLongRecordBytes && !file.is_cached(ends[i] - 1))
+                    file.will_need(offsets[i], ends[i]);
+            }
             for (size_t i = 0; i < n; ++i) {
                 if (i + kPrefetchRecords < n)
-                    prefetch(bytes[file_numbers[i + kPrefetchRecords]], offsets[i + kPrefetchRecords]);
+                    records.files[file_numbers[i + kPrefetchRecords]]->prefetch(offsets[i + kPrefetchRecords]);
                 try {
-                    with_record(bytes[file_numbers[i]], offsets[i], [&](Span record) {
-                        records.check(i, record);
-                        act(i, payload_of(record, labels, i), positions[i]);
-                    });
-                } catch (const Unsupported&) {
-                    refused.push_back(static_cast<int64_t>(i));
-                } catch (const FormatFault&) {
+                    reader.use(*records.files[file_numbers[i]]);
+                    const Span record = reader.read(offsets[i], ends[i]).bytes;
+                    records.check(i, record);
+                    act(i, payload_of(record, labels, i), positions[i]);
+                } catch (const std::runtime_error&) {  // Unsupported, FormatFault or SystemFault
                     refused.push_back(static_cast<int64_t>(i));
                 }
             }
@@ -198,22 +196,12 @@ class BatchLoader {
         return column_of(std::move(refused));
     }
 
-    // Prefetch the beginning of a record into the CPU's cache; a small record is prefetched whole.
-    static void prefetch(Span bytes, uint64_t offset) {
-        constexpr uint64_t kLineBytes = 64, kLines = 14;
-        if (offset >= bytes.size) return;
-        const uint64_t end = std::min(bytes.size, static_cast<size_t>(offset + kLines * kLineBytes));
-        for (uint64_t line = offset; line < end; line += kLineBytes) __builtin_prefetch(bytes.data + line);
-    }
-
-    // Call act(record) with the bytes of the record at an offset, which are valid until it returns.
-    template <typename Act>
-    static void with_record(Span bytes, uint64_t offset, const Act& act) {
-        const Extent extent = find_record(bytes, offset);
-        if (extent.single_part) return act(bytes.sub(extent.offset + kHeadSize, extent.length));
-        std::vector<uint8_t> joined(extent.length);
-        copy_record(bytes, extent, joined.data());
-        act({joined.data(), joined.size()});
+    // Tell whether records are so short that a system call for each takes more than a few percent of the time that
+    // loading them takes.
+    static bool are_short(const uint64_t* offsets, const uint64_t* ends, size_t n) {
+        uint64_t n_bytes = 0;
+        for (size_t i = 0; i < n; ++i) n_bytes += std::min(ends[i] - offsets[i], kLongRecordBytes);
+        return n_bytes <= n * kShortRecordBytes;
     }
 
     // Copy the labels of a record to row `i`, and return its payload.

@@ -10,41 +10,47 @@
 namespace recordkit {
 namespace {
 
-// Turns the system's read-ahead on for the time of a scope.
-struct SequentialAccess {
-    const MappedFile& file;
-    explicit SequentialAccess(const MappedFile& mapped_file) : file(mapped_file) { file.expect_order(true); }
-    ~SequentialAccess() { file.expect_order(false); }
-};
-
-py::bytes copy_of(Span file, const Extent& extent) {
-    if (extent.single_part) return bytes_of(file.data + extent.offset + kHeadSize, extent.length);
-    std::vector<uint8_t> record(extent.length);
-    copy_record(file, extent, record.data());
-    return bytes_of(record.data(), record.size());
+// The bytes of files that this thread reads, kept from call to call.
+Scratch& thread_scratch() {
+    static thread_local Scratch scratch;
+    return scratch;
 }
 
 // Limits of one read_ahead.
 constexpr size_t kMaxAheadRecords = 64, kMaxAheadBytes = 1 << 18;
 // Bytes between two hints of read_ahead to the system that the next bytes will be read.
 constexpr uint64_t kHintBytes = 1 << 20;
+// Bytes that read_ahead reads at first.
+constexpr size_t kAheadBlockBytes = size_t(1) << 16;
 
-// The records of one file. Views share the ownership of the mapping, so that it outlives `close` as long as they exist.
+// The bytes of a long record in one part.
+py::bytes read_bytes(const File& file, const Extent& extent) {
+    const auto size = static_cast<size_t>(extent.length);
+    auto bytes = py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+    if (!bytes) throw py::error_already_set();
+    // Owned by `bytes`, which no other thread knows yet.
+    auto* const contents = reinterpret_cast<uint8_t*>(PyBytes_AS_STRING(bytes.ptr()));
+    const py::gil_scoped_release without_gil;
+    if (file.read(extent.offset + kHeadSize, {contents, size}) < size) throw file.shrunk(extent.offset);
+    return bytes;
+}
+
+// The records of one file.
 class RecordFile {
-    const MappedFile& open() const {
+    const File& open() const {
         if (!file_) throw py::value_error("I/O operation on closed file");
         return *file_;
     }
 
     template <typename Act>
     auto with_file(Act&& act) const {
-        const std::shared_ptr<const MappedFile> shared_file = file_;  // keeps the mapping if another thread calls close
+        const std::shared_ptr<const File> shared_file = file_;  // stays open if another thread calls close
         open();
         return with_file_errors(path_, [&] { return act(*shared_file); });
     }
 
     // Convert an offset; raise the reference engine's error for one that does not fit 64 bits.
-    uint64_t offset_of(const py::object& number, const MappedFile& file) const {
+    uint64_t offset_of(const py::object& number, const File& file) const {
         const auto whole = py::reinterpret_steal<py::object>(PyNumber_Index(number.ptr()));
         if (!whole) throw py::error_already_set();
         const uint64_t offset = PyLong_AsUnsignedLongLong(whole.ptr());
@@ -57,42 +63,47 @@ class RecordFile {
 
   public:
     explicit RecordFile(const py::object& path) : path_(path_of(path)) {
-        file_ = with_file_errors(path_, [&] { return std::make_shared<const MappedFile>(path_); });
+        file_ = with_file_errors(path_, [&] { return std::make_shared<const File>(path_); });
     }
 
     size_t size() const { return open().size(); }
-    std::shared_ptr<const MappedFile> file() const {
+    std::shared_ptr<const File> file() const {
         open();
         return file_;
     }
     void close() { file_.reset(); }
 
     py::tuple read(const py::object& number) const {
-        return with_file([&](const MappedFile& file) {
-            const uint64_t offset = offset_of(number, file);
-            const Span bytes = file.bytes();
-            const Extent extent = find_record(bytes, offset);
-            if (extent.length > kLongRecordBytes) file.will_need(offset, extent.end);
-            return py::make_tuple(copy_of(bytes, extent), extent.end);
+        return with_file([&](const File& file) {
+            Scratch& scratch = thread_scratch();
+            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            RecordReader reader(file, scratch);
+            const Extent extent = reader.find(offset_of(number, file));
+            if (extent.single_part && extent.length > RecordReader::kRandomBlockBytes)
+                return py::make_tuple(read_bytes(file, extent), extent.end);
+            const Record record = reader.read(extent.offset);
+            return py::make_tuple(bytes_of(record.bytes.data, record.bytes.size), record.end);
         });
     }
 
     // The record at an offset and some that follow, each with the offset of the next one. The list ends before a bad
     // record; if the first is bad, its error is raised.
     py::list read_ahead(const py::object& number) const {
-        return with_file([&](const MappedFile& file) {
+        return with_file([&](const File& file) {
             const uint64_t first = offset_of(number, file);
             uint64_t offset = first;
-            const Span bytes = file.bytes();
             py::list records;
+            Scratch& scratch = thread_scratch();
+            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            RecordReader reader(file, scratch, kAheadBlockBytes);
             size_t n_bytes = 0;
             try {
                 do {
-                    const Extent extent = find_record(bytes, offset);
-                    records.append(py::make_tuple(copy_of(bytes, extent), extent.end));
-                    n_bytes += extent.length;
-                    offset = extent.end;
-                } while (records.size() < kMaxAheadRecords && n_bytes < kMaxAheadBytes && offset < bytes.size);
+                    const Record record = reader.read(offset);
+                    records.append(py::make_tuple(bytes_of(record.bytes.data, record.bytes.size), record.end));
+                    n_bytes += record.bytes.size;
+                    offset = record.end;
+                } while (records.size() < kMaxAheadRecords && n_bytes < kMaxAheadBytes && offset < file.size());
             } catch (const FormatFault&) {
                 if (records.empty()) throw;
             }
@@ -101,52 +112,27 @@ class RecordFile {
         });
     }
 
-    // A record, without copying it if the file has it in one part.
-    py::array_t<uint8_t> view(const py::object& number) const {
-        const std::shared_ptr<const MappedFile> shared_file = file_;  // __index__ of `number` may call close
-        return with_file([&](const MappedFile& file) {
-            const uint64_t offset = offset_of(number, file);
-            const Span bytes = file.bytes();
-            const Extent extent = find_record(bytes, offset);
-            const auto length = static_cast<py::ssize_t>(extent.length);
-            py::array_t<uint8_t> array;
-            if (extent.single_part) {
-                // Owned by `base`, which the array keeps.
-                auto* const share = new std::shared_ptr<const MappedFile>(shared_file);
-                const py::capsule base(
-                    share, [](void* pointer) { delete static_cast<std::shared_ptr<const MappedFile>*>(pointer); });
-                array = py::array_t<uint8_t>(length, bytes.data + offset + kHeadSize, base);
-            } else {
-                array = py::array_t<uint8_t>(length);
-                copy_record(bytes, extent, array.mutable_data());
-            }
-            array.attr("setflags")(py::arg("write") = false);
-            return array;
-        });
-    }
-
     py::array_t<uint64_t> scan(uint64_t begin) const {
-        return with_file([&](const MappedFile& file) {
+        return with_file([&](const File& file) {
             std::vector<uint64_t> offsets;
             {
                 const py::gil_scoped_release without_gil;
-                const SequentialAccess sequential(file);
-                offsets = recordkit::scan(file.bytes(), begin, check_signals);
+                offsets = recordkit::scan(file, begin, check_signals);
             }
             return column_of(std::move(offsets));
         });
     }
 
     uint64_t next_head(uint64_t offset) const {
-        return with_file([&](const MappedFile& file) {
+        return with_file([&](const File& file) {
             const py::gil_scoped_release without_gil;
-            const SequentialAccess sequential(file);
-            return recordkit::next_head(file.bytes(), offset);
+            Scratch scratch;
+            return RecordReader(file, scratch).next_head(offset);
         });
     }
 
     py::tuple read_many(const Column<uint64_t>& offsets, unsigned n_threads) const {
-        return with_file([&](const MappedFile& file) {
+        return with_file([&](const File& file) {
             py::array_t<uint8_t> buffer;
             std::vector<uint64_t> bounds;
             {
@@ -164,7 +150,7 @@ class RecordFile {
 
     // Keys, labels of all records concatenated, and the bounds of each record's labels.
     py::tuple headers(const Column<uint64_t>& offsets) const {
-        return with_file([&](const MappedFile& file) {
+        return with_file([&](const File& file) {
             Headers result;
             {
                 const py::gil_scoped_release without_gil;
@@ -176,7 +162,7 @@ class RecordFile {
     }
 
     void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
-        with_file([&](const MappedFile& file) {
+        with_file([&](const File& file) {
             const py::gil_scoped_release without_gil;
             recordkit::advise(file, offsets.data(), static_cast<size_t>(offsets.size()), record_bytes);
         });
@@ -184,7 +170,7 @@ class RecordFile {
 
   private:
     std::string path_;
-    std::shared_ptr<const MappedFile> file_;
+    std::shared_ptr<const File> file_;
 };
 
 // Keys and offsets of an .idx file; None in place of keys that are 0, 1, 2 ..., which need no memory.
@@ -248,9 +234,7 @@ py::list read_files(const py::list& paths, uint64_t max_bytes) {
 
 }  // namespace
 
-std::shared_ptr<const MappedFile> mapped_file_of(py::handle record_file) {
-    return record_file.cast<const RecordFile&>().file();
-}
+std::shared_ptr<const File> file_of(py::handle record_file) { return record_file.cast<const RecordFile&>().file(); }
 
 void bind_reading(py::module_& module) {
     py::class_<RecordFile>(module, "RecordFile")
@@ -259,7 +243,6 @@ void bind_reading(py::module_& module) {
         .def("close", &RecordFile::close)
         .def("read", &RecordFile::read, py::arg("offset"))
         .def("read_ahead", &RecordFile::read_ahead, py::arg("offset"))
-        .def("view", &RecordFile::view, py::arg("offset"))
         .def("scan", &RecordFile::scan, py::arg("begin") = 0)
         .def("next_head", &RecordFile::next_head, py::arg("offset"))
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))

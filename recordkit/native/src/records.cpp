@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <string>
-#include <utility>
 
 namespace recordkit {
 namespace {
 
-constexpr uint64_t kPrefetchBytes = 4096, kCacheLineBytes = 64;
+// Bytes after the window that are near: to read them too costs less than another system call.
+constexpr uint64_t kNearBytes = 8192;
+constexpr size_t kMaxAheadBytes = size_t(1) << 18;
+// Of a longer record, only this much is read together with its head, because the end may be wrong.
+constexpr uint64_t kMaxProbableBytes = 1 << 20;
+// A scan asks the system to read this far ahead, after the first bytes: a short scan, such as one between two damaged
+// places, does not.
+constexpr uint64_t kScanAheadBytes = 1 << 22, kScanStartBytes = 1 << 16;
 
 // A frame head is two little-endian words: the magic, and
 //
@@ -23,6 +30,8 @@ static_assert(kLast < 1 << kFlagBits, "every flag has a code");
 static_assert(kMaxRecordBytes <= kLengthMask, "the length of every record fits");
 static_assert(kHeadSize == 2 * sizeof(uint32_t), "a head is two words");
 
+constexpr uint8_t kMagicBytes[4] = {0x0a, 0x23, 0xd7, 0xce};
+
 uint32_t read_word(const uint8_t* bytes) {
     return uint32_t(bytes[0]) | uint32_t(bytes[1]) << 8 | uint32_t(bytes[2]) << 16 | uint32_t(bytes[3]) << 24;
 }
@@ -35,9 +44,8 @@ uint64_t padded(uint64_t size) { return (size + 3) & ~uint64_t(3); }
 
 // The first multiple of 4 from `begin` on that holds the magic; record.size if there is none.
 size_t find_magic(Span record, size_t begin) {
-    static const uint8_t magic[4] = {0x0a, 0x23, 0xd7, 0xce};
     while (begin + 4 <= record.size) {
-        const void* match = memmem(record.data + begin, record.size - begin, magic, 4);
+        const void* match = memmem(record.data + begin, record.size - begin, kMagicBytes, 4);
         if (!match) break;
         const auto offset = static_cast<size_t>(static_cast<const uint8_t*>(match) - record.data);
         if (offset % 4 == 0) return offset;
@@ -54,29 +62,6 @@ std::string hex(uint32_t word) {
 
 FormatFault cut_short(const std::string& expected, uint64_t got, uint64_t offset) {
     return {expected, std::to_string(got) + " bytes to the end of the file", offset, true};
-}
-
-FormatFault record_changed(uint64_t offset) {
-    return {"the file to keep its records while it is read", "others", offset, false, "open it again"};
-}
-
-struct Part {
-    uint32_t flag;
-    uint64_t begin;  // offset of the data in the file
-    uint64_t length;
-};
-
-Part part_at(Span file, uint64_t offset) {
-    if (offset >= file.size)
-        throw FormatFault("a record head", "the end of the file at byte " + std::to_string(file.size), offset, true);
-    const uint64_t n_left = file.size - offset;
-    if (n_left < kHeadSize) throw cut_short("an 8-byte head", n_left, offset);
-    const uint32_t magic = read_word(file.data + offset), word = read_word(file.data + offset + 4);
-    if (magic != kMagic) throw FormatFault("magic " + hex(kMagic), hex(magic), offset);
-    const uint64_t length = word & kLengthMask;
-    if (kHeadSize + padded(length) > n_left)
-        throw cut_short(std::to_string(length) + " bytes and their padding", n_left - kHeadSize, offset);
-    return {word >> kLengthBits, offset + kHeadSize, length};
 }
 
 }  // namespace
@@ -99,11 +84,65 @@ void frame_record(Span record, std::vector<uint8_t>& out) {
     }
 }
 
-Extent find_record(Span file, uint64_t offset) {
+FormatFault record_changed(uint64_t offset) {
+    return {"the file to keep its records while it is read", "others", offset, false, "open it again"};
+}
+
+RecordReader::RecordReader(const File& file, Scratch& scratch, size_t block_bytes)
+    : file_(&file), scratch_(scratch), block_bytes_(block_bytes), ahead_bytes_(block_bytes) {}
+
+void RecordReader::use(const File& file) {
+    if (&file != file_) size_ = 0;
+    file_ = &file;
+}
+
+// Bytes that the file had when it was opened.
+Span RecordReader::bytes(uint64_t offset, size_t size) {
+    const Span kept = file_->kept(offset, size);
+    if (kept.data) return kept;
+    if (offset < begin_ || offset + size > begin_ + size_) move_window(offset, size);
+    if (offset + size > begin_ + size_) throw file_->shrunk(record_);
+    return {scratch_.data() + (offset - begin_), size};
+}
+
+// Let the window begin at `offset`, with at least `size` bytes unless the file ends earlier by now.
+void RecordReader::move_window(uint64_t offset, size_t size) {
+    const uint64_t end = begin_ + size_;
+    const bool follows = size_ && offset >= begin_ && offset <= end + kNearBytes;
+    ahead_bytes_ = std::max(block_bytes_, follows ? std::min(2 * ahead_bytes_, kMaxAheadBytes) : 0);
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(std::max(size, ahead_bytes_), file_->size() - offset));
+    const size_t n_kept = follows && offset < end ? static_cast<size_t>(end - offset) : 0;
+    if (n_kept) std::memmove(scratch_.data(), scratch_.data() + (offset - begin_), n_kept);
+    size_ = 0;  // if an exception ends this function
+    if (scratch_.size() < wanted) scratch_.resize(wanted);
+    const size_t n_read = file_->read(offset + n_kept, {scratch_.data() + n_kept, wanted - n_kept});
+    begin_ = offset;
+    size_ = n_kept + n_read;
+}
+
+RecordReader::Part RecordReader::part_at(uint64_t offset) {
+    const uint64_t file_size = file_->size();
+    if (offset >= file_size)
+        throw FormatFault("a record head", "the end of the file at byte " + std::to_string(file_size), offset, true);
+    const uint64_t n_left = file_size - offset;
+    if (n_left < kHeadSize) throw cut_short("an 8-byte head", n_left, offset);
+    const Span head = bytes(offset, kHeadSize);
+    const uint32_t magic = read_word(head.data), word = read_word(head.data + 4);
+    if (magic != kMagic) throw FormatFault("magic " + hex(kMagic), hex(magic), offset);
+    const uint64_t length = word & kLengthMask;
+    if (kHeadSize + padded(length) > n_left)
+        throw cut_short(std::to_string(length) + " bytes and their padding", n_left - kHeadSize, offset);
+    return {word >> kLengthBits, offset + kHeadSize, length};
+}
+
+// Call take(part) for each part of a record.
+template <typename Take>
+Extent RecordReader::each_part(uint64_t offset, const Take& take) {
+    record_ = offset;
     Extent extent{offset, 0, 0, true};
     uint64_t n_parts = 0;
     for (uint64_t part_offset = offset;;) {
-        const Part part = part_at(file, part_offset);
+        const Part part = part_at(part_offset);
         const bool continues = part.flag == kMiddle || part.flag == kLast;
         if (continues != (n_parts > 0) || part.flag > kLast) {
             const std::string expected = n_parts ? "2 or 3 (the record goes on)" : "0 or 1 (a record begins)";
@@ -113,6 +152,7 @@ Extent find_record(Span file, uint64_t offset) {
         ++n_parts;
         if (extent.length > kMaxRecordBytes)
             throw FormatFault("a record shorter than 2**29 bytes", "a longer one", part_offset);
+        take(part);
         if (part.flag == kWhole || part.flag == kLast) {
             extent.end = part.begin + padded(part.length);
             extent.single_part = part.flag == kWhole;
@@ -124,54 +164,72 @@ Extent find_record(Span file, uint64_t offset) {
     }
 }
 
-// Another process may have written to the file since the record was found, so the lengths of its parts are checked
-// again.
-void copy_record(Span file, const Extent& extent, uint8_t* out) {
-    uint64_t n_left = extent.length;
-    if (extent.single_part && n_left) std::memcpy(out, file.data + extent.offset + kHeadSize, n_left);
-    if (extent.single_part) return;
-    for (uint64_t part_offset = extent.offset; part_offset < extent.end;) {
-        const Part part = part_at(file, part_offset);
-        const uint64_t magic = part_offset == extent.offset ? 0 : 4;  // the writer removes the magic between two parts
-        if (magic + part.length > n_left) throw record_changed(part_offset);
-        n_left -= magic + part.length;
-        if (magic) put_word(out, kMagic);
-        if (part.length) std::memcpy(out + magic, file.data + part.begin, part.length);
-        out += magic + part.length;
-        part_offset = part.begin + padded(part.length);
-    }
-    if (n_left) throw record_changed(extent.offset);
+Extent RecordReader::find(uint64_t offset) {
+    return each_part(offset, [](const Part&) {});
 }
 
-std::vector<uint64_t> scan(Span file, uint64_t begin, const InterruptCheck& check_interrupt) {
+Record RecordReader::read(uint64_t offset, uint64_t probable_end) {
+    if (probable_end > offset && offset < file_->size()) {
+        const uint64_t size = std::min(probable_end - offset, kMaxProbableBytes);
+        block_bytes_ = static_cast<size_t>(std::max<uint64_t>(size, kHeadSize));
+    }
+    Record record{};
+    joined_.clear();
+    record.end = each_part(offset, [&](const Part& part) {
+                     const Span data = bytes(part.begin, part.length);
+                     if (part.flag == kWhole) {
+                         record.bytes = data;
+                         return;
+                     }
+                     if (part.flag != kFirst)
+                         joined_.insert(joined_.end(), std::begin(kMagicBytes), std::end(kMagicBytes));
+                     joined_.insert(joined_.end(), data.data, data.data + data.size);
+                     record.bytes = {joined_.data(), joined_.size()};
+                 }).end;
+    return record;
+}
+
+Span RecordReader::read_start(uint64_t offset, size_t size, uint64_t* length) {
+    record_ = offset;
+    const Part part = part_at(offset);
+    if (part.flag == kWhole) {
+        *length = part.length;
+        return bytes(part.begin, std::min<size_t>(size, part.length));
+    }
+    const Span record = read(offset).bytes;
+    *length = record.size;
+    return record;
+}
+
+uint64_t RecordReader::next_head(uint64_t offset) {
+    const uint64_t file_size = file_->size();
+    if (offset >= file_size) return file_size;  // also prevents overflow below
+    for (offset = padded(offset); offset + kHeadSize <= file_size;) {
+        move_window(offset, kHeadSize);
+        if (size_ < kHeadSize) break;                   // the file has shrunk
+        const Span starts{scratch_.data(), size_ - 4};  // of heads, which have another word
+        for (size_t at = 0; (at = find_magic(starts, at)) < starts.size; at += 4)
+            if (read_word(starts.data + at + 4) >> kLengthBits <= kFirst) return offset + at;
+        offset += starts.size / 4 * 4;
+    }
+    return file_size;
+}
+
+std::vector<uint64_t> scan(const File& file, uint64_t begin, const InterruptCheck& check_interrupt) {
     std::vector<uint64_t> offsets;
-    uint64_t prefetched = begin, step = 0;
-    while (begin < file.size) {
-        const Extent extent = find_record(file, begin);
+    Scratch scratch;
+    RecordReader reader(file, scratch, RecordReader::kHeadBlockBytes);
+    for (uint64_t advised = begin + kScanStartBytes; begin < file.size();) {
+        if (begin >= advised) {
+            file.will_need(begin, begin + kScanAheadBytes);
+            advised = begin + kScanAheadBytes / 2;
+        }
+        const uint64_t end = reader.find(begin).end;
         offsets.push_back(begin);
         if (offsets.size() % kRecordsPerCheck == 0) check_interrupt();
-        begin = extent.end;
-        const uint64_t previous_step = std::exchange(step, begin - extent.offset);
-        if (step == previous_step || step > kPrefetchBytes) continue;
-        // Small records: prefetching all bytes up to the next heads is faster than waiting for each head. The processor
-        // itself prefetches a step that repeats.
-        const uint64_t until = std::min(file.size, begin + kPrefetchBytes);
-        for (prefetched = std::max(prefetched, begin); prefetched < until; prefetched += kCacheLineBytes)
-            __builtin_prefetch(file.data + prefetched);
+        begin = end;
     }
     return offsets;
-}
-
-uint64_t next_head(Span file, uint64_t offset) {
-    if (offset >= file.size) return file.size;  // also prevents overflow below
-    for (offset = padded(offset); offset + kHeadSize <= file.size; offset += 4) {
-        const Span rest = file.sub(offset, file.size - offset - 4);  // the second word of the head follows
-        offset += find_magic(rest, 0);
-        if (offset + kHeadSize > file.size) break;
-        if (read_word(file.data + offset) == kMagic && read_word(file.data + offset + 4) >> kLengthBits <= kFirst)
-            return offset;
-    }
-    return file.size;
 }
 
 }  // namespace recordkit

@@ -1,11 +1,11 @@
-// Records of a .rec file in memory: finding, copying and framing them. The format, what counts as damage, and the texts
+// Records of a .rec file: finding, reading and framing them. The format, what counts as damage, and the texts
 // of errors are defined in recordkit/formats/frame.py.
 #pragma once
 
 #include <functional>
 #include <vector>
 
-#include "common.hpp"
+#include "file.hpp"
 
 namespace recordkit {
 
@@ -25,21 +25,73 @@ struct Extent {
     bool single_part = true;  // the record is the file's bytes from offset + kHeadSize on
 };
 
-// Find the record whose head is at `offset` of a file's bytes. Throws FormatFault.
-Extent find_record(Span file, uint64_t offset);
+// The error that the record at `offset` was found again with another length, because another process wrote to the file.
+FormatFault record_changed(uint64_t offset);
 
-// Copy the record to `out`, memory of the caller for extent.length bytes. Throws FormatFault if the record has changed
-// since it was found.
-void copy_record(Span file, const Extent& extent, uint8_t* out);
+// The bytes of a record, with its parts joined; valid until the reader reads again or ends.
+struct Record {
+    Span bytes;
+    uint64_t end;  // offset of the next head
+};
+
+// Bytes of a file, which a thread keeps from call to call.
+using Scratch = std::vector<uint8_t, DefaultInitAllocator<uint8_t>>;
+
+// Reads records through a window, a part of the file in memory of this process. They are parsed there, so that another
+// process which writes to the file cannot change them between a check and a use. All functions throw FormatFault, also
+// if the file has shrunk, and SystemFault.
+class RecordReader {
+  public:
+    // The caller keeps both, and uses the scratch for nothing else. At least `block_bytes` are read at once, more if
+    // records are read in file order.
+    RecordReader(const File& file, Scratch& scratch, size_t block_bytes = kRandomBlockBytes);
+
+    // Go on with another file, or with the same.
+    void use(const File& file);
+
+    // Find a record whose head is at this offset. Of a record in one part only the head is read.
+    Extent find(uint64_t offset);
+    // Read a record. `probable_end` is the offset of the next head, if the caller knows it; it need not be right.
+    Record read(uint64_t offset, uint64_t probable_end = 0);
+    // Read the first `size` bytes of a record, or all if it has fewer; `length` becomes the number of all.
+    Span read_start(uint64_t offset, size_t size, uint64_t* length);
+    // The first multiple of 4 from `offset` on that holds a magic and a cflag of 0 or 1; the file's size if there is
+    // none.
+    uint64_t next_head(uint64_t offset);
+
+    // For records in any order: a small record then costs one system call.
+    static constexpr size_t kRandomBlockBytes = 4096;
+    // For heads in file order, between long records.
+    static constexpr size_t kHeadBlockBytes = 512;
+
+  private:
+    struct Part {
+        uint32_t flag;
+        uint64_t begin;  // offset of the data in the file
+        uint64_t length;
+    };
+
+    Span bytes(uint64_t offset, size_t size);
+    void move_window(uint64_t offset, size_t size);
+    Part part_at(uint64_t offset);
+    template <typename Take>
+    Extent each_part(uint64_t offset, const Take& take);
+
+    const File* file_;  // not owned
+    Scratch& scratch_;  // holds the window
+    size_t block_bytes_;
+    size_t ahead_bytes_;   // read at once if the next bytes follow the window
+    uint64_t begin_ = 0;   // of the window
+    size_t size_ = 0;      // of the window
+    uint64_t record_ = 0;  // offset of the record that is read, for errors
+    std::vector<uint8_t> joined_;
+};
 
 // Called after every kRecordsPerCheck records of long work; an exception of it ends the work.
 using InterruptCheck = std::function<void()>;
 constexpr size_t kRecordsPerCheck = size_t(1) << 14;
 
 // Offsets of all records from `begin` on, in file order. Throws FormatFault at the first damage.
-std::vector<uint64_t> scan(Span file, uint64_t begin = 0, const InterruptCheck& check_interrupt = [] {});
-
-// The first multiple of 4 from `offset` on that holds a magic and a cflag of 0 or 1; file.size if there is none.
-uint64_t next_head(Span file, uint64_t offset);
+std::vector<uint64_t> scan(const File& file, uint64_t begin = 0, const InterruptCheck& check_interrupt = [] {});
 
 }  // namespace recordkit
