@@ -31,7 +31,7 @@ from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.insightface import faces
-from recordkit.storage.checksums import check_index, check_number, check_record, read_checksums
+from recordkit.storage.checksums import check_description, check_index, check_number, check_record, read_checksums
 from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, reindex_advice
 
@@ -105,13 +105,16 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
     Raises
     ------
     FormatError
-        The .rec file had to be scanned and is damaged, or its checksums are not those of the set.
+        The .rec file had to be scanned and is damaged, or its checksums or description are not those of the set.
     NotFoundError
         There are no checksums to check.
     """
     idx_path, rec_path = str(files.path(".idx")), str(files.path(".rec"))
     n_packed = _count_packed(files, file)
-    checksums = read_checksums(files) if check else None
+    checksums = None
+    if check:
+        check_description(files)
+        checksums = read_checksums(files)
     indexed: _Entries | None = None
     try:
         # An index of the described SHA-256 leads to each record, damaged or not.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from recordkit.errors import FormatError, NotFoundError, quoted
 from recordkit.formats.files import read_file
 from recordkit.formats.frame import verify_advice
+from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint
 
 CHECKSUM_BYTES = 4
@@ -75,6 +76,18 @@ def read_checksums(files: Fileset) -> NDArray[np.uint32]:
     if len(content) % CHECKSUM_BYTES:
         raise FormatError(path=str(path), expected="4 bytes per record", got=f"{len(content)} bytes", advice=_ADVICE)
     return np.frombuffer(content, "<u4").astype(np.uint32)
+
+
+def check_description(files: Fileset) -> None:
+    """Raise FormatError if PREFIX.json is not as it was written, so that its class names and hashes may be wrong."""
+    description = files.description()
+    if "id" in description and description["id"] != (facts_id := set_id(description)):
+        raise FormatError(
+            path=str(files.path(".json")),
+            expected=f"{facts_id}, the id of the facts in it",
+            got=description["id"],
+            advice=verify_advice(files.path(".rec")),
+        )
 
 
 def check_number(files: Fileset, checksums: NDArray[np.uint32], n_records: int) -> None:

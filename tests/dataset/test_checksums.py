@@ -146,6 +146,17 @@ def test_checksums_of_another_set_are_refused(packed):
     assert len(rk.RecordDataset(packed)) == N  # they are not read without `check`
 
 
+def test_a_changed_description_is_refused(tiny_folder, tmp_path):
+    rk.pack(tiny_folder, tmp_path / "a")
+    text = (tmp_path / "a.json").read_text()
+    (tmp_path / "a.json").write_text(text.replace('"dog": 1', '"dog": 0'))
+    assert rk.RecordDataset(tmp_path / "a").classes == {"cat": 0, "dog": 0, "owl": 2}
+    with pytest.raises(
+        FormatError, match=r"a.json: expected \w{32}, the id of the facts in it, got \w{32}; run 'recordkit"
+    ):
+        rk.RecordDataset(tmp_path / "a", check=True)
+
+
 def test_a_set_without_checksums_says_how_to_make_them(packed):
     packed.with_suffix(".crc").unlink()
     with pytest.raises(
