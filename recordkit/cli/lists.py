@@ -10,7 +10,7 @@ from recordkit.formats import lst
 from recordkit.packing.splits import IM2REC_SEED, Split, packing_order, split_samples
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
-from recordkit.storage.staging import Staging
+from recordkit.storage.staging import Staging, as_publish_error
 
 # Number of rows per write.
 _N_ROWS_PER_WRITE = 4096
@@ -59,7 +59,7 @@ def write_lists(
         warnings = ["the test ratio has no effect because the train ratio is 1, as in im2rec"]
     else:
         warnings = []
-    with Staging(prefix) as staging:
+    with Staging(prefix) as staging, as_publish_error(prefix.parent):
         for name, each_source in sources.items():
             splits = split_samples(len(each_source), shards=shards, train_ratio=train_ratio, test_ratio=test_ratio)
             stem = f"{prefix.name}_{name}" if name else prefix.name

@@ -98,9 +98,13 @@ class SetWriter:
         self._label_width = (2**63, 0)  # smallest and largest number of labels of a record
         self._files: dict[str, _HashingFile] = {}
         is_written = {".lst": names.write_list, ".crc": plan.checksums}
-        for suffix in (".rec", ".idx", ".lst", ".crc"):
-            if is_written.get(suffix, True):
-                self._create(suffix)
+        try:
+            for suffix in (".rec", ".idx", ".lst", ".crc"):
+                if is_written.get(suffix, True):
+                    self._create(suffix)
+        except BaseException:
+            self.close()
+            raise
 
     def append(self, block: PackedBlock) -> None:
         """Write a block of packed samples, and record its failures.

@@ -109,8 +109,15 @@ class Staging:
             expected = "a name" if allow_folder else "a file prefix"
             raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
         self.folder = staging_folder(prefix)
-        with _as_publish_error(self.parent):
-            self._lock = _claim(self.folder, holder)
+        with as_publish_error(self.parent):
+            self._lock = _claim(self.folder)
+            try:
+                if holder:
+                    with _create(self._lock, HOLDER) as file:
+                        file.write(f"{holder}, process {os.getpid()} on {platform.node()}".encode())
+            except BaseException:
+                self._discard()
+                raise
 
     def create(self, name: str) -> BinaryIO:
         """Open a new file of the set.
@@ -161,7 +168,7 @@ class Staging:
             advice = "choose another name, or remove it"
             raise PublishError(path=str(self.prefix), expected="a new or an empty folder", got=kind, advice=advice)
         folder = self.folder / self.prefix.name
-        with _as_publish_error(folder):
+        with as_publish_error(folder):
             folder.mkdir()
         self._names.append(self.prefix.name)
         return folder
@@ -180,7 +187,7 @@ class Staging:
             The disk is full, or the like. The message says which set is valid, the old or the new one.
         """
         stale = [name for name in dict.fromkeys(path.name for path in remove) if name not in self._names]
-        with _as_publish_error(self.parent):
+        with as_publish_error(self.parent):
             content = pack_commit(self.folder, self._names, stale)
             for name in self._names:
                 flush_to_disk(self.folder / name)
@@ -191,7 +198,7 @@ class Staging:
                 mode = os.fstat(file.fileno()).st_mode
             _let_readers_in(self.folder, mode)
             _move(self._lock, PENDING, self._lock, COMMIT)
-        with _as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
+        with as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
             _finish(read_commit(self.folder), self._lock)
 
     def _check_name(self, name: str) -> None:
@@ -203,6 +210,10 @@ class Staging:
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
+        """Remove a set that is not committed, and release the lock."""
         try:
             if not self._lock.is_in_place():
                 return  # published; a folder of this name belongs to another pack by now
@@ -216,8 +227,16 @@ class Staging:
 
 
 @contextlib.contextmanager
-def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> Iterator[None]:
-    """Turn errors inside the block into a PublishError that says which set is valid."""
+def as_publish_error(folder: Path, outcome: str = "nothing was published") -> Iterator[None]:
+    """Turn errors of the system inside the block, and those of a damaged commit, into a PublishError.
+
+    Parameters
+    ----------
+    folder : Path
+        The path of the error if it has none of its own.
+    outcome : str
+        What is true after the error, such as which set is valid.
+    """
     try:
         yield
     except PublishError:
@@ -226,19 +245,17 @@ def _as_publish_error(folder: Path, outcome: str = "nothing was published") -> I
         advice = "; ".join(filter(None, (error.advice, outcome)))
         raise PublishError(error.problem, path=error.path, advice=advice) from error
     except OSError as error:
-        path = str(error.filename or folder)
+        name = error.filename if isinstance(error.filename, str) else ""
+        path = str(folder / name if Path(name).name == name else name)  # a plain name is relative to the folder
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
 
 
-def _claim(folder: Path, holder: str) -> FolderLock:
+def _claim(folder: Path) -> FolderLock:
     """Lock the folder, and complete or remove the set that a killed pack left in it."""
     while True:
         lock = _lock_folder(folder)
         try:
             if _prepare(lock, folder):
-                if holder:
-                    with _create(lock, HOLDER) as file:
-                        file.write(f"{holder}, process {os.getpid()} on {platform.node()}".encode())
                 return lock
         except BaseException:
             lock.release()

@@ -57,7 +57,7 @@ def test_the_split_of_the_replaced_set_is_removed(tiny_folder, tmp_path):
     (tmp_path / "train_val.docx").touch()
     pack(tiny_folder, tmp_path / "train")
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
-        *("train.rec", "train.idx", "train.lst", "train.json", "train_val.docx")
+        *("train.rec", "train.idx", "train.lst", "train.crc", "train.json", "train_val.docx")
     }
 
 

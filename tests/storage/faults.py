@@ -13,9 +13,15 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
+from PIL import Image
+
+from recordkit import PackPlan, pack
 from recordkit.storage.staging import Staging
+from recordkit.training.checkpoint import Checkpoints
 
 
 def publish(prefix, generation, names, remove):
@@ -38,10 +44,30 @@ def publish_folder(prefix):
         staging.commit()
 
 
+def pack_images(source, prefix, options, record_name):
+    """Pack a folder of images, on this thread's own engine."""
+    pack(source, prefix, plan=PackPlan(threads=1, **options), engine="python", record_name=record_name)
+
+
+def save_checkpoint(prefix, generation):
+    """Write the files of a run and a checkpoint of it, as training does, without MXNet."""
+    checkpoints = Checkpoints(prefix)
+    with checkpoints.lock():
+        checkpoints.clear()
+        network = SimpleNamespace(tojson=lambda: f"{generation} network")
+        checkpoints.begin(None, network, {"generation": generation})
+        arrays = SimpleNamespace(save=lambda path, _arrays: Path(path).write_text(f"{generation} arrays"))
+        mx = SimpleNamespace(nd=arrays, base=SimpleNamespace(MXNetError=RuntimeError))
+        checkpoints.save(mx, (network, {}, {}), f"{generation} states".encode(), 1)
+
+
 def recover(prefix, *, folder=False):
     """Complete or remove an interrupted pack, as the next pack does."""
     with Staging(Path(prefix), allow_folder=folder):
         pass
+
+
+FUNCTIONS = {each.__name__: each for each in (publish, publish_folder, pack_images, save_checkpoint, recover)}
 
 
 class Faults:
@@ -100,7 +126,7 @@ def child(function, arguments, how, at, report):
     else:
         fail_at(how, at)
     try:
-        {"publish": publish, "publish_folder": publish_folder, "recover": recover}[function](*arguments)
+        FUNCTIONS[function](*arguments)
         end = "done"
     except BaseException as error:  # noqa: BLE001 (the parent checks it)
         end = f"{type(error).__name__}: {error}"
@@ -111,6 +137,10 @@ def child(function, arguments, how, at, report):
 
 def main():
     """Serve requests until the input ends."""
+    with tempfile.TemporaryDirectory() as folder:  # modules that are imported when they are used are imported before
+        (Path(folder) / "images").mkdir()
+        Image.new("L", (4, 4)).save(Path(folder) / "images" / "1_1.png")
+        pack_images(f"{folder}/images", f"{folder}/a", {"encoding": "png"}, None)
     for request in sys.stdin:
         end, report = os.pipe()
         pid = os.fork()

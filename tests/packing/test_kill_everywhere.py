@@ -1,0 +1,126 @@
+"""A pack or a checkpoint that is killed at each of its system calls: readers see all old or all new files."""
+
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from storage.faults import Faults
+
+from recordkit import PackPlan, pack
+from recordkit.storage.fileset import Fileset
+from recordkit.storage.names import SUFFIXES
+from recordkit.training.checkpoint import Checkpoints
+
+
+@pytest.fixture(scope="module")
+def faults():
+    with Faults() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Two folders of images, of which the new one has a file that is no image."""
+    folder = tmp_path_factory.mktemp("sources")
+    for generation, level in (("old", 10), ("new", 200)):
+        for name in ("cat", "dog"):
+            (folder / generation / name).mkdir(parents=True)
+            for number in range(2):
+                Image.new("L", (4, 4), level + number).save(folder / generation / name / f"{number}.png")
+    (folder / "new" / "dog" / "9.png").touch()
+    return folder
+
+
+@pytest.fixture
+def folder():
+    """An empty folder, in memory if possible, because a disk takes long to flush some thousand files."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
+
+
+SPLITS = {"val_ratio": 0.5}
+# Options of the old set, or None if there is none; options of the new set; its record file; the names of the sets.
+CASES = {
+    "fresh": (None, {}, None, ["a"]),
+    "other-suffixes": ({"exact_labels": True}, {"write_list": False}, None, ["a"]),
+    "splits": ({}, SPLITS, None, ["a", "a_train", "a_val"]),
+    "fewer-splits": (SPLITS, {}, None, ["a", "a_train", "a_val"]),
+    "record-name": ({}, {}, "a", ["a"]),
+}
+# A case takes some seconds.
+QUICK_AND_SLOW = [pytest.param(case, marks=() if case == "other-suffixes" else pytest.mark.slow) for case in CASES]
+
+
+def as_read(folder, names):
+    """Return the content of each file of the sets, as readers find it; a set without a record file has no files."""
+    files = {(name, suffix): Fileset(folder / name).path(suffix) for name in names for suffix in SUFFIXES}
+    is_there = {name for name in names if files[name, ".rec"].exists()}
+    return {key: path.read_bytes() for key, path in files.items() if key[0] in is_there and path.exists()}
+
+
+@pytest.mark.parametrize("case", QUICK_AND_SLOW)
+def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(case, faults, sources, folder):
+    old_options, options, record_name, names = CASES[case]
+    (folder / "old").mkdir()
+    if old_options is not None:
+        pack(sources / "old", folder / "old" / "a", plan=PackPlan(threads=1, **old_options), engine="python")
+    (folder / "new").mkdir()
+    shutil.copytree(folder / "old", folder / "new", dirs_exist_ok=True)
+    request = (str(sources / "new"), options, record_name)
+    pack(
+        request[0],
+        folder / "new" / "a",
+        plan=PackPlan(threads=1, **options),
+        engine="python",
+        record_name=record_name,
+    )
+    old, new = as_read(folder / "old", names), as_read(folder / "new", names)
+    assert old != new
+    final = {path.name: path.read_bytes() for path in (folder / "new").iterdir()}
+    outcomes = []
+    for at in itertools.count(1):
+        out = folder / "out"
+        shutil.copytree(folder / "old", out)
+        end = faults("pack_images", request[0], str(out / "a"), *request[1:], at=at)
+        read = as_read(out, names)
+        assert read in (old, new)
+        outcomes.append(read == new)
+        if end == "done":
+            break
+        assert end == "killed"
+        pack(request[0], out / "a", plan=PackPlan(threads=1, **options), engine="python", record_name=record_name)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == final
+        shutil.rmtree(out)
+    assert outcomes == sorted(outcomes) and at > 100  # the old sets until the commit, the new ones from then on
+
+
+def test_killed_at_any_system_call_a_run_leaves_whole_files_and_the_next_one_works(faults, folder):
+    for at in itertools.count(1):
+        models = folder / "models"
+        models.mkdir()
+        assert faults("save_checkpoint", str(models / "a"), "old", at=10**6) == "done"
+        end = faults("save_checkpoint", str(models / "a"), "new", at=at)
+        checkpoints = Checkpoints(models / "a")
+        for path in (checkpoints.symbol_path, checkpoints.params_path(1), checkpoints.states_path(1)):
+            assert not path.exists() or path.read_text().split()[0] in ("old", "new")
+        if checkpoints.epochs():  # of one run
+            generations = {
+                path.read_text().split()[0]
+                for path in (checkpoints.symbol_path, checkpoints.params_path(1), checkpoints.states_path(1))
+            } | {json.loads(checkpoints.run_path.read_text())["generation"]}
+            assert len(generations) == 1
+        if end == "done":
+            break
+        assert faults("save_checkpoint", str(models / "a"), "third", at=10**6) == "done"
+        assert sorted(path.name for path in models.iterdir()) == [
+            "a-0001.params", "a-0001.states", "a-run.json", "a-symbol.json",
+        ]  # fmt: skip
+        assert checkpoints.params_path(1).read_text() == "third arrays"
+        shutil.rmtree(models)
+    assert at > 60
