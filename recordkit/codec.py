@@ -188,12 +188,12 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[tuple[PillowImage, by
     kind = sniff(payload)
     if kind not in _PILLOW_FORMATS:
         raise _unknown_format_error(payload)
+    parts = image_parts.split(payload, kind)
     header = image_header.read(payload, kind)
     if header is None or header.width * header.height < 1:
         raise _decode_error(payload, "its header is damaged")
     check_size(header.width, header.height)
     check_size(header.n_pixels, 1)
-    parts = image_parts.split(payload, kind)
     try:
         with Pillow.open(io.BytesIO(parts.pixels), formats=(_PILLOW_FORMATS[kind],)) as picture:
             check_size(picture.width, picture.height)

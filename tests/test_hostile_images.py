@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from bombs import bombs
 from images import picture, save, write
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n8 8 scale\n%%EOF\n"
@@ -63,6 +65,57 @@ for record in rk.RecordDataset("eps.rec"):
     recordio.unpack_img(recordio.pack(recordio.IRHeader(0, 1.0, 0, 0), bytes(record.payload)))
 print("read everything")
 """
+
+
+# Prints, for each file and both engines, the peak memory and the limit for it, in a process of its own.
+MEASURE = """
+import os, re, sys
+import numpy as np
+from recordkit import codec, native
+from recordkit.errors import ImageError
+
+def status(name):
+    return 1024 * int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
+
+def decode_by_core(payload):
+    core = native.load().Transcoder(channels=3, crop=False, filter="none", side=0, encoding="raw", quality=95)
+    return core([payload])
+
+for encoding in ("png", "jpg"):  # imports Pillow and its plugins
+    codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8), encoding))
+engines = [codec.decode] + ([decode_by_core] if native.available() else [])
+for path in sys.argv[1:]:
+    for decode in engines:
+        if pid := os.fork():
+            if os.waitpid(pid, 0)[1]:
+                print("killed", path)
+            continue
+        payload = open(path, "rb").read()
+        open("/proc/self/clear_refs", "w").write("5")
+        before = status("VmRSS")
+        try:
+            decode(payload)
+            codec.has_several_pictures(payload), codec.orientation(payload)
+        except ImageError:
+            pass
+        peak = status("VmHWM") - before
+        limit = codec.decode_bytes(payload) + 2 * len(payload) + (16 << 20)
+        print("within" if peak <= limit else "above", decode.__name__, path, peak, limit, flush=True)
+        os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak memory is read from Linux's /proc")
+def test_no_bomb_takes_more_memory_than_its_header_says(tmp_path):
+    paths = []
+    for name, payload in bombs().items():
+        paths.append(tmp_path / name.replace(" ", "_"))
+        paths[-1].write_bytes(payload)
+    command = [sys.executable, "-W", "ignore", "-c", MEASURE, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    results = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    assert len(results) >= len(paths)
+    assert [line for line in results if line[0] != "within"] == []
 
 
 def test_no_image_starts_a_program(tmp_path):

@@ -49,6 +49,11 @@ _TIFF_TYPE_BYTES = {
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_TILE_WIDTH, _TIFF_TILE_HEIGHT = 256, 257, 322, 323
 
 
+def max_parts(payload: bytes | memoryview) -> int:
+    """Return the most segments or chunks that a file may have: 10,000, and one for each KiB."""
+    return 10_000 + len(payload) // 1024
+
+
 class ImageHeader(NamedTuple):
     """Facts of an image that decide how much memory its decoding takes.
 
@@ -126,9 +131,12 @@ class JpegSegment(NamedTuple):
 
 
 def jpeg_segments(payload: bytes | memoryview) -> Iterator[JpegSegment]:
-    """Yield the segments up to the header of the first scan, which is the last one."""
+    """Yield the segments up to the header of the first scan, which is the last one; at most `max_parts` and one."""
     begin = 2
-    while match := _JPEG_MARKER.match(payload, begin):
+    for _ in range(max_parts(payload) + 1):
+        match = _JPEG_MARKER.match(payload, begin)
+        if match is None:
+            return
         marker, content = match[1][0], match.end()
         if marker in _WITHOUT_LENGTH:
             end = content

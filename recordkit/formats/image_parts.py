@@ -24,12 +24,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from recordkit.errors import ImageError
-from recordkit.formats.image_header import START_OF_SCAN, JpegSegment, jpeg_segments
+from recordkit.formats.image_header import START_OF_SCAN, JpegSegment, jpeg_segments, max_parts
 
 MAX_SCANS = 100
 """Most scans of a JPEG."""
 
-_MAX_PARTS, _BYTES_PER_PART = 10_000, 1024
 # Any marker in compressed data except a restart; 0xff00 is a byte of the data.
 _MARKER_IN_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
 _END_OF_IMAGE, _FIRST_WITH_LENGTH = 0xD9, 0xC0
@@ -156,9 +155,8 @@ def _has_right_crc(payload: bytes, begin: int, end: int) -> bool:
 
 
 def _check_number(parts: str, n_parts: int, payload: bytes) -> None:
-    max_parts = _MAX_PARTS + len(payload) // _BYTES_PER_PART
-    if n_parts > max_parts:
-        raise _too_many_error(f"at most {max_parts} {parts} in a file of {len(payload)} bytes")
+    if n_parts > max_parts(payload):
+        raise _too_many_error(f"at most {max_parts(payload)} {parts} in a file of {len(payload)} bytes")
 
 
 def _too_many_error(expected: str) -> ImageError:
