@@ -11,6 +11,7 @@ from recordkit.errors import PlanError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordReader, RecordWriter
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.snapshot import read_set
 
 
 def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
@@ -38,7 +39,10 @@ def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
     """
     if n_records < 1:
         raise PlanError(argument="n_records", expected="at least 1", got=n_records)
-    files = Fileset(rec)
+    return read_set(rec, lambda files, _: _copy_subset(files, n_records, folder))
+
+
+def _copy_subset(files: Fileset, n_records: int, folder: Path) -> Path:
     path = files.path(".rec")
     with RecordDataset(path) as dataset:
         if len(dataset) <= n_records:

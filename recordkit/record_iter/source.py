@@ -157,8 +157,7 @@ def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
     if values["path_imgidx"]:
         starts, total = np.arange(n), n
     else:
-        sizes = [path.stat().st_size for path in dataset.files]
-        begins = np.concatenate([[0], np.cumsum(sizes)])
+        begins = np.concatenate([[0], np.cumsum([file.size for file in dataset.records_at(np.arange(0)).files])])
         starts, total = dataset.offsets.astype(np.int64) + begins[dataset.file_indices(np.arange(n))], int(begins[-1])
     part_size = -(-total // n_parts)
     if not values["path_imgidx"]:

@@ -127,6 +127,17 @@ def find_record_files(pattern: str) -> list[str]:
     return [str(files.prefix) + ".rec" for files in sets if files.path(".rec").exists()]
 
 
+def file_state(path: Path) -> tuple[int, ...]:
+    """Return numbers that differ if a file was replaced or written: device, inode, size and time of the last change.
+
+    Raises
+    ------
+    FileNotFoundError
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _resolve(paths: Iterable[str | Path]) -> list[Fileset]:
     return [Fileset(path) for path in paths]
 

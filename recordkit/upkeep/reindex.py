@@ -28,6 +28,7 @@ from recordkit.formats.frame import verify_advice
 from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
+from recordkit.storage.snapshot import file_state
 from recordkit.storage.replacement import write_atomically
 
 # Records whose headers are read, or whose lines are formatted, at a time.
@@ -114,7 +115,7 @@ def reindex(
     files = Fileset(path)
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
-    state = _state(rec_path)
+    state = file_state(rec_path)
     if checksums:
         _refuse_checksums(files)
     with closing(open_record_file(rec_path)) as file:
@@ -138,7 +139,7 @@ def reindex(
         notes.append(_describe_difference(idx_path, keys, offsets, idx.limit_bytes(files.rec_size())))
     if outcome != "unchanged" or checksums:
         with _without_packs(idx_path.parent):
-            if _state(rec_path) != state:
+            if file_state(rec_path) != state:
                 raise PublishError(
                     path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
                 )
@@ -174,12 +175,6 @@ def _refuse_checksums(files: Fileset) -> None:
 
 def _checksums(file: RecordFile, offsets: NDArray[np.uint64]) -> bytes:
     return pack_checksums([zlib.crc32(file.read(offset)[0]) for offset in offsets.tolist()])
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """Return numbers that differ if a file was replaced or written."""
-    status = path.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextmanager

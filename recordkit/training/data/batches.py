@@ -85,12 +85,20 @@ class BatchReader(ABC):
         Raises
         ------
         TrainError, ImageError
-            An image cannot be decoded.
+            An image cannot be decoded, or another file has been put in the place of this one.
         """
         n_left = len(self.survey)
         with contextlib.closing(self._batches(shuffle)) as batches:
             while n_left > 0:
                 batch = next(batches, None)
+                # After the first batch, when the reader has opened the file.
+                if n_left == len(self.survey) and not self.survey.describes_file():
+                    raise TrainError(
+                        path=str(self.survey.path),
+                        expected="the file that was read before the training",
+                        got="another one",
+                        advice="start again if the file was changed",
+                    )
                 if batch is None:
                     raise TrainError(
                         path=str(self.survey.path),

@@ -32,6 +32,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.snapshot import file_state, read_set
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
@@ -80,6 +81,8 @@ class Survey:
         Different (H, W) of the first images, in order.
     border : int, 0 to 255
         Median gray level at the edges of the first images; it fills the pixels outside a shifted image.
+    file_state : tuple of int
+        State of the file, by `recordkit.storage.snapshot.file_state`.
     """
 
     path: Path
@@ -90,9 +93,17 @@ class Survey:
     n_channels: int
     sizes: tuple[tuple[int, int], ...]
     border: int
+    file_state: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def describes_file(self) -> bool:
+        """Tell whether the file is still the one that was surveyed, and not one that a pack put in its place."""
+        try:
+            return file_state(self.path) == self.file_state
+        except FileNotFoundError:
+            return False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -129,7 +140,11 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     TrainError
         The file is empty, images have different numbers of labels, or the iterator cannot decode an image's format.
     """
-    file = Fileset(path).path(".rec")
+    return read_set(path, lambda files, _: _survey(files, path, iterator))
+
+
+def _survey(files: Fileset, path: str | Path, iterator: str) -> Survey:
+    file = files.path(".rec")
     if not file.exists() and Path(path).is_dir():
         advice = f"run 'recordkit pack {quoted(path)} PREFIX', then give PREFIX.rec"
         raise TrainError(path=str(path), expected="a .rec file", got="a folder", advice=advice)
@@ -137,6 +152,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     first_images: list[tuple[int, memoryview]] = []  # keys and payloads
     metadata: list[int] = []  # offsets
     with RecordReader(file) as reader:
+        state = file_state(file)
         for offset, header, payload in scan(reader):
             if faces.is_metadata(header, payload):
                 metadata.append(offset)
@@ -154,7 +170,7 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     labels = tuple(_facts(column, records.keys) for column in table.T)
     n_channels, sizes, border = _decode_first(first_images, file)
     offsets = np.array(records.offsets, np.int64)
-    return Survey(file, offsets, labels, width, Fileset(file).classes(), n_channels, sizes, border)
+    return Survey(file, offsets, labels, width, files.classes(), n_channels, sizes, border, state)
 
 
 class _Records:

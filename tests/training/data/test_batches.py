@@ -93,3 +93,14 @@ def test_an_image_that_does_not_decode_is_an_error_of_one_line(mx, tmp_path, ite
     with pytest.raises((TrainError, ImageError), match=rf"train\.rec: {message}") as info:
         list(reader.epoch())
     assert "\n" not in str(info.value)
+
+
+def test_another_file_in_the_place_of_the_surveyed_one_is_an_error(mx, tmp_path, iterator):
+    rec = write_rec(tmp_path / "train.rec", images(12))
+    reader = opened(mx, survey_for_mxnet(rec), iterator=iterator, shape=(1, 28, 28), batch_size=4, threads=1)
+    assert sum(n_valid for _, n_valid in reader.epoch()) == len(reader.survey)
+    same = rec.with_name("same.rec")
+    same.write_bytes(rec.read_bytes())
+    same.replace(rec)
+    with pytest.raises(TrainError, match="expected the file that was read before the training, got another one; start"):
+        list(reader.epoch())
