@@ -16,6 +16,7 @@ from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.idx import WHAT, limit_bytes
 from recordkit.storage.fileset import reindex_advice
+from recordkit.storage.snapshot import file_state
 
 
 class MXRecordIO:
@@ -217,6 +218,7 @@ class MXIndexedRecordIO(MXRecordIO):
 
     def open(self) -> None:
         """Open both files. A writer truncates them."""
+        state = () if self.flag != "r" or not Path(self.uri).exists() else file_state(Path(self.uri))
         super().open()
         self.idx, self.keys = {}, []
         if self.writable:
@@ -227,6 +229,13 @@ class MXIndexedRecordIO(MXRecordIO):
             return
         try:
             self._read_index()
+            if file_state(Path(self.uri)) != state:  # the index may be that of the new file
+                raise FormatError(
+                    path=self.uri,
+                    expected="one file while its index was read",
+                    got="another in its place",
+                    advice="open it again",
+                )
         except FileNotFoundError:
             super().close()
             raise not_found(self.idx_path, "an .idx file", advice=self._index_advice()) from None

@@ -28,8 +28,8 @@ from recordkit.formats.frame import verify_advice
 from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
-from recordkit.storage.snapshot import file_state
 from recordkit.storage.replacement import write_atomically
+from recordkit.storage.snapshot import file_state
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14

@@ -15,6 +15,7 @@ from PIL import Image
 import recordkit as rk
 from recordkit import codec
 from recordkit.loading.loader import Loader
+from recordkit.recordio import MXIndexedRecordIO
 from recordkit.sample import MAX_PIXELS, check_size
 from recordkit.sampling.order import Weighted
 from recordkit.storage.replacement import write_atomically
@@ -156,6 +157,16 @@ def test_a_rec_file_that_was_replaced_without_its_description(rec):
         else:
             rk.pack("photos", follow)
             assert rk.RecordDataset(follow).classes == {"cat": 0, "dog": 1}
+
+
+def test_a_rec_file_that_is_replaced_while_its_index_is_read(rec, monkeypatch):
+    with monkeypatch.context() as patch:
+        read_index = MXIndexedRecordIO._read_index
+        patch.setattr(MXIndexedRecordIO, "_read_index", lambda reader: (rk.pack("photos", "out"), read_index(reader)))
+        error = text_of(lambda: MXIndexedRecordIO("out.idx", rec, "r"))
+    advice("recordio/files.py", "open it again", error)
+    with MXIndexedRecordIO("out.idx", rec, "r") as reader:
+        assert len(reader.keys) == 4
 
 
 def test_a_set_that_is_being_replaced(rec, monkeypatch):

@@ -1,7 +1,6 @@
 """Readers in other processes while a set is packed again and again; re_packs.py does it as often as one wants."""
 
 import pytest
-
 from dataset.re_packs import count_opens, is_good
 
 
