@@ -7,6 +7,7 @@ file's size is also the limit of what reading it takes: `MAX_BYTES` are at most 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,8 @@ def parse(text: str | bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     items = dict(pairs)
     if len(items) < len(pairs):
-        seen: set[str] = set()
-        raise ValueError(f"the key {next(key for key, _ in pairs if key in seen or seen.add(key))!r:.100} twice")  # type: ignore[func-returns-value]
+        key, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {key!r:.100} twice")
     return items
 
 

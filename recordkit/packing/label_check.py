@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 from recordkit.errors import SourceError
+from recordkit.formats import json_file
 from recordkit.formats.irheader import fits_float32
 from recordkit.formats.lst import describe_widths
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 from recordkit.sources import MnistSource
+from recordkit.sources.classes import format_classes
 
 KEEP_EXACT_LABELS = "keep such labels with `exact_labels=True`"
 """The advice of an error about a label that float32 would change."""
 
 # Rows checked together.
 _BLOCK_SIZE = 1024
+# Room in PREFIX.json for all but the class names.
+_FACTS_BYTES = 1 << 16
+
+
+def check_classes(classes: Mapping[str, int] | None) -> None:
+    """Refuse class names that make PREFIX.json larger than its readers accept.
+
+    Raises
+    ------
+    SourceError
+        There are too many, or they are too long.
+    """
+    n_bytes = len(format_classes(classes)) + len(classes) if classes else 0
+    if n_bytes > json_file.MAX_BYTES - _FACTS_BYTES:
+        limit = json_file.MAX_BYTES - _FACTS_BYTES
+        raise SourceError(expected=f"class names that take at most {limit} bytes as JSON", got=n_bytes)
 
 
 def check_labels(source: Source, plan: PackPlan) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from recordkit.errors import FormatError, PackError, PlanError, SourceError
 from recordkit.packing.engine import Engine
-from recordkit.packing.label_check import check_labels
+from recordkit.packing.label_check import check_classes, check_labels
 from recordkit.packing.native import choose_engine
 from recordkit.packing.packed_block import choose_block_size, pack_block
 from recordkit.packing.plan import PackPlan
@@ -114,6 +114,7 @@ def pack(
         label_warnings = []
         for each_source in sources.values():
             plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
+            check_classes(each_source.classes)
             label_warnings += check_labels(each_source, plan)
         planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
         warnings += [*dict.fromkeys(label_warnings), *_check_outputs(planned_sets, staging.prefix)]

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, quoted
-from recordkit.formats import json_file, npy
+from recordkit.formats import json_file
 from recordkit.formats.files import not_found, open_file
+from recordkit.formats.numpy_files import npy
 from recordkit.storage.commit import Commit, find_commits
 from recordkit.storage.description import described_size, lists_file
 from recordkit.storage.names import SUFFIXES

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recordkit.errors import FormatError
-from recordkit.formats import npy
+from recordkit.formats.numpy_files import npy
 
 
 def content(array, **options):

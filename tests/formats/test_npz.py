@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recordkit.errors import FormatError
-from recordkit.formats import npz
+from recordkit.formats.numpy_files import npz
 
 
 @pytest.fixture

@@ -31,13 +31,14 @@ with instrumented:
     from images import every_format
 
     from recordkit.errors import RecordkitError
-    from recordkit.formats import deep_png, idx, image_header, netpbm, npy, npz, ubyte
+    from recordkit.formats import deep_png, idx, image_header, netpbm, ubyte
     from recordkit.formats.frame import RecordReader
     from recordkit.formats.frame import pack as frame
     from recordkit.formats.insightface.verification_pairs import read_pairs
     from recordkit.formats.irheader import IRHeader, unpack
     from recordkit.formats.irheader import pack as pack_header
     from recordkit.formats.lst import ListFile
+    from recordkit.formats.numpy_files import npy, npz
     from recordkit.record_iter import ndarray_file
     from recordkit.sources.classes import read_classes
     from recordkit.storage.checksums import read_checksums

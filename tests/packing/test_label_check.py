@@ -3,8 +3,9 @@
 import pytest
 
 from recordkit.errors import SourceError
+from recordkit.formats import json_file
 from recordkit.packing import label_check
-from recordkit.packing.label_check import check_labels
+from recordkit.packing.label_check import check_classes, check_labels
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry
 
@@ -68,3 +69,13 @@ def test_only_the_labels_that_are_packed_are_checked():
     check_labels(Rows(rows), PackPlan(labels="first", exact_labels=True))
     check_labels(Rows([(1, 2), (2,)]), PackPlan())
     assert refusal(rows, exact_labels=True) == "exact_labels: expected the same number in every row, got 1 to 2"
+
+
+def test_class_names_that_no_reader_would_read_are_refused(monkeypatch):
+    classes = {f"class {number:05}": number for number in range(100)}
+    monkeypatch.setattr(json_file, "MAX_BYTES", (1 << 16) + 2_500)
+    check_classes(classes)
+    check_classes(None)
+    monkeypatch.setattr(json_file, "MAX_BYTES", (1 << 16) + 1_500)
+    with pytest.raises(SourceError, match="expected class names that take at most 1500 bytes as JSON, got 2"):
+        check_classes(classes)

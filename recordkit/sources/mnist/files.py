@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from recordkit.formats import npz, ubyte
+from recordkit.formats import ubyte
+from recordkit.formats.numpy_files import npz
 
 SPLITS = {"train": "train", "t10k": "test", "test": "test", "val": "val", "valid": "val", "validation": "val"}
 """Names of sets by the word in the file name."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from recordkit.errors import SourceError, enumerate_some
-from recordkit.formats import npz
 from recordkit.formats.files import not_found
+from recordkit.formats.numpy_files import npz
 from recordkit.sources.mnist.class_names import find_class_names
 from recordkit.sources.mnist.files import ArrayFile, is_array_name, missing_name, parse_name
 from recordkit.sources.mnist.folders import FolderContent, find_array_folders, find_images, list_arrays

@@ -26,7 +26,7 @@ _MAGIC = b"\x93NUMPY"
 
 
 class Header(NamedTuple):
-    """What a .npy file announces.
+    """Type and shape of an array, as a .npy file announces them.
 
     Attributes
     ----------

@@ -15,8 +15,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats import npy
 from recordkit.formats.files import check_unpacked_size, open_file
+from recordkit.formats.numpy_files import npy
 
 _SUFFIX = ".npy"
 # The archive may announce more than there is, so memory grows with the bytes decompressed so far.
@@ -63,6 +63,7 @@ def read(path: str | Path, name: str = "arr_0") -> NDArray[Any]:
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez_compressed(Path(folder, "labels.npz"), np.array([7, 2], np.uint8))
     ...     read(Path(folder, "labels.npz")).tolist()
