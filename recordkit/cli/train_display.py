@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,8 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.progress import Progress
 from recordkit.cli.terminal import print_line
-from recordkit.errors import printable
+from recordkit.errors import PublishError, printable
+from recordkit.storage.commit import stranger, user_name
 from recordkit.training.results.log import batch_line, epoch_lines
 from recordkit.training.results.report import EpochReport
 from recordkit.training.results.score import RunningScore
@@ -54,6 +56,8 @@ class Display:
     def _write(self, line: str) -> None:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(self._path) and (uid := stranger(self._path)):  # it may be a link to any file
+                raise PublishError(path=str(self._path), expected="a log of your own", got=f"one of {user_name(uid)}")
             self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
 

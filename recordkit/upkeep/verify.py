@@ -33,6 +33,7 @@ from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.formats.lst import ListFile
 from recordkit.storage.checksums import check_number, read_checksums
+from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.storage.snapshot import read_set
@@ -127,6 +128,7 @@ def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], No
             check_file(report, files, table)
         except FormatError as error:
             report.add_error(error)
+    report.notes += describe_ignored_commits(files.prefix)
     return report
 
 

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from storage.faults import publish, recover
 
+from recordkit import pack
+from recordkit.codec import encode
 from recordkit.errors import FormatError, PublishError
 from recordkit.storage import commit
 from recordkit.storage.commit import can_be_staged, describe_ignored_commits, find_commits, pack_commit, unpack_commit
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.names import SUFFIXES, belongs_to
 from recordkit.storage.staging import Staging
+from recordkit.upkeep import verify
 
 ODD = {
     "empty": b"",
@@ -134,6 +138,17 @@ def test_ignored_commits_are_described_for_a_report(tmp_path):
     staged(tmp_path, b"{")
     (problem,) = describe_ignored_commits(tmp_path / "a_train")
     assert problem.startswith(f"{tmp_path}/.a.staging/commit: expected the list of files of a pack that was cut short")
+
+
+def test_verify_reports_a_commit_that_is_ignored(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1_1.png").write_bytes(encode(np.zeros((4, 4, 1), np.uint8), "png"))
+    pack(tmp_path / "photos", tmp_path / "a")
+    (tmp_path / ".a.staging").mkdir()
+    (tmp_path / ".a.staging" / "commit").touch()
+    with pytest.warns(UserWarning, match="it is ignored"):
+        report = verify(tmp_path / "a")
+    assert report.ok and any("commit: expected the list of files" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("name", ["images.rec", "a.txt", "ab.rec", "../a.rec", "a_/../x.rec", ""])

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from storage.users import as_nobody, needs_root
 
 from recordkit.storage import locks
 from recordkit.storage.locks import lock_folder
@@ -60,3 +61,23 @@ def test_a_file_that_a_killed_process_left_is_named_after_a_minute(tmp_path, mon
     with pytest.raises(TimeoutError, match="for a minute; remove it if that process was killed") as caught:
         lock_folder(tmp_path, wait=True)
     assert caught.value.filename == str(left)
+
+
+@needs_root
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_folder_that_takes_no_lock_file_is_an_error_of_permission(wait, shared_folder, monkeypatch):
+    monkeypatch.setattr(locks, "fcntl", None)
+    folder = shared_folder / "folder"
+    folder.mkdir()
+    shared_folder.chmod(0o755)
+    with as_nobody(), pytest.raises(PermissionError, match="Permission denied"):
+        lock_folder(folder, wait=wait)
+
+
+def test_a_folder_that_a_stranger_keeps_locked_is_named_after_a_minute(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
+    lock = lock_folder(tmp_path, wait=True)
+    with pytest.raises(TimeoutError, match="held the lock of this folder for a minute") as caught:
+        lock_folder(tmp_path, wait=True)
+    lock.release()
+    assert caught.value.filename == str(tmp_path)
