@@ -422,10 +422,9 @@ class _Window:
 
 def _pread(fileno: int, size: int, offset: int) -> bytes:
     """Read `size` bytes, or up to the end of the file. One os.pread may return less (signals, 2 GiB limit)."""
-    data = pread(fileno, size, offset)
-    while len(data) < size:
-        more = pread(fileno, size - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
+    pieces = [pread(fileno, size, offset)]
+    n_bytes = len(pieces[0])
+    while pieces[-1] and n_bytes < size:
+        pieces.append(pread(fileno, size - n_bytes, offset + n_bytes))
+        n_bytes += len(pieces[-1])
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
