@@ -58,7 +58,7 @@ def draw_report(report: Report) -> Any:
     else:
         bars = figure.subplots()
     _draw_bars(bars, report, cases)
-    figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left")
+    figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left", parse_math=False)
     protocol, machine = report.protocol, report.machine
     warning = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
     figure.supxlabel(

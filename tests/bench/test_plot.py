@@ -77,3 +77,11 @@ def test_the_pictures_of_the_project_are_of_the_figures_beside_them(path):
     facts = json.loads(path.with_suffix(".json").read_text())
     with Image.open(path) as picture:
         assert picture.text["Description"] == f"{facts['command']}; {facts['date']}"
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_a_name_with_dollars_is_text_and_no_formula(tmp_path):
+    named = report()
+    named.file["name"] = r"$\frac{$.rec"
+    plot.save_plot(named, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

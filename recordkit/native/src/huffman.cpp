@@ -2,7 +2,7 @@
 // structures of libjpeg-turbo:
 //
 //     jpegint.h  jpeg_input_controller  start_input_pass (replaced), has_multiple_scans
-//                jpeg_entropy_decoder   start_pass, decode_mcu (replaced)
+//                jpeg_entropy_decoder   start_pass, decode_mcu (replaced), insufficient_data
 //     jpeglib.h  jpeg_decompress_struct the fields that it calls internal to the decompressor: inputctl, entropy,
 //                                       comps_in_scan, cur_comp_info, MCUs_per_row, MCU_rows_in_scan, blocks_in_MCU,
 //                                       MCU_membership, Ss, Se, Ah, Al
@@ -219,7 +219,8 @@ void HuffmanScan::start_input_pass(j_decompress_ptr info) {
     auto& scan = *static_cast<HuffmanScan*>(info->client_data);
     const bool baseline = !info->progressive_mode && !info->arith_code && !info->inputctl->has_multiple_scans;
     const bool supported = baseline && !info->Ss && info->Se == 63 && !info->Ah && !info->Al && make_tables(*info);
-    if (supported) info->entropy->start_pass = [](j_decompress_ptr) {};
+    if (supported)
+        info->entropy->start_pass = [](j_decompress_ptr started) { started->entropy->insufficient_data = FALSE; };
     scan.libjpeg_start_input_pass_(info);
     if (!supported) return;
     scan.begin(*info);

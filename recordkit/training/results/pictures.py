@@ -77,7 +77,7 @@ def draw_curves(curves: Curves, title: str) -> Any:
             if points:
                 axes.plot(*zip(*points, strict=True), color=color, marker=marker, markersize=3.5, label=split)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(quantity)
+        axes.set_ylabel(_escape(quantity))
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
@@ -113,7 +113,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
         axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(_escape(title), fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the label's images")
     return figure
 
