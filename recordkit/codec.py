@@ -17,8 +17,8 @@ A raw image is binary Netpbm (`recordkit.formats.netpbm`): P5 (gray), P6 (RGB) o
 comments, and with other maximums than 255, are read and not written.
 
 Only the formats that `sniff` detects are decoded, each by its own decoder of Pillow: others, such as EPS, may start
-programs. The decoder is given the parts of a file that decide its pixels (`recordkit.formats.image_parts`), so that a
-PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
+programs. The decoder is given the parts of a file that decide its pixels (`recordkit.formats.images.image_parts`), so
+that a PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
 
 Pillow is imported inside the functions, because reading records does not need it.
 """
@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recordkit.errors import ImageError
-from recordkit.formats import image_header, image_parts, netpbm
+from recordkit.formats import netpbm
+from recordkit.formats.images import image_header, image_parts
 from recordkit.formats.signatures import detect, image_format
 from recordkit.sample import MAX_PIXELS, Image, check_size
 

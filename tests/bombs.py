@@ -8,7 +8,7 @@ import numpy as np
 from images import huge_jpeg, huge_png, many_scans, picture, png_chunk, save
 from PIL import Image
 
-from recordkit.formats.image_parts import MAX_SCANS
+from recordkit.formats.images.image_parts import MAX_SCANS
 
 _SIDE = 2_000
 _ONE_IMAGE = _SIDE * _SIDE

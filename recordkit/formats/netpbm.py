@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import ImageError
-from recordkit.formats.image_header import ImageHeader
+from recordkit.formats.images.image_header import ImageHeader
 from recordkit.sample import Image, check_size
 
 MAGICS = (b"P5", b"P6", b"P7")

@@ -304,7 +304,7 @@ def test_a_tiff_of_floats():
 
 def test_a_jpeg_of_too_many_scans():
     error = text_of(lambda: codec.decode(many_scans(200)))
-    advice("formats/image_parts.py", "write the image anew with another program", error)
+    advice("formats/images/image_parts.py", "write the image anew with another program", error)
     with Image.open(io.BytesIO(many_scans(200))) as image:
         assert codec.decode(save(image, "JPEG")).shape == (8, 8, 3)
 

@@ -9,7 +9,8 @@ from images import every_format, picture, sampled_jpeg, save
 from PIL import Image
 
 from recordkit import codec
-from recordkit.formats import image_header, netpbm
+from recordkit.formats import netpbm
+from recordkit.formats.images import image_header
 
 FORMATS = every_format()
 BLOCK_BYTES = 128

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from recordkit import codec
 from recordkit.errors import ImageError
-from recordkit.formats.image_parts import MAX_SCANS, split
+from recordkit.formats.images.image_parts import MAX_SCANS, split
 
 FORMATS = every_format()
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

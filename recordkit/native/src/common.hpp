@@ -15,11 +15,11 @@ namespace recordkit {
 // Pillow's limit, a quarter of a GiB of RGB; equal to recordkit.sample.MAX_PIXELS.
 constexpr uint64_t kMaxPixels = 89478485;
 
-// Most scans of a JPEG; equal to recordkit.formats.image_parts.MAX_SCANS.
+// Most scans of a JPEG; equal to recordkit.formats.images.image_parts.MAX_SCANS.
 constexpr int kMaxScans = 100;
 
 // Most segments of a JPEG before its first scan, and most chunks of a PNG before IEND, as in
-// recordkit.formats.image_parts.
+// recordkit.formats.images.image_parts.
 constexpr size_t max_parts(size_t file_size) { return 10000 + file_size / 1024; }
 
 // Read-only bytes. The caller of a function owns them and keeps them for as long as the call takes.

@@ -24,7 +24,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from recordkit.errors import ImageError
-from recordkit.formats.image_header import START_OF_SCAN, JpegSegment, jpeg_segments, max_parts
+from recordkit.formats.images.image_header import (
+    JPEG_FRAMES,
+    PROGRESSIVE,
+    START_OF_SCAN,
+    JpegSegment,
+    jpeg_segments,
+    max_parts,
+)
 
 MAX_SCANS = 100
 """Most scans of a JPEG."""
@@ -85,17 +92,21 @@ def split(payload: bytes, kind: str) -> ImageParts:
 
 def _split_jpeg(payload: bytes) -> ImageParts:
     kept, kept_to, exif = [], 0, b""
+    n_components = 0  # in one scan
     try:
         for n_segments, segment in enumerate(jpeg_segments(payload), 1):
             _check_number("segments", n_segments, payload)
+            if segment.marker in JPEG_FRAMES:
+                n_components = 256 if segment.marker in PROGRESSIVE else payload[segment.content + 5]
             if segment.marker == START_OF_SCAN:
-                _check_scans(payload, segment.end)
+                if payload[segment.content] < n_components:  # otherwise libjpeg refuses a second scan
+                    _check_scans(payload, segment.end)
             elif not _decides_pixels(payload, segment):
                 kept.append(payload[kept_to : segment.begin])
                 kept_to = segment.end
                 if segment.marker == _APP1 and not exif and payload.startswith(_EXIF, segment.content, segment.end):
                     exif = payload[segment.content + len(_EXIF) : segment.end]
-    except struct.error:
+    except (struct.error, IndexError):
         pass  # the file ends inside its header, which the decoder reports
     return ImageParts(b"".join((*kept, payload[kept_to:])) if kept else payload, exif)
 

@@ -19,8 +19,12 @@ START_OF_SCAN = 0xDA
 
 # Pillow skips other bytes between segments, too.
 _JPEG_MARKER = re.compile(rb"[^\xff]*\xff+([^\x00\xff])", re.DOTALL)
-_JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
-_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
+"""Markers of the frame header."""
+
+PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
+"""Those of them that begin a progressive frame."""
+
 _WITHOUT_LENGTH = frozenset((*range(0x01, 0xC0), *range(0xD0, 0xDA)))
 _BLOCK_BYTES = 64 * 2  # the coefficients of 8 x 8 samples
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
@@ -152,12 +156,12 @@ def jpeg_segments(payload: bytes | memoryview) -> Iterator[JpegSegment]:
 def _read_jpeg(payload: bytes | memoryview) -> ImageHeader | None:
     header, n_components = None, 0
     for segment in jpeg_segments(payload):
-        if segment.marker in _JPEG_FRAMES:
+        if segment.marker in JPEG_FRAMES:
             _, height, width, n_components = struct.unpack_from(">BHHB", payload, segment.content)
             factors = bytes(payload[segment.content + 7 : segment.content + 6 + 3 * n_components : 3])
             coefficient_bytes = _coefficient_bytes(width, height, [(factor >> 4, factor & 15) for factor in factors])
             header = ImageHeader(width, height, width * height, coefficient_bytes)
-            if segment.marker in _PROGRESSIVE:
+            if segment.marker in PROGRESSIVE:
                 n_components += 1  # more than any scan has
         if segment.marker == START_OF_SCAN and header is not None and payload[segment.content] >= n_components:
             return header._replace(coefficient_bytes=0)

@@ -1,0 +1,1 @@
+"""Headers and parts of encoded images."""
