@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,3 +139,11 @@ class Source(Protocol):
 
         If an image cannot be read, its item is an ImageError with the reason.
         """
+
+
+@runtime_checkable
+class BoundedSource(Protocol):
+    """A source that knows the sizes of its images before it reads them. A pack reads other sources one by one."""
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> Sequence[bytes | Image | ImageError]:
+        """Return the contents of the first entries, as many as have at most `max_bytes` together; possibly none."""

@@ -70,8 +70,9 @@ def _cgroup_cpus() -> int:
 class ThreadedMap(Iterator[_Result]):
     """An iterator over ``function(item)`` for each item, computed by threads, in the order of the items.
 
-    At most two items per thread are in progress or finished but not taken, so memory does not grow with the number
-    of items. ``next`` raises an error of `function` at its item's turn, and an error of `items` when the item is read.
+    At most `n_ahead` items are in progress or finished but not taken, so memory does not grow with the number of items.
+    ``next`` raises an error of `function` at its item's turn, and an error of `items` when the item is read. If the
+    system can start no more threads, those that run do all the work; without any, the thread that calls ``next`` does.
 
     It is a context manager that calls `close`. If it is dropped without close(), the finaliser signals the threads
     but does not join them: the garbage collector may run inside Thread.start, where a join would deadlock.
@@ -85,6 +86,11 @@ class ThreadedMap(Iterator[_Result]):
         With 1, `function` runs in the thread that calls ``next``, unless `ahead` is set.
     ahead : bool, default False
         Use a thread even if `n_threads` is 1, so that it works while the caller does something else.
+    n_ahead : int, optional
+        Largest number of items in progress or finished but not taken, at least 1; by default two per thread.
+    stopped : bytearray, optional
+        Its first byte becomes 1 when the map is closed. A `function` that works for long looks at it now and then, and
+        returns early with any result.
 
     Examples
     --------
@@ -94,10 +100,19 @@ class ThreadedMap(Iterator[_Result]):
     """
 
     def __init__(
-        self, function: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int, *, ahead: bool = False
+        self,
+        function: Callable[[_Item], _Result],
+        items: Iterable[_Item],
+        n_threads: int,
+        *,
+        ahead: bool = False,
+        n_ahead: int | None = None,
+        stopped: bytearray | None = None,
     ) -> None:
         self._function = function
         self._n_threads = 0 if n_threads == 1 and not ahead else n_threads
+        self._n_ahead = n_ahead or 2 * n_threads
+        self._stopped = bytearray(1) if stopped is None else stopped
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._window: deque[_Job] = deque()
         self._threads: list[Thread] = []
@@ -106,12 +121,14 @@ class ThreadedMap(Iterator[_Result]):
         _open_maps.add(self)
 
     def __next__(self) -> _Result:
-        if not self._n_threads:
+        if not self._n_threads and not self._window:
             return self._function(next(self._items))
-        while len(self._window) < 2 * self._n_threads:
+        while len(self._window) < self._n_ahead:
             try:
                 self._submit(next(self._items))
             except StopIteration:
+                break
+            if not self._n_threads:  # none could be started, and the item is computed already
                 break
         if not self._window:
             self.close()
@@ -131,7 +148,14 @@ class ThreadedMap(Iterator[_Result]):
             # A daemon, because `_close_all` joins the threads when the program ends.
             thread = Thread(target=_run_jobs, args=(self._queue,), name="recordkit", daemon=True)
             self._threads.append(thread)  # before the start, which Ctrl-C may interrupt
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more threads
+                self._threads.remove(thread)
+                self._n_threads = len(self._threads)
+                if not self._threads:
+                    self._queue.get_nowait()
+                    _run_job(job)
 
     def close(self) -> None:
         """Discard the items that have not been started, and wait for the others. A second call does nothing."""
@@ -154,6 +178,7 @@ class ThreadedMap(Iterator[_Result]):
         """Tell the threads to end. This takes no lock, because the garbage collector may call it anywhere."""
         self._items = iter(())
         self._window.clear()
+        self._stopped[0] = 1
         if os.getpid() != self._pid:  # a forked process has no threads
             return
         with contextlib.suppress(Empty):
@@ -188,13 +213,17 @@ class _Job:
 def _run_jobs(queue: SimpleQueue[_Job | None]) -> None:
     """Run jobs until None arrives. An idle thread keeps no reference to a job, whose function may own the map."""
     while (job := queue.get()) is not None:
-        try:
-            job.result = job.function(job.item)
-        except BaseException as error:  # noqa: BLE001 (raised by ThreadedMap.__next__)
-            job.error = error
-        job.done.release()
+        _run_job(job)
         del job
     queue.put(None)  # for the next thread
+
+
+def _run_job(job: _Job) -> None:
+    try:
+        job.result = job.function(job.item)
+    except BaseException as error:  # noqa: BLE001 (raised by ThreadedMap.__next__)
+        job.error = error
+    job.done.release()
 
 
 _open_maps: WeakSet[ThreadedMap[Any]] = WeakSet()

@@ -153,3 +153,45 @@ def test_zero_threads_means_the_cpus_of_this_process():
 def test_more_threads_than_a_machine_can_use_are_refused(threads):
     with pytest.raises(PlanError, match=f"threads: expected 0 to 1024, got {threads}"):
         count_threads(threads)
+
+
+@pytest.mark.parametrize("n_startable", [0, 1, 3])
+def test_threads_that_cannot_start_are_done_without(monkeypatch, n_startable):
+    start, n_started = threading.Thread.start, []
+
+    def start_some(thread):
+        if thread.name == "recordkit":
+            if len(n_started) == n_startable:
+                raise RuntimeError("can't start new thread")
+            n_started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with ThreadedMap(slow, range(50), 5, ahead=True) as results:
+        assert list(results) == list(range(50))
+    assert len(n_started) == n_startable and not running_threads()
+    with pytest.raises(ZeroDivisionError), ThreadedMap(lambda n: 1 // (5 - n), range(9), 5) as results:
+        list(results)
+
+
+def test_no_more_items_than_asked_for_are_taken_ahead():
+    taken = []
+    with ThreadedMap(slow, (taken.append(n) or n for n in range(20)), 4, n_ahead=2) as results:
+        for number in results:
+            assert len(taken) <= number + 1 + 2
+
+
+def test_a_function_is_told_that_nobody_waits_any_more():
+    stopped, n_steps = bytearray(1), []
+
+    def steps(_item):
+        for _ in range(10_000):
+            if stopped[0]:
+                return
+            n_steps.append(1)
+            time.sleep(0.01)
+
+    with ThreadedMap(steps, range(4), 2, stopped=stopped) as results:
+        results._submit(0)
+        wait_until(lambda: n_steps)
+    assert len(n_steps) < 10_000 and not running_threads()

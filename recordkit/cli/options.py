@@ -9,6 +9,7 @@ command has an example. The tests in tests/cli/test_conventions.py check these r
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,31 @@ threads_option = click.option(
     default=0,
     show_default=True,
     help="Number of threads; 0: one for each CPU that this process may use.",
+)
+
+
+def parse_bytes(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """Return the number of an option's ``SIZE``, which may end with K, M, G or T (2**10 to 2**40).
+
+    Examples
+    --------
+    >>> context = click.Context(click.Command("pack"))
+    >>> parse_bytes(context, click.Option(["--memory"]), "1.5G")
+    1610612736
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", text.upper())
+    if match is None:
+        raise click.BadParameter(f"expected a size as 512M or 2G, got {text!r}")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " "))
+
+
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=parse_bytes,
+    help="Most memory that images may take, as 512M or 2G.  [default: a quarter of the machine's]",
 )
 device_option = click.option(
     "--device",

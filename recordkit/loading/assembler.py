@@ -5,6 +5,7 @@ Threads share one assembler. `recordkit.loading.loader` decides which epoch and 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -14,18 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import PlanError
 from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
 from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import count_labels, find_image_size
 from recordkit.loading.timing import Timing
+from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler
 
 # Bytes per work item. Small batches are grouped, because scheduling an item costs as much as loading 50 digits, and
 # the threads schedule one at a time.
 _ITEM_BYTES = 1 << 22
 _MAX_BATCHES_PER_ITEM = 64
+# Work items whose batches the caller has: those of the last one, and those of the next one that `next` returns.
+_N_ITEMS_TAKEN = 2
 # Number of consecutive samples to try as the replacement of a bad one.
 _MAX_REPLACEMENTS = 100
 
@@ -66,9 +71,15 @@ class BatchAssembler:
         See `recordkit.loading.loader.Loader`.
     n_threads : int
         Number of threads that share the assembler.
+    memory : int or None
+        See `recordkit.loading.loader.Loader`.
 
     Attributes
     ----------
+    memory : int
+        The budget in bytes: a part for batches, and the rest for images under way.
+    n_items_ahead : int
+        Number of work items that the batches' part has room for.
     engine : Engine
     bad_samples : list of BadSample
         Samples that could not be loaded, each once.
@@ -79,6 +90,8 @@ class BatchAssembler:
     ------
     ImageError, FormatError
         The first samples cannot be loaded, so the size of an image or the number of labels is not known.
+    PlanError
+        The budget has no room for three batches.
     """
 
     def __init__(
@@ -90,6 +103,7 @@ class BatchAssembler:
         *,
         on_error: str,
         n_threads: int,
+        memory: int | None,
     ) -> None:
         size = find_image_size(dataset, plan)
         self._dataset = dataset
@@ -97,14 +111,18 @@ class BatchAssembler:
         self._on_error = on_error
         self._n_labels = count_labels(dataset)
         self._item_shape = plan.item_shape(size)
-        self._pool = ArrayPool(plan.dtype, n_kept=2 * n_threads + 2)
-        self.engine = engine(dataset, plan, size)
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
-        batch_bytes = int(np.prod(self._item_shape)) * self._pool.dtype.itemsize * sampler.batch_size
+        batch_bytes = math.prod(self._item_shape) * np.dtype(plan.dtype).itemsize * sampler.batch_size
         self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, _ITEM_BYTES // batch_bytes))
+        item_bytes = self.batches_per_item * batch_bytes
+        self.memory = _choose_memory(memory, item_bytes)
+        self.n_items_ahead = max(1, min(2 * n_threads, self.memory // 2 // item_bytes - _N_ITEMS_TAKEN))
+        n_items = self.n_items_ahead + _N_ITEMS_TAKEN
+        self._pool = ArrayPool(plan.dtype, n_kept=n_items)
+        self.engine = engine(dataset, plan, size, MemoryBudget(self.memory - n_items * item_bytes, n_threads))
 
-    def load(self, epoch: int, start: int, numbers: range, timing: Timing) -> LoadedBatches:
+    def load(self, epoch: int, start: int, numbers: range, timing: Timing, stopped: bytearray) -> LoadedBatches:
         """Load consecutive batches, up to the first sample whose error ends the epoch.
 
         Parameters
@@ -116,6 +134,8 @@ class BatchAssembler:
             Numbers of the batches.
         timing : Timing
             The time that the work takes is added here.
+        stopped : bytearray
+            See `recordkit.loading.engine.Request`.
         """
         begin_s, begin_cpu_s = time.perf_counter(), time.thread_time()
         batch_indices = self._sampler.batches(epoch, numbers[0], len(numbers), start=start)
@@ -123,7 +143,7 @@ class BatchAssembler:
         indices = np.concatenate([batch.indices for batch in batch_indices])  # a copy, which a replacement may change
         n = len(indices)
         arrays = BatchArrays(self._pool.take((n, *self._item_shape)), np.empty((n, self._n_labels), np.float32))
-        request = Request(epoch, positions, indices)
+        request = Request(epoch, positions, indices, stopped)
         failures = self.engine.load(request, arrays)
         error = None
         if failures and self._on_error == "raise":
@@ -180,7 +200,23 @@ class BatchAssembler:
         one_row = slice(row, row + 1)
         for _ in range(_MAX_REPLACEMENTS):
             request.indices[row] = (request.indices[row] + 1) % len(self._dataset)
-            next_sample = Request(request.epoch, request.positions[one_row], request.indices[one_row])
+            next_sample = Request(request.epoch, request.positions[one_row], request.indices[one_row], request.stopped)
             if not self.engine.load(next_sample, BatchArrays(arrays.data[one_row], arrays.labels[one_row])):
                 return
         raise error
+
+
+def _choose_memory(memory: int | None, item_bytes: int) -> int:
+    """Return the budget: the argument, or the default, which always has room for the batches that the caller wants."""
+    smallest = 4 * item_bytes  # one item ahead, those that the caller has, and as much as an item for images
+    n_bytes = choose_memory(memory)
+    if memory is None:
+        return max(n_bytes, smallest)
+    if n_bytes < smallest:
+        raise PlanError(
+            argument="memory",
+            expected=f"at least {smallest} bytes, 4 times a batch",
+            got=memory,
+            advice="give a larger `memory`, or a smaller `batch_size`",
+        )
+    return n_bytes

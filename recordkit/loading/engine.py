@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError
 from recordkit.loading.plan import LoadPlan
+from recordkit.memory import MemoryBudget
 
 _Error = TypeVar("_Error", bound=Exception)
 
@@ -28,11 +29,14 @@ class Request(NamedTuple):
         Position of each sample in the order of the epoch, over all ranks; random draws depend on it.
     indices : ndarray of int64, shape (n,)
         Index of each sample in the dataset.
+    stopped : bytearray
+        The first byte becomes 1 if nobody waits for the samples any more; the engine then returns early.
     """
 
     epoch: int
     positions: NDArray[np.int64]
     indices: NDArray[np.int64]
+    stopped: bytearray
 
 
 class BatchArrays(NamedTuple):
@@ -57,6 +61,8 @@ class Engine(Protocol):
     plan : LoadPlan
     size : (int, int)
         Height and width of the images after the transforms.
+    budget : MemoryBudget
+        Memory of the images under way, which the threads share.
 
     Attributes
     ----------
@@ -65,7 +71,7 @@ class Engine(Protocol):
 
     name: ClassVar[str]
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None: ...
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None: ...
 
     def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
         """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import RLock
 from weakref import ref
 
 from recordkit.dataset.dataset import RecordDataset
@@ -30,6 +32,9 @@ class Loader:
     Each iteration yields the batches of one epoch. They depend on the files and on these arguments, but never on
     `threads`; the order and the random draws depend neither on `batch_size` nor on `rank`. If the caller leaves an
     epoch early, the next iteration begins the next epoch; after `load_state_dict` it resumes the epoch instead.
+
+    Several threads may share one iteration, ``batches = iter(loader)``: each batch goes to one of them. A loader has
+    one iteration at a time; a new one ends the one before it.
 
     Parameters
     ----------
@@ -64,6 +69,9 @@ class Loader:
         Compare each record with its CRC-32 in PREFIX.crc; a damaged one is a sample that cannot be loaded.
     exact : bool, default False
         Decode JPEGs in full before a resize; see `recordkit.loading.plan.LoadPlan`.
+    memory : int, optional
+        Most bytes of memory that the batches read ahead and the images under way may take together; by default a
+        quarter of the memory of the machine or its control group. An image that needs more is a bad sample.
 
     Attributes
     ----------
@@ -72,6 +80,8 @@ class Loader:
         Name of the engine in use.
     threads : int
         Number of loading threads.
+    memory : int
+        The budget in use, in bytes.
     epoch : int
         Number of the epoch that is under way, or of the next one.
     bad_samples : list of BadSample
@@ -121,6 +131,7 @@ class Loader:
         on_error: str = "raise",
         check: bool = False,
         exact: bool = False,
+        memory: int | None = None,
     ) -> None:
         if on_error not in ON_ERROR:
             raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
@@ -151,8 +162,15 @@ class Loader:
                 advice="make `batch_size` smaller, or keep or pad the last batch",
             )
         self._assembler = BatchAssembler(
-            self.dataset, self._sampler, plan, engine_type, on_error=on_error, n_threads=self.threads
+            self.dataset,
+            self._sampler,
+            plan,
+            engine_type,
+            on_error=on_error,
+            n_threads=self.threads,
+            memory=memory,
         )
+        self.memory = self._assembler.memory
         self.engine = engine_type.name
         self.bad_samples: list[BadSample] = self._assembler.bad_samples
         self.timing = Timing()
@@ -162,7 +180,8 @@ class Loader:
         # Number of batches yielded since the position of `_state`, where the epoch was begun or resumed.
         self._n_yielded = 0
         self._was_left_early = False
-        self._epoch_batches: Generator[Batch, None, None] | None = None
+        self._epoch_batches: _SharedBatches | None = None
+        self._lock, self._process = RLock(), os.getpid()
         self._loaded_ref: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
 
     def __len__(self) -> int:
@@ -207,21 +226,29 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches of one epoch, or over the rest of the epoch that `load_state_dict` resumed."""
-        self._stop()
-        if self._was_left_early:
-            self._state = self._state.at(epoch=self.epoch + 1, position=0)
-            self._n_yielded = 0
-        self._epoch_batches = self._run_epoch()
-        return self._epoch_batches
+        with self._locked():
+            self._stop()
+            if self._was_left_early:
+                self._state = self._state.at(epoch=self.epoch + 1, position=0)
+                self._n_yielded = 0
+            self._epoch_batches = _SharedBatches(self._run_epoch(), self._locked)
+            return self._epoch_batches
 
     def _stop(self) -> None:
         """End the iteration that is under way, and wait for its threads."""
-        batches, self._epoch_batches = self._epoch_batches, None
-        if batches is not None:
-            loaded = self._loaded_ref()
-            batches.close()
-            if loaded is not None:
-                loaded.close()
+        with self._locked():
+            batches, self._epoch_batches = self._epoch_batches, None
+            if batches is not None:
+                loaded = self._loaded_ref()
+                batches.close()
+                if loaded is not None:
+                    loaded.close()
+
+    def _locked(self) -> AbstractContextManager[bool]:
+        """Return the lock of the iteration. A forked process gets its own: the other one's may be held forever."""
+        if self._process != os.getpid():
+            self._lock, self._process = RLock(), os.getpid()
+        return self._lock
 
     def _run_epoch(self) -> Generator[Batch, None, None]:
         self._was_left_early = True
@@ -229,8 +256,15 @@ class Loader:
         n_batches, step = self._sampler.n_batches(start=start), self._assembler.batches_per_item
         items = (range(first, min(first + step, n_batches)) for first in range(0, n_batches, step))
         self.timing = timing = Timing()
-        load = self._assembler.load
-        loaded = ThreadedMap(lambda numbers: load(epoch, start, numbers, timing), items, self.threads, ahead=True)
+        load, stopped = self._assembler.load, bytearray(1)
+        loaded = ThreadedMap(
+            lambda numbers: load(epoch, start, numbers, timing, stopped),
+            items,
+            self.threads,
+            ahead=True,
+            n_ahead=self._assembler.n_items_ahead,
+            stopped=stopped,
+        )
         self._loaded_ref = ref(loaded)  # only this generator owns the threads, so that they end when it is dropped
         n_reads = count_disk_reads()
         n_yielded = 0
@@ -270,6 +304,25 @@ def _open_dataset(
     if check and not path.is_checked:
         raise PlanError(argument="check", expected="a dataset with checksums", got=path, advice="open it with `check`")
     return path
+
+
+class _SharedBatches(Iterator[Batch]):
+    """The batches of an epoch, for one or more threads: a generator cannot be called by two at a time."""
+
+    def __init__(
+        self, batches: Generator[Batch, None, None], locked: Callable[[], AbstractContextManager[bool]]
+    ) -> None:
+        self._batches = batches
+        self._locked = locked
+
+    def __next__(self) -> Batch:
+        with self._locked():
+            return next(self._batches)
+
+    def close(self) -> None:
+        """End the iteration."""
+        with self._locked():
+            self._batches.close()
 
 
 def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:

@@ -21,6 +21,7 @@ from recordkit.loading.engine import BatchArrays, Engine, Request
 from recordkit.loading.item import apply_transforms, to_batch_item
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.python import PythonEngine
+from recordkit.memory import MemoryBudget
 from recordkit.sample import MAX_PIXELS
 from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.transform import native_spec
@@ -39,11 +40,12 @@ class NativeEngine:
 
     name: ClassVar[str] = "native"
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None:
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
+        self._budget = budget
         self._dataset = dataset
         self._plan = plan
         self._size = size
-        self._reference = PythonEngine(dataset, plan, size)
+        self._reference = PythonEngine(dataset, plan, size, budget)
         specs = _native_specs(plan.steps)
         self._n_native_steps = len(specs)
         # A subclass of Normalize may do something else, so it runs in Python too.
@@ -72,24 +74,29 @@ class NativeEngine:
         locations = self._dataset.records_at(request.indices)
         records = native.load().Records(*locations, request.positions, request.epoch)
         if self._fills_batches:
-            rows_for_reference = self._loader.load(records, arrays.data, arrays.labels).tolist()
+            rows = self._loader.load(records, arrays.data, arrays.labels, self._budget, request.stopped)
+            rows_for_reference = rows.tolist()
         else:
-            rows_for_reference = self._finish(self._loader.images(records, arrays.labels), request, arrays)
+            rows_for_reference = self._load_and_finish(records, request, arrays)
         return self._reference.load_rows(rows_for_reference, request, arrays)
 
-    def _finish(self, images: list[NDArray[np.uint8] | None], request: Request, arrays: BatchArrays) -> list[int]:
-        """Apply the remaining transforms in Python; return the rows that are left to the reference engine."""
-        rows_for_reference = []
-        for row, (image, position) in enumerate(zip(images, request.positions.tolist(), strict=True)):
-            if image is None:
-                rows_for_reference.append(row)
-                continue
+    def _load_and_finish(self, records: Any, request: Request, arrays: BatchArrays) -> list[int]:
+        """Apply the remaining transforms in Python; return the rows that are left to the reference engine.
+
+        The core hands over one image after the other, so that a thread has one image in memory and not all of a batch.
+        """
+        positions = request.positions.tolist()
+        failed_rows = []
+
+        def finish(row: int, image: NDArray[np.uint8]) -> None:
             try:
-                image = apply_transforms(image, self._plan, request.epoch, position, first=self._n_native_steps)
+                image = apply_transforms(image, self._plan, request.epoch, positions[row], first=self._n_native_steps)
                 arrays.data[row] = to_batch_item(image, self._plan, self._size)
             except ImageError:
-                rows_for_reference.append(row)  # the reference engine raises the error again and reports it
-        return rows_for_reference
+                failed_rows.append(row)  # the reference engine raises the error again and reports it
+
+        rows = self._loader.images(records, arrays.labels, finish, self._budget, request.stopped)
+        return sorted([*rows.tolist(), *failed_rows])
 
 
 def _native_specs(steps: tuple[Transform, ...]) -> list[dict[str, Any]]:

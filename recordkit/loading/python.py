@@ -13,6 +13,7 @@ from recordkit.errors import FormatError, ImageError
 from recordkit.loading.engine import BatchArrays, Request
 from recordkit.loading.item import apply_transforms, to_batch_item
 from recordkit.loading.plan import LoadPlan
+from recordkit.memory import MemoryBudget
 
 
 class PythonEngine:
@@ -20,7 +21,8 @@ class PythonEngine:
 
     name: ClassVar[str] = "python"
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int]) -> None:
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
+        self._budget = budget
         self._dataset = dataset
         self._plan = plan
         self._size = size
@@ -33,6 +35,8 @@ class PythonEngine:
         """Do the work of `load` for some rows only."""
         errors: dict[int, Exception] = {}
         for row in rows:
+            if request.stopped[0]:
+                break
             try:
                 self._load_row(row, request, arrays)
             except (FormatError, ImageError, OSError) as error:
@@ -44,7 +48,8 @@ class PythonEngine:
         labels = np.atleast_1d(np.asarray(sample.label, np.float32))
         if labels.size != arrays.labels.shape[1]:
             raise FormatError(expected=f"{arrays.labels.shape[1]} labels as in the first sample", got=labels.size)
-        image = codec.decode(sample.payload, channels=self._plan.channels)
-        image = apply_transforms(image, self._plan, request.epoch, int(request.positions[row]))
-        arrays.data[row] = to_batch_item(image, self._plan, self._size)
+        with self._budget.hold(codec.decode_bytes(sample.payload)):
+            image = codec.decode(sample.payload, channels=self._plan.channels)
+            image = apply_transforms(image, self._plan, request.epoch, int(request.positions[row]))
+            arrays.data[row] = to_batch_item(image, self._plan, self._size)
         arrays.labels[row] = labels

@@ -1,5 +1,9 @@
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
+
+from recordkit.memory import MemoryBudget
 
 ABI: int
 
@@ -17,7 +21,13 @@ def frame_records(
 
 class Transcoder:
     def __init__(self, *, channels: int, crop: bool, filter: str, side: int, encoding: str, quality: int) -> None: ...
-    def __call__(self, contents: list[bytes | NDArray[np.uint8]]) -> list[bytes | None]: ...
+    def __call__(
+        self,
+        contents: list[bytes | NDArray[np.uint8]],
+        budget: MemoryBudget | None = None,
+        max_bytes: int = 18446744073709551615,
+        stopped: bytearray | None = None,
+    ) -> list[bytes | None]: ...
 
 class Records:
     def __init__(
@@ -46,8 +56,22 @@ class BatchLoader:
         mean: NDArray[np.float32],
         factor: NDArray[np.float32],
     ) -> None: ...
-    def load(self, records: Records, data: NDArray[np.generic], labels: NDArray[np.float32]) -> NDArray[np.int64]: ...
-    def images(self, records: Records, labels: NDArray[np.float32]) -> list[NDArray[np.uint8] | None]: ...
+    def load(
+        self,
+        records: Records,
+        data: NDArray[np.generic],
+        labels: NDArray[np.float32],
+        budget: MemoryBudget,
+        stopped: bytearray,
+    ) -> NDArray[np.int64]: ...
+    def images(
+        self,
+        records: Records,
+        labels: NDArray[np.float32],
+        take: Callable[[int, NDArray[np.uint8]], object],
+        budget: MemoryBudget,
+        stopped: bytearray,
+    ) -> NDArray[np.int64]: ...
 
 class RecordFile:
     def __init__(self, path: object) -> None: ...
@@ -66,5 +90,5 @@ class RecordFile:
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]: ...
     def advise(self, offsets: NDArray[np.uint64], record_bytes: int) -> None: ...
 
-def read_files(paths: list[bytes], max_bytes: int) -> list[bytes | None]: ...
+def read_files(paths: list[bytes], max_bytes: int, total_bytes: int) -> list[bytes | None]: ...
 def read_idx(path: object, n_threads: int) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]: ...

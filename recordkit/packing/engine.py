@@ -9,11 +9,34 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 from recordkit.errors import ImageError
+from recordkit.memory import MemoryBudget
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Image
 
 Content = bytes | Image | ImageError
 """An encoded image, pixels, or the reason why the source could not read the image."""
+
+
+class Limits(NamedTuple):
+    """Limits of the memory and the time of a block of samples.
+
+    Attributes
+    ----------
+    budget : MemoryBudget
+        Memory of the images under way, which the threads share.
+    max_bytes : int
+        Largest total size of the contents of a block, and of its payloads.
+    stopped : bytearray
+        The first byte becomes 1 if nobody waits for the block any more.
+    """
+
+    budget: MemoryBudget
+    max_bytes: int
+    stopped: bytearray
+
+
+UNLIMITED = Limits(MemoryBudget(1 << 62, 1), 1 << 62, bytearray(1))
+"""For a caller that has a few images in memory anyway."""
 
 
 class Encoded(NamedTuple):
@@ -22,7 +45,7 @@ class Encoded(NamedTuple):
     Attributes
     ----------
     payloads : list of (bytes or None)
-        One per content; None if it failed.
+        One per content; None if it failed. Payloads after the first `Limits.max_bytes` bytes are missing.
     remarks : dict of int to str
         Reason of the failure, or a warning, by index of the content. Most contents have none.
     """
@@ -70,8 +93,8 @@ class Engine(Protocol):
 
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None: ...
 
-    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
-        """Encode contents into payloads. A bad image never makes it raise."""
+    def encode(self, contents: Sequence[Content], keys: Sequence[int], limits: Limits = UNLIMITED) -> Encoded:
+        """Encode contents into payloads, up to the limits. A bad image never makes it raise."""
 
     def frame(self, keys: Sequence[int], labels: Sequence[tuple[float, ...]], payloads: Sequence[bytes]) -> Framed:
         """Frame records as they are in a .rec file.

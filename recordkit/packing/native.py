@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from recordkit import native
-from recordkit.packing.engine import Content, Encoded, Engine, Framed
+from recordkit.packing.engine import UNLIMITED, Content, Encoded, Engine, Framed, Limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.python import PythonEngine
 from recordkit.sample import MAX_PIXELS
@@ -58,15 +58,15 @@ class NativeEngine:
         # Decoding an image costs much more than scheduling it; encoding the pixels of a digit does not.
         self.block_size = 256 if pixels else 64 if self._transcode is None else 8
 
-    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
+    def encode(self, contents: Sequence[Content], keys: Sequence[int], limits: Limits = UNLIMITED) -> Encoded:
         """See `Engine.encode`."""
         if self._transcode is None:
-            return self._reference.encode(contents, keys)
-        payloads = self._transcode(list(contents))
+            return self._reference.encode(contents, keys, limits)
+        payloads = self._transcode(list(contents), *limits)
         remarks: dict[int, str] = {}
         if None in payloads:
             for row in [row for row, payload in enumerate(payloads) if payload is None]:
-                payloads[row], remark = self._reference.encode_one(contents[row], keys[row])
+                payloads[row], remark = self._reference.encode_one(contents[row], keys[row], limits.budget)
                 if remark:
                     remarks[row] = remark
         return Encoded(payloads, remarks)

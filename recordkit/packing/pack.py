@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import FormatError, PackError, PlanError, SourceError
+from recordkit.memory import choose_memory
 from recordkit.packing.engine import Engine
 from recordkit.packing.label_check import check_classes, check_labels
 from recordkit.packing.native import choose_engine
-from recordkit.packing.packed_block import choose_block_size, pack_block
+from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
+from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
 from recordkit.packing.replaced_set import (
@@ -44,12 +46,13 @@ def pack(
     engine: str = "auto",
     record_name: str | None = None,
     keep: Collection[Path] = (),
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst, .crc and .json.
 
     The files appear together when all of them are complete. Until then, and after any error, the previous files stay in
-    place. Memory: 16 bytes per image, 24 more per row of a list, or the file names of a folder.
+    place. Memory: `memory` and 16 bytes per image, 24 more per row of a list, or the file names of a folder.
 
     Parameters
     ----------
@@ -65,6 +68,9 @@ def pack(
         name is PREFIX.rec, and PREFIX may not be a folder.
     keep : collection of Path
         Files of the replaced set that stay, such as lists that will be packed next.
+    memory : int, optional
+        Most bytes of memory that images may take, encoded and decoded together; by default a quarter of the memory of
+        the machine or its control group. An image that needs more is a bad sample.
     progress : callable, optional
         Called with the number of samples packed or left out since the last call.
 
@@ -104,7 +110,7 @@ def pack(
     begin_s = time.monotonic()
     plan = plan or PackPlan()
     engine_class = choose_engine(engine)
-    n_threads = count_threads(plan.threads)
+    n_threads, n_bytes = count_threads(plan.threads), choose_memory(memory)
     if isinstance(source, (str, Path)):
         source = _open(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
@@ -123,7 +129,7 @@ def pack(
             writer = SetWriter(staging, planned_set.names, plan)
             open_writers.callback(writer.close)
             set_engine = engine_class(plan, pixels=planned_set.source.pixels)
-            _write_set(planned_set, plan, set_engine, writer, n_threads, progress)
+            _write_set(planned_set, plan, set_engine, writer, n_threads, n_bytes, progress)
             reports.append(writer.report)
         _refuse_empty_result(reports, staging.prefix)
         # All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
@@ -156,6 +162,7 @@ def _write_set(
     engine: Engine,
     writer: SetWriter,
     n_threads: int,
+    memory: int,
     progress: Progress | None,
 ) -> None:
     """Pack the samples of one set, block by block on several threads, and write them in order."""
@@ -163,13 +170,24 @@ def _write_set(
     if planned_set.is_first:
         for bad in source.bad:
             writer.fail_row(bad.location, bad.reason)
-    block_size = choose_block_size(source, order, engine)
-    index_blocks = (order[begin : begin + block_size] for begin in range(0, len(order), block_size))
-    with ThreadedMap(lambda indices: pack_block(source, indices, plan, engine), index_blocks, n_threads) as blocks:
+    index_blocks = IndexBlocks(order, engine.block_size)
+    limits = make_limits(memory, n_threads)
+
+    def append(block: PackedBlock) -> None:
+        writer.append(block)
+        if progress:
+            progress(len(block))
+
+    def pack_indices(indices: Sequence[int]) -> PackedBlock:
+        return pack_block(source, indices, plan, engine, limits)
+
+    with ThreadedMap(pack_indices, index_blocks, n_threads, stopped=limits.stopped) as blocks:
         for block in blocks:
-            writer.append(block)
-            if progress:
-                progress(len(block))
+            index_blocks.learn(len(block), max(block.input_bytes, len(block.frames)))
+            append(block)
+            for index in block.rest:
+                with encode_alone(source, index, engine, limits) as piece:
+                    append(frame_piece(piece, plan, engine))
     list_role = "written" if names.write_list else "read" if planned_set.reads_list else "none"
     writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
 

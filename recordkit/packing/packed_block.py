@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from recordkit.errors import ImageError
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE, MAX_LABELS
-from recordkit.packing.engine import Content, Engine
+from recordkit.packing.engine import Engine, Limits
+from recordkit.packing.piece import Piece, encode_piece
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 
 # A payload up to this size leaves room for more labels than a row can have.
 _ALWAYS_FITS_BYTES = MAX_RECORD_BYTES // 2
-# Largest total size of the contents of one block. Two blocks per thread are in memory at a time.
-_BLOCK_BYTES = 1 << 22
-# Number of samples whose size is measured to choose the block size.
-_N_MEASURED = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,8 @@ class PackedBlock:
         The samples that were left out, each with the reason.
     remarks : Counter of str
         Warnings, and the number of samples that each concerns.
+    rest : sequence of int
+        The last positions of the block that is asked for, whose samples did not fit in the limits.
     """
 
     entries: list[Entry]
@@ -54,13 +52,14 @@ class PackedBlock:
     input_bytes: int
     failures: list[tuple[Entry, str]]
     remarks: Counter[str]
+    rest: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.entries) + len(self.failures)
 
 
-def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: Engine) -> PackedBlock:
-    """Read, encode and frame the samples at some positions.
+def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: Engine, limits: Limits) -> PackedBlock:
+    """Read, encode and frame the first samples at some positions, as many as the limits allow.
 
     Parameters
     ----------
@@ -69,22 +68,27 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
     plan : PackPlan
     engine : Engine
         Made for that plan and kind of source.
+    limits : Limits
 
     Returns
     -------
     block : PackedBlock
         Packed samples and failures, each in the order of `indices`.
     """
-    entries = source.entries(indices)
-    contents = source.contents(entries)
-    payloads, remarks = engine.encode(contents, [entry.key for entry in entries])
+    piece = encode_piece(source, indices, engine, limits)
+    return frame_piece(piece, plan, engine, rest=indices[len(piece.entries) :])
+
+
+def frame_piece(piece: Piece, plan: PackPlan, engine: Engine, *, rest: Sequence[int] = ()) -> PackedBlock:
+    """Frame the samples of a piece."""
+    entries, payloads, remarks, input_bytes = piece
     labels = [entry.labels if plan.labels == "all" else entry.labels[:1] for entry in entries]
     reasons = {row: remark for row, remark in remarks.items() if payloads[row] is None}
     reasons |= _find_too_large(labels, payloads)
     failures = [(entries[row], reasons[row]) for row in sorted(reasons)]
     if reasons:
         rows = [row for row in range(len(entries)) if row not in reasons]
-        entries, contents = [entries[row] for row in rows], [contents[row] for row in rows]
+        entries, input_bytes = [entries[row] for row in rows], [input_bytes[row] for row in rows]
         labels, payloads = [labels[row] for row in rows], [payloads[row] for row in rows]
     # All payloads are bytes here, because each sample without one is a failure.
     framed = engine.frame([entry.key for entry in entries], labels, cast("list[bytes]", payloads))
@@ -92,20 +96,11 @@ def pack_block(source: Source, indices: Sequence[int], plan: PackPlan, engine: E
         entries=entries,
         labels=labels,
         **framed._asdict(),
-        input_bytes=sum(map(_n_bytes, contents)),
+        input_bytes=sum(input_bytes),
         failures=failures,
         remarks=Counter(remark for row, remark in remarks.items() if row not in reasons),
+        rest=rest,
     )
-
-
-def choose_block_size(source: Source, order: Sequence[int], engine: Engine) -> int:
-    """Return the number of samples per block: the engine's preference, or fewer if the contents are large.
-
-    The first few samples show how large the contents are.
-    """
-    contents = source.contents(source.entries(order[:_N_MEASURED]))
-    largest = max(map(_n_bytes, contents), default=0)
-    return max(1, min(engine.block_size, _BLOCK_BYTES // max(largest, 1)))
 
 
 def _record_size(labels: tuple[float, ...], payload: bytes) -> int:
@@ -123,9 +118,3 @@ def _find_too_large(labels: Sequence[tuple[float, ...]], payloads: Sequence[byte
             if size > MAX_RECORD_BYTES:
                 reasons[row] = f"expected a record shorter than 2**29 bytes, got {size} bytes"
     return reasons
-
-
-def _n_bytes(content: Content) -> int:
-    if isinstance(content, bytes):
-        return len(content)
-    return 0 if isinstance(content, ImageError) else content.nbytes

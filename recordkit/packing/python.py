@@ -10,9 +10,11 @@ from recordkit import codec
 from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
-from recordkit.packing.engine import Content, Encoded, Framed
+from recordkit.memory import MemoryBudget
+from recordkit.packing.engine import UNLIMITED, Content, Encoded, Framed, Limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.whole_image import looks_whole
+from recordkit.sample import Image
 from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.transforms import CenterCrop, Resize
 
@@ -46,35 +48,49 @@ class PythonEngine:
         self._first_label = plan.first_label_in_header
         self._has_checksums = plan.checksums
 
-    def encode(self, contents: Sequence[Content], keys: Sequence[int]) -> Encoded:
+    def encode(self, contents: Sequence[Content], keys: Sequence[int], limits: Limits = UNLIMITED) -> Encoded:
         """See `Engine.encode`."""
-        pairs = [self.encode_one(content, key) for content, key in zip(contents, keys, strict=True)]
-        remarks = {row: remark for row, (_, remark) in enumerate(pairs) if remark}
-        return Encoded([payload for payload, _ in pairs], remarks)
+        payloads: list[bytes | None] = []
+        remarks = {}
+        n_bytes = 0
+        for row, (content, key) in enumerate(zip(contents, keys, strict=True)):
+            payload, remark = self.encode_one(content, key, limits.budget)
+            n_bytes += len(payload or b"")
+            if n_bytes > limits.max_bytes or limits.stopped[0]:
+                break
+            payloads.append(payload)
+            if remark:
+                remarks[row] = remark
+        return Encoded(payloads, remarks)
 
-    def encode_one(self, content: Content, key: int) -> tuple[bytes | None, str]:
+    def encode_one(self, content: Content, key: int, budget: MemoryBudget) -> tuple[bytes | None, str]:
         """Return the payload, or None if the content is bad, and a remark or ""."""
         if isinstance(content, ImageError):
             return None, str(content)
         try:
             if self._copies_bytes and isinstance(content, bytes):
-                return content, self._check_copy(content)
-            remark = ""
-            if isinstance(content, bytes):
-                image = codec.decode(content, channels=self.channels)
-                if codec.has_several_pictures(content):
-                    remark = "animated, only the first frame was packed"
-            else:
-                image = codec.to_channels(content, self.channels)
-            if self._crop:
-                image = self._crop(image)
-            if self._resize:
-                image = self._resize(image, key=key)
-            return codec.encode(image, self.encoding, quality=self._quality), remark
+                return content, self._check_copy(content, budget)
+            with budget.hold(codec.decode_bytes(content) if isinstance(content, bytes) else content.nbytes):
+                return self._transcode(content, key)
         except ImageError as error:
             return None, str(error)
 
-    def _check_copy(self, payload: bytes) -> str:
+    def _transcode(self, content: bytes | Image, key: int) -> tuple[bytes, str]:
+        """Return the payload, and a remark or ""."""
+        remark = ""
+        if isinstance(content, bytes):
+            image = codec.decode(content, channels=self.channels)
+            if codec.has_several_pictures(content):
+                remark = "animated, only the first frame was packed"
+        else:
+            image = codec.to_channels(content, self.channels)
+        if self._crop:
+            image = self._crop(image)
+        if self._resize:
+            image = self._resize(image, key=key)
+        return codec.encode(image, self.encoding, quality=self._quality), remark
+
+    def _check_copy(self, payload: bytes, budget: MemoryBudget) -> str:
         """Refuse bytes that are no image, or that look damaged and do not decode; return a remark or ""."""
         format_name = codec.sniff(payload)
         if format_name in ("unknown", "empty"):
@@ -83,7 +99,8 @@ class PythonEngine:
                 raise ImageError(expected="an image", got=got)
             return "not an image by its first bytes, copied all the same"
         if not (self._any_file or looks_whole(payload)):
-            codec.decode(payload, channels="keep")
+            with budget.hold(codec.decode_bytes(payload)):
+                codec.decode(payload, channels="keep")
         if format_name in _UNREADABLE_BY_MXNET:
             name = _UNREADABLE_BY_MXNET[format_name]
             return f"{name}, which MXNet's own readers cannot decode; the encoding jpg or png makes it readable there"

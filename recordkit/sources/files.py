@@ -5,9 +5,10 @@ The native core reads many files in one call; without it, Python reads them one 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from recordkit import codec, native
 from recordkit.errors import FormatError, ImageError
@@ -24,12 +25,17 @@ IM2REC_EXTENSIONS = (".jpeg", ".jpg", ".png")
 _MAX_FILE_BYTES = MAX_RECORD_BYTES - HEADER_SIZE
 
 
-def check_file(path: str) -> None:
+def check_file(path: str) -> int:
     """Refuse a path that cannot be read as an image file, without reading the file.
 
     Parameters
     ----------
     path : str
+
+    Returns
+    -------
+    n_bytes : int
+        Size of the file.
 
     Raises
     ------
@@ -46,6 +52,7 @@ def check_file(path: str) -> None:
         raise ImageError(expected="a regular file", got="a folder, pipe or device")
     if status.st_size > _MAX_FILE_BYTES:
         raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{status.st_size} bytes")
+    return status.st_size
 
 
 def find_image(folder: str, name: str) -> str:
@@ -82,12 +89,14 @@ def find_image(folder: str, name: str) -> str:
     return next(filter(os.path.exists, (os.path.join(folder, other), "/" + other)), path)  # noqa: PTH118 (see above)
 
 
-def read_images(paths: Sequence[str]) -> list[bytes | ImageError]:
+def read_images(paths: Sequence[str], max_bytes: int | None = None) -> list[bytes | ImageError]:
     """Read image files whole.
 
     Parameters
     ----------
     paths : sequence of str
+    max_bytes : int, optional
+        Read only the first files, whose total size is at most this; possibly none.
 
     Returns
     -------
@@ -95,11 +104,23 @@ def read_images(paths: Sequence[str]) -> list[bytes | ImageError]:
         Content of each file. The item is an error if the file is missing, unreadable, not a regular file, or too large
         for a record.
     """
+    if max_bytes is None:
+        max_bytes = len(paths) * _MAX_FILE_BYTES
     if not native.available():
-        return list(map(_read, paths))
-    payloads = native.load().read_files([_encode_path(path) for path in paths], _MAX_FILE_BYTES)
+        return [_read(path) for path in _first_paths(paths, max_bytes)]
+    payloads = native.load().read_files([_encode_path(path) for path in paths], _MAX_FILE_BYTES, max_bytes)
     # The core returns None for a file that it cannot read; `_read` finds the reason.
-    return [_read(path) if payload is None else payload for path, payload in zip(paths, payloads, strict=True)]
+    return [_read(path) if payload is None else payload for path, payload in zip(paths, payloads, strict=False)]
+
+
+def _first_paths(paths: Sequence[str], max_bytes: int) -> Iterator[str]:
+    """Yield paths until the sizes of their files exceed the limit. A file that cannot be read counts as empty."""
+    for path in paths:
+        with contextlib.suppress(ImageError):
+            max_bytes -= check_file(path)
+        if max_bytes < 0:
+            return
+        yield path
 
 
 def _encode_path(path: str) -> bytes:

@@ -45,7 +45,11 @@ class ListedImages:
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
         """Read the images of some entries."""
-        return read_images([f"{self.root}/{entry.name}" for entry in entries])
+        return self.first_contents(entries, None)
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        return read_images([f"{self.root}/{entry.name}" for entry in entries], max_bytes)
 
     def _add(self, key: int, label: float, name: str) -> None:
         try:

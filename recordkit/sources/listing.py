@@ -121,7 +121,11 @@ class ListSource:
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
         """Read the images of some entries."""
-        return self._images.read([entry.name for entry in entries])
+        return self.first_contents(entries, None)
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        return self._images.read([entry.name for entry in entries], max_bytes)
 
     def _check_keys(self, *, lenient: bool) -> None:
         columns = self._columns_without_keys()

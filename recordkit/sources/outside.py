@@ -10,6 +10,7 @@ least one of the first such images is there.
 # ruff: noqa: PTH110, PTH117, PTH118 (a Path for each of a million rows is slow)
 from __future__ import annotations
 
+import itertools
 import os
 from array import array
 from collections.abc import Callable, Sequence
@@ -88,12 +89,13 @@ class ImageRoot:
             path = os.path.join(self.folder, _plain(name))
         return path if _is_below(self.folder, path) else None
 
-    def read(self, names: Sequence[str]) -> list[bytes | ImageError]:
+    def read(self, names: Sequence[str], max_bytes: int | None = None) -> list[bytes | ImageError]:
         """Read images whole, as `recordkit.sources.files.read_images` does; a path that leads out is an error."""
         paths = [self.find(name) for name in names]
-        contents = iter(read_images([path for path in paths if path is not None]))
+        contents = iter(read_images([path for path in paths if path is not None], max_bytes))
         outside = ImageError(expected=f"a path inside the folder {self.folder}", got="one that leads out of it")
-        return [outside if path is None else next(contents) for path in paths]
+        read = (outside if path is None else next(contents, None) for path in paths)
+        return list(itertools.takewhile(lambda content: content is not None, read))  # type: ignore[arg-type]
 
     def _is_inside_or_relative(self, name: str) -> bool:
         return not _is_absolute(name) or _is_below(self.folder, name.strip())

@@ -107,5 +107,14 @@ class RecordSource:
         FormatError
             A record is damaged.
         """
-        samples = self._dataset[[int(entry.name.rpartition(" ")[2]) for entry in entries]]
+        return self.first_contents(entries, None)
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes]:
+        """See `recordkit.sample.BoundedSource`."""
+        indices = [int(entry.name.rpartition(" ")[2]) for entry in entries]
+        if max_bytes is not None:
+            locations = self._dataset.records_at(np.array(indices, np.int64))
+            totals = np.cumsum(locations.ends - locations.offsets)
+            indices = indices[: int(np.searchsorted(totals, max_bytes, side="right"))]
+        samples = self._dataset[indices]
         return [bytes(sample.payload) for sample in cast("list[Sample]", samples)]

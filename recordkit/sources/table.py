@@ -118,7 +118,11 @@ class TableSource:
 
     def contents(self, entries: Sequence[Entry]) -> list[bytes | ImageError]:
         """Read the images of some entries."""
-        contents = self._images.read([entry.name for entry in entries])
+        return self.first_contents(entries, None)
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        contents = self._images.read([entry.name for entry in entries], max_bytes)
         for number, content in enumerate(contents):
             if isinstance(content, ImageError) and len(found := self._completions(entries[number].name)) > 1:
                 contents[number] = ImageError(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from advice.walk import advice, text_of
 from images import picture, save, write
+from peaks import flat_image
 from PIL import Image
 
 import recordkit as rk
@@ -42,6 +43,23 @@ def test_a_file_that_changed_after_it_was_pickled(rec):
     rk.pack("photos", "out")
     advice("dataset/table.py", "open it again", text_of(lambda: pickle.loads(pickled)))
     assert len(rk.RecordDataset(rec)) == 3
+
+
+def test_an_image_larger_than_the_memory(tmp_path):
+    rec = write(tmp_path / "large.rec", [flat_image("png", 1000)], [0.0])
+    error = text_of(lambda: load(rec, memory=1 << 20))
+    advice("memory.py", "give a larger `memory`", error)
+    needed = int(re.search(r"got (\d+);", error)[1])
+    assert sum(len(batch) for batch in load(rec, memory=2 * needed)) == 1
+
+
+def test_a_batch_larger_than_the_memory(rec):
+    transforms = [rk.Resize(400), rk.CenterCrop(400)]
+    error = text_of(lambda: load(rec, transforms=transforms, memory=1 << 20))
+    advice("loading/assembler.py", "give a larger `memory`, or a smaller `batch_size`", error)
+    smallest = int(re.search(r"at least (\d+) bytes", error)[1])
+    assert Loader(rec, batch_size=2, transforms=transforms, memory=smallest).memory == smallest
+    assert Loader(rec, batch_size=1, transforms=transforms, memory=smallest // 2)
 
 
 def test_files_with_other_classes(rec):

@@ -10,7 +10,7 @@ from recordkit.cli.im2rec.script import command as im2rec
 from recordkit.cli.main import COMMANDS, recordkit
 
 ALL = {name: recordkit.get_command(click.Context(recordkit), name) for name in COMMANDS} | {"im2rec": im2rec}
-PERFORMANCE = ["--device", "--gpus", "--threads", "--num-thread", "--engine"]
+PERFORMANCE = ["--device", "--gpus", "--threads", "--num-thread", "--memory", "--engine"]
 FILES = ["--disp-batches", "--log", "--sheet", "--report", "--csv", "--plot", "--html", "--output"]
 LAST = ["--json", "--quiet", "--version"]
 # Options that differ between commands, and the reason.

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.options import examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
@@ -39,8 +39,9 @@ from recordkit.sources.records import RecordSource
 @allow_outside_option
 @columns_option
 @threads_option
+@memory_option
 @output_options
-def command(
+def command(  # noqa: PLR0913 (one argument for each option)
     source: Path,
     folder: Path,
     name: str | None,
@@ -48,6 +49,7 @@ def command(
     allow_outside: bool,
     columns: str | None,
     threads: int,
+    memory: int | None,
     console: Console,
 ) -> None:
     """Write the images of SOURCE as files into FOLDER.
@@ -60,7 +62,7 @@ def command(
     with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
-            report = write_folder(opened, folder, name=name, threads=threads, progress=progress)
+            report = write_folder(opened, folder, name=name, threads=threads, memory=memory, progress=progress)
     for done in report.folders:
         for note in done.notes:
             console.note(f"note: {done.path}: {note}")

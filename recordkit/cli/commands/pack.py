@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.options import examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import (
     allow_outside_option,
     class_from_option,
@@ -119,6 +119,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     "first and writes nothing.",
 )
 @threads_option
+@memory_option
 @engine_option
 @output_options
 def command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
@@ -148,7 +149,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
         )
     sources = opened.values() if isinstance(opened, dict) else [opened]
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
-        report = pack(opened, prefix, plan=plan, engine=options["engine"], progress=progress)
+        report = pack(opened, prefix, plan=plan, engine=options["engine"], memory=options["memory"], progress=progress)
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)

@@ -14,9 +14,10 @@ from recordkit.errors import PlanError, PublishError, SourceError, plural
 from recordkit.formats import lst
 from recordkit.interop.folder.names import ImageNames
 from recordkit.interop.folder.report import ExportedFolder, ExportReport
-from recordkit.packing.engine import Engine
+from recordkit.memory import choose_memory
+from recordkit.packing.engine import Engine, Limits
 from recordkit.packing.native import choose_engine
-from recordkit.packing.packed_block import choose_block_size
+from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
@@ -34,6 +35,7 @@ def write_folder(
     *,
     name: str | None = None,
     threads: int = 0,
+    memory: int | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write the images of a source into a new folder, with a list and a class map beside it.
@@ -53,6 +55,9 @@ def write_folder(
         ``{key:06d}_{label}``, with more digits if a key needs them: a pack of the folder finds the labels in them.
     threads : int, default 0
         Number of threads; 0 is the number of CPUs this process may use.
+    memory : int, optional
+        Most bytes of memory that images may take; by default a quarter of the memory of the machine or its control
+        group. An image that needs more is an error.
     progress : callable, optional
         Called with the number of images written since the last call.
 
@@ -86,7 +91,7 @@ def write_folder(
     (2, ['train.lst', 'train/000000_5.png', 'train/000001_0.png'])
     """
     begin_s = time.monotonic()
-    n_threads = count_threads(threads)
+    n_threads, n_bytes = count_threads(threads), choose_memory(memory)
     folder = Path(folder)
     if isinstance(source, RecordDataset):
         source = RecordSource(source)
@@ -101,7 +106,7 @@ def write_folder(
         folders = []
         for part, export in exports.items():
             output = _Output(staged / part, folder / part, staging.create if not part else _creator(staged))
-            folders.append(_write_export(export, output, n_threads, progress))
+            folders.append(_write_export(export, output, n_threads, n_bytes, progress))
         staging.commit()
     return ExportReport(tuple(folders), time.monotonic() - begin_s)
 
@@ -167,19 +172,27 @@ def _refuse_side_files(folder: Path) -> None:
             )
 
 
-def _write_export(export: _Export, output: _Output, n_threads: int, progress: Progress | None) -> ExportedFolder:
+def _write_export(
+    export: _Export, output: _Output, n_threads: int, memory: int, progress: Progress | None
+) -> ExportedFolder:
     source, final = export.source, output.final
     output.staged.mkdir(exist_ok=True)
-    size = choose_block_size(source, range(len(source)), export.engine)
-    index_blocks = (range(begin, min(begin + size, len(source))) for begin in range(0, len(source), size))
+    index_blocks = IndexBlocks(range(len(source)), export.engine.block_size)
+    limits = make_limits(memory, n_threads)
     n_bytes = max_labels = 0
     labels: set[float] = set()
     list_path = final.with_name(f"{final.name}.lst")
     with (
         output.create(list_path.name) as list_file,
-        ThreadedMap(lambda indices: _write_block(export, output, indices), index_blocks, n_threads) as blocks,
+        ThreadedMap(
+            lambda indices: _write_block(export, output, indices, limits),
+            index_blocks,
+            n_threads,
+            stopped=limits.stopped,
+        ) as blocks,
     ):
         for block in blocks:
+            index_blocks.learn(len(block.rows), block.n_bytes)
             list_file.write(lst.lines(block.rows))
             n_bytes += block.n_bytes
             max_labels = max(max_labels, *[len(row.labels) for row in block.rows])
@@ -195,15 +208,26 @@ def _write_export(export: _Export, output: _Output, n_threads: int, progress: Pr
     return ExportedFolder(final, export.names.template.text, list_path, classes_path, len(source), n_bytes, notes)
 
 
-def _write_block(export: _Export, output: _Output, indices: Sequence[int]) -> _Block:
-    """Write the images at some positions of a source."""
-    entries = export.source.entries(indices)
-    payloads, remarks = export.engine.encode(export.source.contents(entries), [entry.key for entry in entries])
+def _write_block(export: _Export, output: _Output, indices: Sequence[int], limits: Limits) -> _Block:
+    """Write the images at some positions of a source, piece by piece."""
+    blocks = []
+    while indices and not limits.stopped[0]:
+        piece = encode_piece(export.source, indices, export.engine, limits)
+        if piece.entries:
+            blocks.append(_write_piece(export, output, piece))
+        else:
+            with encode_alone(export.source, indices[0], export.engine, limits) as piece:
+                blocks.append(_write_piece(export, output, piece))
+        indices = indices[len(piece.entries) :]
+    return _Block([row for block in blocks for row in block.rows], sum(block.n_bytes for block in blocks))
+
+
+def _write_piece(export: _Export, output: _Output, piece: Piece) -> _Block:
     rows = []
     n_bytes = 0
-    for number, (entry, payload) in enumerate(zip(entries, payloads, strict=True)):
+    for number, (entry, payload) in enumerate(zip(piece.entries, piece.payloads, strict=True)):
         if payload is None:
-            raise SourceError(remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
+            raise SourceError(piece.remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
         name = export.names.name(entry, payload)
         try:
             _write_file(f"{output.staged}/{name}", payload)

@@ -80,7 +80,8 @@ class Loader(IterableDataset):
         Number of loading threads in each process; 0: the number of CPUs this process may use, divided by the number of
         workers.
     **options
-        Other arguments of `recordkit.Loader`: transforms, seed, engine, dtype, channels, on_error, check, exact.
+        Other arguments of `recordkit.Loader`: transforms, seed, engine, dtype, channels, on_error, check, exact, and
+        memory, which each worker of a DataLoader has for itself.
 
     Raises
     ------

@@ -14,10 +14,11 @@ from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, PlanError
-from recordkit.loading.engine import BatchArrays, Request, with_sample_location
+from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import count_labels, find_image_size
+from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.transforms import Normalize, Transform
 
 
@@ -82,7 +83,7 @@ class RecordDataset(Dataset):
         self._n_labels = count_labels(self.dataset)
         self._size = find_image_size(self.dataset, self._plan)
         self._engine_name = engine
-        self._engine = choose_engine(engine)(self.dataset, self._plan, self._size)
+        self._engine = self._make_engine()
         # The epoch is in shared memory, because the workers of a DataLoader may be running already.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -132,7 +133,9 @@ class RecordDataset(Dataset):
         index_array %= n
         data = np.empty((len(index_array), *self._plan.item_shape(self._size)), self._plan.dtype)
         labels = np.empty((len(index_array), self._n_labels), np.float32)
-        errors = self._engine.load(Request(int(self._epoch), index_array, index_array), BatchArrays(data, labels))
+        errors = self._engine.load(
+            Request(int(self._epoch), index_array, index_array, bytearray(1)), BatchArrays(data, labels)
+        )
         if errors:
             row, error = next(iter(errors.items()))
             raise with_sample_location(error, self.dataset, int(index_array[row]))
@@ -147,4 +150,9 @@ class RecordDataset(Dataset):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._epoch.share_memory_()  # the tensor is shared in a worker, but not in a copy
-        self._engine = choose_engine(self._engine_name)(self.dataset, self._plan, self._size)
+        self._engine = self._make_engine()
+
+    def _make_engine(self) -> Engine:
+        """Return the engine of this process. A worker loads in one thread, so an image may take the whole budget."""
+        budget = MemoryBudget(choose_memory(None), 1)
+        return choose_engine(self._engine_name)(self.dataset, self._plan, self._size, budget)

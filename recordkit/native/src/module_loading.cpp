@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <map>
 
+#include "decode_bytes.hpp"
 #include "deflate.hpp"
 #include "load.hpp"
+#include "module_limits.hpp"
 #include "records.hpp"
 
 namespace recordkit {
@@ -116,28 +118,34 @@ class BatchLoader {
   public:
     explicit BatchLoader(LoadPlan plan) : plan_(std::move(plan)) {}
 
-    // Fill the samples of a batch; return the indices of the samples that the reference engine has to load.
-    py::array_t<int64_t> load(const Records& records, py::array data, py::array labels) const {
+    // Fill the samples of a batch; return the indices of the samples that the reference engine has to load. For
+    // `budget` and `stopped` see module_limits.hpp.
+    py::array_t<int64_t> load(const Records& records, py::array data, py::array labels, py::object budget,
+                              py::object stopped) const {
         const size_t sample_bytes = plan_.target.bytes();
         const LabelRows label_rows(labels, records.size());
         const MutableSpan batch = span_of_array(data, records.size() * sample_bytes);
-        return for_each_image(records, label_rows, [&](size_t i, Span payload, uint64_t position) {
+        const Budget memory(std::move(budget));
+        EarlyEnd early_end(std::move(stopped));
+        return for_each_image(records, label_rows, early_end, [&](size_t i, Span payload, uint64_t position) {
+            const Budget::Hold hold(memory, decode_bytes(payload, plan_.channels));
             load_image(payload, plan_, records.epoch, position, batch.sub(i * sample_bytes, sample_bytes));
         });
     }
 
-    // Return images of any size, for transforms in Python; None for those that the reference engine has to load.
-    py::list images(const Records& records, py::array labels) const {
-        std::vector<Image> decoded(records.size());
-        for_each_image(records, LabelRows(labels, records.size()), [&](size_t i, Span payload, uint64_t position) {
-            decoded[i] = make_image(payload, plan_, records.epoch, position);
+    // Call take(index, image) for each image, of any size, for transforms in Python; return the indices of those that
+    // the reference engine has to load. One image is in memory at a time.
+    py::array_t<int64_t> images(const Records& records, py::array labels, const py::function& take, py::object budget,
+                                py::object stopped) const {
+        const Budget memory(std::move(budget));
+        EarlyEnd early_end(std::move(stopped));
+        const LabelRows label_rows(labels, records.size());
+        return for_each_image(records, label_rows, early_end, [&](size_t i, Span payload, uint64_t position) {
+            const Budget::Hold hold(memory, 2 * decode_bytes(payload, plan_.channels));  // `make_image` copies
+            Image image = make_image(payload, plan_, records.epoch, position);
+            const py::gil_scoped_acquire with_gil;
+            take(i, array_of(std::move(image)));
         });
-        py::list images;
-        for (Image& image : decoded) {
-            if (image.pixels.empty()) images.append(py::none());
-            else images.append(array_of(std::move(image)));
-        }
-        return images;
     }
 
   private:
@@ -161,7 +169,8 @@ class BatchLoader {
     // Copy the labels of every record and call act(i, payload, position). Return the indices of the records that the
     // reference engine has to load, because their bytes are damaged or not supported.
     template <typename Act>
-    py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, const Act& act) const {
+    py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, EarlyEnd& early_end,
+                                        const Act& act) const {
         const auto* file_numbers = records.file_numbers.data();
         const auto *offsets = records.offsets.data(), *ends = records.ends.data(),
                    *positions = records.positions.data();
@@ -169,8 +178,9 @@ class BatchLoader {
         std::vector<int64_t> refused;
         if (n) {
             const py::gil_scoped_release without_gil;
-            static thread_local Scratch scratch;
-            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            // Taken for the time of the call, because `act` may run Python code that loads other records.
+            static thread_local Scratch kept_scratch;
+            Scratch scratch = std::move(kept_scratch);
             RecordReader reader(*records.files[file_numbers[0]], scratch);
             if (are_short(offsets, ends, n))
                 for (size_t i = 0; i < n; ++i) records.files[file_numbers[i]]->keep();
@@ -180,7 +190,7 @@ class BatchLoader {
                 if (ends[i] > offsets[i] + kLongRecordBytes && !file.is_cached(ends[i] - 1))
                     file.will_need(offsets[i], ends[i]);
             }
-            for (size_t i = 0; i < n; ++i) {
+            for (size_t i = 0; i < n && !early_end.is_due(); ++i) {
                 if (i + kPrefetchRecords < n)
                     records.files[file_numbers[i + kPrefetchRecords]]->prefetch(offsets[i + kPrefetchRecords]);
                 try {
@@ -192,6 +202,7 @@ class BatchLoader {
                     refused.push_back(static_cast<int64_t>(i));
                 }
             }
+            if (scratch.capacity() <= kMaxScratchBytes) kept_scratch = std::move(scratch);
         }
         return column_of(std::move(refused));
     }
@@ -251,8 +262,10 @@ void bind_loading(py::module_& module) {
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
              py::arg("factor"))
-        .def("load", &BatchLoader::load, py::arg("records"), py::arg("data"), py::arg("labels"))
-        .def("images", &BatchLoader::images, py::arg("records"), py::arg("labels"));
+        .def("load", &BatchLoader::load, py::arg("records"), py::arg("data"), py::arg("labels"), py::arg("budget"),
+             py::arg("stopped"))
+        .def("images", &BatchLoader::images, py::arg("records"), py::arg("labels"), py::arg("take"), py::arg("budget"),
+             py::arg("stopped"));
 }
 
 }  // namespace recordkit

@@ -1,7 +1,9 @@
 // Python bindings for packing; recordkit.packing.native calls them.
 #include "module.hpp"
 
+#include "decode_bytes.hpp"
 #include "deflate.hpp"
+#include "module_limits.hpp"
 #include "pack.hpp"
 #include "records.hpp"
 
@@ -39,8 +41,11 @@ class Transcoder {
   public:
     explicit Transcoder(const Recipe& recipe) : recipe_(recipe) {}
 
-    // Transcode encoded images or pixels into payloads; None for those that the reference engine has to transcode.
-    py::list operator()(const py::list& objects) const {
+    // Transcode encoded images or pixels into payloads, the first ones of at most `max_bytes` together; None for those
+    // that the reference engine has to transcode. For `budget` and `stopped` see module_limits.hpp.
+    py::list operator()(const py::list& objects, py::object budget, uint64_t max_bytes, py::object stopped) const {
+        const Budget memory(std::move(budget));
+        EarlyEnd early_end(std::move(stopped));
         std::vector<Content> contents;
         contents.reserve(objects.size());
         for (const auto& object : objects) contents.push_back(content_of(object));
@@ -50,11 +55,14 @@ class Transcoder {
         {
             const py::gil_scoped_release without_gil;
             for (const Content& content : contents) {
-                supported.push_back(append(content, all_payloads));
+                if (early_end.is_due()) break;
+                const bool is_supported = append(content, memory, all_payloads);
+                if (all_payloads.size() > max_bytes) break;
+                supported.push_back(is_supported);
                 ends.push_back(all_payloads.size());
             }
         }
-        py::list payloads(objects.size());
+        py::list payloads(ends.size());
         for (size_t n = 0, begin = 0; n < ends.size(); begin = ends[n++])
             payloads[n] =
                 supported[n] ? py::object(bytes_of(all_payloads.data() + begin, ends[n] - begin)) : py::none();
@@ -62,9 +70,14 @@ class Transcoder {
     }
 
   private:
-    bool append(const Content& content, std::vector<uint8_t>& out) const {
+    bool append(const Content& content, const Budget& memory, std::vector<uint8_t>& out) const {
         const size_t begin = out.size();
         try {
+            // The pixels, and a payload that may be as large as they are.
+            const ImageView& pixels = content.pixels;
+            const uint64_t pixel_bytes =
+                pixels.data ? uint64_t(pixels.height) * pixels.stride : decode_bytes(content.payload, recipe_.channels);
+            const Budget::Hold hold(memory, 2 * pixel_bytes);
             if (content.pixels.data) encode_pixels(content.pixels, recipe_, out);
             else transcode(content.payload, recipe_, out);
             return true;
@@ -159,7 +172,8 @@ void bind_packing(py::module_& module) {
     py::class_<Transcoder>(module, "Transcoder")
         .def(py::init(&make_transcoder), py::kw_only(), py::arg("channels"), py::arg("crop"), py::arg("filter"),
              py::arg("side"), py::arg("encoding"), py::arg("quality"))
-        .def("__call__", &Transcoder::operator(), py::arg("contents"));
+        .def("__call__", &Transcoder::operator(), py::arg("contents"), py::arg("budget") = py::none(),
+             py::arg("max_bytes") = UINT64_MAX, py::arg("stopped") = py::none());
     module.def("frame_records", &frame_records, py::arg("keys"), py::arg("labels"), py::arg("bounds"),
                py::arg("payloads"), py::kw_only(), py::arg("first_label"), py::arg("checksums"));
 }

@@ -195,9 +195,9 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
     });
 }
 
-// The bytes of some files; None for one that cannot be read or is too long, so that the caller raises the error. A call
-// has only one file open at a time.
-py::list read_files(const py::list& paths, uint64_t max_bytes) {
+// The bytes of the first files, as many as have at most `total_bytes` together; None for one that cannot be read or is
+// longer than `max_bytes`, so that the caller raises the error. A call has only one file open at a time.
+py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_bytes) {
     struct File {
         std::string path;
         uint64_t size = 0;
@@ -211,7 +211,13 @@ py::list read_files(const py::list& paths, uint64_t max_bytes) {
     }
     {
         const py::gil_scoped_release without_gil;
-        for (File& file : files) file.readable = file_size(file.path, &file.size) && file.size <= max_bytes;
+        uint64_t total = 0;
+        for (size_t n = 0; n < files.size(); ++n) {
+            File& file = files[n];
+            file.readable = file_size(file.path, &file.size) && file.size <= max_bytes;
+            total += file.readable ? file.size : 0;
+            if (total > total_bytes) files.resize(n);
+        }
     }
     py::list contents(files.size());
     for (size_t n = 0; n < files.size(); ++n) {
@@ -248,7 +254,7 @@ void bind_reading(py::module_& module) {
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
-    module.def("read_files", &read_files, py::arg("paths"), py::arg("max_bytes"));
+    module.def("read_files", &read_files, py::arg("paths"), py::arg("max_bytes"), py::arg("total_bytes"));
     module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));
 }
 

@@ -1,0 +1,141 @@
+"""Memory budgets: how many bytes a loader or a pack may use, and how its threads share them.
+
+Before a thread decodes an image it takes the bytes that this needs, and waits until they are free. An image that needs
+more than the budget is refused before memory is allocated. Most images need no more than a thread's share, which needs
+no lock; so the budget costs nothing until images are large.
+
+A thread takes the bytes of one image at a time, and holds nothing else that another thread may be waiting for.
+Therefore no two threads can wait for each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Condition
+
+from recordkit.errors import ImageError, PlanError
+
+MIN_MEMORY = 1 << 20
+"""Smallest budget, in bytes."""
+
+_DEFAULT_FRACTION = 4  # of the machine's memory
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def choose_memory(memory: int | None) -> int:
+    """Return the budget in bytes: the argument, or a quarter of the memory of the machine or of the control group.
+
+    Raises
+    ------
+    PlanError
+        `memory` is less than `MIN_MEMORY`.
+
+    Examples
+    --------
+    >>> choose_memory(1 << 30)
+    1073741824
+    """
+    if memory is None:
+        return max(MIN_MEMORY, min(_machine_bytes(), _cgroup_bytes()) // _DEFAULT_FRACTION)
+    if isinstance(memory, bool) or not isinstance(memory, int) or memory < MIN_MEMORY:
+        raise PlanError(argument="memory", expected=f"a number of bytes, at least {MIN_MEMORY}", got=repr(memory))
+    return memory
+
+
+def _machine_bytes() -> int:
+    """Return the size of the machine's memory; 4 GiB if the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 1 << 32
+
+
+def _cgroup_bytes() -> int:
+    """Return the smallest limit of the control groups that this process is in; a large number if there is none."""
+    limits = [1 << 62]
+    with contextlib.suppress(OSError, ValueError):
+        group = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::")[2].strip().lstrip("/")
+        folders = [_CGROUPS / group, *(_CGROUPS / group).parents]
+        files = [folder / "memory.max" for folder in folders if folder.is_relative_to(_CGROUPS)]
+        for file in (*files, _CGROUPS / "memory" / "memory.limit_in_bytes"):  # version 2, and 1 in a container
+            with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+                limits.append(int(file.read_text(encoding="ascii")))
+    return min(limits)
+
+
+def too_large_error(expected: str, got: str) -> ImageError:
+    """Return the error of an image that needs more memory than the budget has."""
+    return ImageError(expected=expected, got=got, advice="give a larger `memory`")
+
+
+class MemoryBudget:
+    """Bytes for images under way, shared by threads.
+
+    Parameters
+    ----------
+    n_bytes : int
+    n_threads : int
+        Largest number of threads that hold memory at the same time.
+
+    Attributes
+    ----------
+    share : int
+        Bytes that each thread may use at any time without taking them: together a quarter of the budget.
+    largest : int
+        Most bytes that one image may need.
+
+    Examples
+    --------
+    >>> budget = MemoryBudget(1 << 30, n_threads=2)
+    >>> with budget.hold(500_000_000):  # waits until they are free
+    ...     pass
+    >>> budget.share, budget.largest
+    (134217728, 939524096)
+    """
+
+    def __init__(self, n_bytes: int, n_threads: int) -> None:
+        self.share = n_bytes // (4 * n_threads)
+        self.largest = n_bytes - (n_threads - 1) * self.share
+        self._free = n_bytes - n_threads * self.share
+        self._freed = Condition()
+
+    @contextlib.contextmanager
+    def hold(self, n_bytes: int) -> Iterator[None]:
+        """Take bytes for the time of a ``with`` block.
+
+        Raises
+        ------
+        ImageError
+            They are more than `largest`.
+        """
+        if n_bytes <= self.share:
+            yield
+            return
+        self.take(n_bytes)
+        try:
+            yield
+        finally:
+            self.give(n_bytes)
+
+    def take(self, n_bytes: int) -> None:
+        """Wait until bytes beyond a thread's share are free, and take them; `give` returns them.
+
+        Raises
+        ------
+        ImageError
+            They are more than `largest`.
+        """
+        if n_bytes > self.largest:
+            raise too_large_error(f"an image that needs at most {self.largest} bytes of memory", f"{n_bytes}")
+        with self._freed:
+            self._freed.wait_for(lambda: n_bytes - self.share <= self._free)
+            self._free -= n_bytes - self.share
+
+    def give(self, n_bytes: int) -> None:
+        """Return the bytes that `take` took."""
+        with self._freed:
+            self._free += n_bytes - self.share
+            self._freed.notify_all()

@@ -1,0 +1,134 @@
+"""The unit of work of a thread that packs or exports: consecutive samples, read and encoded within limits of memory.
+
+A piece is the beginning of a block of samples. A block that is too large is cut after the bytes that were read, not by
+a guess, and the caller continues with its rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from recordkit.errors import ImageError
+from recordkit.memory import MemoryBudget, too_large_error
+from recordkit.packing.engine import Content, Engine, Limits
+from recordkit.sample import BoundedSource, Entry, Source
+
+# Bytes that a block should have. Fewer cost more scheduling per byte; more make the first results late.
+_BLOCK_BYTES = 1 << 22
+# Largest number of bytes that a block may have if the budget allows it.
+_MAX_BLOCK_BYTES = 1 << 25
+# A thread has a block's contents, payloads and frames, and two blocks per thread wait: about 8 times a block in all.
+# Blocks of 1/32 of the budget, divided by the number of threads, take a quarter of it, and leave the rest to images.
+_BLOCK_FRACTION = 32
+
+
+class Piece(NamedTuple):
+    """The first samples of a block, encoded.
+
+    Attributes
+    ----------
+    entries : list of Entry
+    payloads : list of (bytes or None)
+    remarks : dict of int to str
+        See `recordkit.packing.engine.Encoded`.
+    input_bytes : list of int
+        Size of the content of each sample.
+    """
+
+    entries: list[Entry]
+    payloads: list[bytes | None]
+    remarks: dict[int, str]
+    input_bytes: list[int]
+
+
+def make_limits(memory: int, n_threads: int) -> Limits:
+    """Divide a budget into the blocks of the threads and the images under way."""
+    max_bytes = max(1, min(_MAX_BLOCK_BYTES, memory // (_BLOCK_FRACTION * n_threads)))
+    # The thread that writes is one more, see `alone`.
+    return Limits(MemoryBudget(memory - memory // 4, n_threads + 1), max_bytes, bytearray(1))
+
+
+def encode_piece(source: Source, indices: Sequence[int], engine: Engine, limits: Limits) -> Piece:
+    """Read and encode the first samples at some positions, as many as the limits allow; possibly none."""
+    entries = source.entries(indices)
+    contents = _read_contents(source, entries, limits.max_bytes)
+    entries = entries[: len(contents)]
+    payloads, remarks = engine.encode(contents, [entry.key for entry in entries], limits)
+    totals = itertools.accumulate(len(payload or b"") for payload in payloads)
+    n = sum(total <= limits.max_bytes for total in totals)
+    remarks = {row: remark for row, remark in remarks.items() if row < n}
+    return Piece(entries[:n], payloads[:n], remarks, [_n_bytes(content) for content in contents[:n]])
+
+
+@contextlib.contextmanager
+def encode_alone(source: Source, index: int, engine: Engine, limits: Limits) -> Iterator[Piece]:
+    """Read and encode one sample that exceeds the limits of a block, with the memory of the images.
+
+    It waits until no other thread uses that memory, and holds it for the time of the ``with`` block. A sample that
+    needs more has no payload, and a remark says so.
+    """
+    budget = limits.budget
+    with budget.hold(budget.largest):
+        # The content and the pixels first, then the content, the payload and twice its frame.
+        max_bytes = budget.largest // 4
+        own = Limits(MemoryBudget(budget.largest - max_bytes, 1), max_bytes, limits.stopped)
+        piece = encode_piece(source, [index], engine, own)
+        if not piece.entries:
+            error = too_large_error(f"an image of at most {own.max_bytes} bytes", "a larger one")
+            piece = Piece(source.entries([index]), [None], {0: str(error)}, [0])
+        yield piece
+
+
+class IndexBlocks(Iterator[Sequence[int]]):
+    """Blocks of positions, of about the size that the blocks before them show to be right.
+
+    The division does not change any byte of the result.
+
+    Parameters
+    ----------
+    order : sequence of int
+        The positions, divided into blocks.
+    max_samples : int
+        Largest number of samples of a block.
+    """
+
+    def __init__(self, order: Sequence[int], max_samples: int) -> None:
+        self._order = order
+        self._max_samples = max_samples
+        self._n_samples = 1
+        self._begin = 0
+
+    def __next__(self) -> Sequence[int]:
+        block = self._order[self._begin : self._begin + self._n_samples]
+        if not len(block):
+            raise StopIteration
+        self._begin += len(block)
+        return block
+
+    def learn(self, n_samples: int, n_bytes: int) -> None:
+        """Use the size of a block for the next ones: more samples if they were small, fewer if they were large."""
+        fitting = n_samples * _BLOCK_BYTES // max(n_bytes, 1)
+        self._n_samples = max(1, min(self._max_samples, 2 * n_samples, fitting))
+
+
+def _read_contents(source: Source, entries: Sequence[Entry], max_bytes: int) -> list[Content]:
+    """Return the contents of the first entries, as many as have at most `max_bytes` together."""
+    if isinstance(source, BoundedSource):
+        return list(source.first_contents(entries, max_bytes))
+    contents: list[Content] = []
+    for entry in entries:
+        (content,) = source.contents([entry])
+        max_bytes -= _n_bytes(content)
+        if max_bytes < 0:
+            break
+        contents.append(content)
+    return contents
+
+
+def _n_bytes(content: Content) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    return 0 if isinstance(content, ImageError) else content.nbytes
