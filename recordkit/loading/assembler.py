@@ -114,9 +114,10 @@ class BatchAssembler:
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
         batch_bytes = math.prod(self._item_shape) * np.dtype(plan.dtype).itemsize * sampler.batch_size
-        self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, _ITEM_BYTES // batch_bytes))
+        self.memory = _choose_memory(memory, batch_bytes)
+        n_fitting = min(_ITEM_BYTES, self.memory // 8) // batch_bytes
+        self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, n_fitting))
         item_bytes = self.batches_per_item * batch_bytes
-        self.memory = _choose_memory(memory, item_bytes)
         self.n_items_ahead = max(1, min(2 * n_threads, self.memory // 2 // item_bytes - _N_ITEMS_TAKEN))
         n_items = self.n_items_ahead + _N_ITEMS_TAKEN
         self._pool = ArrayPool(plan.dtype, n_kept=n_items)
@@ -206,9 +207,9 @@ class BatchAssembler:
         raise error
 
 
-def _choose_memory(memory: int | None, item_bytes: int) -> int:
+def _choose_memory(memory: int | None, batch_bytes: int) -> int:
     """Return the budget: the argument, or the default, which always has room for the batches that the caller wants."""
-    smallest = 4 * item_bytes  # one item ahead, those that the caller has, and as much as an item for images
+    smallest = 4 * batch_bytes  # one batch ahead, those that the caller has, and as much for images
     n_bytes = choose_memory(memory)
     if memory is None:
         return max(n_bytes, smallest)
