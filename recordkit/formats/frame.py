@@ -256,7 +256,10 @@ class RecordReader:
         window = _Window(self._file.fileno(), HEAD_SIZE + size)
         cflag, length = self._head(window, offset)
         if cflag == WHOLE:
-            return window.read(offset + HEAD_SIZE, min(size, length)), length
+            start = window.read(offset + HEAD_SIZE, min(size, length))
+            if len(start) < min(size, length):
+                raise self._shrunk(offset)
+            return start, length
         record, _ = self.read(offset)
         return record, len(record)
 
@@ -335,8 +338,8 @@ class RecordReader:
             if cflag in (FIRST, MIDDLE) and size % 4:
                 raise self._error("a part of a multiple of 4 bytes", size, begin)
             part = window.read(begin + HEAD_SIZE, size)
-            if len(part) < size:  # the file has shrunk since it was opened
-                raise self._truncated(f"{size} bytes", _bytes_left(len(part)), begin)
+            if len(part) < size:
+                raise self._shrunk(offset)
             parts.append(part)
             begin += HEAD_SIZE + size
             if cflag in (WHOLE, LAST):
@@ -347,9 +350,11 @@ class RecordReader:
         remaining = self.size - offset
         if not 0 <= offset < self.size:
             raise self._truncated("a record head", f"the end of the file at byte {self.size}", offset)
-        head = window.read(offset, HEAD_SIZE) if remaining >= HEAD_SIZE else b""
-        if len(head) < HEAD_SIZE:
+        if remaining < HEAD_SIZE:
             raise self._truncated(f"an {HEAD_SIZE}-byte head", _bytes_left(remaining), offset)
+        head = window.read(offset, HEAD_SIZE)
+        if len(head) < HEAD_SIZE:
+            raise self._shrunk(offset)
         magic, word = _HEAD.unpack(head)
         if magic != MAGIC:
             raise self._error(f"magic 0x{MAGIC:08x}", f"0x{magic:08x}", offset)
@@ -358,6 +363,16 @@ class RecordReader:
         if HEAD_SIZE + length + -length % 4 > remaining:
             raise self._truncated(f"{length} bytes and their padding", _bytes_left(remaining - HEAD_SIZE), offset)
         return word >> 29, length
+
+    def _shrunk(self, offset: int) -> TruncatedError:
+        """Return the error that the file was cut short, by another process, while the record at `offset` was read."""
+        return TruncatedError(
+            path=self.path,
+            offset=offset,
+            expected=f"the file to keep its {self.size} bytes",
+            got=os.fstat(self._file.fileno()).st_size,
+            advice="open it again",
+        )
 
     def _truncated(self, expected: str, got: str, offset: int) -> TruncatedError:
         return TruncatedError(

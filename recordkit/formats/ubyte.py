@@ -53,7 +53,8 @@ def read(path: str | Path) -> NDArray[Any]:
     Returns
     -------
     array : ndarray
-        Shape and type from the header, big-endian. A plain file is memory-mapped, so it only uses the page cache.
+        Shape and type from the header, big-endian, and read-only. The numbers are in memory, not mapped: a file that
+        another process cuts short is an error and never a signal.
 
     Raises
     ------
@@ -72,10 +73,10 @@ def read(path: str | Path) -> NDArray[Any]:
         dtype, shape, begin = _header(file, name)
         expected = math.prod(shape) * dtype.itemsize
         _check_size(os.fstat(file.fileno()).st_size - begin, expected, name)
-        if not expected:
-            return np.empty(shape, dtype)
-        mapped: NDArray[Any] = np.memmap(file, dtype, "r", begin, shape)
-        return mapped
+        file.seek(begin)
+        data = file.read(expected)
+        _check_size(len(data), expected, name)  # another process may have cut the file
+        return np.frombuffer(data, dtype).reshape(shape)
 
 
 def read_shape(path: str | Path) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 
 import recordkit as rk
 from recordkit import codec
+from recordkit.formats.frame import RecordReader
 from recordkit.loading.loader import Loader
 from recordkit.recordio import MXIndexedRecordIO
 from recordkit.sample import MAX_PIXELS, check_size
@@ -35,6 +37,16 @@ def rec(photos):
 
 def load(rec, **options):
     return list(Loader(rec, **{"batch_size": 2, "transforms": CROP, "engine": "python", **options}))
+
+
+def test_a_file_that_was_cut_short_while_it_was_open(rec):
+    copy = Path(rec).read_bytes()
+    with RecordReader(rec) as reader:
+        os.truncate(rec, 10)
+        advice("formats/frame.py", "open it again", text_of(lambda: reader.read(0)))
+    Path(rec).write_bytes(copy)
+    with RecordReader(rec) as reader:
+        assert reader.read(0)[0]
 
 
 def test_a_file_that_changed_after_it_was_pickled(rec):

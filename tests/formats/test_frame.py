@@ -275,7 +275,7 @@ def test_a_missing_file_stays_file_not_found(tmp_path):
 def test_a_file_that_shrank_after_it_was_opened_is_an_error(reader_of):
     reader = reader_of(part(0, b"abcd" * 4096))
     os.truncate(reader.path, 4096)
-    with pytest.raises(TruncatedError, match="expected 16384 bytes, got 4088 bytes to the end"):
+    with pytest.raises(TruncatedError, match="byte 0: expected the file to keep its 16392 bytes, got 4096; open"):
         reader.read(0)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import struct
 import tracemalloc
 from functools import partial
@@ -166,11 +167,12 @@ def test_a_gzip_bomb_is_decompressed_only_to_the_announced_size(tmp_path):
         tracemalloc.stop()
 
 
-def test_a_plain_file_is_mapped_and_cannot_be_written_through_the_array(tmp_path):
+def test_a_file_that_is_cut_after_it_was_read_keeps_its_numbers(tmp_path):
     path = tmp_path / "a-ubyte"
-    path.write_bytes(ubyte.pack(np.zeros(10, np.uint8)))
+    path.write_bytes(ubyte.pack(np.ones(100_000, np.uint8)))
     array = ubyte.read(path)
-    assert isinstance(array, np.memmap) and not array.flags.writeable
+    os.truncate(path, 0)  # an array that maps the file would end the process here
+    assert array.sum() == 100_000 and not array.flags.writeable
 
 
 def test_a_missing_file_stays_file_not_found(tmp_path):

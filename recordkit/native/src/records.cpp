@@ -135,7 +135,7 @@ RecordReader::Part RecordReader::part_at(uint64_t offset) {
     return {word >> kLengthBits, offset + kHeadSize, length};
 }
 
-// Call take(part) for each part of a record.
+// Call take(part) for each part of a record, after the checks of its head, which another head may refute.
 template <typename Take>
 Extent RecordReader::each_part(uint64_t offset, const Take& take) {
     record_ = offset;
@@ -152,14 +152,15 @@ Extent RecordReader::each_part(uint64_t offset, const Take& take) {
         ++n_parts;
         if (extent.length > kMaxRecordBytes)
             throw FormatFault("a record shorter than 2**29 bytes", "a longer one", part_offset);
+        const bool goes_on = part.flag == kFirst || part.flag == kMiddle;
+        if (goes_on && part.length % 4)
+            throw FormatFault("a part of a multiple of 4 bytes", std::to_string(part.length), part_offset);
         take(part);
-        if (part.flag == kWhole || part.flag == kLast) {
+        if (!goes_on) {
             extent.end = part.begin + padded(part.length);
             extent.single_part = part.flag == kWhole;
             return extent;
         }
-        if (part.length % 4)
-            throw FormatFault("a part of a multiple of 4 bytes", std::to_string(part.length), part_offset);
         part_offset = part.begin + part.length;
     }
 }
