@@ -31,9 +31,10 @@ with instrumented:
     from images import every_format
 
     from recordkit.errors import RecordkitError
-    from recordkit.formats import deep_png, idx, image_header, netpbm, ubyte
+    from recordkit.formats import deep_png, idx, netpbm, ubyte
     from recordkit.formats.frame import RecordReader
     from recordkit.formats.frame import pack as frame
+    from recordkit.formats.images import image_header
     from recordkit.formats.insightface.verification_pairs import read_pairs
     from recordkit.formats.irheader import IRHeader, unpack
     from recordkit.formats.irheader import pack as pack_header
@@ -129,7 +130,7 @@ TARGETS = {
     "py-deep-png": (deep_png.decode, [deep_png.encode(np.arange(24, dtype=np.uint16).reshape(2, 4, 3))]),
     "py-ndarray": (ndarray_file.unpack, [ndarray_file.pack({"mean": np.ones((2, 3), np.float32)})]),
     "py-pairs": (lambda content: read_pairs(_file("a.bin", content)), [_PAIRS]),
-    "py-headers": (_headers, list(_IMAGES.values())),
+    "py-headers": (_headers, [*_IMAGES.values(), b"MM\0\x2b" + b"\xff" * 60, b"RI\x2bF" + b"\xff" * 60]),
 }
 
 

@@ -101,7 +101,7 @@ def read(payload: bytes | memoryview, kind: str) -> ImageHeader | None:
     reader = _READERS.get(kind)
     try:
         return reader(payload) if reader else None
-    except (struct.error, IndexError):  # the header is cut
+    except (struct.error, IndexError, OverflowError):  # the header is cut, or an offset in it has 64 bits
         return None
 
 
@@ -113,7 +113,7 @@ def has_several_pictures(payload: bytes | memoryview, kind: str) -> bool:
     counter = {"gif": _has_second_gif_frame, "png": _is_apng, "tiff": _has_second_page, "webp": _has_second_webp_frame}
     try:
         return kind in counter and counter[kind](payload)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         return False
 
 

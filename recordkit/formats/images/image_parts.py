@@ -106,7 +106,7 @@ def _split_jpeg(payload: bytes) -> ImageParts:
                 kept_to = segment.end
                 if segment.marker == _APP1 and not exif and payload.startswith(_EXIF, segment.content, segment.end):
                     exif = payload[segment.content + len(_EXIF) : segment.end]
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         pass  # the file ends inside its header, which the decoder reports
     return ImageParts(b"".join((*kept, payload[kept_to:])) if kept else payload, exif)
 
