@@ -17,8 +17,9 @@ A raw image is binary Netpbm (`recordkit.formats.netpbm`): P5 (gray), P6 (RGB) o
 comments, and with other maximums than 255, are read and not written.
 
 Only the formats that `sniff` detects are decoded, each by its own decoder of Pillow: others, such as EPS, may start
-programs. The decoder is given the parts of a file that decide its pixels (`recordkit.formats.images.image_parts`), so
-that a PNG whose ancillary chunk is damaged is read without that chunk, as by libpng.
+programs. Of the others, `decode` takes those that a caller names and `OTHER_DECODERS` has; none of these starts one.
+The decoder is given the parts of a file that decide its pixels (`recordkit.formats.images.image_parts`), so that a PNG
+whose ancillary chunk is damaged is read without that chunk, as by libpng.
 
 Pillow is imported inside the functions, because reading records does not need it.
 """
@@ -30,7 +31,7 @@ import io
 import itertools
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -77,6 +78,20 @@ _SUFFIXES = {
 # The decoder of Pillow for each format. Others are not used: that of EPS starts Ghostscript.
 _PILLOW_FORMATS = {"jpg": "JPEG", "png": "PNG", "bmp": "BMP", "gif": "GIF", "tiff": "TIFF", "webp": "WEBP"}
 _FORMAT_NAMES = "JPEG, PNG, BMP, GIF, TIFF, WebP or binary Netpbm"
+OTHER_DECODERS = {
+    "AVIF": (".avif", ".avifs"),
+    "DDS": (".dds",),
+    "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+    "PCX": (".pcx",),
+    "PSD": (".psd",),
+    "QOI": (".qoi",),
+    "SGI": (".sgi", ".rgb", ".rgba", ".bw"),
+    "TGA": (".tga", ".icb", ".vda", ".vst"),
+}
+"""Decoders of Pillow that `decode` uses if they are named, each with the suffixes of its files.
+
+None starts a program, and each says the size of an image before it decodes it.
+"""
 IMAGE_SUFFIXES = frozenset(itertools.chain.from_iterable(_SUFFIXES.values()))
 """Suffixes of the formats that `sniff` detects."""
 # Pillow's decoders have raised all of these for damaged files. Warnings are raised if the user's filters make them
@@ -90,6 +105,8 @@ _EXIF_ORIENTATION = 0x0112
 # array with the pieces that it is joined from. Pillow reads WebP files through an animation of two images.
 _DECODE_BYTES_PER_PIXEL = {"jpg": 18, "webp": 24}
 _OTHER_DECODE_BYTES_PER_PIXEL = 20
+# OpenJPEG holds 4 bytes per sample.
+_NAMED_DECODER_BYTES_PER_PIXEL = 36
 # EXIF orientation to the Pillow transpose that makes the image upright.
 _TRANSPOSE_BY_ORIENTATION = {
     2: "FLIP_LEFT_RIGHT",
@@ -139,7 +156,7 @@ def file_suffixes(payload: bytes | memoryview) -> tuple[str, ...]:
     return _SUFFIXES.get(bytes(payload[:2]) if kind == "raw" else kind, ())
 
 
-def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
+def decode(payload: bytes | memoryview, *, channels: Channels = 3, decoders: Collection[str] = ()) -> Image:
     """Decode an image.
 
     Parameters
@@ -148,6 +165,8 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
         JPEG, PNG, BMP, GIF, TIFF, WebP or raw.
     channels : {3, 1, 4, "keep"}, default 3
         RGB, gray, RGB and alpha, or as stored.
+    decoders : collection of str
+        Names in `OTHER_DECODERS` of further formats to decode.
 
     Returns
     -------
@@ -167,7 +186,7 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
         raise ImageError(expected="an image", got="0 bytes")
     if payload[:2] in netpbm.MAGICS:
         return to_channels(netpbm.unpack(payload), channels)
-    with _open_picture(payload) as (picture, exif):
+    with _open_picture(payload, decoders) as (picture, exif):
         if channels == 1 and picture.format == "JPEG":
             picture.draft("L", picture.size)  # decodes only the luma plane, as OpenCV does
         picture.load()
@@ -178,7 +197,7 @@ def decode(payload: bytes | memoryview, *, channels: Channels = 3) -> Image:
 
 
 @contextlib.contextmanager
-def _open_picture(payload: bytes | memoryview) -> Iterator[tuple[PillowImage, bytes]]:
+def _open_picture(payload: bytes | memoryview, decoders: Collection[str] = ()) -> Iterator[tuple[PillowImage, bytes]]:
     """Open an image with Pillow, and turn its errors, also those inside the block, into ImageErrors.
 
     The second value is the EXIF block.
@@ -187,18 +206,22 @@ def _open_picture(payload: bytes | memoryview) -> Iterator[tuple[PillowImage, by
 
     payload = bytes(payload)
     kind = sniff(payload)
-    if kind not in _PILLOW_FORMATS:
-        raise _unknown_format_error(payload)
-    parts = image_parts.split(payload, kind)
-    header = image_header.read(payload, kind)
-    if header is None or header.width * header.height < 1:
-        raise _decode_error(payload, "its header is damaged")
-    check_size(header.width, header.height)
-    check_size(header.n_pixels, 1)
+    if kind in _PILLOW_FORMATS:
+        formats: Collection[str] = (_PILLOW_FORMATS[kind],)
+        pixels, exif = image_parts.split(payload, kind)
+        header = image_header.read(payload, kind)
+        if header is None or header.width * header.height < 1:
+            raise _decode_error(payload, "its header is damaged")
+        check_size(header.width, header.height)
+        check_size(header.n_pixels, 1)
+    else:
+        formats, pixels, exif = [name for name in OTHER_DECODERS if name in decoders], payload, b""
+        if not formats:
+            raise _unknown_format_error(payload)
     try:
-        with Pillow.open(io.BytesIO(parts.pixels), formats=(_PILLOW_FORMATS[kind],)) as picture:
+        with Pillow.open(io.BytesIO(pixels), formats=list(formats)) as picture:
             check_size(picture.width, picture.height)
-            yield picture, parts.exif
+            yield picture, exif or picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
     except ImageError:
         raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
@@ -346,8 +369,14 @@ def encode(image: Image, encoding: str, *, quality: int | None = None) -> bytes:
     return file.getvalue()
 
 
-def decode_bytes(payload: bytes | memoryview) -> int:
+def decode_bytes(payload: bytes | memoryview, *, decoders: Collection[str] = ()) -> int:
     """Return the most memory that `decode` takes for an image, by its header.
+
+    Parameters
+    ----------
+    payload : bytes-like
+    decoders : collection of str
+        As for `decode`.
 
     Returns
     -------
@@ -361,6 +390,10 @@ def decode_bytes(payload: bytes | memoryview) -> int:
     1080000
     """
     kind = sniff(payload)
+    if kind == "unknown" and decoders:
+        with contextlib.suppress(ImageError), _open_picture(payload, decoders) as (picture, _):
+            return picture.width * picture.height * _NAMED_DECODER_BYTES_PER_PIXEL
+        return 0
     header = netpbm.size(payload) if kind == "raw" else image_header.read(payload, kind)
     if header is None or not 0 < header.n_pixels <= MAX_PIXELS:
         return 0

@@ -112,7 +112,7 @@ def pack(
     engine_class = choose_engine(engine)
     n_threads, n_bytes = count_threads(plan.threads), choose_memory(memory)
     if isinstance(source, (str, Path)):
-        source = _open(source)
+        source = _open(source, plan)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
     if record_name is None and Path(prefix).name.endswith(SUFFIXES):
         raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
@@ -146,10 +146,10 @@ def pack(
     return PackReport(tuple(reports), engine_class.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
 
 
-def _open(path: str | Path) -> Source | dict[str, Source]:
+def _open(path: str | Path, plan: PackPlan) -> Source | dict[str, Source]:
     """Open a path without arguments. An error that advises one says which function takes it."""
     try:
-        return open_source(path)
+        return open_source(path, decoders=plan.decoders)
     except (FormatError, SourceError) as error:
         if error.advice and "`" in error.advice:
             error.advice += "; recordkit.open_source takes it"

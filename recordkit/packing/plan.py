@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from recordkit.codec import ENCODINGS, Channels
+from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
 from recordkit.errors import PlanError
 from recordkit.packing.splits import IM2REC_SEED
 from recordkit.transforms import Resize
@@ -45,6 +45,8 @@ class PackPlan:
         JPEG quality 1 to 100 (default 95) or PNG level 0 to 9 (default 3).
     pass_through : bool or None, default None
         Copy the bytes of the files. None copies them unless one of the six fields above needs pixels.
+    decoders : tuple of str, default ()
+        Further formats to decode, of those in `recordkit.codec.OTHER_DECODERS`, if files are re-encoded.
     any_file : bool, default False
         Also copy files that do not begin like an image, as im2rec does.
     labels : {"all", "first"}, default "all"
@@ -87,6 +89,7 @@ class PackPlan:
     encoding: Literal["jpg", "png", "raw"] | None = None
     quality: int | None = None
     pass_through: bool | None = None
+    decoders: tuple[str, ...] = ()
     any_file: bool = False
     labels: Labels = "all"
     exact_labels: bool = False
@@ -108,6 +111,7 @@ class PackPlan:
         _check_minimum("shards", self.shards, 1)
         _check_minimum("threads", self.threads, 0)
         self._check_quality()
+        self._check_decoders()
         if not (0 <= self.val_ratio <= 1 and 0 <= self.test_ratio <= 1 and self.val_ratio + self.test_ratio <= 1):
             raise PlanError(
                 "`val_ratio` and `test_ratio`",
@@ -128,6 +132,16 @@ class PackPlan:
         low, high, unit = (0, 9, "PNG level") if self.encoding == "png" else (1, 100, "JPEG quality")
         if not low <= self.quality <= high:
             raise PlanError(argument="quality", expected=f"a {unit} of {low} to {high}", got=self.quality)
+
+    def _check_decoders(self) -> None:
+        if not isinstance(self.decoders, tuple):
+            raise PlanError(argument="decoders", expected="a tuple of names", got=repr(self.decoders))
+        for name in self.decoders:
+            _check_choice("decoders", name, tuple(OTHER_DECODERS))
+        if self.decoders and not self._needs_pixels():
+            raise PlanError(
+                "`decoders` decode images, and this plan copies them", advice="set `encoding` too, for example to jpg"
+            )
 
     def _needs_pixels(self) -> bool:
         settings = (self.resize, self.channels, self.encoding, self.quality)

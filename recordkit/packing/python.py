@@ -10,6 +10,7 @@ from recordkit import codec
 from recordkit.codec import Channels
 from recordkit.errors import ImageError
 from recordkit.formats import frame, irheader
+from recordkit.formats.signatures import image_format
 from recordkit.memory import MemoryBudget
 from recordkit.packing.engine import UNLIMITED, Content, Encoded, Framed, Limits
 from recordkit.packing.plan import PackPlan
@@ -38,6 +39,7 @@ class PythonEngine:
 
     def __init__(self, plan: PackPlan, *, pixels: bool) -> None:
         self._copies_bytes = plan.passes_through(pixels=pixels)
+        self._decoders = plan.decoders
         self._any_file = plan.any_file
         default_channels: Channels = "keep" if pixels else 3
         self.channels: Channels = plan.channels or default_channels
@@ -70,16 +72,23 @@ class PythonEngine:
         try:
             if self._copies_bytes and isinstance(content, bytes):
                 return content, self._check_copy(content, budget)
-            with budget.hold(codec.decode_bytes(content) if isinstance(content, bytes) else content.nbytes):
+            with budget.hold(self._decode_bytes(content)):
                 return self._transcode(content, key)
         except ImageError as error:
             return None, str(error)
+
+    def _decode_bytes(self, content: bytes | Image) -> int:
+        if isinstance(content, bytes):
+            return codec.decode_bytes(content, decoders=self._decoders)
+        return content.nbytes
 
     def _transcode(self, content: bytes | Image, key: int) -> tuple[bytes, str]:
         """Return the payload, and a remark or ""."""
         remark = ""
         if isinstance(content, bytes):
-            image = codec.decode(content, channels=self.channels)
+            if codec.sniff(content) == "unknown" and not self._decoders:
+                _refuse_other_format(content)
+            image = codec.decode(content, channels=self.channels, decoders=self._decoders)
             if codec.has_several_pictures(content):
                 remark = "animated, only the first frame was packed"
         else:
@@ -95,6 +104,7 @@ class PythonEngine:
         format_name = codec.sniff(payload)
         if format_name in ("unknown", "empty"):
             if not self._any_file:
+                _refuse_other_format(payload)
                 got = "0 bytes" if format_name == "empty" else f"a file that begins with {payload[:8]!r}"
                 raise ImageError(expected="an image", got=got)
             return "not an image by its first bytes, copied all the same"
@@ -118,3 +128,15 @@ class PythonEngine:
             if self._has_checksums:
                 checksums.append(zlib.crc32(record))
         return Framed(b"".join(frames), list(map(len, frames)), pack_checksums(checksums))
+
+
+def _refuse_other_format(payload: bytes) -> None:
+    """Raise an error that names the option that decodes an image, if there is one."""
+    name = image_format(payload)
+    decoder = (name or "").replace(" ", "")
+    if decoder in codec.OTHER_DECODERS:
+        raise ImageError(
+            expected="an image of a usual format",
+            got=name,
+            advice=f"'recordkit pack --decoder {decoder} --encoding jpg' decodes it",
+        )

@@ -5,9 +5,11 @@ A source implements the protocol `recordkit.sample.Source`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from recordkit.codec import OTHER_DECODERS
 from recordkit.errors import FormatError, PlanError, SourceError
 from recordkit.formats.files import not_found
 from recordkit.formats.name_template import NameTemplate
@@ -60,6 +62,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     root: str | Path | None = None,
     label_from: str | None = None,
     extensions: Sequence[str] = EXTENSIONS,
+    decoders: Sequence[str] = (),
     classes: Mapping[str, int] | None = None,
     class_from: ClassFrom | None = None,
     splits: bool | None = None,
@@ -82,6 +85,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         see `recordkit.sources.file_names`.
     extensions : sequence of str
         Suffixes that count as images in a folder, and that the paths of a list with `columns` may lack.
+    decoders : sequence of str
+        Names in `recordkit.codec.OTHER_DECODERS`, whose suffixes count as images too; see `PackPlan.decoders`.
     classes : mapping of str to int, optional
         Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
         list are also read from PREFIX.classes.json beside it.
@@ -127,6 +132,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     (3, {'cat': 0, 'dog': 1})
     """
     path = Path(path)
+    if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
+        raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))
     arguments = {
         "root": root,
         "label_from": label_from,
@@ -138,6 +145,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         "transpose": transpose or None,
         "allow_outside": allow_outside or None,
     }
+    extensions = (*extensions, *itertools.chain.from_iterable(OTHER_DECODERS[name] for name in decoders))
     if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
         if columns is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from advice.walk import advice, commands, text_of
+from images import picture, save
 
 import recordkit as rk
 from recordkit import recordio
@@ -252,3 +253,16 @@ def test_a_damaged_record_in_a_folder_with_a_blank_in_its_name(photos, fails):
     advice("formats/frame.py", "run 'recordkit verify {}'", error)
     (command,) = commands(error)
     assert f"my sets/out.rec: byte {offset}" in fails(*command)
+
+
+def test_an_image_of_another_format(photos, fails, works):
+    for number in range(2):
+        Path(f"photos/cat/new{number}.png").write_bytes(save(picture(), "JPEG2000"))
+    error = fails("pack", "photos", "out")
+    advice("packing/python.py", "'recordkit pack --decoder {} --encoding jpg' decodes it", error)
+    assert "got JPEG 2000" in fails("pack", "photos", "out", "--encoding", "png")
+    ((command, *options),) = dict.fromkeys(map(tuple, commands(error)))
+    works(command, "photos", "out", *options)
+    without_pixels = fails(command, "photos", "out", *options[:2])
+    advice("packing/plan.py", "set `encoding` too, for example to jpg", without_pixels)
+    works(command, "photos", "out", *options[:2], re.search(r"--encoding", without_pixels)[0], "jpg")

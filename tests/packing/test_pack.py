@@ -82,7 +82,7 @@ def test_the_description_has_classes_counts_the_plan_and_a_fingerprint(tiny_fold
         },
         "classes": {"cat": 0, "dog": 1, "owl": 2},
         "list": "written",
-        "plan": {**plan, "resize": 16},
+        "plan": {**plan, "resize": 16, "decoders": []},
     }
 
 

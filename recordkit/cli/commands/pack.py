@@ -28,7 +28,7 @@ from recordkit.cli.pack_options import (
     transpose_option,
 )
 from recordkit.cli.pack_warnings import print_warnings
-from recordkit.codec import ENCODINGS, Channels
+from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
 from recordkit.errors import plural
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.sources import open_source, read_classes
@@ -79,6 +79,13 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     help="Format of the images; only recordkit reads raw, not MXNet.  [default: as the files]",
 )
 @quality_option
+@click.option(
+    "--decoder",
+    "decoders",
+    type=click.Choice(list(OTHER_DECODERS)),
+    multiple=True,
+    help="A further format to decode, if images are re-encoded; may be given several times.",
+)
 @click.option(
     "--pass-through",
     is_flag=True,
@@ -139,6 +146,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             root=options["root"],
             label_from=options["label_from"],
             extensions=split_extensions(options["extensions"]),
+            decoders=plan.decoders,
             classes=read_classes(options["classes"]) if options["classes"] else None,
             class_from=options["class_from"],
             splits=options["splits"],
