@@ -1,5 +1,7 @@
 // Runs every target on its corpus, then all targets in several threads. bin/sanitize builds it with sanitizers.
 // Usage: replay CORPUS_FOLDER
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -52,7 +54,7 @@ std::vector<Case> all_cases(const fs::path& corpus) {
 
 // Several threads read one file, and each reads in several threads.
 void read_in_threads(const fs::path& folder) {
-    const fs::path path = folder / "recordkit-replay.rec";
+    const fs::path path = folder / ("recordkit-replay-" + std::to_string(getpid()) + ".rec");
     std::vector<uint8_t> framed, record(100);
     for (int n = 0; n < 20000; ++n) {
         record[0] = static_cast<uint8_t>(n);
@@ -108,6 +110,26 @@ void run_out_of_memory() {
             .join();
 }
 
+// Run a target again and again, with the first, second, third ... allocation failing, until none fails. Each failure may
+// only come out as bad_alloc; sanitizers report what it leaks. Return the number of failures.
+size_t fail_each_allocation(const Case& test_case) {
+    constexpr int kMaxFailures = 400;
+    const auto& [target, content] = test_case;
+    size_t n_failures = 0;
+    for (int n = 0; n < kMaxFailures; ++n) {
+        n_before_failure = n;
+        try {
+            target->run({content.data(), content.size()});
+        } catch (const std::bad_alloc&) {
+        }
+        const bool failed = n_before_failure < 0;
+        n_before_failure = -1;
+        if (!failed) break;
+        ++n_failures;
+    }
+    return n_failures;
+}
+
 }  // namespace
 
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception is a failure, and ends the program with its text
@@ -122,5 +144,8 @@ int main(int, char** arguments) {
     read_in_threads(fs::temp_directory_path());
     fail_in_threads();
     run_out_of_memory();
+    size_t n_failures = 0;
+    for (const Case& test_case : cases) n_failures += fail_each_allocation(test_case);
+    std::cout << n_failures << " allocations failed\n";
     std::cout << "no errors\n";
 }
