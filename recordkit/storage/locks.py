@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from recordkit.formats.files import flush_to_disk
 
@@ -24,17 +26,15 @@ _MAX_REMOVAL_S = 1.0
 class FolderLock:
     """A lock on a folder. The system releases it when the process ends.
 
+    Its files are created, moved and removed by the descriptor of the folder, so that nobody can put another folder of
+    that name in its place.
+
     Parameters
     ----------
     folder : Path
     wait : bool
         Wait until another process releases its lock, for a minute at most: whoever can read a folder can lock it. A
         folder that is locked without waiting may be removed while it is locked, and must not be a symbolic link.
-
-    Attributes
-    ----------
-    dir_fd : int or None
-        Descriptor of the locked folder, for the functions of `os` that take one; None on systems that open no folders.
 
     Raises
     ------
@@ -46,11 +46,12 @@ class FolderLock:
         The folder cannot be opened.
     """
 
-    dir_fd: int | None
+    # Descriptor of the folder for the functions of `os` that take one; None on systems that open no folders.
+    _dir_fd: int | None
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
-        self.dir_fd = self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
+        self._dir_fd = self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
         deadline_s = time.monotonic() + _MAX_WAIT_S
         try:
             while not self._try_lock():
@@ -71,13 +72,38 @@ class FolderLock:
             return False
         return True
 
-    def at(self, name: str) -> str:
-        """Return the path of a file in the folder, for functions that are called with `dir_fd`."""
-        return name if self.dir_fd is not None else str(self._folder / name)
+    def create(self, name: str) -> BinaryIO:
+        """Create a file in the folder. A file or link of that name is an error."""
+        opener = functools.partial(os.open, mode=0o666, dir_fd=self._dir_fd)
+        return open(self._at(name), "xb", buffering=1 << 18, opener=opener)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the folder has a file. Path.exists would return False for a failing disk too."""
+        try:
+            os.stat(self._at(name), dir_fd=self._dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def move(self, name: str, target: FolderLock) -> None:
+        """Move a file into another locked folder."""
+        os.replace(self._at(name), target._at(name), src_dir_fd=self._dir_fd, dst_dir_fd=target._dir_fd)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file of the folder another name."""
+        os.replace(self._at(name), self._at(new_name), src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it exists."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._at(name), dir_fd=self._dir_fd)
+
+    def _at(self, name: str) -> str:
+        return name if self._dir_fd is not None else str(self._folder / name)
 
     def status(self) -> os.stat_result:
         """Return the status of the folder that is locked."""
-        return os.stat(self._folder if self.dir_fd is None else self.dir_fd)  # noqa: PTH116 (a descriptor)
+        return os.stat(self._folder if self._dir_fd is None else self._dir_fd)  # noqa: PTH116 (a descriptor)
 
     def is_in_place(self) -> bool:
         """Tell whether the folder of that name is still the one that was locked."""
@@ -106,7 +132,7 @@ class _FileLock(FolderLock):
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
-        self.dir_fd = None
+        self._dir_fd = None
         # The file is beside a folder that may be removed while it is locked.
         self._path = folder / ".recordkit.lock" if wait else folder.with_name(f"{folder.name}.lock")
         begin_s = time.monotonic()

@@ -209,7 +209,7 @@ def test_the_staging_folder_of_another_user(photos, fails, works, monkeypatch):
     Path(".out.staging").mkdir()
     with monkeypatch.context() as patch:
         patch.setattr("recordkit.storage.staging.own_user", lambda: (os.geteuid() + 1,))
-        patch.setattr("recordkit.storage.staging._owner_of_new_files", lambda _lock: os.geteuid() + 1)
+        patch.setattr("recordkit.storage.claim._owner_of_new_files", lambda _lock: os.geteuid() + 1)
         error = fails("pack", "photos", "out")
         advice(
             "storage/staging.py",
