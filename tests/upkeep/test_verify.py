@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,19 @@ def test_a_good_set_passes_every_check(packed):
     assert report.ok
     assert (report.n_records, report.n_decoded) == (12, 12)
     assert report.checked == ["structure", "images", "description", "checksums", "index", "list"]
+
+
+def test_an_index_that_is_too_large_for_the_records_takes_no_memory(packed):
+    packed.with_suffix(".idx").write_bytes(b"0\t0\n" * 300_000)
+    tracemalloc.start()
+    try:
+        ((file, _, reason),) = problems(packed)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert file == "out.idx"
+    assert "got 1200000 bytes" in reason
+    assert peak_bytes < 4_000_000
 
 
 @pytest.mark.parametrize("with_index", [True, False])
