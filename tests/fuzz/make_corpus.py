@@ -1,5 +1,7 @@
 """Write the seeds of the fuzz corpora: small files of each kind. Run it again after a kind was added.
 
+A corpus has these and inputs that showed a bug, each named after it. The many others that a fuzzer finds stay in .envs.
+
 Usage: python tests/fuzz/make_corpus.py
 """
 
