@@ -26,6 +26,7 @@ import contextlib
 import doctest
 import importlib.util
 import io
+import json
 import os
 import re
 import shlex
@@ -35,6 +36,9 @@ from pathlib import Path
 import click
 import pytest
 from blocks import read_blocks
+
+from recordkit import PackPlan, pack
+from recordkit.cli.im2rec.native import SETTINGS_HELP
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -226,6 +230,23 @@ def test_folders_named_in_the_readme_exist():
     folders = re.findall(r"`([\w/]+/)`", README.split("## Where things are")[1])
     assert {"recordkit/", "docs/", "tests/"} <= set(folders)
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+def names_in_table(page, heading):
+    """The names in the first column of the first table below a heading."""
+    text = (ROOT / "docs" / page).read_text().split(f"{heading}\n")[1].split("\n\n| ")[1].split("\n\n")[0]
+    return [name for row in text.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+
+def test_all_keys_of_a_description_are_in_the_table(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(exact_labels=True))
+    description = json.loads((tmp_path / "out.json").read_text())
+    assert sorted(names_in_table("reference/formats.md", "## `.json`")) == sorted(description)
+
+
+def test_all_settings_of_im2rec_are_in_the_table():
+    settings = re.findall(r"^ *(\w+)=", SETTINGS_HELP, re.MULTILINE)
+    assert sorted(names_in_table("reference/commands.md", "## The native form of im2rec")) == sorted(settings)
 
 
 def test_tables_are_as_measured():

@@ -1,25 +1,7 @@
 """Writing one set of files: records, index, list, exact labels, failures and description.
 
-PREFIX.json, the description, is a JSON object:
-
-===========  ==========================================================================================
-key          meaning
-===========  ==========================================================================================
-format       1, the version of this table
-id           the identity of the set, from all facts below except names; see `recordkit.storage.description.set_id`
-recordkit    version of the recordkit that wrote the set
-set          the prefix that was packed, without its folder; several sets share it if a pack has splits
-files        names of the files of this set, the .rec first
-records      number of records
-failed       number of samples that were left out
-label_width  smallest and largest number of labels of a record
-rec, idx     size in bytes and SHA-256 of the file
-lst, crc     the same; missing if no list or no checksums were written
-labels       the same of PREFIX.labels.npy, if the set has exact labels
-classes      class name to label, or null
-list         "written", "read" (PREFIX.lst was the source) or "none"
-plan         the fields of `recordkit.packing.plan.PackPlan`, without "threads"
-===========  ==========================================================================================
+The keys of PREFIX.json, the description, and their meaning are in docs/reference/formats.md; what readers compare is in
+`recordkit.storage.description`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The facts in PREFIX.json, the description of a set, that readers compare with the files of the set.
 
-The keys are in `recordkit.packing.writer`, which writes them. A JSON object without "rec" is of another program and
-says nothing about the set.
+docs/reference/formats.md has all keys, and `recordkit.packing.writer` writes them. A JSON object without "rec" is of
+another program and says nothing about the set.
 """
 
 from __future__ import annotations
