@@ -90,6 +90,11 @@ class MnistSource:
         """Return the images of some entries. Unless they are transposed, they are views of the file's pixels."""
         return [cast("Image", np.ascontiguousarray(self._images[entry.key])) for entry in entries]
 
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[Image]:
+        """See `recordkit.sample.BoundedSource`."""
+        image_bytes = max(1, self._images[:1].nbytes)
+        return self.contents(entries if max_bytes is None else entries[: max_bytes // image_bytes])
+
 
 def _read_images(file: ArrayFile) -> NDArray[Any]:
     """Return the images with shape (n, H, W, C)."""
