@@ -8,9 +8,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from images import noise, picture, save, write
+from PIL import Image
 
+from recordkit import codec
 from recordkit.bench.child import load_first_batch
 from recordkit.bench.equivalence import describe_difference
+from recordkit.bench.peers import torch
 from recordkit.bench.peers.registry import PEERS, find_peer
 from recordkit.bench.workload import Workload, resolve_workload
 from recordkit.errors import PlanError
@@ -38,7 +41,9 @@ EPOCHS = [("crop", "float32"), ("train", "float32"), ("train", "uint8")]
 CHILD = """
 import json, os, sys
 import numpy as np
+from recordkit import codec
 from recordkit.bench.child import load_first_batch
+from recordkit.bench.peers import torch
 from recordkit.bench.peers.registry import find_peer
 from recordkit.bench.workload import Workload
 name, what, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
@@ -176,3 +181,20 @@ def test_a_missing_file_is_named():
 def test_an_unknown_peer_is_named(name):
     with pytest.raises(PlanError, match="peers: expected image-record-iter, .* or FILE.py:NAME, got"):
         find_peer(name)
+
+
+def test_the_peer_of_torch_uses_the_decoder_of_the_format_alone(monkeypatch):
+    opened = []
+    open_image = Image.open
+
+    def watch(file, formats=None):
+        opened.append(formats)
+        return open_image(file, formats=formats)
+
+    monkeypatch.setattr(Image, "open", watch)
+    torch.open_image(save(picture(), "PNG"))
+    torch.open_image(codec.encode(noise(2, 3), "raw"))
+    for payload in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n", b"P3 1 1 255 0 0 0"):
+        with pytest.raises(OSError, match="cannot identify"):
+            torch.open_image(payload)
+    assert opened == [["PNG"], ["PPM"], [], []]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recordkit import codec
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.workload import Workload
 from recordkit.dataset.dataset import RecordDataset
@@ -67,11 +68,10 @@ class _Samples:
 
     def __getitem__(self, index: int) -> tuple[Any, float]:
         import torch
-        from PIL import Image
 
         workload, random = self._workload, torch.rand(6).tolist()
         sample = self._records[index]
-        image = Image.open(io.BytesIO(sample.payload)).convert("L" if workload.is_gray else "RGB")
+        image = open_image(sample.payload).convert("L" if workload.is_gray else "RGB")
         if workload.resize:
             image = _resize(image, workload.resize)
         pixels = np.asarray(_crop(image, workload, random, check=self._check))
@@ -81,6 +81,15 @@ class _Samples:
         # The copy is for torch, which takes neither read-only arrays nor negative strides.
         data = (pixels.transpose(2, 0, 1) - self._mean) * self._factor if workload.is_float else pixels.copy()
         return torch.from_numpy(data), float(np.ravel(sample.label)[0])
+
+
+def open_image(payload: bytes | memoryview) -> Image:
+    """Open an image with the decoder of its own format; others may start programs."""
+    from PIL import Image as Pillow
+
+    kind = codec.sniff(payload)
+    formats = ["PPM"] if kind == "raw" else [codec.PILLOW_FORMATS[kind]] if kind in codec.PILLOW_FORMATS else []
+    return Pillow.open(io.BytesIO(payload), formats=formats)
 
 
 def _resize(image: Image, short: int) -> Image:
