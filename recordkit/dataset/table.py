@@ -76,7 +76,8 @@ class Table:
     def __init__(
         self, names: list[str], filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]
     ) -> None:
-        self._names = names
+        # Absolute, because a worker process may have another working directory, or this one may change its own.
+        self._names = [os.path.abspath(name) for name in names]  # noqa: PTH100 (Path.resolve would follow links)
         self._identities = [_identify(fileset) for fileset in filesets]
         self.paths = [fileset.path(".rec") for fileset in filesets]
         self.sizes = [file.size for file in files]

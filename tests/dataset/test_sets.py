@@ -166,6 +166,16 @@ def test_a_dataset_opened_before_its_files_were_moved_is_unpickled(sets, tmp_pat
         assert dataset.files == [folder / "a.rec"] and dataset[3].label == LABEL + 12
 
 
+def test_a_dataset_of_a_relative_path_is_unpickled_in_another_folder(sets, tmp_path, monkeypatch):
+    publish(tmp_path / "a", sets[0])
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(RecordDataset("a"))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    with pickle.loads(pickled) as dataset:
+        assert dataset[3].label == LABEL + 12
+
+
 def test_a_worker_process_gets_the_error_after_a_pack(sets, tmp_path):
     publish(tmp_path / "a", sets[0])
     (tmp_path / "dataset.pickle").write_bytes(pickle.dumps(RecordDataset(tmp_path / "a")))
