@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from recordkit.packing.splits import Split, packing_order, split_samples
 from recordkit.packing.writer import SetNames
 from recordkit.sample import Source
 from recordkit.sources import ListSource, TableSource
+from recordkit.storage.names import MAX_NAME_BYTES
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def _name_set(
         expected = f"{prefix.name} or {prefix.name}.rec, without splits"
         raise PlanError(argument="record_name", expected=expected, got=repr(record_name))
     for output in names.all():
+        if (n_bytes := len(os.fsencode(output.name))) > MAX_NAME_BYTES:
+            expected = f"names of at most {MAX_NAME_BYTES} bytes"
+            raise PlanError(path=str(output), expected=expected, got=f"one of {n_bytes}")
         if is_input(output, sources):
             raise PlanError(path=str(output), expected="another output", got="the list that is being packed")
     return names, reads_list

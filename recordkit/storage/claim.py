@@ -9,14 +9,13 @@ import contextlib
 import itertools
 import os
 import shutil
-import stat
 import warnings
 from pathlib import Path
 
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import flush_to_disk, read_file
-from recordkit.storage.commit import COMMIT, HOLDER, PENDING, Commit, own_user, read_commit, user_name
-from recordkit.storage.locks import FolderLock, lock_folder
+from recordkit.storage.commit import COMMIT, HOLDER, PENDING, Commit, find_overlapping, own_user, read_commit, user_name
+from recordkit.storage.locks import Folder, FolderLock, lock_folder
 from recordkit.storage.names import belongs_to
 
 PRIVATE = 0o700
@@ -58,9 +57,7 @@ def _prepare(lock: FolderLock, folder: Path) -> bool:
         finish(read_commit(folder), lock)
     except FileNotFoundError:
         _clear(folder)
-        if stat.S_IMODE(lock.status().st_mode) != PRIVATE:
-            with contextlib.suppress(PermissionError):  # of a file system without modes
-                folder.chmod(PRIVATE)
+        lock.set_mode(PRIVATE)
         return True
     except FormatError as error:
         _set_aside(folder, error)
@@ -147,25 +144,42 @@ def _read_holder(folder: Path) -> str:
 
 def finish(commit: Commit, lock: FolderLock) -> None:
     """Move a committed set to its final names. It may be killed at any point and called again."""
-    # Sets that share names (out/a_b, and out/a with a split _b) move one after the other.
+    # Sets that share names (out/a_b, and out/a with a split _b) move one after the other, each of them completely.
+    # Another process may hold the lock of the other folder; that of the parent lets one process move files at a time.
     parent = lock_folder(commit.folder.parent, wait=True)
     try:
-        flush_to_disk(commit.folder)
-        parent.flush()  # the staged set is on disk before the first old file is removed
-        pivot, *rest = commit.publish
-        if lock.has(pivot):
-            for name in (*rest, *commit.remove):
-                parent.remove(name)
-            parent.flush()
-            lock.move(pivot, parent)
-            parent.flush()
-        for name in rest:
-            if lock.has(name):
-                lock.move(name, parent)
-        parent.flush()
+        for earlier in _find_earlier(commit):
+            _move_files(earlier, Folder(earlier.folder), parent)
+        _move_files(commit, lock, parent)
         lock.remove(HOLDER)
         lock.remove(COMMIT)
         commit.folder.rmdir()
         parent.flush()
     finally:
         parent.release()
+
+
+def _find_earlier(commit: Commit) -> list[Commit]:
+    """Return the commits with names of this one that must move before it: one whose move has begun, and older ones."""
+
+    def order(each: Commit) -> tuple[bool, int]:
+        return Folder(each.folder).has(each.publish[0]), each.time_ns
+
+    commits = sorted([commit, *find_overlapping(commit)], key=order)
+    return commits[: commits.index(commit)]
+
+
+def _move_files(commit: Commit, source: Folder, parent: FolderLock) -> None:
+    flush_to_disk(commit.folder)
+    parent.flush()  # the staged set is on disk before the first old file is removed
+    pivot, *rest = commit.publish
+    if source.has(pivot):
+        for name in (*rest, *commit.remove):
+            parent.remove(name)
+        parent.flush()
+        source.move(pivot, parent)
+        parent.flush()
+    for name in rest:
+        if source.has(name):
+            source.move(name, parent)
+    parent.flush()

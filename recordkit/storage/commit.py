@@ -24,13 +24,13 @@ import os
 import stat
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recordkit.errors import FormatError
 from recordkit.formats import json_file
 from recordkit.formats.files import read_file
-from recordkit.storage.names import belongs_to, possible_prefixes
+from recordkit.storage.names import belongs_to, possible_prefixes, stem
 
 COMMIT = "commit"
 """Name of the file that commits the set in a staging folder."""
@@ -60,11 +60,18 @@ class Commit:
         Names of the files of the new set; the first one is the pivot.
     remove : tuple of str
         Names of the files of the old set that the new one does not replace.
+    time_ns : int
+        Time of the commit.
     """
 
     folder: Path
     publish: tuple[str, ...]
     remove: tuple[str, ...]
+    time_ns: int = 0
+
+    def names(self) -> set[str]:
+        """Return the names of all files that the commit creates, replaces or removes."""
+        return {*self.publish, *self.remove}
 
 
 def staging_folder(prefix: Path) -> Path:
@@ -145,7 +152,8 @@ def read_commit(folder: Path) -> Commit:
         raise FormatError(path=str(path), expected="a commit of a trusted user", got=distrust)
     if not stat.S_ISREG(status.st_mode):
         raise FormatError(path=str(path), expected=_EXPECTED, got="no file")
-    return unpack_commit(folder, read_file(path, max_bytes=_MAX_BYTES, what=_EXPECTED))
+    commit = unpack_commit(folder, read_file(path, max_bytes=_MAX_BYTES, what=_EXPECTED))
+    return replace(commit, time_ns=status.st_mtime_ns)
 
 
 def find_commits(prefix: Path) -> list[Commit]:
@@ -167,15 +175,26 @@ def find_commits(prefix: Path) -> list[Commit]:
     return commits
 
 
+def find_overlapping(commit: Commit) -> list[Commit]:
+    """Return the commits of other prefixes that name a file of this one."""
+    prefixes = {prefix for name in commit.names() for prefix in possible_prefixes(stem(name))}
+    folders = {staging_folder(commit.folder.with_name(prefix)) for prefix in prefixes} - {commit.folder}
+    others, _ = _read_commits(sorted(folders))
+    return [other for other in others if other.names() & commit.names()]
+
+
 def describe_ignored_commits(prefix: Path) -> list[str]:
     """Return a sentence on each commit that readers of a set ignore."""
     return _find_commits(prefix)[1]
 
 
 def _find_commits(prefix: Path) -> tuple[list[Commit], list[str]]:
+    return _read_commits(staging_folder(prefix.with_name(name)) for name in possible_prefixes(prefix.name))
+
+
+def _read_commits(folders: Iterable[Path]) -> tuple[list[Commit], list[str]]:
     commits, problems = [], []
-    for name in possible_prefixes(prefix.name):
-        folder = staging_folder(prefix.with_name(name))
+    for folder in folders:
         try:
             commits.append(read_commit(folder))
         except FormatError as error:

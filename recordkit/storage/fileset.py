@@ -66,14 +66,18 @@ class Fileset:
         self._obsolete_paths: dict[str, Path] = {}
         if not self.prefix.name:
             raise FormatError(path=text, expected="a .rec file or its prefix", got="a folder")
-        for commit in find_commits(self.prefix):
-            self._add_staged(commit)
+        # All files are of one commit. Two prefixes may have one for this set, as a_b and a with a split _b.
+        for commit in sorted(find_commits(self.prefix), key=lambda commit: commit.time_ns):
+            staged, obsolete = self._find_staged(commit)
+            if staged or obsolete:
+                self._staged_paths, self._obsolete_paths = staged, obsolete
 
-    def _add_staged(self, commit: Commit) -> None:
-        folder = commit.folder
-        self._staged_paths.update((name, folder / name) for name in commit.publish if (folder / name).exists())
-        if commit.publish[0] in self._staged_paths:
-            self._obsolete_paths.update((name, folder / name) for name in commit.remove)
+    def _find_staged(self, commit: Commit) -> tuple[dict[str, Path], dict[str, Path]]:
+        folder, own_names = commit.folder, {self.prefix.name + suffix for suffix in ("", *SUFFIXES)}
+        is_replacing = (folder / commit.publish[0]).exists()
+        staged = [name for name in commit.publish if name in own_names and (folder / name).exists()]
+        obsolete = [name for name in commit.remove if name in own_names and is_replacing]
+        return {name: folder / name for name in staged}, {name: folder / name for name in obsolete}
 
     def path(self, suffix: str) -> Path:
         """Return the path at which to read a file of the set; it need not exist.

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import os
+import stat
 import time
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +24,52 @@ _MAX_WAIT_S = 60.0
 _MAX_REMOVAL_S = 1.0
 
 
-class FolderLock:
+class Folder:
+    """A folder by its path, without a lock of its own.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    # Descriptor of the folder for the functions of `os` that take one; None on systems that open no folders.
+    _dir_fd: int | None
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._dir_fd = None
+
+    def create(self, name: str) -> BinaryIO:
+        """Create a file in the folder. A file or link of that name is an error."""
+        opener = functools.partial(os.open, mode=0o666, dir_fd=self._dir_fd)
+        return open(self._at(name), "xb", buffering=1 << 18, opener=opener)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the folder has a file. Path.exists would return False for a failing disk too."""
+        try:
+            os.stat(self._at(name), dir_fd=self._dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def move(self, name: str, target: Folder) -> None:
+        """Move a file into another folder."""
+        os.replace(self._at(name), target._at(name), src_dir_fd=self._dir_fd, dst_dir_fd=target._dir_fd)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a file of the folder another name."""
+        os.replace(self._at(name), self._at(new_name), src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it exists."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._at(name), dir_fd=self._dir_fd)
+
+    def _at(self, name: str) -> str:
+        return name if self._dir_fd is not None else str(self._folder / name)
+
+
+class FolderLock(Folder):
     """A lock on a folder. The system releases it when the process ends.
 
     Its files are created, moved and removed by the descriptor of the folder, so that nobody can put another folder of
@@ -45,9 +91,6 @@ class FolderLock:
     OSError
         The folder cannot be opened.
     """
-
-    # Descriptor of the folder for the functions of `os` that take one; None on systems that open no folders.
-    _dir_fd: int | None
 
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
@@ -72,38 +115,16 @@ class FolderLock:
             return False
         return True
 
-    def create(self, name: str) -> BinaryIO:
-        """Create a file in the folder. A file or link of that name is an error."""
-        opener = functools.partial(os.open, mode=0o666, dir_fd=self._dir_fd)
-        return open(self._at(name), "xb", buffering=1 << 18, opener=opener)
-
-    def has(self, name: str) -> bool:
-        """Tell whether the folder has a file. Path.exists would return False for a failing disk too."""
-        try:
-            os.stat(self._at(name), dir_fd=self._dir_fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def move(self, name: str, target: FolderLock) -> None:
-        """Move a file into another locked folder."""
-        os.replace(self._at(name), target._at(name), src_dir_fd=self._dir_fd, dst_dir_fd=target._dir_fd)
-
-    def rename(self, name: str, new_name: str) -> None:
-        """Give a file of the folder another name."""
-        os.replace(self._at(name), self._at(new_name), src_dir_fd=self._dir_fd, dst_dir_fd=self._dir_fd)
-
-    def remove(self, name: str) -> None:
-        """Remove a file of the folder, if it exists."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._at(name), dir_fd=self._dir_fd)
-
-    def _at(self, name: str) -> str:
-        return name if self._dir_fd is not None else str(self._folder / name)
-
     def status(self) -> os.stat_result:
         """Return the status of the folder that is locked."""
         return os.stat(self._folder if self._dir_fd is None else self._dir_fd)  # noqa: PTH116 (a descriptor)
+
+    def set_mode(self, permissions: int) -> None:
+        """Set the permissions. The set-group-ID bit stays, by which files get the group of the output folder."""
+        mode = stat.S_IMODE(self.status().st_mode)
+        if mode != (wanted := permissions | mode & stat.S_ISGID):
+            with contextlib.suppress(PermissionError):  # of a file system without modes
+                self._folder.chmod(wanted)
 
     def is_in_place(self) -> bool:
         """Tell whether the folder of that name is still the one that was locked."""

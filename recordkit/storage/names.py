@@ -12,8 +12,8 @@ CLASSES_SUFFIX = ".classes.json"
 """Suffix of the class map that is written beside a list."""
 
 _ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX)
-# Limit of the common file systems, in bytes.
-_MAX_NAME = 255
+MAX_NAME_BYTES = 255
+"""Limit of the common file systems for a name."""
 
 
 def belongs_to(prefix: str, name: str) -> bool:
@@ -40,6 +40,17 @@ def belongs_to(prefix: str, name: str) -> bool:
     return rest in ("", *_ALL_SUFFIXES) or (rest.startswith("_") and rest.endswith(_ALL_SUFFIXES))
 
 
+def stem(name: str) -> str:
+    """Return the name of the set to which a file belongs: its own without the suffix.
+
+    Examples
+    --------
+    >>> stem("a_b.labels.npy"), stem("a"), stem("a.classes.json")
+    ('a_b', 'a', 'a')
+    """
+    return next((name.removesuffix(suffix) for suffix in reversed(_ALL_SUFFIXES) if name.endswith(suffix)), name)
+
+
 def possible_prefixes(name: str) -> list[str]:
     """Return the prefixes that a set of this name may have been packed for: itself, and each beginning before a "_".
 
@@ -56,4 +67,4 @@ def _is_file_name(name: str) -> bool:
         encoded = os.fsencode(name)
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
-    return Path(name).name == name and b"\0" not in encoded and len(encoded) <= _MAX_NAME
+    return Path(name).name == name and b"\0" not in encoded and len(encoded) <= MAX_NAME_BYTES

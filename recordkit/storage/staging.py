@@ -11,7 +11,8 @@ are all old or all new at any time:
 If the process is killed in step 3, some final names do not exist for a while, but no file of the old set is beside a
 new one. `Fileset` then reads the missing files in the folder, and the next pack to this prefix first completes the
 move. If the process is killed earlier, the next pack removes the folder. A second pack to the same prefix is refused
-while the first is running (`recordkit.storage.locks`).
+while the first is running (`recordkit.storage.locks`). A pack that finds the earlier commit of another prefix with the
+same names, such as ``a_b`` and ``a`` with a split ``b``, completes that one first.
 
 Nothing of another user is written to, removed or followed. The folder belongs to the user of the process and is
 closed to all others until the commit. Files are created in it as new ones, by the descriptor of the folder. A link at a
@@ -34,6 +35,7 @@ from recordkit.errors import FormatError, PublishError, quoted
 from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
+from recordkit.storage.locks import FolderLock
 
 
 class Staging:
@@ -177,7 +179,7 @@ class Staging:
                 file.flush()
                 os.fsync(file.fileno())
                 mode = os.fstat(file.fileno()).st_mode
-            _let_readers_in(self.folder, mode)
+            _let_readers_in(self._lock, mode)
             self._lock.rename(PENDING, COMMIT)
         with as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
             finish(read_commit(self.folder), self._lock)
@@ -244,8 +246,7 @@ def _describe_unless_empty(path: Path) -> str:
     return "one with files" if any(path.iterdir()) else ""
 
 
-def _let_readers_in(folder: Path, file_mode: int) -> None:
+def _let_readers_in(lock: FolderLock, file_mode: int) -> None:
     """Let all who may read the files read them in the folder, because a publish that is cut short leaves them there."""
     readable = file_mode & (stat.S_IRGRP | stat.S_IROTH)
-    with contextlib.suppress(PermissionError):  # of a file system without modes
-        folder.chmod(PRIVATE | readable | readable >> 2)
+    lock.set_mode(PRIVATE | readable | readable >> 2)

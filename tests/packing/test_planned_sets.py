@@ -126,3 +126,8 @@ def test_the_list_that_is_packed_is_read_and_not_written(tmp_path):
     ((unwritten,), _) = plan_sets({"": source}, tmp_path / "b", PackPlan(write_list=False), "b")
     assert (unwritten.reads_list, unwritten.names.write_list) == (False, False)
     assert [path.name for path in unwritten.names.all()][:2] == ["b", "b.idx"]
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_written():
+    with pytest.raises(PlanError, match=r"\.labels\.npy: expected names of at most 255 bytes, got one of 261"):
+        plan_sets({"": Numbers(3)}, Path("out", "\N{LATIN SMALL LETTER E WITH ACUTE}" * 125), PackPlan(), None)

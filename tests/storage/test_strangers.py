@@ -52,6 +52,19 @@ def test_a_staging_folder_is_closed_until_the_commit_and_then_as_readable_as_its
     assert modes == [committed]
 
 
+@needs_root
+@pytest.mark.parametrize("left_over", [False, True])
+def test_files_of_a_shared_folder_get_its_group(left_over, tmp_path):
+    os.chown(tmp_path, 0, NOBODY)
+    tmp_path.chmod(0o2775)
+    if left_over:
+        (tmp_path / ".a.staging").mkdir(0o777)
+    with Staging(tmp_path / "a") as staging:
+        staging.create("a.rec").close()
+        staging.commit()
+    assert (tmp_path / "a.rec").stat().st_gid == NOBODY
+
+
 def test_a_folder_that_a_killed_pack_left_open_is_closed(tmp_path):
     (tmp_path / ".a.staging").mkdir(0o777)
     (tmp_path / ".a.staging").chmod(0o777)
