@@ -28,6 +28,7 @@ from recordkit.formats.frame import verify_advice
 from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
+from recordkit.storage.names import SUFFIXES
 from recordkit.storage.replacement import write_atomically
 from recordkit.storage.snapshot import file_state
 
@@ -138,8 +139,8 @@ def reindex(
         outcome = "replaced"
         notes.append(_describe_difference(idx_path, keys, offsets, idx.limit_bytes(files.rec_size())))
     if outcome != "unchanged" or checksums:
-        with _without_packs(idx_path.parent):
-            if file_state(rec_path) != state:
+        with _without_packs(files.prefix.parent):
+            if not _is_unchanged(files, Fileset(path), state):
                 raise PublishError(
                     path=str(rec_path), expected="the file that was read", got="another one", advice="run this again"
                 )
@@ -175,6 +176,13 @@ def _refuse_checksums(files: Fileset) -> None:
 
 def _checksums(file: RecordFile, offsets: NDArray[np.uint64]) -> bytes:
     return pack_checksums([zlib.crc32(file.read(offset)[0]) for offset in offsets.tolist()])
+
+
+def _is_unchanged(files: Fileset, now: Fileset, state: tuple[int, ...]) -> bool:
+    """Tell whether a set has the same .rec file and all files are where they were, at final names or staged."""
+    are_in_place = all(files.path(suffix) == now.path(suffix) for suffix in SUFFIXES)
+    rec_path = files.path(".rec")
+    return are_in_place and rec_path.exists() and file_state(rec_path) == state
 
 
 @contextmanager

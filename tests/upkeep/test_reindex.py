@@ -228,6 +228,22 @@ def test_a_pack_that_publishes_meanwhile_keeps_its_index(tmp_path):
     assert reindex(tmp_path / "a").n_records == 3
 
 
+def test_a_staged_set_that_is_completed_meanwhile_gets_no_index_in_the_staging_folder(tmp_path):
+    folder = tmp_path / ".a.staging"
+    folder.mkdir(0o755)
+    write(folder / "a", [7, 5])
+    (folder / "a.lst").touch()
+    (folder / "commit").write_text(json.dumps({"publish": ["a.rec", "a.lst"], "remove": ["a.idx"]}))
+
+    def complete(_n_bytes):
+        with Staging(tmp_path / "a"):
+            pass
+
+    with pytest.raises(PublishError, match=r"a\.rec: expected the file that was read, got another one; run this again"):
+        reindex(tmp_path / "a", progress=complete)
+    assert sorted(os.listdir(tmp_path)) == ["a.lst", "a.rec"]
+
+
 def test_the_index_is_written_under_the_lock_of_packs(tmp_path, monkeypatch):
     write(tmp_path / "a", [7, 5])
     module = sys.modules["recordkit.upkeep.reindex"]
