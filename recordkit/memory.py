@@ -21,6 +21,7 @@ from recordkit.errors import ImageError, PlanError
 MIN_MEMORY = 1 << 20
 """Smallest budget, in bytes."""
 
+_MAX_MEMORY = 1 << 62  # more than any machine has; the core counts in 64 bits
 _DEFAULT_FRACTION = 4  # of the machine's memory
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -42,7 +43,7 @@ def choose_memory(memory: int | None) -> int:
         return max(MIN_MEMORY, min(_machine_bytes(), _cgroup_bytes()) // _DEFAULT_FRACTION)
     if isinstance(memory, bool) or not isinstance(memory, int) or memory < MIN_MEMORY:
         raise PlanError(argument="memory", expected=f"a number of bytes, at least {MIN_MEMORY}", got=repr(memory))
-    return memory
+    return min(memory, _MAX_MEMORY)
 
 
 def _machine_bytes() -> int:
@@ -55,7 +56,7 @@ def _machine_bytes() -> int:
 
 def _cgroup_bytes() -> int:
     """Return the smallest limit of the control groups that this process is in; a large number if there is none."""
-    limits = [1 << 62]
+    limits = [_MAX_MEMORY]
     with contextlib.suppress(OSError, ValueError):
         group = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::")[2].strip().lstrip("/")
         folders = [_CGROUPS / group, *(_CGROUPS / group).parents]

@@ -4,10 +4,13 @@ import threading
 import time
 
 import pytest
+from images import picture, save, write
 
+import recordkit as rk
 from recordkit import memory
 from recordkit.errors import ImageError, PlanError
 from recordkit.memory import MIN_MEMORY, MemoryBudget, choose_memory
+from recordkit.transforms import CenterCrop
 
 
 def test_threads_together_never_hold_more_than_the_budget():
@@ -51,6 +54,16 @@ def test_an_image_that_can_never_fit_is_refused():
 def test_a_budget_is_a_number_of_bytes(value):
     with pytest.raises(PlanError, match="memory: expected a number of bytes, at least 1048576, got"):
         choose_memory(value)
+
+
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_a_budget_beyond_64_bits_is_no_limit(engine, tmp_path):
+    path = write(tmp_path / "a.rec", [save(picture(), "JPEG")] * 3)
+    transforms = [CenterCrop(8)]
+    for n_bytes in (1 << 63, 1 << 70):
+        batches = rk.Loader(path, batch_size=2, transforms=transforms, engine=engine, memory=n_bytes)
+        assert sum(len(batch.label) for batch in batches) == 3
 
 
 def test_the_default_is_a_quarter_of_the_machine_or_of_its_control_group(monkeypatch, tmp_path):
