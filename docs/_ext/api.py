@@ -48,6 +48,7 @@ ROOMS = (
     "recordkit.bench",
     "recordkit.training",
     "recordkit.native",
+    "recordkit.memory",
     "recordkit.threads",
     "recordkit.errors",
 )

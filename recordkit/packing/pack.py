@@ -104,8 +104,8 @@ def pack(
     ...     _ = (digits / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
     ...     report = recordkit.pack(digits, out, plan=recordkit.PackPlan(encoding="raw"))
     ...     [(s.prefix.name, s.n_packed) for s in report.sets], sorted(p.name for p in Path(folder).glob("*_rec*"))
-    ([('digits_rec_train', 6)], ['digits_rec_train.idx', 'digits_rec_train.json', 'digits_rec_train.lst',
-      'digits_rec_train.rec'])
+    ([('digits_rec_train', 6)], ['digits_rec_train.crc', 'digits_rec_train.idx', 'digits_rec_train.json',
+      'digits_rec_train.lst', 'digits_rec_train.rec'])
     """
     begin_s = time.monotonic()
     plan = plan or PackPlan()

@@ -267,7 +267,7 @@ def test_an_index_of_a_file_that_changes(photos, works, monkeypatch):
     Path("out.idx").unlink()
     states = iter(range(9))
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules[reindex.__module__], "_state", lambda _path: next(states))
+        patch.setattr(sys.modules[reindex.__module__], "file_state", lambda _path: next(states))
         advice("upkeep/reindex.py", "run this again", text_of(lambda: reindex("out.rec")))
     works("reindex", "out.rec")
 

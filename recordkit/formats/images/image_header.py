@@ -95,7 +95,7 @@ def read(payload: bytes | memoryview, kind: str) -> ImageHeader | None:
 
     Examples
     --------
-    >>> read(bytes.fromhex("47494638396103000200000000 2c00000000030002"), "gif")
+    >>> read(bytes.fromhex("47494638396103000200000000 2c00000000030002 0000"), "gif")
     ImageHeader(width=3, height=2, n_pixels=6, coefficient_bytes=0)
     """
     reader = _READERS.get(kind)
