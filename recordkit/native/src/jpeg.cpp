@@ -88,6 +88,7 @@ struct Encoder {
 // Refuse a file with bytes between its segments, of which libjpeg and Pillow skip different ones, and a file of too many
 // segments.
 void check_segments(Span file) {
+    if (file.size < 2) reject("cut short");
     size_t n_segments = 0;
     for (size_t offset = 2; file.size - offset >= 4; ++n_segments) {
         const uint8_t* const segment = file.data + offset;
