@@ -39,6 +39,14 @@ def test_progressive_jpegs_wait_for_memory(tmp_path, engine, threads):
     assert peak < 128 * MIB
 
 
+@needs_proc()
+def test_a_file_of_tiny_images_stays_on_disk_if_the_budget_is_small(tmp_path, require_native):
+    rec = write(tmp_path / "a.rec", [b"P6\n32 32\n255\n" + bytes(3072)] * 20_000, [0.0] * 20_000)  # 62 MB
+    peak, output = peak_of(LOAD.format(transforms="[]"), rec, "native", 2, 16 * MIB)
+    assert output == ["20000"]
+    assert peak < 32 * MIB
+
+
 @pytest.mark.parametrize("python_transform", [False, True])
 def test_an_image_that_needs_more_is_a_bad_sample_that_says_so(tmp_path, engine, python_transform):
     payloads = [flat_image("png", side) for side in (20, 2000)]

@@ -116,11 +116,11 @@ struct FormatFault : std::runtime_error {
 constexpr size_t kMaxScratchBytes = size_t(1) << 25;
 
 // Frees a scratch buffer at the end of a scope if a huge image made it too large to keep.
-template <typename T, typename Allocator = std::allocator<T>>
+template <typename T>
 struct ScratchTrimmer {
-    std::vector<T, Allocator>& scratch;
+    std::vector<T>& scratch;
     ~ScratchTrimmer() {
-        if (scratch.capacity() * sizeof(T) > kMaxScratchBytes) std::vector<T, Allocator>().swap(scratch);
+        if (scratch.capacity() * sizeof(T) > kMaxScratchBytes) std::vector<T>().swap(scratch);
     }
 };
 

@@ -22,8 +22,6 @@ bool is_frame(unsigned marker) {
 
 bool is_progressive(unsigned marker) { return is_frame(marker) && (marker & 3) == 2; }
 
-bool has_no_length(unsigned marker) { return marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8); }
-
 struct Frame {
     uint64_t width = 0, height = 0, n_components = 0;
     uint64_t coefficient_bytes = 0;  // of the whole image
@@ -54,13 +52,9 @@ uint64_t jpeg_bytes(Span file, int channels) {
     Frame frame;
     bool has_exif = false;
     for (size_t offset = 2; file.size - offset >= 4;) {
-        if (file.data[offset] != 0xff || !file.data[offset + 1] || file.data[offset + 1] == 0xff) {
-            ++offset;
-            continue;
-        }
+        if (file.data[offset] != 0xff) return 0;  // decode_jpeg refuses bytes between the segments
         const unsigned marker = file.data[offset + 1];
         offset += 2;
-        if (has_no_length(marker)) continue;
         const size_t size = read_16(file.data + offset);
         if (size < 2 || size > file.size - offset) return 0;
         const Span segment = file.sub(offset + 2, size - 2);

@@ -13,10 +13,16 @@ namespace {
 
 std::atomic<uint64_t> all_copies_bytes{0};
 
+int open_for_reading(const char* path) {
+    for (;;) {
+        const int number = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (number >= 0 || errno != EINTR) return number;  // a signal ends the opening of a file on a network
+    }
+}
+
 }  // namespace
 
-FileDescriptor::FileDescriptor(const std::string& path)
-    : number_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+FileDescriptor::FileDescriptor(const std::string& path) : number_(open_for_reading(path.c_str())) {
     if (number_ < 0) throw SystemFault(errno, path);
 }
 
@@ -59,10 +65,11 @@ bool read_file(const std::string& path, MutableSpan out) {
     }
 }
 
-std::unique_ptr<const FileCopy> FileCopy::make(uint64_t file_size) {
+std::unique_ptr<const FileCopy> FileCopy::make(uint64_t file_size, uint64_t max_bytes) {
+    max_bytes = std::min(max_bytes, kMaxBytes);
     uint64_t reserved = all_copies_bytes.load();
     do {
-        if (!file_size || file_size > kMaxBytes - reserved) return nullptr;
+        if (!file_size || reserved > max_bytes || file_size > max_bytes - reserved) return nullptr;
     } while (!all_copies_bytes.compare_exchange_weak(reserved, reserved + file_size));
     try {
         return std::unique_ptr<const FileCopy>(new FileCopy(file_size));
@@ -81,7 +88,8 @@ FileCopy::~FileCopy() { all_copies_bytes.fetch_sub(size_); }
 Span FileCopy::bytes(const FileDescriptor& file, uint64_t offset, size_t size) const {
     for (uint64_t n = offset / kBlockBytes; n * kBlockBytes < offset + size; ++n) {
         if (is_read_[n].load(std::memory_order_acquire)) continue;
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock) return {};
         if (is_read_[n].load(std::memory_order_acquire)) continue;
         const uint64_t begin = n * kBlockBytes;
         const auto length = static_cast<size_t>(std::min(kBlockBytes, size_ - begin));
@@ -124,9 +132,9 @@ bool File::is_cached(uint64_t offset) const {
 #endif
 }
 
-void File::keep() const {
+void File::keep(uint64_t max_bytes) const {
     std::call_once(keep_once_, [&] {
-        copy_ = FileCopy::make(size_);
+        copy_ = FileCopy::make(size_, max_bytes);
         if (copy_) has_copy_.store(true, std::memory_order_release);
     });
 }

@@ -53,14 +53,16 @@ bool read_file(const std::string& path, MutableSpan out);
 // A copy of a file in memory, made block by block as the file is read. Threads may share it.
 class FileCopy {
   public:
-    // Make an empty copy of a file of this size; null if all copies of this process would have more than kMaxBytes, or
-    // if there is no memory.
-    static std::unique_ptr<const FileCopy> make(uint64_t file_size);
+    // Make an empty copy of a file of this size; null if all copies of this process would have more than `max_bytes` or
+    // kMaxBytes, or if there is no memory.
+    static std::unique_ptr<const FileCopy> make(uint64_t file_size, uint64_t max_bytes);
     ~FileCopy();
     FileCopy(const FileCopy&) = delete;
     FileCopy& operator=(const FileCopy&) = delete;
 
-    // These bytes, which the file has; no data if it ends earlier by now. Throws SystemFault.
+    // These bytes, which the file has. No data if it ends earlier by now, or if they are not in the copy yet and another
+    // thread is reading: nobody waits, because a forked process would wait forever for a thread that it has not. Throws
+    // SystemFault.
     Span bytes(const FileDescriptor& file, uint64_t offset, size_t size) const;
     // Prefetch the beginning of a record into the CPU's cache; a small record is prefetched whole.
     void prefetch(uint64_t offset) const;
@@ -95,10 +97,11 @@ class File {
     // Tell whether the system has the byte at `offset` in memory; false if it does not say.
     bool is_cached(uint64_t offset) const;
 
-    // From now on, copy the file to memory as it is read, if all copies of this process stay within their limit. A
-    // system call for each record takes longer than loading a tiny image.
-    void keep() const;
-    // These bytes of the copy, valid while this object lives; no data if there is no copy. Throws SystemFault.
+    // From now on, copy the file to memory as it is read, if all copies of this process stay within `max_bytes` and a
+    // limit of their own. The first call decides. A system call for each record takes longer than loading a tiny image.
+    void keep(uint64_t max_bytes) const;
+    // These bytes of the copy, valid while this object lives; no data if there is no copy, or not now. Throws
+    // SystemFault.
     Span kept(uint64_t offset, size_t size) const;
     void prefetch(uint64_t offset) const;  // from the copy, if there is one
 

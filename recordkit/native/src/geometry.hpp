@@ -45,7 +45,8 @@ struct Step {
     std::vector<int> angles;            // whole degrees from which a warp draws; empty: `angle` is used
 };
 
-// Throws std::invalid_argument if the kind of the step does not allow one of its parameters. `plan_stages` relies on it.
+// Throws std::invalid_argument if the kind of the step does not allow one of its parameters. `plan_stages` relies on
+// it.
 void check_step(const Step& step);
 
 // Consecutive steps merged into one: crop the input, change it (resize, pad or warp), crop the result, mirror it.
@@ -73,8 +74,8 @@ struct DrawKey {
     uint64_t position;  // in the order of the epoch
 };
 
-// Plan the stages for an image of this size, by steps that `check_step` allows; the result of the last stage goes into the batch. There are several stages
-// if steps change an image more than once. Throws Unsupported if the image is smaller than a crop, so that the
+// Plan the stages for an image of this size, by steps that `check_step` allows; the result of the last stage goes into
+// the batch. There are several stages if steps change an image more than once. Throws Unsupported if the image is smaller than a crop, so that the
 // reference engine words the error.
 std::vector<Stage> plan_stages(const std::vector<Step>& steps, uint32_t width, uint32_t height, const DrawKey& key);
 

@@ -1,5 +1,5 @@
-// Limits of a long call: the memory of its images, and the wish to end it early. Python keeps both; a call that does not
-// hold the GIL asks them here.
+// Limits of a long call: the memory of its images, and the wish to end it early. Python keeps both; a call that does
+// not hold the GIL asks them here.
 #pragma once
 
 #include "module.hpp"
@@ -17,11 +17,15 @@ class Budget {
         largest_ = budget_.attr("largest").cast<uint64_t>();
     }
 
-    // Bytes that are taken from the budget for the life of this object. Constructed and destroyed without the GIL, which
-    // is taken for images that exceed a thread's share only.
+    // Bytes that a thread may use without taking them.
+    uint64_t share() const { return share_; }
+
+    // Bytes that are taken from the budget for the life of this object. Constructed and destroyed without the GIL,
+    // which is taken for images that exceed a thread's share only.
     class Hold {
       public:
-        // Waits until the bytes are free. Throws Unsupported if they never can be: the reference engine words the error.
+        // Waits until the bytes are free. Throws Unsupported if they never can be: the reference engine words the
+        // error.
         Hold(const Budget& budget, uint64_t n_bytes) : budget_(budget), n_bytes_(n_bytes) {
             if (n_bytes_ <= budget_.share_) return;
             if (n_bytes_ > budget_.largest_) throw Unsupported("more memory than the budget has");

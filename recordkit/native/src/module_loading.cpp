@@ -127,7 +127,7 @@ class BatchLoader {
         const MutableSpan batch = span_of_array(data, records.size() * sample_bytes);
         const Budget memory(std::move(budget));
         EarlyEnd early_end(std::move(stopped));
-        return for_each_image(records, label_rows, early_end, [&](size_t i, Span payload, uint64_t position) {
+        return for_each_image(records, label_rows, memory, early_end, [&](size_t i, Span payload, uint64_t position) {
             const Budget::Hold hold(memory, decode_bytes(payload, plan_.channels));
             load_image(payload, plan_, records.epoch, position, batch.sub(i * sample_bytes, sample_bytes));
         });
@@ -140,7 +140,7 @@ class BatchLoader {
         const Budget memory(std::move(budget));
         EarlyEnd early_end(std::move(stopped));
         const LabelRows label_rows(labels, records.size());
-        return for_each_image(records, label_rows, early_end, [&](size_t i, Span payload, uint64_t position) {
+        return for_each_image(records, label_rows, memory, early_end, [&](size_t i, Span payload, uint64_t position) {
             const Budget::Hold hold(memory, 2 * decode_bytes(payload, plan_.channels));  // `make_image` copies
             Image image = make_image(payload, plan_, records.epoch, position);
             const py::gil_scoped_acquire with_gil;
@@ -169,8 +169,8 @@ class BatchLoader {
     // Copy the labels of every record and call act(i, payload, position). Return the indices of the records that the
     // reference engine has to load, because their bytes are damaged or not supported.
     template <typename Act>
-    py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, EarlyEnd& early_end,
-                                        const Act& act) const {
+    py::array_t<int64_t> for_each_image(const Records& records, const LabelRows& labels, const Budget& memory,
+                                        EarlyEnd& early_end, const Act& act) const {
         const auto* file_numbers = records.file_numbers.data();
         const auto *offsets = records.offsets.data(), *ends = records.ends.data(),
                    *positions = records.positions.data();
@@ -178,12 +178,10 @@ class BatchLoader {
         std::vector<int64_t> refused;
         if (n) {
             const py::gil_scoped_release without_gil;
-            // Taken for the time of the call, because `act` may run Python code that loads other records.
-            static thread_local Scratch kept_scratch;
-            Scratch scratch = std::move(kept_scratch);
+            ThreadScratch scratch;
             RecordReader reader(*records.files[file_numbers[0]], scratch);
             if (are_short(offsets, ends, n))
-                for (size_t i = 0; i < n; ++i) records.files[file_numbers[i]]->keep();
+                for (size_t i = 0; i < n; ++i) records.files[file_numbers[i]]->keep(memory.share());
             // The disk reads ahead while the first records are decoded.
             for (size_t i = 0; i < n; ++i) {
                 const File& file = *records.files[file_numbers[i]];
@@ -202,7 +200,6 @@ class BatchLoader {
                     refused.push_back(static_cast<int64_t>(i));
                 }
             }
-            if (scratch.capacity() <= kMaxScratchBytes) kept_scratch = std::move(scratch);
         }
         return column_of(std::move(refused));
     }

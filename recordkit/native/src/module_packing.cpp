@@ -117,7 +117,8 @@ void append_bytes(std::vector<uint8_t>& out, const void* value, size_t size) {
 }
 
 // Frame records with their image headers. Return all frames, concatenated, the size of each, and the CRC-32 of each
-// record if `checksums` is true. Labels of record n are labels[bounds[n]] to labels[bounds[n + 1] - 1]. Throws the errors of recordkit.formats.frame.pack.
+// record if `checksums` is true. Labels of record n are labels[bounds[n]] to labels[bounds[n + 1] - 1]. Throws
+// the errors of recordkit.formats.frame.pack.
 py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& labels, const Column<uint64_t>& bounds,
                         const py::list& objects, bool first_label, bool checksums) {
     const size_t n_records = objects.size();
@@ -166,6 +167,7 @@ py::tuple frame_records(const Column<uint64_t>& keys, const Column<float>& label
     const auto* crc_bytes = reinterpret_cast<const uint8_t*>(crcs.data());  // little-endian, as in the file
     return py::make_tuple(bytes_of(out.data(), out.size()), size_list, bytes_of(crc_bytes, crcs.size() * 4));
 }
+
 }  // namespace
 
 void bind_packing(py::module_& module) {

@@ -10,12 +10,6 @@
 namespace recordkit {
 namespace {
 
-// The bytes of files that this thread reads, kept from call to call.
-Scratch& thread_scratch() {
-    static thread_local Scratch scratch;
-    return scratch;
-}
-
 // Limits of one read_ahead.
 constexpr size_t kMaxAheadRecords = 64, kMaxAheadBytes = 1 << 18;
 // Bytes between two hints of read_ahead to the system that the next bytes will be read.
@@ -75,8 +69,7 @@ class RecordFile {
 
     py::tuple read(const py::object& number) const {
         return with_file([&](const File& file) {
-            Scratch& scratch = thread_scratch();
-            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            ThreadScratch scratch;
             RecordReader reader(file, scratch);
             const Extent extent = reader.find(offset_of(number, file));
             if (extent.single_part && extent.length > RecordReader::kRandomBlockBytes)
@@ -93,8 +86,7 @@ class RecordFile {
             const uint64_t first = offset_of(number, file);
             uint64_t offset = first;
             py::list records;
-            Scratch& scratch = thread_scratch();
-            const ScratchTrimmer<uint8_t, DefaultInitAllocator<uint8_t>> trimmer{scratch};
+            ThreadScratch scratch;
             RecordReader reader(file, scratch, kAheadBlockBytes);
             size_t n_bytes = 0;
             try {
@@ -120,14 +112,6 @@ class RecordFile {
                 offsets = recordkit::scan(file, begin, check_signals);
             }
             return column_of(std::move(offsets));
-        });
-    }
-
-    uint64_t next_head(uint64_t offset) const {
-        return with_file([&](const File& file) {
-            const py::gil_scoped_release without_gil;
-            Scratch scratch;
-            return RecordReader(file, scratch).next_head(offset);
         });
     }
 
@@ -198,13 +182,13 @@ py::tuple read_idx(const py::object& path_object, unsigned n_threads) {
 // The bytes of the first files, as many as have at most `total_bytes` together; None for one that cannot be read or is
 // longer than `max_bytes`, so that the caller raises the error. A call has only one file open at a time.
 py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_bytes) {
-    struct File {
+    struct ImageFile {
         std::string path;
         uint64_t size = 0;
         uint8_t* contents = nullptr;  // owned by the bytes object in the result, which no other thread knows yet
         bool readable = false;
     };
-    std::vector<File> files(paths.size());
+    std::vector<ImageFile> files(paths.size());
     for (size_t n = 0; n < files.size(); ++n) {
         const Span path = span_of(py::bytes(paths[n]));
         files[n].path.assign(reinterpret_cast<const char*>(path.data), path.size);
@@ -213,7 +197,7 @@ py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_by
         const py::gil_scoped_release without_gil;
         uint64_t total = 0;
         for (size_t n = 0; n < files.size(); ++n) {
-            File& file = files[n];
+            ImageFile& file = files[n];
             file.readable = file_size(file.path, &file.size) && file.size <= max_bytes;
             total += file.readable ? file.size : 0;
             if (total > total_bytes) files.resize(n);
@@ -231,7 +215,7 @@ py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_by
     }
     {
         const py::gil_scoped_release without_gil;
-        for (File& file : files) file.readable = file.readable && read_file(file.path, {file.contents, file.size});
+        for (ImageFile& file : files) file.readable = file.readable && read_file(file.path, {file.contents, file.size});
     }
     for (size_t n = 0; n < files.size(); ++n)
         if (!files[n].readable) contents[n] = py::none();
@@ -250,7 +234,6 @@ void bind_reading(py::module_& module) {
         .def("read", &RecordFile::read, py::arg("offset"))
         .def("read_ahead", &RecordFile::read_ahead, py::arg("offset"))
         .def("scan", &RecordFile::scan, py::arg("begin") = 0)
-        .def("next_head", &RecordFile::next_head, py::arg("offset"))
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));

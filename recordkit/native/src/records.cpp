@@ -202,20 +202,6 @@ Span RecordReader::read_start(uint64_t offset, size_t size, uint64_t* length) {
     return record;
 }
 
-uint64_t RecordReader::next_head(uint64_t offset) {
-    const uint64_t file_size = file_->size();
-    if (offset >= file_size) return file_size;  // also prevents overflow below
-    for (offset = padded(offset); offset + kHeadSize <= file_size;) {
-        move_window(offset, kHeadSize);
-        if (size_ < kHeadSize) break;                   // the file has shrunk
-        const Span starts{scratch_.data(), size_ - 4};  // of heads, which have another word
-        for (size_t at = 0; (at = find_magic(starts, at)) < starts.size; at += 4)
-            if (read_word(starts.data + at + 4) >> kLengthBits <= kFirst) return offset + at;
-        offset += starts.size / 4 * 4;
-    }
-    return file_size;
-}
-
 std::vector<uint64_t> scan(const File& file, uint64_t begin, const InterruptCheck& check_interrupt) {
     std::vector<uint64_t> offsets;
     Scratch scratch;

@@ -34,8 +34,30 @@ struct Record {
     uint64_t end;  // offset of the next head
 };
 
-// Bytes of a file, which a thread keeps from call to call.
+// Memory for bytes of a file.
 using Scratch = std::vector<uint8_t, DefaultInitAllocator<uint8_t>>;
+
+// The scratch memory of a thread, which keeps it from scope to scope unless a huge record made it too large. A scope
+// takes it, because Python code that runs inside may read other records in the same thread.
+class ThreadScratch {
+  public:
+    ThreadScratch() { scratch_.swap(kept()); }
+    ~ThreadScratch() {
+        if (scratch_.capacity() <= kMaxScratchBytes) kept().swap(scratch_);
+    }
+    ThreadScratch(const ThreadScratch&) = delete;
+    ThreadScratch& operator=(const ThreadScratch&) = delete;
+
+    operator Scratch&() { return scratch_; }
+
+  private:
+    static Scratch& kept() {
+        static thread_local Scratch kept;
+        return kept;
+    }
+
+    Scratch scratch_;
+};
 
 // Reads records through a window, a part of the file in memory of this process. They are parsed there, so that another
 // process which writes to the file cannot change them between a check and a use. All functions throw FormatFault, also
@@ -55,9 +77,6 @@ class RecordReader {
     Record read(uint64_t offset, uint64_t probable_end = 0);
     // Read the first `size` bytes of a record, or all if it has fewer; `length` becomes the number of all.
     Span read_start(uint64_t offset, size_t size, uint64_t* length);
-    // The first multiple of 4 from `offset` on that holds a magic and a cflag of 0 or 1; the file's size if there is
-    // none.
-    uint64_t next_head(uint64_t offset);
 
     // For records in any order: a small record then costs one system call.
     static constexpr size_t kRandomBlockBytes = 4096;
