@@ -174,14 +174,14 @@ def test_the_file_of_a_user_in_a_staging_folder(photos, fails, works):
     Path(".out.staging").mkdir()
     Path(".out.staging/note.txt").touch()
     error = fails("pack", "photos", "out")
-    advice("storage/staging.py", "move it away", error)
+    advice("storage/claim.py", "move it away", error)
     Path(re.match(r"recordkit: (.*?):", error)[1]).rename("note.txt")
     works("pack", "photos", "out")
 
 
 def test_two_packs_to_one_prefix(photos, fails, works):
     with Staging(Path("out")):
-        advice("storage/staging.py", "wait until it ends", fails("pack", "photos", "out"))
+        advice("storage/claim.py", "wait until it ends", fails("pack", "photos", "out"))
     works("pack", "photos", "out")
 
 
@@ -189,7 +189,7 @@ def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
     monkeypatch.setattr(locks, "fcntl", None)
     Path(".out.staging").mkdir()
     Path(".out.staging.lock").touch()
-    (lock,) = advice("storage/staging.py", ", or remove {} if it was killed", fails("pack", "photos", "out"))
+    (lock,) = advice("storage/claim.py", ", or remove {} if it was killed", fails("pack", "photos", "out"))
     Path(lock).unlink()
     works("pack", "photos", "out")
     monkeypatch.setattr(locks, "_MAX_WAIT_S", 0.0)
@@ -208,11 +208,11 @@ def test_a_lock_file_of_a_killed_process(photos, fails, works, monkeypatch):
 def test_the_staging_folder_of_another_user(photos, fails, works, monkeypatch):
     Path(".out.staging").mkdir()
     with monkeypatch.context() as patch:
-        patch.setattr("recordkit.storage.staging.own_user", lambda: (os.geteuid() + 1,))
+        patch.setattr("recordkit.storage.claim.own_user", lambda: (os.geteuid() + 1,))
         patch.setattr("recordkit.storage.claim._owner_of_new_files", lambda _lock: os.geteuid() + 1)
         error = fails("pack", "photos", "out")
         advice(
-            "storage/staging.py",
+            "storage/claim.py",
             "choose another prefix, or let that user pack to this one or remove the folder",
             error,
         )
