@@ -23,12 +23,7 @@ from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
 from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
-from recordkit.packing.replaced_set import (
-    find_obsolete_files,
-    has_other_prefix,
-    read_replaced_description,
-    refuse_foreign_files,
-)
+from recordkit.packing.replaced_set import check_replaced_set, find_obsolete_files, has_other_prefix
 from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
@@ -202,8 +197,7 @@ def _check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str
     warnings = []
     for planned_set in planned_sets:
         names = planned_set.names
-        description = read_replaced_description(names)
-        refuse_foreign_files(names, description)
+        description = check_replaced_set(names)
         if has_other_prefix(description, prefix):
             warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
         other_list = Path(f"{names.prefix}.lst")

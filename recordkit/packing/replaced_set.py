@@ -20,24 +20,32 @@ from recordkit.storage.commit import stranger
 from recordkit.storage.description import listed_names, lists_file
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES, belongs_to
+from recordkit.storage.snapshot import read_set
 
 
-def read_replaced_description(names: SetNames) -> Mapping[str, Any]:
-    """Return the description of the set that has these names; an empty one if there is none."""
-    return _read_description(names.prefix.with_name(names.name(".json")))
-
-
-def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> None:
+def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
     """Refuse to overwrite a side file that no pack wrote, or a list that was edited after its pack.
 
-    The .rec and .idx may always be replaced, because the user names them.
+    The .rec and .idx may always be replaced, because the user names them. The files are those of the valid set, also if
+    a pack to another prefix, such as ``a`` with a split ``b`` for ``a_b``, publishes it meanwhile or was killed.
+
+    Returns
+    -------
+    description : mapping
+        That of the set that has these names; an empty one if there is none.
 
     Raises
     ------
     PublishError
     """
-    for path in names.all():
-        suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
+    return read_set(names.prefix.with_name(names.name(".json")), lambda files, _: _check_files(names, files))
+
+
+def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
+    description = _read_description(files.path(".json"))
+    for final_path in names.all():
+        suffix = next((suffix for suffix in SUFFIXES if final_path.name.endswith(suffix)), "")
+        path = files.path(suffix) if suffix else final_path
         if suffix in ("", ".rec", ".idx") or not path.exists():
             continue
         if suffix == ".crc" and _are_checksums(path, description):
@@ -50,6 +58,7 @@ def refuse_foreign_files(names: SetNames, description: Mapping[str, Any]) -> Non
                 got="another file",
                 advice=f"pack that list itself, or {advice}" if suffix == ".lst" else advice,
             )
+    return description
 
 
 def _are_checksums(path: Path, description: Mapping[str, Any]) -> bool:

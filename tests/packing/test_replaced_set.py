@@ -75,3 +75,17 @@ def test_a_description_of_another_user_in_a_sticky_folder_is_not_believed(tiny_f
         pack(tiny_folder, shared_folder / "train")
     os.chown(shared_folder / "train_x.json", 0, 0)
     assert [path.name for path in find_obsolete_files(shared_folder / "train", [])] == ["train_x.rec", "train_x.json"]
+
+
+def test_a_set_of_another_prefix_that_was_killed_while_it_was_moved_is_replaced(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "a_b", plan=PackPlan(seed=1))
+    old_list = (tmp_path / "a_b.lst").read_bytes()
+    pack(tiny_folder, tmp_path / "a_b", plan=PackPlan(seed=2))
+    folder = tmp_path / ".a.staging"
+    folder.mkdir(0o755)
+    names = ["a_b.rec", "a_b.idx", "a_b.lst", "a_b.crc", "a_b.json"]
+    for name in names:
+        (tmp_path / name).rename(folder / name)
+    (folder / "commit").write_text(json.dumps({"publish": names, "remove": []}))
+    (tmp_path / "a_b.lst").write_bytes(old_list)
+    assert pack(tiny_folder, tmp_path / "a_b").ok
