@@ -127,7 +127,8 @@ def _with_other_case(path: Path) -> str | None:
     """Return the name of a file that differs from a path only by upper and lower case."""
     try:
         with os.scandir(path.parent) as items:
-            return next((item.name for item in islice(items, _N_ITEMS) if item.name.lower() == path.name.lower()), None)
+            names = (item.name for item in islice(items, _N_ITEMS))
+            return next((name for name in names if name.lower() == path.name.lower() and name != path.name), None)
     except (OSError, ValueError):
         return None
 

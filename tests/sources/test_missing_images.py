@@ -77,6 +77,11 @@ ROW = "0\t0\tcat/0.jpg\n"
             "the image 'cat/0.JPG' does not exist in photos; there is 0.jpg: upper and lower case differ, correct",
         ),
         (
+            "0\t0\tcat/0.jpg/\n",
+            "photos",
+            "the image 'cat/0.jpg/' does not exist in photos; give as",
+        ),
+        (
             "0\t0\thttps://x.org/a.jpg\n",
             "photos",
             "the image 'https://x.org/a.jpg' does not exist; the paths are URLs; download",

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from training.bars import images, plan, write_rec
 
 from recordkit import codec
@@ -254,3 +254,14 @@ def test_mxnet_can_load_the_model_without_recordkit(mx, model, val):
     module.bind(batches.provide_data, batches.provide_label, for_training=False)
     module.set_params(arguments, auxiliaries)
     assert dict(module.score(batches, "acc")) == {"accuracy": 1.0}
+
+
+def test_no_file_starts_a_program(model, files, monkeypatch):
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments: started.append(arguments))
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n8 8 scale\n%%EOF\n"
+    (files / "0.png").write_bytes(eps)
+    with pytest.warns(UserWarning, match="left out"):
+        result = CliRunner().invoke(command, [str(model), str(files)])
+    assert started == []
+    assert len(result.stdout.splitlines()) == 4, result.output
