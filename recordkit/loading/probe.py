@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from recordkit import codec
@@ -12,8 +14,8 @@ from recordkit.loading.item import apply_transforms
 from recordkit.loading.plan import LoadPlan
 from recordkit.transforms.transform import output_size
 
-# Number of samples to try before giving up.
-_N_TRIED = 100
+# Samples whose size is tried before giving up: the first ones, then others from all over the file.
+_N_FIRST, _N_SPREAD = 100, 1000
 # Number of random draws that are tried to see whether the transforms after the last crop change the size.
 _N_DRAWS = 4
 
@@ -26,7 +28,7 @@ def find_image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     Raises
     ------
     ImageError
-        The first samples cannot be decoded.
+        None of the samples that were tried can be decoded.
     PlanError
         A transform does not return an image.
     """
@@ -69,8 +71,9 @@ def _size_after(plan: LoadPlan, first: int, size: tuple[int, int]) -> tuple[int,
 
 def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
     """Return the size of the first sample that can be decoded, after the transforms."""
-    errors = []
-    for index in range(min(len(dataset), _N_TRIED)):
+    n, errors = len(dataset), []
+    tried = dict.fromkeys([*range(min(n, _N_FIRST)), *np.linspace(0, n - 1, _N_SPREAD).astype(int).tolist()])
+    for index in tried:
         try:
             image = codec.decode(dataset[index].payload, channels=plan.channels)
             image = apply_transforms(image, plan, 0, index)
@@ -79,7 +82,7 @@ def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
             continue
         return image.shape[0], image.shape[1]
     first = with_sample_location(errors[0], dataset, 0)
-    advice = (first.advice, f"none of the first {len(errors)} samples can be loaded")
+    advice = (first.advice, f"none of the {len(tried)} samples that were tried can be loaded")
     raise ImageError(
         first.problem,
         path=first.path,
@@ -96,12 +99,9 @@ def count_labels(dataset: RecordDataset) -> int:
     Raises
     ------
     FormatError
-        The first samples cannot be read.
+        No sample can be read.
     """
-    errors = []
-    for index in range(min(len(dataset), _N_TRIED)):
-        try:
+    for index in range(len(dataset)):
+        with contextlib.suppress(FormatError):
             return np.atleast_1d(dataset[index].label).size
-        except FormatError as error:
-            errors.append(error)
-    raise errors[0]
+    return np.atleast_1d(dataset[0].label).size  # raises the error of the first sample

@@ -63,11 +63,14 @@ class RecordTable:
 
 def check_companions(report: VerifyReport, files: Fileset, table: RecordTable) -> None:
     """Compare all companions that exist, and add their problems to the report."""
+    reported = set()
     for check_file in (_check_description, _check_checksums, check_index, _check_list, _check_exact_labels):
         try:
             check_file(report, files, table)
         except FormatError as error:
-            report.add_error(error)
+            if str(error) not in reported:  # several of them read PREFIX.json
+                report.add_error(error)
+            reported.add(str(error))
 
 
 def _check_description(report: VerifyReport, files: Fileset, table: RecordTable) -> None:

@@ -267,7 +267,7 @@ def test_transforms(rec):
 def test_no_sample_can_be_loaded(photos):
     bad = write(Path("bad.rec"), [b"x", b"x"])
     error = text_of(lambda: load(bad, transforms=(), on_error="replace"))
-    advice("loading/probe.py", "none of the first {} samples can be loaded", error)
+    advice("loading/probe.py", "none of the {} samples that were tried can be loaded", error)
     load(write(Path("bad.rec"), [b"x", save(picture(), "PNG")]), transforms=(), on_error="replace")
 
 

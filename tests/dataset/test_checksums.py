@@ -198,3 +198,13 @@ def test_checksums_of_files_are_concatenated(packed, tmp_path):
     (tmp_path / "b.crc").unlink()
     with pytest.raises(NotFoundError, match="b.crc"):
         rk.RecordDataset([packed, tmp_path / "b.rec"], check=True)
+
+
+def test_records_behind_a_hundred_damaged_ones_are_loaded(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(encode(np.zeros((6, 6, 1), np.uint8), "raw"))
+    (tmp_path / "in.lst").write_text("".join(f"{key}\t1\ta.pgm\n" for key in range(130)))
+    rk.pack(ListSource(tmp_path / "in.lst", tmp_path), tmp_path / "a", plan=rk.PackPlan(any_file=True))
+    for row in range(120):
+        flip(tmp_path / "a.rec", offset_of(tmp_path / "a.rec", row) + 12)
+    (batch,) = load(tmp_path / "a.rec", batch_size=130, on_error="skip")
+    assert len(batch.data) == 10

@@ -202,11 +202,18 @@ class TopLeft:
 
 
 def test_no_sample_is_decoded_to_find_a_size_that_a_transform_gives(tmp_path, engine):
-    path = write(tmp_path / "a.rec", [b"text"] * 100 + [encode(noise(20, 30), "raw")])
-    with pytest.raises(ImageError, match="none of the first 100 samples can be loaded"):
+    path = write(tmp_path / "a.rec", [b"text"] * 3)
+    with pytest.raises(ImageError, match="none of the 3 samples that were tried can be loaded"):
         rk.Loader(path, batch_size=1, engine=engine, transforms=[lambda image, _: image[:8, :8]])
+    path = write(tmp_path / "b.rec", [b"text"] * 3 + [encode(noise(20, 30), "raw")])
     loader = rk.Loader(path, batch_size=1, engine=engine, transforms=[TopLeft()], on_error="skip")
     assert [batch.data.shape for batch in loader][-1] == (1, 8, 8, 3)
+
+
+def test_a_file_whose_beginning_is_damaged_gives_all_other_samples(tmp_path, engine):
+    path = write(tmp_path / "a.rec", [b"text"] * 120 + [encode(noise(20, 30), "raw")] * 3)
+    loader = rk.Loader(path, batch_size=123, engine=engine, on_error="skip")
+    assert [len(batch.data) for batch in loader] == [3]
 
 
 @pytest.mark.parametrize("channels", [3, 1, 4])
@@ -439,7 +446,7 @@ def test_the_error_of_a_transform_keeps_its_argument_and_advice_if_no_sample_can
         raise ImageError(argument="margin", expected="a border", got="none", advice="pad the images")
 
     path = write(tmp_path / "a.rec", [encode(noise(20, 30), "raw")])
-    message = "margin: key 0: expected a border, got none; pad the images; none of the first 1 samples can be loaded"
+    message = "margin: key 0: expected a border, got none; pad the images; none of the 1 samples that were tried"
     with pytest.raises(ImageError, match=message) as caught:
         rk.Loader(path, batch_size=1, transforms=[refuse], engine=engine)
     assert (caught.value.argument, caught.value.key) == ("margin", 0)
@@ -447,7 +454,9 @@ def test_the_error_of_a_transform_keeps_its_argument_and_advice_if_no_sample_can
 
 def test_a_file_without_images_is_an_error_with_its_first_sample(tmp_path, engine):
     path = write(tmp_path / "a.rec", [b"text", b"more"])
-    message = rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the first 2 samples can be loaded$"
+    message = (
+        rf"^{path}: key 0: expected an image, got 4 bytes .*; none of the 2 samples that were tried can be loaded$"
+    )
     with pytest.raises(ImageError, match=message):
         rk.Loader(path, batch_size=1, engine=engine)
 

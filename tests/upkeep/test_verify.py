@@ -377,3 +377,10 @@ def test_many_wrong_lines_of_an_index_are_one_problem(packed):
     found = [reason for file, _, reason in problems(packed) if file == "out.idx"]
     (reason,) = found
     assert reason.startswith("expected the offset of a record, got ") and reason.endswith(", and so in 3 more lines")
+
+
+def test_a_damaged_description_is_one_problem(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "a")
+    (tmp_path / "a.json").write_text("{")
+    (problem,) = verify(tmp_path / "a").problems
+    assert problem.path == str(tmp_path / "a.json")
