@@ -27,8 +27,6 @@ from recordkit.storage.fileset import Fileset, fingerprint
 CHECKSUM_BYTES = 4
 """Size of the checksum of one record."""
 
-_ADVICE = "take it from a copy of the set, or remove it and pack again"
-
 
 def pack(checksums: Sequence[int]) -> bytes:
     """Return checksums as they are in the file.
@@ -64,7 +62,7 @@ def read_checksums(files: Fileset) -> NDArray[np.uint32]:
     # A record takes more bytes in the .rec file than its checksum, so a larger file belongs to another set.
     max_bytes = files.rec_size()
     try:
-        content = read_file(path, max_bytes=max_bytes, what="the checksums of the records", advice=_ADVICE)
+        content = read_file(path, max_bytes=max_bytes, what="the checksums of the records", advice=_advice(files))
     except FileNotFoundError:
         raise NotFoundError(
             path=str(path),
@@ -74,7 +72,9 @@ def read_checksums(files: Fileset) -> NDArray[np.uint32]:
         ) from None
     _compare_with_description(files, ".crc", len(content), hashlib.sha256(content).hexdigest())
     if len(content) % CHECKSUM_BYTES:
-        raise FormatError(path=str(path), expected="4 bytes per record", got=f"{len(content)} bytes", advice=_ADVICE)
+        raise FormatError(
+            path=str(path), expected="4 bytes per record", got=f"{len(content)} bytes", advice=_advice(files)
+        )
     return np.frombuffer(content, "<u4").astype(np.uint32)
 
 
@@ -97,7 +97,7 @@ def check_number(files: Fileset, checksums: NDArray[np.uint32], n_records: int) 
             path=str(files.path(".crc")),
             expected=f"{n_records} checksums, one per record",
             got=len(checksums),
-            advice=_ADVICE,
+            advice=_advice(files),
         )
 
 
@@ -150,6 +150,15 @@ def check_record(record: bytes | memoryview, expected: int, path: str | Path, *,
         )
 
 
+def _advice(files: Fileset) -> str:
+    """Return the advice on a .crc file that is not the one of the .rec file."""
+    path, rec_path = quoted(files.path(".crc")), quoted(files.path(".rec"))
+    return (
+        f"take it from a copy of the set, or move {path} away and run 'recordkit reindex --checksums {rec_path}', "
+        "which trusts the records as they are"
+    )
+
+
 def _compare_with_description(files: Fileset, suffix: str, size: int, sha256: str) -> bool:
     facts = files.description().get(suffix[1:])
     if not isinstance(facts, dict):
@@ -159,6 +168,6 @@ def _compare_with_description(files: Fileset, suffix: str, size: int, sha256: st
             path=str(files.path(suffix)),
             expected=f"{facts.get('bytes')} bytes of SHA-256 {facts.get('sha256')}, as in {files.path('.json')}",
             got=f"{size} of {sha256}",
-            advice=_ADVICE if suffix == ".crc" else None,
+            advice=_advice(files) if suffix == ".crc" else None,
         )
     return True

@@ -69,7 +69,7 @@ def check_companions(report: VerifyReport, files: Fileset, table: RecordTable) -
             check_file(report, files, table)
         except FormatError as error:
             if str(error) not in reported:  # several of them read PREFIX.json
-                report.add_error(error)
+                report.add_error(error, advice=error.advice if error.path == str(files.path(".crc")) else None)
             reported.add(str(error))
 
 

@@ -25,6 +25,7 @@ from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
 from recordkit.formats.files import open_file
 from recordkit.formats.frame import verify_advice
+from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.checksums import pack as pack_checksums
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
@@ -97,7 +98,8 @@ def reindex(
     NotFoundError
         The .rec file does not exist.
     FormatError
-        The .rec file is damaged, or is not the one in PREFIX.json and gets no checksums. The .idx file is as it was.
+        The .rec file is damaged, or is not the one in PREFIX.json and gets no checksums, or there are checksums of
+        another file. The .idx file is as it was.
     PublishError
         A file cannot be written, there are checksums already, or the .rec file was replaced while it was read.
 
@@ -117,10 +119,10 @@ def reindex(
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
     state = file_state(rec_path)
-    if checksums:
-        _refuse_checksums(files)
     with closing(open_record_file(rec_path)) as file:
         offsets = file.scan()
+        if checksums:
+            _refuse_checksums(files, len(offsets))
         try:
             ids = _read_ids(file, offsets, progress)
         except FormatError:
@@ -159,10 +161,11 @@ def reindex(
     )
 
 
-def _refuse_checksums(files: Fileset) -> None:
+def _refuse_checksums(files: Fileset, n_records: int) -> None:
     """Refuse to protect records that may be damaged already."""
     path, rec_path = files.path(".crc"), files.path(".rec")
     if path.exists():
+        check_number(files, read_checksums(files), n_records)  # the error of those of another file says what helps
         raise PublishError(path=str(path), expected="no checksums", got="some", advice=verify_advice(rec_path))
     rec = files.description().get("rec")
     if isinstance(rec, dict) and rec.get("sha256") != (sha256 := fingerprint(rec_path)):

@@ -93,10 +93,11 @@ class VerifyReport:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(str(path), reason, offset, line, key))
 
-    def add_error(self, error: FormatError, n_skipped_bytes: int = 0) -> None:
-        """Add an error of a reader, and the number of bytes that could not be read because of it."""
+    def add_error(self, error: FormatError, n_skipped_bytes: int = 0, *, advice: str | None = None) -> None:
+        """Add an error of a reader, the number of bytes that could not be read because of it, and an advice."""
         loss = f"; {n_skipped_bytes} bytes are lost" if n_skipped_bytes else ""
-        self.add(error.path or self.path, error.problem + loss, offset=error.offset, line=error.line, key=error.key)
+        reason = error.problem + loss + (f"; {advice}" if advice else "")
+        self.add(error.path or self.path, reason, offset=error.offset, line=error.line, key=error.key)
 
     def as_json(self) -> dict[str, object]:
         """Return the report as values that JSON can hold."""

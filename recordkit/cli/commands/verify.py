@@ -23,7 +23,10 @@ _N_SHOWN = 20
 @threads_option
 @output_options
 def command(rec: Path, decode: bool, threads: int, console: Console) -> None:
-    """Check structure, index, list, labels and SHA-256 of REC. The exit code is 1 if there is a problem."""
+    """Check structure, CRC-32 of each record, index, list, labels and SHA-256 of REC.
+
+    The exit code is 1 if there is a problem.
+    """
     size = Fileset(rec).rec_size()
     with console.progress(size, f"verify {rec.name}", unit="B") as progress:
         report = verify(rec, decode=decode, threads=threads, progress=progress)
