@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Condition
 
@@ -21,13 +22,19 @@ from recordkit.errors import ImageError, PlanError
 MIN_MEMORY = 1 << 20
 """Smallest budget, in bytes."""
 
+_MIB = 1 << 20
 _MAX_MEMORY = 1 << 62  # more than any machine has; the core counts in 64 bits
 _DEFAULT_FRACTION = 4  # of the machine's memory
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def choose_memory(memory: int | None) -> int:
+def choose_memory(memory: int | str | None) -> int:
     """Return the budget in bytes: the argument, or a quarter of the memory of the machine or of the control group.
+
+    Parameters
+    ----------
+    memory : int, str or None
+        A text is as for `parse_size`.
 
     Raises
     ------
@@ -36,14 +43,28 @@ def choose_memory(memory: int | None) -> int:
 
     Examples
     --------
-    >>> choose_memory(1 << 30)
-    1073741824
+    >>> choose_memory(1 << 30), choose_memory("1G")
+    (1073741824, 1073741824)
     """
     if memory is None:
         return max(MIN_MEMORY, min(_machine_bytes(), _cgroup_bytes()) // _DEFAULT_FRACTION)
-    if isinstance(memory, bool) or not isinstance(memory, int) or memory < MIN_MEMORY:
-        raise PlanError(argument="memory", expected=f"a number of bytes, at least {MIN_MEMORY}", got=repr(memory))
-    return min(memory, _MAX_MEMORY)
+    n_bytes = parse_size(memory) if isinstance(memory, str) else memory
+    if isinstance(n_bytes, bool) or not isinstance(n_bytes, int) or n_bytes < MIN_MEMORY:
+        expected = f"a number of bytes, at least {MIN_MEMORY}, or a text as 512M or 2G"
+        raise PlanError(argument="memory", expected=expected, got=repr(memory))
+    return min(n_bytes, _MAX_MEMORY)
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes of a number that may end with K, M, G or T (2**10 to 2**40); None for another text.
+
+    Examples
+    --------
+    >>> parse_size("1.5G")
+    1610612736
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", text.upper(), re.ASCII)
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " ")) if match else None
 
 
 def _machine_bytes() -> int:
@@ -67,11 +88,6 @@ def _cgroup_bytes() -> int:
     return min(limits)
 
 
-def too_large_error(expected: str, got: str) -> ImageError:
-    """Return the error of an image that needs more memory than the budget has."""
-    return ImageError(expected=expected, got=got, advice="give a larger `memory`")
-
-
 class MemoryBudget:
     """Bytes for images under way, shared by threads.
 
@@ -80,6 +96,9 @@ class MemoryBudget:
     n_bytes : int
     n_threads : int
         Largest number of threads that hold memory at the same time.
+    of_memory : callable, optional
+        Returns the budget that images would have with another `memory`, of which errors name one that is enough. By
+        default images have all of it.
 
     Attributes
     ----------
@@ -97,7 +116,8 @@ class MemoryBudget:
     (134217728, 939524096)
     """
 
-    def __init__(self, n_bytes: int, n_threads: int) -> None:
+    def __init__(self, n_bytes: int, n_threads: int, of_memory: Callable[[int], MemoryBudget] | None = None) -> None:
+        self.of_memory = of_memory or (lambda memory: MemoryBudget(memory, n_threads))
         self.share = n_bytes // (4 * n_threads)
         self.largest = n_bytes - (n_threads - 1) * self.share
         self._free = n_bytes - n_threads * self.share
@@ -130,7 +150,11 @@ class MemoryBudget:
             They are more than `largest`.
         """
         if n_bytes > self.largest:
-            raise too_large_error(f"an image that needs at most {self.largest} bytes of memory", f"{n_bytes}")
+            raise ImageError(
+                expected=f"an image that needs at most {self.largest} bytes, which the memory has free for images",
+                got=f"{n_bytes}",
+                advice=f"give a memory of {self._enough_mib(n_bytes)}M",
+            )
         with self._freed:
             self._freed.wait_for(lambda: n_bytes - self.share <= self._free)
             self._free -= n_bytes - self.share
@@ -140,3 +164,17 @@ class MemoryBudget:
         with self._freed:
             self._free += n_bytes - self.share
             self._freed.notify_all()
+
+    def _enough_mib(self, n_bytes: int) -> int:
+        """Return the smallest `memory`, in MiB, that has room for an image that needs `n_bytes`."""
+        too_small = (n_bytes - 1) // _MIB
+        enough = too_small + 1
+        while self.of_memory(enough * _MIB).largest < n_bytes:
+            too_small, enough = enough, 2 * enough
+        while enough - too_small > 1:
+            middle = (too_small + enough) // 2
+            if self.of_memory(middle * _MIB).largest < n_bytes:
+                too_small = middle
+            else:
+                enough = middle
+        return enough

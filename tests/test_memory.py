@@ -45,15 +45,19 @@ def test_a_thread_may_use_its_share_while_another_holds_all_the_rest():
 
 def test_an_image_that_can_never_fit_is_refused():
     budget = MemoryBudget(1000, n_threads=2)
-    expected = "expected an image that needs at most 875 bytes of memory, got 876; give a larger memory"
+    expected = "needs at most 875 bytes, which the memory has free for images, got 876; give a memory of 1M"
     with pytest.raises(ImageError, match=expected), budget.hold(876):
         pass
 
 
-@pytest.mark.parametrize("value", [0, -1, MIN_MEMORY - 1, 1e9, True, "2G"])
+@pytest.mark.parametrize("value", [0, -1, MIN_MEMORY - 1, 1e9, True, "2X", "-2G", "", "1K", "\u0663G"])
 def test_a_budget_is_a_number_of_bytes(value):
-    with pytest.raises(PlanError, match="memory: expected a number of bytes, at least 1048576, got"):
+    with pytest.raises(PlanError, match="memory: expected a number of bytes, at least 1048576, or a text"):
         choose_memory(value)
+
+
+def test_a_budget_may_be_a_text_as_on_the_command_line():
+    assert [choose_memory(text) for text in ("1048576", "512M", "1.5g")] == [1 << 20, 1 << 29, 3 << 29]
 
 
 @pytest.mark.usefixtures("require_native")

@@ -9,7 +9,6 @@ command has an example. The tests in tests/cli/test_conventions.py check these r
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
+from recordkit.memory import parse_size
 from recordkit.threads import MAX_THREADS
 
 threads_option = click.option(
@@ -29,7 +29,7 @@ threads_option = click.option(
 
 
 def parse_bytes(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    """Return the number of an option's ``SIZE``, which may end with K, M, G or T (2**10 to 2**40).
+    """Return the number of an option's ``SIZE``, see `recordkit.memory.parse_size`.
 
     Examples
     --------
@@ -39,10 +39,10 @@ def parse_bytes(_context: click.Context, _parameter: click.Parameter, text: str 
     """
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", text.upper())
-    if match is None:
+    n_bytes = parse_size(text)
+    if n_bytes is None:
         raise click.BadParameter(f"expected a size as 512M or 2G, got {text!r}")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2] or " "))
+    return n_bytes
 
 
 memory_option = click.option(

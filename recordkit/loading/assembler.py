@@ -71,7 +71,7 @@ class BatchAssembler:
         See `recordkit.loading.loader.Loader`.
     n_threads : int
         Number of threads that share the assembler.
-    memory : int or None
+    memory : int, str or None
         See `recordkit.loading.loader.Loader`.
 
     Attributes
@@ -103,7 +103,7 @@ class BatchAssembler:
         *,
         on_error: str,
         n_threads: int,
-        memory: int | None,
+        memory: int | str | None,
     ) -> None:
         size = find_image_size(dataset, plan)
         self._dataset = dataset
@@ -115,13 +115,9 @@ class BatchAssembler:
         self._bad_samples: dict[int, BadSample] = {}  # by index
         batch_bytes = math.prod(self._item_shape) * np.dtype(plan.dtype).itemsize * sampler.batch_size
         self.memory = _choose_memory(memory, batch_bytes)
-        n_fitting = min(_ITEM_BYTES, self.memory // 8) // batch_bytes
-        self.batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, n_fitting))
-        item_bytes = self.batches_per_item * batch_bytes
-        self.n_items_ahead = max(1, min(2 * n_threads, self.memory // 2 // item_bytes - _N_ITEMS_TAKEN))
-        n_items = self.n_items_ahead + _N_ITEMS_TAKEN
-        self._pool = ArrayPool(plan.dtype, n_kept=n_items)
-        self.engine = engine(dataset, plan, size, MemoryBudget(self.memory - n_items * item_bytes, n_threads))
+        self.batches_per_item, self.n_items_ahead = _choose_items(self.memory, batch_bytes, n_threads)
+        self._pool = ArrayPool(plan.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
+        self.engine = engine(dataset, plan, size, _image_budget(self.memory, batch_bytes, n_threads))
 
     def load(self, epoch: int, start: int, numbers: range, timing: Timing, stopped: bytearray) -> LoadedBatches:
         """Load consecutive batches, up to the first sample whose error ends the epoch.
@@ -207,7 +203,26 @@ class BatchAssembler:
         raise error
 
 
-def _choose_memory(memory: int | None, batch_bytes: int) -> int:
+def _choose_items(memory: int, batch_bytes: int, n_threads: int) -> tuple[int, int]:
+    """Return the number of batches of an item, and of items that are loaded ahead."""
+    n_fitting = min(_ITEM_BYTES, memory // 8) // batch_bytes
+    batches_per_item = max(1, min(_MAX_BATCHES_PER_ITEM, n_fitting))
+    n_items = memory // 2 // (batches_per_item * batch_bytes) - _N_ITEMS_TAKEN
+    return batches_per_item, max(1, min(2 * n_threads, n_items))
+
+
+def _image_budget(memory: int, batch_bytes: int, n_threads: int) -> MemoryBudget:
+    """Return what the batches leave to the images under way."""
+    batches_per_item, n_items_ahead = _choose_items(memory, batch_bytes, n_threads)
+    item_bytes = batches_per_item * batch_bytes
+    return MemoryBudget(
+        memory - (n_items_ahead + _N_ITEMS_TAKEN) * item_bytes,
+        n_threads,
+        lambda other: _image_budget(other, batch_bytes, n_threads),
+    )
+
+
+def _choose_memory(memory: int | str | None, batch_bytes: int) -> int:
     """Return the budget: the argument, or the default, which always has room for the batches that the caller wants."""
     smallest = 4 * batch_bytes  # one batch ahead, those that the caller has, and as much for images
     n_bytes = choose_memory(memory)

@@ -69,8 +69,9 @@ class Loader:
         Compare each record with its CRC-32 in PREFIX.crc; a damaged one is a sample that cannot be loaded.
     exact : bool, default False
         Decode JPEGs in full before a resize; see `recordkit.loading.plan.LoadPlan`.
-    memory : int, optional
-        Most bytes of memory that the batches read ahead and the images under way may take together; by default a
+    memory : int or str, optional
+        A number of bytes, or a text such as "512M" or "2G".
+        Most memory that the batches read ahead and the images under way may take together; by default a
         quarter of the memory of the machine or its control group. An image that needs more is a bad sample.
 
     Attributes
@@ -131,7 +132,7 @@ class Loader:
         on_error: str = "raise",
         check: bool = False,
         exact: bool = False,
-        memory: int | None = None,
+        memory: int | str | None = None,
     ) -> None:
         if on_error not in ON_ERROR:
             raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))

@@ -41,7 +41,7 @@ def pack(
     engine: str = "auto",
     record_name: str | None = None,
     keep: Collection[Path] = (),
-    memory: int | None = None,
+    memory: int | str | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst, .crc and .json.
@@ -63,8 +63,9 @@ def pack(
         name is PREFIX.rec, and PREFIX may not be a folder.
     keep : collection of Path
         Files of the replaced set that stay, such as lists that will be packed next.
-    memory : int, optional
-        Most bytes of memory that images may take, encoded and decoded together; by default a quarter of the memory of
+    memory : int or str, optional
+        A number of bytes, or a text such as "512M" or "2G".
+        Most memory that images may take, encoded and decoded together; by default a quarter of the memory of
         the machine or its control group. An image that needs more is a bad sample.
     progress : callable, optional
         Called with the number of samples packed or left out since the last call.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from recordkit.errors import ImageError
-from recordkit.memory import MemoryBudget, too_large_error
+from recordkit.memory import MemoryBudget
 from recordkit.packing.engine import Content, Engine, Limits
 from recordkit.sample import BoundedSource, Entry, Source
 
@@ -48,7 +48,17 @@ def make_limits(memory: int, n_threads: int) -> Limits:
     """Divide a budget into the blocks of the threads and the images under way."""
     max_bytes = max(1, min(_MAX_BLOCK_BYTES, memory // (_BLOCK_FRACTION * n_threads)))
     # The thread that writes is one more, see `alone`.
-    return Limits(MemoryBudget(memory - memory // 4, n_threads + 1), max_bytes, bytearray(1))
+    budget = MemoryBudget(
+        memory - memory // 4, n_threads + 1, lambda other: _limits_alone(make_limits(other, n_threads)).budget
+    )
+    return Limits(budget, max_bytes, bytearray(1))
+
+
+def _limits_alone(limits: Limits) -> Limits:
+    """Divide the memory of the images for one sample: content and pixels, then content, payload and twice its frame."""
+    budget = limits.budget
+    max_bytes = budget.largest // 4
+    return Limits(MemoryBudget(budget.largest - max_bytes, 1, budget.of_memory), max_bytes, limits.stopped)
 
 
 def encode_piece(source: Source, indices: Sequence[int], engine: Engine, limits: Limits) -> Piece:
@@ -72,12 +82,15 @@ def encode_alone(source: Source, index: int, engine: Engine, limits: Limits) -> 
     """
     budget = limits.budget
     with budget.hold(budget.largest):
-        # The content and the pixels first, then the content, the payload and twice its frame.
-        max_bytes = budget.largest // 4
-        own = Limits(MemoryBudget(budget.largest - max_bytes, 1), max_bytes, limits.stopped)
+        own = _limits_alone(limits)
         piece = encode_piece(source, [index], engine, own)
         if not piece.entries:
-            error = too_large_error(f"an image of at most {own.max_bytes} bytes", "a larger one")
+            # It has at least 9/64 of the memory, the more the fewer threads there are.
+            error = ImageError(
+                expected=f"an image of at most {own.max_bytes} bytes, in the source and packed",
+                got="a larger one",
+                advice="give a memory of 8 times its size",
+            )
             piece = Piece(source.entries([index]), [None], {0: str(error)}, [0])
         yield piece
 

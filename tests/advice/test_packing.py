@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from advice.walk import advice, commands, text_of
 from images import picture, save
+from peaks import flat_image, noise
 
 import recordkit as rk
 from recordkit import recordio
@@ -70,6 +71,21 @@ def test_nothing_was_written(photos, fails):
     before = files()
     advice("packing/pack.py", "nothing was written", fails("pack", "photos", "out"))
     assert files() == before
+
+
+def test_a_file_larger_than_the_memory(photos, fails, works):
+    image = noise(700)  # 1.5 MB
+    (photos / "cat" / "0.jpg").write_bytes(image)
+    error = fails("pack", "photos", "out", "--memory", "1M")
+    advice("packing/piece.py", "give a memory of 8 times its size", error)
+    works("pack", "photos", "out", "--memory", 8 * len(image))
+
+
+def test_an_image_larger_than_the_memory(photos, fails, works):
+    (photos / "cat" / "0.jpg").write_bytes(flat_image("png", 1500))
+    arguments = ("pack", "photos", "out", "--resize", 8, "--memory")
+    (size,) = re.findall(r"give a memory of (\d+M)", fails(*arguments, "1M"))[:1]
+    works(*arguments, size)
 
 
 def test_a_filter_needs_a_resize(photos, fails, works):

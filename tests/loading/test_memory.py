@@ -1,5 +1,6 @@
 """The memory of a loader: what it keeps, and what it refuses."""
 
+import re
 import threading
 
 import numpy as np
@@ -57,13 +58,33 @@ def test_an_image_that_needs_more_is_a_bad_sample_that_says_so(tmp_path, engine,
         "engine": engine,
         "transforms": [(lambda image, draws: crop(image, draws)) if python_transform else crop],
     }
-    text = r"key 1: expected an image that needs at most \d+ bytes of memory, got \d+; give a larger memory"
+    text = r"key 1: expected an image that needs at most \d+ bytes, which the memory has .*, got \d+; give a memory of "
     with rk.Loader(rec, memory=MIB, **options) as loader, pytest.raises(ImageError, match=text):
         list(loader)
     with rk.Loader(rec, memory=MIB, on_error="skip", **options) as loader:
         assert [len(batch) for batch in loader] == [1]
     with rk.Loader(rec, memory=1000 * MIB, **options) as loader:
         assert [len(batch) for batch in loader] == [2]
+
+
+@pytest.mark.parametrize("threads", [1, 5])
+@pytest.mark.parametrize(("side", "batch_size"), [(8, 1), (300, 7)])
+def test_the_memory_that_an_error_names_is_enough(tmp_path, engine, threads, side, batch_size):
+    rec = write(tmp_path / "a.rec", [flat_image("jpeg", 1500, progressive=True)], [0.0])
+
+    def load(memory):
+        transforms = [rk.Resize(side), rk.CenterCrop(side)]
+        options = {"batch_size": batch_size, "threads": threads, "transforms": transforms, "engine": engine}
+        with rk.Loader(rec, memory=memory, **options) as loader:
+            return sum(len(batch) for batch in loader)
+
+    with pytest.raises(ImageError) as caught:
+        load(8 * MIB)
+    n_mib = int(re.search(r"; give a memory of (\d+)M$", str(caught.value))[1])
+    assert load(f"{n_mib}M") == load(n_mib * MIB) == 1
+    if engine == "python":
+        with pytest.raises(ImageError, match=f"give a memory of {n_mib}M"):
+            load((n_mib - 1) * MIB)
 
 
 def test_batches_read_ahead_are_as_many_as_the_budget_has_room_for(tmp_path, engine, monkeypatch):

@@ -1,5 +1,7 @@
 """The memory of a pack and of an export: blocks are cut by the bytes that were read, and images wait for memory."""
 
+import re
+
 import numpy as np
 import pytest
 from peaks import flat_image, needs_proc, noise, peak_of
@@ -7,6 +9,7 @@ from peaks import flat_image, needs_proc, noise, peak_of
 import recordkit as rk
 from recordkit.errors import SourceError
 from recordkit.interop.folder import write_folder
+from recordkit.memory import parse_size
 from recordkit.packing.native import choose_engine
 from recordkit.packing.piece import IndexBlocks, make_limits
 from recordkit.sample import Entry
@@ -58,16 +61,36 @@ def test_an_image_that_needs_more_fails_and_says_so(tmp_path, engine):
     plan = rk.PackPlan(shuffle=False, resize=8)
     report = rk.pack(photos, tmp_path / "out", plan=plan, engine=engine, memory=MIB)
     (failure,) = report.sets[0].failures
-    assert "expected an image that needs at most" in failure.reason and "give a larger memory" in failure.reason
+    assert "expected an image that needs at most" in failure.reason and "give a memory of " in failure.reason
     assert [entry.key for entry in rk.RecordDataset(tmp_path / "out")] == [0, 2]
     assert rk.pack(photos, tmp_path / "out", plan=plan, engine=engine).ok
+
+
+@pytest.mark.parametrize("threads", [1, 5])
+@pytest.mark.parametrize("options", [{"resize": 8}, {"encoding": "raw"}, {"encoding": "png", "quality": 0}])
+def test_the_memory_that_a_failure_names_is_enough(tmp_path, engine, threads, options):
+    photos = write_images(tmp_path / "photos", [flat_image("png", 1500), noise(300), noise(500)])
+    plan = rk.PackPlan(shuffle=False, threads=threads, **options)
+    reports = rk.pack(photos, tmp_path / "out", plan=plan, engine=engine, memory=8 * MIB).sets
+    sizes = {re.search(r"; give a memory of (\d+M)$", failure.reason)[1] for failure in reports[0].failures}
+    assert rk.pack(photos, tmp_path / "out", plan=plan, engine=engine, memory=max(sizes, key=parse_size)).ok
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_a_file_that_needs_more_fits_if_the_advice_is_followed(tmp_path, engine, threads):
+    photos = write_images(tmp_path / "photos", [noise(900)])
+    plan = rk.PackPlan(threads=threads)
+    assert rk.pack(photos, tmp_path / "out", plan=plan, engine=engine, memory=8 * len(noise(900))).ok
 
 
 def test_a_file_that_needs_more_fails_and_says_so(tmp_path, engine):
     photos = write_images(tmp_path / "photos", [noise(16), noise(600), noise(16)])
     report = rk.pack(photos, tmp_path / "out", plan=rk.PackPlan(shuffle=False), engine=engine, memory=MIB)
     (failure,) = report.sets[0].failures
-    assert failure.reason.startswith("expected an image of at most") and "give a larger memory" in failure.reason
+    assert (
+        failure.reason.startswith("expected an image of at most")
+        and "give a memory of 8 times its size" in failure.reason
+    )
     assert report.n_packed == 2
 
 
@@ -138,7 +161,7 @@ def test_an_export_has_a_budget_too(tmp_path):
     with rk.RecordDataset(tmp_path / "out") as dataset:
         report = write_folder(dataset, tmp_path / "again", memory=8 * MIB)
         assert report.n_images == 3
-        with pytest.raises(SourceError, match=r"key 1: expected an image of at most .* give a larger memory"):
+        with pytest.raises(SourceError, match=r"key 1: expected an image of at most .* 8 times its size"):
             write_folder(dataset, tmp_path / "small", memory=MIB)
     assert not (tmp_path / "small").exists()
     assert np.array_equal(

@@ -35,7 +35,7 @@ def write_folder(
     *,
     name: str | None = None,
     threads: int = 0,
-    memory: int | None = None,
+    memory: int | str | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write the images of a source into a new folder, with a list and a class map beside it.
@@ -55,8 +55,9 @@ def write_folder(
         ``{key:06d}_{label}``, with more digits if a key needs them: a pack of the folder finds the labels in them.
     threads : int, default 0
         Number of threads; 0 is the number of CPUs this process may use.
-    memory : int, optional
-        Most bytes of memory that images may take; by default a quarter of the memory of the machine or its control
+    memory : int or str, optional
+        A number of bytes, or a text such as "512M" or "2G".
+        Most memory that images may take; by default a quarter of the memory of the machine or its control
         group. An image that needs more is an error.
     progress : callable, optional
         Called with the number of images written since the last call.
