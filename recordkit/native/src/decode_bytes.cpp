@@ -9,8 +9,8 @@
 namespace recordkit {
 namespace {
 
-constexpr uint64_t kBlockBytes = 64 * 2;  // the coefficients of 8 x 8 samples
-constexpr uint64_t kRowBuffers = 64;      // rows that libjpeg holds at once, with what its filters need around them
+constexpr uint64_t kBlockBytes = uint64_t(64) * 2;  // the coefficients of 8 x 8 samples
+constexpr uint64_t kRowBuffers = 64;  // rows that libjpeg holds at once, with what its filters need around them
 
 unsigned read_16(const uint8_t* bytes) { return unsigned(bytes[0]) << 8 | bytes[1]; }
 

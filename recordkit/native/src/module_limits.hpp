@@ -32,14 +32,14 @@ class Budget {
             const py::gil_scoped_acquire with_gil;
             budget_.budget_.attr("take")(n_bytes_);
         }
+        // NOLINTNEXTLINE(bugprone-exception-escape): taking the GIL throws only where Python cannot go on either
         ~Hold() {
             if (n_bytes_ <= budget_.share_) return;
             const py::gil_scoped_acquire with_gil;
-            try {
-                budget_.budget_.attr("give")(n_bytes_);
-            } catch (py::error_already_set& error) {  // Ctrl-C inside `give`
-                error.discard_as_unraisable("MemoryBudget.give");
-            }
+            PyObject* const result =
+                PyObject_CallMethod(budget_.budget_.ptr(), "give", "K", static_cast<unsigned long long>(n_bytes_));
+            if (!result) PyErr_WriteUnraisable(budget_.budget_.ptr());  // Ctrl-C inside `give`
+            Py_XDECREF(result);
         }
         Hold(const Hold&) = delete;
         Hold& operator=(const Hold&) = delete;
