@@ -294,7 +294,7 @@ def damage(path, *, image=False, label=False):
 
 
 def test_records_are_checked_on_request(tmp_path):
-    path = write(tmp_path / "a.rec", [save(picture(noise(40, 40)), "JPEG")] * 10)
+    path = write(tmp_path / "a.rec", [save(picture(noise(40, 40)), "JPEG")] * 10, range(10))
     reindex(path, checksums=True)
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
