@@ -176,7 +176,7 @@ def test_an_error_while_a_set_was_replaced_is_not_raised_and_what_was_opened_is_
 
 
 def test_a_set_that_is_always_replaced_is_an_error_after_some_seconds(tmp_path, monkeypatch):
-    monkeypatch.setattr(snapshot, "_MAX_WAIT_S", 0.05)
+    monkeypatch.setattr(snapshot, "_MAX_WAIT_S", 0.5)
     pauses = []
     monkeypatch.setattr(snapshot.time, "sleep", pauses.append)
     publish(tmp_path / "a", "0", ALL, ALL)
@@ -202,9 +202,8 @@ def test_only_some_of_many_sets_are_held_open(tmp_path, monkeypatch):
     publish(tmp_path / "a", "old", names, [])
 
     def n_open(sets, _stack):
-        return len(sets), sum(
-            Path(f"/proc/self/fd/{name}").resolve().suffix == ".rec" for name in os.listdir("/proc/self/fd")
-        )
+        targets = [Path(f"/proc/self/fd/{name}").resolve() for name in os.listdir("/proc/self/fd")]
+        return len(sets), sum(path.parent == tmp_path and path.suffix == ".rec" for path in targets)
 
     if Path("/proc/self/fd").exists():
         assert read_sets(lambda: [tmp_path / name for name in names], n_open) == (5, 2)
