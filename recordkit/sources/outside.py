@@ -67,7 +67,7 @@ class ImageRoot:
         lines = [
             (line, name)
             for line, name in zip(self._lines, map(name_of, self._indices), strict=True)
-            if self.find(name) is None or not (below or self._is_inside_or_relative(name))
+            if self.find(name) is None or not (below or not _is_absolute(name) or _is_below(self.folder, name.strip()))
         ]
         if lines:
             raise SourceError(
@@ -82,7 +82,7 @@ class ImageRoot:
         """Return the path of an image that the list names; None if it leads out of the folder."""
         if self._allows_all or not _may_lead_out(name):
             return find_image(self.folder, name)
-        if _is_absolute(name) and self._is_inside_or_relative(name):
+        if _is_absolute(name) and _is_below(self.folder, name.strip()):
             return name.strip()
         path = os.path.join(self.folder, name.lstrip("/") if _is_absolute(name) else name)
         if not os.path.exists(path):
@@ -95,10 +95,8 @@ class ImageRoot:
         contents = iter(read_images([path for path in paths if path is not None], max_bytes))
         outside = ImageError(expected=f"a path inside the folder {self.folder}", got="one that leads out of it")
         read = (outside if path is None else next(contents, None) for path in paths)
+        # mypy does not see that no None is left.
         return list(itertools.takewhile(lambda content: content is not None, read))  # type: ignore[arg-type]
-
-    def _is_inside_or_relative(self, name: str) -> bool:
-        return not _is_absolute(name) or _is_below(self.folder, name.strip())
 
 
 def _may_lead_out(name: str) -> bool:

@@ -97,8 +97,8 @@ def is_system_call(function):
     return function is open or isinstance(getattr(function, "__self__", None), io.IOBase)
 
 
-def fail_at(how, at):
-    """Make the `at`-th system call from now on fail, before it happens."""
+def act_before_call(at, action):
+    """Call `action` before the `at`-th system call from now on; return a function that tells the number of calls."""
     n_calls = 0
 
     def count(_frame, event, function):
@@ -106,8 +106,17 @@ def fail_at(how, at):
         if event != "c_call" or not is_system_call(function):
             return
         n_calls += 1
-        if n_calls != at:
-            return
+        if n_calls == at:
+            action()
+
+    sys.setprofile(count)
+    return lambda: n_calls
+
+
+def fail_at(how, at):
+    """Make the `at`-th system call from now on fail, before it happens."""
+
+    def fail():
         if how == "kill":
             signal.raise_signal(signal.SIGKILL)
         elif how == "interrupt":
@@ -115,7 +124,7 @@ def fail_at(how, at):
         else:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    sys.setprofile(count)
+    act_before_call(at, fail)
 
 
 def child(function, arguments, how, at, report):

@@ -6,25 +6,19 @@ of the places where a reader opens a file. Calls inside of the native core are n
 
 import sys
 
-from storage.faults import is_system_call
+from storage.faults import act_before_call
 
 
 def interleave(read, action, at):
     """Call `read` and, before its `at`-th system call, `action`; return the result and tell if `action` was called."""
-    n_calls = 0
 
-    def count(_frame, event, function):
-        nonlocal n_calls
-        if event != "c_call" or not is_system_call(function):
-            return
-        n_calls += 1
-        if n_calls == at:
-            sys.setprofile(None)
-            action()
+    def act():
+        sys.setprofile(None)  # the calls of the action do not count
+        action()
 
-    sys.setprofile(count)
+    n_calls = act_before_call(at, act)
     try:
         result = read()
     finally:
         sys.setprofile(None)
-    return result, n_calls >= at
+    return result, n_calls() >= at

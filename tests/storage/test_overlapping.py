@@ -1,11 +1,10 @@
 """Packs of two prefixes with one set in common, such as a_b and a with a split _b, both killed after their commits."""
 
 import itertools
-import os
 import shutil
 
 import pytest
-from storage.faults import Faults, recover
+from storage.faults import recover
 
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.names import SUFFIXES
@@ -15,17 +14,6 @@ PACKS = {
     "whole": ("a", ["a_a.rec", "a_b.rec", "a_b.idx", "a_b.json"], ["a_b.labels.npy", "a_b.crc"]),
     "alone": ("a_b", ["a_b.rec", "a_b.idx", "a_b.labels.npy"], ["a_b.json", "a_b.crc"]),
 }
-
-
-@pytest.fixture(scope="module")
-def faults():
-    with Faults() as started:
-        yield started
-
-
-@pytest.fixture
-def no_sync(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
 
 
 def publish_until(faults, folder, generation, at):

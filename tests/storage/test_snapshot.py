@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from storage.faults import Faults, publish, recover
+from storage.faults import publish, recover
 from storage.interleaved import interleave
 
 from recordkit.errors import FormatError
@@ -17,12 +17,6 @@ from recordkit.storage.snapshot import find_record_files, read_set, read_sets
 
 ALL = ["a.rec", "a.idx", "a.lst", "a.labels.npy", "a.json"]
 WITHOUT_LABELS = ["a.rec", "a.idx", "a.lst", "a.json"]
-
-
-@pytest.fixture(scope="module")
-def faults():
-    with Faults() as run:
-        yield run
 
 
 @pytest.fixture(autouse=True)

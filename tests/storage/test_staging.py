@@ -11,24 +11,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 from PIL import Image
-from storage.faults import Faults, publish, publish_folder, recover
+from storage.faults import publish, publish_folder, recover
 
 from recordkit.errors import PublishError
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.staging import Staging, _describe_unless_empty
-
-
-@pytest.fixture(scope="module")
-def faults():
-    with Faults() as started:
-        yield started
-
-
-@pytest.fixture
-def no_sync(monkeypatch):
-    """Skip fsync in this process, to save time. The killed processes do call it."""
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
 
 
 def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):

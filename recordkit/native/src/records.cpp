@@ -12,7 +12,7 @@ namespace {
 // Bytes after the window that are near: to read them too costs less than another system call.
 constexpr uint64_t kNearBytes = 8192;
 constexpr size_t kMaxAheadBytes = size_t(1) << 18;
-// Of a longer record, only this much is read together with its head, because the end may be wrong.
+// This much of a longer record is read together with its head, and no more, because the end may be wrong.
 constexpr uint64_t kMaxProbableBytes = 1 << 20;
 // A scan asks the system to read this far ahead, after the first bytes: a short scan, such as one between two damaged
 // places, does not.
