@@ -79,6 +79,10 @@ class Fileset:
         obsolete = [name for name in commit.remove if name in own_names and is_replacing]
         return {name: folder / name for name in staged}, {name: folder / name for name in obsolete}
 
+    def staged_paths(self) -> list[Path]:
+        """Return the paths in a staging folder at which this object looks for files of the set."""
+        return [*self._staged_paths.values(), *self._obsolete_paths.values()]
+
     def path(self, suffix: str) -> Path:
         """Return the path at which to read a file of the set; it need not exist.
 

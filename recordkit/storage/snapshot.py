@@ -10,6 +10,9 @@ after, and reads again if it has changed. This is sufficient:
 - While a set is valid, each of its files moves at most once, from the staging folder to its final name. A file that
   has the same path before and after the reads was there all the time, and one that moved makes a difference.
 - The paths are found after the .rec file was opened, since those found earlier may be of the set before.
+- A staging folder is used again by the next pack, whose files have the names of the set before. Filesets that were made
+  while a set was being published would take them for its files. So the paths at which the Filesets look in the staging
+  folder must be the ones after the reads too.
 
 Reindexing replaces the .idx file of a set, which readers see whole, the old one or the new one; they may read again.
 Programs that do not publish as `recordkit.storage.staging` does, such as ``cp`` onto the files of a set, are outside
@@ -24,7 +27,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from recordkit.errors import FormatError
 from recordkit.storage.fileset import Fileset
@@ -33,6 +36,14 @@ from recordkit.storage.names import SUFFIXES
 _Result = TypeVar("_Result")
 _Identity = tuple[int, int]  # device and inode
 _File = tuple[str, int, int]  # path, device and inode
+
+
+class _State(NamedTuple):
+    """Files of a set, by which two states of it are compared."""
+
+    staged: list[Path]  # paths in a staging folder at which the Fileset looks
+    files: list[_File | None]  # the file of each suffix
+
 
 # Processes may often open 1,024 files. A pack replaces all its shards together, so some of them are sufficient.
 _MAX_HELD = 64
@@ -88,7 +99,7 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
             open_files = [_hold(files, held) for files in _resolve(find())[:_MAX_HELD]]
             sets = _resolve(find())
             before = _state(sets)
-            if [_identity(state[0]) for state in before[:_MAX_HELD]] == open_files:
+            if [_identity(state.files[0]) for state in before[:_MAX_HELD]] == open_files:
                 try:
                     result = read(sets, stack)
                 except Exception:
@@ -155,9 +166,8 @@ def _hold(files: Fileset, stack: ExitStack) -> _Identity | None:
     return status.st_dev, status.st_ino
 
 
-def _state(sets: list[Fileset]) -> list[list[_File | None]]:
-    """Return path, device and inode of each file of each set."""
-    return [[_file(files.path(suffix)) for suffix in SUFFIXES] for files in sets]
+def _state(sets: list[Fileset]) -> list[_State]:
+    return [_State(files.staged_paths(), [_file(files.path(suffix)) for suffix in SUFFIXES]) for files in sets]
 
 
 def _file(path: Path) -> _File | None:

@@ -1,5 +1,6 @@
 """Files that are read together are of one set, whatever packs do meanwhile."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -14,6 +15,7 @@ from recordkit.errors import FormatError
 from recordkit.storage import snapshot
 from recordkit.storage.fileset import SUFFIXES, Fileset
 from recordkit.storage.snapshot import find_record_files, read_set, read_sets
+from recordkit.storage.staging import Staging
 
 ALL = ["a.rec", "a.idx", "a.lst", "a.labels.npy", "a.json"]
 WITHOUT_LABELS = ["a.rec", "a.idx", "a.lst", "a.json"]
@@ -138,6 +140,34 @@ def test_shards_of_a_killed_pack_match_a_pattern(faults, tmp_path):
             assert find_record_files(f"{tmp_path}/{pattern}") == [f"{tmp_path}/{name}" for name in names], kill
         if outcome != "killed":
             break
+
+
+@pytest.mark.parametrize("new", [ALL, WITHOUT_LABELS])
+def test_files_that_the_next_pack_is_writing_are_not_read(new, faults, tmp_path, monkeypatch):
+    """A reader makes its Fileset while a set is being published, and reads while the next pack writes to the folder."""
+    prefix, take_state, n_started = tmp_path / "a", snapshot._state, 0
+    with contextlib.ExitStack() as stack:
+
+        def take_late_state(sets):
+            nonlocal n_started
+            if not n_started:
+                recover(prefix)
+                next_pack = stack.enter_context(Staging(prefix))
+                for name in ALL:
+                    next_pack.create(name).close()
+            n_started += 1
+            return take_state(sets)
+
+        monkeypatch.setattr(snapshot, "_state", take_late_state)
+        for kill in itertools.count(1):
+            stack.close()
+            recover(prefix)
+            publish(prefix, "old", ALL, ALL)
+            assert faults("publish", str(prefix), "new", new, ALL, at=kill) == "killed"
+            if len(Fileset(prefix).staged_paths()) >= len(ALL) - 1:
+                break
+        n_started = 0
+        assert read(prefix) == expect("new", new)
 
 
 def test_an_error_of_a_set_that_stays_is_raised_at_once_and_its_files_are_closed(tmp_path):
