@@ -28,7 +28,7 @@ from recordkit.formats.files import not_found, open_file
 from recordkit.formats.numpy_files import npy
 from recordkit.storage.commit import Commit, find_commits
 from recordkit.storage.description import described_size, lists_file
-from recordkit.storage.names import SUFFIXES
+from recordkit.storage.names import SUFFIXES, suffix_of
 
 
 class Fileset:
@@ -56,7 +56,7 @@ class Fileset:
 
     def __init__(self, path: str | Path) -> None:
         text = os.fspath(path)
-        suffix = next((suffix for suffix in SUFFIXES if text.endswith(suffix)), "")
+        suffix = suffix_of(text)
         self.prefix = Path(text.removesuffix(suffix))
         # A path with a suffix is used for that suffix as it is.
         self._user_paths = {suffix: Path(text)} if suffix else {}
@@ -88,7 +88,7 @@ class Fileset:
 
         Parameters
         ----------
-        suffix : {".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json"}
+        suffix : {".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json", ".manifest.json"}
         """
         final = self._user_paths.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
         if suffix == ".rec" and not final.exists() and final.name not in self._staged_paths and self.prefix.is_file():

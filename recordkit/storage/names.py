@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# In the order of publishing: the records first.
-SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json")
+MANIFEST_SUFFIX = ".manifest.json"
+"""Suffix of the manifest of a sharded dataset, which `recordkit.storage.manifest` reads and writes."""
+
+# In the order of publishing: the records first, the manifest last.
+SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json", MANIFEST_SUFFIX)
 
 CLASSES_SUFFIX = ".classes.json"
 """Suffix of the class map that is written beside a list."""
@@ -34,7 +37,7 @@ def belongs_to(prefix: str, name: str) -> bool:
     >>> belongs_to("train", "training.rec"), belongs_to("train", "train_notes.txt"), belongs_to("", ".rec")
     (False, False, False)
     """
-    if not prefix or not name.startswith(prefix) or not _is_file_name(name):
+    if not prefix or not name.startswith(prefix) or not is_file_name(name):
         return False
     rest = name.removeprefix(prefix)
     return rest in ("", *_ALL_SUFFIXES) or (rest.startswith("_") and rest.endswith(_ALL_SUFFIXES))
@@ -62,9 +65,27 @@ def possible_prefixes(name: str) -> list[str]:
     return [name, *(name[:at] for at in range(len(name) - 1, 0, -1) if name[at] == "_")]
 
 
-def _is_file_name(name: str) -> bool:
+def suffix_of(name: str) -> str:
+    """Return the suffix of a set's file, of those in `SUFFIXES`; "" if it has none.
+
+    Examples
+    --------
+    >>> suffix_of("a.manifest.json"), suffix_of("out/a.json"), suffix_of("a")
+    ('.manifest.json', '.json', '')
+    """
+    return next((suffix for suffix in reversed(SUFFIXES) if name.endswith(suffix)), "")
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether a text is the name of a file in a folder: no path, not too long, and one that the system can encode.
+
+    Examples
+    --------
+    >>> is_file_name("a.rec"), is_file_name("../a.rec"), is_file_name("..")
+    (True, False, False)
+    """
     try:
         encoded = os.fsencode(name)
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
-    return Path(name).name == name and b"\0" not in encoded and len(encoded) <= MAX_NAME_BYTES
+    return name != ".." and Path(name).name == name and b"\0" not in encoded and len(encoded) <= MAX_NAME_BYTES
