@@ -233,10 +233,10 @@ def test_a_truncated_image(folder, cli):
 
 
 def test_a_full_disk(folder, cli, monkeypatch):
-    def write(_file, _piece):
+    def write(_file, _piece, **_options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("recordkit.packing.writer._HashingFile.write", write)
+    monkeypatch.setattr("recordkit.storage.set_files._HashingFile.write", write)
     _, _, error = cli("pack", "photos", "out/photos")
     assert error.rstrip() == SECTIONS["No space left on device"]
     assert rk.RecordDataset("out/photos").labels.tolist() == [0, 1, 2, 0, 0, 2, 1, 1, 2, 2, 1, 0]

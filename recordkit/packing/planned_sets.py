@@ -10,10 +10,10 @@ from pathlib import Path
 from recordkit.errors import PlanError
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.splits import Split, packing_order, split_samples
-from recordkit.packing.writer import SetNames
 from recordkit.sample import Source
 from recordkit.sources import ListSource, TableSource
 from recordkit.storage.names import MAX_NAME_BYTES
+from recordkit.storage.set_files import SetNames
 
 
 @dataclass(frozen=True)

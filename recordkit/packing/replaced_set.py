@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PublishError
-from recordkit.packing.writer import SetNames
 from recordkit.storage.checksums import CHECKSUM_BYTES
 from recordkit.storage.commit import stranger
 from recordkit.storage.description import listed_names, lists_file
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES, belongs_to
+from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
 

@@ -1,6 +1,6 @@
 """The facts in PREFIX.json, the description of a set, that readers compare with the files of the set.
 
-docs/reference/formats.md has all keys, and `recordkit.packing.writer` writes them. A JSON object without "rec" is of
+docs/reference/formats.md has all keys, and `recordkit.storage.set_files` writes them. A JSON object without "rec" is of
 another program and says nothing about the set.
 """
 

@@ -141,13 +141,13 @@ def test_on_error_raise(photos, fails):
 
 
 def test_a_full_disk_publishes_nothing(photos, fails, monkeypatch):
-    def write(_file, _piece):
+    def write(_file, _piece, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = files()
     with monkeypatch.context() as patch:
-        patch.setattr("recordkit.packing.writer._HashingFile.write", write)
-        advice("packing/writer.py", "nothing was published", fails("pack", "photos", "out"))
+        patch.setattr("recordkit.storage.set_files._HashingFile.write", write)
+        advice("storage/set_files.py", "nothing was published", fails("pack", "photos", "out"))
     assert files() == before
 
 

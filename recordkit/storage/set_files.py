@@ -1,0 +1,231 @@
+"""Writing the files of one set into a staging folder, with the description that has their sizes and SHA-256.
+
+The keys of PREFIX.json, the description, and their meaning are in docs/reference/formats.md; what readers compare is in
+`recordkit.storage.description`. What the records are is decided above: by packing, and by the edits of existing sets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.errors import PublishError
+from recordkit.storage.description import set_id
+from recordkit.storage.names import SUFFIXES
+from recordkit.storage.staging import Staging
+from recordkit.version import __version__
+
+# Files whose size and SHA-256 the description has, and its key for them.
+_HASHED = {".rec": "rec", ".idx": "idx", ".lst": "lst", ".crc": "crc", ".labels.npy": "labels"}
+
+Piece = bytes | memoryview | NDArray[np.uint8]
+"""Bytes that are written to a file."""
+
+
+@dataclass(frozen=True)
+class SetNames:
+    """The names of the files of a set.
+
+    Attributes
+    ----------
+    prefix : Path
+    record : str, optional
+        Name of the record file if it is not PREFIX.rec.
+    write_list : bool
+        Write PREFIX.lst. Otherwise a file of that name stays untouched, because it may be the source.
+    """
+
+    prefix: Path
+    record: str | None = None
+    write_list: bool = True
+
+    def name(self, suffix: str) -> str:
+        """Return the name of one file, without its folder."""
+        return self.record if suffix == ".rec" and self.record else self.prefix.name + suffix
+
+    def all(self) -> list[Path]:
+        """Return the paths that the set may have, except a list that stays untouched."""
+        suffixes = (suffix for suffix in SUFFIXES if suffix != ".lst" or self.write_list)
+        return [self.prefix.with_name(self.name(suffix)) for suffix in suffixes]
+
+
+class SetFiles:
+    """The new files of a set in a staging folder: created, written and hashed piece by piece, described at the end.
+
+    Parameters
+    ----------
+    staging : Staging
+    names : SetNames
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> prefix = Path(tempfile.mkdtemp(), "train")
+    >>> with Staging(prefix) as staging:
+    ...     files = SetFiles(staging, SetNames(prefix))
+    ...     files.create(".rec")
+    ...     files.write(".rec", b"records")
+    ...     _ = files.finish({"records": 1}, {"classes": None})
+    ...     staging.commit()
+    >>> json.loads(prefix.with_suffix(".json").read_text())["rec"]["bytes"]
+    7
+    """
+
+    def __init__(self, staging: Staging, names: SetNames) -> None:
+        self._staging = staging
+        self._names = names
+        self._files: dict[str, _HashingFile] = {}
+
+    def __contains__(self, suffix: str) -> bool:
+        return suffix in self._files
+
+    def create(self, *suffixes: str) -> None:
+        """Create files of the set, the .rec first.
+
+        Raises
+        ------
+        PublishError
+            A file cannot be created.
+        """
+        with self._publish_errors():
+            for suffix in suffixes:
+                self._files[suffix] = _HashingFile(self._staging.create(self._names.name(suffix)))
+
+    def write(self, suffix: str, piece: Piece, *, is_hashed: bool = False) -> None:
+        """Append to a file.
+
+        Parameters
+        ----------
+        suffix : str
+        piece : bytes-like
+        is_hashed : bool, default False
+            `hash` has had this piece.
+
+        Raises
+        ------
+        PublishError
+            The file cannot be written, for example because the disk is full.
+        """
+        with self._publish_errors():
+            self._files[suffix].write(piece, is_hashed=is_hashed)
+
+    def hash(self, suffix: str, piece: Piece) -> None:
+        """Hash the next piece of a file, in another thread than the one that writes."""
+        self._files[suffix].hash(piece)
+
+    def write_exact_labels(self, labels: NDArray[np.int64]) -> None:
+        """Create and write PREFIX.labels.npy.
+
+        Parameters
+        ----------
+        labels : ndarray of int64, shape (n,) or (n, w)
+
+        Raises
+        ------
+        PublishError
+            The file cannot be written.
+        """
+        self.create(".labels.npy")
+        content = io.BytesIO()
+        np.save(content, labels)
+        self.write(".labels.npy", content.getbuffer())
+
+    def finish(self, counts: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the description and close all files.
+
+        Parameters
+        ----------
+        counts : mapping
+            The first keys of PREFIX.json after the list of its files: "records", "failed" and "label_width".
+        facts : mapping
+            Its last keys, such as "classes" and "list".
+
+        Returns
+        -------
+        description : dict
+            The content of PREFIX.json.
+
+        Raises
+        ------
+        PublishError
+            A file cannot be written.
+        """
+        self.create(".json")
+        described = {
+            "recordkit": __version__,
+            # The next pack to this prefix replaces these files, and the .lst only if nobody has edited it.
+            "set": self._staging.prefix.name,
+            "files": [self._names.name(suffix) for suffix in self._files],
+            **counts,
+            **{key: self._files[suffix].facts() for suffix, key in _HASHED.items() if suffix in self._files},
+            **facts,
+        }
+        description = {"format": 1, "id": set_id(described), **described}
+        self.write(".json", (json.dumps(description, indent=1) + "\n").encode())
+        with self._publish_errors():
+            for file in self._files.values():
+                file.close()
+        return description
+
+    def close(self) -> None:
+        """Close the files of a set that is given up. A second call does nothing."""
+        for file in self._files.values():
+            with contextlib.suppress(OSError):  # the files are about to be removed
+                file.close()
+
+    @contextlib.contextmanager
+    def _publish_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            folder = str(self._names.prefix.parent)
+            raise PublishError(error.strerror or str(error), path=folder, advice="nothing was published") from error
+
+
+# Start write-back every 8 MiB, so that the final fsync is short.
+_WRITE_BACK_BYTES = 1 << 23
+
+
+class _HashingFile:
+    """A binary file that hashes and counts the bytes written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._n_bytes = 0
+        self._write_back_end = 0
+        self.close = file.close
+        self.hash = self._digest.update
+
+    def write(self, piece: Piece, *, is_hashed: bool = False) -> None:
+        if not is_hashed:
+            self._digest.update(piece)
+        self._n_bytes += len(piece)
+        self._file.write(piece)
+        if self._n_bytes - self._write_back_end >= _WRITE_BACK_BYTES:
+            self._begin_write_back()
+
+    def _begin_write_back(self) -> None:
+        """Let the disk write the file while more is written, so that publishing need not wait for all of it.
+
+        Linux starts to write pages that POSIX_FADV_DONTNEED names, and drops only pages that are written.
+        """
+        self._file.flush()
+        if hasattr(os, "posix_fadvise"):
+            n_bytes = self._n_bytes - self._write_back_end
+            with contextlib.suppress(OSError):  # the advice is optional
+                os.posix_fadvise(self._file.fileno(), self._write_back_end, n_bytes, os.POSIX_FADV_DONTNEED)
+        self._write_back_end = self._n_bytes
+
+    def facts(self) -> dict[str, Any]:
+        return {"bytes": self._n_bytes, "sha256": self._digest.hexdigest()}
