@@ -47,6 +47,9 @@ class RecordFile(Protocol):
     def read_ahead(self, offset: int) -> list[tuple[bytes, int]]:
         """Return the record at an offset and perhaps some that follow it, each with the offset of the next record."""
 
+    def read_frame(self, offset: int) -> tuple[bytes, bytes]:
+        """Return a record, and its bytes in the file: heads, data and padding."""
+
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """Return the records at `offsets`, concatenated, and the n + 1 bounds between them."""
 
@@ -124,6 +127,7 @@ class _PythonRecordFile:
         self._reader = RecordReader(path)
         self.size = self._reader.size
         self.read = self._reader.read
+        self.read_frame = self._reader.read_frame
         self.close = self._reader.close
         weakref.finalize(self, self._reader.close)  # datasets are often dropped without a call of close
 

@@ -231,6 +231,32 @@ class RecordReader:
         """
         return self._read(_Window(self._file.fileno(), _RANDOM_READ_BYTES), offset)
 
+    def read_frame(self, offset: int) -> tuple[bytes, bytes]:
+        """Read a record together with its bytes in the file, for a copy that keeps them as they are.
+
+        Parameters
+        ----------
+        offset : int
+            Offset of the record's head, in bytes.
+
+        Returns
+        -------
+        record : bytes
+        frame : bytes
+            Heads, data and padding.
+
+        Raises
+        ------
+        FormatError
+            Same conditions as `read`.
+        """
+        window = _Window(self._file.fileno(), _RANDOM_READ_BYTES)
+        record, end = self._read(window, offset)
+        frame = window.read(offset, end - offset)
+        if len(frame) < end - offset:
+            raise self._shrunk(offset)
+        return record, frame
+
     def read_start(self, offset: int, size: int) -> tuple[bytes, int]:
         """Read the first bytes of a record. A record in several parts is read completely.
 

@@ -1,0 +1,318 @@
+"""The samples of the datasets that an edit reads, numbered one after the other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.records import RecordFile
+from recordkit.errors import FormatError, NotFoundError, PlanError
+from recordkit.storage.fileset import Fileset
+
+# Records whose labels are read at a time.
+_BLOCK_SIZE = 1 << 20
+# float32 holds every whole number up to this one.
+_MAX_WHOLE = 2**24
+NO_CHECKSUM = -1
+"""In place of the CRC-32 of a record that has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The labels of some records, which may have different numbers of them.
+
+    Attributes
+    ----------
+    values : ndarray of float32 or int64, shape (m,)
+        The labels of all records, concatenated; int64 if they are exact.
+    bounds : ndarray of uint64, shape (n + 1,)
+        The labels of record i are ``values[bounds[i]:bounds[i + 1]]``.
+
+    Examples
+    --------
+    >>> labels = Labels(np.array([4, 9, 1], np.float32), np.array([0, 1, 3], np.uint64))
+    >>> labels.widths.tolist(), labels.at(np.array([1, 0])).values.tolist(), labels.is_exact
+    ([1, 2], [9.0, 1.0, 4.0], False)
+    """
+
+    values: NDArray[np.float32] | NDArray[np.int64]
+    bounds: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @property
+    def widths(self) -> NDArray[np.int64]:
+        """Number of labels of each record; int64, shape (n,)."""
+        return np.diff(self.bounds.astype(np.int64))
+
+    @property
+    def is_exact(self) -> bool:
+        """True if the labels are int64, which are kept in PREFIX.labels.npy too."""
+        return bool(self.values.dtype == np.int64)
+
+    def at(self, indices: NDArray[np.int64]) -> Labels:
+        """Return the labels of some records, in the order of `indices`, which must be 0 to n - 1."""
+        widths, starts = self.widths[indices], self.bounds[:-1].astype(np.int64)[indices]
+        bounds = np.zeros(len(indices) + 1, np.int64)
+        np.cumsum(widths, out=bounds[1:])
+        positions = np.repeat(starts - bounds[:-1], widths) + np.arange(bounds[-1])
+        return Labels(self.values[positions], bounds.astype(np.uint64))
+
+
+class Locations(NamedTuple):
+    """Places of some samples.
+
+    Attributes
+    ----------
+    file_numbers : ndarray of int64, shape (m,)
+        Index into `Inputs.files` and `Inputs.paths` for each sample.
+    offsets : ndarray of uint64, shape (m,)
+        Offsets of the records' heads, in bytes.
+    ends : ndarray of uint64, shape (m,)
+        Offset of the next sample in the same file or of damage before it, or the file's size. Bytes of records that are
+        no samples may be before it.
+    checksums : ndarray of int64, shape (m,)
+        Expected CRC-32 of each record, or `NO_CHECKSUM`.
+    """
+
+    file_numbers: NDArray[np.int64]
+    offsets: NDArray[np.uint64]
+    ends: NDArray[np.uint64]
+    checksums: NDArray[np.int64]
+
+
+class Inputs:
+    """Samples of several datasets, numbered one after the other. A context manager.
+
+    The number of a sample is its row. Each dataset that has checksums is opened with them, so that damage is found
+    while records are copied.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        For each dataset a .rec file, a prefix, or a pattern, as `recordkit.RecordDataset` takes them.
+    on_error : {"raise", "skip"}, default "raise"
+        Treatment of damage, as in `recordkit.RecordDataset`.
+
+    Attributes
+    ----------
+    datasets : list of RecordDataset
+    starts : list of int
+        The rows of dataset i are ``starts[i]`` to ``starts[i + 1] - 1``.
+    keys : ndarray of uint64, shape (n,)
+    classes : list of (dict of str to int, or None)
+        Class map of each dataset.
+    paths : list of Path
+        The .rec files of all datasets.
+    files : list of RecordFile
+        The same files, open.
+
+    Raises
+    ------
+    PlanError
+        There is no path, or one .rec file is in two places, also by another name.
+    NotFoundError, FormatError
+        As `recordkit.RecordDataset`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
+    >>> prefixes = [tempfile.mkdtemp() + "/a", tempfile.mkdtemp() + "/b"]
+    >>> for prefix in prefixes:
+    ...     with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
+    ...         for key in (5, 6):
+    ...             writer.write_idx(key, pack(IRHeader(0, key / 2, key, 0), b"jpeg"))
+    >>> with Inputs(prefixes) as inputs:
+    ...     len(inputs), inputs.starts, inputs.keys.tolist(), inputs.labels().values.tolist()
+    (4, [0, 2, 4], [5, 6, 5, 6], [2.5, 3.0, 2.5, 3.0])
+    """
+
+    def __init__(self, paths: Sequence[str | Path], *, on_error: str = "raise") -> None:
+        if not paths:
+            raise PlanError(argument="paths", expected="a .rec file or more", got="none")
+        with ExitStack() as stack:
+            self.datasets = [stack.enter_context(_open(path, on_error)) for path in paths]
+            self.paths = [path for dataset in self.datasets for path in dataset.files]
+            self._refuse_repeated_files()
+            self.classes = [dataset.classes for dataset in self.datasets]
+            self._stack = stack.pop_all()
+        self.starts = [0, *itertools.accumulate(map(len, self.datasets))]
+        self._file_starts = [0, *itertools.accumulate(len(dataset.files) for dataset in self.datasets)]
+        self.files: list[RecordFile] = []
+        for dataset in self.datasets:
+            self.files += dataset.records_at(np.empty(0, np.int64)).files
+        self.keys: NDArray[np.uint64] = np.concatenate([dataset.keys for dataset in self.datasets])
+        self._cuts = self._find_cuts()
+        self._labels: Labels | None = None
+
+    def close(self) -> None:
+        """Close the files. A second call does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Inputs:
+        return self
+
+    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    @property
+    def has_metadata(self) -> bool:
+        """True if a file has records that are not samples: InsightFace's header and identities."""
+        return any(dataset.has_metadata for dataset in self.datasets)
+
+    def labels(self) -> Labels:
+        """Return the labels of all rows, which are read once, without the images.
+
+        They are int64 if every dataset has exact labels, or if one has and all labels of the others are whole numbers
+        that float32 holds; otherwise float32. Headers are not compared with their checksums; copying does that.
+
+        Raises
+        ------
+        FormatError
+            A record is damaged.
+        """
+        if self._labels is None:
+            parts = [_labels(dataset) for dataset in self.datasets]
+            if any(part.is_exact for part in parts):
+                all_whole = all(part.is_exact or _are_whole(part.values) for part in parts)
+                dtype = np.int64 if all_whole else np.float32
+                parts = [Labels(part.values.astype(dtype), part.bounds) for part in parts]
+            widths = np.concatenate([part.widths for part in parts])
+            bounds = np.zeros(len(widths) + 1, np.uint64)
+            np.cumsum(widths, out=bounds[1:])
+            self._labels = Labels(np.concatenate([part.values for part in parts]), bounds)
+        return self._labels
+
+    @property
+    def have_exact_labels(self) -> bool:
+        """True if a dataset has exact labels."""
+        return any(dataset.exact_labels(np.empty(0, np.int64)) is not None for dataset in self.datasets)
+
+    def locations(self, rows: NDArray[np.int64]) -> Locations:
+        """Return where some rows are.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+            0 to n - 1.
+        """
+        numbers = np.searchsorted(self.starts, rows, "right") - 1
+        out = Locations(
+            np.empty(len(rows), np.int64),
+            np.empty(len(rows), np.uint64),
+            np.empty(len(rows), np.uint64),
+            np.full(len(rows), NO_CHECKSUM, np.int64),
+        )
+        for number in np.unique(numbers).tolist():
+            chosen = (
+                slice(None)
+                if numbers[0] == numbers[-1] == number and bool((numbers == number).all())
+                else (numbers == number)
+            )
+            found = self.datasets[number].records_at(rows[chosen] - self.starts[number])
+            out.file_numbers[chosen] = found.file_indices + self._file_starts[number]
+            out.offsets[chosen] = found.offsets
+            out.ends[chosen] = found.ends
+            if len(found.checksums) == len(found.offsets):
+                out.checksums[chosen] = found.checksums
+        for number, cuts in self._cuts.items():
+            chosen = np.flatnonzero(out.file_numbers == number)
+            nearest = np.searchsorted(cuts, out.offsets[chosen], "right")
+            is_before = nearest < len(cuts)
+            out.ends[chosen[is_before]] = np.minimum(out.ends[chosen[is_before]], cuts[nearest[is_before]])
+        return out
+
+    def _find_cuts(self) -> dict[int, NDArray[np.uint64]]:
+        """Return offsets at which a record ends before the next sample begins, by file.
+
+        They are those of damage, and of InsightFace's identities, which follow the last sample.
+        """
+        cuts: dict[int, list[int]] = {}
+        for number, dataset in enumerate(self.datasets):
+            for lost in dataset.lost:
+                file_number = self._file_starts[number] + dataset.files.index(lost.path)
+                cuts.setdefault(file_number, []).append(lost.offset)
+            if dataset.has_metadata and len(dataset):
+                found = dataset.records_at(np.arange(len(dataset)))
+                for file_index in np.unique(found.file_indices).tolist():
+                    offset = int(found.offsets[found.file_indices == file_index][-1])
+                    try:
+                        end = found.files[file_index].read(offset)[1]
+                    except FormatError:  # whoever copies the record finds the damage
+                        continue
+                    cuts.setdefault(self._file_starts[number] + file_index, []).append(end)
+        return {number: np.unique(np.array(offsets, np.uint64)) for number, offsets in cuts.items()}
+
+    def _refuse_repeated_files(self) -> None:
+        seen: dict[tuple[int, int], Path] = {}
+        for path in self.paths:
+            status = path.stat()
+            first = seen.setdefault((status.st_dev, status.st_ino), path)
+            if first is not path:
+                raise PlanError(
+                    path=str(path), expected="each .rec file once", got=f"{first} again", advice="give it once"
+                )
+
+
+def _open(path: str | Path, on_error: str) -> RecordDataset:
+    """Open a dataset with its checksums if it has some."""
+    try:
+        return RecordDataset(path, check=True, on_error=on_error)
+    except NotFoundError:
+        return RecordDataset(path, on_error=on_error)
+
+
+def _labels(dataset: RecordDataset) -> Labels:
+    indices = np.arange(len(dataset))
+    exact = dataset.exact_labels(indices)
+    if exact is not None:
+        width = 1 if exact.ndim == 1 else exact.shape[1]
+        return Labels(exact.reshape(-1), np.arange(len(dataset) + 1, dtype=np.uint64) * np.uint64(width))
+    values: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
+    widths: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+    for begin in range(0, len(dataset), _BLOCK_SIZE):
+        found = dataset.records_at(indices[begin : begin + _BLOCK_SIZE])
+        for file_index in np.unique(found.file_indices).tolist():  # samples are in the order of the files
+            offsets = found.offsets[found.file_indices == file_index]
+            _, file_values, file_bounds = found.files[file_index].headers(offsets)
+            values.append(file_values)
+            widths.append(np.diff(file_bounds))
+    bounds = np.zeros(len(dataset) + 1, np.uint64)
+    np.cumsum(np.concatenate(widths), out=bounds[1:])
+    return Labels(np.concatenate(values), bounds)
+
+
+def _are_whole(values: NDArray[np.float32] | NDArray[np.int64]) -> bool:
+    """Return whether all labels are whole numbers that float32 holds exactly."""
+    return bool(np.all((np.abs(values) <= _MAX_WHOLE) & (np.floor(values) == values)))
+
+
+def set_ids(inputs: Inputs) -> list[dict[str, str | None]]:
+    """Return name and id of the set of each .rec file, for the description of a set that is made from them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
+    >>> prefix = tempfile.mkdtemp() + "/a"
+    >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
+    ...     writer.write_idx(7, pack(IRHeader(0, 1.0, 7, 0), b"jpeg"))
+    >>> with Inputs([prefix]) as inputs:
+    ...     set_ids(inputs)
+    [{'name': 'a', 'id': None}]
+    """
+    return [{"name": files.prefix.name, "id": files.id()} for files in map(Fileset, inputs.paths)]

@@ -1,0 +1,102 @@
+"""New sets of records of others: their bytes, companions and errors, by both engines."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recordkit as rk
+from recordkit import upkeep
+from recordkit.errors import FormatError, PlanError, PublishError
+from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.output import NewSet, write_sets
+
+
+@pytest.fixture(autouse=True, params=["python", "native"])
+def each_engine(request):
+    """Read and copy records by each engine."""
+    request.getfixturevalue("require_native" if request.param == "native" else "no_native")
+
+
+@pytest.fixture
+def packed(tiny_folder, tmp_path):
+    """A packed set of twelve images, its prefix."""
+    rk.pack(tiny_folder, tmp_path / "a", plan=rk.PackPlan(threads=1), engine="python")
+    return tmp_path / "a"
+
+
+def write(inputs, *sets, **options):
+    """Write sets whose prefix is that of the first one."""
+    return write_sets(inputs, sets, sets[0].prefix, edit={"command": "test"}, threads=1, **options)
+
+
+def test_all_rows_give_the_same_records_index_list_and_checksums(packed, tmp_path):
+    with Inputs([packed]) as inputs:
+        report = write(inputs, NewSet(tmp_path / "b", np.arange(12), classes=inputs.classes[0]))
+    for suffix in (".rec", ".idx", ".lst", ".crc"):
+        assert Path(f"{tmp_path}/b{suffix}").read_bytes() == Path(f"{packed}{suffix}").read_bytes()
+    assert upkeep.verify(tmp_path / "b").ok
+    assert report.sets[0].n_bytes == packed.with_suffix(".rec").stat().st_size
+    description = json.loads((tmp_path / "b.json").read_text())
+    assert (description["edit"], description["records"], description["classes"]) == (
+        {"command": "test"},
+        12,
+        {"cat": 0, "dog": 1, "owl": 2},
+    )
+
+
+def test_new_keys_and_labels_are_in_headers_index_and_list(packed, tmp_path):
+    labels = Labels(np.array([5, 7, 8, 9], np.float32), np.array([0, 1, 3, 4], np.uint64))
+    with Inputs([packed]) as inputs:
+        old = [bytes(inputs.datasets[0][row].payload) for row in (3, 1, 2)]
+        write(inputs, NewSet(tmp_path / "b", np.array([3, 1, 2]), np.array([70, 71, 72], np.uint64), labels))
+    assert upkeep.verify(tmp_path / "b").ok
+    with rk.RecordDataset(tmp_path / "b", check=True) as new:
+        assert new.keys.tolist() == [70, 71, 72]
+        assert new.ragged_labels()[0].tolist() == [5, 7, 8, 9]
+        assert [bytes(sample.payload) for sample in new[[0, 1, 2]]] == old
+
+
+def test_a_damaged_record_is_named_with_its_key_and_repair(packed, tmp_path):
+    with rk.RecordDataset(packed) as dataset:
+        offset, key = int(dataset.offsets[5]), int(dataset.keys[5])
+    with open(f"{packed}.rec", "r+b") as file:
+        file.seek(offset + 60)
+        file.write(b"\xff\x00\xff")
+    with Inputs([packed]) as inputs, pytest.raises(FormatError, match="CRC-32 .*'recordkit repair ") as caught:
+        write(inputs, NewSet(tmp_path / "b", np.arange(12)))
+    assert (caught.value.path, caught.value.offset, caught.value.key) == (f"{packed}.rec", offset, key)
+    assert not list(tmp_path.glob("b*")) + list(tmp_path.glob(".b*"))
+
+
+def test_existing_files_are_not_replaced(packed, tmp_path):
+    (tmp_path / "b.lst").write_text("mine")
+    with Inputs([packed]) as inputs:
+        for name in ("b", "a"):
+            with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+                write(inputs, NewSet(tmp_path / name, np.arange(2)))
+    assert (tmp_path / "b.lst").read_text() == "mine"
+
+
+def test_a_dry_run_gives_the_same_report_and_writes_nothing(packed, tmp_path):
+    labels = Labels(np.zeros(9, np.float32), np.array([0, 2, 5, 9], np.uint64))
+    with Inputs([packed]) as inputs:
+        sets = NewSet(tmp_path / "b_x", np.array([4, 2])), NewSet(tmp_path / "b_y", np.array([1, 5, 7]), labels=labels)
+        before = sorted(tmp_path.iterdir())
+        dry = write_sets(inputs, sets, tmp_path / "b", edit={}, dry_run=True)
+        assert sorted(tmp_path.iterdir()) == before
+        wet = write_sets(inputs, sets, tmp_path / "b", edit={})
+    assert dry.sets == wet.sets
+    assert all(upkeep.verify(tmp_path / name).ok for name in ("b_x", "b_y"))
+
+
+def test_sets_that_cannot_be_are_refused(packed, tmp_path):
+    with Inputs([packed]) as inputs:
+        for new, message in (
+            (NewSet(tmp_path / "b", np.array([], np.int64)), "expected at least one record, got none"),
+            (NewSet(tmp_path / "b", np.array([12])), "expected rows from 0 to 11"),
+            (NewSet(tmp_path / "b", np.array([1]), np.array([1, 2], np.uint64)), "expected 1 keys and labels"),
+        ):
+            with pytest.raises(PlanError, match=message):
+                write(inputs, new)
