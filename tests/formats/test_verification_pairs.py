@@ -9,8 +9,8 @@ import pytest
 
 from recordkit import codec
 from recordkit.errors import FormatError
-from recordkit.formats.insightface import data_pickle
-from recordkit.formats.insightface.verification_pairs import is_pickle, read_pairs
+from recordkit.formats.insightface import data_pickle, verification_pairs
+from recordkit.formats.insightface.verification_pairs import is_pickle, open_pairs, pack_pairs, read_pairs
 from recordkit.upkeep import verify
 
 JPEG = codec.encode(np.zeros((2, 2, 3), np.uint8), "jpg")
@@ -50,12 +50,44 @@ def test_every_form_is_counted(tmp_path, data, protocol):
     path = write(tmp_path, pickle.dumps(data, protocol=protocol))
     pairs = read_pairs(path)
     assert (pairs.n_images, pairs.n_pairs, pairs.n_same, pairs.formats) == (6, 3, 2, {"jpg": 6})
+    pairs = open_pairs(path)
+    expected = [bytes(np.ravel(image)) if isinstance(image, np.ndarray) else bytes(image) for image in data[0]]
+    assert pairs.read(range(6)) == expected and pairs.read([4, 1]) == [expected[4], expected[1]]
+    assert pairs.same == tuple(ANSWERS)
 
 
-def test_a_file_of_python_2_is_counted(tmp_path):
+def test_a_file_of_python_2_is_read(tmp_path):
     assert pickle.loads(PYTHON_2, encoding="bytes") == ([JPEG] * 6, ANSWERS)
-    pairs = read_pairs(write(tmp_path, PYTHON_2))
+    path = write(tmp_path, PYTHON_2)
+    pairs = read_pairs(path)
     assert (pairs.n_images, pairs.n_pairs, pairs.n_same) == (6, 3, 2)
+    assert open_pairs(path).read([0, 5]) == [JPEG, JPEG] and open_pairs(path).same == tuple(ANSWERS)
+
+
+def test_python_loads_what_is_packed_and_so_does_this_reader(tmp_path):
+    contents = [*images(bytes)[:4], b"", bytes(70_000)]
+    packed = b"".join(pack_pairs(contents, ANSWERS))
+    assert pickle.loads(packed) == pickle.loads(packed, encoding="bytes") == (contents, ANSWERS)
+    pairs = open_pairs(write(tmp_path, packed))
+    assert (pairs.read(range(6)), pairs.same) == (contents, tuple(ANSWERS))
+    assert open_pairs(write(tmp_path, b"".join(pack_pairs([], [])))).images == []
+
+
+def test_an_image_that_no_reader_accepts_is_not_packed(monkeypatch):
+    monkeypatch.setattr(verification_pairs, "MAX_CONTENT_BYTES", 3)
+    with pytest.raises(FormatError, match="expected an image of at most 3 bytes, got 4 bytes"):
+        list(pack_pairs([b"four", b""], [True]))
+
+
+@pytest.mark.parametrize(
+    "other", [b"", b"\x80\x03](B\xff\xff\xff\x7f", b"N" * 4000, PYTHON_2.replace(b"\xff\xd8", b"00")]
+)
+def test_images_of_a_file_that_has_changed_are_errors(tmp_path, other):
+    path = write(tmp_path, PYTHON_2)
+    pairs = open_pairs(path)
+    path.write_bytes(other)
+    with pytest.raises(FormatError, match=r"lfw\.bin: byte \d+: expected the \d+ bytes that were there, got others"):
+        pairs.read([1])
 
 
 def test_names_of_numpy_2_are_known(tmp_path):
@@ -140,7 +172,8 @@ def test_damaged_bytes_give_an_error_or_a_set(tmp_path, seed):
         for position in rng.integers(0, len(content), 3):
             damaged[position] = rng.integers(256)
         try:
-            read_pairs(write(tmp_path, bytes(damaged)))
+            pairs = open_pairs(write(tmp_path, bytes(damaged)))
+            pairs.read(range(len(pairs.images)))
         except FormatError as error:
             assert error.path
 

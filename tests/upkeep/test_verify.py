@@ -13,6 +13,8 @@ from recordkit.codec import encode
 from recordkit.errors import NotFoundError
 from recordkit.formats import idx, irheader
 from recordkit.formats.frame import RecordWriter
+from recordkit.recordio import IRHeader, MXIndexedRecordIO
+from recordkit.recordio import pack as pack_record
 from recordkit.sources import ListSource
 from recordkit.upkeep import head, inspect, verify
 
@@ -384,3 +386,20 @@ def test_a_damaged_description_is_one_problem(tiny_folder, tmp_path):
     (tmp_path / "a.json").write_text("{")
     (problem,) = verify(tmp_path / "a").problems
     assert problem.path == str(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+def test_header_and_identities_of_insightface_files_need_no_row(tmp_path, has_header):
+    """Without the header, records without an image are no identities, and each record needs a row."""
+    records = [(1, 5.0, b"jpeg"), (2, 5.0, b"jpeg"), (3, (1.0, 3.0), b""), (0, (3.0, 4.0), b"")]
+    with MXIndexedRecordIO(f"{tmp_path}/a.idx", f"{tmp_path}/a.rec", "w") as writer:
+        for key, label, payload in records[: 3 + has_header]:
+            writer.write_idx(key, pack_record(IRHeader(0, label, key, 0), payload))
+    (tmp_path / "a.lst").write_text("1\t5\ta.jpg\n2\t5\tb.jpg\n")
+    reasons = [problem.reason for problem in verify(tmp_path / "a.rec").problems]
+    assert any("expected a row" in reason for reason in reasons) is not has_header
+    assert verify(tmp_path / "a.rec").ok is has_header
+    (tmp_path / "a.lst").write_text("1\t5\ta.jpg\n2\t6\tb.jpg\n9\t6\tc.jpg\n")
+    report = verify(tmp_path / "a.rec")
+    assert any(problem.key == 2 for problem in report.problems)
+    assert any("1 rows have no record" in note for note in report.notes) is has_header

@@ -4,8 +4,9 @@ A pickle is a program: `pickle.load` imports and calls what it names. This reade
 such data needs, of all protocols except the text protocol of Python 2, and refuses the others. A name such as NumPy's
 ``_reconstruct`` selects a rule of this module; nothing is imported or called, and an unknown name is refused.
 
-Bytes and texts become `Blob`, their beginning and two counts, so memory does not grow with the images. Lengths that the
-pickle announces are compared with the file before anything is allocated.
+Bytes and texts become `Blob`, their beginning, two counts and their place in the file, so memory does not grow with
+the images; `read_content` reads one of them. Lengths that the pickle announces are compared with the file before
+anything is allocated.
 
 Source: the descriptions of the instructions in the standard module `pickletools`, and the ``__reduce__`` of NumPy's
 arrays, dtypes and scalars, checked with NumPy 1.26 and 2.
@@ -43,14 +44,17 @@ class Blob(NamedTuple):
         The first bytes, up to 64; those of a text as Latin-1.
     n_nonzero : int
         Number of bytes that are not 0.
+    offset : int
+        Offset of its instruction in the file; -1 for no bytes, which need none.
     """
 
     size: int
     head: bytes
     n_nonzero: int
+    offset: int
 
 
-_EMPTY = Blob(0, b"", 0)
+_EMPTY = Blob(0, b"", 0, -1)
 
 
 @dataclass
@@ -103,7 +107,7 @@ def read_data(path: str | Path) -> Any:
     >>> path = Path(tempfile.mkdtemp(), "a.bin")
     >>> _ = path.write_bytes(pickle.dumps(([b"jpeg"], [True])))
     >>> read_data(path)
-    ([Blob(size=4, head=b'jpeg', n_nonzero=4)], [True])
+    ([Blob(size=4, head=b'jpeg', n_nonzero=4, offset=13)], [True])
     """
     offset = 0
     machine = _Machine()
@@ -114,13 +118,54 @@ def read_data(path: str | Path) -> Any:
                 offset = position or 0
                 if number == MAX_INSTRUCTIONS:
                     raise _Refused(f"more than {MAX_INSTRUCTIONS} instructions")
-                machine.step(instruction.name, argument)
+                machine.step(instruction.name, argument, offset)
             return machine.stack.pop()
         except _Refused as error:
             got: object = error
         except (ValueError, LookupError, TypeError, struct.error, OverflowError, Warning):
             got = "a damaged one"  # pickletools warns of unknown escapes, and a filter may make that an error
     raise FormatError(path=os.fspath(path), offset=offset, expected="a pickle of lists, bytes and numbers", got=got)
+
+
+def read_content(file: BinaryIO, blob: Blob) -> bytes:
+    """Read the bytes of a blob again.
+
+    Parameters
+    ----------
+    file : binary file
+        The pickle from which `read_data` got the blob, open for reading. Its position changes.
+    blob : Blob
+
+    Returns
+    -------
+    content : bytes
+        Those of a text as Latin-1, as Python 2 writes bytes.
+
+    Raises
+    ------
+    FormatError
+        The file has other content by now.
+
+    Examples
+    --------
+    >>> import io, pickle, tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.bin")
+    >>> _ = path.write_bytes(pickle.dumps([b"jpeg"]))
+    >>> with open(path, "rb") as file:
+    ...     read_content(file, read_data(path)[0])
+    b'jpeg'
+    """
+    if blob.offset < 0:
+        return b""
+    file.seek(blob.offset)
+    try:
+        instruction, argument, _ = next(pickletools.genops(cast("BinaryIO", _Bounded(file))))
+        content = _bytes_in(argument) if instruction.name in _CONTENTS else b""
+    except (ValueError, struct.error, Warning):
+        content = b""
+    if len(content) != blob.size or content[:_HEAD_BYTES] != blob.head:
+        raise FormatError(offset=blob.offset, expected=f"the {blob.size} bytes that were there", got="others")
+    return content
 
 
 class _Refused(Exception):  # noqa: N818 (it never leaves this module)
@@ -142,9 +187,12 @@ class _Bounded:
         return self._file.readline(MAX_CONTENT_BYTES)
 
 
-def _blob(content: bytes | bytearray | str) -> Blob:
-    content = content.encode("latin-1") if isinstance(content, str) else bytes(content)
-    return Blob(len(content), content[:_HEAD_BYTES], len(content) - content.count(0))
+def _bytes_in(content: bytes | bytearray | str) -> bytes:
+    return content.encode("latin-1") if isinstance(content, str) else bytes(content)
+
+
+def _blob(content: bytes, offset: int) -> Blob:
+    return Blob(len(content), content[:_HEAD_BYTES], len(content) - content.count(0), offset)
 
 
 class _Machine:
@@ -155,14 +203,14 @@ class _Machine:
         self._below_marks: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
 
-    def step(self, name: str, argument: Any) -> None:
-        """Run one instruction."""
+    def step(self, name: str, argument: Any, offset: int) -> None:
+        """Run the instruction at an offset of the file."""
         if name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name])
         elif name in _NUMBERS:
             self.stack.append(argument)
         elif name in _CONTENTS:
-            self.stack.append(_blob(argument))
+            self.stack.append(_blob(_bytes_in(argument), offset))
         elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
             self._memo[argument] = self.stack[-1]
         elif name in ("GET", "BINGET", "LONG_BINGET"):
