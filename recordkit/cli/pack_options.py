@@ -46,6 +46,9 @@ classes_option = click.option(
     type=click.Path(path_type=Path),
     help="Class map of another split: its PREFIX.json or PREFIX.classes.json, or a file with one class name per line.",
 )
+exact_labels_option = click.option(
+    "--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy."
+)
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Folder that the paths of a list start from."
 )
@@ -67,7 +70,11 @@ seed_option = click.option(
     "--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100."
 )
 shards_option = click.option(
-    "--shards", default=1, type=click.IntRange(1), show_default=True, help="Number of shards of each split."
+    "--shards",
+    default=1,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Number of shards of the set, or of each split.",
 )
 quality_option = click.option(
     "--quality",

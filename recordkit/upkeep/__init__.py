@@ -1,19 +1,31 @@
-"""Existing .rec files: summaries, checks for damage, and a new index."""
+"""Existing .rec files: summaries, checks for damage, a new index, and new sets made of their records."""
 
+from recordkit.upkeep.edit.append import append
+from recordkit.upkeep.edit.merge import merge
+from recordkit.upkeep.edit.relabel import relabel
+from recordkit.upkeep.edit.report import EditReport, WrittenSet
 from recordkit.upkeep.inspect import FacesInfo, FileInfo, RecordInfo, head, inspect
+from recordkit.upkeep.labels.change import LabelChange, LabelReport
 from recordkit.upkeep.reindex import ReindexReport, reindex
 from recordkit.upkeep.report import Problem, VerifyReport
 from recordkit.upkeep.verify import verify
 
 __all__ = [
+    "EditReport",
     "FacesInfo",
     "FileInfo",
+    "LabelChange",
+    "LabelReport",
     "Problem",
     "RecordInfo",
     "ReindexReport",
     "VerifyReport",
+    "WrittenSet",
+    "append",
     "head",
     "inspect",
+    "merge",
     "reindex",
+    "relabel",
     "verify",
 ]

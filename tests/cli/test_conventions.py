@@ -17,6 +17,7 @@ LAST = ["--json", "--quiet", "--version"]
 DIFFERENT = {
     "--encoding": "im2rec.py's values have a dot",
     "--exts": "im2rec.py takes one suffix for each --exts",
+    "--list": "im2rec.py's --list writes lists, which others read",
     "--min-accuracy": "train evaluates on --val, eval on REC",
     "--quiet": "im2rec has no --json",
     "--resize": "bench resizes before a crop, and 0 is off for im2rec.py",

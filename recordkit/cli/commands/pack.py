@@ -16,6 +16,7 @@ from recordkit.cli.pack_options import (
     classes_option,
     columns_option,
     engine_option,
+    exact_labels_option,
     extensions_option,
     label_from_option,
     quality_option,
@@ -108,7 +109,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     show_default=True,
     help="Labels to keep of each row.",
 )
-@click.option("--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy.")
+@exact_labels_option
 @click.option(
     "--no-checksums",
     "checksums",

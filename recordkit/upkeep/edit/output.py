@@ -21,12 +21,15 @@ from numpy.typing import NDArray
 from recordkit.dataset.copied_records import Changes, CopiedRecords, copy_records
 from recordkit.errors import FormatError, PlanError, PublishError, quoted
 from recordkit.formats import idx
-from recordkit.storage.names import SUFFIXES, belongs_to
+from recordkit.storage.manifest import shard_from
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, belongs_to
 from recordkit.storage.set_files import SetFiles, SetNames
 from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.edit.inputs import Inputs, Labels
 from recordkit.upkeep.edit.lists import InputLists
+from recordkit.upkeep.edit.new_manifest import WrittenShard, write_manifest
+from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
 
 # Bytes of records per block, and more of them if the records are not in file order, so that those of a block are near
@@ -57,9 +60,10 @@ class NewSet:
         them as float32.
     classes : mapping of str to int, or None
         Class map of the set; None if it has none.
-    replaces : bool, default False
-        The set takes the place of the one that has these names, which may be an input. By default no file of these
-        names may exist.
+    failures : bytes
+        Content of PREFIX.failed.tsv, a line for each sample that could not be packed; empty if there is no such file.
+    replaces : OldFile or None
+        The .rec file in whose place the set comes, which may be an input. None: no file of these names may exist.
     """
 
     prefix: Path
@@ -67,7 +71,8 @@ class NewSet:
     keys: NDArray[np.uint64] | None = None
     labels: Labels | None = None
     classes: Mapping[str, int] | None = None
-    replaces: bool = False
+    failures: bytes = b""
+    replaces: OldFile | None = None
 
 
 class _Block(NamedTuple):
@@ -84,7 +89,7 @@ def write_sets(
     prefix: Path,
     *,
     edit: Mapping[str, object],
-    shards: bool = False,
+    shards: bool | EarlierShards = False,
     threads: int = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -102,8 +107,8 @@ def write_sets(
     prefix : Path
     edit : mapping
         The key "edit" of PREFIX.json: what was done to which inputs.
-    shards : bool, default False
-        The sets are the shards of one dataset, and PREFIX.manifest.json names them.
+    shards : bool or EarlierShards, default False
+        The sets are the shards of one dataset, and PREFIX.manifest.json names them, after those that it has already.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Threads that read; 0 means one per CPU that this process may use.
     dry_run : bool, default False
@@ -143,17 +148,25 @@ def write_sets(
     lists = InputLists(inputs)
     notes = [*lists.notes, *_metadata_notes(inputs)]
     sources = [_Source(inputs, each) for each in sets]
-    _refuse_existing_files(sets, prefix)
+    earlier = shards if isinstance(shards, EarlierShards) else None
+    _refuse_existing_files(sets, prefix, earlier)
+    manifest_path = prefix.with_name(prefix.name + MANIFEST_SUFFIX) if shards else None
     if dry_run:
         written = tuple(WrittenSet(source.new.prefix, len(source.new.rows), source.n_bytes()) for source in sources)
-        return EditReport(written, tuple(notes), time.monotonic() - begin_s, dry_run=True)
+        return EditReport(written, tuple(notes), time.monotonic() - begin_s, dry_run=True, manifest=manifest_path)
     with Staging(prefix) as staging, contextlib.ExitStack() as stack:
-        _refuse_existing_files(sets, prefix)
+        _refuse_existing_files(sets, prefix, earlier)
+        for old_file in _old_files(sets, earlier):
+            old_file.check()
         writer = _Writer(staging, sources, lists, edit)
         stack.callback(writer.close)
         writer.write_all(n_threads, progress)
+        if shards:
+            write_manifest(staging, writer.shards, earlier, edit, sets[-1].classes)
         staging.commit(remove=_existing_files([new.prefix for new in sets if new.replaces]))
-    return EditReport(tuple(writer.written), tuple(notes), time.monotonic() - begin_s, dry_run=False)
+    return EditReport(
+        tuple(writer.written), tuple(notes), time.monotonic() - begin_s, dry_run=False, manifest=manifest_path
+    )
 
 
 class _Source:
@@ -231,6 +244,7 @@ class _Writer:
         self, staging: Staging, sources: Sequence[_Source], lists: InputLists, edit: Mapping[str, object]
     ) -> None:
         self.written: list[WrittenSet] = []
+        self.shards: list[WrittenShard] = []
         self._staging = staging
         self._sources = sources
         self._lists = lists
@@ -285,7 +299,10 @@ class _Writer:
         if self._lists:
             files.write(".lst", self._lists.lines(source.new, block.begin, block.end))
         self._n_bytes = int(ends[-1])
-        self._width = (min(self._width[0], int(records.widths.min())), max(self._width[1], int(records.widths.max())))
+        self._width = (
+            min(self._width[0], int(np.min(records.widths))),
+            max(self._width[1], int(np.max(records.widths))),
+        )
         if block.end == len(source.new.rows):
             self._finish(block.set_number)
 
@@ -294,8 +311,12 @@ class _Writer:
         n_records = len(source.new.rows)
         if source.exact_labels is not None:
             files.write_exact_labels(source.exact_labels)
-        files.finish(
-            {"records": n_records, "failed": 0, "label_width": list(self._width)},
+        if source.new.failures:
+            files.create(".failed.tsv")
+            files.write(".failed.tsv", source.new.failures)
+        n_failed = source.new.failures.count(b"\n")
+        description = files.finish(
+            {"records": n_records, "failed": n_failed, "label_width": list(self._width)},
             {
                 "classes": None if source.new.classes is None else dict(source.new.classes),
                 "list": "written" if self._lists else "none",
@@ -303,6 +324,8 @@ class _Writer:
             },
         )
         self.written.append(WrittenSet(source.new.prefix, n_records, self._n_bytes))
+        keys = source.keys(0, n_records)
+        self.shards.append(WrittenShard(shard_from(description, (int(np.min(keys)), int(np.max(keys)))), self._width))
         self._n_bytes, self._width = 0, (2**63, 0)
 
 
@@ -316,17 +339,24 @@ def _check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
             raise PlanError(path=path, expected=f"{prefix}, alone or followed by _ and a name", got=new.prefix.name)
         if not n:
             raise PlanError(path=path, expected="at least one record", got="none")
-        if int(new.rows.min()) < 0 or int(new.rows.max()) >= len(inputs):
+        if int(np.min(new.rows)) < 0 or int(np.max(new.rows)) >= len(inputs):
             raise PlanError(path=path, expected=f"rows from 0 to {len(inputs) - 1}", got="others")
         for column in (new.keys, new.labels):
             if column is not None and len(column) != n:
                 raise PlanError(path=path, expected=f"{n} keys and labels, one for each row", got=len(column))
-        if new.labels is not None and int(new.labels.widths.min()) < 1:
+        if new.labels is not None and int(np.min(new.labels.widths)) < 1:
             raise PlanError(path=path, expected="at least one label per record", got="none")
 
 
-def _refuse_existing_files(sets: Sequence[NewSet], prefix: Path) -> None:
-    new_prefixes = {prefix, *(new.prefix for new in sets)} - {new.prefix for new in sets if new.replaces}
+def _old_files(sets: Sequence[NewSet], earlier: EarlierShards | None) -> list[OldFile]:
+    old_files = [new.replaces for new in sets if new.replaces is not None]
+    return old_files if earlier is None else [*old_files, earlier.old_file]
+
+
+def _refuse_existing_files(sets: Sequence[NewSet], prefix: Path, earlier: EarlierShards | None) -> None:
+    new_prefixes = {new.prefix for new in sets if new.replaces is None}
+    if earlier is None and all(new.replaces is None for new in sets):
+        new_prefixes.add(prefix)
     for path in _existing_files(new_prefixes):
         raise PublishError(
             path=str(path), expected="a new set", got="a file of that name", advice="choose another prefix"
@@ -334,7 +364,7 @@ def _refuse_existing_files(sets: Sequence[NewSet], prefix: Path) -> None:
 
 
 def _existing_files(prefixes: Collection[Path]) -> list[Path]:
-    suffixes = ("", *SUFFIXES, ".manifest.json")  # im2rec's OUT may be a record file without a suffix
+    suffixes = ("", *SUFFIXES)  # im2rec's OUT may be a record file without a suffix
     paths = [prefix.with_name(prefix.name + suffix) for prefix in sorted(prefixes) for suffix in suffixes]
     return [path for path in paths if os.path.lexists(path)]
 
@@ -360,11 +390,11 @@ def _exact_labels(inputs: Inputs, new: NewSet) -> NDArray[np.int64] | None:
     if labels is None or not labels.is_exact:
         return None
     widths = labels.widths
-    if widths.min() != widths.max():
+    if np.min(widths) != np.max(widths):
         raise FormatError(
             path=str(new.prefix),
             expected="the same number of exact labels for each record",
-            got=f"{widths.min()} to {widths.max()}",
+            got=f"{np.min(widths)} to {np.max(widths)}",
             advice="give all records the same number of labels",
         )
     values = labels.values.astype(np.int64)

@@ -1,0 +1,64 @@
+"""``recordkit merge``: write several datasets as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.cli.edit_options import (
+    dry_run_option,
+    keys_option,
+    pad_labels_option,
+    print_report,
+    whole_if_possible,
+)
+from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.pack_options import shards_option
+from recordkit.upkeep import merge
+
+
+@click.command(
+    "merge",
+    epilog=examples(
+        "recordkit merge monday.rec tuesday.rec week",
+        "recordkit merge monday.rec tuesday.rec week --renumber --shards 4",
+    ),
+)
+@click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("prefix", type=click.Path(path_type=Path))
+@keys_option
+@pad_labels_option
+@shards_option
+@dry_run_option
+@threads_option
+@output_options
+def command(
+    recs: tuple[Path, ...],
+    prefix: Path,
+    keys: str,
+    pad_labels: float | None,
+    shards: int,
+    dry_run: bool,
+    threads: int,
+    console: Console,
+) -> None:
+    """Write the samples of each REC, in this order, into the new set PREFIX.
+
+    A REC is a .rec file, its prefix, a manifest, or a pattern in quotes; it stays as it is, and no image is decoded.
+    Class names are united: a name has one label, that of the first REC that has the name, and the labels of the
+    others change with it. Two records with one key are an error, unless --renumber.
+    """
+    with console.progress(None, f"merge into {prefix.name}", unit="rec") as progress:
+        report = merge(
+            recs,
+            prefix,
+            keys=keys,  # type: ignore[arg-type]  # one of the choices
+            pad_labels=whole_if_possible(pad_labels),
+            shards=shards,
+            threads=threads,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    print_report(console, report)

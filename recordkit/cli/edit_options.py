@@ -1,0 +1,59 @@
+"""Options and report lines that the commands share which write a set from others."""
+
+from __future__ import annotations
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.errors import plural
+from recordkit.upkeep.edit.report import EditReport
+from recordkit.upkeep.labels.change import LabelReport, describe_changes
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
+keys_option = click.option(
+    "--renumber",
+    "keys",
+    flag_value="renumber",
+    default="keep",
+    help="Number the records anew, instead of keeping their keys; the REC of append keeps its own.",
+)
+pad_labels_option = click.option(
+    "--pad-labels",
+    type=float,
+    metavar="NUMBER",
+    help="Fill up the labels of records with fewer of them.  [default: different numbers are an error]",
+)
+
+
+def whole_if_possible(number: float | None) -> float | None:
+    """Return a number as an int if it is whole, as exact labels need it.
+
+    Examples
+    --------
+    >>> whole_if_possible(0.0), whole_if_possible(0.5), whole_if_possible(None)
+    (0, 0.5, None)
+    """
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def print_report(console: Console, report: EditReport) -> None:
+    """Print the result of an edit: notes on stderr, and the sets on stdout."""
+    changes = report.changes if isinstance(report, LabelReport) else ()
+    if not console.as_json:  # the document has them
+        for note in (*describe_changes(changes), *report.notes):
+            console.note(f"note: {note}")
+    console.report(report.as_json(), *_lines(report))
+
+
+def _lines(report: EditReport) -> list[str]:
+    would = "would have " if report.dry_run else ""
+    lines = [
+        f"{each.prefix}.rec: {would}{plural(each.n_records, 'record')}, {each.n_bytes / 1e6:.1f} MB"
+        for each in report.sets
+    ]
+    if report.manifest is not None:
+        names = plural(len(report.sets), "shard")
+        lines.append(f"{report.manifest}: {'would name' if report.dry_run else 'names'} {names}")
+    if isinstance(report, LabelReport) and report.n_relabeled:
+        lines.append(f"{plural(report.n_relabeled, 'record')} with other labels")
+    return lines
