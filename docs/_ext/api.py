@@ -43,6 +43,8 @@ ROOMS = (
     "recordkit.interop.torch",
     "recordkit.interop.mxnet",
     "recordkit.interop.fetch",
+    "recordkit.interop.conversions",
+    "recordkit.interop.export",
     "recordkit.interop.folder",
     "recordkit.upkeep",
     "recordkit.bench",

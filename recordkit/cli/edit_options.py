@@ -9,7 +9,6 @@ from recordkit.errors import plural
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.labels.change import LabelReport, describe_changes
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
 keys_option = click.option(
     "--renumber",
     "keys",

@@ -7,6 +7,7 @@ codes are in `recordkit.cli.program`.
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     "list": "Write .lst files from a folder tree or a flat folder of images.",
     "pack": "Pack images into PREFIX.rec, .idx, .lst, .crc and .json.",
-    "export": "Write the images of a .rec file as files, named by key, label or class.",
+    "export": "Write the images of a .rec file as files, or in another format.",
+    "import": "Pack a dataset of another format, such as one that export wrote.",
     "fetch": "Download MNIST or Fashion-MNIST and check its bytes.",
     "info": "Describe the contents of a .rec file.",
     "head": "Show the first records of a .rec file.",
@@ -55,7 +57,8 @@ class LazyGroup(click.Group):
         """Import and return one command, or return None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        module = f"recordkit.cli.commands.{cmd_name.replace('-', '_')}"
+        name = cmd_name.replace("-", "_")
+        module = f"recordkit.cli.commands.{name}_" if keyword.iskeyword(name) else f"recordkit.cli.commands.{name}"
         command: click.Command = importlib.import_module(module).command
         return command
 

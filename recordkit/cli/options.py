@@ -51,6 +51,7 @@ memory_option = click.option(
     callback=parse_bytes,
     help="Most memory that images may take, as 512M or 2G.  [default: a quarter of the machine's]",
 )
+dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
 device_option = click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),

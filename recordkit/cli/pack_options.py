@@ -76,6 +76,17 @@ shards_option = click.option(
     show_default=True,
     help="Number of shards of the set, or of each split.",
 )
+exact_labels_option = click.option(
+    "--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy."
+)
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["report", "skip", "raise"]),
+    default="report",
+    show_default=True,
+    help="report leaves bad images out and exits with 1; skip leaves them out and exits with 0; raise stops at the "
+    "first and writes nothing.",
+)
 quality_option = click.option(
     "--quality",
     type=click.IntRange(0, 100),

@@ -147,9 +147,7 @@ class Staging:
             The final name exists and is not an empty folder.
         """
         self._check_name(self.prefix.name)
-        if kind := _describe_unless_empty(self.prefix):
-            advice = "choose another name, or remove it"
-            raise PublishError(path=str(self.prefix), expected="a new or an empty folder", got=kind, advice=advice)
+        check_new_folder(self.prefix)
         folder = self.folder / self.prefix.name
         with as_publish_error(folder):
             folder.mkdir()
@@ -231,6 +229,19 @@ def as_publish_error(folder: Path, outcome: str = "nothing was published") -> It
         name = error.filename if isinstance(error.filename, str) else ""
         path = str(folder / name if Path(name).name == name else name)  # a plain name is relative to the folder
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
+
+
+def check_new_folder(path: Path) -> None:
+    """Refuse a path at which no new folder can be published.
+
+    Raises
+    ------
+    PublishError
+        Something is there that is not an empty folder.
+    """
+    if kind := _describe_unless_empty(path):
+        advice = "choose another name, or remove it"
+        raise PublishError(path=str(path), expected="a new or an empty folder", got=kind, advice=advice)
 
 
 def _describe_unless_empty(path: Path) -> str:

@@ -61,7 +61,7 @@ def test_the_report_is_json_and_notes_are_lines(cli, tiny_folder, tmp_path):
     classes.write_text("owl\ndog\ncat\n")
     cli("pack", tiny_folder, tmp_path / "a", "--classes", classes)
     code, output, error = cli("export", tmp_path / "a", tmp_path / "b", "--json")
-    (done,) = json.loads(output)["folders"]
+    (done,) = json.loads(output)["sets"]
     assert (code, done["n_images"], done["list_path"]) == (0, 12, str(tmp_path / "b.lst"))
     assert f"recordkit: note: {tmp_path / 'b'}: {done['notes'][0]}\n" in error
     assert cli("export", tmp_path / "a", tmp_path / "c", "--quiet") == (0, "", "")

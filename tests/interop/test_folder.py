@@ -55,7 +55,7 @@ def test_the_names_are_those_of_the_tutorials_and_the_bytes_are_the_payloads(tmp
     assert files_in(tmp_path / "digits") == {"000007_5.png": payloads[0], "000003_-2.png": payloads[1]}
     assert (tmp_path / "digits.lst").read_text() == "7\t5.000000\t000007_5.png\n3\t-2.000000\t000003_-2.png\n"
     assert not (tmp_path / "digits.classes.json").exists()
-    (done,) = report.folders
+    (done,) = report.sets
     assert (done.path, done.name, done.list_path) == (
         tmp_path / "digits", "{key:06d}_{label}.png", tmp_path / "digits.lst"
     )  # fmt: skip
@@ -80,7 +80,7 @@ def test_without_class_names_the_default_has_the_label_and_as_many_digits_as_the
     dataset = write_records(tmp_path / "a", [(0, 5.0, image()), (12345678, 0.0, image())])
     report = write_folder(dataset, tmp_path / "b")
     assert sorted(files_in(tmp_path / "b")) == ["00000000_5.png", "12345678_0.png"]
-    assert report.folders[0].name == "{key:08d}_{label}"
+    assert report.sets[0].name == "{key:08d}_{label}"
 
 
 def test_images_get_the_suffix_of_their_format(tmp_path):
@@ -115,7 +115,7 @@ def test_ubyte_files_become_png_or_netpbm_in_a_folder_for_each_set(tmp_path, tin
     sources = open_source(tiny_mnist)
     report = write_folder(sources, tmp_path / "digits", name=name)
     assert sorted(os.listdir(tmp_path / "digits")) == ["test", "test.lst", "train", "train.lst"]
-    assert [(done.path.name, done.n_images) for done in report.folders] == [("train", 20), ("test", 6)]
+    assert [(done.path.name, done.n_images) for done in report.sets] == [("train", 20), ("test", 6)]
     for part, source in sources.items():
         entries = source.entries(range(len(source)))
         for entry, pixels in zip(entries, source.contents(entries), strict=True):
@@ -209,7 +209,7 @@ def test_labels_of_every_kind_come_back(tmp_path, tiny_folder, engine, rows, pla
     check_same(
         tmp_path / "a", tmp_path / "c", (".rec", ".idx", ".labels.npy") if plan.exact_labels else (".rec", ".idx")
     )
-    several = "names have the first of up to " in str(report.folders[0].notes)
+    several = "names have the first of up to " in str(report.sets[0].notes)
     assert several == (rows[0].count("\t") > 2)
 
 
@@ -223,7 +223,7 @@ def test_a_fraction_is_written_with_the_fewest_digits_that_float32_needs(tmp_pat
 def test_a_note_says_that_a_pack_of_the_folder_alone_would_number_classes_anew(tmp_path, classes):
     records = [(0, float(classes["dog"]), image()), (1, float(classes["cat"]), image())]
     report = write_folder(write_records(tmp_path / "a", records, classes), tmp_path / "b")
-    (note,) = report.folders[0].notes
+    (note,) = report.sets[0].notes
     assert "would number the classes anew" in note and str(tmp_path / "b.lst") in note
     assert open_source(tmp_path / "b.lst", root=tmp_path / "b").classes == classes
     labels = open_source(tmp_path / "b", classes=read_classes(tmp_path / "b.classes.json")).labels([0, 1])
@@ -243,7 +243,7 @@ def test_a_note_says_that_a_pack_of_the_folder_alone_would_number_classes_anew(t
 )
 def test_a_note_says_that_folders_named_by_labels_would_get_other_labels(tmp_path, name, labels, is_noted):
     dataset = write_records(tmp_path / "a", [(label, float(label), image()) for label in labels])
-    (done,) = write_folder(dataset, tmp_path / "b", name=name).folders
+    (done,) = write_folder(dataset, tmp_path / "b", name=name).sets
     packed = sorted(open_source(tmp_path / "b").labels(range(len(labels))))
     names_say_labels = packed == [(label,) for label in labels]
     assert bool(done.notes) == is_noted and (is_noted or names_say_labels)
@@ -389,7 +389,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch, error):
 def test_the_report_is_json(tmp_path):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())], {"cat": 0})
     report = write_folder(dataset, tmp_path / "b")
-    assert json.loads(json.dumps(report.as_json()))["folders"] == [
+    assert json.loads(json.dumps(report.as_json()))["sets"] == [
         {
             "path": str(tmp_path / "b"),
             "name": "{class}/{key:06d}",

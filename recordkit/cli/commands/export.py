@@ -1,4 +1,4 @@
-"""The command ``recordkit export``, which writes the images of a .rec file, or another source, as files."""
+"""The command ``recordkit export``, which writes the images of a .rec file, or another source, in another format."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, memory_option, output_options, threads_option
+from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
-from recordkit.interop.folder import ExportReport, write_folder
+from recordkit.interop.conversions import FORMATS, check_options, format_of_output
+from recordkit.interop.export import ExportReport
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.sources.records import RecordSource
@@ -28,7 +29,8 @@ from recordkit.sources.records import RecordSource
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.option("--to", "format_name", type=click.Choice(list(FORMATS)), help="Format of DEST.  [default: folder]")
 @click.option(
     "--name",
     metavar="TEMPLATE",
@@ -38,34 +40,45 @@ from recordkit.sources.records import RecordSource
 @root_option
 @allow_outside_option
 @columns_option
+@dry_run_option
 @threads_option
 @memory_option
 @output_options
 def command(  # noqa: PLR0913 (one argument for each option)
     source: Path,
-    folder: Path,
+    destination: Path,
+    format_name: str | None,
     name: str | None,
     root: Path | None,
     allow_outside: bool,
     columns: str | None,
+    dry_run: bool,
     threads: int,
     memory: int | None,
     console: Console,
 ) -> None:
-    """Write the images of SOURCE as files into FOLDER.
+    """Write the images of SOURCE into DEST, as files or in another format.
 
     SOURCE is a .rec file, its prefix, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets are written
-    to FOLDER/train and FOLDER/test; a folder of images; or a list. Encoded images are copied byte for byte.
-    FOLDER.lst has the key, all labels and the path of each image, and FOLDER.classes.json the class names. FOLDER must
-    be new or empty.
+    to DEST/train and DEST/test; a folder of images; or a list. Encoded images are copied byte for byte. A folder of
+    images has DEST.lst beside it, with the key, all labels and the path of each image, and DEST.classes.json with the
+    class names. DEST must be new or empty.
     """
+    to = FORMATS[format_name] if format_name else format_of_output(destination)
+    options = check_options(to, {"name": name}, is_read=False)
     with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
-            report = write_folder(opened, folder, name=name, threads=threads, memory=memory, progress=progress)
-    for done in report.folders:
-        for note in done.notes:
-            console.note(f"note: {done.path}: {note}")
+            report = to.write(
+                opened,
+                destination,
+                threads=threads,
+                memory=memory,
+                dry_run=dry_run,
+                on_note=lambda note: console.note(f"note: {note}"),
+                progress=progress,
+                **options,
+            )
     console.report(report.as_json(), *_lines(report))
 
 
@@ -88,9 +101,14 @@ def _open(
 
 
 def _lines(report: ExportReport) -> list[str]:
-    lines = [
-        f"{done.path}: {plural(done.n_images, 'image')}, {done.n_bytes / 1e6:.1f} MB; keys and labels: {done.list_path}"
-        for done in report.folders
+    lines = []
+    for done in report.sets:
+        size = "" if done.n_bytes is None else f", {done.n_bytes / 1e6:.1f} MB"
+        details = f"; {done.details}" if done.details else ""
+        lines.append(f"{done.path}: {plural(done.n_images, 'image')}{size}{details}")
+    if report.dry_run:
+        return [*lines, f"{plural(report.n_images, 'image')} would be written; nothing was, because of --dry-run"]
+    return [
+        *lines,
+        f"{plural(report.n_images, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s",
     ]
-    lines.append(f"{plural(report.n_images, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s")
-    return lines

@@ -7,14 +7,8 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.edit_options import (
-    dry_run_option,
-    keys_option,
-    pad_labels_option,
-    print_report,
-    whole_if_possible,
-)
-from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.edit_options import keys_option, pad_labels_option, print_report, whole_if_possible
+from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.cli.pack_options import shards_option
 from recordkit.upkeep import merge
 

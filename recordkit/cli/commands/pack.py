@@ -19,6 +19,7 @@ from recordkit.cli.pack_options import (
     exact_labels_option,
     extensions_option,
     label_from_option,
+    on_error_option,
     quality_option,
     ratio_option,
     root_option,
@@ -28,9 +29,9 @@ from recordkit.cli.pack_options import (
     splits_option,
     transpose_option,
 )
+from recordkit.cli.pack_report import pack_lines
 from recordkit.cli.pack_warnings import print_warnings
 from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
-from recordkit.errors import plural
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.sources import open_source, read_classes
 from recordkit.transforms import FILTERS
@@ -118,14 +119,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
     default=True,
     help="Leave out PREFIX.crc, the CRC-32 of each record, by which damaged records are found.",
 )
-@click.option(
-    "--on-error",
-    type=click.Choice(["report", "skip", "raise"]),
-    default="report",
-    show_default=True,
-    help="report leaves bad images out and exits with 1; skip leaves them out and exits with 0; raise stops at the "
-    "first and writes nothing.",
-)
+@on_error_option
 @threads_option
 @memory_option
 @engine_option
@@ -162,7 +156,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)
-    console.report(report.as_json(), *_lines(report))
+    console.report(report.as_json(), *pack_lines(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
 
@@ -171,22 +165,3 @@ def _warn_of_growth(report: PackReport, console: Console) -> None:
     for done in report.sets:
         if done.output_bytes > _MAX_EXPECTED_GROWTH * done.input_bytes + _RECORD_OVERHEAD_BYTES * done.n_packed:
             console.warn(f"{done.prefix}.rec is larger than its images; is re-encoding needed?")
-
-
-def _lines(report: PackReport) -> list[str]:
-    lines = []
-    for done in report.sets:
-        failed = f", {done.n_failed} failed (see {done.failed_path})" if done.n_failed else ""
-        lines.append(
-            f"{done.prefix}.rec: {done.n_listed} listed, {done.n_packed} packed{failed}; "
-            f"{_megabytes(done.input_bytes)} in, {_megabytes(done.output_bytes)} out"
-        )
-    lines.append(
-        f"{plural(report.n_packed, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s, "
-        f"{report.engine} engine, {plural(report.n_threads, 'thread')}"
-    )
-    return lines
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:.1f} MB"

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.edit_options import dry_run_option, print_report
-from recordkit.cli.options import examples, output_options, threads_option
+from recordkit.cli.edit_options import print_report
+from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.cli.pack_options import classes_option, exact_labels_option
 from recordkit.errors import FormatError
 from recordkit.formats.lst import parse_label

@@ -6,7 +6,8 @@ source, and ``digits.classes.json`` if the source has class names. A pack of tha
 `recordkit.sources.open_source` reads such folders and lists.
 """
 
-from recordkit.interop.folder.report import ExportedFolder, ExportReport
+from recordkit.interop.folder.read import read_folder
+from recordkit.interop.folder.report import ExportedFolder
 from recordkit.interop.folder.write import write_folder
 
-__all__ = ["ExportReport", "ExportedFolder", "write_folder"]
+__all__ = ["ExportedFolder", "read_folder", "write_folder"]

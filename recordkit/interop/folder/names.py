@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from recordkit import codec
 from recordkit.errors import PlanError, RecordkitError, SourceError
 from recordkit.formats.name_template import NameTemplate
+from recordkit.interop.export import LabelFacts
 from recordkit.sample import Entry, Source
 from recordkit.sources.classes import walk_order
 
@@ -66,21 +67,18 @@ class ImageNames:
         except RecordkitError as error:
             raise error.located(path=entry.name, key=entry.key) from None
 
-    def notes(self, labels: Collection[float], max_labels: int, list_path: Path) -> list[str]:
+    def notes(self, facts: LabelFacts, list_path: Path) -> list[str]:
         """Return what a pack of the folder alone, without its list, would lose.
 
         Parameters
         ----------
-        labels : collection of float
-            The distinct first labels of the images.
-        max_labels : int
-            Largest number of labels of an image.
+        facts : LabelFacts
         list_path : Path
         """
         notes = []
-        if max_labels > 1:
-            notes.append(f"names have the first of up to {max_labels} labels; {list_path} has all labels")
-        numbers = sorted(labels)
+        if facts.max_width > 1:
+            notes.append(f"names have the first of up to {facts.max_width} labels; {list_path} has all labels")
+        numbers = sorted(facts.first_labels)
         names = self._class_folders(numbers)
         if names != sorted(set(names), key=walk_order) or (names and numbers != [*range(len(numbers))]):
             notes.append(
@@ -92,7 +90,7 @@ class ImageNames:
     def _class_folders(self, labels: Sequence[float]) -> list[str]:
         """Return the folder of each label, which a pack of the folder takes for a class; none if there are none."""
         if self._class_names:
-            return [self._class_names[label] for label in labels]
+            return [self._class_names[label] for label in labels if label in self._class_names]
         if not self.template.has_folders:
             return []
         return [PurePosixPath(self.template.format(key=0, label=label)).parent.as_posix() for label in labels]

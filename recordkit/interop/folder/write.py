@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError, PublishError, SourceError, plural
+from recordkit.errors import PlanError, PublishError
 from recordkit.formats import lst
+from recordkit.interop.export import ExportReport, name_sources, payloads_of, survey_labels
+from recordkit.interop.export.output import new_folder
+from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.folder.names import ImageNames
-from recordkit.interop.folder.report import ExportedFolder, ExportReport
+from recordkit.interop.folder.report import ExportedFolder
 from recordkit.memory import choose_memory
 from recordkit.packing.engine import Engine, Limits
 from recordkit.packing.native import choose_engine
@@ -21,12 +23,8 @@ from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_pie
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
-from recordkit.sources.records import RecordSource
-from recordkit.storage.staging import Staging
+from recordkit.storage.staging import check_new_folder
 from recordkit.threads import ThreadedMap, count_threads
-
-Progress = Callable[[int], None]
-"""Called with the number of images written since the last call."""
 
 
 def write_folder(
@@ -36,6 +34,8 @@ def write_folder(
     name: str | None = None,
     threads: int = 0,
     memory: int | str | None = None,
+    dry_run: bool = False,
+    on_note: Notify | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write the images of a source into a new folder, with a list and a class map beside it.
@@ -59,6 +59,10 @@ def write_folder(
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that images may take; by default a quarter of the memory of the machine or its control
         group. An image that needs more is an error.
+    dry_run : bool, default False
+        Check the source, the labels and the folder, and write nothing.
+    on_note : callable, optional
+        Called with each note of the report before the first image is written.
     progress : callable, optional
         Called with the number of images written since the last call.
 
@@ -94,22 +98,21 @@ def write_folder(
     begin_s = time.monotonic()
     n_threads, n_bytes = count_threads(threads), choose_memory(memory)
     folder = Path(folder)
-    if isinstance(source, RecordDataset):
-        source = RecordSource(source)
-    sources = dict(source) if isinstance(source, Mapping) else {"": source}
-    exports = {part: _plan_export(each_source, name) for part, each_source in sources.items()}
-    with _as_publish_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with Staging(folder, allow_folder=True) as staging, _as_publish_errors(folder):
-        staged = staging.create_folder()
-        if "" in exports:
-            _refuse_side_files(folder)
-        folders = []
+    exports = {part: _plan_export(source, name, folder / part) for part, source in name_sources(source).items()}
+    if "" in exports:
+        _refuse_side_files(folder)
+    planned = tuple(export.report(None) for export in exports.values())
+    announce(planned, on_note)
+    if dry_run:
+        check_new_folder(folder)
+        return ExportReport("folder", planned, time.monotonic() - begin_s, dry_run=True)
+    reports = []
+    with new_folder(folder) as output:
         for part, export in exports.items():
-            output = _Output(staged / part, folder / part, staging.create if not part else _creator(staged))
-            folders.append(_write_export(export, output, n_threads, n_bytes, progress))
-        staging.commit()
-    return ExportReport(tuple(folders), time.monotonic() - begin_s)
+            create = _creator(output.staged) if part else output.staging.create
+            staged = _Output(output.staged / part, create)
+            reports.append(_write_export(export, staged, n_threads, n_bytes, progress))
+    return ExportReport("folder", tuple(reports), time.monotonic() - begin_s)
 
 
 @dataclass(frozen=True)
@@ -119,21 +122,36 @@ class _Export:
     source: Source
     names: ImageNames
     engine: Engine
+    folder: Path
+    notes: tuple[str, ...]
+
+    @property
+    def list_path(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.lst")
+
+    @property
+    def classes_path(self) -> Path | None:
+        return self.folder.with_name(f"{self.folder.name}.classes.json") if self.source.classes else None
+
+    def report(self, n_bytes: int | None) -> ExportedFolder:
+        """Return the report about images of so many bytes."""
+        name = self.names.template.text
+        return ExportedFolder(
+            self.folder, len(self.source), n_bytes, self.notes, name, self.list_path, self.classes_path
+        )
 
 
 class _Output(NamedTuple):
-    """The paths of one folder.
+    """The paths of one folder until it is published.
 
     Attributes
     ----------
-    staged, final : Path
-        The folder until it is published, and from then on.
+    staged : Path
     create : callable
         Opens a new file beside the folder, by its name.
     """
 
     staged: Path
-    final: Path
     create: Callable[[str], BinaryIO]
 
 
@@ -148,19 +166,13 @@ def _creator(folder: Path) -> Callable[[str], BinaryIO]:
     return lambda name: open(folder / name, "xb")
 
 
-def _plan_export(source: Source, name: str | None) -> _Export:
-    """Check that a source can be exported under a name."""
-    if source.bad:
-        first = source.bad[0]
-        raise SourceError(
-            f"{plural(len(source.bad), 'image')} cannot be used; the first: {first.location}: {first.reason}",
-            advice="nothing was written",
-        )
-    if not len(source):
-        raise SourceError(expected="samples to export", got="none")
+def _plan_export(source: Source, name: str | None, folder: Path) -> _Export:
+    """Check that a source can be exported under a name, and note what its folder will not hold."""
     names = ImageNames(source, name)
     plan = PackPlan(encoding=names.encoding) if source.pixels else PackPlan(any_file=True)
-    return _Export(source, names, choose_engine("auto")(plan, pixels=source.pixels))
+    facts = survey_labels(source)
+    notes = (*source.notes, *names.notes(facts, folder.with_name(f"{folder.name}.lst")))
+    return _Export(source, names, choose_engine("auto")(plan, pixels=source.pixels), folder, notes)
 
 
 def _refuse_side_files(folder: Path) -> None:
@@ -176,15 +188,12 @@ def _refuse_side_files(folder: Path) -> None:
 def _write_export(
     export: _Export, output: _Output, n_threads: int, memory: int, progress: Progress | None
 ) -> ExportedFolder:
-    source, final = export.source, output.final
     output.staged.mkdir(exist_ok=True)
-    index_blocks = IndexBlocks(range(len(source)), export.engine.block_size)
+    index_blocks = IndexBlocks(range(len(export.source)), export.engine.block_size)
     limits = make_limits(memory, n_threads)
-    n_bytes = max_labels = 0
-    labels: set[float] = set()
-    list_path = final.with_name(f"{final.name}.lst")
+    n_bytes = 0
     with (
-        output.create(list_path.name) as list_file,
+        output.create(export.list_path.name) as list_file,
         ThreadedMap(
             lambda indices: _write_block(export, output, indices, limits),
             index_blocks,
@@ -196,17 +205,12 @@ def _write_export(
             index_blocks.learn(len(block.rows), block.n_bytes)
             list_file.write(lst.lines(block.rows))
             n_bytes += block.n_bytes
-            max_labels = max(max_labels, *[len(row.labels) for row in block.rows])
-            labels.update([row.labels[0] for row in block.rows])
             if progress:
                 progress(len(block.rows))
-    classes_path = None
-    if source.classes:
-        classes_path = final.with_name(f"{final.name}.classes.json")
-        with output.create(classes_path.name) as file:
-            file.write(format_classes(source.classes))
-    notes = (*source.notes, *export.names.notes(labels, max_labels, list_path))
-    return ExportedFolder(final, export.names.template.text, list_path, classes_path, len(source), n_bytes, notes)
+    if export.source.classes and export.classes_path:
+        with output.create(export.classes_path.name) as file:
+            file.write(format_classes(export.source.classes))
+    return export.report(n_bytes)
 
 
 def _write_block(export: _Export, output: _Output, indices: Sequence[int], limits: Limits) -> _Block:
@@ -226,9 +230,7 @@ def _write_block(export: _Export, output: _Output, indices: Sequence[int], limit
 def _write_piece(export: _Export, output: _Output, piece: Piece) -> _Block:
     rows = []
     n_bytes = 0
-    for number, (entry, payload) in enumerate(zip(piece.entries, piece.payloads, strict=True)):
-        if payload is None:
-            raise SourceError(piece.remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
+    for entry, payload in zip(piece.entries, payloads_of(piece), strict=True):
         name = export.names.name(entry, payload)
         try:
             _write_file(f"{output.staged}/{name}", payload)
@@ -241,7 +243,7 @@ def _write_piece(export: _Export, output: _Output, piece: Piece) -> _Block:
             ) from None
         except OSError as error:
             problem = error.strerror or str(error)
-            raise PublishError(problem, path=f"{output.final}/{name}", advice="nothing was written") from error
+            raise PublishError(problem, path=f"{export.folder}/{name}", advice="nothing was written") from error
         rows.append(lst.Row(entry.key, entry.labels, name))
         n_bytes += len(payload)
     return _Block(rows, n_bytes)
@@ -258,15 +260,3 @@ def _write_file(path: str, content: bytes) -> None:
         rest = memoryview(content)
         while rest:  # a disk that is almost full takes a part
             rest = rest[file.write(rest) :]
-
-
-@contextlib.contextmanager
-def _as_publish_errors(folder: Path) -> Iterator[None]:
-    """Turn the system's errors inside the block into PublishErrors."""
-    try:
-        yield
-    except PublishError:
-        raise
-    except OSError as error:
-        path = str(error.filename or folder)
-        raise PublishError(error.strerror or str(error), path=path, advice="nothing was written") from error

@@ -1,0 +1,63 @@
+"""The command ``recordkit import``, which packs a dataset of another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
+from recordkit.cli.pack_options import engine_option, exact_labels_option, on_error_option
+from recordkit.cli.pack_report import pack_lines
+from recordkit.cli.pack_warnings import print_warnings
+from recordkit.errors import plural
+from recordkit.interop.conversions import FORMATS, format_of_input
+from recordkit.packing.pack import pack
+from recordkit.packing.plan import PackPlan
+
+
+@click.command(
+    "import",
+    epilog=examples(
+        "recordkit export out/photos.rec photos-again/",
+        "recordkit import photos-again/ out/again",
+    ),
+)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("prefix", type=click.Path(path_type=Path))
+@click.option(
+    "--from", "format_name", type=click.Choice(list(FORMATS)), help="Format of SOURCE.  [default: as it looks]"
+)
+@exact_labels_option
+@on_error_option
+@dry_run_option
+@threads_option
+@memory_option
+@engine_option
+@output_options
+def command(source: Path, prefix: Path, format_name: str | None, console: Console, **options: Any) -> None:
+    """Pack SOURCE, a dataset of another format, into PREFIX.rec, .idx, .lst, .crc and .json.
+
+    SOURCE is what 'recordkit export' writes, or another program in the same formats. Images are copied byte for byte;
+    keys, labels, order and class names are kept. Splits become PREFIX_train and so on. 'recordkit pack' takes folders
+    with more options.
+    """
+    given = FORMATS[format_name] if format_name else format_of_input(source)
+    opened = given.read(source)
+    sources = opened if isinstance(opened, dict) else {"": opened}
+    if dry_run := options.pop("dry_run"):
+        counts = {name: len(each) for name, each in sources.items()}
+        lines = [f"{prefix}{name and f'_{name}'}.rec: {plural(n, 'image')}" for name, n in counts.items()]
+        document = {"format": given.name, "dry_run": dry_run, "records": counts}
+        console.report(document, *lines, "nothing was written, because of --dry-run")
+        return
+    memory, engine = options.pop("memory"), options.pop("engine")
+    plan = PackPlan(pass_through=True, shuffle=False, **options)
+    with console.progress(sum(map(len, sources.values())), f"import {source.name}") as progress:
+        report = pack(opened, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
+    print_warnings("recordkit", report)
+    console.report(report.as_json(), *pack_lines(report))
+    if not report.ok:
+        raise click.exceptions.Exit(1)

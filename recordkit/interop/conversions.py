@@ -1,0 +1,103 @@
+"""The formats that datasets are converted to and from, by name, and the format that a path shows.
+
+A format is one package of `recordkit.interop` with two functions. ``write_X(source, path, ...)`` takes the arguments
+`threads`, `memory`, `dry_run`, `on_note` and `progress`, and those that `Format.write_options` names, and returns an
+`ExportReport`. ``read_X(path, ...)`` returns a source, or a dict of sources by split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recordkit.errors import PlanError, SourceError, enumerate_some
+from recordkit.formats.files import not_found
+from recordkit.interop.export import ExportReport
+from recordkit.interop.folder import read_folder, write_folder
+from recordkit.sample import Source
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of datasets.
+
+    Attributes
+    ----------
+    name : str
+    write : callable
+        ``write_X``.
+    read : callable
+        ``read_X``.
+    is_at : callable
+        Tells whether a path has data of this format, by its name and its first bytes.
+    suffix : str, optional
+        The suffix of a new file that can only be of this format.
+    write_options, read_options : frozenset of str
+        Arguments that not every format has.
+    """
+
+    name: str
+    write: Callable[..., ExportReport]
+    read: Callable[..., Source | dict[str, Source]]
+    is_at: Callable[[Path], bool]
+    suffix: str | None = None
+    write_options: frozenset[str] = frozenset()
+    read_options: frozenset[str] = frozenset()
+
+
+# The first format that is at a path reads it, so the folder of images, which may hold anything, is the last one.
+_FORMATS = (Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name"})),)
+FORMATS = {each.name: each for each in _FORMATS}
+"""The formats by name."""
+
+
+def format_of_output(path: str | Path) -> Format:
+    """Return the format that the name of a new file or folder shows: a folder of images, if its suffix shows no other.
+
+    Examples
+    --------
+    >>> format_of_output("digits").name
+    'folder'
+    """
+    suffix = Path(path).suffix.lower()
+    return next((each for each in _FORMATS if each.suffix and each.suffix == suffix), FORMATS["folder"])
+
+
+def format_of_input(path: str | Path) -> Format:
+    """Return the format of the data at a path.
+
+    Raises
+    ------
+    NotFoundError
+        The path does not exist.
+    SourceError
+        It has no known format.
+    """
+    path = Path(path)
+    for each in _FORMATS:
+        if each.is_at(path):
+            return each
+    if not path.exists():
+        raise not_found(path, "a dataset")
+    if path.suffix == ".rec":
+        raise SourceError(path=str(path), expected="a dataset of another format", got="a .rec file")
+    raise SourceError(path=str(path), expected=f"one of {enumerate_some(FORMATS)}", got="another file")
+
+
+def check_options(given: Format, options: dict[str, object], *, is_read: bool) -> dict[str, object]:
+    """Return the options that have a value, all of which the format must have.
+
+    Raises
+    ------
+    PlanError
+        It has not.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    for name in options:
+        owners = [each.name for each in _FORMATS if name in (each.read_options if is_read else each.write_options)]
+        if given.name not in owners:
+            raise PlanError(
+                f"applies to {' and '.join(owners)}, and this is {given.name}", argument=name, advice="leave it out"
+            )
+    return options

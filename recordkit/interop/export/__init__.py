@@ -1,0 +1,18 @@
+"""The parts that exports to all formats share: the report, the facts about labels, and encoded samples in their order.
+
+It is no format. `recordkit.interop.conversions` lists the formats.
+"""
+
+from recordkit.interop.export.labels import LabelFacts, survey_labels
+from recordkit.interop.export.report import ExportedSet, ExportReport
+from recordkit.interop.export.samples import name_sources, payloads_of, read_samples
+
+__all__ = [
+    "ExportReport",
+    "ExportedSet",
+    "LabelFacts",
+    "name_sources",
+    "payloads_of",
+    "read_samples",
+    "survey_labels",
+]

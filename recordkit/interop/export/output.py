@@ -1,0 +1,56 @@
+"""The new folder of an export, which appears when it is complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from recordkit.errors import PublishError
+from recordkit.storage.staging import Staging
+
+
+class NewFolder(NamedTuple):
+    """A folder that is being written.
+
+    Attributes
+    ----------
+    staging : Staging
+        Creates files beside the folder, which are published with it.
+    staged : Path
+        The folder until it is published.
+    """
+
+    staging: Staging
+    staged: Path
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[NewFolder]:
+    """Publish a new folder, and files beside it, at the end of the ``with`` block. An error leaves nothing.
+
+    Folders above it are created.
+
+    Raises
+    ------
+    PublishError
+        The folder has files, or the system has an error inside the block, for example because the disk is full.
+    """
+    with as_publish_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(folder, allow_folder=True) as staging, as_publish_errors(folder):
+        yield NewFolder(staging, staging.create_folder())
+        staging.commit()
+
+
+@contextlib.contextmanager
+def as_publish_errors(folder: Path) -> Iterator[None]:
+    """Turn the system's errors inside the block into PublishErrors."""
+    try:
+        yield
+    except PublishError:
+        raise
+    except OSError as error:
+        path = str(error.filename or folder)
+        raise PublishError(error.strerror or str(error), path=path, advice="nothing was written") from error

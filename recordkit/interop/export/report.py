@@ -1,0 +1,101 @@
+"""The report of an export: the sets of images that were written."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Progress = Callable[[int], None]
+"""Called with the number of images written since the last call."""
+
+Notify = Callable[[str], None]
+"""Called with a fact that may be unexpected, before the first image is written."""
+
+
+@dataclass(frozen=True)
+class ExportedSet:
+    """A set of images that was written. A format adds fields of its own.
+
+    Attributes
+    ----------
+    path : Path
+        The folder or file.
+    n_images : int
+    n_bytes : int or None
+        Total size of the images; None after a dry run, which reads no image.
+    notes : tuple of str
+        Facts that may be unexpected: above all, what the format keeps in another way or not at all.
+    """
+
+    path: Path
+    n_images: int
+    n_bytes: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def details(self) -> str:
+        """A text about the fields of the format, for the line that shows the set; "" if there is nothing to say."""
+        return ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the fields as JSON-compatible values."""
+        return {field.name: _as_json(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """The report of an export.
+
+    Attributes
+    ----------
+    format : str
+        "folder", "webdataset" and so on.
+    sets : tuple of ExportedSet
+    duration_s : float
+    dry_run : bool
+        Nothing was written.
+    """
+
+    format: str
+    sets: tuple[ExportedSet, ...]
+    duration_s: float
+    dry_run: bool = False
+
+    @property
+    def n_images(self) -> int:
+        """Total number of images."""
+        return sum(each.n_images for each in self.sets)
+
+    @property
+    def rate_img_s(self) -> float:
+        """Images written per second."""
+        return self.n_images / self.duration_s if self.duration_s and not self.dry_run else 0.0
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as JSON-compatible values."""
+        return {
+            "format": self.format,
+            "dry_run": self.dry_run,
+            "n_images": self.n_images,
+            "duration_s": round(self.duration_s, 3),
+            "rate_img_s": round(self.rate_img_s, 1),
+            "sets": [each.as_json() for each in self.sets],
+        }
+
+
+def announce(sets: Iterable[ExportedSet], on_note: Notify | None) -> None:
+    """Give the notes about some sets, each after the path of its set, to a caller who wants them."""
+    if on_note is None:
+        return
+    for each in sets:
+        for note in each.notes:
+            on_note(f"{each.path}: {note}")
+
+
+def _as_json(value: Any) -> object:
+    if isinstance(value, tuple):
+        return [_as_json(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,106 @@
+"""The samples of a source, encoded by threads and given in their order, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import SourceError, plural
+from recordkit.packing.engine import Engine
+from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
+from recordkit.sample import Entry, Source
+from recordkit.sources.records import RecordSource
+from recordkit.threads import ThreadedMap
+
+
+def name_sources(source: RecordDataset | Source | Mapping[str, Source]) -> dict[str, Source]:
+    """Return sources by the names of their sets; a single one has the name "".
+
+    Raises
+    ------
+    SourceError
+        A source has no samples, or some that cannot be used.
+    """
+    if isinstance(source, RecordDataset):
+        source = RecordSource(source)
+    sources = dict(source) if isinstance(source, Mapping) else {"": source}
+    for each_source in sources.values():
+        check_samples(each_source)
+    return sources
+
+
+def check_samples(source: Source) -> None:
+    """Refuse a source without samples, or with some that cannot be used.
+
+    Raises
+    ------
+    SourceError
+        Nothing can be exported, or not everything.
+    """
+    if source.bad:
+        first = source.bad[0]
+        raise SourceError(
+            f"{plural(len(source.bad), 'image')} cannot be used; the first: {first.location}: {first.reason}",
+            advice="nothing was written",
+        )
+    if not len(source):
+        raise SourceError(expected="samples to export", got="none")
+
+
+def read_samples(source: Source, engine: Engine, *, n_threads: int, memory: int) -> Iterator[list[tuple[Entry, bytes]]]:
+    """Read and encode all samples of a source, in their order.
+
+    Parameters
+    ----------
+    source : Source
+    engine : Engine
+        Encodes pixels, or passes encoded images on, by its plan.
+    n_threads : int
+    memory : int
+        Most bytes that images may take. Close the iterator if it is not read to its end.
+
+    Yields
+    ------
+    samples : list of (Entry, bytes)
+        Consecutive samples, each with its payload; at least one.
+
+    Raises
+    ------
+    SourceError
+        An image cannot be read or encoded.
+    """
+    index_blocks = IndexBlocks(range(len(source)), engine.block_size)
+    limits = make_limits(memory, n_threads)
+
+    def read_block(indices: Sequence[int]) -> tuple[Piece, Sequence[int]]:
+        piece = encode_piece(source, indices, engine, limits)
+        return piece, indices[len(piece.entries) :]
+
+    with ThreadedMap(read_block, index_blocks, n_threads, stopped=limits.stopped) as blocks:
+        for piece, rest in blocks:
+            index_blocks.learn(len(piece.entries) + len(rest), sum(piece.input_bytes))
+            if piece.entries:
+                yield _pairs(piece)
+            for index in rest:
+                with encode_alone(source, index, engine, limits) as alone:
+                    yield _pairs(alone)
+
+
+def _pairs(piece: Piece) -> list[tuple[Entry, bytes]]:
+    return list(zip(piece.entries, payloads_of(piece), strict=True))
+
+
+def payloads_of(piece: Piece) -> list[bytes]:
+    """Return the payloads of a piece.
+
+    Raises
+    ------
+    SourceError
+        A sample has none.
+    """
+    for number, payload in enumerate(piece.payloads):
+        if payload is None:
+            entry = piece.entries[number]
+            raise SourceError(piece.remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
+    return cast("list[bytes]", piece.payloads)

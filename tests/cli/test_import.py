@@ -1,0 +1,50 @@
+"""The command ``recordkit import``, which undoes ``recordkit export``."""
+
+import json
+
+import pytest
+
+
+def same(prefix, other, suffixes=(".rec", ".idx", ".crc")):
+    return all(prefix.with_suffix(s).read_bytes() == other.with_suffix(s).read_bytes() for s in suffixes)
+
+
+def test_an_exported_folder_comes_back_with_its_order_keys_and_classes(cli, tiny_folder, tmp_path):
+    cli("pack", tiny_folder, tmp_path / "a")
+    assert cli("export", tmp_path / "a.rec", tmp_path / "files")[0] == 0
+    code, output, _ = cli("import", tmp_path / "files", tmp_path / "b")
+    assert code == 0 and output.startswith(f"{tmp_path / 'b'}.rec: 12 listed, 12 packed")
+    assert same(tmp_path / "a", tmp_path / "b")
+    classes = [json.loads((tmp_path / name).read_text())["classes"] for name in ("a.json", "b.json")]
+    assert classes == [{"cat": 0, "dog": 1, "owl": 2}] * 2
+
+
+def test_splits_become_sets(cli, tiny_mnist, tmp_path):
+    cli("pack", tiny_mnist, tmp_path / "a")
+    cli("export", tiny_mnist, tmp_path / "files")
+    assert cli("import", tmp_path / "files", tmp_path / "b")[0] == 0
+    assert same(tmp_path / "a_train", tmp_path / "b_train") and same(tmp_path / "a_test", tmp_path / "b_test")
+
+
+def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    _, output, _ = cli("import", tiny_folder, tmp_path / "b", "--dry-run", "--json")
+    assert json.loads(output) == {"format": "folder", "dry_run": True, "records": {"": 12}}
+    _, output, _ = cli("export", tiny_folder, tmp_path / "new", "--dry-run")
+    assert output.splitlines()[-1] == "12 images would be written; nothing was, because of --dry-run"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("missing", "missing: expected a dataset, got nothing of that name"),
+        ("notes.txt", "notes.txt: expected one of folder"),
+        ("a.rec", "a.rec: expected a dataset of another format, got a .rec file"),
+    ],
+)
+def test_what_cannot_be_imported_is_one_line(cli, tmp_path, source, problem):
+    for name in ("notes.txt", "a.rec"):
+        (tmp_path / name).write_text("text")
+    code, _, error = cli("import", tmp_path / source, tmp_path / "b")
+    assert code == 1 and problem in error and error.count("\n") == 1
