@@ -59,6 +59,9 @@ class RecordFile(Protocol):
     def headers(self, offsets: NDArray[np.uint64]) -> Headers:
         """Return keys and labels of the records at `offsets`, without reading the images."""
 
+    def payload_sizes(self, offsets: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the sizes of the records at `offsets` without their image headers, in bytes; images are not read."""
+
 
 def open_record_file(path: str | Path) -> RecordFile:
     """Open a .rec file.
@@ -147,13 +150,22 @@ class _PythonRecordFile:
         labels: list[float] = []
         widths: list[int] = []
         for offset in offsets.tolist():
-            header = self._header(offset)
+            header, _ = self._header(offset)
             keys.append(header.id)
             labels += header.labels
             widths.append(len(header.labels))
         return np.array(keys, np.uint64), np.array(labels, np.float32), _bounds(widths)
 
-    def _header(self, offset: int) -> irheader.IRHeader:
+    def payload_sizes(self, offsets: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        sizes = np.empty(len(offsets), np.uint64)
+        for number, offset in enumerate(offsets.tolist()):
+            header, length = self._header(offset)
+            n_vector = 0 if isinstance(header.label, float) else len(header.labels)
+            sizes[number] = length - irheader.HEADER_SIZE - 4 * n_vector
+        return sizes
+
+    def _header(self, offset: int) -> tuple[irheader.IRHeader, int]:
+        """Return the image header of a record, and the length of the whole record."""
         record, length = self._reader.read_start(offset, irheader.HEADER_SIZE)
         if len(record) < length and (flag := int.from_bytes(record[:4], "little")):
             try:
@@ -161,7 +173,7 @@ class _PythonRecordFile:
             except FormatError as error:
                 raise error.located(path=self._path, offset=offset, advice=verify_advice(self._path)) from None
             record, _ = self._reader.read_start(offset, end)
-        return irheader.unpack_at(record, self._path, offset)[0]
+        return irheader.unpack_at(record, self._path, offset)[0], length
 
 
 def _bounds(sizes: list[int]) -> NDArray[np.uint64]:

@@ -18,4 +18,9 @@ struct Headers {
 Headers read_headers(
     const File& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt = [] {});
 
+// Sizes of the records at `n` offsets without their image headers, in bytes. Ownership and errors are those of
+// read_headers.
+std::vector<uint64_t> read_payload_sizes(
+    const File& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt = [] {});
+
 }  // namespace recordkit

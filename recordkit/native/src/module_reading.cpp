@@ -145,6 +145,17 @@ class RecordFile {
         });
     }
 
+    py::array_t<uint64_t> payload_sizes(const Column<uint64_t>& offsets) const {
+        return with_file([&](const File& file) {
+            std::vector<uint64_t> sizes;
+            {
+                const py::gil_scoped_release without_gil;
+                sizes = read_payload_sizes(file, offsets.data(), static_cast<size_t>(offsets.size()), check_signals);
+            }
+            return column_of(std::move(sizes));
+        });
+    }
+
     void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
         with_file([&](const File& file) {
             const py::gil_scoped_release without_gil;
@@ -236,6 +247,7 @@ void bind_reading(py::module_& module) {
         .def("scan", &RecordFile::scan, py::arg("begin") = 0)
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
+        .def("payload_sizes", &RecordFile::payload_sizes, py::arg("offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
     module.def("read_files", &read_files, py::arg("paths"), py::arg("max_bytes"), py::arg("total_bytes"));
     module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));

@@ -1,0 +1,211 @@
+"""The samples that several conditions select together.
+
+Conditions come first: keys, labels, classes, list and expression, all of which must hold. Then the rest is thinned, in
+this order: every n-th, the first of each class, a random sample, the first ones. The samples keep their order, except
+that a list gives its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import PlanError, enumerate_some
+from recordkit.formats.lst import ListFile
+from recordkit.sampling.permutation import Permutation
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.selection.expression import Expression
+from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges, read_keys
+from recordkit.upkeep.selection.table import SampleTable
+
+_Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Conditions on samples; without any, all samples are selected.
+
+    Attributes
+    ----------
+    keys : str, Path, or sequence of int, optional
+        Keys and ranges of keys such as ``"0:1000,1500"``, whose ends are not included; a file with a key on each line;
+        or the keys themselves. Each key, and a key of each range, must be in the dataset.
+    labels : sequence of float, optional
+        First labels. Each must be in the dataset.
+    classes : sequence of str, optional
+        Names of classes. Each must have a sample. Together with `labels` they are one condition: a sample has one of
+        these labels or classes.
+    listed : str or Path, optional
+        A .lst file. The samples with its keys are selected, in its order; its labels and paths are not used.
+    where : str, optional
+        An expression such as ``"label == 3 and bytes > 10000"``; see `recordkit.upkeep.selection.expression`.
+    every : int, default 1
+        Select every n-th sample, from `start` on.
+    start : int, default 0
+    first_per_class : int, optional
+        Number of samples to select of each first label; all of them if there are fewer.
+    sample : int, optional
+        Number of samples to draw at random, without repetition.
+    seed : int, 0 to 2**64 - 1, default 0
+        Seed of `sample`.
+    first : int, optional
+        Number of samples to select from the beginning; all if there are fewer.
+
+    Raises
+    ------
+    PlanError
+        A number is out of range, or a text has not the form that it should have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
+    >>> prefix = tempfile.mkdtemp() + "/train"
+    >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
+    ...     for key, label in enumerate([4, 9, 4, 4, 1]):
+    ...         writer.write_idx(key, pack(IRHeader(0, label, key, 0), b"jpeg"))
+    >>> with RecordDataset(prefix) as dataset:
+    ...     Selection(labels=[4, 1], keys="1:").rows(dataset), Selection(first_per_class=1).rows(dataset)
+    (array([2, 3, 4]), array([0, 1, 4]))
+    """
+
+    keys: str | Path | Sequence[int] | NDArray[np.uint64] | None = None
+    labels: Sequence[float] = ()
+    classes: Sequence[str] = ()
+    listed: str | Path | None = None
+    where: str | None = None
+    every: int = 1
+    start: int = 0
+    first_per_class: int | None = None
+    sample: int | None = None
+    seed: int = 0
+    first: int | None = None
+
+    def __post_init__(self) -> None:
+        for argument, least in (("every", 1), ("start", 0), ("first_per_class", 1), ("sample", 1), ("first", 1)):
+            number = getattr(self, argument)
+            if number is not None and number < least:
+                raise PlanError(argument=argument, expected=f"{least} or more", got=number)
+        if not 0 <= self.seed < 2**64:
+            raise PlanError(argument="seed", expected="0 to 2**64 - 1", got=self.seed)
+        if self.where is not None:
+            Expression(self.where)
+        if isinstance(self.keys, str):
+            parse_ranges(self.keys)
+
+    def rows(self, samples: RecordDataset | Inputs) -> _Rows:
+        """Return the rows of the selected samples.
+
+        Parameters
+        ----------
+        samples : RecordDataset or Inputs
+            The caller closes it.
+
+        Returns
+        -------
+        rows : ndarray of int64, shape (m,)
+            Positions in the dataset, or in all inputs; at least one. They increase, except with `listed`.
+
+        Raises
+        ------
+        PlanError
+            No sample is selected; a key, label or class is not in the dataset; `sample` is larger than the number of
+            samples; or an expression does not fit them.
+        NotFoundError, FormatError, OSError
+            A file cannot be read, or a record is damaged.
+        """
+        table = SampleTable(samples)
+        rows = np.arange(len(table)) if self.listed is None else self._listed_rows(table, self.listed)
+        if self.keys is not None:
+            is_named = np.zeros(len(table), bool)
+            is_named[self._named_rows(table)] = True
+            rows = rows[is_named[rows]]
+        if self.labels or self.classes:
+            rows = rows[np.isin(table.label_column(0, rows), self._wanted_labels(table))]
+        if self.where is not None:
+            rows = rows[Expression(self.where).matches(table, rows)]
+        rows = self._thin(rows, table)
+        if not len(rows):
+            raise PlanError("no record is selected", expected=f"some of {len(table)} records", got="none")
+        return rows
+
+    def _listed_rows(self, table: SampleTable, path: str | Path) -> _Rows:
+        with ListFile(path, label_width="auto") as rows:
+            keys = np.array(rows.keys, np.uint64)
+        return SortedKeys(table.keys).of_each(keys, str(path))
+
+    def _named_rows(self, table: SampleTable) -> _Rows:
+        keys = self.keys
+        lookup = SortedKeys(table.keys)
+        if isinstance(keys, str):
+            return lookup.in_ranges(parse_ranges(keys))
+        return lookup.in_set(read_keys(keys) if isinstance(keys, Path) else np.asarray(keys, np.uint64))
+
+    def _wanted_labels(self, table: SampleTable) -> NDArray[Any]:
+        """Return the labels of `labels` and `classes`, all of which the dataset has."""
+        labels = table.first_labels()
+        there = np.unique(labels)
+        wanted: list[Any] = []
+        for argument, name, label in [*self._named_labels(), *self._class_labels(table)]:
+            value = labels.dtype.type(label)
+            if value not in there or (labels.dtype == np.int64 and value != label):
+                got = f"{name}, which none of the {len(there)} labels is" if argument == "labels" else name
+                expected = enumerate_some([f"{each:g}" for each in there.tolist()])
+                if argument == "classes":
+                    expected, got = "classes with records", f"{name}, label {label:g}, without any"
+                raise PlanError(argument=argument, expected=expected, got=got)
+            wanted.append(value)
+        return np.array(wanted).astype(labels.dtype)
+
+    def _named_labels(self) -> list[tuple[str, str, float]]:
+        return [("labels", f"{label:g}", label) for label in self.labels]
+
+    def _class_labels(self, table: SampleTable) -> list[tuple[str, str, float]]:
+        if not self.classes:
+            return []
+        known = table.classes
+        if known is None:
+            raise PlanError(
+                argument="classes", expected="a dataset with class names", got="none", advice="give `labels`"
+            )
+        for name in self.classes:
+            if name not in known:
+                similar = get_close_matches(name, known, n=1)
+                advice = f"did you mean {similar[0]}?" if similar else None
+                raise PlanError(argument="classes", expected=enumerate_some(known), got=name, advice=advice)
+        return [("classes", name, known[name]) for name in self.classes]
+
+    def _thin(self, rows: _Rows, table: SampleTable) -> _Rows:
+        rows = rows[self.start :: self.every]
+        if self.first_per_class is not None and len(rows):
+            rows = rows[ranks_in_groups(table.label_column(0, rows)) < self.first_per_class]
+        if self.sample is not None:
+            if self.sample > len(rows):
+                raise PlanError(argument="sample", expected=f"1 to {len(rows)} records", got=self.sample)
+            drawn = Permutation(len(rows), seed=self.seed, epoch=0).permute(np.arange(self.sample))
+            rows = rows[np.sort(drawn)]
+        return rows if self.first is None else rows[: self.first]
+
+
+def ranks_in_groups(values: NDArray[np.float32] | NDArray[np.int64]) -> _Rows:
+    """Return for each element the number of equal ones before it.
+
+    Examples
+    --------
+    >>> ranks_in_groups(np.array([4, 9, 4, 4])).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    sizes = np.diff(np.append(begins, len(values)))
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.arange(len(values)) - np.repeat(begins, sizes)
+    return ranks
