@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from recordkit import native
 from recordkit.dataset.records import RecordFile
 from recordkit.errors import FormatError
-from recordkit.formats import frame, irheader
+from recordkit.formats import frame, idx, irheader
+
+_TOO_LONG_ADVICE = "give it fewer labels"
 
 
 class Changes(NamedTuple):
@@ -109,9 +111,23 @@ def copy_records(
     >>> irheader.unpack(copied.frames[8:].tobytes())[0], copied.sizes.tolist(), copied.widths.tolist()
     (IRHeader(label=4.0, id=5, id2=0), [36], [1])
     """
-    if native.available() and hasattr(native.load(), "copy_records"):
+    if native.available():
         return CopiedRecords(*native.load().copy_records(list(files), file_numbers, offsets, ends, checksums, *changes))
     return _copy(files, paths, file_numbers, offsets, checksums, changes)
+
+
+def index_lines(keys: NDArray[np.uint64], offsets: NDArray[np.uint64]) -> bytes:
+    r"""Return lines of an .idx file, as `recordkit.formats.idx.lines` does.
+
+    Examples
+    --------
+    >>> index_lines(np.array([5, 6], np.uint64), np.array([0, 40], np.uint64))
+    b'5\t0\n6\t40\n'
+    """
+    if native.available():
+        lines: bytes = native.load().idx_lines(keys, offsets)
+        return lines
+    return idx.lines(keys.tolist(), offsets.tolist())
 
 
 def _copy(
@@ -129,7 +145,7 @@ def _copy(
     for row, (number, offset, checksum) in enumerate(
         zip(file_numbers.tolist(), offsets.tolist(), checksums.tolist(), strict=True)
     ):
-        record, framed = _read_frame(files[number], offset)
+        record, framed = files[number].read_frame(offset)
         if checksum >= 0 and (got := zlib.crc32(record)) != checksum:
             raise FormatError(
                 path=str(paths[number]),
@@ -140,7 +156,10 @@ def _copy(
             )
         changed, width = _change(record, str(paths[number]), offset, row, changes)
         if changed is not record:
-            framed = b"".join(frame.pack(changed))
+            try:
+                framed = b"".join(frame.pack(changed))
+            except FormatError as error:
+                raise error.located(path=str(paths[number]), offset=offset, advice=_TOO_LONG_ADVICE) from None
         frames.append(framed)
         sizes.append(len(framed))
         new_checksums.append(zlib.crc32(changed))
@@ -151,13 +170,6 @@ def _copy(
         np.array(new_checksums, np.uint32),
         np.array(widths, np.uint32),
     )
-
-
-def _read_frame(file: RecordFile, offset: int) -> tuple[bytes, bytes]:
-    if hasattr(file, "read_frame"):
-        return file.read_frame(offset)
-    record = file.read(offset)[0]
-    return record, b"".join(frame.pack(record))
 
 
 def _change(record: bytes, path: str, offset: int, row: int, changes: Changes) -> tuple[bytes, int]:

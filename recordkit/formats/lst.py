@@ -247,7 +247,7 @@ def line(row: Row) -> bytes:
     b'12\t3.000000\t0.1\tcats/tom.jpg\n'
     """
     check_path(row.path)
-    return os.fsencode(f"{row.key}\t{_labels_text(row.labels)}\t{row.path}\n")
+    return os.fsencode(f"{row.key}\t{labels_text(row.labels)}\t{row.path}\n")
 
 
 def check_path(path: str) -> None:
@@ -282,7 +282,7 @@ def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
     FormatError
         Same condition as for `line`.
     """
-    text = "".join([f"{key}\t{_labels_text(labels)}\t{path}\n" for key, labels, path in rows])
+    text = "".join([f"{key}\t{labels_text(labels)}\t{path}\n" for key, labels, path in rows])
     n_tabs = sum([len(labels) + 1 for _, labels, _ in rows])
     # All paths are checked together as `line` checks each; `line` then raises for the first bad one.
     marks = text.count("\n"), text.count("\t"), text.count("\r")
@@ -291,7 +291,14 @@ def lines(rows: Sequence[tuple[int, tuple[float, ...], str]]) -> bytes:
     return b"".join([line(Row(*row)) for row in rows])
 
 
-def _labels_text(labels: tuple[float, ...]) -> str:
+def labels_text(labels: tuple[float, ...]) -> str:
+    r"""Return the labels of a row as text, with tabs between them.
+
+    Examples
+    --------
+    >>> labels_text((3, 0.5))
+    '3.000000\t0.5'
+    """
     return _label_text(labels[0]) if len(labels) == 1 else "\t".join([_label_text(label) for label in labels])
 
 

@@ -8,7 +8,6 @@
 namespace recordkit {
 namespace {
 
-constexpr size_t kImageHeaderSize = 24;
 // Records for which the system is asked to read ahead at once, while earlier ones are parsed.
 constexpr size_t kReadAheadRecords = 4096;
 
@@ -30,17 +29,8 @@ struct Start {
 Start read_start(RecordReader& reader, uint64_t offset) {
     uint64_t length = 0;
     const Span bytes = reader.read_start(offset, kImageHeaderSize, &length);
-    if (length < kImageHeaderSize)
-        throw FormatFault("a 24-byte image header", std::to_string(length) + " bytes", offset, true);
-    const uint64_t n_labels = read_little_endian<uint32_t>(bytes.data), end = kImageHeaderSize + 4 * n_labels;
-    if (end > length)
-        throw FormatFault(
-            "an image header and its labels",
-            std::to_string(length) + " bytes, of which the first 4 announce " + std::to_string(n_labels) + " labels",
-            offset, true);
-    if (n_labels > kMaxLabels)
-        throw FormatFault("at most " + std::to_string(kMaxLabels) + " labels", std::to_string(n_labels), offset);
-    return {bytes, n_labels, end, length};
+    const uint64_t end = header_end(bytes.data, length, offset);
+    return {bytes, (end - kImageHeaderSize) / 4, end, length};
 }
 
 void append_header(RecordReader& reader, uint64_t offset, Headers& out) {
@@ -69,6 +59,20 @@ void each_start(const File& file, const uint64_t* offsets, size_t n, const Inter
 }
 
 }  // namespace
+
+uint64_t header_end(const uint8_t* start, uint64_t length, uint64_t offset) {
+    if (length < kImageHeaderSize)
+        throw FormatFault("a 24-byte image header", std::to_string(length) + " bytes", offset, true);
+    const uint64_t n_labels = read_little_endian<uint32_t>(start), end = kImageHeaderSize + 4 * n_labels;
+    if (end > length)
+        throw FormatFault(
+            "an image header and its labels",
+            std::to_string(length) + " bytes, of which the first 4 announce " + std::to_string(n_labels) + " labels",
+            offset, true);
+    if (n_labels > kMaxLabels)
+        throw FormatFault("at most " + std::to_string(kMaxLabels) + " labels", std::to_string(n_labels), offset);
+    return end;
+}
 
 Headers read_headers(const File& file, const uint64_t* offsets, size_t n, const InterruptCheck& check_interrupt) {
     Headers out;

@@ -7,6 +7,12 @@
 
 namespace recordkit {
 
+constexpr size_t kImageHeaderSize = 24;
+
+// Size of the image header and the labels of a record of `length` bytes, whose first bytes, kImageHeaderSize or all, are
+// at `start`. `offset` is that of the record, for the FormatFault that this throws if it cannot have these labels.
+uint64_t header_end(const uint8_t* start, uint64_t length, uint64_t offset);
+
 struct Headers {
     std::vector<uint64_t> keys;
     std::vector<float> labels;     // of all records, concatenated

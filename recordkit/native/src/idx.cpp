@@ -1,6 +1,7 @@
 #include "idx.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <cstring>
 
 #include "pool.hpp"
@@ -160,6 +161,19 @@ bool IdxFile::read(IdxColumns columns) const {
         }
     });
     return columns.keys || in_order.load();
+}
+
+void append_idx_lines(const uint64_t* keys, const uint64_t* offsets, size_t n, std::vector<uint8_t>& out) {
+    constexpr size_t kLineBytes = 42;  // two numbers of 20 digits, the tab and the line feed
+    char line[kLineBytes];
+    out.reserve(out.size() + n * kLineBytes / 2);
+    for (size_t i = 0; i < n; ++i) {
+        char* end = std::to_chars(line, line + kLineBytes, keys[i]).ptr;
+        *end++ = '\t';
+        end = std::to_chars(end, line + kLineBytes, offsets[i]).ptr;
+        *end++ = '\n';
+        out.insert(out.end(), line, end);
+    }
 }
 
 }  // namespace recordkit

@@ -17,6 +17,9 @@ struct IdxLineFault : std::runtime_error {
     uint64_t line;        // counted from 1
 };
 
+// Append lines of keys and offsets to `out`.
+void append_idx_lines(const uint64_t* keys, const uint64_t* offsets, size_t n, std::vector<uint8_t>& out);
+
 // Arrays of IdxFile::size() numbers to be filled. The caller of IdxFile::read owns both for the time of the call.
 struct IdxColumns {
     uint64_t* keys;  // null if keys are not wanted

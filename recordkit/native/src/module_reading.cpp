@@ -65,6 +65,7 @@ class RecordFile {
         open();
         return file_;
     }
+    const std::string& path() const { return path_; }
     void close() { file_.reset(); }
 
     py::tuple read(const py::object& number) const {
@@ -76,6 +77,19 @@ class RecordFile {
                 return py::make_tuple(read_bytes(file, extent), extent.end);
             const Record record = reader.read(extent.offset);
             return py::make_tuple(bytes_of(record.bytes.data, record.bytes.size), record.end);
+        });
+    }
+
+    // A record, and its bytes in the file.
+    py::tuple read_frame(const py::object& number) const {
+        return with_file([&](const File& file) {
+            const uint64_t offset = offset_of(number, file);
+            ThreadScratch scratch;
+            RecordReader reader(file, scratch);
+            const Record record = reader.read(offset);
+            Scratch frame(static_cast<size_t>(record.end - offset));
+            if (file.read(offset, {frame.data(), frame.size()}) < frame.size()) throw file.shrunk(offset);
+            return py::make_tuple(bytes_of(record.bytes.data, record.bytes.size), bytes_of(frame.data(), frame.size()));
         });
     }
 
@@ -237,6 +251,8 @@ py::list read_files(const py::list& paths, uint64_t max_bytes, uint64_t total_by
 
 std::shared_ptr<const File> file_of(py::handle record_file) { return record_file.cast<const RecordFile&>().file(); }
 
+std::string path_of_file(py::handle record_file) { return record_file.cast<const RecordFile&>().path(); }
+
 void bind_reading(py::module_& module) {
     py::class_<RecordFile>(module, "RecordFile")
         .def(py::init<const py::object&>(), py::arg("path"))
@@ -244,6 +260,7 @@ void bind_reading(py::module_& module) {
         .def("close", &RecordFile::close)
         .def("read", &RecordFile::read, py::arg("offset"))
         .def("read_ahead", &RecordFile::read_ahead, py::arg("offset"))
+        .def("read_frame", &RecordFile::read_frame, py::arg("offset"))
         .def("scan", &RecordFile::scan, py::arg("begin") = 0)
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))

@@ -84,6 +84,34 @@ void frame_record(Span record, std::vector<uint8_t>& out) {
     }
 }
 
+bool parse_record(Span bytes, std::vector<uint8_t>& joined, Record* record) {
+    joined.clear();
+    size_t begin = 0, length = 0;
+    for (bool is_first = true;; is_first = false) {
+        if (bytes.size - begin < kHeadSize || read_word(bytes.data + begin) != kMagic) return false;
+        const uint32_t word = read_word(bytes.data + begin + 4), flag = word >> kLengthBits;
+        const size_t size = word & kLengthMask;
+        begin += kHeadSize;
+        length += size + (is_first ? 0 : sizeof kMagicBytes);
+        const bool goes_on = flag == kFirst || flag == kMiddle;
+        if (flag > kLast || is_first != (flag == kWhole || flag == kFirst) || length > kMaxRecordBytes ||
+            (goes_on && size % 4) || padded(size) > bytes.size - begin)
+            return false;
+        const Span data = bytes.sub(begin, size);
+        begin += padded(size);
+        if (flag == kWhole) {
+            *record = {data, begin};
+            return true;
+        }
+        if (!is_first) joined.insert(joined.end(), std::begin(kMagicBytes), std::end(kMagicBytes));
+        joined.insert(joined.end(), data.data, data.data + data.size);
+        if (!goes_on) {
+            *record = {{joined.data(), joined.size()}, begin};
+            return true;
+        }
+    }
+}
+
 FormatFault record_changed(uint64_t offset) {
     return {"the file to keep its records while it is read", "others", offset, false, "open it again"};
 }

@@ -34,6 +34,10 @@ struct Record {
     uint64_t end;  // offset of the next head
 };
 
+// Parse the record whose head is at the beginning of some bytes in memory. Its `end` is then relative to them, and its
+// bytes are among them or, if it has several parts, in `joined`. False if it is damaged, or longer than `bytes`.
+bool parse_record(Span bytes, std::vector<uint8_t>& joined, Record* record);
+
 // Memory for bytes of a file.
 using Scratch = std::vector<uint8_t, DefaultInitAllocator<uint8_t>>;
 

@@ -53,12 +53,25 @@ class Labels:
     @property
     def widths(self) -> NDArray[np.int64]:
         """Number of labels of each record; int64, shape (n,)."""
-        return np.diff(self.bounds.astype(np.int64))
+        return (self.bounds[1:] - self.bounds[:-1]).astype(np.int64)
 
     @property
     def is_exact(self) -> bool:
         """True if the labels are int64, which are kept in PREFIX.labels.npy too."""
         return bool(self.values.dtype == np.int64)
+
+    def as_exact(self) -> Labels:
+        """Return the labels as int64, which cuts off fractions."""
+        return Labels(self.values.astype(np.int64, copy=False), self.bounds)
+
+    def as_float32(self) -> Labels:
+        """Return the labels as records have them."""
+        return Labels(self.values.astype(np.float32, copy=False), self.bounds)
+
+    def between(self, begin: int, end: int) -> Labels:
+        """Return the labels of the records `begin` to `end` - 1, as a view."""
+        bounds = self.bounds[begin : end + 1]
+        return Labels(self.values[int(bounds[0]) : int(bounds[-1])], bounds - bounds[0])
 
     def at(self, indices: NDArray[np.int64]) -> Labels:
         """Return the labels of some records, in the order of `indices`, which must be 0 to n - 1."""
@@ -116,6 +129,8 @@ class Inputs:
         The .rec files of all datasets.
     files : list of RecordFile
         The same files, open.
+    file_bounds : list of int
+        The rows of file i are ``file_bounds[i]`` to ``file_bounds[i + 1] - 1``.
 
     Raises
     ------
@@ -150,8 +165,11 @@ class Inputs:
         self.starts = [0, *itertools.accumulate(map(len, self.datasets))]
         self._file_starts = [0, *itertools.accumulate(len(dataset.files) for dataset in self.datasets)]
         self.files: list[RecordFile] = []
-        for dataset in self.datasets:
+        self.file_bounds = [0]
+        for dataset, start in zip(self.datasets, self.starts, strict=False):
             self.files += dataset.records_at(np.empty(0, np.int64)).files
+            counts = np.bincount(dataset.file_indices(np.arange(len(dataset))), minlength=len(dataset.files))
+            self.file_bounds += (start + np.cumsum(counts)).tolist()
         self.keys: NDArray[np.uint64] = np.concatenate([dataset.keys for dataset in self.datasets])
         self._cuts = self._find_cuts()
         self._labels: Labels | None = None
@@ -189,8 +207,7 @@ class Inputs:
             parts = [_labels(dataset) for dataset in self.datasets]
             if any(part.is_exact for part in parts):
                 all_whole = all(part.is_exact or _are_whole(part.values) for part in parts)
-                dtype = np.int64 if all_whole else np.float32
-                parts = [Labels(part.values.astype(dtype), part.bounds) for part in parts]
+                parts = [part.as_exact() if all_whole else part.as_float32() for part in parts]
             widths = np.concatenate([part.widths for part in parts])
             bounds = np.zeros(len(widths) + 1, np.uint64)
             np.cumsum(widths, out=bounds[1:])
@@ -282,7 +299,7 @@ def _labels(dataset: RecordDataset) -> Labels:
     if exact is not None:
         width = 1 if exact.ndim == 1 else exact.shape[1]
         return Labels(exact.reshape(-1), np.arange(len(dataset) + 1, dtype=np.uint64) * np.uint64(width))
-    values: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
+    values = [np.empty(0, np.float32)]
     widths: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
     for begin in range(0, len(dataset), _BLOCK_SIZE):
         found = dataset.records_at(indices[begin : begin + _BLOCK_SIZE])

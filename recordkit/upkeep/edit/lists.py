@@ -1,25 +1,31 @@
-"""The lists of the datasets that an edit reads, whose rows go into the lists of the new sets."""
+"""The lists of the datasets that an edit reads, whose lines go into the lists of the new sets.
+
+A line keeps its image path. Its key and its labels are replaced if the record's are. Records and lines belong together
+by their keys, because a list may have another order than its records, and more lines.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError
 from recordkit.formats import lst
+from recordkit.formats.list_lines import ListLines, TextParts, join
 from recordkit.storage.fileset import Fileset
-from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.edit.inputs import Inputs, Labels
 
-if TYPE_CHECKING:
-    from recordkit.upkeep.edit.output import NewSet
+_TAB = ord("\t")
 
 
 class InputLists:
-    """The lists of all .rec files of the inputs; false if one has none.
+    """The lists of all .rec files of the inputs; false if there are none, or not for all records.
+
+    Memory: 20 bytes per line, and 8 more if the records of a file are in another order.
 
     Parameters
     ----------
@@ -28,51 +34,126 @@ class InputLists:
     Attributes
     ----------
     notes : list of str
-        The reason why the new sets have no list.
+        The reason why new sets have no list.
     """
 
     def __init__(self, inputs: Inputs) -> None:
         self.notes: list[str] = []
-        self._inputs = inputs
-        self._lists: list[tuple[lst.ListFile, NDArray[np.int64], NDArray[np.uint64]]] = []
+        self._file_bounds = np.array(inputs.file_bounds, np.int64)
+        self._lists: list[ListLines] = []
+        self._numbers: list[
+            NDArray[np.int64] | None
+        ] = []  # line of each record of a file; None if they are 0, 1, 2 ...
         with ExitStack() as stack:
-            for path in inputs.paths:
-                opened = self._open(path, stack)
-                if isinstance(opened, str):
-                    self.notes = [opened]
-                    self._lists = []
-                    break
-                self._lists.append(opened)
+            for path, begin, end in zip(inputs.paths, inputs.file_bounds, inputs.file_bounds[1:], strict=False):
+                try:
+                    self._add(path, inputs.keys[begin:end], stack)
+                except (FormatError, OSError) as error:
+                    self.notes.append(f"the new sets have no list: {error}")
+                    self._lists.clear()
+                    return
+            stack.pop_all()
+
+    def __enter__(self) -> InputLists:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     def __bool__(self) -> bool:
         return bool(self._lists)
 
-    def _open(self, path: Path, stack: ExitStack) -> tuple[lst.ListFile, NDArray[np.int64], NDArray[np.uint64]] | str:
+    def close(self) -> None:
+        """Close the files."""
+        for each in self._lists:
+            each.close()
+
+    def _add(self, path: Path, keys: NDArray[np.uint64], stack: ExitStack) -> None:
         files = Fileset(path)
         list_path = files.path(".lst")
         if not list_path.exists() or files.description().get("list") == "none":
-            return f"no list is written, because {path} has none"
-        try:
-            rows = lst.ListFile(list_path)
-        except FormatError as error:
-            return f"no list is written: {error}"
-        keys = np.array(rows.keys, np.uint64)
-        order = np.argsort(keys, kind="stable")
-        return rows, order, keys[order]
+            raise FormatError(path=str(path), expected="a list of this set", got="none")
+        lines = stack.enter_context(ListLines(list_path))
+        self._numbers.append(_numbers_of(lines, keys))
+        self._lists.append(lines)
 
-    def lines(self, new: NewSet, begin: int, end: int) -> bytes:
-        """Return the lines of some records of a new set."""
-        rows = new.rows[begin:end]
-        numbers = self._inputs.locations(rows).file_numbers
-        old_keys = self._inputs.keys[rows]
-        keys = old_keys if new.keys is None else new.keys[begin:end]
-        lines = []
-        for index, (number, old_key) in enumerate(zip(numbers.tolist(), old_keys.tolist(), strict=True)):
-            source, order, sorted_keys = self._lists[number]
-            row = source[int(order[np.searchsorted(sorted_keys, np.uint64(old_key))])]
-            labels = row.labels
-            if new.labels is not None:
-                bounds = new.labels.bounds[begin + index : begin + index + 2].tolist()
-                labels = tuple(new.labels.values[bounds[0] : bounds[1]].tolist())
-            lines.append((int(keys[index]), labels, row.path))
-        return lst.lines(lines)
+    def lines(
+        self, rows: NDArray[np.int64], old_keys: NDArray[np.uint64], keys: NDArray[np.uint64], labels: Labels | None
+    ) -> bytes:
+        """Return the lines of some records of a new set.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+        old_keys, keys : ndarray of uint64, shape (m,)
+        labels : Labels or None
+            New labels; None keeps those of the list.
+        """
+        parts = self._read(rows)
+        if labels is None and np.array_equal(keys, old_keys):
+            if np.array_equal(parts.begins[1:], parts.ends[:-1] + 1) and len(rows):
+                return parts.text[int(parts.begins[0]) : int(parts.ends[-1])].tobytes() + b"\n"
+            return join([parts, _line_ends(len(rows))])
+        tabs = np.flatnonzero(parts.text == _TAB)
+        first_tabs = tabs[np.searchsorted(tabs, parts.begins)]
+        last_tabs = tabs[np.searchsorted(tabs, parts.ends) - 1]
+        path_begins = first_tabs if labels is None else last_tabs
+        heads = _parts_of(_key_texts(keys) if labels is None else _key_and_label_texts(keys, labels))
+        return join([heads, TextParts(parts.text, path_begins, parts.ends), _line_ends(len(rows))])
+
+    def _read(self, rows: NDArray[np.int64]) -> TextParts:
+        """Read the lines of some records."""
+        file_numbers = np.searchsorted(self._file_bounds, rows, "right") - 1
+        texts: list[NDArray[np.uint8]] = []
+        begins, ends = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        n_bytes = 0
+        for number in np.unique(file_numbers).tolist():
+            chosen = np.flatnonzero(file_numbers == number)
+            numbers, places = self._numbers[number], rows[chosen] - self._file_bounds[number]
+            parts = self._lists[number].read(places if numbers is None else numbers[places])
+            begins[chosen], ends[chosen] = parts.begins + n_bytes, parts.ends + n_bytes
+            texts.append(parts.text)
+            n_bytes += len(parts.text)
+        return TextParts(texts[0] if len(texts) == 1 else np.concatenate(texts), begins, ends)
+
+
+def _numbers_of(lines: ListLines, keys: NDArray[np.uint64]) -> NDArray[np.int64] | None:
+    """Return the number of the line of each record; None if they are 0, 1, 2 ..."""
+    if np.array_equal(lines.keys[: len(keys)], keys) and len(lines) == len(keys):
+        return None
+    order = np.argsort(lines.keys, kind="stable")
+    sorted_keys = lines.keys[order]
+    if (repeated := np.flatnonzero(sorted_keys[1:] == sorted_keys[:-1])).size:
+        raise FormatError(path=lines.path, key=int(sorted_keys[repeated[0]]), expected="each key once", got="one twice")
+    places = np.minimum(np.searchsorted(sorted_keys, keys), max(len(lines) - 1, 0))
+    has_line = sorted_keys[places] == keys if len(lines) else np.zeros(len(keys), bool)
+    if not has_line.all():
+        key = int(keys[np.argmin(has_line)])
+        raise FormatError(path=lines.path, key=key, expected="a row for each record", got="none for this one")
+    return order[places]
+
+
+def _key_texts(keys: NDArray[np.uint64]) -> list[str]:
+    return list(map(str, keys.tolist()))
+
+
+def _key_and_label_texts(keys: NDArray[np.uint64], labels: Labels) -> list[str]:
+    values, bounds = labels.values, labels.bounds.tolist()
+    if not labels.is_exact:  # the shortest text that float32 reads as this number, as 0.1 for 0.1
+        floats = [value if value.is_integer() else float(str(np.float32(value))) for value in values.tolist()]
+    else:
+        floats = values.tolist()
+    return [
+        f"{key}\t{lst.labels_text(tuple(floats[begin:end]))}"
+        for key, begin, end in zip(keys.tolist(), bounds, bounds[1:], strict=False)
+    ]
+
+
+def _parts_of(texts: Sequence[str]) -> TextParts:
+    sizes = np.array(list(map(len, texts)), np.int64)
+    ends = np.cumsum(sizes)
+    return TextParts(np.frombuffer("".join(texts).encode("ascii"), np.uint8), ends - sizes, ends)
+
+
+def _line_ends(n: int) -> TextParts:
+    return TextParts(np.frombuffer(b"\n", np.uint8), np.zeros(n, np.int64), np.ones(n, np.int64))
