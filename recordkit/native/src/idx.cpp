@@ -164,13 +164,12 @@ bool IdxFile::read(IdxColumns columns) const {
 }
 
 void append_idx_lines(const uint64_t* keys, const uint64_t* offsets, size_t n, std::vector<uint8_t>& out) {
-    constexpr size_t kLineBytes = 42;  // two numbers of 20 digits, the tab and the line feed
-    char line[kLineBytes];
-    out.reserve(out.size() + n * kLineBytes / 2);
+    constexpr size_t kDigits = 20;  // of the largest number
+    char line[2 * kDigits + 2];
     for (size_t i = 0; i < n; ++i) {
-        char* end = std::to_chars(line, line + kLineBytes, keys[i]).ptr;
+        char* end = std::to_chars(line, line + kDigits, keys[i]).ptr;
         *end++ = '\t';
-        end = std::to_chars(end, line + kLineBytes, offsets[i]).ptr;
+        end = std::to_chars(end, end + kDigits, offsets[i]).ptr;
         *end++ = '\n';
         out.insert(out.end(), line, end);
     }
