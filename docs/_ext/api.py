@@ -46,6 +46,7 @@ ROOMS = (
     "recordkit.interop.conversions",
     "recordkit.interop.export",
     "recordkit.interop.folder",
+    "recordkit.interop.insightface",
     "recordkit.upkeep",
     "recordkit.bench",
     "recordkit.training",

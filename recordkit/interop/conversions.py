@@ -15,6 +15,14 @@ from recordkit.errors import PlanError, SourceError, enumerate_some
 from recordkit.formats.files import not_found
 from recordkit.interop.export import ExportReport
 from recordkit.interop.folder import read_folder, write_folder
+from recordkit.interop.insightface import (
+    is_insightface,
+    is_verification_set,
+    read_insightface,
+    read_verification_set,
+    write_insightface,
+    write_verification_set,
+)
 from recordkit.sample import Source
 
 
@@ -47,7 +55,13 @@ class Format:
 
 
 # The first format that is at a path reads it, so the folder of images, which may hold anything, is the last one.
-_FORMATS = (Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name"})),)
+_FORMATS = (
+    Format(
+        "insightface", write_insightface, read_insightface, is_insightface, write_options=frozenset({"shuffle_seed"})
+    ),
+    Format("insightface-pairs", write_verification_set, read_verification_set, is_verification_set, suffix=".bin"),
+    Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name"})),
+)
 FORMATS = {each.name: each for each in _FORMATS}
 """The formats by name."""
 
@@ -57,8 +71,8 @@ def format_of_output(path: str | Path) -> Format:
 
     Examples
     --------
-    >>> format_of_output("digits").name
-    'folder'
+    >>> format_of_output("digits").name, format_of_output("lfw.bin").name
+    ('folder', 'insightface-pairs')
     """
     suffix = Path(path).suffix.lower()
     return next((each for each in _FORMATS if each.suffix and each.suffix == suffix), FORMATS["folder"])
@@ -83,6 +97,17 @@ def format_of_input(path: str | Path) -> Format:
     if path.suffix == ".rec":
         raise SourceError(path=str(path), expected="a dataset of another format", got="a .rec file")
     raise SourceError(path=str(path), expected=f"one of {enumerate_some(FORMATS)}", got="another file")
+
+
+def foreign_format(path: str | Path) -> Format | None:
+    """Return the format of the data at a path if `recordkit.open_source` and `RecordDataset` have no other use for it.
+
+    Examples
+    --------
+    >>> foreign_format("photos.lst") is None
+    True
+    """
+    return next((each for each in _FORMATS if each.name != "folder" and each.is_at(Path(path))), None)
 
 
 def check_options(given: Format, options: dict[str, object], *, is_read: bool) -> dict[str, object]:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from recordkit.errors import PublishError
 from recordkit.storage.description import set_id
 from recordkit.storage.names import SUFFIXES
-from recordkit.storage.staging import Staging
 from recordkit.version import __version__
 
 # Files whose size and SHA-256 the description has, and its key for them.
@@ -59,17 +58,30 @@ class SetNames:
         return [self.prefix.with_name(self.name(suffix)) for suffix in suffixes]
 
 
+class Creator(Protocol):
+    """The part of `Staging` that creates files; exports of a folder, which is published as a whole, have another."""
+
+    @property
+    def prefix(self) -> Path:
+        """The prefix, whose name the description has."""
+
+    def create(self, name: str) -> BinaryIO:
+        """Open a new file by its name, without a folder."""
+
+
 class SetFiles:
     """The new files of a set in a staging folder: created, written and hashed piece by piece, described at the end.
 
     Parameters
     ----------
-    staging : Staging
+    staging : Creator
+        A `Staging`.
     names : SetNames
 
     Examples
     --------
     >>> import tempfile
+    >>> from recordkit.storage.staging import Staging
     >>> prefix = Path(tempfile.mkdtemp(), "train")
     >>> with Staging(prefix) as staging:
     ...     files = SetFiles(staging, SetNames(prefix))
@@ -81,7 +93,7 @@ class SetFiles:
     7
     """
 
-    def __init__(self, staging: Staging, names: SetNames) -> None:
+    def __init__(self, staging: Creator, names: SetNames) -> None:
         self._staging = staging
         self._names = names
         self._files: dict[str, _HashingFile] = {}

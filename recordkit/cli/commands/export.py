@@ -13,7 +13,7 @@ from recordkit.cli.options import dry_run_option, examples, memory_option, outpu
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
-from recordkit.interop.conversions import FORMATS, check_options, format_of_output
+from recordkit.interop.conversions import FORMATS, check_options, foreign_format, format_of_output
 from recordkit.interop.export import ExportReport
 from recordkit.sample import Source
 from recordkit.sources import open_source
@@ -26,6 +26,7 @@ from recordkit.sources.records import RecordSource
         "recordkit export out/photos.rec photos-again/",
         "recordkit export mnist/ digits/ --name '{key:06d}_{label}.png'",
         "recordkit pack digits/train out/digits --label-from '{key:06d}_{label}.png'",
+        "recordkit export people/ faces/ --to insightface",
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
@@ -36,6 +37,12 @@ from recordkit.sources.records import RecordSource
     metavar="TEMPLATE",
     help="Name of an image, made from {key}, {label} and {class}; without a suffix it gets that of its format.  "
     "[default: {class}/{key:06d} with class names, {key:06d}_{label} without]",
+)
+@click.option(
+    "--shuffle-seed",
+    type=click.IntRange(0, 2**64 - 1),
+    metavar="SEED",
+    help="Write an InsightFace dataset in an order drawn by SEED, without records of identities, as DALI needs it.",
 )
 @root_option
 @allow_outside_option
@@ -49,6 +56,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     destination: Path,
     format_name: str | None,
     name: str | None,
+    shuffle_seed: int | None,
     root: Path | None,
     allow_outside: bool,
     columns: str | None,
@@ -60,12 +68,12 @@ def command(  # noqa: PLR0913 (one argument for each option)
     """Write the images of SOURCE into DEST, as files or in another format.
 
     SOURCE is a .rec file, its prefix, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets are written
-    to DEST/train and DEST/test; a folder of images; or a list. Encoded images are copied byte for byte. A folder of
-    images has DEST.lst beside it, with the key, all labels and the path of each image, and DEST.classes.json with the
-    class names. DEST must be new or empty.
+    to DEST/train and DEST/test; a folder of images; a list; or what 'recordkit import' reads. Encoded images are copied
+    byte for byte. A folder of images has DEST.lst beside it, with the key, all labels and the path of each image, and
+    DEST.classes.json with the class names. DEST must be new or empty.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
-    options = check_options(to, {"name": name}, is_read=False)
+    options = check_options(to, {"name": name, "shuffle_seed": shuffle_seed}, is_read=False)
     with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
@@ -86,6 +94,10 @@ def command(  # noqa: PLR0913 (one argument for each option)
 def _open(
     source: Path, console: Console, *, root: Path | None, columns: str | None, allow_outside: bool
 ) -> Iterator[Source | Mapping[str, Source]]:
+    foreign = None if columns is not None or root is not None else foreign_format(source)
+    if foreign is not None:
+        yield foreign.read(source)
+        return
     if source.is_dir() or source.suffix == ".lst" or columns is not None:
         words = in_words_of_pack() if source.is_dir() else contextlib.nullcontext()
         with console.progress(None, f"find images in {source}") as progress, words:

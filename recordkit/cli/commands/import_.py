@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from recordkit.packing.plan import PackPlan
     epilog=examples(
         "recordkit export out/photos.rec photos-again/",
         "recordkit import photos-again/ out/again",
+        "recordkit import lfw.bin out/lfw",
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
@@ -49,6 +51,8 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     sources = opened if isinstance(opened, dict) else {"": opened}
     if dry_run := options.pop("dry_run"):
         counts = {name: len(each) for name, each in sources.items()}
+        for note in itertools.chain.from_iterable(each.notes for each in sources.values()):
+            console.note(f"note: {note}")
         lines = [f"{prefix}{name and f'_{name}'}.rec: {plural(n, 'image')}" for name, n in counts.items()]
         document = {"format": given.name, "dry_run": dry_run, "records": counts}
         console.report(document, *lines, "nothing was written, because of --dry-run")

@@ -160,7 +160,7 @@ def read_content(file: BinaryIO, blob: Blob) -> bytes:
     file.seek(blob.offset)
     try:
         instruction, argument, _ = next(pickletools.genops(cast("BinaryIO", _Bounded(file))))
-        content = _bytes_in(argument) if instruction.name in _CONTENTS else b""
+        content = _bytes_in(cast("bytes", argument)) if instruction.name in _CONTENTS else b""
     except (ValueError, struct.error, Warning):
         content = b""
     if len(content) != blob.size or content[:_HEAD_BYTES] != blob.head:

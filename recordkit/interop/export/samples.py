@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import cast
 
 from recordkit.dataset.dataset import RecordDataset
@@ -30,6 +30,24 @@ def name_sources(source: RecordDataset | Source | Mapping[str, Source]) -> dict[
     return sources
 
 
+def only_source(source: RecordDataset | Source | Mapping[str, Source]) -> Source:
+    """Return the source for a format that holds one set.
+
+    Raises
+    ------
+    SourceError
+        There are several, or it has no samples, or some that cannot be used.
+    """
+    sources = name_sources(source)
+    if len(sources) != 1:
+        raise SourceError(
+            expected="one set, because the format holds one",
+            got=f"{len(sources)}: {', '.join(sources)}",
+            advice="export them one by one",
+        )
+    return next(iter(sources.values()))
+
+
 def check_samples(source: Source) -> None:
     """Refuse a source without samples, or with some that cannot be used.
 
@@ -48,8 +66,10 @@ def check_samples(source: Source) -> None:
         raise SourceError(expected="samples to export", got="none")
 
 
-def read_samples(source: Source, engine: Engine, *, n_threads: int, memory: int) -> Iterator[list[tuple[Entry, bytes]]]:
-    """Read and encode all samples of a source, in their order.
+def read_samples(
+    source: Source, engine: Engine, *, n_threads: int, memory: int, order: Sequence[int] | None = None
+) -> Generator[list[tuple[Entry, bytes]], None, None]:
+    """Read and encode the samples of a source.
 
     Parameters
     ----------
@@ -59,6 +79,8 @@ def read_samples(source: Source, engine: Engine, *, n_threads: int, memory: int)
     n_threads : int
     memory : int
         Most bytes that images may take. Close the iterator if it is not read to its end.
+    order : sequence of int, optional
+        Indices of the samples; by default all in their order.
 
     Yields
     ------
@@ -70,7 +92,7 @@ def read_samples(source: Source, engine: Engine, *, n_threads: int, memory: int)
     SourceError
         An image cannot be read or encoded.
     """
-    index_blocks = IndexBlocks(range(len(source)), engine.block_size)
+    index_blocks = IndexBlocks(range(len(source)) if order is None else order, engine.block_size)
     limits = make_limits(memory, n_threads)
 
     def read_block(indices: Sequence[int]) -> tuple[Piece, Sequence[int]]:
