@@ -23,6 +23,7 @@ from recordkit.interop.insightface import (
     write_insightface,
     write_verification_set,
 )
+from recordkit.interop.webdataset import is_webdataset, read_webdataset, write_webdataset
 from recordkit.sample import Source
 
 
@@ -60,6 +61,14 @@ _FORMATS = (
         "insightface", write_insightface, read_insightface, is_insightface, write_options=frozenset({"shuffle_seed"})
     ),
     Format("insightface-pairs", write_verification_set, read_verification_set, is_verification_set, suffix=".bin"),
+    Format(
+        "webdataset",
+        write_webdataset,
+        read_webdataset,
+        is_webdataset,
+        write_options=frozenset({"shard_bytes"}),
+        read_options=frozenset({"label_column"}),
+    ),
     Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name"})),
 )
 FORMATS = {each.name: each for each in _FORMATS}

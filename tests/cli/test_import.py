@@ -39,7 +39,7 @@ def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
     ("source", "problem"),
     [
         ("missing", "missing: expected a dataset, got nothing of that name"),
-        ("notes.txt", "notes.txt: expected one of folder"),
+        ("notes.txt", "notes.txt: expected one of webdataset"),
         ("a.rec", "a.rec: expected a dataset of another format, got a .rec file"),
     ],
 )

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
+from recordkit.cli.options import (
+    dry_run_option,
+    examples,
+    memory_option,
+    output_options,
+    parse_bytes,
+    threads_option,
+)
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
@@ -44,6 +51,12 @@ from recordkit.sources.records import RecordSource
     metavar="SEED",
     help="Write an InsightFace dataset in an order drawn by SEED, without records of identities, as DALI needs it.",
 )
+@click.option(
+    "--shard-bytes",
+    metavar="SIZE",
+    callback=parse_bytes,
+    help="Largest size of a file of shards, as 512M or 2G.  [default: 512M]",
+)
 @root_option
 @allow_outside_option
 @columns_option
@@ -57,6 +70,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     format_name: str | None,
     name: str | None,
     shuffle_seed: int | None,
+    shard_bytes: int | None,
     root: Path | None,
     allow_outside: bool,
     columns: str | None,
@@ -73,7 +87,8 @@ def command(  # noqa: PLR0913 (one argument for each option)
     DEST.classes.json with the class names. DEST must be new or empty.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
-    options = check_options(to, {"name": name, "shuffle_seed": shuffle_seed}, is_read=False)
+    given = {"name": name, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
+    options = check_options(to, given, is_read=False)
     with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:

@@ -11,10 +11,9 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import engine_option, exact_labels_option, on_error_option
-from recordkit.cli.pack_report import pack_lines
-from recordkit.cli.pack_warnings import print_warnings
+from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.errors import plural
-from recordkit.interop.conversions import FORMATS, format_of_input
+from recordkit.interop.conversions import FORMATS, check_options, format_of_input
 from recordkit.packing.pack import pack
 from recordkit.packing.plan import PackPlan
 
@@ -32,6 +31,11 @@ from recordkit.packing.plan import PackPlan
 @click.option(
     "--from", "format_name", type=click.Choice(list(FORMATS)), help="Format of SOURCE.  [default: as it looks]"
 )
+@click.option(
+    "--label-column",
+    metavar="NAME",
+    help="Column of Parquet files, or field of the .json of a WebDataset, that has the label.  [default: label]",
+)
 @exact_labels_option
 @on_error_option
 @dry_run_option
@@ -47,7 +51,8 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     with more options.
     """
     given = FORMATS[format_name] if format_name else format_of_input(source)
-    opened = given.read(source)
+    read_options = check_options(given, {"label_column": options.pop("label_column")}, is_read=True)
+    opened = given.read(source, **read_options)
     sources = opened if isinstance(opened, dict) else {"": opened}
     if dry_run := options.pop("dry_run"):
         counts = {name: len(each) for name, each in sources.items()}

@@ -29,8 +29,7 @@ from recordkit.cli.pack_options import (
     splits_option,
     transpose_option,
 )
-from recordkit.cli.pack_report import pack_lines
-from recordkit.cli.pack_warnings import print_warnings
+from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
 from recordkit.packing import PackPlan, PackReport, pack
 from recordkit.sources import open_source, read_classes

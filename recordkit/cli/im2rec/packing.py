@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from recordkit.cli.console import Console
-from recordkit.cli.pack_warnings import print_warnings
+from recordkit.cli.pack_report import print_warnings
 from recordkit.cli.terminal import print_line
 from recordkit.codec import Channels
 from recordkit.errors import SourceError

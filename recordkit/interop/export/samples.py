@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import cast
 
+from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import SourceError, plural
 from recordkit.packing.engine import Engine
@@ -126,3 +127,17 @@ def payloads_of(piece: Piece) -> list[bytes]:
             entry = piece.entries[number]
             raise SourceError(piece.remarks[number], path=entry.name, key=entry.key, advice="nothing was written")
     return cast("list[bytes]", piece.payloads)
+
+
+def image_suffix(payload: bytes) -> str:
+    """Return the suffix of a file with this image, such as ``.jpg``.
+
+    Raises
+    ------
+    SourceError
+        The payload is no image of a known format.
+    """
+    if suffixes := codec.file_suffixes(payload):
+        return suffixes[0]
+    got = f"bytes of an unknown format that begin with {payload[:8]!r}" if payload else "0 bytes"
+    raise SourceError(expected="an image", got=got)

@@ -10,7 +10,7 @@ from typing import Literal
 from recordkit import codec
 from recordkit.errors import PlanError, RecordkitError, SourceError
 from recordkit.formats.name_template import NameTemplate
-from recordkit.interop.export import LabelFacts
+from recordkit.interop.export import LabelFacts, image_suffix
 from recordkit.sample import Entry, Source
 from recordkit.sources.classes import walk_order
 
@@ -122,8 +122,7 @@ class ImageNames:
                 )
             return "" if suffix else possible[0]
         if not suffix or suffix.lower() in codec.IMAGE_SUFFIXES:
-            got = f"bytes of an unknown format that begin with {payload[:8]!r}" if payload else "0 bytes"
-            raise SourceError(expected="an image", got=got)
+            return image_suffix(payload)  # raises
         return ""
 
 
