@@ -39,12 +39,12 @@ def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
     ("source", "problem"),
     [
         ("missing", "missing: expected a dataset, got nothing of that name"),
-        ("notes.txt", "notes.txt: expected one of webdataset"),
+        ("notes.txt", "notes.txt: expected one of insightface"),
         ("a.rec", "a.rec: expected a dataset of another format, got a .rec file"),
     ],
 )
-def test_what_cannot_be_imported_is_one_line(cli, tmp_path, source, problem):
-    for name in ("notes.txt", "a.rec"):
-        (tmp_path / name).write_text("text")
+def test_what_cannot_be_imported_is_one_line(cli, tiny_folder, tmp_path, source, problem):
+    (tmp_path / "notes.txt").write_text("text")
+    cli("pack", tiny_folder, tmp_path / "a")
     code, _, error = cli("import", tmp_path / source, tmp_path / "b")
     assert code == 1 and problem in error and error.count("\n") == 1
