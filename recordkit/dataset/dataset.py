@@ -53,15 +53,16 @@ class RecordLocations(NamedTuple):
 
 
 class RecordDataset:
-    """The samples of one .rec file or several.
+    """The samples of one .rec file or several, or of a sharded dataset.
 
     The header and the identities of InsightFace's files are not samples.
 
     Parameters
     ----------
     path : str, Path, or sequence of them
-        A .rec file, its prefix, or a pattern such as ``"train_*.rec"``, whose files are sorted by name. The samples of
-        several files are concatenated in the order of the sequence.
+        A .rec file, a manifest, the prefix of either, a pattern such as ``"train_*.rec"``, or a folder with one dataset
+        (`recordkit.storage.search.find_sets`). The samples of several files are concatenated in the order of the
+        sequence, of the manifest, or of the numbers in their names.
     check : bool, default False
         Compare each record that is read with its CRC-32 in PREFIX.crc; another one is a FormatError.
     on_error : {"raise", "skip"}, default "raise"
@@ -78,7 +79,9 @@ class RecordDataset:
     NotFoundError
         The file does not exist, or no file matches the pattern.
     FormatError
-        A file is damaged, or exact labels do not match their records.
+        A file is damaged, exact labels do not match their records, or a shard is not the one that its manifest names.
+    PlanError
+        The folder has several datasets.
 
     Warns
     -----
@@ -152,7 +155,7 @@ class RecordDataset:
 
     @property
     def classes(self) -> dict[str, int] | None:
-        """Class name to label, from PREFIX.json; None if it has no class names.
+        """Class name to label, from PREFIX.json or the manifest; None if it has no class names.
 
         Raises
         ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import itertools
 import os
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from recordkit.dataset.index import FileIndex, index_file
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.dataset.whole_records import known_positions
-from recordkit.errors import FormatError, NotFoundError, PlanError
+from recordkit.errors import FormatError, PlanError, plural
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.snapshot import find_record_files, read_sets
+from recordkit.storage.search import find_sets
+from recordkit.storage.snapshot import read_sets
 
 _N_FINGERPRINTED = 64
 
@@ -73,11 +73,9 @@ class Table:
         A file has records that are not samples, as InsightFace's.
     """
 
-    def __init__(
-        self, names: list[str], filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]
-    ) -> None:
+    def __init__(self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]) -> None:
         # Absolute, because a worker process may have another working directory, or this one may change its own.
-        self._names = [os.path.abspath(name) for name in names]  # noqa: PTH100 (Path.resolve would follow links)
+        self._names = [os.path.abspath(fileset.name) for fileset in filesets]  # noqa: PTH100 (Path.resolve would follow links)
         self._identities = [_identify(fileset) for fileset in filesets]
         self.paths = [fileset.path(".rec") for fileset in filesets]
         self.sizes = [file.size for file in files]
@@ -89,7 +87,7 @@ class Table:
         self.checksums = _concatenate_checksums(indexes)
         self.has_metadata = any(index.has_metadata for index in indexes)
         self.lost = [lost for index in indexes for lost in index.lost]
-        self._classes = [(fileset.path(".json"), _classes_or_error(fileset)) for fileset in filesets]
+        self._classes = [(_facts_path(fileset), _classes_or_error(fileset)) for fileset in filesets]
         for array in (self.offsets, self.keys, self.checksums):
             if array is not None:
                 array.flags.writeable = False
@@ -108,6 +106,13 @@ class Table:
 
     def _open_same(self, filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
+        if len(files) != len(self._identities):  # a prefix has got a manifest meanwhile, and stands for its shards
+            raise FormatError(
+                path=self._names[0],
+                expected=f"the {plural(len(self._identities), 'file')} that were pickled",
+                got=len(files),
+                advice="open it again",
+            )
         for fileset, identity in zip(filesets, self._identities, strict=True):
             other = _identify(fileset)
             if other != identity:
@@ -208,19 +213,19 @@ def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, 
     patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not patterns:
         raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
-    names: list[str] = []
 
     def find() -> list[str]:
-        names[:] = [name for pattern in patterns for name in _expand(os.fspath(pattern))]
-        return names
+        return [name for pattern in patterns for name in find_sets(pattern)]
 
     def read(filesets: list[Fileset], stack: ExitStack) -> tuple[Table, list[FileIndex]]:
+        for fileset in filesets:
+            fileset.check_listing()
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
         indexes = [
             index_file(fileset, file, check=check, skip_damage=skip_damage)
             for fileset, file in zip(filesets, files, strict=True)
         ]
-        return Table(list(names), filesets, files, indexes), indexes
+        return Table(filesets, files, indexes), indexes
 
     table, indexes = read_sets(find, read)
     for index in indexes:
@@ -241,22 +246,17 @@ def _identify(fileset: Fileset) -> _SetIdentity:
     return _SetIdentity(status.st_size, None, status.st_ino, status.st_mtime_ns)
 
 
+def _facts_path(fileset: Fileset) -> Path:
+    """Return the file that has the classes of a set."""
+    return fileset.path(".json") if fileset.listing is None else fileset.listing.path
+
+
 def _classes_or_error(fileset: Fileset) -> dict[str, int] | FormatError | None:
     """Return the classes of a set, or the error about them for those who ask for classes. Images need none."""
     try:
         return fileset.classes()
     except FormatError as error:
         return error
-
-
-def _expand(pattern: str) -> list[str]:
-    """Return the .rec files that match a pattern, sorted by name. A name without wildcards is returned unchanged."""
-    if not glob.has_magic(pattern) or Fileset(pattern).path(".rec").exists():
-        return [pattern]
-    names = find_record_files(pattern)
-    if not names:
-        raise NotFoundError(path=pattern, expected=".rec files that fit the pattern", got="none")
-    return names
 
 
 def _concatenate(arrays: list[NDArray[Any]]) -> NDArray[Any]:

@@ -5,10 +5,12 @@
     PREFIX.rec          the records                 PREFIX.json         description: options, counts, classes, SHA-256
     PREFIX.idx          key -> offset               PREFIX.labels.npy   optional exact labels, int64
     PREFIX.lst          key, labels, path           PREFIX.failed.tsv   files that could not be packed, with reasons
-    PREFIX.crc          CRC-32 of each record
+    PREFIX.crc          CRC-32 of each record           PREFIX.manifest.json   the shards, in place of all others
 
 `recordkit.storage.staging` replaces an old set by a new one. While it does, and after it was killed, `Fileset.path`
 finds each file of the committed set.
+
+`recordkit.storage.snapshot` makes a Fileset for each shard that a manifest names, and tells it the manifest.
 """
 
 from __future__ import annotations
@@ -22,12 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, quoted
+from recordkit.errors import FormatError, NotFoundError, quoted
 from recordkit.formats import json_file
 from recordkit.formats.files import not_found, open_file
 from recordkit.formats.numpy_files import npy
 from recordkit.storage.commit import Commit, find_commits
 from recordkit.storage.description import described_size, lists_file
+from recordkit.storage.manifest import Listing
 from recordkit.storage.names import SUFFIXES, suffix_of
 
 
@@ -38,10 +41,15 @@ class Fileset:
     ----------
     path : str or Path
         A prefix such as ``out/train``, or any file of the set, such as ``out/train.rec``.
+    listing : Listing, optional
+        The manifest that names this set, which is a shard; its facts are then those of the set.
 
     Attributes
     ----------
+    name : str
+        The path as it was given.
     prefix : Path
+    listing : Listing or None
 
     Raises
     ------
@@ -54,8 +62,10 @@ class Fileset:
     'out/train.idx'
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, listing: Listing | None = None) -> None:
         text = os.fspath(path)
+        self.name = text
+        self.listing = listing
         suffix = suffix_of(text)
         self.prefix = Path(text.removesuffix(suffix))
         # A path with a suffix is used for that suffix as it is.
@@ -151,6 +161,9 @@ class Fileset:
             PREFIX.json is not a JSON object or the description of another .rec file, or its classes are not a mapping
             of str to int.
         """
+        if self.listing is not None:
+            classes = self.listing.manifest.classes
+            return None if classes is None else dict(classes)
         description = self.description()
         classes = description.get("classes")
         if classes is None:
@@ -163,6 +176,35 @@ class Fileset:
                 advice="remove it, or pack again to another prefix",
             )
         return classes
+
+    def check_listing(self) -> None:
+        """Compare the size and the id of a shard with its manifest; nothing for a set that no manifest names.
+
+        Raises
+        ------
+        NotFoundError, FormatError
+            The shard does not exist, or belongs to another dataset.
+        """
+        if self.listing is None:
+            return
+        shard, manifest_path = self.listing.shard, self.listing.path
+        advice = f"copy all files that {manifest_path.name} names together with it, or pack again"
+        try:
+            size = self.rec_size()
+        except NotFoundError as error:
+            raise NotFoundError(
+                path=error.path,
+                expected=f"the shard that {manifest_path} names",
+                got="no file",
+                advice=advice,
+            ) from None
+        if size != shard.n_bytes:
+            expected = f"{shard.n_bytes} bytes, as {manifest_path} says"
+            raise FormatError(path=str(self.path(".rec")), expected=expected, got=size, advice=advice)
+        set_id = self.id()
+        if None not in (set_id, shard.id) and set_id != shard.id:
+            expected = f"the set {shard.id}, as {manifest_path} says"
+            raise FormatError(path=str(self.path(".json")), expected=expected, got=set_id, advice=advice)
 
     def exact_labels(self, *, is_damaged: bool = False) -> NDArray[np.int64] | None:
         """Read the exact labels, PREFIX.labels.npy, and compare them with the description of the set.

@@ -127,6 +127,29 @@ class Manifest:
         return set_id({**facts, "shards": unnamed, "name": ""})
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The place of a shard in a manifest.
+
+    Attributes
+    ----------
+    path : Path
+        The manifest's file.
+    manifest : Manifest
+    number : int
+        Number of the shard, from 0.
+    """
+
+    path: Path
+    manifest: Manifest
+    number: int
+
+    @property
+    def shard(self) -> Shard:
+        """The shard's facts."""
+        return self.manifest.shards[self.number]
+
+
 def shard_from(description: Mapping[str, Any], keys: tuple[int, int] | None) -> Shard:
     """Return the shard that the description of its set, the content of PREFIX.json, describes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 MANIFEST_SUFFIX = ".manifest.json"
@@ -74,6 +75,18 @@ def suffix_of(name: str) -> str:
     ('.manifest.json', '.json', '')
     """
     return next((suffix for suffix in reversed(SUFFIXES) if name.endswith(suffix)), "")
+
+
+def natural_order(path: str) -> tuple[tuple[str | int, ...], str]:
+    """Return the sort key of paths in which a number counts by its value, so that shard 10 comes after shard 9.
+
+    Examples
+    --------
+    >>> sorted(["a_10.rec", "a_9.rec", "a_09.rec", "a.rec"], key=natural_order)
+    ['a.rec', 'a_09.rec', 'a_9.rec', 'a_10.rec']
+    """
+    pieces = re.split("([0-9]+)", path)
+    return tuple(int(piece) if number % 2 else piece for number, piece in enumerate(pieces)), path
 
 
 def is_file_name(name: str) -> bool:

@@ -30,19 +30,30 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from recordkit.errors import FormatError
+from recordkit.formats.files import not_found
+from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.names import SUFFIXES
+from recordkit.storage.manifest import Listing, Manifest
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, natural_order, suffix_of
 
 _Result = TypeVar("_Result")
 _Identity = tuple[int, int]  # device and inode
 _File = tuple[str, int, int]  # path, device and inode
 
 
+class _Found(NamedTuple):
+    """A set, or a manifest, and the suffix of the file that identifies it."""
+
+    files: Fileset
+    anchor: str
+
+
 class _State(NamedTuple):
     """Files of a set, by which two states of it are compared."""
 
     staged: list[Path]  # paths in a staging folder at which the Fileset looks
-    files: list[_File | None]  # the file of each suffix
+    files: dict[str, _File | None]  # the file of each suffix
+    anchor: _File | None  # the file that identifies the set
 
 
 # Processes may often open 1,024 files. A pack replaces all its shards together, so some of them are sufficient.
@@ -51,10 +62,12 @@ _MAX_HELD = 64
 _FIRST_PAUSE_S = 0.001
 _MAX_PAUSE_S = 0.25
 _MAX_WAIT_S = 10.0
+# Each attempt to read a manifest fails only if a pack moves it meanwhile.
+_MAX_MOVES = 10
 
 
 def read_set(path: str | Path, read: Callable[[Fileset, ExitStack], _Result]) -> _Result:
-    """Read several files of one set; see `read_sets`.
+    """Read several files of one set, not of a sharded dataset; see `read_sets`.
 
     Examples
     --------
@@ -73,10 +86,12 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
     Parameters
     ----------
     find : callable
-        Returns the paths of the sets, as `Fileset` takes them. They are found again after the reads, because a pack
-        with another number of shards changes the files that match a pattern.
+        Returns the paths of the sets, as `Fileset` takes them. A manifest, or a prefix that has one, stands for its
+        shards in their order. The paths are found again after the reads, because a pack with another number of shards
+        changes the files that match a pattern.
     read : callable
-        Reads the files that it needs. It may be called several times, so it has no other effect; in particular it does
+        Reads the files that it needs. A shard of a manifest has its `Fileset.listing`, and `Fileset.check_listing`
+        compares both. It may be called several times, so it has no other effect; in particular it does
         not warn. It leaves what has to be closed on the stack: a thrown away result is closed, and so is one that ends
         with an error. The last call's stack belongs to the result.
 
@@ -88,7 +103,9 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
     Raises
     ------
     FormatError
-        The sets were replaced again and again for some seconds.
+        The sets were replaced again and again for some seconds, or a manifest is damaged.
+    NotFoundError
+        A manifest does not exist.
     Exception
         The error of `read`, if the sets were not replaced while it ran.
     """
@@ -96,10 +113,11 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
     pause_s = 0.0
     while True:
         with ExitStack() as held, ExitStack() as stack:
-            open_files = [_hold(files, held) for files in _resolve(find())[:_MAX_HELD]]
-            sets = _resolve(find())
-            before = _state(sets)
-            if [_identity(state.files[0]) for state in before[:_MAX_HELD]] == open_files:
+            open_files = [_hold(found, held) for found in _resolve(find())[:_MAX_HELD]]
+            resolved = _resolve(find())
+            before = _state(resolved)
+            if [_identity(state.anchor) for state in before[:_MAX_HELD]] == open_files:
+                sets = [found.files for found in resolved if found.anchor != MANIFEST_SUFFIX]
                 try:
                     result = read(sets, stack)
                 except Exception:
@@ -112,15 +130,15 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
         if time.monotonic() > deadline_s:
             raise FormatError(
                 "a pack is replacing this set",
-                path=str(sets[0].prefix),
+                path=str(resolved[0].files.prefix),
                 advice="open it again when the pack has ended",
             )
         time.sleep(pause_s)
         pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _MAX_PAUSE_S)
 
 
-def find_record_files(pattern: str) -> list[str]:
-    """Return the .rec files of all valid sets that match a pattern, at their final names, sorted.
+def find_files(pattern: str, suffix: str = ".rec") -> list[str]:
+    """Return the files of all valid sets that match a pattern, at their final names, in natural order.
 
     Files of a set that is being published, or whose pack was killed, are in a staging folder. These are looked for
     first, since files only move from there to their final names.
@@ -129,13 +147,42 @@ def find_record_files(pattern: str) -> list[str]:
     ----------
     pattern : str
         As `glob.glob` takes it, also with ``**``.
+    suffix : {".rec", ".manifest.json"}, default ".rec"
+        The files of another suffix are left out.
     """
     folder, name = os.path.split(pattern)
     staged = glob.glob(os.path.join(folder, ".*.staging", name), recursive=True)  # noqa: PTH118, PTH207 (as below)
     names = {str(Path(path).parent.with_name(Path(path).name)) for path in staged}
     names.update(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob refuses absolute patterns)
-    sets = _resolve(sorted(name for name in names if name.endswith(".rec")))
-    return [str(files.prefix) + ".rec" for files in sets if files.path(".rec").exists()]
+    sets = [Fileset(name) for name in sorted(names, key=natural_order) if name.endswith(suffix)]
+    return [str(files.prefix) + suffix for files in sets if files.path(suffix).exists()]
+
+
+def read_manifest(path: str | Path) -> tuple[Fileset, Manifest | None]:
+    """Return the files at a path and the manifest among them; None if the path is that of a single set.
+
+    A prefix that has a manifest stands for it, whatever other files have that prefix.
+
+    Raises
+    ------
+    NotFoundError
+        The path is that of a manifest, which does not exist.
+    FormatError
+        The manifest is damaged.
+    """
+    suffix = suffix_of(os.fspath(path))
+    files = Fileset(path)
+    if suffix not in ("", MANIFEST_SUFFIX):
+        return files, None
+    for _ in range(_MAX_MOVES):
+        manifest_path = files.path(MANIFEST_SUFFIX)
+        if not suffix and not manifest_path.exists():
+            return files, None
+        try:
+            return files, manifests.read(manifest_path)
+        except FileNotFoundError:
+            files = Fileset(path)  # a pack moved or replaced it
+    raise not_found(path, "a manifest of shards", suffix=MANIFEST_SUFFIX)
 
 
 def file_state(path: Path) -> tuple[int, ...]:
@@ -149,13 +196,26 @@ def file_state(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _resolve(paths: Iterable[str | Path]) -> list[Fileset]:
-    return [Fileset(path) for path in paths]
+def _resolve(paths: Iterable[str | Path]) -> list[_Found]:
+    """Return the sets at some paths, in their order, but the manifests first, so that these are held open."""
+    resolved: list[_Found] = []
+    found_manifests: list[_Found] = []
+    for path in paths:
+        files, manifest = read_manifest(path)
+        if manifest is None:
+            resolved.append(_Found(files, ".rec"))
+            continue
+        manifest_path = files.prefix.with_name(files.prefix.name + MANIFEST_SUFFIX)
+        found_manifests.append(_Found(files, MANIFEST_SUFFIX))
+        for number, shard in enumerate(manifest.shards):
+            listing = Listing(manifest_path, manifest, number)
+            resolved.append(_Found(Fileset(manifest_path.with_name(shard.name), listing=listing), ".rec"))
+    return found_manifests + resolved
 
 
-def _hold(files: Fileset, stack: ExitStack) -> _Identity | None:
-    """Open the .rec file of a set until the stack ends, and return its identity; None if there is none."""
-    path = files.path(".rec")
+def _hold(found: _Found, stack: ExitStack) -> _Identity | None:
+    """Open the anchor of a set until the stack ends, and return its identity; None if there is none."""
+    path = found.files.path(found.anchor)
     try:
         # O_NONBLOCK, because the path may be a pipe; `read` refuses it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -166,8 +226,12 @@ def _hold(files: Fileset, stack: ExitStack) -> _Identity | None:
     return status.st_dev, status.st_ino
 
 
-def _state(sets: list[Fileset]) -> list[_State]:
-    return [_State(files.staged_paths(), [_file(files.path(suffix)) for suffix in SUFFIXES]) for files in sets]
+def _state(resolved: list[_Found]) -> list[_State]:
+    states = []
+    for files, anchor in resolved:
+        found = {suffix: _file(files.path(suffix)) for suffix in SUFFIXES}
+        states.append(_State(files.staged_paths(), found, found[anchor]))
+    return states
 
 
 def _file(path: Path) -> _File | None:

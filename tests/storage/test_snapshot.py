@@ -14,7 +14,7 @@ from storage.interleaved import interleave
 from recordkit.errors import FormatError
 from recordkit.storage import snapshot
 from recordkit.storage.fileset import SUFFIXES, Fileset
-from recordkit.storage.snapshot import find_record_files, read_set, read_sets
+from recordkit.storage.snapshot import find_files, read_set, read_sets
 from recordkit.storage.staging import Staging
 
 ALL = ["a.rec", "a.idx", "a.lst", "a.labels.npy", "a.json"]
@@ -117,7 +117,7 @@ def test_another_number_of_shards_is_found_whole(tmp_path):
 
     def read():
         return read_sets(
-            lambda: find_record_files(f"{tmp_path}/a_*.rec"),
+            lambda: find_files(f"{tmp_path}/a_*.rec"),
             lambda sets, _: [files.path(".rec").read_text().split() for files in sets],
         )
 
@@ -137,7 +137,7 @@ def test_shards_of_a_killed_pack_match_a_pattern(faults, tmp_path):
         publish(tmp_path / "a", "old", names, names)
         outcome = faults("publish", str(tmp_path / "a"), "new", names, names, at=kill)
         for pattern in ("a_*.rec", "**/a_*.rec", "a_?.*"):
-            assert find_record_files(f"{tmp_path}/{pattern}") == [f"{tmp_path}/{name}" for name in names], kill
+            assert find_files(f"{tmp_path}/{pattern}") == [f"{tmp_path}/{name}" for name in names], kill
         if outcome != "killed":
             break
 

@@ -1,0 +1,108 @@
+"""The .rec files and manifests that a path of a user stands for: a prefix, a file, a pattern or a folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from pathlib import Path
+
+from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural
+from recordkit.storage.fileset import Fileset
+from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.snapshot import find_files, read_manifest
+
+# PREFIX_3, PREFIX-00003-of-00010, and PREFIX_3_val of a pack with splits: only the number may differ among shards.
+_NUMBERED = re.compile(r"(.*[_.-])([0-9]{1,9})((?:-of-[0-9]+)?(?:_(?:train|val|test))?)\.rec")
+
+
+def find_sets(path: str | Path) -> list[str]:
+    """Return the paths of the sets that a path stands for, as `recordkit.storage.snapshot.read_sets` takes them.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .rec file, a manifest, a prefix of either, a pattern such as ``"train_*.rec"`` or ``"*.manifest.json"``, or a
+        folder with one dataset.
+
+    Returns
+    -------
+    paths : list of str
+        Files that match a pattern are in natural order: shard 10 comes after shard 9. A path without wildcards is
+        returned unchanged, whether it exists or not.
+
+    Raises
+    ------
+    NotFoundError
+        No file matches the pattern, or the folder has no .rec file.
+    PlanError
+        The folder has several datasets, or a numbered shard is missing.
+
+    Examples
+    --------
+    >>> find_sets("out/train")
+    ['out/train']
+    """
+    text = os.fspath(path)
+    if Path(text).is_dir():
+        return [text] if _is_prefix(text) else _find_in_folder(Path(text))
+    if not glob.has_magic(text) or Fileset(text).path(".rec").exists():
+        return [text]
+    names = find_files(text, MANIFEST_SUFFIX if text.endswith(".json") else ".rec")
+    if not names:
+        raise NotFoundError(path=text, expected=".rec files that fit the pattern", got="none")
+    return names
+
+
+def _is_prefix(folder: str) -> bool:
+    """Tell whether a path is a prefix of a dataset, although it is a folder too."""
+    if not Path(folder).name:
+        return False
+    files = Fileset(folder)
+    return any(files.path(suffix).exists() for suffix in (".rec", MANIFEST_SUFFIX))
+
+
+def _find_in_folder(folder: Path) -> list[str]:
+    """Return the sets of the one dataset in a folder: a manifest, or all shards of one prefix, or one .rec file."""
+    pattern = str(Path(glob.escape(str(folder)), "*"))
+    datasets: dict[str, list[str]] = {path: [path] for path in find_files(pattern, MANIFEST_SUFFIX)}
+    found = [manifest for _, manifest in map(read_manifest, datasets) if manifest is not None]
+    listed = {str(folder / shard.name) for manifest in found for shard in manifest.shards}
+    for path in find_files(pattern, ".rec"):
+        if path not in listed:
+            datasets.setdefault(_dataset_name(path), []).append(path)
+    if not datasets:
+        raise NotFoundError(path=str(folder), expected="a folder with .rec files", got="none in it")
+    if len(datasets) > 1:
+        names = enumerate_some([Path(name).name for name in datasets])
+        raise PlanError(
+            path=str(folder),
+            expected="a folder with one dataset",
+            got=f"{plural(len(datasets), 'dataset')}: {names}",
+            advice="name one of them, or list their files",
+        )
+    (paths,) = datasets.values()
+    _check_numbers(paths)
+    return paths
+
+
+def _dataset_name(path: str) -> str:
+    """Return what the shards of a dataset without a manifest have in common: the path, with "*" for the number."""
+    match = _NUMBERED.fullmatch(path)
+    return path if match is None else f"{match[1]}*{match[3]}.rec"
+
+
+def _check_numbers(paths: list[str]) -> None:
+    """Raise PlanError if numbered shards do not count from 0 or 1 on: one is missing, or they are several datasets."""
+    matches = [match for match in map(_NUMBERED.fullmatch, paths) if match]
+    if len(matches) < 2:
+        return
+    numbers = [int(match[2]) for match in matches]
+    first = min(numbers[0], 1)
+    if numbers != list(range(first, first + len(numbers))):
+        raise PlanError(
+            path=_dataset_name(paths[0]),
+            expected=f"shards from {first} on without a gap",
+            got=enumerate_some(numbers),
+            advice="list the files to open them as they are",
+        )
