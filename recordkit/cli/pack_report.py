@@ -19,6 +19,7 @@ def pack_lines(report: PackReport) -> list[str]:
             f"{done.prefix}.rec: {done.n_listed} listed, {done.n_packed} packed{failed}; "
             f"{_megabytes(done.input_bytes)} in, {_megabytes(done.output_bytes)} out"
         )
+    lines += [f"{path}: the manifest of these shards" for path in report.manifests]
     lines.append(
         f"{plural(report.n_packed, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s, "
         f"{report.engine} engine, {plural(report.n_threads, 'thread')}"

@@ -139,6 +139,11 @@ class RecordDataset:
         return list(self._table.paths)
 
     @property
+    def sizes(self) -> list[int]:
+        """Number of samples of each path that was opened, for `recordkit.sampling.mix.Mix`; a subset is one path."""
+        return list(self._table.path_sizes) if self._rows is None else [len(self)]
+
+    @property
     def lost(self) -> list[LostBytes]:
         """Parts of damaged files that hold no whole record; only ``on_error="skip"`` opens a file with such parts."""
         return list(self._table.lost)

@@ -59,6 +59,8 @@ class Table:
         The open files.
     row_starts : list of int
         The rows of file i are ``row_starts[i]`` to ``row_starts[i + 1] - 1``.
+    path_sizes : list of int
+        Number of samples of each path that was opened: of all files that match a pattern, or of a manifest.
     offsets : ndarray of uint64, shape (n,)
         Offsets of the records' heads, in bytes.
     keys : ndarray of uint64, shape (n,), or None
@@ -73,7 +75,9 @@ class Table:
         A file has records that are not samples, as InsightFace's.
     """
 
-    def __init__(self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex]) -> None:
+    def __init__(
+        self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex], n_sets: list[int]
+    ) -> None:
         # Absolute, because a worker process may have another working directory, or this one may change its own.
         self._names = [os.path.abspath(fileset.name) for fileset in filesets]  # noqa: PTH100 (Path.resolve would follow links)
         self._identities = [_identify(fileset) for fileset in filesets]
@@ -81,6 +85,8 @@ class Table:
         self.sizes = [file.size for file in files]
         self.files = files
         self.row_starts = [0, *itertools.accumulate(len(index.offsets) for index in indexes)]
+        path_bounds = np.array(self.row_starts)[[0, *itertools.accumulate(_count_files(filesets, n_sets))]]
+        self.path_sizes: list[int] = np.diff(path_bounds).tolist()
         self.offsets = _concatenate([index.offsets for index in indexes])
         self.keys = _concatenate_keys(indexes)
         self.exact_labels = _concatenate_exact_labels(filesets, indexes)
@@ -214,8 +220,12 @@ def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, 
     if not patterns:
         raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
 
+    n_sets: list[int] = []  # of each pattern
+
     def find() -> list[str]:
-        return [name for pattern in patterns for name in find_sets(pattern)]
+        names = [find_sets(pattern) for pattern in patterns]
+        n_sets[:] = map(len, names)
+        return list(itertools.chain.from_iterable(names))
 
     def read(filesets: list[Fileset], stack: ExitStack) -> tuple[Table, list[FileIndex]]:
         for fileset in filesets:
@@ -225,12 +235,24 @@ def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, 
             index_file(fileset, file, check=check, skip_damage=skip_damage)
             for fileset, file in zip(filesets, files, strict=True)
         ]
-        return Table(filesets, files, indexes), indexes
+        return Table(filesets, files, indexes, n_sets), indexes
 
     table, indexes = read_sets(find, read)
     for index in indexes:
         index.warn()
     return table
+
+
+def _count_files(filesets: list[Fileset], n_sets: list[int]) -> list[int]:
+    """Return the number of files of each pattern, which has `n_sets` sets; a manifest is one of them."""
+    counts, row = [], 0
+    for n in n_sets:
+        begin = row
+        for _ in range(n):
+            listing = filesets[row].listing
+            row += 1 if listing is None else len(listing.manifest.shards)
+        counts.append(row - begin)
+    return counts
 
 
 def _open(path: Path, stack: ExitStack) -> RecordFile:

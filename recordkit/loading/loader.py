@@ -46,7 +46,8 @@ class Loader:
         Transforms in the order of their application; together they must make all images one size. A `Normalize` may
         stand at the end only.
     shuffle : bool or Order, default False
-        False: the order of the file. True: a new random order each epoch. Or an order of `recordkit.sampling.order`.
+        False: the order of the file. True: a new random order each epoch. Or an order of `recordkit.sampling.order`, or
+        `recordkit.sampling.mix.Mix` for several datasets with weights.
     seed : int, 0 to 2**64 - 1, default 0
         Seed of the order and of all random draws.
     threads : int, default 0

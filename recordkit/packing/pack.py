@@ -23,13 +23,19 @@ from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
 from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
-from recordkit.packing.replaced_set import check_replaced_set, find_obsolete_files, has_other_prefix
+from recordkit.packing.replaced_set import (
+    check_replaced_manifest,
+    check_replaced_set,
+    find_obsolete_files,
+    has_other_prefix,
+)
 from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.storage.names import SUFFIXES
-from recordkit.storage.staging import Staging
+from recordkit.storage import manifest as manifests
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES
+from recordkit.storage.staging import Staging, as_publish_error
 from recordkit.threads import ThreadedMap, count_threads
 
 
@@ -44,7 +50,7 @@ def pack(
     memory: int | str | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
-    """Pack images into PREFIX.rec, .idx, .lst, .crc and .json.
+    """Pack images into PREFIX.rec, .idx, .lst, .crc and .json, or into several shards and a manifest that names them.
 
     The files appear together when all of them are complete. Until then, and after any error, the previous files stay in
     place. Memory: `memory` and 16 bytes per image, 24 more per row of a list, or the file names of a folder.
@@ -121,15 +127,19 @@ def pack(
         planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
         warnings += [*dict.fromkeys(label_warnings), *_check_outputs(planned_sets, staging.prefix)]
         reports = []
+        shards: dict[Path, list[tuple[dict[str, Any], tuple[int, int] | None]]] = {}
         for planned_set in planned_sets:
             writer = SetWriter(staging, planned_set.names, plan)
             open_writers.callback(writer.close)
             set_engine = engine_class(plan, pixels=planned_set.source.pixels)
-            _write_set(planned_set, plan, set_engine, writer, n_threads, n_bytes, progress)
+            description = _write_set(planned_set, plan, set_engine, writer, n_threads, n_bytes, progress)
             reports.append(writer.report)
+            if planned_set.dataset is not None:
+                shards.setdefault(planned_set.dataset, []).append((description, writer.keys))
         _refuse_empty_result(reports, staging.prefix)
         # All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
         new_names = [path for planned_set in planned_sets for path in planned_set.names.all()]
+        new_names += [dataset.with_name(dataset.name + MANIFEST_SUFFIX) for dataset in shards]
         obsolete_files = [
             path
             for path in find_obsolete_files(staging.prefix, new_names)
@@ -137,9 +147,13 @@ def pack(
         ]
         if obsolete_files:
             warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
+        manifest_paths = [_write_manifest(staging, dataset, facts) for dataset, facts in shards.items()]
         staging.commit(remove=new_names + obsolete_files)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
-    return PackReport(tuple(reports), engine_class.name, n_threads, time.monotonic() - begin_s, tuple(warnings), ok)
+    duration_s = time.monotonic() - begin_s
+    return PackReport(
+        tuple(reports), engine_class.name, n_threads, duration_s, tuple(warnings), ok, tuple(manifest_paths)
+    )
 
 
 def _open(path: str | Path, plan: PackPlan) -> Source | dict[str, Source]:
@@ -160,8 +174,14 @@ def _write_set(
     n_threads: int,
     memory: int,
     progress: Progress | None,
-) -> None:
-    """Pack the samples of one set, block by block on several threads, and write them in order."""
+) -> dict[str, Any]:
+    """Pack the samples of one set, block by block on several threads, and write them in order.
+
+    Returns
+    -------
+    description : dict
+        The content of PREFIX.json.
+    """
     source, order, names = planned_set.source, planned_set.order, planned_set.names
     if planned_set.is_first:
         for bad in source.bad:
@@ -185,7 +205,18 @@ def _write_set(
                 with encode_alone(source, index, engine, limits) as piece:
                     append(frame_piece(piece, plan, engine))
     list_role = "written" if names.write_list else "read" if planned_set.reads_list else "none"
-    writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
+    return writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
+
+
+def _write_manifest(
+    staging: Staging, dataset: Path, shards: Sequence[tuple[dict[str, Any], tuple[int, int] | None]]
+) -> Path:
+    """Write the manifest of a dataset, whose shards are written; return its path after the commit."""
+    descriptions, keys = zip(*shards, strict=True)
+    manifest = manifests.unite(dataset.name, descriptions, keys)
+    with as_publish_error(staging.parent), staging.create(manifest.file_name) as file:
+        file.write(manifests.pack(manifest))
+    return dataset.with_name(manifest.file_name)
 
 
 def _plan_facts(plan: PackPlan) -> dict[str, Any]:
@@ -199,6 +230,8 @@ def _check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str
     for planned_set in planned_sets:
         names = planned_set.names
         description = check_replaced_set(names)
+        if planned_set.dataset is not None:
+            check_replaced_manifest(planned_set.dataset)
         if has_other_prefix(description, prefix):
             warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
         other_list = Path(f"{names.prefix}.lst")

@@ -30,6 +30,8 @@ class PlannedSet:
         The first set of its source also reports the source's bad rows and files.
     reads_list : bool
         PREFIX.lst is the list that is being packed.
+    dataset : Path or None
+        Prefix of the dataset whose shard this is, and whose manifest names it; None if the set is not a shard.
     """
 
     source: Source
@@ -37,6 +39,7 @@ class PlannedSet:
     names: SetNames
     is_first: bool
     reads_list: bool
+    dataset: Path | None = None
 
 
 def plan_sets(
@@ -87,10 +90,12 @@ def plan_sets(
                     advice="change the ratios or the number of `shards`",
                 )
             beginning = set_beside(name, "").rstrip("_") if is_divided else name
-            suffix = f"_{beginning}{split.suffix}" if beginning else split.suffix
-            names, reads_list = _name_set(prefix.with_name(prefix.name + suffix), sources, plan, record_name)
+            beginning = f"_{beginning}" if beginning else ""
+            set_prefix = prefix.with_name(f"{prefix.name}{beginning}{split.suffix}")
+            names, reads_list = _name_set(set_prefix, sources, plan, record_name)
+            dataset = None if plan.shards == 1 else prefix.with_name(f"{prefix.name}{beginning}{split.part}")
             planned_sets.append(
-                PlannedSet(source, order[split.begin : split.end], names, is_first=number == 0, reads_list=reads_list)
+                PlannedSet(source, order[split.begin : split.end], names, number == 0, reads_list, dataset)
             )
     return planned_sets, warnings
 

@@ -13,12 +13,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import PublishError
+from recordkit.errors import FormatError, PublishError
+from recordkit.storage import manifest as manifests
 from recordkit.storage.checksums import CHECKSUM_BYTES
 from recordkit.storage.commit import stranger
 from recordkit.storage.description import listed_names, lists_file
 from recordkit.storage.fileset import Fileset, fingerprint
-from recordkit.storage.names import SUFFIXES, belongs_to
+from recordkit.storage.manifest import Manifest
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, belongs_to, suffix_of
 from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
@@ -44,12 +46,14 @@ def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
 def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
     description = _read_description(files.path(".json"))
     for final_path in names.all():
-        suffix = next((suffix for suffix in SUFFIXES if final_path.name.endswith(suffix)), "")
+        suffix = suffix_of(final_path.name)
         path = files.path(suffix) if suffix else final_path
         if suffix in ("", ".rec", ".idx") or not path.exists():
             continue
         if suffix == ".crc" and _are_checksums(path, description):
             continue  # `recordkit.upkeep.reindex` wrote it later
+        if suffix == MANIFEST_SUFFIX and _read_own_manifest(path) is not None:
+            continue  # the dataset was in shards
         if not lists_file(description, suffix) or (suffix == ".lst" and not _matches(path, description.get("lst"))):
             advice = "move it away or choose another prefix"
             raise PublishError(
@@ -59,6 +63,35 @@ def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
                 advice=f"pack that list itself, or {advice}" if suffix == ".lst" else advice,
             )
     return description
+
+
+def check_replaced_manifest(dataset: Path) -> None:
+    """Refuse to overwrite a manifest that no pack wrote under this name.
+
+    Raises
+    ------
+    PublishError
+    """
+    read_set(dataset.with_name(f"{dataset.name}.json"), lambda files, _: _check_manifest(files))
+
+
+def _check_manifest(files: Fileset) -> None:
+    path = files.path(MANIFEST_SUFFIX)
+    if path.exists() and _read_own_manifest(path) is None:
+        raise PublishError(
+            path=str(path),
+            expected="no file, or one as an earlier pack wrote it",
+            got="another file",
+            advice="move it away or choose another prefix",
+        )
+
+
+def _read_own_manifest(path: Path) -> Manifest | None:
+    """Read a manifest; None if the file is something else, was renamed, or is a stranger's."""
+    with contextlib.suppress(FormatError, OSError):
+        manifest = manifests.read(path)
+        return manifest if manifest.file_name == path.name and not stranger(path) else None
+    return None
 
 
 def _are_checksums(path: Path, description: Mapping[str, Any]) -> bool:
@@ -82,6 +115,10 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
     obsolete: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
         if path in new_names or not belongs_to(prefix.name, path.name):
+            continue
+        if path.name.endswith(MANIFEST_SUFFIX):
+            manifest = _read_own_manifest(path)
+            obsolete += [path] if manifest is not None and manifest.set == prefix.name else []
             continue
         description, stem = _read_description(path), path.name.removesuffix(".json")
         own_names = {stem, *(stem + suffix for suffix in SUFFIXES)}

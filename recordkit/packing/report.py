@@ -95,6 +95,8 @@ class PackReport:
         Warnings about the pack as a whole.
     ok : bool
         Every sample was packed, or ``plan.on_error`` is "skip".
+    manifests : tuple of Path
+        The manifests of datasets of several shards.
     """
 
     sets: tuple[SetReport, ...]
@@ -103,6 +105,7 @@ class PackReport:
     duration_s: float
     warnings: tuple[str, ...]
     ok: bool
+    manifests: tuple[Path, ...] = ()
 
     @property
     def n_packed(self) -> int:
@@ -128,6 +131,7 @@ class PackReport:
             "rate_img_s": round(self.rate_img_s, 1),
             "ok": self.ok,
             "warnings": list(self.warnings),
+            "manifests": [str(path) for path in self.manifests],
             "sets": [
                 {
                     "prefix": str(report.prefix),

@@ -29,11 +29,14 @@ class Split:
         Appended to PREFIX: ``""``, ``"_train"``, ``"_0_val"``.
     begin, end : int
         Positions in the order; `end` is not included.
+    part : str
+        The end of the suffix that names the split, without the number of the shard: ``""`` or ``"_val"``.
     """
 
     suffix: str
     begin: int
     end: int
+    part: str = ""
 
 
 def split_samples(n: int, *, shards: int = 1, train_ratio: float = 1.0, test_ratio: float = 0.0) -> list[Split]:
@@ -81,10 +84,10 @@ def split_samples(n: int, *, shards: int = 1, train_ratio: float = 1.0, test_rat
         test_end = min(begin + int(size * test_ratio), end)
         train_end = min(begin + int(size * test_ratio) + int(size * train_ratio), end)
         if test_ratio:
-            splits.append(Split(f"{suffix}_test", begin, test_end))
+            splits.append(Split(f"{suffix}_test", begin, test_end, "_test"))
         if train_ratio + test_ratio < 1.0:
-            splits.append(Split(f"{suffix}_val", train_end, end))
-        splits.append(Split(f"{suffix}_train", test_end, train_end))
+            splits.append(Split(f"{suffix}_val", train_end, end, "_val"))
+        splits.append(Split(f"{suffix}_train", test_end, train_end, "_train"))
     return splits
 
 

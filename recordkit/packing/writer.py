@@ -29,6 +29,12 @@ class SetWriter:
     staging : Staging
     names : SetNames
     plan : PackPlan
+
+    Attributes
+    ----------
+    report : SetReport
+    keys : (int, int) or None
+        Smallest and largest key of the records so far.
     """
 
     def __init__(self, staging: Staging, names: SetNames, plan: PackPlan) -> None:
@@ -36,6 +42,7 @@ class SetWriter:
         self._plan = plan
         self._exact_labels = array("q")
         self._label_width = (2**63, 0)  # smallest and largest number of labels of a record
+        self.keys: tuple[int, int] | None = None
         self._files = SetFiles(staging, names)
         self.close = self._files.close
         is_written = {".lst": names.write_list, ".crc": plan.checksums}
@@ -62,6 +69,9 @@ class SetWriter:
         for entry, reason in block.failures:
             self._fail(Failure(entry.key, entry.name, reason))
         keys = [entry.key for entry in block.entries]
+        if keys:
+            known = self.keys or (keys[0], keys[0])
+            self.keys = min(known[0], *keys), max(known[1], *keys)
         ends = list(itertools.accumulate(block.sizes, initial=self.report.output_bytes))
         self._files.write(".rec", block.frames)
         self._files.write(".idx", idx.lines(keys, ends[:-1]))
@@ -94,13 +104,18 @@ class SetWriter:
             self._files.create(".failed.tsv")
         self._files.write(".failed.tsv", _failure_line(failure))
 
-    def finish(self, description: dict[str, Any]) -> None:
+    def finish(self, description: dict[str, Any]) -> dict[str, Any]:
         """Write the side files and close all files.
 
         Parameters
         ----------
         description : dict
             Keys of PREFIX.json that the writer does not know: "classes", "list" and "plan".
+
+        Returns
+        -------
+        description : dict
+            The whole content of PREFIX.json.
         """
         if self._plan.exact_labels:
             self._files.write_exact_labels(self._exact_labels_array())
@@ -109,7 +124,7 @@ class SetWriter:
             "failed": self.report.n_failed,
             "label_width": list(self._label_width) if self.report.n_packed else [0, 0],
         }
-        self._files.finish(counts, description)
+        return self._files.finish(counts, description)
 
     def _exact_labels_array(self) -> NDArray[np.int64]:
         labels = np.array(self._exact_labels, np.int64)

@@ -23,6 +23,7 @@ from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.files import not_found
 from recordkit.formats.lst import ListFile, is_number
 from recordkit.storage.fileset import reindex_advice
+from recordkit.storage.names import natural_order
 
 # The second form is that of the native im2rec with nsplit.
 _REC_NAME = re.compile(r"\.rec(\.part\d+)?$")
@@ -121,7 +122,7 @@ def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
 
 
 def _expand(path: str) -> list[str]:
-    """Return the .rec files of a folder, or those whose names fit a regular expression, as in MXNet, sorted by name.
+    """Return the .rec files of a folder, or those whose names fit a regular expression, as in MXNet, in natural order.
 
     Any other path is returned as it is, for `RecordDataset` to open. It prefers PREFIX.rec to a folder PREFIX.
     """
@@ -142,9 +143,10 @@ def _rec_names(folder: Path, pattern: str) -> list[str]:
     """Return the paths of .rec files and their parts in a folder, all or those that fit a regular expression."""
     try:
         fits = re.compile(pattern or ".*").fullmatch
-        return sorted(str(file) for file in folder.iterdir() if _REC_NAME.search(file.name) and fits(file.name))
+        names = [str(file) for file in folder.iterdir() if _REC_NAME.search(file.name) and fits(file.name)]
     except (OSError, re.error):
         return []
+    return sorted(names, key=natural_order)
 
 
 def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:

@@ -4,6 +4,7 @@ An order maps each of its `n` positions to the index of a sample. The index depe
 never on threads, batches, ranks or earlier reads. The ``repr`` of an order has all its parameters, so that a saved
 state can be compared with it.
 
+`recordkit.sampling.mix` has the order of several datasets, each with its part of an epoch.
 `recordkit.sampling.sampler` divides an order into batches; `recordkit.sampling.permutation` has the random permutation.
 """
 
@@ -21,7 +22,8 @@ from recordkit.errors import PlanError
 from recordkit.sampling.permutation import MAX_N, permutation
 from recordkit.transforms.draws import ORDER, Draws, philox
 
-_MAX_SEED = 2**64 - 1
+MAX_SEED = 2**64 - 1
+"""Largest seed of an order."""
 _32_BITS = 0xFFFFFFFF
 
 
@@ -80,7 +82,7 @@ class Sequential(Order):
     n: int
 
     def __post_init__(self) -> None:
-        _check_ranges(self, n=(1, MAX_N))
+        check_ranges(self, n=(1, MAX_N))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -111,7 +113,7 @@ class Shuffled(Order):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
+        check_ranges(self, n=(1, MAX_N), seed=(0, MAX_SEED))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -160,8 +162,8 @@ class Pages(Order):
     window: int = 64
 
     def __post_init__(self) -> None:
-        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED), page=(1, MAX_N))
-        _check_ranges(self, window=(1, MAX_N // self.page))
+        check_ranges(self, n=(1, MAX_N), seed=(0, MAX_SEED), page=(1, MAX_N))
+        check_ranges(self, window=(1, MAX_N // self.page))
 
     def indices(self, epoch: int, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Order.indices`."""
@@ -225,7 +227,7 @@ class Weighted(Order):
             raise PlanError("expected numbers of at least 0, not all of them 0, with a finite sum", argument="weights")
         self.n = len(array) if n is None else n
         self.seed = seed
-        _check_ranges(self, n=(1, MAX_N), seed=(0, _MAX_SEED))
+        check_ranges(self, n=(1, MAX_N), seed=(0, MAX_SEED))
         self._cumulative = sums / sums[-1]  # ends with exactly 1, which no random number reaches
 
     @classmethod
@@ -283,7 +285,7 @@ class Weighted(Order):
         return f"Weighted(n={self.n}, seed={self.seed}, weights={zlib.crc32(self._cumulative.tobytes()):08x})"
 
 
-def _check_ranges(order: Order, **ranges: tuple[int, int]) -> None:
+def check_ranges(order: Order, **ranges: tuple[int, int]) -> None:
     """Check attributes of an order and convert them to int, whose ``repr`` is the same in every version of NumPy."""
     for name, (smallest, largest) in ranges.items():
         value = getattr(order, name)

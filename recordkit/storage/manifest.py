@@ -10,7 +10,7 @@ every number is compared with what a file can hold before anything is allocated.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,39 @@ def shard_from(description: Mapping[str, Any], keys: tuple[int, int] | None) -> 
     name = listed_names(description)[0]
     n_records, n_failed = description["records"], description.get("failed", 0)
     return Shard(name, rec["bytes"], rec["sha256"], n_records, n_failed, keys, description.get("id"))
+
+
+def unite(name: str, descriptions: Sequence[Mapping[str, Any]], keys: Sequence[tuple[int, int] | None]) -> Manifest:
+    """Return the manifest of sets that were written together as the shards of one dataset.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset, without a folder.
+    descriptions : sequence of mapping
+        The content of PREFIX.json of each shard, in their order. They have the same classes, plan and edit.
+    keys : sequence of (int, int) or None
+        Smallest and largest key of each shard; None for a shard without records.
+
+    Examples
+    --------
+    >>> facts = {"set": "a", "rec": {"bytes": 64, "sha256": "00"}, "records": 2, "failed": 0, "label_width": [1, 1]}
+    >>> shards = [{**facts, "files": [f"a_{number}.rec"]} for number in (0, 1)]
+    >>> manifest = unite("a", shards, [(0, 1), (2, 3)])
+    >>> [shard.name for shard in manifest.shards], manifest.n_records, manifest.label_width
+    (['a_0.rec', 'a_1.rec'], 4, (1, 1))
+    """
+    first = descriptions[0]
+    widths = [description["label_width"] for description in descriptions if description["records"]]
+    return Manifest(
+        name=name,
+        set=first["set"],
+        shards=tuple(shard_from(*facts) for facts in zip(descriptions, keys, strict=True)),
+        classes=first.get("classes"),
+        label_width=(min(low for low, _ in widths), max(high for _, high in widths)) if widths else (0, 0),
+        plan=first.get("plan"),
+        edit=first.get("edit"),
+    )
 
 
 def pack(manifest: Manifest) -> bytes:

@@ -1,4 +1,4 @@
-"""Summaries of .rec files: the number of records, their labels and image formats; and the first records.
+"""Summaries of .rec files and sharded datasets: number of records, labels and image formats; and the first records.
 
 The pass over the records is in `recordkit.upkeep.scan`; checks are in `recordkit.upkeep.verify`.
 """
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.dataset.contents import content_kind, find_other_records
+from recordkit.dataset.contents import OtherRecords, content_kind, find_other_records
 from recordkit.errors import ImageError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.snapshot import read_set
+from recordkit.storage.snapshot import read_sets
 from recordkit.upkeep.scan import scan, scan_records
 
 # Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.
@@ -88,12 +88,14 @@ class FacesInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """Summary of a .rec file.
+    """Summary of a .rec file, or of all shards of a manifest.
 
     Attributes
     ----------
     path : str
+        The .rec file or the manifest.
     n_bytes : int
+        Size of the .rec files.
     n_records : int
     key_range : (int, int) or None
         Smallest and largest key; None if the file has no records.
@@ -121,6 +123,8 @@ class FileInfo:
         Numbers of images and identities if the file has InsightFace's layout.
     other_records : str or None
         What the records are if the file has no images. If they have no image header, the file has no keys and labels.
+    shards : tuple of str
+        The .rec files of a manifest; empty for a single file.
     """
 
     path: str
@@ -140,6 +144,7 @@ class FileInfo:
     made_by: str
     faces: FacesInfo | None
     other_records: str | None = None
+    shards: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
@@ -206,12 +211,12 @@ def _shape(payload: bytes | memoryview) -> tuple[int, ...] | None:
 
 
 def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) -> FileInfo:
-    """Read a .rec file once and summarize it.
+    """Read a .rec file, or all shards of a manifest, once and summarize them.
 
     Parameters
     ----------
     path : str or Path
-        The .rec file, or its prefix.
+        The .rec file, the manifest, or the prefix of either.
     progress : callable, optional
         Called with the number of bytes read since the last call.
 
@@ -226,25 +231,17 @@ def inspect(path: str | Path, *, progress: Callable[[int], None] | None = None) 
     FormatError
         The file is damaged; `recordkit.upkeep.verify` reports all damage.
     """
-    return read_set(path, lambda files, _: _inspect(files, progress))
+    return read_sets(lambda: [path], lambda sets, _: _inspect(sets, progress))
 
 
-def _inspect(files: Fileset, progress: Callable[[int], None] | None) -> FileInfo:
+def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> FileInfo:
     tally = _Tally()
-    other = find_other_records(files)
-    exact_labels = files.exact_labels()
-    with RecordReader(files.path(".rec")) as reader:
-        if other is not None and not other.has_headers:
-            for _, record in scan_records(reader, progress=progress):
-                tally.add_content(record)
-        else:
-            for index, (_, header, payload) in enumerate(scan(reader, progress=progress)):
-                tally.add(header, _labels(header, exact_labels, index), payload)
-        size = reader.size
-    version = files.description().get("recordkit")
+    others = [_add_records(tally, files, progress) for files in sets]
+    first, listing = sets[0], sets[0].listing
+    version = first.description().get("recordkit") if listing is None else listing.manifest.recordkit
     return FileInfo(
-        path=str(files.path(".rec")),
-        n_bytes=size,
+        path=str(first.path(".rec") if listing is None else listing.path),
+        n_bytes=sum(files.rec_size() for files in sets),
         n_records=tally.n_records,
         key_range=tally.key_range,
         label_width=tally.label_width if tally.label_width[1] else (0, 0),
@@ -254,22 +251,40 @@ def _inspect(files: Fileset, progress: Callable[[int], None] | None) -> FileInfo
         formats=dict(tally.formats.most_common()),
         mean_image_bytes=tally.n_payload_bytes / tally.n_records if tally.n_records else 0.0,
         first_shape=tally.first_shape,
-        exact_labels=files.path(".labels.npy").exists(),
-        classes=files.classes(),
-        companions={suffix: files.path(suffix).exists() for suffix in (".idx", ".lst", ".crc", ".json")},
+        exact_labels=all(files.path(".labels.npy").exists() for files in sets),
+        classes=first.classes(),
+        companions={
+            suffix: all(files.path(suffix).exists() for files in sets) for suffix in (".idx", ".lst", ".crc", ".json")
+        },
         made_by=f"recordkit {version}" if version else "",
         faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
-        other_records=None if other is None else str(other),
+        other_records=None if others[0] is None else str(others[0]),
+        shards=() if listing is None else tuple(str(files.path(".rec")) for files in sets),
     )
 
 
+def _add_records(tally: _Tally, files: Fileset, progress: Callable[[int], None] | None) -> OtherRecords | None:
+    """Count the records of one file; return what they are if they are no images."""
+    files.check_listing()
+    other = find_other_records(files)
+    exact_labels = files.exact_labels()
+    with RecordReader(files.path(".rec")) as reader:
+        if other is not None and not other.has_headers:
+            for _, record in scan_records(reader, progress=progress):
+                tally.add_content(record)
+        else:
+            for index, (_, header, payload) in enumerate(scan(reader, progress=progress)):
+                tally.add(header, _labels(header, exact_labels, index), payload)
+    return other
+
+
 def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
-    """Read the first records of a .rec file.
+    """Read the first records of a .rec file, or of the shards of a manifest.
 
     Parameters
     ----------
     path : str or Path
-        The .rec file, or its prefix.
+        The .rec file, the manifest, or the prefix of either.
     n : int, default 10
         Largest number of records.
 
@@ -284,7 +299,17 @@ def head(path: str | Path, n: int = 10) -> list[RecordInfo]:
     FormatError
         One of these records is damaged.
     """
-    return read_set(path, lambda files, _: _head(files, n))
+    return read_sets(lambda: [path], lambda sets, _: _head_of_sets(sets, n))
+
+
+def _head_of_sets(sets: list[Fileset], n: int) -> list[RecordInfo]:
+    records: list[RecordInfo] = []
+    for files in sets:
+        if len(records) == n:
+            break
+        files.check_listing()
+        records += _head(files, n - len(records))
+    return records
 
 
 def _head(files: Fileset, n: int) -> list[RecordInfo]:

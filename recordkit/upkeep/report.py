@@ -51,7 +51,7 @@ class VerifyReport:
     Attributes
     ----------
     path : str
-        The .rec file.
+        The .rec file, or the manifest if the report is about all its shards.
     n_records : int
         Number of records with a whole frame and a readable header.
     n_decoded : int
@@ -64,6 +64,8 @@ class VerifyReport:
         Number of all problems.
     notes : list of str
         Facts that may matter but are not problems.
+    key_range : (int, int) or None
+        Smallest and largest key of the records; None if there are none, or if they have no keys.
     """
 
     path: str
@@ -73,6 +75,7 @@ class VerifyReport:
     problems: list[Problem] = field(default_factory=list)
     n_problems: int = 0
     notes: list[str] = field(default_factory=list)
+    key_range: tuple[int, int] | None = None
 
     @property
     def ok(self) -> bool:
@@ -98,6 +101,26 @@ class VerifyReport:
         loss = f"; {n_skipped_bytes} bytes are lost" if n_skipped_bytes else ""
         reason = error.problem + loss + (f"; {advice}" if advice else "")
         self.add(error.path or self.path, reason, offset=error.offset, line=error.line, key=error.key)
+
+    def include(self, shard: VerifyReport) -> None:
+        """Add the report of a shard to that of the whole dataset.
+
+        Examples
+        --------
+        >>> report = VerifyReport("a.manifest.json", n_records=2, key_range=(0, 1))
+        >>> report.include(VerifyReport("a_1.rec", n_records=3, checked=["structure"], key_range=(2, 4)))
+        >>> report.n_records, report.checked, report.key_range
+        (5, ['structure'], (0, 4))
+        """
+        self.n_records += shard.n_records
+        self.n_decoded += shard.n_decoded
+        self.checked += [name for name in shard.checked if name not in self.checked]
+        self.n_problems += shard.n_problems
+        self.problems += shard.problems[: MAX_PROBLEMS - len(self.problems)]
+        self.notes += [note for note in shard.notes if note not in self.notes]
+        spans = [span for span in (self.key_range, shard.key_range) if span is not None]
+        if spans:
+            self.key_range = min(low for low, _ in spans), max(high for _, high in spans)
 
     def as_json(self) -> dict[str, object]:
         """Return the report as values that JSON can hold."""

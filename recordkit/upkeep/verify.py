@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from recordkit import codec
@@ -23,11 +24,12 @@ from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.snapshot import read_set
+from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.companions import RecordTable, check_companions, check_index
 from recordkit.upkeep.report import VerifyReport
 from recordkit.upkeep.scan import scan_records
+from recordkit.upkeep.shards import verify_shards
 
 _Record = tuple[int, int, irheader.IRHeader, memoryview, bytes]
 """Position among the whole records, offset, header, payload, and all bytes of a record."""
@@ -36,12 +38,12 @@ _Record = tuple[int, int, irheader.IRHeader, memoryview, bytes]
 def verify(
     path: str | Path, *, decode: bool = False, threads: int = 0, progress: Callable[[int], None] | None = None
 ) -> VerifyReport:
-    """Check a .rec file and its companions.
+    """Check a .rec file and its companions, or a manifest and all its shards.
 
     Parameters
     ----------
     path : str or Path
-        The .rec file, or its prefix.
+        The .rec file, the manifest, or the prefix of either.
     decode : bool, default False
         Also decode every image.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
@@ -64,7 +66,15 @@ def verify(
     OSError
         The .rec file cannot be read.
     """
-    return read_set(path, lambda files, _: _verify(files, count_threads(threads) if decode else None, progress))
+    n_decoders = count_threads(threads) if decode else None
+
+    def verify_set(files: Fileset) -> VerifyReport:
+        return _verify(files, n_decoders, progress)
+
+    def read(sets: list[Fileset], _: ExitStack) -> VerifyReport:
+        return verify_set(sets[0]) if sets[0].listing is None else verify_shards(sets, verify_set)
+
+    return read_sets(lambda: [path], read)
 
 
 def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], None] | None) -> VerifyReport:
@@ -79,6 +89,7 @@ def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], No
     with RecordReader(files.path(".rec")) as reader:
         _check_records(report, table, reader, n_decoders, progress, has_checksums=files.path(".crc").exists())
     report.n_records = len(table.offsets)
+    report.key_range = (min(table.keys), max(table.keys)) if table.keys else None
     report.n_decoded = report.n_records if n_decoders else 0
     report.checked += ["structure", "images"] if n_decoders else ["structure"]
     check_companions(report, files, table)

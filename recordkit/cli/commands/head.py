@@ -1,4 +1,4 @@
-"""``recordkit head``: print the first records of a .rec file."""
+"""``recordkit head``: print the first records of .rec files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from recordkit.cli.commands.info import label_text
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.terminal import print_line
 from recordkit.upkeep import RecordInfo, head
@@ -17,21 +18,36 @@ _N_LABELS_SHOWN = 8
 
 
 @click.command("head", epilog=examples("recordkit head out/mnist_train.rec -n 3"))
-@click.argument("rec", type=click.Path(path_type=Path))
+@recs_argument
 @click.option("-n", "n", default=10, type=click.IntRange(0), show_default=True, help="Number of records.")
 @output_options
-def command(rec: Path, n: int, console: Console) -> None:
-    """Print offset, key, image format, size and labels of the first records of REC."""
-    records = head(rec, n)
-    if not (console.as_json or console.quiet):
-        print_line(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
-    for record in records:
-        key = "-" if record.key is None else record.key
-        labels = " ".join(map(label_text, record.labels[:_N_LABELS_SHOWN]))
-        if n_more := len(record.labels[_N_LABELS_SHOWN:]):
-            labels += f" and {n_more} more"
-        line = f"{record.offset:10d}  {key:>10}  {record.format:6}  {record.n_bytes:8d}  {_size(record):>11}  {labels}"
-        console.report(record.as_json(), line.rstrip())
+def command(recs: tuple[Path, ...], n: int, console: Console) -> None:
+    """Print offset, key, image format, size and labels of the first records of each REC.
+
+    REC is a .rec file, a manifest and so its first shards, the prefix of either, a pattern between quotes, or a folder
+    with one dataset.
+    """
+
+    def show(path: Path) -> bool:
+        records = head(path, n)
+        if not (console.as_json or console.quiet):
+            if path not in recs or len(recs) > 1:  # there may be several
+                print_line(f"{path}:")
+            print_line(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
+        for record in records:
+            console.report(record.as_json(), _line(record))
+        return True
+
+    for_each_dataset(recs, show)
+
+
+def _line(record: RecordInfo) -> str:
+    key = "-" if record.key is None else record.key
+    labels = " ".join(map(label_text, record.labels[:_N_LABELS_SHOWN]))
+    if n_more := len(record.labels[_N_LABELS_SHOWN:]):
+        labels += f" and {n_more} more"
+    line = f"{record.offset:10d}  {key:>10}  {record.format:6}  {record.n_bytes:8d}  {_size(record):>11}  {labels}"
+    return line.rstrip()
 
 
 def _size(record: RecordInfo) -> str:

@@ -1,4 +1,4 @@
-"""``recordkit info``: a summary of a .rec file."""
+"""``recordkit info``: summaries of .rec files and sharded datasets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import for_each_dataset, recs_argument, total_bytes
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural, quoted
 from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
@@ -21,22 +22,28 @@ _N_LABELS_SHOWN = 20
 _N_RANGES_SHOWN = 8
 
 
-@click.command("info", epilog=examples("recordkit info out/mnist_train.rec"))
-@click.argument("rec", type=click.Path(path_type=Path))
+@click.command("info", epilog=examples("recordkit info out/mnist_train.rec", "recordkit info out/*.rec"))
+@recs_argument
 @output_options
-def command(rec: Path, console: Console) -> None:
-    """Summarize REC: number of records, labels, image formats, and the files beside it.
+def command(recs: tuple[Path, ...], console: Console) -> None:
+    """Summarize each REC: number of records, labels, image formats, and the files beside it.
 
-    REC may also be a verification set of InsightFace, such as lfw.bin.
+    REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
+    with one dataset. It may also be a verification set of InsightFace, such as lfw.bin. With --json there is a line
+    for each REC.
     """
-    if is_pickle(rec):
-        pairs = read_pairs(rec)
-        console.report(pairs.as_json(), *_pairs_lines(pairs))
-        return
-    size = Fileset(rec).rec_size()
-    with console.progress(size, f"info {rec.name}", unit="B") as progress:
-        info = inspect(rec, progress=progress)
-    console.report(info.as_json(), *_lines(info))
+
+    def summarize(path: Path) -> bool:
+        if is_pickle(path):
+            pairs = read_pairs(path)
+            console.report(pairs.as_json(), *_pairs_lines(pairs))
+            return True
+        with console.progress(total_bytes(path), f"info {path.name}", unit="B") as progress:
+            info = inspect(path, progress=progress)
+        console.report(info.as_json(), *_lines(info))
+        return True
+
+    for_each_dataset(recs, summarize)
 
 
 def _pairs_lines(pairs: VerificationPairs) -> list[str]:
@@ -49,13 +56,15 @@ def _pairs_lines(pairs: VerificationPairs) -> list[str]:
 
 
 def _lines(info: FileInfo) -> list[str]:
-    lines = [f"{info.path}: {plural(info.n_records, 'record')}, {info.n_bytes / 1e6:.1f} MB"]
+    shards = f" in {plural(len(info.shards), 'shard')}" if info.shards else ""
+    lines = [f"{info.path}: {plural(info.n_records, 'record')}{shards}, {info.n_bytes / 1e6:.1f} MB"]
     if info.made_by:
         lines.append(f"made by    {info.made_by}")
     companions = [suffix for suffix, exists in info.companions.items() if exists]
     lines.append(f"beside it  {', '.join(companions) or 'no files'}")
     if not info.companions[".idx"]:
-        lines.append(f"           some readers need an .idx; {reindex_advice(info.path)}")
+        without = next((path for path in info.shards if not Fileset(path).path(".idx").exists()), info.path)
+        lines.append(f"           some readers need an .idx; {reindex_advice(without)}")
     if info.faces:
         lines.append(
             f"layout     InsightFace: {info.faces.n_images} images are samples; "

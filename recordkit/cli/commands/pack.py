@@ -124,7 +124,7 @@ _CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", 
 @engine_option
 @output_options
 def command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
-    """Pack SOURCE into PREFIX.rec, .idx, .lst, .crc and .json.
+    """Pack SOURCE into PREFIX.rec, .idx, .lst, .crc and .json, or with --shards into several and PREFIX.manifest.json.
 
     SOURCE is a folder with a folder per class, or with folders called train, val and test that have them, which become
     PREFIX_train and so on; a folder of images with labels in their names, a .lst file, a list of

@@ -1,0 +1,71 @@
+"""Comparing the shards of a dataset with their manifest, for `recordkit.upkeep.verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from recordkit.errors import FormatError, NotFoundError
+from recordkit.storage.fileset import Fileset, fingerprint
+from recordkit.storage.manifest import Listing
+from recordkit.upkeep.report import VerifyReport
+
+
+def verify_shards(shards: Sequence[Fileset], verify_set: Callable[[Fileset], VerifyReport]) -> VerifyReport:
+    """Check every shard of a dataset and the manifest itself.
+
+    Parameters
+    ----------
+    shards : sequence of Fileset
+        All shards of one manifest, with their listings.
+    verify_set : callable
+        Checks one shard and its companions.
+
+    Returns
+    -------
+    report : VerifyReport
+        That of all shards together. A shard that cannot be read is a problem of the report.
+    """
+    listing = _listing(shards[0])
+    report = VerifyReport(str(listing.path), checked=["manifest"])
+    expected_id = listing.manifest.expected_id
+    if listing.manifest.id not in (None, expected_id):
+        report.add(
+            listing.path,
+            f"expected {expected_id}, the id of the facts in it, got {listing.manifest.id}; was it edited?",
+        )
+    for files in shards:
+        try:
+            found = verify_set(files)
+        except (FormatError, NotFoundError) as error:
+            report.add(error.path or files.name, error.problem, offset=error.offset)
+            continue
+        report.include(found)
+        _check_shard(report, files, found)
+    return report
+
+
+def _listing(files: Fileset) -> Listing:
+    if files.listing is None:
+        raise ValueError(f"{files.name} is not a shard of a manifest")
+    return files.listing
+
+
+def _check_shard(report: VerifyReport, files: Fileset, found: VerifyReport) -> None:
+    """Compare the facts in the manifest with those of the records."""
+    listing = _listing(files)
+    shard, path = listing.shard, files.path(".rec")
+    try:
+        files.check_listing()
+    except FormatError as error:
+        report.add(error.path or path, error.problem)
+        return
+    if (sha256 := fingerprint(path)) != shard.sha256:
+        report.add(path, f"expected SHA-256 {shard.sha256}, as {listing.path} says, got {sha256}")
+    if found.n_records != shard.n_records:
+        report.add(path, f"expected {shard.n_records} records, as {listing.path} says, got {found.n_records}")
+    elif found.key_range != shard.keys:
+        report.add(path, f"expected keys {_span(shard.keys)}, as {listing.path} says, got {_span(found.key_range)}")
+
+
+def _span(keys: tuple[int, int] | None) -> str:
+    return "none" if keys is None else f"{keys[0]} to {keys[1]}"
