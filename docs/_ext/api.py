@@ -47,6 +47,7 @@ ROOMS = (
     "recordkit.interop.export",
     "recordkit.interop.folder",
     "recordkit.interop.insightface",
+    "recordkit.interop.parquet",
     "recordkit.interop.webdataset",
     "recordkit.upkeep",
     "recordkit.bench",

@@ -7,7 +7,7 @@ A format is one package of `recordkit.interop` with two functions. ``write_X(sou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from recordkit.interop.insightface import (
     write_insightface,
     write_verification_set,
 )
+from recordkit.interop.parquet import is_parquet, read_parquet, write_parquet
 from recordkit.interop.webdataset import is_webdataset, read_webdataset, write_webdataset
 from recordkit.sample import Source
 
@@ -66,6 +67,15 @@ _FORMATS = (
         write_webdataset,
         read_webdataset,
         is_webdataset,
+        write_options=frozenset({"shard_bytes"}),
+        read_options=frozenset({"label_column"}),
+    ),
+    Format(
+        "parquet",
+        write_parquet,
+        read_parquet,
+        is_parquet,
+        suffix=".parquet",
         write_options=frozenset({"shard_bytes"}),
         read_options=frozenset({"label_column"}),
     ),
@@ -119,7 +129,7 @@ def foreign_format(path: str | Path) -> Format | None:
     return next((each for each in _FORMATS if each.name != "folder" and each.is_at(Path(path))), None)
 
 
-def check_options(given: Format, options: dict[str, object], *, is_read: bool) -> dict[str, object]:
+def check_options(given: Format, options: Mapping[str, object], *, is_read: bool) -> dict[str, object]:
     """Return the options that have a value, all of which the format must have.
 
     Raises
@@ -127,11 +137,11 @@ def check_options(given: Format, options: dict[str, object], *, is_read: bool) -
     PlanError
         It has not.
     """
-    options = {name: value for name, value in options.items() if value is not None}
-    for name in options:
+    given_options = {name: value for name, value in options.items() if value is not None}
+    for name in given_options:
         owners = [each.name for each in _FORMATS if name in (each.read_options if is_read else each.write_options)]
         if given.name not in owners:
             raise PlanError(
                 f"applies to {' and '.join(owners)}, and this is {given.name}", argument=name, advice="leave it out"
             )
-    return options
+    return given_options

@@ -6,29 +6,13 @@ import tarfile
 
 import numpy as np
 import pytest
+from interop.records import image, write_records
 
 import recordkit as rk
-from recordkit import codec
 from recordkit.errors import FormatError, NotFoundError, PublishError, SourceError
 from recordkit.interop.webdataset import read_webdataset, write_webdataset
-from recordkit.recordio import IRHeader, MXIndexedRecordIO
-from recordkit.recordio import pack as pack_record
 
 COPY = rk.PackPlan(shuffle=False)
-
-
-def write_records(prefix, records, classes=None):
-    """Write a .rec with (key, label or labels, payload) of each record, and perhaps class names."""
-    with MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "w") as writer:
-        for key, label, payload in records:
-            writer.write_idx(key, pack_record(IRHeader(0, label, key, 0), payload))
-    if classes is not None:
-        prefix.with_suffix(".json").write_text(json.dumps({"classes": classes}))
-    return rk.RecordDataset(prefix)
-
-
-def image(level=0, encoding="png"):
-    return codec.encode(np.full((4, 5, 3), level, np.uint8), encoding)
 
 
 def write_tar(path, members):

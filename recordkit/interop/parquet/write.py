@@ -1,0 +1,271 @@
+"""Writing Parquet files: rows are collected into row groups, and files are numbered when their number is known."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import PlanError, PublishError, RecordkitError
+from recordkit.interop.export import (
+    ExportedSet,
+    ExportReport,
+    LabelFacts,
+    image_suffix,
+    name_sources,
+    read_samples,
+    survey_labels,
+)
+from recordkit.interop.export.output import SHARD_BYTES, as_publish_errors, choose_shard_bytes, new_folder
+from recordkit.interop.export.report import Notify, Progress, announce
+from recordkit.interop.parquet.library import import_pyarrow
+from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, has_one_whole_label, make_schema
+from recordkit.memory import choose_memory
+from recordkit.packing.native import choose_engine
+from recordkit.packing.plan import PackPlan
+from recordkit.sample import Source
+from recordkit.storage.staging import Staging, check_new_folder
+from recordkit.threads import count_threads
+
+SUFFIX = ".parquet"
+Create = Callable[[str], BinaryIO]
+_GROUP_BYTES = 100_000_000
+# A row group is in memory twice, as Python's bytes and as Arrow's, besides the images that threads read ahead.
+_GROUP_FRACTION = 8
+
+
+@dataclass(frozen=True)
+class ExportedTable(ExportedSet):
+    """The Parquet files of a set that were written.
+
+    Attributes
+    ----------
+    path, n_images, n_bytes, notes
+        See `recordkit.interop.export.ExportedSet`.
+    split : str
+    files : tuple of str
+        Names of the files; none after a dry run.
+    """
+
+    split: str
+    files: tuple[str, ...]
+
+    @property
+    def details(self) -> str:
+        """The split and the number of its files."""
+        return f"{self.split}: {len(self.files)} {SUFFIX}" if self.files else self.split
+
+
+def write_parquet(
+    source: RecordDataset | Source | Mapping[str, Source],
+    path: str | Path,
+    *,
+    shard_bytes: int | str = SHARD_BYTES,
+    threads: int = 0,
+    memory: int | str | None = None,
+    dry_run: bool = False,
+    on_note: Notify | None = None,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write the samples of a source as Parquet, with the features that Hugging Face's `datasets` reads.
+
+    Columns: `image`, a struct of `bytes` and `path`; `label`, an int64, which is a ClassLabel if the class names are
+    those of 0 to n - 1, or a float64, or a list if a sample has several labels; `key`, a uint64. Encoded images are
+    copied; pixels become PNG.
+
+    Parameters
+    ----------
+    source : RecordDataset, Source, or mapping of str to Source
+        Each source of a mapping is a split; a single one is the split "train".
+    path : str or Path
+        A new or an empty folder for files such as ``train-00000-of-00003.parquet``, or, of a single source, a new file
+        that ends in ``.parquet``.
+    shard_bytes : int or str, default 2**29
+        Size of the images of a file in a folder, as a number or a text such as "512M".
+    threads, memory, dry_run, on_note, progress
+        See `recordkit.interop.folder.write_folder`.
+
+    Returns
+    -------
+    report : ExportReport
+
+    Raises
+    ------
+    MissingError
+        pyarrow is not installed.
+    PlanError
+        `shard_bytes` is no size, or several sources go to one file.
+    SourceError, FormatError
+        The source is empty or damaged, or an image cannot be read.
+    PublishError
+        The output exists, or the disk is full.
+    """
+    begin_s = time.monotonic()
+    import_pyarrow()
+    n_threads, n_bytes = count_threads(threads), choose_memory(memory)
+    max_bytes = choose_shard_bytes(shard_bytes)
+    path = Path(path)
+    sources = name_sources(source)
+    if is_file := path.suffix.lower() == SUFFIX:
+        max_bytes = 1 << 62
+        if list(sources) != [""]:
+            raise PlanError(path=str(path), expected="a folder for several splits", got="the name of a file")
+    facts = {name: survey_labels(each) for name, each in sources.items()}
+    planned = tuple(
+        ExportedTable(path, len(each), None, _notes(each, facts[name]), name or "train", ())
+        for name, each in sources.items()
+    )
+    announce(planned, on_note)
+    if dry_run:
+        check_new_folder(path)
+        return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True)
+    tables: list[ExportedTable] = []
+    with _new_file(path) if is_file else _new_folder(path) as (staged, create):
+        for plan, (name, each) in zip(planned, sources.items(), strict=True):
+            files = _Files(create, plan.split, make_schema(facts[name], each.classes), max_bytes, n_bytes)
+            with contextlib.closing(files):
+                n_image_bytes = _write_rows(each, facts[name], files, n_threads, n_bytes, progress)
+                files.finish()
+            names = (path.name,) if is_file else _number(staged, files.names)
+            tables.append(ExportedTable(path, len(each), n_image_bytes, plan.notes, plan.split, names))
+    return ExportReport("parquet", tuple(tables), time.monotonic() - begin_s)
+
+
+@contextlib.contextmanager
+def _new_folder(path: Path) -> Iterator[tuple[Path, Create]]:
+    with new_folder(path) as output:
+        yield output.staged, lambda name: open(output.staged / name, "xb")  # noqa: SIM115 (closed by `_Files`)
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[tuple[Path, Create]]:
+    """Publish a new file, the only one that the block creates."""
+    if path.exists() or path.is_symlink():
+        raise PublishError(path=str(path), expected="a new file", got="one that exists", advice="choose another name")
+    with as_publish_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(path, allow_folder=True) as staging, as_publish_errors(path):
+        yield staging.folder, lambda _name: staging.create(path.name)
+        staging.commit()
+
+
+def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
+    notes = [*source.notes]
+    if not has_one_whole_label(facts):
+        kind = f"lists of up to {facts.max_width} numbers" if facts.max_width > 1 else "fractions"
+        notes.append(f"labels are {kind}, and no ClassLabel")
+    elif source.classes and class_label_names(source.classes, facts) is None:
+        notes.append("ClassLabel needs classes 0 to n - 1, and these are others; only recordkit reads their names")
+    return tuple(notes)
+
+
+def _write_rows(
+    source: Source, facts: LabelFacts, files: _Files, n_threads: int, memory: int, progress: Progress | None
+) -> int:
+    """Write all samples; return the total size of the images."""
+    plan = PackPlan(encoding="png") if source.pixels else PackPlan(any_file=True)
+    engine = choose_engine("auto")(plan, pixels=source.pixels)
+    convert = int if facts.are_whole else float
+    n_bytes = 0
+    for samples in read_samples(source, engine, n_threads=n_threads, memory=memory):
+        for entry, payload in samples:
+            try:
+                name = f"{entry.key}{image_suffix(payload)}"
+            except RecordkitError as error:
+                raise error.located(path=entry.name, key=entry.key) from None
+            labels = [convert(label) for label in entry.labels]
+            image = {"bytes": payload, "path": name}
+            files.append({IMAGE: image, LABEL: labels if facts.max_width > 1 else labels[0], KEY: entry.key})
+            n_bytes += len(payload)
+        if progress:
+            progress(len(samples))
+    return n_bytes
+
+
+class _Files:
+    """Parquet files of limited size, in one folder.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the files, without the number of files, which is not known before the last one.
+
+    Parameters
+    ----------
+    create : callable
+        Opens a new file by its name.
+    split : str
+    schema : pyarrow.Schema
+    max_bytes : int
+        Size of the images of a file.
+    memory : int
+        Bytes that images may take.
+    """
+
+    def __init__(self, create: Create, split: str, schema: Any, max_bytes: int, memory: int) -> None:
+        self.names: list[str] = []
+        self._create, self._split, self._schema, self._max_bytes = create, split, schema, max_bytes
+        self._group_bytes = min(_GROUP_BYTES, memory // _GROUP_FRACTION)
+        self._rows: list[dict[str, Any]] = []
+        self._rows_bytes = self._file_bytes = 0
+        self._writer: Any = None
+        self._file: BinaryIO | None = None
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write a row, sooner or later."""
+        size = len(row[IMAGE]["bytes"])
+        is_full = self._file_bytes + size > self._max_bytes and self._file_bytes
+        if self._rows and (is_full or self._rows_bytes + size > self._group_bytes):
+            self._write_group()
+        if is_full:
+            self._close_file()
+        self._rows.append(row)
+        self._rows_bytes += size
+        self._file_bytes += size
+
+    def finish(self) -> None:
+        """Write the last rows."""
+        if self._rows:
+            self._write_group()
+        self._close_file()
+
+    def close(self) -> None:
+        """Close the file of an export that has failed."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write_group(self) -> None:
+        pyarrow, parquet = import_pyarrow()
+        if self._writer is None:
+            # Images are compressed already, and statistics would hold two whole ones.
+            self.names.append(f"{self._split}-{len(self.names):05d}{SUFFIX}")
+            self._file = self._create(self.names[-1])
+            self._writer = parquet.ParquetWriter(
+                self._file,
+                self._schema,
+                compression="none",
+                use_dictionary=False,
+                write_statistics=[LABEL, KEY],
+                write_page_checksum=True,
+                store_schema=True,
+            )
+        rows, self._rows, self._rows_bytes = self._rows, [], 0
+        self._writer.write_table(pyarrow.Table.from_pylist(rows, schema=self._schema), row_group_size=len(rows))
+
+    def _close_file(self) -> None:
+        if self._writer is not None and self._file is not None:
+            self._writer.close()
+            self._file.close()
+        self._writer, self._file_bytes = None, 0
+
+
+def _number(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Give files the names of Hugging Face, which have the number of files."""
+    numbered = tuple(f"{name.removesuffix(SUFFIX)}-of-{len(names):05d}{SUFFIX}" for name in names)
+    for name, final in zip(names, numbered, strict=True):
+        (folder / name).rename(folder / final)
+    return numbered
