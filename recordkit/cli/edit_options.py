@@ -51,8 +51,7 @@ def _lines(report: EditReport) -> list[str]:
         for each in report.sets
     ]
     if report.manifest is not None:
-        names = plural(len(report.sets), "shard")
-        lines.append(f"{report.manifest}: {'would name' if report.dry_run else 'names'} {names}")
+        lines.append(f"{report.manifest}: {'would be ' if report.dry_run else ''}written")
     if isinstance(report, LabelReport) and report.n_relabeled:
         lines.append(f"{plural(report.n_relabeled, 'record')} with other labels")
     return lines

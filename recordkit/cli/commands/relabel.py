@@ -71,6 +71,8 @@ def command(  # noqa: PLR0913 (one argument for each option)
         _label_pairs(map, map_file),
         _name_pairs(rename, rename_file),
     )
+    if not (labels or classes or no_classes or exact_labels):
+        raise click.UsageError("expected --list, --map, --rename, --classes, --no-classes or --exact-labels, got none")
     if classes is not None and no_classes:
         raise click.UsageError("--classes and --no-classes exclude each other")
     with console.progress(None, f"relabel {rec.name}", unit="rec") as progress:

@@ -122,10 +122,10 @@ def even_bounds(inputs: Inputs, n_parts: int) -> list[int]:
     """
     places = inputs.locations(np.arange(len(inputs)))
     ends = np.cumsum((places.ends - places.offsets).astype(np.float64))
-    return _cut(ends, n_parts)
+    return cut_evenly(ends, n_parts)
 
 
-def _cut(ends: NDArray[np.float64], n_parts: int) -> list[int]:
+def cut_evenly(ends: NDArray[np.float64], n_parts: int) -> list[int]:
     """Divide rows by the sums of their bytes; a cut is at the row's end that is nearest to an even part."""
     n, total = len(ends), float(ends[-1]) if len(ends) else 0.0
     bounds = [0]

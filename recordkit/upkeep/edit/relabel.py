@@ -14,7 +14,7 @@ from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, Labels, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
-from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
+from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes, label_text
 from recordkit.upkeep.labels.class_maps import names_by_label
 from recordkit.upkeep.labels.new_labels import LabelFunction, call_function, read_list
 from recordkit.upkeep.labels.rename import follow_labels, rename_classes
@@ -117,7 +117,7 @@ def relabel(
     set_path = str(path)
     with Inputs([path]) as inputs:
         exact = exact_labels or inputs.have_exact_labels
-        result = _new_labels(inputs, set_path, labels, exact=exact)
+        result = _new_labels(inputs, set_path, labels, exact=exact, follow=classes == "follow")
         _check_widths(result.labels, set_path, exact=exact)
         names = _choose_classes(result, classes, inputs.paths[0])
         result.notes += _describe_unnamed(result.labels, names)
@@ -139,7 +139,7 @@ def _rule(labels: NewLabels | None) -> str | None:
     return "list" if isinstance(labels, str | Path) else "function"
 
 
-def _new_labels(inputs: Inputs, path: str, rule: NewLabels | None, *, exact: bool) -> _Result:
+def _new_labels(inputs: Inputs, path: str, rule: NewLabels | None, *, exact: bool, follow: bool) -> _Result:
     old, classes = inputs.labels(), inputs.classes[0]
     if isinstance(rule, str | Path):
         labels, notes = read_list(rule, inputs.keys, path, exact=exact)
@@ -152,11 +152,16 @@ def _new_labels(inputs: Inputs, path: str, rule: NewLabels | None, *, exact: boo
         old = Labels(as_labels(old.values, exact=True, path=path, keys=keys), old.bounds)
     if rule is None:
         return _Result(old, classes)
-    return _map_labels(old, classes, rule, path)
+    return _map_labels(old, classes, rule, path, follow=follow)
 
 
 def _map_labels(
-    old: Labels, classes: Mapping[str, int] | None, rule: Mapping[str, str] | Mapping[float, float], path: str
+    old: Labels,
+    classes: Mapping[str, int] | None,
+    rule: Mapping[str, str] | Mapping[float, float],
+    path: str,
+    *,
+    follow: bool,
 ) -> _Result:
     new_classes: Mapping[str, int] | None
     names = {old: new for old, new in rule.items() if isinstance(old, str) and isinstance(new, str)}
@@ -164,7 +169,7 @@ def _map_labels(
         _number(old): _number(new) for old, new in rule.items() if not (isinstance(old, str) or isinstance(new, str))
     }
     if len(pairs) == len(rule):
-        new_classes = None if classes is None else follow_labels(classes, pairs)
+        new_classes = follow_labels(classes, pairs) if follow and classes is not None else None
     elif len(names) == len(rule):
         if classes is None:
             raise PlanError(path=path, expected="a dataset with class names", got="one without")
@@ -184,7 +189,7 @@ def _map_labels(
         LabelChange(path, label, new, tuple(old_names.get(int(label), ())) if label == int(label) else (), n_records)
         for (label, new), n_records in zip(pairs.items(), counts.tolist(), strict=True)
     ]
-    unused = [f"{change.old:g}" for change in changes if not change.n_records]
+    unused = [label_text(change.old) for change in changes if not change.n_records]
     notes = [f"{path}: no record has the label {enumerate_some(unused)}"] if unused else []
     used = [change for change in changes if change.n_records]
     return _Result(Labels(values, old.bounds), new_classes, changes=used, notes=notes)
@@ -229,5 +234,5 @@ def _describe_unnamed(labels: Labels, classes: Mapping[str, int] | None) -> list
     unnamed = [label not in named for label in present.tolist()]
     if not any(unnamed):
         return []
-    some = enumerate_some([f"{label:g}" for label in present[unnamed].tolist()])
+    some = enumerate_some(list(map(label_text, present[unnamed].tolist())))
     return [f"{plural(int(counts[unnamed].sum()), 'record')} with labels that have no class name: {some}"]

@@ -26,7 +26,7 @@ from recordkit.errors import PlanError, SourceError, enumerate_some, plural, quo
 from recordkit.formats.irheader import MAX_KEY, fits_float32
 from recordkit.formats.lst import describe_widths
 from recordkit.upkeep.edit.inputs import Inputs, Labels
-from recordkit.upkeep.labels.change import LabelChange
+from recordkit.upkeep.labels.change import LabelChange, label_text
 from recordkit.upkeep.labels.class_maps import names_by_label, unite_classes
 from recordkit.upkeep.labels.values import MAX_EXACT, LabelMap, count_changed, pad
 
@@ -234,18 +234,19 @@ def _check_unnamed_labels(union: Union, inputs: Inputs, number: int, path: str, 
     names = names_by_label(union.classes or {})
     for label in unnamed:
         if label in names:
+            name = names[int(label)][0]
             row = rows.start + int(np.argmax(values == label))
             raise SourceError(
                 path=path,
                 key=int(inputs.keys[row]),
-                expected=f"a class name for the label {label:g}, which {names[int(label)][0]} gets in the new set",
+                expected=f"a class name for the label {label_text(label)}, which {name} gets in the new set",
                 got="none",
                 advice=f"name it with 'recordkit relabel {quoted(path)} NEW --classes FILE', and use NEW",
             )
     n_records = int(numbers[[label not in own for label in present.tolist()]].sum())
     union.notes.append(
         f"{path}: {plural(n_records, 'record')} with labels without a class name, which stay: "
-        f"{enumerate_some([f'{label:g}' for label in unnamed])}"
+        f"{enumerate_some(list(map(label_text, unnamed)))}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
@@ -68,6 +69,17 @@ def add_changes(
     return LabelReport(**values, changes=tuple(changes), n_relabeled=n_relabeled)
 
 
+def label_text(label: float) -> str:
+    """Return a label for a text: a whole number without a point.
+
+    Examples
+    --------
+    >>> label_text(20000001), label_text(3.0), label_text(0.5)
+    ('20000001', '3', '0.5')
+    """
+    return str(int(label)) if math.isfinite(label) and int(label) == label else str(label)
+
+
 def describe_changes(changes: Sequence[LabelChange]) -> list[str]:
     """Return a line for the changed labels of each dataset.
 
@@ -79,6 +91,6 @@ def describe_changes(changes: Sequence[LabelChange]) -> list[str]:
     texts: dict[str, list[str]] = {}
     for change in changes:
         names = f" ({', '.join(change.names)})" if change.names else ""
-        text = f"{change.old:g}{names} to {change.new:g} in {plural(change.n_records, 'record')}"
+        text = f"{label_text(change.old)}{names} to {label_text(change.new)} in {plural(change.n_records, 'record')}"
         texts.setdefault(change.path, []).append(text)
     return [f"{path}: changed labels: {enumerate_some(items, limit=10)}" for path, items in texts.items()]
