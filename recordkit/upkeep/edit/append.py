@@ -200,12 +200,15 @@ class _Target:
     def refuse_lost_list(self, inputs: Inputs) -> None:
         """Refuse to write a dataset that has a list without one."""
         path = self._files.path(".lst")
-        if path.exists() and not (lists := InputLists(inputs)):
-            raise PublishError(
-                f"the list would be lost: {'; '.join(lists.notes)}",
-                path=str(path),
-                advice="write a new shard with `shard=True`, or move the list away",
-            )
+        if not path.exists():
+            return
+        with InputLists(inputs) as lists:
+            if not lists:
+                raise PublishError(
+                    f"the list would be lost: {'; '.join(lists.notes)}",
+                    path=str(path),
+                    advice="write a new shard with `shard=True`, or move the list away",
+                )
 
     def failures(self) -> bytes:
         """Return the failures of the pack that made the dataset, which stay known."""

@@ -59,7 +59,7 @@ def read_list(path: str | Path, keys: NDArray[np.uint64], set_path: str, *, exac
     order = np.argsort(list_keys, kind="stable")
     sorted_keys = list_keys[order]
     _refuse_repeated(sorted_keys, os.fspath(path), None)
-    _refuse_repeated(np.sort(keys), set_path, "'recordkit merge --keys renumber' numbers the records anew")
+    _refuse_repeated(np.sort(keys), set_path, "'recordkit merge --renumber' numbers the records anew")
     at = np.minimum(np.searchsorted(sorted_keys, keys), max(len(sorted_keys) - 1, 0))
     is_missing = sorted_keys[at] != keys if len(sorted_keys) else np.ones(len(keys), bool)
     if is_missing.any():
@@ -179,7 +179,8 @@ def _flatten(result: Any, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     if isinstance(result, np.ndarray) and result.ndim in (1, 2) and result.dtype != object:
         return result.reshape(-1), np.full(n, result.shape[1] if result.ndim == 2 else 1, np.int64)
     rows = [np.atleast_1d(np.asarray(row)) for row in result]
-    if wrong := next((row for row in rows if row.ndim != 1 or row.dtype.kind not in "biuf"), None):
+    wrong = next((row for row in rows if row.ndim != 1 or row.dtype.kind not in "biuf"), None)
+    if wrong is not None:
         raise PlanError(argument="labels", expected="numbers from the function", got=repr(wrong.tolist()))
     counts = np.array([len(row) for row in rows], np.int64)
     return np.concatenate([np.empty(0, np.int64), *rows]), counts

@@ -19,7 +19,10 @@ def write_set(prefix, labels, *, keys=None, classes=None, exact=None, has_list=T
         for key, label in zip(keys, labels, strict=True):
             writer.write_idx(key, pack(IRHeader(0, label, key, 0), payload_of(key)))
     if has_list:
-        lines = [f"{key}\t{chr(9).join(map(str, row))}\t{key}.jpg\n" for key, row in zip(keys, rows, strict=True)]
+        lines = [
+            f"{key}\t{chr(9).join(f'{label:f}' for label in row)}\t{key}.jpg\n"
+            for key, row in zip(keys, rows, strict=True)
+        ]
         Path(f"{prefix}.lst").write_text("".join(lines))
     if classes is not None:
         Path(f"{prefix}.json").write_text(json.dumps({"classes": classes}))
@@ -43,7 +46,7 @@ def facts(prefix):
     """Keys, labels and classes of a set that `verify` finds sound."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no stale index
-        with RecordDataset(prefix, check=True) as dataset:
+        with RecordDataset(prefix, check=Path(f"{prefix}.crc").exists()) as dataset:
             values, bounds = dataset.ragged_labels()
             parts = np.split(values, bounds[1:-1].astype(int)) if len(dataset) else []
             labels = [part.tolist() if len(part) > 1 else part[0].item() for part in parts]
