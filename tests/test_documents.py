@@ -244,6 +244,14 @@ def test_all_keys_of_a_description_are_in_the_table(tiny_folder, tmp_path):
     assert sorted(names_in_table("reference/formats.md", "## `.json`")) == sorted(description)
 
 
+def test_all_keys_of_a_manifest_are_in_the_tables(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "out", plan=PackPlan(shards=2))
+    manifest = json.loads((tmp_path / "out.manifest.json").read_text())
+    assert sorted(names_in_table("reference/formats.md", "## `.manifest.json`")) == sorted([*manifest, "edit"])
+    shard_names = names_in_table("reference/formats.md", "### A shard in the manifest")
+    assert sorted(shard_names) == sorted(manifest["shards"][0])
+
+
 def test_all_settings_of_im2rec_are_in_the_table():
     settings = re.findall(r"^ *(\w+)=", SETTINGS_HELP, re.MULTILINE)
     assert sorted(names_in_table("reference/commands.md", "## The native form of im2rec")) == sorted(settings)

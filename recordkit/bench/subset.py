@@ -15,13 +15,15 @@ from recordkit.storage.snapshot import read_set
 
 
 def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
-    """Copy evenly spaced records of a file, in file order, with their rows of the .lst file if there is one.
+    """Copy evenly spaced records of a dataset, in its order, with their rows of the .lst file if there is one.
 
     Parameters
     ----------
     rec : str or Path
+        A .rec file, a manifest, or another path that `recordkit.RecordDataset` takes. The shards of a dataset become
+        one file, without a .lst file and with the keys 0, 1, 2 ..., since several shards may have equal keys.
     n_records : int
-        Number of records to copy. A file that has no more is not copied.
+        Number of records to copy. A single file that has no more is not copied.
     folder : Path
         Folder of the copy, which has the name of the original.
 
@@ -39,7 +41,23 @@ def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
     """
     if n_records < 1:
         raise PlanError(argument="n_records", expected="at least 1", got=n_records)
-    return read_set(rec, lambda files, _: _copy_subset(files, n_records, folder))
+    with RecordDataset(rec) as dataset:
+        if len(dataset.files) > 1:
+            return _copy_shards(dataset, n_records, folder / f"{Path(rec).name.split('.')[0] or 'shards'}.rec")
+    return read_set(dataset.files[0], lambda files, _: _copy_subset(files, n_records, folder))
+
+
+def _copy_shards(dataset: RecordDataset, n_records: int, subset: Path) -> Path:
+    n = min(n_records, len(dataset))
+    found = dataset.records_at(np.linspace(0, len(dataset) - 1, n).astype(np.int64))
+    with open(subset, "wb") as target:
+        writer = RecordWriter(target)
+        new_offsets = [
+            writer.write(found.files[number].read(offset)[0])
+            for number, offset in zip(found.file_indices.tolist(), found.offsets.tolist(), strict=True)
+        ]
+    subset.with_suffix(".idx").write_bytes(idx.lines(range(n), new_offsets))
+    return subset
 
 
 def _copy_subset(files: Fileset, n_records: int, folder: Path) -> Path:

@@ -8,10 +8,11 @@ from typing import Any
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.errors import FormatError, ImageError, PlanError, plural
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.signatures import refuse_other_format
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.snapshot import read_manifest
 
 PRESETS = ("none", "crop", "train")
 DTYPES = ("float32", "uint8")
@@ -191,7 +192,15 @@ def _first_image_shape(path: str) -> tuple[int, ...]:
 
 
 def _prefix(rec: str | Path) -> str:
-    path = str(Fileset(rec).path(".rec"))
+    files, manifest = read_manifest(rec)
+    if manifest is not None:
+        raise PlanError(
+            path=str(rec),
+            expected="one .rec file, because other loaders read only one",
+            got=f"a dataset of {plural(len(manifest.shards), 'shard')}",
+            advice=f"give `n_records={manifest.n_records}`, or fewer, which are copied into one file",
+        )
+    path = str(files.path(".rec"))
     if not path.endswith(".rec"):
         if Path(path).is_file():
             refuse_other_format(path)

@@ -172,7 +172,7 @@ def option_name(command: click.Command, argument: str) -> str:
 
 def _label(parameter: click.Parameter, *, is_off: bool = False) -> str:
     if isinstance(parameter, click.Argument):
-        return parameter.human_readable_name
+        return parameter.human_readable_name.removesuffix("...")
     return max((is_off and parameter.secondary_opts) or parameter.opts, key=len)
 
 

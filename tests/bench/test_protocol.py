@@ -18,6 +18,8 @@ from recordkit.bench.workload import resolve_workload
 from recordkit.cli.commands.bench import command
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.packing import PackPlan
+from recordkit.packing.pack import pack
 
 # Peers in a file of the user's; each has one fault.
 WRONG = """
@@ -249,6 +251,17 @@ def test_a_subset_is_evenly_spaced(rec, tmp_path):
     assert subset.with_suffix(".lst").read_text() == "0\t0\t0.jpg\n9\t9\t9.jpg\n19\t9\t19.jpg\n"
     assert copy_subset(rec, 20, tmp_path) == Path(rec)
     Path(rec).with_suffix(".lst").unlink()
+
+
+def test_a_subset_of_shards_is_one_file(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "a", plan=PackPlan(shards=3, threads=1))
+    (tmp_path / "copy").mkdir()
+    with RecordDataset(tmp_path / "a") as original:
+        n = len(original)
+        subset = copy_subset(tmp_path / "a.manifest.json", n - 1, tmp_path / "copy")
+        with RecordDataset(subset) as copy:
+            assert subset.name == "a.rec" and copy.keys.tolist() == list(range(n - 1))
+            assert bytes(copy[n - 2].payload) == bytes(original[n - 1].payload)
 
 
 class TestCommand:

@@ -32,7 +32,7 @@ from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.snapshot import file_state, read_set
+from recordkit.storage.snapshot import file_state, read_manifest, read_set
 from recordkit.upkeep.scan import scan
 
 _MXNET_DECODES = ("jpg", "png", "bmp")
@@ -138,8 +138,17 @@ def survey(path: str | Path, *, iterator: str) -> Survey:
     FormatError
         A frame or a header is damaged, or the file is truncated.
     TrainError
-        The file is empty, images have different numbers of labels, or the iterator cannot decode an image's format.
+        The file is empty, images have different numbers of labels, the iterator cannot decode an image's format, or the
+        path is that of a manifest.
     """
+    _, manifest = read_manifest(path)
+    if manifest is not None:
+        raise TrainError(
+            path=str(path),
+            expected="one .rec file",
+            got=f"a dataset of {plural(len(manifest.shards), 'shard')}",
+            advice=f"run 'recordkit merge {quoted(path)} PREFIX', then give PREFIX.rec",
+        )
     return read_set(path, lambda files, _: _survey(files, path, iterator))
 
 

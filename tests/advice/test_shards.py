@@ -1,0 +1,104 @@
+"""Following the advices about manifests, shards and folders of .rec files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from advice.walk import advice, commands, text_of
+
+import recordkit as rk
+from recordkit.formats import json_file
+from recordkit.storage.manifest import Manifest, Shard
+from recordkit.storage.manifest import pack as pack_manifest
+
+PLAN = rk.PackPlan(shards=2, threads=1)
+
+
+@pytest.fixture
+def shards(photos):
+    Path("out").mkdir()
+    rk.pack("photos", "out/a", plan=PLAN)
+    return "out/a.manifest.json"
+
+
+def n_samples(path):
+    with rk.RecordDataset(path) as dataset:
+        return len(dataset)
+
+
+def test_a_shard_of_another_pack(shards):
+    Path("copy").mkdir()
+    for path in Path("out").iterdir():
+        shutil.copy(path, "copy")
+    Path("photos/cat/0.jpg").unlink()
+    rk.pack("photos", "out/a", plan=PLAN)
+    for suffix in (".rec", ".idx", ".json"):
+        shutil.copy(f"out/a_0{suffix}", "copy")
+    (name,) = advice(
+        "storage/fileset.py",
+        "copy all files that {} names together with it, or pack again",
+        text_of(lambda: n_samples("copy/a")),
+    )
+    for shard in json.loads(Path("out", name).read_text())["shards"]:
+        for path in Path("out").glob(f"{Path(shard['rec']).stem}.*"):
+            shutil.copy(path, "copy")
+    shutil.copy(f"out/{name}", "copy")
+    assert n_samples("copy/a") == 3
+
+
+def test_a_damaged_manifest(shards):
+    Path(shards).write_text("{")
+    advice(
+        "storage/manifest.py",
+        "remove it and open the shards as a list, or write them again",
+        text_of(lambda: n_samples("out/a")),
+    )
+    Path(shards).unlink()
+    assert n_samples(["out/a_0.rec", "out/a_1.rec"]) == 4
+    rk.pack("photos", "out/a", plan=PLAN)
+    assert n_samples("out/a") == 4
+
+
+def test_a_manifest_that_would_be_too_large(monkeypatch):
+    shards = [Shard(f"a_{number}.rec", 0, "0" * 64, 0) for number in range(9)]
+    monkeypatch.setattr(json_file, "MAX_BYTES", 1500)
+    advice(
+        "storage/manifest.py", "make fewer shards", text_of(lambda: pack_manifest(Manifest("a", "a", tuple(shards))))
+    )
+    assert pack_manifest(Manifest("a", "a", tuple(shards[:2])))
+
+
+def test_a_folder_of_two_datasets(photos, fails, works):
+    Path("out").mkdir()
+    rk.pack("photos", "out/train")
+    rk.pack("photos", "out/val")
+    advice("storage/search.py", "name one of them, or list their files", fails("info", "out"))
+    works("info", "out/train.rec")
+    assert n_samples(["out/train.rec", "out/val.rec"]) == 8
+
+
+def test_a_gap_in_the_numbers_of_shards(shards):
+    Path(shards).unlink()
+    Path("out/a_0.rec").rename("out/a_7.rec")
+    advice("storage/search.py", "list the files to open them as they are", text_of(lambda: n_samples("out")))
+    for suffix in (".idx", ".lst", ".crc", ".json"):
+        Path(f"out/a_0{suffix}").rename(f"out/a_7{suffix}")
+    assert n_samples(["out/a_1.rec", "out/a_7.rec"]) == 4
+
+
+def test_a_training_on_shards(shards, works):
+    from recordkit.training.data.survey import survey
+
+    text = text_of(lambda: survey(shards, iterator="recordkit"))
+    advice("training/data/survey.py", "run 'recordkit merge {} PREFIX', then give PREFIX.rec", text)
+    (words,) = commands(text)
+    works(*[word.replace("PREFIX", "whole") for word in words])
+    assert len(survey("whole.rec", iterator="recordkit")) == 4
+
+
+def test_a_measurement_of_shards(shards, fails, works):
+    text = fails("bench", shards, "--peers", "python")
+    (number,) = advice("bench/workload.py", "give `n_records={}`, or fewer, which are copied into one file", text)
+    options = ("--peers", "python", "--shape", "3,16,16", "--batch-size", 2, "--rounds", 1, "--seconds", 0)
+    works("bench", shards, "--records", number, *options)
