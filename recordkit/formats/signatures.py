@@ -64,7 +64,10 @@ _NAMES = {
     "tfrecord": ("a TFRecord file of TensorFlow", ""),
     "jpg": ("a JPEG image", _PACK),
     "png": ("a PNG image", _PACK),
-    "pickle": ("a pickle", "'recordkit info' describes it if it is InsightFace's; no other command reads it"),
+    "pickle": (
+        "a pickle",
+        "if it is a verification set of InsightFace, 'recordkit info' describes it, and 'recordkit import' packs it",
+    ),
     "git-lfs pointer": ("a pointer of Git LFS to the file", "get the file itself with 'git lfs pull'"),
     "json": ("a JSON text", ""),
     "text": ("a text", "was it downloaded completely?"),

@@ -28,15 +28,16 @@ def test_an_image_is_packed_in_a_folder(photos, fails, works):
     works("verify", "out.rec")
 
 
-def test_info_describes_a_verification_set(photos, fails, works):
+def test_a_verification_set_is_described_and_packed(photos, fails, works):
     image = Path("photos/cat/0.jpg").read_bytes()
     Path("lfw.bin").write_bytes(pickle.dumps(([image] * 4, [True, False])))
     advice(
         "formats/signatures.py",
-        "'recordkit info' describes it if it is InsightFace's; no other command reads it",
+        "if it is a verification set of InsightFace, 'recordkit info' describes it, and 'recordkit import' packs it",
         fails("verify", "lfw.bin"),
     )
     works("info", "lfw.bin")
+    works("import", "lfw.bin", "out")
 
 
 def test_plain_bytes_are_read_by_mxrecordio(tmp_path, monkeypatch):

@@ -187,7 +187,10 @@ def test_info_describes_a_set_and_other_commands_name_info(tmp_path, cli):
     )
     for command in (["head", path], ["verify", path], ["pack", path, tmp_path / "x"], ["bench", path]):
         code, _, error = cli(*command)
-        assert code in (1, 2) and "got a pickle; 'recordkit info' describes it if it is InsightFace's" in error
+        assert (
+            code in (1, 2)
+            and "got a pickle; if it is a verification set of InsightFace, 'recordkit info' describes it" in error
+        )
     with pytest.raises(FormatError, match="got a pickle"):
         verify(path)
 

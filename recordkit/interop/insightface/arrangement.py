@@ -117,7 +117,7 @@ def _read_columns(source: Source) -> tuple[NDArray[np.int64], NDArray[np.uint64]
                 key=entry.key,
                 expected=f"the number of an identity, 0 to {_MAX_LABEL}",
                 got=f"the label {entry.labels[0]}",
-                advice="nothing was written",
+                advice="'recordkit relabel' gives images other labels",
             )
         labels[begin : begin + len(entries)] = firsts
         keys[begin : begin + len(entries)] = [entry.key for entry in entries]

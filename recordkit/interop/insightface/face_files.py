@@ -26,6 +26,7 @@ PREFIX = "train"
 
 # Images that the decoder of InsightFace's readers decodes, which is OpenCV in MXNet.
 _KINDS = ("jpg", "png", "bmp")
+_ADVICE = "pack the images with '--resize 112 --center-crop', and export the pack"
 # Metadata records that are written together.
 _BLOCK_SIZE = 4096
 
@@ -150,7 +151,7 @@ class FaceFiles:
                 key=entry.key,
                 expected="a JPEG, PNG or BMP image, which InsightFace's readers decode",
                 got=kind,
-                advice="nothing was written",
+                advice=_ADVICE,
             )
         size = header.height, header.width
         if self.size is None:
@@ -161,8 +162,7 @@ class FaceFiles:
                 key=entry.key,
                 expected=f"an image of {self.size[0]} x {self.size[1]} pixels as {self._first_name}",
                 got=f"{size[0]} x {size[1]}",
-                advice="nothing was written; training code puts images of one size into a batch, so pack them first, "
-                "with '--resize 112 --center-crop', and export the pack",
+                advice=_ADVICE,
             )
 
 

@@ -184,7 +184,7 @@ def write_verification_set(
         samples = read_samples(pair_source, engine, order=order, n_threads=n_threads, memory=n_memory)
         with contextlib.closing(samples):
             n_bytes = _publish(path, pack_pairs(_payloads(samples, progress), same))
-    notes = (*pair_source.notes, f"{sum(same)} of {plural(len(same), 'pair')} are one person")
+    notes = (*pair_source.notes, f"one person: {sum(same)} of {plural(len(same), 'pair')}")
     done = ExportedSet(path, len(order), n_bytes, notes)
     return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
 
@@ -203,7 +203,7 @@ def _arrange(source: Source) -> tuple[Sequence[int], list[bool]]:
         indices = range(begin, min(begin + _BLOCK_SIZE, n))
         for index, row in zip(indices, source.labels(indices), strict=True):
             if len(row) != 2 or row[1] not in (0, 1):
-                raise _no_pair(source, index, f"the labels {', '.join(map(str, row))}")
+                raise _no_pair(source, index, f"the labels {', '.join(f'{label:g}' for label in row)}")
             labels[index] = row
     order = np.argsort(labels[:, 0], kind="stable")
     ordered = labels[order]
@@ -223,7 +223,7 @@ def _no_pair(source: Source, index: int, got: str) -> SourceError:
         key=entry.key,
         expected="two labels, the number of a pair, which two images have, and 1 for one person or 0",
         got=got,
-        advice="nothing was written",
+        advice="pack a list with the number of a pair and 1 or 0 before each path",
     )
 
 
