@@ -5,6 +5,7 @@ records. A verification set is a file such as lfw.bin, with pairs of images.
 """
 
 from recordkit.interop.insightface.pairs import (
+    ExportedPairs,
     PairSource,
     is_verification_set,
     read_verification_set,
@@ -15,6 +16,7 @@ from recordkit.interop.insightface.write import ExportedFaces, write_insightface
 
 __all__ = [
     "ExportedFaces",
+    "ExportedPairs",
     "PairSource",
     "is_insightface",
     "is_verification_set",

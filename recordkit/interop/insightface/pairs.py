@@ -10,6 +10,7 @@ import contextlib
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,26 @@ FORMAT = "insightface-pairs"
 SUFFIX = ".bin"
 # Samples whose labels are read together.
 _BLOCK_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class ExportedPairs(ExportedSet):
+    """A verification set that was written.
+
+    Attributes
+    ----------
+    n_pairs : int
+    n_same : int
+        Pairs of one person.
+    """
+
+    n_pairs: int
+    n_same: int
+
+    @property
+    def details(self) -> str:
+        """The numbers of pairs."""
+        return f"{plural(self.n_pairs, 'pair')}, {self.n_same} same"
 
 
 class PairSource:
@@ -184,8 +205,7 @@ def write_verification_set(
         samples = read_samples(pair_source, engine, order=order, n_threads=n_threads, memory=n_memory)
         with contextlib.closing(samples):
             n_bytes = _publish(path, pack_pairs(_payloads(samples, progress), same))
-    notes = (*pair_source.notes, f"one person: {sum(same)} of {plural(len(same), 'pair')}")
-    done = ExportedSet(path, len(order), n_bytes, notes)
+    done = ExportedPairs(path, len(order), n_bytes, tuple(pair_source.notes), n_pairs=len(same), n_same=sum(same))
     return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
 
 

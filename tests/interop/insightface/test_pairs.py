@@ -49,7 +49,7 @@ def test_pairs_keep_their_order_and_their_images_theirs(tmp_path):
     rows = [((5, 0), IMAGES[0]), ((2, 1), IMAGES[1]), ((5, 0), IMAGES[2]), ((2, 1), IMAGES[3])]
     report = write_verification_set(write_rec(tmp_path / "a", rows), tmp_path / "a.bin")
     assert pickle.loads((tmp_path / "a.bin").read_bytes()) == ([IMAGES[n] for n in (1, 3, 0, 2)], [True, False])
-    assert (report.n_images, report.sets[0].notes) == (4, ("one person: 1 of 2 pairs",))
+    assert (report.n_images, report.sets[0].details) == (4, "2 pairs, 1 same")
 
 
 @pytest.mark.parametrize(
