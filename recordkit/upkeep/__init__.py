@@ -1,24 +1,35 @@
 """Existing .rec files: summaries, checks for damage, a new index, and new sets made of their records."""
 
+from recordkit.upkeep.division import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.append import append
 from recordkit.upkeep.edit.merge import merge
 from recordkit.upkeep.edit.relabel import relabel
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
+from recordkit.upkeep.edit.shuffle import shuffle
+from recordkit.upkeep.edit.split import SplitReport, split
+from recordkit.upkeep.edit.subset import subset
 from recordkit.upkeep.inspect import FacesInfo, FileInfo, RecordInfo, head, inspect
 from recordkit.upkeep.labels.change import LabelChange, LabelReport
 from recordkit.upkeep.reindex import ReindexReport, reindex
 from recordkit.upkeep.report import Problem, VerifyReport
+from recordkit.upkeep.selection import SampleTable, Selection
 from recordkit.upkeep.verify import verify
 
 __all__ = [
     "EditReport",
     "FacesInfo",
     "FileInfo",
+    "KeyParts",
     "LabelChange",
     "LabelReport",
     "Problem",
+    "Ratios",
     "RecordInfo",
     "ReindexReport",
+    "SampleTable",
+    "Selection",
+    "Shards",
+    "SplitReport",
     "VerifyReport",
     "WrittenSet",
     "append",
@@ -27,5 +38,8 @@ __all__ = [
     "merge",
     "reindex",
     "relabel",
+    "shuffle",
+    "split",
+    "subset",
     "verify",
 ]

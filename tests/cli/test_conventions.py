@@ -18,6 +18,7 @@ DIFFERENT = {
     "--encoding": "im2rec.py's values have a dot",
     "--exts": "im2rec.py takes one suffix for each --exts",
     "--from": "fetch takes a copy of a dataset, import the name of a format",
+    "--keys": "split takes the keys of each part",
     "--list": "im2rec.py's --list writes lists, which others read",
     "--min-accuracy": "train evaluates on --val, eval on REC",
     "--quiet": "im2rec has no --json",

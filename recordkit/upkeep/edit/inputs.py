@@ -253,6 +253,17 @@ class Inputs:
             out.ends[chosen[is_before]] = np.minimum(out.ends[chosen[is_before]], cuts[nearest[is_before]])
         return out
 
+    def ends(self) -> NDArray[np.int64]:
+        """Return the sums of the bytes of the records up to each row and with it; int64, shape (n,)."""
+        sums = np.empty(len(self), np.int64)
+        total = 0
+        for begin in range(0, len(self), _BLOCK_SIZE):
+            rows = np.arange(begin, min(begin + _BLOCK_SIZE, len(self)))
+            places = self.locations(rows)
+            sums[rows] = total + np.cumsum((places.ends - places.offsets).astype(np.int64))
+            total = int(sums[rows[-1]])
+        return sums
+
     def _find_cuts(self) -> dict[int, NDArray[np.uint64]]:
         """Return offsets at which a record ends before the next sample begins, by file.
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
+from recordkit.upkeep.division.sizes import even_bounds
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.union import KeyRule, Union, unite
@@ -98,7 +98,7 @@ def merge(
 def _new_sets(inputs: Inputs, union: Union, prefix: Path, shards: int) -> list[NewSet]:
     if not 1 <= shards <= max(len(inputs), 1):
         raise PlanError(argument="shards", expected=f"1 to the number of records, {len(inputs)}", got=shards)
-    bounds = even_bounds(inputs, shards)
+    bounds = even_bounds(inputs.ends(), shards)
     sets = []
     for number in range(shards):
         rows = np.arange(bounds[number], bounds[number + 1])
@@ -113,25 +113,3 @@ def _new_sets(inputs: Inputs, union: Union, prefix: Path, shards: int) -> list[N
             )
         )
     return sets
-
-
-def even_bounds(inputs: Inputs, n_parts: int) -> list[int]:
-    """Return the first row of each part, and the number of rows, so that the parts are as even in bytes as possible.
-
-    Each part has a record or more if there are as many.
-    """
-    places = inputs.locations(np.arange(len(inputs)))
-    ends = np.cumsum((places.ends - places.offsets).astype(np.float64))
-    return cut_evenly(ends, n_parts)
-
-
-def cut_evenly(ends: NDArray[np.float64], n_parts: int) -> list[int]:
-    """Divide rows by the sums of their bytes; a cut is at the row's end that is nearest to an even part."""
-    n, total = len(ends), float(ends[-1]) if len(ends) else 0.0
-    bounds = [0]
-    for part in range(1, n_parts):
-        target = total * part / n_parts
-        at = int(np.searchsorted(ends, target))
-        at += int(at < n and ends[at] - target <= target - (ends[at - 1] if at else 0.0))
-        bounds.append(min(max(at, bounds[-1] + 1), n - (n_parts - part)))
-    return [*bounds, n]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, PlanError, SourceError, plural, quoted
 from recordkit.formats import lst
 from recordkit.formats.irheader import MAX_KEY
 from recordkit.formats.lines import LineFile
@@ -218,4 +218,36 @@ class SortedKeys:
             path=path,
             expected=expected,
             got=f"{first}{others}, which no record has",
+        )
+
+
+def refuse_repeated_keys(keys: NDArray[np.uint64], path: str) -> None:
+    """Refuse records of which two have one key, because a reader by key would find only one of them.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64, shape (n,)
+        The keys of the records that a new set would have.
+    path : str
+        The dataset that they come from.
+
+    Raises
+    ------
+    SourceError
+
+    Examples
+    --------
+    >>> refuse_repeated_keys(np.array([7, 5, 9], np.uint64), "a.rec")
+    """
+    if bool(np.all(keys[1:] > keys[:-1])):
+        return
+    ordered = np.sort(keys)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        raise SourceError(
+            path=path,
+            key=int(repeated[0]),
+            expected="each key once",
+            got=f"it again, the first of {plural(len(repeated), 'repeated key')}",
+            advice=f"number the records anew with 'recordkit merge {quoted(path)} NEW --renumber', and use NEW",
         )

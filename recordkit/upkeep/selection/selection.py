@@ -8,7 +8,7 @@ that a list gives its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges, read_keys
 from recordkit.upkeep.selection.table import SampleTable
 
 _Rows = NDArray[np.int64]
+_MAX_KEYS_TOLD = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +136,31 @@ class Selection:
         if not len(rows):
             raise PlanError("no record is selected", expected=f"some of {len(table)} records", got="none")
         return rows
+
+    def as_json(self) -> dict[str, object]:
+        """Return the conditions as JSON-compatible values, without those that are not used; up to 1,000 keys.
+
+        Examples
+        --------
+        >>> Selection(labels=[3], first=10).as_json()
+        {'labels': [3], 'first': 10}
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        document: dict[str, object] = {
+            field.name: values[field.name]
+            for field in fields(self)
+            if field.name != "keys" and values[field.name] != field.default
+        }
+        if isinstance(self.keys, str | Path):
+            document["keys"] = Path(self.keys).name if isinstance(self.keys, Path) else self.keys
+        elif self.keys is not None:
+            document["keys"] = [int(key) for key in self.keys[:_MAX_KEYS_TOLD]]
+        for name in ("labels", "classes"):
+            if name in document:
+                document[name] = list(values[name])
+        if self.listed is not None:
+            document["listed"] = Path(self.listed).name
+        return document
 
     def _listed_rows(self, table: SampleTable, path: str | Path) -> _Rows:
         with ListFile(path, label_width="auto") as rows:

@@ -13,7 +13,7 @@ from upkeep.edit.small_sets import facts, is_sound, payload_of, payloads, write_
 
 from recordkit.errors import FormatError, NotFoundError, PlanError, PublishError, SourceError
 from recordkit.upkeep import merge
-from recordkit.upkeep.edit.merge import cut_evenly
+from recordkit.upkeep.division.sizes import even_bounds
 from recordkit.upkeep.labels.class_maps import unite_classes
 
 
@@ -202,7 +202,7 @@ def test_shards_are_even_in_bytes_and_named_by_a_manifest(two, tmp_path):
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=30), st.integers(1, 30))
 def test_an_even_cut_gives_every_part_a_record(sizes, n_parts):
     n_parts = min(n_parts, len(sizes))
-    bounds = cut_evenly(np.cumsum(np.array(sizes, np.float64)), n_parts)
+    bounds = even_bounds(np.cumsum(np.array(sizes, np.int64)), n_parts)
     parts = [sum(sizes[begin:end]) for begin, end in itertools.pairwise(bounds)]
     assert bounds[0] == 0 and bounds[-1] == len(sizes) and all(np.diff(bounds) > 0)
     assert max(parts) <= sum(sizes) / n_parts + max(sizes) or min(np.diff(bounds)) == 1

@@ -1,0 +1,150 @@
+"""``recordkit split``: divide a dataset into several sets, or into shards."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.cli.edit_options import print_report
+from recordkit.cli.options import dry_run_option, examples, output_options, parse_bytes, threads_option
+from recordkit.cli.pack_options import shards_option
+from recordkit.errors import enumerate_some
+from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
+
+
+def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, Fraction] | None:
+    """Return the parts of an option's ``NAME=RATIO,...``.
+
+    Examples
+    --------
+    >>> context = click.Context(click.Command("split"))
+    >>> parse_ratios(context, click.Option(["--ratios"]), "train=0.75,test=1/4")
+    {'train': Fraction(3, 4), 'test': Fraction(1, 4)}
+    """
+    if text is None:
+        return None
+    parts: dict[str, Fraction] = {}
+    for item in text.split(","):
+        name, sign, ratio = item.strip().partition("=")
+        try:
+            value = Fraction(ratio)
+        except (ValueError, ZeroDivisionError):
+            sign = ""
+        if not sign or len(ratio) > 20 or name in parts:
+            raise click.BadParameter(f"expected NAME=RATIO of each part, as train=0.8,test=0.2, got {text!r}")
+        parts[name] = value
+    return parts
+
+
+def parse_parts(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """Return the parts of an option's ``NAME=KEYS,...``; a part may have several keys and ranges.
+
+    Examples
+    --------
+    >>> context = click.Context(click.Command("split"))
+    >>> parse_parts(context, click.Option(["--keys"]), "train=0:10,20,val=10:20")
+    {'train': '0:10,20', 'val': '10:20'}
+    """
+    if text is None:
+        return None
+    parts: dict[str, str] = {}
+    name = ""
+    for item in text.split(","):
+        if "=" in item:
+            name, _, item = item.partition("=")
+            name = name.strip()
+        if not name:
+            raise click.BadParameter(f"expected NAME=KEYS of each part, as train=0:900,test=900:1000, got {text!r}")
+        parts[name] = f"{parts[name]},{item}" if name in parts else item
+    return parts
+
+
+@click.command(
+    "split",
+    epilog=examples(
+        "recordkit split out/photos.rec out/pets --ratios train=0.7,test=0.3 --stratify",
+        "recordkit split out/photos.rec out/parts --keys train=:8,test=8:",
+        "recordkit split out/photos.rec out/shards --shards 4",
+    ),
+)
+@click.argument("rec", type=click.Path(path_type=Path))
+@click.argument("prefix", type=click.Path(path_type=Path))
+@click.option(
+    "--ratios",
+    metavar="NAME=RATIO,...",
+    callback=parse_ratios,
+    help="Parts at random, as train=0.8,val=0.1,test=0.1, which add up to 1.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of the random choice."
+)
+@click.option("--stratify", is_flag=True, help="Divide the records of each first label in the same ratios.")
+@click.option(
+    "--group-by",
+    metavar="GROUP",
+    help="Keep records together that have the same label, as label:1; that have near keys, as key//100; or in the path "
+    r"of whose images a regular expression finds the same text, as 'name:^(\w+)_'.",
+)
+@click.option(
+    "--keys",
+    metavar="NAME=KEYS,...",
+    callback=parse_parts,
+    help="Parts by keys, as train=0:50000,val=50000:60000; the end of a range is not in it.",
+)
+@shards_option
+@click.option("--shard-bytes", metavar="SIZE", callback=parse_bytes, help="Shards of at most this size, as 512M or 2G.")
+@dry_run_option
+@threads_option
+@output_options
+def command(  # noqa: PLR0913 (one argument for each option)
+    rec: Path,
+    prefix: Path,
+    ratios: dict[str, Fraction] | None,
+    seed: int,
+    stratify: bool,
+    group_by: str | None,
+    keys: dict[str, str] | None,
+    shards: int,
+    shard_bytes: int | None,
+    dry_run: bool,
+    threads: int,
+    console: Console,
+) -> None:
+    """Divide the samples of REC into new sets, in one of four ways.
+
+    --ratios and --keys name the parts, and write PREFIX_NAME for each. --shards and --shard-bytes write consecutive
+    records into PREFIX_0, PREFIX_1 and so on, which PREFIX.manifest.json names as one dataset. Records keep their order
+    and their keys. REC stays as it is, and no image is decoded.
+    """
+    ways = {"--ratios": ratios, "--keys": keys, "--shards": shards > 1, "--shard-bytes": shard_bytes}
+    given = [option for option, value in ways.items() if value]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        raise click.UsageError(f"expected one of {', '.join(ways)}, got {got}")
+    if not ratios and (stratify or group_by):
+        raise click.UsageError(f"{'--stratify' if stratify else '--group-by'} applies to --ratios")
+    rule: Ratios | KeyParts | Shards
+    if ratios:
+        rule = Ratios(ratios, seed=seed, stratify=stratify, group_by=group_by)
+    elif keys:
+        rule = KeyParts(keys)
+    else:
+        rule = Shards(max_bytes=shard_bytes) if shard_bytes else Shards(count=shards)
+    with console.progress(None, f"split {rec.name}", unit="rec") as progress:
+        report = split(rec, prefix, rule, threads=threads, dry_run=dry_run, progress=progress)
+    print_report(console, report)
+    if dry_run and not console.as_json:  # the document has them
+        for line in _label_lines(report):
+            console.note(line)
+
+
+def _label_lines(report: SplitReport) -> list[str]:
+    lines = []
+    for written, counts in zip(report.sets, report.labels, strict=True):
+        if counts:
+            texts = [f"{n} of {label:g}" for label, n in counts.items()]
+            lines.append(f"labels of {written.prefix.name}: {enumerate_some(texts, limit=20)}")
+    return lines
