@@ -22,7 +22,9 @@ def plain(photos):
 
 
 def test_a_class_that_is_misspelled(rec, fails, works):
-    (name,) = advice("upkeep/selection/selection.py", "did you mean {}?", fails("subset", rec, "new", "--class", "cats"))
+    (name,) = advice(
+        "upkeep/selection/selection.py", "did you mean {}?", fails("subset", rec, "new", "--class", "cats")
+    )
     works("subset", rec, "new", "--class", name)
 
 
@@ -43,7 +45,9 @@ def test_a_key_of_two_records(photos, fails, works):
     twice = make(Path("twice.rec"), [1.0, 1.0, 2.0], [4, 5, 4])
     error = fails("shuffle", twice, "new")
     advice(
-        "upkeep/selection/keys.py", "number the records anew with 'recordkit merge {} NEW --renumber', and use NEW", error
+        "upkeep/selection/keys.py",
+        "number the records anew with 'recordkit merge {} NEW --renumber', and use NEW",
+        error,
     )
     (command,) = commands(error)
     works(*command)

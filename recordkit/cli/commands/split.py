@@ -95,7 +95,9 @@ def parse_parts(_context: click.Context, _parameter: click.Parameter, text: str 
     help="Parts by keys, as train=0:50000,val=50000:60000; the end of a range is not in it.",
 )
 @shards_option
-@click.option("--shard-bytes", metavar="SIZE", callback=parse_bytes, help="Shards of at most this size, as 512M or 2G.")
+@click.option(
+    "--shard-bytes", metavar="SIZE", callback=parse_bytes, help="Largest size of a file of shards, as 512M or 2G."
+)
 @dry_run_option
 @threads_option
 @output_options
