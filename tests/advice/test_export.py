@@ -76,5 +76,6 @@ def test_nothing_was_written(rec, fails, monkeypatch):
         advice("interop/folder/write.py", "nothing was written", fails("export", rec, "files"))
     Path("photos.lst").write_text("0\t0\tcat/9.jpg\n1\t0\tcat/1.jpg\n")
     before.add(Path("photos.lst"))
-    advice("interop/folder/write.py", "nothing was written", fails("export", "photos.lst", "files", "--root", "photos"))
+    error = fails("export", "photos.lst", "files", "--root", "photos")
+    advice("interop/export/samples.py", "nothing was written", error)
     assert set(Path().rglob("*")) == before

@@ -111,3 +111,14 @@ def test_a_doubtful_folder_is_refused_with_the_options_of_pack(cli, tiny_folder,
     assert code == 1
     assert error.endswith("; the options are those of 'recordkit pack', whose .rec this command takes too\n")
     assert f"move it out of {tiny_folder}, or give --class-from first if it is a class; the" in error
+
+
+def test_one_class_or_some_keys_are_exported(cli, tiny_folder, tmp_path):
+    cli("pack", tiny_folder, tmp_path / "a")
+    assert cli("export", tmp_path / "a", tmp_path / "cats", "--class", "cat")[0] == 0
+    assert sorted(path.parent.name for path in (tmp_path / "cats").rglob("*.jpg")) == ["cat"] * 4
+    assert cli("export", tmp_path / "a", tmp_path / "tars", "--to", "webdataset", "--label", 1, "--keys", "0:6")[0] == 0
+    info = json.loads((tmp_path / "tars/_info.json").read_text())
+    assert info["splits"]["train"]["num_samples"] == len([key for key in range(4, 8) if key < 6])
+    code, _, error = cli("export", tiny_folder, tmp_path / "b", "--label", 1)
+    assert code == 2 and "--label: applies to a .rec file, and this is another source; pack it first" in error

@@ -31,7 +31,7 @@ def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
     _, output, _ = cli("import", tiny_folder, tmp_path / "b", "--dry-run", "--json")
     assert json.loads(output) == {"format": "folder", "dry_run": True, "records": {"": 12}}
     _, output, _ = cli("export", tiny_folder, tmp_path / "new", "--dry-run")
-    assert output.splitlines()[-1] == "12 images would be written; nothing was, because of --dry-run"
+    assert output.splitlines()[-1] == "12 images would be written; a dry run writes nothing"
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -18,6 +18,7 @@ from recordkit.cli.options import (
     threads_option,
 )
 from recordkit.cli.pack_options import allow_outside_option, columns_option, in_words_of_pack, root_option
+from recordkit.cli.selection_options import condition_options
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.conversions import FORMATS, check_options, foreign_format, format_of_output
@@ -25,6 +26,7 @@ from recordkit.interop.export import ExportReport
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.sources.records import RecordSource
+from recordkit.upkeep.selection import Selection
 
 
 @click.command(
@@ -34,6 +36,7 @@ from recordkit.sources.records import RecordSource
         "recordkit export mnist/ digits/ --name '{key:06d}_{label}.png'",
         "recordkit pack digits/train out/digits --label-from '{key:06d}_{label}.png'",
         "recordkit export people/ faces/ --to insightface",
+        "recordkit export out/photos.rec cats/ --class cat",
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
@@ -57,6 +60,7 @@ from recordkit.sources.records import RecordSource
     callback=parse_bytes,
     help="Largest size of a file of shards, as 512M or 2G.  [default: 512M]",
 )
+@condition_options
 @root_option
 @allow_outside_option
 @columns_option
@@ -71,6 +75,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     name: str | None,
     shuffle_seed: int | None,
     shard_bytes: int | None,
+    selection: Selection,
     root: Path | None,
     allow_outside: bool,
     columns: str | None,
@@ -89,7 +94,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     to = FORMATS[format_name] if format_name else format_of_output(destination)
     given = {"name": name, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
     options = check_options(to, given, is_read=False)
-    with _open(source, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
+    with _open(source, selection, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
             report = to.write(
@@ -107,13 +112,16 @@ def command(  # noqa: PLR0913 (one argument for each option)
 
 @contextlib.contextmanager
 def _open(
-    source: Path, console: Console, *, root: Path | None, columns: str | None, allow_outside: bool
+    source: Path, selection: Selection, console: Console, *, root: Path | None, columns: str | None, allow_outside: bool
 ) -> Iterator[Source | Mapping[str, Source]]:
+    is_table = source.is_dir() or source.suffix == ".lst" or columns is not None
     foreign = None if columns is not None or root is not None else foreign_format(source)
+    if foreign is not None or is_table:
+        _refuse_conditions(selection)
     if foreign is not None:
         yield foreign.read(source)
         return
-    if source.is_dir() or source.suffix == ".lst" or columns is not None:
+    if is_table:
         words = in_words_of_pack() if source.is_dir() else contextlib.nullcontext()
         with console.progress(None, f"find images in {source}") as progress, words:
             opened = open_source(source, root=root, columns=columns, allow_outside=allow_outside, progress=progress)
@@ -124,7 +132,19 @@ def _open(
     if allow_outside:
         raise PlanError("`allow_outside` applies to a list; a .rec file has its images")
     with RecordDataset(source) as dataset:
-        yield RecordSource(dataset)
+        yield RecordSource(dataset.subset(selection.rows(dataset)) if _conditions(selection) else dataset)
+
+
+def _conditions(selection: Selection) -> list[str]:
+    """Return the names of the conditions that were given."""
+    return [
+        name for name in ("keys", "labels", "classes", "listed", "where") if getattr(selection, name) not in (None, ())
+    ]
+
+
+def _refuse_conditions(selection: Selection) -> None:
+    for name in _conditions(selection):
+        raise PlanError("applies to a .rec file, and this is another source", argument=name, advice="pack it first")
 
 
 def _lines(report: ExportReport) -> list[str]:
@@ -134,7 +154,7 @@ def _lines(report: ExportReport) -> list[str]:
         details = f"; {done.details}" if done.details else ""
         lines.append(f"{done.path}: {plural(done.n_images, 'image')}{size}{details}")
     if report.dry_run:
-        return [*lines, f"{plural(report.n_images, 'image')} would be written; nothing was, because of --dry-run"]
+        return [*lines, f"{plural(report.n_images, 'image')} would be written; a dry run writes nothing"]
     return [
         *lines,
         f"{plural(report.n_images, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s",

@@ -60,7 +60,7 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
             console.note(f"note: {note}")
         lines = [f"{prefix}{name and f'_{name}'}.rec: {plural(n, 'image')}" for name, n in counts.items()]
         document = {"format": given.name, "dry_run": dry_run, "records": counts}
-        console.report(document, *lines, "nothing was written, because of --dry-run")
+        console.report(document, *lines, "a dry run writes nothing")
         return
     memory, engine = options.pop("memory"), options.pop("engine")
     plan = PackPlan(pass_through=True, shuffle=False, **options)
