@@ -73,6 +73,10 @@ class BatchLoader:
         stopped: bytearray,
     ) -> NDArray[np.int64]: ...
 
+def measure_records(
+    records: Records, facts: NDArray[np.int64], budget: MemoryBudget | None, stopped: bytearray | None
+) -> NDArray[np.int64]: ...
+
 class RecordFile:
     def __init__(self, path: object) -> None: ...
     @property

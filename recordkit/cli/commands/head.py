@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from recordkit.cli.commands.info import label_text
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.terminal import print_line
 from recordkit.upkeep import RecordInfo, head
+from recordkit.upkeep.look.labels import label_text
 
 # Labels of a record that are printed; --json has all.
 _N_LABELS_SHOWN = 8

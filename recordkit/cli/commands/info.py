@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
-import numpy as np
 
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import for_each_dataset, recs_argument, total_bytes
@@ -16,6 +14,7 @@ from recordkit.formats.insightface.verification_pairs import VerificationPairs, 
 from recordkit.storage.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
 from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
+from recordkit.upkeep.look.labels import label_text
 
 # Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20
@@ -117,14 +116,3 @@ def _count_lines(info: FileInfo) -> list[str]:
     return heading + [
         f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()
     ]
-
-
-def label_text(label: float) -> str:
-    """Format a label with the fewest digits that give the same float32, and a whole number without a point.
-
-    Examples
-    --------
-    >>> label_text(16777216.0), label_text(0.10000000149011612), label_text(17186135)
-    ('16777216', '0.1', '17186135')
-    """
-    return str(int(label)) if math.isfinite(label) and int(label) == label else str(np.float32(label))

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "decode_bytes.hpp"
-#include "deflate.hpp"
 #include "load.hpp"
 #include "module_limits.hpp"
+#include "module_records.hpp"
 #include "records.hpp"
 
 namespace recordkit {
@@ -81,38 +81,6 @@ py::array_t<uint8_t> array_of(Image&& image) {
     const std::vector<py::ssize_t> shape{owner->height, owner->width, owner->channels};
     return py::array_t<uint8_t>(shape, owner->pixels.data(), base);
 }
-
-// The records of a batch in columns: index of the file in `files`, begin and end in it, position in the epoch, and
-// the expected CRC-32 of the whole record; `checksums` is empty if records are not checked.
-struct Records {
-    std::vector<std::shared_ptr<const File>> files;
-    Column<uint32_t> file_numbers;
-    Column<uint64_t> offsets, ends, positions;
-    Column<uint32_t> checksums;
-    uint32_t epoch;
-
-    Records(const py::list& record_files, Column<uint32_t> file_column, Column<uint64_t> offset_column,
-            Column<uint64_t> end_column, Column<uint32_t> checksum_column, Column<uint64_t> position_column,
-            uint32_t epoch_number)
-        : file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
-          positions(std::move(position_column)), checksums(std::move(checksum_column)), epoch(epoch_number) {
-        for (const auto column_size : {positions.size(), file_numbers.size(), ends.size()})
-            if (column_size != offsets.size())
-                throw py::value_error("expected a file number, an end and a position for each offset");
-        if (checksums.size() && checksums.size() != offsets.size())
-            throw py::value_error("expected a checksum for each offset, or none");
-        for (const auto& file : record_files) files.push_back(file_of(file));
-        for (size_t i = 0; i < size(); ++i)
-            if (file_numbers.data()[i] >= files.size())
-                throw py::value_error("expected file numbers below the number of files");
-    }
-    size_t size() const { return static_cast<size_t>(offsets.size()); }
-
-    // Refuse a record whose CRC-32 is not the expected one, so that the reference engine words the error.
-    void check(size_t i, Span record) const {
-        if (checksums.size() && crc32_of(record) != checksums.data()[i]) throw Unsupported("another CRC-32");
-    }
-};
 
 class BatchLoader {
   public:
