@@ -30,6 +30,8 @@ COMMANDS: dict[str, str] = {
     "fetch": "Download MNIST or Fashion-MNIST and check its bytes.",
     "info": "Describe the contents of a .rec file.",
     "head": "Show the first records of a .rec file.",
+    "stats": "Describe the images of a .rec file: encodings, sizes, labels, mean and deviation.",
+    "view": "Draw images of a .rec file as a contact sheet, or write a page of them.",
     "verify": "Check a .rec file: structure, index, labels, images.",
     "reindex": "Write the .idx of a .rec file anew.",
     "merge": "Write several datasets as one.",

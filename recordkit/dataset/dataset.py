@@ -133,6 +133,16 @@ class RecordDataset:
     def __repr__(self) -> str:
         return f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>"
 
+    def _repr_html_(self) -> str:
+        """Return the first samples as HTML, for notebooks."""
+        from recordkit.dataset.notebook import show_samples
+
+        try:
+            classes = self.classes or {}
+        except FormatError:  # about class names; the images can be shown without
+            classes = {}
+        return show_samples(repr(self), len(self), self.__getitem__, {label: name for name, label in classes.items()})
+
     @property
     def files(self) -> list[Path]:
         """The .rec files."""

@@ -1,4 +1,4 @@
-"""Existing .rec files: summaries, checks for damage, a new index, and new sets made of their records."""
+"""Existing .rec files: summaries, views, checks for damage, a new index, and new sets made of their records."""
 
 from recordkit.upkeep.division import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.append import append
@@ -10,12 +10,15 @@ from recordkit.upkeep.edit.split import SplitReport, split
 from recordkit.upkeep.edit.subset import subset
 from recordkit.upkeep.inspect import FacesInfo, FileInfo, RecordInfo, head, inspect
 from recordkit.upkeep.labels.change import LabelChange, LabelReport
+from recordkit.upkeep.look.stats import Stats, stats
+from recordkit.upkeep.look.view import Choice, ViewReport, write_page, write_sheet
 from recordkit.upkeep.reindex import ReindexReport, reindex
 from recordkit.upkeep.report import Problem, VerifyReport
 from recordkit.upkeep.selection import SampleTable, Selection
 from recordkit.upkeep.verify import verify
 
 __all__ = [
+    "Choice",
     "EditReport",
     "FacesInfo",
     "FileInfo",
@@ -30,7 +33,9 @@ __all__ = [
     "Selection",
     "Shards",
     "SplitReport",
+    "Stats",
     "VerifyReport",
+    "ViewReport",
     "WrittenSet",
     "append",
     "head",
@@ -41,5 +46,8 @@ __all__ = [
     "shuffle",
     "split",
     "subset",
+    "stats",
     "verify",
+    "write_page",
+    "write_sheet",
 ]

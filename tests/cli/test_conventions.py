@@ -19,10 +19,12 @@ DIFFERENT = {
     "--exts": "im2rec.py takes one suffix for each --exts",
     "--from": "fetch takes a copy of a dataset, import the name of a format",
     "--keys": "split takes the keys of each part",
+    "--html": "the page of bench has a table, that of view images",
     "--list": "im2rec.py's --list writes lists, which others read",
     "--min-accuracy": "train evaluates on --val, eval on REC",
     "--quiet": "im2rec has no --json",
     "--resize": "bench resizes before a crop, and 0 is off for im2rec.py",
+    "--sample": "subset draws records at random, stats spreads them evenly",
     "--seed": "packing shuffles as im2rec does, with its seed 100; a training draws more than an order",
     "--threads": "bench measures several numbers of threads",
 }

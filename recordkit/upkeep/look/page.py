@@ -1,0 +1,195 @@
+"""One self-contained HTML page of a dataset: thumbnails to filter, search and enlarge, and histograms.
+
+The page loads nothing: pictures are ``data:`` addresses, and a content security policy allows no other script or style
+than those in the page. Class names and paths are anybody's text, so every text is escaped.
+
+The template ``page.html``, ``page.css`` and ``page.js`` are beside this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+import numpy as np
+
+from recordkit.errors import plural, printable
+from recordkit.upkeep.look.distribution import Distribution, distribute
+from recordkit.upkeep.look.labels import LabelCount, Labels, label_text
+from recordkit.upkeep.look.picture import Picture
+from recordkit.version import __version__
+
+# Bars of a histogram of labels; with more labels, bars stand for ranges of the sorted labels.
+_MAX_BARS = 120
+_CHART_WIDTH, _CHART_HEIGHT = 240, 60
+# Longest side of an image that is enlarged with sharp pixels.
+_SMALL_SIDE = 64
+_N_PROBLEMS_SHOWN = 20
+
+
+def render_page(pictures: Iterable[Picture], labels: Labels, title: str, summary: str) -> str:
+    """Return the HTML.
+
+    Parameters
+    ----------
+    pictures : iterable of Picture
+        The samples to show. Each is written before the next one is taken.
+    labels : Labels
+        The labels of the whole dataset.
+    title : str
+        Heading, such as the name of the file.
+    summary : str
+        The line below it.
+
+    Returns
+    -------
+    html : str
+    """
+    cards, shown = [], []
+    for picture in pictures:
+        cards.append(_card(picture))
+        shown.append(picture.without_pixels())
+    template, style, script = (_read(name) for name in ("page.html", "page.css", "page.js"))
+    return Template(template).substitute(
+        title=_text(title),
+        summary=_text(summary),
+        n_shown=len(shown),
+        problems=_problems(shown),
+        charts="".join((_label_chart(labels), *_size_charts(shown))),
+        options=_options(shown),
+        cards="\n".join(cards),
+        footer=_text(
+            f"Made by recordkit {__version__}. Sizes are those of the images shown, label counts those of all."
+        ),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _read(name: str) -> str:
+    return files("recordkit.upkeep.look").joinpath(name).read_text("utf-8")
+
+
+def _hash(content: str) -> str:
+    """Return the name of a script or style in a content security policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _text(text: str) -> str:
+    """Escape a text for HTML, also inside quotes. Characters that control or reorder text are shown as escapes."""
+    return escape(printable(text))
+
+
+def _card(picture: Picture) -> str:
+    thumbnail = picture.thumbnail
+    attributes = f'data-key="{picture.key}" data-label="{_text(picture.title)}"'
+    title = _text(picture.title or "no label")
+    if thumbnail.pixels is None:
+        shown = f'<div class="broken">does not decode: {_text(thumbnail.problem)}</div>'
+        facts = (f"key {picture.key}",)
+    else:
+        size = f"{thumbnail.width} \u00d7 {thumbnail.height}"
+        height, width = thumbnail.pixels.shape[:2]
+        small = ' class="small"' if max(width, height) <= _SMALL_SIDE else ""
+        shown = (
+            f'<button type="button" aria-label="enlarge {title}, key {picture.key}"><img{small} width="{width}" '
+            f'height="{height}" alt="{title}, key {picture.key}" src="{thumbnail.data_uri()}"></button>'
+        )
+        facts = (f"key {picture.key}", size, thumbnail.encoding, _bytes_text(thumbnail.n_bytes))
+    name = f"<bdi>{_text(picture.name)}</bdi> ({picture.label})" if picture.name else title
+    line = "\u00a0\u00b7 ".join(fact.replace(" ", "\u00a0") for fact in facts)
+    return f'<li {attributes}>{shown}<p>{name}</p><p class="facts">{line}</p></li>'
+
+
+def _options(pictures: Sequence[Picture]) -> str:
+    counts = Counter(picture.title for picture in pictures if picture.title)
+    return "".join(f'<option value="{_text(title)}">{_text(title)}: {n}</option>' for title, n in counts.items())
+
+
+def _problems(pictures: Sequence[Picture]) -> str:
+    broken = [picture for picture in pictures if picture.thumbnail.problem]
+    if not broken:
+        return ""
+    items = [
+        f"<li>{_text(picture.path)}: key {picture.key}: {_text(picture.thumbnail.problem)}</li>"
+        for picture in broken[:_N_PROBLEMS_SHOWN]
+    ]
+    if len(broken) > _N_PROBLEMS_SHOWN:
+        items.append(f"<li>and {len(broken) - _N_PROBLEMS_SHOWN} more</li>")
+    heading = f"{plural(len(broken), 'image')} of those shown cannot be decoded"
+    return f'<section class="problems"><h2>{heading}</h2><ul>{"".join(items)}</ul></section>'
+
+
+def _bytes_text(n_bytes: int) -> str:
+    return (
+        f"{n_bytes} B"
+        if n_bytes < 1000
+        else f"{n_bytes / 1000:.1f} kB"
+        if n_bytes < 10**6
+        else f"{n_bytes / 1e6:.1f} MB"
+    )
+
+
+def _label_chart(labels: Labels) -> str:
+    """Draw how many samples each label has; if there are too many labels to count, there is no chart."""
+    if not labels.counts or len(labels.counts) < 2:
+        return ""
+    groups = np.array_split(np.arange(len(labels.counts)), min(_MAX_BARS, len(labels.counts)))
+    members = [[labels.counts[number] for number in group] for group in groups]
+    bars = [(_group_text(group), sum(count.n for count in group)) for group in members]
+    low, high = (_name(labels.counts[number]) for number in (0, -1))
+    return _chart(f"Samples per label, {len(labels.counts)} labels", bars, low, high)
+
+
+def _name(count: LabelCount) -> str:
+    return count.name or label_text(count.label)
+
+
+def _group_text(group: Sequence[LabelCount]) -> str:
+    return _name(group[0]) if len(group) == 1 else f"{_name(group[0])} to {_name(group[-1])}"
+
+
+def _size_charts(pictures: Sequence[Picture]) -> list[str]:
+    thumbnails = [picture.thumbnail for picture in pictures if not picture.thumbnail.problem]
+    quantities = {
+        "Width in pixels": [thumbnail.width for thumbnail in thumbnails],
+        "Height in pixels": [thumbnail.height for thumbnail in thumbnails],
+        "Bytes per image": [thumbnail.n_bytes for thumbnail in thumbnails],
+    }
+    distributions = {name: distribute(np.array(values)) for name, values in quantities.items()}
+    return [_distribution_chart(name, values) for name, values in distributions.items() if values is not None]
+
+
+def _distribution_chart(name: str, values: Distribution) -> str:
+    if len(values.counts) == 1:
+        return f"<figure><h2>{_text(name)}</h2><p>{values.min:.0f} each</p></figure>"
+    bars = [
+        (f"{values.edges[number]:.0f} to {values.edges[number + 1]:.0f}", n) for number, n in enumerate(values.counts)
+    ]
+    return _chart(f"{name}, median {values.median:.0f}", bars, f"{values.min:.0f}", f"{values.max:.0f}")
+
+
+def _chart(title: str, bars: Sequence[tuple[str, int]], low: str, high: str) -> str:
+    """Draw bars; `low` and `high` stand below the first and the last one."""
+    most = max(n for _, n in bars)
+    step = _CHART_WIDTH / len(bars)
+    gap = min(2.0, step / 5)
+    shapes = []
+    for number, (name, n) in enumerate(bars):
+        height = n / most * (_CHART_HEIGHT - 4) if most else 0.0
+        shapes.append(
+            f'<rect x="{number * step + gap / 2:.2f}" y="{_CHART_HEIGHT - height:.2f}" width="{step - gap:.2f}" '
+            f'height="{height:.2f}"><title>{_text(name)}: {n}</title></rect>'
+        )
+    return (
+        f'<figure><h2>{_text(title)}</h2><svg viewBox="0 0 {_CHART_WIDTH} {_CHART_HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{_text(title)}, from {_text(low)} to {_text(high)}, at most {most}">{"".join(shapes)}'
+        f"</svg><figcaption><span>{_text(low)}</span><span>{_text(high)}</span></figcaption></figure>"
+    )

@@ -1,0 +1,157 @@
+"""The page in a real browser: filter, search, enlarge, keyboard, a phone's width, dark colours, and hostile text."""
+
+import json
+import os
+
+import images
+import numpy as np
+import pytest
+from docs.browser import find_programs, open_browser, set_colours, set_size
+
+from recordkit import codec
+from recordkit.upkeep import Choice, write_page
+
+HOSTILE = "</script><script>window.hit = 1</script>\"'><img src=x onerror='window.hit=1'>\u202e"
+SHAPES = [(28, 28), (3, 900), (300, 20), (1, 1), (200, 100)]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page of 24 samples of 4 classes, one of them hostile, and one sample broken."""
+    folder = tmp_path_factory.mktemp("page")
+    payloads = [codec.encode(images.noise(*SHAPES[n % 5], seed=n), "png") for n in range(23)] + [b"broken"]
+    path = images.write(folder / "pets.rec", payloads, labels=[float(n % 4) for n in range(24)])
+    classes = {"cat": 0, "dog": 1, HOSTILE: 2, "\u732b": 3}
+    path.with_suffix(".json").write_text(json.dumps({"classes": classes}))
+    write_page(path, folder / "page.html", Choice(n=50))
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def window(page):
+    """A headless Chromium that shows the page."""
+    if not os.environ.get("RECORDKIT_REQUIRE_BROWSER"):
+        if not all(find_programs()):
+            pytest.skip("no Chromium with its driver; Debian has them as chromium and chromium-driver")
+        pytest.importorskip("selenium", reason="selenium is not installed")
+    with open_browser() as chromium:
+        chromium.get(page.as_uri())
+        yield chromium
+
+
+def visible_keys(window):
+    return window.execute_script(
+        "return [...document.querySelectorAll('#grid > li')].filter((c) => c.offsetParent).map((c) => +c.dataset.key)"
+    )
+
+
+def choose(window, label="", key=""):
+    window.execute_script(
+        "const [c, k] = [document.getElementById('class'), document.getElementById('key')];"
+        "c.value = arguments[0]; k.value = arguments[1];"
+        "c.dispatchEvent(new Event('change')); k.dispatchEvent(new Event('input'));",
+        label, key,
+    )  # fmt: skip
+
+
+def test_the_page_filters_by_class_and_searches_by_key(window):
+    choose(window)
+    assert len(visible_keys(window)) == 24
+    choose(window, "dog (1)")
+    assert visible_keys(window) == [1, 5, 9, 13, 17, 21]
+    choose(window, "dog (1)", "1")
+    assert visible_keys(window) == [1, 13, 17]
+    assert window.find_element("id", "count").text == "3 shown"
+    choose(window, "dog (1)", "99")
+    assert visible_keys(window) == [] and window.find_element("id", "nothing").is_displayed()
+    window.find_element("id", "reset").click()
+    assert len(visible_keys(window)) == 24
+
+
+def test_a_click_enlarges_and_keys_go_on(window):
+    from selenium.webdriver.common.keys import Keys
+
+    choose(window, "cat (0)")
+    button = window.find_element("css selector", "#grid li:not([hidden]) button")
+    button.send_keys(Keys.ENTER)
+    large = window.find_element("id", "large")
+    assert large.is_displayed() and "key 0" in window.find_element("id", "caption").text
+    large.send_keys(Keys.ARROW_RIGHT)
+    assert "key 4" in window.find_element("id", "caption").text
+    large.send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert "key 20" in window.find_element("id", "caption").text, "the last one comes before the first"
+    large.send_keys(Keys.ESCAPE)
+    assert not large.is_displayed()
+    assert window.execute_script("return document.activeElement.closest('li').dataset.key") == "20"
+
+
+def test_text_of_others_is_shown_and_does_nothing(window, page):
+    assert window.execute_script("return window.hit") is None
+    choose(window, window.execute_script("return document.getElementById('class').options[3].value"))
+    text = window.find_element("css selector", "#grid li:not([hidden]) p").text
+    assert text == HOSTILE.replace("\u202e", "\\u202e") + " (2)"
+    assert page.read_text("utf-8").count("<script") == 1 and "\u202e" not in page.read_text("utf-8")
+
+
+def test_every_picture_has_a_text_and_fits_its_cell(window):
+    choose(window)
+    facts = window.execute_script(
+        "return [...document.querySelectorAll('#grid img')].map((i) => [i.alt, i.naturalWidth > 0,"
+        "i.getBoundingClientRect().height <= i.parentElement.getBoundingClientRect().height + 1])"
+    )
+    assert len(facts) == 23 and all(alt and loaded and fits for alt, loaded, fits in facts)
+    assert len(window.find_elements("class name", "broken")) == 1
+    for name in ("class", "key"):
+        assert window.execute_script("return document.getElementById(arguments[0]).labels.length", name) == 1
+
+
+def test_the_page_loads_nothing_and_logs_no_error(window):
+    resources = window.execute_script("return performance.getEntriesByType('resource').map((r) => r.name.slice(0, 5))")
+    assert set(resources) <= {"data:"}
+    assert [entry for entry in window.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_the_page_fits_the_window(window, size):
+    set_size(window, size)
+    assert window.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_dark_colours_are_readable(window):
+    contrast = {}
+    for theme in ("light", "dark"):
+        set_colours(window, theme)
+        for selector in ("body", ".facts", ".broken", "select"):
+            text, paper = (
+                window.execute_script(
+                    "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name
+                )
+                for name in ("color", "backgroundColor")
+            )
+            if paper == "rgba(0, 0, 0, 0)":
+                paper = window.execute_script("return getComputedStyle(document.body).backgroundColor")
+            contrast[theme, selector] = (luminance(text) + 0.05) / (luminance(paper) + 0.05)
+    assert all(ratio >= 4.5 or ratio <= 1 / 4.5 for ratio in contrast.values()), contrast
+    assert contrast["dark", "body"] > 1 > contrast["light", "body"]
+
+
+def luminance(color):
+    """Return the relative luminance of WCAG 2 for a colour of CSS."""
+    levels = np.array([float(part) for part in color.split("(")[1].rstrip(")").split(",")[:3]]) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_a_dataset_of_one_label_and_one_size_has_no_charts(tmp_path):
+    path = images.write(tmp_path / "a.rec", [images.every_format()["jpg"]] * 3, labels=[1.0] * 3)
+    write_page(path, tmp_path / "p.html")
+    page = (tmp_path / "p.html").read_text()
+    assert "<svg" not in page and "Width in pixels</h2><p>11 each" in page
+
+
+def test_thousands_of_labels_share_bars(tmp_path):
+    path = images.write(tmp_path / "a.rec", [b"P5\n1 1\n255\nx"] * 900, labels=[float(n) for n in range(900)])
+    write_page(path, tmp_path / "p.html", Choice(n=5))
+    page = (tmp_path / "p.html").read_text()
+    assert "Samples per label, 900 labels" in page and page.count("<rect") == 120
+    assert "<title>0 to 7: 8</title>" in page
