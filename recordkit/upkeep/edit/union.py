@@ -259,7 +259,7 @@ def _change_labels(union: Union, inputs: Inputs, number: int, path: str, new_lab
             path=path,
             expected=f"the label {new} for the class {name}, because records with several labels keep them",
             got=old,
-            advice="change its labels first, with a function in `recordkit.upkeep.relabel`",
+            advice="change its labels first, with a function in recordkit.upkeep.relabel",
         )
     part = _values_of(union.labels, rows)
     values, counts = LabelMap(new_labels).apply(union.labels.values[part], path=path)
