@@ -32,14 +32,22 @@ def test_keys_that_collide(folder, fails, works):
 
 def test_other_numbers_of_labels(folder, fails, works):
     write_set("w", [[0, 1]], keys=[7], classes={"cat": 0})
-    advice("upkeep/edit/union.py", "fill up the shorter ones, for example with `pad_labels=0`", fails("merge", "a", "w", "all"))
+    advice(
+        "upkeep/edit/union.py",
+        "fill up the shorter ones, for example with `pad_labels=0`",
+        fails("merge", "a", "w", "all"),
+    )
     works("merge", "a", "w", "all", "--pad-labels", 0)
 
 
 def test_a_set_without_class_names(folder, fails, works):
     write_set("n", [0], keys=[7])
     Path("names.txt").write_text("owl\n")
-    (unnamed,) = advice("upkeep/edit/union.py", "name them with 'recordkit relabel {} NEW --classes FILE', and use NEW", fails("merge", "a", "n.rec", "all"))
+    (unnamed,) = advice(
+        "upkeep/edit/union.py",
+        "name them with 'recordkit relabel {} NEW --classes FILE', and use NEW",
+        fails("merge", "a", "n.rec", "all"),
+    )
     works("relabel", unnamed, "NEW", "--classes", "names.txt")
     works("merge", "a", "NEW", "all")
     assert facts("all")[1:] == ([0, 1, 2], {"cat": 0, "dog": 1, "owl": 2})
@@ -48,7 +56,11 @@ def test_a_set_without_class_names(folder, fails, works):
 def test_a_label_without_a_name_that_would_get_one(folder, fails, works):
     write_set("n", [0, 2], keys=[6, 7], classes={"cat": 0})
     Path("names.txt").write_text("cat\nbird\nemu\n")
-    (unnamed,) = advice("upkeep/edit/union.py", "name it with 'recordkit relabel {} NEW --classes FILE', and use NEW", fails("merge", "n.rec", "a", "b", "all"))
+    (unnamed,) = advice(
+        "upkeep/edit/union.py",
+        "name it with 'recordkit relabel {} NEW --classes FILE', and use NEW",
+        fails("merge", "n.rec", "a", "b", "all"),
+    )
     works("relabel", unnamed, "NEW", "--classes", "names.txt")
     works("merge", "NEW", "a", "b", "all")
     assert facts("all")[1] == [0, 2, 0, 3, 3, 4]
@@ -57,7 +69,11 @@ def test_a_label_without_a_name_that_would_get_one(folder, fails, works):
 def test_a_class_of_records_with_several_labels(folder, fails, works):
     write_set("w", [[0, 1]], keys=[7], classes={"dog": 0})
     write_set("v", [[0, 1]], keys=[5], classes={"cat": 0, "dog": 1})
-    advice("upkeep/edit/union.py", "change its labels first, with a function in recordkit.upkeep.relabel", fails("merge", "v", "w", "all"))
+    advice(
+        "upkeep/edit/union.py",
+        "change its labels first, with a function in recordkit.upkeep.relabel",
+        fails("merge", "v", "w", "all"),
+    )
     relabel("w", "new", lambda labels: labels + np.float32([1, 0]), classes={"dog": 1})
     works("merge", "v", "new", "all")
 
@@ -65,7 +81,11 @@ def test_a_class_of_records_with_several_labels(folder, fails, works):
 def test_two_names_of_one_label(folder, fails, works):
     write_set("k", [0], keys=[7], classes={"cat": 0, "dog": 0})
     Path("names.txt").write_text("pet\n")
-    advice("upkeep/labels/class_maps.py", "give it other class names with `classes` of 'recordkit relabel'", fails("merge", "a", "k", "all"))
+    advice(
+        "upkeep/labels/class_maps.py",
+        "give it other class names with `classes` of 'recordkit relabel'",
+        fails("merge", "a", "k", "all"),
+    )
     works("relabel", "k", "new", "--classes", "names.txt")
     works("merge", "a", "new", "all")
 
@@ -79,21 +99,31 @@ def test_a_dataset_of_shards_that_grows(folder, fails, works):
     works("append", "a.rec", "b.rec", "--shard")
     write_set("c", [0], keys=[20], classes={"cat": 0})
     (manifest,) = advice("upkeep/edit/append.py", "append to {}", fails("append", "a.rec", "c.rec", "--shard"))
-    advice("upkeep/edit/append.py", "give `shard=True`, and the new records become the next shard", fails("append", manifest, "c.rec"))
+    advice(
+        "upkeep/edit/append.py",
+        "give `shard=True`, and the new records become the next shard",
+        fails("append", manifest, "c.rec"),
+    )
     works("append", manifest, "c.rec", "--shard")
     assert len(RecordDataset("a")) == 5
 
 
 def test_a_shard_that_would_change_old_records(folder, fails, works):
     write_set("w", [[0, 1]], keys=[7], classes={"cat": 0})
-    advice("upkeep/edit/append.py", "'recordkit merge' writes all of them into a new set", fails("append", "a", "w", "--shard", "--pad-labels", 0))
+    advice(
+        "upkeep/edit/append.py",
+        "'recordkit merge' writes all of them into a new set",
+        fails("append", "a", "w", "--shard", "--pad-labels", 0),
+    )
     works("merge", "a", "w", "all", "--pad-labels", 0)
 
 
 @pytest.mark.parametrize("with_shard", [True, False])
 def test_a_list_that_would_be_lost(folder, fails, works, with_shard):
     write_set("u", [0], keys=[7], classes={"cat": 0}, has_list=False)
-    advice("upkeep/edit/append.py", "write a new shard with `shard=True`, or move the list away", fails("append", "a", "u"))
+    advice(
+        "upkeep/edit/append.py", "write a new shard with `shard=True`, or move the list away", fails("append", "a", "u")
+    )
     if not with_shard:
         shutil.move("a.lst", "moved.lst")
     works("append", "a", "u", *["--shard"] * with_shard)
@@ -121,13 +151,21 @@ def test_nothing_to_change(folder, works):
 
 
 def test_a_command_without_a_rule(folder, fails, works):
-    advice("cli/commands/relabel.py", "expected --list, --map, --rename, --classes, --no-classes or --exact-labels, got none", fails("relabel", "a", "new"))
+    advice(
+        "cli/commands/relabel.py",
+        "expected --list, --map, --rename, --classes, --no-classes or --exact-labels, got none",
+        fails("relabel", "a", "new"),
+    )
     works("relabel", "a", "new", "--no-classes")
 
 
 def test_classes_and_no_classes(folder, fails, works):
     arguments = ["relabel", "a", "new", "--no-classes"]
-    advice("cli/commands/relabel.py", "--classes and --no-classes exclude each other", fails(*arguments, "--classes", "a.json"))
+    advice(
+        "cli/commands/relabel.py",
+        "--classes and --no-classes exclude each other",
+        fails(*arguments, "--classes", "a.json"),
+    )
     works(*arguments)
 
 
@@ -139,21 +177,33 @@ def test_a_map_of_words(folder, fails, works):
 
 def test_a_map_of_several_labels(folder, fails, works):
     write_set("w", [[0, 1]], keys=[7])
-    advice("upkeep/edit/relabel.py", "give all new labels in a list or with a function as `labels`", fails("relabel", "w", "new", "--map", "0=7"))
+    advice(
+        "upkeep/edit/relabel.py",
+        "give all new labels in a list or with a function as `labels`",
+        fails("relabel", "w", "new", "--map", "0=7"),
+    )
     Path("rows.lst").write_text("7\t7\t1\tx\n")
     works("relabel", "w", "new", "--list", "rows.lst")
     relabel("w", "newer", lambda labels: labels + 7)
 
 
 def test_names_of_the_labels_of_a_list(folder, fails, works):
-    (path, *_) = advice("upkeep/edit/relabel.py", "keep them with `classes={}`, or give a file with others", fails("relabel", "a", "new", "--list", "a.lst"))
+    (path, *_) = advice(
+        "upkeep/edit/relabel.py",
+        "keep them with `classes={}`, or give a file with others",
+        fails("relabel", "a", "new", "--list", "a.lst"),
+    )
     works("relabel", "a", "new", "--list", "a.lst", "--classes", path)
     Path("others.txt").write_text("x\ny\n")
     works("relabel", "a", "newer", "--list", "a.lst", "--classes", "others.txt")
 
 
 def test_two_classes_of_one_label(folder, fails, works):
-    advice("upkeep/labels/rename.py", "name the new labels with `classes`, or give one class the name of the other instead", fails("relabel", "a", "new", "--map", "1=0"))
+    advice(
+        "upkeep/labels/rename.py",
+        "name the new labels with `classes`, or give one class the name of the other instead",
+        fails("relabel", "a", "new", "--map", "1=0"),
+    )
     Path("names.txt").write_text("pet\n")
     works("relabel", "a", "new", "--map", "1=0", "--classes", "names.txt")
     works("relabel", "a", "newer", "--rename", "dog=cat")
@@ -162,13 +212,21 @@ def test_two_classes_of_one_label(folder, fails, works):
 def test_a_list_for_repeated_keys(folder, fails, works):
     write_set("t", [1, 2], keys=[5, 5])
     Path("rows.lst").write_text("0\t7\tx\n1\t8\tx\n5\t9\tx\n")
-    advice("upkeep/labels/new_labels.py", "'recordkit merge --renumber' numbers the records anew", fails("relabel", "t", "new", "--list", "rows.lst"))
+    advice(
+        "upkeep/labels/new_labels.py",
+        "'recordkit merge --renumber' numbers the records anew",
+        fails("relabel", "t", "new", "--list", "rows.lst"),
+    )
     works("merge", "t", "n", "--renumber")
     works("relabel", "n", "new", "--list", "rows.lst")
 
 
 def test_a_label_that_float32_would_change(folder, fails, works):
-    advice("upkeep/labels/values.py", "'recordkit relabel --exact-labels' keeps such labels", fails("relabel", "a", "new", "--map", "0=20000001"))
+    advice(
+        "upkeep/labels/values.py",
+        "'recordkit relabel --exact-labels' keeps such labels",
+        fails("relabel", "a", "new", "--map", "0=20000001"),
+    )
     works("relabel", "a", "new", "--map", "0=20000001", "--exact-labels")
     assert np.load("new.labels.npy").tolist() == [20000001, 1]
 
