@@ -4,7 +4,7 @@ import pytest
 from storage.users import as_nobody, needs_root
 
 from recordkit.cli.console import Console
-from recordkit.cli.train_display import Display
+from recordkit.cli.training.display import Display
 from recordkit.errors import PublishError
 
 

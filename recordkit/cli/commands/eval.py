@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.cli.console import Console
-from recordkit.cli.model_options import model_options
 from recordkit.cli.options import device_option, examples, output_options, threads_option
+from recordkit.cli.training.model_options import model_options
 from recordkit.training.evaluation import Evaluation, evaluate
 from recordkit.training.results.run_files import as_dict
 from recordkit.training.results.score import require_accuracy

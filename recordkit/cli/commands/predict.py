@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.model_options import model_options
 from recordkit.cli.options import device_option, examples, output_options, threads_option
+from recordkit.cli.training.model_options import model_options
 from recordkit.training.predict import Prediction, Predictor, class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.run_files import draw_predictions

@@ -11,8 +11,8 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.pack_options import in_words_of_pack
-from recordkit.cli.train_display import Display
-from recordkit.cli.train_options import PERFORMANCE, training_options
+from recordkit.cli.training.display import Display
+from recordkit.cli.training.options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
 from recordkit.storage.fileset import Fileset
 from recordkit.training.augment import AUGMENTS, Augment

@@ -1,0 +1,1 @@
+"""Options and output of the commands that train networks or use trained ones."""
