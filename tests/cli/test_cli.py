@@ -323,7 +323,7 @@ def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
         (["im2rec", "a", "b"], "unexpected command im2rec; im2rec is a program of its own: see 'im2rec --help'"),
         (["zip"], "unexpected command zip; see 'recordkit --help'"),
         (["info"], "REC is missing; see 'recordkit info --help'"),
-        (["info", "a.rec", "b.rec"], "got unexpected extra argument (b.rec); see 'recordkit info --help'"),
+        (["bench", "a.rec", "b.rec"], "got unexpected extra argument (b.rec); see 'recordkit bench --help'"),
         (["verify", "a.rec", "--threads", "x"], "--threads: 'x' is not a valid integer"),
         (["bench", "a.rec", "--shape", "3x2"], "--shape: expected C,H,W as in 1,28,28, got '3x2'; see"),
         (["fetch", "emnist", "x"], "DATASET"),

@@ -52,15 +52,22 @@ CASES = {
     "splits": ({}, SPLITS, None, ["a", "a_train", "a_val"]),
     "fewer-splits": (SPLITS, {}, None, ["a", "a_train", "a_val"]),
     "record-name": ({}, {}, "a", ["a"]),
+    "to-shards": ({}, {"shards": 2}, None, ["a", "a_0", "a_1"]),
+    "fewer-shards": ({"shards": 4}, {"shards": 2}, None, ["a", "a_0", "a_1", "a_2", "a_3"]),
+    "from-shards": ({"shards": 2}, {}, None, ["a", "a_0", "a_1"]),
 }
-# A pack at each of its system calls takes many seconds; the quick test is killed at every fifth one.
-QUICK_AND_SLOW = [("other-suffixes", 5), *(pytest.param(case, 1, marks=pytest.mark.slow) for case in CASES)]
+# A pack at each of its system calls takes many seconds; the quick tests are killed at some of them.
+QUICK_AND_SLOW = [
+    ("other-suffixes", 5),
+    ("fewer-shards", 61),
+    *(pytest.param(case, 1, marks=pytest.mark.slow) for case in CASES),
+]
 
 
 def as_read(folder, names):
-    """Return the content of each file of the sets, as readers find it; a set without a record file has no files."""
+    """Return the content of each file of the sets, as readers find it; a set without records or shards has no files."""
     files = {(name, suffix): Fileset(folder / name).path(suffix) for name in names for suffix in SUFFIXES}
-    is_there = {name for name in names if files[name, ".rec"].exists()}
+    is_there = {name for name in names if any(files[name, each].exists() for each in (".rec", ".manifest.json"))}
     return {key: path.read_bytes() for key, path in files.items() if key[0] in is_there and path.exists()}
 
 
