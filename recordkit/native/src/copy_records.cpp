@@ -67,7 +67,9 @@ class Copier {
             return std::make_pair(request_.file_numbers[a], request_.offsets[a]) <
                    std::make_pair(request_.file_numbers[b], request_.offsets[b]);
         };
-        const bool in_order = std::is_sorted(order_.begin(), order_.end(), is_before);
+        const bool in_order = std::adjacent_find(order_.begin(), order_.end(), [&](size_t a, size_t b) {
+                                  return !is_before(a, b);  // also a record that is copied twice
+                              }) == order_.end();
         if (!in_order) std::sort(order_.begin(), order_.end(), is_before);
         const std::vector<Stretch> stretches = find_stretches();
         advise(stretches);
@@ -145,6 +147,7 @@ class Copier {
         }
         if (n < stretch.last) {
             const auto rest = static_cast<size_t>(request_.offsets[order_[n]] - stretch.begin);
+            if (rest < done) return copy_overlapping(stretch, n, base + done);
             scratch_.assign(result_.frames.begin() + static_cast<ptrdiff_t>(base + rest), result_.frames.end());
             result_.frames.resize(base + done);
             for (; n < stretch.last; ++n) {
@@ -154,6 +157,16 @@ class Copier {
             }
         } else {
             result_.frames.resize(base + done);
+        }
+    }
+
+    // Append the records of a stretch from the n-th on, which begins inside one that was copied and perhaps changed, as
+    // only wrong offsets say. Each is read by itself.
+    void copy_overlapping(const Stretch& stretch, size_t n, size_t n_done) {
+        result_.frames.resize(n_done);
+        for (; n < stretch.last; ++n) {
+            row_ = order_[n];
+            append(read_again());
         }
     }
 
