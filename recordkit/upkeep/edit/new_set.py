@@ -22,7 +22,7 @@ from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
 
 # Bytes of records per block, and more of them if the records are not in file order, so that those of a block are near
 # each other in the file.
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 22
 _SCATTERED_BLOCK_BYTES = 1 << 26
 # Largest number of records per block, and of records whose places are looked up at a time.
 _MAX_BLOCK_RECORDS = 1 << 16

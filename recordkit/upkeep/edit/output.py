@@ -47,7 +47,7 @@ def write_sets(
     r"""Copy records into new sets, which appear together when all of them are complete.
 
     A record that keeps its key and its labels keeps every byte. Memory: 8 bytes per record for each array of `sets`,
-    and about ten blocks of 8 MiB, or of 64 MiB if the records are not in file order, or of the largest record.
+    and about ten blocks of 4 MiB, or of 64 MiB if the records are not in file order, or of the largest record.
 
     Parameters
     ----------
