@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from recordkit.formats.files import open_file, pread
 _BLOCK_BYTES = 1 << 22
 # Lines with gaps up to this size between them are read together, because another system call costs more.
 _MAX_GAP_BYTES = 1 << 16
+# Lines that are joined at a time, which takes 16 bytes of memory for each of their bytes.
+_LINES_AT_ONCE = 1 << 14
 _MAX_KEY_DIGITS = 20
 _MAX_LINE_BYTES = 1 << 24
 _TAB, _LINE_FEED, _RETURN, _ZERO = b"\t\n\r0"
@@ -206,13 +208,14 @@ def join(parts: list[TextParts]) -> bytes:
     """
     starts = np.cumsum([0, *(len(part.text) for part in parts)])
     text = np.concatenate([part.text for part in parts])
-    columns = zip(parts, starts.tolist(), strict=False)
-    begins = np.stack([part.begins + start for part, start in columns], 1).ravel()
-    sizes = np.stack([part.ends - part.begins for part in parts], 1).ravel()
-    if not sizes.size:
-        return b""
-    ends = np.cumsum(sizes)
-    positions = np.repeat(begins - ends + sizes, sizes)
-    positions += np.arange(len(positions))
-    joined: NDArray[Any] = text[positions]
-    return joined.tobytes()
+    lines: list[bytes] = []
+    for first in range(0, len(parts[0].begins), _LINES_AT_ONCE):
+        rows = slice(first, first + _LINES_AT_ONCE)
+        columns = list(zip(parts, starts.tolist(), strict=False))
+        begins = np.stack([part.begins[rows] + start for part, start in columns], 1).ravel()
+        sizes = np.stack([part.ends[rows] - part.begins[rows] for part in parts], 1).ravel()
+        ends = np.cumsum(sizes)
+        positions = np.repeat(begins - ends + sizes, sizes)
+        positions += np.arange(len(positions))
+        lines.append(text[positions].tobytes())
+    return b"".join(lines)

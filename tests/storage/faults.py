@@ -17,11 +17,14 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 from PIL import Image
 
 from recordkit import PackPlan, pack
 from recordkit.storage.staging import Staging
 from recordkit.training.checkpoint import Checkpoints
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.edit.output import NewSet, write_sets
 
 
 def publish(prefix, generation, names, remove):
@@ -49,6 +52,17 @@ def pack_images(source, prefix, options, record_name):
     pack(source, prefix, plan=PackPlan(threads=1, **options), engine="python", record_name=record_name)
 
 
+def edit_sets(source, prefix):
+    """Write two sets of records of another one."""
+    prefix = Path(prefix)
+    sets = [
+        NewSet(prefix.with_name(f"{prefix.name}_{name}"), np.arange(start, 3, 2))
+        for name, start in (("x", 0), ("y", 1))
+    ]
+    with Inputs([source]) as inputs:
+        write_sets(inputs, sets, prefix, edit={}, threads=1)
+
+
 def save_checkpoint(prefix, generation):
     """Write the files of a run and a checkpoint of it, as training does, without MXNet."""
     checkpoints = Checkpoints(prefix)
@@ -67,7 +81,9 @@ def recover(prefix, *, folder=False):
         pass
 
 
-FUNCTIONS = {each.__name__: each for each in (publish, publish_folder, pack_images, save_checkpoint, recover)}
+FUNCTIONS = {
+    each.__name__: each for each in (publish, publish_folder, pack_images, edit_sets, save_checkpoint, recover)
+}
 
 
 class Faults:

@@ -47,7 +47,8 @@ def write_sets(
     r"""Copy records into new sets, which appear together when all of them are complete.
 
     A record that keeps its key and its labels keeps every byte. Memory: 8 bytes per record for each array of `sets`,
-    and about ten blocks of 4 MiB, or of 64 MiB if the records are not in file order, or of the largest record.
+    and four blocks and two for each thread. A block has 4 MiB, or 64 MiB if the records are not in file order, or the
+    largest record.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ class _Writer:
     def _write_all(self, staging: Staging) -> None:
         blocks = (block for number, source in enumerate(self._sources) for block in source.blocks(number))
         with (
-            ThreadedMap(self._copy, blocks, self._n_threads, ahead=True) as copied,
+            ThreadedMap(self._copy, blocks, self._n_threads, ahead=True, n_ahead=self._n_threads + 1) as copied,
             ThreadedMap(self._hash, self._with_files(staging, copied), 1, ahead=True) as hashed,
         ):
             for block, records in hashed:

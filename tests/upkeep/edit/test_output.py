@@ -100,3 +100,70 @@ def test_sets_that_cannot_be_are_refused(packed, tmp_path):
         ):
             with pytest.raises(PlanError, match=message):
                 write(inputs, new)
+
+
+def test_shards_have_a_manifest_and_open_as_one_dataset(packed, tmp_path):
+    with Inputs([packed]) as inputs:
+        sets = [NewSet(tmp_path / f"b_{number}", np.arange(12)[number::2]) for number in range(2)]
+        report = write_sets(inputs, sets, tmp_path / "b", edit={}, shards=True)
+    assert report.manifest == tmp_path / "b.manifest.json"
+    with rk.RecordDataset(tmp_path / "b") as dataset, rk.RecordDataset(packed) as old:
+        assert dataset.keys.tolist() == [*old.keys[0::2].tolist(), *old.keys[1::2].tolist()]
+
+
+def test_exact_labels_go_with_their_records(tiny_folder, tmp_path):
+    rk.pack(tiny_folder, tmp_path / "a", plan=rk.PackPlan(exact_labels=True, threads=1), engine="python")
+    rows = np.array([11, 0, 5])
+    with Inputs([tmp_path / "a"]) as inputs:
+        exact = Labels(np.array([2**40, 1, 2]), np.arange(4, dtype=np.uint64))
+        write(inputs, NewSet(tmp_path / "b", rows))
+        write(inputs, NewSet(tmp_path / "c", rows, labels=exact))
+        expected = inputs.labels().at(rows).values.tolist()
+    for name, labels in (("b", expected), ("c", [2**40, 1, 2])):
+        assert upkeep.verify(tmp_path / name).ok
+        with rk.RecordDataset(tmp_path / name) as dataset:
+            assert (dataset.labels.tolist(), dataset.labels.dtype) == (labels, np.int64)
+
+
+def test_rows_in_any_order_and_twice_come_from_several_files(packed, tiny_folder, tmp_path):
+    rk.pack(tiny_folder, tmp_path / "other", plan=rk.PackPlan(threads=1), engine="python")
+    rows = np.array([15, 3, 12, 3, 0, 14])
+    with Inputs([packed, tmp_path / "other"]) as inputs:
+        write(inputs, NewSet(tmp_path / "b", rows, np.arange(6, dtype=np.uint64)))
+        old = [dataset[[*range(len(dataset))]] for dataset in inputs.datasets]
+        expected = [bytes([*old[0], *old[1]][row].payload) for row in rows]
+    with rk.RecordDataset(tmp_path / "b", check=True) as dataset:
+        assert [bytes(sample.payload) for sample in dataset[[*range(6)]]] == expected
+    assert upkeep.verify(tmp_path / "b").ok
+
+
+def test_two_names_of_one_file_are_refused(packed, tmp_path):
+    for suffix in (".rec", ".idx"):
+        (tmp_path / f"link{suffix}").hardlink_to(packed.with_suffix(suffix))
+    with pytest.raises(PlanError, match=r"link.rec: expected each .rec file once, got .*a.rec again"):
+        Inputs([packed, tmp_path / "link.rec"])
+
+
+def test_no_list_is_written_without_a_row_for_each_record(packed, tmp_path):
+    lines = Path(f"{packed}.lst").read_bytes().splitlines(keepends=True)
+    for number, (content, reason) in enumerate(
+        (
+            (b"".join(lines[1:]), "expected a row for each record, got none for this one"),
+            (b"".join([*lines, lines[0]]), "expected each key once, got one twice"),
+            (b"0 1.0 a.jpg\n", "expected KEY, LABEL and PATH, separated by tabs"),
+        )
+    ):
+        Path(f"{packed}.lst").write_bytes(content)
+        with Inputs([packed]) as inputs:
+            report = write(inputs, NewSet(tmp_path / f"b{number}", np.arange(3)))
+        assert reason in report.notes[0]
+        assert not (tmp_path / f"b{number}.lst").exists()
+        assert upkeep.verify(tmp_path / f"b{number}").ok
+
+
+def test_a_list_of_another_order_gives_its_rows_by_key(packed, tmp_path):
+    lines = Path(f"{packed}.lst").read_bytes().splitlines(keepends=True)
+    Path(f"{packed}.lst").write_bytes(b"\xef\xbb\xbf\n" + b"\r\n".join(line[:-1] for line in reversed(lines)))
+    with Inputs([packed]) as inputs:
+        write(inputs, NewSet(tmp_path / "b", np.arange(12)))
+    assert (tmp_path / "b.lst").read_bytes() == b"".join(lines)

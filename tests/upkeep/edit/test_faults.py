@@ -1,0 +1,61 @@
+"""An edit that is killed, interrupted or without room: the folder has all files of the new sets or none."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from storage.faults import Faults
+
+import recordkit as rk
+
+NEW_FILES = sorted(f"b_{name}{suffix}" for name in "xy" for suffix in (".rec", ".idx", ".lst", ".crc", ".json"))
+
+
+@pytest.fixture(scope="module")
+def faults():
+    with Faults() as started:
+        yield started
+
+
+@pytest.fixture
+def folder():
+    """A folder with a packed set, in memory if possible, because a disk takes long to flush many files."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        (Path(name) / "images").mkdir()
+        for number in range(3):
+            Image.new("L", (4, 4), number).save(Path(name) / "images" / f"{number}_{number}.png")
+        rk.pack(Path(name) / "images", Path(name) / "a", plan=rk.PackPlan(threads=1), engine="python")
+        yield Path(name)
+
+
+def new_files(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith((".b", "b")))
+
+
+@pytest.mark.parametrize(("how", "step"), [("kill", 17), ("interrupt", 19), ("fail", 23)])
+def test_an_edit_with_a_fault_publishes_both_sets_or_none(folder, faults, how, step):
+    ends, states = [], set()
+    at = 1
+    while ends[-3:] != ["done"] * 3:  # some calls may fail, such as those that advise the system
+        ends.append(faults("edit_sets", str(folder / "a"), str(folder / "b"), how=how, at=at))
+        faults("recover", str(folder / "b"), at=0)
+        names = new_files(folder)
+        assert names in ([], NEW_FILES), (at, ends[-1])
+        assert names or ends[-1] != "done"
+        states.add(len(names))
+        for name in names:
+            (folder / name).unlink()
+        at += step
+    assert states == {0, len(NEW_FILES)}
+    assert len(ends) > 6
+
+
+@pytest.mark.parametrize("at", [1, 100, 200])
+def test_a_full_disk_publishes_nothing(folder, faults, at):
+    end = faults("edit_sets", str(folder / "a"), str(folder / "b"), how="limit", at=at)
+    assert end.startswith("PublishError: "), end
+    assert end.endswith("File too large; nothing was published"), end
+    assert not new_files(folder)
