@@ -48,7 +48,7 @@ class InputLists:
             for path, begin, end in zip(inputs.paths, inputs.file_bounds, inputs.file_bounds[1:], strict=False):
                 try:
                     self._add(path, inputs.keys[begin:end], stack)
-                except (FormatError, OSError) as error:
+                except FormatError as error:
                     self.notes.append(f"the new sets have no list: {error}")
                     self._lists.clear()
                     return
