@@ -161,11 +161,13 @@ def _write(
     folder: Path, source: Source, arrangement: Arrangement, n_threads: int, memory: int, progress: Progress | None
 ) -> FaceFiles:
     """Write all files into a folder."""
-    engine = choose_engine("auto")(PackPlan(), pixels=source.pixels)
+    is_packed = isinstance(source, RecordSource)
+    # Images of a .rec file were looked at when they were packed, which costs as much as all the rest.
+    engine = choose_engine("auto")(PackPlan(any_file=is_packed), pixels=source.pixels)
     order = array("q", arrangement.order.tobytes())
     samples = read_samples(source, engine, order=order, n_threads=n_threads, memory=memory)
     # Samples of a .rec file have no file names, which a list would have.
-    with FaceFiles(folder, has_list=not isinstance(source, RecordSource)) as files, contextlib.closing(samples):
+    with FaceFiles(folder, has_list=not is_packed) as files, contextlib.closing(samples):
         begin = 0
         for block in samples:
             end = begin + len(block)
