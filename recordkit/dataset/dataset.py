@@ -68,6 +68,9 @@ class RecordDataset:
     on_error : {"raise", "skip"}, default "raise"
         Treatment of damage between the records of a file that has no matching index: "skip" leaves it out, and `lost`
         lists it. A damaged record that is read is always an error.
+    read_all : bool, default False
+        With ``on_error="skip"``, read the whole file when it is opened, also if its index matches, and leave out all
+        damage: with `check` every record with another CRC-32.
 
     Attributes
     ----------
@@ -107,11 +110,18 @@ class RecordDataset:
     """
 
     def __init__(
-        self, path: str | Path | Sequence[str | Path], *, check: bool = False, on_error: str = "raise"
+        self,
+        path: str | Path | Sequence[str | Path],
+        *,
+        check: bool = False,
+        on_error: str = "raise",
+        read_all: bool = False,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise PlanError(argument="on_error", expected="raise or skip", got=repr(on_error))
-        self._table = open_table(path, check=check, skip_damage=on_error == "skip")
+        if read_all and on_error == "raise":
+            raise PlanError(argument="read_all", expected="`on_error=skip`", got="raise")
+        self._table = open_table(path, check=check, skip_damage=on_error == "skip", read_all=read_all)
         # Row of each sample in the table; None if the samples are all rows.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None

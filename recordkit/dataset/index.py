@@ -18,7 +18,6 @@ from __future__ import annotations
 import inspect
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.contents import no_header_error
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
-from recordkit.dataset.whole_records import LostBytes, find_whole_records, known_positions
+from recordkit.dataset.whole_records import Index, LostBytes, find_whole_records
 from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice
@@ -124,13 +123,44 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
         damage = [] if is_proven else _check_records(indexed)
         entries = _with_checksums(indexed, files, checksums)
     except (FileNotFoundError, FormatError) as error:
-        entries = _with_checksums(_scan(files, file, indexed, skip_damage=skip_damage), files, checksums)
-        if check:
-            entries = _check_all(entries, skip_damage=skip_damage)
+        entries = _scan(files, file, indexed, checksums, skip_damage=skip_damage)
         damage = [_scan_warning(error, idx_path, entries)]
     if entries.lost:
         damage.append(_loss_warning(entries))
     return replace(_without_metadata(entries, skip_damage=skip_damage), warnings=tuple(damage))
+
+
+def index_whole_records(files: Fileset, file: RecordFile, *, check: bool = False) -> FileIndex:
+    """Make the index of the whole records of a .rec file, after reading all of it.
+
+    Parameters
+    ----------
+    files : Fileset
+    file : RecordFile
+    check : bool, default False
+        Read PREFIX.crc. A record with another checksum is lost.
+
+    Returns
+    -------
+    index : FileIndex
+        Without warnings; `lost` has the damage.
+
+    Raises
+    ------
+    FormatError
+        The checksums or the description are not those of the set.
+    NotFoundError
+        There are no checksums to check.
+    """
+    checksums = None
+    if check:
+        check_description(files)
+        checksums = read_checksums(files, is_damaged=True)
+    try:
+        index = _in_file_order(*read_index(files.path(".idx"), file.size))
+    except (FileNotFoundError, FormatError):
+        index = None
+    return _without_metadata(_whole_entries(files, file, index, checksums), skip_damage=True)
 
 
 def _scan_warning(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> FormatError:
@@ -209,61 +239,58 @@ class _Entries:
         return replace(self, offsets=self.offsets[rows], keys=keys, positions=positions, checksums=checksums)
 
 
-def _scan(files: Fileset, file: RecordFile, indexed: _Entries | None, *, skip_damage: bool) -> _Entries:
+def _scan(
+    files: Fileset,
+    file: RecordFile,
+    indexed: _Entries | None,
+    checksums: NDArray[np.uint32] | None,
+    *,
+    skip_damage: bool,
+) -> _Entries:
+    """Return the entries of a file without a matching index. With checksums, every record has its own."""
     try:
         offsets = file.scan()
         try:
             ids = file.headers(offsets)[0]
         except FormatError as error:
             raise (no_header_error(files) or error) from None
+        entries = _Entries(compact_keys(keys_of_ids(ids)), offsets, str(files.path(".rec")), file)
+        entries = _with_checksums(entries, files, checksums)
+        _check_all(entries)
     except FormatError:
         if not skip_damage:
             raise
-        return _whole_entries(files, file, indexed)
-    return _Entries(compact_keys(keys_of_ids(ids)), offsets, str(files.path(".rec")), file)
+        index = None if indexed is None else (indexed.keys, indexed.offsets)
+        return _whole_entries(files, file, index, checksums)
+    return entries
 
 
-def _whole_entries(files: Fileset, file: RecordFile, indexed: _Entries | None) -> _Entries:
+def _whole_entries(
+    files: Fileset, file: RecordFile, index: Index | None, checksums: NDArray[np.uint32] | None
+) -> _Entries:
     """Return the entries of the whole records of a damaged file."""
-    whole = find_whole_records(files.path(".rec"), None if indexed is None else indexed.offsets)
+    rec_path = files.path(".rec")
+    whole = find_whole_records(rec_path, file, index, checksums)
     keys: NDArray[np.uint64] = keys_of_ids(whole.ids)
-    if whole.is_indexed and indexed is not None and whole.positions is not None:
-        keys = whole.positions.astype(np.uint64) if indexed.keys is None else indexed.keys[whole.positions]
-    return _Entries(compact_keys(keys), whole.offsets, str(files.path(".rec")), file, whole.positions, whole.lost)
+    if whole.is_indexed and index is not None and whole.positions is not None:
+        keys = whole.positions.astype(np.uint64) if index[0] is None else index[0][whole.positions]
+    return _Entries(
+        compact_keys(keys), whole.offsets, str(rec_path), file, whole.positions, whole.lost, whole.checksums
+    )
 
 
 def _with_checksums(entries: _Entries, files: Fileset, checksums: NDArray[np.uint32] | None) -> _Entries:
     """Return the entries with the checksums of their records."""
     if checksums is None:
         return entries
-    if not entries.lost:
-        check_number(files, checksums, len(entries.offsets))
-        return replace(entries, checksums=checksums)
-    positions = known_positions(files, entries.positions, entries.lost, ".crc")
-    if len(positions) and positions[-1] >= len(checksums):
-        check_number(files, checksums, int(positions[-1]) + 1)
-    return replace(entries, checksums=checksums[positions])
+    check_number(files, checksums, len(entries.offsets))
+    return replace(entries, checksums=checksums)
 
 
-def _check_all(entries: _Entries, *, skip_damage: bool) -> _Entries:
-    """Check every record, whose headers gave the keys; leave out damaged ones, or raise the first error."""
-    good_rows: list[int] = []
-    lost: list[LostBytes] = []
-    for row, offset in enumerate(entries.offsets.tolist()):
-        try:
-            entries.check(row)
-        except FormatError as error:
-            if not skip_damage:
-                raise
-            n_bytes = entries.file.read(offset)[1] - offset
-            lost.append(LostBytes(Path(entries.rec_path), offset, n_bytes, error.problem))
-        else:
-            good_rows.append(row)
-    if not lost:
-        return entries
-    rows = np.array(good_rows, np.int64)
-    good_entries = entries.at(rows, compact_keys(entries.all_keys()[rows]))
-    return replace(good_entries, lost=(*entries.lost, *lost))
+def _check_all(entries: _Entries) -> None:
+    """Raise FormatError for the first damaged record. Without an index, the headers gave the keys."""
+    for row in range(len(entries.offsets)) if entries.checksums is not None else ():
+        entries.check(row)
 
 
 def _check_offsets(entries: _Entries, n_packed: int | None) -> None:

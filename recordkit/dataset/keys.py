@@ -30,6 +30,22 @@ def keys_of_ids(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return ids
 
 
+def ranks(values: NDArray[np.uint64] | NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return for each value how many equal ones stand before it.
+
+    Examples
+    --------
+    >>> ranks(np.array([7, 5, 7, 7], np.uint64)).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    is_first = np.append(True, ordered[1:] != ordered[:-1])[: len(values)]
+    result = np.empty(len(values), np.int64)
+    result[order] = np.arange(len(values)) - np.flatnonzero(is_first)[np.cumsum(is_first) - 1] if len(values) else 0
+    return result
+
+
 class KeyLookup:
     """Finds the indices of all samples with a key, by binary search. Memory: 16 bytes per sample.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import weakref
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
 from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordReader, verify_advice
+from recordkit.formats.heads import find_heads
 from recordkit.formats.signatures import refuse_other_format
 from recordkit.threads import count_threads
 
@@ -61,6 +63,20 @@ class RecordFile(Protocol):
 
     def payload_sizes(self, offsets: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return the sizes of the records at `offsets` without their image headers, in bytes; images are not read."""
+
+    def heads(self, begin: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """Return what looks like the head of a part in a range; see `recordkit.formats.heads`."""
+
+    def digests(self, offsets: NDArray[np.uint64], *, payload: bool) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """Return length and CRC-32 of the records at `offsets`, or of their bytes behind the image headers."""
+
+    def same_payloads(
+        self, offsets: NDArray[np.uint64], other: Any, other_offsets: NDArray[np.uint64]
+    ) -> NDArray[np.uint8]:
+        """Return 1 for each record whose bytes behind the header are those of one of another file, else 0.
+
+        Both files are of the same reader.
+        """
 
 
 def open_record_file(path: str | Path) -> RecordFile:
@@ -163,6 +179,26 @@ class _PythonRecordFile:
             n_vector = 0 if isinstance(header.label, float) else len(header.labels)
             sizes[number] = length - irheader.HEADER_SIZE - 4 * n_vector
         return sizes
+
+    def heads(self, begin: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        found = np.array(find_heads(self._reader, begin, end), np.uint64).reshape(-1, 2)
+        return np.ascontiguousarray(found[:, 0]), found[:, 1].astype(np.uint32)
+
+    def digests(self, offsets: NDArray[np.uint64], *, payload: bool) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        lengths, checksums = np.empty(len(offsets), np.uint64), np.empty(len(offsets), np.uint32)
+        for row, offset in enumerate(offsets.tolist()):
+            record: bytes | memoryview = self._payload(offset) if payload else self.read(offset)[0]
+            lengths[row], checksums[row] = len(record), zlib.crc32(record)
+        return lengths, checksums
+
+    def same_payloads(
+        self, offsets: NDArray[np.uint64], other: _PythonRecordFile, other_offsets: NDArray[np.uint64]
+    ) -> NDArray[np.uint8]:
+        pairs = zip(offsets.tolist(), other_offsets.tolist(), strict=True)
+        return np.array([self._payload(a) == other._payload(b) for a, b in pairs], np.uint8)
+
+    def _payload(self, offset: int) -> memoryview:
+        return irheader.unpack_at(self.read(offset)[0], self._path, offset)[1]
 
     def _header(self, offset: int) -> tuple[irheader.IRHeader, int]:
         """Return the image header of a record, and the length of the whole record."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.index import FileIndex, index_file
+from recordkit.dataset.index import FileIndex, index_file, index_whole_records
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, PlanError, plural
@@ -93,7 +93,10 @@ class Table:
         self.checksums = _concatenate_checksums(indexes)
         self.has_metadata = any(index.has_metadata for index in indexes)
         self.lost = [lost for index in indexes for lost in index.lost]
-        self._classes = [(_facts_path(fileset), _classes_or_error(fileset)) for fileset in filesets]
+        self._classes = [
+            (_facts_path(fileset), _classes_or_error(fileset, is_damaged=bool(index.lost)))
+            for fileset, index in zip(filesets, indexes, strict=True)
+        ]
         for array in (self.offsets, self.keys, self.checksums):
             if array is not None:
                 array.flags.writeable = False
@@ -214,7 +217,9 @@ class Table:
         return digest.hexdigest()[:32]
 
 
-def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, skip_damage: bool = False) -> Table:
+def open_table(
+    path: str | Path | Sequence[str | Path], *, check: bool = False, skip_damage: bool = False, read_all: bool = False
+) -> Table:
     """Open .rec files; see `recordkit.dataset.dataset.RecordDataset`."""
     patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not patterns:
@@ -232,7 +237,9 @@ def open_table(path: str | Path | Sequence[str | Path], *, check: bool = False, 
             fileset.check_listing()
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
         indexes = [
-            index_file(fileset, file, check=check, skip_damage=skip_damage)
+            index_whole_records(fileset, file, check=check)
+            if read_all
+            else index_file(fileset, file, check=check, skip_damage=skip_damage)
             for fileset, file in zip(filesets, files, strict=True)
         ]
         return Table(filesets, files, indexes, n_sets), indexes
@@ -273,10 +280,10 @@ def _facts_path(fileset: Fileset) -> Path:
     return fileset.path(".json") if fileset.listing is None else fileset.listing.path
 
 
-def _classes_or_error(fileset: Fileset) -> dict[str, int] | FormatError | None:
+def _classes_or_error(fileset: Fileset, *, is_damaged: bool) -> dict[str, int] | FormatError | None:
     """Return the classes of a set, or the error about them for those who ask for classes. Images need none."""
     try:
-        return fileset.classes()
+        return fileset.classes(is_damaged=is_damaged)
     except FormatError as error:
         return error
 

@@ -1,24 +1,41 @@
 """The whole records of a damaged .rec file, and the bytes that are lost between them.
 
-The position of a record in its set is known up to the first lost bytes. Behind them it is known only from an index of
-the set, because nobody knows how many records are lost; exact labels and checksums, which lie beside the records in
-their order, need it.
+`recordkit.dataset.frame_chain` chooses the records; those with another CRC-32 than the set has for them are lost, too.
+
+The position of a record in its set is known up to the first lost bytes. Behind them it is known only from the checksums
+or from an index of the set, because nobody knows how many records are lost; exact labels, which lie beside the records
+in their order, need it.
 """
 
 from __future__ import annotations
 
-from array import array
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.frame_chain import Spans, choose_records, find_spans
+from recordkit.dataset.places import place_by_checksums, place_by_index
+from recordkit.dataset.records import RecordFile
 from recordkit.errors import FormatError
-from recordkit.formats import irheader
-from recordkit.formats.frame import RecordReader
+from recordkit.formats.frame import HEAD_SIZE, RecordReader
+from recordkit.formats.heads import is_zero
 from recordkit.storage.fileset import Fileset
+from recordkit.threads import ThreadedMap, count_threads
+
+Index = tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]
+"""Keys and offsets of an .idx file, see `recordkit.dataset.records.read_index`."""
+
+# Bytes of a file that are searched, or of records whose checksums are computed, in one call of the core.
+_BLOCK_BYTES = 1 << 25
+# Records whose headers are read in one call.
+_BLOCK_RECORDS = 1 << 14
+# Overlapping records are checked until this many times the size of the file was read. Only a file made for that has so
+# many of them.
+_MAX_READ_FACTOR = 4
 
 
 @dataclass(frozen=True)
@@ -30,9 +47,9 @@ class LostBytes:
     path : Path
         The .rec file.
     offset : int
-        Offset of the damage, in bytes.
+        Offset of the first lost byte.
     n_bytes : int
-        Number of bytes from the last whole record before the damage to the next one.
+        Number of bytes to the next whole record, or to the end of the file.
     reason : str
     """
 
@@ -48,118 +65,229 @@ class WholeRecords:
 
     Attributes
     ----------
-    offsets : ndarray of uint64, shape (n,)
-        Offsets of the records' heads, in bytes.
+    spans : Spans, of n records
+        Where the records are, with their frames.
     ids : ndarray of uint64, shape (n,)
         The ids in the headers.
     positions : ndarray of int64, shape (n,), or None
         Position of each record in the set, from 0; None if it is not known.
     is_indexed : bool
-        The positions are those of the index.
+        The positions are rows of the index, whose keys are those of the records.
+    checksums : ndarray of uint32, shape (n,), or None
+        CRC-32 of each record, compared with those of the set; None if the set has none.
     lost : tuple of LostBytes
+        In file order.
     """
 
-    offsets: NDArray[np.uint64]
+    spans: Spans
     ids: NDArray[np.uint64]
     positions: NDArray[np.int64] | None
     is_indexed: bool
+    checksums: NDArray[np.uint32] | None
     lost: tuple[LostBytes, ...]
 
+    @property
+    def offsets(self) -> NDArray[np.uint64]:
+        """Offsets of the records' heads in bytes, uint64, shape (n,)."""
+        return self.spans.begins.astype(np.uint64)
 
-def find_whole_records(path: Path, index_offsets: NDArray[np.uint64] | None) -> WholeRecords:
+
+def find_whole_records(
+    path: Path,
+    file: RecordFile,
+    index: Index | None,
+    checksums: NDArray[np.uint32] | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> WholeRecords:
     """Read a .rec file and leave out what is damaged.
 
     Parameters
     ----------
     path : Path
-    index_offsets : ndarray of uint64, shape (m,), or None
-        The offsets in an .idx file in increasing order; None if there is no such file. They are used if most of the
-        whole records are at these offsets.
+        The .rec file.
+    file : RecordFile
+        The same file, open.
+    index : (keys, offsets) or None
+        The .idx file in file order, see `recordkit.dataset.records.read_index`; None if there is none. It is used if it
+        has most of the whole records.
+    checksums : ndarray of uint32, shape (m,), or None
+        CRC-32 of each record of the set; None if there are none.
+    progress : callable, optional
+        Called with the number of bytes passed since the last call; the numbers add up to the size of the file.
+
+    Returns
+    -------
+    records : WholeRecords
+        Finding them takes up to 80 bytes of memory per record.
 
     Raises
     ------
-    OSError, FormatError
-        The file cannot be opened.
+    OSError
+        The file cannot be read.
     """
-    offsets, ids, positions = array("Q"), array("Q"), array("q")
-    lost: list[LostBytes] = []
-    n_known = None  # number of records before the first lost record
-
-    def lose(error: FormatError, n_bytes: int) -> None:
-        nonlocal n_known
-        n_known = len(offsets) if n_known is None else n_known
-        lost.append(LostBytes(path, error.offset or 0, n_bytes, error.problem))
-
+    heads, words = _find_heads(file, progress)
+    candidates = find_spans(heads, words, file.size)
+    reasons: dict[int, str] = {}
+    if checksums is None:
+        spans, crcs = candidates.at(choose_records(candidates, heads, file.size)), None
+    else:
+        spans, crcs = _choose_checked(file, candidates, heads, checksums, reasons)
+    ids, is_read = _read_ids(file, spans, reasons)
+    positions, is_indexed = _place(spans, ids, is_read, crcs, checksums, index)
+    is_record = is_read.copy()
+    if is_indexed or crcs is not None:
+        is_record &= positions >= 0
+        if crcs is None:
+            is_record[is_record] = ~_are_copies(file, spans.at(is_record), positions[is_record])
+        for begin in spans.begins[is_read & ~is_record].tolist():
+            reasons[begin] = "expected a record of the set, got one that its index does not have, or a copy"
+    known = positions[is_record]
+    spans = spans.at(is_record)
     with RecordReader(path) as reader:
-        for position, (offset, record) in enumerate(reader.scan(on_damage=lose)):
-            try:
-                header = irheader.unpack_at(record, reader.path, offset)[0]
-            except FormatError as error:
-                lost.append(LostBytes(path, offset, len(record), error.problem))
-                continue
-            offsets.append(offset)
-            ids.append(header.id)
-            positions.append(position)
-    all_offsets, all_ids = np.array(offsets, np.uint64), np.array(ids, np.uint64)
-    places = place_records(all_offsets, np.array(positions, np.int64), n_known, index_offsets)
-    is_record = places.positions >= 0
-    if not places.is_indexed:
-        known = places.positions if is_record.all() else None
-        return WholeRecords(all_offsets, all_ids, known, is_indexed=False, lost=tuple(lost))
-    columns = all_offsets[is_record], all_ids[is_record], places.positions[is_record]
-    return WholeRecords(*columns, is_indexed=True, lost=tuple(lost))
+        lost = tuple(_lost_bytes(reader, path, spans, reasons))
+    return WholeRecords(
+        spans=spans,
+        ids=ids[is_record],
+        positions=known if (known >= 0).all() else None,
+        is_indexed=is_indexed,
+        checksums=None if crcs is None else crcs[is_record],
+        lost=lost,
+    )
 
 
-class Places(NamedTuple):
-    """The positions of records in their set.
+def _find_heads(
+    file: RecordFile, progress: Callable[[int], None] | None
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    heads, words = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
+    for begin in range(0, file.size, _BLOCK_BYTES):
+        end = min(begin + _BLOCK_BYTES, file.size)
+        block_heads, block_words = file.heads(begin, end)
+        heads.append(block_heads)
+        words.append(block_words)
+        if progress:
+            progress(end - begin)
+    return np.concatenate(heads), np.concatenate(words)
 
-    Attributes
-    ----------
-    positions : ndarray of int64, shape (n,)
-        From 0; -1 for a record whose position is not known, or that is none of the set.
-    is_indexed : bool
-        The positions are those of an index, so a record with -1 is none of the set.
-    """
 
-    positions: NDArray[np.int64]
-    is_indexed: bool
+def _choose_checked(
+    file: RecordFile,
+    candidates: Spans,
+    heads: NDArray[np.uint64],
+    checksums: NDArray[np.uint32],
+    reasons: dict[int, str],
+) -> tuple[Spans, NDArray[np.uint32]]:
+    """Choose records that have a checksum of the set. A record that has none may hide others, so choose again."""
+    expected = np.unique(checksums)
+    n = len(candidates.begins)
+    crcs, is_checked, is_possible = np.zeros(n, np.uint32), np.zeros(n, bool), np.ones(n, bool)
+    n_bytes_left = _MAX_READ_FACTOR * file.size
+    while True:
+        possible = np.flatnonzero(is_possible)
+        rows = possible[choose_records(candidates.at(possible), heads, file.size)]
+        new = rows[~is_checked[rows]]
+        if not len(new):
+            return candidates.at(rows), crcs[rows]
+        spans = candidates.at(new)
+        n_bytes_left -= int((spans.ends - spans.begins).sum())
+        if n_bytes_left < 0:
+            is_possible[new] = False
+            continue
+        crcs[new], is_checked[new] = _checksums(file, spans), True
+        is_wrong = ~np.isin(crcs[new], expected)
+        is_possible[new[is_wrong]] = False
+        for row in new[is_wrong].tolist():
+            reasons[int(candidates.begins[row])] = f"expected the CRC-32 of a record of the set, got {crcs[row]:08x}"
 
 
-def place_records(
-    offsets: NDArray[np.uint64],
-    positions: NDArray[np.int64],
-    n_known: int | None,
-    index_offsets: NDArray[np.uint64] | None,
-) -> Places:
-    """Return the positions of the whole records of a file.
+def _checksums(file: RecordFile, spans: Spans) -> NDArray[np.uint32]:
+    """Return the CRC-32 of whole records, computed by all CPUs."""
+    block_numbers = np.cumsum(spans.ends - spans.begins) // _BLOCK_BYTES
+    blocks = np.split(spans.begins.astype(np.uint64), np.flatnonzero(np.diff(block_numbers)) + 1)
+    with ThreadedMap(lambda block: file.digests(block, payload=False)[1], blocks, count_threads(0)) as results:
+        return np.concatenate([np.empty(0, np.uint32), *results])
 
-    Parameters
-    ----------
-    offsets : ndarray of uint64, shape (n,)
-        Offsets of the records' heads, in bytes.
-    positions : ndarray of int64, shape (n,)
-        Position of each record among the whole ones.
-    n_known : int or None
-        Number of records before the first lost one; None if none is lost.
-    index_offsets : ndarray of uint64, shape (m,), or None
-        As for `find_whole_records`.
 
-    Examples
-    --------
-    >>> offsets, index = np.array([0, 24, 36], np.uint64), np.array([0, 12, 24, 36], np.uint64)
-    >>> place_records(offsets, np.arange(3), 1, index).positions.tolist()
-    [0, 2, 3]
-    >>> place_records(offsets, np.arange(3), 1, None).positions.tolist()
-    [0, -1, -1]
-    """
-    if n_known is None:
-        return Places(positions, is_indexed=False)
-    if index_offsets is not None and len(index_offsets):
-        rows = np.searchsorted(index_offsets, offsets).astype(np.int64)
-        is_record = index_offsets[np.minimum(rows, len(index_offsets) - 1)] == offsets
-        if 2 * np.count_nonzero(is_record) > len(offsets):
-            return Places(np.where(is_record, rows, -1), is_indexed=True)
-    return Places(np.where(np.arange(len(offsets)) < n_known, positions, -1), is_indexed=False)
+def _read_ids(file: RecordFile, spans: Spans, reasons: dict[int, str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return the ids of records, and which of them have a readable header."""
+    offsets = spans.begins.astype(np.uint64)
+    ids, is_read = np.zeros(len(offsets), np.uint64), np.ones(len(offsets), bool)
+    begin, n_block = 0, _BLOCK_RECORDS
+    while begin < len(offsets):
+        end = min(begin + n_block, len(offsets))
+        try:
+            ids[begin:end] = file.headers(offsets[begin:end])[0]
+        except FormatError as error:
+            bad = begin + int(np.searchsorted(offsets[begin:end], error.offset or 0))
+            ids[begin:bad] = file.headers(offsets[begin:bad])[0]
+            is_read[bad] = False
+            reasons[int(offsets[bad])] = error.problem
+            # Small blocks behind a bad header, because the next one may be bad, too.
+            begin, n_block = bad + 1, 1
+        else:
+            begin, n_block = end, min(2 * n_block, _BLOCK_RECORDS)
+    return ids, is_read
+
+
+def _place(
+    spans: Spans,
+    ids: NDArray[np.uint64],
+    is_read: NDArray[np.bool_],
+    crcs: NDArray[np.uint32] | None,
+    checksums: NDArray[np.uint32] | None,
+    index: Index | None,
+) -> tuple[NDArray[np.int64], bool]:
+    """Return the position of each record, -1 for unknown, and whether the index has the keys of the positions."""
+    if crcs is not None and checksums is not None:
+        return place_by_checksums(crcs, checksums), index is not None and len(index[1]) == len(checksums)
+    order = np.arange(len(ids))
+    gaps = np.flatnonzero(np.append(0, spans.ends[:-1]) != spans.begins) if len(ids) else order
+    if not len(gaps):
+        return order, False
+    if index is not None:
+        positions = np.full(len(ids), -1, np.int64)
+        places = place_by_index(spans.at(is_read), ids[is_read], *index)
+        if places is not None:
+            positions[is_read] = places
+            return positions, True
+    return np.where(order < gaps[0], order, -1), False
+
+
+def _are_copies(file: RecordFile, spans: Spans, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which records are the same bytes as an earlier one of their position. Others of a position are kept."""
+    is_copy = np.zeros(len(positions), bool)
+    order = np.argsort(positions, kind="stable")
+    is_next = np.append(False, np.diff(positions[order]) == 0)
+    repeated = np.sort(order[is_next | np.append(is_next[1:], False)])
+    if len(repeated):
+        crcs = _checksums(file, spans.at(repeated)).astype(np.int64)
+        first = np.unique(positions[repeated] << 32 | crcs, return_index=True)[1]
+        is_copy[repeated] = True
+        is_copy[repeated[first]] = False
+    return is_copy
+
+
+def _lost_bytes(reader: RecordReader, path: Path, spans: Spans, reasons: dict[int, str]) -> Iterator[LostBytes]:
+    """Yield the bytes between the records; a damaged record that has a frame begins a range of its own."""
+    begins, ends = np.append(spans.begins, reader.size), np.append(0, spans.ends)
+    framed = np.array(sorted(reasons), np.int64)
+    for row in np.flatnonzero(begins > ends).tolist():
+        begin, end = int(ends[row]), int(begins[row])
+        inner = framed[np.searchsorted(framed, begin, "right") : np.searchsorted(framed, end)]
+        cuts = [begin, *inner.tolist(), end]
+        for offset, next_offset in itertools.pairwise(cuts):
+            n_bytes = next_offset - offset
+            yield LostBytes(path, offset, n_bytes, reasons.get(offset) or _describe(reader, offset, n_bytes))
+
+
+def _describe(reader: RecordReader, offset: int, n_bytes: int) -> str:
+    """Return the reason why there is no record at an offset."""
+    try:
+        reader.read_start(offset, HEAD_SIZE)
+    except FormatError as error:
+        has_zeros = error.offset == offset and is_zero(reader, offset, n_bytes)
+        return "expected a record, got zero bytes" if has_zeros else error.problem
+    return "expected one record, got one that reaches over others"
 
 
 def known_positions(

@@ -344,6 +344,10 @@ class RecordReader:
         """
         return self._next_head(_Window(self._file.fileno(), _ORDERED_READ_BYTES), offset)
 
+    def read_bytes(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes of the file from an offset on, fewer at its end, whatever they are."""
+        return _pread(self._file.fileno(), size, offset)
+
     def _next_head(self, window: _Window, offset: int) -> int:
         head = window.find_head(offset + -offset % 4) if offset < self.size else None
         return self.size if head is None or head + HEAD_SIZE > self.size else head

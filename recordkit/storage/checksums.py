@@ -27,6 +27,9 @@ from recordkit.storage.fileset import Fileset, fingerprint
 CHECKSUM_BYTES = 4
 """Size of the checksum of one record."""
 
+# Most bytes of checksums of records that a damaged file has lost: those of 16 million.
+_MAX_LOST_BYTES = 1 << 26
+
 
 def pack(checksums: Sequence[int]) -> bytes:
     """Return checksums as they are in the file.
@@ -39,12 +42,14 @@ def pack(checksums: Sequence[int]) -> bytes:
     return np.array(checksums, "<u4").tobytes()
 
 
-def read_checksums(files: Fileset) -> NDArray[np.uint32]:
+def read_checksums(files: Fileset, *, is_damaged: bool = False) -> NDArray[np.uint32]:
     """Read the checksums of a set.
 
     Parameters
     ----------
     files : Fileset
+    is_damaged : bool, default False
+        The .rec file may have lost bytes, so it may have fewer records than there are checksums.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def read_checksums(files: Fileset) -> NDArray[np.uint32]:
     """
     path, rec_path = files.path(".crc"), files.path(".rec")
     # A record takes more bytes in the .rec file than its checksum, so a larger file belongs to another set.
-    max_bytes = files.rec_size()
+    max_bytes = files.rec_size() + (_MAX_LOST_BYTES if is_damaged else 0)
     try:
         content = read_file(path, max_bytes=max_bytes, what="the checksums of the records", advice=_advice(files))
     except FileNotFoundError:

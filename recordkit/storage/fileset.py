@@ -147,8 +147,13 @@ class Fileset:
         set_id = description.get("id")
         return set_id if isinstance(set_id, str) and described_size(description) == self._size() else None
 
-    def classes(self) -> dict[str, int] | None:
+    def classes(self, *, is_damaged: bool = False) -> dict[str, int] | None:
         """Read the class names in PREFIX.json.
+
+        Parameters
+        ----------
+        is_damaged : bool, default False
+            The .rec file is known to have lost bytes, so its size may be another one than PREFIX.json says.
 
         Returns
         -------
@@ -168,7 +173,8 @@ class Fileset:
         classes = description.get("classes")
         if classes is None:
             return None
-        self._check_size(description)
+        if not is_damaged:
+            self._check_size(description)
         if not isinstance(classes, dict) or not all(type(label) is int for label in classes.values()):
             raise FormatError(
                 "expected classes as names and whole numbers",

@@ -1,9 +1,12 @@
 """Existing .rec files: summaries, views, checks for damage, a new index, and new sets made of their records."""
 
+from recordkit.upkeep.diff import DiffReport, diff
 from recordkit.upkeep.division import KeyParts, Ratios, Shards
+from recordkit.upkeep.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
 from recordkit.upkeep.edit.append import append
 from recordkit.upkeep.edit.merge import merge
 from recordkit.upkeep.edit.relabel import relabel
+from recordkit.upkeep.edit.repair import LostRange, RepairReport, repair
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
 from recordkit.upkeep.edit.shuffle import shuffle
 from recordkit.upkeep.edit.split import SplitReport, split
@@ -19,16 +22,22 @@ from recordkit.upkeep.verify import verify
 
 __all__ = [
     "Choice",
+    "DiffReport",
+    "DuplicateGroup",
+    "DuplicateSample",
+    "DuplicatesReport",
     "EditReport",
     "FacesInfo",
     "FileInfo",
     "KeyParts",
     "LabelChange",
     "LabelReport",
+    "LostRange",
     "Problem",
     "Ratios",
     "RecordInfo",
     "ReindexReport",
+    "RepairReport",
     "SampleTable",
     "Selection",
     "Shards",
@@ -38,11 +47,14 @@ __all__ = [
     "ViewReport",
     "WrittenSet",
     "append",
+    "diff",
+    "duplicates",
     "head",
     "inspect",
     "merge",
     "reindex",
     "relabel",
+    "repair",
     "shuffle",
     "split",
     "subset",

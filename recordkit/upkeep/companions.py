@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.keys import keys_of_ids
-from recordkit.dataset.whole_records import place_records
+from recordkit.dataset.places import place_records
 from recordkit.errors import FormatError, plural
 from recordkit.formats import idx, irheader
 from recordkit.formats.insightface import faces

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from recordkit import codec
 from recordkit.dataset.contents import OtherRecords, find_other_records
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, quoted
 from recordkit.formats import irheader
 from recordkit.formats.frame import OnDamage, RecordReader
 from recordkit.formats.insightface import faces
@@ -93,6 +93,8 @@ def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], No
     report.n_decoded = report.n_records if n_decoders else 0
     report.checked += ["structure", "images"] if n_decoders else ["structure"]
     check_companions(report, files, table)
+    if any(problem.path == report.path and problem.offset is not None for problem in report.problems):
+        report.notes.append(f"'recordkit repair {quoted(report.path)} PREFIX' writes the whole records into a new set")
     report.notes += describe_ignored_commits(files.prefix)
     return report
 

@@ -146,6 +146,14 @@ def test_labels_behind_a_hole(photos):
     assert len(rk.RecordDataset("out", on_error="skip")) == 3
 
 
+def test_a_damaged_file(rec, fails, works):
+    Path("out.rec").write_bytes(b"????" + Path("out.rec").read_bytes()[4:])
+    text = fails("verify", "out.rec")
+    (path,) = advice("upkeep/verify.py", "'recordkit repair {} PREFIX' writes the whole records into a new set", text)
+    works("repair", path, "saved")
+    assert len(rk.RecordDataset("saved", check=True)) == 3 and "ok" in works("verify", "saved")
+
+
 def test_exact_labels(rec):
     plan = rk.PackPlan(exact_labels=True)
     rk.pack("photos", "exact", plan=plan)

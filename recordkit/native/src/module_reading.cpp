@@ -3,7 +3,9 @@
 
 #include <memory>
 
+#include "digests.hpp"
 #include "headers.hpp"
+#include "heads.hpp"
 #include "read_many.hpp"
 #include "records.hpp"
 
@@ -170,6 +172,59 @@ class RecordFile {
         });
     }
 
+    // Offsets and second words of everything that looks like a head.
+    py::tuple heads(uint64_t begin, uint64_t end) const {
+        return with_file([&](const File& file) {
+            Heads result;
+            {
+                const py::gil_scoped_release without_gil;
+                result = find_heads(file, begin, end);
+            }
+            return py::make_tuple(column_of(std::move(result.offsets)), column_of(std::move(result.words)));
+        });
+    }
+
+    // Length and CRC-32 of each record, or of its payload.
+    py::tuple digests(const Column<uint64_t>& offsets, bool payload) const {
+        return with_file([&](const File& file) {
+            py::array_t<uint64_t> lengths(offsets.size());
+            py::array_t<uint32_t> checksums(offsets.size());
+            uint64_t* const length_data = lengths.mutable_data();      // owned by `lengths`
+            uint32_t* const checksum_data = checksums.mutable_data();  // owned by `checksums`
+            {
+                const py::gil_scoped_release without_gil;
+                digest_records(file, offsets.data(), static_cast<size_t>(offsets.size()), payload, length_data,
+                               checksum_data);
+            }
+            return py::make_tuple(lengths, checksums);
+        });
+    }
+
+    // One number for each pair of records, of this file and of another: 1 if their payloads are equal.
+    py::array_t<uint8_t> same_payloads(const Column<uint64_t>& offsets, const RecordFile& other,
+                                       const Column<uint64_t>& other_offsets) const {
+        if (offsets.size() != other_offsets.size()) throw py::value_error("expected as many offsets of both files");
+        py::array_t<uint8_t> result(offsets.size());
+        uint8_t* const out = result.mutable_data();  // owned by `result`
+        bool in_other = false;
+        const std::shared_ptr<const File> other_file = other.file();
+        const auto compare = [&] {
+            with_file([&](const File& file) {
+                const py::gil_scoped_release without_gil;
+                compare_payloads(file, offsets.data(), *other_file, other_offsets.data(),
+                                 static_cast<size_t>(offsets.size()), out, &in_other);
+            });
+        };
+        try {
+            compare();
+        } catch (py::error_already_set&) {
+            if (!in_other) throw;
+            other.digests(other_offsets, true);  // raises the error with the path of the other file
+            throw;
+        }
+        return result;
+    }
+
     void advise(const Column<uint64_t>& offsets, uint64_t record_bytes) const {
         with_file([&](const File& file) {
             const py::gil_scoped_release without_gil;
@@ -265,6 +320,10 @@ void bind_reading(py::module_& module) {
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("payload_sizes", &RecordFile::payload_sizes, py::arg("offsets"))
+        .def("heads", &RecordFile::heads, py::arg("begin"), py::arg("end"))
+        .def("digests", &RecordFile::digests, py::arg("offsets"), py::kw_only(), py::arg("payload"))
+        .def("same_payloads", &RecordFile::same_payloads, py::arg("offsets"), py::arg("other"),
+             py::arg("other_offsets"))
         .def("advise", &RecordFile::advise, py::arg("offsets"), py::arg("record_bytes"));
     module.def("read_files", &read_files, py::arg("paths"), py::arg("max_bytes"), py::arg("total_bytes"));
     module.def("read_idx", &read_idx, py::arg("path"), py::arg("n_threads"));

@@ -115,7 +115,7 @@ class Inputs:
     paths : sequence of str or Path
         For each dataset a .rec file, a prefix, or a pattern, as `recordkit.RecordDataset` takes them.
     on_error : {"raise", "skip"}, default "raise"
-        Treatment of damage, as in `recordkit.RecordDataset`.
+        Treatment of damage, as in `recordkit.RecordDataset`; "skip" reads all files to find it.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ class Inputs:
             A record is damaged.
         """
         if self._labels is None:
-            parts = [_labels(dataset) for dataset in self.datasets]
+            parts = [dataset_labels(dataset) for dataset in self.datasets]
             if any(part.is_exact for part in parts):
                 all_whole = all(part.is_exact or _are_whole(part.values) for part in parts)
                 parts = [part.as_exact() if all_whole else part.as_float32() for part in parts]
@@ -299,12 +299,13 @@ class Inputs:
 def _open(path: str | Path, on_error: str) -> RecordDataset:
     """Open a dataset with its checksums if it has some."""
     try:
-        return RecordDataset(path, check=True, on_error=on_error)
+        return RecordDataset(path, check=True, on_error=on_error, read_all=on_error == "skip")
     except NotFoundError:
-        return RecordDataset(path, on_error=on_error)
+        return RecordDataset(path, on_error=on_error, read_all=on_error == "skip")
 
 
-def _labels(dataset: RecordDataset) -> Labels:
+def dataset_labels(dataset: RecordDataset) -> Labels:
+    """Return the labels of a dataset: the exact ones if it has them, otherwise those in the records."""
     indices = np.arange(len(dataset))
     exact = dataset.exact_labels(indices)
     if exact is not None:

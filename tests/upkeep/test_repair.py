@@ -1,0 +1,185 @@
+"""`repair`: every whole record behind damage is in the new set, with its key, labels, classes and list."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recordkit as rk
+from recordkit.dataset.frame_chain import choose_records, find_spans
+from recordkit.errors import FormatError, NotFoundError, PublishError
+from recordkit.formats import idx, irheader
+from recordkit.formats.frame import RecordWriter, pack
+from recordkit.upkeep import repair, verify
+
+sys.path.insert(0, str(Path(__file__).parent))
+import random_damages
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture(params=["core", "no core"])
+def reader(request):
+    """Run a test with the native core and without it."""
+    request.getfixturevalue("require_native" if request.param == "core" else "no_native")
+
+
+@pytest.fixture
+def packed(tiny_folder, tmp_path):
+    """A set of 12 records with classes and exact labels, at tmp_path/out."""
+    rk.pack(tiny_folder, tmp_path / "out", plan=rk.PackPlan(shuffle=False, exact_labels=True))
+    return tmp_path / "out.rec"
+
+
+def offsets_of(path):
+    return idx.read(path.with_suffix(".idx")).offsets.tolist()
+
+
+def change(path, offset, new):
+    content = path.read_bytes()
+    path.write_bytes(content[:offset] + new + content[offset + len(new) :])
+
+
+def write(path, *records):
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        return [writer.write(record) for record in records]
+
+
+def record(key, payload=b"jpeg"):
+    return irheader.pack(irheader.IRHeader(float(key), key), payload)
+
+
+@pytest.mark.parametrize("seed", range(13))  # one of each kind of damage
+def test_no_record_is_lost_that_could_be_saved(seed, tmp_path, reader):
+    counts = random_damages.one(list(random_damages.KINDS)[seed], seed, tmp_path)
+    assert counts["intact"] and not counts["lost more than the least"] and not counts["others kept with .crc"]
+
+
+def test_a_repaired_set_is_a_good_one_with_labels_classes_and_list(packed, tmp_path, reader):
+    offsets = offsets_of(packed)
+    content = packed.read_bytes()
+    packed.write_bytes(content[: offsets[3] + 9] + b"inserted" + content[offsets[3] + 9 :])  # everything behind moves
+    report = repair(packed, tmp_path / "new")
+    assert verify(tmp_path / "new").ok
+    with rk.RecordDataset(tmp_path / "new", check=True) as new:
+        assert new.keys.tolist() == [0, 1, 2, *range(4, 12)]
+        assert new.labels.dtype == np.int64 and new.labels.tolist() == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+        assert new.classes == {"cat": 0, "dog": 1, "owl": 2}
+    assert len((tmp_path / "new.lst").read_text().splitlines()) == 11
+    (lost,) = report.lost
+    assert (lost.offset, lost.n_bytes, lost.keys) == (offsets[3], offsets[4] - offsets[3] + 8, (3,))
+    assert report.n_lost_records == 1
+
+
+def test_a_record_with_another_checksum_is_lost_and_never_copied(packed, tmp_path):
+    change(packed, offsets_of(packed)[5] + 60, b"??")
+    report = repair(packed, tmp_path / "new")
+    (lost,) = report.lost
+    assert (report.n_records, lost.keys) == (11, (5,))
+    assert lost.reason.startswith("expected the CRC-32 of a record of the set, got ")
+
+
+def test_labels_of_a_set_without_an_index_follow_from_the_checksums(packed, tmp_path):
+    change(packed, offsets_of(packed)[0], b"????")
+    packed.with_suffix(".idx").unlink()
+    repair(packed, tmp_path / "new")
+    assert rk.RecordDataset(tmp_path / "new").labels.tolist() == [0] * 3 + [1] * 4 + [2] * 4
+
+
+def test_exact_labels_are_never_guessed(packed, tmp_path):
+    change(packed, offsets_of(packed)[0], b"????")
+    packed.with_suffix(".idx").unlink()
+    packed.with_suffix(".crc").unlink()
+    with pytest.raises(FormatError, match=r"out.labels.npy: expected an index that counts the records behind byte 0"):
+        repair(packed, tmp_path / "new")
+    assert not (tmp_path / "new.rec").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda good: good[:36] + b"????" + good[40:], "expected magic 0xced7230a, got 0x3f3f3f3f"),
+        (lambda good: good[:36] + bytes(36) + good[72:], "expected a record, got zero bytes"),
+        (lambda good: good[:40] + (64).to_bytes(4, "little") + good[44:], "expected one record, got one that reaches"),
+        (lambda good: good[:40] + (3 << 29 | 28).to_bytes(4, "little") + good[44:], "expected cflag 0 or 1"),
+    ],
+)
+def test_each_damage_loses_one_record_and_has_its_reason(spoil, reason, tmp_path, reader):
+    write(tmp_path / "a.rec", *map(record, range(4)))
+    (tmp_path / "a.rec").write_bytes(spoil((tmp_path / "a.rec").read_bytes()))
+    report = repair(tmp_path / "a", tmp_path / "b")
+    (lost,) = report.lost
+    assert (lost.offset, lost.n_bytes, lost.keys) == (36, 36, (1,))
+    assert lost.reason.startswith(reason)
+
+
+def test_zeros_at_the_end_are_one_range(tmp_path):
+    write(tmp_path / "a.rec", *map(record, range(4)))
+    with open(tmp_path / "a.rec", "ab") as file:
+        file.truncate(5000)
+    (lost,) = repair(tmp_path / "a", tmp_path / "b").lost
+    assert (lost.offset, lost.n_bytes, lost.reason) == (144, 4856, "expected a record, got zero bytes")
+
+
+def test_an_image_that_contains_records_is_one_record(tmp_path, reader):
+    inner = b"?" + b"".join(b"".join(pack(record(key))) for key in (90, 91))  # not at a multiple of 4
+    write(tmp_path / "a.rec", record(0), record(1, inner), record(2), record(3))
+    change(tmp_path / "a.rec", 0, b"????")
+    repair(tmp_path / "a", tmp_path / "b")
+    assert rk.RecordDataset(tmp_path / "b").keys.tolist() == [1, 2, 3]
+
+
+def test_records_removed_without_a_trace_are_named_by_the_index(tmp_path):
+    offsets = write(tmp_path / "a.rec", *(record(key, bytes(4 * key)) for key in range(6)))
+    (tmp_path / "a.idx").write_bytes(idx.lines(range(6), offsets))
+    content = (tmp_path / "a.rec").read_bytes()
+    (tmp_path / "a.rec").write_bytes(content[: offsets[2]] + content[offsets[4] :])
+    (lost,) = repair(tmp_path / "a", tmp_path / "b").lost
+    assert (lost.offset, lost.n_bytes, lost.keys) == (offsets[2], 0, (2, 3))
+
+
+def test_a_good_file_loses_nothing(packed, tmp_path):
+    report = repair(packed, tmp_path / "new")
+    assert not report.lost and report.n_lost_records == 0
+    assert (tmp_path / "new.rec").read_bytes() == packed.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\x0a\x23\xd7\xce" * 5])
+def test_a_file_without_a_whole_record_is_an_error(content, tmp_path):
+    (tmp_path / "a.rec").write_bytes(content)
+    with pytest.raises(
+        FormatError, match=f"a.rec: expected at least one whole record, got none in {len(content)} bytes"
+    ):
+        repair(tmp_path / "a", tmp_path / "b")
+
+
+def test_the_damaged_set_and_other_sets_stay(packed, tmp_path):
+    with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+        repair(packed, packed.with_suffix(""))
+    with pytest.raises(NotFoundError):
+        repair(tmp_path / "none", tmp_path / "new")
+
+
+def test_time_is_linear_in_a_file_of_overlapping_records():
+    n = 200_000
+    offsets = np.arange(0, 8 * n, 8, dtype=np.uint64)
+    for words in (np.full(n, 4096, np.uint32), np.full(n, 1 << 29 | 64, np.uint32), np.full(n, 2 << 29, np.uint32)):
+        words[0] = 1 << 29
+        begin_s = time.perf_counter()
+        choose_records(find_spans(offsets, words, 8 * n), offsets, 8 * n)
+        assert time.perf_counter() - begin_s < 10
+
+
+def test_the_command_lists_what_is_lost_and_ends_with_0(cli, packed, tmp_path):
+    change(packed, offsets_of(packed)[5], b"????")
+    code, out, error = cli("repair", packed, tmp_path / "new", "--dry-run")
+    assert code == 0 and "11 records would be saved" in out and not (tmp_path / "new.rec").exists()
+    code, out, error = cli("repair", packed, tmp_path / "new")
+    assert code == 0 and f"{tmp_path / 'new'}.rec: 11 records saved; " in out and "of 1 record lost in 1 place" in out
+    assert f"byte {offsets_of(packed)[5]}: expected magic 0xced7230a, got 0x3f3f3f3f; " in error and "; key 5" in error
+    code, out, _ = cli("repair", packed, tmp_path / "other", "--json")
+    assert code == 0 and json.loads(out)["lost"][0]["keys"] == [5]
