@@ -14,11 +14,12 @@ struct CopyRequest {
     std::vector<const File*> files;  // by number
     const int64_t* file_numbers = nullptr;
     const uint64_t* offsets = nullptr;
-    const uint64_t* ends = nullptr;        // an offset at or behind the end of each record; need not be right
-    const int64_t* checksums = nullptr;    // expected CRC-32 of each record; negative if there is none
-    const uint64_t* new_keys = nullptr;    // null to keep the keys
-    const float* new_labels = nullptr;     // null to keep the labels
-    const uint64_t* new_bounds = nullptr;  // the labels of record n: new_labels[new_bounds[n]] to [new_bounds[n + 1] - 1]
+    const uint64_t* ends = nullptr;      // an offset at or behind the end of each record; need not be right
+    const int64_t* checksums = nullptr;  // expected CRC-32 of each record; negative if there is none
+    const uint64_t* new_keys = nullptr;  // null to keep the keys
+    const float* new_labels = nullptr;   // null to keep the labels
+    const uint64_t* new_bounds =
+        nullptr;  // the labels of record n: new_labels[new_bounds[n]] to [new_bounds[n + 1] - 1]
 };
 
 struct CopiedRecords {
