@@ -119,7 +119,7 @@ class Ratios:
         return Division(parts, notes)
 
     def _shuffled(self, n: int) -> _Rows:
-        return Permutation(n, seed=self.seed, epoch=0).permute(np.arange(n)) if n else np.arange(0)
+        return Permutation(n, seed=self.seed, epoch=0).permute_all() if n else np.arange(0)
 
     def _divide_labels(self, inputs: Inputs, shares: WholeRatios) -> tuple[NDArray[np.int8], list[str]]:
         labels, strata, sizes = np.unique(SampleTable(inputs).first_labels(), return_inverse=True, return_counts=True)

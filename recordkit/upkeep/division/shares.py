@@ -129,7 +129,7 @@ def _draw(remainders: _Counts, total: int, seed: int) -> NDArray[np.bool_]:
     """Draw the entries that are rounded up: in each row as many as the remainders add up to."""
     n = len(remainders)
     # Evenly spread numbers in random order, so that the columns come near their sums.
-    places = Permutation(n, seed=seed, epoch=0, stream=1).permute(np.arange(n)) * total // n
+    places = Permutation(n, seed=seed, epoch=0, stream=1).permute_all() * total // n
     ends = np.cumsum(remainders, axis=1) + places[:, None]
     begins = ends - remainders
     is_up: NDArray[np.bool_] = ends // total > begins // total

@@ -86,7 +86,7 @@ def shuffle(
         new_keys = None if keys == "keep" else np.arange(n, dtype=np.uint64)
         if keys == "keep":
             refuse_repeated_keys(inputs.keys, str(path))
-        rows = Permutation(n, seed=seed, epoch=0).permute(np.arange(n))
+        rows = Permutation(n, seed=seed, epoch=0).permute_all()
         return write_sets(
             inputs,
             [NewSet(Path(prefix), rows, keys=new_keys, classes=inputs.classes[0])],
