@@ -13,6 +13,7 @@ from recordkit.cli.options import dry_run_option, examples, output_options, pars
 from recordkit.cli.pack_options import shards_option
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
+from recordkit.upkeep.selection.table import label_text
 
 
 def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, Fraction] | None:
@@ -147,6 +148,6 @@ def _label_lines(report: SplitReport) -> list[str]:
     lines = []
     for written, counts in zip(report.sets, report.labels, strict=True):
         if counts:
-            texts = [f"{n} of {label:g}" for label, n in counts.items()]
+            texts = [f"{n} of {label_text(label)}" for label, n in counts.items()]
             lines.append(f"labels of {written.prefix.name}: {enumerate_some(texts, limit=20)}")
     return lines

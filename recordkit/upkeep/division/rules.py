@@ -19,7 +19,7 @@ from recordkit.upkeep.division.shares import WholeRatios, count_parts, count_tab
 from recordkit.upkeep.division.sizes import bounds_below, even_bounds
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges
-from recordkit.upkeep.selection.table import SampleTable
+from recordkit.upkeep.selection.table import SampleTable, label_text
 
 _Rows = NDArray[np.int64]
 # More labels than this are numbers rather than classes, and their table would take hundreds of megabytes.
@@ -131,7 +131,7 @@ class Ratios:
         order = shuffled[np.argsort(strata.reshape(-1)[shuffled], kind="stable")]  # by label, then at random
         numbers = np.empty(len(inputs), np.int8)
         numbers[order] = np.repeat(np.tile(np.arange(n_parts, dtype=np.int8), len(labels)), table.reshape(-1))
-        small = [f"{label:g}" for label in labels[sizes < n_parts].tolist()]
+        small = [label_text(label) for label in labels[sizes < n_parts].tolist()]
         notes = [f"labels with fewer records than parts, which are not in all parts: {enumerate_some(small)}"]
         return numbers, notes if small else []
 

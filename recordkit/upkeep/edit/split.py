@@ -14,7 +14,7 @@ from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
-from recordkit.upkeep.selection.table import SampleTable
+from recordkit.upkeep.selection.table import SampleTable, label_text
 
 _MAX_COUNTED_LABELS = 1000
 
@@ -36,7 +36,7 @@ class SplitReport(EditReport):
         """Return the report as JSON-compatible values; labels are texts."""
         document = super().as_json()
         document["labels"] = [
-            None if counts is None else {f"{label:g}": n for label, n in counts.items()} for counts in self.labels
+            None if counts is None else {label_text(label): n for label, n in counts.items()} for counts in self.labels
         ]
         return document
 

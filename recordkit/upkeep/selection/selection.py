@@ -23,7 +23,7 @@ from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.selection.expression import Expression
 from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges, read_keys
-from recordkit.upkeep.selection.table import SampleTable
+from recordkit.upkeep.selection.table import SampleTable, label_text
 
 _Rows = NDArray[np.int64]
 _MAX_KEYS_TOLD = 1000
@@ -183,15 +183,15 @@ class Selection:
             value = labels.dtype.type(label)
             if value not in there or (labels.dtype == np.int64 and value != label):
                 got = f"{name}, which none of the {len(there)} labels is" if argument == "labels" else name
-                expected = enumerate_some([f"{each:g}" for each in there.tolist()])
+                expected = enumerate_some([label_text(each) for each in there.tolist()])
                 if argument == "classes":
-                    expected, got = "classes with records", f"{name}, label {label:g}, without any"
+                    expected, got = "classes with records", f"{name}, label {label_text(label)}, without any"
                 raise PlanError(argument=argument, expected=expected, got=got)
             wanted.append(value)
         return np.array(wanted).astype(labels.dtype)
 
     def _named_labels(self) -> list[tuple[str, str, float]]:
-        return [("labels", f"{label:g}", label) for label in self.labels]
+        return [("labels", label_text(label), label) for label in self.labels]
 
     def _class_labels(self, table: SampleTable) -> list[tuple[str, str, float]]:
         if not self.classes:

@@ -153,3 +153,10 @@ def test_repeated_keys_and_existing_files_are_refused(rec, tmp_path):
     with pytest.raises(PublishError, match="p_b.rec: expected a new set"):
         upkeep.split(rec, tmp_path / "p", Ratios(HALVES))
     assert (tmp_path / "p_b.rec").read_bytes() == b"mine" and not (tmp_path / "p_a.rec").exists()
+
+
+def test_labels_that_differ_in_their_last_digit_are_counted_apart(tmp_path):
+    rec = make(tmp_path / "all.rec", [float(2**53)] * 4)
+    np.save(tmp_path / "all.labels.npy", np.array([2**53, 2**53 + 1] * 2))
+    report = upkeep.split(rec, tmp_path / "p", Ratios(HALVES, stratify=True), dry_run=True)
+    assert report.as_json()["labels"] == [{"9007199254740992": 1, "9007199254740993": 1}] * 2
