@@ -33,7 +33,7 @@ def test_images_for_training_code(people, fails, works, kind):
     error = fails("export", "photos", "faces", "--to", "insightface")
     advice(
         "interop/insightface/face_files.py",
-        "pack the images with '--resize 112 --center-crop', and export the pack",
+        "pack the images first, scaled and cropped to one size, and export the pack",
         error,
     )
     works("pack", "photos", "aligned", "--resize", "112", "--center-crop")

@@ -26,7 +26,7 @@ PREFIX = "train"
 
 # Images that the decoder of InsightFace's readers decodes, which is OpenCV in MXNet.
 _KINDS = ("jpg", "png", "bmp")
-_ADVICE = "pack the images with '--resize 112 --center-crop', and export the pack"
+_ADVICE = "pack the images first, scaled and cropped to one size, and export the pack"
 # Metadata records that are written together.
 _BLOCK_SIZE = 4096
 
