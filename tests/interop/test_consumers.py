@@ -27,7 +27,7 @@ def import_or_skip(name):
     except (ImportError, RuntimeError) as error:  # torchvision for another torch raises a RuntimeError
         if os.environ.get("RECORDKIT_REQUIRE_CONSUMERS") and name != "timm.data":
             raise
-        pytest.skip(f"{name} is not installed: {error}")
+        pytest.skip(f"{name} cannot be imported: {error}")
 
 
 @pytest.fixture
