@@ -24,7 +24,7 @@ _LUMA = (
     121, 112, 100, 120, 92, 101, 103, 99,
 )  # fmt: skip
 # Sampling of chroma by the factors of three components, each two hexadecimal digits, horizontal first.
-_SAMPLINGS = {
+_SAMPLINGS: dict[tuple[int, ...], int] = {
     (0x11, 0x11, 0x11): 444,
     (0x12, 0x11, 0x11): 440,
     (0x21, 0x11, 0x11): 422,

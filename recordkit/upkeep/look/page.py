@@ -93,7 +93,7 @@ def _card(picture: Picture) -> str:
     title = _text(picture.title or "no label")
     if thumbnail.pixels is None:
         shown = f'<div class="broken">does not decode: {_text(thumbnail.problem)}</div>'
-        facts = (f"key {picture.key}",)
+        facts = [f"key {picture.key}"]
     else:
         size = f"{thumbnail.width} \u00d7 {thumbnail.height}"
         height, width = thumbnail.pixels.shape[:2]
@@ -102,7 +102,7 @@ def _card(picture: Picture) -> str:
             f'<button type="button" aria-label="enlarge {title}, key {picture.key}"><img{small} width="{width}" '
             f'height="{height}" alt="{title}, key {picture.key}" src="{thumbnail.data_uri()}"></button>'
         )
-        facts = (f"key {picture.key}", size, thumbnail.encoding, _bytes_text(thumbnail.n_bytes))
+        facts = [f"key {picture.key}", size, thumbnail.encoding, _bytes_text(thumbnail.n_bytes)]
     name = f"<bdi>{_text(picture.name)}</bdi> ({picture.label})" if picture.name else title
     line = "\u00a0\u00b7 ".join(fact.replace(" ", "\u00a0") for fact in facts)
     return f'<li {attributes}>{shown}<p>{name}</p><p class="facts">{line}</p></li>'
