@@ -15,6 +15,7 @@
 
 #include <jpeglib.h>
 
+#include "copy_records.hpp"
 #include "deflate.hpp"
 #include "headers.hpp"
 #include "idx.hpp"
@@ -72,6 +73,34 @@ std::vector<uint8_t> only_record(Span bytes) {
     return {record.bytes.data, record.bytes.data + record.bytes.size};
 }
 
+// Copy records with other keys, which may be the magic; records without an image header must be errors.
+void copies(const File& file, const std::vector<uint64_t>& offsets) {
+    std::vector<uint64_t> rows(offsets), ends(offsets.size(), file.size()), keys(offsets.size(), kMagic);
+    const std::vector<int64_t> numbers(offsets.size(), 0), checksums(offsets.size(), -1);
+    for (const bool reversed : {false, true}) {
+        if (reversed) std::reverse(rows.begin(), rows.end());
+        CopyRequest request;
+        request.n = rows.size();
+        request.files = {&file};
+        request.file_numbers = numbers.data();
+        request.offsets = rows.data();
+        request.ends = ends.data();
+        request.checksums = checksums.data();
+        for (const uint64_t* const new_keys :
+             {static_cast<const uint64_t*>(nullptr), static_cast<const uint64_t*>(keys.data())}) {
+            request.new_keys = new_keys;
+            size_t row = 0;
+            try {
+                const CopiedRecords copied = copy_records(request, &row);
+                check(copied.sizes.size() == rows.size());
+                check(std::accumulate(copied.sizes.begin(), copied.sizes.end(), size_t(0)) == copied.frames.size());
+            } catch (const FormatFault& fault) {
+                check(row < rows.size() && fault.offset == rows[row]);
+            }
+        }
+    }
+}
+
 // Find records in any bytes. Each record that is found is framed again and must be read again, also from a copy of the
 // file in memory.
 void frame(Span bytes) {
@@ -104,6 +133,7 @@ void frame(Span bytes) {
     } catch (const FormatFault&) {
     }
     headers(file, offsets);
+    copies(file, offsets);
 }
 
 // Frame the bytes as a record and read it again.
