@@ -1,84 +1,56 @@
-"""Copy a subset of a large file: measuring 100 GB takes a day, measuring some thousand records takes a minute."""
+"""The one .rec file that a comparison measures: the dataset itself, or a copy of some of its records or its shards.
+
+Measuring 100 GB takes a day, and measuring some thousand records a minute. The other loaders read one file.
+"""
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import numpy as np
 
-from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
-from recordkit.formats import idx
-from recordkit.formats.frame import RecordReader, RecordWriter
-from recordkit.storage.fileset import Fileset
-from recordkit.storage.snapshot import read_set
+from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.output import NewSet, write_sets
 
 
-def copy_subset(rec: str | Path, n_records: int, folder: Path) -> Path:
-    """Copy evenly spaced records of a dataset, in its order, with their rows of the .lst file if there is one.
+def single_file(path: str | Path, n_records: int | None, folder: Path) -> Path:
+    """Return a .rec file of a dataset, which is copied if it has several or more records than are asked for.
 
     Parameters
     ----------
-    rec : str or Path
-        A .rec file, a manifest, or another path that `recordkit.RecordDataset` takes. The shards of a dataset become
-        one file, without a .lst file and with the keys 0, 1, 2 ..., since several shards may have equal keys.
-    n_records : int
-        Number of records to copy. A single file that has no more is not copied.
+    path : str or Path
+        A .rec file, a manifest, or another path that `recordkit.RecordDataset` takes.
+    n_records : int or None
+        Number of evenly spaced records to copy, in their order; None takes all.
     folder : Path
-        Folder of the copy, which has the name of the original.
+        Folder of the copy, which has the name of the original, or "dataset" if `path` is a pattern.
 
     Returns
     -------
     path : Path
-        The copy, with an .idx file beside it, or the original.
+        The copy, with the files beside it, or the original. If two shards have one key, the keys of the copy are 0 to
+        n - 1.
 
     Raises
     ------
     PlanError
         `n_records` is below 1.
     FormatError, NotFoundError
-        The file cannot be read.
+        The dataset cannot be read.
     """
-    if n_records < 1:
+    if n_records is not None and n_records < 1:
         raise PlanError(argument="n_records", expected="at least 1", got=n_records)
-    with RecordDataset(rec) as dataset:
-        if len(dataset.files) > 1:
-            return _copy_shards(dataset, n_records, folder / f"{Path(rec).name.split('.')[0] or 'shards'}.rec")
-    return read_set(dataset.files[0], lambda files, _: _copy_subset(files, n_records, folder))
-
-
-def _copy_shards(dataset: RecordDataset, n_records: int, subset: Path) -> Path:
-    n = min(n_records, len(dataset))
-    found = dataset.records_at(np.linspace(0, len(dataset) - 1, n).astype(np.int64))
-    with open(subset, "wb") as target:
-        writer = RecordWriter(target)
-        new_offsets = [
-            writer.write(found.files[number].read(offset)[0])
-            for number, offset in zip(found.file_indices.tolist(), found.offsets.tolist(), strict=True)
-        ]
-    subset.with_suffix(".idx").write_bytes(idx.lines(range(n), new_offsets))
-    return subset
-
-
-def _copy_subset(files: Fileset, n_records: int, folder: Path) -> Path:
-    path = files.path(".rec")
-    with RecordDataset(path) as dataset:
-        if len(dataset) <= n_records:
-            return path
-        indices = np.linspace(0, len(dataset) - 1, n_records).astype(np.int64)
-        keys = dataset.keys_at(indices).tolist()
-        offsets = dataset.records_at(indices).offsets.tolist()
-    subset = folder / path.name
-    with open(subset, "wb") as target, RecordReader(path) as source:
-        writer = RecordWriter(target)
-        new_offsets = [writer.write(source.read(offset)[0]) for offset in offsets]
-    subset.with_suffix(".idx").write_bytes(idx.lines(keys, new_offsets))
-    rows = files.path(".lst")
-    if rows.exists():
-        _copy_rows(rows, subset.with_suffix(".lst"), {str(key) for key in keys})
-    return subset
-
-
-def _copy_rows(rows: Path, target: Path, keys: set[str]) -> None:
-    with open(rows, "rb") as lines, open(target, "wb") as copy:
-        copy.writelines(line for line in lines if line.split(b"\t", 1)[0].decode(errors="replace").strip() in keys)
+    with Inputs([path]) as inputs:
+        n = len(inputs) if n_records is None else min(n_records, len(inputs))
+        if len(inputs.paths) == 1 and n == len(inputs):
+            return inputs.paths[0]
+        rows = np.linspace(0, len(inputs) - 1, n).astype(np.int64)
+        are_unique = len(np.unique(inputs.keys)) == len(inputs)
+        keys = None if are_unique else np.arange(n, dtype=np.uint64)
+        name = Path(path).name.split(".")[0]
+        copy = folder / ("dataset" if not name or glob.has_magic(name) else name)
+        new = NewSet(copy, rows, keys, classes=inputs.classes[0])
+        write_sets(inputs, [new], copy, edit={"command": "bench", "inputs": set_ids(inputs)})
+    return copy.with_name(f"{copy.name}.rec")

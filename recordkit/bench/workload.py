@@ -198,7 +198,7 @@ def _prefix(rec: str | Path) -> str:
             path=str(rec),
             expected="one .rec file, because other loaders read only one",
             got=f"a dataset of {plural(len(manifest.shards), 'shard')}",
-            advice=f"give `n_records={manifest.n_records}`, or fewer, which are copied into one file",
+            advice="'recordkit bench' copies them into one, and recordkit.bench.subset.single_file does",
         )
     path = str(files.path(".rec"))
     if not path.endswith(".rec"):

@@ -13,7 +13,7 @@ from images import noise, picture, save, write
 from recordkit.bench import machine
 from recordkit.bench.child import cpu_s, peak_rss_mb
 from recordkit.bench.protocol import BenchPlan, run_comparison
-from recordkit.bench.subset import copy_subset
+from recordkit.bench.subset import single_file
 from recordkit.bench.workload import resolve_workload
 from recordkit.cli.commands.bench import command
 from recordkit.dataset.dataset import RecordDataset
@@ -244,24 +244,30 @@ def test_the_processor_time_of_workers_counts():
 
 def test_a_subset_is_evenly_spaced(rec, tmp_path):
     Path(rec).with_suffix(".lst").write_text("".join(f"{key}\t{key % 10}\t{key}.jpg\n" for key in range(20)))
-    subset = copy_subset(rec, 3, tmp_path)
+    subset = single_file(rec, 3, tmp_path)
     with RecordDataset(subset) as copy, RecordDataset(rec) as original:
         assert [sample.key for sample in copy] == [0, 9, 19]
         assert bytes(copy[1].payload) == bytes(original[9].payload)
     assert subset.with_suffix(".lst").read_text() == "0\t0\t0.jpg\n9\t9\t9.jpg\n19\t9\t19.jpg\n"
-    assert copy_subset(rec, 20, tmp_path) == Path(rec)
+    assert single_file(rec, 20, tmp_path) == single_file(rec, None, tmp_path) == Path(rec)
     Path(rec).with_suffix(".lst").unlink()
 
 
-def test_a_subset_of_shards_is_one_file(tiny_folder, tmp_path):
+def test_the_shards_of_a_dataset_are_copied_into_one_file(tiny_folder, tmp_path):
     pack(tiny_folder, tmp_path / "a", plan=PackPlan(shards=3, threads=1))
     (tmp_path / "copy").mkdir()
-    with RecordDataset(tmp_path / "a") as original:
-        n = len(original)
-        subset = copy_subset(tmp_path / "a.manifest.json", n - 1, tmp_path / "copy")
-        with RecordDataset(subset) as copy:
-            assert subset.name == "a.rec" and copy.keys.tolist() == list(range(n - 1))
-            assert bytes(copy[n - 2].payload) == bytes(original[n - 1].payload)
+    copy = single_file(tmp_path / "a.manifest.json", None, tmp_path / "copy")
+    with RecordDataset(tmp_path / "a") as original, RecordDataset(copy) as dataset:
+        assert copy.name == "a.rec" and dataset.keys.tolist() == original.keys.tolist()
+        assert [bytes(sample.payload) for sample in dataset] == [bytes(sample.payload) for sample in original]
+
+
+def test_a_copy_of_shards_with_equal_keys_has_keys_from_0(tiny_folder, tmp_path):
+    for name in ("a_0", "a_1"):
+        pack(tiny_folder, tmp_path / name, plan=PackPlan(threads=1, shuffle=False))
+    (tmp_path / "copy").mkdir()
+    with RecordDataset(single_file(f"{tmp_path}/a_?.rec", 23, tmp_path / "copy")) as dataset:
+        assert dataset.keys.tolist() == list(range(23)) and len(dataset.classes) == 3
 
 
 class TestCommand:
@@ -305,7 +311,7 @@ class TestCommand:
             asked.append(n_records)
             raise PlanError("enough")
 
-        monkeypatch.setattr("recordkit.cli.commands.bench.copy_subset", no_copy)
+        monkeypatch.setattr("recordkit.cli.commands.bench.single_file", no_copy)
         self.run(rec, "--peers", "python", "--quick", *words)
         assert asked == [n]
 

@@ -18,7 +18,7 @@ from recordkit.bench.peers.registry import PEERS
 from recordkit.bench.plot import check_plot_path, save_plot
 from recordkit.bench.protocol import BenchPlan, run_comparison
 from recordkit.bench.report import WIDE, Report, compare_reports, read_report
-from recordkit.bench.subset import copy_subset
+from recordkit.bench.subset import single_file
 from recordkit.bench.table import as_csv, comparison_remarks, report_lines, verdict_lines
 from recordkit.bench.workload import DTYPES, PRESETS, resolve_workload
 from recordkit.cli.console import Console
@@ -183,7 +183,7 @@ def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:
         options |= {name: value for name, value in _QUICK.items() if name in defaults}
     n_records = options.pop("n_records")
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
-        path = rec if n_records is None else copy_subset(rec, n_records, Path(folder))
+        path = single_file(rec, n_records, Path(folder))
         workload = resolve_workload(path, **workload_options)
         plan = BenchPlan(workload, tuple(name.strip() for name in peers.split(",")), **options)
         with console.progress(plan.n_steps, f"bench {rec.name}", unit="turn") as progress:
