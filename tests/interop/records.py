@@ -19,6 +19,6 @@ def write_records(prefix, records, classes=None):
     return rk.RecordDataset(prefix)
 
 
-def image(level=0, encoding="png"):
+def image(level=0, encoding="png", channels=3):
     """Return an encoded image of one level."""
-    return codec.encode(np.full((4, 5, 3), level, np.uint8), encoding)
+    return codec.encode(np.full((4, 5, channels), level, np.uint8), encoding)

@@ -7,31 +7,15 @@ import re
 
 import numpy as np
 import pytest
+from interop.records import image, write_records
 
 import recordkit as rk
 from recordkit import codec
 from recordkit.errors import FormatError, PlanError, PublishError, SourceError
 from recordkit.interop.folder import write, write_folder
-from recordkit.recordio import IRHeader, MXIndexedRecordIO
-from recordkit.recordio import pack as pack_record
 from recordkit.sources import ListSource, open_source, read_classes
 
 LOSSLESS = rk.PackPlan(shuffle=False)
-
-
-def write_records(prefix, records, classes=None):
-    """Write a .rec with (key, label or labels, payload) of each record, and perhaps class names."""
-    with MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "w") as writer:
-        for key, label, payload in records:
-            writer.write_idx(key, pack_record(IRHeader(0, label, key, 0), payload))
-    if classes is not None:
-        with open(f"{prefix}.json", "w") as file:
-            json.dump({"classes": classes}, file)
-    return rk.RecordDataset(prefix)
-
-
-def image(level=0, encoding="png", channels=1):
-    return codec.encode(np.full((4, 5, channels), level, np.uint8), encoding)
 
 
 def files_in(folder):
@@ -85,7 +69,7 @@ def test_without_class_names_the_default_has_the_label_and_as_many_digits_as_the
 
 def test_images_get_the_suffix_of_their_format(tmp_path):
     rgba = codec.encode(np.zeros((2, 2, 4), np.uint8), "raw")
-    payloads = [image(), image(0, "jpg"), image(0, "raw"), image(0, "raw", 3), rgba, b"BM rest", b"GIF89a"]
+    payloads = [image(), image(0, "jpg"), image(0, "raw", 1), image(0, "raw"), rgba, b"BM rest", b"GIF89a"]
     records = [(key, 0.0, payload) for key, payload in enumerate(payloads)]
     write_folder(write_records(tmp_path / "a", records), tmp_path / "b", name="{key}")
     assert sorted(files_in(tmp_path / "b")) == ["0.png", "1.jpg", "2.pgm", "3.ppm", "4.pam", "5.bmp", "6.gif"]

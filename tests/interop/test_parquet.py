@@ -123,11 +123,11 @@ def test_images_beside_the_file_stay_below_its_folder(tmp_path):
 
 
 def test_rows_are_read_in_any_order(tmp_path):
-    records = [(n, float(n), bytes([137, 80, 78, 71, 13, 10, 26, 10]) + bytes(90_000) + bytes([n])) for n in range(60)]
+    records = [(n, float(n), bytes([137, 80, 78, 71, 13, 10, 26, 10]) + bytes(90_000) + bytes([n])) for n in range(30)]
     with write_records(tmp_path / "a", records) as dataset:
-        write_parquet(dataset, tmp_path / "b", memory="8M", shard_bytes="2M")
+        write_parquet(dataset, tmp_path / "b", memory="8M", shard_bytes="1M")
     source = read_parquet(tmp_path / "b")
-    order = np.random.default_rng(0).permutation(60).tolist()
+    order = np.random.default_rng(0).permutation(30).tolist()
     contents = source.contents(source.entries(order))
     assert [content[-1] for content in contents] == order
 

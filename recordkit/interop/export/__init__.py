@@ -5,12 +5,20 @@ It is no format. `recordkit.interop.conversions` lists the formats.
 
 from recordkit.interop.export.labels import LabelFacts, survey_labels
 from recordkit.interop.export.report import ExportedSet, ExportReport
-from recordkit.interop.export.samples import image_suffix, name_sources, only_source, payloads_of, read_samples
+from recordkit.interop.export.samples import (
+    copying_engine,
+    image_suffix,
+    name_sources,
+    only_source,
+    payloads_of,
+    read_samples,
+)
 
 __all__ = [
     "ExportReport",
     "ExportedSet",
     "LabelFacts",
+    "copying_engine",
     "image_suffix",
     "name_sources",
     "only_source",

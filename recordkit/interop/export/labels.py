@@ -33,6 +33,11 @@ class LabelFacts:
     first_labels: set[float]
     max_key: int
 
+    @property
+    def has_one_whole_label(self) -> bool:
+        """Every sample has one label, a whole number."""
+        return self.max_width == 1 and self.are_whole
+
 
 def survey_labels(source: Source) -> LabelFacts:
     r"""Look at the labels and keys of all samples, of which there is at least one.

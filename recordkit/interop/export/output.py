@@ -67,6 +67,37 @@ def new_folder(folder: Path) -> Iterator[NewFolder]:
         staging.commit()
 
 
+def check_new_file(path: Path) -> None:
+    """Refuse a path at which something is.
+
+    Raises
+    ------
+    PublishError
+        It is no path of a new file.
+    """
+    if path.exists() or path.is_symlink():
+        raise PublishError(path=str(path), expected="a new file", got="one that exists", advice="choose another name")
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Staging]:
+    """Publish a new file at the end of the ``with`` block, which creates and closes it. An error leaves nothing.
+
+    Folders above it are created.
+
+    Raises
+    ------
+    PublishError
+        There is a file at `path`, or the system has an error inside the block, for example because the disk is full.
+    """
+    check_new_file(path)
+    with as_publish_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with Staging(path) as staging, as_publish_errors(path):
+        yield staging
+        staging.commit()
+
+
 @contextlib.contextmanager
 def as_publish_errors(folder: Path) -> Iterator[None]:
     """Turn the system's errors inside the block into PublishErrors."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import cast
+from typing import Literal, cast
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import SourceError, plural
 from recordkit.packing.engine import Engine
+from recordkit.packing.native import choose_engine
 from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
+from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 from recordkit.sources.records import RecordSource
 from recordkit.threads import ThreadedMap
@@ -65,6 +67,19 @@ def check_samples(source: Source) -> None:
         )
     if not len(source):
         raise SourceError(expected="samples to export", got="none")
+
+
+def copying_engine(source: Source, encoding: Literal["png", "raw"] = "png") -> Engine:
+    """Return an engine that passes encoded images on, of whatever format, and encodes pixels without loss.
+
+    Parameters
+    ----------
+    source : Source
+    encoding : {"png", "raw"}, default "png"
+        Encoding of pixels.
+    """
+    plan = PackPlan(encoding=encoding) if source.pixels else PackPlan(any_file=True)
+    return choose_engine("auto")(plan, pixels=source.pixels)
 
 
 def read_samples(

@@ -11,16 +11,14 @@ from typing import BinaryIO, NamedTuple
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, PublishError
 from recordkit.formats import lst
-from recordkit.interop.export import ExportReport, name_sources, payloads_of, survey_labels
+from recordkit.interop.export import ExportReport, copying_engine, name_sources, payloads_of, survey_labels
 from recordkit.interop.export.output import new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.folder.names import ImageNames
 from recordkit.interop.folder.report import ExportedFolder
 from recordkit.memory import choose_memory
 from recordkit.packing.engine import Engine, Limits
-from recordkit.packing.native import choose_engine
 from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
-from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
 from recordkit.storage.staging import check_new_folder
@@ -169,10 +167,9 @@ def _creator(folder: Path) -> Callable[[str], BinaryIO]:
 def _plan_export(source: Source, name: str | None, folder: Path) -> _Export:
     """Check that a source can be exported under a name, and note what its folder will not hold."""
     names = ImageNames(source, name)
-    plan = PackPlan(encoding=names.encoding) if source.pixels else PackPlan(any_file=True)
     facts = survey_labels(source)
     notes = (*source.notes, *names.notes(facts, folder.with_name(f"{folder.name}.lst")))
-    return _Export(source, names, choose_engine("auto")(plan, pixels=source.pixels), folder, notes)
+    return _Export(source, names, copying_engine(source, names.encoding), folder, notes)
 
 
 def _refuse_side_files(folder: Path) -> None:

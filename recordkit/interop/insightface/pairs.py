@@ -10,22 +10,21 @@ import contextlib
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PublishError, SourceError, plural
+from recordkit.errors import SourceError, plural
 from recordkit.formats.insightface.verification_pairs import PairFile, is_pickle, open_pairs, pack_pairs
 from recordkit.interop.export import ExportedSet, ExportReport, only_source, read_samples
-from recordkit.interop.export.output import as_publish_errors
-from recordkit.interop.export.report import Notify, Progress
+from recordkit.interop.export.output import check_new_file, new_file
+from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import BadEntry, Entry, Source
-from recordkit.storage.staging import Staging
 from recordkit.threads import count_threads
 
 FORMAT = "insightface-pairs"
@@ -196,16 +195,15 @@ def write_verification_set(
     path = Path(path)
     pair_source = only_source(source)
     order, same = _arrange(pair_source)
-    if on_note:
-        for note in pair_source.notes:
-            on_note(note)
-    n_bytes = None
-    if not dry_run:
+    done = ExportedPairs(path, len(order), None, tuple(pair_source.notes), n_pairs=len(same), n_same=sum(same))
+    announce([done], on_note)
+    if dry_run:
+        check_new_file(path)
+    else:
         engine = choose_engine("auto")(PackPlan(), pixels=pair_source.pixels)
         samples = read_samples(pair_source, engine, order=order, n_threads=n_threads, memory=n_memory)
         with contextlib.closing(samples):
-            n_bytes = _publish(path, pack_pairs(_payloads(samples, progress), same))
-    done = ExportedPairs(path, len(order), n_bytes, tuple(pair_source.notes), n_pairs=len(same), n_same=sum(same))
+            done = replace(done, n_bytes=_publish(path, pack_pairs(_payloads(samples, progress), same)))
     return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
 
 
@@ -256,14 +254,5 @@ def _payloads(samples: Iterable[list[tuple[Entry, bytes]]], progress: Progress |
 
 def _publish(path: Path, pieces: Iterable[bytes]) -> int:
     """Write a new file, and return its size."""
-    with as_publish_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with Staging(path) as staging, as_publish_errors(path):
-        if path.exists():
-            raise PublishError(
-                path=str(path), expected="a new file", got="one that exists", advice="choose another name"
-            )
-        with staging.create(path.name) as file:
-            n_bytes = sum(file.write(piece) for piece in pieces)
-        staging.commit()
-    return n_bytes
+    with new_file(path) as staging, staging.create(path.name) as file:
+        return sum(file.write(piece) for piece in pieces)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from array import array
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.interop.export import ExportedSet, ExportReport, only_source, read_samples
 from recordkit.interop.export.output import new_folder
-from recordkit.interop.export.report import Notify, Progress
+from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.insightface.arrangement import Arrangement, by_identity, shuffled
 from recordkit.interop.insightface.face_files import FaceFiles
 from recordkit.memory import choose_memory
@@ -24,6 +24,7 @@ from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
 from recordkit.sources.records import RecordSource
+from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
 
 FORMAT = "insightface"
@@ -124,37 +125,24 @@ def write_insightface(
     folder = Path(folder)
     face_source = only_source(source)
     arrangement = by_identity(face_source) if shuffle_seed is None else shuffled(face_source, shuffle_seed)
-    notes = _Notes(on_note)
-    notes.extend(arrangement.notes)
-    n_image_bytes = None
-    if not dry_run:
-        with new_folder(folder) as output:
-            files = _write(output.staged, face_source, arrangement, n_threads, n_bytes, progress)
-        notes.extend(_size_notes(files.size))
-        n_image_bytes = files.n_bytes
     done = ExportedFaces(
         path=folder,
         n_images=len(arrangement.order),
-        n_bytes=n_image_bytes,
-        notes=tuple(notes),
+        n_bytes=None,
+        notes=arrangement.notes,
         n_classes=arrangement.n_classes,
         n_identities=arrangement.n_identities,
     )
+    announce([done], on_note)
+    if dry_run:
+        check_new_folder(folder)
+    else:
+        with new_folder(folder) as output:
+            files = _write(output.staged, face_source, arrangement, n_threads, n_bytes, progress)
+        size_notes = _size_notes(files.size)
+        announce([replace(done, notes=size_notes)], on_note)
+        done = replace(done, n_bytes=files.n_bytes, notes=(*done.notes, *size_notes))
     return ExportReport(FORMAT, (done,), time.monotonic() - begin_s, dry_run)
-
-
-class _Notes(list[str]):
-    """The notes of a report, which are also told at once."""
-
-    def __init__(self, on_note: Notify | None) -> None:
-        super().__init__()
-        self._on_note = on_note
-
-    def extend(self, notes: Iterable[str]) -> None:
-        for note in notes:
-            self.append(note)
-            if self._on_note:
-                self._on_note(note)
 
 
 def _write(
@@ -181,8 +169,8 @@ def _write(
     return files
 
 
-def _size_notes(size: tuple[int, int] | None) -> list[str]:
+def _size_notes(size: tuple[int, int] | None) -> tuple[str, ...]:
     if size is None or size == _USUAL_SIZE:
-        return []
+        return ()
     height, width = size
-    return [f"images are {height} x {width}, and InsightFace's networks take 112 x 112"]
+    return (f"images are {height} x {width}, and InsightFace's networks take 112 x 112",)

@@ -28,17 +28,12 @@ def class_label_names(classes: Mapping[str, int] | None, facts: LabelFacts) -> l
     >>> class_label_names({"dog": 1, "cat": 0}, facts), class_label_names({"dog": 1}, facts)
     (['cat', 'dog'], None)
     """
-    if not classes or not has_one_whole_label(facts):
+    if not classes or not facts.has_one_whole_label:
         return None
     names = sorted(classes, key=lambda name: classes[name])
     if [classes[name] for name in names] != [*range(len(names))] or not facts.first_labels <= {*range(len(names))}:
         return None
     return names
-
-
-def has_one_whole_label(facts: LabelFacts) -> bool:
-    """Tell whether every sample has one label, a whole number."""
-    return facts.max_width == 1 and facts.are_whole
 
 
 def make_schema(facts: LabelFacts, classes: Mapping[str, int] | None) -> Any:

@@ -10,25 +10,24 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError, PublishError, RecordkitError
+from recordkit.errors import PlanError, RecordkitError
 from recordkit.interop.export import (
     ExportedSet,
     ExportReport,
     LabelFacts,
+    copying_engine,
     image_suffix,
     name_sources,
     read_samples,
     survey_labels,
 )
-from recordkit.interop.export.output import SHARD_BYTES, as_publish_errors, choose_shard_bytes, new_folder
+from recordkit.interop.export.output import SHARD_BYTES, check_new_file, choose_shard_bytes, new_file, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.parquet.library import import_pyarrow
-from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, has_one_whole_label, make_schema
+from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, make_schema
 from recordkit.memory import choose_memory
-from recordkit.packing.native import choose_engine
-from recordkit.packing.plan import PackPlan
 from recordkit.sample import Source
-from recordkit.storage.staging import Staging, check_new_folder
+from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
 
 SUFFIX = ".parquet"
@@ -121,7 +120,7 @@ def write_parquet(
     )
     announce(planned, on_note)
     if dry_run:
-        check_new_folder(path)
+        (check_new_file if is_file else check_new_folder)(path)
         return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True)
     tables: list[ExportedTable] = []
     with _new_file(path) if is_file else _new_folder(path) as (staged, create):
@@ -143,19 +142,13 @@ def _new_folder(path: Path) -> Iterator[tuple[Path, Create]]:
 
 @contextlib.contextmanager
 def _new_file(path: Path) -> Iterator[tuple[Path, Create]]:
-    """Publish a new file, the only one that the block creates."""
-    if path.exists() or path.is_symlink():
-        raise PublishError(path=str(path), expected="a new file", got="one that exists", advice="choose another name")
-    with as_publish_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with Staging(path, allow_folder=True) as staging, as_publish_errors(path):
+    with new_file(path) as staging:
         yield staging.folder, lambda _name: staging.create(path.name)
-        staging.commit()
 
 
 def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
     notes = [*source.notes]
-    if not has_one_whole_label(facts):
+    if not facts.has_one_whole_label:
         kind = f"lists of up to {facts.max_width} numbers" if facts.max_width > 1 else "fractions"
         notes.append(f"labels are {kind}, and no ClassLabel")
     elif source.classes and class_label_names(source.classes, facts) is None:
@@ -167,8 +160,7 @@ def _write_rows(
     source: Source, facts: LabelFacts, files: _Files, n_threads: int, memory: int, progress: Progress | None
 ) -> int:
     """Write all samples; return the total size of the images."""
-    plan = PackPlan(encoding="png") if source.pixels else PackPlan(any_file=True)
-    engine = choose_engine("auto")(plan, pixels=source.pixels)
+    engine = copying_engine(source)
     convert = int if facts.are_whole else float
     n_bytes = 0
     for samples in read_samples(source, engine, n_threads=n_threads, memory=memory):

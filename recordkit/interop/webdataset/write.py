@@ -16,6 +16,7 @@ from recordkit.formats import tar
 from recordkit.interop.export import (
     ExportedSet,
     ExportReport,
+    copying_engine,
     image_suffix,
     name_sources,
     read_samples,
@@ -25,8 +26,6 @@ from recordkit.interop.export.labels import LabelFacts, is_whole
 from recordkit.interop.export.output import SHARD_BYTES, choose_shard_bytes, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.memory import choose_memory
-from recordkit.packing.native import choose_engine
-from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
@@ -148,7 +147,7 @@ def write_webdataset(
 
 def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
     notes = [*source.notes]
-    if not _is_cls(facts):
+    if not facts.has_one_whole_label:
         kind = f"up to {facts.max_width} labels" if facts.max_width > 1 else "labels that are no whole numbers"
         notes.append(f"samples have {kind}, which .cls cannot hold; they are in KEY.json, the field labels")
     if source.classes:
@@ -156,15 +155,10 @@ def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _is_cls(facts: LabelFacts) -> bool:
-    return facts.max_width == 1 and facts.are_whole
-
-
 def _write_samples(
     source: Source, facts: LabelFacts, shards: _Shards, n_threads: int, memory: int, progress: Progress | None
 ) -> None:
-    plan = PackPlan(encoding="png") if source.pixels else PackPlan(any_file=True)
-    engine = choose_engine("auto")(plan, pixels=source.pixels)
+    engine = copying_engine(source)
     n_digits = max(_MIN_DIGITS, len(str(facts.max_key)))
     names: dict[float, str] = {label: name for name, label in (source.classes or {}).items()}
     for samples in read_samples(source, engine, n_threads=n_threads, memory=memory):
@@ -172,10 +166,10 @@ def _write_samples(
             key = f"{entry.key:0{n_digits}d}"
             try:
                 suffix = image_suffix(payload)
-                label = b"%d" % int(entry.labels[0]) if _is_cls(facts) else _pack_labels(entry, names)
+                label = b"%d" % int(entry.labels[0]) if facts.has_one_whole_label else _pack_labels(entry, names)
             except RecordkitError as error:
                 raise error.located(path=entry.name, key=entry.key) from None
-            shards.append({key + suffix: payload, key + (".cls" if _is_cls(facts) else ".json"): label})
+            shards.append({key + suffix: payload, key + (".cls" if facts.has_one_whole_label else ".json"): label})
             shards.image_bytes += len(payload)
         if progress:
             progress(len(samples))

@@ -93,8 +93,8 @@ def test_images_of_one_identity_come_together_in_their_order(tmp_path):
     ]  # fmt: skip
     assert (tmp_path / "faces" / "property").read_text() == "3,112,112\n"
     assert notes == [
-        "labels are 0 to 2, and 1 number of these have no image",
-        "the keys are numbered anew, from 1 on in the order of the labels",
+        f"{tmp_path / 'faces'}: labels are 0 to 2, and 1 number of these have no image",
+        f"{tmp_path / 'faces'}: the keys are numbered anew, from 1 on in the order of the labels",
     ]
     assert not (tmp_path / "faces" / "train.lst").exists()  # a .rec file has no names of images
 
@@ -177,7 +177,8 @@ def test_another_size_is_a_note(tmp_path):
     notes = []
     report = write_insightface(dataset, tmp_path / "faces", on_note=notes.append)
     assert (tmp_path / "faces" / "property").read_text() == "1,32,24\n"
-    assert notes == list(report.sets[0].notes) == ["images are 32 x 24, and InsightFace's networks take 112 x 112"]
+    assert report.sets[0].notes == ("images are 32 x 24, and InsightFace's networks take 112 x 112",)
+    assert notes == [f"{tmp_path / 'faces'}: {report.sets[0].notes[0]}"]
 
 
 def test_a_folder_with_files_and_several_sets_are_refused(people, tmp_path):

@@ -1,0 +1,24 @@
+"""Rules for all formats of exports."""
+
+import pytest
+from interop.records import image, write_records
+
+from recordkit.errors import PublishError
+from recordkit.interop.conversions import FORMATS
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_output_that_exists_is_refused_also_in_a_dry_run(name, dry_run, tmp_path):
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
+    suffix = FORMATS[name].suffix
+    output = tmp_path / f"b{suffix}" if suffix else tmp_path / "b"
+    file = output if suffix else output / "mine.txt"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    records = [(key, [key // 2, 1.0], image(key)) for key in range(4)]
+    with write_records(tmp_path / "a", records) as dataset:
+        with pytest.raises(PublishError, match="expected a new"):
+            FORMATS[name].write(dataset, output, dry_run=dry_run)
+    assert file.read_text() == "mine"
