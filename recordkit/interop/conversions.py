@@ -79,7 +79,7 @@ _FORMATS = (
         write_options=frozenset({"shard_bytes"}),
         read_options=frozenset({"label_column"}),
     ),
-    Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name"})),
+    Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name", "metadata"})),
 )
 FORMATS = {each.name: each for each in _FORMATS}
 """The formats by name."""

@@ -1,5 +1,6 @@
 """The programs that our exports are made for read them: webdataset, timm, and datasets of Hugging Face."""
 
+import gc
 import os
 
 import pytest
@@ -40,7 +41,8 @@ def dataset(tmp_path):
 def datasets(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return import_or_skip("datasets")
+    yield import_or_skip("datasets")
+    gc.collect()  # files that it leaves open are closed while warnings are ignored
 
 
 def test_webdataset_reads_images_and_labels(dataset, tmp_path):
@@ -77,6 +79,19 @@ def test_datasets_reads_class_folders_as_names(datasets, dataset, tmp_path):
     read = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "b"))["train"]
     assert read.features["label"].names == ["cat", "dog", "owl"]
     assert read["label"] == [0, 0, 1, 1, 2, 2]
+
+
+def test_datasets_reads_keys_labels_and_classes_of_metadata(datasets, tmp_path):
+    records = [(key, [float(key % 2), key / 2], image(20 * key)) for key in range(4)]
+    with write_records(tmp_path / "a", records, {"cat": 0, "dog": 1}) as dataset:
+        write_folder({"train": dataset_source(dataset), "test": dataset_source(dataset)}, tmp_path / "b", metadata=True)
+    read = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "b"))
+    assert list(read) == ["train", "test"]
+    columns = {name: read["test"][name] for name in ("key", "label", "label1", "class")}
+    rows = sorted(zip(*columns.values(), strict=True))
+    assert rows == [(0, 0, 0.0, "cat"), (1, 1, 0.5, "dog"), (2, 0, 1.0, "cat"), (3, 1, 1.5, "dog")]
+    names = read["test"].class_encode_column("class").features["class"].names
+    assert names == ["cat", "dog"] and read["test"][0]["image"].size == (5, 4)
 
 
 def dataset_source(dataset):

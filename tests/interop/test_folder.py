@@ -1,5 +1,6 @@
 """Folders of images: their files, packs of them, and failures, which leave nothing."""
 
+import csv
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from recordkit import codec
 from recordkit.errors import FormatError, PlanError, PublishError, SourceError
 from recordkit.interop.folder import write, write_folder
 from recordkit.sources import ListSource, open_source, read_classes
+from recordkit.sources.records import RecordSource
 
 LOSSLESS = rk.PackPlan(shuffle=False)
 
@@ -394,3 +396,26 @@ def test_a_disk_that_takes_a_part_of_a_write_gets_the_rest(tmp_path, monkeypatch
     monkeypatch.setattr(write, "open", lambda path, mode, buffering: PartialFile(path, mode), raising=False)
     write._write_file(str(tmp_path / "new" / "a.png"), b"eight by")
     assert (tmp_path / "new/a.png").read_bytes() == b"eight by"
+
+
+def test_metadata_has_every_label_and_the_class_of_each_image(tmp_path):
+    records = [(7, [1.0, 0.5], image()), (9, 4.0, image()), (2**63, [1.0, 2.0], image())]
+    dataset = write_records(tmp_path / "a", records, {"cat, grey": 1, "dog": 4})
+    (done,) = write_folder(dataset, tmp_path / "b", name="{class}/{key}", metadata=True).sets
+    with open(done.metadata_path, newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["file_name", "key", "label", "label1", "class"],
+            ["cat, grey/7.png", "7", "1", "0.5", "cat, grey"],
+            ["dog/9.png", "9", "4", "", "dog"],
+            [f"cat, grey/{2**63}.png", str(2**63), "1", "2", "cat, grey"],
+        ]
+    assert done.metadata_path == tmp_path / "b" / "metadata.csv"
+
+
+def test_each_split_has_its_metadata_which_a_pack_of_the_folder_leaves_alone(tmp_path):
+    with write_records(tmp_path / "a", [(0, 0.0, image()), (1, 1.0, image())], {"cat": 0, "dog": 1}) as dataset:
+        sources = {"train": RecordSource(dataset), "test": RecordSource(dataset)}
+        write_folder(sources, tmp_path / "b", metadata=True)
+    assert {path.parent.name for path in (tmp_path / "b").rglob("metadata.csv")} == {"train", "test"}
+    report = rk.pack(open_source(tmp_path / "b"), tmp_path / "c", plan=LOSSLESS)
+    assert report.ok and report.n_packed == 4

@@ -49,6 +49,12 @@ from recordkit.upkeep.selection import Selection
     "[default: {class}/{key:06d} with class names, {key:06d}_{label} without]",
 )
 @click.option(
+    "--metadata",
+    is_flag=True,
+    default=None,
+    help="Write metadata.csv into a folder of images, with keys, all labels and class names, for Hugging Face.",
+)
+@click.option(
     "--shuffle-seed",
     type=click.IntRange(0, 2**64 - 1),
     metavar="SEED",
@@ -73,6 +79,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     destination: Path,
     format_name: str | None,
     name: str | None,
+    metadata: bool | None,
     shuffle_seed: int | None,
     shard_bytes: int | None,
     selection: Selection,
@@ -92,7 +99,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     DEST.classes.json with the class names. DEST must be new or empty.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
-    given = {"name": name, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
+    given = {"name": name, "metadata": metadata, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
     options = check_options(to, given, is_read=False)
     with _open(source, selection, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)

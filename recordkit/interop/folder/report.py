@@ -21,11 +21,14 @@ class ExportedFolder(ExportedSet):
     list_path : Path
     classes_path : Path or None
         The class map; None if the source has no class names.
+    metadata_path : Path or None
+        ``metadata.csv``, if it was asked for.
     """
 
     name: str
     list_path: Path
     classes_path: Path | None
+    metadata_path: Path | None
 
     @property
     def details(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -14,6 +15,8 @@ from recordkit.formats import lst
 from recordkit.interop.export import ExportReport, copying_engine, name_sources, payloads_of, survey_labels
 from recordkit.interop.export.output import new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
+from recordkit.interop.folder.metadata import NAME as METADATA
+from recordkit.interop.folder.metadata import Metadata
 from recordkit.interop.folder.names import ImageNames
 from recordkit.interop.folder.report import ExportedFolder
 from recordkit.memory import choose_memory
@@ -25,11 +28,12 @@ from recordkit.storage.staging import check_new_folder
 from recordkit.threads import ThreadedMap, count_threads
 
 
-def write_folder(
+def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     source: RecordDataset | Source | Mapping[str, Source],
     folder: str | Path,
     *,
     name: str | None = None,
+    metadata: bool = False,
     threads: int = 0,
     memory: int | str | None = None,
     dry_run: bool = False,
@@ -51,6 +55,9 @@ def write_folder(
         Template of the names, such as ``{key:06d}_{label}.png``; see `recordkit.formats.name_template`. Images get the
         suffix of their format if it has none. By default ``{class}/{key:06d}`` if the source has class names, otherwise
         ``{key:06d}_{label}``, with more digits if a key needs them: a pack of the folder finds the labels in them.
+    metadata : bool, default False
+        Write ``metadata.csv`` into the folder too, with keys, all labels and class names; see
+        `recordkit.interop.folder.metadata`.
     threads : int, default 0
         Number of threads; 0 is the number of CPUs this process may use.
     memory : int or str, optional
@@ -96,7 +103,9 @@ def write_folder(
     begin_s = time.monotonic()
     n_threads, n_bytes = count_threads(threads), choose_memory(memory)
     folder = Path(folder)
-    exports = {part: _plan_export(source, name, folder / part) for part, source in name_sources(source).items()}
+    exports = {
+        part: _plan_export(each, name, folder / part, metadata=metadata) for part, each in name_sources(source).items()
+    }
     if "" in exports:
         _refuse_side_files(folder)
     planned = tuple(export.report(None) for export in exports.values())
@@ -122,6 +131,7 @@ class _Export:
     engine: Engine
     folder: Path
     notes: tuple[str, ...]
+    metadata: Metadata | None
 
     @property
     def list_path(self) -> Path:
@@ -133,9 +143,15 @@ class _Export:
 
     def report(self, n_bytes: int | None) -> ExportedFolder:
         """Return the report about images of so many bytes."""
-        name = self.names.template.text
         return ExportedFolder(
-            self.folder, len(self.source), n_bytes, self.notes, name, self.list_path, self.classes_path
+            self.folder,
+            len(self.source),
+            n_bytes,
+            self.notes,
+            name=self.names.template.text,
+            list_path=self.list_path,
+            classes_path=self.classes_path,
+            metadata_path=self.folder / METADATA if self.metadata else None,
         )
 
 
@@ -164,12 +180,13 @@ def _creator(folder: Path) -> Callable[[str], BinaryIO]:
     return lambda name: open(folder / name, "xb")
 
 
-def _plan_export(source: Source, name: str | None, folder: Path) -> _Export:
+def _plan_export(source: Source, name: str | None, folder: Path, *, metadata: bool) -> _Export:
     """Check that a source can be exported under a name, and note what its folder will not hold."""
     names = ImageNames(source, name)
     facts = survey_labels(source)
     notes = (*source.notes, *names.notes(facts, folder.with_name(f"{folder.name}.lst")))
-    return _Export(source, names, copying_engine(source, names.encoding), folder, notes)
+    columns = Metadata(facts.max_width, source.classes) if metadata else None
+    return _Export(source, names, copying_engine(source, names.encoding), folder, notes, columns)
 
 
 def _refuse_side_files(folder: Path) -> None:
@@ -191,6 +208,7 @@ def _write_export(
     n_bytes = 0
     with (
         output.create(export.list_path.name) as list_file,
+        _new_metadata(export, output) as write_metadata,
         ThreadedMap(
             lambda indices: _write_block(export, output, indices, limits),
             index_blocks,
@@ -201,6 +219,7 @@ def _write_export(
         for block in blocks:
             index_blocks.learn(len(block.rows), block.n_bytes)
             list_file.write(lst.lines(block.rows))
+            write_metadata(block.rows)
             n_bytes += block.n_bytes
             if progress:
                 progress(len(block.rows))
@@ -208,6 +227,18 @@ def _write_export(
         with output.create(export.classes_path.name) as file:
             file.write(format_classes(export.source.classes))
     return export.report(n_bytes)
+
+
+@contextlib.contextmanager
+def _new_metadata(export: _Export, output: _Output) -> Iterator[Callable[[Sequence[lst.Row]], object]]:
+    """Yield a function that writes lines of metadata.csv, or does nothing if the export has none."""
+    if export.metadata is None:
+        yield lambda _rows: None
+        return
+    metadata = export.metadata
+    with open(output.staged / METADATA, "xb") as file:
+        file.write(metadata.header())
+        yield lambda rows: file.write(metadata.lines(rows))
 
 
 def _write_block(export: _Export, output: _Output, indices: Sequence[int], limits: Limits) -> _Block:
