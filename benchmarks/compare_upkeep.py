@@ -74,7 +74,7 @@ def make_set(prefix: Path, first_key: int, n_records: int, record_bytes: int) ->
 def questions(folder: Path) -> dict[str, tuple[list[str], str]]:
     """Return each command with its preparation, a shell command that is not timed."""
     whole, half, other, new = (str(folder / name) for name in ("whole", "half", "other", "new"))
-    copy = f"for file in {half}.*; do cp $file {new}.${{file#{half}.}}; done"
+    copy, whole_copy = (f"for file in {each}.*; do cp $file {new}.${{file#{each}.}}; done" for each in (half, whole))
     return {
         "cp": (["sh", "-c", f"cp {whole}.* {folder}/copy"], ""),
         "cp, then sync": (["sh", "-c", f"cp {whole}.* {folder}/copy && sync {folder}/copy/*"], ""),
@@ -88,7 +88,7 @@ def questions(folder: Path) -> dict[str, tuple[list[str], str]]:
         "repair": ([*RECORDKIT, "repair", f"{whole}.rec", new], ""),
         "reindex": ([*RECORDKIT, "reindex", f"{new}.rec"], f"{copy}; rm {new}.idx"),
         "verify": ([*RECORDKIT, "verify", f"{whole}.rec"], ""),
-        "diff": ([*RECORDKIT, "diff", whole, whole], ""),
+        "diff": ([*RECORDKIT, "diff", whole, new], whole_copy),
         "duplicates": ([*RECORDKIT, "duplicates", whole], ""),
     }
 
