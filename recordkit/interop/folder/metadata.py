@@ -37,7 +37,7 @@ class Metadata:
 
     def __init__(self, width: int, classes: Mapping[str, int] | None) -> None:
         self._width = width
-        self._names: dict[float, str] | None = classes and {label: name for name, label in classes.items()}
+        self._names: dict[float, str] = {label: name for name, label in (classes or {}).items()}
 
     def header(self) -> bytes:
         """Return the first line."""
