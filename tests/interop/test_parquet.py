@@ -9,7 +9,7 @@ from interop.records import image, write_records
 
 import recordkit as rk
 from recordkit.errors import FormatError, MissingError, NotFoundError, PlanError, PublishError
-from recordkit.interop.parquet import library, read_parquet, write_parquet
+from recordkit.interop.parquet import images, library, read_parquet, write_parquet
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -45,11 +45,12 @@ def test_the_columns_and_features_are_those_of_hugging_face(tmp_path):
     [
         ([2.0, 0.0, 1.0], CLASSES, ""),
         ([4.0, 0.0, -1.0], {"owl": 0, "cat": 4}, "only recordkit reads their names"),
-        ([0.1, -2.0, 1e30], None, "labels are fractions"),
+        ([0.1, -2.0, 1e30], None, "labels are no whole numbers of 64 bits"),
+        ([1e30, 2.0, -(2.0**63)], None, "labels are no whole numbers of 64 bits"),
         ([[1.0, 0.5], [2.0, 3.0], [0.0, 1.0, 2.0]], None, "labels are lists of up to 3 numbers"),
         ([[1.0, 2.0], [2.0, 3.0], [0.0, 1.0]], {"cat": 1}, "labels are lists of up to 2 numbers"),
     ],
-    ids=["classes", "gaps", "fractions", "ragged", "whole"],
+    ids=["classes", "gaps", "fractions", "large", "ragged", "whole"],
 )
 def test_keys_labels_classes_and_bytes_come_back(tmp_path, labels, classes, note, output):
     records = [(key, label, image(key % 200)) for key, label in zip((2**63 + 1, 7, 0), labels, strict=True)]
@@ -199,3 +200,25 @@ def test_pillow_opens_the_bytes(tmp_path):
         write_parquet(dataset, tmp_path / "b.parquet")
     (row,) = pq.read_table(tmp_path / "b.parquet").to_pylist()
     assert Image.open(io.BytesIO(row["image"]["bytes"])).getpixel((0, 0)) == (9, 9, 9)
+
+
+def test_one_image_that_stands_for_all_rows_takes_the_memory_of_one(tmp_path, monkeypatch):
+    content = image() + bytes(1 << 20)
+    column = pa.array(
+        [{"bytes": content, "path": None}] * 100, pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    )
+    pq.write_table(pa.table({"image": column, "label": [0] * 100}), tmp_path / "a.parquet", compression="zstd")
+    sizes = []
+    monkeypatch.setattr(images, "_size", lambda value: sizes.append(1) or len(value["bytes"]))
+    assert (tmp_path / "a.parquet").stat().st_size < 20_000
+    source = read_parquet(tmp_path / "a.parquet")
+    assert source.contents(source.entries([0])) == [content]
+    assert len(sizes) == 1
+
+
+def test_more_rows_than_bytes_are_refused_before_labels_take_memory(tmp_path):
+    n = 100_000
+    column = pa.nulls(n, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    pq.write_table(pa.table({"image": column, "label": np.zeros(n, np.int64)}), tmp_path / "a.parquet")
+    with pytest.raises(FormatError, match=r"at most \d+ rows in \d+ bytes, got 100000"):
+        read_parquet(tmp_path / "a.parquet")

@@ -50,8 +50,8 @@ def test_the_members_of_a_sample_are_neighbours_and_the_bytes_never_differ(tmp_p
 @pytest.mark.parametrize(
     ("labels", "classes"),
     [([4.0, 0.0, 2.0], {"owl": 0, "cat/tom": 2, "ä": 4}),
-     ([0.1, -2.0, 1e30], None), ([[1.0, 0.5], [2.0, 3.0], [0.0, 1.0, 2.0]], None)],
-    ids=["classes", "fractions", "ragged"],
+     ([0.1, -2.0, 1e30], None), ([1e30, 2.0, -(2.0**63)], None), ([[1.0, 0.5], [2.0, 3.0], [0.0, 1.0, 2.0]], None)],
+    ids=["classes", "fractions", "large", "ragged"],
 )  # fmt: skip
 def test_keys_labels_classes_and_bytes_come_back(tmp_path, labels, classes):
     records = [(key, label, image(key % 200)) for key, label in zip((2**40, 7, 0), labels, strict=True)]
@@ -98,6 +98,27 @@ def test_info_is_that_of_timm(tmp_path):
         "classes": {"cat": 0},
     }
     assert report.sets[0].files == tuple(f"train-00000{n}.tar" for n in range(3))
+
+
+def test_a_label_that_json_cannot_hold_is_refused_by_a_dry_run_too(tmp_path):
+    records = [(3, 0.0, image()), (4, float("nan"), image())]
+    with write_records(tmp_path / "a", records) as dataset, pytest.raises(SourceError, match=r"key 4: .* finite label"):
+        write_webdataset(dataset, tmp_path / "b", dry_run=True)
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", "", "x\0y", "x" * 300])
+def test_no_split_of_info_leads_out_of_a_folder(tmp_path, name):
+    with write_records(tmp_path / "a", [(0, 1.0, image())]) as dataset:
+        write_webdataset(dataset, tmp_path / "b")
+    splits = json.loads((tmp_path / "b/_info.json").read_text())["splits"]
+    (tmp_path / "b/_info.json").write_text(json.dumps({"splits": {name: splits["train"], "ok": splits["train"]}}))
+    with pytest.raises(FormatError, match=r"names of splits without folders"):
+        read_webdataset(tmp_path / "b")
+    if name:
+        source = read_webdataset(tmp_path / "b/train-000000.tar")
+        with pytest.raises(SourceError, match=r"part of a file name"):
+            write_webdataset({name: source, "ok": source}, tmp_path / "new/c")
+        assert not (tmp_path / "new").exists()
 
 
 def test_what_cls_cannot_hold_is_noted_first_and_a_dry_run_writes_nothing(tmp_path):

@@ -14,6 +14,7 @@ from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_pie
 from recordkit.packing.plan import PackPlan
 from recordkit.sample import Entry, Source
 from recordkit.sources.records import RecordSource
+from recordkit.storage.names import is_file_name
 from recordkit.threads import ThreadedMap
 
 
@@ -23,12 +24,14 @@ def name_sources(source: RecordDataset | Source | Mapping[str, Source]) -> dict[
     Raises
     ------
     SourceError
-        A source has no samples, or some that cannot be used.
+        A source has no samples, or some that cannot be used, or its name would lead out of the folder.
     """
     if isinstance(source, RecordDataset):
         source = RecordSource(source)
     sources = dict(source) if isinstance(source, Mapping) else {"": source}
-    for each_source in sources.values():
+    for name, each_source in sources.items():
+        if name and not is_file_name(name):
+            raise SourceError(expected="a name of a set that can be part of a file name", got=repr(name))
         check_samples(each_source)
     return sources
 

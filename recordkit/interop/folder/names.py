@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -60,7 +59,7 @@ class ImageNames:
         PlanError
             The template has the suffix of another format.
         SourceError
-            The label has no class name or is not finite, the class name is unsafe, or the payload is not an image.
+            The label has no class name, the class name is unsafe, or the payload is not an image.
         """
         try:
             return self._stem(entry) + self._suffix(payload)
@@ -96,9 +95,6 @@ class ImageNames:
         return [PurePosixPath(self.template.format(key=0, label=label)).parent.as_posix() for label in labels]
 
     def _stem(self, entry: Entry) -> str:
-        for label in entry.labels:
-            if isinstance(label, float) and not math.isfinite(label):
-                raise SourceError(expected="a finite label, which a list can hold", got=label)
         class_name = self._class_names.get(entry.labels[0])
         if self._class_names and class_name is None:
             raise SourceError(

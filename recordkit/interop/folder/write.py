@@ -184,6 +184,7 @@ def _plan_export(source: Source, name: str | None, folder: Path, *, metadata: bo
     """Check that a source can be exported under a name, and note what its folder will not hold."""
     names = ImageNames(source, name)
     facts = survey_labels(source)
+    facts.check_finite("a list")
     notes = (*source.notes, *names.notes(facts, folder.with_name(f"{folder.name}.lst")))
     columns = Metadata(facts.max_width, source.classes) if metadata else None
     return _Export(source, names, copying_engine(source, names.encoding), folder, notes, columns)

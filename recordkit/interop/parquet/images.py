@@ -24,6 +24,8 @@ from recordkit.interop.parquet.library import opened
 _BATCH_BYTES = 1 << 20
 _KEPT_BYTES = 1 << 26
 _MAX_BATCH_ROWS = 256
+# Encodings that store each value in full; RLE and BIT_PACKED are those of nulls.
+_FULL_ENCODINGS = frozenset(("PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "RLE", "BIT_PACKED"))
 
 
 class RowGroup(NamedTuple):
@@ -112,12 +114,24 @@ class ImageColumn:
             path = str(group.path)
             raise FormatError(path=path, expected="the file that was opened", got="one that has changed since")
         with opened(group.path) as file:
-            n_bytes = file.metadata.row_group(group.number).total_byte_size
-            batch_rows = max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * group.n_rows // max(1, n_bytes)))
+            batch_rows = _batch_rows(file.metadata.row_group(group.number), self._column)
             for batch in file.iter_batches(
                 batch_size=batch_rows, row_groups=[group.number], columns=[self._column], use_threads=False
             ):
                 yield batch.column(0).to_pylist()
+
+
+def _batch_rows(group: Any, column: str) -> int:
+    """Return the number of rows to decode together.
+
+    It is 1 if the encoding stores equal content once, because then many rows may have one large image.
+    """
+    columns = [group.column(number) for number in range(group.num_columns)]
+    columns = [each for each in columns if each.path_in_schema.partition(".")[0] == column]
+    if any(each.has_dictionary_page or not _FULL_ENCODINGS.issuperset(each.encodings) for each in columns):
+        return 1
+    n_bytes = sum(each.total_uncompressed_size for each in columns)
+    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * group.num_rows // max(1, n_bytes)))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -61,6 +61,7 @@ class ParquetSource:
         image_columns = set()
         for number, path in enumerate(self._paths):
             with opened(path) as file:
+                _check_rows(file.metadata.num_rows, path)
                 schema = file.schema_arrow
                 image_columns.add(_find_image_column(schema, path))
                 column = _find_label_column(schema, label_column, path)
@@ -166,6 +167,19 @@ def _find_files(path: Path) -> list[Path]:
     if not files:
         raise not_found(path, "a Parquet file", suffix=SUFFIX)
     return files
+
+
+def _check_rows(n_rows: int, path: Path) -> None:
+    """Refuse more rows than a file can have images, before their labels take memory: nulls are compressed to nothing.
+
+    Raises
+    ------
+    FormatError
+        A row has less than a byte.
+    """
+    n_bytes = path.stat().st_size
+    if n_rows > n_bytes:
+        raise FormatError(path=str(path), expected=f"at most {n_bytes} rows in {n_bytes} bytes", got=n_rows)
 
 
 def _find_image_column(schema: Any, path: Path) -> str:

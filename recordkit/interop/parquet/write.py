@@ -149,7 +149,7 @@ def _new_file(path: Path) -> Iterator[tuple[Path, Create]]:
 def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
     notes = [*source.notes]
     if not facts.has_one_whole_label:
-        kind = f"lists of up to {facts.max_width} numbers" if facts.max_width > 1 else "fractions"
+        kind = f"lists of up to {facts.max_width} numbers" if facts.max_width > 1 else "no whole numbers of 64 bits"
         notes.append(f"labels are {kind}, and no ClassLabel")
     elif source.classes and class_label_names(source.classes, facts) is None:
         notes.append("ClassLabel needs classes 0 to n - 1, and these are others; only recordkit reads their names")

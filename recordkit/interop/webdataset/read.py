@@ -24,6 +24,7 @@ from recordkit.interop.entries import EntryTable, LabelColumn
 from recordkit.interop.webdataset.parts import Read, SampleParts, read_label
 from recordkit.interop.webdataset.write import INFO
 from recordkit.sample import BadEntry, Entry, Source
+from recordkit.storage.names import is_file_name
 
 _SUFFIX = ".tar"
 # The number at the end of the names of the shards of a split.
@@ -260,6 +261,9 @@ def _open_splits(path: Path, label_column: str | None) -> dict[str, TarSource]:
     splits = json_file.read_object(path, "the splits of a WebDataset").get("splits")
     if not isinstance(splits, dict) or not splits:
         raise FormatError(path=str(path), expected="an object `splits`", got="none")
+    if not all(map(_is_file_name, splits)):  # a split becomes the name of a file
+        got = enumerate_some([repr(name) for name in splits if not _is_file_name(name)])
+        raise FormatError(path=str(path), expected="names of `splits` without folders", got=got)
     return {name: _open_split(path, name, split, label_column) for name, split in splits.items()}
 
 
@@ -281,4 +285,4 @@ def _open_split(path: Path, name: str, split: object, label_column: str | None) 
 
 
 def _is_file_name(name: object) -> bool:
-    return isinstance(name, str) and Path(name).name == name and "\0" not in name
+    return isinstance(name, str) and name != "" and is_file_name(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import RecordkitError, SourceError
+from recordkit.errors import RecordkitError
 from recordkit.formats import tar
 from recordkit.interop.export import (
     ExportedSet,
@@ -119,6 +118,8 @@ def write_webdataset(
     folder = Path(folder)
     sources = name_sources(source)
     facts = {name: survey_labels(each) for name, each in sources.items()}
+    for each_facts in facts.values():
+        each_facts.check_finite("JSON")
     planned = tuple(
         ExportedShards(folder, len(each), None, _notes(each, facts[name]), name or "train", ())
         for name, each in sources.items()
@@ -148,7 +149,9 @@ def write_webdataset(
 def _notes(source: Source, facts: LabelFacts) -> tuple[str, ...]:
     notes = [*source.notes]
     if not facts.has_one_whole_label:
-        kind = f"up to {facts.max_width} labels" if facts.max_width > 1 else "labels that are no whole numbers"
+        kind = (
+            f"up to {facts.max_width} labels" if facts.max_width > 1 else "labels that are no whole numbers of 64 bits"
+        )
         notes.append(f"samples have {kind}, which .cls cannot hold; they are in KEY.json, the field labels")
     if source.classes:
         notes.append(f"the class names are in {INFO}, which only recordkit reads")
@@ -176,9 +179,6 @@ def _write_samples(
 
 
 def _pack_labels(entry: Entry, names: Mapping[float, str]) -> bytes:
-    for label in entry.labels:
-        if isinstance(label, float) and not math.isfinite(label):
-            raise SourceError(expected="a finite label, which JSON can hold", got=label)
     first, *_ = labels = [int(label) if is_whole(label) else label for label in entry.labels]
     content: dict[str, object] = {"key": entry.key, "label": first, "labels": labels}
     if (name := names.get(first)) is not None:
