@@ -11,7 +11,7 @@ from recordkit.cli.datasets import for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.terminal import print_line
 from recordkit.upkeep import RecordInfo, head
-from recordkit.upkeep.look.labels import label_text
+from recordkit.upkeep.labels.text import label_text
 
 # Labels of a record that are printed; --json has all.
 _N_LABELS_SHOWN = 8

@@ -14,7 +14,7 @@ from recordkit.formats.insightface.verification_pairs import VerificationPairs, 
 from recordkit.storage.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
 from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
-from recordkit.upkeep.look.labels import label_text
+from recordkit.upkeep.labels.text import label_text
 
 # Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20

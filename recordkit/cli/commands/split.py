@@ -13,7 +13,7 @@ from recordkit.cli.options import dry_run_option, examples, output_options, pars
 from recordkit.cli.pack_options import shards_option
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
-from recordkit.upkeep.selection.table import label_text
+from recordkit.upkeep.labels.text import label_text
 
 
 def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, Fraction] | None:

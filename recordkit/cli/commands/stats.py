@@ -10,8 +10,9 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.look.distribution import Distribution
-from recordkit.upkeep.look.labels import Labels, label_text
+from recordkit.upkeep.look.labels import LabelSummary
 from recordkit.upkeep.look.opening import open_images
 from recordkit.upkeep.look.stats import Stats, stats
 
@@ -106,7 +107,7 @@ def _distribution_lines(name: str, values: Distribution) -> list[str]:
     return lines
 
 
-def _label_lines(labels: Labels) -> list[str]:
+def _label_lines(labels: LabelSummary) -> list[str]:
     low, high = labels.width
     text = f"{low if low == high else f'{low} to {high}'} per sample, {labels.n_distinct} distinct"
     if labels.range is not None:

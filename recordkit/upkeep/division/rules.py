@@ -18,8 +18,9 @@ from recordkit.upkeep.division.groups import find_groups
 from recordkit.upkeep.division.shares import WholeRatios, count_parts, count_table, shares_of
 from recordkit.upkeep.division.sizes import bounds_below, even_bounds
 from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges
-from recordkit.upkeep.selection.table import SampleTable, label_text
+from recordkit.upkeep.selection.table import SampleTable
 
 _Rows = NDArray[np.int64]
 # More labels than this are numbers rather than classes, and their table would take hundreds of megabytes.

@@ -14,10 +14,11 @@ from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, Labels, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
-from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes, label_text
+from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
 from recordkit.upkeep.labels.class_maps import names_by_label
 from recordkit.upkeep.labels.new_labels import LabelFunction, call_function, read_list
 from recordkit.upkeep.labels.rename import follow_labels, rename_classes
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.labels.values import LabelMap, as_labels, count_changed
 
 NewLabels = str | Path | Mapping[str, str] | Mapping[float, float] | LabelFunction

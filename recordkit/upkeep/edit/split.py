@@ -13,8 +13,9 @@ from recordkit.upkeep.division.rules import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
-from recordkit.upkeep.selection.table import SampleTable, label_text
+from recordkit.upkeep.selection.table import SampleTable
 
 _MAX_COUNTED_LABELS = 1000
 

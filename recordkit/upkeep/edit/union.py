@@ -26,8 +26,9 @@ from recordkit.errors import PlanError, SourceError, enumerate_some, plural, quo
 from recordkit.formats.irheader import MAX_KEY, fits_float32
 from recordkit.formats.lst import describe_widths
 from recordkit.upkeep.edit.inputs import Inputs, Labels
-from recordkit.upkeep.labels.change import LabelChange, label_text
+from recordkit.upkeep.labels.change import LabelChange
 from recordkit.upkeep.labels.class_maps import names_by_label, unite_classes
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.labels.values import MAX_EXACT, LabelMap, count_changed, pad
 
 KeyRule = Literal["keep", "renumber"]

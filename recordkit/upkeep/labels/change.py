@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from recordkit.errors import enumerate_some, plural
 from recordkit.upkeep.edit.report import EditReport
+from recordkit.upkeep.labels.text import label_text
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,6 @@ def add_changes(
     values = {field.name: getattr(report, field.name) for field in fields(EditReport)}
     values["notes"] = (*notes, *report.notes)
     return LabelReport(**values, changes=tuple(changes), n_relabeled=n_relabeled)
-
-
-def label_text(label: float) -> str:
-    """Return a label for a text: a whole number without a point.
-
-    Examples
-    --------
-    >>> label_text(20000001), label_text(3.0), label_text(0.5)
-    ('20000001', '3', '0.5')
-    """
-    return str(int(label)) if math.isfinite(label) and int(label) == label else str(label)
 
 
 def describe_changes(changes: Sequence[LabelChange]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -34,8 +33,8 @@ class LabelCount:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The labels of a dataset.
+class LabelSummary:
+    """A summary of the labels of a dataset.
 
     Attributes
     ----------
@@ -77,7 +76,7 @@ def first_labels(dataset: RecordDataset) -> NDArray[np.float32] | NDArray[np.int
     return values[bounds[:-1].astype(np.int64)]  # a record has at least one label
 
 
-def count_labels(dataset: RecordDataset) -> Labels:
+def count_labels(dataset: RecordDataset) -> LabelSummary:
     """Count the labels of a dataset.
 
     Raises
@@ -103,7 +102,7 @@ def count_labels(dataset: RecordDataset) -> Labels:
     finite = labels[np.isfinite(labels)]
     distinct, counts = np.unique(finite, return_counts=True)
     n_not_finite = len(labels) - len(finite)
-    return Labels(
+    return LabelSummary(
         width=(int(widths.min()), int(widths.max())) if len(widths) else (0, 0),
         n_distinct=len(distinct) + bool(n_not_finite),
         n_not_finite=n_not_finite,
@@ -119,14 +118,3 @@ def _named_counts(counts: dict[float, int], classes: Mapping[str, int]) -> list[
     if len(labels) > MAX_LABELS:
         return None
     return [LabelCount(label, counts.get(label, 0), names.get(label, "")) for label in labels]
-
-
-def label_text(label: float) -> str:
-    """Format a label with the fewest digits that give the same float32, and a whole number without a point.
-
-    Examples
-    --------
-    >>> label_text(16777216.0), label_text(0.10000000149011612), label_text(17186135)
-    ('16777216', '0.1', '17186135')
-    """
-    return str(int(label)) if math.isfinite(label) and int(label) == label else str(np.float32(label))

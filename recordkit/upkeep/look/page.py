@@ -19,8 +19,9 @@ from string import Template
 import numpy as np
 
 from recordkit.errors import plural, printable
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.look.distribution import Distribution, distribute
-from recordkit.upkeep.look.labels import LabelCount, Labels, label_text
+from recordkit.upkeep.look.labels import LabelCount, LabelSummary
 from recordkit.upkeep.look.picture import Picture
 from recordkit.version import __version__
 
@@ -32,14 +33,14 @@ _SMALL_SIDE = 64
 _N_PROBLEMS_SHOWN = 20
 
 
-def render_page(pictures: Iterable[Picture], labels: Labels, title: str, summary: str) -> str:
+def render_page(pictures: Iterable[Picture], labels: LabelSummary, title: str, summary: str) -> str:
     """Return the HTML.
 
     Parameters
     ----------
     pictures : iterable of Picture
         The samples to show. Each is written before the next one is taken.
-    labels : Labels
+    labels : LabelSummary
         The labels of the whole dataset.
     title : str
         Heading, such as the name of the file.
@@ -137,7 +138,7 @@ def _bytes_text(n_bytes: int) -> str:
     )
 
 
-def _label_chart(labels: Labels) -> str:
+def _label_chart(labels: LabelSummary) -> str:
     """Draw how many samples each label has; if there are too many labels to count, there is no chart."""
     if not labels.counts or len(labels.counts) < 2:
         return ""

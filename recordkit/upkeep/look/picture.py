@@ -14,7 +14,7 @@ from recordkit.dataset.thumbnail import Thumbnail, make_thumbnail
 from recordkit.errors import FormatError
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.upkeep.look.labels import label_text
+from recordkit.upkeep.labels.text import label_text
 
 # Labels of a sample that are shown; a box or a face may have many.
 _N_LABELS = 4

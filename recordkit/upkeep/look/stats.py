@@ -23,7 +23,7 @@ from recordkit.errors import PlanError
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.look.distribution import Distribution, distribute
-from recordkit.upkeep.look.labels import Labels, count_labels
+from recordkit.upkeep.look.labels import LabelSummary, count_labels
 from recordkit.upkeep.look.measurement import COLORS, COLUMNS, FORMATS, Facts, Measured
 from recordkit.upkeep.look.native import choose_engine
 from recordkit.upkeep.look.opening import Samples, open_images
@@ -93,7 +93,7 @@ class Stats:
         Size of the upright image in pixels, width divided by height, and size of the file; None without images.
     channels : ChannelStats or None
         None without images.
-    labels : Labels
+    labels : LabelSummary
     problems : list of Problem
         The first 1,000 images that do not decode.
     n_problems : int
@@ -112,7 +112,7 @@ class Stats:
     aspect: Distribution | None
     image_bytes: Distribution | None
     channels: ChannelStats | None
-    labels: Labels
+    labels: LabelSummary
     problems: list[Problem] = field(default_factory=list)
     n_problems: int = 0
 
@@ -230,7 +230,7 @@ class _Tally:
             if len(self._problems) < MAX_PROBLEMS:
                 self._problems.append(_problem(error, dataset, int(indices[row])))
 
-    def stats(self, dataset: RecordDataset, labels: Labels) -> Stats:
+    def stats(self, dataset: RecordDataset, labels: LabelSummary) -> Stats:
         width, height, image_bytes = self._columns[:, : self._n_images]
         return Stats(
             path=str(dataset.files[0]),

@@ -21,9 +21,10 @@ from recordkit.errors import PlanError, enumerate_some
 from recordkit.formats.lst import ListFile
 from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.text import label_text
 from recordkit.upkeep.selection.expression import Expression
 from recordkit.upkeep.selection.keys import SortedKeys, parse_ranges, read_keys
-from recordkit.upkeep.selection.table import SampleTable, label_text
+from recordkit.upkeep.selection.table import SampleTable
 
 _Rows = NDArray[np.int64]
 _MAX_KEYS_TOLD = 1000

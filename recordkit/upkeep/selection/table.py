@@ -5,7 +5,6 @@ A column is read when it is first used, and only for the rows that are asked for
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -217,14 +216,3 @@ def _image_size(record: memoryview, path: Path, offset: int, key: int) -> tuple[
             advice=verify_advice(path, decode=True),
         )
     return header.width, header.height
-
-
-def label_text(label: float) -> str:
-    """Return a label as a text that no other label has.
-
-    Examples
-    --------
-    >>> label_text(3.0), label_text(0.5), label_text(2**53 + 1)
-    ('3', '0.5', '9007199254740993')
-    """
-    return str(int(label)) if math.isfinite(label) and label == int(label) else str(label)

@@ -1,0 +1,26 @@
+"""Labels as texts of reports and messages."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def label_text(label: float) -> str:
+    """Return a label as a text that no other label of a file has, with the fewest digits.
+
+    Parameters
+    ----------
+    label : float or int
+        A float is one of float32, as records have it, or another, as a caller gave it.
+
+    Examples
+    --------
+    >>> label_text(3.0), label_text(2**53 + 1), label_text(0.10000000149011612), label_text(0.123456789)
+    ('3', '9007199254740993', '0.1', '0.123456789')
+    """
+    if math.isfinite(label) and label == int(label):
+        return str(int(label))
+    rounded = np.float32(label)
+    return str(rounded) if float(rounded) == label else str(float(label))
