@@ -227,7 +227,7 @@ def fits_float32(label: float) -> bool:
     (True, False, True, False)
     """
     try:
-        stored = struct.unpack("<f", struct.pack("<f", label))[0]
+        stored = struct.unpack("<f", struct.pack("<f", float(label)))[0]
     except OverflowError:
         return False
     return bool(stored == label) or not (math.isfinite(label) and float(label).is_integer())

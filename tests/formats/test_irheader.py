@@ -151,6 +151,8 @@ def test_labels_that_float32_can_hold_fit(label):
     assert fits_float32(label)
 
 
-@pytest.mark.parametrize("label", [2**24 + 1, -(2**24) - 1, 17091659, 2**63 - 1, 1e39, float(2**24 + 1)])
+@pytest.mark.parametrize(
+    "label", [2**24 + 1, -(2**24) - 1, 17091659, 2**63 - 1, 1e39, 10**39, 10**400, float(2**24 + 1)]
+)
 def test_whole_labels_that_float32_rounds_do_not_fit(label):
     assert not fits_float32(label)

@@ -142,6 +142,15 @@ def test_records_removed_without_a_trace_are_named_by_the_index(tmp_path):
     assert (lost.offset, lost.n_bytes, lost.keys) == (offsets[2], 0, (2, 3))
 
 
+def test_records_of_one_key_have_a_line_of_the_index_each(tmp_path):
+    offsets = write(tmp_path / "a.rec", *(record(key) for key in (7, 7, 8, 7)))
+    (tmp_path / "a.idx").write_bytes(idx.lines([7, 7, 8, 7], offsets))
+    assert repair(tmp_path / "a", tmp_path / "b").lost == ()
+    change(tmp_path / "a.rec", offsets[3], b"lost")
+    (lost,) = repair(tmp_path / "a", tmp_path / "c").lost
+    assert (lost.offset, lost.keys) == (offsets[3], (7,))
+
+
 def test_a_good_file_loses_nothing(packed, tmp_path):
     report = repair(packed, tmp_path / "new")
     assert not report.lost and report.n_lost_records == 0

@@ -12,7 +12,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import engine_option, exact_labels_option, on_error_option
 from recordkit.cli.pack_report import pack_lines, print_warnings
-from recordkit.errors import plural
+from recordkit.errors import PublishError, plural
 from recordkit.interop.conversions import FORMATS, check_options, format_of_input
 from recordkit.packing.pack import pack
 from recordkit.packing.plan import PackPlan
@@ -54,6 +54,7 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     read_options = check_options(given, {"label_column": options.pop("label_column")}, is_read=True)
     opened = given.read(source, **read_options)
     sources = opened if isinstance(opened, dict) else {"": opened}
+    _refuse_source(source, [Path(f"{prefix}{name and f'_{name}'}.rec") for name in sources])
     if dry_run := options.pop("dry_run"):
         counts = {name: len(each) for name, each in sources.items()}
         for note in itertools.chain.from_iterable(each.notes for each in sources.values()):
@@ -70,3 +71,13 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     console.report(report.as_json(), *pack_lines(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _refuse_source(source: Path, outputs: list[Path]) -> None:
+    """Refuse to replace the .rec file that is read. InsightFace's header and identities in it would be lost."""
+    read = [path for path in (source, source / "train.rec", Path(f"{source}.rec")) if path.is_file()]
+    for path in outputs:
+        if path.exists() and any(path.samefile(each) for each in read):
+            raise PublishError(
+                path=str(path), expected="a new set", got="the file that is read", advice="choose another prefix"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from recordkit.cli.pack_options import shards_option
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
 from recordkit.upkeep.labels.text import label_text
+
+# A decimal number or a fraction. An exponent is refused, because a Fraction has all of its digits.
+_RATIO = re.compile(r"[-+\d./]{1,20}", re.ASCII)
 
 
 def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, Fraction] | None:
@@ -31,10 +35,10 @@ def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str
     for item in text.split(","):
         name, sign, ratio = item.strip().partition("=")
         try:
-            value = Fraction(ratio)
+            value = Fraction(ratio if _RATIO.fullmatch(ratio) else "")
         except (ValueError, ZeroDivisionError):
             sign = ""
-        if not sign or len(ratio) > 20 or name in parts:
+        if not sign or name in parts:
             raise click.BadParameter(f"expected NAME=RATIO of each part, as train=0.8,test=0.2, got {text!r}")
         parts[name] = value
     return parts

@@ -103,6 +103,8 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     begin_s = time.monotonic()
     n_threads, n_bytes = count_threads(threads), choose_memory(memory)
     folder = Path(folder)
+    if not folder.name:  # "." or "/", beside which there is no list
+        raise PublishError(path=str(folder), expected="a new folder", got="one without a name", advice="add a name")
     exports = {
         part: _plan_export(each, name, folder / part, metadata=metadata) for part, each in name_sources(source).items()
     }

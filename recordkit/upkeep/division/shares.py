@@ -64,13 +64,13 @@ def shares_of(ratios: Mapping[str, float | Fraction]) -> WholeRatios:
     >>> shares_of({"train": 0.8, "val": 0.1, "test": 0.1})
     WholeRatios(numbers=array([8, 1, 1]), total=10)
     """
-    if not all(math.isfinite(ratio) and ratio > 0 for ratio in ratios.values()):
-        got = ", ".join(f"{name}={float(ratio):g}" for name, ratio in ratios.items())
+    if not all(0 < ratio < math.inf for ratio in ratios.values()):
+        got = ", ".join(f"{name}={_float(ratio):g}" for name, ratio in ratios.items())
         raise PlanError(argument="ratios", expected="ratios of more than 0", got=got)
     fractions = [ratio if isinstance(ratio, Fraction) else Fraction(repr(float(ratio))) for ratio in ratios.values()]
     whole = sum(fractions, Fraction(0))
     if abs(whole - 1) > _TOLERANCE:
-        raise PlanError(argument="ratios", expected="ratios that add up to 1", got=f"{float(whole):g}")
+        raise PlanError(argument="ratios", expected="ratios that add up to 1", got=f"{_float(whole):g}")
     fractions = [fraction / whole for fraction in fractions]
     total = math.lcm(*(fraction.denominator for fraction in fractions))
     if total <= _MAX_TOTAL:
@@ -80,6 +80,14 @@ def shares_of(ratios: Mapping[str, float | Fraction]) -> WholeRatios:
     order = sorted(range(len(parts)), key=lambda n: int(numbers[n]) - parts[n])
     numbers[order[: _MAX_TOTAL - int(np.sum(numbers))]] += 1
     return WholeRatios(numbers, _MAX_TOTAL)
+
+
+def _float(ratio: float | Fraction) -> float:
+    """Return a ratio as float, infinite if float cannot hold it."""
+    try:
+        return float(ratio)
+    except OverflowError:
+        return math.inf if ratio > 0 else -math.inf
 
 
 def count_parts(n: int, shares: WholeRatios) -> _Counts:

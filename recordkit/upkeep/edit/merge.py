@@ -105,7 +105,7 @@ def _new_sets(inputs: Inputs, union: Union, prefix: Path, shards: int) -> list[N
         name = f"{prefix.name}_{number}" if shards > 1 else prefix.name
         sets.append(
             NewSet(
-                prefix.with_name(name),
+                prefix.parent / name,
                 rows,
                 keys=None if union.keys is inputs.keys else union.keys[rows],
                 labels=None if union.is_as_it_was else union.labels.at(rows),

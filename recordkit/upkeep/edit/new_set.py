@@ -141,6 +141,9 @@ class SetSource:
 
 def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
     """Refuse sets that cannot be: of other names than those of the prefix, without records, or of wrong lengths."""
+    if not prefix.name:
+        advice = f"add a name, as in {prefix / 'train'}"
+        raise PlanError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
     names = [new.prefix.name for new in sets]
     if not sets or len(set(names)) < len(names):
         raise PlanError(path=str(prefix), expected="sets of different names", got=", ".join(names) or "none")

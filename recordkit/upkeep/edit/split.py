@@ -101,7 +101,7 @@ def split(
         if not isinstance(rule, Shards):
             refuse_repeated_keys(inputs.keys, str(path))
         sets = [
-            NewSet(prefix.with_name(f"{prefix.name}_{name}"), rows, classes=inputs.classes[0])
+            NewSet(prefix.parent / f"{prefix.name}_{name}", rows, classes=inputs.classes[0])
             for name, rows in division.parts.items()
         ]
         labels = None

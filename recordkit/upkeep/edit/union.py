@@ -188,9 +188,9 @@ def _pad(labels: Labels, inputs: Inputs, paths: Sequence[str], value: float | No
 
 
 def _check_padding(value: float, *, exact: bool) -> None:
-    if exact and not (float(value).is_integer() and abs(value) < 2**63):
+    if exact and not (abs(value) < 2**63 and float(value).is_integer()):
         raise PlanError(argument="pad_labels", expected="a whole number, as the labels are exact", got=value)
-    if not np.isfinite(value) or not fits_float32(value):
+    if not fits_float32(value) or not np.isfinite(value):
         raise PlanError(argument="pad_labels", expected="a number that float32 can hold", got=value)
 
 

@@ -221,7 +221,7 @@ class Selection:
         return rows if self.first is None else rows[: self.first]
 
 
-def ranks_in_groups(values: NDArray[np.float32] | NDArray[np.int64]) -> _Rows:
+def ranks_in_groups(values: NDArray[Any]) -> _Rows:
     """Return for each element the number of equal ones before it.
 
     Examples
@@ -229,6 +229,8 @@ def ranks_in_groups(values: NDArray[np.float32] | NDArray[np.int64]) -> _Rows:
     >>> ranks_in_groups(np.array([4, 9, 4, 4])).tolist()
     [0, 0, 1, 2]
     """
+    if not len(values):
+        return np.empty(0, np.int64)
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

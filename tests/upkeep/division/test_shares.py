@@ -53,6 +53,8 @@ def test_ratios_without_a_small_denominator_are_rounded():
         ({"a": 0.8, "b": 0.1}, "ratios that add up to 1, got 0.9"),
         ({"a": 1.5, "b": -0.5}, "ratios of more than 0, got a=1.5, b=-0.5"),
         ({"a": float("nan"), "b": 0.5}, "ratios of more than 0, got a=nan, b=0.5"),
+        ({"a": 1e308, "b": 1e308}, "ratios that add up to 1, got inf"),
+        ({"a": Fraction(10**400), "b": -Fraction(10**400)}, "ratios of more than 0, got a=inf, b=-inf"),
     ],
 )
 def test_bad_ratios_are_errors(ratios, message):

@@ -139,6 +139,19 @@ def test_other_numbers_of_labels_need_a_value_to_pad_with(tmp_path, both_engines
     assert (tmp_path / "all.lst").read_text().splitlines()[0] == "0\t3.000000\t-1.000000\t-1.000000\t0.jpg"
 
 
+@pytest.mark.parametrize("number", [10**39, 10**400, 1e39, float("inf"), float("nan")])
+def test_labels_are_filled_up_with_a_number_that_float32_has(tmp_path, number):
+    sets = [write_set(tmp_path / "a", [3]), write_set(tmp_path / "b", [[1, 2]], keys=[9])]
+    with pytest.raises(PlanError, match="pad_labels: expected a number that float32 can hold"):
+        merge(sets, tmp_path / "all", pad_labels=number)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_prefix_without_a_name_is_an_error(two, shards):
+    with pytest.raises(PlanError, match=r"^\.: expected a file prefix, got a folder; add a name, as in train$"):
+        merge(two, "", shards=shards)
+
+
 def test_datasets_with_rows_of_any_length_stay_as_they_are(tmp_path):
     boxes = write_set(tmp_path / "a", [[1, 2], [1, 2, 3, 4]])
     single = write_set(tmp_path / "b", [7], keys=[9])

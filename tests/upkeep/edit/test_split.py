@@ -135,6 +135,11 @@ def test_a_rule_that_does_not_fit_is_an_error(rec, tmp_path, rule, message):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_ratio_without_end_is_refused_before_it_is_a_number(cli, rec, tmp_path):
+    code, _out, err = cli("split", rec, tmp_path / "p", "--ratios", "a=1e999999999,b=1")
+    assert code == 2 and "--ratios: expected NAME=RATIO of each part" in err
+
+
 def test_a_list_that_does_not_fit_is_an_error(rec, tmp_path):
     with pytest.raises(NotFoundError, match=r"all.lst: expected a .lst file"):
         upkeep.split(rec, tmp_path / "p", Ratios(HALVES, group_by="name:a"))

@@ -154,6 +154,7 @@ def test_what_cannot_be_selected_is_an_error(rec, options, message):
         ("[k for k in key] == 1", "character 1"),
         ("label in [key]", "expected in .* with numbers, got '.key.' at character 10"),
         ("label in 3", "got '3' at character 10"),
+        ("label == " + "9" * 1500, "expected a number below 2..63, got '9{57}[.]{3}' at character 10"),
         ("label is 3", "expected a comparison as"),
         ("1 + (key > 3) > 1", "expected a number, got 'key > 3' at character 6"),
         ("key and label > 1", "expected a comparison, got 'key' at character 1"),
