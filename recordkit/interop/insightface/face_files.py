@@ -53,6 +53,7 @@ class FaceFiles:
         self.size: tuple[int, int] | None = None
         self.n_bytes = 0
         self._first_name = ""
+        self._head = b""  # of the first JPEG, up to its compressed data; others of its encoder begin with the same
         self._folder = folder
         self._has_list = has_list
         self._n_records = 0
@@ -143,6 +144,8 @@ class FaceFiles:
         self._n_records += len(keys)
 
     def _check_size(self, entry: Entry, payload: bytes) -> None:
+        if self._head and payload.startswith(self._head):  # walking the segments costs as much as all the rest
+            return
         kind = codec.sniff(payload)
         header = image_header.read(payload, kind)
         if kind not in _KINDS or header is None:
@@ -164,6 +167,9 @@ class FaceFiles:
                 got=f"{size[0]} x {size[1]}",
                 advice=_ADVICE,
             )
+        if kind == "jpg" and not self._head:
+            *_, last = image_header.jpeg_segments(payload)
+            self._head = payload[: last.end] if last.marker == image_header.START_OF_SCAN else b""
 
 
 class _Creator:

@@ -20,6 +20,7 @@ _FONTS = (
     "msyh.ttc", "segoeui.ttf",
 )  # fmt: skip
 _ELLIPSIS = "..."
+_MAX_TEXT = 1000  # no line is as long, and a class name may have megabytes
 _NO_LETTER = "\U0010fffe"  # no font has it, so its picture is that of a missing letter
 
 
@@ -46,7 +47,7 @@ class Letters:
         >>> letters.fit("cat", 100)[0], len(letters.fit("cat" * 50, 100)[0]) < 30
         ('cat', True)
         """
-        text = printable(text)
+        text = printable(text[:_MAX_TEXT])
         font = self._font(text)
         if font is None:
             text = text.encode("ascii", "backslashreplace").decode()

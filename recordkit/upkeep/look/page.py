@@ -31,6 +31,8 @@ _CHART_WIDTH, _CHART_HEIGHT = 240, 60
 # Longest side of an image that is enlarged with sharp pixels.
 _SMALL_SIDE = 64
 _N_PROBLEMS_SHOWN = 20
+# Characters of a text that are shown; a class name of megabytes would be in the page many times for each image.
+_MAX_TEXT = 300
 
 
 def render_page(pictures: Iterable[Picture], labels: LabelSummary, title: str, summary: str) -> str:
@@ -84,8 +86,12 @@ def _hash(content: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape a text for HTML, also inside quotes. Characters that control or reorder text are shown as escapes."""
-    return escape(printable(text))
+    """Escape a text for HTML, also inside quotes. Characters that control or reorder text are shown as escapes.
+
+    The end of a long text becomes dots.
+    """
+    shown = text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
+    return escape(printable(shown))
 
 
 def _card(picture: Picture) -> str:

@@ -155,3 +155,9 @@ def test_thousands_of_labels_share_bars(tmp_path):
     page = (tmp_path / "p.html").read_text()
     assert "Samples per label, 900 labels" in page and page.count("<rect") == 120
     assert "<title>0 to 7: 8</title>" in page
+
+
+def test_a_class_name_of_megabytes_is_in_the_page_in_short(tmp_path):
+    path = images.write(tmp_path / "a.rec", [b"P5\n1 1\n255\nx"] * 3, labels=[0.0] * 3)
+    (tmp_path / "a.json").write_text(json.dumps({"classes": {"x" * (1 << 22): 0}}))
+    assert write_page(path, tmp_path / "a.html").n_bytes < 100_000
