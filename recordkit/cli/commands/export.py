@@ -139,18 +139,11 @@ def _open(
     if allow_outside:
         raise PlanError("`allow_outside` applies to a list; a .rec file has its images")
     with RecordDataset(source) as dataset:
-        yield RecordSource(dataset.subset(selection.rows(dataset)) if _conditions(selection) else dataset)
-
-
-def _conditions(selection: Selection) -> list[str]:
-    """Return the names of the conditions that were given."""
-    return [
-        name for name in ("keys", "labels", "classes", "listed", "where") if getattr(selection, name) not in (None, ())
-    ]
+        yield RecordSource(dataset.subset(selection.rows(dataset)) if selection.as_json() else dataset)
 
 
 def _refuse_conditions(selection: Selection) -> None:
-    for name in _conditions(selection):
+    for name in selection.as_json():
         raise PlanError("applies to a .rec file, and this is another source", argument=name, advice="pack it first")
 
 

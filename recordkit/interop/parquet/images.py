@@ -34,7 +34,7 @@ class RowGroup(NamedTuple):
     Attributes
     ----------
     path : Path
-    index : int
+    number : int
     n_rows : int
     """
 
@@ -130,8 +130,9 @@ def _batch_rows(group: Any, column: str) -> int:
     columns = [each for each in columns if each.path_in_schema.partition(".")[0] == column]
     if any(each.has_dictionary_page or not _FULL_ENCODINGS.issuperset(each.encodings) for each in columns):
         return 1
-    n_bytes = sum(each.total_uncompressed_size for each in columns)
-    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * group.num_rows // max(1, n_bytes)))
+    n_rows: int = group.num_rows
+    n_bytes: int = sum(each.total_uncompressed_size for each in columns)
+    return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES * n_rows // max(1, n_bytes)))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
