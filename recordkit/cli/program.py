@@ -11,6 +11,7 @@ click's errors about the command line get the form of all others, in `usage_erro
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -122,6 +123,8 @@ def error_text(error: RecordkitError | OSError) -> str:
     if isinstance(error, RecordkitError):
         return error.text()
     reason = error.strerror or str(error)
+    if error.errno == errno.EMFILE:
+        reason += "; raise the limit of open files, as 'ulimit -n 4096' does"
     return f"{error.filename}: {reason}" if error.filename else reason
 
 

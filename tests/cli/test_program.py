@@ -1,5 +1,6 @@
 """How programs end: exit codes, error lines, closed pipes, odd names, signals; and the help texts."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -286,6 +287,11 @@ def test_each_error_class_has_its_exit_code(kind, program):
     [
         (FileNotFoundError(2, "No such file or directory", "a.rec"), 1, "tool: a.rec: No such file or directory\n"),
         (OSError("it failed"), 1, "tool: it failed\n"),
+        (
+            OSError(errno.EMFILE, "Too many open files", "a.rec"),
+            1,
+            "tool: a.rec: Too many open files; raise the limit of open files, as 'ulimit -n 4096' does\n",
+        ),
         (MemoryError(), 1, "tool: out of memory\n"),
         (KeyboardInterrupt(), 130, "tool: interrupted\n"),
         (click.Abort(), 130, "tool: interrupted\n"),
