@@ -411,8 +411,11 @@ def has_several_pictures(payload: bytes) -> bool:
 
 def orientation(payload: bytes) -> int:
     """Return the EXIF orientation of an image, 1 (upright) to 8; 1 if the image has none or is damaged."""
+    kind = sniff(payload)
+    if kind == "jpg" and image_parts.EXIF not in payload:  # walking the segments costs more than a copy of the image
+        return 1
     try:
-        return _exif_orientation(image_parts.split(payload, sniff(payload)).exif)
+        return _exif_orientation(image_parts.split(payload, kind).exif)
     except ImageError:
         return 1
 

@@ -40,7 +40,9 @@ MAX_SCANS = 100
 _MARKER_IN_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
 _END_OF_IMAGE, _FIRST_WITH_LENGTH = 0xD9, 0xC0
 _APP0, _APP1, _APP14, _APP15, _COMMENT = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
-_EXIF = b"Exif\0\0"
+EXIF = b"Exif\0\0"
+"""Beginning of the EXIF block of a JPEG."""
+
 # Beginning and smallest size of the application segments that decide the colours. libjpeg ignores shorter ones.
 _COLOR_SEGMENTS = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
 # The ancillary chunks that decide pixels.
@@ -104,8 +106,8 @@ def _split_jpeg(payload: bytes) -> ImageParts:
             elif not _decides_pixels(payload, segment):
                 kept.append(payload[kept_to : segment.begin])
                 kept_to = segment.end
-                if segment.marker == _APP1 and not exif and payload.startswith(_EXIF, segment.content, segment.end):
-                    exif = payload[segment.content + len(_EXIF) : segment.end]
+                if segment.marker == _APP1 and not exif and payload.startswith(EXIF, segment.content, segment.end):
+                    exif = payload[segment.content + len(EXIF) : segment.end]
     except (struct.error, IndexError, OverflowError):
         pass  # the file ends inside its header, which the decoder reports
     return ImageParts(b"".join((*kept, payload[kept_to:])) if kept else payload, exif)
@@ -179,6 +181,6 @@ def _webp_exif(payload: bytes) -> bytes:
     while offset + 8 <= len(payload):
         end = offset + 8 + int.from_bytes(payload[offset + 4 : offset + 8], "little")
         if payload.startswith(b"EXIF", offset):
-            return payload[offset + 8 : end].removeprefix(_EXIF)
+            return payload[offset + 8 : end].removeprefix(EXIF)
         offset = end + (end & 1)
     return b""
