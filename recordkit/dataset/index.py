@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.contents import no_header_error
+from recordkit.dataset.frame_chain import Spans
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
-from recordkit.dataset.whole_records import Index, LostBytes, find_whole_records
+from recordkit.dataset.whole_records import Index, LostBytes, compute_checksums, find_whole_records
 from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice
@@ -289,7 +290,11 @@ def _with_checksums(entries: _Entries, files: Fileset, checksums: NDArray[np.uin
 
 def _check_all(entries: _Entries) -> None:
     """Raise FormatError for the first damaged record. Without an index, the headers gave the keys."""
-    for row in range(len(entries.offsets)) if entries.checksums is not None else ():
+    if entries.checksums is None:
+        return
+    begins = entries.offsets.astype(np.int64)
+    checksums = compute_checksums(entries.file, Spans(begins, np.append(begins[1:], entries.file.size)))
+    for row in np.flatnonzero(checksums != entries.checksums)[:1].tolist():
         entries.check(row)
 
 

@@ -193,14 +193,14 @@ def _choose_checked(
         if n_bytes_left < 0:
             is_possible[new] = False
             continue
-        crcs[new], is_checked[new] = _checksums(file, spans), True
+        crcs[new], is_checked[new] = compute_checksums(file, spans), True
         is_wrong = ~np.isin(crcs[new], expected)
         is_possible[new[is_wrong]] = False
         for row in new[is_wrong].tolist():
             reasons[int(candidates.begins[row])] = f"expected the CRC-32 of a record of the set, got {crcs[row]:08x}"
 
 
-def _checksums(file: RecordFile, spans: Spans) -> NDArray[np.uint32]:
+def compute_checksums(file: RecordFile, spans: Spans) -> NDArray[np.uint32]:
     """Return the CRC-32 of whole records, computed by all CPUs."""
     block_numbers = np.cumsum(spans.ends - spans.begins) // _BLOCK_BYTES
     blocks = np.split(spans.begins.astype(np.uint64), np.flatnonzero(np.diff(block_numbers)) + 1)
@@ -260,7 +260,7 @@ def _are_copies(file: RecordFile, spans: Spans, positions: NDArray[np.int64]) ->
     is_next = np.append(False, np.diff(positions[order]) == 0)
     repeated = np.sort(order[is_next | np.append(is_next[1:], False)])
     if len(repeated):
-        crcs = _checksums(file, spans.at(repeated)).astype(np.int64)
+        crcs = compute_checksums(file, spans.at(repeated)).astype(np.int64)
         first = np.unique(positions[repeated] << 32 | crcs, return_index=True)[1]
         is_copy[repeated] = True
         is_copy[repeated[first]] = False

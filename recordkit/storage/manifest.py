@@ -172,7 +172,13 @@ def shard_from(description: Mapping[str, Any], keys: tuple[int, int] | None) -> 
     return Shard(name, rec["bytes"], rec["sha256"], n_records, n_failed, keys, description.get("id"))
 
 
-def unite(name: str, descriptions: Sequence[Mapping[str, Any]], keys: Sequence[tuple[int, int] | None]) -> Manifest:
+def unite(
+    name: str,
+    descriptions: Sequence[Mapping[str, Any]],
+    keys: Sequence[tuple[int, int] | None],
+    *,
+    earlier: Manifest | None = None,
+) -> Manifest:
     """Return the manifest of sets that were written together as the shards of one dataset.
 
     Parameters
@@ -183,6 +189,9 @@ def unite(name: str, descriptions: Sequence[Mapping[str, Any]], keys: Sequence[t
         The content of PREFIX.json of each shard, in their order. They have the same classes, plan and edit.
     keys : sequence of (int, int) or None
         Smallest and largest key of each shard; None for a shard without records.
+    earlier : Manifest, optional
+        The manifest of the shards that the dataset has already, which come first. Classes, plan and edit are those of
+        the new ones.
 
     Examples
     --------
@@ -191,13 +200,19 @@ def unite(name: str, descriptions: Sequence[Mapping[str, Any]], keys: Sequence[t
     >>> manifest = unite("a", shards, [(0, 1), (2, 3)])
     >>> [shard.name for shard in manifest.shards], manifest.n_records, manifest.label_width
     (['a_0.rec', 'a_1.rec'], 4, (1, 1))
+    >>> unite("a", [{**facts, "files": ["a_2.rec"]}], [(4, 5)], earlier=manifest).n_records
+    6
     """
     first = descriptions[0]
+    shards = tuple(shard_from(*facts) for facts in zip(descriptions, keys, strict=True))
     widths = [description["label_width"] for description in descriptions if description["records"]]
+    if earlier is not None:
+        shards = (*earlier.shards, *shards)
+        widths += [earlier.label_width] if earlier.n_records else []
     return Manifest(
         name=name,
         set=first["set"],
-        shards=tuple(shard_from(*facts) for facts in zip(descriptions, keys, strict=True)),
+        shards=shards,
         classes=first.get("classes"),
         label_width=(min(low for low, _ in widths), max(high for _, high in widths)) if widths else (0, 0),
         plan=first.get("plan"),

@@ -28,7 +28,6 @@ def test_a_damaged_record(photos, fails, works):
     Path("a.rec").write_bytes(content)
     error = fails("merge", "a", "b")
     advice("upkeep/edit/new_set.py", "'recordkit repair {} PREFIX' writes the whole records into a new set", error)
-    pytest.importorskip("recordkit.upkeep.edit.repair")
     works("repair", "a.rec", "whole")
     assert len(rk.RecordDataset("whole")) == 3
 

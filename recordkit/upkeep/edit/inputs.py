@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.records import RecordFile
 from recordkit.errors import FormatError, NotFoundError, PlanError
+from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.fileset import Fileset
 
 # Records whose labels are read at a time.
@@ -107,8 +108,8 @@ class Locations(NamedTuple):
 class Inputs:
     """Samples of several datasets, numbered one after the other. A context manager.
 
-    The number of a sample is its row. Each dataset that has checksums is opened with them, so that damage is found
-    while records are copied.
+    The number of a sample is its row. The records of each file that has checksums are compared with them while they are
+    copied, so that damage is found.
 
     Parameters
     ----------
@@ -172,6 +173,7 @@ class Inputs:
             self.file_bounds += (start + np.cumsum(counts)).tolist()
         self.keys: NDArray[np.uint64] = np.concatenate([dataset.keys for dataset in self.datasets])
         self._cuts = self._find_cuts()
+        self._some_checksums = self._read_some_checksums()
         self._labels: Labels | None = None
 
     def close(self) -> None:
@@ -246,6 +248,9 @@ class Inputs:
             out.ends[chosen] = found.ends
             if len(found.checksums) == len(found.offsets):
                 out.checksums[chosen] = found.checksums
+        for number, checksums in self._some_checksums.items():
+            chosen = np.flatnonzero(out.file_numbers == number)
+            out.checksums[chosen] = checksums[rows[chosen] - self.file_bounds[number]]
         for number, cuts in self._cuts.items():
             chosen = np.flatnonzero(out.file_numbers == number)
             nearest = np.searchsorted(cuts, out.offsets[chosen], "right")
@@ -285,6 +290,23 @@ class Inputs:
                     cuts.setdefault(self._file_starts[number] + file_index, []).append(end)
         return {number: np.unique(np.array(offsets, np.uint64)) for number, offsets in cuts.items()}
 
+    def _read_some_checksums(self) -> dict[int, NDArray[np.uint32]]:
+        """Return the checksums of files in datasets that were opened without them, because other files have none.
+
+        An old file and the shards that were appended to it are such a dataset.
+        """
+        found: dict[int, NDArray[np.uint32]] = {}
+        for number, dataset in enumerate(self.datasets):
+            if dataset.is_checked or dataset.has_metadata:  # checksums of InsightFace's other records are between them
+                continue
+            for file_number in range(self._file_starts[number], self._file_starts[number + 1]):
+                files = Fileset(self.paths[file_number])
+                if files.path(".crc").exists():
+                    checksums = read_checksums(files)
+                    check_number(files, checksums, self.file_bounds[file_number + 1] - self.file_bounds[file_number])
+                    found[file_number] = checksums
+        return found
+
     def _refuse_repeated_files(self) -> None:
         seen: dict[tuple[int, int], Path] = {}
         for path in self.paths:
@@ -297,7 +319,7 @@ class Inputs:
 
 
 def _open(path: str | Path, on_error: str) -> RecordDataset:
-    """Open a dataset with its checksums if it has some."""
+    """Open a dataset with its checksums if all of its files have some."""
     try:
         return RecordDataset(path, check=True, on_error=on_error, read_all=on_error == "skip")
     except NotFoundError:

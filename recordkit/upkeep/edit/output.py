@@ -11,18 +11,18 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recordkit.dataset.copied_records import CopiedRecords, index_lines
-from recordkit.storage.manifest import shard_from
+from recordkit.storage import manifest as manifests
 from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.set_files import SetFiles, SetNames
-from recordkit.storage.staging import Staging
+from recordkit.storage.staging import Staging, as_publish_error
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
-from recordkit.upkeep.edit.new_manifest import WrittenShard, write_manifest
 from recordkit.upkeep.edit.new_set import Block, NewSet, SetSource, check_sets, existing_files, refuse_existing_files
 from recordkit.upkeep.edit.old_files import EarlierShards
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
@@ -126,7 +126,8 @@ class _Writer:
         self._n_threads = n_threads
         self._progress = progress
         self._written: list[WrittenSet] = []
-        self._shards: list[WrittenShard] = []
+        self._descriptions: list[dict[str, Any]] = []
+        self._key_ranges: list[tuple[int, int]] = []
         self._open: dict[int, SetFiles] = {}
         self._n_bytes = 0
         self._width = (2**63, 0)  # smallest and largest number of labels of a record of this set
@@ -143,7 +144,7 @@ class _Writer:
             stack.callback(self._close)
             self._write_all(staging)
             if shards:
-                write_manifest(staging, self._shards, earlier, self._edit, sets[-1].classes)
+                self._write_manifest(staging, earlier)
             staging.commit(remove=existing_files([new.prefix for new in sets if new.replaces]))
         return tuple(self._written)
 
@@ -216,9 +217,20 @@ class _Writer:
             },
         )
         keys = source.keys(0, n_records)
-        self._shards.append(WrittenShard(shard_from(description, (int(np.min(keys)), int(np.max(keys)))), self._width))
+        self._descriptions.append(description)
+        self._key_ranges.append((int(np.min(keys)), int(np.max(keys))))
         self._written.append(WrittenSet(source.new.prefix, n_records, self._n_bytes))
         self._n_bytes, self._width = 0, (2**63, 0)
+
+    def _write_manifest(self, staging: Staging, earlier: EarlierShards | None) -> None:
+        manifest = manifests.unite(
+            staging.prefix.name,
+            self._descriptions,
+            self._key_ranges,
+            earlier=None if earlier is None else earlier.manifest,
+        )
+        with as_publish_error(staging.parent), staging.create(manifest.file_name) as file:
+            file.write(manifests.pack(manifest))
 
 
 def _metadata_notes(inputs: Inputs) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from upkeep.edit.small_sets import write_set
 
 import recordkit as rk
 from recordkit import upkeep
@@ -68,6 +69,15 @@ def test_a_damaged_record_is_named_with_its_key_and_repair(packed, tmp_path):
         write(inputs, NewSet(tmp_path / "b", np.arange(12)))
     assert (caught.value.path, caught.value.offset, caught.value.key) == (f"{packed}.rec", offset, key)
     assert not list(tmp_path.glob("b*")) + list(tmp_path.glob(".b*"))
+
+
+def test_a_file_with_checksums_beside_one_without_is_compared_with_them(packed, tmp_path):
+    write_set(tmp_path / "c", [0], keys=[50], classes={"cat": 0, "dog": 1, "owl": 2})
+    content = bytearray(packed.with_suffix(".rec").read_bytes())
+    content[-10] ^= 1
+    packed.with_suffix(".rec").write_bytes(content)
+    with Inputs([tmp_path / "[ac].rec"]) as inputs, pytest.raises(FormatError, match="a.rec: .*CRC-32"):
+        write(inputs, NewSet(tmp_path / "b", np.arange(12, -1, -1)))
 
 
 def test_existing_files_are_not_replaced(packed, tmp_path):
