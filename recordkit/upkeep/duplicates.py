@@ -162,7 +162,7 @@ def _equal_rows(
     order = np.argsort(digests, kind="stable")
     is_same = np.diff(digests[order]) == 0
     # Groups by digest; those of payloads that differ nevertheless are split until none does.
-    firsts, members = _pairs(order, np.append(False, is_same))
+    firsts, members = _pairs(order, np.append(False, is_same)[: len(order)])
     rows: list[NDArray[np.int64]] = []
     names: list[NDArray[np.int64]] = []
     while len(members):

@@ -42,6 +42,11 @@ def test_groups_of_one_dataset(tmp_path):
     assert (report.n_records, report.n_duplicates, report.n_disagreeing) == (9, 7, 0)
 
 
+def test_a_dataset_without_records_has_none(tmp_path):
+    a, b = write(tmp_path / "a.rec"), write(tmp_path / "b.rec", b"cat")
+    assert (duplicates(a).groups, duplicates(a, b).groups) == ((), ())
+
+
 def test_only_images_of_both_datasets_are_reported(tmp_path):
     a, b = write(tmp_path / "a.rec", b"cat", b"cat", b"dog", b"owl"), write(tmp_path / "b.rec", b"fox", b"fox", b"owl")
     (group,) = duplicates(a, b).groups

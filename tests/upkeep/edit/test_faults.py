@@ -36,7 +36,7 @@ def new_files(folder):
 
 
 QUICK_AND_SLOW = [
-    *(("kill", 43), ("interrupt", 61), ("fail", 53)),
+    *(("kill", 89), ("interrupt", 113), ("fail", 101)),
     *(pytest.param(how, 1, marks=pytest.mark.slow) for how in ("kill", "interrupt", "fail")),
 ]
 
