@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,19 +32,20 @@ def keys_of_ids(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return ids
 
 
-def ranks(values: NDArray[np.uint64] | NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return for each value how many equal ones stand before it.
+def ranks(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return for each value the number of equal ones before it.
 
     Examples
     --------
     >>> ranks(np.array([7, 5, 7, 7], np.uint64)).tolist()
     [0, 0, 1, 2]
     """
+    result = np.zeros(len(values), np.int64)
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    is_first = np.append(True, ordered[1:] != ordered[:-1])[: len(values)]
-    result = np.empty(len(values), np.int64)
-    result[order] = np.arange(len(values)) - np.flatnonzero(is_first)[np.cumsum(is_first) - 1] if len(values) else 0
+    begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
+    sizes = np.diff(np.append(begins, len(values)))
+    result[order] = np.arange(len(values)) - np.repeat(begins, sizes)
     return result
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.keys import ranks
 from recordkit.dataset.records import read_index
 from recordkit.dataset.whole_records import LostBytes
 from recordkit.errors import FormatError, plural
@@ -22,7 +23,6 @@ from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
-from recordkit.upkeep.selection.selection import ranks_in_groups
 
 # Size of the smallest image record in a file: its frame and its header.
 _MIN_FRAME_BYTES = 32
@@ -243,7 +243,7 @@ def _lost_keys_of_index(files: Fileset, keys: NDArray[np.uint64]) -> dict[int, t
     in_file = np.argsort(offsets, kind="stable")
     all_keys = in_file.astype(np.uint64) if index_keys is None else index_keys[in_file]
     order = np.argsort(all_keys, kind="stable")
-    found = np.searchsorted(all_keys[order], keys) + ranks_in_groups(keys)  # the n-th record of a key has its n-th line
+    found = np.searchsorted(all_keys[order], keys) + ranks(keys)  # the n-th record of a key has its n-th line
     rows = order[np.minimum(found, len(order) - 1)] if len(order) else found
     is_there = np.zeros(len(keys), bool) if not len(order) else all_keys[rows] == keys
     if 2 * np.count_nonzero(is_there) <= len(keys):

@@ -19,7 +19,6 @@ from recordkit.errors import FormatError, PlanError, SourceError, plural, quoted
 from recordkit.formats import lst
 from recordkit.formats.irheader import MAX_KEY
 from recordkit.formats.lines import LineFile
-from recordkit.formats.lst import excerpt
 
 _RANGE = re.compile(r"(?P<begin>\d{0,20})(?P<colon>:?)(?P<end>\d{0,20})", re.ASCII)
 
@@ -75,7 +74,7 @@ def parse_ranges(text: str) -> list[KeyRange]:
 def _parse_range(text: str) -> KeyRange:
     match = _RANGE.fullmatch(text)
     if not match or not text:
-        raise PlanError(argument="keys", expected="keys and ranges as 0:1000,1500", got=excerpt(text))
+        raise PlanError(argument="keys", expected="keys and ranges as 0:1000,1500", got=lst.excerpt(text))
     begin, last = int(match["begin"] or 0), MAX_KEY
     if not match["colon"]:
         last = begin
@@ -83,7 +82,7 @@ def _parse_range(text: str) -> KeyRange:
         last = int(match["end"]) - 1
     if last < begin or last > MAX_KEY:
         expected = "a range with a key or more, from 0 to 2**64 - 1; its end is not included"
-        raise PlanError(argument="keys", expected=expected, got=excerpt(text))
+        raise PlanError(argument="keys", expected=expected, got=lst.excerpt(text))
     return KeyRange(begin, last, text)
 
 

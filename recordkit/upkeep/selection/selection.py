@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.keys import ranks
 from recordkit.errors import PlanError, enumerate_some
 from recordkit.formats.lst import ListFile
 from recordkit.sampling.permutation import Permutation
@@ -212,29 +213,10 @@ class Selection:
     def _thin(self, rows: _Rows, table: SampleTable) -> _Rows:
         rows = rows[self.start :: self.every]
         if self.first_per_class is not None and len(rows):
-            rows = rows[ranks_in_groups(table.label_column(0, rows)) < self.first_per_class]
+            rows = rows[ranks(table.label_column(0, rows)) < self.first_per_class]
         if self.sample is not None:
             if self.sample > len(rows):
                 raise PlanError(argument="sample", expected=f"1 to {len(rows)} records", got=self.sample)
             drawn = Permutation(len(rows), seed=self.seed, epoch=0).permute(np.arange(self.sample))
             rows = rows[np.sort(drawn)]
         return rows if self.first is None else rows[: self.first]
-
-
-def ranks_in_groups(values: NDArray[Any]) -> _Rows:
-    """Return for each element the number of equal ones before it.
-
-    Examples
-    --------
-    >>> ranks_in_groups(np.array([4, 9, 4, 4])).tolist()
-    [0, 0, 1, 2]
-    """
-    if not len(values):
-        return np.empty(0, np.int64)
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    sizes = np.diff(np.append(begins, len(values)))
-    ranks = np.empty(len(values), np.int64)
-    ranks[order] = np.arange(len(values)) - np.repeat(begins, sizes)
-    return ranks
