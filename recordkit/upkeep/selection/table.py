@@ -22,7 +22,7 @@ from recordkit.upkeep.edit.inputs import Inputs, Labels
 
 # Bytes of records that are read at a time for the headers of their images.
 _BLOCK_BYTES = 1 << 23
-# Records whose headers are read between two reports of progress.
+# Most records that are read at a time.
 _BLOCK_SIZE = 1 << 16
 
 
