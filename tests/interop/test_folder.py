@@ -381,6 +381,7 @@ def test_the_report_is_json(tmp_path):
             "name": "{class}/{key:06d}",
             "list_path": str(tmp_path / "b.lst"),
             "classes_path": str(tmp_path / "b.classes.json"),
+            "metadata_path": None,
             "n_images": 1,
             "n_bytes": len(image()),
             "notes": [],
