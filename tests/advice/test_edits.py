@@ -9,6 +9,7 @@ from advice.walk import advice, text_of
 from upkeep.edit.small_sets import facts, write_set
 
 from recordkit import RecordDataset
+from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
 from recordkit.upkeep import append, merge, relabel
 from recordkit.upkeep.edit import append as append_module
 
@@ -116,6 +117,19 @@ def test_a_shard_that_would_change_old_records(folder, fails, works):
         fails("append", "a", "w", "--shard", "--pad-labels", 0),
     )
     works("merge", "a", "w", "all", "--pad-labels", 0)
+
+
+def test_a_dataset_of_faces_that_grows(folder, fails, works):
+    with MXIndexedRecordIO("f.idx", "f.rec", "w") as writer:
+        writer.write_idx(0, pack(IRHeader(0, [3, 4], 0, 0), b""))
+        for key in (1, 2):
+            writer.write_idx(key, pack(IRHeader(0, 0.0, key, 0), b"jpeg"))
+        writer.write_idx(3, pack(IRHeader(0, [1, 3], 3, 0), b""))
+    write_set("u", [0], keys=[7])
+    before = Path("f.rec").read_bytes()
+    advice("upkeep/edit/append.py", "write the records into a shard with `shard=True`", fails("append", "f", "u"))
+    works("append", "f", "u", "--shard")
+    assert Path("f.rec").read_bytes() == before and len(RecordDataset("f")) == 3
 
 
 @pytest.mark.parametrize("with_shard", [True, False])

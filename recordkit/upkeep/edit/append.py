@@ -112,6 +112,7 @@ def append(
         if shard:
             _refuse_changes(inputs, union, n_kept, names[0])
         else:
+            _refuse_lost_metadata(inputs, names[0])
             target.refuse_lost_list(inputs)
         rows = np.arange(n_kept if shard else 0, len(inputs))
         new_set = NewSet(
@@ -240,6 +241,17 @@ class _Target:
         widths = inputs.labels().widths[: len(keys)]
         label_width = (int(np.min(widths)), int(np.max(widths))) if len(keys) else (0, 0)
         return Manifest(self.prefix.name, self.prefix.name, (shard,), label_width=label_width)
+
+
+def _refuse_lost_metadata(inputs: Inputs, path: str) -> None:
+    """Refuse to write InsightFace's file anew, because its header and identities would be in no file any more."""
+    if inputs.datasets[0].has_metadata:
+        raise PlanError(
+            path=path,
+            expected="a dataset of samples only, because its file is written anew",
+            got="the header and the identities of InsightFace's files, which would be lost",
+            advice="write the records into a shard with `shard=True`",
+        )
 
 
 def _refuse_changes(inputs: Inputs, union: Union, n_kept: int, path: str) -> None:
