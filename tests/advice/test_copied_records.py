@@ -1,5 +1,6 @@
 """Following the advices of what writes the sets of all edits."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,8 @@ def test_exact_labels_that_would_be_lost(photos, works):
     works("pack", "photos", "exact", "--exact-labels")
     write_set("halves", [0.5, 1.5], keys=[7, 8])
     with Inputs(["exact.rec", "halves.rec"]) as inputs:
-        text = "edit the inputs one by one, or relabel one of them"
-        advice("upkeep/edit/new_set.py", text, error_of(inputs, NewSet(Path("b"), np.arange(6))))
+        error = error_of(inputs, NewSet(Path("b"), np.arange(6)))
+        advice("upkeep/edit/new_set.py", "edit the inputs one by one, or relabel one of them", error)
     works("merge", "exact", "b")
 
 
@@ -70,3 +71,27 @@ def test_a_list_that_is_cut_short(tmp_path):
         advice("formats/list_lines.py", "open it again", str(caught.value))
     with ListLines(path) as lines:
         assert len(lines) == 1
+
+
+def test_an_output_without_a_name(photos, fails, works):
+    works("pack", "photos", "a")
+    (example,) = advice("upkeep/edit/new_set.py", "add a name, as in {}", fails("shuffle", "a", "."))
+    works("shuffle", "a", example)
+
+
+def test_more_groups_and_more_losses_than_are_printed(photos, works, cli):
+    image = Path("photos/cat/0.jpg").read_bytes()
+    for number in range(44):
+        Path(f"photos/cat/same{number}.jpg").write_bytes(image + bytes([number // 2]))
+    works("pack", "photos", "a", "--no-shuffle", "--no-checksums")
+    _, output, _ = cli("duplicates", "a")
+    (n_more,) = advice("cli/commands/duplicates.py", "and {} more; --json lists all", output)
+    assert len(json.loads(cli("duplicates", "a", "--json")[1])["groups"]) == 20 + int(n_more)
+    content = bytearray(Path("a.rec").read_bytes())
+    with rk.RecordDataset("a") as dataset:
+        for offset in dataset.offsets[:44:2].tolist():
+            content[offset] ^= 1
+    Path("a.rec").write_bytes(content)
+    _, _, error = cli("repair", "a.rec", "b")
+    (n_more,) = advice("cli/commands/repair.py", "and {} more; --json lists all", error)
+    assert len(json.loads(cli("repair", "a.rec", "c", "--json")[1])["lost"]) == 20 + int(n_more)

@@ -44,7 +44,8 @@ def test_a_disk_that_is_full(rec, fails, works, monkeypatch):
     works("export", rec, "tars", "--to", "webdataset")
 
 
-def test_a_field_of_another_name(fails, works):
+def test_a_field_of_another_name(fails, works, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with tarfile.open("a.tar", "w") as archive:
         for name, content in (("1.png", save(picture(), "PNG")), ("1.json", b'{"species": 3}')):
             info = tarfile.TarInfo(name)
@@ -54,7 +55,8 @@ def test_a_field_of_another_name(fails, works):
     works("import", "a.tar", "out", "--label-column", "species")
 
 
-def test_a_column_of_another_name(fails, works):
+def test_a_column_of_another_name(fails, works, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
     import pyarrow.parquet as pq
 
@@ -66,7 +68,7 @@ def test_a_column_of_another_name(fails, works):
 def test_a_file_that_exists(rec, fails, works):
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
     works("export", rec, "a.parquet")
-    advice("interop/parquet/write.py", "choose another name", fails("export", rec, "a.parquet"))
+    advice("interop/export/output.py", "choose another name", fails("export", rec, "a.parquet"))
     works("export", rec, "b.parquet")
 
 
@@ -76,3 +78,8 @@ def test_parquet_without_pyarrow(rec, monkeypatch):
         write = functools.partial(write_parquet, dataset, "a.parquet")
         advice("interop/parquet/library.py", "pip install 'recordkit[parquet]'", write)
     assert "parquet =\n    pyarrow" in Path(__file__).parents[2].joinpath("setup.cfg").read_text()
+
+
+def test_a_folder_without_a_name(rec, fails, works):
+    advice("interop/folder/write.py", "add a name", fails("export", rec, "."))
+    works("export", rec, "./files")

@@ -42,13 +42,16 @@ def test_images_for_training_code(people, fails, works, kind):
 
 def test_a_verification_set_needs_pairs_and_a_new_name(people, fails, works):
     error = fails("export", "photos", "lfw.bin")
-    text = "pack a list with the number of a pair and 1 or 0 before each path"
-    advice("interop/insightface/pairs.py", text, error)
+    advice(
+        "interop/insightface/pairs.py",
+        "pack a list with the number of a pair and 1 or 0 before each path",
+        error,
+    )
     rows = [(0, 0, 1, "cat/0.jpg"), (1, 0, 1, "cat/1.jpg"), (2, 1, 0, "cat/0.jpg"), (3, 1, 0, "dog/0.jpg")]
     Path("lfw.lst").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
     works("pack", "lfw.lst", "out", "--root", "photos")
     works("export", "out.rec", "lfw.bin")
-    advice("interop/insightface/pairs.py", "choose another name", fails("export", "out.rec", "lfw.bin"))
+    advice("interop/export/output.py", "choose another name", fails("export", "out.rec", "lfw.bin"))
     works("export", "out.rec", "other.bin")
     assert Path("lfw.bin").read_bytes() == Path("other.bin").read_bytes()
 
@@ -61,3 +64,10 @@ def test_several_sets_are_exported_one_by_one(people, fails, works):
     error = fails("export", "sets", "faces", "--to", "insightface")
     advice("interop/export/samples.py", "export them one by one", error)
     works("export", "sets/train", "faces", "--to", "insightface")
+
+
+def test_an_import_onto_the_set_that_is_read(people, fails, works):
+    works("export", "photos", "faces", "--to", "insightface")
+    error = fails("import", "faces", "faces/train")
+    advice("cli/commands/import_.py", "choose another prefix", error)
+    works("import", "faces", "people")
