@@ -17,10 +17,10 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
 from recordkit.dataset.table import open_table
-from recordkit.dataset.whole_records import LostBytes
 from recordkit.errors import FormatError, PlanError, enumerate_some
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.contents import no_header_error
 from recordkit.dataset.frame_chain import Spans
+from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
-from recordkit.dataset.whole_records import Index, LostBytes, compute_checksums, find_whole_records
+from recordkit.dataset.whole_records import Index, compute_checksums, find_whole_records
 from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice

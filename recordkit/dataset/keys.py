@@ -32,6 +32,19 @@ def keys_of_ids(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return ids
 
 
+def count_different(values: NDArray[np.uint64]) -> int:
+    """Return the number of different values; in less time than `numpy.unique`, above all for increasing ones.
+
+    Examples
+    --------
+    >>> count_different(np.array([7, 5, 7], np.uint64)), count_different(np.array([5, 7], np.uint64))
+    (2, 2)
+    """
+    is_increasing = bool(np.all(values[1:] > values[:-1]))
+    ordered = values if is_increasing else np.sort(values)
+    return min(len(values), 1) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+
+
 def ranks(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return for each value the number of equal ones before it.
 

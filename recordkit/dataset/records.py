@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 import zlib
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.heads import find_heads
 from recordkit.formats.signatures import refuse_other_format
 from recordkit.threads import count_threads
+
+# Bytes of a scan after which it tells its progress.
+_PROGRESS_BYTES = 1 << 22
 
 Headers = tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint64]]
 """Keys, shape (n,); the labels of all records, concatenated; and bounds, shape (n + 1,). The labels of record i are
@@ -55,8 +59,11 @@ class RecordFile(Protocol):
     def read_many(self, offsets: NDArray[np.uint64], n_threads: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
         """Return the records at `offsets`, concatenated, and the n + 1 bounds between them."""
 
-    def scan(self) -> NDArray[np.uint64]:
-        """Return the offsets of all records, in file order."""
+    def scan(self, *, progress: Callable[[int], object] | None = None) -> NDArray[np.uint64]:
+        """Return the offsets of all records, in file order.
+
+        `progress` is called with the number of bytes passed since the last call; the numbers add up to the size.
+        """
 
     def headers(self, offsets: NDArray[np.uint64]) -> Headers:
         """Return keys and labels of the records at `offsets`, without reading the images."""
@@ -158,8 +165,17 @@ class _PythonRecordFile:
         records = [self.read(offset)[0] for offset in offsets.tolist()]
         return np.frombuffer(b"".join(records), np.uint8), _bounds([len(record) for record in records])
 
-    def scan(self) -> NDArray[np.uint64]:
-        return np.array([offset for offset, _ in self._reader.scan()], np.uint64)
+    def scan(self, *, progress: Callable[[int], object] | None = None) -> NDArray[np.uint64]:
+        offsets = array("Q")
+        n_passed = 0
+        for offset, _ in self._reader.scan():
+            offsets.append(offset)
+            if progress and offset - n_passed >= _PROGRESS_BYTES:
+                progress(offset - n_passed)
+                n_passed = offset
+        if progress:
+            progress(self.size - n_passed)
+        return np.array(offsets, np.uint64)
 
     def headers(self, offsets: NDArray[np.uint64]) -> Headers:
         keys: list[int] = []

@@ -9,8 +9,7 @@ in their order, need it.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,45 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.frame_chain import Spans, choose_records, find_spans
+from recordkit.dataset.frame_search import LostBytes, find_heads, find_lost_bytes
 from recordkit.dataset.places import place_by_checksums, place_by_index
 from recordkit.dataset.records import RecordFile
 from recordkit.errors import FormatError
-from recordkit.formats.frame import HEAD_SIZE, RecordReader
-from recordkit.formats.heads import is_zero
+from recordkit.formats.frame import RecordReader
 from recordkit.storage.fileset import Fileset
 from recordkit.threads import ThreadedMap, count_threads
 
 Index = tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]
 """Keys and offsets of an .idx file, see `recordkit.dataset.records.read_index`."""
 
-# Bytes of a file that are searched, or of records whose checksums are computed, in one call of the core.
+# Bytes of records whose checksums are computed in one call of the core.
 _BLOCK_BYTES = 1 << 25
 # Records whose headers are read in one call.
 _BLOCK_RECORDS = 1 << 14
 # Overlapping records are checked until this many times the size of the file was read. Only a file made for that has so
 # many of them.
 _MAX_READ_FACTOR = 4
-
-
-@dataclass(frozen=True)
-class LostBytes:
-    """A part of a .rec file that holds no whole record.
-
-    Attributes
-    ----------
-    path : Path
-        The .rec file.
-    offset : int
-        Offset of the first lost byte.
-    n_bytes : int
-        Number of bytes to the next whole record, or to the end of the file.
-    reason : str
-    """
-
-    path: Path
-    offset: int
-    n_bytes: int
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +104,7 @@ def find_whole_records(
     OSError
         The file cannot be read.
     """
-    heads, words = _find_heads(file, progress)
+    heads, words = find_heads(file, progress)
     candidates = find_spans(heads, words, file.size)
     reasons: dict[int, str] = {}
     if checksums is None:
@@ -145,7 +123,7 @@ def find_whole_records(
     known = positions[is_record]
     spans = spans.at(is_record)
     with RecordReader(path) as reader:
-        lost = tuple(_lost_bytes(reader, path, spans, reasons))
+        lost = tuple(find_lost_bytes(reader, path, spans, reasons))
     return WholeRecords(
         spans=spans,
         ids=ids[is_record],
@@ -154,20 +132,6 @@ def find_whole_records(
         checksums=None if crcs is None else crcs[is_record],
         lost=lost,
     )
-
-
-def _find_heads(
-    file: RecordFile, progress: Callable[[int], None] | None
-) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    heads, words = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
-    for begin in range(0, file.size, _BLOCK_BYTES):
-        end = min(begin + _BLOCK_BYTES, file.size)
-        block_heads, block_words = file.heads(begin, end)
-        heads.append(block_heads)
-        words.append(block_words)
-        if progress:
-            progress(end - begin)
-    return np.concatenate(heads), np.concatenate(words)
 
 
 def _choose_checked(
@@ -265,29 +229,6 @@ def _are_copies(file: RecordFile, spans: Spans, positions: NDArray[np.int64]) ->
         is_copy[repeated] = True
         is_copy[repeated[first]] = False
     return is_copy
-
-
-def _lost_bytes(reader: RecordReader, path: Path, spans: Spans, reasons: dict[int, str]) -> Iterator[LostBytes]:
-    """Yield the bytes between the records; a damaged record that has a frame begins a range of its own."""
-    begins, ends = np.append(spans.begins, reader.size), np.append(0, spans.ends)
-    framed = np.array(sorted(reasons), np.int64)
-    for row in np.flatnonzero(begins > ends).tolist():
-        begin, end = int(ends[row]), int(begins[row])
-        inner = framed[np.searchsorted(framed, begin, "right") : np.searchsorted(framed, end)]
-        cuts = [begin, *inner.tolist(), end]
-        for offset, next_offset in itertools.pairwise(cuts):
-            n_bytes = next_offset - offset
-            yield LostBytes(path, offset, n_bytes, reasons.get(offset) or _describe(reader, offset, n_bytes))
-
-
-def _describe(reader: RecordReader, offset: int, n_bytes: int) -> str:
-    """Return the reason why there is no record at an offset."""
-    try:
-        reader.read_start(offset, HEAD_SIZE)
-    except FormatError as error:
-        has_zeros = error.offset == offset and is_zero(reader, offset, n_bytes)
-        return "expected a record, got zero bytes" if has_zeros else error.problem
-    return "expected one record, got one that reaches over others"
 
 
 def known_positions(

@@ -22,6 +22,7 @@ The content of a record is the subject of `recordkit.formats.irheader`.
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -289,6 +290,22 @@ class RecordReader:
         record, _ = self.read(offset)
         return record, len(record)
 
+    def in_order(self) -> Callable[[int], tuple[bytes, int]]:
+        """Return a function like `read` that keeps the last bytes, for records in file order, in one thread."""
+        return functools.partial(self._read, _Window(self._file.fileno(), _ORDERED_READ_BYTES))
+
+    def check_heads(self, offset: int, end: int) -> None:
+        """Check the heads of the parts of a record up to that at `end`, without reading the data between them.
+
+        Raises
+        ------
+        FormatError
+            As `read` for these heads.
+        """
+        for _, begin, size in self._parts(_Window(self._file.fileno(), HEAD_SIZE), offset):
+            if begin + size > end:
+                return
+
     def scan(self, offset: int = 0, *, on_damage: OnDamage | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield each record with its offset, in file order. Every byte is read at most twice, whatever is damaged.
 
@@ -355,25 +372,30 @@ class RecordReader:
     def _read(self, window: _Window, offset: int) -> tuple[bytes, int]:
         """Return a record and its end. A head is checked before its data are read, which another head may refute."""
         parts: list[bytes] = []
-        length = 0
-        begin = offset
+        for _, begin, size in self._parts(window, offset):
+            part = window.read(begin, size)
+            if len(part) < size:
+                raise self._shrunk(offset)
+            parts.append(part)
+        return part if len(parts) == 1 else MAGIC_BYTES.join(parts), begin + size + -size % 4
+
+    def _parts(self, window: _Window, offset: int) -> Iterator[tuple[int, int, int]]:
+        """Yield cflag, and offset and size of the data, of each part of a record, after the checks of its head."""
+        is_first, length, begin = True, 0, offset
         while True:
             cflag, size = self._head(window, begin)
-            if (cflag in (MIDDLE, LAST)) != bool(parts) or cflag > LAST:
-                expected = "2 or 3 (the record goes on)" if parts else "0 or 1 (a record begins)"
+            if (cflag in (MIDDLE, LAST)) == is_first or cflag > LAST:
+                expected = "0 or 1 (a record begins)" if is_first else "2 or 3 (the record goes on)"
                 raise self._error(f"cflag {expected}", cflag, begin)
-            length += size + 4 * bool(parts)
+            length += size + 4 * (not is_first)
             if length > MAX_RECORD_BYTES:
                 raise self._error("a record shorter than 2**29 bytes", "a longer one", begin)
             if cflag in (FIRST, MIDDLE) and size % 4:
                 raise self._error("a part of a multiple of 4 bytes", size, begin)
-            part = window.read(begin + HEAD_SIZE, size)
-            if len(part) < size:
-                raise self._shrunk(offset)
-            parts.append(part)
-            begin += HEAD_SIZE + size
+            yield cflag, begin + HEAD_SIZE, size
             if cflag in (WHOLE, LAST):
-                return part if cflag == WHOLE else MAGIC_BYTES.join(parts), begin + -size % 4
+                return
+            is_first, begin = False, begin + HEAD_SIZE + size
 
     def _head(self, window: _Window, offset: int) -> tuple[int, int]:
         """Return a part's cflag and length, after comparing the length with the size of the file."""

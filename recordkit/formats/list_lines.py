@@ -20,7 +20,7 @@ from recordkit.errors import FormatError
 from recordkit.formats.files import open_file, pread
 
 # Bytes per read.
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
 # Lines with gaps up to this size between them are read together, because another system call costs more.
 _MAX_GAP_BYTES = 1 << 16
 # Lines that are joined at a time, which takes 16 bytes of memory for each of their bytes.

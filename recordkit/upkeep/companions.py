@@ -7,63 +7,22 @@ says which records are damaged.
 
 from __future__ import annotations
 
-import math
-import struct
-from array import array
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.keys import keys_of_ids
+from recordkit.dataset.keys import count_different, keys_of_ids
 from recordkit.dataset.places import place_records
+from recordkit.dataset.records import read_index
 from recordkit.errors import FormatError, plural
-from recordkit.formats import idx, irheader
-from recordkit.formats.insightface import faces
-from recordkit.formats.lst import ListFile
+from recordkit.formats import idx
 from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
+from recordkit.upkeep.list_labels import ListLabels
+from recordkit.upkeep.record_table import RecordTable
 from recordkit.upkeep.report import VerifyReport
-
-
-class RecordTable:
-    """Offset, key, labels and checksum of every record with a readable header; 36 bytes each and 4 per label."""
-
-    def __init__(self) -> None:
-        self.offsets = array("Q")
-        self.keys = array("Q")
-        self.positions = array("q")  # among the records with whole frames, some of which have no readable header
-        self.checksums = array("I")
-        self.n_frames = 0  # number of records with whole frames, in whose order the checksums are
-        self.first_loss: int | None = None  # offset of the first damaged frame
-        self.labels = array("f")
-        self._label_ends = array("Q")
-        self.is_damaged = False  # a record has no whole frame or no readable header
-        self.metadata_offsets = array("Q")
-        self.has_face_header = False
-
-    def add(self, position: int, offset: int, header: irheader.IRHeader, payload: memoryview, checksum: int) -> None:
-        """Add a record."""
-        if faces.is_metadata(header, payload):
-            self.metadata_offsets.append(offset)
-            self.has_face_header |= faces.is_file_header(header, payload)
-        self.positions.append(position)
-        self.offsets.append(offset)
-        self.checksums.append(checksum)
-        self.keys.append(header.id)
-        self.labels.extend(header.labels)
-        self._label_ends.append(len(self.labels))
-
-    def sample_indices(self) -> NDArray[np.int64]:
-        """Return the indices of the samples: all records but InsightFace's header and identities."""
-        metadata = self.metadata_offsets if self.has_face_header else array("Q")
-        return np.flatnonzero(np.isin(np.array(self.offsets, np.uint64), np.array(metadata, np.uint64), invert=True))
-
-    def labels_at(self, index: int) -> tuple[float, ...]:
-        """Return the labels of a record."""
-        begin = self._label_ends[index - 1] if index else 0
-        return tuple(self.labels[begin : self._label_ends[index]])
 
 
 def check_companions(report: VerifyReport, files: Fileset, table: RecordTable) -> None:
@@ -105,10 +64,9 @@ def _check_checksums(report: VerifyReport, files: Fileset, table: RecordTable) -
         return
     report.checked.append("checksums")
     expected = read_checksums(files)
-    offsets, checksums = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.checksums, np.uint32)
-    index = _read_sorted_index(files)
-    n_known = None if table.first_loss is None else int(np.searchsorted(offsets, table.first_loss))
-    places = place_records(offsets, np.array(table.positions), n_known, None if index is None else index.offsets)
+    n_known = None if table.first_loss is None else int(np.searchsorted(table.offsets, table.first_loss))
+    index = None if n_known is None else _read_sorted_index(files)
+    places = place_records(table.offsets, table.positions, n_known, None if index is None else index.offsets)
     if n_known is None:
         check_number(files, expected, table.n_frames)
     elif not places.is_indexed:
@@ -116,15 +74,18 @@ def _check_checksums(report: VerifyReport, files: Fileset, table: RecordTable) -
             f"{path}: not compared with the records behind byte {table.first_loss}: no index counts them"
         )
     rows = np.flatnonzero((places.positions >= 0) & (places.positions < len(expected)))
-    for row in rows[checksums[rows] != expected[places.positions[rows]]].tolist():
-        reason = f"expected CRC-32 {expected[places.positions[row]]:08x}, got {checksums[row]:08x}"
-        report.add(report.path, reason, offset=table.offsets[row], key=_key_at(index, table, row))
+    rows = rows[table.checksums[rows] != expected[places.positions[rows]]]
+    if len(rows) and index is None:
+        index = _read_sorted_index(files)
+    for row in report.first(rows):
+        reason = f"expected CRC-32 {expected[places.positions[row]]:08x}, got {table.checksums[row]:08x}"
+        report.add(report.path, reason, offset=int(table.offsets[row]), key=_key_at(index, table, row))
 
 
 def _read_sorted_index(files: Fileset) -> idx.Index | None:
     """Return the lines of the .idx file in file order; None if there are none that can be read."""
     try:
-        index = idx.read(files.path(".idx"), max_bytes=idx.limit_bytes(files.rec_size()))
+        index = _read_index(files)
     except (FormatError, OSError):  # `check_index` reports them
         return None
     order = np.argsort(index.offsets, kind="stable")
@@ -132,16 +93,17 @@ def _read_sorted_index(files: Fileset) -> idx.Index | None:
 
 
 def _read_index(files: Fileset) -> idx.Index:
-    return idx.read(files.path(".idx"), max_bytes=idx.limit_bytes(files.rec_size()))
+    keys, offsets = read_index(files.path(".idx"), files.rec_size())
+    return idx.Index(np.arange(len(offsets), dtype=np.uint64) if keys is None else keys, offsets)
 
 
 def _key_at(index: idx.Index | None, table: RecordTable, row: int) -> int:
     """Return the key of a damaged record: that of the index, because the id in its header may be what is damaged."""
     if index is not None:
-        line = int(np.searchsorted(index.offsets, np.uint64(table.offsets[row])))
+        line = int(np.searchsorted(index.offsets, table.offsets[row]))
         if line < len(index.offsets) and index.offsets[line] == table.offsets[row]:
             return int(index.keys[line])
-    return table.keys[row]
+    return int(table.keys[row])
 
 
 def check_index(report: VerifyReport, files: Fileset, table: RecordTable) -> None:
@@ -158,14 +120,14 @@ def check_index(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
         _compare_index(report, path, _read_index(files), table)
     except FormatError as error:
         report.add_error(error)
-    ids = np.frombuffer(table.keys, np.uint64)
+    ids = table.keys
     # Ids of several records are repeated keys of a new index too.
-    if report.n_problems > n_problems and advice and len(np.unique(keys_of_ids(ids))) == len(ids):
+    if report.n_problems > n_problems and advice and count_different(keys_of_ids(ids)) == len(ids):
         report.notes.append(f"{path}: the index is wrong{advice}")
 
 
 def _compare_index(report: VerifyReport, path: Path, index: idx.Index, table: RecordTable) -> None:
-    offsets, keys = np.frombuffer(table.offsets, np.uint64), np.frombuffer(table.keys, np.uint64)
+    offsets, keys = table.offsets, table.keys
     records = np.searchsorted(offsets, index.offsets)
     is_head = np.zeros(len(index.offsets), bool)
     if len(offsets):
@@ -174,9 +136,9 @@ def _compare_index(report: VerifyReport, path: Path, index: idx.Index, table: Re
         more = f", and so in {plural(len(wrong) - 1, 'more line')}" if len(wrong) > 1 else ""
         reason = f"expected the offset of a record, got {index.offsets[wrong[0]]}{more}"
         report.add(path, reason, line=int(wrong[0]) + 1)
-    if n_missing := len(offsets) - len(np.unique(index.offsets[is_head])):
+    if n_missing := len(offsets) - count_different(index.offsets[is_head]):
         report.add(path, f"expected every record, got {n_missing} fewer; is it the index of this file?")
-    if n_repeated := len(index.keys) - len(np.unique(index.keys)):
+    if n_repeated := len(index.keys) - count_different(index.keys):
         report.add(path, f"expected each key once, got {n_repeated} repeated keys; readers find only the last")
     if len(keys):
         _check_index_keys(report, path, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
@@ -209,37 +171,30 @@ def _check_list(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
         report.notes.append(f"{path}: not the list of this set, which was packed from another source")
         return
     report.checked.append("list")
-    with ListFile(path) as rows:
-        row_keys = np.frombuffer(rows.keys, np.uint64) if len(rows) else np.empty(0, np.uint64)
-        order = np.argsort(row_keys, kind="stable")
-        sorted_keys = row_keys[order]
-        samples = table.sample_indices()
-        for index in samples.tolist():
-            key = table.keys[index]
-            position = int(np.searchsorted(sorted_keys, np.uint64(key)))
-            if position == len(sorted_keys) or sorted_keys[position] != key:
+    samples = table.sample_rows()
+    with ListLabels(path) as rows:
+        order = np.argsort(rows.keys, kind="stable")
+        places = np.searchsorted(rows.keys[order], table.keys[samples])
+        numbers = order[np.minimum(places, len(order) - 1)] if len(order) else np.zeros(len(samples), np.int64)
+        has_row = rows.keys[numbers] == table.keys[samples] if len(order) else np.zeros(len(samples), bool)
+        is_wrong = ~has_row
+        is_wrong[has_row] = rows.differ(numbers[has_row], table, samples[has_row])
+        for place in report.first(np.flatnonzero(is_wrong)):
+            key = int(table.keys[samples[place]])
+            if not has_row[place]:
                 report.add(path, "expected a row for each record, got none for this one", key=key)
                 continue
-            row = rows[int(order[position])]
-            labels = table.labels_at(index)
-            # A record may have fewer labels than its row: im2rec without --pack-label stores only the first one.
-            if labels != tuple(map(_as_float32, row.labels[: len(labels)])):
-                report.add(path, f"expected labels {row.labels} in the record, got {labels}", key=key)
-        n_sample_keys = len(np.unique(np.array(table.keys, np.uint64)[samples]))
-        if (n_more := len(row_keys) - n_sample_keys) > 0:
+            labels = table.labels_at(int(samples[place]))
+            listed = rows.labels_at(int(numbers[place]))
+            report.add(path, f"expected labels {listed} in the record, got {labels}", key=key)
+        n_sample_keys = count_different(table.keys[samples])
+        if (n_more := len(rows.keys) - n_sample_keys) > 0:
             report.notes.append(f"{path}: {n_more} rows have no record{_failures_note(files)}")
 
 
 def _failures_note(files: Fileset) -> str:
     path = files.path(".failed.tsv")
     return f"; {path} has the reasons" if path.exists() else ""
-
-
-def _as_float32(label: float) -> float:
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", label))[0])
-    except OverflowError:
-        return math.copysign(math.inf, label)
 
 
 def _check_exact_labels(report: VerifyReport, files: Fileset, table: RecordTable) -> None:
@@ -251,6 +206,5 @@ def _check_exact_labels(report: VerifyReport, files: Fileset, table: RecordTable
     if len(labels) != len(table.keys):
         report.add(path, f"expected {len(table.keys)} rows, one per record, got {len(labels)}")
         return
-    stored = np.frombuffer(table.labels, np.float32)
-    if labels.size != stored.size or not np.array_equal(labels.ravel().astype(np.float32), stored):
+    if labels.size != table.labels.size or not np.array_equal(labels.ravel().astype(np.float32), table.labels):
         report.add(path, "expected the labels of the records, got different ones")

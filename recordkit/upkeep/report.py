@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recordkit.errors import FormatError
 
 MAX_PROBLEMS = 1000
@@ -95,6 +98,20 @@ class VerifyReport:
         self.n_problems += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(str(path), reason, offset, line, key))
+
+    def first(self, rows: NDArray[np.int64]) -> list[int]:
+        """Return the first rows, as many as there is room for their problems; the others are counted here.
+
+        Examples
+        --------
+        >>> report = VerifyReport("a.rec")
+        >>> len(report.first(np.arange(1200))), report.n_problems
+        (1000, 200)
+        """
+        shown = rows[: max(MAX_PROBLEMS - len(self.problems), 0)]
+        self.n_problems += len(rows) - len(shown)
+        result: list[int] = shown.tolist()
+        return result
 
     def add_error(self, error: FormatError, n_skipped_bytes: int = 0, *, advice: str | None = None) -> None:
         """Add an error of a reader, the number of bytes that could not be read because of it, and an advice."""

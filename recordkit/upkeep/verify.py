@@ -5,34 +5,45 @@ companions agree with it (`recordkit.upkeep.companions`). With `decode`, every i
 image header that are no images (`recordkit.dataset.contents`) need whole frames and a matching index only. The check
 continues at the next record after damage, so one report names all of it.
 
-The pass over the records is in `recordkit.upkeep.scan`, and the report in `recordkit.upkeep.report`.
+The frames are found by `recordkit.dataset.frame_search`, and `recordkit.upkeep.record_check` checks the records, in
+blocks on several threads. The report is in `recordkit.upkeep.report`.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
-from recordkit import codec
+import numpy as np
+from numpy.typing import NDArray
+
 from recordkit.dataset.contents import OtherRecords, find_other_records
-from recordkit.errors import FormatError, ImageError, quoted
-from recordkit.formats import irheader
-from recordkit.formats.frame import OnDamage, RecordReader
-from recordkit.formats.insightface import faces
+from recordkit.dataset.frame_search import LostBytes, WholeFrames, find_frames
+from recordkit.dataset.records import RecordFile, open_record_file
+from recordkit.errors import quoted
+from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.upkeep.companions import RecordTable, check_companions, check_index
+from recordkit.upkeep.byte_progress import PassProgress
+from recordkit.upkeep.companions import check_companions, check_index
+from recordkit.upkeep.native import choose_check
+from recordkit.upkeep.record_check import CheckedRecords, PythonCheck
+from recordkit.upkeep.record_table import RecordTable, TableBuilder
 from recordkit.upkeep.report import VerifyReport
-from recordkit.upkeep.scan import scan_records
 from recordkit.upkeep.shards import verify_shards
 
-_Record = tuple[int, int, irheader.IRHeader, memoryview, bytes]
-"""Position among the whole records, offset, header, payload, and all bytes of a record."""
+# Records, and about their bytes, that a thread checks at a time.
+_BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22
+
+
+class _Options(NamedTuple):
+    decode: bool
+    n_threads: int
+    progress: Callable[[int], None] | None
 
 
 def verify(
@@ -47,15 +58,16 @@ def verify(
     decode : bool, default False
         Also decode every image.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
-        Number of threads that decode; 0 means one per CPU that this process may use.
+        Number of threads that read and decode; 0 means one per CPU that this process may use.
     progress : callable, optional
         Called with the number of bytes read since the last call.
 
     Returns
     -------
     report : VerifyReport
-        The check takes 36 bytes of memory per record and 4 per label, and 40 more per line while an index or a list
-        is compared.
+        The check takes 36 bytes of memory per record and 8 per label, and up to 60 more per line while an index or a
+        list is compared. A damaged file takes up to 80 per record while its frames are searched. Images take a quarter
+        of the memory of the machine at most, or one image.
 
     Raises
     ------
@@ -66,10 +78,10 @@ def verify(
     OSError
         The .rec file cannot be read.
     """
-    n_decoders = count_threads(threads) if decode else None
+    options = _Options(decode, count_threads(threads), progress)
 
     def verify_set(files: Fileset) -> VerifyReport:
-        return _verify(files, n_decoders, progress)
+        return _verify(files, options)
 
     def read(sets: list[Fileset], _: ExitStack) -> VerifyReport:
         return verify_set(sets[0]) if sets[0].listing is None else verify_shards(sets, verify_set)
@@ -77,21 +89,19 @@ def verify(
     return read_sets(lambda: [path], read)
 
 
-def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], None] | None) -> VerifyReport:
+def _verify(files: Fileset, options: _Options) -> VerifyReport:
     other = find_other_records(files)
     if other is not None and not other.has_headers:
-        return _verify_other_records(files, other, progress)
+        return _verify_other_records(files, other, options)
     report = VerifyReport(str(files.path(".rec")))
     if other is not None:
         report.notes.append(f"{report.path}: {other}")
-    table = RecordTable()
-    n_decoders = n_decoders if other is None else None
-    with RecordReader(files.path(".rec")) as reader:
-        _check_records(report, table, reader, n_decoders, progress, has_checksums=files.path(".crc").exists())
+        options = options._replace(decode=False)
+    table = _check_records(report, files.path(".rec"), options)
     report.n_records = len(table.offsets)
-    report.key_range = (min(table.keys), max(table.keys)) if table.keys else None
-    report.n_decoded = report.n_records if n_decoders else 0
-    report.checked += ["structure", "images"] if n_decoders else ["structure"]
+    report.key_range = (int(np.min(table.keys)), int(np.max(table.keys))) if len(table.keys) else None
+    report.n_decoded = report.n_records if options.decode else 0
+    report.checked += ["structure", "images"] if options.decode else ["structure"]
     check_companions(report, files, table)
     if any(problem.path == report.path and problem.offset is not None for problem in report.problems):
         report.notes.append(f"'recordkit repair {quoted(report.path)} PREFIX' writes the whole records into a new set")
@@ -99,85 +109,89 @@ def _verify(files: Fileset, n_decoders: int | None, progress: Callable[[int], No
     return report
 
 
-def _check_records(
-    report: VerifyReport,
-    table: RecordTable,
-    reader: RecordReader,
-    n_decoders: int | None,
-    progress: Callable[[int], None] | None,
-    *,
-    has_checksums: bool,
-) -> None:
-    """Check every record and fill the table. The images are decoded in `n_decoders` threads, or not if it is None."""
-    if not reader.size:
-        report.add(reader.path, "expected records, got an empty file")
-
-    def check(record: _Record) -> tuple[_Record, int, str | None]:
-        checksum = zlib.crc32(record[-1]) if has_checksums else 0
-        return record, checksum, (None if n_decoders is None else _decode_error(*record[2:4]))
-
-    records = _readable_records(reader, table, _damage_counter(report, table), progress)
-    with ThreadedMap(check, records, n_decoders or 1) as results:
-        for (position, offset, header, payload, _), checksum, decode_error in results:
-            table.add(position, offset, header, payload, checksum)
-            _check_record(report, offset, header, payload)
-            if decode_error is not None:
-                report.add(report.path, decode_error, offset=offset)
-    for offset in () if table.has_face_header else table.metadata_offsets:
+def _check_records(report: VerifyReport, path: Path, options: _Options) -> RecordTable:
+    """Check every record, and return what the companions are compared with."""
+    progress = PassProgress(options.progress, 2)
+    budget = MemoryBudget(choose_memory(None), options.n_threads) if options.decode else None
+    stopped = bytearray(1)
+    with closing(open_record_file(path)) as file, closing(PythonCheck(path, budget, stopped)) as reference:
+        if not file.size:
+            report.add(path, "expected records, got an empty file")
+        frames = find_frames(path, file, progress)
+        table = TableBuilder(frames)
+        problems = _RecordProblems(report, frames)
+        check = choose_check(file, reference, budget, stopped).check
+        blocks = list(_blocks(frames.offsets))
+        with ThreadedMap(
+            lambda block: check(frames.offsets[block]), blocks, options.n_threads, stopped=stopped
+        ) as results:
+            for block, checked in zip(blocks, results, strict=True):
+                table.add(block, checked)
+                problems.add(block, checked)
+                progress(_end_byte(file, frames.offsets, block.stop) - _end_byte(file, frames.offsets, block.start))
+    problems.add_rest()
+    for offset in () if table.has_face_header else table.metadata_offsets():
         reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
         report.add(report.path, reason, offset=offset)
+    return table.finish()
 
 
-def _readable_records(
-    reader: RecordReader, table: RecordTable, on_damage: OnDamage, progress: Callable[[int], None] | None
-) -> Iterator[_Record]:
-    """Yield every record with a whole frame and a readable header."""
-    for position, (offset, record) in enumerate(scan_records(reader, on_damage=on_damage, progress=progress)):
-        table.n_frames = position + 1
-        try:
-            header, payload = irheader.unpack_at(record, reader.path, offset)
-        except FormatError as error:
-            on_damage(error, 0)
-            continue
-        yield position, offset, header, payload, record
+def _blocks(offsets: NDArray[np.uint64]) -> Iterator[slice]:
+    """Yield ranges of rows: as many records as have about `_BLOCK_BYTES`, at most `_BLOCK_RECORDS`, at least one."""
+    begin = 0
+    while begin < len(offsets):
+        near = int(np.searchsorted(offsets, offsets[begin] + np.uint64(_BLOCK_BYTES)))
+        end = max(begin + 1, min(begin + _BLOCK_RECORDS, near))
+        yield slice(begin, end)
+        begin = end
 
 
-def _damage_counter(report: VerifyReport, table: RecordTable) -> OnDamage:
-    def on_damage(error: FormatError, n_skipped_bytes: int) -> None:
-        table.is_damaged = True
-        if n_skipped_bytes and table.first_loss is None:
-            table.first_loss = error.offset
-        report.add_error(error, n_skipped_bytes)
-
-    return on_damage
+def _end_byte(file: RecordFile, offsets: NDArray[np.uint64], row: int) -> int:
+    """Return the offset of a row or, behind the last one, the size of the file; damage counts to what precedes it."""
+    if not row:
+        return 0
+    return int(offsets[row]) if row < len(offsets) else file.size
 
 
-def _verify_other_records(files: Fileset, other: OtherRecords, progress: Callable[[int], None] | None) -> VerifyReport:
+class _RecordProblems:
+    """Adds lost bytes and faults of records to a report, in file order."""
+
+    def __init__(self, report: VerifyReport, frames: WholeFrames) -> None:
+        self._report = report
+        self._offsets = frames.offsets
+        self._lost = iter(frames.lost)
+        self._next_lost = next(self._lost, None)
+
+    def add(self, block: slice, checked: CheckedRecords) -> None:
+        """Add the faults of a block, and what is lost before them."""
+        for fault in checked.faults:
+            self._add_lost(int(self._offsets[block.start + fault.row]))
+            self._report.add(self._report.path, fault.reason, offset=fault.offset)
+
+    def add_rest(self) -> None:
+        """Add what is lost behind the last fault."""
+        self._add_lost(None)
+
+    def _add_lost(self, before: int | None) -> None:
+        while self._next_lost is not None and (before is None or self._next_lost.offset < before):
+            _report_lost(self._report, self._next_lost)
+            self._next_lost = next(self._lost, None)
+
+
+def _report_lost(report: VerifyReport, lost: LostBytes) -> None:
+    """Add the problem that a part of a file holds no whole record."""
+    report.add(lost.path, f"{lost.reason}; {lost.n_bytes} bytes are lost", offset=lost.fault_offset)
+
+
+def _verify_other_records(files: Fileset, other: OtherRecords, options: _Options) -> VerifyReport:
     """Check frames and index of a file whose records have no image header, and so no ids and labels."""
-    report = VerifyReport(str(files.path(".rec")), checked=["structure"])
+    path = files.path(".rec")
+    report = VerifyReport(str(path), checked=["structure"])
     report.notes.append(f"{report.path}: {other}; recordkit.recordio.MXRecordIO reads them")
-    table = RecordTable()
-    with RecordReader(files.path(".rec")) as reader:
-        records = scan_records(reader, on_damage=_damage_counter(report, table), progress=progress)
-        table.offsets.extend(offset for offset, _ in records)
-    report.n_records = len(table.offsets)
-    check_index(report, files, table)
+    with closing(open_record_file(path)) as file:
+        frames = find_frames(path, file, PassProgress(options.progress, 1))
+    for lost in frames.lost:
+        _report_lost(report, lost)
+    report.n_records = len(frames.offsets)
+    check_index(report, files, RecordTable.of_frames(frames))
     return report
-
-
-def _decode_error(header: irheader.IRHeader, payload: memoryview) -> str | None:
-    """Return the reason why an image does not decode, or None if it does."""
-    if faces.is_metadata(header, payload):
-        return None
-    try:
-        codec.decode(payload, channels="keep")
-    except ImageError as error:
-        return error.problem
-    return None
-
-
-def _check_record(report: VerifyReport, offset: int, header: irheader.IRHeader, payload: memoryview) -> None:
-    if not all(map(math.isfinite, header.labels)):
-        report.add(report.path, f"expected finite labels, got {header.label}", offset=offset)
-    if not payload and not faces.is_metadata(header, payload):
-        report.add(report.path, "expected an image, got 0 bytes", offset=offset)

@@ -16,7 +16,7 @@ namespace {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "only the reference engine supports other byte orders");
 
 // Version of the interface between Python and C++, equal to ABI in recordkit/native/__init__.py. Every change raises it.
-constexpr int kAbi = 12;
+constexpr int kAbi = 13;
 
 py::dict build() {
     py::dict facts;
@@ -44,4 +44,5 @@ PYBIND11_MODULE(_core, module) {
     recordkit::bind_copying(module);
     recordkit::bind_loading(module);
     recordkit::bind_measuring(module);
+    recordkit::bind_checking(module);
 }

@@ -26,6 +26,7 @@ void bind_reading(py::module_& module);
 void bind_copying(py::module_& module);
 void bind_loading(py::module_& module);
 void bind_measuring(py::module_& module);
+void bind_checking(py::module_& module);
 
 // The file of a RecordFile object. Throws ValueError if it is closed.
 std::shared_ptr<const File> file_of(py::handle record_file);

@@ -120,13 +120,22 @@ class RecordFile {
         });
     }
 
-    py::array_t<uint64_t> scan(uint64_t begin) const {
+    // The offsets of all records from `begin` on. `progress` is None or called with the bytes since the last call.
+    py::array_t<uint64_t> scan(uint64_t begin, const py::object& progress) const {
         return with_file([&](const File& file) {
             std::vector<uint64_t> offsets;
+            uint64_t told = begin;
+            const auto reached = [&](uint64_t offset) {
+                const py::gil_scoped_acquire with_gil;
+                if (PyErr_CheckSignals()) throw py::error_already_set();
+                if (!progress.is_none()) progress(offset - told);
+                told = offset;
+            };
             {
                 const py::gil_scoped_release without_gil;
-                offsets = recordkit::scan(file, begin, check_signals);
+                offsets = recordkit::scan(file, begin, reached);
             }
+            if (!progress.is_none() && told < file.size()) progress(file.size() - told);
             return column_of(std::move(offsets));
         });
     }
@@ -316,7 +325,7 @@ void bind_reading(py::module_& module) {
         .def("read", &RecordFile::read, py::arg("offset"))
         .def("read_ahead", &RecordFile::read_ahead, py::arg("offset"))
         .def("read_frame", &RecordFile::read_frame, py::arg("offset"))
-        .def("scan", &RecordFile::scan, py::arg("begin") = 0)
+        .def("scan", &RecordFile::scan, py::arg("begin") = 0, py::arg("progress") = py::none())
         .def("read_many", &RecordFile::read_many, py::arg("offsets"), py::arg("n_threads"))
         .def("headers", &RecordFile::headers, py::arg("offsets"))
         .def("payload_sizes", &RecordFile::payload_sizes, py::arg("offsets"))

@@ -17,6 +17,8 @@ constexpr uint64_t kMaxProbableBytes = 1 << 20;
 // A scan asks the system to read this far ahead, after the first bytes: a short scan, such as one between two damaged
 // places, does not.
 constexpr uint64_t kScanAheadBytes = 1 << 22, kScanStartBytes = 1 << 16;
+// A scan tells at least after so many bytes how far it is.
+constexpr uint64_t kScanCallBytes = 1 << 26;
 
 // A frame head is two little-endian words: the magic, and
 //
@@ -230,8 +232,9 @@ Span RecordReader::read_start(uint64_t offset, size_t size, uint64_t* length) {
     return record;
 }
 
-std::vector<uint64_t> scan(const File& file, uint64_t begin, const InterruptCheck& check_interrupt) {
+std::vector<uint64_t> scan(const File& file, uint64_t begin, const ScanProgress& reached) {
     std::vector<uint64_t> offsets;
+    uint64_t last_call = begin;
     Scratch scratch;
     RecordReader reader(file, scratch, RecordReader::kHeadBlockBytes);
     for (uint64_t advised = begin + kScanStartBytes; begin < file.size();) {
@@ -241,8 +244,11 @@ std::vector<uint64_t> scan(const File& file, uint64_t begin, const InterruptChec
         }
         const uint64_t end = reader.find(begin).end;
         offsets.push_back(begin);
-        if (offsets.size() % kRecordsPerCheck == 0) check_interrupt();
         begin = end;
+        if (offsets.size() % kRecordsPerCheck == 0 || begin - last_call >= kScanCallBytes) {
+            reached(begin);
+            last_call = begin;
+        }
     }
     return offsets;
 }

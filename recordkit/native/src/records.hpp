@@ -114,7 +114,10 @@ class RecordReader {
 using InterruptCheck = std::function<void()>;
 constexpr size_t kRecordsPerCheck = size_t(1) << 14;
 
+// Called during a scan, with the offset that it has reached; an exception of it ends the scan.
+using ScanProgress = std::function<void(uint64_t)>;
+
 // Offsets of all records from `begin` on, in file order. Throws FormatFault at the first damage.
-std::vector<uint64_t> scan(const File& file, uint64_t begin = 0, const InterruptCheck& check_interrupt = [] {});
+std::vector<uint64_t> scan(const File& file, uint64_t begin = 0, const ScanProgress& reached = [](uint64_t) {});
 
 }  // namespace recordkit

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import ranks
 from recordkit.dataset.records import read_index
-from recordkit.dataset.whole_records import LostBytes
 from recordkit.errors import FormatError, plural
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
