@@ -83,10 +83,7 @@ class Staging:
         self._names: list[str] = []
         if self.parent.is_file():
             raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
-        if not self.parent.is_dir():
-            raise PublishError(
-                "no such folder", path=str(self.parent), advice=f"make it with 'mkdir -p {quoted(self.parent)}'"
-            )
+        check_folder(self.parent)
         if not prefix.name or (prefix.is_dir() and not allow_folder):
             advice = f"add a name, as in {prefix / 'train'}"
             expected = "a name" if allow_folder else "a file prefix"
@@ -229,6 +226,17 @@ def as_publish_error(folder: Path, outcome: str = "nothing was published") -> It
         name = error.filename if isinstance(error.filename, str) else ""
         path = str(folder / name if Path(name).name == name else name)  # a plain name is relative to the folder
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that does not exist; the error says how to make it.
+
+    Raises
+    ------
+    PublishError
+    """
+    if not folder.is_dir():
+        raise PublishError("no such folder", path=str(folder), advice=f"make it with 'mkdir -p {quoted(folder)}'")
 
 
 def check_new_folder(path: Path) -> None:

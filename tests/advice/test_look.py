@@ -45,4 +45,14 @@ def test_more_images_than_a_view_shows(rec):
         Choice(n=5000)
     advice("upkeep/look/view.py", "select by `keys`, `labels` or `classes` to see others", str(error.value))
     with rk.RecordDataset(rec) as dataset:
-        assert len(Choice(selection=Selection(keys="250:")).indices(dataset)) == 50
+        assert Choice(selection=Selection(keys="250:")).choose(dataset)[1] == 50
+
+
+def test_a_sheet_over_a_file_of_the_dataset(tmp_path, monkeypatch, fails, works):
+    monkeypatch.chdir(tmp_path)
+    write(Path("records.png"), [save(picture(), "PNG")])
+    before = Path("records.png").read_bytes()
+    error = fails("view", "records.png", "records.png")
+    advice("upkeep/look/destination.py", "give a name that no file of the dataset has", error)
+    assert Path("records.png").read_bytes() == before
+    works("view", "records.png", "sheet.png")

@@ -33,7 +33,7 @@ CASES = {
     "stats": ["stats", "REC"],
     "subset": ["subset", "REC", "OUT", "--where", "width > 1"],
     "verify": ["verify", "REC"],
-    "view": ["view", "REC", "OUT"],
+    "view": ["view", "REC", "SHEET"],
 }
 # Commands that read no .rec file, or that need a model, a training or MXNet.
 OTHERS = {"list", "pack", "fetch", "bench", "train", "eval", "predict", "plot-log", "plot-net", "mxnet", "doctor"}
@@ -139,7 +139,7 @@ def call(cli):
     """Run a case; return its exit code, the warnings and notes it prints on stderr, and the other lines there."""
 
     def run(case, folder, **names):
-        names = {"REC": "bad.rec", "GOOD": "good.rec", "OUT": "out"} | names
+        names = {"REC": "bad.rec", "GOOD": "good.rec", "OUT": "out", "SHEET": "sheet.png"} | names
         code, _output, err = cli(*(folder / names[word] if word in names else word for word in CASES[case]))
         lines = [line.removeprefix("recordkit: ") for line in err.splitlines()]
         warnings = [line for line in lines if line.startswith(("warning: ", "note: "))]

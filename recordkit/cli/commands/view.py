@@ -10,7 +10,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.selection_options import condition_options
 from recordkit.cli.terminal import print_message
-from recordkit.errors import plural
+from recordkit.upkeep.look.destination import check_sheet_path
 from recordkit.upkeep.look.opening import open_images
 from recordkit.upkeep.look.view import MAX_IMAGES, MAX_SIDE, MIN_SIDE, Choice, ViewReport, write_page, write_sheet
 from recordkit.upkeep.selection import Selection
@@ -63,20 +63,24 @@ def command(
     """Draw images of REC with class, label and key: on a contact sheet, the PNG file SHEET, or on a page.
 
     If there are more than the number asked for, they are spread over the labels: one of each, then a second one of
-    each, and so on, drawn by --seed. Only these images are read. SHEET is REC.png by default; an existing file is
-    replaced. The exit code is 1 if an image does not decode; it is shown as a crossed square.
+    each, and so on, drawn by --seed. Only these images are read. SHEET is REC.png by default; an existing .png or .html
+    file is replaced, unless it is one of the dataset. The exit code is 1 if an image does not decode; it is shown as a
+    crossed square.
     """
     reports = []
+    if page is None or sheet is not None:
+        sheet = sheet or Path(f"{rec.name.removesuffix('.rec')}.png")
     with open_images(rec) as dataset:
+        if sheet is not None:  # before the page is written
+            check_sheet_path(sheet, dataset)
         if page is not None:
             choice = Choice(n or _N_ON_A_PAGE, selection)
             options = {"side": side or _PAGE_SIDE, "threads": threads}
             with console.progress(min(choice.n, len(dataset)), f"view {rec.name}") as progress:
                 reports.append(write_page(dataset, page, choice, **options, progress=progress))
-        if page is None or sheet is not None:
+        if sheet is not None:
             choice = Choice(n or _N_ON_A_SHEET, selection)
             options = {"side": side or _SHEET_SIDE, "threads": threads}
-            sheet = sheet or Path(f"{rec.name.removesuffix('.rec')}.png")
             with console.progress(min(choice.n, len(dataset)), f"view {rec.name}") as progress:
                 reports.append(write_sheet(dataset, sheet, choice, **options, progress=progress))
     _report(reports, console)
@@ -90,8 +94,7 @@ def _report(reports: list[ViewReport], console: Console) -> None:
         if len(problems) > _N_PROBLEMS_SHOWN:
             print_message("recordkit", f"and {len(problems) - _N_PROBLEMS_SHOWN} more")
     for report in reports:
-        shown = f"{report.n_shown} of {plural(report.n_samples, 'sample')}"
         broken = f"; {len(report.problems)} do not decode" if report.problems else ""
-        console.report(report.as_json(), f"{report.path}: {shown}, {report.n_bytes / 1e6:.1f} MB{broken}")
+        console.report(report.as_json(), f"{report.path}: {report.shown}, {report.n_bytes / 1e6:.1f} MB{broken}")
     if problems:
         raise click.exceptions.Exit(1)

@@ -25,7 +25,7 @@ from recordkit.upkeep.look.labels import LabelCount, LabelSummary
 from recordkit.upkeep.look.picture import Picture
 from recordkit.version import __version__
 
-# Bars of a histogram of labels; with more labels, bars stand for ranges of the sorted labels.
+# Bars of a histogram of labels; with more labels, each bar is the mean of as many of the sorted labels.
 _MAX_BARS = 120
 _CHART_WIDTH, _CHART_HEIGHT = 240, 60
 # Longest side of an image that is enlarged with sharp pixels.
@@ -148,11 +148,13 @@ def _label_chart(labels: LabelSummary) -> str:
     """Draw how many samples each label has; if there are too many labels to count, there is no chart."""
     if not labels.counts or len(labels.counts) < 2:
         return ""
-    groups = np.array_split(np.arange(len(labels.counts)), min(_MAX_BARS, len(labels.counts)))
-    members = [[labels.counts[number] for number in group] for group in groups]
-    bars = [(_group_text(group), sum(count.n for count in group)) for group in members]
+    n = len(labels.counts)
+    size = -(-n // _MAX_BARS)  # labels of a bar; the last bar may have fewer, so bars show means
+    groups = [labels.counts[begin : begin + size] for begin in range(0, n, size)]
+    bars = [(_group_text(group), sum(count.n for count in group) / len(group)) for group in groups]
     low, high = (_name(labels.counts[number]) for number in (0, -1))
-    return _chart(f"Samples per label, {len(labels.counts)} labels", bars, low, high)
+    means = f", means of {size} labels" if size > 1 else ""
+    return _chart(f"Samples per label, {n} labels{means}", bars, low, high)
 
 
 def _name(count: LabelCount) -> str:
@@ -160,7 +162,7 @@ def _name(count: LabelCount) -> str:
 
 
 def _group_text(group: Sequence[LabelCount]) -> str:
-    return _name(group[0]) if len(group) == 1 else f"{_name(group[0])} to {_name(group[-1])}"
+    return _name(group[0]) if len(group) == 1 else f"mean of {_name(group[0])} to {_name(group[-1])}"
 
 
 def _size_charts(pictures: Sequence[Picture]) -> list[str]:
@@ -183,7 +185,7 @@ def _distribution_chart(name: str, values: Distribution) -> str:
     return _chart(f"{name}, median {values.median:.0f}", bars, f"{values.min:.0f}", f"{values.max:.0f}")
 
 
-def _chart(title: str, bars: Sequence[tuple[str, int]], low: str, high: str) -> str:
+def _chart(title: str, bars: Sequence[tuple[str, float]], low: str, high: str) -> str:
     """Draw bars; `low` and `high` stand below the first and the last one."""
     most = max(n for _, n in bars)
     step = _CHART_WIDTH / len(bars)
@@ -193,10 +195,16 @@ def _chart(title: str, bars: Sequence[tuple[str, int]], low: str, high: str) -> 
         height = n / most * (_CHART_HEIGHT - 4) if most else 0.0
         shapes.append(
             f'<rect x="{number * step + gap / 2:.2f}" y="{_CHART_HEIGHT - height:.2f}" width="{step - gap:.2f}" '
-            f'height="{height:.2f}"><title>{_text(name)}: {n}</title></rect>'
+            f'height="{height:.2f}"><title>{_text(name)}: {_number(n)}</title></rect>'
         )
+    label = f"{title}, from {low} to {high}, at most {_number(most)}"
     return (
         f'<figure><h2>{_text(title)}</h2><svg viewBox="0 0 {_CHART_WIDTH} {_CHART_HEIGHT}" preserveAspectRatio="none" '
-        f'role="img" aria-label="{_text(title)}, from {_text(low)} to {_text(high)}, at most {most}">{"".join(shapes)}'
+        f'role="img" aria-label="{_text(label)}">{"".join(shapes)}'
         f"</svg><figcaption><span>{_text(low)}</span><span>{_text(high)}</span></figcaption></figure>"
     )
+
+
+def _number(value: float) -> str:
+    """Return a number with one decimal, or none if it is whole."""
+    return f"{value:.1f}".removesuffix(".0")

@@ -13,6 +13,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.storage.replacement import write_atomically
 from recordkit.upkeep.look.choice import choose_samples
+from recordkit.upkeep.look.destination import check_page_path, check_sheet_path
 from recordkit.upkeep.look.labels import count_labels
 from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.upkeep.look.page import render_page
@@ -52,9 +53,10 @@ class Choice:
             advice = "select by `keys`, `labels` or `classes` to see others"
             raise PlanError(argument="n", expected=f"1 to {MAX_IMAGES}", got=self.n, advice=advice)
 
-    def indices(self, dataset: RecordDataset) -> NDArray[np.int64]:
-        """Return the samples of a dataset, shape (at most n,)."""
-        return choose_samples(dataset, self.selection.rows(dataset), self.n, seed=self.selection.seed)
+    def choose(self, dataset: RecordDataset) -> tuple[NDArray[np.int64], int]:
+        """Return indices of samples of a dataset, shape (at most n,), and the number of samples that are selected."""
+        rows = self.selection.rows(dataset)
+        return choose_samples(dataset, rows, self.n, seed=self.selection.seed), len(rows)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class ViewReport:
         The file that was written.
     n_samples : int
         Samples of the dataset.
+    n_selected : int
+        Samples that fit the selection.
     n_shown : int
     n_bytes : int
         Size of the file.
@@ -76,13 +80,32 @@ class ViewReport:
 
     path: str
     n_samples: int
+    n_selected: int
     n_shown: int
     n_bytes: int
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def shown(self) -> str:
+        """The numbers of samples as a text."""
+        return count_text(self.n_shown, self.n_selected, self.n_samples)
+
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
         return {**vars(self), "problems": [vars(problem) for problem in self.problems]}
+
+
+def count_text(n_shown: int, n_selected: int, n_samples: int) -> str:
+    """Return how many samples of how many are shown.
+
+    Examples
+    --------
+    >>> count_text(100, 8000, 8000), count_text(100, 809, 8000)
+    ('100 of 8000 samples', '100 of 809 selected samples, of 8000')
+    """
+    if n_selected == n_samples:
+        return f"{n_shown} of {plural(n_samples, 'sample')}"
+    return f"{n_shown} of {plural(n_selected, 'selected sample')}, of {n_samples}"
 
 
 def write_sheet(
@@ -102,7 +125,7 @@ def write_sheet(
     samples : RecordDataset, str, Path, or sequence of str or Path
         A dataset, or what `recordkit.RecordDataset` opens.
     sheet : str or Path
-        The file to write; an existing one is replaced.
+        The file to write, whose name ends in .png; an existing one is replaced.
     choice : Choice, optional
         By default 100 samples, spread over the labels.
     side : int, 16 to 1024, default 128
@@ -121,24 +144,25 @@ def write_sheet(
     FormatError
         A file is damaged or has no images. An image that does not decode is drawn as such and reported.
     PlanError
-        The dataset has no such key, label or class, or the sheet would be too large.
+        The dataset has no such key, label or class, the sheet would be too large, or its name does not end in .png.
     PublishError, OSError
-        `sheet` cannot be written.
+        `sheet` cannot be written, is a file of the dataset, or is in a folder that does not exist.
     """
     _check_side(side)
     if columns is not None and columns < 1:
         raise PlanError(argument="columns", expected="at least 1", got=columns)
     choice = choice or Choice()
     with open_images(samples) as dataset:
-        indices = choice.indices(dataset)
+        check_sheet_path(sheet, dataset)
+        indices, n_selected = choice.choose(dataset)
         columns = min(columns or choose_columns(len(indices)), max(len(indices), 1))
         check_sheet(len(indices), side, columns)
-        title = f"{_title(dataset)}: {len(indices)} of {plural(len(dataset), 'sample')}"
+        title = f"{_title(dataset)}: {count_text(len(indices), n_selected, len(dataset))}"
         shown: list[Picture] = []
         pictures = _noting(make_pictures(dataset, indices, side, threads=threads, progress=progress), shown)
         image = draw_sheet(pictures, len(indices), title, side=side, columns=columns)
         write_atomically(Path(sheet), lambda file: image.save(file, "PNG"))
-        return _report(sheet, dataset, shown)
+        return _report(sheet, dataset, n_selected, shown)
 
 
 def write_page(
@@ -157,7 +181,7 @@ def write_page(
     samples : RecordDataset, str, Path, or sequence of str or Path
         A dataset, or what `recordkit.RecordDataset` opens.
     page : str or Path
-        The file to write; an existing one is replaced.
+        The file to write, whose name ends in .html or .htm; an existing one is replaced.
     choice : Choice, optional
         By default 200 samples, spread over the labels.
     side : int, 16 to 1024, default 256
@@ -174,23 +198,24 @@ def write_page(
     FormatError
         A file is damaged or has no images. An image that does not decode is shown as such and reported.
     PlanError
-        The dataset has no such key, label or class.
+        The dataset has no such key, label or class, or the name of the page does not end in .html or .htm.
     PublishError, OSError
-        `page` cannot be written.
+        `page` cannot be written, is a file of the dataset, or is in a folder that does not exist.
     """
     _check_side(side)
     choice = choice or Choice(n=200)
     with open_images(samples) as dataset:
-        indices = choice.indices(dataset)
+        check_page_path(page, dataset)
+        indices, n_selected = choice.choose(dataset)
         labels = count_labels(dataset)
         _check_page(len(indices), side)
         summary = f"{plural(len(dataset), 'sample')}, {plural(labels.n_distinct, 'label')}, {_megabytes(dataset)}"
-        summary += f"; {len(indices)} shown"
+        summary += f"; {count_text(len(indices), n_selected, len(dataset))} shown"
         shown: list[Picture] = []
         pictures = _noting(make_pictures(dataset, indices, side, threads=threads, progress=progress), shown)
         html = render_page(pictures, labels, _title(dataset), summary)
         write_atomically(Path(page), lambda file: file.write(html.encode("utf-8")))
-        return _report(page, dataset, shown)
+        return _report(page, dataset, n_selected, shown)
 
 
 def _noting(pictures: Iterator[Picture], shown: list[Picture]) -> Iterator[Picture]:
@@ -221,10 +246,10 @@ def _megabytes(dataset: RecordDataset) -> str:
     return f"{sum(path.stat().st_size for path in dataset.files) / 1e6:.1f} MB"
 
 
-def _report(path: str | Path, dataset: RecordDataset, pictures: Sequence[Picture]) -> ViewReport:
+def _report(path: str | Path, dataset: RecordDataset, n_selected: int, pictures: Sequence[Picture]) -> ViewReport:
     problems = [
         Problem(picture.path, picture.thumbnail.problem, key=picture.key)
         for picture in pictures
         if picture.thumbnail.problem
     ]
-    return ViewReport(str(path), len(dataset), len(pictures), Path(path).stat().st_size, problems)
+    return ViewReport(str(path), len(dataset), n_selected, len(pictures), Path(path).stat().st_size, problems)

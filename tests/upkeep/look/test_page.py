@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import images
 import numpy as np
@@ -149,12 +150,26 @@ def test_a_dataset_of_one_label_and_one_size_has_no_charts(tmp_path):
     assert "<svg" not in page and "Width in pixels</h2><p>11 each" in page
 
 
-def test_thousands_of_labels_share_bars(tmp_path):
-    path = images.write(tmp_path / "a.rec", [b"P5\n1 1\n255\nx"] * 900, labels=[float(n) for n in range(900)])
+def bars_of(tmp_path, labels):
+    """Return the page of samples with these labels, and the heights of the bars of its histogram of labels."""
+    path = images.write(tmp_path / "a.rec", [b"P5\n1 1\n255\nx"] * len(labels), labels=list(map(float, labels)))
     write_page(path, tmp_path / "p.html", Choice(n=5))
     page = (tmp_path / "p.html").read_text()
-    assert "Samples per label, 900 labels" in page and page.count("<rect") == 120
-    assert "<title>0 to 7: 8</title>" in page
+    chart = page[page.index("Samples per label") :].split("</figure>")[0]
+    return chart, [float(height) for height in re.findall(r'<rect [^>]*height="([^"]+)"', chart)]
+
+
+@pytest.mark.parametrize(("n", "n_bars"), [(120, 120), (129, 65), (200, 100), (900, 113)])
+def test_labels_with_equal_numbers_of_samples_have_equal_bars(tmp_path, n, n_bars):
+    chart, heights = bars_of(tmp_path, range(n))
+    assert f"Samples per label, {n} labels" in chart
+    assert len(heights) == n_bars and len(set(heights)) == 1
+
+
+def test_a_bar_of_several_labels_is_their_mean(tmp_path):
+    chart, heights = bars_of(tmp_path, [*range(200), 0, 0, 0])
+    assert "<title>mean of 0 to 1: 2.5</title>" in chart and "<title>mean of 2 to 3: 1</title>" in chart
+    assert heights[0] == pytest.approx(2.5 * heights[1], rel=0.01) and "at most 2.5" in chart
 
 
 def test_a_class_name_of_megabytes_is_in_the_page_in_short(tmp_path):

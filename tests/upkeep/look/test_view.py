@@ -1,6 +1,8 @@
 """Views: which samples are shown, and what a sheet shows of any image."""
 
 import json
+import re
+from pathlib import Path
 
 import images
 import numpy as np
@@ -50,7 +52,43 @@ def test_few_samples_are_all_shown(tmp_path):
 def test_a_selection_is_shown(tmp_path):
     path = images.write(tmp_path / "a.rec", [PNG] * 30)
     report = write_sheet(path, tmp_path / "s.png", Choice(selection=Selection(labels=[3, 7])))
-    assert (report.n_shown, report.n_samples) == (6, 30)
+    assert (report.n_shown, report.n_selected, report.n_samples) == (6, 6, 30)
+
+
+def test_a_view_says_of_how_many_selected_samples(tmp_path, cli):
+    path = images.write(tmp_path / "a.rec", [PNG] * 30)
+    options = ("view", path, tmp_path / "s.png", "--html", tmp_path / "p.html", "--label", "3,7", "-n", 4)
+    code, out, _ = cli(*map(str, options))
+    assert code == 0 and out.count(": 4 of 6 selected samples, of 30, ") == 2
+    assert "; 4 of 6 selected samples, of 30 shown" in (tmp_path / "p.html").read_text()
+    out = cli(*map(str, options), "--json")[1]
+    assert [json.loads(line)["n_selected"] for line in out.splitlines()] == [6, 6]
+
+
+@pytest.mark.parametrize("output", [("a.rec",), ("--html", "a.idx"), ("--html", "s.png"), ("p.html",), ("notes",)])
+def test_a_view_overwrites_no_file_of_another_kind(tmp_path, cli, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    images.write(tmp_path / "a.rec", [PNG] * 3)
+    Path(output[-1]).exists() or Path(output[-1]).write_text("mine")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    code, _, err = cli("view", "a.rec", *output)
+    assert code == 2 and re.search(r"(SHEET|--html): expected a name that ends in [.](png|html or .htm), got", err)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_both_outputs_are_checked_before_one_is_written(tmp_path, cli):
+    path = images.write(tmp_path / "a.rec", [PNG] * 3)
+    assert cli("view", str(path), str(tmp_path / "s.txt"), "--html", str(tmp_path / "p.html"))[0] == 2
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_an_existing_sheet_is_replaced_and_a_folder_is_not_made(tmp_path, cli):
+    path = images.write(tmp_path / "a.rec", [PNG] * 3)
+    (tmp_path / "s.PNG").write_text("old")
+    assert cli("view", str(path), str(tmp_path / "s.PNG"))[0] == 0
+    assert (tmp_path / "s.PNG").read_bytes().startswith(b"\x89PNG")
+    code, _, err = cli("view", str(path), str(tmp_path / "new" / "s.png"))
+    assert code == 1 and "no such folder; make it with 'mkdir -p " in err and not (tmp_path / "new").exists()
 
 
 def test_a_sheet_has_a_cell_for_each_image(tmp_path):
