@@ -253,7 +253,7 @@ class Copier {
     // Make the header that the record gets. Return whether it is another one than it has.
     bool change_header(Span record) {
         old_header_size_ = static_cast<size_t>(header_end(record.data, record.size, request_.offsets[row_]));
-        const uint32_t flag = read_little_endian<uint32_t>(record.data);
+        const auto flag = read_little_endian<uint32_t>(record.data);
         width_ = std::max<uint32_t>(1, flag);
         if (!request_.new_keys && !request_.new_labels) return false;
         header_.assign(record.data, record.data + old_header_size_);
