@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from recordkit.cli.console import Console
@@ -9,13 +11,14 @@ from recordkit.errors import plural
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.labels.change import LabelReport, describe_changes
 
-keys_option = click.option(
-    "--renumber",
-    "keys",
-    flag_value="renumber",
-    default="keep",
-    help="Number the records anew, instead of keeping their keys; the REC of append keeps its own.",
-)
+_Command = Callable[..., None]
+
+
+def renumber_option(words: str) -> Callable[[_Command], _Command]:
+    """Return the option ``--renumber`` of a command, whose argument is called `keys`; `words` is its help."""
+    return click.option("--renumber", "keys", flag_value="renumber", default="keep", help=words)
+
+
 pad_labels_option = click.option(
     "--pad-labels",
     type=float,

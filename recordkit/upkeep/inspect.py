@@ -10,10 +10,10 @@ import itertools
 import math
 import tokenize
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,8 @@ class FileInfo:
         What the records are if the file has no images. If they have no image header, the file has no keys and labels.
     shards : tuple of str
         The .rec files of a manifest; empty for a single file.
+    edit : dict or None
+        The key "edit" of PREFIX.json or the manifest: the command that made the set from others, and its inputs.
     """
 
     path: str
@@ -145,6 +147,7 @@ class FileInfo:
     faces: FacesInfo | None
     other_records: str | None = None
     shards: tuple[str, ...] = ()
+    edit: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
@@ -238,7 +241,11 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
     tally = _Tally()
     others = [_add_records(tally, files, progress) for files in sets]
     first, listing = sets[0], sets[0].listing
-    version = first.description().get("recordkit") if listing is None else listing.manifest.recordkit
+    if listing is None:
+        description = first.description()
+        version, edit = description.get("recordkit"), description.get("edit")
+    else:
+        version, edit = listing.manifest.recordkit, listing.manifest.edit
     return FileInfo(
         path=str(first.path(".rec") if listing is None else listing.path),
         n_bytes=sum(files.rec_size() for files in sets),
@@ -260,6 +267,7 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
         faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
         other_records=None if others[0] is None else str(others[0]),
         shards=() if listing is None else tuple(str(files.path(".rec")) for files in sets),
+        edit=dict(edit) if isinstance(edit, Mapping) else None,
     )
 
 

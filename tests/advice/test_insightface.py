@@ -26,6 +26,21 @@ def test_a_label_that_is_no_identity(tmp_path, monkeypatch, fails, works):
     works("export", "b.rec", "faces", "--to", "insightface")
 
 
+def test_numbers_without_an_image(tmp_path, monkeypatch, works, cli):
+    monkeypatch.chdir(tmp_path)
+    rec = write(Path("a.rec"), [save(picture(), "PNG")] * 2, [3.0, 3.0])
+    code, out, note = cli("export", rec, "faces", "--to", "insightface")
+    assert code == 0 and "1 identity, 4 classes" in out
+    advice(
+        "interop/insightface/arrangement.py",
+        "'recordkit relabel' with --map gives images the numbers that are free",
+        note,
+    )
+    works("relabel", rec, "b", "--map", "3=0")
+    code, out, note = cli("export", "b.rec", "new", "--to", "insightface")
+    assert code == 0 and "1 identity, 1 class" in out and "no image" not in note
+
+
 @pytest.mark.parametrize("kind", ["png", "gif"])  # of another size, and of another format
 def test_images_for_training_code(people, fails, works, kind):
     Path("photos/cat/0.jpg").unlink()

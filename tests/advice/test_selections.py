@@ -33,6 +33,16 @@ def test_a_class_where_there_are_only_labels(plain, fails, works):
     works("subset", plain, "new", "--label", 2)
 
 
+@pytest.mark.parametrize(
+    ("condition", "site"),
+    [('class == "cat"', "syntax"), ("label == 'cat'", "expression"), ("classes == 1", "expression")],
+)
+def test_a_class_in_an_expression(rec, fails, works, condition, site):
+    error = fails("subset", rec, "new", "--where", condition)
+    advice(f"upkeep/selection/{site}.py", "an expression has no class names: give them as --class", error)
+    works("subset", rec, "new", "--class", "cat")
+
+
 def test_a_label_that_some_records_do_not_have(plain, fails, works):
     condition = "label1 == 5"
     error = fails("subset", plain, "new", "--where", condition)

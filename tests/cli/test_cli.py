@@ -89,7 +89,7 @@ def test_doctor_lists_what_is_installed(cli):
     assert code == 0
     facts = json.loads(output)
     names = {check["name"] for check in facts["checks"]}
-    assert names >= {"recordkit", "numpy", "pillow", "engine python", "engine native", "mxnet"}
+    assert names >= {"recordkit", "numpy", "pillow", "engine python", "engine native", "mxnet", "pyarrow"}
     assert facts["verdict"].startswith("recordkit ")
 
 

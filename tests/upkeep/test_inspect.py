@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from recordkit import PackPlan, pack
+from recordkit import PackPlan, __version__, pack
 from recordkit.errors import FormatError, TruncatedError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader, RecordWriter
@@ -31,6 +31,32 @@ def test_info_counts_labels_formats_and_keys(packed):
     assert info.first_shape == (20, 30, 3)
     assert info.classes == {"cat": 0, "dog": 1, "owl": 2}
     json.dumps(info.as_json())
+
+
+def test_info_names_the_command_and_the_sets_that_made_a_set(packed, cli, tmp_path):
+    cli("subset", packed, tmp_path / "cats", "--class", "cat")
+    assert inspect(tmp_path / "cats").edit["command"] == "subset" and inspect(packed).edit is None
+    assert f"made by    recordkit {__version__}: subset of out\n" in cli("info", tmp_path / "cats")[1]
+    cli("split", packed, tmp_path / "shards", "--shards", "2")
+    assert f"made by    recordkit {__version__}: split of out\n" in cli("info", tmp_path / "shards")[1]
+    assert f"made by    recordkit {__version__}\n" in cli("info", packed)[1]
+
+
+@pytest.mark.parametrize("edit", [3, {}, {"command": "x", "inputs": [3, {}]}, {"command": [], "inputs": []}])
+def test_an_edit_of_another_form_does_no_harm(packed, cli, edit):
+    path = packed.with_suffix(".json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "edit": edit}))
+    assert cli("info", packed)[0] == 0
+
+
+@pytest.mark.parametrize(("n", "text"), [(21, "21"), (1001, "more than 1000")])
+def test_info_says_how_many_labels_are_not_listed(tmp_path, cli, n, text):
+    with open(tmp_path / "a.rec", "wb") as file:
+        writer = RecordWriter(file)
+        for key in range(n):
+            writer.write(irheader.pack(irheader.IRHeader(float(key), key), b"jpeg"))
+    (tmp_path / "a.json").write_text('{"classes": {"cat": 0, "dog": 1}}')
+    assert f"\n           {text} distinct labels, 2 classes with names\n" in cli("info", tmp_path / "a.rec")[1]
 
 
 def test_damage_is_an_error_with_its_offset(packed):

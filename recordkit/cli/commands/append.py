@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.edit_options import keys_option, pad_labels_option, print_report, whole_if_possible
+from recordkit.cli.edit_options import pad_labels_option, print_report, renumber_option, whole_if_possible
 from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.upkeep import append
 
@@ -21,7 +21,7 @@ from recordkit.upkeep import append
 )
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.argument("more", metavar="MORE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@keys_option
+@renumber_option("Give the new records the keys after the largest one of REC, instead of keeping their keys.")
 @pad_labels_option
 @click.option("--shard", is_flag=True, help="Write the new records to a shard beside REC, which stays as it is.")
 @dry_run_option

@@ -24,6 +24,7 @@ _REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
 # Each package and the extra that installs it.
 _OPTIONAL_PACKAGES = {
     "torch": "torch",
+    "pyarrow": "parquet",
     "matplotlib": "plot",
     "jinja2": "plot",
     "graphviz": "plot",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import for_each_dataset, recs_argument, total_bytes
 from recordkit.cli.options import examples, output_options
-from recordkit.errors import plural, quoted
+from recordkit.errors import enumerate_some, plural, quoted
 from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
 from recordkit.storage.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
@@ -58,7 +60,7 @@ def _lines(info: FileInfo) -> list[str]:
     shards = f" in {plural(len(info.shards), 'shard')}" if info.shards else ""
     lines = [f"{info.path}: {plural(info.n_records, 'record')}{shards}, {info.n_bytes / 1e6:.1f} MB"]
     if info.made_by:
-        lines.append(f"made by    {info.made_by}")
+        lines.append(f"made by    {info.made_by}{_edit_text(info.edit or {})}")
     companions = [suffix for suffix, exists in info.companions.items() if exists]
     lines.append(f"beside it  {', '.join(companions) or 'no files'}")
     if not info.companions[".idx"]:
@@ -83,6 +85,15 @@ def _lines(info: FileInfo) -> list[str]:
     if info.key_range is not None:
         return lines + _label_lines(info)
     return [*lines, "           recordkit.recordio.MXRecordIO reads them"] if info.other_records else lines
+
+
+def _edit_text(edit: Mapping[str, Any]) -> str:
+    """Return the command that made the set and the names of its inputs; "" for a set that was packed from images."""
+    command, inputs = edit.get("command"), edit.get("inputs")
+    if not isinstance(command, str) or not isinstance(inputs, list):
+        return ""
+    names = [str(each.get("name")) for each in inputs if isinstance(each, dict)]
+    return f": {command} of {enumerate_some(names)}"
 
 
 def _label_lines(info: FileInfo) -> list[str]:
@@ -110,9 +121,11 @@ def _ranges_text(info: FileInfo) -> str:
 
 def _count_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
-        return []
+        n = f"more than {MAX_COUNTED_LABELS}" if info.labels is None else f"{len(info.labels)}"
+        names = f", {plural(len(info.classes), 'class')} with names" if info.classes else ""
+        return [f"           {n} distinct{' first' if info.label_width[1] > 1 else ''} labels{names}"]
     heading = ["           records by first label:"] if info.label_width[1] > 1 else []
-    names: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
+    names_by_label: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
     return heading + [
-        f"{label_text(label):>11}  {n:8d}  {names.get(label, '')}".rstrip() for label, n in info.labels.items()
+        f"{label_text(label):>11}  {n:8d}  {names_by_label.get(label, '')}".rstrip() for label, n in info.labels.items()
     ]

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.edit_options import keys_option, pad_labels_option, print_report, whole_if_possible
+from recordkit.cli.edit_options import pad_labels_option, print_report, renumber_option, whole_if_possible
 from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
-from recordkit.cli.pack_options import shards_option
 from recordkit.upkeep import merge
 
 
@@ -22,9 +21,9 @@ from recordkit.upkeep import merge
 )
 @click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
-@keys_option
+@renumber_option("Give the records the keys 0 to n - 1 in the order of the files, instead of keeping their keys.")
 @pad_labels_option
-@shards_option
+@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Number of files of the new set.")
 @dry_run_option
 @threads_option
 @output_options

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.edit_options import keys_option, print_report
+from recordkit.cli.edit_options import print_report, renumber_option
 from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.upkeep import shuffle
 
@@ -18,7 +18,7 @@ from recordkit.upkeep import shuffle
 @click.option(
     "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of the random order."
 )
-@keys_option
+@renumber_option("Give the records the keys 0 to n - 1 in the new order, instead of keeping their keys.")
 @dry_run_option
 @threads_option
 @output_options

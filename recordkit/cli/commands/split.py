@@ -11,7 +11,6 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report
 from recordkit.cli.options import dry_run_option, examples, output_options, parse_bytes, threads_option
-from recordkit.cli.pack_options import shards_option
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
 from recordkit.upkeep.labels.text import label_text
@@ -99,7 +98,9 @@ def parse_parts(_context: click.Context, _parameter: click.Parameter, text: str 
     callback=parse_parts,
     help="Parts by keys, as train=0:50000,val=50000:60000; the end of a range is not in it.",
 )
-@shards_option
+@click.option(
+    "--shards", type=click.IntRange(1), metavar="N", help="Number of shards, as even in bytes as records allow."
+)
 @click.option(
     "--shard-bytes", metavar="SIZE", callback=parse_bytes, help="Largest size of a file of shards, as 512M or 2G."
 )
@@ -114,7 +115,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     stratify: bool,
     group_by: str | None,
     keys: dict[str, str] | None,
-    shards: int,
+    shards: int | None,
     shard_bytes: int | None,
     dry_run: bool,
     threads: int,
@@ -126,7 +127,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
     records into PREFIX_0, PREFIX_1 and so on, which PREFIX.manifest.json names as one dataset. Records keep their order
     and their keys. REC stays as it is, and no image is decoded.
     """
-    ways = {"--ratios": ratios, "--keys": keys, "--shards": shards > 1, "--shard-bytes": shard_bytes}
+    ways = {"--ratios": ratios, "--keys": keys, "--shards": shards, "--shard-bytes": shard_bytes}
     given = [option for option, value in ways.items() if value]
     if len(given) != 1:
         got = " and ".join(given) or "none"

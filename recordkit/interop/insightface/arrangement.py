@@ -128,7 +128,11 @@ def _read_columns(source: Source) -> tuple[NDArray[np.int64], NDArray[np.uint64]
     n_identities, n_classes = len(np.unique(labels)), int(np.max(labels)) + 1
     if n_identities < n_classes:
         n_empty = plural(n_classes - n_identities, "number")
-        notes.append(f"labels are 0 to {n_classes - 1}, and {n_empty} of these have no image")
+        verb = "has" if n_classes - n_identities == 1 else "have"
+        notes.append(
+            f"labels are 0 to {n_classes - 1}, and {n_empty} of these {verb} no image; "
+            "'recordkit relabel' with --map gives images the numbers that are free"
+        )
     return labels, keys, notes
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import plural
 from recordkit.interop.export import ExportedSet, ExportReport, only_source, read_samples
 from recordkit.interop.export.output import new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
@@ -50,7 +51,8 @@ class ExportedFaces(ExportedSet):
     @property
     def details(self) -> str:
         """The numbers of identities."""
-        return f"{self.n_identities} identities, {self.n_classes} classes"
+        identities = "1 identity" if self.n_identities == 1 else f"{self.n_identities} identities"
+        return f"{identities}, {plural(self.n_classes, 'class')}"
 
 
 def write_insightface(

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.formats.lst import excerpt
+from recordkit.upkeep.selection.syntax import CLASS_ADVICE, EXAMPLE, syntax_error
 from recordkit.upkeep.selection.table import SampleTable
 
 MAX_CHARACTERS = 2000
@@ -38,7 +39,6 @@ _MAX_DEPTH = 50
 _LIMIT = 2**63
 _LABEL = re.compile(r"label(\d{0,6})", re.ASCII)
 _NAMES = ("key", "n_labels", "bytes", "width", "height")
-_EXAMPLE = 'a condition as "label == 3 and bytes > 10000"'
 
 _Rows = NDArray[np.int64]
 _Kind = Literal["condition", "number"]
@@ -97,13 +97,11 @@ class Expression:
         try:
             self._root = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
-            is_inside = error.offset and error.offset <= len(self.text)
-            place = f"character {error.offset}" if is_inside else "the end"
-            raise PlanError(argument="where", expected=_EXAMPLE, got=f"{error.msg} at {place}") from None
+            raise syntax_error(self.text, error) from None
         except (ValueError, RecursionError, MemoryError):  # of a null byte, or of parentheses without end
-            raise PlanError(argument="where", expected=_EXAMPLE, got=excerpt(text)) from None
+            raise PlanError(argument="where", expected=EXAMPLE, got=excerpt(text)) from None
         if self._kind(self._root, 0) != "condition":
-            raise self._error(self._root, _EXAMPLE)
+            raise self._error(self._root, EXAMPLE)
 
     def matches(self, table: SampleTable, rows: _Rows) -> NDArray[np.bool_]:
         """Return for each of some rows whether the condition is true.
@@ -151,13 +149,14 @@ class Expression:
     def _kind_of_leaf(self, node: ast.Constant | ast.Name) -> _Kind:
         if isinstance(node, ast.Name):
             if node.id not in _NAMES and not _LABEL.fullmatch(node.id):
-                raise self._error(node, f"label, label1, {', '.join(_NAMES)}")
+                advice = CLASS_ADVICE if "class" in node.id else None
+                raise self._error(node, f"label, label1, {', '.join(_NAMES)}", advice)
             return "number"
         if isinstance(node.value, bool):
             return "condition"
         if isinstance(node.value, int | float) and abs(node.value) < _LIMIT:
             return "number"
-        raise self._error(node, "a number below 2**63")
+        raise self._error(node, "a number below 2**63", CLASS_ADVICE if isinstance(node.value, str) else None)
 
     def _require(self, kind: _Kind, nodes: list[ast.expr], depth: int) -> None:
         for node in nodes:
@@ -249,12 +248,12 @@ class Expression:
         except PlanError as error:
             raise error.located(argument="where", advice=f"write 'n_labels > {number} and ...' before it") from None
 
-    def _error(self, node: ast.expr, expected: str) -> PlanError:
+    def _error(self, node: ast.expr, expected: str, advice: str | None = None) -> PlanError:
         content = self.text.encode()  # the syntax tree counts bytes
         begin, end = node.col_offset, node.end_col_offset
         character = len(content[:begin].decode()) + 1
         got = excerpt(content[begin:end].decode())
-        return PlanError(argument="where", expected=expected, got=f"{got} at character {character}")
+        return PlanError(argument="where", expected=expected, got=f"{got} at character {character}", advice=advice)
 
 
 def _fits(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> bool:
