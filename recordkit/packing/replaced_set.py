@@ -26,7 +26,7 @@ from recordkit.storage.snapshot import read_set
 
 
 def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
-    """Refuse to overwrite a side file that no pack wrote, or a list that was edited after its pack.
+    """Refuse to overwrite a side file that no pack wrote, a list that was edited after its pack, or the set of an edit.
 
     The .rec and .idx may always be replaced, because the user names them. The files are those of the valid set, also if
     a pack to another prefix, such as ``a`` with a split ``b`` for ``a_b``, publishes it meanwhile or was killed.
@@ -45,6 +45,8 @@ def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
 
 def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
     description = _read_description(files.path(".json"))
+    if description.get("edit") is not None:
+        raise _edit_error(files.path(".json"))
     for final_path in names.all():
         suffix = suffix_of(final_path.name)
         path = files.path(suffix) if suffix else final_path
@@ -52,7 +54,8 @@ def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
             continue
         if suffix == ".crc" and _are_checksums(path, description):
             continue  # `recordkit.upkeep.reindex` wrote it later
-        if suffix == MANIFEST_SUFFIX and _read_own_manifest(path) is not None:
+        if suffix == MANIFEST_SUFFIX and (manifest := _read_own_manifest(path)) is not None:
+            _refuse_edited(manifest, path)
             continue  # the dataset was in shards
         if not lists_file(description, suffix) or (suffix == ".lst" and not _matches(path, description.get("lst"))):
             advice = "move it away or choose another prefix"
@@ -77,13 +80,32 @@ def check_replaced_manifest(dataset: Path) -> None:
 
 def _check_manifest(files: Fileset) -> None:
     path = files.path(MANIFEST_SUFFIX)
-    if path.exists() and _read_own_manifest(path) is None:
+    if not path.exists():
+        return
+    manifest = _read_own_manifest(path)
+    if manifest is None:
         raise PublishError(
             path=str(path),
             expected="no file, or one as an earlier pack wrote it",
             got="another file",
             advice="move it away or choose another prefix",
         )
+    _refuse_edited(manifest, path)
+
+
+def _refuse_edited(manifest: Manifest, path: Path) -> None:
+    if manifest.edit is not None:
+        raise _edit_error(path)
+
+
+def _edit_error(path: Path) -> PublishError:
+    """Return the error about a set that a pack cannot make again, because it was made of other sets."""
+    return PublishError(
+        path=str(path),
+        expected="no set, or one that a pack wrote",
+        got="one that was merged, divided or changed, which no pack can repeat",
+        advice="choose another prefix, or remove that set first",
+    )
 
 
 def _read_own_manifest(path: Path) -> Manifest | None:
@@ -110,7 +132,7 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
 
     Only files that the earlier pack wrote under their present name count. A copy or a renamed set belongs to the user,
     and so do an edited .lst and the files beside a .rec that has changed since. Anybody can write a description, so it
-    counts only if all files that it lists have the names of its own set.
+    counts only if all files that it lists have the names of its own set. Sets that an edit made stay.
     """
     obsolete: list[Path] = []
     for path in prefix.parent.glob(f"{glob.escape(prefix.name)}*.json"):
@@ -118,12 +140,14 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
             continue
         if path.name.endswith(MANIFEST_SUFFIX):
             manifest = _read_own_manifest(path)
-            obsolete += [path] if manifest is not None and manifest.set == prefix.name else []
+            is_own = manifest is not None and manifest.set == prefix.name and manifest.edit is None
+            obsolete += [path] if is_own else []
             continue
         description, stem = _read_description(path), path.name.removesuffix(".json")
         own_names = {stem, *(stem + suffix for suffix in SUFFIXES)}
         if (
             description.get("set") == prefix.name
+            and description.get("edit") is None
             and path.name in listed_names(description)
             and own_names.issuperset(listed_names(description))
         ):

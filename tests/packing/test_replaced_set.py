@@ -10,6 +10,7 @@ from recordkit import PackPlan, pack
 from recordkit.errors import PublishError
 from recordkit.packing.replaced_set import find_obsolete_files
 from recordkit.storage.fileset import fingerprint
+from recordkit.upkeep import Ratios, Shards, split
 
 
 def plant(path, *names, prefix="train"):
@@ -89,3 +90,17 @@ def test_a_set_of_another_prefix_that_was_killed_while_it_was_moved_is_replaced(
     (folder / "commit").write_text(json.dumps({"publish": names, "remove": []}))
     (tmp_path / "a_b.lst").write_bytes(old_list)
     assert pack(tiny_folder, tmp_path / "a_b").ok
+
+
+def test_a_set_that_was_edited_is_not_replaced(tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "all")
+    split(tmp_path / "all", tmp_path / "train", Ratios({"a": 0.5, "b": 0.5}))
+    split(tmp_path / "all", tmp_path / "shards", Shards(count=2))
+    before = {path: path.read_bytes() for path in tmp_path.glob("*_*.*")}
+    for prefix in ("train_a", "shards", "shards_0"):
+        with pytest.raises(PublishError, match="got one that was merged, divided or changed, which no pack can repeat"):
+            pack(tiny_folder, tmp_path / prefix)
+    with pytest.raises(PublishError, match="which no pack can repeat"):
+        pack(tiny_folder, tmp_path / "shards", plan=PackPlan(shards=3))
+    pack(tiny_folder, tmp_path / "train")
+    assert {path: path.read_bytes() for path in before} == before

@@ -141,7 +141,8 @@ def test_failures_of_the_pack_stay_known(tiny_folder, tmp_path):
     append(tmp_path / "a", [more])
     assert (tmp_path / "a.failed.tsv").read_bytes() == failures
     assert json.loads((tmp_path / "a.json").read_text())["failed"] == 1
-    rk.pack(tiny_folder, tmp_path / "a")  # which replaces all of them
+    with pytest.raises(PublishError, match="which no pack can repeat"):
+        rk.pack(tiny_folder, tmp_path / "a")
 
 
 def test_a_set_that_another_program_replaced_meanwhile_is_kept(grown, monkeypatch):
