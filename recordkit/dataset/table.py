@@ -180,7 +180,7 @@ class Table:
                     path=str(path),
                     expected=f"the classes of {with_classes[0][0]}",
                     got="others",
-                    advice="open the files one by one, or pack them again with the same classes",
+                    advice="'recordkit merge' unites them by the names of their classes, or open the files one by one",
                 )
         return with_classes[0][1] if with_classes else None
 

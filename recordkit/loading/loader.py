@@ -96,7 +96,7 @@ class Loader:
     PlanError
         Arguments are out of range or contradict each other.
     FormatError, NotFoundError
-        The dataset cannot be opened.
+        The dataset cannot be opened, or its files have different class names.
     ImageError
         The transforms do not fix the size of the images, and the first samples cannot be decoded.
     MissingError
@@ -146,6 +146,8 @@ class Loader:
         self.threads = count_threads(threads)
         self.dataset = _open_dataset(path, check=check, on_error=on_error)
         n_samples = len(self.dataset)
+        if len(self.dataset.files) > 1:
+            _ = self.dataset.classes  # raises if a label means one class in one file and another one in the next
         if not n_samples:
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
         order = _make_order(n_samples, plan.seed, shuffle=shuffle)

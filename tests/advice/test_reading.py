@@ -73,20 +73,19 @@ def test_a_batch_larger_than_the_memory(rec):
     assert Loader(rec, batch_size=1, transforms=transforms, memory=smallest // 2)
 
 
-def test_files_with_other_classes(rec):
+def test_files_with_other_classes(rec, works):
     Path("photos/dog").rename("photos/owl")
     rk.pack("photos", "owls")
     both = ["out", "owls"]
-    text = "open the files one by one, or pack them again with the same classes"
-    error = text_of(lambda: rk.RecordDataset(both).classes)
-    advice("dataset/table.py", "open the files one by one, or pack them again with the same classes", error)
+    for face in (lambda: rk.RecordDataset(both).classes, lambda: load(both)):
+        advice(
+            "dataset/table.py",
+            "'recordkit merge' unites them by the names of their classes, or open the files one by one",
+            text_of(face),
+        )
     assert [rk.RecordDataset(path).classes for path in both] == [{"cat": 0, "dog": 1}, {"cat": 0, "owl": 1}]
-    names = {"cat": 0, "dog": 1, "owl": 2}
-    Path("photos/owl").rename("photos/dog")
-    rk.pack(rk.open_source("photos", classes=names), "out")
-    Path("photos/dog").rename("photos/owl")
-    rk.pack(rk.open_source("photos", classes=names), "owls")
-    assert rk.RecordDataset(both).classes == names and text in error
+    works("merge", *both, "all", "--renumber")
+    assert rk.RecordDataset("all").classes == {"cat": 0, "dog": 1, "owl": 2} and list(load("all"))
 
 
 def test_a_set_without_checksums(rec, works):
