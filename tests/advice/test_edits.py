@@ -248,3 +248,19 @@ def test_a_label_that_float32_would_change(folder, fails, works):
 def test_a_name_that_is_taken(folder, fails, works):
     advice("upkeep/edit/new_set.py", "choose another prefix", fails("merge", "a", "b", "old"))
     works("merge", "a", "b", "other")
+
+
+def test_a_prefix_with_the_suffix_of_a_file(folder, fails, works):
+    for name in ("all.rec", "all.manifest.json"):
+        advice("upkeep/edit/new_set.py", "leave out its suffix", fails("merge", "a", "b", name))
+    works("merge", "a", "b", "all")
+
+
+def test_a_pack_in_the_place_of_an_edit(folder, photos, fails, works):
+    for command in ("pack", "import"):
+        error = fails(command, photos, "a")
+        advice("packing/replaced_set.py", "choose another prefix, or remove that set first", error)
+    works("pack", photos, "new")
+    for path in folder.glob("a.*"):
+        path.unlink()
+    works("pack", photos, "a")

@@ -144,6 +144,8 @@ def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
     if not prefix.name:
         advice = f"add a name, as in {prefix / 'train'}"
         raise PlanError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
+    if prefix.name.endswith(SUFFIXES):
+        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
     names = [new.prefix.name for new in sets]
     if not sets or len(set(names)) < len(names):
         raise PlanError(path=str(prefix), expected="sets of different names", got=", ".join(names) or "none")
