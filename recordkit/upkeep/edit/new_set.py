@@ -141,11 +141,7 @@ class SetSource:
 
 def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
     """Refuse sets that cannot be: of other names than those of the prefix, without records, or of wrong lengths."""
-    if not prefix.name:
-        advice = f"add a name, as in {prefix / 'train'}"
-        raise PlanError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
-    if prefix.name.endswith(SUFFIXES):
-        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
+    _check_prefix(prefix)
     names = [new.prefix.name for new in sets]
     if not sets or len(set(names)) < len(names):
         raise PlanError(path=str(prefix), expected="sets of different names", got=", ".join(names) or "none")
@@ -162,6 +158,14 @@ def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
                 raise PlanError(path=path, expected=f"{n} keys and labels, one for each row", got=len(column))
         if new.labels is not None and not (np.min(new.labels.widths) >= 1 and np.max(new.labels.widths) <= MAX_LABELS):
             raise PlanError(path=path, expected=f"1 to {MAX_LABELS} labels per record", got="none, or more")
+
+
+def _check_prefix(prefix: Path) -> None:
+    if not prefix.name:
+        advice = f"add a name, as in {prefix / 'train'}"
+        raise PlanError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
+    if prefix.name.endswith(SUFFIXES):
+        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
 
 
 def refuse_existing_files(sets: Sequence[NewSet], prefix: Path, earlier: EarlierShards | None) -> None:
