@@ -38,7 +38,7 @@ def parse_ratios(_context: click.Context, _parameter: click.Parameter, text: str
         except (ValueError, ZeroDivisionError):
             sign = ""
         if not sign or name in parts:
-            raise click.BadParameter(f"expected NAME=RATIO of each part, as train=0.8,test=0.2, got {text!r}")
+            raise click.BadParameter(f"expected NAME=RATIO of each part, as train=80,val=10,test=10, got {text!r}")
         parts[name] = value
     return parts
 
@@ -80,7 +80,7 @@ def parse_parts(_context: click.Context, _parameter: click.Parameter, text: str 
     "--ratios",
     metavar="NAME=RATIO,...",
     callback=parse_ratios,
-    help="Parts at random, as train=0.8,val=0.1,test=0.1, which add up to 1.",
+    help="Parts at random, as train=80,val=10,test=10 or train=0.8,test=0.2; the numbers are divided by their sum.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of the random choice."

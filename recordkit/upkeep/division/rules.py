@@ -49,7 +49,8 @@ class Ratios:
     Attributes
     ----------
     ratios : mapping of str to float or Fraction
-        Name of each part, and its share of the records; together 1. The counts are by the largest remainder.
+        Name of each part, and its weight; the weights are divided by their sum. The counts are by the largest
+        remainder.
     seed : int, 0 to 2**64 - 1, default 0
         The parts are the same on every machine.
     stratify : bool, default False

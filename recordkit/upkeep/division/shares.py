@@ -30,7 +30,6 @@ from recordkit.sampling.permutation import Permutation
 _Counts = NDArray[np.int64]
 # Ratios are rounded to multiples of 1 / _MAX_TOTAL if they have no smaller common denominator.
 _MAX_TOTAL = 1_000_000
-_TOLERANCE = Fraction(1, 1_000_000)
 
 
 class WholeRatios(NamedTuple):
@@ -53,7 +52,7 @@ def shares_of(ratios: Mapping[str, float | Fraction]) -> WholeRatios:
     Parameters
     ----------
     ratios : mapping of str to float or Fraction
-        More than 0 each, and 1 together. A float means its shortest decimal fraction.
+        More than 0 each; they are divided by their sum. A float means its shortest decimal fraction.
 
     Raises
     ------
@@ -69,8 +68,6 @@ def shares_of(ratios: Mapping[str, float | Fraction]) -> WholeRatios:
         raise PlanError(argument="ratios", expected="ratios of more than 0", got=got)
     fractions = [ratio if isinstance(ratio, Fraction) else Fraction(repr(float(ratio))) for ratio in ratios.values()]
     whole = sum(fractions, Fraction(0))
-    if abs(whole - 1) > _TOLERANCE:
-        raise PlanError(argument="ratios", expected="ratios that add up to 1", got=f"{_float(whole):g}")
     fractions = [fraction / whole for fraction in fractions]
     total = math.lcm(*(fraction.denominator for fraction in fractions))
     if total <= _MAX_TOTAL:

@@ -112,3 +112,10 @@ def test_an_empty_file_and_a_bad_seed_are_errors(tmp_path):
         upkeep.subset(rec, tmp_path / "p", Selection())
     with pytest.raises(PlanError, match="seed: expected 0 to"):
         upkeep.shuffle(rec, tmp_path / "p", seed=2**64)
+
+
+def test_a_subset_without_a_condition_is_refused(cli, tmp_path):
+    make(tmp_path / "plain.rec", [0, 1])
+    code, _, error = cli("subset", tmp_path / "plain", tmp_path / "new", "--seed", 5)
+    assert code == 2 and "--first-per-class, --sample or --first, got none" in error.replace("\n", " ")
+    assert not (tmp_path / "new.rec").exists()
