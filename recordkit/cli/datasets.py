@@ -16,7 +16,12 @@ from recordkit.storage.snapshot import read_manifest
 recs_argument = click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
-def for_each_dataset(recs: Sequence[Path], act: Callable[[Path], bool]) -> None:
+def for_each_dataset(
+    recs: Sequence[Path],
+    act: Callable[[Path], bool],
+    *,
+    find: Callable[[Path], Sequence[str | Path]] = find_sets,
+) -> None:
     """Call a function with each dataset that the arguments stand for, and exit with 1 if one of the calls failed.
 
     An error about one of several datasets is printed, and the others follow. An error about the only one is raised.
@@ -27,8 +32,10 @@ def for_each_dataset(recs: Sequence[Path], act: Callable[[Path], bool]) -> None:
         Paths as `recordkit.storage.search.find_sets` takes them.
     act : callable
         Returns False if the dataset is at fault.
+    find : callable, default `recordkit.storage.search.find_sets`
+        Returns the paths that an argument stands for.
     """
-    paths = [Path(path) for rec in recs for path in find_sets(rec)]
+    paths = [Path(path) for rec in recs for path in find(rec)]
     is_good = True
     for path in paths:
         try:

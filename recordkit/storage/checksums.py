@@ -31,7 +31,7 @@ CHECKSUM_BYTES = 4
 _MAX_LOST_BYTES = 1 << 26
 
 
-def pack(checksums: Sequence[int]) -> bytes:
+def pack(checksums: Sequence[int] | NDArray[np.uint32]) -> bytes:
     """Return checksums as they are in the file.
 
     Examples

@@ -54,6 +54,29 @@ def find_sets(path: str | Path) -> list[str]:
     return names
 
 
+def find_rec_files(path: str | Path) -> list[Path]:
+    """Return the .rec files that a path stands for: as `find_sets`, with all shards in place of a manifest.
+
+    Raises
+    ------
+    NotFoundError, PlanError
+        As for `find_sets`.
+    FormatError
+        A manifest is damaged.
+
+    Examples
+    --------
+    >>> [path.name for path in find_rec_files("out/train.rec")]
+    ['train.rec']
+    """
+    paths: list[Path] = []
+    for found in find_sets(path):
+        files, manifest = read_manifest(found)
+        shards = [] if manifest is None else [files.prefix.parent / shard.name for shard in manifest.shards]
+        paths += shards or [Path(found)]
+    return paths
+
+
 def _is_prefix(folder: str) -> bool:
     """Tell whether a path is a prefix of a dataset, although it is a folder too."""
     if not Path(folder).name:

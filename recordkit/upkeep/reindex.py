@@ -8,7 +8,6 @@ are the positions too. MXNet's rec2idx.py always writes positions.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -19,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.contents import find_other_records
+from recordkit.dataset.frame_chain import Spans
 from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, open_record_file
+from recordkit.dataset.whole_records import compute_checksums
 from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats import idx
 from recordkit.formats.files import open_file
@@ -32,6 +33,7 @@ from recordkit.storage.locks import lock_folder
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.replacement import write_atomically
 from recordkit.storage.snapshot import file_state
+from recordkit.upkeep.byte_progress import PassProgress
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14
@@ -119,12 +121,13 @@ def reindex(
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
     state = file_state(rec_path)
+    passed = PassProgress(progress, 2)
     with closing(open_record_file(rec_path)) as file:
-        offsets = file.scan()
+        offsets = file.scan(progress=passed)
         if checksums:
             _refuse_checksums(files, len(offsets))
         try:
-            ids = _read_ids(file, offsets, progress)
+            ids = _read_ids(file, offsets, passed)
         except FormatError:
             other = find_other_records(files)
             if other is None:
@@ -178,7 +181,8 @@ def _refuse_checksums(files: Fileset, n_records: int) -> None:
 
 
 def _checksums(file: RecordFile, offsets: NDArray[np.uint64]) -> bytes:
-    return pack_checksums([zlib.crc32(file.read(offset)[0]) for offset in offsets.tolist()])
+    begins = offsets.astype(np.int64)
+    return pack_checksums(compute_checksums(file, Spans(begins, np.append(begins[1:], file.size))))
 
 
 def _is_unchanged(files: Fileset, now: Fileset, state: tuple[int, ...]) -> bool:
@@ -201,18 +205,15 @@ def _without_packs(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _read_ids(
-    file: RecordFile, offsets: NDArray[np.uint64], progress: Callable[[int], None] | None
-) -> NDArray[np.uint64]:
+def _read_ids(file: RecordFile, offsets: NDArray[np.uint64], progress: Callable[[int], None]) -> NDArray[np.uint64]:
     ids = np.empty(len(offsets), np.uint64)
     n_reported_bytes = 0
     for begin in range(0, len(offsets), _BLOCK_SIZE):
         end = min(begin + _BLOCK_SIZE, len(offsets))
         ids[begin:end] = file.headers(offsets[begin:end])[0]
-        if progress:
-            end_byte = int(offsets[end]) if end < len(offsets) else file.size
-            progress(end_byte - n_reported_bytes)
-            n_reported_bytes = end_byte
+        end_byte = int(offsets[end]) if end < len(offsets) else file.size
+        progress(end_byte - n_reported_bytes)
+        n_reported_bytes = end_byte
     return ids
 
 

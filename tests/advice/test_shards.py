@@ -106,3 +106,17 @@ def test_a_measurement_of_shards(shards, works, tmp_path):
     )
     works("bench", shards, "--peers", "python", "--shape", "3,16,16", "--batch-size", 2, "--rounds", 1, "--seconds", 0)
     assert n_samples(resolve_workload(single_file(shards, None, tmp_path)).path(".rec")) == 4
+
+
+def test_a_damaged_shard(shards, fails, works):
+    manifest = advice(
+        "upkeep/edit/repair.py",
+        "repair each shard that 'recordkit verify {}' names, and merge them and the others",
+        fails("repair", shards, "new"),
+    )[0]
+    with open("out/a_1.rec", "r+b") as file:
+        file.write(b"????")
+    assert "a_1.rec: byte 0:" in fails("verify", manifest)
+    works("repair", "out/a_1.rec", "whole")
+    works("merge", "out/a_0.rec", "whole.rec", "b")
+    assert n_samples("b") == 3

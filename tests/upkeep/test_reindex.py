@@ -150,7 +150,7 @@ def test_many_records_are_written_in_blocks(tmp_path, monkeypatch):
     steps = []
     assert reindex(tmp_path / "a", progress=steps.append).outcome == "written"
     assert (tmp_path / "a.idx").read_bytes() == lines
-    assert len(steps) == 3 and sum(steps) == (tmp_path / "a.rec").stat().st_size
+    assert len(steps) == 1 + 3 and sum(steps) == (tmp_path / "a.rec").stat().st_size
     assert reindex(tmp_path / "a").outcome == "unchanged"
     (tmp_path / "a.idx").write_bytes(lines + b"1\t2\n")
     assert reindex(tmp_path / "a").outcome == "replaced"

@@ -11,7 +11,7 @@ import pytest
 import recordkit as rk
 from recordkit.dataset.frame_chain import choose_records, find_spans
 from recordkit.errors import FormatError, NotFoundError, PublishError
-from recordkit.formats import idx, irheader
+from recordkit.formats import frame, idx, irheader
 from recordkit.formats.frame import RecordWriter, pack
 from recordkit.upkeep import repair, verify
 
@@ -192,3 +192,39 @@ def test_the_command_lists_what_is_lost_and_ends_with_0(cli, packed, tmp_path):
     assert f"byte {offsets_of(packed)[5]}: expected magic 0xced7230a, got 0x3f3f3f3f; " in error and "; key 5" in error
     code, out, _ = cli("repair", packed, tmp_path / "other", "--json")
     assert code == 0 and json.loads(out)["lost"][0]["keys"] == [5]
+
+
+def test_hostile_parts_that_reach_over_whole_records_are_not_read(tmp_path, monkeypatch):
+    """Each first part claims all that follows, so reading them would take the square of the size."""
+    n, record = 2000, irheader.pack(irheader.IRHeader(1.0, 7), b"")
+    whole = frame.MAGIC_BYTES + len(record).to_bytes(4, "little") + record
+    step = 8 + len(whole)
+    parts = [frame.MAGIC_BYTES + (1 << 29 | (n - row) * step - 8).to_bytes(4, "little") + whole for row in range(n)]
+    (tmp_path / "a.rec").write_bytes(b"".join(parts))
+    n_bytes = 0
+
+    def pread(descriptor, size, offset, read=frame.pread):
+        nonlocal n_bytes
+        n_bytes += size
+        return read(descriptor, size, offset)
+
+    monkeypatch.setattr(frame, "pread", pread)
+    report = repair(tmp_path / "a.rec", tmp_path / "b", dry_run=True)
+    assert (report.n_records, report.n_lost_bytes) == (n, 8 * n)
+    assert n_bytes < 20 * n * step
+
+
+def test_a_pattern_is_no_file_to_repair(packed, tmp_path):
+    with pytest.raises(NotFoundError, match="expected a .rec file"):
+        repair(tmp_path / "*.rec", tmp_path / "b")
+
+
+def test_verify_names_the_lost_bytes_that_repair_loses(packed, tmp_path):
+    content = packed.read_bytes()
+    begin = offsets_of(packed)[5]
+    packed.write_bytes(content[:begin] + b"xyz" + content[begin + 40 :])  # what follows has moved
+    for suffix in (".idx", ".crc", ".json", ".labels.npy"):
+        packed.with_suffix(suffix).unlink(missing_ok=True)
+    ((offset, reason),) = [(problem.offset, problem.reason) for problem in verify(packed).problems if problem.offset]
+    (lost,) = repair(packed, tmp_path / "b").lost
+    assert (offset, reason) == (lost.offset, f"{lost.reason}; {lost.n_bytes} bytes are lost")

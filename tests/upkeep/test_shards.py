@@ -132,3 +132,24 @@ def test_the_commands_take_a_manifest_and_several_files(packed, cli):
 def test_an_error_about_one_of_several_files_does_not_stop_the_others(packed, cli):
     code, out, error = cli("verify", packed / "none.rec", packed / "a_0.rec")
     assert code == 1 and "none.rec: expected a .rec file" in error and "a_0.rec: 3 records, ok" in out
+
+
+def test_reindex_writes_the_index_of_each_shard_and_the_manifest_stays_right(cli, tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "a", plan=PackPlan(shards=3))
+    indexes = {path: path.read_bytes() for path in tmp_path.glob("a*.idx")}
+    assert len(indexes) == 3
+    for name in ("a", "a.manifest.json", "a_*.rec"):
+        for path in indexes:
+            path.unlink()
+        code, out, _ = cli("reindex", tmp_path / name)
+        assert (code, out.count("written")) == (0, 3)
+        assert {path: path.read_bytes() for path in indexes} == indexes
+        assert verify(tmp_path / "a").ok
+
+
+def test_reindex_goes_on_behind_a_shard_that_is_gone(cli, tiny_folder, tmp_path):
+    pack(tiny_folder, tmp_path / "a", plan=PackPlan(shards=3))
+    recs = sorted(tmp_path.glob("a*.rec"))
+    recs[1].unlink()
+    code, out, error = cli("reindex", tmp_path / "a.manifest.json")
+    assert (code, out.count("unchanged")) == (1, 2) and recs[1].name in error

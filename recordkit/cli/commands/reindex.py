@@ -7,43 +7,44 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
-from recordkit.cli.program import error_text
-from recordkit.cli.terminal import print_message
-from recordkit.errors import RecordkitError, plural
+from recordkit.errors import plural
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.search import find_rec_files
 from recordkit.upkeep import ReindexReport, reindex
 
 _KEYS = {"ids": "the ids of the records", "positions": "their positions"}
 
 
-@click.command("reindex", epilog=examples("recordkit reindex out/photos.rec", "recordkit reindex out/*.rec"))
-@click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.command(
+    "reindex", epilog=examples("recordkit reindex out/photos.rec", "recordkit reindex out/photos.manifest.json")
+)
+@recs_argument
 @click.option("--checksums", is_flag=True, help="Also write the CRC-32 of each record to PREFIX.crc.")
 @output_options
 def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
     """Write the .idx of each REC anew, from the records.
+
+    REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
+    with one dataset.
 
     The keys are the ids of the records, as im2rec writes them, so the file is the lost one to the byte. If all records
     have the same id, the keys are their positions, from 0 on. A file that already has this content stays, and a damaged
     REC gets none. --checksums protects a set without checksums from now on. With --json there is a line for each
     REC.
     """
-    n_failed = 0
-    for rec in recs:
-        try:
-            with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
-                report = reindex(rec, checksums=checksums, progress=progress)
-        except (RecordkitError, OSError) as error:
-            print_message("recordkit", error_text(error))
-            n_failed += 1
-            continue
+
+    def reindex_one(rec: Path) -> bool:
+        with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
+            report = reindex(rec, checksums=checksums, progress=progress)
         if not console.as_json:  # the document has them
             for note in report.notes:
                 console.note(f"note: {report.idx_path}: {note}")
         console.report(report.as_json(), *_lines(report))
-    if n_failed:
-        raise click.exceptions.Exit(1)
+        return True
+
+    for_each_dataset(recs, reindex_one, find=find_rec_files)
 
 
 def _lines(report: ReindexReport) -> list[str]:

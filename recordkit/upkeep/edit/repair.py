@@ -18,8 +18,10 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import ranks
 from recordkit.dataset.records import read_index
-from recordkit.errors import FormatError, plural
+from recordkit.errors import FormatError, PlanError, plural, quoted
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.snapshot import read_manifest
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
@@ -113,7 +115,7 @@ def repair(
     Parameters
     ----------
     path : str or Path
-        The .rec file, or its prefix. It is not changed.
+        The .rec file, or its prefix. It is not changed. The damaged shards of a manifest are repaired one by one.
     prefix : str or Path
         Prefix of the new set.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
@@ -133,6 +135,8 @@ def repair(
         The .rec file does not exist.
     FormatError
         No record is whole, or the set has exact labels and nobody knows to which records they belong.
+    PlanError
+        `path` is a manifest.
     PublishError
         The new set exists already, or cannot be written.
 
@@ -151,7 +155,7 @@ def repair(
     >>> report.n_records, report.lost
     (3, (LostRange(offset=36, n_bytes=36, reason='expected a record, got zero bytes', keys=(1,)),))
     """
-    files = Fileset(path)
+    files = _one_file(path)
     with Inputs([files.path(".rec")], on_error="skip") as inputs:
         dataset = inputs.datasets[0]
         size = inputs.files[0].size
@@ -176,6 +180,21 @@ def repair(
         lost,
         EditReport(edit.sets, notes, edit.duration_s, dry_run=dry_run),
     )
+
+
+def _one_file(path: str | Path) -> Fileset:
+    """Return the set of one .rec file; refuse a manifest, whose other shards need no repair."""
+    files, manifest = read_manifest(path)
+    if manifest is not None:
+        manifest_path = quoted(files.path(MANIFEST_SUFFIX))
+        raise PlanError(
+            path=str(files.path(MANIFEST_SUFFIX)),
+            expected="one .rec file",
+            got=f"a manifest of {plural(len(manifest.shards), 'shard')}",
+            advice=f"repair each shard that 'recordkit verify {manifest_path}' names, and merge them and the others",
+        )
+    files.rec_size()  # raises NotFoundError
+    return files
 
 
 def _notes(files: Fileset, dataset: RecordDataset, keys: NDArray[np.uint64]) -> list[str]:
