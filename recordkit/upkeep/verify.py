@@ -33,11 +33,14 @@ from recordkit.upkeep.companions import check_companions, check_index
 from recordkit.upkeep.native import choose_check
 from recordkit.upkeep.record_check import CheckedRecords, PythonCheck
 from recordkit.upkeep.record_table import RecordTable, TableBuilder
-from recordkit.upkeep.report import VerifyReport
+from recordkit.upkeep.report import MAX_PROBLEMS, VerifyReport
 from recordkit.upkeep.shards import verify_shards
 
 # Records, and about their bytes, that a thread checks at a time.
 _BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22
+
+# Keys of bad samples in an advice.
+_N_KEYS_TOLD = 20
 
 
 class _Options(NamedTuple):
@@ -97,20 +100,39 @@ def _verify(files: Fileset, options: _Options) -> VerifyReport:
     if other is not None:
         report.notes.append(f"{report.path}: {other}")
         options = options._replace(decode=False)
-    table = _check_records(report, files.path(".rec"), options)
+    table, bad_samples = _check_records(report, files.path(".rec"), options)
     report.n_records = len(table.offsets)
     report.key_range = (int(np.min(table.keys)), int(np.max(table.keys))) if len(table.keys) else None
     report.n_decoded = report.n_records if options.decode else 0
     report.checked += ["structure", "images"] if options.decode else ["structure"]
     check_companions(report, files, table)
-    if any(problem.path == report.path and problem.offset is not None for problem in report.problems):
-        report.notes.append(f"'recordkit repair {quoted(report.path)} PREFIX' writes the whole records into a new set")
+    report.notes += _advices(report, bad_samples)
     report.notes += describe_ignored_commits(files.prefix)
     return report
 
 
-def _check_records(report: VerifyReport, path: Path, options: _Options) -> RecordTable:
-    """Check every record, and return what the companions are compared with."""
+def _advices(report: VerifyReport, bad_samples: dict[tuple[int, str], int]) -> list[str]:
+    """Return what helps: repair leaves out what is damaged, but not a whole record with an image that is none."""
+    located = [
+        (problem.offset, problem.reason)
+        for problem in report.problems
+        if problem.path == report.path and problem.offset is not None
+    ]
+    advices = []
+    if any(problem not in bad_samples for problem in located):
+        advices.append(f"'recordkit repair {quoted(report.path)} PREFIX' writes the whole records into a new set")
+    if bad_samples:
+        keys = ", ".join(map(str, list(dict.fromkeys(bad_samples.values()))[:_N_KEYS_TOLD]))
+        advices.append(
+            f"\"recordkit subset {quoted(report.path)} PREFIX --where 'key not in [{keys}]'\" leaves such samples out"
+        )
+    return advices
+
+
+def _check_records(
+    report: VerifyReport, path: Path, options: _Options
+) -> tuple[RecordTable, dict[tuple[int, str], int]]:
+    """Check every record; return what the companions are compared with, and the keys of whole but bad samples."""
     progress = PassProgress(options.progress, 2)
     budget = MemoryBudget(choose_memory(None), options.n_threads) if options.decode else None
     stopped = bytearray(1)
@@ -133,7 +155,7 @@ def _check_records(report: VerifyReport, path: Path, options: _Options) -> Recor
     for offset in () if table.has_face_header else table.metadata_offsets():
         reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
         report.add(report.path, reason, offset=offset)
-    return table.finish()
+    return table.finish(), problems.bad_samples
 
 
 def _blocks(offsets: NDArray[np.uint64]) -> Iterator[slice]:
@@ -159,6 +181,7 @@ class _RecordProblems:
     def __init__(self, report: VerifyReport, frames: WholeFrames) -> None:
         self._report = report
         self._offsets = frames.offsets
+        self.bad_samples: dict[tuple[int, str], int] = {}  # key by offset and reason
         self._lost = iter(frames.lost)
         self._next_lost = next(self._lost, None)
 
@@ -166,7 +189,10 @@ class _RecordProblems:
         """Add the faults of a block, and what is lost before them."""
         for fault in checked.faults:
             self._add_lost(int(self._offsets[block.start + fault.row]))
-            self._report.add(self._report.path, fault.reason, offset=fault.offset)
+            key = int(checked.ids[fault.row]) if checked.is_readable[fault.row] else None
+            if key is not None and len(self.bad_samples) < MAX_PROBLEMS:
+                self.bad_samples[fault.offset, fault.reason] = key
+            self._report.add(self._report.path, fault.reason, offset=fault.offset, key=key)
 
     def add_rest(self) -> None:
         """Add what is lost behind the last fault."""

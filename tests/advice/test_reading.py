@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from advice.walk import advice, text_of
+from conftest import gradient
 from images import picture, save, write
 from peaks import flat_image
 from PIL import Image
@@ -18,7 +19,7 @@ import recordkit as rk
 from recordkit import codec
 from recordkit.formats.frame import RecordReader
 from recordkit.loading.loader import Loader
-from recordkit.recordio import MXIndexedRecordIO
+from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
 from recordkit.sample import MAX_PIXELS, check_size
 from recordkit.sampling.order import Weighted
 from recordkit.storage.replacement import write_atomically
@@ -358,3 +359,18 @@ def test_a_name_that_does_not_exist(rec, fails, works):
     works("info", f"{folder.rpartition(' ')[2]}/{names}")
     (folder,) = advice("formats/files.py", "{} is a folder", fails("info", "photos.rec"))
     works("pack", folder.rpartition(" ")[2], "photos-out")
+
+
+def test_images_that_do_not_decode(tmp_path, monkeypatch, fails, works):
+    monkeypatch.chdir(tmp_path)
+    with MXIndexedRecordIO("bad.idx", "bad.rec", "w") as writer:
+        for key in range(3):
+            image = b"no image" if key == 1 else codec.encode(gradient(20, 24), "jpg")
+            writer.write_idx(key, pack(IRHeader(0, 0.0, key, 0), image))
+    text = fails("verify", "bad.rec", "--decode")
+    path, keys = advice(
+        "upkeep/verify.py", "\"recordkit subset {} PREFIX --where 'key not in [{}]'\" leaves such samples out", text
+    )
+    assert "key 1" in text and "recordkit repair" not in text
+    works("subset", path, "good", "--where", f"key not in [{keys}]")
+    works("verify", "good.rec", "--decode")
