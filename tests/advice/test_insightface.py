@@ -33,7 +33,7 @@ def test_numbers_without_an_image(tmp_path, monkeypatch, works, cli):
     assert code == 0 and "1 identity, 4 classes" in out
     advice(
         "interop/insightface/arrangement.py",
-        "'recordkit relabel' with --map gives images the numbers that are free",
+        "'recordkit relabel' gives images the numbers that are free",
         note,
     )
     works("relabel", rec, "b", "--map", "3=0")

@@ -131,7 +131,7 @@ def _read_columns(source: Source) -> tuple[NDArray[np.int64], NDArray[np.uint64]
         verb = "has" if n_classes - n_identities == 1 else "have"
         notes.append(
             f"labels are 0 to {n_classes - 1}, and {n_empty} of these {verb} no image; "
-            "'recordkit relabel' with --map gives images the numbers that are free"
+            "'recordkit relabel' gives images the numbers that are free"
         )
     return labels, keys, notes
 

@@ -94,7 +94,7 @@ def test_images_of_one_identity_come_together_in_their_order(tmp_path):
     assert (tmp_path / "faces" / "property").read_text() == "3,112,112\n"
     assert notes == [
         f"{tmp_path / 'faces'}: labels are 0 to 2, and 1 number of these has no image; "
-        "'recordkit relabel' with --map gives images the numbers that are free",
+        "'recordkit relabel' gives images the numbers that are free",
         f"{tmp_path / 'faces'}: the keys are numbered anew, from 1 on in the order of the labels",
     ]
     assert not (tmp_path / "faces" / "train.lst").exists()  # a .rec file has no names of images
