@@ -264,3 +264,10 @@ def test_a_pack_in_the_place_of_an_edit(folder, photos, fails, works):
     for path in folder.glob("a.*"):
         path.unlink()
     works("pack", photos, "a")
+
+
+def test_a_class_name_that_is_misspelled(folder, fails, works):
+    error = fails("relabel", "a", "new", "--rename", "kat=pet")
+    (name,) = advice("upkeep/labels/rename.py", "did you mean {}?", error)
+    assert "--rename: expected a class name" in error
+    works("relabel", "a", "new", "--rename", f"{name}=pet")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.edit_options import print_report
 from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.cli.pack_options import classes_option, exact_labels_option
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, PlanError
 from recordkit.formats.lst import parse_label
 from recordkit.upkeep import relabel
 from recordkit.upkeep.labels.pairs import read_pairs
@@ -75,7 +76,10 @@ def command(  # noqa: PLR0913 (one argument for each option)
         raise click.UsageError("expected --list, --map, --rename, --classes, --no-classes or --exact-labels, got none")
     if classes is not None and no_classes:
         raise click.UsageError("--classes and --no-classes exclude each other")
-    with console.progress(None, f"relabel {rec.name}", unit="rec") as progress:
+    with (
+        _naming_option("rename" if rename or rename_file else "map"),
+        console.progress(None, f"relabel {rec.name}", unit="rec") as progress,
+    ):
         report = relabel(
             rec,
             prefix,
@@ -87,6 +91,17 @@ def command(  # noqa: PLR0913 (one argument for each option)
             progress=progress,
         )
     print_report(console, report)
+
+
+@contextlib.contextmanager
+def _naming_option(option: str) -> Iterator[None]:
+    """Name the option in an error about the rule, which the library calls `labels`."""
+    try:
+        yield
+    except PlanError as error:
+        if error.argument == "labels":
+            error.argument = option
+        raise
 
 
 def _one_rule(

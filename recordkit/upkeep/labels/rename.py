@@ -79,6 +79,7 @@ def rename_classes(classes: Mapping[str, int], names: Mapping[str, str]) -> tupl
                 argument="labels",
                 expected=f"a class name, such as {enumerate_some(similar or list(classes), limit=3)}",
                 got=repr(name),
+                advice=f"did you mean {similar[0]}?" if similar else None,
             )
     old_names: dict[str, list[str]] = {}
     for name in classes:
