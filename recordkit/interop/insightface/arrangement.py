@@ -129,10 +129,8 @@ def _read_columns(source: Source) -> tuple[NDArray[np.int64], NDArray[np.uint64]
     if n_identities < n_classes:
         n_empty = plural(n_classes - n_identities, "number")
         verb = "has" if n_classes - n_identities == 1 else "have"
-        notes.append(
-            f"labels are 0 to {n_classes - 1}, and {n_empty} of these {verb} no image; "
-            "'recordkit relabel' gives images the numbers that are free"
-        )
+        advice = "'recordkit relabel' gives images the numbers that are free"
+        notes.append(f"labels are 0 to {n_classes - 1}, and {n_empty} of these {verb} no image; {advice}")
     return labels, keys, notes
 
 
