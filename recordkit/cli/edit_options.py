@@ -38,13 +38,13 @@ def whole_if_possible(number: float | None) -> float | None:
     return int(number) if number is not None and number.is_integer() else number
 
 
-def print_report(console: Console, report: EditReport) -> None:
-    """Print the result of an edit: notes on stderr, and the sets on stdout."""
+def print_report(console: Console, report: EditReport, *lines: str) -> None:
+    """Print the result of an edit: notes on stderr, and the sets and more lines on stdout."""
     changes = report.changes if isinstance(report, LabelReport) else ()
     if not console.as_json:  # the document has them
         for note in (*describe_changes(changes), *report.notes):
             console.note(f"note: {note}")
-    console.report(report.as_json(), *_lines(report))
+    console.report(report.as_json(), *_lines(report), *lines)
 
 
 def _lines(report: EditReport) -> list[str]:

@@ -29,9 +29,12 @@ class SplitReport(EditReport):
     labels : tuple of (dict of float to int, or None)
         Number of records of each first label, for each set; None if there are more than 1,000 labels, or if they were
         not needed.
+    classes : dict of str to int, or None
+        Class names of the labels.
     """
 
     labels: tuple[dict[float, int] | None, ...] = ()
+    classes: dict[str, int] | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON-compatible values; labels are texts."""
@@ -39,6 +42,7 @@ class SplitReport(EditReport):
         document["labels"] = [
             None if counts is None else {label_text(label): n for label, n in counts.items()} for counts in self.labels
         ]
+        document["classes"] = self.classes
         return document
 
 
@@ -108,6 +112,7 @@ def split(
         if dry_run or (isinstance(rule, Ratios) and rule.stratify):
             labels = SampleTable(inputs).first_labels()
         counts = tuple(_count(labels, rows) for rows in division.parts.values())
+        classes = inputs.classes[0]
         report = write_sets(
             inputs,
             sets,
@@ -120,7 +125,7 @@ def split(
         )
     values = {field.name: getattr(report, field.name) for field in fields(EditReport)}
     values["notes"] = (*division.notes, *report.notes)
-    return SplitReport(**values, labels=counts)
+    return SplitReport(**values, labels=counts, classes=classes)
 
 
 def _count(labels: NDArray[np.float32] | NDArray[np.int64] | None, rows: NDArray[np.int64]) -> dict[float, int] | None:

@@ -165,3 +165,10 @@ def test_labels_that_differ_in_their_last_digit_are_counted_apart(tmp_path):
     np.save(tmp_path / "all.labels.npy", np.array([2**53, 2**53 + 1] * 2))
     report = upkeep.split(rec, tmp_path / "p", Ratios(HALVES, stratify=True), dry_run=True)
     assert report.as_json()["labels"] == [{"9007199254740992": 1, "9007199254740993": 1}] * 2
+
+
+def test_a_dry_run_counts_the_classes_of_each_part(cli, tmp_path):
+    make(tmp_path / "a.rec", [0, 0, 1, 1])
+    (tmp_path / "a.json").write_text('{"classes": {"cat": 0, "dog": 1}}')
+    code, output, error = cli("split", tmp_path / "a", tmp_path / "b", "--ratios", "x=5,y=5", "--stratify", "--dry-run")
+    assert code == 0 and "labels of b_x: 1 of 0 (cat), 1 of 1 (dog)" in output and "labels of" not in error
