@@ -44,6 +44,7 @@ ROOMS = (
     "recordkit.interop.mxnet",
     "recordkit.interop.fetch",
     "recordkit.interop.conversions",
+    "recordkit.interop.entries",
     "recordkit.interop.export",
     "recordkit.interop.folder",
     "recordkit.interop.insightface",

@@ -124,7 +124,7 @@ def _advices(report: VerifyReport, bad_samples: dict[tuple[int, str], int]) -> l
     if bad_samples:
         keys = ", ".join(map(str, list(dict.fromkeys(bad_samples.values()))[:_N_KEYS_TOLD]))
         advices.append(
-            f"\"recordkit subset {quoted(report.path)} PREFIX --where 'key not in [{keys}]'\" leaves such samples out"
+            f"'recordkit subset {quoted(report.path)} PREFIX --where \"key not in [{keys}]\"' leaves such samples out"
         )
     return advices
 

@@ -369,7 +369,7 @@ def test_images_that_do_not_decode(tmp_path, monkeypatch, fails, works):
             writer.write_idx(key, pack(IRHeader(0, 0.0, key, 0), image))
     text = fails("verify", "bad.rec", "--decode")
     path, keys = advice(
-        "upkeep/verify.py", "\"recordkit subset {} PREFIX --where 'key not in [{}]'\" leaves such samples out", text
+        "upkeep/verify.py", "'recordkit subset {} PREFIX --where \"key not in [{}]\"' leaves such samples out", text
     )
     assert "key 1" in text and "recordkit repair" not in text
     works("subset", path, "good", "--where", f"key not in [{keys}]")
