@@ -286,7 +286,7 @@ def test_classes_must_be_the_same_in_all_files(tmp_path):
         assert dataset.classes is None
     with (
         RecordDataset([tmp_path / "a", tmp_path / "c"]) as dataset,
-        pytest.raises(FormatError, match=r"c\.json: expected the classes of .*a\.json, got others; open"),
+        pytest.raises(FormatError, match=r"c\.json: expected the classes of .*a\.json, got others; 'recordkit merge'"),
     ):
         _ = dataset.classes
 

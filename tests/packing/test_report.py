@@ -27,6 +27,7 @@ def test_the_json_of_a_report_has_all_counts():
         "duration_s": 1.501,
         "rate_img_s": 5.3,
         "ok": False,
+        "manifests": [],
         "warnings": ["p_val is replaced"],
         "sets": [
             {

@@ -12,8 +12,8 @@ import pytest
 from recordkit import PackPlan, pack
 from recordkit.codec import encode
 from recordkit.errors import PackError
-from recordkit.packing import writer
 from recordkit.sample import BadEntry, Entry
+from recordkit.storage import set_files
 
 
 class OneImage:
@@ -64,7 +64,7 @@ def advised(monkeypatch):
         if len(ranges) == 1:
             raise OSError(errno.EINVAL, "no such advice")
 
-    monkeypatch.setattr(writer, "_WRITE_BACK_BYTES", 100)
+    monkeypatch.setattr(set_files, "_WRITE_BACK_BYTES", 100)
     monkeypatch.setattr(os, "posix_fadvise", posix_fadvise, raising=False)
     monkeypatch.setattr(os, "POSIX_FADV_DONTNEED", 4, raising=False)
     return ranges
@@ -72,7 +72,7 @@ def advised(monkeypatch):
 
 def test_a_file_is_written_back_in_pieces_of_at_least_the_limit(tmp_path, advised):
     with open(tmp_path / "a", "wb") as raw:
-        file = writer._HashingFile(raw)
+        file = set_files._HashingFile(raw)
         for size in (99, 1, 99, 50, 100):
             file.write(b"x" * size)
     assert advised == [(0, 100, 100), (100, 149, 249), (249, 100, 349)]
@@ -81,9 +81,9 @@ def test_a_file_is_written_back_in_pieces_of_at_least_the_limit(tmp_path, advise
 
 
 def test_a_system_without_advice_writes_the_same(monkeypatch):
-    monkeypatch.setattr(writer, "_WRITE_BACK_BYTES", 2)
+    monkeypatch.setattr(set_files, "_WRITE_BACK_BYTES", 2)
     monkeypatch.delattr(os, "posix_fadvise", raising=False)
     raw = io.BytesIO()
-    file = writer._HashingFile(raw)
+    file = set_files._HashingFile(raw)
     file.write(b"abc")
     assert raw.getvalue() == b"abc" and file.facts()["bytes"] == 3
