@@ -16,7 +16,11 @@ _Command = Callable[..., None]
 
 def renumber_option(words: str) -> Callable[[_Command], _Command]:
     """Return the option ``--renumber`` of a command, whose argument is called `keys`; `words` is its help."""
-    return click.option("--renumber", "keys", flag_value="renumber", default="keep", help=words)
+    return click.option("--renumber", "keys", is_flag=True, callback=_keys, help=words)
+
+
+def _keys(_context: click.Context, _option: click.Parameter, is_given: bool) -> str:
+    return "renumber" if is_given else "keep"
 
 
 pad_labels_option = click.option(

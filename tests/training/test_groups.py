@@ -70,7 +70,9 @@ def test_a_class_and_a_number_are_learned_and_evaluated(mx, two, two_val, networ
     bar, size = report.final.score.heads
     assert report.final.score.accuracy == bar.accuracy == 1.0 and size.mae <= size.rmse < 0.5
     evaluation = evaluate(tmp_path / "lenet", two_val)
-    assert evaluation.metrics.score.heads == report.final.score.heads
+    got_bar, got_size = evaluation.metrics.score.heads
+    # MXNet's kernels, chosen by processor and memory, may differ in the last digit of an output.
+    assert got_bar == bar and (got_size.mae, got_size.rmse) == pytest.approx((size.mae, size.rmse), rel=1e-6)
     assert [matrix.tolist() for matrix in evaluation.metrics.confusion] == [[[9, 0, 0], [0, 8, 0], [0, 0, 8]]]
 
 
