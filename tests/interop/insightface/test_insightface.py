@@ -101,7 +101,7 @@ def test_images_of_one_identity_come_together_in_their_order(tmp_path):
 
 
 def test_wrong_ranges_are_counted_and_written_anew_from_the_labels(tmp_path):
-    """As in Glint360K, where rounding moved the ends of ranges; and one range that is no range."""
+    """The ends of ranges are moved as rounding moved them in Glint360K, and one range is no range."""
     images = [(1, (4.0, 1.0), face(1)), (2, (5.0, 1.0), face(2)), (3, (5.0, 1.0), face(3)), (4, (9.0, 1.0), face(4))]
     ranges = [(5, (1.0, 3.0), b""), (6, (2.0, 4.0), b""), (7, (float("nan"), 1e30), b""), (0, (5.0, 8.0), b"")]
     write_rec(tmp_path / "train", images + ranges).close()
