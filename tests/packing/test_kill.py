@@ -134,7 +134,8 @@ def test_an_interrupted_pack_leaves_the_old_set_and_no_temporary_files(photos, t
     process.send_signal(number)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == code
-    assert stderr.strip() in ("recordkit: interrupted", "recordkit: terminated")
+    # A slow machine also prints lines of progress.
+    assert stderr.splitlines()[-1] in ("recordkit: interrupted", "recordkit: terminated")
     assert fingerprint(Path(f"{prefix}.rec")) == before
     assert not list(tmp_path.glob(".*"))
 
