@@ -60,7 +60,11 @@ def make_set(prefix: Path, first_key: int, n_records: int, record_bytes: int) ->
                 keys,
                 (keys % 1000).astype(np.float32),
                 np.arange(len(keys) + 1, dtype=np.uint64),
-                [noise[start : start + record_bytes - HEAD_BYTES] for start in starts],
+                # No two records are equal.
+                [
+                    key.to_bytes(8, "little") + noise[start : start + record_bytes - HEAD_BYTES - 8]
+                    for key, start in zip(keys.tolist(), starts, strict=True)
+                ],
                 first_label=False,
                 checksums=True,
             )
@@ -145,7 +149,9 @@ def table(
         processed = n_bytes // 2 if name in ("reindex", "subset --every 2") else n_bytes
         rate, share = processed / median_s / 1e6, cp_s * processed / n_bytes / median_s
         spread = f"({min(times):.2f} to {max(times):.2f})"
-        print(f"  {name:18} {median_s:8.2f} s {spread:20} {rate:8,.0f} MB/s  {share:5.0%} of cp, then sync  {peak:6,.0f} MB")
+        print(
+            f"  {name:18} {median_s:8.2f} s {spread:20} {rate:8,.0f} MB/s  {share:5.0%} of cp, then sync  {peak:6,.0f} MB"
+        )
         cases.append({"name": name, "seconds": times, "mb_s": rate, "share_of_cp": share, "peak_mb": peak})
     for name, error in failures.items():
         print(f"  {name:18} failed: {error}")

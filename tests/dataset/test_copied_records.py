@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peaks import needs_proc, peak_of
 
 from recordkit import native
 from recordkit.dataset import copied_records
@@ -142,3 +143,25 @@ def test_columns_of_wrong_lengths_and_values_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             native.load().copy_records([file], *columns, *changes)
+
+
+@needs_proc()
+@pytest.mark.usefixtures("require_native")
+@pytest.mark.parametrize("step", [1, -1])
+def test_bytes_between_the_records_take_no_memory(tmp_path, step):
+    small, large = (irheader.pack(irheader.IRHeader(1.0, 3), bytes(size)) for size in (100, 15_000))
+    open_with(tmp_path, *[small, large] * 3_000)
+    program = """
+from recordkit.dataset.copied_records import Changes, copy_records
+from recordkit.dataset.records import open_record_file
+
+file = open_record_file(sys.argv[1])
+rows = np.arange(0, 6_000, 2)[:: int(sys.argv[2])]
+bounds = np.cumsum([0, *[132, 15_032] * 3_000]).astype(np.uint64)
+where = np.zeros(len(rows), np.int64), bounds[rows], bounds[rows + 1], np.full(len(rows), -1)
+begin()
+print(len(copy_records([file], [sys.argv[1]], *where, Changes()).frames))
+"""
+    peak, (n_bytes,) = peak_of(program, tmp_path / "a.rec", step)
+    assert int(n_bytes) == 132 * 3_000
+    assert peak < 20_000_000

@@ -13,6 +13,8 @@ namespace {
 
 // Records with gaps up to this size between them are read together, because another system call costs more.
 constexpr uint64_t kMaxGapBytes = 1 << 14;
+// The gaps are read too, and small records may have gaps of many times their size. This bounds the memory for them.
+constexpr uint64_t kMaxStretchBytes = 1 << 22;
 // A record that seems to be longer is looked for first, because its end may be wrong.
 constexpr uint64_t kMaxTrustedBytes = 1 << 20;
 
@@ -46,7 +48,7 @@ bool has_magic(Span record) {
     return false;
 }
 
-// Consecutive records of the order of reading that are read at once: those in one file without large gaps.
+// Consecutive records of the order of reading that are read at once: those near each other in one file.
 struct Stretch {
     size_t first, last;   // positions in the order of reading; last is behind
     uint64_t begin, end;  // offsets in the file
@@ -73,7 +75,7 @@ class Copier {
         if (!in_order) std::sort(order_.begin(), order_.end(), is_before);
         const std::vector<Stretch> stretches = find_stretches();
         advise(stretches);
-        result_.frames.reserve(total_bytes(stretches));
+        result_.frames.reserve(static_cast<size_t>(record_bytes() + kMaxStretchBytes));
         if (in_order) {
             for (const Stretch& stretch : stretches) copy_stretch(stretch);
         } else {
@@ -104,7 +106,8 @@ class Copier {
             const size_t row = order_[n];
             const uint64_t offset = request_.offsets[row];
             const bool goes_on = n && request_.file_numbers[row] == request_.file_numbers[order_[n - 1]] &&
-                                 offset <= stretches.back().end + kMaxGapBytes;
+                                 offset <= stretches.back().end + kMaxGapBytes &&
+                                 ends_[row] <= stretches.back().begin + kMaxStretchBytes;
             if (!goes_on) stretches.push_back({n, n, offset, offset});
             stretches.back().last = n + 1;
             stretches.back().end = std::max(stretches.back().end, ends_[row]);
@@ -118,10 +121,10 @@ class Copier {
         for (const Stretch& stretch : stretches) file_of(order_[stretch.first]).will_need(stretch.begin, stretch.end);
     }
 
-    static size_t total_bytes(const std::vector<Stretch>& stretches) {
+    uint64_t record_bytes() const {
         uint64_t total = 0;
-        for (const Stretch& stretch : stretches) total += stretch.end - stretch.begin;
-        return static_cast<size_t>(total);
+        for (size_t row = 0; row < request_.n; ++row) total += ends_[row] - request_.offsets[row];
+        return total;
     }
 
     void read(const Stretch& stretch, uint8_t* out) {
@@ -172,19 +175,21 @@ class Copier {
 
     // Read everything in the order of the files, then append in the order of the request.
     void copy_scattered(const std::vector<Stretch>& stretches) {
-        scratch_.resize(total_bytes(stretches));
-        std::vector<Span> sources(request_.n);
-        size_t begin = 0;
+        Scratch records;  // without the gaps
+        std::vector<size_t> begins(request_.n);
+        records.reserve(static_cast<size_t>(record_bytes()));
         for (const Stretch& stretch : stretches) {
-            read(stretch, scratch_.data() + begin);
-            const auto size = static_cast<size_t>(stretch.end - stretch.begin);
+            scratch_.resize(static_cast<size_t>(stretch.end - stretch.begin));
+            read(stretch, scratch_.data());
             for (size_t n = stretch.first; n < stretch.last; ++n) {
-                const auto at = static_cast<size_t>(request_.offsets[order_[n]] - stretch.begin);
-                sources[order_[n]] = {scratch_.data() + begin + at, size - at};
+                const size_t row = order_[n];
+                const uint8_t* data = scratch_.data() + (request_.offsets[row] - stretch.begin);
+                begins[row] = records.size();
+                records.insert(records.end(), data, data + (ends_[row] - request_.offsets[row]));
             }
-            begin += size;
         }
-        for (row_ = 0; row_ < request_.n; ++row_) append(sources[row_]);
+        for (row_ = 0; row_ < request_.n; ++row_)
+            append({records.data() + begins[row_], static_cast<size_t>(ends_[row_] - request_.offsets[row_])});
     }
 
     // Check the record at the beginning of `bytes`, and change its header there. Return the size of its frame; 0 if it
