@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, overload
@@ -71,6 +71,9 @@ class RecordDataset:
     read_all : bool, default False
         With ``on_error="skip"``, read the whole file when it is opened, also if its index matches, and leave out all
         damage: with `check` every record with another CRC-32.
+    progress : callable, optional
+        With `read_all`, called with the number of bytes read since the last call: all bytes of the files once, and with
+        `check` those of the records once more.
 
     Attributes
     ----------
@@ -116,12 +119,15 @@ class RecordDataset:
         check: bool = False,
         on_error: str = "raise",
         read_all: bool = False,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise PlanError(argument="on_error", expected="raise or skip", got=repr(on_error))
         if read_all and on_error == "raise":
             raise PlanError(argument="read_all", expected="`on_error=skip`", got="raise")
-        self._table = open_table(path, check=check, skip_damage=on_error == "skip", read_all=read_all)
+        self._table = open_table(
+            path, check=check, skip_damage=on_error == "skip", read_all=read_all, progress=progress
+        )
         # Row of each sample in the table; None if the samples are all rows.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None

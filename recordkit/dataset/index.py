@@ -7,8 +7,9 @@ the file, the number of lines is compared too. Up to one in eight of the checked
 but not the first or the last: the index is still kept, because it leads to the readable records.
 
 Samples are in file order, so indices do not depend on the order of the .idx file. Keys are those of the .idx file.
-They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. Without an
-.idx file, the keys are the ids of the records; see `recordkit.dataset.keys.keys_of_ids`.
+They may be 0, 1, 2 ... although the records have other ids, because MXNet's rec2idx.py writes such files. A set
+that recordkit made from one has an index with some of these keys, and PREFIX.json has its SHA-256. Without an .idx
+file, the keys are the ids of the records; see `recordkit.dataset.keys.keys_of_ids`.
 
 The header and the identities of InsightFace's files (`recordkit.formats.insightface.faces`) are not samples.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +34,14 @@ from recordkit.errors import FormatError, plural
 from recordkit.formats import irheader
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.insightface import faces
-from recordkit.storage.checksums import check_description, check_index, check_number, check_record, read_checksums
+from recordkit.storage.checksums import (
+    check_description,
+    check_index,
+    check_number,
+    check_record,
+    is_described_index,
+    read_checksums,
+)
 from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, reindex_advice
 
@@ -122,7 +131,7 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
         is_proven = check and check_index(files)
         indexed = _Entries(*_in_file_order(*read_index(idx_path, file.size)), rec_path, file)
         _check_offsets(indexed, n_packed)
-        damage = [] if is_proven else _check_records(indexed)
+        damage = [] if is_proven else _check_records(indexed, files)
         entries = _with_checksums(indexed, files, checksums)
     except (FileNotFoundError, FormatError) as error:
         entries = _scan(files, file, indexed, checksums, skip_damage=skip_damage)
@@ -132,7 +141,9 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
     return replace(_without_metadata(entries, skip_damage=skip_damage), warnings=tuple(damage))
 
 
-def index_whole_records(files: Fileset, file: RecordFile, *, check: bool = False) -> FileIndex:
+def index_whole_records(
+    files: Fileset, file: RecordFile, *, check: bool = False, progress: Callable[[int], None] | None = None
+) -> FileIndex:
     """Make the index of the whole records of a .rec file, after reading all of it.
 
     Parameters
@@ -141,6 +152,8 @@ def index_whole_records(files: Fileset, file: RecordFile, *, check: bool = False
     file : RecordFile
     check : bool, default False
         Read PREFIX.crc. A record with another checksum is lost.
+    progress : callable, optional
+        As for `recordkit.dataset.whole_records.find_whole_records`.
 
     Returns
     -------
@@ -162,7 +175,7 @@ def index_whole_records(files: Fileset, file: RecordFile, *, check: bool = False
         index = _in_file_order(*read_index(files.path(".idx"), file.size))
     except (FileNotFoundError, FormatError):
         index = None
-    return _without_metadata(_whole_entries(files, file, index, checksums), skip_damage=True)
+    return _without_metadata(_whole_entries(files, file, index, checksums, progress), skip_damage=True)
 
 
 def _scan_warning(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> FormatError:
@@ -268,11 +281,15 @@ def _scan(
 
 
 def _whole_entries(
-    files: Fileset, file: RecordFile, index: Index | None, checksums: NDArray[np.uint32] | None
+    files: Fileset,
+    file: RecordFile,
+    index: Index | None,
+    checksums: NDArray[np.uint32] | None,
+    progress: Callable[[int], None] | None = None,
 ) -> _Entries:
     """Return the entries of the whole records of a damaged file."""
     rec_path = files.path(".rec")
-    whole = find_whole_records(rec_path, file, index, checksums)
+    whole = find_whole_records(rec_path, file, index, checksums, progress=progress)
     keys: NDArray[np.uint64] = keys_of_ids(whole.ids)
     if whole.is_indexed and index is not None and whole.positions is not None:
         keys = whole.positions.astype(np.uint64) if index[0] is None else index[0][whole.positions]
@@ -317,7 +334,7 @@ def _check_offsets(entries: _Entries, n_packed: int | None) -> None:
         raise FormatError(expected="each offset once", got=f"{offsets[repeated[0]]} twice")
 
 
-def _check_records(entries: _Entries) -> list[FormatError]:
+def _check_records(entries: _Entries, files: Fileset) -> list[FormatError]:
     """Compare some entries with their records; raise FormatError if they differ, return errors of damaged records."""
     n = len(entries.offsets)
     rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64)).tolist()
@@ -340,9 +357,11 @@ def _check_records(entries: _Entries) -> list[FormatError]:
         ids.append(irheader.unpack_at(record, entries.rec_path, offset)[0].id)
         n_other_keys += ids[-1] != entries.key(row)
     # Ids that repeat, such as 0 in every record, are no keys, so the index cannot contradict them. Keys 0, 1, 2 ...
-    # (`keys` is None) may differ from the ids, except in InsightFace's files, which end with a metadata record.
+    # (`keys` is None) may differ from the ids, except in InsightFace's files, which end with a metadata record. So may
+    # those of a set that was made from such a file.
     ids_are_keys = len(set(ids)) == len(ids)
-    if n_other_keys and ids_are_keys and (entries.keys is not None or entries.is_metadata(n - 1)):
+    is_wrong = n_other_keys and ids_are_keys and (entries.keys is not None or entries.is_metadata(n - 1))
+    if is_wrong and not is_described_index(files):
         raise FormatError(
             expected="the ids of the records as keys", got=f"others in {n_other_keys} of {len(rows)} checked lines"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +218,12 @@ class Table:
 
 
 def open_table(
-    path: str | Path | Sequence[str | Path], *, check: bool = False, skip_damage: bool = False, read_all: bool = False
+    path: str | Path | Sequence[str | Path],
+    *,
+    check: bool = False,
+    skip_damage: bool = False,
+    read_all: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> Table:
     """Open .rec files; see `recordkit.dataset.dataset.RecordDataset`."""
     patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
@@ -237,7 +242,7 @@ def open_table(
             fileset.check_listing()
         files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
         indexes = [
-            index_whole_records(fileset, file, check=check)
+            index_whole_records(fileset, file, check=check, progress=progress)
             if read_all
             else index_file(fileset, file, check=check, skip_damage=skip_damage)
             for fileset, file in zip(filesets, files, strict=True)

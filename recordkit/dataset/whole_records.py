@@ -92,7 +92,8 @@ def find_whole_records(
     checksums : ndarray of uint32, shape (m,), or None
         CRC-32 of each record of the set; None if there are none.
     progress : callable, optional
-        Called with the number of bytes passed since the last call; the numbers add up to the size of the file.
+        Called with the number of bytes read since the last call: all bytes of the file once, and with `checksums` those
+        of the records once more.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def find_whole_records(
     if checksums is None:
         spans, crcs = candidates.at(choose_records(candidates, heads, file.size)), None
     else:
-        spans, crcs = _choose_checked(file, candidates, heads, checksums, reasons)
+        spans, crcs = _choose_checked(file, candidates, heads, checksums, reasons, progress)
     ids, is_read = _read_ids(file, spans, reasons)
     positions, is_indexed = _place(spans, ids, is_read, crcs, checksums, index)
     is_record = is_read.copy()
@@ -140,6 +141,7 @@ def _choose_checked(
     heads: NDArray[np.uint64],
     checksums: NDArray[np.uint32],
     reasons: dict[int, str],
+    progress: Callable[[int], None] | None,
 ) -> tuple[Spans, NDArray[np.uint32]]:
     """Choose records that have a checksum of the set. A record that has none may hide others, so choose again."""
     expected = np.unique(checksums)
@@ -157,19 +159,27 @@ def _choose_checked(
         if n_bytes_left < 0:
             is_possible[new] = False
             continue
-        crcs[new], is_checked[new] = compute_checksums(file, spans), True
+        crcs[new], is_checked[new] = compute_checksums(file, spans, progress), True
         is_wrong = ~np.isin(crcs[new], expected)
         is_possible[new[is_wrong]] = False
         for row in new[is_wrong].tolist():
             reasons[int(candidates.begins[row])] = f"expected the CRC-32 of a record of the set, got {crcs[row]:08x}"
 
 
-def compute_checksums(file: RecordFile, spans: Spans) -> NDArray[np.uint32]:
-    """Return the CRC-32 of whole records, computed by all CPUs."""
-    block_numbers = np.cumsum(spans.ends - spans.begins) // _BLOCK_BYTES
-    blocks = np.split(spans.begins.astype(np.uint64), np.flatnonzero(np.diff(block_numbers)) + 1)
+def compute_checksums(
+    file: RecordFile, spans: Spans, progress: Callable[[int], None] | None = None
+) -> NDArray[np.uint32]:
+    """Return the CRC-32 of whole records, computed by all CPUs; `progress` is called with the number of their bytes."""
+    sizes = spans.ends - spans.begins
+    cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // _BLOCK_BYTES)) + 1
+    blocks, block_sizes = np.split(spans.begins.astype(np.uint64), cuts), np.split(sizes, cuts)
+    checksums = [np.empty(0, np.uint32)]
     with ThreadedMap(lambda block: file.digests(block, payload=False)[1], blocks, count_threads(0)) as results:
-        return np.concatenate([np.empty(0, np.uint32), *results])
+        for block_checksums, block_bytes in zip(results, block_sizes, strict=True):
+            checksums.append(block_checksums)
+            if progress:
+                progress(int(block_bytes.sum()))
+    return np.concatenate(checksums)
 
 
 def _read_ids(file: RecordFile, spans: Spans, reasons: dict[int, str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

@@ -93,7 +93,9 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def read_members(read: Callable[[int, int], bytes], n_bytes: int) -> Iterator[Member]:
+def read_members(
+    read: Callable[[int, int], bytes], n_bytes: int, *, on_missing_end: Callable[[], None] | None = None
+) -> Iterator[Member]:
     """Yield the files in an archive, in order.
 
     Parameters
@@ -102,6 +104,8 @@ def read_members(read: Callable[[int, int], bytes], n_bytes: int) -> Iterator[Me
         ``read(size, offset)`` returns bytes of the archive, fewer at its end.
     n_bytes : int
         Size of the archive.
+    on_missing_end : callable, optional
+        Called if the archive ends behind a member without a block of zeros, as one that was cut short there.
 
     Raises
     ------
@@ -124,12 +128,8 @@ def read_members(read: Callable[[int, int], bytes], n_bytes: int) -> Iterator[Me
             raise TruncatedError(offset=offset, expected=f"a header of {BLOCK} bytes", got=f"{len(header)}")
         if not any(header):
             return
-        size, kind = _check_header(header, offset), header[156:157]
-        size = extra.size if extra.size is not None and kind in _FILE_TYPES else size
-        content = offset + BLOCK
-        if content + size > n_bytes:
-            got = f"{n_bytes - content} bytes to the end of the archive"
-            raise TruncatedError(offset=offset, expected=f"a member of {size} bytes", got=got)
+        kind, content = header[156:157], offset + BLOCK
+        size = _check_size(_check_header(header, offset), kind, extra, content, n_bytes)
         offset = content + size + -size % BLOCK
         if kind in (_LONG_NAME, _PAX, _PAX_FOR_ALL):
             if size > _MAX_EXTRA_BYTES:
@@ -143,6 +143,8 @@ def read_members(read: Callable[[int, int], bytes], n_bytes: int) -> Iterator[Me
             got = _KINDS.get(kind, f"a member of type {kind!r}")
             raise FormatError(offset=content - BLOCK, expected="a file", got=f"{got}: {_decode(_name(header))!r}")
         extra = _Extra()
+    if on_missing_end is not None:
+        on_missing_end()
 
 
 class _Window:
@@ -189,6 +191,16 @@ class _Extra:
             self.size = int(value)
         elif key.startswith(b"GNU.sparse"):
             raise FormatError(offset=offset, expected="a file", got="a sparse file")
+
+
+def _check_size(size: int, kind: bytes, extra: _Extra, content: int, n_bytes: int) -> int:
+    """Return the size of a member, which must end in the archive; records of pax replace that of its header."""
+    if extra.size is not None and kind in _FILE_TYPES:
+        size = extra.size
+    if content + size > n_bytes:
+        got = f"{n_bytes - content} bytes to the end of the archive"
+        raise TruncatedError(offset=content - BLOCK, expected=f"a member of {size} bytes", got=got)
+    return size
 
 
 def _check_header(header: bytes, offset: int) -> int:

@@ -125,6 +125,14 @@ def check_index(files: Fileset) -> bool:
     return _compare_with_description(files, ".idx", path.stat().st_size, fingerprint(path))
 
 
+def is_described_index(files: Fileset) -> bool:
+    """Tell whether PREFIX.json describes this .idx file, so that it was written together with the records."""
+    try:
+        return check_index(files)
+    except FormatError:
+        return False
+
+
 def check_record(record: bytes | memoryview, expected: int, path: str | Path, *, offset: int, key: int) -> None:
     """Raise FormatError if a record does not have the expected checksum.
 

@@ -4,9 +4,10 @@ from recordkit.upkeep.diff import DiffReport, diff
 from recordkit.upkeep.division import KeyParts, Ratios, Shards
 from recordkit.upkeep.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
 from recordkit.upkeep.edit.append import append
+from recordkit.upkeep.edit.lost_ranges import LostRange
 from recordkit.upkeep.edit.merge import merge
 from recordkit.upkeep.edit.relabel import relabel
-from recordkit.upkeep.edit.repair import LostRange, RepairReport, repair
+from recordkit.upkeep.edit.repair import RepairReport, repair
 from recordkit.upkeep.edit.report import EditReport, WrittenSet
 from recordkit.upkeep.edit.shuffle import shuffle
 from recordkit.upkeep.edit.split import SplitReport, split

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class PassProgress:
     """Progress of several passes over the same bytes, each with the same share of the whole.
@@ -37,3 +40,25 @@ class PassProgress:
         if self._progress is not None and n_done > self._n_reported:
             self._progress(n_done - self._n_reported)
             self._n_reported = n_done
+
+
+def bytes_of_rows(offsets: NDArray[np.uint64], begin: int, end: int, size: int) -> int:
+    """Return the number of bytes that some records take of a file, with all bytes up to the next record.
+
+    Parameters
+    ----------
+    offsets : ndarray of uint64, shape (n,)
+        Offsets of the records in file order, in bytes. What is before the first one counts to it.
+    begin, end : int
+        The records are rows `begin` to `end` - 1.
+    size : int
+        Size of the file.
+
+    Examples
+    --------
+    >>> offsets = np.array([8, 20, 36], np.uint64)
+    >>> bytes_of_rows(offsets, 0, 2, 50), bytes_of_rows(offsets, 2, 3, 50)
+    (36, 14)
+    """
+    first = int(offsets[begin]) if begin else 0
+    return (int(offsets[end]) if end < len(offsets) else size) - first

@@ -7,8 +7,6 @@ says which records are damaged.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,7 @@ from recordkit.dataset.places import place_records
 from recordkit.dataset.records import read_index
 from recordkit.errors import FormatError, plural
 from recordkit.formats import idx
-from recordkit.storage.checksums import check_number, read_checksums
+from recordkit.storage.checksums import check_number, is_described_index, read_checksums
 from recordkit.storage.description import set_id
 from recordkit.storage.fileset import Fileset, fingerprint, reindex_advice
 from recordkit.upkeep.list_labels import ListLabels
@@ -75,11 +73,13 @@ def _check_checksums(report: VerifyReport, files: Fileset, table: RecordTable) -
         )
     rows = np.flatnonzero((places.positions >= 0) & (places.positions < len(expected)))
     rows = rows[table.checksums[rows] != expected[places.positions[rows]]]
-    if len(rows) and index is None:
-        index = _read_sorted_index(files)
+    if not len(rows):
+        return
+    keys = RecordKeys(files, table)
     for row in report.first(rows):
         reason = f"expected CRC-32 {expected[places.positions[row]]:08x}, got {table.checksums[row]:08x}"
-        report.add(report.path, reason, offset=int(table.offsets[row]), key=_key_at(index, table, row))
+        offset = int(table.offsets[row])
+        report.add(report.path, reason, offset=offset, key=keys.at(offset)[0])  # the id may be what is damaged
 
 
 def _read_sorted_index(files: Fileset) -> idx.Index | None:
@@ -97,13 +97,23 @@ def _read_index(files: Fileset) -> idx.Index:
     return idx.Index(np.arange(len(offsets), dtype=np.uint64) if keys is None else keys, offsets)
 
 
-def _key_at(index: idx.Index | None, table: RecordTable, row: int) -> int:
-    """Return the key of a damaged record: that of the index, because the id in its header may be what is damaged."""
-    if index is not None:
-        line = int(np.searchsorted(index.offsets, table.offsets[row]))
-        if line < len(index.offsets) and index.offsets[line] == table.offsets[row]:
-            return int(index.keys[line])
-    return int(table.keys[row])
+class RecordKeys:
+    """The keys by which a reader finds the records: those of the .idx file, or else those of a file without one."""
+
+    def __init__(self, files: Fileset, table: RecordTable) -> None:
+        self._index = _read_sorted_index(files)
+        self._table = table
+        self._keys = keys_of_ids(table.keys)
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return the key of the record at an offset, and the id in its header."""
+        row = int(np.searchsorted(self._table.offsets, np.uint64(offset)))
+        key, record_id = int(self._keys[row]), int(self._table.keys[row])
+        if self._index is not None:
+            line = int(np.searchsorted(self._index.offsets, np.uint64(offset)))
+            if line < len(self._index.offsets) and self._index.offsets[line] == offset:
+                key = int(self._index.keys[line])
+        return key, record_id
 
 
 def check_index(report: VerifyReport, files: Fileset, table: RecordTable) -> None:
@@ -117,7 +127,7 @@ def check_index(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
     report.checked.append("index")
     n_problems = report.n_problems
     try:
-        _compare_index(report, path, _read_index(files), table)
+        _compare_index(report, files, _read_index(files), table)
     except FormatError as error:
         report.add_error(error)
     ids = table.keys
@@ -126,8 +136,8 @@ def check_index(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
         report.notes.append(f"{path}: the index is wrong{advice}")
 
 
-def _compare_index(report: VerifyReport, path: Path, index: idx.Index, table: RecordTable) -> None:
-    offsets, keys = table.offsets, table.keys
+def _compare_index(report: VerifyReport, files: Fileset, index: idx.Index, table: RecordTable) -> None:
+    path, offsets, keys = files.path(".idx"), table.offsets, table.keys
     records = np.searchsorted(offsets, index.offsets)
     is_head = np.zeros(len(index.offsets), bool)
     if len(offsets):
@@ -141,22 +151,27 @@ def _compare_index(report: VerifyReport, path: Path, index: idx.Index, table: Re
     if n_repeated := len(index.keys) - count_different(index.keys):
         report.add(path, f"expected each key once, got {n_repeated} repeated keys; readers find only the last")
     if len(keys):
-        _check_index_keys(report, path, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
+        _check_index_keys(report, files, index.keys, np.flatnonzero(is_head), keys[records[is_head]])
 
 
 def _check_index_keys(
     report: VerifyReport,
-    path: Path,
+    files: Fileset,
     index_keys: NDArray[np.uint64],
     rows: NDArray[np.int64],
     record_ids: NDArray[np.uint64],
 ) -> None:
     """Compare the keys of index rows with the ids of the records to which the rows point."""
-    differences = np.flatnonzero(record_ids != index_keys[rows])
+    path, differences = files.path(".idx"), np.flatnonzero(record_ids != index_keys[rows])
     if not differences.size:
         return
     if np.array_equal(index_keys, np.arange(len(index_keys))):
         report.notes.append(f"{path}: the keys are indices, not the ids of the records, as rec2idx.py writes them")
+        return
+    if is_described_index(files):  # an edit of a set whose keys are indices
+        report.notes.append(
+            f"{path}: the keys are not the ids of {plural(differences.size, 'record')}, as in the set before the edit"
+        )
         return
     row, record_id = int(rows[differences[0]]), record_ids[differences[0]]
     reason = f"expected key {record_id}, the id of the record, got {index_keys[row]}; {differences.size} lines differ"

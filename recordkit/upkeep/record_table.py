@@ -102,10 +102,10 @@ class TableBuilder:
         self._metadata_rows.append(np.array(checked.metadata_rows, np.int64) + rows.start)
         self.has_face_header |= checked.has_face_header
 
-    def metadata_offsets(self) -> list[int]:
-        """Return the offsets of the records that have a vector of labels and no image."""
-        offsets: list[int] = self._frames.offsets[np.concatenate(self._metadata_rows)].tolist()
-        return offsets
+    def metadata_rows(self) -> list[int]:
+        """Return the rows of the records that have a vector of labels and no image."""
+        rows: list[int] = np.concatenate(self._metadata_rows).tolist()
+        return rows
 
     def finish(self) -> RecordTable:
         """Return the table of the readable records."""

@@ -32,8 +32,9 @@ from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.locks import lock_folder
 from recordkit.storage.names import SUFFIXES
 from recordkit.storage.replacement import write_atomically
+from recordkit.storage.search import find_rec_files
 from recordkit.storage.snapshot import file_state
-from recordkit.upkeep.byte_progress import PassProgress
+from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
 
 # Records whose headers are read, or whose lines are formatted, at a time.
 _BLOCK_SIZE = 1 << 14
@@ -41,7 +42,7 @@ _BLOCK_SIZE = 1 << 14
 
 @dataclass(frozen=True)
 class ReindexReport:
-    """The result of `reindex`.
+    """The result of `reindex` for a .rec file.
 
     Attributes
     ----------
@@ -77,31 +78,34 @@ class ReindexReport:
 
 def reindex(
     path: str | Path, *, checksums: bool = False, progress: Callable[[int], None] | None = None
-) -> ReindexReport:
-    r"""Write the .idx file of a .rec file from its records. Readers see the old index or the new one, never a part.
+) -> list[ReindexReport]:
+    r"""Write the .idx file of each .rec file from its records. Readers see the old index or the new one, never a part.
 
     Parameters
     ----------
     path : str or Path
-        The .rec file, or its prefix.
+        A .rec file, a manifest and so all its shards, the prefix of either, a pattern, or a folder with one dataset
+        (`recordkit.storage.search.find_rec_files`).
     checksums : bool, default False
         Also write PREFIX.crc for a set that has none (`recordkit.storage.checksums`). It protects the records as they
         are now, so a file that is not the one in PREFIX.json is refused.
     progress : callable, optional
-        Called with the number of bytes passed since the last call; the numbers add up to the size of the file.
+        Called with the number of bytes passed since the last call; the numbers add up to the size of the files.
 
     Returns
     -------
-    report : ReindexReport
-        Making it takes up to 48 bytes of memory per record.
+    reports : list of ReindexReport
+        One for each .rec file. Making it takes up to 48 bytes of memory per record.
 
     Raises
     ------
     NotFoundError
-        The .rec file does not exist.
+        A .rec file does not exist.
+    PlanError
+        The folder has several datasets.
     FormatError
-        The .rec file is damaged, or is not the one in PREFIX.json and gets no checksums, or there are checksums of
-        another file. The .idx file is as it was.
+        A .rec file is damaged, or is not the one in PREFIX.json and gets no checksums, or there are checksums of
+        another file. Its .idx file and those of the files behind it are as they were.
     PublishError
         A file cannot be written, there are checksums already, or the .rec file was replaced while it was read.
 
@@ -113,10 +117,14 @@ def reindex(
     >>> with MXRecordIO(f"{prefix}.rec", "w") as writer:
     ...     for key in (7, 5):
     ...         writer.write(pack(IRHeader(0, 1.0, key, 0), b"jpeg"))
-    >>> report = reindex(prefix)
+    >>> (report,) = reindex(prefix)
     >>> report.outcome, report.keys, prefix.with_suffix(".idx").read_text()
     ('written', 'ids', '7\t0\n5\t36\n')
     """
+    return [_reindex(each, checksums=checksums, progress=progress) for each in find_rec_files(path)]
+
+
+def _reindex(path: Path, *, checksums: bool, progress: Callable[[int], None] | None) -> ReindexReport:
     files = Fileset(path)
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
@@ -207,13 +215,10 @@ def _without_packs(folder: Path) -> Iterator[None]:
 
 def _read_ids(file: RecordFile, offsets: NDArray[np.uint64], progress: Callable[[int], None]) -> NDArray[np.uint64]:
     ids = np.empty(len(offsets), np.uint64)
-    n_reported_bytes = 0
     for begin in range(0, len(offsets), _BLOCK_SIZE):
         end = min(begin + _BLOCK_SIZE, len(offsets))
         ids[begin:end] = file.headers(offsets[begin:end])[0]
-        end_byte = int(offsets[end]) if end < len(offsets) else file.size
-        progress(end_byte - n_reported_bytes)
-        n_reported_bytes = end_byte
+        progress(bytes_of_rows(offsets, begin, end, file.size))
     return ids
 
 

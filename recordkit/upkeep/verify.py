@@ -11,7 +11,7 @@ blocks on several threads. The report is in `recordkit.upkeep.report`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +28,8 @@ from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.upkeep.byte_progress import PassProgress
-from recordkit.upkeep.companions import check_companions, check_index
+from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
+from recordkit.upkeep.companions import RecordKeys, check_companions, check_index
 from recordkit.upkeep.native import choose_check
 from recordkit.upkeep.record_check import CheckedRecords, PythonCheck
 from recordkit.upkeep.record_table import RecordTable, TableBuilder
@@ -38,9 +38,6 @@ from recordkit.upkeep.shards import verify_shards
 
 # Records, and about their bytes, that a thread checks at a time.
 _BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22
-
-# Keys of bad samples in an advice.
-_N_KEYS_TOLD = 20
 
 
 class _Options(NamedTuple):
@@ -100,62 +97,88 @@ def _verify(files: Fileset, options: _Options) -> VerifyReport:
     if other is not None:
         report.notes.append(f"{report.path}: {other}")
         options = options._replace(decode=False)
-    table, bad_samples = _check_records(report, files.path(".rec"), options)
+    table, problems = _check_records(report, files.path(".rec"), options)
+    problems.report(files, table)
     report.n_records = len(table.offsets)
     report.key_range = (int(np.min(table.keys)), int(np.max(table.keys))) if len(table.keys) else None
     report.n_decoded = report.n_records if options.decode else 0
     report.checked += ["structure", "images"] if options.decode else ["structure"]
     check_companions(report, files, table)
-    report.notes += _advices(report, bad_samples)
+    report.notes += _advices(report, has_bad_samples=problems.has_bad_samples)
     report.notes += describe_ignored_commits(files.prefix)
     return report
 
 
-def _advices(report: VerifyReport, bad_samples: dict[tuple[int, str], int]) -> list[str]:
-    """Return what helps: repair leaves out what is damaged, but not a whole record with an image that is none."""
-    located = [
-        (problem.offset, problem.reason)
-        for problem in report.problems
-        if problem.path == report.path and problem.offset is not None
-    ]
-    advices = []
-    if any(problem not in bad_samples for problem in located):
-        advices.append(f"'recordkit repair {quoted(report.path)} PREFIX' writes the whole records into a new set")
-    if bad_samples:
-        keys = ", ".join(map(str, list(dict.fromkeys(bad_samples.values()))[:_N_KEYS_TOLD]))
-        advices.append(
-            f"'recordkit subset {quoted(report.path)} PREFIX --where \"key not in [{keys}]\"' leaves such samples out"
-        )
-    return advices
+def _advices(report: VerifyReport, *, has_bad_samples: bool) -> list[str]:
+    """Return what helps: repair leaves out what is damaged, and with --decode whole records that are bad samples."""
+    path = quoted(report.path)
+    if has_bad_samples:
+        return [f"'recordkit repair {path} PREFIX --decode' writes the good records into a new set"]
+    if any(problem.path == report.path and problem.offset is not None for problem in report.problems):
+        return [f"'recordkit repair {path} PREFIX' writes the whole records into a new set"]
+    return []
 
 
-def _check_records(
-    report: VerifyReport, path: Path, options: _Options
-) -> tuple[RecordTable, dict[tuple[int, str], int]]:
-    """Check every record; return what the companions are compared with, and the keys of whole but bad samples."""
+def _check_records(report: VerifyReport, path: Path, options: _Options) -> tuple[RecordTable, _RecordProblems]:
+    """Check every record; return what the companions are compared with, and the problems without their keys."""
     progress = PassProgress(options.progress, 2)
-    budget = MemoryBudget(choose_memory(None), options.n_threads) if options.decode else None
-    stopped = bytearray(1)
-    with closing(open_record_file(path)) as file, closing(PythonCheck(path, budget, stopped)) as reference:
+    with closing(open_record_file(path)) as file:
         if not file.size:
             report.add(path, "expected records, got an empty file")
         frames = find_frames(path, file, progress)
-        table = TableBuilder(frames)
-        problems = _RecordProblems(report, frames)
-        check = choose_check(file, reference, budget, stopped).check
-        blocks = list(_blocks(frames.offsets))
-        with ThreadedMap(
-            lambda block: check(frames.offsets[block]), blocks, options.n_threads, stopped=stopped
-        ) as results:
-            for block, checked in zip(blocks, results, strict=True):
+        table, problems = TableBuilder(frames), _RecordProblems(report, frames)
+        checks = check_in_blocks(
+            path, file, frames.offsets, decode=options.decode, n_threads=options.n_threads, progress=progress
+        )
+        with closing(checks):
+            for block, checked in checks:
                 table.add(block, checked)
                 problems.add(block, checked)
-                progress(_end_byte(file, frames.offsets, block.stop) - _end_byte(file, frames.offsets, block.start))
-    problems.add_rest()
-    for offset in () if table.has_face_header else table.metadata_offsets():
-        reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
-        report.add(report.path, reason, offset=offset)
-    return table.finish(), problems.bad_samples
+    problems.add_rest(() if table.has_face_header else table.metadata_rows())
+    return table.finish(), problems
+
+
+def check_in_blocks(
+    path: Path,
+    file: RecordFile,
+    offsets: NDArray[np.uint64],
+    *,
+    decode: bool,
+    n_threads: int,
+    progress: Callable[[int], None],
+) -> Generator[tuple[slice, CheckedRecords], None, None]:
+    """Check the records at some offsets on several threads.
+
+    Parameters
+    ----------
+    path : Path
+        The .rec file.
+    file : RecordFile
+        The same file, open.
+    offsets : ndarray of uint64, shape (n,)
+        In file order.
+    decode : bool
+        Also decode every image.
+    n_threads : int
+    progress : callable
+        Called with the number of bytes that were checked since the last call; the numbers add up to the file's size.
+
+    Yields
+    ------
+    rows : slice
+        The rows of a block, which begins where the one before ends.
+    checked : CheckedRecords
+        Their facts.
+    """
+    budget = MemoryBudget(choose_memory(None), n_threads) if decode else None
+    stopped = bytearray(1)
+    with closing(PythonCheck(path, budget, stopped)) as reference:
+        check = choose_check(file, reference, budget, stopped).check
+        blocks = list(_blocks(offsets))
+        with ThreadedMap(lambda block: check(offsets[block]), blocks, n_threads, stopped=stopped) as results:
+            for block, checked in zip(blocks, results, strict=True):
+                yield block, checked
+                progress(bytes_of_rows(offsets, block.start, block.stop, file.size))
 
 
 def _blocks(offsets: NDArray[np.uint64]) -> Iterator[slice]:
@@ -168,45 +191,60 @@ def _blocks(offsets: NDArray[np.uint64]) -> Iterator[slice]:
         begin = end
 
 
-def _end_byte(file: RecordFile, offsets: NDArray[np.uint64], row: int) -> int:
-    """Return the offset of a row or, behind the last one, the size of the file; damage counts to what precedes it."""
-    if not row:
-        return 0
-    return int(offsets[row]) if row < len(offsets) else file.size
-
-
 class _RecordProblems:
-    """Adds lost bytes and faults of records to a report, in file order."""
+    """Lost bytes and faults of records, in file order. Their keys are known when all records have been checked."""
 
     def __init__(self, report: VerifyReport, frames: WholeFrames) -> None:
+        self.has_bad_samples = False
         self._report = report
         self._offsets = frames.offsets
-        self.bad_samples: dict[tuple[int, str], int] = {}  # key by offset and reason
         self._lost = iter(frames.lost)
         self._next_lost = next(self._lost, None)
+        # Offset, reason, and whether a whole record is there; those that the report has room for.
+        self._problems: list[tuple[int, str, bool]] = []
+        self._n_problems = 0
 
     def add(self, block: slice, checked: CheckedRecords) -> None:
         """Add the faults of a block, and what is lost before them."""
         for fault in checked.faults:
-            self._add_lost(int(self._offsets[block.start + fault.row]))
-            key = int(checked.ids[fault.row]) if checked.is_readable[fault.row] else None
-            if key is not None and len(self.bad_samples) < MAX_PROBLEMS:
-                self.bad_samples[fault.offset, fault.reason] = key
-            self._report.add(self._report.path, fault.reason, offset=fault.offset, key=key)
+            begin = int(self._offsets[block.start + fault.row])
+            self._add_lost(begin)
+            is_record = bool(checked.is_readable[fault.row])
+            self._add(begin if is_record else fault.offset, fault.reason, is_record=is_record)
 
-    def add_rest(self) -> None:
-        """Add what is lost behind the last fault."""
+    def add_rest(self, imageless_rows: Iterable[int]) -> None:
+        """Add what is lost behind the last fault, and records without an image that are not InsightFace's."""
         self._add_lost(None)
+        for row in imageless_rows:
+            reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
+            self._add(int(self._offsets[row]), reason, is_record=True)
+
+    def report(self, files: Fileset, table: RecordTable) -> None:
+        """Add the problems to the report."""
+        keys = RecordKeys(files, table) if self.has_bad_samples else None
+        for offset, reason, is_record in self._problems:
+            if keys is not None and is_record:
+                key, record_id = keys.at(offset)
+                reason = reason if key == record_id else f"{reason}; the id in the record is {record_id}"
+                self._report.add(self._report.path, reason, offset=offset, key=key)
+            else:
+                self._report.add(self._report.path, reason, offset=offset)
+        self._report.n_problems += self._n_problems - len(self._problems)
+
+    def _add(self, offset: int, reason: str, *, is_record: bool) -> None:
+        self.has_bad_samples |= is_record
+        self._n_problems += 1
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append((offset, reason, is_record))
 
     def _add_lost(self, before: int | None) -> None:
         while self._next_lost is not None and (before is None or self._next_lost.offset < before):
-            _report_lost(self._report, self._next_lost)
+            self._add(self._next_lost.fault_offset, _lost_reason(self._next_lost), is_record=False)
             self._next_lost = next(self._lost, None)
 
 
-def _report_lost(report: VerifyReport, lost: LostBytes) -> None:
-    """Add the problem that a part of a file holds no whole record."""
-    report.add(lost.path, f"{lost.reason}; {lost.n_bytes} bytes are lost", offset=lost.fault_offset)
+def _lost_reason(lost: LostBytes) -> str:
+    return f"{lost.reason}; {lost.n_bytes} bytes are lost"
 
 
 def _verify_other_records(files: Fileset, other: OtherRecords, options: _Options) -> VerifyReport:
@@ -217,7 +255,7 @@ def _verify_other_records(files: Fileset, other: OtherRecords, options: _Options
     with closing(open_record_file(path)) as file:
         frames = find_frames(path, file, PassProgress(options.progress, 1))
     for lost in frames.lost:
-        _report_lost(report, lost)
+        report.add(lost.path, _lost_reason(lost), offset=lost.fault_offset)
     report.n_records = len(frames.offsets)
     check_index(report, files, RecordTable.of_frames(frames))
     return report

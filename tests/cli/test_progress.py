@@ -126,6 +126,7 @@ def test_a_quiet_pack_on_a_terminal_prints_nothing(tiny_folder, tmp_path):
         (["export", "REC", "NEW"], "export out.rec: "),
         (["info", "REC"], "info out.rec: "),
         (["verify", "REC"], "verify out.rec: "),
+        (["repair", "REC", "NEW"], "repair out.rec: "),
         (["reindex", "REC"], "reindex out.rec: "),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

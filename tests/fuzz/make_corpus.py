@@ -49,6 +49,20 @@ def seeds():
     yield "frame", "cut", b"".join(pack(bytes(30)))[:20]
     for number, record in enumerate(records):
         yield "write", str(number), record
+    payloads = [payload for name, payload in every_format().items() if name.split()[0] in ("jpg", "png", "raw")]
+    headed = [
+        pack_header(IRHeader(label, key), image)
+        for key, (label, image) in enumerate(
+            zip((1.0, (0.5, 2.0), (7.0,), float("nan")), payloads[:2] + [MAGIC_BYTES * 3, b""], strict=True)
+        )
+    ]
+    content = b"".join(piece for record in headed for piece in pack(record))
+    for order in range(0, 256, 37):
+        yield "copy", str(order), bytes([order]) + content
+    yield "check", "records", content
+    yield "check", "cut", content[3:-5]
+    yield "heads", "here", content[:300]
+    yield "heads", "next-block", bytes([255]) + content[:300]
     yield "idx", "plain", b"0\t0\n1\t48\n"
     yield "idx", "odd", b" 7  9 \r\n\n18446744073709551615\t1\nx"
     yield "exif", "little", bytes.fromhex("49492a00080000000100120103000100000006000000")

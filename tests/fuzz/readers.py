@@ -12,8 +12,11 @@ import io
 import os
 import pickle
 import sys
+import tarfile
 import tempfile
+import zlib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -30,8 +33,11 @@ else:
 with instrumented:
     from images import every_format
 
+    from recordkit import native
+    from recordkit.dataset.records import open_record_file
+    from recordkit.dataset.whole_records import find_whole_records
     from recordkit.errors import RecordkitError
-    from recordkit.formats import deep_png, idx, netpbm, ubyte
+    from recordkit.formats import deep_png, idx, netpbm, tar, ubyte
     from recordkit.formats.frame import RecordReader
     from recordkit.formats.frame import pack as frame
     from recordkit.formats.images import image_header
@@ -47,6 +53,8 @@ with instrumented:
     from recordkit.storage.fileset import Fileset
 
 _FOLDER = tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+_RECORDS = b"".join(piece for key in range(3) for piece in frame(pack_header(IRHeader(3.0, key), b"\xff\xd8\xff")))
+_CHECKSUMS = np.array([zlib.crc32(pack_header(IRHeader(3.0, key), b"\xff\xd8\xff")) for key in range(3)], np.uint32)
 _RECORD = b"".join(frame(pack_header(IRHeader(3.0, 7), b"\xff\xd8\xff")))
 
 
@@ -63,6 +71,32 @@ def _records(content):
             unpack(record)
     finally:
         reader.close()
+
+
+def _whole_records(content):
+    """Find the whole records of a damaged file alone, with an index and with checksums; both engines find the same."""
+    path = _file("whole.rec", content)
+    index = None, np.array([0, 36, 72], np.uint64)
+    for companions in ((None, None), (index, None), (index, _CHECKSUMS)):
+        found = []
+        for name in ("native", "python"):
+            if name == "native" and not native.available():
+                continue
+            with mock.patch.object(native, "available", lambda is_native=name == "native": is_native):
+                file = open_record_file(path)
+            try:
+                whole = find_whole_records(path, file, *companions)
+            finally:
+                file.close()
+            assert whole.spans.begins.tolist() == sorted(whole.spans.begins.tolist())
+            positions = None if whole.positions is None else whole.positions.tolist()
+            found.append((whole.offsets.tolist(), whole.ids.tolist(), positions, whole.lost))
+        assert all(each == found[0] for each in found)
+
+
+def _archive_members(content):
+    members = list(tar.read_members(lambda size, offset: content[offset : offset + size], len(content)))
+    assert all(member.offset + member.size <= len(content) for member in members)
 
 
 def _list(content):
@@ -104,13 +138,26 @@ def _archive():
     return file.getvalue()
 
 
+def _tar(archive_format):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=archive_format) as archive:
+        for name in ("7.cls", "folder/" * 20 + "é.jpg"):
+            member = tarfile.TarInfo(name)
+            member.size = 3
+            archive.addfile(member, io.BytesIO(b"abc"))
+    return file.getvalue()[:8192].rstrip(b"\0") + bytes(1024 + 500)
+
+
 _IMAGES = every_format()
+_TAR, _PAX = _tar(tarfile.GNU_FORMAT), _tar(tarfile.PAX_FORMAT)
 _UBYTE = ubyte.pack(np.arange(12, dtype=np.uint8).reshape(3, 4))
 _PAIRS = pickle.dumps(([b"\xff\xd8\xff", b"\xff\xd8\xff"], [True]), protocol=2)
 
 # Each target, and its seeds.
 TARGETS = {
     "py-records": (_records, [_RECORD * 2, _RECORD[:20]]),
+    "py-whole-records": (_whole_records, [_RECORDS, _RECORDS[:40] + _RECORDS[72:], _RECORDS[5:80] + _RECORDS]),
+    "py-tar": (_archive_members, [_TAR, _TAR[:-1024], _PAX]),
     "py-idx": (lambda content: idx.read(_file("a.idx", content)), [b"0\t0\n1\t48\n", b" 7 9 \r\n\n"]),
     "py-lst": (_list, [b"0\t1\tcat/0.jpg\n1\t0.5\t2\tb.jpg\n", b"0 1 2 a b.jpg\n"]),
     "py-json": (

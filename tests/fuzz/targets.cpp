@@ -15,9 +15,11 @@
 
 #include <jpeglib.h>
 
+#include "check.hpp"
 #include "copy_records.hpp"
 #include "deflate.hpp"
 #include "headers.hpp"
+#include "heads.hpp"
 #include "idx.hpp"
 #include "jpeg.hpp"
 #include "load.hpp"
@@ -567,6 +569,116 @@ void pack(Span bytes) {
     }
 }
 
+// Find everything that looks like a head, in one range and in two, as a look at each byte does. A first byte above 250
+// moves the input to where the search reads its next block.
+void heads(Span input) {
+    constexpr size_t kBlockBytes = 1 << 20;
+    std::vector<uint8_t> content(input.size && input.data[0] > 250 ? kBlockBytes - input.size / 2 : 0);
+    content.insert(content.end(), input.data, input.data + input.size);
+    const MemoryFile memory({content.data(), content.size()});
+    const File file(memory.path);
+    Heads expected;
+    for (size_t at = content.size() - input.size; at + kHeadSize <= content.size(); ++at) {
+        uint32_t magic, word;
+        std::memcpy(&magic, &content[at], 4);
+        std::memcpy(&word, &content[at + 4], 4);
+        if (magic != kMagic || word >> 29 > 3) continue;
+        expected.offsets.push_back(at);
+        expected.words.push_back(word);
+    }
+    const uint64_t middle = content.size() - input.size / 2;
+    const Heads all = find_heads(file, 0, content.size());
+    Heads parts = find_heads(file, 0, middle);
+    const Heads rest = find_heads(file, middle, content.size());
+    parts.offsets.insert(parts.offsets.end(), rest.offsets.begin(), rest.offsets.end());
+    parts.words.insert(parts.words.end(), rest.words.begin(), rest.words.end());
+    for (const Heads* const found : {&all, &static_cast<const Heads&>(parts)})
+        check(found->offsets == expected.offsets && found->words == expected.words);
+}
+
+// Check the records at all heads, also those inside others, and compare the facts with the records.
+void check_all(Span bytes) {
+    const MemoryFile memory(bytes);
+    const File file(memory.path);
+    const std::vector<uint64_t> offsets = find_heads(file, 0, bytes.size).offsets;
+    const auto decodes = [](Span payload) {
+        try {
+            decode_image(payload);
+            return true;
+        } catch (const Unsupported&) {
+            return false;
+        }
+    };
+    const CheckedRecords checked = check_records(file, offsets.data(), offsets.size(), decodes, [] { return false; });
+    check(checked.bounds.size() == offsets.size() + 1 && checked.bounds.back() == checked.labels.size());
+    Scratch scratch;
+    RecordReader reader(file, scratch);
+    for (size_t n = 0; n < offsets.size(); ++n) {
+        try {
+            const Span record = reader.read(offsets[n]).bytes;
+            const uint64_t end = header_end(record.data, record.size, offsets[n]);
+            check(checked.states[n] != RecordState::unreadable && checked.checksums[n] == crc32_of(record));
+            check(checked.bounds[n + 1] - checked.bounds[n] == std::max<uint64_t>(1, (end - kImageHeaderSize) / 4));
+        } catch (const FormatFault&) {
+            check(checked.states[n] == RecordState::unreadable && checked.bounds[n + 1] == checked.bounds[n]);
+        }
+    }
+}
+
+// Copy the records at all heads, also those inside others, with other keys and labels, and read the copies again. The
+// first byte chooses what changes, and the order.
+void copy(Span input) {
+    Bytes bytes{input};
+    const uint8_t options = bytes.next(), width = 1 + options % 3;
+    const MemoryFile memory(bytes.rest);
+    const File file(memory.path);
+    std::vector<uint64_t> rows, payload_begins;
+    Scratch scratch;
+    RecordReader reader(file, scratch);
+    for (const uint64_t offset : find_heads(file, 0, bytes.rest.size).offsets) {
+        try {
+            const Span record = reader.read(offset).bytes;
+            payload_begins.push_back(header_end(record.data, record.size, offset));
+            rows.push_back(offset);
+        } catch (const FormatFault&) {
+        }
+    }
+    if (options & 4) std::reverse(rows.begin(), rows.end()), std::reverse(payload_begins.begin(), payload_begins.end());
+    const size_t n_rows = rows.size();
+    const std::vector<int64_t> numbers(n_rows, 0), checksums(n_rows, -1);
+    const std::vector<uint64_t> ends(n_rows, options & 8 ? 0 : bytes.rest.size),
+        keys(n_rows, options & 16 ? kMagic : 7);
+    std::vector<float> labels(width * n_rows, static_cast<float>(options));
+    if (options & 32 && !labels.empty()) std::memcpy(labels.data(), &kMagic, sizeof kMagic);
+    std::vector<uint64_t> bounds(n_rows + 1);
+    for (size_t n = 0; n <= n_rows; ++n) bounds[n] = width * n;
+    CopyRequest request;
+    request.n = n_rows;
+    request.files = {&file};
+    request.file_numbers = numbers.data();
+    request.offsets = rows.data();
+    request.ends = ends.data();
+    request.checksums = checksums.data();
+    if (options & 64) request.new_keys = keys.data();
+    if (options & 128) request.new_labels = labels.data(), request.new_bounds = bounds.data();
+    size_t row = 0, begin = 0;
+    const CopiedRecords copied = copy_records(request, &row);
+    for (size_t n = 0; n < n_rows; ++n) {
+        const std::vector<uint8_t> got = only_record({copied.frames.data() + begin, copied.sizes[n]});
+        begin += copied.sizes[n];
+        const Span old = reader.read(rows[n]).bytes;
+        const uint64_t end = header_end(got.data(), got.size(), 0);
+        check(copied.checksums[n] == crc32_of({got.data(), got.size()}));
+        check(got.size() - end == old.size - payload_begins[n]);
+        check(std::equal(got.begin() + static_cast<ptrdiff_t>(end), got.end(), old.data + payload_begins[n]));
+        check(!std::memcmp(&got[8], request.new_keys ? reinterpret_cast<const uint8_t*>(&keys[n]) : old.data + 8, 8));
+        if (!request.new_labels) continue;
+        check(copied.widths[n] == width);
+        check(!std::memcmp(&got[end > kImageHeaderSize ? kImageHeaderSize : 4], &labels[width * n], 4 * width));
+    }
+    check(begin == copied.frames.size());
+}
+
 void exif(Span bytes) {
     const int orientation = exif_orientation(bytes);
     check(orientation >= 1 && orientation <= 8);
@@ -575,9 +687,10 @@ void exif(Span bytes) {
 }  // namespace
 
 const Target kTargets[] = {
-    {"exif", exif}, {"frame", frame},   {"idx", idx},        {"huffman", huffman},        {"jpeg", jpeg},
-    {"load", load}, {"pack", pack},     {"part", jpeg_part}, {"png", decode<decode_png>}, {"png-rows", png_rows},
-    {"raw", raw},   {"resize", resize}, {"write", write},
+    {"check", check_all},   {"copy", copy}, {"exif", exif},       {"frame", frame},
+    {"heads", heads},       {"idx", idx},   {"huffman", huffman}, {"jpeg", jpeg},
+    {"load", load},         {"pack", pack}, {"part", jpeg_part},  {"png", decode<decode_png>},
+    {"png-rows", png_rows}, {"raw", raw},   {"resize", resize},   {"write", write},
 };
 const size_t kNTargets = sizeof kTargets / sizeof *kTargets;
 

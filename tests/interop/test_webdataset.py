@@ -195,3 +195,19 @@ def test_a_folder_with_files_is_refused(tmp_path):
         with pytest.raises(SourceError, match=r"c.rec: sample 0: key 1: expected an image"):
             write_webdataset(write_records(tmp_path / "c", [(1, 0.0, b"text")]), tmp_path / "d")
     assert not (tmp_path / "d").exists()
+
+
+def test_an_archive_without_an_end_is_noted(cli, tmp_path):
+    write_tar(tmp_path / "a.tar", [(f"{n}.{kind}", content) for n in range(3) for kind, content in
+              (("png", image(n)), ("cls", b"%d" % n))])  # fmt: skip
+    size = -(-len(image(2)) // 512) * 512 + 3 * 512
+    content = (tmp_path / "a.tar").read_bytes().rstrip(b"\0")
+    content += bytes(-len(content) % 512)
+    for cut, n in ((content, 3), (content[:-size], 2), (content[:-500], 3)):  # the last cut is in the padding
+        (tmp_path / "a.tar").write_bytes(cut)
+        source = read_webdataset(tmp_path / "a.tar")
+        note = f"{tmp_path / 'a.tar'}: the archive has no end, two blocks of zeros; was it cut short?"
+        assert (len(source), source.notes) == (n, [note])
+    (tmp_path / "a.tar").write_bytes(content[:-size])
+    code, _, error = cli("import", tmp_path / "a.tar", tmp_path / "b")
+    assert code == 0 and note in error

@@ -49,7 +49,7 @@ def test_a_lost_index_is_written_as_im2rec_wrote_it(im2rec, tiny_folder, tmp_pat
     assert im2rec(*options, tmp_path / "a", tiny_folder)[0] == 0
     index = (tmp_path / "a.idx").read_bytes()
     (tmp_path / "a.idx").unlink()
-    report = reindex(tmp_path / "a.rec")
+    (report,) = reindex(tmp_path / "a.rec")
     assert (tmp_path / "a.idx").read_bytes() == index
     assert (report.path, report.idx_path) == (str(tmp_path / "a.rec"), str(tmp_path / "a.idx"))
     assert (report.n_records, report.keys, report.outcome, report.notes) == (12, "ids", "written", ())
@@ -59,7 +59,7 @@ def test_a_lost_index_is_written_as_im2rec_wrote_it(im2rec, tiny_folder, tmp_pat
 def test_an_index_with_the_same_bytes_is_not_written_again(tmp_path, reader):
     (tmp_path / "a.idx").write_bytes(write(tmp_path / "a", [7, 5, 6]))
     before = (tmp_path / "a.idx").stat()
-    assert reindex(tmp_path / "a").outcome == "unchanged"
+    assert reindex(tmp_path / "a")[0].outcome == "unchanged"
     assert (tmp_path / "a.idx").stat() == before
 
 
@@ -77,7 +77,7 @@ def test_an_index_with_the_same_bytes_is_not_written_again(tmp_path, reader):
 def test_a_wrong_index_is_replaced_and_its_difference_is_said(tmp_path, old, note):
     lines = write(tmp_path / "a", [7, 5, 6])
     (tmp_path / "a.idx").write_bytes(old)
-    report = reindex(tmp_path / "a")
+    (report,) = reindex(tmp_path / "a")
     assert (report.outcome, len(report.notes)) == ("replaced", 1) and report.notes[0].startswith(note)
     assert (tmp_path / "a.idx").read_bytes() == lines
 
@@ -85,7 +85,7 @@ def test_a_wrong_index_is_replaced_and_its_difference_is_said(tmp_path, old, not
 def test_without_ids_the_keys_are_positions_as_in_a_dataset_without_an_index(tmp_path, reader):
     write(tmp_path / "a", [0, 0, 0])
     keys = keys_without_index(tmp_path / "a")
-    report = reindex(tmp_path / "a")
+    (report,) = reindex(tmp_path / "a")
     assert report.keys == "positions"
     assert report.notes == ("all 3 records have the id 0, so the keys are their positions, 0 to 2",)
     assert idx.read(tmp_path / "a.idx").keys.tolist() == keys == [0, 1, 2]
@@ -95,7 +95,7 @@ def test_without_ids_the_keys_are_positions_as_in_a_dataset_without_an_index(tmp
 def test_ids_that_repeat_in_part_stay_the_keys(tmp_path):
     write(tmp_path / "a", [4, 5, 4])
     keys = keys_without_index(tmp_path / "a")
-    report = reindex(tmp_path / "a")
+    (report,) = reindex(tmp_path / "a")
     assert report.keys == "ids"
     assert report.notes == ("1 key with several records each; MXNet's readers by key find only the last one",)
     with RecordDataset(tmp_path / "a") as dataset:
@@ -106,12 +106,12 @@ def test_ids_that_repeat_in_part_stay_the_keys(tmp_path):
 
 def test_a_single_record_keeps_its_id(tmp_path):
     lines = write(tmp_path / "a", [9])
-    assert reindex(tmp_path / "a").keys == "ids" and (tmp_path / "a.idx").read_bytes() == lines
+    assert reindex(tmp_path / "a")[0].keys == "ids" and (tmp_path / "a.idx").read_bytes() == lines
 
 
 def test_an_empty_file_gets_an_empty_index(tmp_path):
     write(tmp_path / "a", [])
-    assert reindex(tmp_path / "a").n_records == 0
+    assert reindex(tmp_path / "a")[0].n_records == 0
     assert (tmp_path / "a.idx").read_bytes() == b"" and len(RecordDataset(tmp_path / "a")) == 0
 
 
@@ -129,7 +129,7 @@ def test_header_and_identities_of_insightface_files_keep_their_keys(tmp_path, re
 
 def test_a_record_in_several_parts_is_one_line(tmp_path, reader):
     lines = write(tmp_path / "a", [3, 9, 6], payload=2 * MAGIC_BYTES)
-    assert reindex(tmp_path / "a").n_records == 3
+    assert reindex(tmp_path / "a")[0].n_records == 3
     assert (tmp_path / "a.idx").read_bytes() == lines
 
 
@@ -148,12 +148,12 @@ def test_many_records_are_written_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["recordkit.upkeep.reindex"], "_BLOCK_SIZE", 4)
     lines = write(tmp_path / "a", range(5, 16))
     steps = []
-    assert reindex(tmp_path / "a", progress=steps.append).outcome == "written"
+    assert reindex(tmp_path / "a", progress=steps.append)[0].outcome == "written"
     assert (tmp_path / "a.idx").read_bytes() == lines
     assert len(steps) == 1 + 3 and sum(steps) == (tmp_path / "a.rec").stat().st_size
-    assert reindex(tmp_path / "a").outcome == "unchanged"
+    assert reindex(tmp_path / "a")[0].outcome == "unchanged"
     (tmp_path / "a.idx").write_bytes(lines + b"1\t2\n")
-    assert reindex(tmp_path / "a").outcome == "replaced"
+    assert reindex(tmp_path / "a")[0].outcome == "replaced"
 
 
 @pytest.mark.parametrize("old", [None, b"0\t0\n"])
@@ -190,7 +190,7 @@ def test_records_without_an_image_header_have_their_positions_as_keys(tmp_path, 
     with MXRecordIO(path, "w") as writer:
         for number in range(3):
             writer.write(b"record_%d" % number)
-    report = reindex(path)
+    (report,) = reindex(path)
     assert (report.keys, report.notes) == (
         "positions",
         ("3 records of plain bytes (text), without an image header, so the keys are their positions",),
@@ -225,7 +225,7 @@ def test_a_pack_that_publishes_meanwhile_keeps_its_index(tmp_path):
     with pytest.raises(PublishError, match=r"a\.rec: expected the file that was read, got another one; run this again"):
         reindex(tmp_path / "a", progress=pack)
     assert (tmp_path / "a.idx").read_bytes() == b"the index of the pack"
-    assert reindex(tmp_path / "a").n_records == 3
+    assert reindex(tmp_path / "a")[0].n_records == 3
 
 
 def test_a_staged_set_that_is_completed_meanwhile_gets_no_index_in_the_staging_folder(tmp_path):
@@ -254,7 +254,7 @@ def test_the_index_is_written_under_the_lock_of_packs(tmp_path, monkeypatch):
         write_atomically(path, write)
 
     monkeypatch.setattr(module, "write_atomically", check_lock)
-    assert reindex(tmp_path / "a").outcome == "written"
+    assert reindex(tmp_path / "a")[0].outcome == "written"
     lock_folder(tmp_path, wait=False).release()
 
 
@@ -264,7 +264,7 @@ def test_a_part_without_the_suffix_gets_an_index_of_its_own_name(im2rec, tiny_fo
     index = tmp_path / "b.rec.part001.idx"
     before = index.read_bytes()
     index.unlink()
-    assert reindex(tmp_path / "b.rec.part001").idx_path == str(index)
+    assert reindex(tmp_path / "b.rec.part001")[0].idx_path == str(index)
     assert index.read_bytes() == before != b""
 
 
@@ -310,8 +310,8 @@ def test_a_set_without_checksums_gets_those_that_a_pack_writes(tiny_folder, tmp_
     checksums, index = (tmp_path / "a.crc").read_bytes(), (tmp_path / "a.idx").read_bytes()
     (tmp_path / "a.idx").unlink()
     recordkit.pack(tiny_folder, tmp_path / "a", plan=recordkit.PackPlan(checksums=False))
-    assert reindex(tmp_path / "a").crc_path is None and not (tmp_path / "a.crc").exists()
-    report = reindex(tmp_path / "a", checksums=True)
+    assert reindex(tmp_path / "a")[0].crc_path is None and not (tmp_path / "a.crc").exists()
+    (report,) = reindex(tmp_path / "a", checksums=True)
     assert (report.crc_path, report.outcome) == (str(tmp_path / "a.crc"), "unchanged")
     assert ((tmp_path / "a.crc").read_bytes(), (tmp_path / "a.idx").read_bytes()) == (checksums, index)
     assert "checksums" in verify(tmp_path / "a").checked and len(RecordDataset(tmp_path / "a", check=True)) == 12
@@ -338,3 +338,17 @@ def test_a_file_of_plain_bytes_gets_checksums(tmp_path, reader):
         writer.write(b"text")
     reindex(tmp_path / "a", checksums=True)
     assert (tmp_path / "a.crc").read_bytes() == zlib.crc32(b"text").to_bytes(4, "little")
+
+
+def test_a_path_stands_for_all_its_files(tiny_folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    recordkit.pack(tiny_folder, tmp_path / "out/a", plan=recordkit.PackPlan(shards=3))
+    for path in (tmp_path / "out/a", tmp_path / "out/a.manifest.json", tmp_path / "out", tmp_path / "out/*.rec"):
+        indexes = {index: index.read_bytes() for index in (tmp_path / "out").glob("*.idx")}
+        for index in indexes:
+            index.unlink()
+        n_bytes = []
+        reports = reindex(path, progress=n_bytes.append)
+        assert {index: index.read_bytes() for index in (tmp_path / "out").glob("*.idx")} == indexes
+        assert [report.path for report in reports] == [str(each) for each in sorted((tmp_path / "out").glob("*.rec"))]
+        assert sum(n_bytes) == sum(each.stat().st_size for each in (tmp_path / "out").glob("*.rec"))

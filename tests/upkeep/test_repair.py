@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import recordkit as rk
+from recordkit import codec
 from recordkit.dataset.frame_chain import choose_records, find_spans
 from recordkit.errors import FormatError, NotFoundError, PublishError
 from recordkit.formats import frame, idx, irheader
@@ -228,3 +229,41 @@ def test_verify_names_the_lost_bytes_that_repair_loses(packed, tmp_path):
     ((offset, reason),) = [(problem.offset, problem.reason) for problem in verify(packed).problems if problem.offset]
     (lost,) = repair(packed, tmp_path / "b").lost
     assert (offset, reason) == (lost.offset, f"{lost.reason}; {lost.n_bytes} bytes are lost")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("companions", [(".crc", ".idx"), (".idx",)])
+@pytest.mark.parametrize("decode", [True, False])
+def test_progress_adds_up_to_the_size_of_the_file(packed, tmp_path, companions, decode, dry_run):
+    if ".crc" not in companions:
+        packed.with_suffix(".crc").unlink()
+    n_bytes = []
+    repair(packed, tmp_path / "new", decode=decode, dry_run=dry_run, progress=n_bytes.append)
+    assert sum(n_bytes) == packed.stat().st_size and len(n_bytes) >= 1 + decode + (not dry_run)
+
+
+def test_records_with_a_bad_image_are_left_out_on_request(tmp_path, reader):
+    image = codec.encode(np.zeros((4, 4, 3), np.uint8), "png")
+    bad = {1: b"no image", 3: b"", 5: image[:40]}
+    payloads = [bad.get(row, image) for row in range(8)]
+    records = [irheader.pack(irheader.IRHeader(float(row), 100 + row), each) for row, each in enumerate(payloads)]
+    records[6] = irheader.pack(irheader.IRHeader(float("nan"), 106), image)
+    offsets = write(tmp_path / "a.rec", *records)
+    (tmp_path / "a.idx").write_bytes(idx.lines(range(8), offsets))
+    change(tmp_path / "a.rec", offsets[2], b"????")
+    problems = {problem.offset: problem for problem in verify(tmp_path / "a", decode=True).problems if problem.offset}
+    report = repair(tmp_path / "a", tmp_path / "b", decode=True)
+    assert [(lost.offset, lost.keys) for lost in report.lost] == [(offsets[n], (n,)) for n in (1, 2, 3, 5, 6)]
+    assert all(problems[lost.offset].reason.startswith(lost.reason) for lost in report.lost)
+    assert report.n_lost_bytes + (tmp_path / "b.rec").stat().st_size == (tmp_path / "a.rec").stat().st_size
+    saved = verify(tmp_path / "b", decode=True)
+    assert saved.ok and any("the keys are not the ids of 3 records" in note for note in saved.notes)
+    with rk.RecordDataset(tmp_path / "b") as dataset:
+        assert [(sample.key, sample.label) for sample in dataset] == [(0, 0.0), (4, 4.0), (7, 7.0)]
+    assert repair(tmp_path / "a", tmp_path / "c").n_records == 7
+
+
+def test_a_file_of_bad_images_only_is_an_error(tmp_path):
+    write(tmp_path / "a.rec", record(0), record(1))
+    with pytest.raises(FormatError, match=r"a.rec: expected at least one good record, got none in 72 bytes"):
+        repair(tmp_path / "a", tmp_path / "b", decode=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recordkit import PackPlan, pack
+from recordkit import PackPlan, RecordDataset, pack
 from recordkit.codec import encode
 from recordkit.errors import NotFoundError
 from recordkit.formats import idx, irheader
@@ -403,3 +403,35 @@ def test_header_and_identities_of_insightface_files_need_no_row(tmp_path, has_he
     report = verify(tmp_path / "a.rec")
     assert any(problem.key == 2 for problem in report.problems)
     assert any("1 rows have no record" in note for note in report.notes) is has_header
+
+
+def write_bad(prefix, ids, keys):
+    """Write records of which the second has no image, and an index with these keys, or none."""
+    with open(f"{prefix}.rec", "wb") as file:
+        writer = RecordWriter(file)
+        image = encode(np.zeros((4, 4, 3), np.uint8), "png")
+        offsets = [
+            writer.write(irheader.pack(irheader.IRHeader(0.0, key), b"" if row == 1 else image))
+            for row, key in enumerate(ids)
+        ]
+    if keys is not None:
+        Path(f"{prefix}.idx").write_bytes(idx.lines(keys, offsets))
+
+
+@pytest.mark.parametrize(
+    ("ids", "keys", "key", "end"),
+    [([50, 57, 58], [0, 1, 2], 1, "; the id in the record is 57"), ([50, 57, 58], None, 57, ""),
+     ([0, 0, 0], None, 1, "; the id in the record is 0"), ([50, 57, 58], [50, 57, 58], 57, "")],
+    ids=["an index of rec2idx.py", "no index", "no ids", "an index of im2rec"],
+)  # fmt: skip
+@pytest.mark.parametrize("core", ["core", "no core"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_bad_record_has_the_key_by_which_it_is_read(ids, keys, key, end, core, request, tmp_path):
+    request.getfixturevalue("require_native" if core == "core" else "no_native")
+    write_bad(tmp_path / "a", ids, keys)
+    report = verify(tmp_path / "a")
+    (problem,) = report.problems
+    assert (problem.key, problem.reason) == (key, f"expected an image, got 0 bytes{end}")
+    with RecordDataset(tmp_path / "a") as dataset:
+        assert not dataset.by_key(problem.key).payload
+    assert any(note.startswith("'recordkit repair") and "--decode" in note for note in report.notes)

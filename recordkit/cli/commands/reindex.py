@@ -37,7 +37,7 @@ def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
 
     def reindex_one(rec: Path) -> bool:
         with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
-            report = reindex(rec, checksums=checksums, progress=progress)
+            (report,) = reindex(rec, checksums=checksums, progress=progress)
         if not console.as_json:  # the document has them
             for note in report.notes:
                 console.note(f"note: {report.idx_path}: {note}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import total_bytes
 from recordkit.cli.options import dry_run_option, examples, output_options, threads_option
 from recordkit.cli.terminal import print_message
 from recordkit.errors import enumerate_some, plural
@@ -19,18 +20,22 @@ _N_SHOWN = 20
 @click.command("repair", epilog=examples("recordkit repair out/photos.rec out/saved", "recordkit verify out/saved"))
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.argument("prefix", type=click.Path(path_type=Path))
+@click.option("--decode", is_flag=True, help="Also decode every image.")
 @dry_run_option
 @threads_option
 @output_options
-def command(rec: Path, prefix: Path, dry_run: bool, threads: int, console: Console) -> None:
+def command(rec: Path, prefix: Path, decode: bool, dry_run: bool, threads: int, console: Console) -> None:
     """Copy every whole record of the damaged file REC into a new set at PREFIX.
 
     REC stays as it is. Records are found behind any damage, also if bytes were inserted or removed. If REC has
     checksums, a record with another one is lost. The lost bytes are listed, with the keys of the records that were
     there as far as the index or the other keys tell. The exit code is 0 if a set was written, also if bytes are lost.
+
+    --decode leaves out whole records, too, whose image does not decode or that have none or a label that is not finite:
+    those that 'recordkit verify REC --decode' finds.
     """
-    with console.progress(None, f"repair {rec.name}") as progress:
-        report = repair(rec, prefix, threads=threads, dry_run=dry_run, progress=progress)
+    with console.progress(total_bytes(rec), f"repair {rec.name}", unit="B") as progress:
+        report = repair(rec, prefix, decode=decode, threads=threads, dry_run=dry_run, progress=progress)
     if not console.as_json:  # the document has them
         for lost in report.lost[:_N_SHOWN]:
             print_message("recordkit", _line(report, lost))

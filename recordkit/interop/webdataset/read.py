@@ -144,8 +144,11 @@ class TarSource:
                 def read(size: int, offset: int) -> bytes:
                     return pread(descriptor, size, offset)
 
+                def note_missing_end() -> None:
+                    self.notes.append(f"{path}: the archive has no end, two blocks of zeros; was it cut short?")
+
                 sample: SampleParts | None = None
-                for member in tar.read_members(read, status.st_size):
+                for member in tar.read_members(read, status.st_size, on_missing_end=note_missing_end):
                     if sample is not None and sample.take(member):
                         continue
                     if sample is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +117,8 @@ class Inputs:
         For each dataset a .rec file, a prefix, or a pattern, as `recordkit.RecordDataset` takes them.
     on_error : {"raise", "skip"}, default "raise"
         Treatment of damage, as in `recordkit.RecordDataset`; "skip" reads all files to find it.
+    progress : callable, optional
+        Of this reading, as in `recordkit.RecordDataset`.
 
     Attributes
     ----------
@@ -154,11 +156,17 @@ class Inputs:
     (4, [0, 2, 4], [5, 6, 5, 6], [2.5, 3.0, 2.5, 3.0])
     """
 
-    def __init__(self, paths: Sequence[str | Path], *, on_error: str = "raise") -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        on_error: str = "raise",
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
         if not paths:
             raise PlanError(argument="paths", expected="a .rec file or more", got="none")
         with ExitStack() as stack:
-            self.datasets = [stack.enter_context(_open(path, on_error)) for path in paths]
+            self.datasets = [stack.enter_context(_open(path, on_error, progress)) for path in paths]
             self.paths = [path for dataset in self.datasets for path in dataset.files]
             self._refuse_repeated_files()
             self.classes = [dataset.classes for dataset in self.datasets]
@@ -318,12 +326,13 @@ class Inputs:
                 )
 
 
-def _open(path: str | Path, on_error: str) -> RecordDataset:
+def _open(path: str | Path, on_error: str, progress: Callable[[int], None] | None) -> RecordDataset:
     """Open a dataset with its checksums if all of its files have some."""
+    read_all = on_error == "skip"
     try:
-        return RecordDataset(path, check=True, on_error=on_error, read_all=on_error == "skip")
+        return RecordDataset(path, check=True, on_error=on_error, read_all=read_all, progress=progress)
     except NotFoundError:
-        return RecordDataset(path, on_error=on_error, read_all=on_error == "skip")
+        return RecordDataset(path, on_error=on_error, read_all=read_all, progress=progress)
 
 
 def dataset_labels(dataset: RecordDataset) -> Labels:
