@@ -149,9 +149,7 @@ def table(
         processed = n_bytes // 2 if name in ("reindex", "subset --every 2") else n_bytes
         rate, share = processed / median_s / 1e6, cp_s * processed / n_bytes / median_s
         spread = f"({min(times):.2f} to {max(times):.2f})"
-        print(
-            f"  {name:18} {median_s:8.2f} s {spread:20} {rate:8,.0f} MB/s  {share:5.0%} of cp, then sync  {peak:6,.0f} MB"
-        )
+        print(f"  {name:18} {median_s:8.2f} s {spread:20} {rate:8,.0f} MB/s {share:5.0%} of cp+sync {peak:6,.0f} MB")
         cases.append({"name": name, "seconds": times, "mb_s": rate, "share_of_cp": share, "peak_mb": peak})
     for name, error in failures.items():
         print(f"  {name:18} failed: {error}")

@@ -204,8 +204,8 @@ class SetFiles:
             raise PublishError(error.strerror or str(error), path=folder, advice="nothing was published") from error
 
 
-# A system call writes at most this much. With larger pieces Linux takes larger pages for its cache, which a virtual machine
-# may have to fetch from its host first: there, pieces of 1 MiB took two to three times as long.
+# A system call writes at most this much. For larger pieces Linux takes larger pages for its cache, which a virtual
+# machine may have to fetch from its host first: there, pieces of 1 MiB took two to three times as long.
 _WRITE_BYTES = 1 << 16
 # Start write-back every 8 MiB, so that the final fsync is short.
 _WRITE_BACK_BYTES = 1 << 23
