@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.frame_chain import Spans
-from recordkit.dataset.keys import ranks
+from recordkit.dataset.keys import KeyLookup, find_sorted, match
 
 
 class Places(NamedTuple):
@@ -61,10 +61,9 @@ def place_records(
     if n_known is None:
         return Places(positions, is_indexed=False)
     if index_offsets is not None and len(index_offsets):
-        rows = np.searchsorted(index_offsets, offsets).astype(np.int64)
-        is_record = index_offsets[np.minimum(rows, len(index_offsets) - 1)] == offsets
-        if 2 * np.count_nonzero(is_record) > len(offsets):
-            return Places(np.where(is_record, rows, -1), is_indexed=True)
+        rows = find_sorted(index_offsets, offsets)
+        if 2 * np.count_nonzero(rows >= 0) > len(offsets):
+            return Places(rows, is_indexed=True)
     return Places(np.where(np.arange(len(offsets)) < n_known, positions, -1), is_indexed=False)
 
 
@@ -93,16 +92,9 @@ def place_by_checksums(checksums: NDArray[np.uint32], expected: NDArray[np.uint3
     n = min(len(checksums), len(expected))
     n_same = n if np.array_equal(checksums[:n], expected[:n]) else int(np.argmax(checksums[:n] != expected[:n]))
     positions[:n_same] = np.arange(n_same)  # up to the first loss
-    rest, free = checksums[n_same:], np.arange(n_same, len(expected))
-    # The k-th record with a checksum is the k-th one of the set with it.
-    order = free[np.argsort(expected[free], kind="stable")]
-    first = np.searchsorted(expected[order], rest)
-    rank = ranks(rest)
-    is_there = first + rank < len(order)
-    found = order[np.minimum(first + rank, max(len(order) - 1, 0))] if len(order) else np.zeros(len(rest), np.int64)
-    if len(order):
-        is_there &= expected[found] == rest
-    positions[n_same:] = np.where(is_there, found, -1)
+    rest, free = checksums[n_same:], expected[n_same:]
+    found = match(rest, free)  # the k-th record with a checksum is the k-th one of the set with it
+    positions[n_same:] = np.where(found >= 0, found + n_same, -1)
     return positions
 
 
@@ -144,7 +136,7 @@ def place_by_index(
     if not len(index_offsets):
         return None
     all_keys = np.arange(len(index_offsets), dtype=np.uint64) if keys is None else keys
-    by_offset = _of_same_size(_rows_of(spans.begins.astype(np.uint64), index_offsets), spans, index_offsets)
+    by_offset = _of_same_size(find_sorted(index_offsets, spans.begins.astype(np.uint64)), spans, index_offsets)
     by_id = _of_same_size(_place_by_id(ids, all_keys), spans, index_offsets)
     is_there = by_offset >= 0
     n_there, n_same_keys = np.count_nonzero(is_there), np.count_nonzero(all_keys[by_offset[is_there]] == ids[is_there])
@@ -165,18 +157,11 @@ def _of_same_size(rows: NDArray[np.int64], spans: Spans, index_offsets: NDArray[
 
 def _place_by_id(ids: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return the row of each id among the keys; -1 for one that is not there. Keys that repeat tell no row."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    rows = _rows_of(ids, ordered)
-    is_single = np.append(ordered[1:] != ordered[:-1], True)  # the row found is the first one with its key
-    return np.where((rows >= 0) & is_single[rows], order[rows], -1)
+    lookup = KeyLookup(keys)
+    rows = lookup.first_indices(ids)
+    rows[np.isin(ids, lookup.repeated_keys())] = -1
+    return rows
 
 
 def _unless_few(positions: NDArray[np.int64]) -> NDArray[np.int64] | None:
     return positions if 2 * np.count_nonzero(positions >= 0) > len(positions) else None
-
-
-def _rows_of(values: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the row of each value in an array in increasing order; -1 for one that is not there."""
-    rows = np.searchsorted(ordered, values).astype(np.int64)
-    return np.where(ordered[np.minimum(rows, len(ordered) - 1)] == values, rows, -1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.keys import count_different, keys_of_ids
+from recordkit.dataset.keys import KeyLookup, count_different, keys_of_ids
 from recordkit.dataset.places import place_records
 from recordkit.dataset.records import read_index
 from recordkit.errors import FormatError, plural
@@ -188,10 +188,8 @@ def _check_list(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
     report.checked.append("list")
     samples = table.sample_rows()
     with ListLabels(path) as rows:
-        order = np.argsort(rows.keys, kind="stable")
-        places = np.searchsorted(rows.keys[order], table.keys[samples])
-        numbers = order[np.minimum(places, len(order) - 1)] if len(order) else np.zeros(len(samples), np.int64)
-        has_row = rows.keys[numbers] == table.keys[samples] if len(order) else np.zeros(len(samples), bool)
+        numbers = KeyLookup(rows.keys).first_indices(table.keys[samples])
+        has_row = numbers >= 0
         is_wrong = ~has_row
         is_wrong[has_row] = rows.differ(numbers[has_row], table, samples[has_row])
         for place in report.first(np.flatnonzero(is_wrong)):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.dataset.keys import ranks
+from recordkit.dataset.keys import match
 from recordkit.upkeep.comparison import Progress, labels_differ, same_payloads
 from recordkit.upkeep.edit.inputs import Inputs, Labels, dataset_labels
 
@@ -146,12 +146,9 @@ def _match(keys_a: NDArray[np.uint64], keys_b: NDArray[np.uint64]) -> tuple[NDAr
     """Return the rows of the samples that both have, in the order of A."""
     if np.array_equal(keys_a, keys_b):
         return np.arange(len(keys_a)), np.arange(len(keys_b))
-    order = np.argsort(keys_b, kind="stable")
-    sorted_b = keys_b[order]
-    found = np.searchsorted(sorted_b, keys_a) + ranks(keys_a)
-    rows = np.flatnonzero(found < len(sorted_b))
-    rows = rows[sorted_b[found[rows]] == keys_a[rows]]
-    return rows, order[found[rows]]
+    others = match(keys_a, keys_b)
+    rows = np.flatnonzero(others >= 0)
+    return rows, others[rows]
 
 
 def _other_classes(a: dict[str, int] | None, b: dict[str, int] | None) -> tuple[str, ...]:

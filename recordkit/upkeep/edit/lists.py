@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.keys import KeyLookup
 from recordkit.errors import FormatError
 from recordkit.formats import lst
 from recordkit.formats.list_lines import ListLines, TextParts, join
@@ -41,9 +42,8 @@ class InputLists:
         self.notes: list[str] = []
         self._file_bounds = np.array(inputs.file_bounds, np.int64)
         self._lists: list[ListLines] = []
-        self._numbers: list[
-            NDArray[np.int64] | None
-        ] = []  # line of each record of a file; None if they are 0, 1, 2 ...
+        # The number of the line of each record of a file; None if they are 0, 1, 2 ...
+        self._numbers: list[NDArray[np.int64] | None] = []
         with ExitStack() as stack:
             for path, begin, end in zip(inputs.paths, inputs.file_bounds, inputs.file_bounds[1:], strict=False):
                 try:
@@ -121,16 +121,14 @@ def _numbers_of(lines: ListLines, keys: NDArray[np.uint64]) -> NDArray[np.int64]
     """Return the number of the line of each record; None if they are 0, 1, 2 ..."""
     if np.array_equal(lines.keys[: len(keys)], keys) and len(lines) == len(keys):
         return None
-    order = np.argsort(lines.keys, kind="stable")
-    sorted_keys = lines.keys[order]
-    if (repeated := np.flatnonzero(sorted_keys[1:] == sorted_keys[:-1])).size:
-        raise FormatError(path=lines.path, key=int(sorted_keys[repeated[0]]), expected="each key once", got="one twice")
-    places = np.minimum(np.searchsorted(sorted_keys, keys), max(len(lines) - 1, 0))
-    has_line = sorted_keys[places] == keys if len(lines) else np.zeros(len(keys), bool)
-    if not has_line.all():
-        key = int(keys[np.argmin(has_line)])
+    lookup = KeyLookup(lines.keys)
+    if len(repeated := lookup.repeated_keys()):
+        raise FormatError(path=lines.path, key=int(repeated[0]), expected="each key once", got="one twice")
+    numbers = lookup.first_indices(keys)
+    if len(missing := keys[numbers < 0]):
+        key = int(missing[0])
         raise FormatError(path=lines.path, key=key, expected="a row for each record", got="none for this one")
-    return order[places]
+    return numbers
 
 
 def _key_texts(keys: NDArray[np.uint64]) -> list[str]:

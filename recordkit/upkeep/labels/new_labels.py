@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.keys import KeyLookup
 from recordkit.errors import FormatError, PlanError, SourceError, plural
 from recordkit.formats import lst
 from recordkit.formats.irheader import MAX_LABELS, fits_float32
 from recordkit.formats.lines import LineFile
 from recordkit.upkeep.edit.inputs import Labels
 from recordkit.upkeep.labels.values import as_labels, bounds_of, label_error
+from recordkit.upkeep.selection.keys import refuse_repeated_keys
 
 LabelFunction = Callable[[Any], Sequence[Any] | NDArray[Any]]
 """A function that gets the labels of all records and returns as many new ones; see `call_function`."""
@@ -56,22 +58,22 @@ def read_list(path: str | Path, keys: NDArray[np.uint64], set_path: str, *, exac
         A record has no row, a key is in several rows or records, or a label would be changed.
     """
     list_keys, labels = _read_rows(path, exact=exact)
-    order = np.argsort(list_keys, kind="stable")
-    sorted_keys = list_keys[order]
-    _refuse_repeated(sorted_keys, os.fspath(path), None)
-    _refuse_repeated(np.sort(keys), set_path, "'recordkit merge --renumber' numbers the records anew")
-    at = np.minimum(np.searchsorted(sorted_keys, keys), max(len(sorted_keys) - 1, 0))
-    is_missing = sorted_keys[at] != keys if len(sorted_keys) else np.ones(len(keys), bool)
-    if is_missing.any():
+    lookup = KeyLookup(list_keys)
+    if len(repeated := lookup.repeated_keys()):
+        got = "it more than once"
+        raise SourceError(path=os.fspath(path), key=int(repeated[0]), expected="each key once", got=got)
+    refuse_repeated_keys(keys, set_path)
+    rows = lookup.first_indices(keys)
+    if len(missing := keys[rows < 0]):
         raise SourceError(
             path=os.fspath(path),
-            key=int(keys[int(np.argmax(is_missing))]),
+            key=int(missing[0]),
             expected=f"a row for each record of {set_path}",
-            got=f"none for {plural(int(is_missing.sum()), 'record')}, of which this is the first",
+            got=f"none for {plural(len(missing), 'record')}, of which this is the first",
         )
     n_unused = len(list_keys) - len(keys)
     notes = [f"{path}: {plural(n_unused, 'row')} with keys that no record has"] if n_unused else []
-    return labels.at(order[at]), notes
+    return labels.at(rows), notes
 
 
 def _read_rows(path: str | Path, *, exact: bool) -> tuple[NDArray[np.uint64], Labels]:
@@ -101,14 +103,6 @@ def _parse(path: str | Path) -> Iterator[lst.Row]:
                 yield lst.parse(os.fsdecode(content), label_width="auto")
             except FormatError as error:
                 raise error.located(path=os.fspath(path), line=number) from None
-
-
-def _refuse_repeated(sorted_keys: NDArray[np.uint64], path: str, advice: str | None) -> None:
-    repeated = sorted_keys[1:][sorted_keys[1:] == sorted_keys[:-1]]
-    if len(repeated):
-        raise SourceError(
-            path=path, key=int(repeated[0]), expected="each key once", got="it more than once", advice=advice
-        )
 
 
 def call_function(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.keys import ranks
 from recordkit.sampling.permutation import Permutation
-from recordkit.upkeep.look.labels import first_labels
+from recordkit.upkeep.selection.table import SampleTable
 
 _Labels = NDArray[np.float32] | NDArray[np.int64]
 
@@ -50,7 +51,7 @@ def choose_samples(dataset: RecordDataset, rows: NDArray[np.int64], n: int, *, s
     ...     choose_samples(dataset, np.arange(5), 2)
     array([1, 4])
     """
-    labels = first_labels(dataset)
+    labels = SampleTable(dataset).first_labels()
     if len(rows) > n:
         rows = rows[_spread(labels[rows], n, seed)]
     return rows[np.lexsort((rows, labels[rows]))]
@@ -59,12 +60,6 @@ def choose_samples(dataset: RecordDataset, rows: NDArray[np.int64], n: int, *, s
 def _spread(labels: _Labels, n: int, seed: int) -> NDArray[np.int64]:
     """Return positions of the first samples of each label, in a drawn order, then of the second ones, and so on."""
     drawn = Permutation(len(labels), seed=seed, epoch=0).permute(np.arange(len(labels)))
-    by_label = drawn[np.argsort(labels[drawn], kind="stable")]  # labels together, each in the drawn order
-    sorted_labels = labels[by_label]
     # NaN differs from NaN, so each such sample counts as a label of its own.
-    starts = np.flatnonzero(np.r_[True, sorted_labels[1:] != sorted_labels[:-1]])
-    rank = np.arange(len(labels)) - np.repeat(starts, np.diff(np.r_[starts, len(labels)]))
-    position = np.empty(len(labels), np.int64)
-    position[drawn] = np.arange(len(labels))
-    chosen: NDArray[np.int64] = by_label[np.lexsort((position[by_label], rank))[:n]]
+    chosen: NDArray[np.int64] = drawn[np.argsort(ranks(labels[drawn]), kind="stable")[:n]]
     return chosen

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 
@@ -62,18 +61,6 @@ class LabelSummary:
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
         return asdict(self)
-
-
-def first_labels(dataset: RecordDataset) -> NDArray[np.float32] | NDArray[np.int64]:
-    """Return the first label of each sample, shape (n,).
-
-    Raises
-    ------
-    FormatError
-        A record is damaged.
-    """
-    values, bounds = dataset.ragged_labels()
-    return values[bounds[:-1].astype(np.int64)]  # a record has at least one label
 
 
 def count_labels(dataset: RecordDataset) -> LabelSummary:

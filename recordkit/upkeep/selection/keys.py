@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.keys import KeyLookup, find_sorted
 from recordkit.errors import FormatError, PlanError, SourceError, plural, quoted
 from recordkit.formats import lst
 from recordkit.formats.irheader import MAX_KEY
@@ -124,8 +125,8 @@ def read_keys(path: str | Path) -> NDArray[np.uint64]:
     return np.array(keys, np.uint64)
 
 
-class SortedKeys:
-    """The keys of a dataset, sorted, to find their rows. Memory: 16 bytes per sample.
+class SortedKeys(KeyLookup):
+    """The keys of a dataset, by which a user names rows. Memory: 16 bytes per sample.
 
     Parameters
     ----------
@@ -139,10 +140,6 @@ class SortedKeys:
     ([0, 2], [3, 1])
     """
 
-    def __init__(self, keys: NDArray[np.uint64]) -> None:
-        self._order = np.argsort(keys, kind="stable").astype(np.int64)
-        self._keys = keys[self._order]
-
     def in_ranges(self, ranges: Sequence[KeyRange]) -> NDArray[np.int64]:
         """Return the rows whose keys are in some ranges, increasing.
 
@@ -155,7 +152,7 @@ class SortedKeys:
         absent = [part.text for part, (begin, end) in zip(ranges, bounds, strict=True) if begin == end]
         if absent:
             raise self._missing("keys", absent[0], len(absent) - 1)
-        return np.unique(np.concatenate([self._order[begin:end] for begin, end in bounds]))
+        return np.unique(np.concatenate([self.order[begin:end] for begin, end in bounds]))
 
     def in_set(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the rows whose keys are among some keys, increasing.
@@ -166,11 +163,7 @@ class SortedKeys:
             No sample has one of the keys.
         """
         self._check(keys, "keys")
-        wanted = np.unique(keys)
-        begins, ends = (np.searchsorted(self._keys, wanted, side) for side in ("left", "right"))
-        counts = ends - begins
-        positions = np.repeat(begins - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
-        return np.sort(self._order[positions])
+        return np.sort(self.order[find_sorted(np.unique(keys), self.sorted_keys) >= 0])
 
     def of_each(self, keys: NDArray[np.uint64], source: str) -> NDArray[np.int64]:
         """Return the row of each of some keys, in their order.
@@ -187,31 +180,27 @@ class SortedKeys:
             No sample has one of the keys, or several have, or a key is named twice.
         """
         self._check(keys, "listed", source)
-        begins, ends = (np.searchsorted(self._keys, keys, side) for side in ("left", "right"))
-        if len(several := np.flatnonzero(ends - begins > 1)):
-            key, n = keys[several[0]], (ends - begins)[several[0]]
-            raise PlanError(path=source, expected="keys that one record has each", got=f"{key}, which {n} records have")
-        rows = self._order[begins]
-        values, counts = np.unique(keys, return_counts=True)
-        if len(repeated := values[counts > 1]):
+        if (several := np.isin(keys, self.repeated_keys())).any():
+            key = int(keys[np.argmax(several)])
+            got = f"{key}, which {len(self.indices(key))} records have"
+            raise PlanError(path=source, expected="keys that one record has each", got=got)
+        if len(repeated := KeyLookup(keys).repeated_keys()):
             raise PlanError(path=source, expected="each key once", got=f"{repeated[0]} again")
-        return rows
+        return self.first_indices(keys)
 
     def _bounds(self, begin: int, last: int) -> tuple[int, int]:
         low, high = np.uint64(begin), np.uint64(last)
-        return int(np.searchsorted(self._keys, low, "left")), int(np.searchsorted(self._keys, high, "right"))
+        sorted_keys = self.sorted_keys
+        return int(np.searchsorted(sorted_keys, low, "left")), int(np.searchsorted(sorted_keys, high, "right"))
 
     def _check(self, keys: NDArray[np.uint64], argument: str, path: str | None = None) -> None:
-        places = np.searchsorted(self._keys, keys)
-        inside = places < len(self._keys)
-        is_there = np.zeros(len(keys), bool)
-        is_there[inside] = self._keys[places[inside]] == keys[inside]
-        if len(absent := np.unique(keys[~is_there])):
-            raise self._missing(argument, str(keys[~is_there][0]), len(absent) - 1, path)
+        if len(absent := keys[find_sorted(self.sorted_keys, keys) < 0]):
+            raise self._missing(argument, str(absent[0]), len(np.unique(absent)) - 1, path)
 
     def _missing(self, argument: str, first: str, n_others: int, path: str | None = None) -> PlanError:
         others = f" and {n_others} more" if n_others else ""
-        expected = f"keys of the dataset, {self._keys[0]} to {self._keys[-1]}" if len(self._keys) else "samples"
+        keys = self.sorted_keys
+        expected = f"keys of the dataset, {keys[0]} to {keys[-1]}" if len(keys) else "samples"
         return PlanError(
             argument=None if path else argument,
             path=path,
@@ -240,9 +229,7 @@ def refuse_repeated_keys(keys: NDArray[np.uint64], path: str) -> None:
     """
     if bool(np.all(keys[1:] > keys[:-1])):
         return
-    ordered = np.sort(keys)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(repeated):
+    if len(repeated := KeyLookup(keys).repeated_keys()):
         raise SourceError(
             path=path,
             key=int(repeated[0]),
