@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, possible_prefixes
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
-from recordkit.upkeep.edit.output import NewSet, write_sets
+from recordkit.upkeep.edit.output import write_sets
 from recordkit.upkeep.edit.union import KeyRule, Union, unite
 from recordkit.upkeep.labels.change import LabelReport, add_changes
 from recordkit.upkeep.labels.values import count_changed
@@ -111,19 +112,12 @@ def append(
         union = unite(inputs, names, keys=keys, n_kept=n_kept, pad_labels=pad_labels)
         if shard:
             _refuse_changes(inputs, union, n_kept, names[0])
+            new_set = union.new_set(target.next_shard(), np.arange(n_kept, len(inputs)))
         else:
             _refuse_lost_metadata(inputs, names[0])
             target.refuse_lost_list(inputs)
-        rows = np.arange(n_kept if shard else 0, len(inputs))
-        new_set = NewSet(
-            target.next_shard() if shard else target.prefix,
-            rows,
-            keys=None if union.keys is inputs.keys else union.keys[rows],
-            labels=None if union.is_as_it_was else union.labels.at(rows),
-            classes=union.classes,
-            failures=b"" if shard else target.failures(),
-            replaces=None if shard else target.old_file,
-        )
+            grown = union.new_set(target.prefix, np.arange(len(inputs)))
+            new_set = replace(grown, failures=target.failures(), replaces=target.old_file)
         edit = {"command": "append", "inputs": set_ids(inputs), "keys": keys, "pad_labels": pad_labels}
         report = write_sets(
             inputs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -99,17 +100,7 @@ def _new_sets(inputs: Inputs, union: Union, prefix: Path, shards: int) -> list[N
     if not 1 <= shards <= max(len(inputs), 1):
         raise PlanError(argument="shards", expected=f"1 to the number of records, {len(inputs)}", got=shards)
     bounds = even_bounds(inputs.ends(), shards)
-    sets = []
-    for number in range(shards):
-        rows = np.arange(bounds[number], bounds[number + 1])
-        name = f"{prefix.name}_{number}" if shards > 1 else prefix.name
-        sets.append(
-            NewSet(
-                prefix.parent / name,
-                rows,
-                keys=None if union.keys is inputs.keys else union.keys[rows],
-                labels=None if union.is_as_it_was else union.labels.at(rows),
-                classes=union.classes,
-            )
-        )
-    return sets
+    return [
+        union.new_set(prefix.parent / f"{prefix.name}_{number}" if shards > 1 else prefix, np.arange(begin, end))
+        for number, (begin, end) in enumerate(itertools.pairwise(bounds))
+    ]

@@ -19,7 +19,7 @@ from recordkit.upkeep.labels.class_maps import names_by_label
 from recordkit.upkeep.labels.new_labels import LabelFunction, call_function, read_list
 from recordkit.upkeep.labels.rename import follow_labels, rename_classes
 from recordkit.upkeep.labels.text import label_text
-from recordkit.upkeep.labels.values import LabelMap, as_labels, count_changed
+from recordkit.upkeep.labels.values import LabelMap, as_labels, count_changed, count_unnamed
 
 NewLabels = str | Path | Mapping[str, str] | Mapping[float, float] | LabelFunction
 Classes = Mapping[str, int] | str | Path | None
@@ -228,12 +228,8 @@ def _choose_classes(result: _Result, classes: Classes, path: Path) -> Mapping[st
 
 def _describe_unnamed(labels: Labels, classes: Mapping[str, int] | None) -> list[str]:
     """Return a note about labels without a name, if the records have one label each."""
-    if classes is None or np.max(labels.widths, initial=1) > 1:
+    unnamed, n_records = ([], 0) if classes is None else count_unnamed(labels, classes)
+    if not unnamed:
         return []
-    named = set(classes.values())
-    present, counts = np.unique(labels.values, return_counts=True)
-    unnamed = [label not in named for label in present.tolist()]
-    if not any(unnamed):
-        return []
-    some = enumerate_some(list(map(label_text, present[unnamed].tolist())))
-    return [f"{plural(int(counts[unnamed].sum()), 'record')} with labels that have no class name: {some}"]
+    some = enumerate_some(list(map(label_text, unnamed)))
+    return [f"{plural(n_records, 'record')} with labels that have no class name: {some}"]

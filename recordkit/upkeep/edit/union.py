@@ -17,19 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.keys import KeyLookup
 from recordkit.errors import PlanError, SourceError, enumerate_some, plural, quoted
 from recordkit.formats.irheader import MAX_KEY, fits_float32
 from recordkit.formats.lst import describe_widths
 from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.new_set import NewSet
 from recordkit.upkeep.labels.change import LabelChange
 from recordkit.upkeep.labels.class_maps import names_by_label, unite_classes
 from recordkit.upkeep.labels.text import label_text
-from recordkit.upkeep.labels.values import MAX_EXACT, LabelMap, count_changed, pad
+from recordkit.upkeep.labels.values import MAX_EXACT, LabelMap, count_changed, count_unnamed, pad
 
 KeyRule = Literal["keep", "renumber"]
 
@@ -42,9 +45,9 @@ class Union:
     ----------
     keys : ndarray of uint64, shape (n,)
     labels : Labels
+    are_new_keys, are_new_labels : bool
+        Keys, or labels, are not those of the datasets. Labels that become exact are new.
     classes : dict of str to int or None
-    is_as_it_was : bool
-        The labels are those of the datasets, and are exact in all or in none.
     changes : list of LabelChange
     n_relabeled : int
         Number of records whose labels have changed.
@@ -54,11 +57,18 @@ class Union:
 
     keys: NDArray[np.uint64]
     labels: Labels
+    are_new_keys: bool = False
+    are_new_labels: bool = False
     classes: dict[str, int] | None = None
-    is_as_it_was: bool = True
     n_relabeled: int = 0
     changes: list[LabelChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def new_set(self, prefix: Path, rows: NDArray[np.int64]) -> NewSet:
+        """Return the set of some rows."""
+        keys = self.keys[rows] if self.are_new_keys else None
+        labels = self.labels.at(rows) if self.are_new_labels else None
+        return NewSet(prefix, rows, keys=keys, labels=labels, classes=self.classes)
 
 
 def unite(
@@ -91,11 +101,11 @@ def unite(
     if keys not in ("keep", "renumber"):
         raise PlanError(argument="keys", expected="keep or renumber", got=repr(keys))
     labels = _exact_or_not(inputs, paths)
-    union = Union(_unite_keys(inputs, paths, keys, n_kept), labels)
+    union = Union(_unite_keys(inputs, paths, keys, n_kept), labels, are_new_keys=keys == "renumber")
     _unite_classes(union, inputs, paths)
     union.labels = _pad(union.labels, inputs, paths, pad_labels)
     is_one_kind = all(_has_exact_labels(inputs, number) == labels.is_exact for number in range(len(paths)))
-    union.is_as_it_was = union.labels is labels and is_one_kind
+    union.are_new_labels = union.labels is not labels or not is_one_kind
     union.n_relabeled = count_changed(labels, union.labels)
     return union
 
@@ -108,11 +118,11 @@ def _unite_keys(inputs: Inputs, paths: Sequence[str], keys: KeyRule, n_kept: int
             raise SourceError(path=paths[0], expected=f"keys that leave room up to {MAX_KEY}", got=first - 1)
         new = np.arange(first, first + len(old) - n_kept, dtype=np.uint64)
         return np.concatenate([old[:n_kept], new])
-    order = np.argsort(old, kind="stable")
-    repeated = np.flatnonzero(old[order[1:]] == old[order[:-1]])
+    lookup = KeyLookup(old)
+    repeated = lookup.repeated_keys()
     if not len(repeated):
         return old
-    row, other = int(order[repeated[0]]), int(order[repeated[0] + 1])
+    row, other = lookup.indices(int(repeated[0]))[:2]
     first_path, second_path = (paths[_dataset_of(inputs, row)] for row in (row, other))
     where = f"in {first_path} twice" if first_path == second_path else f"in {first_path} and in {second_path}"
     raise SourceError(
@@ -175,10 +185,8 @@ def _pad(labels: Labels, inputs: Inputs, paths: Sequence[str], value: float | No
         return pad(labels, high, value)
     if any(low != high for _, low, high in bounds) and not is_exact:
         return labels
-    (first, _, width), (other, other_low, other_high) = (
-        bounds[0],
-        next(item for item in bounds if item[1:] != bounds[0][1:]),
-    )
+    first, _, width = bounds[0]
+    other, other_low, other_high = next(item for item in bounds if item[1:] != bounds[0][1:])
     raise SourceError(
         path=other,
         expected=f"{describe_widths([width])} per record, as in {first}",
@@ -223,31 +231,29 @@ def _refuse_unnamed(named: str, unnamed: str) -> None:
 def _check_unnamed_labels(union: Union, inputs: Inputs, number: int, path: str, new_labels: dict[int, int]) -> None:
     """Refuse a label without a name in its own dataset that has one in the union. A note tells other such labels."""
     rows = _rows_of(inputs, number)
-    counts = union.labels.widths[rows]
-    values = union.labels.values[_values_of(union.labels, rows)]
-    if not len(counts) or np.max(counts) != 1:
-        return
-    present, numbers = np.unique(values, return_counts=True)
-    own = set((inputs.classes[number] or {}).values())
-    unnamed = [label for label in present.tolist() if label not in own]
+    labels = union.labels.between(rows.start, rows.stop)
+    unnamed, n_records = count_unnamed(labels, inputs.classes[number] or {})
     if not unnamed:
         return
     names = names_by_label(union.classes or {})
     for label in unnamed:
         if label in names:
-            name = names[int(label)][0]
-            row = rows.start + int(np.argmax(values == label))
-            raise SourceError(
-                path=path,
-                key=int(inputs.keys[row]),
-                expected=f"a class name for the label {label_text(label)}, which {name} gets in the new set",
-                got="none",
-                advice=f"name it with 'recordkit relabel {quoted(path)} NEW --classes FILE', and use NEW",
-            )
-    n_records = int(numbers[[label not in own for label in present.tolist()]].sum())
+            row = rows.start + int(np.argmax(labels.values == label))
+            raise _unnamed_error(path, int(inputs.keys[row]), label_text(label), names[int(label)][0])
     union.notes.append(
         f"{path}: {plural(n_records, 'record')} with labels without a class name, which stay: "
         f"{enumerate_some(list(map(label_text, unnamed)))}"
+    )
+
+
+def _unnamed_error(path: str, key: int, label: str, name: str) -> SourceError:
+    """Return the error about a label without a name, which would become that of a class of another dataset."""
+    return SourceError(
+        path=path,
+        key=key,
+        expected=f"a class name for the label {label}, which {name} gets in the new set",
+        got="none",
+        advice=f"name it with 'recordkit relabel {quoted(path)} NEW --classes FILE', and use NEW",
     )
 
 

@@ -60,6 +60,24 @@ def count_changed(old: Labels, new: Labels) -> int:
     return n_wider + int(np.logical_or.reduceat(differs, same.bounds[:-1].astype(np.int64)).sum())
 
 
+def count_unnamed(labels: Labels, classes: Mapping[str, int]) -> tuple[list[float], int]:
+    """Return the labels without a class name, in increasing order, and the number of records that have them.
+
+    There are none if a record has several labels, because these are not those of classes.
+
+    Examples
+    --------
+    >>> count_unnamed(Labels(np.float32([4, 9, 4]), np.uint64([0, 1, 2, 3])), {"cat": 9})
+    ([4.0], 2)
+    """
+    if np.max(labels.widths, initial=1) > 1:
+        return [], 0
+    named = set(classes.values())
+    present, counts = np.unique(labels.values, return_counts=True)
+    unnamed = {label: n for label, n in zip(present.tolist(), counts.tolist(), strict=True) if label not in named}
+    return list(unnamed), sum(unnamed.values())
+
+
 def bounds_of(counts: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return where the labels of each record begin and end, from their numbers.
 
