@@ -87,6 +87,13 @@ def test_splits_are_those_of_info_or_of_the_names(cli, tiny_mnist, tmp_path):
     assert len(read_webdataset(tmp_path / "b" / "train-*.tar")) == 20
 
 
+def test_shard_10_comes_after_shard_9(tmp_path):
+    for number in (10, 9):
+        write_tar(tmp_path / f"a-{number}.tar", [(f"{number}.png", image(1)), (f"{number}.cls", b"0")])
+    for path in (tmp_path, tmp_path / "a-*.tar"):
+        assert [entry.key for entry in read_webdataset(path).entries([0, 1])] == [9, 10]
+
+
 def test_info_is_that_of_timm(tmp_path):
     with write_records(tmp_path / "a", [(n, 0.0, image(n)) for n in range(5)], {"cat": 0}) as dataset:
         report = write_webdataset(dataset, tmp_path / "b", shard_bytes="5K")

@@ -6,7 +6,6 @@ Memory: 24 bytes for each row, and the last rows that were read.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import FormatError, ImageError, enumerate_some
-from recordkit.formats.files import not_found
 from recordkit.interop.entries import EntryTable, concatenate
 from recordkit.interop.parquet.images import ImageColumn, RowGroup
 from recordkit.interop.parquet.library import import_pyarrow, opened
 from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, read_classes
 from recordkit.interop.parquet.write import SUFFIX
+from recordkit.interop.split_files import find_files, group_by_split, one_or_all
 from recordkit.sample import BadEntry, Entry, Source
 
 # The number of a file and of all files of a split, and perhaps a fingerprint.
@@ -149,24 +148,9 @@ def read_parquet(path: str | Path, *, label_column: str | None = None) -> Source
         A file is damaged, or has no column of images or of labels.
     """
     import_pyarrow()
-    path = Path(path)
-    splits: dict[str, list[Path]] = defaultdict(list)
-    for file in _find_files(path):
-        splits[_NUMBER.sub("", file.stem)].append(file)
-    sources = {name: ParquetSource(files, label_column=label_column) for name, files in splits.items()}
-    return next(iter(sources.values())) if len(sources) == 1 else dict(sources)
-
-
-def _find_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        files = sorted(path.glob(f"*{SUFFIX}")) or sorted(path.glob(f"data/*{SUFFIX}"))
-    else:
-        files = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else []
-    if not files:
-        raise not_found(path, "a Parquet file", suffix=SUFFIX)
-    return files
+    files = find_files(Path(path), SUFFIX, what="a Parquet file", folder_patterns=("*", "data/*"))
+    splits = group_by_split(files, _NUMBER)
+    return one_or_all({name: ParquetSource(paths, label_column=label_column) for name, paths in splits.items()})
 
 
 def _check_rows(n_rows: int, path: Path) -> None:

@@ -21,6 +21,7 @@ from recordkit.errors import FormatError, ImageError, SourceError, enumerate_som
 from recordkit.formats import json_file, tar
 from recordkit.formats.files import not_found, open_file, pread
 from recordkit.interop.entries import EntryTable, LabelColumn
+from recordkit.interop.split_files import find_files, group_by_split, one_or_all
 from recordkit.interop.webdataset.parts import Read, SampleParts, read_label
 from recordkit.interop.webdataset.write import INFO
 from recordkit.sample import BadEntry, Entry, Source
@@ -241,23 +242,9 @@ def read_webdataset(path: str | Path, *, label_column: str | None = None) -> Sou
     if path.is_dir() and (path / INFO).is_file():
         path = path / INFO
     if path.name == INFO:
-        sources = _open_splits(path, label_column)
-    else:
-        groups: dict[str, list[Path]] = defaultdict(list)
-        for shard in _find_shards(path):
-            groups[_NUMBER.sub("", shard.stem)].append(shard)
-        sources = {name: TarSource(shards, label_column=label_column) for name, shards in groups.items()}
-    return next(iter(sources.values())) if len(sources) == 1 else dict(sources)
-
-
-def _find_shards(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    folder, pattern = (path, f"*{_SUFFIX}") if path.is_dir() else (path.parent, path.name)
-    shards = sorted(folder.glob(pattern)) if pattern and folder.is_dir() else []
-    if not shards:
-        raise not_found(path, "a tar archive", suffix=_SUFFIX)
-    return shards
+        return one_or_all(_open_splits(path, label_column))
+    splits = group_by_split(find_files(path, _SUFFIX, what="a tar archive"), _NUMBER)
+    return one_or_all({name: TarSource(shards, label_column=label_column) for name, shards in splits.items()})
 
 
 def _open_splits(path: Path, label_column: str | None) -> dict[str, TarSource]:
