@@ -4,6 +4,7 @@ import ast
 import inspect
 import io
 import pickle
+import pkgutil
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import recordkit
+import recordkit.upkeep
 from recordkit import errors
 
 PACKAGE = Path(recordkit.__file__).parent
@@ -94,6 +96,13 @@ def test_importing_loads_no_framework_and_no_image_library(statement):
     assert not loaded_by(statement) & HEAVY
 
 
+def test_a_look_at_files_loads_no_edit_and_no_source_of_images():
+    code = "import sys, recordkit.upkeep; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = ("recordkit.upkeep.edit.output", "recordkit.upkeep.look", "recordkit.upkeep.selection", "recordkit.sources")
+    assert not {name for name in done.stdout.split() if name.startswith(heavy)}
+
+
 def test_importing_the_package_alone_loads_not_even_numpy():
     assert not loaded_by("import recordkit") & (HEAVY | {"numpy"})
 
@@ -108,17 +117,28 @@ def test_help_and_version_load_click_alone(words):
     assert "click" in loaded and not loaded & (HEAVY - {"click"} | {"numpy", "importlib_metadata"})
 
 
-def test_public_names_are_imported_from_the_modules_that_type_checkers_see():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+@pytest.mark.parametrize("package", [recordkit, recordkit.upkeep], ids=lambda package: package.__name__)
+def test_public_names_are_imported_from_the_modules_that_type_checkers_see(package):
+    tree = ast.parse(Path(package.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     imports = {alias.name: node.module for node in block.body for alias in node.names}
-    assert imports == recordkit._MODULES
-    assert {*imports, "__version__"} == set(recordkit.__all__)
+    assert imports == package._MODULES
+    imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {*imports, *imported} - {"TYPE_CHECKING"} == set(package.__all__)
+    assert all(hasattr(package, name) for name in package.__all__)
 
 
-def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'recordkit' has no attribute 'loader_of'"):
-        recordkit.loader_of  # noqa: B018 (the access is the test)
+def test_the_modules_of_functions_of_the_same_name_do_not_replace_them():
+    modules = [module.name for module in pkgutil.iter_modules(recordkit.upkeep.__path__)]
+    code = "; ".join(f"import recordkit.upkeep.{name}" for name in modules)
+    check = "assert all(callable(getattr(recordkit.upkeep, name)) for name in recordkit.upkeep.__all__)"
+    subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True)
+
+
+@pytest.mark.parametrize("package", [recordkit, recordkit.upkeep], ids=lambda package: package.__name__)
+def test_an_unknown_name_is_an_attribute_error(package):
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'loader_of'"):
+        package.loader_of  # noqa: B018 (the access is the test)
     assert not hasattr(recordkit, "cli_of")
 
 

@@ -1,25 +1,34 @@
-"""Existing .rec files: summaries, views, checks for damage, a new index, and new sets made of their records."""
+"""Existing .rec files: summaries, views, checks for damage, a new index, and new sets made of their records.
 
+Most names are imported at their first use, so that a command imports the modules of its own work only.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+# Functions with the names of their modules are imported here: an import of the module elsewhere would replace them.
 from recordkit.upkeep.diff import DiffReport, diff
-from recordkit.upkeep.division import KeyParts, Ratios, Shards
 from recordkit.upkeep.duplicates import DuplicateGroup, DuplicateSample, DuplicatesReport, duplicates
-from recordkit.upkeep.edit.append import append
-from recordkit.upkeep.edit.lost_ranges import LostRange
-from recordkit.upkeep.edit.merge import merge
-from recordkit.upkeep.edit.relabel import relabel
-from recordkit.upkeep.edit.repair import RepairReport, repair
-from recordkit.upkeep.edit.report import EditReport, WrittenSet
-from recordkit.upkeep.edit.shuffle import shuffle
-from recordkit.upkeep.edit.split import SplitReport, split
-from recordkit.upkeep.edit.subset import subset
 from recordkit.upkeep.inspect import FacesInfo, FileInfo, RecordInfo, head, inspect
-from recordkit.upkeep.labels.change import LabelChange, LabelReport
-from recordkit.upkeep.look.stats import Stats, stats
-from recordkit.upkeep.look.view import Choice, ViewReport, write_page, write_sheet
 from recordkit.upkeep.reindex import ReindexReport, reindex
-from recordkit.upkeep.report import Problem, VerifyReport
-from recordkit.upkeep.selection import SampleTable, Selection
 from recordkit.upkeep.verify import verify
+
+if TYPE_CHECKING:
+    from recordkit.upkeep.division import KeyParts, Ratios, Shards
+    from recordkit.upkeep.edit.append import append
+    from recordkit.upkeep.edit.lost_ranges import LostRange
+    from recordkit.upkeep.edit.merge import merge
+    from recordkit.upkeep.edit.relabel import relabel
+    from recordkit.upkeep.edit.repair import RepairReport, repair
+    from recordkit.upkeep.edit.report import EditReport, WrittenSet
+    from recordkit.upkeep.edit.shuffle import shuffle
+    from recordkit.upkeep.edit.split import SplitReport, split
+    from recordkit.upkeep.edit.subset import subset
+    from recordkit.upkeep.labels.change import LabelChange, LabelReport
+    from recordkit.upkeep.look.stats import Stats, stats
+    from recordkit.upkeep.look.view import Choice, ViewReport, write_page, write_sheet
+    from recordkit.upkeep.report import Problem, VerifyReport
+    from recordkit.upkeep.selection import SampleTable, Selection
 
 __all__ = [
     "Choice",
@@ -64,3 +73,50 @@ __all__ = [
     "write_page",
     "write_sheet",
 ]
+
+# The module of each name that is not imported above; tests compare this table with the imports for type checkers.
+_MODULES = {
+    "Choice": "recordkit.upkeep.look.view",
+    "EditReport": "recordkit.upkeep.edit.report",
+    "KeyParts": "recordkit.upkeep.division",
+    "LabelChange": "recordkit.upkeep.labels.change",
+    "LabelReport": "recordkit.upkeep.labels.change",
+    "LostRange": "recordkit.upkeep.edit.lost_ranges",
+    "Problem": "recordkit.upkeep.report",
+    "Ratios": "recordkit.upkeep.division",
+    "RepairReport": "recordkit.upkeep.edit.repair",
+    "SampleTable": "recordkit.upkeep.selection",
+    "Selection": "recordkit.upkeep.selection",
+    "Shards": "recordkit.upkeep.division",
+    "SplitReport": "recordkit.upkeep.edit.split",
+    "Stats": "recordkit.upkeep.look.stats",
+    "VerifyReport": "recordkit.upkeep.report",
+    "ViewReport": "recordkit.upkeep.look.view",
+    "WrittenSet": "recordkit.upkeep.edit.report",
+    "append": "recordkit.upkeep.edit.append",
+    "merge": "recordkit.upkeep.edit.merge",
+    "relabel": "recordkit.upkeep.edit.relabel",
+    "repair": "recordkit.upkeep.edit.repair",
+    "shuffle": "recordkit.upkeep.edit.shuffle",
+    "split": "recordkit.upkeep.edit.split",
+    "stats": "recordkit.upkeep.look.stats",
+    "subset": "recordkit.upkeep.edit.subset",
+    "write_page": "recordkit.upkeep.look.view",
+    "write_sheet": "recordkit.upkeep.look.view",
+}
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """Import the module of a public name at its first use (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = value  # the next use does not come here
+        return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.frame_search import LostBytes
-from recordkit.dataset.keys import ranks
+from recordkit.dataset.keys import match
 from recordkit.dataset.records import read_index
 from recordkit.errors import FormatError
 from recordkit.storage.fileset import Fileset
@@ -97,7 +97,7 @@ def _lost_keys_of_index(files: Fileset, keys: NDArray[np.uint64]) -> dict[int, t
     None if there is no index, or if most of the whole records are not in it.
     """
     index_keys = _index_keys(files)
-    rows = _rows_in_index(keys, index_keys)
+    rows = match(keys, index_keys)  # the n-th record of a key has the n-th line with it
     is_there = rows >= 0
     if 2 * np.count_nonzero(is_there) <= len(keys):
         return None
@@ -120,16 +120,6 @@ def _index_keys(files: Fileset) -> NDArray[np.uint64]:
         return np.empty(0, np.uint64)
     order = np.argsort(offsets, kind="stable")
     return order.astype(np.uint64) if keys is None else keys[order]
-
-
-def _rows_in_index(keys: NDArray[np.uint64], index_keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the row of each record in the index, or -1. The n-th record of a key has the n-th line with it."""
-    if not len(index_keys):
-        return np.full(len(keys), -1, np.int64)
-    order = np.argsort(index_keys, kind="stable")
-    places = np.searchsorted(index_keys[order], keys) + ranks(keys)
-    rows = order[np.minimum(places, len(order) - 1)]
-    return np.where((places < len(order)) & (index_keys[rows] == keys), rows, -1)
 
 
 def _are_consecutive(keys: NDArray[np.uint64], gaps: NDArray[np.int64]) -> bool:
