@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, PackError, PlanError, SourceError
+from recordkit.errors import FormatError, PackError, SourceError
 from recordkit.memory import choose_memory
 from recordkit.packing.engine import Engine
 from recordkit.packing.label_check import check_classes, check_labels
@@ -33,9 +33,9 @@ from recordkit.packing.report import PackReport, Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.storage import manifest as manifests
-from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES
-from recordkit.storage.staging import Staging, as_publish_error
+from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
+from recordkit.storage.set_files import write_manifest
+from recordkit.storage.staging import Staging, check_prefix
 from recordkit.threads import ThreadedMap, count_threads
 
 
@@ -113,19 +113,11 @@ def pack(
     plan = plan or PackPlan()
     engine_class = choose_engine(engine)
     n_threads, n_bytes = count_threads(plan.threads), choose_memory(memory)
-    if isinstance(source, (str, Path)):
-        source = _open(source, plan)
-    sources = dict(source) if isinstance(source, Mapping) else {"": source}
-    if record_name is None and Path(prefix).name.endswith(SUFFIXES):
-        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
+    sources = _open_sources(source, plan)
+    if record_name is None:
+        refuse_file_name(Path(prefix))
     with Staging(Path(prefix), allow_folder=record_name is not None) as staging, contextlib.ExitStack() as open_writers:
-        label_warnings = []
-        for each_source in sources.values():
-            plan.passes_through(pixels=each_source.pixels)  # raises if the plan does not fit the source
-            check_classes(each_source.classes)
-            label_warnings += check_labels(each_source, plan)
-        planned_sets, warnings = plan_sets(sources, staging.prefix, plan, record_name)
-        warnings += [*dict.fromkeys(label_warnings), *_check_outputs(planned_sets, staging.prefix)]
+        planned_sets, warnings = _plan(sources, staging.prefix, plan, record_name)
         reports = []
         shards: dict[Path, list[tuple[dict[str, Any], tuple[int, int] | None]]] = {}
         for planned_set in planned_sets:
@@ -147,7 +139,7 @@ def pack(
         ]
         if obsolete_files:
             warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
-        manifest_paths = [_write_manifest(staging, dataset, facts) for dataset, facts in shards.items()]
+        manifest_paths = [write_manifest(staging, dataset, facts) for dataset, facts in shards.items()]
         staging.commit(remove=new_names + obsolete_files)
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     duration_s = time.monotonic() - begin_s
@@ -156,14 +148,47 @@ def pack(
     )
 
 
-def _open(path: str | Path, plan: PackPlan) -> Source | dict[str, Source]:
-    """Open a path without arguments. An error that advises one says which function takes it."""
-    try:
-        return open_source(path, decoders=plan.decoders)
-    except (FormatError, SourceError) as error:
-        if error.advice and "`" in error.advice:
-            error.advice += "; recordkit.open_source takes it"
-        raise
+def check_pack(
+    source: Source | Mapping[str, Source] | str | Path, prefix: str | Path, *, plan: PackPlan | None = None
+) -> list[str]:
+    """Check what `pack` would check before it reads an image: labels, names, and the files that it would replace.
+
+    Nothing is written. The arguments are those of `pack`, which raises the same errors.
+
+    Returns
+    -------
+    warnings : list of str
+    """
+    plan = plan or PackPlan()
+    sources, prefix = _open_sources(source, plan), Path(prefix)
+    refuse_file_name(prefix)
+    check_prefix(prefix)
+    return _plan(sources, prefix, plan, None)[1]
+
+
+def _open_sources(source: Source | Mapping[str, Source] | str | Path, plan: PackPlan) -> dict[str, Source]:
+    """Return sources by the names of their sets. A path is opened; an error that advises an argument says whose."""
+    if isinstance(source, (str, Path)):
+        try:
+            source = open_source(source, decoders=plan.decoders)
+        except (FormatError, SourceError) as error:
+            if error.advice and "`" in error.advice:
+                error.advice += "; recordkit.open_source takes it"
+            raise
+    return dict(source) if isinstance(source, Mapping) else {"": source}
+
+
+def _plan(
+    sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
+) -> tuple[list[PlannedSet], list[str]]:
+    """Check the sources, divide them into sets, and check the files that these replace; return warnings too."""
+    label_warnings = []
+    for source in sources.values():
+        plan.passes_through(pixels=source.pixels)  # raises if the plan does not fit the source
+        check_classes(source.classes)
+        label_warnings += check_labels(source, plan)
+    planned_sets, warnings = plan_sets(sources, prefix, plan, record_name)
+    return planned_sets, [*warnings, *dict.fromkeys(label_warnings), *_check_outputs(planned_sets, prefix)]
 
 
 def _write_set(
@@ -206,17 +231,6 @@ def _write_set(
                     append(frame_piece(piece, plan, engine))
     list_role = "written" if names.write_list else "read" if planned_set.reads_list else "none"
     return writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
-
-
-def _write_manifest(
-    staging: Staging, dataset: Path, shards: Sequence[tuple[dict[str, Any], tuple[int, int] | None]]
-) -> Path:
-    """Write the manifest of a dataset, whose shards are written; return its path after the commit."""
-    descriptions, keys = zip(*shards, strict=True)
-    manifest = manifests.unite(dataset.name, descriptions, keys)
-    with as_publish_error(staging.parent), staging.create(manifest.file_name) as file:
-        file.write(manifests.pack(manifest))
-    return dataset.with_name(manifest.file_name)
 
 
 def _plan_facts(plan: PackPlan) -> dict[str, Any]:

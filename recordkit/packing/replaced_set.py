@@ -45,8 +45,7 @@ def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
 
 def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
     description = _read_description(files.path(".json"))
-    if description.get("edit") is not None:
-        raise _edit_error(files.path(".json"))
+    _refuse_edit(description.get("edit"), files.path(".json"))
     for final_path in names.all():
         suffix = suffix_of(final_path.name)
         path = files.path(suffix) if suffix else final_path
@@ -55,7 +54,7 @@ def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
         if suffix == ".crc" and _are_checksums(path, description):
             continue  # `recordkit.upkeep.reindex` wrote it later
         if suffix == MANIFEST_SUFFIX and (manifest := _read_own_manifest(path)) is not None:
-            _refuse_edited(manifest, path)
+            _refuse_edit(manifest.edit, path)
             continue  # the dataset was in shards
         if not lists_file(description, suffix) or (suffix == ".lst" and not _matches(path, description.get("lst"))):
             advice = "move it away or choose another prefix"
@@ -90,20 +89,18 @@ def _check_manifest(files: Fileset) -> None:
             got="another file",
             advice="move it away or choose another prefix",
         )
-    _refuse_edited(manifest, path)
+    _refuse_edit(manifest.edit, path)
 
 
-def _refuse_edited(manifest: Manifest, path: Path) -> None:
-    if manifest.edit is not None:
-        raise _edit_error(path)
-
-
-def _edit_error(path: Path) -> PublishError:
-    """Return the error about a set that a pack cannot make again, because it was made of other sets."""
-    return PublishError(
+def _refuse_edit(edit: object, path: Path) -> None:
+    """Refuse to replace a set that was made of other sets, because no pack can make it again."""
+    if edit is None:
+        return
+    command = edit.get("command") if isinstance(edit, Mapping) else None
+    raise PublishError(
         path=str(path),
         expected="no set, or one that a pack wrote",
-        got="one that was merged, divided or changed, which no pack can repeat",
+        got=f"one that {command or 'an edit'} wrote, which no pack can repeat",
         advice="choose another prefix, or remove that set first",
     )
 

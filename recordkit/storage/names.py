@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from recordkit.errors import PlanError
+
 MANIFEST_SUFFIX = ".manifest.json"
 """Suffix of the manifest of a sharded dataset, which `recordkit.storage.manifest` reads and writes."""
 
@@ -87,6 +89,17 @@ def natural_order(path: str) -> tuple[tuple[str | int, ...], str]:
     """
     pieces = re.split("([0-9]+)", path)
     return tuple(int(piece) if number % 2 else piece for number, piece in enumerate(pieces)), path
+
+
+def refuse_file_name(prefix: Path) -> None:
+    """Refuse the name of a file of a set as a prefix, because the files would be called train.rec.rec and so on.
+
+    Raises
+    ------
+    PlanError
+    """
+    if prefix.name.endswith(SUFFIXES):
+        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
 
 
 def is_file_name(name: str) -> bool:

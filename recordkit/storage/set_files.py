@@ -1,4 +1,4 @@
-"""Writing the files of one set into a staging folder, with the description that has their sizes and SHA-256.
+"""Writing the files of sets into a staging folder: each with a description, and a manifest for those that are shards.
 
 The keys of PREFIX.json, the description, and their meaning are in docs/reference/formats.md; what readers compare is in
 `recordkit.storage.description`. What the records are is decided above: by packing, and by the edits of existing sets.
@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -19,9 +19,10 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import PublishError
+from recordkit.storage import manifest as manifests
 from recordkit.storage.description import set_id
 from recordkit.storage.names import SUFFIXES
+from recordkit.storage.staging import Staging, as_publish_error
 from recordkit.version import __version__
 
 # Files whose size and SHA-256 the description has, and its key for them.
@@ -109,7 +110,7 @@ class SetFiles:
         PublishError
             A file cannot be created.
         """
-        with self._publish_errors():
+        with as_publish_error(self._names.prefix.parent):
             for suffix in suffixes:
                 self._files[suffix] = _HashingFile(self._staging.create(self._names.name(suffix)))
 
@@ -128,7 +129,7 @@ class SetFiles:
         PublishError
             The file cannot be written, for example because the disk is full.
         """
-        with self._publish_errors():
+        with as_publish_error(self._names.prefix.parent):
             self._files[suffix].write(piece, is_hashed=is_hashed)
 
     def hash(self, suffix: str, piece: Piece) -> None:
@@ -184,7 +185,7 @@ class SetFiles:
         }
         description = {"format": 1, "id": set_id(described), **described}
         self.write(".json", (json.dumps(description, indent=1) + "\n").encode())
-        with self._publish_errors():
+        with as_publish_error(self._names.prefix.parent):
             for file in self._files.values():
                 file.close()
         return description
@@ -195,13 +196,41 @@ class SetFiles:
             with contextlib.suppress(OSError):  # the files are about to be removed
                 file.close()
 
-    @contextlib.contextmanager
-    def _publish_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            folder = str(self._names.prefix.parent)
-            raise PublishError(error.strerror or str(error), path=folder, advice="nothing was published") from error
+
+def write_manifest(
+    staging: Staging,
+    dataset: Path,
+    shards: Sequence[tuple[Mapping[str, Any], tuple[int, int] | None]],
+    *,
+    earlier: manifests.Manifest | None = None,
+) -> Path:
+    """Write the manifest of a dataset whose new shards are written.
+
+    Parameters
+    ----------
+    staging : Staging
+    dataset : Path
+        The prefix of the dataset, to which the manifest belongs.
+    shards : sequence of (mapping, (int, int) or None)
+        For each new shard, in their order, its description, and its smallest and largest key if it has records.
+    earlier : Manifest, optional
+        See `recordkit.storage.manifest.unite`.
+
+    Returns
+    -------
+    path : Path
+        The path of the manifest after the commit.
+
+    Raises
+    ------
+    PublishError
+        Readers would refuse the manifest, or it cannot be written.
+    """
+    descriptions, keys = zip(*shards, strict=True)
+    manifest = manifests.unite(dataset.name, descriptions, keys, earlier=earlier)
+    with as_publish_error(staging.parent), staging.create(manifest.file_name) as file:
+        file.write(manifests.pack(manifest))
+    return dataset.with_name(manifest.file_name)
 
 
 # A system call writes at most this much. For larger pieces Linux takes larger pages for its cache, which a virtual

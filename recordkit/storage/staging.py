@@ -81,13 +81,7 @@ class Staging:
         self.prefix = prefix
         self.parent = prefix.parent
         self._names: list[str] = []
-        if self.parent.is_file():
-            raise PublishError(path=str(self.parent), expected="a folder", got="a file", advice="give another prefix")
-        check_folder(self.parent)
-        if not prefix.name or (prefix.is_dir() and not allow_folder):
-            advice = f"add a name, as in {prefix / 'train'}"
-            expected = "a name" if allow_folder else "a file prefix"
-            raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
+        check_prefix(prefix, allow_folder=allow_folder)
         self.folder = staging_folder(prefix)
         with as_publish_error(self.parent):
             self._lock = claim(self.folder)
@@ -226,6 +220,22 @@ def as_publish_error(folder: Path, outcome: str = "nothing was published") -> It
         name = error.filename if isinstance(error.filename, str) else ""
         path = str(folder / name if Path(name).name == name else name)  # a plain name is relative to the folder
         raise PublishError(error.strerror or str(error), path=path, advice=outcome) from error
+
+
+def check_prefix(prefix: Path, *, allow_folder: bool = False) -> None:
+    """Refuse a prefix at which nothing can be published, without writing anything; see `Staging`.
+
+    Raises
+    ------
+    PublishError
+    """
+    if prefix.parent.is_file():
+        raise PublishError(path=str(prefix.parent), expected="a folder", got="a file", advice="give another prefix")
+    check_folder(prefix.parent)
+    if not prefix.name or (prefix.is_dir() and not allow_folder):
+        advice = f"add a name, as in {prefix / 'train'}"
+        expected = "a name" if allow_folder else "a file prefix"
+        raise PublishError(path=str(prefix), expected=expected, got="a folder", advice=advice)
 
 
 def check_folder(folder: Path) -> None:

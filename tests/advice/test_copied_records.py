@@ -75,7 +75,7 @@ def test_a_list_that_is_cut_short(tmp_path):
 
 def test_an_output_without_a_name(photos, fails, works):
     works("pack", "photos", "a")
-    (example,) = advice("upkeep/edit/new_set.py", "add a name, as in {}", fails("shuffle", "a", "."))
+    (example,) = advice("storage/staging.py", "add a name, as in {}", fails("shuffle", "a", "."))
     works("shuffle", "a", example)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from advice.walk import advice, text_of
+from advice.walk import advice, commands, text_of
 from upkeep.edit.small_sets import facts, write_set
 
 from recordkit import RecordDataset
@@ -226,13 +226,15 @@ def test_two_classes_of_one_label(folder, fails, works):
 def test_a_list_for_repeated_keys(folder, fails, works):
     write_set("t", [1, 2], keys=[5, 5])
     Path("rows.lst").write_text("0\t7\tx\n1\t8\tx\n5\t9\tx\n")
+    error = fails("relabel", "t", "new", "--list", "rows.lst")
     advice(
-        "upkeep/labels/new_labels.py",
-        "'recordkit merge --renumber' numbers the records anew",
-        fails("relabel", "t", "new", "--list", "rows.lst"),
+        "upkeep/selection/keys.py",
+        "number the records anew with 'recordkit merge {} NEW --renumber', and use NEW",
+        error,
     )
-    works("merge", "t", "n", "--renumber")
-    works("relabel", "n", "new", "--list", "rows.lst")
+    (command,) = commands(error)
+    works(*command)
+    works("relabel", "NEW", "new", "--list", "rows.lst")
 
 
 def test_a_label_that_float32_would_change(folder, fails, works):
@@ -252,7 +254,7 @@ def test_a_name_that_is_taken(folder, fails, works):
 
 def test_a_prefix_with_the_suffix_of_a_file(folder, fails, works):
     for name in ("all.rec", "all.manifest.json"):
-        advice("upkeep/edit/new_set.py", "leave out its suffix", fails("merge", "a", "b", name))
+        advice("storage/names.py", "leave out its suffix", fails("merge", "a", "b", name))
     works("merge", "a", "b", "all")
 
 

@@ -461,5 +461,5 @@ def test_lists_of_splits(root, fails, works):
 
 def test_a_prefix_with_a_suffix(root, fails, works):
     root("cat/0.jpg", "dog/0.jpg")
-    advice("cli/commands/list.py", "leave out its suffix", fails("list", "R", "x.lst"))
+    advice("storage/names.py", "leave out its suffix", fails("list", "R", "x.lst"))
     works("list", "R", "x")

@@ -64,7 +64,7 @@ def test_verify_without_decoding(photos, works):
 
 
 def test_a_list_of_a_file(photos, tiny_mnist, fails, works):
-    advice("cli/commands/list.py", "leave out its suffix", fails("list", photos, "pets.lst"))
+    advice("storage/names.py", "leave out its suffix", fails("list", photos, "pets.lst"))
     works("list", photos, "pets")
     error = fails("list", tiny_mnist, "digits")
     advice("cli/commands/list.py", "they need no list, 'recordkit pack' reads them", error)

@@ -29,10 +29,30 @@ def test_splits_become_sets(cli, tiny_mnist, tmp_path):
 def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
     before = sorted(tmp_path.iterdir())
     _, output, _ = cli("import", tiny_folder, tmp_path / "b", "--dry-run", "--json")
-    assert json.loads(output) == {"format": "folder", "dry_run": True, "records": {"": 12}}
+    assert json.loads(output) == {"format": "folder", "dry_run": True, "records": {"": 12}, "warnings": []}
     _, output, _ = cli("export", tiny_folder, tmp_path / "new", "--dry-run")
     assert output.splitlines()[-1] == "12 images would be written; a dry run writes nothing"
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("prefix", "problem"),
+    [
+        ("edited", "edited.json: expected no set, or one that a pack wrote, got one that subset wrote"),
+        ("noted", "noted.lst: expected no file, or one as an earlier pack wrote it, got another file"),
+        ("new/a", "new: no such folder; make it with 'mkdir -p"),
+        ("a.rec", "a.rec: expected a prefix, got the name of a file"),
+        ("folder", "folder: expected a file prefix, got a folder; add a name, as in"),
+    ],
+)
+def test_a_dry_run_refuses_the_output_that_an_import_refuses(cli, tiny_folder, tmp_path, prefix, problem):
+    cli("pack", tiny_folder, tmp_path / "a")
+    cli("subset", tmp_path / "a", tmp_path / "edited", "--first", "3")
+    (tmp_path / "noted.lst").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    code, output, error = cli("import", tiny_folder, tmp_path / prefix, "--dry-run")
+    assert code and problem in error and not output
+    assert cli("import", tiny_folder, tmp_path / prefix) == (code, output, error)
 
 
 @pytest.mark.parametrize(

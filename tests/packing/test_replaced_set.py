@@ -98,7 +98,7 @@ def test_a_set_that_was_edited_is_not_replaced(tiny_folder, tmp_path):
     split(tmp_path / "all", tmp_path / "shards", Shards(count=2))
     before = {path: path.read_bytes() for path in tmp_path.glob("*_*.*")}
     for prefix in ("train_a", "shards", "shards_0"):
-        with pytest.raises(PublishError, match="got one that was merged, divided or changed, which no pack can repeat"):
+        with pytest.raises(PublishError, match="got one that split wrote, which no pack can repeat"):
             pack(tiny_folder, tmp_path / prefix)
     with pytest.raises(PublishError, match="which no pack can repeat"):
         pack(tiny_folder, tmp_path / "shards", plan=PackPlan(shards=3))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import engine_option, exact_labels_option, on_error_option
 from recordkit.cli.pack_report import pack_lines, print_warnings
+from recordkit.cli.terminal import print_message
 from recordkit.errors import PublishError, plural
 from recordkit.interop.conversions import FORMATS, check_options, format_of_input
-from recordkit.packing.pack import pack
+from recordkit.packing.pack import check_pack, pack
 from recordkit.packing.plan import PackPlan
 
 
@@ -55,16 +55,17 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     opened = given.read(source, **read_options)
     sources = opened if isinstance(opened, dict) else {"": opened}
     _refuse_source(source, [Path(f"{prefix}{name and f'_{name}'}.rec") for name in sources])
-    if dry_run := options.pop("dry_run"):
+    dry_run, memory, engine = (options.pop(name) for name in ("dry_run", "memory", "engine"))
+    plan = PackPlan(pass_through=True, shuffle=False, **options)
+    if dry_run:
         counts = {name: len(each) for name, each in sources.items()}
-        for note in itertools.chain.from_iterable(each.notes for each in sources.values()):
-            console.note(f"note: {note}")
+        warnings = check_pack(opened, prefix, plan=plan)
+        for warning in warnings:
+            print_message("recordkit", f"warning: {warning}")
         lines = [f"{prefix}{name and f'_{name}'}.rec: {plural(n, 'image')}" for name, n in counts.items()]
-        document = {"format": given.name, "dry_run": dry_run, "records": counts}
+        document = {"format": given.name, "dry_run": True, "records": counts, "warnings": warnings}
         console.report(document, *lines, "a dry run writes nothing")
         return
-    memory, engine = options.pop("memory"), options.pop("engine")
-    plan = PackPlan(pass_through=True, shuffle=False, **options)
     with console.progress(sum(map(len, sources.values())), f"import {source.name}") as progress:
         report = pack(opened, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
     print_warnings("recordkit", report)

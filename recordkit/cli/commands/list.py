@@ -27,7 +27,7 @@ from recordkit.sample import Source
 from recordkit.sources import open_source, read_classes
 from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
-from recordkit.storage.names import SUFFIXES
+from recordkit.storage.names import refuse_file_name
 
 
 @click.command(
@@ -127,8 +127,7 @@ def _ubyte_error(root: Path) -> SourceError:
 
 def _check(prefix: Path, train_ratio: float, test_ratio: float) -> None:
     """Refuse what im2rec accepts, but what nobody can mean."""
-    if prefix.name.endswith(SUFFIXES):
-        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
+    refuse_file_name(prefix)
     if train_ratio < 1 < train_ratio + test_ratio:
         raise PlanError(
             "`train_ratio` and `test_ratio`", expected="a sum of at most 1", got=f"{train_ratio} and {test_ratio}"

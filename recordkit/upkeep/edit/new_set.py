@@ -15,7 +15,8 @@ from recordkit.dataset.copied_records import Changes, CopiedRecords, copy_record
 from recordkit.errors import FormatError, PlanError, PublishError, quoted
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.irheader import MAX_LABELS
-from recordkit.storage.names import SUFFIXES, belongs_to
+from recordkit.storage.names import SUFFIXES, belongs_to, refuse_file_name
+from recordkit.storage.staging import check_prefix
 from recordkit.upkeep.edit.inputs import Inputs, Labels
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
@@ -140,8 +141,9 @@ class SetSource:
 
 
 def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
-    """Refuse sets that cannot be: of other names than those of the prefix, without records, or of wrong lengths."""
-    _check_prefix(prefix)
+    """Refuse sets that cannot be: at a prefix that is none, of other names, without records, or of wrong lengths."""
+    refuse_file_name(prefix)
+    check_prefix(prefix)
     names = [new.prefix.name for new in sets]
     if not sets or len(set(names)) < len(names):
         raise PlanError(path=str(prefix), expected="sets of different names", got=", ".join(names) or "none")
@@ -158,14 +160,6 @@ def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
                 raise PlanError(path=path, expected=f"{n} keys and labels, one for each row", got=len(column))
         if new.labels is not None and not (np.min(new.labels.widths) >= 1 and np.max(new.labels.widths) <= MAX_LABELS):
             raise PlanError(path=path, expected=f"1 to {MAX_LABELS} labels per record", got="none, or more")
-
-
-def _check_prefix(prefix: Path) -> None:
-    if not prefix.name:
-        advice = f"add a name, as in {prefix / 'train'}"
-        raise PlanError(path=str(prefix), expected="a file prefix", got="a folder", advice=advice)
-    if prefix.name.endswith(SUFFIXES):
-        raise PlanError(path=str(prefix), expected="a prefix", got="the name of a file", advice="leave out its suffix")
 
 
 def refuse_existing_files(sets: Sequence[NewSet], prefix: Path, earlier: EarlierShards | None) -> None:

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from recordkit.dataset.copied_records import CopiedRecords, index_lines
-from recordkit.storage import manifest as manifests
 from recordkit.storage.names import MANIFEST_SUFFIX
-from recordkit.storage.set_files import SetFiles, SetNames
-from recordkit.storage.staging import Staging, as_publish_error
+from recordkit.storage.set_files import SetFiles, SetNames, write_manifest
+from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
@@ -126,8 +125,7 @@ class _Writer:
         self._n_threads = n_threads
         self._progress = progress
         self._written: list[WrittenSet] = []
-        self._descriptions: list[dict[str, Any]] = []
-        self._key_ranges: list[tuple[int, int]] = []
+        self._shards: list[tuple[dict[str, Any], tuple[int, int]]] = []  # description and range of keys of each set
         self._open: dict[int, SetFiles] = {}
         self._n_bytes = 0
         self._width = (2**63, 0)  # smallest and largest number of labels of a record of this set
@@ -144,7 +142,7 @@ class _Writer:
             stack.callback(self._close)
             self._write_all(staging)
             if shards:
-                self._write_manifest(staging, earlier)
+                write_manifest(staging, prefix, self._shards, earlier=earlier.manifest if earlier else None)
             staging.commit(remove=existing_files([new.prefix for new in sets if new.replaces]))
         return tuple(self._written)
 
@@ -217,20 +215,9 @@ class _Writer:
             },
         )
         keys = source.keys(0, n_records)
-        self._descriptions.append(description)
-        self._key_ranges.append((int(np.min(keys)), int(np.max(keys))))
+        self._shards.append((description, (int(np.min(keys)), int(np.max(keys)))))
         self._written.append(WrittenSet(source.new.prefix, n_records, self._n_bytes))
         self._n_bytes, self._width = 0, (2**63, 0)
-
-    def _write_manifest(self, staging: Staging, earlier: EarlierShards | None) -> None:
-        manifest = manifests.unite(
-            staging.prefix.name,
-            self._descriptions,
-            self._key_ranges,
-            earlier=None if earlier is None else earlier.manifest,
-        )
-        with as_publish_error(staging.parent), staging.create(manifest.file_name) as file:
-            file.write(manifests.pack(manifest))
 
 
 def _metadata_notes(inputs: Inputs) -> list[str]:

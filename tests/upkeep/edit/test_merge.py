@@ -148,7 +148,7 @@ def test_labels_are_filled_up_with_a_number_that_float32_has(tmp_path, number):
 
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_prefix_without_a_name_is_an_error(two, shards):
-    with pytest.raises(PlanError, match=r"^\.: expected a file prefix, got a folder; add a name, as in train$"):
+    with pytest.raises(PublishError, match=r"^\.: expected a file prefix, got a folder; add a name, as in train$"):
         merge(two, "", shards=shards)
 
 

@@ -101,6 +101,14 @@ def test_a_dry_run_gives_the_same_report_and_writes_nothing(packed, tmp_path):
     assert all(upkeep.verify(tmp_path / name).ok for name in ("b_x", "b_y"))
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_prefix_at_which_nothing_can_be_written_is_refused_by_a_dry_run_too(packed, tmp_path, dry_run):
+    (tmp_path / "folder").mkdir()
+    for name, problem in (("new/b", "no such folder"), ("folder", "expected a file prefix, got a folder")):
+        with pytest.raises(PublishError, match=problem):
+            upkeep.subset(packed, tmp_path / name, upkeep.Selection(first=1), dry_run=dry_run)
+
+
 def test_sets_that_cannot_be_are_refused(packed, tmp_path):
     with Inputs([packed]) as inputs:
         for new, message in (
