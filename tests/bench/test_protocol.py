@@ -322,9 +322,13 @@ class TestCommand:
 
     @pytest.mark.parametrize("words", [["--report", "REC"], ["--csv", "IDX"], ["--csv", "a", "--html", "a"]])
     def test_outputs_never_replace_the_dataset_or_each_other(self, rec, tmp_path, words):
-        names = {"REC": rec, "IDX": Path(rec).with_suffix(".idx"), "a": tmp_path / "a"}
+        names = {"REC": rec, "IDX": Path(rec).with_suffix(".idx"), "a": tmp_path / "a.html"}
         error = self.run(rec, "--quick", *(names.get(word, word) for word in words)).exception
         assert isinstance(error, PlanError) and "which is taken; give another name" in str(error)
+
+    def test_a_page_has_the_name_of_one(self, rec, tmp_path):
+        error = self.run(rec, "--html", tmp_path / "notes.txt").exception
+        assert isinstance(error, PlanError) and "html_path: expected a name that ends in .html or .htm" in str(error)
 
     def test_dtype_chooses_the_type_of_the_batches(self, rec):
         words = [rec, "--peers", "python", "--shape", "3,32,32", "--quick", "--dtype", "uint8", "--json"]

@@ -26,6 +26,7 @@ from recordkit.cli.options import examples, output_options, parse_shape
 from recordkit.cli.pack_options import root_option
 from recordkit.errors import PlanError
 from recordkit.storage.replacement import write_atomically
+from recordkit.upkeep.look.destination import PAGE_SUFFIXES
 
 _POSITIVE = click.IntRange(min=1)
 _OUTPUT = click.Path(path_type=Path, dir_okay=False)
@@ -196,6 +197,9 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
         check_plot_path(outputs["plot_path"])
     if outputs["html_path"] is not None:
         check_page()
+        if outputs["html_path"].suffix.lower() not in PAGE_SUFFIXES:
+            expected = f"a name that ends in {' or '.join(PAGE_SUFFIXES)}"
+            raise PlanError(argument="html_path", expected=expected, got=outputs["html_path"])
     taken = {rec.with_suffix(suffix).resolve() for suffix in (".rec", ".idx", ".lst", ".json")}
     for name, path in outputs.items():
         if path is None:
