@@ -62,6 +62,21 @@ def growth() -> list[str]:
     return [*lines, f"| exponent | {exponents['pack_s']:.2f} | | {exponents['load_s']:.2f} | |"]
 
 
+def upkeep() -> list[str]:
+    """Return seconds, rate, share of `cp` and memory of the commands for existing sets, for large and small records."""
+    about, facts = _facts("upkeep")
+    titles = " | ".join(f"{each['bytes'] / 1e9:.0f} GB, {each['title']}" for each in facts)
+    lines = [f"| {about['date']} | {titles} |", f"| --- |{' --- |' * len(facts)}"]
+    for cases in zip(*(each["cases"] for each in facts), strict=True):
+        cells = [
+            f"{statistics.median(case['seconds']):.1f} s ({min(case['seconds']):.1f} to {max(case['seconds']):.1f}), "
+            f"{case['mb_s']:,.0f} MB/s, {case['share_of_cp']:.0%}, {case['peak_mb']:,.0f} MB"
+            for case in cases
+        ]
+        lines.append(f"| `{cases[0]['name']}` | {' | '.join(cells)} |")
+    return lines
+
+
 def agreement() -> list[str]:
     """Return the ratios of repeated runs of the same command."""
     about, (facts,) = _facts("agreement")
@@ -140,7 +155,7 @@ def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
 TABLES = {
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
-    HERE / "README.md": [agreement, slowed, growth, recipes, training],
+    HERE / "README.md": [agreement, slowed, growth, upkeep, recipes, training],
 }
 
 
