@@ -107,6 +107,13 @@ def test_columns_of_others_are_named(cli, tmp_path):
         assert bytes(dataset[2].payload) == image(2)
 
 
+def test_the_files_of_a_split_have_one_image_column(tmp_path):
+    for number, name in enumerate(("image", "picture")):
+        pq.write_table(pa.table({name: [image(1)], "label": [0]}), tmp_path / f"a-{number}.parquet")
+    with pytest.raises(FormatError, match="a-1.parquet: expected the image column 'image', as in .*, got picture"):
+        read_parquet(tmp_path)
+
+
 def test_images_beside_the_file_stay_below_its_folder(tmp_path):
     (tmp_path / "a.png").write_bytes(image(5))
     paths = ["a.png", "../a.png", "/etc/passwd", "b.png", None]

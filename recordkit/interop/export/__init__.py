@@ -4,7 +4,7 @@ It is no format. `recordkit.interop.conversions` lists the formats.
 """
 
 from recordkit.interop.export.labels import LabelFacts, survey_labels
-from recordkit.interop.export.report import ExportedSet, ExportReport
+from recordkit.interop.export.report import ExportedSet, ExportedSplit, ExportReport
 from recordkit.interop.export.samples import (
     copying_engine,
     image_suffix,
@@ -17,6 +17,7 @@ from recordkit.interop.export.samples import (
 __all__ = [
     "ExportReport",
     "ExportedSet",
+    "ExportedSplit",
     "LabelFacts",
     "copying_engine",
     "image_suffix",

@@ -46,6 +46,33 @@ class ExportedSet:
 
 
 @dataclass(frozen=True)
+class ExportedSplit(ExportedSet):
+    """A split of a dataset that was written into numbered files.
+
+    Attributes
+    ----------
+    path, n_images, n_bytes, notes
+        See `ExportedSet`; the path is that of the folder.
+    split : str
+    files : tuple of str
+        Names of the files; none after a dry run.
+
+    Examples
+    --------
+    >>> ExportedSplit(Path("out"), 9, 720, (), split="train", files=("train-000000.tar", "train-000001.tar")).details
+    'train: 2 .tar'
+    """
+
+    split: str
+    files: tuple[str, ...]
+
+    @property
+    def details(self) -> str:
+        """The split and the number of its files."""
+        return f"{self.split}: {len(self.files)} {Path(self.files[0]).suffix}" if self.files else self.split
+
+
+@dataclass(frozen=True)
 class ExportReport:
     """The report of an export.
 

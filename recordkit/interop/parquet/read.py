@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,27 @@ from recordkit.sample import BadEntry, Entry, Source
 
 # The number of a file and of all files of a split, and perhaps a fingerprint.
 _NUMBER = re.compile(r"[-_.]\d+([-_.]of[-_.]\d+)?([-_.][0-9a-f]{16})?$")
+
+
+class _FileColumns(NamedTuple):
+    """The columns of one file, except the images themselves.
+
+    Attributes
+    ----------
+    image_column : str
+    classes : dict of str to int, or None
+    labels, bounds : ndarray
+        Values and bounds of the labels, as `recordkit.interop.entries.EntryTable` takes them.
+    keys : ndarray of uint64, shape (n,), or None
+    groups : list of RowGroup
+    """
+
+    image_column: str
+    classes: dict[str, int] | None
+    labels: NDArray[np.generic]
+    bounds: NDArray[np.int64]
+    keys: NDArray[np.uint64] | None
+    groups: list[RowGroup]
 
 
 class ParquetSource:
@@ -55,36 +76,24 @@ class ParquetSource:
         self.notes: list[str] = []
         self.classes: dict[str, int] | None = None
         self._paths = list(paths)
-        groups: list[RowGroup] = []
-        labels, keys = [], []
-        image_columns = set()
-        for number, path in enumerate(self._paths):
-            with opened(path) as file:
-                _check_rows(file.metadata.num_rows, path)
-                schema = file.schema_arrow
-                image_columns.add(_find_image_column(schema, path))
-                column = _find_label_column(schema, label_column, path)
-                classes = _classes_of(schema, column, path)
-                if number and classes != self.classes:
-                    raise FormatError(path=str(path), expected=f"the classes of {self._paths[0]}", got="others")
-                self.classes = classes
-                has_key = KEY in schema.names and import_pyarrow()[0].types.is_integer(schema.field(KEY).type)
-                table = file.read(columns=[column, KEY] if has_key else [column])
-                labels.append(_labels(table.column(column), column, path))
-                keys.append(_keys(table.column(KEY)) if has_key else None)
-                groups += [
-                    RowGroup(path, index, file.metadata.row_group(index).num_rows)
-                    for index in range(file.metadata.num_row_groups)
-                ]
-        if len(image_columns) > 1:
-            names = enumerate_some(sorted(image_columns))
-            raise FormatError(path=str(paths[0]), expected="one name of the image column", got=names)
-        self._file_ends = np.cumsum([len(bounds) - 1 for _, bounds in labels])
-        known = [each for each in keys if each is not None]
-        self._entries = EntryTable(np.concatenate(known) if len(known) == len(keys) else None, *concatenate(labels))
+        files = [_read_columns(path, label_column) for path in self._paths]
+        first = files[0]
+        for path, each in zip(self._paths, files, strict=True):
+            if each.classes != first.classes:
+                raise FormatError(path=str(path), expected=f"the classes of {self._paths[0]}", got="others")
+            if each.image_column != first.image_column:
+                expected = f"the image column {first.image_column!r}, as in {self._paths[0]}"
+                raise FormatError(path=str(path), expected=expected, got=each.image_column)
+        self.classes = first.classes
+        self._file_ends = np.cumsum([len(each.bounds) - 1 for each in files])
+        keys = [each.keys for each in files if each.keys is not None]
+        self._entries = EntryTable(
+            np.concatenate(keys) if len(keys) == len(files) else None,
+            *concatenate([(each.labels, each.bounds) for each in files]),
+        )
         if not self._entries.has_keys:
             self.notes.append(f"no column {KEY!r} has a whole number once for each row, so the keys are 0 to n - 1")
-        self._images = ImageColumn(groups, image_columns.pop())
+        self._images = ImageColumn([group for each in files for group in each.groups], first.image_column)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -151,6 +160,22 @@ def read_parquet(path: str | Path, *, label_column: str | None = None) -> Source
     files = find_files(Path(path), SUFFIX, what="a Parquet file", folder_patterns=("*", "data/*"))
     splits = group_by_split(files, _NUMBER)
     return one_or_all({name: ParquetSource(paths, label_column=label_column) for name, paths in splits.items()})
+
+
+def _read_columns(path: Path, label_column: str | None) -> _FileColumns:
+    with opened(path) as file:
+        _check_rows(file.metadata.num_rows, path)
+        schema = file.schema_arrow
+        image_column = _find_image_column(schema, path)
+        column = _find_label_column(schema, label_column, path)
+        classes = _classes_of(schema, column, path)
+        has_key = KEY in schema.names and import_pyarrow()[0].types.is_integer(schema.field(KEY).type)
+        table = file.read(columns=[column, KEY] if has_key else [column])
+        labels, bounds = _labels(table.column(column), column, path)
+        keys = _keys(table.column(KEY)) if has_key else None
+        n_rows = [file.metadata.row_group(index).num_rows for index in range(file.metadata.num_row_groups)]
+    groups = [RowGroup(path, index, n) for index, n in enumerate(n_rows)]
+    return _FileColumns(image_column, classes, labels, bounds, keys, groups)
 
 
 def _check_rows(n_rows: int, path: Path) -> None:

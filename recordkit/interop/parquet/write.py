@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, RecordkitError
 from recordkit.interop.export import (
-    ExportedSet,
+    ExportedSplit,
     ExportReport,
     LabelFacts,
     copying_engine,
@@ -35,28 +34,6 @@ Create = Callable[[str], BinaryIO]
 _GROUP_BYTES = 100_000_000
 # A row group is in memory twice, as Python's bytes and as Arrow's, besides the images that threads read ahead.
 _GROUP_FRACTION = 8
-
-
-@dataclass(frozen=True)
-class ExportedTable(ExportedSet):
-    """The Parquet files of a set that were written.
-
-    Attributes
-    ----------
-    path, n_images, n_bytes, notes
-        See `recordkit.interop.export.ExportedSet`.
-    split : str
-    files : tuple of str
-        Names of the files; none after a dry run.
-    """
-
-    split: str
-    files: tuple[str, ...]
-
-    @property
-    def details(self) -> str:
-        """The split and the number of its files."""
-        return f"{self.split}: {len(self.files)} {SUFFIX}" if self.files else self.split
 
 
 def write_parquet(
@@ -115,14 +92,14 @@ def write_parquet(
             raise PlanError(path=str(path), expected="a folder for several splits", got="the name of a file")
     facts = {name: survey_labels(each) for name, each in sources.items()}
     planned = tuple(
-        ExportedTable(path, len(each), None, _notes(each, facts[name]), name or "train", ())
+        ExportedSplit(path, len(each), None, _notes(each, facts[name]), name or "train", ())
         for name, each in sources.items()
     )
     announce(planned, on_note)
     if dry_run:
         (check_new_file if is_file else check_new_folder)(path)
         return ExportReport("parquet", planned, time.monotonic() - begin_s, dry_run=True)
-    tables: list[ExportedTable] = []
+    tables: list[ExportedSplit] = []
     with _new_file(path) if is_file else _new_folder(path) as (staged, create):
         for plan, (name, each) in zip(planned, sources.items(), strict=True):
             files = _Files(create, plan.split, make_schema(facts[name], each.classes), max_bytes, n_bytes)
@@ -130,7 +107,7 @@ def write_parquet(
                 n_image_bytes = _write_rows(each, facts[name], files, n_threads, n_bytes, progress)
                 files.finish()
             names = (path.name,) if is_file else _number(staged, files.names)
-            tables.append(ExportedTable(path, len(each), n_image_bytes, plan.notes, plan.split, names))
+            tables.append(ExportedSplit(path, len(each), n_image_bytes, plan.notes, plan.split, names))
     return ExportReport("parquet", tuple(tables), time.monotonic() - begin_s)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +12,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import RecordkitError
 from recordkit.formats import tar
 from recordkit.interop.export import (
-    ExportedSet,
+    ExportedSplit,
     ExportReport,
     copying_engine,
     image_suffix,
@@ -33,29 +32,6 @@ INFO = "_info.json"
 """The file that names the shards of each split."""
 
 _MIN_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class ExportedShards(ExportedSet):
-    """The shards of a set that were written.
-
-    Attributes
-    ----------
-    path, n_images, n_bytes, notes
-        See `recordkit.interop.export.ExportedSet`.
-    split : str
-        Name of the split in ``_info.json``.
-    files : tuple of str
-        Names of the shards; none after a dry run.
-    """
-
-    split: str
-    files: tuple[str, ...]
-
-    @property
-    def details(self) -> str:
-        """The split and the number of its shards."""
-        return f"{self.split}: {len(self.files)} .tar" if self.files else self.split
 
 
 def write_webdataset(
@@ -121,14 +97,14 @@ def write_webdataset(
     for each_facts in facts.values():
         each_facts.check_finite("JSON")
     planned = tuple(
-        ExportedShards(folder, len(each), None, _notes(each, facts[name]), name or "train", ())
+        ExportedSplit(folder, len(each), None, _notes(each, facts[name]), name or "train", ())
         for name, each in sources.items()
     )
     announce(planned, on_note)
     if dry_run:
         check_new_folder(folder)
         return ExportReport("webdataset", planned, time.monotonic() - begin_s, dry_run=True)
-    sets: list[ExportedShards] = []
+    sets: list[ExportedSplit] = []
     info: dict[str, object] = {}
     with new_folder(folder) as output:
         for name, each in sources.items():
@@ -139,9 +115,7 @@ def write_webdataset(
                 shards.close()
             info[shards.name] = {**shards.info(), **({"classes": each.classes} if each.classes else {})}
             notes = planned[len(sets)].notes
-            sets.append(
-                ExportedShards(folder, len(each), shards.image_bytes, notes, shards.name, tuple(shards.lengths))
-            )
+            sets.append(ExportedSplit(folder, len(each), shards.image_bytes, notes, shards.name, tuple(shards.lengths)))
         (output.staged / INFO).write_text(json.dumps({"splits": info}, indent=1) + "\n", encoding="ascii")
     return ExportReport("webdataset", tuple(sets), time.monotonic() - begin_s)
 
