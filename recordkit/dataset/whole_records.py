@@ -217,7 +217,10 @@ def _place(
     order = np.arange(len(ids))
     gaps = np.flatnonzero(np.append(0, spans.ends[:-1]) != spans.begins) if len(ids) else order
     if not len(gaps):
-        return order, False
+        # Keys 0 to n - 1 are those of the records, as when an index with them is opened. Others are their ids.
+        if index is None or index[0] is not None:
+            return order, False
+        return order, np.array_equal(index[1], spans.begins.astype(np.uint64))
     if index is not None:
         positions = np.full(len(ids), -1, np.int64)
         places = place_by_index(spans.at(is_read), ids[is_read], *index)
@@ -231,7 +234,7 @@ def _are_copies(file: RecordFile, spans: Spans, positions: NDArray[np.int64]) ->
     """Tell which records are the same bytes as an earlier one of their position. Others of a position are kept."""
     is_copy = np.zeros(len(positions), bool)
     order = np.argsort(positions, kind="stable")
-    is_next = np.append(False, np.diff(positions[order]) == 0)
+    is_next = np.append(False, np.diff(positions[order]) == 0)[: len(order)]
     repeated = np.sort(order[is_next | np.append(is_next[1:], False)])
     if len(repeated):
         crcs = compute_checksums(file, spans.at(repeated)).astype(np.int64)

@@ -104,15 +104,17 @@ def _verify(files: Fileset, options: _Options) -> VerifyReport:
     report.n_decoded = report.n_records if options.decode else 0
     report.checked += ["structure", "images"] if options.decode else ["structure"]
     check_companions(report, files, table)
-    report.notes += _advices(report, has_bad_samples=problems.has_bad_samples)
+    report.notes += _advices(report, problems.n_bad_samples)
     report.notes += describe_ignored_commits(files.prefix)
     return report
 
 
-def _advices(report: VerifyReport, *, has_bad_samples: bool) -> list[str]:
+def _advices(report: VerifyReport, n_bad_samples: int) -> list[str]:
     """Return what helps: repair leaves out what is damaged, and with --decode whole records that are bad samples."""
     path = quoted(report.path)
-    if has_bad_samples:
+    if report.n_records == n_bad_samples:  # nothing is left
+        return []
+    if n_bad_samples:
         return [f"'recordkit repair {path} PREFIX --decode' writes the good records into a new set"]
     if any(problem.path == report.path and problem.offset is not None for problem in report.problems):
         return [f"'recordkit repair {path} PREFIX' writes the whole records into a new set"]
@@ -195,7 +197,7 @@ class _RecordProblems:
     """Lost bytes and faults of records, in file order. Their keys are known when all records have been checked."""
 
     def __init__(self, report: VerifyReport, frames: WholeFrames) -> None:
-        self.has_bad_samples = False
+        self.n_bad_samples = 0
         self._report = report
         self._offsets = frames.offsets
         self._lost = iter(frames.lost)
@@ -206,6 +208,7 @@ class _RecordProblems:
 
     def add(self, block: slice, checked: CheckedRecords) -> None:
         """Add the faults of a block, and what is lost before them."""
+        self.n_bad_samples += len({fault.row for fault in checked.faults if checked.is_readable[fault.row]})
         for fault in checked.faults:
             begin = int(self._offsets[block.start + fault.row])
             self._add_lost(begin)
@@ -216,12 +219,13 @@ class _RecordProblems:
         """Add what is lost behind the last fault, and records without an image that are not InsightFace's."""
         self._add_lost(None)
         for row in imageless_rows:
+            self.n_bad_samples += 1
             reason = "expected an image, got 0 bytes, and the file has no header of InsightFace"
             self._add(int(self._offsets[row]), reason, is_record=True)
 
     def report(self, files: Fileset, table: RecordTable) -> None:
         """Add the problems to the report."""
-        keys = RecordKeys(files, table) if self.has_bad_samples else None
+        keys = RecordKeys(files, table) if self.n_bad_samples else None
         for offset, reason, is_record in self._problems:
             if keys is not None and is_record:
                 key, record_id = keys.at(offset)
@@ -232,7 +236,6 @@ class _RecordProblems:
         self._report.n_problems += self._n_problems - len(self._problems)
 
     def _add(self, offset: int, reason: str, *, is_record: bool) -> None:
-        self.has_bad_samples |= is_record
         self._n_problems += 1
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append((offset, reason, is_record))

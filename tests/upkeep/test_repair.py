@@ -267,3 +267,14 @@ def test_a_file_of_bad_images_only_is_an_error(tmp_path):
     write(tmp_path / "a.rec", record(0), record(1))
     with pytest.raises(FormatError, match=r"a.rec: expected at least one good record, got none in 72 bytes"):
         repair(tmp_path / "a", tmp_path / "b", decode=True)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_keys_of_an_index_with_positions_stay(tmp_path, reader, lost):
+    offsets = write(tmp_path / "a.rec", *(record(key, bytes(key)) for key in range(50, 56)))
+    (tmp_path / "a.idx").write_bytes(idx.lines(range(6), offsets))
+    if lost:
+        change(tmp_path / "a.rec", offsets[2], b"????")
+    repair(tmp_path / "a", tmp_path / "b")
+    with rk.RecordDataset(tmp_path / "b") as dataset:
+        assert dataset.keys.tolist() == [0, 1, *([] if lost else [2]), 3, 4, 5]

@@ -435,3 +435,12 @@ def test_a_bad_record_has_the_key_by_which_it_is_read(ids, keys, key, end, core,
     with RecordDataset(tmp_path / "a") as dataset:
         assert not dataset.by_key(problem.key).payload
     assert any(note.startswith("'recordkit repair") and "--decode" in note for note in report.notes)
+
+
+def test_a_file_of_which_nothing_can_be_saved_has_no_advice(tmp_path):
+    (tmp_path / "a.rec").write_bytes(bytes(80))
+    write_bad(tmp_path / "b", [1], [1])
+    change(tmp_path / "b.rec", 16, np.float32("nan").tobytes())
+    for name in ("a", "b"):
+        report = verify(tmp_path / name)
+        assert not report.ok and not any("recordkit repair" in note for note in report.notes)

@@ -119,3 +119,14 @@ def test_a_subset_without_a_condition_is_refused(cli, tmp_path):
     code, _, error = cli("subset", tmp_path / "plain", tmp_path / "new", "--seed", 5)
     assert code == 2 and "expected a condition, such as --label or --where, got none" in error
     assert not (tmp_path / "new.rec").exists()
+
+
+def test_keys_of_an_index_with_positions_are_kept(tmp_path):
+    path = make(tmp_path / "a.rec", [0.0] * 5, keys=range(50, 55))
+    lines = path.with_suffix(".idx").read_text().splitlines()
+    path.with_suffix(".idx").write_text("".join(f"{row}\t{line.split()[1]}\n" for row, line in enumerate(lines)))
+    upkeep.subset(path, tmp_path / "new", Selection(keys="1,3:"))
+    for check in (True, False):
+        with rk.RecordDataset(tmp_path / "new", check=check) as new:
+            assert [(sample.key, bytes(sample.payload)) for sample in new] == [(1, b"51"), (3, b"53"), (4, b"54")]
+    assert upkeep.verify(tmp_path / "new").ok
