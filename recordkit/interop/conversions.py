@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from recordkit.errors import PlanError, SourceError, enumerate_some
+from recordkit.errors import PlanError, SourceError, enumerate_some, quoted
 from recordkit.formats.files import not_found
 from recordkit.interop.export import ExportReport
 from recordkit.interop.folder import read_folder, write_folder
@@ -26,6 +26,7 @@ from recordkit.interop.insightface import (
 from recordkit.interop.parquet import is_parquet, read_parquet, write_parquet
 from recordkit.interop.webdataset import is_webdataset, read_webdataset, write_webdataset
 from recordkit.sample import Source
+from recordkit.storage.names import MANIFEST_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,17 @@ def format_of_input(path: str | Path) -> Format:
     for each in _FORMATS:
         if each.is_at(path):
             return each
+    names = (str(path), f"{path}.rec", f"{path}{MANIFEST_SUFFIX}")
+    if own := [name for name in names if name.endswith((".rec", MANIFEST_SUFFIX)) and Path(name).is_file()]:
+        raise SourceError(
+            path=own[0],
+            expected="a dataset of another format",
+            got="one of recordkit's own, which needs no import",
+            advice=f"'recordkit merge {quoted(own[0])} NEW' copies it, and 'recordkit export {quoted(own[0])} FOLDER' "
+            "writes its images as files",
+        )
     if not path.exists():
         raise not_found(path, "a dataset")
-    if path.suffix == ".rec":
-        raise SourceError(path=str(path), expected="a dataset of another format", got="a .rec file")
     raise SourceError(path=str(path), expected=f"one of {enumerate_some(FORMATS)}", got="another file")
 
 

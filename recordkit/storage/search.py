@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural
+from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural, quoted
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.snapshot import find_files, read_manifest
@@ -95,7 +95,12 @@ def _find_in_folder(folder: Path) -> list[str]:
         if path not in listed:
             datasets.setdefault(_dataset_name(path), []).append(path)
     if not datasets:
-        raise NotFoundError(path=str(folder), expected="a folder with .rec files", got="none in it")
+        raise NotFoundError(
+            path=str(folder),
+            expected="a folder with .rec files",
+            got="none in it",
+            advice=f"if it has images, 'recordkit pack {quoted(folder)} PREFIX' packs them",
+        )
     if len(datasets) > 1:
         names = enumerate_some([Path(name).name for name in datasets])
         raise PlanError(

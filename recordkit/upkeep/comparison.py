@@ -22,12 +22,16 @@ _BLOCK_RECORDS = 1 << 18
 Progress = Callable[[int], None]
 
 
-def digest_payloads(inputs: Inputs, *, threads: int = 0, progress: Progress | None = None) -> NDArray[np.uint64]:
-    """Compute CRC-32 and length of the payload of every row.
+def digest_payloads(
+    inputs: Inputs, rows: NDArray[np.int64], *, threads: int = 0, progress: Progress | None = None
+) -> NDArray[np.uint64]:
+    """Compute CRC-32 and length of the payloads of some rows.
 
     Parameters
     ----------
     inputs : Inputs
+    rows : ndarray of int64, shape (m,)
+        Best in increasing order, so that the files are read in theirs.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         0 means one per CPU that this process may use.
     progress : callable, optional
@@ -35,7 +39,7 @@ def digest_payloads(inputs: Inputs, *, threads: int = 0, progress: Progress | No
 
     Returns
     -------
-    digests : ndarray of uint64, shape (n,)
+    digests : ndarray of uint64, shape (m,)
         ``CRC-32 << 32 | length``.
 
     Raises
@@ -43,16 +47,16 @@ def digest_payloads(inputs: Inputs, *, threads: int = 0, progress: Progress | No
     FormatError
         A record is damaged.
     """
-    digests = np.empty(len(inputs), np.uint64)
+    digests = np.empty(len(rows), np.uint64)
 
-    def digest(rows: NDArray[np.int64]) -> int:
-        where = inputs.locations(rows)
+    def digest(block: NDArray[np.int64]) -> int:
+        where = inputs.locations(rows[block])
         file = inputs.files[int(where.file_numbers[0])]
         lengths, checksums = file.digests(where.offsets, payload=True)
-        digests[rows] = checksums.astype(np.uint64) << np.uint64(32) | lengths
-        return len(rows)
+        digests[block] = checksums.astype(np.uint64) << np.uint64(32) | lengths
+        return len(block)
 
-    with ThreadedMap(digest, _blocks(inputs, np.arange(len(inputs))), count_threads(threads)) as done:
+    with ThreadedMap(digest, _blocks(inputs, rows), count_threads(threads)) as done:
         for n_rows in done:
             if progress:
                 progress(n_rows)

@@ -1,20 +1,23 @@
 """Differences between two datasets: keys, labels, images, order and class names.
 
-Samples are compared by key. Where a key repeats, the first sample with it is compared with the first one of the other
-dataset, the second with the second, and so on.
+A sample is compared with that of the same key. Where a key repeats, the first sample with it is compared with the first
+one of the other dataset, the second with the second, and so on. A sample whose image is another one there, or whose key
+is not there, is compared with a sample of equal image, if the other dataset has one: it has another key.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.keys import match
-from recordkit.upkeep.comparison import Progress, labels_differ, same_payloads
+from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
 from recordkit.upkeep.edit.inputs import Inputs, Labels, dataset_labels
+from recordkit.upkeep.labels.differences import LabelDifferences
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +32,12 @@ class DiffReport:
         Their numbers of samples.
     removed, added : ndarray of uint64, shape (k,)
         Keys of samples that only A has, or only B, in the order of the samples.
-    labels, images : ndarray of uint64, shape (k,)
-        Keys of samples with other labels, or with other encoded images.
+    renumbered : ndarray of uint64, shape (k, 2)
+        Keys in A and in B of samples whose images are equal and whose keys are not.
+    label_changes : LabelDifferences
+        Samples of both with other labels, by their keys in A.
+    images : ndarray of uint64, shape (k,)
+        Keys of samples with other encoded images.
     n_moved : int
         Number of samples of both that have another position among these in B than in A.
     classes : tuple of str
@@ -41,7 +48,10 @@ class DiffReport:
     Examples
     --------
     >>> none = np.empty(0, np.uint64)
-    >>> report = DiffReport(("a", "b"), (1, 2), none, np.array([7], np.uint64), none, none, 0, (), ())
+    >>> no_labels = Labels(np.empty(0, np.float32), np.zeros(1, np.uint64))
+    >>> no_changes = LabelDifferences(none, no_labels, no_labels)
+    >>> added, pairs = np.array([7], np.uint64), none.reshape(0, 2)
+    >>> report = DiffReport(("a", "b"), (1, 2), none, added, pairs, no_changes, none, 0, (), ())
     >>> report.is_equal, report.as_json()["added"]
     (False, [7])
     """
@@ -50,16 +60,22 @@ class DiffReport:
     n_records: tuple[int, int]
     removed: NDArray[np.uint64]
     added: NDArray[np.uint64]
-    labels: NDArray[np.uint64]
+    renumbered: NDArray[np.uint64]
+    label_changes: LabelDifferences
     images: NDArray[np.uint64]
     n_moved: int
     classes: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
+    def labels(self) -> NDArray[np.uint64]:
+        """Keys of samples with other labels; uint64, shape (k,)."""
+        return self.label_changes.keys
+
+    @property
     def is_equal(self) -> bool:
         """True if nothing differs."""
-        lists = (self.removed, self.added, self.labels, self.images, self.classes)
+        lists = (self.removed, self.added, self.renumbered, self.labels, self.images, self.classes)
         return not self.n_moved and not any(len(each) for each in lists)
 
     def as_json(self) -> dict[str, object]:
@@ -70,7 +86,9 @@ class DiffReport:
             "n_records": list(self.n_records),
             "removed": self.removed.tolist(),
             "added": self.added.tolist(),
+            "renumbered": self.renumbered.tolist(),
             "labels": self.labels.tolist(),
+            "label_changes": [change.as_json() for change in self.label_changes],
             "images": self.images.tolist(),
             "n_moved": self.n_moved,
             "classes": list(self.classes),
@@ -93,7 +111,7 @@ def diff(a: str | Path, b: str | Path, *, threads: int = 0, progress: Progress |
     Returns
     -------
     report : DiffReport
-        Making it takes up to 150 bytes of memory per sample.
+        Making it takes up to 200 bytes of memory per sample.
 
     Raises
     ------
@@ -120,33 +138,85 @@ def diff(a: str | Path, b: str | Path, *, threads: int = 0, progress: Progress |
     with Inputs([a, b]) as inputs:
         cut = inputs.starts[1]
         keys_a, keys_b = inputs.keys[:cut], inputs.keys[cut:]
-        rows, others = _match(keys_a, keys_b)
-        is_matched_b = np.zeros(len(keys_b), bool)
-        is_matched_b[others] = True
-        is_matched_a = np.zeros(len(keys_a), bool)
-        is_matched_a[rows] = True
         labels = dataset_labels(inputs.datasets[0]), dataset_labels(inputs.datasets[1])
-        label_rows = rows[labels_differ(labels[0].at(rows), labels[1].at(others))]
-        image_rows = rows[~same_payloads(inputs, rows, others + cut, threads=threads, progress=progress)]
+        pairs = _pair_samples(inputs, labels, threads, progress)
+        rows, others = pairs.rows, pairs.others
+        is_other_key = keys_a[rows] != keys_b[others]
+        is_other_label = labels_differ(labels[0].at(rows), labels[1].at(others))
+        label_rows, label_others = rows[is_other_label], others[is_other_label]
         order = np.argsort(others, kind="stable")
         return DiffReport(
             paths=(str(a), str(b)),
             n_records=(len(keys_a), len(keys_b)),
-            removed=keys_a[~is_matched_a],
-            added=keys_b[~is_matched_b],
-            labels=keys_a[label_rows],
-            images=keys_a[image_rows],
+            removed=keys_a[_without(len(keys_a), rows)],
+            added=keys_b[_without(len(keys_b), others)],
+            renumbered=np.stack([keys_a[rows[is_other_key]], keys_b[others[is_other_key]]], axis=1),
+            label_changes=LabelDifferences(
+                keys_a[label_rows], labels[0].at(label_rows), labels[1].at(label_others), *inputs.classes
+            ),
+            images=keys_a[rows[~pairs.is_same]],
             n_moved=int(np.count_nonzero(order != np.arange(len(order)))),
             classes=_other_classes(*inputs.classes),
             notes=_notes(labels, (str(a), str(b))),
         )
 
 
-def _match(keys_a: NDArray[np.uint64], keys_b: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows of the samples that both have, in the order of A."""
-    if np.array_equal(keys_a, keys_b):
-        return np.arange(len(keys_a)), np.arange(len(keys_b))
-    others = match(keys_a, keys_b)
+class _Pairs(NamedTuple):
+    """Samples of A, in their order, and the sample of B with which each is compared.
+
+    Attributes
+    ----------
+    rows, others : ndarray of int64, shape (m,)
+        Positions in A and in B.
+    is_same : ndarray of bool, shape (m,)
+        The images are equal.
+    """
+
+    rows: NDArray[np.int64]
+    others: NDArray[np.int64]
+    is_same: NDArray[np.bool_]
+
+
+def _pair_samples(inputs: Inputs, labels: tuple[Labels, Labels], threads: int, progress: Progress | None) -> _Pairs:
+    """Pair the samples of two datasets by key and, if the images under a key are not equal, by image."""
+    cut, n = inputs.starts[1:]
+    rows, others = _match(inputs.keys[:cut], inputs.keys[cut:])
+    is_same = same_payloads(inputs, rows, others + cut, threads=threads, progress=progress)
+    rest_a, rest_b = _without(cut, rows[is_same]), _without(n - cut, others[is_same])
+    if not (len(rest_a) and len(rest_b)):
+        return _Pairs(rows, others, is_same)
+    digests = digest_payloads(inputs, np.append(rest_a, rest_b + cut), threads=threads)
+    by_label_a, by_label_b = _order_by_label(labels[0].at(rest_a)), _order_by_label(labels[1].at(rest_b))
+    at_a, at_b = _match(digests[: len(rest_a)][by_label_a], digests[len(rest_a) :][by_label_b])
+    more, more_others = rest_a[by_label_a[at_a]], rest_b[by_label_b[at_b]]
+    is_equal = same_payloads(inputs, more, more_others + cut, threads=threads, progress=progress)
+    more, more_others = more[is_equal], more_others[is_equal]
+    is_kept = ~(np.isin(rows, more) | np.isin(others, more_others))
+    all_rows, all_others = np.append(rows[is_kept], more), np.append(others[is_kept], more_others)
+    order = np.argsort(all_rows)
+    all_same = np.append(is_same[is_kept], np.ones(len(more), bool))
+    return _Pairs(all_rows[order], all_others[order], all_same[order])
+
+
+def _without(n: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers 0 to n - 1 that are not among some."""
+    is_left = np.ones(n, bool)
+    is_left[rows] = False
+    return np.flatnonzero(is_left)
+
+
+def _order_by_label(labels: Labels) -> NDArray[np.int64]:
+    """Return an order by the first label, in which equal images of several labels find those of the same labels."""
+    if not (labels.widths > 0).all():
+        return np.arange(len(labels))
+    return np.argsort(labels.values[labels.bounds[:-1].astype(np.int64)], kind="stable")
+
+
+def _match(values_a: NDArray[np.uint64], values_b: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions of the values that both have, in the order of A."""
+    if np.array_equal(values_a, values_b):
+        return np.arange(len(values_a)), np.arange(len(values_b))
+    others = match(values_a, values_b)
     rows = np.flatnonzero(others >= 0)
     return rows, others[rows]
 

@@ -1,11 +1,11 @@
-"""Equal images within a dataset, or in two: photographs that are in the training and in the test set.
+"""Equal images within a dataset, or in several: photographs that are in the training and in the test set.
 
 Images are equal if their encoded bytes are. The same picture in another size or encoding is another image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,17 +103,14 @@ class DuplicatesReport:
         }
 
 
-def duplicates(
-    a: str | Path, b: str | Path | None = None, *, threads: int = 0, progress: Progress | None = None
-) -> DuplicatesReport:
+def duplicates(*paths: str | Path, threads: int = 0, progress: Progress | None = None) -> DuplicatesReport:
     r"""Find samples with equal images.
 
     Parameters
     ----------
-    a : str or Path
-        A .rec file, a prefix or a pattern, as `recordkit.RecordDataset` takes it.
-    b : str or Path, optional
-        Another dataset. Only images that are in both are then reported.
+    *paths : str or Path
+        Each a .rec file, a prefix or a pattern, as `recordkit.RecordDataset` takes it. Of one dataset, all equal images
+        are reported, and of several those that are in two of them or more.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Number of threads that read; 0 means one per CPU that this process may use.
     progress : callable, optional
@@ -131,7 +128,7 @@ def duplicates(
     FormatError
         A dataset is damaged.
     PlanError
-        Both are the same file.
+        There is no path, or one file is in two datasets.
 
     Examples
     --------
@@ -145,12 +142,11 @@ def duplicates(
     >>> [sample.key for sample in group.samples], group.labels_agree
     ([0, 2], True)
     """
-    paths = [a] if b is None else [a, b]
     with Inputs(paths) as inputs:
-        digests = digest_payloads(inputs, threads=threads, progress=progress)
+        digests = digest_payloads(inputs, np.arange(len(inputs)), threads=threads, progress=progress)
         rows, starts = _equal_rows(inputs, digests, threads)
-        if b is not None:
-            rows, starts = _in_both(rows, starts, inputs.starts[1])
+        if len(paths) > 1:
+            rows, starts = _in_several(rows, starts, inputs.starts)
         groups = tuple(_groups(inputs, digests, rows, starts))
         return DuplicatesReport(tuple(map(str, paths)), len(inputs), groups)
 
@@ -188,15 +184,16 @@ def _pairs(rows: NDArray[np.int64], is_next: NDArray[np.bool_]) -> tuple[NDArray
     return rows[begins[numbers]][is_next], rows[is_next]
 
 
-def _in_both(
-    rows: NDArray[np.int64], starts: NDArray[np.int64], cut: int
+def _in_several(
+    rows: NDArray[np.int64], starts: NDArray[np.int64], dataset_starts: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the groups with rows before and behind a cut."""
+    """Return the groups with rows of two datasets or more."""
     if not len(rows):
         return rows, starts
     sizes = np.diff(np.append(starts, len(rows)))
-    n_before = np.add.reduceat((rows < cut).astype(np.int64), starts)
-    is_kept = (n_before > 0) & (n_before < sizes)
+    ends = starts + sizes - 1  # the rows of a group increase
+    first, last = (np.searchsorted(dataset_starts, rows[at], "right") for at in (starts, ends))
+    is_kept = first != last
     return rows[np.repeat(is_kept, sizes)], np.append(0, np.cumsum(sizes[is_kept]))[: np.count_nonzero(is_kept)]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from advice.walk import advice
+from upkeep.edit.numbered import make
 from upkeep.edit.small_sets import write_set
 
 import recordkit as rk
@@ -77,6 +78,16 @@ def test_an_output_without_a_name(photos, fails, works):
     works("pack", "photos", "a")
     (example,) = advice("storage/staging.py", "add a name, as in {}", fails("shuffle", "a", "."))
     works("shuffle", "a", example)
+
+
+def test_more_changes_of_labels_than_are_printed(tmp_path, monkeypatch, cli):
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        make(Path(f"{name}.rec"), [100.0 * ord(name) + number for number in range(15)])
+    _, output, _ = cli("diff", "a", "b")
+    (n_more,) = advice("cli/commands/diff.py", "{} with other labels; --json lists all", output.splitlines()[10])
+    assert n_more == "a and b: 5 more records"
+    assert len(json.loads(cli("diff", "a", "b", "--json")[1])["label_changes"]) == 15
 
 
 def test_more_groups_and_more_losses_than_are_printed(photos, works, cli):

@@ -9,6 +9,7 @@ from advice.walk import advice, commands, text_of
 from upkeep.edit.small_sets import facts, write_set
 
 from recordkit import RecordDataset
+from recordkit.codec import decode
 from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
 from recordkit.upkeep import append, merge, relabel
 from recordkit.upkeep.edit import append as append_module
@@ -107,6 +108,23 @@ def test_a_dataset_of_shards_that_grows(folder, fails, works):
     )
     works("append", manifest, "c.rec", "--shard")
     assert len(RecordDataset("a")) == 5
+
+
+@pytest.mark.parametrize("options", [[], ["--shard"]])
+def test_a_folder_of_images_that_is_appended(photos, fails, works, options):
+    works("pack", "photos", "a", "--resize", 16, "--quality", 80)
+    shutil.copytree("photos/dog", "later/dog")
+    error = fails("append", "a.rec", "later", *options)
+    advice(
+        "upkeep/edit/append.py",
+        "pack its images with 'recordkit pack {} NEW{}', and add them with 'recordkit append {} NEW.rec --renumber{}'",
+        error,
+    )
+    for command in commands(error):
+        works(*command)
+    with RecordDataset("a") as dataset:
+        assert sorted(dataset.labels.tolist()) == [0, 0, 1, 1, 1, 1]
+        assert {min(decode(sample.payload).shape[:2]) for sample in dataset} == {16}
 
 
 def test_a_shard_that_would_change_old_records(folder, fails, works):

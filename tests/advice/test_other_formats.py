@@ -4,7 +4,7 @@ import pickle
 import tarfile
 from pathlib import Path
 
-from advice.walk import advice, text_of
+from advice.walk import advice, commands, text_of
 
 import recordkit as rk
 from recordkit.recordio import MXRecordIO
@@ -26,6 +26,19 @@ def test_an_image_is_packed_in_a_folder(photos, fails, works):
     advice("formats/signatures.py", "'recordkit pack' packs folders and lists of images", error)
     works("pack", "photos", "out")
     works("verify", "out.rec")
+
+
+def test_a_dataset_of_recordkit_that_is_imported(photos, fails, works):
+    works("pack", "photos", "cats")
+    error = fails("import", "cats", "copy")
+    advice(
+        "interop/conversions.py",
+        "'recordkit merge {} NEW' copies it, and 'recordkit export {} FOLDER' writes its images as files",
+        error,
+    )
+    for command in commands(error):
+        works(*command)
+    assert Path("NEW.rec").read_bytes() == Path("cats.rec").read_bytes() and any(Path("FOLDER").iterdir())
 
 
 def test_a_verification_set_is_described_and_packed(photos, fails, works):

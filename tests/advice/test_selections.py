@@ -28,12 +28,6 @@ def test_a_class_that_is_misspelled(rec, fails, works):
     works("subset", rec, "new", "--class", name)
 
 
-def test_a_subset_without_a_condition(rec, fails, works):
-    error = fails("subset", rec, "new")
-    advice("cli/commands/subset.py", "expected a condition, such as --label or --where, got none", error)
-    works("subset", rec, "new", "--label", 0)
-
-
 def test_a_class_where_there_are_only_labels(plain, fails, works):
     advice("upkeep/selection/selection.py", "give `labels`", fails("subset", plain, "new", "--class", "cat"))
     works("subset", plain, "new", "--label", 2)

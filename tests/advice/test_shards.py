@@ -80,6 +80,14 @@ def test_a_folder_of_two_datasets(photos, fails, works):
     assert n_samples(["out/train.rec", "out/val.rec"]) == 8
 
 
+def test_a_folder_of_images_in_the_place_of_a_dataset(photos, fails, works):
+    error = fails("stats", "photos")
+    advice("storage/search.py", "if it has images, 'recordkit pack {} PREFIX' packs them", error)
+    (words,) = commands(error)
+    works(*words)
+    works("stats", "PREFIX.rec")
+
+
 def test_a_gap_in_the_numbers_of_shards(shards):
     Path(shards).unlink()
     Path("out/a_0.rec").rename("out/a_7.rec")

@@ -60,11 +60,14 @@ def test_a_dry_run_refuses_the_output_that_an_import_refuses(cli, tiny_folder, t
     [
         ("missing", "missing: expected a dataset, got nothing of that name"),
         ("notes.txt", "notes.txt: expected one of insightface"),
-        ("a.rec", "a.rec: expected a dataset of another format, got a .rec file"),
+        ("a.rec", "a.rec: expected a dataset of another format, got one of recordkit's own"),
+        ("a", "a.rec: expected a dataset of another format, got one of recordkit's own"),
+        ("s", "s.manifest.json: expected a dataset of another format, got one of recordkit's own"),
     ],
 )
 def test_what_cannot_be_imported_is_one_line(cli, tiny_folder, tmp_path, source, problem):
     (tmp_path / "notes.txt").write_text("text")
     cli("pack", tiny_folder, tmp_path / "a")
+    cli("pack", tiny_folder, tmp_path / "s", "--shards", 2)
     code, _, error = cli("import", tmp_path / source, tmp_path / "b")
     assert code == 1 and problem in error and error.count("\n") == 1

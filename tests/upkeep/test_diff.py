@@ -1,6 +1,7 @@
 """`diff` names every difference between two datasets, and nothing else."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ SAMPLES = [(3, 1.0, b"cat"), (5, (1.0, 2.0), b"dog"), (8, NAN, b"owl"), (9, 0.0,
 
 def differences(tmp_path, others):
     report = diff(write(tmp_path / "a.rec", SAMPLES), write(tmp_path / "b.rec", others))
-    lists = {name: getattr(report, name).tolist() for name in ("removed", "added", "labels", "images")}
+    lists = {name: getattr(report, name).tolist() for name in ("removed", "added", "renumbered", "labels", "images")}
     return {name: keys for name, keys in lists.items() if keys} | ({"moved": report.n_moved} if report.n_moved else {})
 
 
@@ -51,6 +52,11 @@ def differences(tmp_path, others):
         ([*SAMPLES[:-1], (9, 0.0, b"x")], {"images": [9]}),
         ([SAMPLES[1], SAMPLES[0], *SAMPLES[2:]], {"moved": 2}),
         ([SAMPLES[3], SAMPLES[1]], {"removed": [3, 8], "moved": 2}),
+        ([(7, 1.0, b"cat"), *SAMPLES[1:]], {"renumbered": [[3, 7]]}),
+        ([(5, 1.0, b"cat"), (3, (1.0, 2.0), b"dog"), *SAMPLES[2:]], {"renumbered": [[3, 5], [5, 3]]}),
+        ([(7, 2.0, b"cat"), *SAMPLES[1:]], {"renumbered": [[3, 7]], "labels": [3]}),
+        ([(3, 1.0, b"x"), (7, 1.0, b"cat"), *SAMPLES[1:]], {"renumbered": [[3, 7]], "added": [3]}),
+        ([(3, 1.0, b"dog"), *SAMPLES[2:]], {"renumbered": [[5, 3]], "removed": [3], "labels": [5]}),
         ([], {"removed": [3, 5, 8, 9]}),
     ],
 )
@@ -65,7 +71,47 @@ def test_samples_of_a_repeated_key_are_compared_in_their_order(tmp_path):
     a = write(tmp_path / "a.rec", [(7, 0.0, b"x"), (7, 0.0, b"y")])
     b = write(tmp_path / "b.rec", [(7, 0.0, b"x"), (7, 0.0, b"z"), (7, 0.0, b"y")])
     report = diff(a, b)
-    assert (report.images.tolist(), report.added.tolist()) == ([7], [7])
+    assert (report.images.tolist(), report.added.tolist(), len(report.renumbered)) == ([], [7], 0)
+
+
+def test_equal_images_of_several_labels_find_those_of_the_same_labels(tmp_path):
+    a = write(tmp_path / "a.rec", [(1, 0.0, b"x"), (2, 1.0, b"x"), (3, 5.0, b"y")])
+    b = write(tmp_path / "b.rec", [(10, 5.0, b"y"), (11, 1.0, b"x"), (12, 0.0, b"x")])
+    report = diff(a, b)
+    assert report.renumbered.tolist() == [[1, 12], [2, 11], [3, 10]] and not len(report.label_changes)
+
+
+def test_equal_checksums_of_other_images_are_no_other_key(tmp_path, monkeypatch):
+    module = sys.modules["recordkit.upkeep.diff"]  # the package has the function under this name
+    monkeypatch.setattr(module, "digest_payloads", lambda _inputs, rows, **_: np.zeros(len(rows), np.uint64))
+    report = diff(write(tmp_path / "a.rec", [(1, 0.0, b"x")]), write(tmp_path / "b.rec", [(2, 0.0, b"y")]))
+    assert (report.removed.tolist(), report.added.tolist(), len(report.renumbered)) == ([1], [2], 0)
+
+
+def test_changes_of_labels_are_old_and_new_with_their_names(cli, tmp_path):
+    labels = [1.0, 1.0, 2.0, (1.0, 2.5), 0.0]
+    a = write(tmp_path / "a.rec", [(key, label, b"%d" % key) for key, label in enumerate(labels)])
+    labels = [0.0, 0.0, 3.0, (1.0, 3.5), 0.0]
+    b = write(tmp_path / "b.rec", [(key, label, b"%d" % key) for key, label in enumerate(labels)])
+    for path in (a, b):
+        path.with_suffix(".json").write_text('{"classes": {"cat": 0, "dog": 1, "pet": 1}}')
+    code, output, _ = cli("diff", a, b)
+    assert code == 1 and output.splitlines() == [
+        f"{a} and {b}: 2 records with other labels, 1 (dog, pet) -> 0 (cat): keys 0, 1",
+        f"{a} and {b}: 1 record with other labels, 2 -> 3: keys 2",
+        f"{a} and {b}: 1 record with other labels, 1, 2.5 -> 1, 3.5: keys 3",
+    ]
+    changes = json.loads(cli("diff", a, b, "--json")[1])["label_changes"]
+    first = {"old": [1.0], "new": [0.0], "old_names": ["dog", "pet"], "new_names": ["cat"], "keys": [0, 1]}
+    assert changes[0] == first and [change["keys"] for change in changes] == [[0, 1], [2], [3]]
+
+
+def test_a_renumbered_copy_differs_in_keys_only(cli, tmp_path):
+    a = write(tmp_path / "a.rec", [(key, 0.0, b"%d" % key) for key in (3, 5, 9)])
+    b = write(tmp_path / "b.rec", [(key, 0.0, b"%d" % old) for key, old in enumerate((3, 5, 9))])
+    code, output, _ = cli("diff", a, b)
+    assert (code, output) == (1, f"{a} and {b}: 3 records with another key: 3 -> 0, 5 -> 1, 9 -> 2\n")
+    assert json.loads(cli("diff", a, b, "--json")[1])["renumbered"] == [[3, 0], [5, 1], [9, 2]]
 
 
 def test_classes_and_exact_labels_are_compared(tiny_folder, tmp_path):
@@ -103,7 +149,9 @@ def test_exit_codes_are_those_of_diff(cli, tmp_path):
     assert (code, out) == (0, f"{a} and {b}: equal, 4 records\n")
     write(b, [(3, 2.0, b"cat"), *SAMPLES[1:3]])
     code, out, _ = cli("diff", a, b)
-    lines = [f"{a} and {b}: {text}" for text in ("1 record removed: keys 9", "1 record with other labels: keys 3")]
+    lines = [
+        f"{a} and {b}: {text}" for text in ("1 record removed: keys 9", "1 record with other labels, 1 -> 2: keys 3")
+    ]
     assert (code, out.splitlines()) == (1, lines)
     code, out, _ = cli("diff", a, b, "--json")
     assert code == 1 and json.loads(out)["removed"] == [9]

@@ -1,4 +1,4 @@
-"""`duplicates` finds equal images, within a dataset and in two, and nothing else."""
+"""`duplicates` finds equal images, within a dataset and in several, and nothing else."""
 
 import json
 import sys
@@ -51,6 +51,21 @@ def test_only_images_of_both_datasets_are_reported(tmp_path):
     a, b = write(tmp_path / "a.rec", b"cat", b"cat", b"dog", b"owl"), write(tmp_path / "b.rec", b"fox", b"fox", b"owl")
     (group,) = duplicates(a, b).groups
     assert [(sample.path, sample.key) for sample in group.samples] == [(str(a), 3), (str(b), 2)]
+
+
+def test_images_of_two_of_several_datasets_are_reported(cli, tmp_path):
+    paths = [
+        write(tmp_path / "a.rec", b"cat", b"cat", b"dog"),
+        write(tmp_path / "e.rec"),
+        write(tmp_path / "b.rec", b"owl", b"owl", b"fox"),
+        write(tmp_path / "c.rec", b"fox", b"dog", b"dog"),
+    ]
+    a, _, b, c = map(str, paths)
+    groups = [[(sample.path, sample.key) for sample in group.samples] for group in duplicates(*paths).groups]
+    assert groups == [[(a, 2), (c, 1), (c, 2)], [(b, 2), (c, 0)]]
+    code, output, _ = cli("duplicates", a, b, c)
+    assert code == 1 and output.splitlines()[-1] == f"{a}, {b} and {c}: 9 records, 2 groups of equal images"
+    assert json.loads(cli("duplicates", a, b, c, "--json")[1])["paths"] == [a, b, c]
 
 
 @pytest.mark.parametrize(("second", "agree"), [(1.0, True), (2.0, False), ((1.0, 1.0), False)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.errors import enumerate_some, plural
 from recordkit.upkeep import DiffReport, diff
 
-# Number of keys that are printed for each kind of difference; --json has all.
+# Number of keys, and of changes of labels, that are printed for each kind of difference; --json has all.
 _N_SHOWN = 10
 
 
@@ -21,17 +23,17 @@ _N_SHOWN = 10
 @threads_option
 @output_options
 def command(a: Path, b: Path, threads: int, console: Console) -> None:
-    """Compare the datasets A and B: which keys were added and removed, and whose labels or images changed.
+    """Compare the datasets A and B: which records were added and removed, and whose keys, labels or images changed.
 
-    Images are compared byte by byte as they are encoded. The order of the samples and the class names are compared,
-    too. As with diff(1), the exit code is 0 if nothing differs, 1 if something does, and 2 if the command line is
-    wrong.
+    Records are compared by key, and those whose images are under other keys by image. Images are compared byte by byte
+    as they are encoded. The order of the samples and the class names are compared, too. As with diff(1), the exit code
+    is 0 if nothing differs, 1 if something does, and 2 if the command line is wrong.
     """
     with console.progress(None, f"diff {a.name} {b.name}") as progress:
         report = diff(a, b, threads=threads, progress=progress)
     for note in () if console.as_json else report.notes:
         console.note(f"note: {note}")
-    console.report(report.as_json(), *_lines(report))
+    console.report(report.as_json() if console.as_json else None, *_lines(report))
     if not report.is_equal:
         raise click.exceptions.Exit(1)
 
@@ -39,14 +41,15 @@ def command(a: Path, b: Path, threads: int, console: Console) -> None:
 def _lines(report: DiffReport) -> list[str]:
     if report.is_equal:
         return [f"{report.paths[0]} and {report.paths[1]}: equal, {plural(report.n_records[0], 'record')}"]
-    texts = (("removed", report.removed), ("added", report.added))
-    lines = [f"{plural(len(keys), 'record')} {text}: keys {_some(keys.tolist())}" for text, keys in texts if len(keys)]
-    texts = (("labels", report.labels), ("image", report.images))
-    lines += [
-        f"{plural(len(keys), 'record')} with other {text}: keys {_some(keys.tolist())}"
-        for text, keys in texts
-        if len(keys)
-    ]
+    lists = (
+        ("removed: keys", report.removed.tolist()),
+        ("added: keys", report.added.tolist()),
+        ("with another key:", [f"{old} -> {new}" for old, new in report.renumbered.tolist()]),
+    )
+    lines = [f"{plural(len(items), 'record')} {text} {_some(items)}" for text, items in lists if items]
+    lines += _label_lines(report)
+    if len(report.images):
+        lines.append(f"{plural(len(report.images), 'record')} with another image: keys {_some(report.images.tolist())}")
     if report.n_moved:
         lines.append(f"{plural(report.n_moved, 'record')} in another order")
     if report.classes:
@@ -54,5 +57,16 @@ def _lines(report: DiffReport) -> list[str]:
     return [f"{report.paths[0]} and {report.paths[1]}: {line}" for line in lines]
 
 
-def _some(items: list[int] | tuple[str, ...]) -> str:
+def _label_lines(report: DiffReport) -> list[str]:
+    """Return a line for each of the most frequent changes of labels."""
+    changes = list(itertools.islice(report.label_changes, _N_SHOWN))
+    lines = [
+        f"{plural(len(change.keys), 'record')} with other labels, {change}: keys {_some(change.keys.tolist())}"
+        for change in changes
+    ]
+    n_more = len(report.label_changes) - sum(len(change.keys) for change in changes)
+    return [*lines, f"{plural(n_more, 'more record')} with other labels; --json lists all"] if n_more else lines
+
+
+def _some(items: Sequence[object]) -> str:
     return enumerate_some(items, limit=_N_SHOWN)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import recs_argument
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.errors import enumerate_some, plural
 from recordkit.upkeep import DuplicateGroup, duplicates
@@ -18,26 +19,29 @@ _N_SAMPLES_SHOWN = 5
 
 @click.command(
     "duplicates",
-    epilog=examples("recordkit duplicates out/photos.rec", "recordkit duplicates out/train.rec out/val.rec"),
+    epilog=examples(
+        "recordkit duplicates out/photos.rec", "recordkit duplicates out/train.rec out/val.rec out/test.rec"
+    ),
 )
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", required=False, type=click.Path(path_type=Path))
+@recs_argument
 @threads_option
 @output_options
-def command(a: Path, b: Path | None, threads: int, console: Console) -> None:
-    """Find images that the dataset A has more than once, or that are in both A and B, such as training and test.
+def command(recs: tuple[Path, ...], threads: int, console: Console) -> None:
+    """Find images that one REC has more than once, or those that are in two or more of several, as training and test.
 
-    Encoded bytes are compared, so the same picture in another size or encoding is another image. Groups whose labels
-    disagree are marked. The exit code is 0 if there are no equal images, 1 if there are some.
+    A REC is a .rec file, its prefix, a manifest, or a pattern in quotes. Encoded bytes are compared, so the same
+    picture in another size or encoding is another image. Groups whose labels disagree are marked. The exit code is 0 if
+    there are no equal images, 1 if there are some.
     """
-    with console.progress(None, f"duplicates {a.name}") as progress:
-        report = duplicates(a, b, threads=threads, progress=progress)
+    with console.progress(None, f"duplicates {recs[0].name}") as progress:
+        report = duplicates(*recs, threads=threads, progress=progress)
     lines = [_line(group) for group in report.groups[:_N_SHOWN]]
     if len(report.groups) > _N_SHOWN:
         lines.append(f"and {len(report.groups) - _N_SHOWN} more; --json lists all")
     others = f", {plural(report.n_disagreeing, 'group')} with labels that disagree" if report.n_disagreeing else ""
     found = f"{plural(len(report.groups), 'group')} of equal images{others}" if report.groups else "no equal images"
-    where = " and ".join(report.paths)
+    *first, last = report.paths
+    where = f"{', '.join(first)} and {last}" if first else last
     console.report(report.as_json(), *lines, f"{where}: {plural(report.n_records, 'record')}, {found}")
     if report.groups:
         raise click.exceptions.Exit(1)

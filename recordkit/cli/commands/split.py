@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from recordkit.cli.edit_options import print_report
 from recordkit.cli.options import dry_run_option, examples, output_options, parse_bytes, threads_option
 from recordkit.errors import enumerate_some
 from recordkit.upkeep import KeyParts, Ratios, Shards, SplitReport, split
-from recordkit.upkeep.labels.class_maps import names_by_label
-from recordkit.upkeep.labels.text import label_text
+from recordkit.upkeep.labels.class_maps import names_by_label, names_of
+from recordkit.upkeep.labels.text import named_label_text
 
 # A decimal number or a fraction. An exponent is refused, because a Fraction has all of its digits.
 _RATIO = re.compile(r"[-+\d./]{1,20}", re.ASCII)
@@ -148,15 +147,10 @@ def command(  # noqa: PLR0913 (one argument for each option)
     print_report(console, report, *(_label_lines(report) if dry_run else ()))
 
 
-def _named(label: float, names: Mapping[int, list[str]]) -> str:
-    known = names.get(int(label), []) if label == int(label) else []
-    return f"{label_text(label)} ({', '.join(known)})" if known else label_text(label)
-
-
 def _label_lines(report: SplitReport) -> list[str]:
     lines, names = [], names_by_label(report.classes or {})
     for written, counts in zip(report.sets, report.labels, strict=True):
         if counts:
-            texts = [f"{n} of {_named(label, names)}" for label, n in counts.items()]
+            texts = [f"{n} of {named_label_text(label, names_of(label, names))}" for label, n in counts.items()]
             lines.append(f"labels of {written.prefix.name}: {enumerate_some(texts, limit=20)}")
     return lines

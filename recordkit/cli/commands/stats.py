@@ -30,7 +30,7 @@ _BAR = 24  # characters
     "--sample",
     metavar="N",
     type=click.IntRange(1),
-    help="Number of images to decode, evenly spread over REC.  [default: all]",
+    help="Records at random, in their order.",
 )
 @threads_option
 @output_options

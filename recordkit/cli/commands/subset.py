@@ -34,8 +34,6 @@ def command(rec: Path, prefix: Path, selection: Selection, dry_run: bool, thread
     --first-per-class, --sample and --first select in this order. The samples keep their order, keys and labels, and the
     set keeps its class names; relabel gives other labels. REC stays as it is, and no image is decoded.
     """
-    if not selection.as_json().keys() - {"seed"}:
-        raise click.UsageError("expected a condition, such as --label or --where, got none")
     with console.progress(None, f"subset {rec.name}", unit="rec") as progress:
         report = subset(rec, prefix, selection, threads=threads, dry_run=dry_run, progress=progress)
     print_report(console, report)

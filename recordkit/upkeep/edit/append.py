@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from recordkit.errors import FormatError, PlanError, PublishError, plural, quoted
+from recordkit.errors import FormatError, NotFoundError, PlanError, PublishError, plural, quoted
 from recordkit.formats.files import not_found, read_file
 from recordkit.formats.frame import verify_advice
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest, Shard
 from recordkit.storage.manifest import read as read_manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, possible_prefixes, suffix_of
+from recordkit.storage.search import find_sets
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
@@ -29,6 +30,9 @@ from recordkit.upkeep.edit.union import KeyRule, Union, unite
 from recordkit.upkeep.labels.change import LabelReport, add_changes
 from recordkit.upkeep.labels.values import count_changed
 
+# Options of a pack that decide what a record is, and values that need no option.
+_PACK_OPTIONS = ("resize", "filter", "center_crop", "channels", "encoding", "quality", "labels", "exact_labels")
+_DEFAULTS = (None, False, "antialias", "all")
 # Largest PREFIX.failed.tsv that is carried over.
 _MAX_FAILURES_BYTES = 1 << 30
 
@@ -105,6 +109,7 @@ def append(
     target = _Target(path)
     names = [str(path), *map(str, more)]
     target.check(is_rewritten=not shard)
+    target.refuse_images(more, is_shard=shard)
     with Inputs([target.path, *more]) as inputs:
         n_kept = inputs.starts[1]
         if len(inputs) == n_kept:
@@ -178,6 +183,29 @@ class _Target:
         ):
             expected = f"the SHA-256 {rec.get('sha256')} of {self._files.path('.json')}"
             raise FormatError(path=str(path), expected=expected, got=sha256, advice=verify_advice(path))
+
+    def refuse_images(self, more: Sequence[str | Path], *, is_shard: bool) -> None:
+        """Refuse a folder of images, with the commands that pack and append it."""
+        for path in filter(os.path.isdir, more):
+            try:
+                find_sets(path)
+            except NotFoundError as error:
+                error.advice = (
+                    f"pack its images with 'recordkit pack {quoted(path)} NEW{self._pack_options()}', and add them "
+                    f"with 'recordkit append {quoted(self.path)} NEW.rec --renumber{' --shard' if is_shard else ''}'"
+                )
+                raise
+
+    def _pack_options(self) -> str:
+        """Return the options of the pack that made the dataset, as far as they decide what a record is."""
+        plan = self._files.description().get("plan") if self._manifest is None else self._manifest.plan
+        facts = plan if isinstance(plan, dict) else {}
+        values = {name: facts.get(name) for name in _PACK_OPTIONS if facts.get(name) not in _DEFAULTS}
+        words = [
+            f" --{name.replace('_', '-')}{'' if value is True else f' {quoted(str(value))}'}"
+            for name, value in values.items()
+        ]
+        return "".join(words)
 
     def _refuse_shard(self) -> None:
         """Refuse a file that a manifest names, because the manifest would no longer describe it."""

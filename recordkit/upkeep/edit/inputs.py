@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.records import RecordFile
-from recordkit.errors import FormatError, NotFoundError, PlanError
+from recordkit.errors import FormatError, NotFoundError, PlanError, enumerate_some
 from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.fileset import Fileset
 
@@ -166,7 +166,7 @@ class Inputs:
         if not paths:
             raise PlanError(argument="paths", expected="a .rec file or more", got="none")
         with ExitStack() as stack:
-            self.datasets = [stack.enter_context(_open(path, on_error, progress)) for path in paths]
+            self.datasets = _open_all(paths, on_error, progress, stack)
             self.paths = [path for dataset in self.datasets for path in dataset.files]
             self._refuse_repeated_files()
             self.classes = [dataset.classes for dataset in self.datasets]
@@ -324,6 +324,25 @@ class Inputs:
                 raise PlanError(
                     path=str(path), expected="each .rec file once", got=f"{first} again", advice="give it once"
                 )
+
+
+def _open_all(
+    paths: Sequence[str | Path], on_error: str, progress: Callable[[int], None] | None, stack: ExitStack
+) -> list[RecordDataset]:
+    """Open datasets, which a stack closes. The error about a missing one names all that are missing."""
+    datasets: list[RecordDataset] = []
+    errors: list[NotFoundError] = []
+    for path in paths:
+        try:
+            datasets.append(stack.enter_context(_open(path, on_error, progress)))
+        except NotFoundError as error:
+            errors.append(error)
+    if errors:
+        first, *others = errors
+        if others:
+            first.got = f"{first.got}, and so for {enumerate_some([error.path for error in others])}"
+        raise first
+    return datasets
 
 
 def _open(path: str | Path, on_error: str, progress: Callable[[int], None] | None) -> RecordDataset:

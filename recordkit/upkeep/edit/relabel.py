@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.errors import PlanError, SourceError, enumerate_some, plural
 from recordkit.sources.classes import read_classes
@@ -15,14 +17,16 @@ from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, Labels, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
-from recordkit.upkeep.labels.class_maps import names_by_label
+from recordkit.upkeep.labels.class_maps import names_by_label, names_of
 from recordkit.upkeep.labels.new_labels import LabelFunction, call_function, read_list
 from recordkit.upkeep.labels.rename import follow_labels, rename_classes
-from recordkit.upkeep.labels.text import label_text
+from recordkit.upkeep.labels.text import label_text, named_label_text
 from recordkit.upkeep.labels.values import LabelMap, as_labels, count_changed, count_unnamed
 
 NewLabels = str | Path | Mapping[str, str] | Mapping[float, float] | LabelFunction
 Classes = Mapping[str, int] | str | Path | None
+# Most notes about labels that become one.
+_MAX_JOINED = 5
 
 
 @dataclass(eq=False)
@@ -67,9 +71,10 @@ def relabel(
     labels : str, Path, mapping or callable, optional
         A path is that of a .lst file, which has a row for each key; its paths of images are not used. A mapping of
         numbers has the new label by the old one, and one of names the new class name by the old one; classes that get
-        one name become one. What is not in the mapping stays. A function gets the labels of all records as
-        `RecordDataset.labels` has them, read-only, or a list of arrays if records have different numbers of labels, and
-        returns as many labels, or rows of labels of any length. By default labels stay.
+        one name become one. What is not in the mapping stays, and an old label or name must be in the dataset. A
+        function gets the labels of all records as `RecordDataset.labels` has them, read-only, or a list of arrays if
+        records have different numbers of labels, and returns as many labels, or rows of labels of any length. By
+        default labels stay.
     classes : mapping of str to int, path or None, default "follow"
         The class names of the new labels, or a file with them as `recordkit.sources.classes.read_classes` reads; None
         means no names. "follow": a name keeps its records. After a list or a function nothing follows, so a dataset
@@ -187,13 +192,41 @@ def _map_labels(
     values, counts = LabelMap(pairs).apply(old.values, path=path)
     old_names = names_by_label(classes or {})
     changes = [
-        LabelChange(path, label, new, tuple(old_names.get(int(label), ())) if label == int(label) else (), n_records)
+        LabelChange(path, label, new, names_of(label, old_names), n_records)
         for (label, new), n_records in zip(pairs.items(), counts.tolist(), strict=True)
     ]
+    _refuse_absent([change.old for change in changes if not (change.n_records or change.names)], old)
     unused = [label_text(change.old) for change in changes if not change.n_records]
     notes = [f"{path}: no record has the label {enumerate_some(unused)}"] if unused else []
+    notes += _describe_joined(old, values, old_names, path) if pairs else []
     used = [change for change in changes if change.n_records]
     return _Result(Labels(values, old.bounds), new_classes, changes=used, notes=notes)
+
+
+def _refuse_absent(labels: Sequence[float], old: Labels) -> None:
+    """Refuse labels that no record has, because they are typos."""
+    if labels:
+        present = [label_text(label) for label in np.unique(old.values).tolist()]
+        raise PlanError(
+            argument="labels",
+            expected=f"labels that a record has, such as {enumerate_some(present)}" if present else "records",
+            got=enumerate_some([label_text(label) for label in labels]) if present else "none",
+        )
+
+
+def _describe_joined(old: Labels, new: NDArray[Any], names: Mapping[int, Sequence[str]], path: str) -> list[str]:
+    """Return a note for each label that was several before; records have one label each."""
+    labels, firsts, counts = np.unique(old.values, return_index=True, return_counts=True)
+    members: dict[float, list[str]] = {}
+    for label, after, n in zip(labels.tolist(), new[firsts].tolist(), counts.tolist(), strict=True):
+        text = f"{named_label_text(label, names_of(label, names))} in {plural(n, 'record')}"
+        members.setdefault(after, []).append(text)
+    joined = {after: texts for after, texts in members.items() if len(texts) > 1}
+    notes = [
+        f"{path}: {enumerate_some(texts)} become one label, {label_text(after)}" for after, texts in joined.items()
+    ]
+    n_more = len(notes) - _MAX_JOINED
+    return [*notes[:_MAX_JOINED], f"{path}: {plural(n_more, 'more label')} of several"] if n_more > 0 else notes
 
 
 def _number(label: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from recordkit.errors import PlanError
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
@@ -33,6 +34,7 @@ def subset(
     prefix : str or Path
         The new set; it must not exist.
     selection : Selection
+        A condition or more.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
     dry_run : bool, default False
@@ -51,7 +53,7 @@ def subset(
     SourceError
         Two selected records have one key.
     PlanError
-        No sample is selected, or the selection does not fit the dataset.
+        There is no condition, no sample is selected, or the selection does not fit the dataset.
     PublishError
         A file of the new set exists or cannot be written.
 
@@ -66,6 +68,8 @@ def subset(
     >>> subset(folder / "all", folder / "some", Selection(labels=[0, 2], keys="2:")).n_records
     6
     """
+    if selection.is_empty:
+        raise PlanError(expected="a condition, such as `labels` or `where`", got="none")
     with Inputs([path]) as inputs:
         rows = selection.rows(inputs)
         refuse_repeated_keys(inputs.keys[rows], str(path))

@@ -15,7 +15,7 @@ Rules, each an error where the answer is not certain:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -122,20 +122,27 @@ def _unite_keys(inputs: Inputs, paths: Sequence[str], keys: KeyRule, n_kept: int
     repeated = lookup.repeated_keys()
     if not len(repeated):
         return old
-    row, other = lookup.indices(int(repeated[0]))[:2]
-    first_path, second_path = (paths[_dataset_of(inputs, row)] for row in (row, other))
+    key = int(repeated[0])
+    first_path, second_path = (paths[number] for number in _datasets_of(inputs, lookup.indices(key)[:2]))
     where = f"in {first_path} twice" if first_path == second_path else f"in {first_path} and in {second_path}"
+    colliding = [paths[number] for number in np.unique(_datasets_of(inputs, np.flatnonzero(np.isin(old, repeated))))]
+    others = f" in {enumerate_some(colliding)}" if len(colliding) > 2 else ""
     raise SourceError(
         path=second_path,
-        key=int(old[row]),
+        key=key,
         expected="each key once",
-        got=f"it {where}, the first of {plural(len(repeated), 'repeated key')}",
+        got=f"it {where}, the first of {plural(len(repeated), 'repeated key')}{others}",
         advice="number the records anew with `keys=renumber`",
     )
 
 
-def _dataset_of(inputs: Inputs, row: int) -> int:
-    return int(np.searchsorted(inputs.starts, row, "right")) - 1
+def _datasets_of(inputs: Inputs, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.searchsorted(inputs.starts, rows, "right") - 1
+
+
+def _and_so(paths: Sequence[str], preposition: str = "in") -> str:
+    """Return the end of a text about a dataset that holds for others too."""
+    return f", and so {preposition} {enumerate_some(paths)}" if paths else ""
 
 
 def _rows_of(inputs: Inputs, number: int) -> slice:
@@ -156,19 +163,22 @@ def _exact_or_not(inputs: Inputs, paths: Sequence[str]) -> Labels:
     exact = [_has_exact_labels(inputs, number) for number in range(len(paths))]
     if not any(exact) or labels.is_exact:
         return labels
+    bad: dict[str, int] = {}  # the first bad label of each dataset
     for number in np.flatnonzero(~np.array(exact)).tolist():
-        rows = _rows_of(inputs, number)
-        values = labels.values[_values_of(labels, rows)]
+        part = _values_of(labels, _rows_of(inputs, number))
+        values = labels.values[part]
         is_bad = (np.floor(values) != values) | (np.abs(values) > MAX_EXACT)
         if is_bad.any():
-            at = _values_of(labels, rows).start + int(np.argmax(is_bad))
-            raise SourceError(
-                path=paths[number],
-                key=int(inputs.keys[int(np.searchsorted(labels.bounds, at, "right")) - 1]),
-                expected=f"a whole label up to 2**24, because {paths[exact.index(True)]} has exact labels",
-                got=labels.values[at].item(),
-            )
-    return labels
+            bad[paths[number]] = part.start + int(np.argmax(is_bad))
+    if not bad:
+        return labels
+    path, at = next(iter(bad.items()))
+    raise SourceError(
+        path=path,
+        key=int(inputs.keys[int(np.searchsorted(labels.bounds, at, "right")) - 1]),
+        expected=f"a whole label up to 2**24, because {paths[exact.index(True)]} has exact labels",
+        got=f"{labels.values[at].item()}{_and_so(list(bad)[1:])}",
+    )
 
 
 def _pad(labels: Labels, inputs: Inputs, paths: Sequence[str], value: float | None) -> Labels:
@@ -186,13 +196,18 @@ def _pad(labels: Labels, inputs: Inputs, paths: Sequence[str], value: float | No
     if any(low != high for _, low, high in bounds) and not is_exact:
         return labels
     first, _, width = bounds[0]
-    other, other_low, other_high = next(item for item in bounds if item[1:] != bounds[0][1:])
+    (other, other_low, other_high), *others = [item for item in bounds if item[1:] != bounds[0][1:]]
     raise SourceError(
         path=other,
         expected=f"{describe_widths([width])} per record, as in {first}",
-        got=describe_widths([other_low, other_high]),
+        got=f"{describe_widths([other_low, other_high])}{_and_other_widths(others)}",
         advice="fill up the shorter ones, for example with `pad_labels=0`",
     )
+
+
+def _and_other_widths(bounds: Sequence[tuple[str, int, int]]) -> str:
+    texts = [f"{describe_widths([low, high])} in {path}" for path, low, high in bounds]
+    return f", and {enumerate_some(texts)}" if texts else ""
 
 
 def _check_padding(value: float, *, exact: bool) -> None:
@@ -210,65 +225,70 @@ def _unite_classes(union: Union, inputs: Inputs, paths: Sequence[str]) -> None:
             union.notes.append("no dataset has class names, so equal labels are taken as one class")
         return
     if len(maps) < len(numbers):
-        _refuse_unnamed(paths[min(maps)], paths[next(number for number in numbers if number not in maps)])
+        _refuse_unnamed(paths[min(maps)], [paths[number] for number in numbers if number not in maps])
     united = unite_classes(list(maps.values()), [paths[number] for number in maps])
     union.classes = united.classes
-    for number, new_labels in zip(maps, united.new_labels, strict=True):
-        _check_unnamed_labels(union, inputs, number, paths[number], new_labels)
-        if new_labels:
-            _change_labels(union, inputs, number, paths[number], new_labels)
+    _check_unnamed_labels(union, inputs, paths, list(maps))
+    changed = {number: labels for number, labels in zip(maps, united.new_labels, strict=True) if labels}
+    _refuse_several_labels(inputs, paths, changed)
+    for number, new_labels in changed.items():
+        _change_labels(union, inputs, number, paths[number], new_labels)
 
 
-def _refuse_unnamed(named: str, unnamed: str) -> None:
+def _refuse_unnamed(named: str, unnamed: Sequence[str]) -> None:
     raise SourceError(
-        path=unnamed,
+        path=unnamed[0],
         expected=f"class names, as {named} has",
-        got="labels without names",
-        advice=f"name them with 'recordkit relabel {quoted(unnamed)} NEW --classes FILE', and use NEW",
+        got=f"labels without names{_and_so(unnamed[1:])}",
+        advice=f"name them with 'recordkit relabel {quoted(unnamed[0])} NEW --classes FILE', and use NEW",
     )
 
 
-def _check_unnamed_labels(union: Union, inputs: Inputs, number: int, path: str, new_labels: dict[int, int]) -> None:
-    """Refuse a label without a name in its own dataset that has one in the union. A note tells other such labels."""
-    rows = _rows_of(inputs, number)
-    labels = union.labels.between(rows.start, rows.stop)
-    unnamed, n_records = count_unnamed(labels, inputs.classes[number] or {})
-    if not unnamed:
-        return
+def _check_unnamed_labels(union: Union, inputs: Inputs, paths: Sequence[str], numbers: Sequence[int]) -> None:
+    """Refuse labels without a name in their own dataset that have one in the union. A note tells other such labels."""
     names = names_by_label(union.classes or {})
-    for label in unnamed:
-        if label in names:
-            row = rows.start + int(np.argmax(labels.values == label))
-            raise _unnamed_error(path, int(inputs.keys[row]), label_text(label), names[int(label)][0])
-    union.notes.append(
-        f"{path}: {plural(n_records, 'record')} with labels without a class name, which stay: "
-        f"{enumerate_some(list(map(label_text, unnamed)))}"
-    )
+    bad: list[tuple[int, int, float]] = []  # dataset, row and label
+    for number in numbers:
+        rows = _rows_of(inputs, number)
+        labels = union.labels.between(rows.start, rows.stop)
+        unnamed, n_records = count_unnamed(labels, inputs.classes[number] or {})
+        firsts = {label: rows.start + int(np.argmax(labels.values == label)) for label in unnamed if label in names}
+        bad += [(number, row, label) for label, row in firsts.items()]
+        if unnamed:
+            union.notes.append(
+                f"{paths[number]}: {plural(n_records, 'record')} with labels without a class name, which stay: "
+                f"{enumerate_some(list(map(label_text, unnamed)))}"
+            )
+    if bad:
+        number, row, label = bad[0]
+        name = names[int(label)][0]
+        others = [f"{label_text(label)} in {paths[number]}" for number, _, label in bad[1:]]
+        raise SourceError(
+            path=paths[number],
+            key=int(inputs.keys[row]),
+            expected=f"a class name for the label {label_text(label)}, which {name} gets in the new set",
+            got=f"none{_and_so(others, 'for')}",
+            advice=f"name it with 'recordkit relabel {quoted(paths[number])} NEW --classes FILE', and use NEW",
+        )
 
 
-def _unnamed_error(path: str, key: int, label: str, name: str) -> SourceError:
-    """Return the error about a label without a name, which would become that of a class of another dataset."""
-    return SourceError(
-        path=path,
-        key=key,
-        expected=f"a class name for the label {label}, which {name} gets in the new set",
-        got="none",
-        advice=f"name it with 'recordkit relabel {quoted(path)} NEW --classes FILE', and use NEW",
-    )
+def _refuse_several_labels(inputs: Inputs, paths: Sequence[str], changed: Mapping[int, dict[int, int]]) -> None:
+    """Refuse new labels of classes for records with several labels."""
+    widths = inputs.labels().widths
+    bad = [number for number in changed if np.max(widths[_rows_of(inputs, number)], initial=1) > 1]
+    if bad:
+        old, new = next(iter(changed[bad[0]].items()))
+        name = names_by_label(inputs.classes[bad[0]] or {})[old][0]
+        raise SourceError(
+            path=paths[bad[0]],
+            expected=f"the label {new} for the class {name}, because records with several labels keep them",
+            got=f"{old}{_and_so([paths[number] for number in bad[1:]])}",
+            advice="change its labels first, with a function in recordkit.upkeep.relabel",
+        )
 
 
 def _change_labels(union: Union, inputs: Inputs, number: int, path: str, new_labels: dict[int, int]) -> None:
-    rows = _rows_of(inputs, number)
-    if np.max(union.labels.widths[rows], initial=1) > 1:
-        old, new = next(iter(new_labels.items()))
-        name = names_by_label(inputs.classes[number] or {})[old][0]
-        raise SourceError(
-            path=path,
-            expected=f"the label {new} for the class {name}, because records with several labels keep them",
-            got=old,
-            advice="change its labels first, with a function in recordkit.upkeep.relabel",
-        )
-    part = _values_of(union.labels, rows)
+    part = _values_of(union.labels, _rows_of(inputs, number))
     values, counts = LabelMap(new_labels).apply(union.labels.values[part], path=path)
     names = names_by_label(inputs.classes[number] or {})
     union.changes += [

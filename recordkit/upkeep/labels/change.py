@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 
 from recordkit.errors import enumerate_some, plural
 from recordkit.upkeep.edit.report import EditReport
-from recordkit.upkeep.labels.text import label_text
+from recordkit.upkeep.labels.text import label_text, named_label_text
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def describe_changes(changes: Sequence[LabelChange]) -> list[str]:
     """
     texts: dict[str, list[str]] = {}
     for change in changes:
-        names = f" ({', '.join(change.names)})" if change.names else ""
-        text = f"{label_text(change.old)}{names} to {label_text(change.new)} in {plural(change.n_records, 'record')}"
+        old = named_label_text(change.old, change.names)
+        text = f"{old} to {label_text(change.new)} in {plural(change.n_records, 'record')}"
         texts.setdefault(change.path, []).append(text)
     return [f"{path}: changed labels: {enumerate_some(items, limit=10)}" for path, items in texts.items()]

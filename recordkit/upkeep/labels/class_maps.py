@@ -55,13 +55,15 @@ def unite_classes(maps: Sequence[Mapping[str, int]], paths: Sequence[str]) -> Cl
     """
     united: dict[str, int] = {}
     new_labels: list[dict[int, int]] = []
+    errors: list[SourceError] = []
     for number, (classes, path) in enumerate(zip(maps, paths, strict=True)):
         changes: dict[int, int] = {}
         free = max(united.values(), default=-1) + 1
         for label, names in names_by_label(classes).items():
             earlier = {united[name] for name in names if name in united}
             if len(earlier) > 1:
-                raise _one_label_error(path, label, names, united)
+                errors.append(_one_label_error(path, label, names, united))
+                continue
             if earlier:
                 new = earlier.pop()
             elif number == 0:
@@ -73,6 +75,8 @@ def unite_classes(maps: Sequence[Mapping[str, int]], paths: Sequence[str]) -> Cl
             if new != label:
                 changes[label] = new
         new_labels.append(changes)
+    if errors:
+        raise _with_others(errors)
     return ClassUnion(united, new_labels)
 
 
@@ -90,9 +94,28 @@ def names_by_label(classes: Mapping[str, int]) -> dict[int, list[str]]:
     return names
 
 
+def names_of(label: float, names: Mapping[int, Sequence[str]]) -> tuple[str, ...]:
+    """Return the class names of a label, of those that `names_by_label` returned.
+
+    Examples
+    --------
+    >>> names_of(1.0, {1: ["dog"]}), names_of(0.5, {1: ["dog"]})
+    (('dog',), ())
+    """
+    return tuple(names.get(label, ()))  # type: ignore[call-overload]  # a float finds the equal whole number
+
+
 def _check_size(label: int, path: str) -> None:
     if not -(2**63) <= label < 2**63:
         raise SourceError(path=path, expected="class labels of at most 64 bits", got=label)
+
+
+def _with_others(errors: Sequence[SourceError]) -> SourceError:
+    """Return the first of several errors, which names the others."""
+    first, *others = errors
+    if others:
+        first.got = f"{first.got}; and so {enumerate_some([f'{error.got} in {error.path}' for error in others])}"
+    return first
 
 
 def _one_label_error(path: str, label: int, names: Sequence[str], united: Mapping[str, int]) -> SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,3 +25,14 @@ def label_text(label: float) -> str:
         return str(int(label))
     rounded = np.float32(label)
     return str(rounded) if float(rounded) == label else str(float(label))
+
+
+def named_label_text(label: float, names: Sequence[str]) -> str:
+    """Return a label as a text, with its class names in parentheses if it has some.
+
+    Examples
+    --------
+    >>> named_label_text(1.0, ["dog"]), named_label_text(2.0, ())
+    ('1 (dog)', '2')
+    """
+    return f"{label_text(label)} ({', '.join(names)})" if names else label_text(label)

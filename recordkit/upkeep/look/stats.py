@@ -28,6 +28,7 @@ from recordkit.upkeep.look.measurement import COLORS, COLUMNS, FORMATS, Facts, M
 from recordkit.upkeep.look.native import choose_engine
 from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.upkeep.report import MAX_PROBLEMS, Problem
+from recordkit.upkeep.selection import Selection
 
 # Images that a thread measures at a time: enough for tiny ones, and few enough for a progress bar.
 _BLOCK = 64
@@ -140,7 +141,7 @@ def stats(
     samples : RecordDataset, str, Path, or sequence of str or Path
         A dataset, or what `recordkit.RecordDataset` opens.
     sample : int, at least 1, optional
-        Number of images to decode, evenly spread over the dataset; all by default.
+        Number of images to decode, drawn as `recordkit.upkeep.Selection` does; all by default, and if there are fewer.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Number of threads that decode; 0 means one per CPU that this process may use.
     engine : {"auto", "native", "python"}, default "auto"
@@ -179,7 +180,8 @@ def stats(
         raise PlanError(argument="sample", expected="at least 1", got=sample)
     n_threads = count_threads(threads)
     with open_images(samples) as dataset:
-        indices = _spread(len(dataset), sample)
+        is_part = sample is not None and sample < len(dataset)
+        indices = Selection(sample=sample).rows(dataset) if is_part else np.arange(len(dataset))
         tally = _Tally(len(indices))
         labels = count_labels(dataset)
         stopped = bytearray(1)
@@ -190,13 +192,6 @@ def stats(
                 if progress is not None:
                     progress(len(block))
         return tally.stats(dataset, labels)
-
-
-def _spread(n: int, sample: int | None) -> NDArray[np.int64]:
-    """Return all indices, or some that are evenly spread."""
-    if sample is None or sample >= n:
-        return np.arange(n)
-    return np.arange(sample) * n // sample
 
 
 def _blocks(indices: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

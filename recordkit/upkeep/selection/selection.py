@@ -139,6 +139,11 @@ class Selection:
             raise PlanError("no record is selected", expected=f"some of {len(table)} records", got="none")
         return rows
 
+    @property
+    def is_empty(self) -> bool:
+        """True if there is no condition, so that all samples are selected."""
+        return not any(value for name, value in self.as_json().items() if name != "seed")
+
     def as_json(self) -> dict[str, object]:
         """Return the conditions as JSON-compatible values, without those that are not used; up to 1,000 keys.
 

@@ -177,6 +177,17 @@ def test_nothing_to_append_is_an_error(grown):
             append(prefix.with_name(path), [prefix])
 
 
+def test_a_folder_of_images_is_packed_first(tiny_folder, tmp_path):
+    rk.pack(tiny_folder, tmp_path / "a", plan=rk.PackPlan(resize=16, encoding="jpg", quality=80, center_crop=True))
+    (tmp_path / "empty").mkdir()
+    options = " --resize 16 --center-crop --encoding jpg --quality 80"
+    for folder, shard in ((tiny_folder, False), (tmp_path / "empty", True)):
+        with pytest.raises(NotFoundError) as error:
+            append(tmp_path / "a", [folder], shard=shard)
+        assert f"'recordkit pack {folder} NEW{options}'" in error.value.advice
+        assert error.value.advice.endswith("NEW.rec --renumber --shard'" if shard else "NEW.rec --renumber'")
+
+
 def test_a_dry_run_writes_nothing(grown):
     prefix, more = grown
     before = {path.name: path.read_bytes() for path in prefix.parent.iterdir()}

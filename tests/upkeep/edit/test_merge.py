@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,70 @@ def test_a_repeated_key_is_an_error_that_names_both_datasets(tmp_path):
     with pytest.raises(SourceError, match=r"key 4: .* in .*c twice"):
         merge([write_set(tmp_path / "c", [1, 2], keys=[4, 4])], tmp_path / "all")
     assert not list(tmp_path.glob("all*"))
+
+
+@pytest.fixture
+def fails(tmp_path):
+    """Merge sets, each the arguments of `write_set` or a path that does not exist; compare the error with a text."""
+
+    def run(text, *sets):
+        paths = [tmp_path / name if rest is None else write_set(tmp_path / name, *rest[:1], **rest[1])
+                 for name, rest in sets]  # fmt: skip
+        with pytest.raises((SourceError, NotFoundError), match=text.replace("DIR", re.escape(str(tmp_path)) + "/")):
+            merge(paths, tmp_path / "all")
+
+    return run
+
+
+PETS = {"cat": 0, "dog": 1}
+
+
+def test_all_missing_datasets_are_named(fails):
+    fails("DIRx.rec: .*, and so for DIRy.rec, DIRz.rec", ("a", ([0], {})), *((f"{name}.rec", None) for name in "xyz"))
+
+
+def test_all_datasets_with_repeated_keys_are_named(fails):
+    sets = [(name, ([0, 0], {"keys": [7 + n, 20 - n]})) for n, name in enumerate("ab")]
+    same = [(name, ([0], {"keys": [7]})) for name in "cd"]
+    fails("DIRc: key 7: .* in DIRa and in DIRc, the first of 2 repeated keys in DIRa, DIRc, DIRd; number", *sets, *same)
+
+
+def test_all_datasets_that_contradict_the_first_are_named(fails):
+    first = ("a", ([0, 1], {"classes": PETS}))
+    fails(
+        "DIRb: expected class names, as DIRa has, got labels without names, and so in DIRc; name them",
+        first,
+        *((name, ([0], {"keys": [7 + n]})) for n, name in enumerate("bc")),
+    )
+    fails(
+        "DIRb: .* got cat, dog, which .* cat with 0, dog with 1; and so cat, dog, which .* dog with 1 in DIRc; give",
+        first,
+        *((name, ([0], {"keys": [7 + n], "classes": {"cat": 0, "dog": 0}})) for n, name in enumerate("bc")),
+    )
+    fails(
+        "DIRb: expected the label 1 for the class dog, .* got 0, and so in DIRc; change",
+        first,
+        *((name, ([[0, 1]], {"keys": [7 + n], "classes": {"dog": 0}})) for n, name in enumerate("bc")),
+    )
+
+
+def test_all_datasets_with_other_labels_are_named(fails):
+    fails(
+        "DIRb: expected 1 label per record, as in DIRa, got 2 labels, and 3 labels in DIRc; fill",
+        ("a", ([0], {})),
+        *((name, ([[0] * (2 + n)], {"keys": [7 + n]})) for n, name in enumerate("bc")),
+    )
+    fails(
+        "DIRb: key 2: expected a class name for the label 1, which emu gets .* got none, and so for 2 in DIRb, "
+        "1 in DIRc, 2 in DIRc; name",
+        *((name, ([1, 2], {"keys": [2 + 2 * n, 3 + 2 * n], "classes": {"cat": 0}})) for n, name in enumerate("bc")),
+        ("d", ([2, 3], {"keys": [8, 9], "classes": {"emu": 2, "owl": 3}})),
+    )
+    fails(
+        "DIRb: key 0: expected a whole label up to .* because DIRe has exact labels, got 0.5, and so in DIRc$",
+        ("e", ([0], {"keys": [8], "exact": [0]})),
+        *((name, ([0.5], {"keys": [n]})) for n, name in enumerate("bc")),
+    )
 
 
 def test_labels_of_other_datasets_follow_their_names(tmp_path, both_engines):

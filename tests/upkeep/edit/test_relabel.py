@@ -29,15 +29,46 @@ def plain(tmp_path):
 
 
 def test_a_map_changes_labels_and_names_follow(pets, tmp_path, both_engines):
-    report = relabel(pets, tmp_path / "b", {0: 1, 1: 0, 7: 8})
+    report = relabel(pets, tmp_path / "b", {0: 1, 1: 0})
     assert facts(tmp_path / "b") == (list(range(5)), [1, 0, 2, 0, 1], {"cat": 1, "dog": 0, "owl": 2})
     assert payloads(tmp_path / "b") == payloads(pets) and is_sound(tmp_path / "b")
     assert (tmp_path / "b.lst").read_text().splitlines()[1] == "1\t0.000000\t1.jpg"
-    assert report.n_relabeled == 4 and "no record has the label 7" in report.notes[0]
+    assert report.n_relabeled == 4 and not report.notes
     assert [(change.old, change.new, change.names, change.n_records) for change in report.changes] == [
         (0, 1, ("cat",), 2),
         (1, 0, ("dog",), 2),
     ]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_label_that_no_record_has_is_an_error(plain, pets, tmp_path, exact):
+    for rule in ({99: 1}, {0: 5, 7.5: 1, 99: 1}):
+        absent = "7.5, 99" if len(rule) > 1 else "99"
+        message = f"labels: expected labels that a record has, such as 0, 1, 2, got {absent}$"
+        for path in (plain, pets):
+            with pytest.raises(PlanError, match=message):
+                relabel(path, tmp_path / "b", rule, exact_labels=exact)
+    assert not list(tmp_path.glob("b*"))
+
+
+def test_a_label_of_a_class_without_records_may_change(tmp_path):
+    pets = write_set(tmp_path / "a", [0], classes={"cat": 0, "emu": 3})
+    report = relabel(pets, tmp_path / "b", {3: 1})
+    assert facts(tmp_path / "b")[1:] == ([0], {"cat": 0, "emu": 1})
+    assert report.notes[0] == f"{pets}: no record has the label 3"
+
+
+def test_labels_that_become_one_are_told_with_their_counts(plain, pets, tmp_path):
+    report = relabel(plain, tmp_path / "b", {1: 0})
+    assert report.notes[0] == f"{plain}: 0 in 1 record, 1 in 2 records become one label, 0"
+    report = relabel(pets, tmp_path / "c", {"cat": "pet", "dog": "pet"})
+    assert report.notes[0] == f"{pets}: 0 (cat) in 2 records, 1 (dog) in 2 records become one label, 0"
+    many = write_set(tmp_path / "m", list(range(14)))
+    notes = relabel(many, tmp_path / "d", {number: number // 2 for number in range(14)}).notes
+    assert (
+        len([note for note in notes if "become one label" in note]) == 5
+        and f"{many}: 2 more labels of several" in notes
+    )
 
 
 def test_a_map_that_joins_two_named_classes_needs_a_name(pets, tmp_path):

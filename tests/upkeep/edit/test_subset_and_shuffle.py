@@ -62,7 +62,7 @@ def test_an_empty_selection_or_an_output_that_is_the_input_is_an_error(packed, t
     with pytest.raises(PlanError, match="no record is selected"):
         upkeep.subset(packed, tmp_path / "new", Selection(where="label == 9"))
     with pytest.raises(PublishError, match="all.rec: expected a new set"):
-        upkeep.subset(packed, packed, Selection())
+        upkeep.subset(packed, packed, Selection(first=1))
     assert len(samples(packed)) == 12
 
 
@@ -95,7 +95,7 @@ def test_shuffled_samples_may_be_numbered_anew(packed, tmp_path):
     assert upkeep.verify(tmp_path / "b").ok
 
 
-@pytest.mark.parametrize("edit", [upkeep.shuffle, lambda *paths: upkeep.subset(*paths, Selection())])
+@pytest.mark.parametrize("edit", [upkeep.shuffle, lambda *paths: upkeep.subset(*paths, Selection(keys="7:"))])
 def test_repeated_keys_are_refused(tmp_path, edit):
     rec = make(tmp_path / "twice.rec", [1.0] * 3, [7, 8, 7])
     with pytest.raises(SourceError, match="key 7: expected each key once.*merge .*--renumber'"):
@@ -109,7 +109,7 @@ def test_an_empty_file_and_a_bad_seed_are_errors(tmp_path):
     with pytest.raises(PlanError, match="expected at least one record"):
         upkeep.shuffle(rec, tmp_path / "p")
     with pytest.raises(PlanError, match="no record is selected"):
-        upkeep.subset(rec, tmp_path / "p", Selection())
+        upkeep.subset(rec, tmp_path / "p", Selection(first=1))
     with pytest.raises(PlanError, match="seed: expected 0 to"):
         upkeep.shuffle(rec, tmp_path / "p", seed=2**64)
 
@@ -118,6 +118,9 @@ def test_a_subset_without_a_condition_is_refused(cli, tmp_path):
     make(tmp_path / "plain.rec", [0, 1])
     code, _, error = cli("subset", tmp_path / "plain", tmp_path / "new", "--seed", 5)
     assert code == 2 and "expected a condition, such as --label or --where, got none" in error
+    for selection in (Selection(), Selection(seed=5), Selection(labels=[], classes=[])):
+        with pytest.raises(PlanError, match="expected a condition, such as labels or where, got none"):
+            upkeep.subset(tmp_path / "plain", tmp_path / "new", selection)
     assert not (tmp_path / "new.rec").exists()
 
 

@@ -12,6 +12,7 @@ from recordkit.memory import MIN_MEMORY, MemoryBudget
 from recordkit.upkeep import stats
 from recordkit.upkeep.look.measurement import COLUMNS, PythonEngine
 from recordkit.upkeep.look.native import NativeEngine
+from recordkit.upkeep.selection import Selection
 
 
 def payloads_of_all_kinds():
@@ -129,12 +130,15 @@ def test_an_image_over_the_budget_is_a_problem(tmp_path, engine, monkeypatch):
     assert "needs at most" in stats(path, engine=engine).problems[0].reason
 
 
-def test_a_sample_is_spread_and_labels_are_those_of_all(tmp_path):
-    path = images.write(tmp_path / "a.rec", [images.every_format()["png"]] * 20)
+def test_a_sample_is_that_of_a_selection_and_labels_are_those_of_all(tmp_path):
+    path = images.write(tmp_path / "a.rec", [bytes([number]) for number in range(20)])
     seen = []
     result = stats(path, sample=7, progress=seen.append)
-    assert (result.n_measured, result.n_images, sum(seen)) == (7, 7, 7)
+    assert (result.n_measured, result.n_problems, sum(seen)) == (7, 7, 7)
     assert sum(count.n for count in result.labels.counts) == 20
+    with RecordDataset(path) as dataset:
+        assert [problem.key for problem in result.problems] == Selection(sample=7).rows(dataset).tolist()
+    assert stats(path, sample=21).n_measured == 20
 
 
 def test_labels_are_counted_with_their_names_and_classes_without_samples(tmp_path):
