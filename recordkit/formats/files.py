@@ -193,7 +193,9 @@ def _advise_another(path: Path, suffix: str) -> str:
     if not is_last:
         return f"there is no folder {missing}"
     if suffix and path.with_suffix("").is_dir():
-        return f"{path.with_suffix('')} is a folder"
+        other = path.with_suffix("")
+        command = f"; if it has images, 'recordkit pack {quoted(other)} PREFIX' packs them" if suffix == ".rec" else ""
+        return f"{other} is a folder{command}"
     if not suffix:
         return ""
     content = enumerate_some(names) if names else f"no {suffix} file"

@@ -19,6 +19,9 @@ from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ
 from recordkit.upkeep.edit.inputs import Inputs, Labels, dataset_labels
 from recordkit.upkeep.labels.differences import LabelDifferences
 
+# An odd number, whose multiples modulo 2**64 are all different.
+_SPREAD = np.array(0x9E3779B97F4A7C15, np.uint64)
+
 
 @dataclass(frozen=True, eq=False)
 class DiffReport:
@@ -186,9 +189,13 @@ def _pair_samples(inputs: Inputs, labels: tuple[Labels, Labels], threads: int, p
     if not (len(rest_a) and len(rest_b)):
         return _Pairs(rows, others, is_same)
     digests = digest_payloads(inputs, np.append(rest_a, rest_b + cut), threads=threads)
-    by_label_a, by_label_b = _order_by_label(labels[0].at(rest_a)), _order_by_label(labels[1].at(rest_b))
-    at_a, at_b = _match(digests[: len(rest_a)][by_label_a], digests[len(rest_a) :][by_label_b])
-    more, more_others = rest_a[by_label_a[at_a]], rest_b[by_label_b[at_b]]
+    images_a, images_b = digests[: len(rest_a)], digests[len(rest_a) :]
+    # Of several equal images, those with the same label are compared.
+    at_a, at_b = _match(images_a ^ _label_bits(labels[0].at(rest_a)), images_b ^ _label_bits(labels[1].at(rest_b)))
+    left_a, left_b = _without(len(rest_a), at_a), _without(len(rest_b), at_b)
+    left_at_a, left_at_b = _match(images_a[left_a], images_b[left_b])
+    more = rest_a[np.append(at_a, left_a[left_at_a])]
+    more_others = rest_b[np.append(at_b, left_b[left_at_b])]
     is_equal = same_payloads(inputs, more, more_others + cut, threads=threads, progress=progress)
     more, more_others = more[is_equal], more_others[is_equal]
     is_kept = ~(np.isin(rows, more) | np.isin(others, more_others))
@@ -205,11 +212,13 @@ def _without(n: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(is_left)
 
 
-def _order_by_label(labels: Labels) -> NDArray[np.int64]:
-    """Return an order by the first label, in which equal images of several labels find those of the same labels."""
-    if not (labels.widths > 0).all():
-        return np.arange(len(labels))
-    return np.argsort(labels.values[labels.bounds[:-1].astype(np.int64)], kind="stable")
+def _label_bits(labels: Labels) -> NDArray[np.uint64]:
+    """Return a number for the first label of each record, equal for equal labels; 0 for a record without labels."""
+    bits = np.zeros(len(labels), np.uint64)
+    has_label = labels.widths > 0
+    firsts = labels.values[labels.bounds[:-1][has_label].astype(np.int64)]
+    bits[has_label] = firsts.astype(np.float32).astype(np.float64).view(np.uint64) * _SPREAD
+    return bits
 
 
 def _match(values_a: NDArray[np.uint64], values_b: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

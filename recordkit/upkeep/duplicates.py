@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.errors import SourceError
 from recordkit.formats.lst import ListFile
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
 from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.labels.class_maps import unite_classes
+from recordkit.upkeep.labels.values import LabelMap
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class DuplicateGroup:
     n_bytes : int
         Size of the image.
     labels_agree : bool
+        Of several datasets with class names, these are compared.
     """
 
     samples: tuple[DuplicateSample, ...]
@@ -204,11 +208,28 @@ def _groups(
         return
     labels = inputs.labels().at(rows)
     sizes = np.diff(np.append(starts, len(rows)))
-    differs = np.logical_or.reduceat(labels_differ(labels, labels.at(np.repeat(starts, sizes))), starts)
+    meanings = _with_one_numbering(inputs, rows, labels)
+    differs = np.logical_or.reduceat(labels_differ(meanings, meanings.at(np.repeat(starts, sizes))), starts)
     samples = _samples(inputs, rows, labels)
     for start, size, is_other in zip(starts.tolist(), sizes.tolist(), differs.tolist(), strict=True):
         n_bytes = int(digests[rows[start]] & np.uint64(0xFFFFFFFF))
         yield DuplicateGroup(tuple(samples[start : start + size]), n_bytes, labels_agree=not is_other)
+
+
+def _with_one_numbering(inputs: Inputs, rows: NDArray[np.int64], labels: Labels) -> Labels:
+    """Return the labels of rows in the numbering of the first dataset, if all have class names."""
+    maps = [classes for classes in inputs.classes if classes]
+    if len(maps) < len(inputs.classes):
+        return labels
+    try:
+        united = unite_classes(maps, list(map(str, range(len(maps)))))
+    except SourceError:  # the names contradict each other
+        return labels
+    values, numbers = labels.values.copy(), np.searchsorted(inputs.starts, rows, "right") - 1
+    for number, new_labels in enumerate(united.new_labels):
+        chosen = labels.bounds[:-1][(numbers == number) & (labels.widths == 1)].astype(np.int64)
+        values[chosen] = LabelMap(new_labels).apply(values[chosen], path="")[0]
+    return Labels(values, labels.bounds)
 
 
 def _samples(inputs: Inputs, rows: NDArray[np.int64], labels: Labels) -> list[DuplicateSample]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from advice.walk import advice, text_of
+from advice.walk import advice, commands, text_of
 from conftest import gradient
 from images import picture, save, write
 from peaks import flat_image
@@ -357,8 +357,11 @@ def test_a_name_that_does_not_exist(rec, fails, works):
         Path(f"a/something else{suffix}").write_bytes(Path(f"out{suffix}").read_bytes())
     folder, names = advice("formats/files.py", "{} has {}", fails("info", "a/b.rec"))
     works("info", f"{folder.rpartition(' ')[2]}/{names}")
-    (folder,) = advice("formats/files.py", "{} is a folder", fails("info", "photos.rec"))
-    works("pack", folder.rpartition(" ")[2], "photos-out")
+    error = fails("info", "photos.rec")
+    advice("formats/files.py", "{} is a folder{}", error)
+    advice("formats/files.py", "; if it has images, 'recordkit pack {} PREFIX' packs them", error)
+    (words,) = commands(error)
+    works(*words)
 
 
 def test_images_that_do_not_decode(tmp_path, monkeypatch, fails, works):

@@ -76,9 +76,10 @@ def test_samples_of_a_repeated_key_are_compared_in_their_order(tmp_path):
 
 def test_equal_images_of_several_labels_find_those_of_the_same_labels(tmp_path):
     a = write(tmp_path / "a.rec", [(1, 0.0, b"x"), (2, 1.0, b"x"), (3, 5.0, b"y")])
-    b = write(tmp_path / "b.rec", [(10, 5.0, b"y"), (11, 1.0, b"x"), (12, 0.0, b"x")])
+    b = write(tmp_path / "b.rec", [(9, 7.0, b"x"), (10, 6.0, b"y"), (11, 1.0, b"x"), (12, 0.0, b"x")])
     report = diff(a, b)
-    assert report.renumbered.tolist() == [[1, 12], [2, 11], [3, 10]] and not len(report.label_changes)
+    assert report.renumbered.tolist() == [[1, 12], [2, 11], [3, 10]]
+    assert report.labels.tolist() == [3] and report.added.tolist() == [9]
 
 
 def test_equal_checksums_of_other_images_are_no_other_key(tmp_path, monkeypatch):

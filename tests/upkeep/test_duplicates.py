@@ -74,6 +74,19 @@ def test_labels_that_disagree_are_marked(second, agree, tmp_path):
     assert group.labels_agree == agree
 
 
+def test_classes_of_several_datasets_agree_by_name(tmp_path):
+    a = write(tmp_path / "a.rec", b"cat", b"dog", labels=[0.0, 1.0])
+    b = write(tmp_path / "b.rec", b"dog", b"cat", labels=[0.0, 0.0])
+    assert [group.labels_agree for group in duplicates(a, b).groups] == [True, False]
+    (tmp_path / "a.json").write_text('{"classes": {"cat": 0, "dog": 1}}')
+    (tmp_path / "b.json").write_text('{"classes": {"dog": 0}}')
+    groups = duplicates(a, b).groups
+    assert [group.labels_agree for group in groups] == [False, True]
+    assert [sample.labels for sample in groups[1].samples] == [(1.0,), (0.0,)]
+    (tmp_path / "b.json").write_text('{"classes": {"cat": 0, "dog": 0}}')
+    assert [group.labels_agree for group in duplicates(a, b).groups] == [True, False]
+
+
 def test_equal_checksums_of_other_bytes_are_no_duplicates(tmp_path, monkeypatch):
     path = write(tmp_path / "a.rec", b"cat", b"dog", b"owl", b"cat", b"owl", b"elk")
     module = sys.modules["recordkit.upkeep.duplicates"]  # the package has the function under this name
