@@ -205,6 +205,9 @@ def test_a_map_of_words(folder, fails, works):
     old, new = advice("cli/commands/relabel.py", "--map {}={}", fails("relabel", "a", "new", "--map", "cat=7"))
     assert (old, new[0]) == ("cat", "7")
     works("relabel", "a", "new", "--map", "0=7")
+    error = fails("relabel", "a", "newer", "--map", "cat=pet")
+    advice("cli/commands/relabel.py", "{}: {}; --rename changes class names", error)
+    works("relabel", "a", "newer", "--rename", "cat=pet")
 
 
 def test_a_map_of_several_labels(folder, fails, works):

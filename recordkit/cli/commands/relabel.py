@@ -76,8 +76,9 @@ def command(  # noqa: PLR0913 (one argument for each option)
         raise click.UsageError("expected --list, --map, --rename, --classes, --no-classes or --exact-labels, got none")
     if classes is not None and no_classes:
         raise click.UsageError("--classes and --no-classes exclude each other")
+    rules = {"rename": rename, "rename_file": rename_file, "map": map}
     with (
-        _naming_option("rename" if rename or rename_file else "map"),
+        _naming_option(next((option for option, rule in rules.items() if rule), "map_file")),
         console.progress(None, f"relabel {rec.name}", unit="rec") as progress,
     ):
         report = relabel(
@@ -121,7 +122,7 @@ def _label_pairs(items: tuple[str, ...], path: Path | None) -> dict[float, float
             pairs[_number(old)] = _number(new)
         except FormatError as error:
             where = f"--map {old}={new}" if path is None else f"{path}"
-            raise click.UsageError(f"{where}: {error.problem}") from None
+            raise click.UsageError(f"{where}: {error.problem}; --rename changes class names") from None
     return pairs
 
 

@@ -258,6 +258,14 @@ def test_pairs_are_two_fields_with_a_tab(tmp_path):
             read_pairs(tmp_path / "m.tsv")
 
 
+def test_an_error_names_the_option_that_is_at_fault(cli, pets, tmp_path):
+    (tmp_path / "m.tsv").write_text("9\t5\n")
+    (tmp_path / "n.tsv").write_text("cats\tpet\n")
+    for option, value in (("--map", "9=5"), ("--map-file", tmp_path / "m.tsv"), ("--rename-file", tmp_path / "n.tsv")):
+        code, _, error = cli("relabel", pets, tmp_path / "b", option, value)
+        assert code == 2 and error.startswith(f"recordkit: {option}: expected")
+
+
 def test_the_command_takes_one_rule(cli, pets, tmp_path):
     rec = f"{pets}.rec"
     code, output, error = cli("relabel", rec, tmp_path / "b", "--rename", "cat=pet", "--rename", "dog=pet")
