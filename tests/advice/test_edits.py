@@ -117,7 +117,7 @@ def test_a_folder_of_images_that_is_appended(photos, fails, works, options):
     error = fails("append", "a.rec", "later", *options)
     advice(
         "upkeep/edit/append.py",
-        "pack its images with 'recordkit pack {} NEW{}', and add them with 'recordkit append {} NEW.rec --renumber{}'",
+        "pack its images with 'recordkit pack {} NEW{}', and add them with 'recordkit append {} NEW.rec{}'",
         error,
     )
     for command in commands(error):

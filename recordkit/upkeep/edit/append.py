@@ -8,7 +8,7 @@ be the one that was read, because another program may have replaced it meanwhile
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from recordkit.upkeep.labels.values import count_changed
 
 # Options of a pack that decide what a record is, and values that need no option.
 _PACK_OPTIONS = ("resize", "filter", "center_crop", "channels", "encoding", "quality", "labels", "exact_labels")
-_DEFAULTS = (None, False, "antialias", "all")
+_DEFAULTS = ("None", "False", "antialias", "all")
 # Largest PREFIX.failed.tsv that is carried over.
 _MAX_FAILURES_BYTES = 1 << 30
 
@@ -190,9 +190,10 @@ class _Target:
             try:
                 find_sets(path)
             except NotFoundError as error:
+                add_options = _options({"renumber": True, "shard": is_shard})
                 error.advice = (
                     f"pack its images with 'recordkit pack {quoted(path)} NEW{self._pack_options()}', and add them "
-                    f"with 'recordkit append {quoted(self.path)} NEW.rec --renumber{' --shard' if is_shard else ''}'"
+                    f"with 'recordkit append {quoted(self.path)} NEW.rec{add_options}'"
                 )
                 raise
 
@@ -200,12 +201,7 @@ class _Target:
         """Return the options of the pack that made the dataset, as far as they decide what a record is."""
         plan = self._files.description().get("plan") if self._manifest is None else self._manifest.plan
         facts = plan if isinstance(plan, dict) else {}
-        values = {name: facts.get(name) for name in _PACK_OPTIONS if facts.get(name) not in _DEFAULTS}
-        words = [
-            f" --{name.replace('_', '-')}{'' if value is True else f' {quoted(str(value))}'}"
-            for name, value in values.items()
-        ]
-        return "".join(words)
+        return _options({name: facts.get(name) for name in _PACK_OPTIONS})
 
     def _refuse_shard(self) -> None:
         """Refuse a file that a manifest names, because the manifest would no longer describe it."""
@@ -263,6 +259,15 @@ class _Target:
         widths = inputs.labels().widths[: len(keys)]
         label_width = (int(np.min(widths)), int(np.max(widths))) if len(keys) else (0, 0)
         return Manifest(self.prefix.name, self.prefix.name, (shard,), label_width=label_width)
+
+
+def _options(values: Mapping[str, object]) -> str:
+    """Return options of a command, each after a blank."""
+    words = []
+    for name, value in values.items():
+        if str(value) not in _DEFAULTS:
+            words.append(f" --{name.replace('_', '-')}" + ("" if value is True else f" {quoted(str(value))}"))
+    return "".join(words)
 
 
 def _refuse_lost_metadata(inputs: Inputs, path: str) -> None:

@@ -178,9 +178,9 @@ def test_nothing_to_append_is_an_error(grown):
 
 
 def test_a_folder_of_images_is_packed_first(tiny_folder, tmp_path):
-    rk.pack(tiny_folder, tmp_path / "a", plan=rk.PackPlan(resize=16, encoding="jpg", quality=80, center_crop=True))
+    rk.pack(tiny_folder, tmp_path / "a", plan=rk.PackPlan(resize=16, encoding="png", quality=0, center_crop=True))
     (tmp_path / "empty").mkdir()
-    options = " --resize 16 --center-crop --encoding jpg --quality 80"
+    options = " --resize 16 --center-crop --encoding png --quality 0"
     for folder, shard in ((tiny_folder, False), (tmp_path / "empty", True)):
         with pytest.raises(NotFoundError) as error:
             append(tmp_path / "a", [folder], shard=shard)
