@@ -190,7 +190,7 @@ def _pair_samples(inputs: Inputs, labels: tuple[Labels, Labels], threads: int, p
         return _Pairs(rows, others, is_same)
     digests = digest_payloads(inputs, np.append(rest_a, rest_b + cut), threads=threads)
     images_a, images_b = digests[: len(rest_a)], digests[len(rest_a) :]
-    # Of several equal images, those with the same label are compared.
+    # Equal images with the same label are compared first.
     at_a, at_b = _match(images_a ^ _label_bits(labels[0].at(rest_a)), images_b ^ _label_bits(labels[1].at(rest_b)))
     left_a, left_b = _without(len(rest_a), at_a), _without(len(rest_b), at_b)
     left_at_a, left_at_b = _match(images_a[left_a], images_b[left_b])

@@ -52,7 +52,7 @@ class DuplicateGroup:
     n_bytes : int
         Size of the image.
     labels_agree : bool
-        Of several datasets with class names, these are compared.
+        Class names are compared if there are several datasets and all have some.
     """
 
     samples: tuple[DuplicateSample, ...]
@@ -113,8 +113,8 @@ def duplicates(*paths: str | Path, threads: int = 0, progress: Progress | None =
     Parameters
     ----------
     *paths : str or Path
-        Each a .rec file, a prefix or a pattern, as `recordkit.RecordDataset` takes it. Of one dataset, all equal images
-        are reported, and of several those that are in two of them or more.
+        Each a .rec file, a prefix or a pattern, as `recordkit.RecordDataset` takes it. Equal images are reported that
+        one dataset has more than once, or that are in two or more of several.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
         Number of threads that read; 0 means one per CPU that this process may use.
     progress : callable, optional
