@@ -241,6 +241,11 @@ class RecordDataset:
         rows = indices if self._rows is None else self._rows[indices]
         return rows.astype(np.uint64) if self._table.keys is None else self._table.keys[rows]
 
+    @property
+    def has_exact_labels(self) -> bool:
+        """True if the files have exact labels, PREFIX.labels.npy."""
+        return self._table.exact_labels is not None
+
     def exact_labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Return the exact labels of the samples at `indices`, which must be 0 to n - 1; None if there are none."""
         rows = indices if self._rows is None else self._rows[indices]

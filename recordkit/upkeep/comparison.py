@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.arrays import Labels
 
 # Bytes of records that are read in one call of the core, and most records of one.
 _BLOCK_BYTES = 1 << 24

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.keys import match
 from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
-from recordkit.upkeep.edit.inputs import Inputs, Labels, dataset_labels
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.arrays import Labels, dataset_labels
 from recordkit.upkeep.labels.differences import LabelDifferences
 
 # An odd number, whose multiples modulo 2**64 are all different.

@@ -16,7 +16,8 @@ from recordkit.errors import SourceError
 from recordkit.formats.lst import ListFile
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.comparison import Progress, digest_payloads, labels_differ, same_payloads
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.class_maps import unite_classes
 from recordkit.upkeep.labels.values import LabelMap
 

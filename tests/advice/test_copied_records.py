@@ -13,8 +13,9 @@ import recordkit as rk
 from recordkit.errors import FormatError
 from recordkit.formats import frame
 from recordkit.formats.list_lines import ListLines
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.output import NewSet, write_sets
+from recordkit.upkeep.labels.arrays import Labels
 
 
 def error_of(inputs, new):

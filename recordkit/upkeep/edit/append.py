@@ -284,8 +284,7 @@ def _refuse_lost_metadata(inputs: Inputs, path: str) -> None:
 def _refuse_changes(inputs: Inputs, union: Union, n_kept: int, path: str) -> None:
     """Refuse a new shard if the records that the dataset has would change with it."""
     old, rows = inputs.labels(), np.arange(n_kept)
-    is_exact = inputs.datasets[0].exact_labels(np.empty(0, np.int64)) is not None
-    if union.labels.is_exact and not is_exact and n_kept:
+    if union.labels.is_exact and not inputs.datasets[0].has_exact_labels and n_kept:
         got = "exact labels in the new records"
     elif count_changed(old.at(rows), union.labels.at(rows)):
         got = "new records with more labels"

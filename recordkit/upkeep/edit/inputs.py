@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -18,69 +17,12 @@ from recordkit.dataset.records import RecordFile
 from recordkit.errors import FormatError, NotFoundError, PlanError, enumerate_some
 from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.fileset import Fileset
+from recordkit.upkeep.labels.arrays import Labels, are_whole, bounds_of, dataset_labels
 
-# Records whose labels are read at a time.
+# Records whose places are looked up at a time.
 _BLOCK_SIZE = 1 << 20
-# float32 holds every whole number up to this one.
-_MAX_WHOLE = 2**24
 NO_CHECKSUM = -1
 """In place of the CRC-32 of a record that has none."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """The labels of some records, which may have different numbers of them.
-
-    Attributes
-    ----------
-    values : ndarray of float32 or int64, shape (m,)
-        The labels of all records, concatenated; int64 if they are exact.
-    bounds : ndarray of uint64, shape (n + 1,)
-        The labels of record i are ``values[bounds[i]:bounds[i + 1]]``.
-
-    Examples
-    --------
-    >>> labels = Labels(np.array([4, 9, 1], np.float32), np.array([0, 1, 3], np.uint64))
-    >>> labels.widths.tolist(), labels.at(np.array([1, 0])).values.tolist(), labels.is_exact
-    ([1, 2], [9.0, 1.0, 4.0], False)
-    """
-
-    values: NDArray[np.float32] | NDArray[np.int64]
-    bounds: NDArray[np.uint64]
-
-    def __len__(self) -> int:
-        return len(self.bounds) - 1
-
-    @property
-    def widths(self) -> NDArray[np.int64]:
-        """Number of labels of each record; int64, shape (n,)."""
-        return (self.bounds[1:] - self.bounds[:-1]).astype(np.int64)
-
-    @property
-    def is_exact(self) -> bool:
-        """True if the labels are int64, which are kept in PREFIX.labels.npy too."""
-        return bool(self.values.dtype == np.int64)
-
-    def as_exact(self) -> Labels:
-        """Return the labels as int64, which cuts off fractions."""
-        return Labels(self.values.astype(np.int64, copy=False), self.bounds)
-
-    def as_float32(self) -> Labels:
-        """Return the labels as records have them."""
-        return Labels(self.values.astype(np.float32, copy=False), self.bounds)
-
-    def between(self, begin: int, end: int) -> Labels:
-        """Return the labels of the records `begin` to `end` - 1, as a view."""
-        bounds = self.bounds[begin : end + 1]
-        return Labels(self.values[int(bounds[0]) : int(bounds[-1])], bounds - bounds[0])
-
-    def at(self, indices: NDArray[np.int64]) -> Labels:
-        """Return the labels of some records, in the order of `indices`, which must be 0 to n - 1."""
-        widths, starts = self.widths[indices], self.bounds[:-1].astype(np.int64)[indices]
-        bounds = np.zeros(len(indices) + 1, np.int64)
-        np.cumsum(widths, out=bounds[1:])
-        positions = np.repeat(starts - bounds[:-1], widths) + np.arange(bounds[-1])
-        return Labels(self.values[positions], bounds.astype(np.uint64))
 
 
 class Locations(NamedTuple):
@@ -216,18 +158,16 @@ class Inputs:
         if self._labels is None:
             parts = [dataset_labels(dataset) for dataset in self.datasets]
             if any(part.is_exact for part in parts):
-                all_whole = all(part.is_exact or _are_whole(part.values) for part in parts)
+                all_whole = all(part.is_exact or are_whole(part.values) for part in parts)
                 parts = [part.as_exact() if all_whole else part.as_float32() for part in parts]
             widths = np.concatenate([part.widths for part in parts])
-            bounds = np.zeros(len(widths) + 1, np.uint64)
-            np.cumsum(widths, out=bounds[1:])
-            self._labels = Labels(np.concatenate([part.values for part in parts]), bounds)
+            self._labels = Labels(np.concatenate([part.values for part in parts]), bounds_of(widths))
         return self._labels
 
     @property
     def have_exact_labels(self) -> bool:
         """True if a dataset has exact labels."""
-        return any(dataset.exact_labels(np.empty(0, np.int64)) is not None for dataset in self.datasets)
+        return any(dataset.has_exact_labels for dataset in self.datasets)
 
     def locations(self, rows: NDArray[np.int64]) -> Locations:
         """Return where some rows are.
@@ -352,32 +292,6 @@ def _open(path: str | Path, on_error: str, progress: Callable[[int], None] | Non
         return RecordDataset(path, check=True, on_error=on_error, read_all=read_all, progress=progress)
     except NotFoundError:
         return RecordDataset(path, on_error=on_error, read_all=read_all, progress=progress)
-
-
-def dataset_labels(dataset: RecordDataset) -> Labels:
-    """Return the labels of a dataset: the exact ones if it has them, otherwise those in the records."""
-    indices = np.arange(len(dataset))
-    exact = dataset.exact_labels(indices)
-    if exact is not None:
-        width = 1 if exact.ndim == 1 else exact.shape[1]
-        return Labels(exact.reshape(-1), np.arange(len(dataset) + 1, dtype=np.uint64) * np.uint64(width))
-    values = [np.empty(0, np.float32)]
-    widths: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
-    for begin in range(0, len(dataset), _BLOCK_SIZE):
-        found = dataset.records_at(indices[begin : begin + _BLOCK_SIZE])
-        for file_index in np.unique(found.file_indices).tolist():  # samples are in the order of the files
-            offsets = found.offsets[found.file_indices == file_index]
-            _, file_values, file_bounds = found.files[file_index].headers(offsets)
-            values.append(file_values)
-            widths.append(np.diff(file_bounds))
-    bounds = np.zeros(len(dataset) + 1, np.uint64)
-    np.cumsum(np.concatenate(widths), out=bounds[1:])
-    return Labels(np.concatenate(values), bounds)
-
-
-def _are_whole(values: NDArray[np.float32] | NDArray[np.int64]) -> bool:
-    """Return whether all labels are whole numbers that float32 holds exactly."""
-    return bool(np.all((np.abs(values) <= _MAX_WHOLE) & (np.floor(values) == values)))
 
 
 def set_ids(inputs: Inputs) -> list[dict[str, str | None]]:

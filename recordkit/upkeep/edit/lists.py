@@ -18,7 +18,8 @@ from recordkit.errors import FormatError
 from recordkit.formats import lst
 from recordkit.formats.list_lines import ListLines, TextParts, join
 from recordkit.storage.fileset import Fileset
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.arrays import Labels
 
 _TAB = ord("\t")
 

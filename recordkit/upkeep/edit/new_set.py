@@ -17,9 +17,10 @@ from recordkit.formats.frame import verify_advice
 from recordkit.formats.irheader import MAX_LABELS
 from recordkit.storage.names import SUFFIXES, belongs_to, refuse_file_name
 from recordkit.storage.staging import check_prefix
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
+from recordkit.upkeep.labels.arrays import Labels
 
 # Bytes of records per block, and more of them if the records are not in file order, so that those of a block are near
 # each other in the file.

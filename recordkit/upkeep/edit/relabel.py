@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from recordkit.errors import PlanError, SourceError, enumerate_some, plural
 from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import Fileset
-from recordkit.upkeep.edit.inputs import Inputs, Labels, set_ids
+from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
+from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
 from recordkit.upkeep.labels.class_maps import names_by_label, names_of
 from recordkit.upkeep.labels.new_labels import LabelFunction, call_function, read_list

@@ -27,12 +27,13 @@ from recordkit.dataset.keys import KeyLookup
 from recordkit.errors import PlanError, SourceError, enumerate_some, plural, quoted
 from recordkit.formats.irheader import MAX_KEY, fits_float32
 from recordkit.formats.lst import describe_widths
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.new_set import NewSet
+from recordkit.upkeep.labels.arrays import MAX_WHOLE, Labels
 from recordkit.upkeep.labels.change import LabelChange
 from recordkit.upkeep.labels.class_maps import names_by_label, unite_classes
 from recordkit.upkeep.labels.text import label_text
-from recordkit.upkeep.labels.values import MAX_EXACT, LabelMap, count_changed, count_unnamed, pad
+from recordkit.upkeep.labels.values import LabelMap, count_changed, count_unnamed, pad
 
 KeyRule = Literal["keep", "renumber"]
 
@@ -104,7 +105,7 @@ def unite(
     union = Union(_unite_keys(inputs, paths, keys, n_kept), labels, are_new_keys=keys == "renumber")
     _unite_classes(union, inputs, paths)
     union.labels = _pad(union.labels, inputs, paths, pad_labels)
-    is_one_kind = all(_has_exact_labels(inputs, number) == labels.is_exact for number in range(len(paths)))
+    is_one_kind = all(dataset.has_exact_labels == labels.is_exact for dataset in inputs.datasets)
     union.are_new_labels = union.labels is not labels or not is_one_kind
     union.n_relabeled = count_changed(labels, union.labels)
     return union
@@ -153,21 +154,17 @@ def _values_of(labels: Labels, rows: slice) -> slice:
     return slice(int(labels.bounds[rows.start]), int(labels.bounds[rows.stop]))
 
 
-def _has_exact_labels(inputs: Inputs, number: int) -> bool:
-    return inputs.datasets[number].exact_labels(np.empty(0, np.int64)) is not None
-
-
 def _exact_or_not(inputs: Inputs, paths: Sequence[str]) -> Labels:
     """Return the labels of all rows, exact if those of one dataset are."""
     labels = inputs.labels()
-    exact = [_has_exact_labels(inputs, number) for number in range(len(paths))]
+    exact = [dataset.has_exact_labels for dataset in inputs.datasets]
     if not any(exact) or labels.is_exact:
         return labels
     bad: dict[str, int] = {}  # the first bad label of each dataset
     for number in np.flatnonzero(~np.array(exact)).tolist():
         part = _values_of(labels, _rows_of(inputs, number))
         values = labels.values[part]
-        is_bad = (np.floor(values) != values) | (np.abs(values) > MAX_EXACT)
+        is_bad = (np.floor(values) != values) | (np.abs(values) > MAX_WHOLE)
         if is_bad.any():
             bad[paths[number]] = part.start + int(np.argmax(is_bad))
     if not bad:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import enumerate_some
-from recordkit.upkeep.edit.inputs import Labels
+from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.class_maps import names_by_label, names_of
 from recordkit.upkeep.labels.text import label_text, named_label_text
 

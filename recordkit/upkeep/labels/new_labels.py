@@ -17,8 +17,8 @@ from recordkit.errors import FormatError, PlanError, SourceError, plural
 from recordkit.formats import lst
 from recordkit.formats.irheader import MAX_LABELS, fits_float32
 from recordkit.formats.lines import LineFile
-from recordkit.upkeep.edit.inputs import Labels
-from recordkit.upkeep.labels.values import as_labels, bounds_of, label_error
+from recordkit.upkeep.labels.arrays import Labels, bounds_of
+from recordkit.upkeep.labels.values import as_labels, label_error
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
 
 LabelFunction = Callable[[Any], Sequence[Any] | NDArray[Any]]

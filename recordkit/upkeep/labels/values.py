@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError, SourceError
 from recordkit.formats.irheader import fits_float32
-from recordkit.upkeep.edit.inputs import Labels
+from recordkit.upkeep.labels.arrays import MAX_WHOLE, Labels, bounds_of
 
 _EXACT_ADVICE = "'recordkit relabel --exact-labels' keeps such labels"
-MAX_EXACT = 1 << 24
-"""float32 holds all whole numbers up to this one."""
 
 
 def pad(labels: Labels, width: int, value: float) -> Labels:
@@ -76,19 +74,6 @@ def count_unnamed(labels: Labels, classes: Mapping[str, int]) -> tuple[list[floa
     present, counts = np.unique(labels.values, return_counts=True)
     unnamed = {label: n for label, n in zip(present.tolist(), counts.tolist(), strict=True) if label not in named}
     return list(unnamed), sum(unnamed.values())
-
-
-def bounds_of(counts: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return where the labels of each record begin and end, from their numbers.
-
-    Examples
-    --------
-    >>> bounds_of(np.array([1, 2])).tolist()
-    [0, 1, 3]
-    """
-    bounds = np.zeros(len(counts) + 1, np.uint64)
-    np.cumsum(counts, out=bounds[1:], dtype=np.uint64)
-    return bounds
 
 
 def as_labels(
@@ -159,7 +144,7 @@ def _not_float32(values: NDArray[Any]) -> NDArray[np.bool_]:
         is_bad: NDArray[np.bool_] = ~np.isfinite(stored) | ((np.floor(numbers) == numbers) & (stored != numbers))
         return is_bad
     bad = np.zeros(len(values), bool)
-    is_large = np.greater(values, MAX_EXACT) | np.less(values, -MAX_EXACT)
+    is_large = np.greater(values, MAX_WHOLE) | np.less(values, -MAX_WHOLE)
     if np.any(is_large):
         large, inverse = np.unique(values[is_large], return_inverse=True)
         bad[is_large] = np.array([not fits_float32(number) for number in large.tolist()])[inverse]

@@ -18,7 +18,8 @@ from recordkit.errors import FormatError, PlanError
 from recordkit.formats import irheader, netpbm
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.images import image_header
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.labels.arrays import Labels
 
 # Bytes of records that are read at a time for the headers of their images.
 _BLOCK_BYTES = 1 << 23

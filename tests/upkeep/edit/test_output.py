@@ -10,8 +10,9 @@ from upkeep.edit.small_sets import write_set
 import recordkit as rk
 from recordkit import upkeep
 from recordkit.errors import FormatError, PlanError, PublishError
-from recordkit.upkeep.edit.inputs import Inputs, Labels
+from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.output import NewSet, write_sets
+from recordkit.upkeep.labels.arrays import Labels
 
 
 @pytest.fixture(autouse=True, params=["python", "native"])
