@@ -44,8 +44,8 @@ class DiffReport:
         Keys of samples with other encoded images.
     n_moved : int
         Number of samples of both that have another position among these in B than in A.
-    classes : tuple of str
-        Names of classes that one dataset does not have, or that have another label there.
+    classes : dict of str to (int or None, int or None)
+        The labels in A and in B of the class names for which they differ; None if a dataset does not have the name.
     notes : tuple of str
         Facts that may matter, such as exact labels on one side only.
 
@@ -55,7 +55,7 @@ class DiffReport:
     >>> no_labels = Labels(np.empty(0, np.float32), np.zeros(1, np.uint64))
     >>> no_changes = LabelDifferences(none, no_labels, no_labels)
     >>> added, pairs = np.array([7], np.uint64), none.reshape(0, 2)
-    >>> report = DiffReport(("a", "b"), (1, 2), none, added, pairs, no_changes, none, 0, (), ())
+    >>> report = DiffReport(("a", "b"), (1, 2), none, added, pairs, no_changes, none, 0, {}, ())
     >>> report.is_equal, report.as_json()["added"]
     (False, [7])
     """
@@ -68,7 +68,7 @@ class DiffReport:
     label_changes: LabelDifferences
     images: NDArray[np.uint64]
     n_moved: int
-    classes: tuple[str, ...]
+    classes: dict[str, tuple[int | None, int | None]]
     notes: tuple[str, ...]
 
     @property
@@ -95,7 +95,7 @@ class DiffReport:
             "label_changes": [change.as_json() for change in self.label_changes],
             "images": self.images.tolist(),
             "n_moved": self.n_moved,
-            "classes": list(self.classes),
+            "classes": {name: list(labels) for name, labels in self.classes.items()},
             "notes": list(self.notes),
         }
 
@@ -231,10 +231,10 @@ def _match(values_a: NDArray[np.uint64], values_b: NDArray[np.uint64]) -> tuple[
     return rows, others[rows]
 
 
-def _other_classes(a: dict[str, int] | None, b: dict[str, int] | None) -> tuple[str, ...]:
+def _other_classes(a: dict[str, int] | None, b: dict[str, int] | None) -> dict[str, tuple[int | None, int | None]]:
     classes_a, classes_b = a or {}, b or {}
-    names = [*classes_a, *(name for name in classes_b if name not in classes_a)]
-    return tuple(name for name in names if classes_a.get(name) != classes_b.get(name))
+    labels = {name: (classes_a.get(name), classes_b.get(name)) for name in {**classes_a, **classes_b}}
+    return {name: pair for name, pair in labels.items() if pair[0] != pair[1]}
 
 
 def _notes(labels: tuple[Labels, Labels], paths: tuple[str, str]) -> tuple[str, ...]:

@@ -107,6 +107,15 @@ def test_changes_of_labels_are_old_and_new_with_their_names(cli, tmp_path):
     assert changes[0] == first and [change["keys"] for change in changes] == [[0, 1], [2], [3]]
 
 
+def test_other_classes_are_old_and_new_labels(cli, tmp_path):
+    a, b = write(tmp_path / "a.rec", SAMPLES), write(tmp_path / "b.rec", SAMPLES)
+    a.with_suffix(".json").write_text('{"classes": {"cat": 0, "dog": 1, "owl": 2}}')
+    b.with_suffix(".json").write_text('{"classes": {"emu": 3, "owl": 2, "dog": 0}}')
+    text = "3 classes with another label or missing: cat (0 -> missing), dog (1 -> 0), emu (missing -> 3)"
+    assert cli("diff", a, b)[:2] == (1, f"{a} and {b}: {text}\n")
+    assert json.loads(cli("diff", a, b, "--json")[1])["classes"] == {"cat": [0, None], "dog": [1, 0], "emu": [None, 3]}
+
+
 def test_a_renumbered_copy_differs_in_keys_only(cli, tmp_path):
     a = write(tmp_path / "a.rec", [(key, 0.0, b"%d" % key) for key in (3, 5, 9)])
     b = write(tmp_path / "b.rec", [(key, 0.0, b"%d" % old) for key, old in enumerate((3, 5, 9))])

@@ -53,7 +53,11 @@ def _lines(report: DiffReport) -> list[str]:
     if report.n_moved:
         lines.append(f"{plural(report.n_moved, 'record')} in another order")
     if report.classes:
-        lines.append(f"{plural(len(report.classes), 'class')} with another label or missing: {_some(report.classes)}")
+        texts = [
+            f"{name} ({'missing' if old is None else old} -> {'missing' if new is None else new})"
+            for name, (old, new) in report.classes.items()
+        ]
+        lines.append(f"{plural(len(texts), 'class')} with another label or missing: {_some(texts)}")
     return [f"{report.paths[0]} and {report.paths[1]}: {line}" for line in lines]
 
 

@@ -192,7 +192,9 @@ class Selection:
                 got = f"{name}, which none of the {len(there)} labels is" if argument == "labels" else name
                 expected = enumerate_some([label_text(each) for each in there.tolist()])
                 if argument == "classes":
-                    expected, got = "classes with records", f"{name}, label {label_text(label)}, without any"
+                    known = [each for each, number in (table.classes or {}).items() if number in there]
+                    expected = f"classes with records{f', as {enumerate_some(known)}' if known else ''}"
+                    got = f"{name}, label {label_text(label)}, without any"
                 raise PlanError(argument=argument, expected=expected, got=got)
             wanted.append(value)
         return np.array(wanted).astype(labels.dtype)

@@ -44,6 +44,15 @@ def rows(path, **options):
         return Selection(**options).rows(dataset).tolist()
 
 
+def test_a_class_without_records_is_an_error_that_names_the_others(rec):
+    rec.with_suffix(".json").write_text('{"classes": {"cat": 1, "dog": 2, "emu": 9}}')
+    with pytest.raises(PlanError, match="classes with records, as cat, dog, got emu, label 9, without any"):
+        rows(rec, classes=["emu"])
+    rec.with_suffix(".json").write_text('{"classes": {"emu": 9}}')
+    with pytest.raises(PlanError, match="classes with records, got emu"):
+        rows(rec, classes=["emu"])
+
+
 def test_without_conditions_all_samples_are_selected(rec):
     assert rows(rec) == list(range(8))
 
