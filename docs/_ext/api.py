@@ -49,6 +49,7 @@ ROOMS = (
     "recordkit.interop.folder",
     "recordkit.interop.insightface",
     "recordkit.interop.parquet",
+    "recordkit.interop.split_files",
     "recordkit.interop.webdataset",
     "recordkit.upkeep",
     "recordkit.bench",

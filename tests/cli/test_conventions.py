@@ -25,6 +25,7 @@ DIFFERENT = {
     "--quiet": "im2rec has no --json",
     "--renumber": "append numbers behind the largest key, shuffle in the new order",
     "--resize": "bench resizes before a crop, and 0 is off for im2rec.py",
+    "--sample": "stats takes images evenly, a selection at random",
     "--seed": "packing shuffles as im2rec does, with its seed 100; a training draws more than an order",
     "--shards": "pack and list have splits, split and merge have not, and split has no default",
     "--threads": "bench measures several numbers of threads",

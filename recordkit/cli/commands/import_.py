@@ -46,9 +46,9 @@ from recordkit.packing.plan import PackPlan
 def command(source: Path, prefix: Path, format_name: str | None, console: Console, **options: Any) -> None:
     """Pack SOURCE, a dataset of another format, into PREFIX.rec, .idx, .lst, .crc and .json.
 
-    SOURCE is what 'recordkit export' writes, or another program in the same formats. Images are copied byte for byte;
-    keys, labels, order and class names are kept. Splits become PREFIX_train and so on. 'recordkit pack' takes folders
-    with more options.
+    SOURCE is what 'recordkit export' or another program wrote in one of these formats. Images are copied byte for byte;
+    keys, labels, order and class names are kept. Splits become PREFIX_train and so on. A set that an earlier pack or
+    import wrote at PREFIX is replaced. 'recordkit pack' takes folders with more options.
     """
     given = FORMATS[format_name] if format_name else format_of_input(source)
     read_options = check_options(given, {"label_column": options.pop("label_column")}, is_read=True)

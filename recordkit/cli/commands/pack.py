@@ -130,7 +130,7 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     PREFIX_train and so on; a folder of images with labels in their names, a .lst file, a list of
     another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
     which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option needs their pixels. All
-    files of a pack appear together when it is complete.
+    files of a pack appear together when it is complete, in place of those of an earlier pack to PREFIX.
     """
     plan_fields = {field.name for field in dataclasses.fields(PackPlan)}
     plan = PackPlan(**{name: value for name, value in options.items() if name in plan_fields})
