@@ -34,8 +34,8 @@ class LostRange:
     n_bytes : int
     reason : str
     keys : tuple of int, or None
-        Keys of the records that were there, by the index or else by the gap in keys that are consecutive; None if
-        nobody knows.
+        Keys of the records that were there: that of a whole record with a bad image, or those by the index, or else by
+        the gap in keys that are consecutive; None if nobody knows.
     """
 
     offset: int
