@@ -94,9 +94,9 @@ def command(  # noqa: PLR0913 (one argument for each option)
     """Write the images of SOURCE into DEST, as files or in another format.
 
     SOURCE is a .rec file, its prefix, a manifest, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets
-    are written to DEST/train and DEST/test; a folder of images; a list; or what 'recordkit import' reads. Encoded images
-    are copied byte for byte. A folder of images has DEST.lst beside it, with the key, all labels and the path of each
-    image, and DEST.classes.json with the class names. DEST must be new or empty.
+    are written to DEST/train and DEST/test; a folder of images; a list; or what 'recordkit import' reads. Encoded
+    images are copied byte for byte. A folder of images has DEST.lst beside it, with the key, all labels and the path of
+    each image, and DEST.classes.json with the class names. DEST must be new or empty.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
     given = {"name": name, "metadata": metadata, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
