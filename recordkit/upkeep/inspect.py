@@ -26,10 +26,8 @@ from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_sets
+from recordkit.upkeep.labels.text import MAX_COUNTED
 from recordkit.upkeep.scan import scan, scan_records
-
-# Largest number of distinct labels, and of labels of a record, that are kept apart. Nobody would read a longer table.
-MAX_COUNTED_LABELS = 1000
 
 _Number = TypeVar("_Number", int, float)
 
@@ -187,7 +185,7 @@ class _Tally:
         self.label_width = min(self.label_width[0], len(labels)), max(self.label_width[1], len(labels))
         self._widen_label_ranges(labels)
         if math.isfinite(labels[0]):
-            if len(self.labels) <= MAX_COUNTED_LABELS:
+            if len(self.labels) <= MAX_COUNTED:
                 self.labels[labels[0]] += 1
         else:
             self.n_not_finite += 1
@@ -195,7 +193,7 @@ class _Tally:
             self.first_shape = _shape(payload)
 
     def _widen_label_ranges(self, labels: tuple[float, ...]) -> None:
-        n_ranges = min(len(labels), MAX_COUNTED_LABELS)
+        n_ranges = min(len(labels), MAX_COUNTED)
         self.label_ranges += [None] * (n_ranges - len(self.label_ranges))
         for number, label in enumerate(labels[:n_ranges]):
             if math.isfinite(label):
@@ -252,7 +250,7 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
         n_records=tally.n_records,
         key_range=tally.key_range,
         label_width=tally.label_width if tally.label_width[1] else (0, 0),
-        labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED_LABELS else None,
+        labels=dict(sorted(tally.labels.items())) if len(tally.labels) <= MAX_COUNTED else None,
         label_ranges=tally.label_ranges,
         n_not_finite=tally.n_not_finite,
         formats=dict(tally.formats.most_common()),

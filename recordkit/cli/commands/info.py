@@ -15,8 +15,7 @@ from recordkit.errors import enumerate_some, plural, quoted
 from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
 from recordkit.storage.fileset import Fileset, reindex_advice
 from recordkit.upkeep import FileInfo, inspect
-from recordkit.upkeep.inspect import MAX_COUNTED_LABELS
-from recordkit.upkeep.labels.text import label_text
+from recordkit.upkeep.labels.text import MAX_COUNTED, label_text
 
 # Longest table of labels that is printed; --json has longer ones.
 _N_LABELS_SHOWN = 20
@@ -116,12 +115,12 @@ def _ranges_text(info: FileInfo) -> str:
     spans = info.label_ranges
     texts = ["none finite" if span is None else " to ".join(map(label_text, span)) for span in spans[:_N_RANGES_SHOWN]]
     n_more = info.label_width[1] - len(texts)
-    return ", ".join(texts) + (f" and {n_more} more; --json has up to {MAX_COUNTED_LABELS}" if n_more else "")
+    return ", ".join(texts) + (f" and {n_more} more; --json has up to {MAX_COUNTED}" if n_more else "")
 
 
 def _count_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
-        n = f"more than {MAX_COUNTED_LABELS}" if info.labels is None else f"{len(info.labels)}"
+        n = f"more than {MAX_COUNTED}" if info.labels is None else f"{len(info.labels)}"
         names = f", {plural(len(info.classes), 'class')} with names" if info.classes else ""
         return [f"           {n} distinct{' first' if info.label_width[1] > 1 else ''} labels{names}"]
     heading = ["           records by first label:"] if info.label_width[1] > 1 else []

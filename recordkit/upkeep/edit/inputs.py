@@ -184,12 +184,9 @@ class Inputs:
             np.empty(len(rows), np.uint64),
             np.full(len(rows), NO_CHECKSUM, np.int64),
         )
-        for number in np.unique(numbers).tolist():
-            chosen = (
-                slice(None)
-                if numbers[0] == numbers[-1] == number and bool((numbers == number).all())
-                else (numbers == number)
-            )
+        used = np.unique(numbers).tolist()
+        for number in used:
+            chosen = slice(None) if len(used) == 1 else numbers == number
             found = self.datasets[number].records_at(rows[chosen] - self.starts[number])
             out.file_numbers[chosen] = found.file_indices + self._file_starts[number]
             out.offsets[chosen] = found.offsets

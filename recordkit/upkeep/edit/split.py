@@ -13,11 +13,9 @@ from recordkit.upkeep.division.rules import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
-from recordkit.upkeep.labels.text import label_text
+from recordkit.upkeep.labels.text import MAX_COUNTED, label_text
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
 from recordkit.upkeep.selection.table import SampleTable
-
-_MAX_COUNTED_LABELS = 1000
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _count(labels: NDArray[np.float32] | NDArray[np.int64] | None, rows: NDArray
     if labels is None:
         return None
     found, counts = np.unique(labels[rows], return_counts=True)
-    if len(found) > _MAX_COUNTED_LABELS:
+    if len(found) > MAX_COUNTED:
         return None
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MAX_COUNTED = 1000
+"""Most labels that reports count one by one. Nobody would read a longer table."""
+
 
 def label_text(label: float) -> str:
     """Return a label as a text that no other label of a file has, with the fewest digits.

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
-
-MAX_LABELS = 1000
-"""Most labels that are counted one by one; nobody would read a longer table."""
+from recordkit.upkeep.labels.text import MAX_COUNTED
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,6 @@ def count_labels(dataset: RecordDataset) -> LabelSummary:
 def _named_counts(counts: dict[float, int], classes: Mapping[str, int]) -> list[LabelCount] | None:
     names: dict[float, str] = {label: name for name, label in classes.items()}
     labels = sorted(counts.keys() | names.keys())
-    if len(labels) > MAX_LABELS:
+    if len(labels) > MAX_COUNTED:
         return None
     return [LabelCount(label, counts.get(label, 0), names.get(label, "")) for label in labels]
