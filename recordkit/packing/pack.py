@@ -90,7 +90,8 @@ def pack(
     PackError
         A sample failed and ``plan.on_error`` is "raise", or no sample could be packed.
     PublishError
-        The output cannot be written, another pack is writing to it, or it would overwrite a file that no pack wrote.
+        The output cannot be written, another pack is writing to it, or it would overwrite a file that no pack wrote, or
+        the set of an edit.
     MissingError
         The engine is not built.
 
