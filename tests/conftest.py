@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import math
 import os
 import signal
 import socket
@@ -39,6 +40,12 @@ def loopback_only(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch):
+    """Show no lines of progress, which commands print after 3 seconds on a slow machine."""
+    monkeypatch.setattr("recordkit.cli.progress._FIRST_LINE_S", math.inf)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real datasets. Without it, tests that need it are skipped, or fail if CI requires it."""
@@ -55,6 +62,14 @@ def shared_folder():
     """A folder as /tmp: everybody may write to it, and nobody may replace the files of others."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o1777)
+        yield Path(name)
+
+
+@pytest.fixture
+def memory_path():
+    """An empty folder, in memory if possible, because a disk takes long to flush some thousand files."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
         yield Path(name)
 
 

@@ -133,7 +133,7 @@ class Runner:
 
     def run_shell(self, command):
         environment = {**os.environ, "PATH": f"{ROOT / 'bin'}:{os.environ['PATH']}"}
-        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=60)
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=300)
         return result.returncode, result.stdout + result.stderr
 
     def parse(self, name, *arguments):

@@ -73,7 +73,7 @@ def test_an_interrupt_is_answered_after_the_image_under_way(slow_images, engine,
     before_s = os.times()
     process.send_signal(signal.SIGINT)
     used_s = cpu_time(process.pid)
-    errors = process.communicate(timeout=120)[1]
+    errors = process.communicate(timeout=300)[1]
     after_s = os.times()
     assert "KeyboardInterrupt" in errors
     # The image of each thread, and the end of the program; the block would take 20 s.

@@ -57,7 +57,7 @@ def other_system():
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-W", "error", "-W", "ignore::recordkit.errors.SlowEngineWarning", "-c", HIDE + code]
         command += map(str, arguments)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
         assert not (check and done.returncode), done.stderr
         return done
 

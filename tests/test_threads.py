@@ -18,11 +18,11 @@ def running_threads():
 
 
 def wait_until(condition):
-    for _ in range(500):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)
-    pytest.fail("the condition stayed false for 5 s")
+    pytest.fail("the condition stayed false for 60 s")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_dropped_maps_do_not_block_the_start_of_threads():
     for _ in range(300):
         with ThreadedMap(slow, range(4), 2) as results:
             assert list(results) == [0, 1, 2, 3]
-    thread.join(60)
+    thread.join(300)
     assert not thread.is_alive()
 
 
@@ -109,7 +109,7 @@ def test_a_program_may_end_while_threads_are_running():
     program = (
         "import time\nfrom recordkit.threads import ThreadedMap\nx = ThreadedMap(time.sleep, [0.01] * 1000, 3)\nnext(x)"
     )
-    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], timeout=300).returncode == 0
 
 
 INTERRUPTED = """
@@ -128,7 +128,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("after", [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01])
 def test_an_interrupt_while_threads_are_being_started_ends_them_all(after):
     command = [sys.executable, "-c", INTERRUPTED.format(after=after)]
-    process = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    process = subprocess.run(command, timeout=300, capture_output=True, text=True)
     assert "interrupted" in process.stdout or "KeyboardInterrupt" in process.stderr
 
 

@@ -37,7 +37,7 @@ def state(pid):
         return ""
 
 
-def wait_until(fact, timeout_s=60):
+def wait_until(fact, timeout_s=300):
     end_s = time.monotonic() + timeout_s
     while not (value := fact()):
         assert time.monotonic() < end_s, "it did not become true in time"
@@ -166,7 +166,7 @@ def test_cases_end_with_the_measuring_program(rec, number, when):
         pids = wait_until(lambda: len(cases()) == 2 and cases())
         wait_until(lambda: "T" in map(state, pids) if when == "stopped" else "R" in map(state, pids))
         os.kill(program.pid, number)
-        program.wait(60)
+        program.wait(300)
         wait_until(lambda: not any(state(pid) not in ("", "Z") for pid in pids))
     finally:
         program.kill()

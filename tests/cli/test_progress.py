@@ -23,6 +23,7 @@ def clock(monkeypatch):
         now_s = 100.0
 
     monkeypatch.setattr(progress, "monotonic", lambda: Clock.now_s)
+    monkeypatch.setattr(progress, "_FIRST_LINE_S", 3.0)
     return Clock
 
 

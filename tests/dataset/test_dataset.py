@@ -405,9 +405,9 @@ def test_processes_read_at_the_same_time(tmp_path, method):
         for child in children:
             child.start()
         assert read_all(dataset, np.arange(200)) == 400
-        assert [results.get(timeout=60) for _ in children] == [400] * 3
+        assert [results.get(timeout=300) for _ in children] == [400] * 3
         for child in children:
-            child.join(60)
+            child.join(300)
     assert [child.exitcode for child in children] == [0, 0, 0]
     results.close()
     results.join_thread()

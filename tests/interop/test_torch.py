@@ -349,12 +349,12 @@ from recordkit.interop.torch import Loader
 path, meeting, rank = sys.argv[1:]
 if __name__ == "__main__":
     torch.distributed.init_process_group(
-        "gloo", init_method="file://" + meeting, rank=int(rank), world_size=2, timeout=timedelta(seconds=60)
+        "gloo", init_method="file://" + meeting, rank=int(rank), world_size=2, timeout=timedelta(seconds=300)
     )
     loader = Loader(path, batch_size=5, transforms=[CenterCrop(32)], shuffle=True, last_batch="pad")
     for context in ("fork", "spawn"):
         rank_keys = []
-        for batch in DataLoader(loader, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=60):
+        for batch in DataLoader(loader, batch_size=None, num_workers=2, multiprocessing_context=context, timeout=300):
             rank_keys.append(batch.key[: batch.n_valid].tolist())
         everyone = [None, None]
         torch.distributed.all_gather_object(everyone, rank_keys)
@@ -372,5 +372,5 @@ def test_ranks_of_torch_share_an_epoch(photos, tmp_path):
         subprocess.Popen([*arguments, str(rank)], env=environment, stderr=subprocess.PIPE, text=True)
         for rank in range(2)
     ]
-    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
+    errors = [rank.communicate(timeout=300)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], errors

@@ -47,7 +47,7 @@ def photos(tmp_path_factory):
 
 
 def wait_until(condition):
-    for _ in range(1000):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)

@@ -126,7 +126,7 @@ def test_threads_may_share_an_iteration(tmp_path, engine):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
         assert not errors
         assert sorted(keys) == list(range(2000))
         assert loader.epoch == 1
@@ -149,6 +149,6 @@ def test_an_iteration_of_another_thread_ends_the_one_before_it(tmp_path, engine)
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
             assert not thread.is_alive()
     assert not errors

@@ -64,7 +64,7 @@ def cut_while_reading(way, path, engine, at):
     try:
         assert process.stdout.readline() == "reading\n"
         os.truncate(path, int(at * len(whole)) - 100)  # inside a record: half of a file is 150 whole records
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

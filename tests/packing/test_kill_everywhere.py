@@ -2,10 +2,7 @@
 
 import itertools
 import json
-import os
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -36,14 +33,6 @@ def sources(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def folder():
-    """An empty folder, in memory if possible, because a disk takes long to flush some thousand files."""
-    memory = "/dev/shm"
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        yield Path(name)
-
-
 SPLITS = {"val_ratio": 0.5}
 # Options of the old set, or None if there is none; options of the new set; its record file; the names of the sets.
 CASES = {
@@ -72,28 +61,28 @@ def as_read(folder, names):
 
 
 @pytest.mark.parametrize(("case", "step"), QUICK_AND_SLOW)
-def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(case, step, faults, sources, folder):
+def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(case, step, faults, sources, memory_path):
     old_options, options, record_name, names = CASES[case]
-    (folder / "old").mkdir()
+    (memory_path / "old").mkdir()
     if old_options is not None:
-        pack(sources / "old", folder / "old" / "a", plan=PackPlan(threads=1, **old_options), engine="python")
-    (folder / "new").mkdir()
-    shutil.copytree(folder / "old", folder / "new", dirs_exist_ok=True)
+        pack(sources / "old", memory_path / "old" / "a", plan=PackPlan(threads=1, **old_options), engine="python")
+    (memory_path / "new").mkdir()
+    shutil.copytree(memory_path / "old", memory_path / "new", dirs_exist_ok=True)
     request = (str(sources / "new"), options, record_name)
     pack(
         request[0],
-        folder / "new" / "a",
+        memory_path / "new" / "a",
         plan=PackPlan(threads=1, **options),
         engine="python",
         record_name=record_name,
     )
-    old, new = as_read(folder / "old", names), as_read(folder / "new", names)
+    old, new = as_read(memory_path / "old", names), as_read(memory_path / "new", names)
     assert old != new
-    final = {path.name: path.read_bytes() for path in (folder / "new").iterdir()}
+    final = {path.name: path.read_bytes() for path in (memory_path / "new").iterdir()}
     outcomes = []
     for at in itertools.count(1, step):
-        out = folder / "out"
-        shutil.copytree(folder / "old", out)
+        out = memory_path / "out"
+        shutil.copytree(memory_path / "old", out)
         end = faults("pack_images", request[0], str(out / "a"), *request[1:], at=at)
         read = as_read(out, names)
         assert read in (old, new)
@@ -108,9 +97,9 @@ def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(ca
 
 
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_at_any_system_call_a_run_leaves_whole_files_and_the_next_one_works(step, faults, folder):
+def test_killed_at_any_system_call_a_run_leaves_whole_files_and_the_next_one_works(step, faults, memory_path):
     for at in itertools.count(1, step):
-        models = folder / "models"
+        models = memory_path / "models"
         models.mkdir()
         assert faults("save_checkpoint", str(models / "a"), "old", at=10**6) == "done"
         end = faults("save_checkpoint", str(models / "a"), "new", at=at)

@@ -1,7 +1,5 @@
 """Fixtures of the tests that kill processes while they publish."""
 
-import os
-
 import pytest
 from storage.faults import Faults
 
@@ -13,6 +11,6 @@ def faults():
 
 
 @pytest.fixture
-def no_sync(monkeypatch):
-    """Skip fsync in this process, to save time. The killed processes do call it."""
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+def tmp_path(memory_path):
+    """A folder in memory: these tests publish thousands of times."""
+    return memory_path

@@ -97,7 +97,7 @@ class Faults:
         return self
 
     def __exit__(self, *_):
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=300)
 
     def __call__(self, function, *arguments, how="kill", at=1):
         """Run one of the functions above with a fault; return "killed", "done" or the error's text."""

@@ -44,11 +44,11 @@ def commit_only(faults, folder, generation):
 
 
 @pytest.mark.parametrize(("first", "second"), [("whole", "alone"), ("alone", "whole")])
-def test_the_set_is_of_one_pack_and_the_later_commit_wins(first, second, faults, tmp_path, no_sync):
+def test_the_set_is_of_one_pack_and_the_later_commit_wins(first, second, faults, tmp_path):
     committed = tmp_path / "committed"
     commit_only(faults, committed, first)
     found = []
-    for at in itertools.count(1, 5):  # with all calls the children wait minutes for the disk
+    for at in itertools.count(1, 5):
         for order in itertools.permutations(["a", "a_b"]):
             folder = tmp_path / f"{at}{order[0]}"
             shutil.copytree(committed, folder)

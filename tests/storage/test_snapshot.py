@@ -21,12 +21,6 @@ ALL = ["a.rec", "a.idx", "a.lst", "a.labels.npy", "a.json"]
 WITHOUT_LABELS = ["a.rec", "a.idx", "a.lst", "a.json"]
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch):
-    """Leave out the waits for the disk: these tests publish hundreds of times, and nobody cuts the power."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def contents(files, _stack):
     """Read every file of a set; return the generation and the suffix in each."""
     got = []
@@ -71,11 +65,11 @@ def test_a_reader_without_the_check_mixes_sets(tmp_path):
 
 @pytest.mark.parametrize("step", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_pack_that_is_killed_between_two_system_calls_gives_the_old_set_or_the_new_one(step, faults, tmp_path):
-    """With step 0 every step of the pack is combined with every one of the reader, otherwise each with one."""
+    """With step 0 each step of the pack is combined with every sixth of the reader, otherwise with one."""
     prefix, generations = tmp_path / "a", set()
     for kill in itertools.count(1):
         outcome = None
-        for at in range(1, 60) if step == 0 else [1 + 7 * kill % 45]:
+        for at in range(1 + kill % 6, 60, 6) if step == 0 else [1 + 7 * kill % 45]:
             recover(prefix)
             publish(prefix, "old", ALL, ALL)
 
@@ -217,7 +211,7 @@ def test_files_of_nobody_a_folder_and_a_pipe_are_left_to_the_reader(tmp_path):
     for name in ("none", "pipe", "folder"):
         begin = time.monotonic()
         assert read_set(tmp_path / name, lambda files, _: files.path(".rec").name) == f"{name}.rec"
-        assert time.monotonic() - begin < 5  # a wait for a writer of the pipe would not end
+        assert time.monotonic() - begin < 60  # a wait for a writer of the pipe would not end
 
 
 def test_only_some_of_many_sets_are_held_open(tmp_path, monkeypatch):

@@ -100,7 +100,7 @@ def cut_everywhere(faults, tmp_path, case, how):
 
 
 @pytest.mark.parametrize("case", QUICK_AND_SLOW)
-def test_killed_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path, no_sync):
+def test_killed_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path):
     outcomes = list(cut_everywhere(faults, tmp_path, case, "kill"))
     assert {end for end, _ in outcomes} == {"killed"}
     # After the commit, the set is always new.
@@ -108,14 +108,14 @@ def test_killed_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works
 
 
 @pytest.mark.parametrize("case", ["a-first-set", MANY_FILES])
-def test_interrupted_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path, no_sync):
+def test_interrupted_at_any_system_call_the_set_is_old_or_new_and_the_next_pack_works(case, faults, tmp_path):
     outcomes = list(cut_everywhere(faults, tmp_path, case, "interrupt"))
     assert {end for end, _ in outcomes} == {"KeyboardInterrupt: "}
     assert {which for _, which in outcomes} == {"old", "new"}
 
 
 @pytest.mark.parametrize("case", ["a-first-set", MANY_FILES])
-def test_a_failing_disk_at_any_system_call_leaves_old_or_new_and_says_which(case, faults, tmp_path, no_sync):
+def test_a_failing_disk_at_any_system_call_leaves_old_or_new_and_says_which(case, faults, tmp_path):
     for end, which in cut_everywhere(faults, tmp_path, case, "error"):
         assert "Input/output error" in end and end.startswith(("PublishError: ", "OSError: "))
         assert which == "old" or "nothing was published" not in end
@@ -123,7 +123,7 @@ def test_a_failing_disk_at_any_system_call_leaves_old_or_new_and_says_which(case
 
 
 @pytest.mark.parametrize("case", ["replacing-a-set-of-more-files", MANY_FILES])
-def test_killed_while_completing_a_killed_pack_the_set_is_still_whole(case, faults, tmp_path, no_sync):
+def test_killed_while_completing_a_killed_pack_the_set_is_still_whole(case, faults, tmp_path):
     prefix, old, new = CASES[case]
     for killed_at in itertools.count(1):
         committed = tmp_path / f"committed{killed_at}"
@@ -251,7 +251,7 @@ def test_the_root_of_a_file_system_is_not_replaced():
     assert _describe_unless_empty(Path("/proc")) == "the root of a file system"
 
 
-def test_a_folder_that_a_killed_export_left_is_removed_or_completed(faults, tmp_path, no_sync):
+def test_a_folder_that_a_killed_export_left_is_removed_or_completed(faults, tmp_path):
     outcomes = []
     for at in itertools.count(1):
         folder = tmp_path / str(at)

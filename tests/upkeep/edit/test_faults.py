@@ -1,9 +1,5 @@
 """An edit that is killed, interrupted or without room: the folder has all files of the new sets or none."""
 
-import os
-import tempfile
-from pathlib import Path
-
 import pytest
 from PIL import Image
 from storage.faults import Faults
@@ -20,15 +16,13 @@ def faults():
 
 
 @pytest.fixture
-def folder():
-    """A folder with a packed set, in memory if possible, because a disk takes long to flush many files."""
-    memory = "/dev/shm"
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
-        (Path(name) / "images").mkdir()
-        for number in range(3):
-            Image.new("L", (4, 4), number).save(Path(name) / "images" / f"{number}_{number}.png")
-        rk.pack(Path(name) / "images", Path(name) / "a", plan=rk.PackPlan(threads=1), engine="python")
-        yield Path(name)
+def folder(memory_path):
+    """A folder with a packed set."""
+    (memory_path / "images").mkdir()
+    for number in range(3):
+        Image.new("L", (4, 4), number).save(memory_path / "images" / f"{number}_{number}.png")
+    rk.pack(memory_path / "images", memory_path / "a", plan=rk.PackPlan(threads=1), engine="python")
+    return memory_path
 
 
 def new_files(folder):
