@@ -260,6 +260,18 @@ class RecordDataset:
         """
         return self._table.fingerprint(self._rows)
 
+    def check_files(self) -> None:
+        """Compare the sets at the paths of `files` with those that were opened, whose bytes a dataset goes on to read.
+
+        Raises
+        ------
+        FormatError
+            One has been replaced, so that companions that are read now, such as its list, do not belong to the samples.
+        NotFoundError
+            One has been removed.
+        """
+        self._table.check_files()
+
     @overload
     def __getitem__(self, index: int | np.integer[Any]) -> Sample: ...
     @overload

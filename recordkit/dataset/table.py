@@ -20,8 +20,9 @@ from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, PlanError, plural
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.open_files import allow_open_files
 from recordkit.storage.search import find_sets
-from recordkit.storage.snapshot import read_sets
+from recordkit.storage.snapshot import file_state, read_sets, refuse_missing_shards
 
 _N_FINGERPRINTED = 64
 
@@ -114,7 +115,7 @@ class Table:
         self.files = read_sets(lambda: self._names, self._open_same)
 
     def _open_same(self, filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
-        files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
+        files = _open_all(filesets, stack)
         if len(files) != len(self._identities):  # a prefix has got a manifest meanwhile, and stands for its shards
             raise FormatError(
                 path=self._names[0],
@@ -123,17 +124,13 @@ class Table:
                 advice="open it again",
             )
         for fileset, identity in zip(filesets, self._identities, strict=True):
-            other = _identify(fileset)
-            if other != identity:
-                is_longer = other.size != identity.size
-                expected = f"the {identity.size} bytes of the file" if is_longer else "the set"
-                raise FormatError(
-                    path=str(fileset.path(".rec")),
-                    expected=f"{expected} that was pickled",
-                    got=other.size if is_longer else "another of the same size",
-                    advice="open it again",
-                )
+            _refuse_other_set(fileset, identity, "pickled")
         return files
+
+    def check_files(self) -> None:
+        """Raise FormatError if a set at the paths of the files is another one than was opened."""
+        for name, identity in zip(self._names, self._identities, strict=True):
+            _refuse_other_set(Fileset(name), identity, "opened")
 
     def file_indices(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of each row's file."""
@@ -234,13 +231,16 @@ def open_table(
 
     def find() -> list[str]:
         names = [find_sets(pattern) for pattern in patterns]
+        if not n_sets:  # the first time
+            for name in itertools.chain.from_iterable(names):
+                refuse_missing_shards(name)
         n_sets[:] = map(len, names)
         return list(itertools.chain.from_iterable(names))
 
     def read(filesets: list[Fileset], stack: ExitStack) -> tuple[Table, list[FileIndex]]:
         for fileset in filesets:
             fileset.check_listing()
-        files = [_open(fileset.path(".rec"), stack) for fileset in filesets]
+        files = _open_all(filesets, stack)
         indexes = [
             index_whole_records(fileset, file, check=check, progress=progress)
             if read_all
@@ -267,17 +267,35 @@ def _count_files(filesets: list[Fileset], n_sets: list[int]) -> list[int]:
     return counts
 
 
-def _open(path: Path, stack: ExitStack) -> RecordFile:
-    file = open_record_file(path)
-    stack.callback(file.close)
-    return file
+def _open_all(filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
+    allow_open_files(len(filesets))
+    files = []
+    for fileset in filesets:
+        files.append(open_record_file(fileset.path(".rec")))
+        stack.callback(files[-1].close)
+    return files
 
 
 def _identify(fileset: Fileset) -> _SetIdentity:
-    status, set_id = fileset.path(".rec").stat(), fileset.id()
+    size, set_id = fileset.rec_size(), fileset.id()
     if set_id is not None:
-        return _SetIdentity(status.st_size, set_id, None, None)
-    return _SetIdentity(status.st_size, None, status.st_ino, status.st_mtime_ns)
+        return _SetIdentity(size, set_id, None, None)
+    _, inode, size, time_ns = file_state(fileset.path(".rec"))
+    return _SetIdentity(size, None, inode, time_ns)
+
+
+def _refuse_other_set(fileset: Fileset, identity: _SetIdentity, verb: str) -> None:
+    """Raise FormatError if a set is another one than the one that was pickled or opened."""
+    other = _identify(fileset)
+    if other != identity:
+        is_longer = other.size != identity.size
+        expected = f"the {identity.size} bytes of the file" if is_longer else "the set"
+        raise FormatError(
+            path=str(fileset.path(".rec")),
+            expected=f"{expected} that was {verb}",
+            got=other.size if is_longer else "another of the same size",
+            advice="open it again",
+        )
 
 
 def _facts_path(fileset: Fileset) -> Path:

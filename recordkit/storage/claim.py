@@ -44,7 +44,8 @@ def claim(folder: Path) -> FolderLock:
         try:
             if _prepare(lock, folder):
                 return lock
-        except BaseException:
+        except BaseException as error:
+            _remove_if_interrupted(folder, error)
             lock.release()
             raise
         lock.release()
@@ -112,28 +113,49 @@ def _owner_of_new_files(lock: FolderLock) -> int:
 def _lock_folder(folder: Path) -> FolderLock:
     """Create the folder if it does not exist, and lock it."""
     while True:
-        folder.mkdir(PRIVATE, exist_ok=True)
+        is_new = not folder.is_dir()
         try:
-            lock = lock_folder(folder, wait=False)
-        except FileNotFoundError:
-            continue  # the pack that made the folder has just removed it
-        except PermissionError:
-            with contextlib.suppress(FileNotFoundError):
-                _refuse_another_user(folder)
+            folder.mkdir(PRIVATE, exist_ok=True)
+            lock = _try_lock(folder)
+        except KeyboardInterrupt as error:
+            if is_new:  # else it may be that of another process
+                _remove_if_interrupted(folder, error)
             raise
-        except BlockingIOError as error:
-            advice = "wait until it ends"
-            if error.filename:
-                advice += f", or remove {error.filename} if it was killed"
-            problem = f"another process is writing to this prefix{_read_holder(folder)}"
-            raise PublishError(problem, path=str(folder), advice=advice) from None
+        if lock is None:
+            continue
         try:
             if lock.is_in_place():  # else the folder was removed before it was locked
                 return lock
-        except BaseException:
+        except BaseException as error:
+            _remove_if_interrupted(folder, error)
             lock.release()
             raise
         lock.release()
+
+
+def _try_lock(folder: Path) -> FolderLock | None:
+    """Lock a folder; return None if the pack that made it has just removed it."""
+    try:
+        return lock_folder(folder, wait=False)
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        with contextlib.suppress(FileNotFoundError):
+            _refuse_another_user(folder)
+        raise
+    except BlockingIOError as error:
+        advice = "wait until it ends"
+        if error.filename:
+            advice += f", or remove {error.filename} if it was killed"
+        problem = f"another process is writing to this prefix{_read_holder(folder)}"
+        raise PublishError(problem, path=str(folder), advice=advice) from None
+
+
+def _remove_if_interrupted(folder: Path, error: BaseException) -> None:
+    """Remove an empty folder after Ctrl-C; one with files is completed or removed by the next pack."""
+    if not isinstance(error, Exception):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _read_holder(folder: Path) -> str:

@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from recordkit.errors import FormatError
 from recordkit.formats import json_file
@@ -156,7 +157,24 @@ def read_commit(folder: Path) -> Commit:
     return replace(commit, time_ns=status.st_mtime_ns)
 
 
-def find_commits(prefix: Path) -> list[Commit]:
+class FoundCommits(NamedTuple):
+    """The commits of some staging folders.
+
+    Attributes
+    ----------
+    commits : list of Commit
+    problems : list of str
+        A sentence on each commit that is ignored.
+    is_settled : bool
+        No folder has a commit, also none that is ignored or cannot be seen, so no file is on its way to its final name.
+    """
+
+    commits: list[Commit]
+    problems: list[str]
+    is_settled: bool
+
+
+def find_commits(prefix: Path) -> FoundCommits:
     """Return the commits that may name files of a set. Several splits (train, test) have the commit of their prefix.
 
     Parameters
@@ -169,41 +187,45 @@ def find_commits(prefix: Path) -> list[Commit]:
     UserWarning
         A commit is not understood or not believed, and is ignored.
     """
-    commits, problems = _find_commits(prefix)
-    for problem in problems:
+    found = _find_commits(prefix)
+    for problem in found.problems:
         warnings.warn(problem, stacklevel=3)
-    return commits
+    return found
 
 
 def find_overlapping(commit: Commit) -> list[Commit]:
     """Return the commits of other prefixes that name a file of this one."""
     prefixes = {prefix for name in commit.names() for prefix in possible_prefixes(stem(name))}
     folders = {staging_folder(commit.folder.with_name(prefix)) for prefix in prefixes} - {commit.folder}
-    others, _ = _read_commits(sorted(folders))
+    others = _read_commits(sorted(folders)).commits
     return [other for other in others if other.names() & commit.names()]
 
 
 def describe_ignored_commits(prefix: Path) -> list[str]:
     """Return a sentence on each commit that readers of a set ignore."""
-    return _find_commits(prefix)[1]
+    return _find_commits(prefix).problems
 
 
-def _find_commits(prefix: Path) -> tuple[list[Commit], list[str]]:
+def _find_commits(prefix: Path) -> FoundCommits:
     return _read_commits(staging_folder(prefix.with_name(name)) for name in possible_prefixes(prefix.name))
 
 
-def _read_commits(folders: Iterable[Path]) -> tuple[list[Commit], list[str]]:
+def _read_commits(folders: Iterable[Path]) -> FoundCommits:
     commits, problems = [], []
+    n_hidden = 0
     for folder in folders:
         try:
             commits.append(read_commit(folder))
         except FormatError as error:
             problems.append(f"{error}; it is ignored")
         except OSError as error:
-            # A folder without a commit, one of another user that has none yet, or a name too long to be a folder.
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG):
+            # A folder without a commit, or a name too long to be a folder.
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                continue
+            n_hidden += 1
+            if error.errno != errno.EACCES:  # a folder of another user that has no commit yet
                 problems.append(f"{folder / COMMIT}: {error.strerror}; it is ignored")
-    return commits, problems
+    return FoundCommits(commits, problems, is_settled=not (commits or problems or n_hidden))
 
 
 def _distrust(folder: Path) -> str:

@@ -50,6 +50,8 @@ class Fileset:
         The path as it was given.
     prefix : Path
     listing : Listing or None
+    is_settled : bool
+        No pack was publishing the set when this object was made, so its files were at their final names.
 
     Raises
     ------
@@ -77,7 +79,9 @@ class Fileset:
         if not self.prefix.name:
             raise FormatError(path=text, expected="a .rec file or its prefix", got="a folder")
         # All files are of one commit. Two prefixes may have one for this set, as a_b and a with a split _b.
-        for commit in sorted(find_commits(self.prefix), key=lambda commit: commit.time_ns):
+        found = find_commits(self.prefix)
+        self.is_settled = found.is_settled
+        for commit in sorted(found.commits, key=lambda commit: commit.time_ns):
             staged, obsolete = self._find_staged(commit)
             if staged or obsolete:
                 self._staged_paths, self._obsolete_paths = staged, obsolete
@@ -105,8 +109,8 @@ class Fileset:
             return self.prefix  # a record file without the suffix, as im2rec's nsplit makes them
         if final.name in self._obsolete_paths:
             return self._obsolete_paths[final.name]
-        staged = self._staged_paths.get(final.name, final)
-        return staged if staged.exists() else final
+        staged = self._staged_paths.get(final.name)
+        return staged if staged is not None and staged.exists() else final
 
     def rec_size(self) -> int:
         """Return the size of the .rec file, in bytes.

@@ -8,6 +8,7 @@ import functools
 import os
 import stat
 import time
+import weakref
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,6 +96,8 @@ class FolderLock(Folder):
     def __init__(self, folder: Path, *, wait: bool) -> None:
         self._folder = folder
         self._dir_fd = self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | (0 if wait else os.O_NOFOLLOW))
+        # Ctrl-C may come before the caller has the lock, which would then be held until the process ends.
+        self._close = weakref.finalize(self, os.close, self._descriptor)
         deadline_s = time.monotonic() + _MAX_WAIT_S
         try:
             while not self._try_lock():
@@ -141,7 +144,7 @@ class FolderLock(Folder):
         """Release the lock, also if a child of this process has inherited it."""
         with contextlib.suppress(OSError):  # closing releases it too
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        os.close(self._descriptor)
+        self._close()
 
 
 class _FileLock(FolderLock):

@@ -9,12 +9,15 @@ after, and reads again if it has changed. This is sufficient:
   set was valid all the time.
 - While a set is valid, each of its files moves at most once, from the staging folder to its final name. A file that
   has the same path before and after the reads was there all the time, and one that moved makes a difference.
+- If no pack was publishing the set (`Fileset.is_settled`), before the reads and after, all its files were at their
+  final names all the time: those names were found after the .rec file was opened, and a commit is removed after the
+  last file has moved. So only the .rec file is compared then, which is one call of the system for each of many shards.
 - The paths are found after the .rec file was opened, since those found earlier may be of the set before.
 - A staging folder is used again by the next pack, whose files have the names of the set before. Filesets that were made
   while a set was being published would take them for its files. So the paths at which the Filesets look in the staging
   folder must be the ones after the reads too.
 
-Reindexing replaces the .idx file of a set, which readers see whole, the old one or the new one; they may read again.
+Reindexing replaces the .idx file of a set, which readers see whole, the old one or the new one.
 Programs that do not publish as `recordkit.storage.staging` does, such as ``cp`` onto the files of a set, are outside
 of this; against them there are the facts in PREFIX.json.
 """
@@ -29,7 +32,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, NotFoundError, enumerate_some, plural
 from recordkit.formats.files import not_found
 from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
@@ -52,7 +55,7 @@ class _State(NamedTuple):
     """Files of a set, by which two states of it are compared."""
 
     staged: list[Path]  # paths in a staging folder at which the Fileset looks
-    files: dict[str, _File | None]  # the file of each suffix
+    files: dict[str, _File | None]  # the file of each suffix; empty if the set has an anchor and is settled
     anchor: _File | None  # the file that identifies the set
 
 
@@ -113,7 +116,7 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
     pause_s = 0.0
     while True:
         with ExitStack() as held, ExitStack() as stack:
-            open_files = [_hold(found, held) for found in _resolve(find())[:_MAX_HELD]]
+            open_files = [_hold(found, held) for found in _resolve(find(), limit=_MAX_HELD)]
             resolved = _resolve(find())
             before = _state(resolved)
             if [_identity(state.anchor) for state in before[:_MAX_HELD]] == open_files:
@@ -185,6 +188,40 @@ def read_manifest(path: str | Path) -> tuple[Fileset, Manifest | None]:
     raise not_found(path, "a manifest of shards", suffix=MANIFEST_SUFFIX)
 
 
+def refuse_missing_shards(path: str | Path) -> None:
+    """Look for all shards of a manifest, before one of them is opened; nothing for the path of a single set.
+
+    The manifest is published last, so if it is the same before and after, all its shards were at their final names.
+
+    Raises
+    ------
+    NotFoundError
+        Some do not exist.
+    FormatError
+        The manifest is damaged.
+    """
+    files, manifest = read_manifest(path)
+    if manifest is None or not files.is_settled:
+        return
+    with ExitStack() as held:
+        identity = _hold(_Found(files, MANIFEST_SUFFIX), held)
+        folder = str(files.prefix.parent)
+        names = [shard.name for shard in manifest.shards]
+        missing = [name for name in names if not os.path.exists(os.path.join(folder, name))]  # noqa: PTH110, PTH118 (Path takes five times as long)
+        if not missing:
+            return
+        again, manifest_again = read_manifest(path)
+        manifest_path = again.path(MANIFEST_SUFFIX)
+        if not again.is_settled or manifest_again != manifest or _identity(_file(manifest_path)) != identity:
+            return  # a pack is replacing it, which `read_sets` waits for
+    raise NotFoundError(
+        path=str(manifest_path),
+        expected=f"the {plural(len(names), 'shard')} that it names in {folder}",
+        got=f"no {enumerate_some(missing, limit=3)}",
+        advice=f"copy all files that {manifest_path.name} names together with it, or pack again",
+    )
+
+
 def file_state(path: Path) -> tuple[int, ...]:
     """Return numbers that differ if a file was replaced or written: device, inode, size and time of the last change.
 
@@ -196,7 +233,7 @@ def file_state(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _resolve(paths: Iterable[str | Path]) -> list[_Found]:
+def _resolve(paths: Iterable[str | Path], *, limit: int | None = None) -> list[_Found]:
     """Return the sets at some paths, in their order, but the manifests first, so that these are held open."""
     resolved: list[_Found] = []
     found_manifests: list[_Found] = []
@@ -207,10 +244,10 @@ def _resolve(paths: Iterable[str | Path]) -> list[_Found]:
             continue
         manifest_path = files.prefix.with_name(files.prefix.name + MANIFEST_SUFFIX)
         found_manifests.append(_Found(files, MANIFEST_SUFFIX))
-        for number, shard in enumerate(manifest.shards):
+        for number, shard in enumerate(manifest.shards[:limit]):
             listing = Listing(manifest_path, manifest, number)
             resolved.append(_Found(Fileset(manifest_path.with_name(shard.name), listing=listing), ".rec"))
-    return found_manifests + resolved
+    return (found_manifests + resolved)[:limit]
 
 
 def _hold(found: _Found, stack: ExitStack) -> _Identity | None:
@@ -229,8 +266,10 @@ def _hold(found: _Found, stack: ExitStack) -> _Identity | None:
 def _state(resolved: list[_Found]) -> list[_State]:
     states = []
     for files, anchor in resolved:
-        found = {suffix: _file(files.path(suffix)) for suffix in SUFFIXES}
-        states.append(_State(files.staged_paths(), found, found[anchor]))
+        anchor_file = _file(files.path(anchor))
+        compared = () if files.is_settled and anchor_file else SUFFIXES
+        others = {suffix: _file(files.path(suffix)) for suffix in compared}
+        states.append(_State(files.staged_paths(), others, anchor_file))
     return states
 
 

@@ -26,6 +26,7 @@ import os
 import platform
 import shutil
 import stat
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +85,11 @@ class Staging:
         check_prefix(prefix, allow_folder=allow_folder)
         self.folder = staging_folder(prefix)
         with as_publish_error(self.parent):
-            self._lock = claim(self.folder)
+            # Called at the latest when this object is dropped: Ctrl-C may come before the ``with`` block begins.
+            locks: list[FolderLock] = []
+            self._discard = weakref.finalize(self, _discard, self.folder, locks, os.getpid())
+            locks.append(claim(self.folder))
+            (self._lock,) = locks
             try:
                 if holder:
                     with self._lock.create(HOLDER) as file:
@@ -184,18 +189,22 @@ class Staging:
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self._discard()
 
-    def _discard(self) -> None:
-        """Remove a set that is not committed, and release the lock."""
-        try:
-            if not self._lock.is_in_place():
-                return  # published; a folder of this name belongs to another pack by now
-            if self._lock.has(COMMIT):  # interrupted during the move, which must be completed
-                with contextlib.suppress(OSError, FormatError):
-                    finish(read_commit(self.folder), self._lock)
-            else:
-                shutil.rmtree(self.folder, ignore_errors=True)
-        finally:
-            self._lock.release()
+
+def _discard(folder: Path, locks: list[FolderLock], pid: int) -> None:
+    """Remove a set that is not committed, and release the lock; a forked process does neither."""
+    if not locks or os.getpid() != pid:
+        return
+    (lock,) = locks
+    try:
+        if not lock.is_in_place():
+            return  # published; a folder of this name belongs to another pack by now
+        if lock.has(COMMIT):  # interrupted during the move, which must be completed
+            with contextlib.suppress(OSError, FormatError):
+                finish(read_commit(folder), lock)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

@@ -11,8 +11,10 @@ import recordkit as rk
 from recordkit.bench.subset import single_file
 from recordkit.bench.workload import resolve_workload
 from recordkit.formats import json_file
+from recordkit.storage import open_files
 from recordkit.storage.manifest import Manifest, Shard
 from recordkit.storage.manifest import pack as pack_manifest
+from recordkit.upkeep.edit.inputs import Inputs
 
 PLAN = rk.PackPlan(shards=2, threads=1)
 
@@ -128,3 +130,39 @@ def test_a_damaged_shard(shards, fails, works):
     works("repair", "out/a_1.rec", "whole")
     works("merge", "out/a_0.rec", "whole.rec", "b")
     assert n_samples("b") == 3
+
+
+def test_shards_that_are_missing(shards):
+    Path("copy").mkdir()
+    shutil.copy(shards, "copy")
+    name = advice(
+        "storage/snapshot.py",
+        "copy all files that {} names together with it, or pack again",
+        text_of(lambda: n_samples("copy/a")),
+    )[0]
+    for shard in json.loads(Path("out", name).read_text())["shards"]:
+        for path in Path("out").glob(f"{Path(shard['rec']).stem}.*"):
+            shutil.copy(path, "copy")
+    assert n_samples("copy/a") == 4
+
+
+def test_more_shards_than_files_may_be_open(shards, works, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(open_files, "_fits", lambda _n, _limit: False)
+        advice(
+            "storage/open_files.py",
+            "let root raise that of this shell with 'prlimit --pid $$ --nofile={}', or merge some files after the "
+            "others with 'recordkit merge'",
+            text_of(lambda: n_samples(shards)),
+        )
+    works("merge", shards, "whole")
+    assert n_samples("whole") == 4
+
+
+def test_an_input_that_was_replaced(shards, works):
+    with Inputs([shards]) as inputs:
+        Path("photos/cat/0.jpg").unlink()
+        rk.pack("photos", "out/a", plan=PLAN)
+        advice("upkeep/edit/inputs.py", "run this again, it was replaced meanwhile", text_of(inputs.check_files))
+    works("merge", shards, "whole")
+    assert n_samples("whole") == 3

@@ -119,19 +119,19 @@ def test_a_commit_that_is_no_file_is_ignored(make, tmp_path):
 def test_a_staging_folder_with_an_empty_prefix_redirects_nothing(tmp_path):
     staged(tmp_path, b'{"publish": ["a.rec"], "remove": ["a.idx"]}', prefix="")
     assert (tmp_path / "..staging").is_dir()
-    assert Fileset(tmp_path / "a").path(".rec") == tmp_path / "a.rec" and not find_commits(tmp_path / "a")
+    assert Fileset(tmp_path / "a").path(".rec") == tmp_path / "a.rec" and not find_commits(tmp_path / "a").commits
 
 
 @pytest.mark.parametrize("prefix", ["t", "tr", "train_v", "train_v2_x"])
 def test_a_prefix_that_is_only_a_beginning_of_the_name_is_another_one(prefix, tmp_path):
     staged(tmp_path, b'{"publish": ["train_v2.rec"], "remove": []}', prefix=prefix)
-    assert find_commits(tmp_path / "train_v2") == []
+    assert find_commits(tmp_path / "train_v2").commits == []
 
 
 @pytest.mark.parametrize("prefix", ["train", "train_v2"])
 def test_the_commit_of_a_set_is_found_by_its_prefix_and_by_that_of_all_splits(prefix, tmp_path):
     folder = staged(tmp_path, b'{"publish": ["train_v2.rec"], "remove": []}', prefix=prefix)
-    assert [each.folder for each in find_commits(tmp_path / "train_v2")] == [folder]
+    assert [each.folder for each in find_commits(tmp_path / "train_v2").commits] == [folder]
 
 
 def test_ignored_commits_are_described_for_a_report(tmp_path):

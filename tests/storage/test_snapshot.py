@@ -49,7 +49,7 @@ def test_a_pack_between_two_system_calls_gives_the_old_set_or_the_new_one(old, n
         if not was_called:
             break
         assert got in (expect("old", old), expect("new", new)), at
-    assert at > 50 and got == expect("old", old)
+    assert at > 30 and got == expect("old", old)
 
 
 def test_a_reader_without_the_check_mixes_sets(tmp_path):

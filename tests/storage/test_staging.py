@@ -414,3 +414,35 @@ def test_a_read_only_folder_is_named(tmp_path):
 
 def test_every_suffix_is_published_after_the_records():
     assert SUFFIXES[0] == ".rec"
+
+
+def interrupt_at(at):
+    """Raise KeyboardInterrupt at the `at`-th place from now on at which Python answers a signal."""
+    n_places = 0
+
+    def count(_frame, event, _argument):
+        nonlocal n_places
+        n_places += event in ("call", "c_return")
+        if n_places == at:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(count)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Path.iterdir leaves an iterator
+def test_an_interrupt_between_any_two_calls_leaves_no_folder_and_no_lock(tmp_path, no_sync):
+    ends = set()
+    for at in itertools.count(1):
+        try:
+            interrupt_at(at)
+            publish(tmp_path / "a", "new", ["a.rec"], [])
+        except KeyboardInterrupt:
+            ends.add((tmp_path / "a.rec").exists())
+        else:
+            break
+        finally:
+            sys.setprofile(None)
+        assert not (tmp_path / ".a.staging").exists(), at
+        (tmp_path / "a.rec").unlink(missing_ok=True)
+    assert at > 100 and ends == {True, False}

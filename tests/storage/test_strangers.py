@@ -195,7 +195,7 @@ def test_a_commit_is_believed_if_the_folder_gives_no_right_that_its_parent_does_
     plant(shared_folder).chmod(folder_mode)
     shared_folder.chmod(parent_mode)
     if is_believed:
-        assert find_commits(shared_folder / "a")
+        assert find_commits(shared_folder / "a").commits
         return
     with pytest.warns(
         UserWarning, match="commit of a trusted user, got one in a folder that others may write to; it is"

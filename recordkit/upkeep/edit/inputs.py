@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.records import RecordFile
-from recordkit.errors import FormatError, NotFoundError, PlanError, enumerate_some
+from recordkit.errors import FormatError, NotFoundError, PlanError, RecordkitError, enumerate_some
 from recordkit.storage.checksums import check_number, read_checksums
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.labels.arrays import Labels, are_whole, bounds_of, dataset_labels
@@ -138,6 +138,24 @@ class Inputs:
 
     def __len__(self) -> int:
         return self.starts[-1]
+
+    def check_files(self) -> None:
+        """Refuse inputs that were replaced since they were opened.
+
+        Records are read from the files that were opened, and lists and descriptions by their names. So after this check
+        all that was read before is of one set, whatever happens to the names.
+
+        Raises
+        ------
+        FormatError, NotFoundError
+            Another program has replaced or removed one.
+        """
+        for dataset in self.datasets:
+            try:
+                dataset.check_files()
+            except RecordkitError as error:
+                error.advice = "run this again, it was replaced meanwhile"
+                raise
 
     @property
     def has_metadata(self) -> bool:

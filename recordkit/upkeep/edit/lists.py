@@ -18,6 +18,7 @@ from recordkit.errors import FormatError
 from recordkit.formats import lst
 from recordkit.formats.list_lines import ListLines, TextParts, join
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.open_files import allow_open_files
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.labels.arrays import Labels
 
@@ -45,6 +46,7 @@ class InputLists:
         self._lists: list[ListLines] = []
         # The number of the line of each record of a file; None if they are 0, 1, 2 ...
         self._numbers: list[NDArray[np.int64] | None] = []
+        allow_open_files(len(inputs.paths))
         with ExitStack() as stack:
             for path, begin, end in zip(inputs.paths, inputs.file_bounds, inputs.file_bounds[1:], strict=False):
                 try:

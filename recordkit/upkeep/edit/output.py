@@ -98,6 +98,7 @@ def write_sets(
     refuse_existing_files(sets, prefix, shards if isinstance(shards, EarlierShards) else None)
     sources = [SetSource(inputs, each) for each in sets]
     with InputLists(inputs) as lists:
+        inputs.check_files()
         notes = (*lists.notes, *_metadata_notes(inputs))
         if dry_run:
             written = tuple(WrittenSet(source.new.prefix, len(source.new.rows), source.n_bytes()) for source in sources)
