@@ -8,8 +8,9 @@ import pytest
 from interop.records import image, write_records
 
 import recordkit as rk
+from recordkit import codec
 from recordkit.errors import FormatError, MissingError, NotFoundError, PlanError, PublishError
-from recordkit.interop.parquet import images, library, read_parquet, write_parquet
+from recordkit.interop.parquet import images, library, read_parquet, write, write_parquet
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'recordkit[parquet]'")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -229,3 +230,24 @@ def test_more_rows_than_bytes_are_refused_before_labels_take_memory(tmp_path):
     pq.write_table(pa.table({"image": column, "label": np.zeros(n, np.int64)}), tmp_path / "a.parquet")
     with pytest.raises(FormatError, match=r"at most \d+ rows in \d+ bytes, got 100000"):
         read_parquet(tmp_path / "a.parquet")
+
+
+def test_a_reader_has_a_page_of_few_images_in_memory(tmp_path):
+    large = codec.encode(np.random.default_rng(0).integers(0, 256, (300, 300, 1), np.uint8), "png")
+    dataset = write_records(tmp_path / "a", [(key, 0, large) for key in range(200)])
+    write_parquet(dataset, tmp_path / "a.parquet")
+    before, pool = pa.default_memory_pool(), pa.system_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        file = pq.ParquetFile(tmp_path / "a.parquet", buffer_size=1 << 20, pre_buffer=False)
+        n_rows = sum(batch.num_rows for batch in file.iter_batches(batch_size=2, columns=["image"], use_threads=False))
+    finally:
+        pa.set_memory_pool(before)
+    assert n_rows == 200 and pool.max_memory() < 30 * len(large)
+
+
+def test_a_row_group_has_a_limited_number_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "_GROUP_ROWS", 4)
+    write_parquet(write_records(tmp_path / "a", [(key, 0, image()) for key in range(10)]), tmp_path / "a.parquet")
+    groups = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [4, 4, 2]

@@ -32,6 +32,10 @@ from recordkit.threads import count_threads
 SUFFIX = ".parquet"
 Create = Callable[[str], BinaryIO]
 _GROUP_BYTES = 100_000_000
+# Rows of small images take about 1 kB each until they are written.
+_GROUP_ROWS = 1 << 15
+# Arrow looks at the size of a page (1 MB) only after so many rows. Readers have a whole page in memory.
+_ROWS_OF_PAGE = 4
 # A row group is in memory twice, as Python's bytes and as Arrow's, besides the images that threads read ahead.
 _GROUP_FRACTION = 8
 
@@ -188,7 +192,8 @@ class _Files:
         """Write a row, sooner or later."""
         size = len(row[IMAGE]["bytes"])
         is_full = self._file_bytes + size > self._max_bytes and self._file_bytes
-        if self._rows and (is_full or self._rows_bytes + size > self._group_bytes):
+        is_group_full = self._rows_bytes + size > self._group_bytes or len(self._rows) >= _GROUP_ROWS
+        if self._rows and (is_full or is_group_full):
             self._write_group()
         if is_full:
             self._close_file()
@@ -220,6 +225,7 @@ class _Files:
                 use_dictionary=False,
                 write_statistics=[LABEL, KEY],
                 write_page_checksum=True,
+                write_batch_size=_ROWS_OF_PAGE,
                 store_schema=True,
             )
         rows, self._rows, self._rows_bytes = self._rows, [], 0
