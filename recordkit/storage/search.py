@@ -9,7 +9,8 @@ from pathlib import Path
 
 from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural, quoted
 from recordkit.storage.fileset import Fileset
-from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.manifest import Manifest
+from recordkit.storage.names import MANIFEST_SUFFIX, possible_prefixes
 from recordkit.storage.snapshot import find_files, read_manifest
 
 # PREFIX_3, PREFIX-00003-of-00010, and PREFIX_3_val of a pack with splits: only the number may differ among shards.
@@ -75,6 +76,27 @@ def find_rec_files(path: str | Path) -> list[Path]:
         shards = [] if manifest is None else [files.prefix.parent / shard.name for shard in manifest.shards]
         paths += shards or [Path(found)]
     return paths
+
+
+def find_manifest_of(files: Fileset) -> tuple[Path, Manifest] | None:
+    """Return the manifest, and its final name, of which a .rec file is a shard; None if there is none.
+
+    Raises
+    ------
+    FormatError
+        A manifest is damaged.
+
+    Examples
+    --------
+    >>> find_manifest_of(Fileset("out/train_0.rec")) is None
+    True
+    """
+    shard = files.prefix
+    for name in possible_prefixes(shard.name):
+        _, manifest = read_manifest(shard.with_name(name))
+        if manifest is not None and any(each.name == f"{shard.name}.rec" for each in manifest.shards):
+            return shard.with_name(name + MANIFEST_SUFFIX), manifest
+    return None
 
 
 def _is_prefix(folder: str) -> bool:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.contents import OtherRecords, content_kind, find_other_records
-from recordkit.errors import ImageError
+from recordkit.errors import FormatError, ImageError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.search import find_manifest_of
 from recordkit.storage.snapshot import read_sets
 from recordkit.upkeep.labels.text import MAX_COUNTED
 from recordkit.upkeep.scan import scan, scan_records
@@ -125,6 +126,8 @@ class FileInfo:
         The .rec files of a manifest; empty for a single file.
     edit : dict or None
         The key "edit" of PREFIX.json or the manifest: the command that made the set from others, and its inputs.
+    shard_of : str or None
+        The manifest that names this file among its shards.
     """
 
     path: str
@@ -146,6 +149,7 @@ class FileInfo:
     other_records: str | None = None
     shards: tuple[str, ...] = ()
     edit: dict[str, Any] | None = None
+    shard_of: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the fields as values that JSON can hold."""
@@ -266,7 +270,16 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
         other_records=None if others[0] is None else str(others[0]),
         shards=() if listing is None else tuple(str(files.path(".rec")) for files in sets),
         edit=dict(edit) if isinstance(edit, Mapping) else None,
+        shard_of=_manifest_of(first) if listing is None else None,
     )
+
+
+def _manifest_of(files: Fileset) -> str | None:
+    try:
+        found = find_manifest_of(files)
+    except FormatError:  # the file is no less whole with a damaged manifest beside it
+        return None
+    return None if found is None else str(found[0])
 
 
 def _add_records(tally: _Tally, files: Fileset, progress: Callable[[int], None] | None) -> OtherRecords | None:

@@ -39,6 +39,10 @@ def test_info_names_the_command_and_the_sets_that_made_a_set(packed, cli, tmp_pa
     assert f"made by    recordkit {__version__}: subset of out\n" in cli("info", tmp_path / "cats")[1]
     cli("split", packed, tmp_path / "shards", "--shards", "2")
     assert f"made by    recordkit {__version__}: split of out\n" in cli("info", tmp_path / "shards")[1]
+    manifest = tmp_path / "shards.manifest.json"
+    assert f"shard of   {manifest}, which has all records\n" in cli("info", tmp_path / "shards_0.rec")[1]
+    manifest.write_text("damaged")
+    assert "shard of" not in cli("info", tmp_path / "shards_0.rec")[1]
     assert f"made by    recordkit {__version__}\n" in cli("info", packed)[1]
 
 

@@ -58,6 +58,8 @@ def _pairs_lines(pairs: VerificationPairs) -> list[str]:
 def _lines(info: FileInfo) -> list[str]:
     shards = f" in {plural(len(info.shards), 'shard')}" if info.shards else ""
     lines = [f"{info.path}: {plural(info.n_records, 'record')}{shards}, {info.n_bytes / 1e6:.1f} MB"]
+    if info.shard_of:
+        lines.append(f"shard of   {info.shard_of}, which has all records")
     if info.made_by:
         lines.append(f"made by    {info.made_by}{_edit_text(info.edit or {})}")
     companions = [suffix for suffix, exists in info.companions.items() if exists]

@@ -30,7 +30,7 @@ _BAR = 24  # characters
     "--sample",
     metavar="N",
     type=click.IntRange(1),
-    help="Number of images to decode, evenly spread over the dataset.  [default: all]",
+    help="Number of images to decode: the random choice of 'recordkit subset --sample N'.  [default: all]",
 )
 @threads_option
 @output_options

@@ -63,9 +63,9 @@ def command(
     """Draw images of REC with class, label and key: on a contact sheet, the PNG file SHEET, or on a page.
 
     If there are more than the number asked for, they are spread over the labels: one of each, then a second one of
-    each, and so on, drawn by --seed. Only these images are read. SHEET is REC.png by default; an existing .png or .html
-    file is replaced, unless it is one of the dataset. The exit code is 1 if an image does not decode; it is shown as a
-    crossed square.
+    each, and so on, drawn by --seed. Only these images are read. By default SHEET is in the current folder and has the
+    name of REC with .png. An existing .png or .html file is replaced, unless it is one of the dataset. The exit code is
+    1 if an image does not decode; it is shown as a crossed square.
     """
     reports = []
     if page is None or sheet is not None:

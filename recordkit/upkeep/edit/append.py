@@ -20,8 +20,8 @@ from recordkit.formats.frame import verify_advice
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest, Shard
 from recordkit.storage.manifest import read as read_manifest
-from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, possible_prefixes, suffix_of
-from recordkit.storage.search import find_sets
+from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, suffix_of
+from recordkit.storage.search import find_manifest_of, find_sets
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
@@ -205,16 +205,13 @@ class _Target:
 
     def _refuse_shard(self) -> None:
         """Refuse a file that a manifest names, because the manifest would no longer describe it."""
-        for name in possible_prefixes(self.prefix.name):
-            path = Fileset(self.prefix.with_name(name)).path(MANIFEST_SUFFIX)
-            if path.exists() and any(shard.name == self.path.name for shard in read_manifest(path).shards):
-                final = self.prefix.with_name(name + MANIFEST_SUFFIX)
-                raise PlanError(
-                    path=str(self.path),
-                    expected="a dataset",
-                    got=f"a shard of {final}",
-                    advice=f"append to {quoted(final)}",
-                )
+        if (found := find_manifest_of(self._files)) is not None:
+            raise PlanError(
+                path=str(self.path),
+                expected="a dataset",
+                got=f"a shard of {found[0]}",
+                advice=f"append to {quoted(found[0])}",
+            )
 
     def refuse_lost_list(self, inputs: Inputs) -> None:
         """Refuse to write a dataset that has a list without one."""
