@@ -1,8 +1,8 @@
 """How every program of recordkit ends: an exit code, and one line for an error.
 
 Exit codes: 0 success; 1 the data is at fault; 2 the command line is at fault or needs something that is not installed;
-129 SIGHUP; 130 interrupted; 143 SIGTERM. A reader of the output that exits early (``| head``) does not change the exit
-code: the rest of the output is discarded.
+129 SIGHUP; 130 interrupted; 143 SIGTERM. A signal after a set was published finds it written, so the line names it. A
+reader of the output that exits early (``| head``) does not change the exit code: the rest of the output is discarded.
 
 The library names its arguments in an error, and `option_name` replaces them by the options of the command that ran.
 click's errors about the command line get the form of all others, in `usage_error_text`.
@@ -26,7 +26,8 @@ from typing import Any, TextIO
 import click
 
 from recordkit.cli.terminal import print_line, print_message
-from recordkit.errors import MissingError, PlanError, RecordkitError
+from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some
+from recordkit.storage.staging import PUBLISHED
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
@@ -44,6 +45,7 @@ def run(program: Callable[[], object], name: str) -> None:
     name : str
         Name of the program, which begins each error line.
     """
+    PUBLISHED.clear()
     with _settings:
         _unwind_at_signals()
         _open_standard_files()
@@ -67,14 +69,14 @@ def _run(program: Callable[[], object], name: str) -> None:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail(name, "interrupted", 130)
+        _fail(name, f"interrupted{_published()}", 130)
     except click.ClickException as error:
         text = usage_error_text(error) if isinstance(error, click.UsageError) else error.format_message()
         _fail(name, text, error.exit_code)
     except RecordkitError as error:
         _fail(name, error.text(), exit_code(error))
     except TerminationSignal as end:
-        _fail(name, "terminated", 128 + end.number)
+        _fail(name, f"terminated{_published()}", 128 + end.number)
     except OSError as error:
         _fail(name, error_text(error), 1)
     except MemoryError:
@@ -83,6 +85,13 @@ def _run(program: Callable[[], object], name: str) -> None:
         for line in traceback.format_exc().splitlines():
             print_line(line, to_stderr=True)
         sys.exit(1)
+
+
+def _published() -> str:
+    """Return what an interrupted program has written, because to run it again would fail or write it twice."""
+    if not PUBLISHED:
+        return ""
+    return f"; {enumerate_some([*map(str, PUBLISHED)])} {'was' if len(PUBLISHED) == 1 else 'were'} written before"
 
 
 class CommandError(click.ClickException):

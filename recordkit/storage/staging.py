@@ -27,6 +27,7 @@ import platform
 import shutil
 import stat
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,9 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
+
+PUBLISHED: deque[Path] = deque(maxlen=8)
+"""The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
 
 
 class Staging:
@@ -87,7 +91,7 @@ class Staging:
         with as_publish_error(self.parent):
             # Called at the latest when this object is dropped: Ctrl-C may come before the ``with`` block begins.
             locks: list[FolderLock] = []
-            self._discard = weakref.finalize(self, _discard, self.folder, locks, os.getpid())
+            self._discard = weakref.finalize(self, _discard, prefix, locks, os.getpid())
             locks.append(claim(self.folder))
             (self._lock,) = locks
             try:
@@ -175,6 +179,7 @@ class Staging:
                 mode = os.fstat(file.fileno()).st_mode
             _let_readers_in(self._lock, mode)
             self._lock.rename(PENDING, COMMIT)
+            _note_published(self.prefix)
         with as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
             finish(read_commit(self.folder), self._lock)
 
@@ -190,15 +195,22 @@ class Staging:
         self._discard()
 
 
-def _discard(folder: Path, locks: list[FolderLock], pid: int) -> None:
+def _note_published(prefix: Path) -> None:
+    if prefix not in PUBLISHED:
+        PUBLISHED.append(prefix)
+
+
+def _discard(prefix: Path, locks: list[FolderLock], pid: int) -> None:
     """Remove a set that is not committed, and release the lock; a forked process does neither."""
     if not locks or os.getpid() != pid:
         return
     (lock,) = locks
+    folder = staging_folder(prefix)
     try:
         if not lock.is_in_place():
             return  # published; a folder of this name belongs to another pack by now
         if lock.has(COMMIT):  # interrupted during the move, which must be completed
+            _note_published(prefix)
             with contextlib.suppress(OSError, FormatError):
                 finish(read_commit(folder), lock)
         else:

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from recordkit import errors
-from recordkit.cli.program import Command, option_name, run
+from recordkit.cli.program import Command, TerminationSignal, option_name, run
 from recordkit.errors import MissingError, PlanError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordWriter
@@ -133,6 +133,23 @@ def test_a_signal_ends_a_program_after_its_cleanup(number, code, capsys):
         signal.signal(number, before)
     assert end.value.code == code and cleaned
     assert capsys.readouterr().err == "recordkit: terminated\n"
+
+
+@pytest.mark.parametrize(
+    ("signal_", "code", "end"),
+    [(KeyboardInterrupt(), 130, "interrupted"), (TerminationSignal(signal.SIGTERM), 143, "terminated")],
+)
+def test_a_signal_after_a_set_was_published_names_the_set(cli, packed, monkeypatch, tmp_path, signal_, code, end):
+    def print_report(*_):
+        raise signal_
+
+    monkeypatch.setattr("recordkit.cli.commands.merge.print_report", print_report)
+    arguments = ["merge", packed, tmp_path / "all"]
+    for options, more in ([["--dry-run"], ""], [[], f"; {tmp_path}/all was written before"]):
+        got, output, error = cli(*arguments, *options, "--quiet")
+        assert (got, output, error.lstrip("\n")) == (code, "", f"recordkit: {end}{more}\n")  # click ends the line of ^C
+    monkeypatch.undo()
+    assert cli("verify", tmp_path / "all.rec", "--quiet")[0] == 0
 
 
 def test_a_hang_up_is_ignored_under_nohup(capsys):

@@ -16,7 +16,7 @@ from storage.faults import publish, publish_folder, recover
 from recordkit.errors import PublishError
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES
-from recordkit.storage.staging import Staging, _describe_unless_empty
+from recordkit.storage.staging import PUBLISHED, Staging, _describe_unless_empty
 
 
 def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):
@@ -431,18 +431,20 @@ def interrupt_at(at):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Path.iterdir leaves an iterator
-def test_an_interrupt_between_any_two_calls_leaves_no_folder_and_no_lock(tmp_path, no_sync):
+def test_an_interrupt_between_any_two_calls_leaves_no_folder_and_no_lock_and_says_which(memory_path):
     ends = set()
     for at in itertools.count(1):
+        PUBLISHED.clear()
         try:
             interrupt_at(at)
-            publish(tmp_path / "a", "new", ["a.rec"], [])
+            publish(memory_path / "a", "new", ["a.rec"], [])
         except KeyboardInterrupt:
-            ends.add((tmp_path / "a.rec").exists())
+            ends.add((memory_path / "a.rec").exists())
         else:
             break
         finally:
             sys.setprofile(None)
-        assert not (tmp_path / ".a.staging").exists(), at
-        (tmp_path / "a.rec").unlink(missing_ok=True)
+        assert not (memory_path / ".a.staging").exists(), at
+        assert list(PUBLISHED) == [memory_path / "a"] * (memory_path / "a.rec").exists(), at
+        (memory_path / "a.rec").unlink(missing_ok=True)
     assert at > 100 and ends == {True, False}
