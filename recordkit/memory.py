@@ -55,6 +55,31 @@ def choose_memory(memory: int | str | None) -> int:
     return min(n_bytes, _MAX_MEMORY)
 
 
+def read_size(size: int | str, argument: str) -> int:
+    """Return the bytes of a size of a file, a number or a text as for `parse_size`.
+
+    Parameters
+    ----------
+    size : int or str
+    argument : str
+        Name of the argument, for the error.
+
+    Raises
+    ------
+    PlanError
+        It is no size, or less than a byte.
+
+    Examples
+    --------
+    >>> read_size("512M", "shard_bytes")
+    536870912
+    """
+    n_bytes = parse_size(size) if isinstance(size, str) else size
+    if n_bytes is None or n_bytes < 1:
+        raise PlanError(argument=argument, expected="a size as 512M or 2G", got=repr(size))
+    return n_bytes
+
+
 def parse_size(text: str) -> int | None:
     """Return the bytes of a number that may end with K, M, G or T (2**10 to 2**40); None for another text.
 

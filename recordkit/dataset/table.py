@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.arguments import one_or_more
 from recordkit.dataset.index import FileIndex, index_file, index_whole_records
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.dataset.whole_records import known_positions
@@ -223,7 +224,7 @@ def open_table(
     progress: Callable[[int], None] | None = None,
 ) -> Table:
     """Open .rec files; see `recordkit.dataset.dataset.RecordDataset`."""
-    patterns = [path] if isinstance(path, str | os.PathLike) else list(path)
+    patterns = one_or_more(path)
     if not patterns:
         raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
 

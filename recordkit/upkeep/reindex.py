@@ -8,7 +8,7 @@ are the positions too. MXNet's rec2idx.py always writes positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.arguments import one_or_more
 from recordkit.dataset.contents import find_other_records
 from recordkit.dataset.frame_chain import Spans
 from recordkit.dataset.keys import keys_of_ids
@@ -77,15 +78,15 @@ class ReindexReport:
 
 
 def reindex(
-    path: str | Path, *, checksums: bool = False, progress: Callable[[int], None] | None = None
+    path: str | Path | Sequence[str | Path], *, checksums: bool = False, progress: Callable[[int], None] | None = None
 ) -> list[ReindexReport]:
     r"""Write the .idx file of each .rec file from its records. Readers see the old index or the new one, never a part.
 
     Parameters
     ----------
-    path : str or Path
-        A .rec file, a manifest and so all its shards, the prefix of either, a pattern, or a folder with one dataset
-        (`recordkit.storage.search.find_rec_files`).
+    path : str, Path, or sequence of them
+        Each a .rec file, a manifest and so all its shards, the prefix of either, a pattern, or a folder with one
+        dataset (`recordkit.storage.search.find_rec_files`).
     checksums : bool, default False
         Also write PREFIX.crc for a set that has none (`recordkit.storage.checksums`). It protects the records as they
         are now, so a file that is not the one in PREFIX.json is refused.
@@ -121,7 +122,8 @@ def reindex(
     >>> report.outcome, report.keys, prefix.with_suffix(".idx").read_text()
     ('written', 'ids', '7\t0\n5\t36\n')
     """
-    return [_reindex(each, checksums=checksums, progress=progress) for each in find_rec_files(path)]
+    found = [rec for each in one_or_more(path) for rec in find_rec_files(each)]
+    return [_reindex(rec, checksums=checksums, progress=progress) for rec in found]
 
 
 def _reindex(path: Path, *, checksums: bool, progress: Callable[[int], None] | None) -> ReindexReport:

@@ -11,6 +11,7 @@ blocks on several threads. The report is in `recordkit.upkeep.report`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.frame_search import LostBytes, WholeFrames, find_frames
 from recordkit.dataset.records import RecordFile, open_record_file
-from recordkit.errors import quoted
+from recordkit.errors import PlanError, quoted
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
@@ -75,9 +76,13 @@ def verify(
         The .rec file does not exist.
     FormatError
         `path` is a file of another format.
+    PlanError
+        `path` is a list.
     OSError
         The .rec file cannot be read.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise PlanError(argument="path", expected="one dataset at a time", got=repr(path))
     options = _Options(decode, count_threads(threads), progress)
 
     def verify_set(files: Fileset) -> VerifyReport:

@@ -352,3 +352,10 @@ def test_a_path_stands_for_all_its_files(tiny_folder, tmp_path):
         assert {index: index.read_bytes() for index in (tmp_path / "out").glob("*.idx")} == indexes
         assert [report.path for report in reports] == [str(each) for each in sorted((tmp_path / "out").glob("*.rec"))]
         assert sum(n_bytes) == sum(each.stat().st_size for each in (tmp_path / "out").glob("*.rec"))
+
+
+def test_several_files_are_one_list_of_reports(tmp_path):
+    lines = [write(tmp_path / name, [7, 5]) for name in "ab"]
+    reports = reindex([tmp_path / "a.rec", str(tmp_path / "b")])
+    assert [report.outcome for report in reports] == ["written", "written"]
+    assert [(tmp_path / f"{name}.idx").read_bytes() for name in "ab"] == lines

@@ -10,7 +10,7 @@ import pytest
 
 from recordkit import PackPlan, RecordDataset, pack
 from recordkit.codec import encode
-from recordkit.errors import NotFoundError
+from recordkit.errors import NotFoundError, PlanError
 from recordkit.formats import idx, irheader
 from recordkit.formats.frame import RecordWriter
 from recordkit.recordio import IRHeader, MXIndexedRecordIO
@@ -444,3 +444,8 @@ def test_a_file_of_which_nothing_can_be_saved_has_no_advice(tmp_path):
     for name in ("a", "b"):
         report = verify(tmp_path / name)
         assert not report.ok and not any("recordkit repair" in note for note in report.notes)
+
+
+def test_a_list_is_refused(packed):
+    with pytest.raises(PlanError, match="path: expected one dataset at a time"):
+        verify([packed, packed])

@@ -7,31 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from recordkit.errors import PlanError, PublishError
-from recordkit.memory import parse_size
+from recordkit.errors import PublishError
 from recordkit.storage.staging import Staging
 
 SHARD_BYTES = 1 << 29
 """Size of a shard that a caller does not choose: that of Hugging Face."""
-
-
-def choose_shard_bytes(shard_bytes: int | str) -> int:
-    """Return the size of a shard from a number of bytes or a text.
-
-    Raises
-    ------
-    PlanError
-        It is no size.
-
-    Examples
-    --------
-    >>> choose_shard_bytes("512M")
-    536870912
-    """
-    n_bytes = parse_size(shard_bytes) if isinstance(shard_bytes, str) else shard_bytes
-    if n_bytes is None or n_bytes < 1:
-        raise PlanError(argument="shard_bytes", expected="a size as 512M or 2G", got=repr(shard_bytes))
-    return n_bytes
 
 
 class NewFolder(NamedTuple):

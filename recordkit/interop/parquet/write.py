@@ -20,11 +20,11 @@ from recordkit.interop.export import (
     read_samples,
     survey_labels,
 )
-from recordkit.interop.export.output import SHARD_BYTES, check_new_file, choose_shard_bytes, new_file, new_folder
+from recordkit.interop.export.output import SHARD_BYTES, check_new_file, new_file, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.parquet.library import import_pyarrow
 from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, make_schema
-from recordkit.memory import choose_memory
+from recordkit.memory import choose_memory, read_size
 from recordkit.sample import Source
 from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
@@ -87,7 +87,7 @@ def write_parquet(
     begin_s = time.monotonic()
     import_pyarrow()
     n_threads, n_bytes = count_threads(threads), choose_memory(memory)
-    max_bytes = choose_shard_bytes(shard_bytes)
+    max_bytes = read_size(shard_bytes, "shard_bytes")
     path = Path(path)
     sources = name_sources(source)
     if is_file := path.suffix.lower() == SUFFIX:

@@ -21,9 +21,9 @@ from recordkit.interop.export import (
     survey_labels,
 )
 from recordkit.interop.export.labels import LabelFacts, is_whole
-from recordkit.interop.export.output import SHARD_BYTES, choose_shard_bytes, new_folder
+from recordkit.interop.export.output import SHARD_BYTES, new_folder
 from recordkit.interop.export.report import Notify, Progress, announce
-from recordkit.memory import choose_memory
+from recordkit.memory import choose_memory, read_size
 from recordkit.sample import Entry, Source
 from recordkit.storage.staging import check_new_folder
 from recordkit.threads import count_threads
@@ -90,7 +90,7 @@ def write_webdataset(
     """
     begin_s = time.monotonic()
     n_threads, n_bytes = count_threads(threads), choose_memory(memory)
-    max_bytes = choose_shard_bytes(shard_bytes)
+    max_bytes = read_size(shard_bytes, "shard_bytes")
     folder = Path(folder)
     sources = name_sources(source)
     facts = {name: survey_labels(each) for name, each in sources.items()}

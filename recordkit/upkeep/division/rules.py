@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import PlanError, enumerate_some, plural
+from recordkit.memory import read_size
 from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.division.groups import find_groups
 from recordkit.upkeep.division.shares import WholeRatios, count_parts, count_table, shares_of
@@ -201,20 +202,20 @@ class Shards:
     ----------
     count : int, optional
         Number of shards.
-    max_bytes : int, optional
-        Most bytes of a shard; a record that is larger is alone in its shard.
+    max_bytes : int or str, optional
+        Most bytes of a shard, as a number or as "512M" or "2G"; a record that is larger is alone in its shard.
     """
 
     count: int | None = None
-    max_bytes: int | None = None
+    max_bytes: int | str | None = None
 
     def __post_init__(self) -> None:
         if (self.count is None) == (self.max_bytes is None):
             raise PlanError(expected="either `count` or `max_bytes`", got="both" if self.count else "none")
-        for argument in ("count", "max_bytes"):
-            number = getattr(self, argument)
-            if number is not None and number < 1:
-                raise PlanError(argument=argument, expected="1 or more", got=number)
+        if self.count is not None and self.count < 1:
+            raise PlanError(argument="count", expected="1 or more", got=self.count)
+        if self.max_bytes is not None:
+            read_size(self.max_bytes, "max_bytes")
 
     def divide(self, inputs: Inputs) -> Division:
         """Divide the samples of some inputs.
@@ -227,7 +228,10 @@ class Shards:
         ends = inputs.ends()
         if self.count is not None and self.count > len(ends):
             raise PlanError(argument="shards", expected=f"1 to the number of records, {len(ends)}", got=self.count)
-        bounds = bounds_below(ends, self.max_bytes) if self.max_bytes else even_bounds(ends, self.count or 1)
+        if self.max_bytes is None:
+            bounds = even_bounds(ends, self.count or 1)
+        else:
+            bounds = bounds_below(ends, read_size(self.max_bytes, "max_bytes"))
         return Division({str(n): np.arange(*pair) for n, pair in enumerate(itertools.pairwise(bounds))}, [])
 
 

@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,8 @@ def shares_of(ratios: Mapping[str, float | Fraction]) -> WholeRatios:
     >>> shares_of({"train": 0.8, "val": 0.1, "test": 0.1})
     WholeRatios(numbers=array([8, 1, 1]), total=10)
     """
+    if texts := [f"{name}={ratio!r}" for name, ratio in ratios.items() if not isinstance(ratio, Real)]:
+        raise PlanError(argument="ratios", expected="numbers", got=", ".join(texts))
     if not all(0 < ratio < math.inf for ratio in ratios.values()):
         got = ", ".join(f"{name}={_float(ratio):g}" for name, ratio in ratios.items())
         raise PlanError(argument="ratios", expected="ratios of more than 0", got=got)

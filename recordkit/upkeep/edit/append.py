@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recordkit.arguments import one_or_more
 from recordkit.errors import FormatError, NotFoundError, PlanError, PublishError, plural, quoted
 from recordkit.formats.files import not_found, read_file
 from recordkit.formats.frame import verify_advice
@@ -39,7 +40,7 @@ _MAX_FAILURES_BYTES = 1 << 30
 
 def append(
     path: str | Path,
-    more: Sequence[str | Path],
+    more: str | Path | Sequence[str | Path],
     *,
     keys: KeyRule = "keep",
     pad_labels: float | None = None,
@@ -57,7 +58,7 @@ def append(
     ----------
     path : str or Path
         The dataset that grows: a .rec file, its prefix, or a manifest.
-    more : sequence of str or Path
+    more : str, Path, or sequence of them
         For each dataset a .rec file, its prefix, a manifest, or a pattern. They stay as they are.
     keys : {"keep", "renumber"}, default "keep"
         "keep": two records with one key are an error. "renumber": the keys of the new records follow the largest one of
@@ -104,6 +105,7 @@ def append(
     >>> RecordDataset(folder / "a").keys
     array([0, 1, 2, 3, 4], dtype=uint64)
     """
+    more = one_or_more(more)
     if not more:
         raise PlanError(argument="more", expected="a .rec file or more", got="none")
     target = _Target(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recordkit.arguments import one_or_more
 from recordkit.errors import PlanError
 from recordkit.upkeep.division.sizes import even_bounds
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
@@ -17,7 +18,7 @@ from recordkit.upkeep.labels.change import LabelReport, add_changes
 
 
 def merge(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     prefix: str | Path,
     *,
     keys: KeyRule = "keep",
@@ -34,7 +35,7 @@ def merge(
 
     Parameters
     ----------
-    paths : sequence of str or Path
+    paths : str, Path, or sequence of them
         For each dataset a .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
         The new set; it must not exist.
@@ -79,6 +80,7 @@ def merge(
     >>> report.n_records, report.notes[0]
     (5, 'no dataset has class names, so equal labels are taken as one class')
     """
+    paths = one_or_more(paths)
     names = list(map(str, paths))
     with Inputs(paths) as inputs:
         union = unite(inputs, names, keys=keys, pad_labels=pad_labels)

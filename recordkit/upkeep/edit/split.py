@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.errors import PlanError
 from recordkit.upkeep.division.rules import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
@@ -47,7 +49,7 @@ class SplitReport(EditReport):
 def split(
     path: str | Path,
     prefix: str | Path,
-    rule: Ratios | KeyParts | Shards,
+    rule: Ratios | KeyParts | Shards | Mapping[str, float | Fraction],
     *,
     threads: int = 0,
     dry_run: bool = False,
@@ -61,8 +63,8 @@ def split(
         A .rec file, its prefix, a manifest, or a pattern.
     prefix : str or Path
         The sets are PREFIX_NAME, for each name of a part. Shards are PREFIX_0 and so on, with PREFIX.manifest.json.
-    rule : Ratios, KeyParts or Shards
-        The parts. Records keep their keys and, in each part, their order.
+    rule : Ratios, KeyParts, Shards, or mapping of str to float
+        The parts; a mapping stands for the `Ratios` of it. Records keep their keys and, in each part, their order.
     threads : int, default 0
         Number of threads; 0 means the CPUs that this process may use.
     dry_run : bool, default False
@@ -93,10 +95,14 @@ def split(
     >>> with MXIndexedRecordIO(f"{folder}/all.idx", f"{folder}/all.rec", "w") as writer:
     ...     for key in range(10):
     ...         writer.write_idx(key, pack(IRHeader(0, 7.0, key, 0), b"jpeg"))
-    >>> report = split(folder / "all", folder / "pets", Ratios({"train": 0.8, "test": 0.2}))
+    >>> report = split(folder / "all", folder / "pets", {"train": 0.8, "test": 0.2})
     >>> [(each.prefix.name, each.n_records) for each in report.sets]
     [('pets_train', 8), ('pets_test', 2)]
     """
+    if isinstance(rule, Mapping):
+        rule = Ratios(rule)
+    if not isinstance(rule, Ratios | KeyParts | Shards):
+        raise PlanError(argument="rule", expected="Ratios, KeyParts, Shards or a mapping of ratios", got=repr(rule))
     prefix = Path(prefix)
     with Inputs([path]) as inputs:
         division = rule.divide(inputs)

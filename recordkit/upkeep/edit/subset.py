@@ -68,6 +68,9 @@ def subset(
     >>> subset(folder / "all", folder / "some", Selection(labels=[0, 2], keys="2:")).n_records
     6
     """
+    if not isinstance(selection, Selection):
+        expected = "a Selection, such as Selection(where='label == 3') or Selection(keys=[1, 2])"
+        raise PlanError(argument="selection", expected=expected, got=repr(selection))
     if selection.is_empty:
         raise PlanError(expected="a condition, such as `labels` or `where`", got="none")
     with Inputs([path]) as inputs:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.arguments import one_or_more
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.keys import ranks
 from recordkit.errors import PlanError, enumerate_some
@@ -37,14 +38,14 @@ class Selection:
 
     Attributes
     ----------
-    keys : str, Path, or sequence of int, optional
+    keys : int, str, Path, or sequence of int, optional
         Keys and ranges of keys such as ``"0:1000,1500"``, whose ends are not included; a file with a key on each line;
         or the keys themselves. Each key, and a key of each range, must be in the dataset.
-    labels : sequence of float, optional
-        First labels. Each must be in the dataset.
-    classes : sequence of str, optional
-        Names of classes. Each must have a sample. Together with `labels` they are one condition: a sample has one of
-        these labels or classes.
+    labels : float or sequence of float, optional
+        One first label or several. Each must be in the dataset.
+    classes : str or sequence of str, optional
+        One name of a class or several. Each must have a sample. Together with `labels` they are one condition:
+        a sample has one of these labels or classes.
     listed : str or Path, optional
         A .lst file. The samples with its keys are selected, in its order; its labels and paths are not used.
     where : str, optional
@@ -79,9 +80,9 @@ class Selection:
     (array([2, 3, 4]), array([0, 1, 4]))
     """
 
-    keys: str | Path | Sequence[int] | NDArray[np.uint64] | None = None
-    labels: Sequence[float] = ()
-    classes: Sequence[str] = ()
+    keys: int | str | Path | Sequence[int] | NDArray[np.uint64] | None = None
+    labels: float | Sequence[float] = ()
+    classes: str | Sequence[str] = ()
     listed: str | Path | None = None
     where: str | None = None
     every: int = 1
@@ -130,7 +131,7 @@ class Selection:
             is_named = np.zeros(len(table), bool)
             is_named[self._named_rows(table)] = True
             rows = rows[is_named[rows]]
-        if self.labels or self.classes:
+        if one_or_more(self.labels) or one_or_more(self.classes):
             rows = rows[np.isin(table.label_column(0, rows), self._wanted_labels(table))]
         if self.where is not None:
             rows = rows[Expression(self.where).matches(table, rows)]
@@ -153,6 +154,8 @@ class Selection:
         {'labels': [3], 'first': 10}
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("labels", "classes"):
+            values[name] = tuple(one_or_more(values[name]))
         document: dict[str, object] = {
             field.name: values[field.name]
             for field in fields(self)
@@ -161,7 +164,7 @@ class Selection:
         if isinstance(self.keys, str | Path):
             document["keys"] = Path(self.keys).name if isinstance(self.keys, Path) else self.keys
         elif self.keys is not None:
-            document["keys"] = [int(key) for key in self.keys[:_MAX_KEYS_TOLD]]
+            document["keys"] = np.atleast_1d(self.keys)[:_MAX_KEYS_TOLD].tolist()
         for name in ("labels", "classes"):
             if name in document:
                 document[name] = list(values[name])
@@ -179,7 +182,7 @@ class Selection:
         lookup = SortedKeys(table.keys)
         if isinstance(keys, str):
             return lookup.in_ranges(parse_ranges(keys))
-        return lookup.in_set(read_keys(keys) if isinstance(keys, Path) else np.asarray(keys, np.uint64))
+        return lookup.in_set(read_keys(keys) if isinstance(keys, Path) else np.atleast_1d(np.asarray(keys, np.uint64)))
 
     def _wanted_labels(self, table: SampleTable) -> NDArray[Any]:
         """Return the labels of `labels` and `classes`, all of which the dataset has."""
@@ -200,22 +203,23 @@ class Selection:
         return np.array(wanted).astype(labels.dtype)
 
     def _named_labels(self) -> list[tuple[str, str, float]]:
-        return [("labels", label_text(label), label) for label in self.labels]
+        return [("labels", label_text(label), label) for label in one_or_more(self.labels)]
 
     def _class_labels(self, table: SampleTable) -> list[tuple[str, str, float]]:
-        if not self.classes:
+        names = one_or_more(self.classes)
+        if not names:
             return []
         known = table.classes
         if known is None:
             raise PlanError(
                 argument="classes", expected="a dataset with class names", got="none", advice="give `labels`"
             )
-        for name in self.classes:
+        for name in names:
             if name not in known:
                 similar = get_close_matches(name, known, n=1)
                 advice = f"did you mean {similar[0]}?" if similar else None
                 raise PlanError(argument="classes", expected=enumerate_some(known), got=name, advice=advice)
-        return [("classes", name, known[name]) for name in self.classes]
+        return [("classes", name, known[name]) for name in names]
 
     def _thin(self, rows: _Rows, table: SampleTable) -> _Rows:
         rows = rows[self.start :: self.every]

@@ -229,3 +229,8 @@ def test_the_command_appends(cli, grown):
     assert code == 1 and "--renumber" in error
     code, output, _ = cli("append", rec, f"{more}.rec", "--renumber", "--shard", "--json")
     assert code == 0 and json.loads(output)["manifest"] == f"{prefix}.manifest.json"
+
+
+def test_one_path_need_not_be_a_list(grown):
+    prefix, more = grown
+    assert append(prefix, f"{more}.rec", dry_run=True).n_records == append(prefix, [more], dry_run=True).n_records

@@ -315,3 +315,7 @@ def test_the_command_prints_sets_and_changes(cli, tmp_path):
     assert f"note: {tmp_path}/b.rec: changed labels: 0 (dog) to 1 in 1 record" in error
     code, output, _ = cli(*arguments[:-1], tmp_path / "more", "--renumber", "--dry-run", "--json")
     assert code == 0 and json.loads(output)["dry_run"] and not (tmp_path / "more.rec").exists()
+
+
+def test_one_path_need_not_be_a_list(tmp_path):
+    assert merge(f"{write_set(tmp_path / 'a', [1, 2])}.rec", tmp_path / "all").n_records == 2

@@ -172,3 +172,21 @@ def test_a_dry_run_counts_the_classes_of_each_part(cli, tmp_path):
     (tmp_path / "a.json").write_text('{"classes": {"cat": 0, "dog": 1}}')
     code, output, error = cli("split", tmp_path / "a", tmp_path / "b", "--ratios", "x=5,y=5", "--stratify", "--dry-run")
     assert code == 0 and "labels of b_x: 1 of 0 (cat), 1 of 1 (dog)" in output and "labels of" not in error
+
+
+def test_a_mapping_stands_for_its_ratios(rec, tmp_path):
+    report = upkeep.split(rec, tmp_path / "p", {"train": 0.8, "test": 0.2})
+    assert [each.n_records for each in report.sets] == [80, 20]
+    for rule, text in (
+        ("train=0.8", "rule: expected Ratios, KeyParts, Shards or a mapping"),
+        ({"a": ":8", "b": "8:"}, "ratios: expected numbers, got a=':8', b='8:'"),
+    ):
+        with pytest.raises(PlanError, match=text):
+            upkeep.split(rec, tmp_path / "q", rule)
+
+
+def test_the_size_of_a_shard_may_be_a_text(rec, tmp_path):
+    split = [upkeep.split(rec, tmp_path / "p", Shards(max_bytes=size), dry_run=True) for size in ("2K", 2048)]
+    assert split[0].sets == split[1].sets and len(split[0].sets) > 1
+    with pytest.raises(PlanError, match="max_bytes: expected a size as 512M or 2G, got 'much'"):
+        Shards(max_bytes="much")

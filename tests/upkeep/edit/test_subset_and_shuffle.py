@@ -133,3 +133,9 @@ def test_keys_of_an_index_with_positions_are_kept(tmp_path):
         with rk.RecordDataset(tmp_path / "new", check=check) as new:
             assert [(sample.key, bytes(sample.payload)) for sample in new] == [(1, b"51"), (3, b"53"), (4, b"54")]
     assert upkeep.verify(tmp_path / "new").ok
+
+
+@pytest.mark.parametrize("selection", ["label == 3", [1, 2]])
+def test_a_selection_of_another_type_is_refused(selection, packed, tmp_path):
+    with pytest.raises(PlanError, match=r"selection: expected a Selection, such as Selection\(where='label == 3'\)"):
+        upkeep.subset(packed, tmp_path / "new", selection)

@@ -251,3 +251,16 @@ def test_a_damaged_record_is_an_error(rec):
     rec.write_bytes(content)
     with pytest.raises(FormatError, match="a.rec: byte 32: expected an image header and its labels, got 25 bytes"):
         rows(rec, where="bytes > 1")
+
+
+def test_one_value_need_not_be_a_list(rec):
+    (rec.parent / "a.json").write_text('{"classes": {"cat": 1}}')
+    with RecordDataset(rec) as dataset:
+        for one, several in (
+            (Selection(classes="cat"), Selection(classes=["cat"])),
+            (Selection(labels=3), Selection(labels=np.array([3]))),
+            (Selection(keys=5), Selection(keys=[5])),
+        ):
+            assert one.rows(dataset).tolist() == several.rows(dataset).tolist()
+            assert one.as_json() == several.as_json() and not one.is_empty
+    assert not Selection(labels=0).is_empty and not Selection(keys=0).is_empty
