@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from recordkit.errors import NotFoundError
 from recordkit.formats.files import not_found
 from recordkit.sample import Source
 from recordkit.storage.names import natural_order
@@ -46,6 +47,8 @@ def find_files(path: Path, suffix: str, *, what: str, folder_patterns: Iterable[
     for pattern in patterns:
         if files := sorted(folder.glob(pattern), key=lambda file: natural_order(str(file))):
             return files
+    if path.is_dir():
+        raise NotFoundError(path=str(path), expected=what, got=f"a folder without {suffix} files")
     raise not_found(path, what, suffix=suffix)
 
 

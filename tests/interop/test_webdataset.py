@@ -218,3 +218,23 @@ def test_an_archive_without_an_end_is_noted(cli, tmp_path):
     (tmp_path / "a.tar").write_bytes(content[:-size])
     code, _, error = cli("import", tmp_path / "a.tar", tmp_path / "b")
     assert code == 0 and note in error
+
+
+@pytest.mark.parametrize("pattern", ["train-000000.tar", "train-0000*.tar", "*.tar"])
+def test_class_names_are_read_beside_a_file_or_a_pattern(tmp_path, pattern):
+    with write_records(tmp_path / "a", [(n, 0.0, image(n)) for n in range(4)], {"owl": 0}) as dataset:
+        write_webdataset(dataset, tmp_path / "b", shard_bytes="5K")
+    assert read_webdataset(tmp_path / "b" / pattern).classes == {"owl": 0}
+    info = json.loads((tmp_path / "b/_info.json").read_text())
+    info["splits"]["train"]["classes"] = ["owl"]
+    (tmp_path / "b/_info.json").write_text(json.dumps(info))
+    with pytest.raises(FormatError, match="expected a label for each of the classes of 'train'"):
+        read_webdataset(tmp_path / "b" / pattern)
+    (tmp_path / "b/_info.json").write_text("{}")  # of another program
+    assert read_webdataset(tmp_path / "b" / pattern).classes is None
+
+
+def test_a_folder_without_archives_says_so(cli, tmp_path):
+    (tmp_path / "b").mkdir()
+    code, _, error = cli("import", tmp_path / "b", tmp_path / "a", "--from", "webdataset")
+    assert code == 1 and f"{tmp_path / 'b'}: expected a tar archive, got a folder without .tar files" in error

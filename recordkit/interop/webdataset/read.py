@@ -221,8 +221,9 @@ def read_webdataset(path: str | Path, *, label_column: str | None = None) -> Sou
     Parameters
     ----------
     path : str or Path
-        A folder, its ``_info.json``, a .tar file, or a pattern such as ``"train-*.tar"``. Without ``_info.json`` the
-        shards whose names differ in the number at the end are a split.
+        A folder, its ``_info.json``, a .tar file, or a pattern such as ``"train-*.tar"``. For a file or a pattern, and
+        without ``_info.json``, the shards whose names differ in the number at the end are a split; their class names
+        are in the ``_info.json`` beside them.
     label_column : str, optional
         Field of the samples' ``.json`` that has the label, if it is not in ``.cls``, or the fields `labels` or `label`.
 
@@ -244,7 +245,25 @@ def read_webdataset(path: str | Path, *, label_column: str | None = None) -> Sou
     if path.name == INFO:
         return one_or_all(_open_splits(path, label_column))
     splits = group_by_split(find_files(path, _SUFFIX, what="a tar archive"), _NUMBER)
-    return one_or_all({name: TarSource(shards, label_column=label_column) for name, shards in splits.items()})
+    return one_or_all(
+        {
+            name: TarSource(shards, classes=_classes_beside(shards), label_column=label_column)
+            for name, shards in splits.items()
+        }
+    )
+
+
+def _classes_beside(shards: Sequence[Path]) -> dict[str, int] | None:
+    """Return the class names that the ``_info.json`` beside some shards has for their split; None if it has none."""
+    path = shards[0].with_name(INFO)
+    if not path.is_file():
+        return None
+    splits = json_file.read_object(path, "the splits of a WebDataset").get("splits")
+    for name, split in splits.items() if isinstance(splits, dict) else ():
+        names = split.get("filenames") if isinstance(split, dict) else None
+        if isinstance(names, list) and all(shard.name in names for shard in shards):
+            return _classes_of(path, name, split)
+    return None
 
 
 def _open_splits(path: Path, label_column: str | None) -> dict[str, TarSource]:
@@ -261,17 +280,20 @@ def _open_split(path: Path, name: str, split: object, label_column: str | None) 
     names = split.get("filenames") if isinstance(split, dict) else None
     if not isinstance(split, dict) or not isinstance(names, list) or not names or not all(map(_is_file_name, names)):
         raise FormatError(path=str(path), expected=f"the `filenames` of the split {name!r}, without folders", got=names)
-    classes = split.get("classes")
-    if classes is not None and not (
-        isinstance(classes, dict) and all(type(label) is int for label in classes.values())
-    ):
-        raise FormatError(path=str(path), expected=f"a label for each of the `classes` of {name!r}", got="others")
+    classes = _classes_of(path, name, split)
     source = TarSource([path.parent / each for each in names], classes=classes, label_column=label_column)
     lengths = split.get("shard_lengths")
     if lengths is not None and lengths != source.shard_lengths:
         got = enumerate_some(source.shard_lengths)
         raise SourceError(path=str(path), expected=f"shards of {name!r} with the `shard_lengths`", got=f"{got} samples")
     return source
+
+
+def _classes_of(path: Path, name: str, split: Mapping[str, object]) -> dict[str, int] | None:
+    classes = split.get("classes")
+    if classes is None or (isinstance(classes, dict) and all(type(label) is int for label in classes.values())):
+        return classes
+    raise FormatError(path=str(path), expected=f"a label for each of the `classes` of {name!r}", got="others")
 
 
 def _is_file_name(name: object) -> bool:
