@@ -128,7 +128,9 @@ def split_extensions(text: str) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def in_words_of_pack() -> Iterator[None]:
+def in_words_of_pack(
+    advice_end: str = "the options are those of 'recordkit pack', whose .rec this command takes too",
+) -> Iterator[None]:
     """Let the advice of an error about a folder name ``recordkit pack``, for a command without the options of it."""
     program = click.get_current_context().find_root()
     command = program.command.get_command(program, "pack") if isinstance(program.command, click.Group) else None
@@ -137,5 +139,5 @@ def in_words_of_pack() -> Iterator[None]:
     except (SourceError, PlanError) as error:
         if command is not None and error.advice and "`" in error.advice:
             advice = RecordkitError(error.advice).text(functools.partial(option_name, command))
-            error.advice = f"{advice}; the options are those of 'recordkit pack', whose .rec this command takes too"
+            error.advice = f"{advice}; {advice_end}"
         raise

@@ -37,8 +37,11 @@ from recordkit.formats.lines import LineFile
 LabelWidth = int | Literal["auto"] | None
 """How a row is split; see `parse`."""
 
+# The first line of a .csv file.
+_HEADING = re.compile(r"\s*(key|id|index|label|path)\s*[,;]", re.IGNORECASE)
 _WHOLE = re.compile(r"([+-]?\d{1,20})(?:\.0*)?")
 _TAB_ADVICE = "put tabs between the fields"
+_HEADING_ADVICE = "remove the line of headings, and put tabs between the fields"
 
 
 class Row(NamedTuple):
@@ -89,10 +92,11 @@ def parse(text: str, *, label_width: LabelWidth = None) -> Row:
     fields = text.split("\t")
     if label_width is None or (label_width == "auto" and len(fields) > 3 and all(map(is_number, fields[1:-1]))):
         if len(fields) < 3 or not fields[-1].strip():
+            is_apart = len(fields) == 1 and _count_labels(text)
             raise FormatError(
                 expected="KEY, LABEL and PATH, separated by tabs",
                 got=f"{plural(len(fields), 'field')}: {excerpt(text)}",
-                advice=_TAB_ADVICE if len(fields) == 1 and (_has_commas(text) or _count_labels(text)) else None,
+                advice=_TAB_ADVICE if is_apart else _advise_tabs(text),
             )
     else:
         fields = _split_at_blanks(text, 1 if label_width == "auto" else label_width)
@@ -117,7 +121,7 @@ def parse_key(field: str) -> int:
         raise FormatError(
             expected="a whole number from 0 to 2**64 - 1 as KEY",
             got=excerpt(key),
-            advice=_TAB_ADVICE if _has_commas(key) else None,
+            advice=_advise_tabs(key),
         )
     return int(key)
 
@@ -169,14 +173,16 @@ def _split_at_blanks(text: str, n_labels: int) -> list[str]:
         raise FormatError(
             expected=f"KEY, {plural(n_labels, 'label')} and PATH, separated by blanks",
             got=f"{plural(n_found, 'label') if n_found else plural(len(fields), 'field')}: {excerpt(text)}",
-            advice=f"give `label_width={n_found}`" if n_found else _TAB_ADVICE if _has_commas(text) else None,
+            advice=f"give `label_width={n_found}`" if n_found else _advise_tabs(text),
         )
     return fields
 
 
-def _has_commas(text: str) -> bool:
-    """Return whether a comma or semicolon follows the key, as in a .csv file."""
-    return re.match(r"\s*\d+\s*[,;]", text) is not None
+def _advise_tabs(text: str) -> str | None:
+    """Return what to do with a row in which a comma or semicolon follows the key or its heading, as in a .csv file."""
+    if _HEADING.match(text):
+        return _HEADING_ADVICE
+    return _TAB_ADVICE if re.match(r"\s*\d+\s*[,;]", text) else None
 
 
 def _count_labels(text: str) -> int:

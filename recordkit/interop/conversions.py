@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from recordkit.dataset.packed_sets import packed_set_error
 from recordkit.errors import PlanError, SourceError, enumerate_some, quoted
 from recordkit.formats.files import not_found
 from recordkit.interop.export import ExportReport
@@ -26,7 +27,7 @@ from recordkit.interop.insightface import (
 from recordkit.interop.parquet import is_parquet, read_parquet, write_parquet
 from recordkit.interop.webdataset import is_webdataset, read_webdataset, write_webdataset
 from recordkit.sample import Source
-from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.sources.list_form import advise_columns
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,17 @@ _FORMATS = (
 FORMATS = {each.name: each for each in _FORMATS}
 """The formats by name."""
 
+# Suffixes of files that no format writes. A folder of that name would be a surprise.
+_ARCHIVE_SUFFIXES = (".tar", ".tgz", ".gz", ".zip")
+
 
 def format_of_output(path: str | Path) -> Format:
     """Return the format that the name of a new file or folder shows: a folder of images, if its suffix shows no other.
+
+    Raises
+    ------
+    PlanError
+        It is the name of an archive.
 
     Examples
     --------
@@ -95,6 +104,13 @@ def format_of_output(path: str | Path) -> Format:
     ('folder', 'insightface-pairs')
     """
     suffix = Path(path).suffix.lower()
+    if suffix in _ARCHIVE_SUFFIXES:
+        raise PlanError(
+            path=str(path),
+            expected="the name of a folder, or of a .bin or .parquet file",
+            got=f"one that ends in {suffix}",
+            advice=f"leave out {suffix}, and give `format_name=webdataset` for a folder of .tar files",
+        )
     return next((each for each in _FORMATS if each.suffix and each.suffix == suffix), FORMATS["folder"])
 
 
@@ -112,18 +128,13 @@ def format_of_input(path: str | Path) -> Format:
     for each in _FORMATS:
         if each.is_at(path):
             return each
-    names = (str(path), f"{path}.rec", f"{path}{MANIFEST_SUFFIX}")
-    if own := [name for name in names if name.endswith((".rec", MANIFEST_SUFFIX)) and Path(name).is_file()]:
-        raise SourceError(
-            path=own[0],
-            expected="a dataset of another format",
-            got="one of recordkit's own, which needs no import",
-            advice=f"'recordkit merge {quoted(own[0])} NEW' copies it, and 'recordkit export {quoted(own[0])} FOLDER' "
-            "writes its images as files",
-        )
+    if packed := packed_set_error(path, "a dataset of another format"):
+        raise packed
     if not path.exists():
         raise not_found(path, "a dataset")
-    raise SourceError(path=str(path), expected=f"one of {enumerate_some(FORMATS)}", got="another file")
+    program = f"recordkit pack {quoted(path)} PREFIX"
+    advice = f"'{program}' reads a list" if path.suffix == ".lst" else advise_columns(path, None, program=program)
+    raise SourceError(path=str(path), expected=f"one of {enumerate_some(FORMATS)}", got="another file", advice=advice)
 
 
 def foreign_format(path: str | Path) -> Format | None:

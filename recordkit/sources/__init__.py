@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recordkit.codec import OTHER_DECODERS
-from recordkit.errors import FormatError, PlanError, SourceError
+from recordkit.dataset.packed_sets import packed_set_error
+from recordkit.errors import FormatError, NotFoundError, PlanError, SourceError
 from recordkit.formats.files import not_found
 from recordkit.formats.name_template import NameTemplate
 from recordkit.formats.signatures import find_other_format
@@ -154,10 +155,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     if ubyte_sets := open_sets(path, transpose=transpose):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
-    if not path.exists():
-        raise not_found(path, "a folder or a .lst file")
     if not path.is_dir():
-        raise _other_file_error(path, root, extensions)
+        raise _no_source_error(path, root, extensions)
     labels = None if label_from is None else read_label_from(label_from)
     options = ImageOptions(labels, classes, class_from, splits)
     if isinstance(labels, NameTemplate) and labels.suffix:
@@ -191,8 +190,13 @@ def _open_table(
         raise
 
 
-def _other_file_error(path: Path, root: str | Path | None, extensions: Sequence[str]) -> SourceError:
-    """Return the error about a file that is no list: what it is, or the columns that would read it."""
+def _no_source_error(path: Path, root: str | Path | None, extensions: Sequence[str]) -> SourceError | NotFoundError:
+    """Return the error about a path without a folder or a list: what it is, or the columns that would read it."""
+    expected = "a folder or a .lst file"
+    if packed := packed_set_error(path, expected):
+        return packed
+    if not path.exists():
+        return not_found(path, expected)
     got, advice = "another file", None
     if path.is_file():
         advice = advise_columns(path, root, extensions)
@@ -201,7 +205,7 @@ def _other_file_error(path: Path, root: str | Path | None, extensions: Sequence[
             got, advice = other.name, "write a list with a row PATH,LABEL for each image, and give `columns=path,label`"
         elif other is not None and other.kind != "text":
             got, advice = other.name, other.advice
-    return SourceError(path=str(path), expected="a folder or a .lst file", got=got, advice=advice)
+    return SourceError(path=str(path), expected=expected, got=got, advice=advice)
 
 
 def _unwrap(sets: dict[str, MnistSource]) -> Source | dict[str, Source]:

@@ -79,3 +79,16 @@ def test_nothing_was_written(rec, fails, monkeypatch):
     error = fails("export", "photos.lst", "files", "--root", "photos")
     advice("interop/export/samples.py", "nothing was written", error)
     assert set(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".zip", ".tar.gz"])
+def test_the_name_of_an_archive(photos, fails, works, suffix):
+    error = fails("export", photos, f"new{suffix}")
+    advice(
+        "interop/conversions.py", "leave out {}, and give `format_name=webdataset` for a folder of .tar files", error
+    )
+    assert not Path(f"new{suffix}").exists()
+    works("export", photos, "new", "--to", "webdataset")
+    assert Path("new/train-000000.tar").is_file()
+    works("export", photos, "files")
+    assert Path("files/cat").is_dir()

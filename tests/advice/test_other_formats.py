@@ -4,6 +4,7 @@ import pickle
 import tarfile
 from pathlib import Path
 
+import pytest
 from advice.walk import advice, commands, text_of
 
 import recordkit as rk
@@ -28,17 +29,57 @@ def test_an_image_is_packed_in_a_folder(photos, fails, works):
     works("verify", "out.rec")
 
 
-def test_a_dataset_of_recordkit_that_is_imported(photos, fails, works):
+@pytest.mark.parametrize(("command", "name"), [("import", "cats"), ("pack", "cats"), ("pack", "cats.rec")])
+def test_a_packed_dataset_that_is_imported_or_packed(photos, fails, works, command, name):
     works("pack", "photos", "cats")
-    error = fails("import", "cats", "copy")
+    error = fails(command, name, "copy")
     advice(
-        "interop/conversions.py",
+        "dataset/packed_sets.py",
         "'recordkit merge {} NEW' copies it, and 'recordkit export {} FOLDER' writes its images as files",
         error,
     )
     for command in commands(error):
         works(*command)
     assert Path("NEW.rec").read_bytes() == Path("cats.rec").read_bytes() and any(Path("FOLDER").iterdir())
+
+
+def test_a_manifest_that_is_packed(photos, fails, works):
+    works("pack", "photos", "cats", "--shards", "2")
+    for name in ("cats", "cats.manifest.json"):
+        error = fails("pack", name, "copy")
+        for command in commands(error):
+            assert command[1] == "cats.manifest.json"
+    works(*commands(error)[0])
+    assert len(rk.RecordDataset("NEW.rec")) == 4
+
+
+def test_lists_that_are_imported(photos, fails, works):
+    rows = [(f"{name}/{number}.jpg", label) for label, name in enumerate(("cat", "dog")) for number in range(2)]
+    Path("new.csv").write_text("image,label\n" + "".join(f"{path},{label}\n" for path, label in rows))
+    (command,) = commands(fails("import", "new.csv", "out"))
+    assert command[:3] == ["pack", "new.csv", "PREFIX"] and "--columns" in command
+    works(*command)
+    works("list", "photos", "photos/a")
+    error = fails("import", "photos/a.lst", "out")
+    advice("interop/conversions.py", "'{}' reads a list", error)
+    works(*commands(error)[0])
+    assert len(rk.RecordDataset("PREFIX.rec")) == 4
+
+
+def test_folders_and_ubyte_files_that_are_imported(photos, tiny_mnist, fails, works):
+    photos.rename("images")
+    Path("my photos").mkdir()
+    Path("images").rename("my photos/images")
+    Path("my photos/masks").mkdir()
+    Path("my photos/masks/0.jpg").write_bytes(Path("my photos/images/cat/0.jpg").read_bytes())
+    error = fails("import", "my photos", "out")
+    assert 'give "my photos/images" or "my photos/masks" alone, or --class-from first' in error
+    advice("cli/commands/import_.py", "'recordkit pack {}' has these options", error)
+    works(*commands(error)[0], "--class-from", "first")
+    error = fails("import", tiny_mnist, "digits")
+    advice("cli/commands/import_.py", "'recordkit pack {}' encodes them", error)
+    works(*commands(error)[0])
+    assert Path("digits_train.rec").exists()
 
 
 def test_a_verification_set_is_described_and_packed(photos, fails, works):

@@ -339,3 +339,14 @@ def test_files_that_hold_a_record_file_in_another_form(photos, fails, works):
         shutil.copy("out.rec", name)
     for name in ("packed.rec", "page.rec", "pointer.rec"):
         works("info", name)
+
+
+def test_a_list_with_headings(photos, fails, works):
+    works("pack", "photos", "out")
+    works("list", "photos", "new")
+    rows = Path("new.lst").read_text()
+    Path("new.lst").write_text("key,label,path\n" + rows.replace("\t", ","))
+    error = fails("relabel", "out.rec", "again", "--list", "new.lst")
+    advice("formats/lst.py", "remove the line of headings, and put tabs between the fields", error)
+    Path("new.lst").write_text(rows)
+    works("relabel", "out.rec", "again", "--list", "new.lst", "--classes", "out.json")

@@ -60,9 +60,9 @@ def test_a_dry_run_refuses_the_output_that_an_import_refuses(cli, tiny_folder, t
     [
         ("missing", "missing: expected a dataset, got nothing of that name"),
         ("notes.txt", "notes.txt: expected one of insightface"),
-        ("a.rec", "a.rec: expected a dataset of another format, got one of recordkit's own"),
-        ("a", "a.rec: expected a dataset of another format, got one of recordkit's own"),
-        ("s", "s.manifest.json: expected a dataset of another format, got one of recordkit's own"),
+        ("a.rec", "a.rec: expected a dataset of another format, got a .rec dataset, which is packed already"),
+        ("a", "a.rec: expected a dataset of another format, got a .rec dataset, which is packed already"),
+        ("s", "s.manifest.json: expected a dataset of another format, got a .rec dataset, which is packed already"),
     ],
 )
 def test_what_cannot_be_imported_is_one_line(cli, tiny_folder, tmp_path, source, problem):

@@ -346,6 +346,13 @@ def test_commas_between_the_fields_are_named(text, width):
         parse(text, label_width=width)
 
 
+@pytest.mark.parametrize("width", [None, 1, "auto"])
+@pytest.mark.parametrize("text", ["key,label,path", "Index; label; path"])
+def test_a_line_of_headings_is_named(text, width):
+    with pytest.raises(FormatError, match="; remove the line of headings, and put tabs between the fields$"):
+        parse(text, label_width=width)
+
+
 def test_the_label_width_applies_to_the_whole_file(open_list):
     assert list(open_list(b"7 3 a.jpg\n8 4 b c.jpg\n", label_width=1)) == [
         Row(7, (3,), "a.jpg"),

@@ -9,10 +9,10 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
-from recordkit.cli.pack_options import engine_option, exact_labels_option, on_error_option
+from recordkit.cli.pack_options import engine_option, exact_labels_option, in_words_of_pack, on_error_option
 from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.cli.terminal import print_message
-from recordkit.errors import PublishError, plural
+from recordkit.errors import PublishError, SourceError, plural, quoted
 from recordkit.interop.conversions import FORMATS, check_options, format_of_input
 from recordkit.packing.pack import check_pack, pack
 from recordkit.packing.plan import PackPlan
@@ -52,8 +52,17 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
     """
     given = FORMATS[format_name] if format_name else format_of_input(source)
     read_options = check_options(given, {"label_column": options.pop("label_column")}, is_read=True)
-    opened = given.read(source, **read_options)
+    names = f"{quoted(source)} {quoted(prefix)}"
+    with in_words_of_pack(advice_end=f"'recordkit pack {names}' has these options"):
+        opened = given.read(source, **read_options)
     sources = opened if isinstance(opened, dict) else {"": opened}
+    if any(each.pixels for each in sources.values()):
+        raise SourceError(
+            path=str(source),
+            expected="encoded images to copy",
+            got="pixels of MNIST (ubyte) files",
+            advice=f"'recordkit pack {names}' encodes them",
+        )
     _refuse_source(source, [Path(f"{prefix}{name and f'_{name}'}.rec") for name in sources])
     dry_run, memory, engine = (options.pop(name) for name in ("dry_run", "memory", "engine"))
     plan = PackPlan(pass_through=True, shuffle=False, **options)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from recordkit.errors import SourceError, enumerate_some
+from recordkit.errors import SourceError, enumerate_some, quoted
 from recordkit.sources.folder.node import Node
 
 # Names in lower case, without digits, blanks, "_" and "-".
@@ -104,7 +104,7 @@ def _refuse_containers(folders: Sequence[Node]) -> None:
     they = "it is a class" if len(folders) == 1 else "they are classes"
     raise SourceError(
         _do_not_look_like_classes(folders),
-        advice=f"give {' or '.join(_deepest(folder).location for folder in folders)} alone, or "
+        advice=f"give {' or '.join(quoted(_deepest(folder).location) for folder in folders)} alone, or "
         f"`class_from=first` if {they}",
     )
 
@@ -115,7 +115,9 @@ def _refuse_parts(folders: Sequence[Node]) -> None:
     if len(folders) < 2 or len(texts) > 1 or "0" not in texts.pop() or not words & (_PARTS | _CONTAINERS - {"label"}):
         return
     classes = {name for folder in folders for name in _leaf_names(folder) if not is_container(name)}
-    inner = "`class_from=last`, for the folders in them as classes" if classes else f"{folders[0].location} alone"
+    inner = (
+        "`class_from=last`, for the folders in them as classes" if classes else f"{quoted(folders[0].location)} alone"
+    )
     raise SourceError(
         f"{_names(folders)} look like parts of one dataset, not like classes",
         advice=f"give {inner}, or `class_from=first` if they are classes",
@@ -144,11 +146,11 @@ def _refuse_same_folders(folders: Sequence[Node]) -> None:
     classes = sorted(name for name in same if _may_be_a_class(name))
     if len(classes) > 1:
         is_last = all(set(classes).issubset(_leaf_names(folder)) for folder in folders)
-        inner = "`class_from=last` for the latter" if is_last else f"{folders[1].location} alone"
+        inner = "`class_from=last` for the latter" if is_last else f"{quoted(folders[1].location)} alone"
         raise SourceError(
             f"{_names(folders)} have the same folders in them ({enumerate_some(classes)}), and either may be the "
             "classes",
-            advice=f"give `class_from=first` for the former, {inner}, or {folders[0].location} alone",
+            advice=f"give `class_from=first` for the former, {inner}, or {quoted(folders[0].location)} alone",
         )
 
 
@@ -172,7 +174,7 @@ def _refuse_one_folder(folders: Sequence[Node]) -> None:
         inner = _deepest(folders[0])
         raise SourceError(
             f"all images are below one folder, '{folders[0].name}', which has folders of its own",
-            advice=f"give {inner.location} alone if these are the classes, or `class_from=first` for one class",
+            advice=f"give {quoted(inner.location)} alone if these are the classes, or `class_from=first` for one class",
         )
 
 

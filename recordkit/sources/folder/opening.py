@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
-from recordkit.errors import PlanError, SourceError, enumerate_some
+from recordkit.errors import PlanError, SourceError, enumerate_some, quoted
 from recordkit.sample import Source
 from recordkit.sources.file_names import FileNameSource, LabelFrom, open_file_names, reads_folders
 from recordkit.sources.folder.class_folders import ClassFolders, ClassFrom, choose_classes
@@ -182,8 +182,8 @@ def _open_flat_split(tree: ImageTree, splits: Splits, role: Role, options: Image
     except SourceError as error:
         if role != first_role:
             error.advice = (
-                f"give the folder {first.location} alone, or, if a class is missing there, `classes` with the names of "
-                "all classes"
+                f"give the folder {quoted(first.location)} alone, or, if a class is missing there, `classes` with the "
+                "names of all classes"
             )
         elif options.splits is None and options.label_from is None:
             error.advice = f"{error.advice}; if {splits.folders[role][0]} is a class and no split, give `splits=False`"

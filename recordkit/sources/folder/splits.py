@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recordkit.errors import SourceError, enumerate_some, plural
+from recordkit.errors import SourceError, enumerate_some, plural, quoted
 from recordkit.sources.folder.doubtful_classes import is_container
 from recordkit.sources.folder.node import Node
 from recordkit.sources.folder.split_names import ROLES, Role, is_name_of_split, role_of
@@ -127,7 +127,7 @@ def refuse_inner_splits(top: Node) -> None:
     if is_doubtful:
         raise SourceError(
             f"{_names(top.image_folders())} in a split look like splits",
-            advice=f"give the folder {top.location} alone, or `splits=True`, which takes them for classes",
+            advice=f"give the folder {quoted(top.location)} alone, or `splits=True`, which takes them for classes",
         )
 
 
@@ -244,7 +244,7 @@ def _names(folders: Sequence[Node]) -> str:
 
 
 def _open_one(folders: Sequence[Node]) -> str:
-    return f"give the folder {' or '.join(folder.location for folder in folders)} alone"
+    return f"give the folder {' or '.join(quoted(folder.location) for folder in folders)} alone"
 
 
 def _no_splits(base: Node) -> str:
