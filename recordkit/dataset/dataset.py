@@ -196,6 +196,11 @@ class RecordDataset:
         return self._table.classes()
 
     @property
+    def unnamed_files(self) -> list[Path]:
+        """The .rec files without class names, if others have some, so that one label may mean two classes."""
+        return self._table.unnamed_paths()
+
+    @property
     def keys(self) -> NDArray[np.uint64]:
         """Keys, uint64, shape (n,): those of the .idx files, or the ids of the records if a file was scanned."""
         keys = self._table.keys

@@ -182,6 +182,11 @@ class Table:
                 )
         return with_classes[0][1] if with_classes else None
 
+    def unnamed_paths(self) -> list[Path]:
+        """Return the files without class names, if others have some."""
+        unnamed = [path for path, (_, classes) in zip(self.paths, self._classes, strict=True) if classes is None]
+        return unnamed if len(unnamed) < len(self.paths) else []
+
     def labels(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.uint64]]:
         """Return the labels of rows, concatenated, and the bounds between them."""
         if self.exact_labels is not None:

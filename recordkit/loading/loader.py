@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import RLock
 from weakref import ref
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, PlanError, plural, quoted
 from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.native import choose_engine
@@ -102,6 +103,11 @@ class Loader:
     MissingError
         The engine is not built.
 
+    Warns
+    -----
+    UserWarning
+        Some files have class names and others have none.
+
     Examples
     --------
     >>> import numpy as np, recordkit as rk, tempfile
@@ -148,6 +154,11 @@ class Loader:
         n_samples = len(self.dataset)
         if len(self.dataset.files) > 1:
             _ = self.dataset.classes  # raises if a label means one class in one file and another one in the next
+            if unnamed := self.dataset.unnamed_files:
+                advice = f"name them with 'recordkit relabel {quoted(unnamed[0])} NEW --classes FILE', and use NEW"
+                got = f"none in {plural(len(unnamed), 'file')}, so that one label may mean two classes"
+                text = f"{unnamed[0]}: expected class names, as other files have, got {got}; {advice}"
+                warnings.warn(text, UserWarning, stacklevel=2)
         if not n_samples:
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
         order = _make_order(n_samples, plan.seed, shuffle=shuffle)

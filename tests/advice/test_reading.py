@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -377,3 +378,18 @@ def test_images_that_do_not_decode(tmp_path, monkeypatch, fails, works):
     assert "key 1" in text
     works("repair", path, "good", "--decode")
     works("verify", "good.rec", "--decode")
+
+
+def test_files_with_class_names_and_without_them(rec, works):
+    rk.pack("photos", "other")
+    Path("other.json").unlink()
+    (unnamed,) = advice(
+        "loading/loader.py",
+        "name them with 'recordkit relabel {} NEW --classes FILE', and use NEW",
+        text_of(lambda: load([rec, "other.rec"])),
+    )
+    works("relabel", unnamed, "NEW", "--classes", "out.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load([rec, "NEW.rec"])
+        load(["other.rec", "other.rec"])
