@@ -59,7 +59,7 @@ _CONTROLS = re.compile(
 )
 
 # An argument of the library inside a message: `threads` or `root=photos`, between backticks.
-_ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`\s]*)?)`")
+_ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`]*)?)`")
 
 
 class RecordkitError(Exception):

@@ -26,7 +26,7 @@ from typing import Any, TextIO
 import click
 
 from recordkit.cli.terminal import print_line, print_message
-from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some
+from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some, quoted
 from recordkit.storage.staging import PUBLISHED
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
@@ -161,25 +161,31 @@ def option_name(command: click.Command, argument: str) -> str:
     Returns
     -------
     text : str
-        The longest spelling of the option with its value, or the metavar of a click argument. A name that is no
-        parameter of the command is returned unchanged.
+        The longest spelling of the option with its value, quoted for the shell, or the metavar of a click argument. A
+        name that is no parameter of the command is returned unchanged.
 
     Examples
     --------
     >>> command = click.Command("pack", params=[click.Option(["--root"]), click.Option(["--shuffle/--no-shuffle"])])
     >>> option_name(command, "root=photos"), option_name(command, "shuffle=False"), option_name(command, "shards")
     ('--root photos', '--no-shuffle', 'shards')
+    >>> print(option_name(command, "root=my photos"))
+    --root "my photos"
     """
     name, _, value = argument.partition("=")
-    parameter = next((parameter for parameter in command.params if parameter.name == name), None)
+    parameters = {parameter.name: parameter for parameter in command.params}
+    is_off = value in ("False", "None")
+    if is_off and f"no_{name}" in parameters:
+        return _label(parameters[f"no_{name}"])
+    parameter = parameters.get(name)
     if parameter is None:
         return argument
-    is_off = value in ("False", "None")
     label = _label(parameter, is_off=is_off)
     if is_off and not parameter.secondary_opts:
         return f"no {label}"
     takes_value = not getattr(parameter, "is_flag", False)
-    return f"{label} {value}" if value and takes_value else label
+    value = value.strip('"')
+    return f"{label} {quoted(value)}" if value and takes_value else label
 
 
 def _label(parameter: click.Parameter, *, is_off: bool = False) -> str:

@@ -50,7 +50,7 @@ def skeleton_regex(skeleton: str) -> str:
     >>> [re.search(skeleton_regex("give `n_classes={}`"), text)[1] for text in texts]
     ['4', '4']
     """
-    pieces = re.split(r"(\{\}|`\w+(?:=True|=False|=renumber|=)?)", skeleton)
+    pieces = re.split(r"(\{\}|`\w+(?:=True|=False|=None|=renumber|=)?)", skeleton)
     last = max((n for n, piece in enumerate(pieces) if piece == "{}"), default=0)
     return "".join(_piece_regex(piece, is_last=n == last) for n, piece in enumerate(pieces))
 

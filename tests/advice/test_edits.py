@@ -1,5 +1,6 @@
 """Following the advices of merge, append and relabel."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -214,7 +215,7 @@ def test_a_map_of_several_labels(folder, fails, works):
     write_set("w", [[0, 1]], keys=[7])
     advice(
         "upkeep/edit/relabel.py",
-        "give all new labels in a list or with a function as `labels`",
+        "give a .lst file with all new labels as `labels`",
         fails("relabel", "w", "new", "--map", "0=7"),
     )
     Path("rows.lst").write_text("7\t7\t1\tx\n")
@@ -223,25 +224,32 @@ def test_a_map_of_several_labels(folder, fails, works):
 
 
 def test_names_of_the_labels_of_a_list(folder, fails, works):
+    for suffix in ("rec", "idx", "lst", "json", "crc"):
+        Path(f"a.{suffix}").rename(f"the a.{suffix}")
+    error = fails("relabel", "the a", "new", "--list", "the a.lst")
     (path, *_) = advice(
         "upkeep/edit/relabel.py",
-        "keep them with `classes={}`, or give a file with others",
-        fails("relabel", "a", "new", "--list", "a.lst"),
+        "keep them with `classes={}`, give a file with others, or drop them with `classes=None`",
+        error,
     )
-    works("relabel", "a", "new", "--list", "a.lst", "--classes", path)
+    assert "--classes " in error and "--no-classes" in error
+    works("relabel", "the a", "new", "--list", "the a.lst", "--classes", *shlex.split(path))
     Path("others.txt").write_text("x\ny\n")
-    works("relabel", "a", "newer", "--list", "a.lst", "--classes", "others.txt")
+    works("relabel", "the a", "newer", "--list", "the a.lst", "--classes", "others.txt")
+    works("relabel", "the a", "newest", "--list", "the a.lst", "--no-classes")
 
 
 def test_two_classes_of_one_label(folder, fails, works):
-    advice(
-        "upkeep/labels/rename.py",
-        "name the new labels with `classes`, or give one class the name of the other instead",
-        fails("relabel", "a", "new", "--map", "1=0"),
-    )
+    error = fails("relabel", "a", "new", "--map", "1=0")
+    advice("upkeep/labels/rename.py", "name the new labels with `classes`{}", error)
+    (rename,) = advice("upkeep/labels/rename.py", ", or give `labels={}` instead", error)
+    assert rename == "dog=cat" and "--rename dog=cat" in error
+    works("relabel", "a", "newer", "--rename", rename)
     Path("names.txt").write_text("pet\n")
     works("relabel", "a", "new", "--map", "1=0", "--classes", "names.txt")
-    works("relabel", "a", "newer", "--rename", "dog=cat")
+    error = text_of(lambda: relabel("a", "newest", {1: 0}))
+    assert error.endswith("name the new labels with classes, or give labels={'dog': 'cat'} instead")
+    relabel("a", "newest", {"dog": "cat"})
 
 
 def test_a_list_for_repeated_keys(folder, fails, works):

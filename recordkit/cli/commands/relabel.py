@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +24,8 @@ def _pairs_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
     return click.option(name, metavar="OLD=NEW", multiple=True, help=text)
 
 
+# New class names by the old ones, in an advice of the library.
+_NEW_NAMES = re.compile(r"`labels=(\{.*\})`")
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -96,13 +100,19 @@ def command(  # noqa: PLR0913 (one argument for each option)
 
 @contextlib.contextmanager
 def _naming_option(option: str) -> Iterator[None]:
-    """Name the option in an error about the rule, which the library calls `labels`."""
+    """Name the options in an error about the rule, which the library calls `labels`."""
     try:
         yield
     except PlanError as error:
         if error.argument == "labels":
             error.argument = option
+        if error.advice is not None:
+            error.advice = _NEW_NAMES.sub(_rename_options, error.advice).replace("`labels`", "`list_path`")
         raise
+
+
+def _rename_options(match: re.Match[str]) -> str:
+    return " ".join(f"`rename={old}={new}`" for old, new in ast.literal_eval(match[1]).items())
 
 
 def _one_rule(

@@ -188,7 +188,7 @@ def _map_labels(
             path=path,
             expected="records with one label, which a map changes",
             got=f"up to {np.max(old.widths)}",
-            advice="give all new labels in a list or with a function as `labels`",
+            advice="give a .lst file with all new labels as `labels`",
         )
     values, counts = LabelMap(pairs).apply(old.values, path=path)
     old_names = names_by_label(classes or {})
@@ -256,7 +256,8 @@ def _choose_classes(result: _Result, classes: Classes, path: Path) -> Mapping[st
         path=str(path),
         expected="class names for the new labels, because the old labels have names",
         got="none",
-        advice=f"keep them with `classes={Fileset(path).path('.json')}`, or give a file with others",
+        advice=f"keep them with `classes={Fileset(path).path('.json')}`, give a file with others, or drop them with "
+        "`classes=None`",
     )
 
 

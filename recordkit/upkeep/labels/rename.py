@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from recordkit.errors import PlanError, enumerate_some
 from recordkit.upkeep.labels.class_maps import names_by_label
+
+_MAX_RENAMED = 4
+"""Largest number of classes that an advice names one by one."""
 
 
 def follow_labels(classes: Mapping[str, int], pairs: Mapping[float, float]) -> dict[str, int]:
@@ -40,9 +43,16 @@ def follow_labels(classes: Mapping[str, int], pairs: Mapping[float, float]) -> d
                 argument="labels",
                 expected="one class for each label",
                 got=f"the label {label} for {enumerate_some(names)}",
-                advice="name the new labels with `classes`, or give one class the name of the other instead",
+                advice=f"name the new labels with `classes`{_or_one_name(names, classes, label)}",
             )
     return new
+
+
+def _or_one_name(names: Sequence[str], classes: Mapping[str, int], label: int) -> str:
+    """Return the advice to give a few classes one name, that of the class which keeps its label."""
+    kept = next((name for name in names if classes[name] == label), names[0])
+    renamed = {name: kept for name in names if name != kept}
+    return f", or give `labels={renamed}` instead" if len(renamed) <= _MAX_RENAMED else ""
 
 
 def rename_classes(classes: Mapping[str, int], names: Mapping[str, str]) -> tuple[dict[str, int], dict[float, float]]:

@@ -200,7 +200,7 @@ def test_labels_become_exact_on_request(plain, tmp_path):
 
 def test_several_labels_are_not_mapped(tmp_path):
     boxes = write_set(tmp_path / "x", [[0, 1]])
-    with pytest.raises(PlanError, match="x: expected records with one label, .*; give all new labels in a list"):
+    with pytest.raises(PlanError, match="x: expected records with one label, .*; give a .lst file with all"):
         relabel(boxes, tmp_path / "b", {0: 1})
 
 
