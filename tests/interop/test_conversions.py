@@ -5,6 +5,7 @@ from interop.records import image, write_records
 
 from recordkit.errors import PublishError
 from recordkit.interop.conversions import FORMATS
+from recordkit.sources import open_source
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -22,3 +23,10 @@ def test_an_output_that_exists_is_refused_also_in_a_dry_run(name, dry_run, tmp_p
         with pytest.raises(PublishError, match="expected a new"):
             FORMATS[name].write(dataset, output, dry_run=dry_run)
     assert file.read_text() == "mine"
+
+
+def test_a_note_about_several_splits_is_given_once(tiny_folder, tmp_path):
+    source = open_source(tiny_folder)
+    notes = []
+    FORMATS["webdataset"].write({"train": source, "val": source}, tmp_path / "b", dry_run=True, on_note=notes.append)
+    assert notes == [f"{tmp_path / 'b'}: the class names are in _info.json, which only recordkit reads"]

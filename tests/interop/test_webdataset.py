@@ -145,7 +145,7 @@ def test_archives_of_others_are_read(tmp_path):
     with pytest.raises(FormatError, match=r"b.tar: byte \d+: expected an image in the sample ./y/n02"):
         read_webdataset(write_tar(tmp_path / "b.tar", [("./y/n02.txt", b""), ("./y/n02.cls", b"5")]))
     source = read_webdataset(tmp_path / "a.tar")
-    assert source.entries([0, 1]) == [(0, (3,), "a.tar/./x/n01_1"), (1, (5,), "a.tar/./y/n02")]
+    assert source.entries([0, 1]) == [(0, (3,), "./x/n01_1.JPEG"), (1, (5,), "./y/n02.b.png")]
     assert "so the keys are 0 to n - 1" in source.notes[0]
     assert source.contents(source.entries([1, 0])) == [image(2), image(1, "jpg")]
     with pytest.raises(FormatError, match="expected a number or numbers in the field caption of"):

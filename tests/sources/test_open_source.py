@@ -99,9 +99,12 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 
 def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
+    (tmp_path / "a.bin").touch()
+    with pytest.raises(SourceError, match=r"a\.bin: expected a folder or a \.lst file, got another file"):
+        open_source(tmp_path / "a.bin")
     (tmp_path / "a.rec").touch()
-    with pytest.raises(SourceError, match=r"a\.rec: expected a folder or a \.lst file, got another file"):
-        open_source(tmp_path / "a.rec")
+    with pytest.raises(SourceError, match=r"a\.rec: expected a folder or a \.lst file, got a \.rec dataset"):
+        open_source(tmp_path / "a")
     with pytest.raises(NotFoundError, match=r"b: expected a folder or a \.lst file, got nothing of that name"):
         open_source(tmp_path / "b")
 

@@ -114,12 +114,11 @@ class ExportReport:
 
 
 def announce(sets: Iterable[ExportedSet], on_note: Notify | None) -> None:
-    """Give the notes about some sets, each after the path of its set, to a caller who wants them."""
+    """Give the notes about some sets, each after the path of its set and once, to a caller who wants them."""
     if on_note is None:
         return
-    for each in sets:
-        for note in each.notes:
-            on_note(f"{each.path}: {note}")
+    for text in dict.fromkeys(f"{each.path}: {note}" for each in sets for note in each.notes):
+        on_note(text)
 
 
 def _as_json(value: Any) -> object:

@@ -1,6 +1,6 @@
 """Reading tar shards: one pass over the headers and labels of a shard, then images by their offsets.
 
-Memory: 40 bytes and the name of each sample. Nothing is unpacked to the disk.
+Memory: 40 bytes and the name of each image. Nothing is unpacked to the disk.
 """
 
 from __future__ import annotations
@@ -99,9 +99,8 @@ class TarSource:
         return [end - begin for begin, end in itertools.pairwise([0, *self._shard_ends])]
 
     def entries(self, indices: Sequence[int]) -> list[Entry]:
-        """Return keys, labels and names such as ``train-000000.tar/000007`` of the samples at `indices`."""
-        shards = np.searchsorted(self._shard_ends, np.asarray(indices, np.int64), side="right").tolist()
-        names = [f"{self._shards[shard].path.name}/{self._names[i]}" for shard, i in zip(shards, indices, strict=True)]
+        """Return keys, labels and the names of the images, such as ``000007.jpg``, of the samples at `indices`."""
+        names = [self._names[index] for index in indices]
         return list(map(Entry, self._entries.keys_at(indices), self.labels(indices), names))
 
     def labels(self, indices: Sequence[int]) -> list[tuple[float, ...]]:
@@ -172,7 +171,7 @@ class TarSource:
             raise FormatError(f"{sample.name}: the label does not fit: {error}") from None
         self._offsets.append(image.offset)
         self._sizes.append(image.size)
-        self._names.append(sample.name)
+        self._names.append(image.name)
 
 
 def _open(shard: _Shard) -> BinaryIO:
@@ -185,7 +184,7 @@ def _open(shard: _Shard) -> BinaryIO:
 
 
 class _Names:
-    """Names of samples in one buffer, because a million texts would take 60 MB."""
+    """Names of images in one buffer, because a million texts would take 60 MB."""
 
     def __init__(self) -> None:
         self._bytes, self._ends = bytearray(), array("Q", [0])
@@ -198,10 +197,10 @@ class _Names:
         return self._bytes[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogateescape")
 
     def numbers(self) -> NDArray[np.uint64] | None:
-        """Return the names as keys, or None if one is no number of 64 bits."""
+        """Return the names without suffixes as keys, or None if one is no number of 64 bits."""
         keys = array("Q")
         for index in range(len(self._ends) - 1):
-            name = self[index].rpartition("/")[2]
+            name = self[index].rpartition("/")[2].partition(".")[0]
             if not (name.isascii() and name.isdigit() and len(name) <= 20 and int(name) < 1 << 64):
                 return None
             keys.append(int(name))
