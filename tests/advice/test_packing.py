@@ -179,7 +179,7 @@ def test_an_export_to_a_folder_with_files(photos, fails, works):
     works("export", "out.rec", "another")
     shutil.rmtree("another")
     error = fails("export", "out.rec", "another")
-    advice("interop/folder/write.py", "move it away, or choose another folder", error)
+    advice("interop/folder/write.py", "move {} away, or choose another folder", error)
     works("export", "out.rec", "third")
     for name in ("another.lst", "another.classes.json"):
         Path(name).rename(f"old {name}")

@@ -28,6 +28,13 @@ def test_a_class_that_is_misspelled(rec, fails, works):
     works("subset", rec, "new", "--class", name)
 
 
+def test_classes_between_commas(rec, fails, works):
+    error = fails("subset", rec, "new", "--class", "cat,dog")
+    (options,) = advice("upkeep/selection/selection.py", "give each name by itself: {}", error)
+    assert options.split() == ["--class", "cat", "--class", "dog"]
+    works("subset", rec, "new", *options.split())
+
+
 def test_a_class_where_there_are_only_labels(plain, fails, works):
     advice("upkeep/selection/selection.py", "give `labels`", fails("subset", plain, "new", "--class", "cat"))
     works("subset", plain, "new", "--label", 2)

@@ -341,10 +341,18 @@ def test_a_list_or_class_map_in_the_way_is_left_alone(tmp_path, name):
     dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
     (tmp_path / name).write_text("mine")
     with pytest.raises(
-        PublishError, match=rf"{name}: expected no file, got one; move it away, or choose another folder"
+        PublishError, match=rf"b: expected nothing of an earlier export, got {name}; move it away, or choose another"
     ):
         write_folder(dataset, tmp_path / "b")
     assert (tmp_path / name).read_text() == "mine" and not (tmp_path / "b").exists()
+
+
+def test_all_that_is_in_the_way_is_named_at_once(tmp_path):
+    dataset = write_records(tmp_path / "a", [(0, 0.0, image())])
+    write_folder(dataset, tmp_path / "b")
+    (tmp_path / "b.classes.json").touch()
+    with pytest.raises(PublishError, match=r"got b, b\.lst, b\.classes\.json; move them away, or choose another"):
+        write_folder(dataset, tmp_path / "b")
 
 
 def test_an_empty_folder_is_filled_and_missing_folders_are_made(tmp_path):

@@ -43,6 +43,8 @@ def command(
     Class names are united: a name has one label, that of the first REC that has the name, and the labels of the
     others change with it. Two records with one key are an error, unless --renumber.
     """
+    if prefix.suffix == ".rec" and prefix.is_file():
+        raise click.UsageError(f"PREFIX, the name of the new set, is missing after {prefix}, which exists")
     with console.progress(None, f"merge into {prefix.name}", unit="rec") as progress:
         report = merge(
             recs,

@@ -194,12 +194,19 @@ def _plan_export(source: Source, name: str | None, folder: Path, *, metadata: bo
 
 def _refuse_side_files(folder: Path) -> None:
     """Refuse to replace a list or class map; those of another folder would be read as those of this one."""
-    for suffix in (".lst", ".classes.json"):
-        path = folder.with_name(folder.name + suffix)
-        if path.exists():
-            raise PublishError(
-                path=str(path), expected="no file", got="one", advice="move it away, or choose another folder"
-            )
+    names = [name for suffix in (".lst", ".classes.json") if folder.with_name(name := folder.name + suffix).exists()]
+    if not names:
+        return
+    try:
+        check_new_folder(folder)
+    except PublishError:
+        names.insert(0, folder.name)
+    raise PublishError(
+        path=str(folder),
+        expected="nothing of an earlier export",
+        got=", ".join(names),
+        advice=f"move {'them' if len(names) > 1 else 'it'} away, or choose another folder",
+    )
 
 
 def _write_export(

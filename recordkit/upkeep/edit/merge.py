@@ -12,6 +12,7 @@ from recordkit.arguments import one_or_more
 from recordkit.errors import PlanError
 from recordkit.upkeep.division.sizes import even_bounds
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.union import KeyRule, Union, unite
 from recordkit.upkeep.labels.change import LabelReport, add_changes
@@ -82,6 +83,7 @@ def merge(
     """
     paths = one_or_more(paths)
     names = list(map(str, paths))
+    check_new_prefix(Path(prefix))
     with Inputs(paths) as inputs:
         union = unite(inputs, names, keys=keys, pad_labels=pad_labels)
         edit = {"command": "merge", "inputs": set_ids(inputs), "keys": keys, "pad_labels": pad_labels}

@@ -141,6 +141,13 @@ class SetSource:
         return total
 
 
+def check_new_prefix(prefix: Path) -> None:
+    """Refuse a prefix at which no new set can be, before anything is read."""
+    refuse_file_name(prefix)
+    check_prefix(prefix)
+    _refuse_existing({prefix})
+
+
 def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
     """Refuse sets that cannot be: at a prefix that is none, of other names, without records, or of wrong lengths."""
     refuse_file_name(prefix)
@@ -168,7 +175,11 @@ def refuse_existing_files(sets: Sequence[NewSet], prefix: Path, earlier: Earlier
     new_prefixes = {new.prefix for new in sets if new.replaces is None}
     if earlier is None and all(new.replaces is None for new in sets):
         new_prefixes.add(prefix)
-    for path in existing_files(new_prefixes):
+    _refuse_existing(new_prefixes)
+
+
+def _refuse_existing(prefixes: Collection[Path]) -> None:
+    for path in existing_files(prefixes):
         raise PublishError(
             path=str(path), expected="a new set", got="a file of that name", advice="choose another prefix"
         )

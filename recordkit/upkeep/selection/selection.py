@@ -218,6 +218,8 @@ class Selection:
             if name not in known:
                 similar = get_close_matches(name, known, n=1)
                 advice = f"did you mean {similar[0]}?" if similar else None
+                if len(names := name.split(",")) > 1 and known.keys() >= set(names):
+                    advice = f"give each name by itself: {' '.join(f'`classes={each}`' for each in names)}"
                 raise PlanError(argument="classes", expected=enumerate_some(known), got=name, advice=advice)
         return [("classes", name, known[name]) for name in names]
 

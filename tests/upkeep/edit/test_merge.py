@@ -267,6 +267,16 @@ def test_an_output_that_exists_or_is_an_input_stays(two, tmp_path):
     assert (tmp_path / "a.rec").read_bytes() == before
 
 
+def test_an_output_that_exists_is_refused_before_anything_is_read(two, tmp_path):
+    with pytest.raises(PublishError, match="a.rec: expected a new set"):
+        merge([tmp_path / "none"], tmp_path / "a")
+
+
+def test_a_command_without_the_name_of_the_new_set_says_so(two, cli, tmp_path):
+    code, _, error = cli("merge", f"{two[0]}.rec", f"{two[1]}.rec")
+    assert code == 2 and f"PREFIX, the name of the new set, is missing after {two[1]}.rec, which exists" in error
+
+
 def test_shards_are_even_in_bytes_and_named_by_a_manifest(two, tmp_path):
     report = merge(two, tmp_path / "all", shards=2)
     manifest = json.loads((tmp_path / "all.manifest.json").read_text())
