@@ -44,7 +44,7 @@ def command(
     others change with it. Two records with one key are an error, unless --renumber.
     """
     if prefix.suffix == ".rec" and prefix.is_file():
-        raise click.UsageError(f"PREFIX, the name of the new set, is missing after {prefix}, which exists")
+        raise click.UsageError(f"the name of the new set, PREFIX, is missing after {prefix}, which exists")
     with console.progress(None, f"merge into {prefix.name}", unit="rec") as progress:
         report = merge(
             recs,

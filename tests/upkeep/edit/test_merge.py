@@ -274,7 +274,7 @@ def test_an_output_that_exists_is_refused_before_anything_is_read(two, tmp_path)
 
 def test_a_command_without_the_name_of_the_new_set_says_so(two, cli, tmp_path):
     code, _, error = cli("merge", f"{two[0]}.rec", f"{two[1]}.rec")
-    assert code == 2 and f"PREFIX, the name of the new set, is missing after {two[1]}.rec, which exists" in error
+    assert code == 2 and f"the name of the new set, PREFIX, is missing after {two[1]}.rec, which exists" in error
 
 
 def test_shards_are_even_in_bytes_and_named_by_a_manifest(two, tmp_path):
