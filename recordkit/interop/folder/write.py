@@ -24,7 +24,7 @@ from recordkit.packing.engine import Engine, Limits
 from recordkit.packing.piece import IndexBlocks, Piece, encode_alone, encode_piece, make_limits
 from recordkit.sample import Source
 from recordkit.sources.classes import format_classes
-from recordkit.storage.staging import check_new_folder
+from recordkit.storage.staging import check_new_folder, complete_interrupted
 from recordkit.threads import ThreadedMap, count_threads
 
 
@@ -108,6 +108,8 @@ def write_folder(  # noqa: PLR0913 (one keyword for each choice)
     exports = {
         part: _plan_export(each, name, folder / part, metadata=metadata) for part, each in name_sources(source).items()
     }
+    if not dry_run:
+        complete_interrupted(folder)  # a refused export is then whole at its final names
     if "" in exports:
         _refuse_side_files(folder)
     planned = tuple(export.report(None) for export in exports.values())
