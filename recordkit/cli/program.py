@@ -10,6 +10,7 @@ click's errors about the command line get the form of all others, in `usage_erro
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import functools
@@ -46,12 +47,19 @@ def run(program: Callable[[], object], name: str) -> None:
         Name of the program, which begins each error line.
     """
     PUBLISHED.clear()
+    atexit.unregister(_ignore_interrupts)
+    atexit.register(_ignore_interrupts)
     with _settings:
         _unwind_at_signals()
         _open_standard_files()
         _make_output_robust()
         _show_warnings_as_lines(name)
         _run(program, name)
+
+
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C while Python ends, because the result is printed and the exit code is chosen."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def restore_process() -> None:

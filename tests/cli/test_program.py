@@ -152,6 +152,18 @@ def test_a_signal_after_a_set_was_published_names_the_set(cli, packed, monkeypat
     assert cli("verify", tmp_path / "all.rec", "--quiet")[0] == 0
 
 
+def test_an_interrupt_while_python_ends_changes_nothing():
+    lines = (
+        "import atexit, os, signal",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)",
+        "from recordkit.cli.program import run",
+        "run(lambda: print('done'), 'tool')",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_a_hang_up_is_ignored_under_nohup(capsys):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
