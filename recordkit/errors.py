@@ -60,6 +60,8 @@ _CONTROLS = re.compile(
 
 # An argument of the library inside a message: `threads` or `root=photos`, between backticks.
 _ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`]*)?)`")
+# Values that stand in a call as they are: constants, numbers, words in capitals, which stand for a value, and literals.
+_NO_TEXT = re.compile(r"True|False|None|[0-9., -]+|[A-Z_]+|[\[({\"'].*")
 
 
 class RecordkitError(Exception):
@@ -157,7 +159,7 @@ class RecordkitError(Exception):
         return f"{text}; {_with_names(self.advice, name_argument)}" if self.advice else text
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text(_as_python)
 
     def located(self: _Error, **fields: Any) -> _Error:
         """Return a copy of the error with additional fields. Fields that it already has keep their values.
@@ -238,6 +240,18 @@ def quoted(path: str | os.PathLike[str]) -> str:
         name = os.fsencode(text).decode("latin-1")  # a character for each byte
         return "$'" + re.sub(r"[^ -~]|['\\]", lambda match: f"\\x{ord(match[0]):02x}", name) + "'"
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else '"' + re.sub(r'([\\"$`])', r"\\\1", text) + '"'
+
+
+def _as_python(argument: str) -> str:
+    """Return an argument as it stands in a call: a text has quotes.
+
+    Examples
+    --------
+    >>> _as_python("keys=renumber"), _as_python("shards=4"), _as_python("shard=True"), _as_python("threads")
+    ('keys="renumber"', 'shards=4', 'shard=True', 'threads')
+    """
+    name, _, value = argument.partition("=")
+    return argument if not value or _NO_TEXT.fullmatch(value) else f'{name}="{value}"'
 
 
 def _with_names(text: str, name_argument: Callable[[str], str]) -> str:

@@ -128,3 +128,11 @@ def test_a_file_that_does_not_exist_has_the_attributes_of_a_file_not_found_error
     for again in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (again.errno, again.strerror, again.filename) == (2, "No such file or directory", "a.rec")
         assert str(again) == "a.rec: expected a .rec file, got nothing of that name"
+
+
+def test_an_advised_text_has_quotes_in_python_and_none_for_the_command_line():
+    error = errors.PlanError(
+        "no", advice="give `keys=renumber`, `classes=lib/cats.json`, `shards=4`, `shard=True` or `root`"
+    )
+    assert str(error) == 'no; give keys="renumber", classes="lib/cats.json", shards=4, shard=True or root'
+    assert error.text() == "no; give keys=renumber, classes=lib/cats.json, shards=4, shard=True or root"

@@ -59,10 +59,11 @@ def _piece_regex(piece: str, *, is_last: bool) -> str:
     if piece == "{}":
         return "(.*)" if is_last else "(.+?)"
     if not piece.startswith("`"):
-        return re.escape(piece.replace("`", ""))
+        return re.escape(piece).replace("`", '"?')
     name, equals, value = piece.strip("`").partition("=")
     option = "(?:no )?--[a-z-]+|[A-Z]+"
-    return f"(?:{name}{equals}{value}|(?:{option}){'[ ]' if equals and not value else ''})"
+    quote = '"?' if equals else ""
+    return f"(?:{name}{equals}{quote}{value}|(?:{option}){'[ ]' if equals and not value else ''})"
 
 
 class _Module:

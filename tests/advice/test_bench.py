@@ -99,4 +99,4 @@ def test_a_file_that_stays_in_the_cache(rec, monkeypatch, works):
         "another process has it mapped, or it lies in memory (tmpfs): use `cache=warm`",
         error,
     )
-    works("bench", rec, "--cache", re.search("cache=(.*)", error)[1])
+    works("bench", rec, "--cache", re.search('cache="(.*)"', error)[1])

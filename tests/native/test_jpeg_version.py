@@ -52,7 +52,7 @@ print(native.available())
     running = changed.decode() if first_digit == b"9" else "unknown"
     assert done.stdout == (
         f"native engine: expected libjpeg-turbo {built_with}, with which it was built, got {running} {interface}; "
-        "'recordkit doctor' says how to install it, or use engine=python\nFalse\n"
+        "'recordkit doctor' says how to install it, or use engine=\"python\"\nFalse\n"
     )
 
 

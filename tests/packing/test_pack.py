@@ -589,7 +589,7 @@ def test_an_error_during_writing_leaves_no_file(tiny_folder, tmp_path, monkeypat
 def test_unknown_engines_and_engines_that_are_not_built_are_refused(tiny_folder, tmp_path, no_native):
     with pytest.raises(PlanError, match="engine: expected one of auto, native, python, got 'gpu'"):
         pack(tiny_folder, tmp_path / "out", engine="gpu")
-    with pytest.raises(MissingError, match=r"native engine: not built; .*, or use engine=python"):
+    with pytest.raises(MissingError, match=r"native engine: not built; .*, or use engine=.python."):
         pack(tiny_folder, tmp_path / "out", engine="native")
     assert pack(tiny_folder, tmp_path / "out").engine == "python"
 

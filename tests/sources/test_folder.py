@@ -265,7 +265,7 @@ def test_an_empty_class_folder_keeps_its_number(tmp_path):
 def test_images_beside_the_class_folders_are_refused(tmp_path):
     names = ("cat/1.jpg", "dog/1.jpg", "x.jpg", "y.jpg")
     problem = (
-        "R: 2 images beside the class folders, in none of them; move these images, or give class_from=path, which "
+        'R: 2 images beside the class folders, in none of them; move these images, or give class_from="path", which '
         "makes a class of them as im2rec does"
     )
     for class_from in (None, "first", "last"):
@@ -279,46 +279,46 @@ def test_images_beside_the_class_folders_are_refused(tmp_path):
         (
             ("JPEGImages/1.jpg", "SegmentationClass/1.png", "Annotations/1.xml"),
             "R: 'JPEGImages', 'SegmentationClass' do not look like classes; give R/JPEGImages or R/SegmentationClass "
-            "alone, or class_from=first if they are classes",
+            'alone, or class_from="first" if they are classes',
         ),
         (
             ("images/0_1.jpg", "annotations/list.txt"),
-            "R: 'images' does not look like a class; give R/images alone, or class_from=first if it is a class",
+            "R: 'images' does not look like a class; give R/images alone, or class_from=\"first\" if it is a class",
         ),
         (
             ("101_Categories/a/1.jpg", "101_Categories/b/1.jpg", "Annotations/1.mat"),
             "R: all images are below one folder, '101_Categories', which has folders of its own; give R/101_Categories "
-            "alone if these are the classes, or class_from=first for one class",
+            'alone if these are the classes, or class_from="first" for one class',
         ),
         (
             ("cat/1.jpg", "masks/1.png"),
-            "R: 'masks' does not look like a class; move it out of R, or give class_from=first if it is a class",
+            "R: 'masks' does not look like a class; move it out of R, or give class_from=\"first\" if it is a class",
         ),
         (
             ("cat/1.jpg", "cat/masks/1.png", "dog/images/1.jpg"),
-            "R: 'cat/masks' does not look like images of its class; move it away, or give class_from=first, "
+            "R: 'cat/masks' does not look like images of its class; move it away, or give class_from=\"first\", "
             "which packs "
             "all images",
         ),
         (
             ("fold1/cat/1.jpg", "fold2/cat/1.jpg", "fold2/dog/1.jpg"),
-            "R: 'fold1', 'fold2' look like parts of one dataset, not like classes; give class_from=last, for the "
-            "folders in them as classes, or class_from=first if they are classes",
+            "R: 'fold1', 'fold2' look like parts of one dataset, not like classes; give class_from=\"last\", for the "
+            'folders in them as classes, or class_from="first" if they are classes',
         ),
         (
             ("images_1/a.jpg", "images_2/b.jpg"),
             "R: 'images_1', 'images_2' do not look like classes; give R/images_1 or R/images_2 alone, or "
-            "class_from=first if they are classes",
+            'class_from="first" if they are classes',
         ),
         (
             ("web/cat/1.jpg", "web/dog/1.jpg", "cam/cat/1.jpg", "cam/dog/1.jpg"),
             "R: 'cam', 'web' have the same folders in them (cat, dog), and either may be the classes; give "
-            "class_from=first for the former, class_from=last for the latter, or R/cam alone",
+            'class_from="first" for the former, class_from="last" for the latter, or R/cam alone',
         ),
         (
             ("cat/1.jpg", "dog/1.jpg", "more/2/cat/1.jpg", "more/2/dog/1.jpg"),
             "R: 'more' has folders of the same names as those beside it: cat, dog; move R/more away if it is a copy or "
-            "another set, or give class_from=last for one class of each name, or class_from=first if it is a class",
+            'another set, or give class_from="last" for one class of each name, or class_from="first" if it is a class',
         ),
     ],
     ids=["voc", "pets", "caltech", "masks", "inner masks", "folds", "parts", "cameras", "copy"],

@@ -72,12 +72,12 @@ def test_the_advice_names_the_folder_of_the_images(folder):
 
 def test_if_no_image_exists_the_advice_goes_by_suffixes(folder):
     (folder / "list.txt").write_text("x/1.jpg 3\nx/2.jpg 4\n")
-    with pytest.raises(SourceError, match="give columns=path,label, and the folder of the images as root"):
+    with pytest.raises(SourceError, match="give columns=.path,label., and the folder of the images as root"):
         open_source(folder / "list.txt")
     with pytest.raises(SourceError, match="none of the first 2 images exists"):
         open_source(folder / "list.txt", columns="path,label")
     (folder / "list.txt").write_text("9\nEyebrows Bald\n" + 9 * "x/1.jpg 1 -1\n")
-    with pytest.raises(SourceError, match="give columns=path,labels, and the folder of the images as root"):
+    with pytest.raises(SourceError, match="give columns=.path,labels., and the folder of the images as root"):
         open_source(folder / "list.txt")
 
 
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_list_of_images_gets_no_advice(folder, content):
 def test_a_table_that_may_be_a_list_gets_advice_without_a_guess(folder, text, columns):
     (folder / "other.txt").write_text(text)
     with pytest.raises(
-        SourceError, match="if it is a list of images, name its columns, for example columns=path,label"
+        SourceError, match="if it is a list of images, name its columns, for example columns=.path,label."
     ):
         open_source(folder / "other.txt")
     root = folder / "far" / "away" if text.startswith("u") else folder
@@ -125,7 +125,9 @@ def test_a_table_that_may_be_a_list_gets_advice_without_a_guess(folder, text, co
 
 def test_the_error_about_wrong_columns_names_those_of_the_list(folder):
     (folder / "some.csv").write_text("image,x,y,label\na.jpg,1,2,cat\nb.jpg,1,2,dog\n")
-    with pytest.raises(FormatError, match=r"got 4: 'a.jpg, 1, 2, cat'; the rows look .*: give columns=path,-,-,class$"):
+    with pytest.raises(
+        FormatError, match=r"got 4: 'a.jpg, 1, 2, cat'; the rows look .*: give columns=.path,-,-,class.$"
+    ):
         open_source(folder / "some.csv", columns="path,label")
     (folder / "some.csv").write_text("a.jpg,1\nb.jpg,nan\n")
     with pytest.raises(FormatError, match="line 2: .* got 'nan'; the row has no label: write one or remove the row$"):
@@ -134,7 +136,7 @@ def test_the_error_about_wrong_columns_names_those_of_the_list(folder):
 
 def test_class_names_with_blanks_are_advised(folder):
     (folder / "some.txt").write_text("a Spitfire\nb Boeing 707\na Boeing 727-200\n")  # FGVC-Aircraft
-    with pytest.raises(SourceError, match="rows look like PATH CLASS, separated by blanks: give columns=path,class$"):
+    with pytest.raises(SourceError, match="rows look like PATH CLASS, separated by blanks: give columns=.path,class.$"):
         open_source(folder / "some.txt")
     source = open_source(folder / "some.txt", columns="path,class")
     assert source.classes == {"Boeing 707": 0, "Boeing 727-200": 1, "Spitfire": 2}
@@ -149,13 +151,13 @@ def test_a_json_text_is_named(folder):
 def test_an_image_is_looked_for_with_every_suffix_in_other_folders(folder):
     (folder / "far" / "c18f.tif").touch()
     (folder / "some.csv").write_text("id,label\nc18f,0\n")
-    with pytest.raises(SourceError, match=r"give columns=path,label, and \S+far as root$"):
+    with pytest.raises(SourceError, match=r"give columns=.path,label., and \S+far as root$"):
         open_source(folder / "some.csv")
 
 
 def test_keys_all_alike_are_not_named_as_keys_if_no_image_exists(folder):
     (folder / "some.lst").write_text("1\t/x/a.jpg\t0\n1\t/x/b.jpg\t1\n")
-    with pytest.raises(FormatError, match="give columns=-,path,label, and the folder of the images as root"):
+    with pytest.raises(FormatError, match="give columns=.-,path,label., and the folder of the images as root"):
         open_source(folder / "some.lst")
 
 
@@ -175,7 +177,7 @@ def test_a_mistake_in_one_row_of_a_list_is_not_taken_for_other_columns(folder):
 )
 def test_keys_all_alike_are_refused_and_the_advice_reads_the_list(folder, text, columns, labels):
     (folder / "some.lst").write_text(text)
-    with pytest.raises(SourceError, match=f"expected each KEY once.*; columns={columns} numbers the rows"):
+    with pytest.raises(SourceError, match=f"expected each KEY once.*; columns=.{columns}. numbers the rows"):
         open_source(folder / "some.lst")
     assert open_source(folder / "some.lst", columns=columns).labels([0, 1]) == labels
 
@@ -190,7 +192,7 @@ def test_im2rec_advises_the_command_that_reads_the_list(folder):
 
 def test_a_list_whose_paths_are_numbers_may_have_other_columns(folder):
     (folder / "some.lst").write_text("0\t17\t3\n1\t17\t4\n")
-    with pytest.raises(SourceError, match="expected PATH at the end of a row, .*: give columns=key,path,label"):
+    with pytest.raises(SourceError, match="expected PATH at the end of a row, .*: give columns=.key,path,label."):
         open_source(folder / "some.lst")
 
 

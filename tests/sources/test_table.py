@@ -186,7 +186,7 @@ def test_a_wrong_root_is_refused_and_the_right_one_is_named(open_table, tmp_path
 def test_repeated_keys_are_refused_and_the_advice_reads_the_list(open_table):
     text = "0\ta.jpg\t3\n0\tb.jpg\t4\n"
     with pytest.raises(
-        SourceError, match="expected each KEY once, got 0 in rows 1 and 2; .*; columns=-,path,label num"
+        SourceError, match="expected each KEY once, got 0 in rows 1 and 2; .*; columns=.-,path,label. num"
     ):
         open_table(text, "key,path,label")
     assert len(open_table(text, "-,path,label")) == 2

@@ -61,7 +61,7 @@ def test_raw_records_are_refused_before_mxnet_sees_them(tmp_path):
     path = write_rec(tmp_path / "raw.rec", images(2), encoding="raw")
     with pytest.raises(
         TrainError,
-        match=r"expected an image that MXNet decodes .*, got raw; give iterator=recordkit, or pack",
+        match=r"expected an image that MXNet decodes .*, got raw; give iterator=.recordkit., or pack",
     ):
         survey_for_mxnet(path)
 
@@ -168,7 +168,7 @@ def test_a_file_of_insightface_is_trained_and_evaluated_on_its_images_alone(mx, 
 @pytest.mark.parametrize("iterator", ["mxnet", "gluon"])
 def test_mxnets_iterators_cannot_read_insightfaces_files(tmp_path, iterator):
     rec = write_faces(tmp_path / "faces.rec")
-    with pytest.raises(TrainError, match=r"InsightFace's header or identity; give iterator=recordkit"):
+    with pytest.raises(TrainError, match=r"InsightFace's header or identity; give iterator=.recordkit."):
         survey(rec, iterator=iterator)
 
 

@@ -171,7 +171,7 @@ def test_a_number_to_predict_has_to_be_finite(mx, tmp_path):
     ("options", "error"),
     [
         ({"n_classes": 2}, r"expected labels below 2, got 2; give n_classes=3"),
-        ({"loss": "sigmoid"}, r"loss: expected labels of 0 or 1 with sigmoid, got 2; use loss=softmax"),
+        ({"loss": "sigmoid"}, r"loss: expected labels of 0 or 1 with sigmoid, got 2; use loss=.softmax."),
         ({"loss": "sigmoid", "n_classes": 3}, r"n_classes: expected none with the loss sigmoid"),
     ],
 )

@@ -44,7 +44,7 @@ def test_renumbered_keys_are_positions_in_headers_index_and_list(tmp_path, both_
 def test_a_repeated_key_is_an_error_that_names_both_datasets(tmp_path):
     prefixes = [write_set(tmp_path / "a", [1, 2], keys=[5, 6]), write_set(tmp_path / "b", [1, 2, 3], keys=[8, 6, 5])]
     with pytest.raises(
-        SourceError, match=r"key 5: .* in .*a and in .*b, the first of 2 repeated keys; .* keys=renumber"
+        SourceError, match=r"key 5: .* in .*a and in .*b, the first of 2 repeated keys; .* keys=.renumber."
     ):
         merge(prefixes, tmp_path / "all")
     with pytest.raises(SourceError, match=r"key 4: .* in .*c twice"):

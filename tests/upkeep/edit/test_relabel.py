@@ -143,7 +143,7 @@ def test_a_list_beside_repeated_keys_is_an_error(tmp_path):
 
 def test_a_list_of_labels_says_nothing_about_names(pets, tmp_path):
     with pytest.raises(
-        PlanError, match=r"a.rec: expected class names for the new labels, .*; keep them with classes=.*a.j"
+        PlanError, match=r"a.rec: expected class names for the new labels, .*; keep them with classes=.*a.json"
     ):
         relabel(pets, tmp_path / "b", f"{pets}.lst")
     relabel(pets, tmp_path / "b", f"{pets}.lst", classes=f"{pets}.json")
