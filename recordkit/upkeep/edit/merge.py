@@ -83,7 +83,7 @@ def merge(
     """
     paths = one_or_more(paths)
     names = list(map(str, paths))
-    check_new_prefix(Path(prefix))
+    check_new_prefix(Path(prefix), dry_run=dry_run)
     with Inputs(paths) as inputs:
         union = unite(inputs, names, keys=keys, pad_labels=pad_labels)
         edit = {"command": "merge", "inputs": set_ids(inputs), "keys": keys, "pad_labels": pad_labels}

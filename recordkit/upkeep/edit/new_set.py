@@ -16,7 +16,7 @@ from recordkit.errors import FormatError, PlanError, PublishError, quoted
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.irheader import MAX_LABELS
 from recordkit.storage.names import SUFFIXES, belongs_to, refuse_file_name
-from recordkit.storage.staging import check_prefix
+from recordkit.storage.staging import check_prefix, complete_interrupted
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
 from recordkit.upkeep.edit.old_files import EarlierShards, OldFile
@@ -141,10 +141,15 @@ class SetSource:
         return total
 
 
-def check_new_prefix(prefix: Path) -> None:
-    """Refuse a prefix at which no new set can be, before anything is read."""
+def check_new_prefix(prefix: Path, *, dry_run: bool = False) -> None:
+    """Refuse a prefix at which no new set can be, before anything is read.
+
+    Unless it is a dry run, a set there whose publishing was killed is completed first, so that a refused one is whole.
+    """
     refuse_file_name(prefix)
     check_prefix(prefix)
+    if not dry_run:
+        complete_interrupted(prefix)
     _refuse_existing({prefix})
 
 

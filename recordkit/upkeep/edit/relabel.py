@@ -15,6 +15,7 @@ from recordkit.errors import PlanError, SourceError, enumerate_some, plural
 from recordkit.sources.classes import read_classes
 from recordkit.storage.fileset import Fileset
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.labels.arrays import Labels
 from recordkit.upkeep.labels.change import LabelChange, LabelReport, add_changes
@@ -122,6 +123,7 @@ def relabel(
     if labels is None and classes == "follow" and not exact_labels:
         raise PlanError("nothing would change", advice="give `labels` or `classes`")
     set_path = str(path)
+    check_new_prefix(Path(prefix), dry_run=dry_run)
     with Inputs([path]) as inputs:
         exact = exact_labels or inputs.have_exact_labels
         result = _new_labels(inputs, set_path, labels, exact=exact, follow=classes == "follow")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recordkit.errors import PlanError
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.selection.keys import refuse_repeated_keys
@@ -73,6 +74,7 @@ def subset(
         raise PlanError(argument="selection", expected=expected, got=repr(selection))
     if selection.is_empty:
         raise PlanError(expected="a condition, such as `labels` or `where`", got="none")
+    check_new_prefix(Path(prefix), dry_run=dry_run)
     with Inputs([path]) as inputs:
         rows = selection.rows(inputs)
         refuse_repeated_keys(inputs.keys[rows], str(path))

@@ -272,6 +272,16 @@ def test_an_output_that_exists_is_refused_before_anything_is_read(two, tmp_path)
         merge([tmp_path / "none"], tmp_path / "a")
 
 
+def test_a_set_whose_publishing_was_killed_is_completed_before_it_is_refused(two, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("recordkit.storage.staging.finish", lambda *_: None)
+        merge(two, tmp_path / "all")
+    assert not (tmp_path / "all.rec").exists()
+    with pytest.raises(PublishError, match="all.rec: expected a new set"):
+        merge([tmp_path / "none"], tmp_path / "all")
+    assert facts(tmp_path / "all")[0] == [0, 1, 2, 7, 3] and not list(tmp_path.glob(".*"))
+
+
 def test_a_command_without_the_name_of_the_new_set_says_so(two, cli, tmp_path):
     code, _, error = cli("merge", f"{two[0]}.rec", f"{two[1]}.rec")
     assert code == 2 and f"the name of the new set, PREFIX, is missing after {two[1]}.rec, which exists" in error
