@@ -57,6 +57,7 @@ ROOMS = (
     "recordkit.native",
     "recordkit.memory",
     "recordkit.threads",
+    "recordkit.arguments",
     "recordkit.errors",
 )
 ROOT = Path(__file__).parents[2]

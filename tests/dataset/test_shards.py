@@ -196,7 +196,7 @@ def test_a_pack_between_two_system_calls_gives_the_old_dataset_or_the_new_one(ol
         assert got in ([0] * old, [1] * new), at
         if not was_called:
             break
-    assert at > 30
+    assert at > 20
 
 
 def published(source, folder, n):
