@@ -25,6 +25,7 @@ from recordkit.threads import count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.lost_ranges import LostRange, find_lost_ranges
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.verify import check_in_blocks
@@ -139,6 +140,7 @@ def repair(
     (3, (LostRange(offset=36, n_bytes=36, reason='expected a record, got zero bytes', keys=(1,)),))
     """
     files = _one_file(path)
+    check_new_prefix(Path(prefix), dry_run=dry_run)
     n_passes = 1 + files.path(".crc").exists() + decode + (not dry_run)
     passed = PassProgress(progress, n_passes)
     with Inputs([files.path(".rec")], on_error="skip", progress=passed) as inputs:

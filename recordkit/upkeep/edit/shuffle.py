@@ -10,6 +10,7 @@ import numpy as np
 from recordkit.errors import PlanError
 from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.edit.union import KeyRule
@@ -79,6 +80,7 @@ def shuffle(
     """
     if not 0 <= seed < 2**64:
         raise PlanError(argument="seed", expected="0 to 2**64 - 1", got=seed)
+    check_new_prefix(Path(prefix), dry_run=dry_run)
     with Inputs([path]) as inputs:
         n = len(inputs)
         if not n:

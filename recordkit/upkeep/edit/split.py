@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recordkit.errors import PlanError
 from recordkit.upkeep.division.rules import KeyParts, Ratios, Shards
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
+from recordkit.upkeep.edit.new_set import check_new_prefix
 from recordkit.upkeep.edit.output import NewSet, write_sets
 from recordkit.upkeep.edit.report import EditReport
 from recordkit.upkeep.labels.text import MAX_COUNTED, label_text
@@ -104,6 +105,7 @@ def split(
     if not isinstance(rule, Ratios | KeyParts | Shards):
         raise PlanError(argument="rule", expected="Ratios, KeyParts, Shards or a mapping of ratios", got=repr(rule))
     prefix = Path(prefix)
+    check_new_prefix(prefix, dry_run=dry_run)
     with Inputs([path]) as inputs:
         division = rule.divide(inputs)
         if not isinstance(rule, Shards):

@@ -186,3 +186,21 @@ def test_a_list_of_another_order_gives_its_rows_by_key(packed, tmp_path):
     with Inputs([packed]) as inputs:
         write(inputs, NewSet(tmp_path / "b", np.arange(12)))
     assert (tmp_path / "b.lst").read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda source, prefix: upkeep.merge([source], prefix),
+        lambda source, prefix: upkeep.split(source, prefix, {"a": 1, "b": 1}),
+        lambda source, prefix: upkeep.subset(source, prefix, upkeep.Selection(keys=1)),
+        lambda source, prefix: upkeep.relabel(source, prefix, labels={0: 1}),
+        upkeep.shuffle,
+        upkeep.repair,
+    ],
+)
+def test_the_output_is_checked_before_anything_is_read(edit, packed, tmp_path):
+    source = tmp_path / "damaged.rec"
+    source.write_bytes(b"damaged")
+    with pytest.raises(PublishError, match="expected a new set, got a file of that name"):
+        edit(source, packed)
