@@ -674,7 +674,7 @@ void copy(Span input) {
         check(!std::memcmp(&got[8], request.new_keys ? reinterpret_cast<const uint8_t*>(&keys[n]) : old.data + 8, 8));
         if (!request.new_labels) continue;
         check(copied.widths[n] == width);
-        check(!std::memcmp(&got[end > kImageHeaderSize ? kImageHeaderSize : 4], &labels[width * n], 4 * width));
+        check(!std::memcmp(&got[end > kImageHeaderSize ? kImageHeaderSize : 4], &labels[width * n], size_t(4) * width));
     }
     check(begin == copied.frames.size());
 }
