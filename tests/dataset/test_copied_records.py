@@ -165,3 +165,16 @@ print(len(copy_records([file], [sys.argv[1]], *where, Changes()).frames))
     peak, (n_bytes,) = peak_of(program, tmp_path / "a.rec", step)
     assert int(n_bytes) == 132 * 3_000
     assert peak < 20_000_000
+
+
+@pytest.mark.usefixtures("each_engine")
+def test_a_copy_stays_as_it_is_while_others_are_made_and_dropped(tmp_path):
+    contents = [irheader.pack(irheader.IRHeader(1.0, key), bytes([key]) * 4_000) for key in range(9)]
+    file, bounds = open_with(tmp_path, *contents)
+
+    def copy(row):
+        where = np.zeros(1, np.int64), bounds[[row]], bounds[[row + 1]], np.full(1, -1)
+        return copy_records([file], [tmp_path / "a.rec"], *where, Changes()).frames
+
+    kept = [copy(row) for row in range(9) if copy(8 - row).size]
+    assert [frames.tobytes() for frames in kept] == [b"".join(frame.pack(record)) for record in contents]

@@ -56,7 +56,10 @@ struct Stretch {
 
 class Copier {
   public:
-    Copier(const CopyRequest& request, size_t* row) : request_(request), row_(*row) {}
+    Copier(const CopyRequest& request, size_t* row, Scratch&& frames) : request_(request), row_(*row) {
+        result_.frames = std::move(frames);
+        result_.frames.clear();
+    }
 
     CopiedRecords run() {
         result_.sizes.reserve(request_.n);
@@ -305,6 +308,8 @@ class Copier {
 
 }  // namespace
 
-CopiedRecords copy_records(const CopyRequest& request, size_t* row) { return Copier(request, row).run(); }
+CopiedRecords copy_records(const CopyRequest& request, size_t* row, Scratch frames) {
+    return Copier(request, row, std::move(frames)).run();
+}
 
 }  // namespace recordkit

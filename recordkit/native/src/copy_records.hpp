@@ -29,8 +29,8 @@ struct CopiedRecords {
     std::vector<uint32_t> widths;  // numbers of labels
 };
 
-// `row` becomes the number of the record that is being copied, for the path of an error. Throws FormatFault, also for a
-// wrong CRC-32, and SystemFault.
-CopiedRecords copy_records(const CopyRequest& request, size_t* row);
+// `row` becomes the number of the record that is being copied, for the path of an error. The result takes the memory of
+// `frames`, if it has some. Throws FormatFault, also for a wrong CRC-32, and SystemFault.
+CopiedRecords copy_records(const CopyRequest& request, size_t* row, Scratch frames = {});
 
 }  // namespace recordkit

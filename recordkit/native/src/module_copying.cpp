@@ -3,6 +3,8 @@
 
 #include <pybind11/stl.h>
 
+#include <memory>
+#include <mutex>
 #include <optional>
 
 #include "copy_records.hpp"
@@ -10,10 +12,44 @@
 namespace recordkit {
 namespace {
 
-// Move scratch memory into an array, which then owns it.
+// Memory of arrays that were dropped, for the next ones. An edit makes and drops an array for each block, and the system
+// takes longer to give a process new memory for a block than to copy the block into it.
+class SpareMemory {
+  public:
+    static SpareMemory& of_process() {
+        static auto* const spares = new SpareMemory;  // never deleted, because arrays may outlive this module
+        return *spares;
+    }
+
+    Scratch take() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (spares_.empty()) return {};
+        Scratch spare = std::move(spares_.back());
+        spares_.pop_back();
+        return spare;
+    }
+
+    void keep(Scratch&& spare) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (spare.capacity() <= kMaxBytes && spares_.size() < kMaxSpares) spares_.push_back(std::move(spare));
+    }
+
+  private:
+    static constexpr size_t kMaxSpares = 8, kMaxBytes = size_t(1) << 24;
+
+    SpareMemory() { spares_.reserve(kMaxSpares); }
+
+    std::mutex mutex_;
+    std::vector<Scratch> spares_;
+};
+
+// Move scratch memory into an array, which then owns it, and leaves it as spare memory when it is dropped.
 py::array_t<uint8_t> array_of(Scratch&& scratch) {
     auto* const owner = new Scratch(std::move(scratch));  // owned by `base`, which the array keeps
-    const py::capsule base(owner, [](void* pointer) { delete static_cast<Scratch*>(pointer); });
+    const py::capsule base(owner, [](void* pointer) {
+        const std::unique_ptr<Scratch> dropped(static_cast<Scratch*>(pointer));
+        SpareMemory::of_process().keep(std::move(*dropped));
+    });
     return py::array_t<uint8_t>(static_cast<py::ssize_t>(owner->size()), owner->data(), base);
 }
 
@@ -61,10 +97,11 @@ py::tuple copy_records_of(const py::list& record_files, const Column<int64_t>& f
         request.new_bounds = bounds->data();
     }
     size_t row = 0;
+    Scratch spare = SpareMemory::of_process().take();
     CopiedRecords copied;
     const auto copy = [&] {
         const py::gil_scoped_release without_gil;
-        copied = copy_records(request, &row);
+        copied = copy_records(request, &row, std::move(spare));
     };
     try {
         copy();
