@@ -103,7 +103,9 @@ def _lost_keys_of_index(files: Fileset, keys: NDArray[np.uint64]) -> dict[int, t
         return None
     kept = np.flatnonzero(is_there)
     kept = kept[np.argsort(rows[kept], kind="stable")]
-    lost_rows = np.setdiff1d(np.arange(len(index_keys)), rows)
+    is_lost = np.ones(len(index_keys), bool)
+    is_lost[rows[is_there]] = False
+    lost_rows = np.flatnonzero(is_lost)
     n_before = np.searchsorted(rows[kept], lost_rows)
     gaps = np.where(n_before > 0, kept[np.maximum(n_before - 1, 0)] + 1, 0)
     lost: dict[int, list[int]] = {}

@@ -146,7 +146,9 @@ def repair(
     with Inputs([files.path(".rec")], on_error="skip", progress=passed) as inputs:
         dataset, size = inputs.datasets[0], inputs.files[0].size
         bad = _bad_records(inputs, count_threads(threads), passed) if decode else {}
-        rows = np.setdiff1d(np.arange(len(inputs)), list(bad))
+        is_kept = np.ones(len(inputs), bool)
+        is_kept[list(bad)] = False
+        rows = np.flatnonzero(is_kept)
         if not len(rows):
             kind = "good" if bad else "whole"
             raise FormatError(
@@ -223,6 +225,7 @@ def _notes(files: Fileset, dataset: RecordDataset, keys: NDArray[np.uint64]) -> 
             f"{files.path('.crc')} does not exist, so no record was compared with its checksum; {n_doubtful} of them "
             "stand directly before lost bytes and may be damaged, too"
         )
-    if n_repeated := len(keys) - len(np.unique(keys)):
+    keys = np.sort(keys)
+    if n_repeated := int(np.count_nonzero(keys[1:] == keys[:-1])):
         notes.append(f"{plural(n_repeated, 'key')} repeated: the file has several records with one key")
     return notes
