@@ -294,12 +294,12 @@ def _refuse_other_set(fileset: Fileset, identity: _SetIdentity, verb: str) -> No
     """Raise FormatError if a set is another one than the one that was pickled or opened."""
     other = _identify(fileset)
     if other != identity:
-        is_longer = other.size != identity.size
-        expected = f"the {identity.size} bytes of the file" if is_longer else "the set"
+        has_other_size = other.size != identity.size
+        expected = f"the {identity.size} bytes of the file" if has_other_size else "the set"
         raise FormatError(
             path=str(fileset.path(".rec")),
             expected=f"{expected} that was {verb}",
-            got=other.size if is_longer else "another of the same size",
+            got=other.size if has_other_size else "another of the same size",
             advice="open it again",
         )
 

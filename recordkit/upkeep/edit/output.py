@@ -18,7 +18,7 @@ import numpy as np
 from recordkit.dataset.copied_records import CopiedRecords, index_lines
 from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.set_files import SetFiles, SetNames, write_manifest
-from recordkit.storage.staging import Staging, complete_interrupted
+from recordkit.storage.staging import Staging
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.lists import InputLists
@@ -95,8 +95,6 @@ def write_sets(
     begin_s = time.monotonic()
     n_threads = count_threads(threads)
     check_sets(inputs, sets, prefix)
-    if not dry_run:
-        complete_interrupted(prefix)  # a refused set is then whole at its final names
     refuse_existing_files(sets, prefix, shards if isinstance(shards, EarlierShards) else None)
     sources = [SetSource(inputs, each) for each in sets]
     with InputLists(inputs) as lists:
