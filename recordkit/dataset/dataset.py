@@ -324,6 +324,28 @@ class RecordDataset:
         subset.__dict__.update(_table=self._table, _rows=rows, _labels=None, _key_lookup=None)
         return subset
 
+    def part(self, begin: int, end: int) -> RecordDataset:
+        """Return a dataset of the samples `begin` to `end - 1` of this one, which must be in one file.
+
+        Unlike a slice, it is small when it is pickled: it has no other samples. It shares the open file.
+
+        Parameters
+        ----------
+        begin, end : int
+
+        Raises
+        ------
+        PlanError
+            The range is empty or out of range, its samples are in several files, or this dataset is a subset.
+        """
+        if self._rows is not None:
+            raise PlanError("a subset has no parts", advice="take the part of the whole dataset")
+        if not 0 <= begin < end <= len(self):
+            raise PlanError(argument="end", expected=f"samples from 0 to {len(self)}", got=f"{begin} to {end}")
+        part = RecordDataset.__new__(RecordDataset)
+        part.__dict__.update(_table=self._table.part(begin, end), _rows=None, _labels=None, _key_lookup=None)
+        return part
+
     def by_key(self, key: int) -> Sample:
         """Return the sample with a key.
 

@@ -27,6 +27,10 @@ from recordkit.storage.snapshot import file_state, read_sets, refuse_missing_sha
 
 _N_FINGERPRINTED = 64
 
+# Attributes of a table with an item for each file, and with an item for each row.
+_PER_FILE = ("_names", "_identities", "_classes", "paths", "sizes", "files")
+_PER_ROW = ("offsets", "keys", "exact_labels", "checksums")
+
 
 @dataclass(frozen=True)
 class _SetIdentity:
@@ -55,6 +59,8 @@ class Table:
     ----------
     paths : list of Path
         The .rec files.
+    stops : list of int
+        Offset in each file at which its rows end, in bytes: the size of the file, or less in a table of a part.
     sizes : list of int
         Sizes of the files, in bytes.
     files : list of RecordFile
@@ -85,6 +91,7 @@ class Table:
         self._identities = [_identify(fileset) for fileset in filesets]
         self.paths = [fileset.path(".rec") for fileset in filesets]
         self.sizes = [file.size for file in files]
+        self.stops = self.sizes
         self.files = files
         self.row_starts = [0, *itertools.accumulate(len(index.offsets) for index in indexes)]
         path_bounds = np.array(self.row_starts)[[0, *itertools.accumulate(_count_files(filesets, n_sets))]]
@@ -138,11 +145,30 @@ class Table:
         return np.searchsorted(self.row_starts, rows, "right") - 1
 
     def ends(self, rows: NDArray[np.int64], file_indices: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return the offset of the next row in the same file, or the file's size; `file_indices`: the rows' files."""
+        """Return the offset of the next row in the same file, or its stop; `file_indices`: the rows' files."""
         next_rows = np.minimum(rows + 1, len(self.offsets) - 1)
-        sizes = np.array(self.sizes, np.uint64)[file_indices]
+        stops = np.array(self.stops, np.uint64)[file_indices]
         row_ends = np.array(self.row_starts)[file_indices + 1]
-        return np.where(rows + 1 < row_ends, self.offsets[next_rows], sizes)
+        return np.where(rows + 1 < row_ends, self.offsets[next_rows], stops)
+
+    def part(self, begin: int, end: int) -> Table:
+        """Return a table of the rows `begin` to `end - 1`, which are in one file, on the same open file.
+
+        It has no other rows and no other file, so it is small when it is pickled.
+        """
+        file_index = int(self.file_indices(np.array([begin]))[0])
+        if not begin < end <= self.row_starts[file_index + 1]:
+            raise PlanError(argument="end", expected="rows of one file", got=f"{begin} to {end}")
+        last = np.array([end - 1])
+        one_file = {name: [self.__dict__[name][file_index]] for name in _PER_FILE}
+        rows = {name: None if (rows := self.__dict__[name]) is None else rows[begin:end] for name in _PER_ROW}
+        part = Table.__new__(Table)
+        part.__dict__.update(self.__dict__ | one_file | rows)
+        if self.keys is None and begin:
+            part.keys = np.arange(begin, end, dtype=np.uint64)
+        part.stops = [int(self.ends(last, np.array([file_index]))[0])]
+        part.row_starts, part.path_sizes, part.lost = [0, end - begin], [end - begin], []
+        return part
 
     def key(self, row: int) -> int:
         """Return the key of a row."""

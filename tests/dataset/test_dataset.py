@@ -428,3 +428,47 @@ def test_threads_read_at_the_same_time(tmp_path):
         for thread in threads:
             thread.join()
     assert counts == [400] * 4
+
+
+def test_part_of_a_file_equals_a_slice(three_files):
+    for begin, end in ((0, 3), (0, 2), (1, 3), (3, 7), (4, 6)):
+        part, expected = three_files.part(begin, end), three_files[begin:end]
+        copy = pickle.loads(pickle.dumps(part))
+        for dataset in (part, copy):
+            assert [(s.key, s.label, bytes(s.payload)) for s in dataset[range(end - begin)]] == [
+                (s.key, s.label, bytes(s.payload)) for s in expected[range(end - begin)]
+            ]
+            assert dataset.keys.tolist() == expected.keys.tolist()
+            assert dataset.by_key(int(expected.keys[-1])).label == expected[-1].label
+            indices = np.arange(end - begin)
+            for name in ("offsets", "ends"):
+                got, wanted = getattr(dataset.records_at(indices), name), getattr(expected.records_at(indices), name)
+                assert got.tolist() == wanted.tolist()
+            assert len(dataset.files) == 1
+        copy.close()
+
+
+def test_part_is_pickled_without_the_other_samples(tmp_path):
+    write(tmp_path / "many", [0.0] * 5000, range(7, 5007))
+    with RecordDataset(tmp_path / "many.rec") as dataset:
+        assert len(pickle.dumps(dataset.part(100, 110))) < 3000 < len(pickle.dumps(dataset[100:110]))
+
+
+def test_part_of_another_file_is_refused_when_it_is_unpickled(tmp_path):
+    write(tmp_path / "a", [1.0, 2.0, 3.0])
+    with RecordDataset(tmp_path / "a.rec") as dataset:
+        pickled = pickle.dumps(dataset.part(1, 3))
+    write(tmp_path / "a", [1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(FormatError, match="that was pickled"):
+        pickle.loads(pickled)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(2, 4), (0, 8), (3, 3), (-1, 2)])
+def test_part_must_be_in_one_file(three_files, begin, end):
+    with pytest.raises(PlanError, match=f"got {begin} to {end}"):
+        three_files.part(begin, end)
+
+
+def test_subset_has_no_parts(three_files):
+    with pytest.raises(PlanError, match="take the part of the whole dataset"):
+        three_files[1:].part(0, 1)
