@@ -12,6 +12,7 @@
     ├── PackError                            a sample failed and the plan stops at the first failure
     ├── NotFoundError (FileNotFoundError)    a file or folder does not exist
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
+    ├── RemoteError (OSError)                an object store or web server does not answer, refuses, or answers wrongly
     ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
 
@@ -42,6 +43,7 @@ __all__ = [
     "PlanError",
     "PublishError",
     "RecordkitError",
+    "RemoteError",
     "SlowEngineWarning",
     "SourceError",
     "TrainError",
@@ -311,6 +313,19 @@ class NotFoundError(RecordkitError, FileNotFoundError):
 
 class FetchError(RecordkitError, OSError):
     """A download failed on every mirror, or its checksum is wrong."""
+
+
+class RemoteError(RecordkitError, OSError):
+    """An object store or web server does not answer, refuses a request, or answers wrongly.
+
+    `path` is the URL of the object without credentials, `offset` the first byte asked for, and `expected` names the
+    range. `got` is the last answer and the number of attempts.
+
+    Examples
+    --------
+    >>> print(RemoteError(path="s3://photos/train.rec", offset=0, expected="8 bytes", got="HTTP 503 (5 attempts)"))
+    s3://photos/train.rec: byte 0: expected 8 bytes, got HTTP 503 (5 attempts)
+    """
 
 
 class TrainError(RecordkitError, ValueError):

@@ -54,6 +54,7 @@ ROOMS = (
     "recordkit.upkeep",
     "recordkit.bench",
     "recordkit.training",
+    "recordkit.cluster",
     "recordkit.native",
     "recordkit.memory",
     "recordkit.threads",

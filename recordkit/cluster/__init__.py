@@ -1,0 +1,1 @@
+"""Packing and reading on the machines of a Ray cluster."""

@@ -1,0 +1,117 @@
+"""Settings of reading and writing in object stores: the local cache, limits of time, and requests at once.
+
+`current` has the defaults of the process, and `configure` changes them. The library reads no environment: the command
+line reads RECORDKIT_CACHE_DIR and the other variables and calls `configure`. Credentials are no settings, see
+`recordkit.storage.remote.credentials`; so settings may be pickled, printed and saved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from recordkit.errors import PlanError
+
+_SMALLEST_CACHE_BYTES = 64 * 2**20  # a few pages of 8 MiB for each of some threads
+_MOST_REQUESTS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteSettings:
+    """Settings of reading and writing in object stores.
+
+    Parameters
+    ----------
+    cache_dir : Path, optional
+        Folder of the local cache. Default: `recordkit` in the user's cache folder.
+    cache_bytes : int, default 20 GiB
+        Limit of the cache, over all processes that share its folder. 64 MiB or more.
+    timeout_s : float, default 30
+        Longest time of one request without its retries.
+    total_s : float, default 300
+        Longest time of a range or a file with all retries.
+    n_requests : int, default 32
+        Most requests at once, 1 to 1024.
+    anonymous : bool, default False
+        Send requests without a signature, for public data.
+
+    Raises
+    ------
+    PlanError
+        A value is out of its range.
+
+    Examples
+    --------
+    >>> RemoteSettings(timeout_s=5).total_s
+    300
+    """
+
+    cache_dir: Path | None = None
+    cache_bytes: int = 20 * 2**30
+    timeout_s: float = 30
+    total_s: float = 300
+    n_requests: int = 32
+    anonymous: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cache_dir is not None:
+            object.__setattr__(self, "cache_dir", Path(self.cache_dir))
+        if self.cache_bytes < _SMALLEST_CACHE_BYTES:
+            expected = f"at least {_SMALLEST_CACHE_BYTES} bytes, which is 64M"
+            raise PlanError(argument="cache_bytes", expected=expected, got=self.cache_bytes)
+        for name in ("timeout_s", "total_s"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise PlanError(argument=name, expected="more than 0 seconds", got=getattr(self, name))
+        if not 1 <= self.n_requests <= _MOST_REQUESTS:
+            raise PlanError(argument="n_requests", expected=f"1 to {_MOST_REQUESTS}", got=self.n_requests)
+
+    @property
+    def cache_folder(self) -> Path:
+        """`cache_dir`, or its default."""
+        return self.cache_dir or default_cache_folder()
+
+
+def default_cache_folder() -> Path:
+    """Return the default folder of the cache: `recordkit` in the user's cache folder.
+
+    Examples
+    --------
+    >>> default_cache_folder().name
+    'recordkit'
+    """
+    caches = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    return Path.home() / caches / "recordkit"
+
+
+_lock = threading.Lock()
+_current = RemoteSettings()
+
+
+def current() -> RemoteSettings:
+    """Return the settings that the process uses where a caller gives none."""
+    return _current
+
+
+def configure(**changes: Any) -> RemoteSettings:
+    """Change the defaults of the process and return them.
+
+    Parameters
+    ----------
+    **changes
+        Parameters of `RemoteSettings`; the others stay.
+
+    Examples
+    --------
+    >>> before = current()
+    >>> configure(timeout_s=10).timeout_s
+    10
+    >>> configure(timeout_s=before.timeout_s) == before
+    True
+    """
+    global _current
+    with _lock:
+        _current = dataclasses.replace(_current, **changes)
+        return _current
