@@ -147,3 +147,11 @@ class BoundedSource(Protocol):
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> Sequence[bytes | Image | ImageError]:
         """Return the contents of the first entries, as many as have at most `max_bytes` together; possibly none."""
+
+
+@runtime_checkable
+class PortableSource(Protocol):
+    """A source whose samples other processes can pack: they get the entries, and this reader of their contents."""
+
+    def reader(self) -> BoundedSource:
+        """Return an object without entries, which can be pickled, that reads the contents of this source's entries."""

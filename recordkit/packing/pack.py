@@ -1,42 +1,29 @@
 """Packing a source: check the labels, plan the sets, run the engine, publish all sets at once.
 
-One image goes this way: `pack` plans the sets, `_write_set` hands blocks of a set's samples to threads,
-`recordkit.packing.packed_block.pack_block` reads, encodes and frames a block, and `recordkit.packing.writer.SetWriter`
-appends the blocks in order.
+One image goes this way: `pack` plans the sets, `recordkit.packing.steps.pack_set` hands blocks of a set's samples to
+threads, `recordkit.packing.packed_block.pack_block` reads, encodes and frames a block, and
+`recordkit.packing.writer.SetWriter` appends the blocks in order.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, PackError, SourceError
 from recordkit.memory import choose_memory
-from recordkit.packing.engine import Engine
-from recordkit.packing.label_check import check_classes, check_labels
 from recordkit.packing.native import choose_engine
-from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
-from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
 from recordkit.packing.plan import PackPlan
-from recordkit.packing.planned_sets import PlannedSet, is_input, plan_sets
-from recordkit.packing.replaced_set import (
-    check_replaced_manifest,
-    check_replaced_set,
-    find_obsolete_files,
-    has_other_prefix,
-)
-from recordkit.packing.report import PackReport, Progress, SetReport
-from recordkit.packing.writer import SetWriter
+from recordkit.packing.planned_sets import is_input
+from recordkit.packing.replaced_set import find_obsolete_files
+from recordkit.packing.report import PackReport, Progress
+from recordkit.packing.steps import Resources, check_outputs, open_sources, pack_set, plan_pack, refuse_empty_result
 from recordkit.sample import Source
-from recordkit.sources import open_source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging, check_prefix
-from recordkit.threads import ThreadedMap, count_threads
+from recordkit.threads import count_threads
 
 
 def pack(
@@ -113,23 +100,21 @@ def pack(
     begin_s = time.monotonic()
     plan = plan or PackPlan()
     engine_class = choose_engine(engine)
-    n_threads, n_bytes = count_threads(plan.threads), choose_memory(memory)
-    sources = _open_sources(source, plan)
+    resources = Resources(count_threads(plan.threads), choose_memory(memory), progress)
+    sources = open_sources(source, plan)
     if record_name is None:
         refuse_file_name(Path(prefix))
-    with Staging(Path(prefix), allow_folder=record_name is not None) as staging, contextlib.ExitStack() as open_writers:
-        planned_sets, warnings = _plan(sources, staging.prefix, plan, record_name)
+    with Staging(Path(prefix), allow_folder=record_name is not None) as staging:
+        planned_sets, warnings = plan_pack(sources, staging.prefix, plan, record_name)
+        warnings += check_outputs(planned_sets, staging.prefix)
         reports = []
         shards: dict[Path, list[tuple[dict[str, Any], tuple[int, int] | None]]] = {}
         for planned_set in planned_sets:
-            writer = SetWriter(staging, planned_set.names, plan)
-            open_writers.callback(writer.close)
-            set_engine = engine_class(plan, pixels=planned_set.source.pixels)
-            description = _write_set(planned_set, plan, set_engine, writer, n_threads, n_bytes, progress)
-            reports.append(writer.report)
+            packed = pack_set(planned_set, plan, engine_class, staging, resources)
+            reports.append(packed.report)
             if planned_set.dataset is not None:
-                shards.setdefault(planned_set.dataset, []).append((description, writer.keys))
-        _refuse_empty_result(reports, staging.prefix)
+                shards.setdefault(planned_set.dataset, []).append((packed.description, packed.keys))
+        refuse_empty_result(reports, staging.prefix)
         # All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
         new_names = [path for planned_set in planned_sets for path in planned_set.names.all()]
         new_names += [dataset.with_name(dataset.name + MANIFEST_SUFFIX) for dataset in shards]
@@ -145,7 +130,7 @@ def pack(
     ok = plan.on_error == "skip" or not any(report.n_failed for report in reports)
     duration_s = time.monotonic() - begin_s
     return PackReport(
-        tuple(reports), engine_class.name, n_threads, duration_s, tuple(warnings), ok, tuple(manifest_paths)
+        tuple(reports), engine_class.name, resources.n_threads, duration_s, tuple(warnings), ok, tuple(manifest_paths)
     )
 
 
@@ -161,107 +146,8 @@ def check_pack(
     warnings : list of str
     """
     plan = plan or PackPlan()
-    sources, prefix = _open_sources(source, plan), Path(prefix)
+    sources, prefix = open_sources(source, plan), Path(prefix)
     refuse_file_name(prefix)
     check_prefix(prefix)
-    return _plan(sources, prefix, plan, None)[1]
-
-
-def _open_sources(source: Source | Mapping[str, Source] | str | Path, plan: PackPlan) -> dict[str, Source]:
-    """Return sources by the names of their sets. A path is opened; an error that advises an argument says whose."""
-    if isinstance(source, (str, Path)):
-        try:
-            source = open_source(source, decoders=plan.decoders)
-        except (FormatError, SourceError) as error:
-            if error.advice and "`" in error.advice:
-                error.advice += "; recordkit.open_source takes it"
-            raise
-    return dict(source) if isinstance(source, Mapping) else {"": source}
-
-
-def _plan(
-    sources: Mapping[str, Source], prefix: Path, plan: PackPlan, record_name: str | None
-) -> tuple[list[PlannedSet], list[str]]:
-    """Check the sources, divide them into sets, and check the files that these replace; return warnings too."""
-    label_warnings = []
-    for source in sources.values():
-        plan.passes_through(pixels=source.pixels)  # raises if the plan does not fit the source
-        check_classes(source.classes)
-        label_warnings += check_labels(source, plan)
-    planned_sets, warnings = plan_sets(sources, prefix, plan, record_name)
-    return planned_sets, [*warnings, *dict.fromkeys(label_warnings), *_check_outputs(planned_sets, prefix)]
-
-
-def _write_set(
-    planned_set: PlannedSet,
-    plan: PackPlan,
-    engine: Engine,
-    writer: SetWriter,
-    n_threads: int,
-    memory: int,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Pack the samples of one set, block by block on several threads, and write them in order.
-
-    Returns
-    -------
-    description : dict
-        The content of PREFIX.json.
-    """
-    source, order, names = planned_set.source, planned_set.order, planned_set.names
-    if planned_set.is_first:
-        for bad in source.bad:
-            writer.fail_row(bad.location, bad.reason)
-    index_blocks = IndexBlocks(order, engine.block_size)
-    limits = make_limits(memory, n_threads)
-
-    def append(block: PackedBlock) -> None:
-        writer.append(block)
-        if progress:
-            progress(len(block))
-
-    def pack_indices(indices: Sequence[int]) -> PackedBlock:
-        return pack_block(source, indices, plan, engine, limits)
-
-    with ThreadedMap(pack_indices, index_blocks, n_threads, stopped=limits.stopped) as blocks:
-        for block in blocks:
-            index_blocks.learn(len(block), max(block.input_bytes, len(block.frames)))
-            append(block)
-            for index in block.rest:
-                with encode_alone(source, index, engine, limits) as piece:
-                    append(frame_piece(piece, plan, engine))
-    list_role = "written" if names.write_list else "read" if planned_set.reads_list else "none"
-    return writer.finish({"classes": source.classes, "list": list_role, "plan": _plan_facts(plan)})
-
-
-def _plan_facts(plan: PackPlan) -> dict[str, Any]:
-    """Return the fields of the plan that decide the content of the files: all but the number of threads."""
-    return {name: value for name, value in asdict(plan).items() if name != "threads"}
-
-
-def _check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str]:
-    """Refuse to overwrite files that no pack wrote; return warnings about surprising replacements."""
-    warnings = []
-    for planned_set in planned_sets:
-        names = planned_set.names
-        description = check_replaced_set(names)
-        if planned_set.dataset is not None:
-            check_replaced_manifest(planned_set.dataset)
-        if has_other_prefix(description, prefix):
-            warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
-        other_list = Path(f"{names.prefix}.lst")
-        if not (names.write_list or planned_set.reads_list) and other_list.exists():
-            warnings.append(f"{other_list} is not the list of this set; it stays if it was made by hand")
-    return warnings
-
-
-def _refuse_empty_result(reports: Sequence[SetReport], prefix: Path) -> None:
-    """Refuse to replace an existing set by sets without any record."""
-    if any(report.n_packed for report in reports):
-        return
-    failures = [failure for report in reports for failure in report.failures[:1]]
-    n_listed = sum(report.n_listed for report in reports)
-    first = f"; the first failure: {failures[0].name}: {failures[0].reason}" if failures else ""
-    raise PackError(
-        path=str(prefix), expected="images", got=f"0 of {n_listed} packed{first}", advice="nothing was written"
-    )
+    planned_sets, warnings = plan_pack(sources, prefix, plan)
+    return [*warnings, *check_outputs(planned_sets, prefix)]

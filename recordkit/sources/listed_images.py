@@ -11,6 +11,23 @@ from recordkit.sample import BadEntry, Entry
 from recordkit.sources.files import read_images
 
 
+class FolderReader:
+    """Reads the images of a folder by their names.
+
+    Parameters
+    ----------
+    root : str
+        The folder that the names start from.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        return read_images([f"{self.root}/{entry.name}" for entry in entries], max_bytes)
+
+
 class ListedImages:
     """Keys, labels and names of images; the base of the sources, which add the images.
 
@@ -49,7 +66,11 @@ class ListedImages:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
-        return read_images([f"{self.root}/{entry.name}" for entry in entries], max_bytes)
+        return self.reader().first_contents(entries, max_bytes)
+
+    def reader(self) -> FolderReader:
+        """See `recordkit.sample.PortableSource`."""
+        return FolderReader(self.root)
 
     def _add(self, key: int, label: float, name: str) -> None:
         try:

@@ -125,7 +125,11 @@ class ListSource:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
-        return self._images.read([entry.name for entry in entries], max_bytes)
+        return self._images.first_contents(entries, max_bytes)
+
+    def reader(self) -> ImageRoot:
+        """See `recordkit.sample.PortableSource`."""
+        return self._images.without_rows()
 
     def _check_keys(self, *, lenient: bool) -> None:
         columns = self._columns_without_keys()

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from recordkit.errors import ImageError, SourceError, plural
 from recordkit.formats.lst import excerpt
+from recordkit.sample import Entry
 from recordkit.sources.files import find_image, read_images
 
 # Images with a slash at the beginning of their paths that are looked for below the root.
@@ -40,6 +41,14 @@ class ImageRoot:
         self.folder = folder
         self._allows_all = allow_outside or folder in ("", "/")
         self._indices, self._lines = array("Q"), array("Q")
+
+    def without_rows(self) -> ImageRoot:
+        """Return the same folder with no row to check."""
+        return ImageRoot(self.folder, allow_outside=self._allows_all)
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        return self.read([entry.name for entry in entries], max_bytes)
 
     def note(self, index: int, line: int, name: str) -> None:
         """Remember a row for `check` if its path may lead out of the folder."""

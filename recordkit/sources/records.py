@@ -118,3 +118,7 @@ class RecordSource:
             indices = indices[: int(np.searchsorted(totals, max_bytes, side="right"))]
         samples = self._dataset[indices]
         return [bytes(sample.payload) for sample in cast("list[Sample]", samples)]
+
+    def reader(self) -> RecordSource:
+        """See `recordkit.sample.PortableSource`. Its dataset opens its files again where it is unpickled."""
+        return self

@@ -26,6 +26,44 @@ from recordkit.sources.repeated_keys import repeated_key_error
 _N_PROBED_ROWS = 100
 
 
+class TableReader:
+    """Reads the images that a list names.
+
+    Parameters
+    ----------
+    images : ImageRoot
+    suffixes : tuple of str
+        Suffixes of images, in lower case.
+    """
+
+    def __init__(self, images: ImageRoot, suffixes: tuple[str, ...]) -> None:
+        self._images = images
+        self._suffixes = suffixes
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
+        """See `recordkit.sample.BoundedSource`."""
+        contents = self._images.first_contents(entries, max_bytes)
+        for number, content in enumerate(contents):
+            if isinstance(content, ImageError) and len(found := self.completions(entries[number].name)) > 1:
+                contents[number] = ImageError(
+                    expected="one image of that name", got=", ".join(found), advice="write the suffix in the list"
+                )
+        return contents
+
+    def has(self, name: str) -> bool:
+        """Tell whether a path of the list is that of a file."""
+        return os.path.isfile(find_image(self._images.folder, name))  # noqa: PTH113 (a Path for each image is slow)
+
+    def completions(self, name: str) -> list[str]:
+        """Return the images whose names are the given one and a suffix, if it is not the name of an image itself."""
+        if name.lower().endswith(self._suffixes) or self.has(name):
+            return []
+        for suffixes in (self._suffixes, [suffix.upper() for suffix in self._suffixes]):
+            if found := [name + suffix for suffix in suffixes if self.has(name + suffix)]:
+                return found
+        return []
+
+
 class TableSource:
     r"""The images that a list names, in its order. The list has any columns and any delimiter.
 
@@ -88,6 +126,8 @@ class TableSource:
         self._images = ImageRoot(self.root, allow_outside=allow_outside)
         self._columns = Columns(columns)
         self._suffixes = tuple(suffix.lower() for suffix in extensions)
+        self._reader = TableReader(self._images.without_rows(), self._suffixes)
+        self._completions = self._reader.completions
         self._completes_paths = True
         self._keys = array("Q")
         self._path_hashes, self._label_hashes = array("q"), array("q")
@@ -122,13 +162,11 @@ class TableSource:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
-        contents = self._images.read([entry.name for entry in entries], max_bytes)
-        for number, content in enumerate(contents):
-            if isinstance(content, ImageError) and len(found := self._completions(entries[number].name)) > 1:
-                contents[number] = ImageError(
-                    expected="one image of that name", got=", ".join(found), advice="write the suffix in the list"
-                )
-        return contents
+        return self._reader.first_contents(entries, max_bytes)
+
+    def reader(self) -> TableReader:
+        """See `recordkit.sample.PortableSource`."""
+        return self._reader
 
     def _rows(self, indices: Sequence[int]) -> list[TableRow]:
         return [self._row(text) for text in self._lines.texts(indices)]
@@ -257,17 +295,8 @@ class TableSource:
             self.notes.append(f"{self.path}: paths without a suffix get the one of their image, as in {example}")
 
     def _exists(self, name: str) -> bool:
-        return os.path.isfile(find_image(self.root, name))  # noqa: PTH113 (a Path for each image is slow)
+        return self._reader.has(name)
 
     def _complete(self, name: str) -> str:
         found = self._completions(name) if self._completes_paths else ()
         return found[0] if len(found) == 1 else name
-
-    def _completions(self, name: str) -> list[str]:
-        """Return the images whose names are the given one and a suffix, if it is not the name of an image itself."""
-        if name.lower().endswith(self._suffixes) or self._exists(name):
-            return []
-        for suffixes in (self._suffixes, [suffix.upper() for suffix in self._suffixes]):
-            if found := [name + suffix for suffix in suffixes if self._exists(name + suffix)]:
-                return found
-        return []

@@ -95,6 +95,10 @@ class MnistSource:
         image_bytes = max(1, self._images[:1].nbytes)
         return self.contents(entries if max_bytes is None else entries[: max_bytes // image_bytes])
 
+    def reader(self) -> MnistSource:
+        """See `recordkit.sample.PortableSource`. The pixels travel with it, so the files need not be shared."""
+        return self
+
 
 def _read_images(file: ArrayFile) -> NDArray[Any]:
     """Return the images with shape (n, H, W, C)."""
