@@ -6,7 +6,6 @@ Both readers use positional reads and have no current position, so threads and f
 
 from __future__ import annotations
 
-import os
 import weakref
 import zlib
 from array import array
@@ -20,10 +19,10 @@ from numpy.typing import NDArray
 from recordkit import native
 from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
+from recordkit.formats.byte_source import ByteSource
 from recordkit.formats.files import not_found, open_file
-from recordkit.formats.frame import RecordReader, verify_advice
+from recordkit.formats.frame import RecordReader, open_records, verify_advice
 from recordkit.formats.heads import find_heads
-from recordkit.formats.signatures import refuse_other_format
 from recordkit.threads import count_threads
 
 # Bytes of a scan after which it tells its progress.
@@ -87,7 +86,7 @@ class RecordFile(Protocol):
 
 
 def open_record_file(path: str | Path) -> RecordFile:
-    """Open a .rec file.
+    """Open a .rec file, or the source that is registered for a path; see `recordkit.formats.byte_source`.
 
     Raises
     ------
@@ -98,13 +97,23 @@ def open_record_file(path: str | Path) -> RecordFile:
     FormatError
         `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
     """
-    open_it: Callable[[str | Path], RecordFile]
-    open_it = native.load().RecordFile if native.available() else _PythonRecordFile
+    source = open_records(path)
+    if not native.available():
+        return _PythonRecordFile(source)
+    if source.extents is None:
+        source.close()
+        return _open_native(path)
+    file: RecordFile = native.load().RecordFile(source.name, source.extents, source.close)
+    weakref.finalize(file, source.close)  # datasets are often dropped without a call of close
+    return file
+
+
+def _open_native(path: str | Path) -> RecordFile:
     try:
-        refuse_other_format(path)
-        return open_it(path)
-    except FileNotFoundError:
+        file: RecordFile = native.load().RecordFile(path)
+    except FileNotFoundError:  # it was removed just now
         raise not_found(path, "a .rec file", suffix=".rec") from None
+    return file
 
 
 def read_index(path: str | Path, rec_size: int) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64]]:
@@ -148,9 +157,9 @@ def compact_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
 class _PythonRecordFile:
     """`RecordFile` on top of `RecordReader`."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = os.fspath(path)
-        self._reader = RecordReader(path)
+    def __init__(self, source: ByteSource) -> None:
+        self._path = source.name
+        self._reader = RecordReader(source.name, source)
         self.size = self._reader.size
         self.read = self._reader.read
         self.read_frame = self._reader.read_frame

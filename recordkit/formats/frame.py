@@ -30,8 +30,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from recordkit.errors import FormatError, TruncatedError, quoted
-from recordkit.formats.files import not_found, open_file, pread
+from recordkit.errors import FormatError, RecordkitError, TruncatedError, quoted
+from recordkit.formats.byte_source import ByteSource, open_source
+from recordkit.formats.files import not_found
 from recordkit.formats.signatures import refuse_other_format
 
 MAGIC = 0xCED7230A
@@ -162,11 +163,14 @@ class RecordReader:
     Parameters
     ----------
     path : str or Path
-        A .rec file.
+        A .rec file, or a path that is registered for a source of bytes; see `recordkit.formats.byte_source`.
+    source : ByteSource, optional
+        What `open_records` returned for the path, if it is open already. The reader closes it.
 
     Attributes
     ----------
     path : str
+        The path, or the name of the registered source.
     size : int
         Size of the file when it was opened, in bytes; nothing beyond is read.
 
@@ -190,18 +194,14 @@ class RecordReader:
     ([b'one', b'two'], (b'two', 24))
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = os.fspath(path)
-        try:
-            refuse_other_format(path)
-            self._file = open_file(path)
-        except FileNotFoundError:
-            raise not_found(path, "a .rec file", suffix=".rec") from None
-        self.size = os.fstat(self._file.fileno()).st_size
+    def __init__(self, path: str | Path, source: ByteSource | None = None) -> None:
+        self._source = open_records(path) if source is None else source
+        self.path = self._source.name
+        self.size = self._source.size
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
-        self._file.close()
+        self._source.close()
 
     def __enter__(self) -> RecordReader:
         return self
@@ -230,7 +230,7 @@ class RecordReader:
         FormatError
             There is no record head at `offset`, or its parts are out of order.
         """
-        return self._read(_Window(self._file.fileno(), _RANDOM_READ_BYTES), offset)
+        return self._read(_Window(self._source, _RANDOM_READ_BYTES), offset)
 
     def read_frame(self, offset: int) -> tuple[bytes, bytes]:
         """Read a record together with its bytes in the file, for a copy that keeps them as they are.
@@ -251,7 +251,7 @@ class RecordReader:
         FormatError
             Same conditions as `read`.
         """
-        window = _Window(self._file.fileno(), _RANDOM_READ_BYTES)
+        window = _Window(self._source, _RANDOM_READ_BYTES)
         record, end = self._read(window, offset)
         frame = window.read(offset, end - offset)
         if len(frame) < end - offset:
@@ -280,7 +280,7 @@ class RecordReader:
         FormatError
             Same conditions as `read`.
         """
-        window = _Window(self._file.fileno(), HEAD_SIZE + size)
+        window = _Window(self._source, HEAD_SIZE + size)
         cflag, length = self._head(window, offset)
         if cflag == WHOLE:
             start = window.read(offset + HEAD_SIZE, min(size, length))
@@ -292,7 +292,7 @@ class RecordReader:
 
     def in_order(self) -> Callable[[int], tuple[bytes, int]]:
         """Return a function like `read` that keeps the last bytes, for records in file order, in one thread."""
-        return functools.partial(self._read, _Window(self._file.fileno(), _ORDERED_READ_BYTES))
+        return functools.partial(self._read, _Window(self._source, _ORDERED_READ_BYTES))
 
     def check_heads(self, offset: int, end: int) -> None:
         """Check the heads of the parts of a record up to that at `end`, without reading the data between them.
@@ -302,7 +302,7 @@ class RecordReader:
         FormatError
             As `read` for these heads.
         """
-        for _, begin, size in self._parts(_Window(self._file.fileno(), HEAD_SIZE), offset):
+        for _, begin, size in self._parts(_Window(self._source, HEAD_SIZE), offset):
             if begin + size > end:
                 return
 
@@ -327,7 +327,7 @@ class RecordReader:
         FormatError
             Same conditions as `read`, if `on_damage` is None.
         """
-        window = _Window(self._file.fileno(), _ORDERED_READ_BYTES)
+        window = _Window(self._source, _ORDERED_READ_BYTES)
         while offset < self.size:
             try:
                 record, end = self._read(window, offset)
@@ -359,11 +359,11 @@ class RecordReader:
             The first multiple of 4, at or after `offset`, that holds a magic and a cflag of 0 or 1; the file's size
             if no such offset exists.
         """
-        return self._next_head(_Window(self._file.fileno(), _ORDERED_READ_BYTES), offset)
+        return self._next_head(_Window(self._source, _ORDERED_READ_BYTES), offset)
 
     def read_bytes(self, offset: int, size: int) -> bytes:
         """Return `size` bytes of the file from an offset on, fewer at its end, whatever they are."""
-        return _pread(self._file.fileno(), size, offset)
+        return _pread(self._source, size, offset)
 
     def _next_head(self, window: _Window, offset: int) -> int:
         head = window.find_head(offset + -offset % 4) if offset < self.size else None
@@ -422,7 +422,7 @@ class RecordReader:
             path=self.path,
             offset=offset,
             expected=f"the file to keep its {self.size} bytes",
-            got=os.fstat(self._file.fileno()).st_size,
+            got=self._source.size,
             advice="open it again",
         )
 
@@ -433,6 +433,32 @@ class RecordReader:
 
     def _error(self, expected: str, got: object, offset: int) -> FormatError:
         return FormatError(path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path))
+
+
+def open_records(path: str | Path) -> ByteSource:
+    """Open the source of a .rec file.
+
+    Raises
+    ------
+    NotFoundError
+        The file does not exist.
+    OSError
+        The file cannot be opened.
+    FormatError
+        `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
+    """
+    try:
+        source = open_source(path)
+    except FileNotFoundError as error:
+        if isinstance(error, RecordkitError):  # of a registered source, which says more
+            raise
+        raise not_found(path, "a .rec file", suffix=".rec") from None
+    try:
+        refuse_other_format(source)
+    except BaseException:
+        source.close()
+        raise
+    return source
 
 
 def verify_advice(path: str | Path, *, decode: bool = False) -> str:
@@ -460,8 +486,8 @@ def _bytes_left(size: int) -> str:
 class _Window:
     """A buffer around the last read. Each call has its own, so `RecordReader` has no state that threads share."""
 
-    def __init__(self, fileno: int, block_bytes: int) -> None:
-        self._fileno = fileno
+    def __init__(self, source: ByteSource, block_bytes: int) -> None:
+        self._source = source
         self._block_bytes = block_bytes
         self._start = 0
         self._bytes = b""
@@ -470,7 +496,7 @@ class _Window:
         """Return `size` bytes from `offset`, fewer only at the end of the file."""
         begin = offset - self._start
         if begin < 0 or begin + size > len(self._bytes):
-            self._bytes = _pread(self._fileno, max(size, self._block_bytes), offset)
+            self._bytes = _pread(self._source, max(size, self._block_bytes), offset, size)
             self._start, begin = offset, 0
         return self._bytes[begin : begin + size]
 
@@ -487,11 +513,11 @@ class _Window:
         return None
 
 
-def _pread(fileno: int, size: int, offset: int) -> bytes:
+def _pread(source: ByteSource, size: int, offset: int, at_least: int | None = None) -> bytes:
     """Read `size` bytes, or up to the end of the file. One os.pread may return less (signals, 2 GiB limit)."""
-    pieces = [pread(fileno, size, offset)]
-    n_bytes = len(pieces[0])
-    while pieces[-1] and n_bytes < size:
-        pieces.append(pread(fileno, size - n_bytes, offset + n_bytes))
+    pieces = [source.pread(size, offset, at_least)]
+    n_bytes, needed = len(pieces[0]), size if at_least is None else at_least
+    while pieces[-1] and n_bytes < needed:
+        pieces.append(source.pread(size - n_bytes, offset + n_bytes, needed - n_bytes))
         n_bytes += len(pieces[-1])
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

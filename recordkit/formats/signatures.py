@@ -6,13 +6,13 @@ contents that are recognized are refused as another format. Images are recognize
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from recordkit.errors import FormatError, quoted
-from recordkit.formats.files import open_file
+from recordkit.formats.byte_source import ByteSource, open_source
 
 # Bytes that the detection looks at: a tar archive has its signature at byte 257.
 _N_LOOKED_AT = 512
@@ -162,24 +162,28 @@ def find_other_format(path: str | Path) -> OtherFormat | None:
     FormatError
         `path` is a pipe or a device.
     """
-    with open_file(path) as file:
-        head = file.read(_N_LOOKED_AT)
-        if len(head) < _MIN_BYTES:
-            return None
-        kind = "tfrecord" if _is_tfrecord(file, head) else detect(head)
+    with contextlib.closing(open_source(path)) as source:
+        return _other_format_of(source)
+
+
+def _other_format_of(source: ByteSource) -> OtherFormat | None:
+    head = source.pread(_N_LOOKED_AT, 0)
+    if len(head) < _MIN_BYTES:
+        return None
+    kind = "tfrecord" if _is_tfrecord(source, head) else detect(head)
     if kind not in _NAMES:
         return None
     name, advice = _NAMES[kind]
     if kind == "text":
-        if os.fspath(path).endswith((".idx", ".lst")):
+        if source.name.endswith((".idx", ".lst")):
             advice = "give the .rec file, not its index or list"
-        if os.fspath(path).endswith((".csv", ".tsv", ".txt")):
-            advice = f"if it is a list of images, run 'recordkit pack {quoted(path)} PREFIX'"
+        if source.name.endswith((".csv", ".tsv", ".txt")):
+            advice = f"if it is a list of images, run 'recordkit pack {quoted(source.name)} PREFIX'"
         name += f" that begins with {head[:_N_QUOTED].decode('utf-8', 'replace')!r}"
     return OtherFormat(kind, name, advice or None)
 
 
-def refuse_other_format(path: str | Path) -> None:
+def refuse_other_format(source: ByteSource) -> None:
     """Refuse a file that is recognized as something else than a .rec file.
 
     Raises
@@ -189,17 +193,16 @@ def refuse_other_format(path: str | Path) -> None:
     OSError
         The file cannot be read.
     """
-    if other := find_other_format(path):
-        raise FormatError(path=os.fspath(path), expected="a .rec file", got=other.name, advice=other.advice)
+    if other := _other_format_of(source):
+        raise FormatError(path=source.name, expected="a .rec file", got=other.name, advice=other.advice)
 
 
-def _is_tfrecord(file: BinaryIO, head: bytes) -> bool:
+def _is_tfrecord(source: ByteSource, head: bytes) -> bool:
     """Return whether two records in TensorFlow's frames follow each other, or one is the whole file."""
-    size = os.fstat(file.fileno()).st_size
+    size = source.size
     length = int.from_bytes(head[:8], "little")
     end = length + _TFRECORD_FRAME_BYTES
     if not length or end > size:
         return False
-    file.seek(end)
-    next_length = int.from_bytes(file.read(8), "little")
+    next_length = int.from_bytes(source.pread(8, end), "little")
     return end == size or 0 < next_length <= size - end - _TFRECORD_FRAME_BYTES

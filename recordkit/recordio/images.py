@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recordkit import codec
 from recordkit.errors import ImageError
-from recordkit.formats import deep_png
+from recordkit.formats.images import deep_png
 from recordkit.recordio.records import IRHeader, pack, unpack
 
 _ENCODINGS = {

@@ -289,7 +289,7 @@ def test_the_core_reads_the_headers_that_its_definition_reads(tmp_path_factory, 
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
         prefix.with_suffix(".rec").write_bytes(content)
     asked = np.array(data.draw(st.permutations(offsets)), np.uint64)
-    plain = _PythonRecordFile(f"{prefix}.rec")
+    plain = _PythonRecordFile(LocalFile(f"{prefix}.rec"))
     core = native.load().RecordFile(f"{prefix}.rec")
     assert repr(outcome(core.headers, asked)) == repr(outcome(plain.headers, asked))
     plain.close()
@@ -298,7 +298,7 @@ def test_the_core_reads_the_headers_that_its_definition_reads(tmp_path_factory, 
 def test_headers_that_hold_a_magic_are_read(tmp_path, require_native):
     key = int.from_bytes(MAGIC_BYTES * 2, "little")
     write(tmp_path / "a", [pack(IRHeader((1.0, 2.0), key), JPEG)])
-    for records in (_PythonRecordFile(tmp_path / "a.rec"), native.load().RecordFile(tmp_path / "a.rec")):
+    for records in (_PythonRecordFile(LocalFile(tmp_path / "a.rec")), native.load().RecordFile(tmp_path / "a.rec")):
         keys, labels, bounds = records.headers(np.zeros(1, np.uint64))
         assert (keys.tolist(), labels.tolist(), bounds.tolist()) == ([key], [1.0, 2.0], [0, 2])
         records.close()

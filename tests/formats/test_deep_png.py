@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from images import huge_png, png, png_chunk
 
 from recordkit.errors import ImageError
-from recordkit.formats import deep_png
+from recordkit.formats.images import deep_png
 
 IMAGE = np.random.default_rng(5).integers(0, 65536, (11, 13, 4), np.uint16)
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -102,7 +102,7 @@ def test_an_index_or_list_in_place_of_a_rec_file_is_named(tmp_path, suffix):
 def test_other_bytes_may_be_a_damaged_rec_file(tmp_path, content):
     path = tmp_path / "a.rec"
     path.write_bytes(content)
-    refuse_other_format(path)
+    assert find_other_format(path) is None
 
 
 def test_bytes_that_only_begin_like_a_tfrecord_may_be_a_damaged_rec_file(tmp_path):

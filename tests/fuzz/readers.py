@@ -37,10 +37,10 @@ with instrumented:
     from recordkit.dataset.records import open_record_file
     from recordkit.dataset.whole_records import find_whole_records
     from recordkit.errors import RecordkitError
-    from recordkit.formats import deep_png, idx, netpbm, tar, ubyte
+    from recordkit.formats import idx, netpbm, tar, ubyte
     from recordkit.formats.frame import RecordReader
     from recordkit.formats.frame import pack as frame
-    from recordkit.formats.images import image_header
+    from recordkit.formats.images import deep_png, image_header
     from recordkit.formats.insightface.verification_pairs import read_pairs
     from recordkit.formats.irheader import IRHeader, unpack
     from recordkit.formats.irheader import pack as pack_header

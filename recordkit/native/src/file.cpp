@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "extents.hpp"
+
 namespace recordkit {
 namespace {
 
@@ -105,27 +107,38 @@ void FileCopy::prefetch(uint64_t offset) const {
     for (uint64_t line = offset; line < end; line += kLineBytes) __builtin_prefetch(bytes_.get() + line);
 }
 
-File::File(const std::string& path) : descriptor_(path), size_(descriptor_.size(path)) {
-    posix_fadvise(descriptor_.number(), 0, 0, POSIX_FADV_RANDOM);
+File::File(const std::string& path)
+    : descriptor_(std::make_unique<const FileDescriptor>(path)), size_(descriptor_->size(path)) {
+    posix_fadvise(descriptor_->number(), 0, 0, POSIX_FADV_RANDOM);
+}
+
+File::File(std::shared_ptr<const Extents> extents) : extents_(std::move(extents)), size_(extents_->size()) {}
+
+File::~File() = default;
+
+size_t File::read_extents(uint64_t offset, MutableSpan out, size_t needed) const {
+    return extents_->read(offset, out, needed);
 }
 
 FormatFault File::shrunk(uint64_t offset) const {
-    return {"the file to keep its " + std::to_string(size_) + " bytes", std::to_string(descriptor_.size("")), offset,
-            true, "open it again"};
+    const uint64_t size_now = descriptor_ ? descriptor_->size("") : extents_->size();
+    return {"the file to keep its " + std::to_string(size_) + " bytes", std::to_string(size_now), offset, true,
+            "open it again"};
 }
 
 void File::will_need(uint64_t begin, uint64_t end) const {
     end = std::min(end, size_);
-    if (begin < end)
-        posix_fadvise(descriptor_.number(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+    if (descriptor_ && begin < end)
+        posix_fadvise(descriptor_->number(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
                       POSIX_FADV_WILLNEED);
 }
 
 bool File::is_cached(uint64_t offset) const {
+    if (!descriptor_) return true;
 #ifdef RWF_NOWAIT
     uint8_t byte;
     const iovec target{&byte, 1};
-    return preadv2(descriptor_.number(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+    return preadv2(descriptor_->number(), &target, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
 #else
     (void)offset;
     return false;
@@ -133,6 +146,7 @@ bool File::is_cached(uint64_t offset) const {
 }
 
 void File::keep(uint64_t max_bytes) const {
+    if (!descriptor_) return;
     std::call_once(keep_once_, [&] {
         copy_ = FileCopy::make(size_, max_bytes);
         if (copy_) has_copy_.store(true, std::memory_order_release);
@@ -140,7 +154,7 @@ void File::keep(uint64_t max_bytes) const {
 }
 
 Span File::kept(uint64_t offset, size_t size) const {
-    return has_copy_.load(std::memory_order_acquire) ? copy_->bytes(descriptor_, offset, size) : Span{};
+    return has_copy_.load(std::memory_order_acquire) ? copy_->bytes(*descriptor_, offset, size) : Span{};
 }
 
 void File::prefetch(uint64_t offset) const {

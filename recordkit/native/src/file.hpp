@@ -50,6 +50,8 @@ bool file_size(const std::string& path, uint64_t* size);
 // Read a whole file of `out.size` bytes; false if it cannot be read or its size is different by now.
 bool read_file(const std::string& path, MutableSpan out);
 
+class Extents;  // extents.hpp
+
 // A copy of a file in memory, made block by block as the file is read. Threads may share it.
 class FileCopy {
   public:
@@ -78,27 +80,36 @@ class FileCopy {
     mutable std::mutex mutex_;                      // held while a block is read
 };
 
-// A .rec file. Threads may share it.
+// A .rec file, of this machine or in extents. Threads may share it. Functions that read throw SystemFault and, of
+// extents, what fetching throws.
 class File {
   public:
     explicit File(const std::string& path);  // throws SystemFault and NotRegularFile
+    explicit File(std::shared_ptr<const Extents> extents);
+    ~File();
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
 
     // The number of bytes that the file had when it was opened.
     uint64_t size() const { return size_; }
     // Fill `out` with the bytes from `offset` on, all of them before size(), and return their number. It is smaller if
-    // the file has shrunk. Throws SystemFault.
-    size_t read(uint64_t offset, MutableSpan out) const { return descriptor_.read(offset, out); }
+    // the file has shrunk.
+    size_t read(uint64_t offset, MutableSpan out) const { return read(offset, out, out.size); }
+    // Only the first `needed` bytes have to be read: those behind them are left out if they would have to be fetched.
+    size_t read(uint64_t offset, MutableSpan out, size_t needed) const {
+        return descriptor_ ? descriptor_->read(offset, out) : read_extents(offset, out, needed);
+    }
     // The error that the file has shrunk while the record at `offset` was read.
     FormatFault shrunk(uint64_t offset) const;
     // Tell the system that these bytes are read soon. Otherwise it reads only what is asked for: read-ahead between
     // records that are far apart would fill memory with bytes that are not used.
     void will_need(uint64_t begin, uint64_t end) const;
 
-    // Tell whether the system has the byte at `offset` in memory; false if it does not say.
+    // Tell whether the system has the byte at `offset` in memory; false if it does not say, true for extents.
     bool is_cached(uint64_t offset) const;
 
     // From now on, copy the file to memory as it is read, if all copies of this process stay within `max_bytes` and a
-    // limit of their own. The first call decides. A system call for each record takes longer than loading a tiny image.
+    // limit of their own. Extents are not copied. The first call decides. A system call for each record takes longer than loading a tiny image.
     void keep(uint64_t max_bytes) const;
     // These bytes of the copy, valid while this object lives; no data if there is no copy, or not now. Throws
     // SystemFault.
@@ -106,7 +117,10 @@ class File {
     void prefetch(uint64_t offset) const;  // from the copy, if there is one
 
   private:
-    FileDescriptor descriptor_;
+    size_t read_extents(uint64_t offset, MutableSpan out, size_t needed) const;
+
+    std::unique_ptr<const FileDescriptor> descriptor_;  // null for extents
+    std::shared_ptr<const Extents> extents_;            // null for a file of this machine
     uint64_t size_;
     mutable std::once_flag keep_once_;
     mutable std::unique_ptr<const FileCopy> copy_;

@@ -16,7 +16,7 @@ namespace {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "only the reference engine supports other byte orders");
 
 // Version of the interface between Python and C++, equal to ABI in recordkit/native/__init__.py. Every change raises it.
-constexpr int kAbi = 13;
+constexpr int kAbi = 14;
 
 py::dict build() {
     py::dict facts;
@@ -40,6 +40,7 @@ PYBIND11_MODULE(_core, module) {
     module.def("build", &recordkit::build);
     module.def("jpeg_versions", &recordkit::jpeg_versions);
     recordkit::bind_packing(module);
+    recordkit::bind_extents(module);
     recordkit::bind_reading(module);
     recordkit::bind_copying(module);
     recordkit::bind_loading(module);

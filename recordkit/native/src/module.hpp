@@ -22,6 +22,7 @@ namespace py = pybind11;
 
 // Each of these adds its functions and classes to the module.
 void bind_packing(py::module_& module);
+void bind_extents(py::module_& module);
 void bind_reading(py::module_& module);
 void bind_copying(py::module_& module);
 void bind_loading(py::module_& module);
@@ -31,6 +32,9 @@ void bind_checking(py::module_& module);
 // The file of a RecordFile object. Throws ValueError if it is closed.
 std::shared_ptr<const File> file_of(py::handle record_file);
 std::string path_of_file(py::handle record_file);
+
+// The extents of an Extents object. Throws TypeError if it is another object.
+std::shared_ptr<const Extents> extents_of(py::handle extents);
 
 inline Span span_of(const py::bytes& bytes) {
     char* data;

@@ -6,6 +6,7 @@
 #include "digests.hpp"
 #include "headers.hpp"
 #include "heads.hpp"
+#include "module_collecting.hpp"
 #include "read_many.hpp"
 #include "records.hpp"
 
@@ -58,8 +59,11 @@ class RecordFile {
     }
 
   public:
-    explicit RecordFile(const py::object& path) : path_(path_of(path)) {
-        file_ = with_file_errors(path_, [&] { return std::make_shared<const File>(path_); });
+    // Of `extents`, if they are not None, `path` is the name for errors. `on_close` is None or called by close.
+    RecordFile(const py::object& path, py::object extents, py::object on_close)
+        : path_(path_of(path)), extents_(std::move(extents)), on_close_(std::move(on_close)) {
+        if (extents_.is_none()) file_ = with_file_errors(path_, [&] { return std::make_shared<const File>(path_); });
+        else file_ = std::make_shared<const File>(extents_of(extents_));
     }
 
     size_t size() const { return open().size(); }
@@ -68,7 +72,13 @@ class RecordFile {
         return file_;
     }
     const std::string& path() const { return path_; }
-    void close() { file_.reset(); }
+    void close() {
+        file_.reset();
+        const py::object extents = std::exchange(extents_, py::none()), on_close = std::exchange(on_close_, py::none());
+        if (!on_close.is_none()) on_close();
+    }
+    // For Python's collector: extents refer to the objects that fetch, and these may refer to this object.
+    std::vector<py::object*> references() { return {&extents_, &on_close_}; }
 
     py::tuple read(const py::object& number) const {
         return with_file([&](const File& file) {
@@ -216,20 +226,13 @@ class RecordFile {
         py::array_t<uint8_t> result(offsets.size());
         uint8_t* const out = result.mutable_data();  // owned by `result`
         bool in_other = false;
-        const std::shared_ptr<const File> other_file = other.file();
-        const auto compare = [&] {
-            with_file([&](const File& file) {
-                const py::gil_scoped_release without_gil;
-                compare_payloads(file, offsets.data(), *other_file, other_offsets.data(),
-                                 static_cast<size_t>(offsets.size()), out, &in_other);
-            });
-        };
+        const std::shared_ptr<const File> this_file = file(), other_file = other.file();
         try {
-            compare();
-        } catch (py::error_already_set&) {
-            if (!in_other) throw;
-            other.digests(other_offsets, true);  // raises the error with the path of the other file
-            throw;
+            const py::gil_scoped_release without_gil;
+            compare_payloads(*this_file, offsets.data(), *other_file, other_offsets.data(),
+                             static_cast<size_t>(offsets.size()), out, &in_other);
+        } catch (const std::runtime_error&) {  // a fault of a file
+            with_file_errors(in_other ? other.path_ : path_, [] { throw; });
         }
         return result;
     }
@@ -244,6 +247,7 @@ class RecordFile {
   private:
     std::string path_;
     std::shared_ptr<const File> file_;
+    py::object extents_, on_close_;
 };
 
 // Keys and offsets of an .idx file; None in place of keys that are 0, 1, 2 ..., which need no memory.
@@ -318,8 +322,9 @@ std::shared_ptr<const File> file_of(py::handle record_file) { return record_file
 std::string path_of_file(py::handle record_file) { return record_file.cast<const RecordFile&>().path(); }
 
 void bind_reading(py::module_& module) {
-    py::class_<RecordFile>(module, "RecordFile")
-        .def(py::init<const py::object&>(), py::arg("path"))
+    py::class_<RecordFile>(module, "RecordFile", collectable<RecordFile>())
+        .def(py::init<const py::object&, py::object, py::object>(), py::arg("path"), py::arg("extents") = py::none(),
+             py::arg("on_close") = py::none())
         .def_property_readonly("size", &RecordFile::size)
         .def("close", &RecordFile::close)
         .def("read", &RecordFile::read, py::arg("offset"))

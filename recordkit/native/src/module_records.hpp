@@ -11,6 +11,7 @@ namespace recordkit {
 // the expected CRC-32 of the whole record; `checksums` is empty if records are not checked.
 struct Records {
     std::vector<std::shared_ptr<const File>> files;
+    py::list objects;  // the RecordFiles: Python collects nothing that their files use
     Column<uint32_t> file_numbers;
     Column<uint64_t> offsets, ends, positions;
     Column<uint32_t> checksums;
@@ -19,7 +20,7 @@ struct Records {
     Records(const py::list& record_files, Column<uint32_t> file_column, Column<uint64_t> offset_column,
             Column<uint64_t> end_column, Column<uint32_t> checksum_column, Column<uint64_t> position_column,
             uint32_t epoch_number)
-        : file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
+        : objects(record_files), file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
           positions(std::move(position_column)), checksums(std::move(checksum_column)), epoch(epoch_number) {
         for (const auto column_size : {positions.size(), file_numbers.size(), ends.size()})
             if (column_size != offsets.size())

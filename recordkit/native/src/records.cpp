@@ -145,7 +145,8 @@ void RecordReader::move_window(uint64_t offset, size_t size) {
     if (n_kept) std::memmove(scratch_.data(), scratch_.data() + (offset - begin_), n_kept);
     size_ = 0;  // if an exception ends this function
     if (scratch_.size() < wanted) scratch_.resize(wanted);
-    const size_t n_read = file_->read(offset + n_kept, {scratch_.data() + n_kept, wanted - n_kept});
+    const MutableSpan rest{scratch_.data() + n_kept, wanted - n_kept};
+    const size_t n_read = file_->read(offset + n_kept, rest, size > n_kept ? size - n_kept : 0);
     begin_ = offset;
     size_ = n_kept + n_read;
 }
