@@ -9,8 +9,7 @@ from typing import Any
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError, plural
-from recordkit.formats.frame import verify_advice
-from recordkit.formats.signatures import refuse_other_format
+from recordkit.formats.frame import open_records, verify_advice
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_manifest
 
@@ -203,7 +202,7 @@ def _prefix(rec: str | Path) -> str:
     path = str(files.path(".rec"))
     if not path.endswith(".rec"):
         if Path(path).is_file():
-            refuse_other_format(path)
+            open_records(path).close()  # refuses a file of another format
         raise PlanError(
             path=path,
             expected="a name that ends in .rec, as MXNet's readers require",

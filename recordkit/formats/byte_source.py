@@ -117,8 +117,9 @@ def register(path: str | Path, open_it: Callable[[], ByteSource] | None) -> None
     >>> path = Path(tempfile.mkdtemp(), "a.bin")
     >>> _ = path.write_bytes(b"elsewhere")
     >>> register("near.bin", lambda: LocalFile(path))
-    >>> open_source("near.bin").pread(9, 0)
-    b'elsewhere'
+    >>> source = open_source("near.bin")
+    >>> source.pread(9, 0), source.close()
+    (b'elsewhere', None)
     >>> register("near.bin", None)
     """
     if open_it is None:
@@ -149,4 +150,4 @@ def open_source(path: str | Path) -> ByteSource:
 
 
 def _key(path: str | Path) -> str:
-    return os.path.abspath(path)
+    return os.path.abspath(path)  # noqa: PTH100 (`Path.absolute` keeps "..")

@@ -23,7 +23,6 @@ The content of a record is the subject of `recordkit.formats.irheader`.
 from __future__ import annotations
 
 import functools
-import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -186,7 +185,7 @@ class RecordReader:
     Examples
     --------
     >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "a.rec")
+    >>> path = tempfile.mkdtemp() + "/a.rec"
     >>> with open(path, "wb") as file:
     ...     file.writelines(pack(b"one") + pack(b"two"))
     >>> with RecordReader(path) as reader:

@@ -13,6 +13,7 @@ from recordkit.dataset.index import index_file
 from recordkit.dataset.records import _PythonRecordFile, open_record_file
 from recordkit.errors import FormatError, TruncatedError
 from recordkit.formats import idx
+from recordkit.formats.byte_source import LocalFile
 from recordkit.formats.frame import MAGIC_BYTES, RecordWriter
 from recordkit.formats.insightface import faces
 from recordkit.formats.irheader import IRHeader, pack

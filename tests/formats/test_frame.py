@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import records
 
 from recordkit.errors import FormatError, TruncatedError
-from recordkit.formats import frame
+from recordkit.formats import byte_source, frame
 from recordkit.formats.frame import MAGIC_BYTES as M
 from recordkit.formats.frame import RecordReader, RecordWriter
 
@@ -174,9 +174,9 @@ def test_the_start_of_a_record_is_read_without_the_rest(size, reader_of, monkeyp
     reader = reader_of(part(0, b"first") + part(0, b"abcde") + part(0, b"last"))
     sizes = []
 
-    def pread(fileno, size, offset):
+    def pread(source, size, offset, at_least):
         sizes.append(size)
-        return os.pread(fileno, size, offset)
+        return source.pread(size, offset, at_least)
 
     monkeypatch.setattr(frame, "_pread", pread)
     assert reader.read_start(16, size) == (b"abcde"[:size], 5)
@@ -404,7 +404,7 @@ def test_records_larger_than_the_read_window_are_whole(size, reader_of):
 @pytest.mark.parametrize("most", [1, 5, 8, 13])
 def test_a_system_that_returns_fewer_bytes_than_asked_changes_nothing(most, reader_of, monkeypatch):
     reader = reader_of(WHOLE_FILE)
-    monkeypatch.setattr(frame, "pread", lambda fileno, size, offset: os.pread(fileno, min(size, most), offset))
+    monkeypatch.setattr(byte_source, "pread", lambda fileno, size, offset: os.pread(fileno, min(size, most), offset))
     assert dict(reader.scan()) == WHOLE_FILE_RECORDS
     assert {offset: reader.read(offset)[0] for offset in WHOLE_FILE_RECORDS} == WHOLE_FILE_RECORDS
 

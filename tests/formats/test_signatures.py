@@ -14,7 +14,7 @@ import pytest
 from recordkit import RecordDataset
 from recordkit.errors import FormatError
 from recordkit.formats.frame import RecordReader, pack
-from recordkit.formats.signatures import detect, find_other_format, refuse_other_format
+from recordkit.formats.signatures import detect, find_other_format
 from recordkit.upkeep import head, inspect, verify
 
 

@@ -12,7 +12,7 @@ import recordkit as rk
 from recordkit import codec
 from recordkit.dataset.frame_chain import choose_records, find_spans
 from recordkit.errors import FormatError, NotFoundError, PublishError
-from recordkit.formats import frame, idx, irheader
+from recordkit.formats import byte_source, frame, idx, irheader
 from recordkit.formats.frame import RecordWriter, pack
 from recordkit.upkeep import repair, verify
 
@@ -204,12 +204,12 @@ def test_hostile_parts_that_reach_over_whole_records_are_not_read(tmp_path, monk
     (tmp_path / "a.rec").write_bytes(b"".join(parts))
     n_bytes = 0
 
-    def pread(descriptor, size, offset, read=frame.pread):
+    def pread(descriptor, size, offset, read=byte_source.pread):
         nonlocal n_bytes
         n_bytes += size
         return read(descriptor, size, offset)
 
-    monkeypatch.setattr(frame, "pread", pread)
+    monkeypatch.setattr(byte_source, "pread", pread)
     report = repair(tmp_path / "a.rec", tmp_path / "b", dry_run=True)
     assert (report.n_records, report.n_lost_bytes) == (n, 8 * n)
     assert n_bytes < 20 * n * step

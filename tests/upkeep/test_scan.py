@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from recordkit.errors import FormatError
-from recordkit.formats import frame, irheader
+from recordkit.formats import byte_source, frame, irheader
 from recordkit.formats.frame import FIRST, LAST, MAGIC_BYTES, MIDDLE, WHOLE, RecordReader, RecordWriter
 from recordkit.upkeep.scan import scan
 from recordkit.upkeep.verify import verify
@@ -84,13 +84,13 @@ def test_verify_reads_no_byte_more_often_whatever_the_bytes_are(hostile, tmp_pat
     """A pass reads a byte once as the head after a damage, and once with its record."""
     n_bytes = 0
 
-    def pread(descriptor, size, offset, read=frame.pread):
+    def pread(descriptor, size, offset, read=byte_source.pread):
         nonlocal n_bytes
         content = read(descriptor, size, offset)
         n_bytes += len(content)
         return content
 
-    monkeypatch.setattr(frame, "pread", pread)
+    monkeypatch.setattr(byte_source, "pread", pread)
     monkeypatch.setattr(frame, "_ORDERED_READ_BYTES", 4096)
     monkeypatch.setattr(frame, "MAX_RECORD_BYTES", 1 << 15)
     size = 1 << 17

@@ -20,8 +20,9 @@ struct Records {
     Records(const py::list& record_files, Column<uint32_t> file_column, Column<uint64_t> offset_column,
             Column<uint64_t> end_column, Column<uint32_t> checksum_column, Column<uint64_t> position_column,
             uint32_t epoch_number)
-        : objects(record_files), file_numbers(std::move(file_column)), offsets(std::move(offset_column)), ends(std::move(end_column)),
-          positions(std::move(position_column)), checksums(std::move(checksum_column)), epoch(epoch_number) {
+        : objects(record_files), file_numbers(std::move(file_column)), offsets(std::move(offset_column)),
+          ends(std::move(end_column)), positions(std::move(position_column)), checksums(std::move(checksum_column)),
+          epoch(epoch_number) {
         for (const auto column_size : {positions.size(), file_numbers.size(), ends.size()})
             if (column_size != offsets.size())
                 throw py::value_error("expected a file number, an end and a position for each offset");

@@ -1,7 +1,7 @@
 """Extents: the bytes of an object in a store, as far as this machine has them, in files and in memory.
 
-The compiled core reads records through its own `Extents`. `PythonExtents` is the definition, and takes its place if the
-core is not built.
+The compiled core reads records through its own `Extents`. `_PythonExtents` is the definition, and takes its place if
+the core is not built.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from recordkit import native
 from recordkit.errors import TruncatedError
 from recordkit.formats.byte_source import LocalFile
-from recordkit.formats.files import pread
 
 Fetch = Callable[[int, int], object]
-"""Called with a range of bytes that no extent has, ``fetch(begin, end)``. It adds extents that have the first byte of the
-range, and perhaps all, or raises an error, which the reader gets. Any thread may call it, also several at once, and a
-caller may hold no lock that it takes."""
+"""Called with a range of bytes that no extent has, ``fetch(begin, end)``.
+
+It adds extents that have the first byte of the range, and perhaps all, or raises an error, which the reader gets as it
+is. Any thread may call it, also several at once. Code that reads may hold no lock that it takes.
+"""
 
 # Calls of `fetch` for one byte. More than one is needed only if other threads remove what was fetched.
 _MAX_FETCHES = 100
@@ -94,7 +95,7 @@ def make_extents(size: int, fetch: Fetch) -> Extents:
     if native.available():
         extents: Extents = native.load().Extents(size, fetch)
         return extents
-    return PythonExtents(size, fetch)
+    return _PythonExtents(size, fetch)
 
 
 class _Content(NamedTuple):
@@ -128,7 +129,9 @@ class _Entries(NamedTuple):
         return self.begins[n] if n < len(self.begins) else last
 
     def added(self, entry: _Entry) -> _Entries:
-        if any(other.begin <= entry.begin and entry.end <= other.end and other[:2] != entry[:2] for other in self.entries):
+        if any(
+            other.begin <= entry.begin and entry.end <= other.end and other[:2] != entry[:2] for other in self.entries
+        ):
             return self
         others = [other for other in self.entries if not (entry.begin <= other.begin and other.end <= entry.end)]
         return _Entries.of(sorted([*others, entry], key=lambda each: each.begin))
@@ -141,7 +144,7 @@ class _Entries(NamedTuple):
         return cls(tuple(entry.begin for entry in entries), tuple(entries))
 
 
-class PythonExtents:
+class _PythonExtents:
     """See `Extents` and `make_extents`."""
 
     def __init__(self, size: int, fetch: Fetch) -> None:
@@ -246,7 +249,7 @@ class _OpenFile(LocalFile):
             self.close()
 
 
-_all: weakref.WeakSet[PythonExtents] = weakref.WeakSet()
+_all: weakref.WeakSet[_PythonExtents] = weakref.WeakSet()
 
 
 def _renew_locks() -> None:
