@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
-from recordkit.dataset.table import open_table
+from recordkit.dataset.table import Table, open_table
 from recordkit.errors import FormatError, PlanError, enumerate_some
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
@@ -168,6 +168,11 @@ class RecordDataset:
     def sizes(self) -> list[int]:
         """Number of samples of each path that was opened, for `recordkit.sampling.mix.Mix`; a subset is one path."""
         return list(self._table.path_sizes) if self._rows is None else [len(self)]
+
+    @property
+    def whole_table(self) -> Table | None:
+        """The table of the samples, for `recordkit.dataset.parts`; None if this is a subset."""
+        return self._table if self._rows is None else None
 
     @property
     def lost(self) -> list[LostBytes]:
@@ -319,32 +324,14 @@ class RecordDataset:
         IndexError
             An index is out of range.
         """
-        rows = self._rows_at(_index_array(indices))
-        subset = RecordDataset.__new__(RecordDataset)
-        subset.__dict__.update(_table=self._table, _rows=rows, _labels=None, _key_lookup=None)
-        return subset
+        return RecordDataset.of_table(self._table, self._rows_at(_index_array(indices)))
 
-    def part(self, begin: int, end: int) -> RecordDataset:
-        """Return a dataset of the samples `begin` to `end - 1` of this one, which must be in one file.
-
-        Unlike a slice, it is small when it is pickled: it has no other samples. It shares the open file.
-
-        Parameters
-        ----------
-        begin, end : int
-
-        Raises
-        ------
-        PlanError
-            The range is empty or out of range, its samples are in several files, or this dataset is a subset.
-        """
-        if self._rows is not None:
-            raise PlanError("a subset has no parts", advice="take the part of the whole dataset")
-        if not 0 <= begin < end <= len(self):
-            raise PlanError(argument="end", expected=f"samples from 0 to {len(self)}", got=f"{begin} to {end}")
-        part = RecordDataset.__new__(RecordDataset)
-        part.__dict__.update(_table=self._table.part(begin, end), _rows=None, _labels=None, _key_lookup=None)
-        return part
+    @classmethod
+    def of_table(cls, table: Table, rows: NDArray[np.int64] | None = None) -> RecordDataset:
+        """Return a dataset of the rows of a table, by default all."""
+        dataset = cls.__new__(cls)
+        dataset.__dict__.update(_table=table, _rows=rows, _labels=None, _key_lookup=None)
+        return dataset
 
     def by_key(self, key: int) -> Sample:
         """Return the sample with a key.

@@ -1,0 +1,92 @@
+"""Reading .rec files as a Ray dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recordkit.cluster.library import import_ray
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import FormatError, PlanError
+from recordkit.loading.probe import count_labels
+
+
+def read(
+    path: str | Path | Sequence[str | Path],
+    *,
+    classes: bool = False,
+    label_lists: bool | None = None,
+    check: bool = False,
+    **options: Any,
+) -> Any:
+    """Return the records of .rec files as a Ray dataset, without decoding the images.
+
+    The files are opened here, on the driver, for their indexes alone. The tasks then read ranges of about 100 MB, each
+    from one file, so every machine must reach the files by the same path or URL.
+
+    Parameters
+    ----------
+    path : str, Path, or sequence of them
+        Path as for `recordkit.RecordDataset`.
+    classes : bool, default False
+        Add the column "class", the name of each sample's class.
+    label_lists : bool, optional
+        Give labels as lists of numbers. By default they are lists if the first sample has several.
+    check : bool, default False
+        Compare each record with its CRC-32 in PREFIX.crc.
+    **options
+        Arguments of `ray.data.read_datasource`, such as `concurrency`, `override_num_blocks` and `ray_remote_args`.
+
+    Returns
+    -------
+    dataset : ray.data.Dataset
+        The columns are "key" (uint64), "label" (float32, or int64 if the dataset has exact labels, or a list of them),
+        "class" (string) if asked for, and "image" (large_binary), the encoded image. Ray gives the order of the files
+        if ``ray.data.DataContext.get_current().execution_options.preserve_order`` is true; otherwise blocks come in
+        the order in which they are read.
+
+    Raises
+    ------
+    MissingError
+        Ray is not installed.
+    PlanError
+        Names of classes are asked for, and the dataset has none, or several labels for each sample.
+    FormatError, NotFoundError
+        The dataset cannot be opened, or has no samples. A damaged record is an error of the task that reads it.
+
+    Examples
+    --------
+    >>> import ray, recordkit.cluster
+    >>> dataset = recordkit.cluster.read("train.manifest.json")  # doctest: +SKIP
+    >>> dataset.write_parquet("s3://bucket/train")  # doctest: +SKIP
+    """
+    ray_data = import_ray("ray.data")
+    from recordkit.cluster.datasource import RecordDatasource
+    from recordkit.cluster.record_table import TableForm
+
+    dataset = RecordDataset(path, check=check)
+    if not len(dataset):
+        raise FormatError(path=str(dataset.files[0]), expected="samples", got="none")
+    exact = dataset.exact_labels(np.arange(1))
+    n_labels = count_labels(dataset) if exact is None else exact.size
+    has_lists = n_labels > 1 if label_lists is None else label_lists
+    names = _class_names(dataset, has_lists=has_lists) if classes else None
+    form = TableForm(exact is not None, has_lists, names)
+    return ray_data.read_datasource(RecordDatasource(dataset, form), **options)
+
+
+def _class_names(dataset: RecordDataset, *, has_lists: bool) -> dict[int, str]:
+    if has_lists:
+        raise PlanError(argument="classes", expected="one label for each sample, to name its class", got="lists")
+    if dataset.classes is None:
+        raise PlanError(
+            argument="classes",
+            path=str(dataset.files[0]),
+            expected="class names in the description of the set",
+            got="none",
+            advice="leave out `classes`, or name them with 'recordkit relabel'",
+        )
+    return {label: name for name, label in dataset.classes.items()}

@@ -1,0 +1,46 @@
+"""One Ray of two CPUs for all tests of this folder."""
+
+import os
+import warnings
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ray_runtime():
+    """A running Ray. Without it, tests are skipped, or fail if RECORDKIT_REQUIRE_RAY is set."""
+    os.environ |= {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        if os.environ.get("RECORDKIT_REQUIRE_RAY"):
+            import ray
+            import ray.data
+        else:
+            ray = pytest.importorskip("ray", reason="Ray is not installed")
+            pytest.importorskip("ray.data", reason="Ray Data is not installed")
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            logging_level="error",
+            log_to_driver=False,
+            object_store_memory=200_000_000,
+        )
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def ray(ray_runtime):
+    """The running Ray, whose datasets keep their order, and whose own warnings are not errors."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"ray\.")
+        warnings.filterwarnings("ignore", category=ResourceWarning)
+        context = ray_runtime.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        yield ray_runtime
