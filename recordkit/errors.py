@@ -13,6 +13,7 @@
     ├── NotFoundError (FileNotFoundError)    a file or folder does not exist
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
     ├── RemoteError (OSError)                an object store or web server does not answer, refuses, or answers wrongly
+    ├── ClusterError                         a machine of a cluster is lost, cannot be reached, or is unlike the others
     ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
 
@@ -34,6 +35,7 @@ from errno import ENOENT
 from typing import Any, TypeVar
 
 __all__ = [
+    "ClusterError",
     "FetchError",
     "FormatError",
     "ImageError",
@@ -326,6 +328,10 @@ class RemoteError(RecordkitError, OSError):
     >>> print(RemoteError(path="s3://photos/train.rec", offset=0, expected="8 bytes", got="HTTP 503 (5 attempts)"))
     s3://photos/train.rec: byte 0: expected 8 bytes, got HTTP 503 (5 attempts)
     """
+
+
+class ClusterError(RecordkitError):
+    """A machine of a cluster is lost, cannot be reached, or would give other results than the others."""
 
 
 class TrainError(RecordkitError, ValueError):

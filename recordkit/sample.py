@@ -151,7 +151,7 @@ class BoundedSource(Protocol):
 
 @runtime_checkable
 class PortableSource(Protocol):
-    """A source whose samples other processes can pack: they get the entries, and this reader of their contents."""
+    """A source whose samples other processes can pack: they get entries, and a reader of the contents of these."""
 
-    def reader(self) -> BoundedSource:
-        """Return an object without entries, which can be pickled, that reads the contents of this source's entries."""
+    def reader(self, indices: Sequence[int]) -> BoundedSource:
+        """Return an object that reads the contents of the entries at `indices`, and is small when it is pickled."""

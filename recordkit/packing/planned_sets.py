@@ -32,6 +32,10 @@ class PlannedSet:
         PREFIX.lst is the list that is being packed.
     dataset : Path or None
         Prefix of the dataset whose shard this is, and whose manifest names it; None if the set is not a shard.
+    begin : int
+        Position of the first of these samples in the order of packing of the whole source.
+    source_name : str
+        Name of the source among those of the pack.
     """
 
     source: Source
@@ -40,6 +44,8 @@ class PlannedSet:
     is_first: bool
     reads_list: bool
     dataset: Path | None = None
+    begin: int = 0
+    source_name: str = ""
 
 
 def plan_sets(
@@ -94,8 +100,9 @@ def plan_sets(
             set_prefix = prefix.with_name(f"{prefix.name}{beginning}{split.suffix}")
             names, reads_list = _name_set(set_prefix, sources, plan, record_name)
             dataset = None if plan.shards == 1 else prefix.with_name(f"{prefix.name}{beginning}{split.part}")
+            rows = order[split.begin : split.end]
             planned_sets.append(
-                PlannedSet(source, order[split.begin : split.end], names, number == 0, reads_list, dataset)
+                PlannedSet(source, rows, names, number == 0, reads_list, dataset, split.begin, name)
             )
     return planned_sets, warnings
 

@@ -20,7 +20,7 @@ from recordkit.storage.commit import stranger
 from recordkit.storage.description import listed_names, lists_file
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest
-from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, belongs_to, suffix_of
+from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, SUFFIXES, belongs_to, suffix_of
 from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
@@ -141,6 +141,9 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
             obsolete += [path] if is_own else []
             continue
         description, stem = _read_description(path), path.name.removesuffix(".json")
+        if path.name == prefix.name + PLAN_SUFFIX:
+            obsolete += [path] if _is_plan(description, prefix) else []
+            continue
         own_names = {stem, *(stem + suffix for suffix in SUFFIXES)}
         if (
             description.get("set") == prefix.name
@@ -150,6 +153,11 @@ def find_obsolete_files(prefix: Path, new_names: Collection[Path]) -> list[Path]
         ):
             obsolete += [file for file in _unchanged_files(description, path.parent) if file not in new_names]
     return obsolete
+
+
+def _is_plan(content: Mapping[str, Any], prefix: Path) -> bool:
+    """Tell whether this is the content of a plan that `recordkit.cluster` wrote for the prefix."""
+    return content.get("set") == prefix.name and "fingerprint" in content and "shards" in content
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:

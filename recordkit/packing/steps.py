@@ -24,7 +24,7 @@ from recordkit.packing.report import Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
-from recordkit.storage.staging import Staging
+from recordkit.storage.set_files import Creator
 from recordkit.threads import ThreadedMap
 
 
@@ -113,7 +113,7 @@ def plan_pack(
 
 
 def pack_set(
-    planned_set: PlannedSet, plan: PackPlan, engine: type[Engine], staging: Staging, resources: Resources
+    planned_set: PlannedSet, plan: PackPlan, engine: type[Engine], staging: Creator, resources: Resources
 ) -> PackedSet:
     """Pack one set into a staging folder.
 
@@ -123,8 +123,8 @@ def pack_set(
     plan : PackPlan
     engine : type
         As `recordkit.packing.native.choose_engine` returns it.
-    staging : Staging
-        The caller commits it. Its prefix is that of the pack, from which the set's own begins.
+    staging : Creator
+        The caller publishes its files. Its prefix is that of the pack, with which the set's own begins.
     resources : Resources
 
     Returns

@@ -17,8 +17,7 @@ from recordkit.formats import idx, lst
 from recordkit.packing.packed_block import PackedBlock
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
-from recordkit.storage.set_files import SetFiles, SetNames
-from recordkit.storage.staging import Staging
+from recordkit.storage.set_files import Creator, SetFiles, SetNames
 
 
 class SetWriter:
@@ -26,7 +25,7 @@ class SetWriter:
 
     Parameters
     ----------
-    staging : Staging
+    staging : Creator
     names : SetNames
     plan : PackPlan
 
@@ -37,7 +36,7 @@ class SetWriter:
         Smallest and largest key of the records so far.
     """
 
-    def __init__(self, staging: Staging, names: SetNames, plan: PackPlan) -> None:
+    def __init__(self, staging: Creator, names: SetNames, plan: PackPlan) -> None:
         self.report = SetReport(names.prefix)
         self._plan = plan
         self._exact_labels = array("q")

@@ -66,9 +66,9 @@ class ListedImages:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
-        return self.reader().first_contents(entries, max_bytes)
+        return self.reader(()).first_contents(entries, max_bytes)
 
-    def reader(self) -> FolderReader:
+    def reader(self, _indices: Sequence[int]) -> FolderReader:
         """See `recordkit.sample.PortableSource`."""
         return FolderReader(self.root)
 

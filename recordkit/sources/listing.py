@@ -127,7 +127,7 @@ class ListSource:
         """See `recordkit.sample.BoundedSource`."""
         return self._images.first_contents(entries, max_bytes)
 
-    def reader(self) -> ImageRoot:
+    def reader(self, _indices: Sequence[int]) -> ImageRoot:
         """See `recordkit.sample.PortableSource`."""
         return self._images.without_rows()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import cast
 
@@ -111,14 +112,55 @@ class RecordSource:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes]:
         """See `recordkit.sample.BoundedSource`."""
-        indices = [int(entry.name.rpartition(" ")[2]) for entry in entries]
-        if max_bytes is not None:
-            locations = self._dataset.records_at(np.array(indices, np.int64))
-            totals = np.cumsum(locations.ends - locations.offsets)
-            indices = indices[: int(np.searchsorted(totals, max_bytes, side="right"))]
-        samples = self._dataset[indices]
-        return [bytes(sample.payload) for sample in cast("list[Sample]", samples)]
+        return PartReader([(0, self._dataset)]).first_contents(entries, max_bytes)
 
-    def reader(self) -> RecordSource:
-        """See `recordkit.sample.PortableSource`. Its dataset opens its files again where it is unpickled."""
-        return self
+    def reader(self, indices: Sequence[int]) -> PartReader:
+        """See `recordkit.sample.PortableSource`. Its files are opened again where it is unpickled.
+
+        It is small only if `indices` is a range; otherwise it has the index of the whole dataset.
+        """
+        if not (isinstance(indices, range) and indices.step == 1 and indices):
+            return PartReader([(0, self._dataset)])
+        files = self._dataset.file_indices(np.array(indices))
+        bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(indices)]
+        begins = [indices[0] + bound for bound in bounds[:-1]] + [indices[-1] + 1]
+        return PartReader([(begin, self._dataset.part(begin, end)) for begin, end in itertools.pairwise(begins)])
+
+
+class PartReader:
+    """Reads the payloads of samples of some parts of a dataset.
+
+    Parameters
+    ----------
+    parts : list of (int, RecordDataset)
+        For each part, in their order, the index of its first sample in the whole dataset.
+    """
+
+    def __init__(self, parts: list[tuple[int, RecordDataset]]) -> None:
+        self._parts = parts
+        self._begins = [begin for begin, _ in parts]
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes]:
+        """See `recordkit.sample.BoundedSource`.
+
+        Raises
+        ------
+        FormatError
+            A record is damaged.
+        """
+        indices = [int(entry.name.rpartition(" ")[2]) for entry in entries]
+        contents: list[bytes] = []
+        for number, group in itertools.groupby(indices, lambda index: bisect_right(self._begins, index) - 1):
+            begin, dataset = self._parts[number]
+            rows = np.fromiter(group, np.int64) - begin
+            n_asked = len(rows)
+            if max_bytes is not None:
+                locations = dataset.records_at(rows)
+                totals = np.cumsum(locations.ends - locations.offsets)
+                rows = rows[: int(np.searchsorted(totals, max_bytes, side="right"))]
+                max_bytes -= int(totals[len(rows) - 1]) if len(rows) else 0
+            samples = dataset[rows.tolist()] if len(rows) else []
+            contents += [bytes(sample.payload) for sample in cast("list[Sample]", samples)]
+            if len(rows) < n_asked:
+                break
+        return contents

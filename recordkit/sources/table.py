@@ -164,7 +164,7 @@ class TableSource:
         """See `recordkit.sample.BoundedSource`."""
         return self._reader.first_contents(entries, max_bytes)
 
-    def reader(self) -> TableReader:
+    def reader(self, _indices: Sequence[int]) -> TableReader:
         """See `recordkit.sample.PortableSource`."""
         return self._reader
 

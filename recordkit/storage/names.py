@@ -17,7 +17,10 @@ SUFFIXES = (".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json
 CLASSES_SUFFIX = ".classes.json"
 """Suffix of the class map that is written beside a list."""
 
-_ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX)
+PLAN_SUFFIX = ".plan.json"
+"""Suffix of the plan of a pack on a cluster, which stays beside the manifest."""
+
+_ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX, PLAN_SUFFIX)
 MAX_NAME_BYTES = 255
 """Limit of the common file systems for a name."""
 

@@ -14,6 +14,29 @@ from recordkit.sample import BadEntry, Entry, Image
 from recordkit.sources.mnist.files import ArrayFile
 
 
+class PixelReader:
+    """Images in memory.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, H, W, C)
+    keys : sequence of int, optional
+        Key of each image; by default its position.
+    """
+
+    def __init__(self, images: NDArray[Any], keys: Sequence[int] | None = None) -> None:
+        self._images = images
+        self._positions = None if keys is None else {key: position for position, key in enumerate(keys)}
+
+    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[Image]:
+        """See `recordkit.sample.BoundedSource`."""
+        if max_bytes is not None:
+            entries = entries[: max_bytes // max(1, self._images[:1].nbytes)]
+        positions = self._positions
+        rows = [entry.key if positions is None else positions[entry.key] for entry in entries]
+        return [cast("Image", np.ascontiguousarray(self._images[row])) for row in rows]
+
+
 class MnistSource:
     """One set: an array of images and an array of labels, each in a ubyte or .npz file.
 
@@ -88,16 +111,15 @@ class MnistSource:
 
     def contents(self, entries: Sequence[Entry]) -> list[Image]:
         """Return the images of some entries. Unless they are transposed, they are views of the file's pixels."""
-        return [cast("Image", np.ascontiguousarray(self._images[entry.key])) for entry in entries]
+        return self.first_contents(entries, None)
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[Image]:
         """See `recordkit.sample.BoundedSource`."""
-        image_bytes = max(1, self._images[:1].nbytes)
-        return self.contents(entries if max_bytes is None else entries[: max_bytes // image_bytes])
+        return PixelReader(self._images).first_contents(entries, max_bytes)
 
-    def reader(self) -> MnistSource:
-        """See `recordkit.sample.PortableSource`. The pixels travel with it, so the files need not be shared."""
-        return self
+    def reader(self, indices: Sequence[int]) -> PixelReader:
+        """See `recordkit.sample.PortableSource`. It has the pixels, so the files need not be shared."""
+        return PixelReader(self._images[np.asarray(indices, np.int64)], indices)
 
 
 def _read_images(file: ArrayFile) -> NDArray[Any]:

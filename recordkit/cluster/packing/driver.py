@@ -1,0 +1,152 @@
+"""Running the tasks of a pack: a bounded number in flight, those of lost machines again, and one error in the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from recordkit.cluster.packing.counter import ProgressReader
+from recordkit.errors import ClusterError, PlanError, RecordkitError
+
+# Tasks that wait on each slot of the cluster, so that none is idle between two tasks.
+_N_WAITING = 1
+# A task is run again so often after its process or machine was lost, and after an error of a disk or a network.
+MAX_LOSSES = 20
+_MAX_ERRORS = 2
+_POLL_S = 0.25
+# Tasks of a pack that failed get this long to remove their files.
+_CANCEL_S = 10
+
+
+class TaskCall(NamedTuple):
+    """A task to run.
+
+    Attributes
+    ----------
+    number : int
+        That of its shard.
+    start : callable
+        Starts the task and returns Ray's reference to its result.
+    """
+
+    number: int
+    start: Callable[[], Any]
+
+
+class Tasks:
+    """Tasks that run on a cluster.
+
+    Parameters
+    ----------
+    ray : module
+    n_cpus : int
+        CPUs that each task takes.
+    progress : ProgressReader
+
+    Attributes
+    ----------
+    n_repeated : int
+        Tasks that were run again after an error of a disk or a network.
+    """
+
+    def __init__(self, ray: Any, n_cpus: int, progress: ProgressReader) -> None:
+        self._ray = ray
+        self._n_cpus = n_cpus
+        self._progress = progress
+        self._running: dict[Any, TaskCall] = {}
+        self._errors: Tally[int] = Tally()
+        self.n_repeated = 0
+
+    def run(self, calls: Iterable[TaskCall]) -> Iterator[tuple[int, Any]]:
+        """Run tasks, and yield the number and the result of each as it ends.
+
+        Raises
+        ------
+        RecordkitError
+            The first that a task raised, if to run it again did not help. The other tasks are cancelled.
+        """
+        self._refuse_too_small_machines()
+        waiting = iter(calls)
+        again: deque[TaskCall] = deque()
+        try:
+            while True:
+                self._start(again, waiting)
+                if not self._running:
+                    return
+                ready, _ = self._ray.wait(list(self._running), timeout=_POLL_S)
+                for reference in ready:
+                    call = self._running.pop(reference)
+                    try:
+                        result = self._ray.get(reference)
+                    except self._ray.exceptions.RayError as error:
+                        self._note_error(call, error)
+                        again.append(call)
+                    else:
+                        yield call.number, result
+                    del reference
+                self._progress.poll()
+        finally:
+            self._cancel()
+
+    def _start(self, again: deque[TaskCall], waiting: Iterator[TaskCall]) -> None:
+        n_slots = max(1, int(self._ray.cluster_resources().get("CPU", 0)) // self._n_cpus)
+        while len(self._running) < (1 + _N_WAITING) * n_slots:
+            call = again.popleft() if again else next(waiting, None)
+            if call is None:
+                return
+            self._running[call.start()] = call
+
+    def _refuse_too_small_machines(self) -> None:
+        """Raise PlanError if no machine has the CPUs of a task, which would wait for ever."""
+        cpus = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        if cpus and max(cpus) < self._n_cpus:
+            raise PlanError(
+                argument="threads",
+                expected=f"at most {int(max(cpus))}, the CPUs of the largest machine of the cluster",
+                got=self._n_cpus,
+                advice="give fewer `threads`, each of which takes a CPU",
+            )
+
+    def _note_error(self, call: TaskCall, error: Exception) -> None:
+        """Count an error after which the task may run again, and raise any other."""
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, OSError) and self._errors[call.number] < _MAX_ERRORS:
+            self._errors[call.number] += 1
+            self.n_repeated += 1
+            return
+        if isinstance(cause, RecordkitError | OSError):
+            raise cause from error
+        raise _cluster_error(call, error, cause) from error
+
+    def _cancel(self) -> None:
+        """Cancel the tasks that run, and give them time to remove their files."""
+        references = list(self._running)
+        self._running.clear()
+        if not references:
+            return
+        for reference in references:
+            with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
+                self._ray.cancel(reference, recursive=False)
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._ray.wait(references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False)
+
+
+def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterError:
+    """Return the error about a task that was lost, or could not be started."""
+    what = f"shard {call.number}"
+    if isinstance(cause, ImportError):
+        return ClusterError(
+            f"{what}: a machine cannot run the task: {cause}",
+            advice="install the same recordkit on all machines",
+        )
+    if cause is not None:  # a fault of recordkit: its type and text are all that is known
+        return ClusterError(f"{what}: {type(cause).__name__}: {cause}")
+    reason = str(error).strip().partition("\n")[0]
+    return ClusterError(
+        f"{what}: its task was lost {MAX_LOSSES + 1} times: {reason}",
+        advice="if the memory of the machines is full, give fewer `threads` or more shards; the same command packs the "
+        "rest",
+    )
