@@ -1,4 +1,4 @@
-"""The connection to a Ray cluster. Ray is imported here and in functions alone, so that it is needed only when used."""
+"""The connection to a Ray cluster."""
 
 from __future__ import annotations
 
@@ -7,25 +7,8 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from recordkit.errors import ClusterError, MissingError
-
-_INSTALL = "pip install 'recordkit[cluster]'"
-
-
-def load_ray() -> Any:
-    """Import Ray and return it.
-
-    Raises
-    ------
-    MissingError
-        It is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        reason = "" if error.name == "ray" else f", and it does not load: {error}"
-        raise MissingError(f"work on a cluster needs Ray{reason}", advice=_INSTALL) from None
-    return ray
+from recordkit.cluster.library import import_ray
+from recordkit.errors import ClusterError
 
 
 @contextlib.contextmanager
@@ -47,7 +30,7 @@ def connect(address: str | None = None) -> Iterator[Any]:
     ClusterError
         There is no cluster at that address.
     """
-    ray = load_ray()
+    ray = import_ray()
     if ray.is_initialized():
         yield ray
         return

@@ -101,9 +101,7 @@ def plan_sets(
             names, reads_list = _name_set(set_prefix, sources, plan, record_name)
             dataset = None if plan.shards == 1 else prefix.with_name(f"{prefix.name}{beginning}{split.part}")
             rows = order[split.begin : split.end]
-            planned_sets.append(
-                PlannedSet(source, rows, names, number == 0, reads_list, dataset, split.begin, name)
-            )
+            planned_sets.append(PlannedSet(source, rows, names, number == 0, reads_list, dataset, split.begin, name))
     return planned_sets, warnings
 
 

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.parts import part_of
 from recordkit.errors import SourceError
 from recordkit.sample import BadEntry, Entry, Sample
 
@@ -124,7 +125,7 @@ class RecordSource:
         files = self._dataset.file_indices(np.array(indices))
         bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(indices)]
         begins = [indices[0] + bound for bound in bounds[:-1]] + [indices[-1] + 1]
-        return PartReader([(begin, self._dataset.part(begin, end)) for begin, end in itertools.pairwise(begins)])
+        return PartReader([(begin, part_of(self._dataset, begin, end)) for begin, end in itertools.pairwise(begins)])
 
 
 class PartReader:

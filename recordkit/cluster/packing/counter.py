@@ -1,4 +1,4 @@
-"""How many samples the tasks of a cluster have done: an actor to which they tell it, and from which the driver reads."""
+"""The number of samples that the tasks of a cluster have done: tasks tell it to an actor, and the driver asks it."""
 
 from __future__ import annotations
 

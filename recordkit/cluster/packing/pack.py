@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.cluster.connection import connect, load_ray
+from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import take_fingerprint
+from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.counter import Counter, ProgressReader
 from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
 from recordkit.cluster.packing.inputs import open_input
@@ -52,7 +53,7 @@ class ClusterPackReport(PackReport):
         return {**super().as_json(), "n_reused": self.n_reused, "n_repeated": self.n_repeated}
 
 
-def pack(  # noqa: PLR0913 (those of recordkit.pack, and where the work is done)
+def pack(
     source: Source | Mapping[str, Source] | str | Path,
     prefix: str | Path,
     *,
@@ -112,7 +113,7 @@ def pack(  # noqa: PLR0913 (those of recordkit.pack, and where the work is done)
     (1281167, (PosixPath('out/train.manifest.json'),))
     """
     begin_s = time.monotonic()
-    load_ray()
+    import_ray()
     plan = plan or PackPlan()
     fingerprint = take_fingerprint(engine)
     n_bytes = _DEFAULT_MEMORY if memory is None else choose_memory(memory)

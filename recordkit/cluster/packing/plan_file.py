@@ -7,8 +7,8 @@ The keys of the file, a JSON object:
     plan         the fields of the PackPlan, without threads
     memory       most memory that images of a shard may take, in bytes; a larger image counts as bad
     fingerprint  versions and digests of recordkit, its core and its codecs
-    sources      for each source by its name: kind, root, number of samples, of bad rows, and a SHA-256 of the list, or of
-                 keys, labels and names of all samples
+    sources      for each source by its name: kind, root, number of samples and of bad rows, and a SHA-256 of the list,
+                 or of keys, labels and names of all samples
     shards       for each shard, in order: its name, its source, and the range of its samples in the order of packing
 
 It is created before the first shard, never changed, and stays beside the manifest.

@@ -1,7 +1,7 @@
 """Where the shards of a pack are published: a folder that all machines share, or an object store.
 
-A file is published by creating its name, which fails if the name exists already. Then the content must be the same: every
-task that packs a shard makes the same bytes, so a task that was repeated, or runs twice, changes nothing.
+A file is published by creating its name, which fails if the name exists already. Then the content must be the same:
+every task that packs a shard makes the same bytes, so a task that was repeated, or runs twice, changes nothing.
 """
 
 from __future__ import annotations
@@ -89,18 +89,14 @@ class FolderTarget:
     """
 
     def __init__(self, prefix: Path) -> None:
-        self.folder = Path(os.path.abspath(prefix.parent))
+        self.prefix = prefix
         self.prefix_name = prefix.name
-
-    @property
-    def prefix(self) -> Path:
-        """See `Target.prefix`."""
-        return self.folder / self.prefix_name
+        self.folder = prefix.parent.absolute()  # tasks have other working folders
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """See `Target.hold`."""
-        with Staging(self.prefix, holder="a pack on a cluster"):
+        with Staging(self.folder / self.prefix_name, holder="a pack on a cluster"):
             shutil.rmtree(self.parts, ignore_errors=True)  # of tasks that were killed
             with as_publish_error(self.folder):
                 self.parts.mkdir(exist_ok=True)
@@ -116,11 +112,11 @@ class FolderTarget:
 
     def path(self, name: str) -> str:
         """See `Target.path`."""
-        return str(self.folder / name)
+        return str(self.prefix.with_name(name))
 
     def names(self) -> set[str]:
         """See `Target.names`."""
-        return set(os.listdir(self.folder))
+        return {path.name for path in self.folder.iterdir()}
 
     def read(self, name: str) -> bytes | None:
         """See `Target.read`."""
@@ -149,7 +145,7 @@ class FolderTarget:
             (self.folder / name).unlink(missing_ok=True)
 
     def scratch(self, folder: Path | None) -> contextlib.AbstractContextManager[Path]:
-        """See `Target.scratch`. Without a folder of its own, a task writes beside the output, and a rename publishes."""
+        """See `Target.scratch`. Without a scratch folder, a task writes beside the output, and links publish."""
         return own_folder(self.parts) if folder is None else locked_folder(folder)
 
     def publish(self, files: Sequence[Path]) -> None:

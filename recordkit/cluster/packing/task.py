@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recordkit.cluster.connection import load_ray
 from recordkit.cluster.fingerprint import check_fingerprint
+from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.scratch import TaskFolder
 from recordkit.cluster.packing.target import Target
 from recordkit.errors import FormatError
-from recordkit.formats import idx
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet
@@ -99,14 +98,14 @@ def run_shard(fingerprint: Mapping[str, str], references: list[Any], counter: An
     PackError, PublishError, RemoteError
     """
     check_fingerprint(fingerprint)
-    job, names, part = load_ray().get(references)
+    job, names, part = import_ray().get(references)
     return pack_shard(job, names, part, _reporter(counter, number))
 
 
 def read_shard(fingerprint: Mapping[str, str], references: list[Any]) -> PackedSet | None:
     """Return what a published shard says of itself. This is a task; `references` has the `Job` and the `ShardNames`."""
     check_fingerprint(fingerprint)
-    job, names = load_ray().get(references)
+    job, names = import_ray().get(references)
     return describe_shard(job.target, names.name)
 
 
@@ -126,7 +125,8 @@ def pack_shard(job: Job, names: ShardNames, part: PartSource, report: Report | N
         set_names = SetNames(folder / names.name, write_list=names.write_list)
         planned = PlannedSet(part, range(len(part)), set_names, names.is_first, names.reads_list)
         resources = Resources(job.n_threads, job.memory, report)
-        packed = pack_set(planned, job.plan, choose_engine(job.engine), TaskFolder(folder, target.prefix_name), resources)
+        files = TaskFolder(folder, target.prefix_name)
+        packed = pack_set(planned, job.plan, choose_engine(job.engine), files, resources)
         target.publish([folder / name for name in listed_names(packed.description)])
     return packed._replace(report=replace(packed.report, prefix=Path(target.path(names.name))))
 
