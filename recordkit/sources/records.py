@@ -120,7 +120,8 @@ class RecordSource:
 
         It is small only if `indices` is a range; otherwise it has the index of the whole dataset.
         """
-        if not (isinstance(indices, range) and indices.step == 1 and indices):
+        is_range = isinstance(indices, range) and indices.step == 1 and len(indices) > 0
+        if not is_range or self._dataset.whole_table is None:
             return PartReader([(0, self._dataset)])
         files = self._dataset.file_indices(np.array(indices))
         bounds = [0, *(np.flatnonzero(np.diff(files)) + 1).tolist(), len(indices)]
