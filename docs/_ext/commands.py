@@ -28,7 +28,10 @@ class Commands(ClickDirective):
         sections: list[nodes.Node] = []
         for name in COMMANDS:
             command = recordkit.get_command(click.Context(recordkit), name)
-            sections += self._generate_nodes(f"recordkit {name}", command, None, NESTED_NONE)
+            nested = command.commands.items() if isinstance(command, click.Group) else [("", command)]
+            for subname, subcommand in nested:
+                title = f"recordkit {name} {subname}".rstrip()
+                sections += self._generate_nodes(title, subcommand, None, NESTED_NONE)
         return sections
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recordkit.cli.options import examples
-from recordkit.cli.program import CommandError, run
-from recordkit.cli.terminal import print_line
+from recordkit.cli.program import CommandError, Group, run
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
 
@@ -43,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "repair": "Copy the whole records of a damaged .rec file into a new set.",
     "diff": "Compare two datasets: keys, labels and images.",
     "duplicates": "Find equal images within a dataset or in several.",
+    "cluster": "Pack images on the machines of a Ray cluster.",
     "bench": "Compare how fast recordkit, MXNet and others load a .rec file.",
     "train": "Train a LeNet or your own network from a .rec file or a folder.",
     "eval": "Measure the accuracy and speed of a trained model on a .rec file.",
@@ -54,7 +54,7 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A click group that imports a command only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -69,14 +69,6 @@ class LazyGroup(click.Group):
         module = f"recordkit.cli.commands.{name}_" if keyword.iskeyword(name) else f"recordkit.cli.commands.{name}"
         command: click.Command = importlib.import_module(module).command
         return command
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments before the command; without any, print the help and exit with 2."""
-        if not args and not ctx.resilient_parsing:
-            for line in ctx.get_help().splitlines():
-                print_line(line, to_stderr=True)
-            ctx.exit(2)
-        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
 from recordkit.cli.program import option_name
+from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
 from recordkit.errors import PlanError, RecordkitError, SourceError
 from recordkit.native import ENGINES
+from recordkit.packing.plan import PackPlan
 from recordkit.packing.splits import IM2REC_SEED
-from recordkit.sources import EXTENSIONS, ClassFrom
+from recordkit.sources import EXTENSIONS, ClassFrom, read_classes
+from recordkit.transforms import FILTERS
 
 label_from_option = click.option(
     "--label-from",
@@ -76,9 +80,6 @@ shards_option = click.option(
     show_default=True,
     help="Number of shards of the set, or of each split.",
 )
-exact_labels_option = click.option(
-    "--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy."
-)
 on_error_option = click.option(
     "--on-error",
     type=click.Choice(["report", "skip", "raise"]),
@@ -111,6 +112,111 @@ def ratio_option(split: str) -> Callable[[Callable[..., None]], Callable[..., No
         show_default=True,
         help=f"Fraction of the samples for PREFIX_{split}.",
     )
+
+
+_CHANNELS: dict[str | None, Channels | None] = {"3": 3, "1": 1, "keep": "keep", None: None}
+
+
+def source_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say where the samples of a pack come from; `source_arguments` takes their values."""
+    options = [
+        root_option,
+        allow_outside_option,
+        columns_option,
+        label_from_option,
+        class_from_option,
+        splits_option,
+        extensions_option,
+        classes_option,
+        transpose_option,
+    ]
+    return _add(options, command)
+
+
+def plan_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a `PackPlan`, except threads; `make_plan` takes their values."""
+    options: list[Callable[..., Any]] = [
+        click.option("--resize", type=click.IntRange(1), help="Length of the short side, in pixels."),
+        click.option(
+            "--filter", type=click.Choice(FILTERS), default="antialias", show_default=True, help="Filter of --resize."
+        ),
+        click.option("--center-crop", is_flag=True, help="Keep the central square."),
+        click.option(
+            "--channels",
+            type=click.Choice([name for name in _CHANNELS if name]),
+            callback=lambda _context, _option, name: _CHANNELS[name],
+            help="3 is RGB, 1 is gray, keep is as stored.  [default: keep]",
+        ),
+        click.option(
+            "--encoding",
+            type=click.Choice(ENCODINGS),
+            help="Format of the images; only recordkit reads raw, not MXNet.  [default: as the files]",
+        ),
+        quality_option,
+        click.option(
+            "--decoder",
+            "decoders",
+            type=click.Choice(list(OTHER_DECODERS)),
+            multiple=True,
+            help="A further format to decode, if images are re-encoded; may be given several times.",
+        ),
+        click.option(
+            "--pass-through",
+            is_flag=True,
+            default=None,
+            help="Copy the files without re-encoding.  [default: unless an option needs pixels]",
+        ),
+        click.option(
+            "--shuffle/--no-shuffle",
+            default=None,
+            help="Shuffle the samples.  [default: folders are shuffled, lists are not]",
+        ),
+        seed_option,
+        ratio_option("val"),
+        ratio_option("test"),
+        shards_option,
+        click.option(
+            "--labels",
+            type=click.Choice(["all", "first"]),
+            default="all",
+            show_default=True,
+            help="Labels to keep of each row.",
+        ),
+        exact_labels_option,
+        click.option(
+            "--no-checksums",
+            "checksums",
+            is_flag=True,
+            flag_value=False,
+            default=True,
+            help="Leave out PREFIX.crc, the CRC-32 of each record, by which damaged records are found.",
+        ),
+        on_error_option,
+    ]
+    return _add(options, command)
+
+
+def _add(options: Sequence[Callable[..., Any]], command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def make_plan(options: Mapping[str, Any]) -> PackPlan:
+    """Return the plan that the options of a command describe."""
+    fields = {field.name for field in dataclasses.fields(PackPlan)}
+    return PackPlan(**{name: value for name, value in options.items() if name in fields})
+
+
+def source_arguments(options: Mapping[str, Any], plan: PackPlan) -> dict[str, Any]:
+    """Return the arguments of `recordkit.open_source` for the options of a command."""
+    names = ("root", "label_from", "class_from", "splits", "columns", "transpose", "allow_outside")
+    return {
+        **{name: options[name] for name in names},
+        "extensions": split_extensions(options["extensions"]),
+        "decoders": plan.decoders,
+        "classes": read_classes(options["classes"]) if options["classes"] else None,
+    }
 
 
 def split_extensions(text: str) -> tuple[str, ...]:

@@ -129,6 +129,18 @@ class Command(click.Command):
             raise CommandError(error, self) from error
 
 
+class Group(click.Group):
+    """A group of click commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments before the command; without any, print the help and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            for line in ctx.get_help().splitlines():
+                print_line(line, to_stderr=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
 def error_text(error: RecordkitError | OSError) -> str:
     """Return the line for an error of the library or of the system.
 

@@ -1,4 +1,4 @@
-"""What decides the bytes of a pack besides the plan and the images: recordkit, its core, and the codecs.
+"""The versions that decide the bytes of a pack besides the plan and the images: recordkit, its core, the codecs.
 
 A pack on several machines gives the same bytes as on one only if these are equal on all of them.
 """

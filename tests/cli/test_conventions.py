@@ -9,7 +9,10 @@ import pytest
 from recordkit.cli.im2rec.script import command as im2rec
 from recordkit.cli.main import COMMANDS, recordkit
 
-ALL = {name: recordkit.get_command(click.Context(recordkit), name) for name in COMMANDS} | {"im2rec": im2rec}
+TOP = {name: recordkit.get_command(click.Context(recordkit), name) for name in COMMANDS}
+GROUPS = {name: group for name, group in TOP.items() if isinstance(group, click.Group)}
+NESTED = {f"{name} {sub}": command for name, group in GROUPS.items() for sub, command in group.commands.items()}
+ALL = {name: command for name, command in TOP.items() if name not in GROUPS} | NESTED | {"im2rec": im2rec}
 PERFORMANCE = ["--device", "--gpus", "--threads", "--num-thread", "--memory", "--engine"]
 FILES = ["--disp-batches", "--log", "--sheet", "--report", "--csv", "--plot", "--html", "--output"]
 LAST = ["--json", "--quiet", "--version"]
@@ -28,7 +31,7 @@ DIFFERENT = {
     "--sample": "stats takes images evenly, a selection at random",
     "--seed": "packing shuffles as im2rec does, with its seed 100; a training draws more than an order",
     "--shards": "pack and list have splits, split and merge have not, and split has no default",
-    "--threads": "bench measures several numbers of threads",
+    "--threads": "bench measures several numbers of threads, and each task of a cluster has its own",
 }
 
 
@@ -60,7 +63,9 @@ def test_options_come_in_the_order_subject_performance_output(name):
     assert end == sorted(end, key=(PERFORMANCE + FILES + LAST).index)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "mxnet"])  # its output is the script's
+@pytest.mark.parametrize(
+    "name", [name for name in ALL if name not in ("mxnet", "im2rec")]
+)  # its output is the script's
 def test_every_command_has_json_and_quiet(name):
     assert [name_of(option) for option in options(ALL[name])[-2:]] == ["--json", "--quiet"]
 

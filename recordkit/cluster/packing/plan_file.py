@@ -1,4 +1,4 @@
-"""PREFIX.plan.json: what a pack on a cluster will write, so that a restart does the same and packs only what is left.
+"""PREFIX.plan.json says what a pack on a cluster will write, so that a restart does the same and packs only what is left.
 
 The keys of the file, a JSON object:
 
@@ -20,7 +20,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from recordkit.cluster.fingerprint import describe_differences
@@ -144,7 +143,7 @@ def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def _describe_source(source: Source) -> dict[str, Any]:
     root = getattr(source, "root", None)
-    is_list = isinstance(source, ListSource | TableSource)
+    list_path = source.path if isinstance(source, ListSource | TableSource) else None
     classes = json.dumps(source.classes)
     return {
         "kind": type(source).__name__,
@@ -152,7 +151,7 @@ def _describe_source(source: Source) -> dict[str, Any]:
         "samples": len(source),
         "bad": len(source.bad),
         "classes": hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest(),
-        "sha256": file_digest(Path(source.path)) if is_list else _digest_entries(source),  # type: ignore[attr-defined]
+        "sha256": _digest_entries(source) if list_path is None else file_digest(list_path),
     }
 
 

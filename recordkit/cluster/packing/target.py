@@ -1,4 +1,4 @@
-"""Where the shards of a pack are published: a folder that all machines share, or an object store.
+"""Publishing the shards of a pack: in a folder that all machines share, or in an object store.
 
 A file is published by creating its name, which fails if the name exists already. Then the content must be the same:
 every task that packs a shard makes the same bytes, so a task that was repeated, or runs twice, changes nothing.
@@ -29,7 +29,7 @@ _N_ROUNDS = 5
 
 
 class Target(Protocol):
-    """Where the files of a pack are published. It can be pickled."""
+    """The place at which the files of a pack are published. It can be pickled."""
 
     @property
     def prefix_name(self) -> str:

@@ -36,7 +36,7 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What the tasks of all shards share.
+    """The facts that the tasks of all shards share.
 
     Attributes
     ----------

@@ -1,0 +1,97 @@
+"""The commands ``recordkit cluster ...``, which work on the machines of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recordkit.cli.console import Console
+from recordkit.cli.options import examples, memory_option, output_options
+from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
+from recordkit.cli.pack_report import pack_lines, print_warnings
+from recordkit.cli.program import Command, Group
+from recordkit.cluster.library import import_ray
+from recordkit.errors import plural
+from recordkit.threads import MAX_THREADS
+
+address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Ray's head node, or auto for the cluster of this machine.  [default: RAY_ADDRESS, or this machine alone]",
+)
+
+
+@click.group("cluster", cls=Group, epilog=examples("recordkit cluster pack train.lst out/train --shards 100"))
+def command() -> None:
+    """Work on the machines of a Ray cluster."""
+    # Ray reads these. It would report its use to its makers, and warn of a setting of GPUs that it will change.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import_ray()
+
+
+@command.command(
+    "pack",
+    cls=Command,
+    epilog=examples(
+        "recordkit cluster pack train.lst /shared/train --root /shared/photos --shards 100 --address head:6379",
+        "recordkit cluster pack /shared/old.manifest.json /shared/new --shards 400",
+    ),
+)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("prefix", type=click.Path(path_type=Path))
+@source_options
+@plan_options
+@address_option
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path),
+    help="Folder on each machine in which a shard is packed before it is copied.  [default: beside PREFIX, not copied]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(0, MAX_THREADS),
+    default=0,
+    show_default=True,
+    help="Threads and CPUs of each task; 0 is 1.",
+)
+@memory_option
+@engine_option
+@output_options
+def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
+    """Pack SOURCE into shards on a Ray cluster, and then write PREFIX.manifest.json, which names them.
+
+    SOURCE is what 'recordkit pack' takes, or a .rec file or a manifest, whose records are packed anew. The files are
+    those of 'recordkit pack --shards', byte for byte, however many machines there are. All machines need the same
+    recordkit and the same paths. If it is interrupted or a machine is lost, the same command packs what is left.
+    """
+    from recordkit.cluster.packing.inputs import open_input
+    from recordkit.cluster.packing.pack import pack
+
+    if options["shards"] == 1:
+        raise click.UsageError("--shards is missing: the number of tasks, each of which packs one file of about 1 GB")
+    plan = make_plan(options)
+    with console.progress(None, f"find images in {source}") as progress:
+        opened = open_input(source, **source_arguments(options, plan), progress=progress)
+    sources = opened.values() if isinstance(opened, dict) else [opened]
+    with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
+        report = pack(
+            opened,
+            prefix,
+            plan=plan,
+            engine=options["engine"],
+            memory=options["memory"],
+            progress=progress,
+            address=options["address"],
+            scratch=options["scratch"],
+        )
+    print_warnings("recordkit", report)
+    lines = pack_lines(report)
+    if report.n_reused:
+        lines.insert(-1, f"{plural(report.n_reused, 'shard')} of an earlier run kept")
+    console.report(report.as_json(), *lines)
+    if not report.ok:
+        raise click.exceptions.Exit(1)
