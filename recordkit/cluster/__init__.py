@@ -1,7 +1,7 @@
 """Packing and reading on the machines of a Ray cluster.
 
-`pack` packs images into shards, and `read` gives the records of .rec files as a Ray dataset. A name is imported when it
-is first used, and Ray when it is called.
+`pack` packs images into shards. `read` gives the records of .rec files as a Ray dataset, whose images `Decode` decodes
+and augments. A name is imported when it is first used, and Ray with it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,31 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from recordkit.errors import MissingError
+
 if TYPE_CHECKING:
+    from recordkit.cluster.decode import Decode
     from recordkit.cluster.packing.pack import pack
     from recordkit.cluster.reading import read
 
 # The module of each public name.
 _MODULES = {
+    "Decode": "recordkit.cluster.decode",
     "pack": "recordkit.cluster.packing.pack",
     "read": "recordkit.cluster.reading",
 }
 
-__all__ = ["pack", "read"]
+__all__ = ["Decode", "pack", "read"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    try:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+    except ImportError as error:
+        if isinstance(error, MissingError) or (error.name or "").startswith("recordkit"):
+            raise
+        raise MissingError(f"a cluster needs Ray: {error}", advice="pip install 'recordkit[cluster]'") from error
+    globals()[name] = value
     return value

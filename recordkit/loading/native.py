@@ -35,28 +35,30 @@ def choose_engine(name: str) -> type[Engine]:
     return native.choose(name, native=NativeEngine, python=PythonEngine)
 
 
-class NativeEngine:
-    """See `recordkit.loading.engine.Engine`."""
+class CoreLoader:
+    """The core's loader for a plan, and the work on its images that remains for Python.
 
-    name: ClassVar[str] = "native"
+    Attributes
+    ----------
+    loader : BatchLoader
+    fills_batches : bool
+        The core does all of the plan. Otherwise it returns images, and `Finisher` does the rest.
+    n_native_steps : int
+        Number of transforms that the core does.
+    """
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
-        self._budget = budget
-        self._dataset = dataset
-        self._plan = plan
-        self._size = size
-        self._reference = PythonEngine(dataset, plan, size, budget)
+    def __init__(self, plan: LoadPlan, size: tuple[int, int]) -> None:
         specs = _native_specs(plan.steps)
-        self._n_native_steps = len(specs)
+        self.n_native_steps = len(specs)
         # A subclass of Normalize may do something else, so it runs in Python too.
         is_native = len(specs) == len(plan.steps) and type(plan.normalize) in (Normalize, type(None))
-        self._fills_batches = is_native and size[0] * size[1] <= MAX_PIXELS
+        self.fills_batches = is_native and size[0] * size[1] <= MAX_PIXELS
         # Otherwise the core returns images, and does not use the size and the constants of the normalisation.
-        height, width = size if self._fills_batches else (1, 1)
+        height, width = size if self.fills_batches else (1, 1)
         mean, factor = np.zeros(plan.channels, np.float32), np.ones(plan.channels, np.float32)
-        if self._fills_batches and plan.normalize is not None:
+        if self.fills_batches and plan.normalize is not None:
             mean, factor = plan.normalize.constants(plan.channels)
-        self._loader = native.load().BatchLoader(
+        self.loader = native.load().BatchLoader(
             steps=specs,
             channels=plan.channels,
             scale_in_dct=not plan.exact,
@@ -69,34 +71,65 @@ class NativeEngine:
             factor=factor,
         )
 
+
+class Finisher:
+    """Applies the remaining transforms in Python, and writes the images into a batch.
+
+    The core calls it with one image after the other, so that a thread has one image in memory and not all of a batch.
+
+    Attributes
+    ----------
+    failed_rows : list of int
+        Rows whose error the reference engine raises again and reports.
+    """
+
+    def __init__(
+        self, plan: LoadPlan, data: NDArray[Any], epoch: int, positions: NDArray[Any], *, n_native_steps: int
+    ) -> None:
+        self.failed_rows: list[int] = []
+        self._plan = plan
+        self._data = data
+        self._epoch = epoch
+        self._positions = positions.tolist()
+        self._first = n_native_steps
+        shape = data.shape[2:4] if plan.layout == "NCHW" else data.shape[1:3]
+        self._size = shape[0], shape[1]
+
+    def __call__(self, row: int, image: NDArray[np.uint8]) -> None:
+        """Finish the image of a row."""
+        try:
+            image = apply_transforms(image, self._plan, self._epoch, self._positions[row], first=self._first)
+            self._data[row] = to_batch_item(image, self._plan, self._size)
+        except ImageError:
+            self.failed_rows.append(row)
+
+
+class NativeEngine:
+    """See `recordkit.loading.engine.Engine`."""
+
+    name: ClassVar[str] = "native"
+
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
+        self._budget = budget
+        self._dataset = dataset
+        self._plan = plan
+        self._reference = PythonEngine(dataset, plan, size, budget)
+        self._core = CoreLoader(plan, size)
+
     def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
         """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""
         locations = self._dataset.records_at(request.indices)
         records = native.load().Records(*locations, request.positions, request.epoch)
-        if self._fills_batches:
-            rows = self._loader.load(records, arrays.data, arrays.labels, self._budget, request.stopped)
-            rows_for_reference = rows.tolist()
+        core, limits = self._core, (self._budget, request.stopped)
+        if core.fills_batches:
+            rows = core.loader.load(records, arrays.data, arrays.labels, *limits).tolist()
         else:
-            rows_for_reference = self._load_and_finish(records, request, arrays)
-        return self._reference.load_rows(rows_for_reference, request, arrays)
-
-    def _load_and_finish(self, records: Any, request: Request, arrays: BatchArrays) -> list[int]:
-        """Apply the remaining transforms in Python; return the rows that are left to the reference engine.
-
-        The core hands over one image after the other, so that a thread has one image in memory and not all of a batch.
-        """
-        positions = request.positions.tolist()
-        failed_rows = []
-
-        def finish(row: int, image: NDArray[np.uint8]) -> None:
-            try:
-                image = apply_transforms(image, self._plan, request.epoch, positions[row], first=self._n_native_steps)
-                arrays.data[row] = to_batch_item(image, self._plan, self._size)
-            except ImageError:
-                failed_rows.append(row)  # the reference engine raises the error again and reports it
-
-        rows = self._loader.images(records, arrays.labels, finish, self._budget, request.stopped)
-        return sorted([*rows.tolist(), *failed_rows])
+            finisher = Finisher(
+                self._plan, arrays.data, request.epoch, request.positions, n_native_steps=core.n_native_steps
+            )
+            rows = core.loader.images(records, arrays.labels, finisher, *limits).tolist()
+            rows = sorted([*rows, *finisher.failed_rows])
+        return self._reference.load_rows(rows, request, arrays)
 
 
 def _native_specs(steps: tuple[Transform, ...]) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
@@ -48,8 +49,26 @@ class PythonEngine:
         labels = np.atleast_1d(np.asarray(sample.label, np.float32))
         if labels.size != arrays.labels.shape[1]:
             raise FormatError(expected=f"{arrays.labels.shape[1]} labels as in the first sample", got=labels.size)
-        with self._budget.hold(codec.decode_bytes(sample.payload)):
-            image = codec.decode(sample.payload, channels=self._plan.channels)
-            image = apply_transforms(image, self._plan, request.epoch, int(request.positions[row]))
-            arrays.data[row] = to_batch_item(image, self._plan, self._size)
+        draws_at = request.epoch, int(request.positions[row])
+        arrays.data[row] = load_image(sample.payload, self._plan, self._size, self._budget, *draws_at)
         arrays.labels[row] = labels
+
+
+def load_image(
+    payload: bytes | memoryview,
+    plan: LoadPlan,
+    size: tuple[int, int],
+    budget: MemoryBudget,
+    epoch: int,
+    position: int,
+) -> NDArray[Any]:
+    """Return an encoded image as an item of a batch.
+
+    Raises
+    ------
+    ImageError
+        It cannot be decoded, has another size after the transforms, or needs more memory than the budget has.
+    """
+    with budget.hold(codec.decode_bytes(payload)):
+        image = codec.decode(payload, channels=plan.channels)
+        return to_batch_item(apply_transforms(image, plan, epoch, position), plan, size)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from recordkit.errors import MissingError, PlanError, SlowEngineWarning
 
-ABI = 14
+ABI = 15
 """Version of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")

@@ -41,6 +41,11 @@ class Records:
         epoch: int,
     ) -> None: ...
 
+class Payloads:
+    def __init__(
+        self, data: NDArray[np.uint8], bounds: NDArray[np.uint64], positions: NDArray[np.uint64], epoch: int
+    ) -> None: ...
+
 class BatchLoader:
     def __init__(
         self,
@@ -68,6 +73,16 @@ class BatchLoader:
         self,
         records: Records,
         labels: NDArray[np.float32],
+        take: Callable[[int, NDArray[np.uint8]], object],
+        budget: MemoryBudget,
+        stopped: bytearray,
+    ) -> NDArray[np.int64]: ...
+    def load_payloads(
+        self, payloads: Payloads, data: NDArray[np.generic], budget: MemoryBudget, stopped: bytearray
+    ) -> NDArray[np.int64]: ...
+    def payload_images(
+        self,
+        payloads: Payloads,
         take: Callable[[int, NDArray[np.uint8]], object],
         budget: MemoryBudget,
         stopped: bytearray,

@@ -82,7 +82,50 @@ py::array_t<uint8_t> array_of(Image&& image) {
     return py::array_t<uint8_t>(shape, owner->pixels.data(), base);
 }
 
+// Encoded images in memory, and their positions in the epoch. Image i is the bytes bounds[i] to bounds[i + 1] - 1 of
+// `data`.
+struct Payloads {
+    Column<uint8_t> data;
+    Column<uint64_t> bounds, positions;
+    uint32_t epoch;
+
+    Payloads(Column<uint8_t> data_column, Column<uint64_t> bound_column, Column<uint64_t> position_column,
+             uint32_t epoch_number)
+        : data(std::move(data_column)), bounds(std::move(bound_column)), positions(std::move(position_column)),
+          epoch(epoch_number) {
+        if (bounds.size() != positions.size() + 1)
+            throw py::value_error("expected a position for each image, and one bound more");
+        for (py::ssize_t i = 0; i < positions.size(); ++i)
+            if (bounds.data()[i] > bounds.data()[i + 1] || bounds.data()[i + 1] > static_cast<uint64_t>(data.size()))
+                throw py::value_error("expected increasing bounds within the data");
+    }
+    size_t size() const { return static_cast<size_t>(positions.size()); }
+    Span payload(size_t i) const {
+        const uint64_t begin = bounds.data()[i];
+        return {data.data() + begin, static_cast<size_t>(bounds.data()[i + 1] - begin)};
+    }
+};
+
 class BatchLoader {
+    // Return act(i, payload, position), which loads an image into row `i` of a batch. It is called without the GIL.
+    auto fills(MutableSpan batch, const Budget& memory, uint32_t epoch) const {
+        return [this, batch, &memory, epoch](size_t i, Span payload, uint64_t position) {
+            const size_t sample_bytes = plan_.target.bytes();
+            const Budget::Hold hold(memory, decode_bytes(payload, plan_.channels));
+            load_image(payload, plan_, epoch, position, batch.sub(i * sample_bytes, sample_bytes));
+        };
+    }
+
+    // Return act(i, payload, position), which gives an image to take(i, image). It is called without the GIL.
+    auto hands_over(const py::function& take, const Budget& memory, uint32_t epoch) const {
+        return [this, &take, &memory, epoch](size_t i, Span payload, uint64_t position) {
+            const Budget::Hold hold(memory, 2 * decode_bytes(payload, plan_.channels));  // `make_image` copies
+            Image image = make_image(payload, plan_, epoch, position);
+            const py::gil_scoped_acquire with_gil;
+            take(i, array_of(std::move(image)));
+        };
+    }
+
   public:
     explicit BatchLoader(LoadPlan plan) : plan_(std::move(plan)) {}
 
@@ -90,15 +133,11 @@ class BatchLoader {
     // `budget` and `stopped` see module_limits.hpp.
     py::array_t<int64_t> load(const Records& records, py::array data, py::array labels, py::object budget,
                               py::object stopped) const {
-        const size_t sample_bytes = plan_.target.bytes();
         const LabelRows label_rows(labels, records.size());
-        const MutableSpan batch = span_of_array(data, records.size() * sample_bytes);
+        const MutableSpan batch = span_of_array(data, records.size() * plan_.target.bytes());
         const Budget memory(std::move(budget));
         EarlyEnd early_end(std::move(stopped));
-        return for_each_image(records, label_rows, memory, early_end, [&](size_t i, Span payload, uint64_t position) {
-            const Budget::Hold hold(memory, decode_bytes(payload, plan_.channels));
-            load_image(payload, plan_, records.epoch, position, batch.sub(i * sample_bytes, sample_bytes));
-        });
+        return for_each_image(records, label_rows, memory, early_end, fills(batch, memory, records.epoch));
     }
 
     // Call take(index, image) for each image, of any size, for transforms in Python; return the indices of those that
@@ -108,12 +147,22 @@ class BatchLoader {
         const Budget memory(std::move(budget));
         EarlyEnd early_end(std::move(stopped));
         const LabelRows label_rows(labels, records.size());
-        return for_each_image(records, label_rows, memory, early_end, [&](size_t i, Span payload, uint64_t position) {
-            const Budget::Hold hold(memory, 2 * decode_bytes(payload, plan_.channels));  // `make_image` copies
-            Image image = make_image(payload, plan_, records.epoch, position);
-            const py::gil_scoped_acquire with_gil;
-            take(i, array_of(std::move(image)));
-        });
+        return for_each_image(records, label_rows, memory, early_end, hands_over(take, memory, records.epoch));
+    }
+
+    // As `load` and `images`, but of images in memory, which have no labels.
+    py::array_t<int64_t> load_payloads(const Payloads& payloads, py::array data, py::object budget,
+                                       py::object stopped) const {
+        const MutableSpan batch = span_of_array(data, payloads.size() * plan_.target.bytes());
+        const Budget memory(std::move(budget));
+        EarlyEnd early_end(std::move(stopped));
+        return for_each_payload(payloads, early_end, fills(batch, memory, payloads.epoch));
+    }
+    py::array_t<int64_t> payload_images(const Payloads& payloads, const py::function& take, py::object budget,
+                                        py::object stopped) const {
+        const Budget memory(std::move(budget));
+        EarlyEnd early_end(std::move(stopped));
+        return for_each_payload(payloads, early_end, hands_over(take, memory, payloads.epoch));
     }
 
   private:
@@ -133,6 +182,24 @@ class BatchLoader {
         size_t row_bytes() const { return n_labels * 4; }
         uint8_t* row(size_t i) const { return rows.data + i * row_bytes(); }
     };
+
+    // Call act(i, payload, position) for each image. Return the indices of those that the reference engine has to load.
+    template <typename Act>
+    static py::array_t<int64_t> for_each_payload(const Payloads& payloads, EarlyEnd& early_end, const Act& act) {
+        const auto* const positions = payloads.positions.data();
+        std::vector<int64_t> refused;
+        {
+            const py::gil_scoped_release without_gil;
+            for (size_t i = 0; i < payloads.size() && !early_end.is_due(); ++i) {
+                try {
+                    act(i, payloads.payload(i), positions[i]);
+                } catch (const std::runtime_error&) {  // Unsupported
+                    refused.push_back(static_cast<int64_t>(i));
+                }
+            }
+        }
+        return column_of(std::move(refused));
+    }
 
     // Copy the labels of every record and call act(i, payload, position). Return the indices of the records that the
     // reference engine has to load, because their bytes are damaged or not supported.
@@ -223,6 +290,9 @@ void bind_loading(py::module_& module) {
                       Column<uint64_t>, uint32_t>(),
              py::arg("files"), py::arg("file_numbers"), py::arg("offsets"), py::arg("ends"), py::arg("checksums"),
              py::arg("positions"), py::arg("epoch"));
+    py::class_<Payloads>(module, "Payloads")
+        .def(py::init<Column<uint8_t>, Column<uint64_t>, Column<uint64_t>, uint32_t>(), py::arg("data"),
+             py::arg("bounds"), py::arg("positions"), py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
         .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
              py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
@@ -230,6 +300,10 @@ void bind_loading(py::module_& module) {
         .def("load", &BatchLoader::load, py::arg("records"), py::arg("data"), py::arg("labels"), py::arg("budget"),
              py::arg("stopped"))
         .def("images", &BatchLoader::images, py::arg("records"), py::arg("labels"), py::arg("take"), py::arg("budget"),
+             py::arg("stopped"))
+        .def("load_payloads", &BatchLoader::load_payloads, py::arg("payloads"), py::arg("data"), py::arg("budget"),
+             py::arg("stopped"))
+        .def("payload_images", &BatchLoader::payload_images, py::arg("payloads"), py::arg("take"), py::arg("budget"),
              py::arg("stopped"));
 }
 
