@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, RemoteError
 from recordkit.loading.engine import BatchArrays, Request
 from recordkit.loading.item import apply_transforms, to_batch_item
 from recordkit.loading.plan import LoadPlan
@@ -40,6 +40,8 @@ class PythonEngine:
                 break
             try:
                 self._load_row(row, request, arrays)
+            except RemoteError:  # no fault of the sample: a loader that skips bad samples must not skip this one
+                raise
             except (FormatError, ImageError, OSError) as error:
                 errors[row] = error
         return errors

@@ -2,16 +2,20 @@
 // Usage: replay CORPUS_FOLDER
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <thread>
 
 #include "convert.hpp"
+#include "extents.hpp"
 #include "huffman.hpp"
 #include "pool.hpp"
 #include "read_many.hpp"
@@ -52,6 +56,62 @@ std::vector<Case> all_cases(const fs::path& corpus) {
     return cases;
 }
 
+// The extents of an object in memory. In turn, a piece is added as bytes and as a part of the file at `path`.
+class PiecesOfFile : public recordkit::Extents {
+  public:
+    PiecesOfFile(std::string path, const std::vector<uint8_t>& content)
+        : Extents(content.size()), path_(std::move(path)), content_(content) {}
+
+    // Add a piece with this byte.
+    void add_piece(uint64_t offset) {
+        const uint64_t begin = offset / kPieceBytes * kPieceBytes, end = std::min(begin + kPieceBytes, size());
+        if (n_added_++ % 2) add_file({begin, end}, path_, begin);
+        else add_bytes(begin, {content_.data() + begin, static_cast<size_t>(end - begin)});
+    }
+
+  protected:
+    void fetch(recordkit::ByteRange range) override {
+        if (range.first > kFailingByte) throw std::runtime_error("fetching fails");
+        add_piece(range.first);
+    }
+
+  private:
+    static constexpr uint64_t kPieceBytes = 1000, kFailingByte = 2000000;
+
+    std::string path_;
+    const std::vector<uint8_t>& content_;  // of the caller
+    std::atomic<size_t> n_added_{0};
+};
+
+// Threads read records from extents while others add and remove them.
+void read_extents_in_threads(const fs::path& path, const std::vector<uint8_t>& content,
+                             const std::vector<uint64_t>& offsets) {
+    const auto extents = std::make_shared<PiecesOfFile>(path.string(), content);
+    const recordkit::File file(extents);
+    constexpr size_t kRounds = 12, kRecords = 2000;
+    recordkit::parallel_for(kRounds, 1, 4, [&](size_t round, size_t) {
+        if (round % 3 == 0) {
+            for (uint64_t begin = 0; begin < content.size(); begin += 3500) {
+                extents->remove({begin, begin + 5000});
+                extents->missing({{begin, begin + 9000}, {begin + 100, begin + 200}});
+                if (begin < content.size()) extents->add_piece(begin);
+            }
+            return;
+        }
+        std::vector<uint8_t> out;
+        const auto allocate = [&](size_t size) { return out.resize(size), out.data(); };
+        recordkit::read_many(file, offsets.data() + 500 * round, kRecords, 2, allocate);
+        if (out.size() != 100 * kRecords || out[0] != static_cast<uint8_t>(500 * round))
+            throw std::logic_error("records of extents differ");
+    });
+    extents->remove({0, content.size()});
+    try {
+        recordkit::scan(file);
+        throw std::logic_error("an error of fetching was lost");
+    } catch (const std::runtime_error&) {
+    }
+}
+
 // Several threads read one file, and each reads in several threads.
 void read_in_threads(const fs::path& folder) {
     const fs::path path = folder / ("recordkit-replay-" + std::to_string(getpid()) + ".rec");
@@ -70,6 +130,7 @@ void read_in_threads(const fs::path& folder) {
         recordkit::read_many(file, offsets.data(), offsets.size(), 3, allocate);
         if (out.size() != 100 * offsets.size()) throw std::runtime_error("records are missing");
     });
+    read_extents_in_threads(path, framed, offsets);
     fs::remove(path);
 }
 

@@ -62,7 +62,7 @@ Extents::Extents(uint64_t size) : size_(size) { ForkGuard::of_process().add(&mut
 
 Extents::~Extents() { ForkGuard::of_process().remove(&mutex_); }
 
-size_t Extents::read(uint64_t offset, MutableSpan out, size_t needed) const {
+size_t Extents::read(uint64_t offset, MutableSpan out, size_t needed) {
     if (offset >= size_) return 0;
     out.size = static_cast<size_t>(std::min<uint64_t>(out.size, size_ - offset));
     needed = std::min(needed, out.size);
@@ -139,7 +139,7 @@ void Extents::remove(ByteRange range) {
 }
 
 // Remove an extent whose file lacks bytes, unless another thread has removed or replaced it.
-void Extents::drop(const Entry& entry) const {
+void Extents::drop(const Entry& entry) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto same = files_.find(entry.range.first);
     if (same != files_.end() && same->second.content == entry.content) files_.erase(same);

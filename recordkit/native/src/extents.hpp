@@ -28,7 +28,7 @@ class Extents {
     uint64_t size() const { return size_; }
     // Fill `out` with the bytes from `offset` on, and return their number: smaller only at the end of the object, or if
     // bytes behind the first `needed` ones would have to be fetched. Throws SystemFault, and what fetch() throws.
-    size_t read(uint64_t offset, MutableSpan out, size_t needed) const;
+    size_t read(uint64_t offset, MutableSpan out, size_t needed);
 
     // The bytes from `begin` to `end` are in a file from `file_offset` on. It is opened now and stays open, so it may
     // be unlinked. Throws SystemFault, NotRegularFile, and FormatFault if the file is shorter.
@@ -43,7 +43,7 @@ class Extents {
 
   protected:
     // Add extents that cover the first byte of this range, and perhaps all. Called without a lock, by any thread.
-    virtual void fetch(ByteRange range) const = 0;
+    virtual void fetch(ByteRange range) = 0;
 
   private:
     // Bytes of the object. Immutable, and shared by the maps and the reads that use it.
@@ -66,11 +66,11 @@ class Extents {
 
     Entry find(uint64_t offset) const;
     void add(EntryMap& map, Entry&& entry);
-    void drop(const Entry& entry) const;
+    void drop(const Entry& entry);
 
     const uint64_t size_;
     mutable std::mutex mutex_;
-    mutable EntryMap files_, memory_;
+    EntryMap files_, memory_;
     uint64_t bytes_in_memory_ = 0;
 };
 

@@ -112,7 +112,7 @@ File::File(const std::string& path)
     posix_fadvise(descriptor_->number(), 0, 0, POSIX_FADV_RANDOM);
 }
 
-File::File(std::shared_ptr<const Extents> extents) : extents_(std::move(extents)), size_(extents_->size()) {}
+File::File(std::shared_ptr<Extents> extents) : extents_(std::move(extents)), size_(extents_->size()) {}
 
 File::~File() = default;
 

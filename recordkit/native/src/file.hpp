@@ -85,7 +85,7 @@ class FileCopy {
 class File {
   public:
     explicit File(const std::string& path);  // throws SystemFault and NotRegularFile
-    explicit File(std::shared_ptr<const Extents> extents);
+    explicit File(std::shared_ptr<Extents> extents);
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;
@@ -120,7 +120,7 @@ class File {
     size_t read_extents(uint64_t offset, MutableSpan out, size_t needed) const;
 
     std::unique_ptr<const FileDescriptor> descriptor_;  // null for extents
-    std::shared_ptr<const Extents> extents_;            // null for a file of this machine
+    std::shared_ptr<Extents> extents_;                  // null for a file of this machine
     uint64_t size_;
     mutable std::once_flag keep_once_;
     mutable std::unique_ptr<const FileCopy> copy_;

@@ -34,7 +34,7 @@ std::shared_ptr<const File> file_of(py::handle record_file);
 std::string path_of_file(py::handle record_file);
 
 // The extents of an Extents object. Throws TypeError if it is another object.
-std::shared_ptr<const Extents> extents_of(py::handle extents);
+std::shared_ptr<Extents> extents_of(py::handle extents);
 
 inline Span span_of(const py::bytes& bytes) {
     char* data;

@@ -39,6 +39,7 @@ class FetchedExtents : public Extents {
     py::list missing_of(const Column<uint64_t>& begins, const Column<uint64_t>& ends) const {
         if (begins.size() != ends.size()) throw py::value_error("expected as many ends as begins");
         std::vector<ByteRange> ranges;
+        ranges.reserve(static_cast<size_t>(begins.size()));
         for (py::ssize_t n = 0; n < begins.size(); ++n) ranges.emplace_back(begins.data()[n], ends.data()[n]);
         {
             const py::gil_scoped_release without_gil;
@@ -49,7 +50,7 @@ class FetchedExtents : public Extents {
         return result;
     }
 
-    py::bytes read_bytes(size_t size, uint64_t offset, const std::optional<size_t>& at_least) const {
+    py::bytes read_bytes(size_t size, uint64_t offset, const std::optional<size_t>& at_least) {
         size = static_cast<size_t>(std::min<uint64_t>(size, offset < this->size() ? this->size() - offset : 0));
         auto bytes =
             py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
@@ -67,7 +68,7 @@ class FetchedExtents : public Extents {
 
   protected:
     // An exception of the function passes through the core as it is.
-    void fetch(ByteRange range) const override {
+    void fetch(ByteRange range) override {
         const py::gil_scoped_acquire with_gil;
         const py::object function = fetch_;
         if (function.is_none()) {  // dropped as part of a cycle
@@ -83,9 +84,7 @@ class FetchedExtents : public Extents {
 
 }  // namespace
 
-std::shared_ptr<const Extents> extents_of(py::handle extents) {
-    return extents.cast<std::shared_ptr<FetchedExtents>>();
-}
+std::shared_ptr<Extents> extents_of(py::handle extents) { return extents.cast<std::shared_ptr<FetchedExtents>>(); }
 
 void bind_extents(py::module_& module) {
     py::class_<FetchedExtents, std::shared_ptr<FetchedExtents>>(module, "Extents", collectable<FetchedExtents>())

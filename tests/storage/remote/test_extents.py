@@ -1,6 +1,7 @@
 """Extents in memory and in files give the bytes of the object, in the core and in Python."""
 
 import gc
+import itertools
 import os
 import threading
 import weakref
@@ -179,7 +180,7 @@ def test_any_extents_give_the_bytes_and_the_ranges_that_are_missing(make, object
         else:
             present |= set(range(begin, end))
     gaps = missing(extents, *asked)
-    assert gaps == sorted(gaps) and all(a[1] < b[0] for a, b in zip(gaps, gaps[1:], strict=False))
+    assert gaps == sorted(gaps) and all(a[1] < b[0] for a, b in itertools.pairwise(gaps))
     lacking = {byte for begin, end in gaps for byte in range(begin, end)}
     wanted = {byte for begin, end in asked for byte in range(begin, end)}
     assert wanted - present - perhaps <= lacking <= wanted - (present - perhaps)
