@@ -1,4 +1,4 @@
-"""Every error that recordkit raises on purpose, and its one class of warnings.
+"""Every error that recordkit raises on purpose, and its classes of warnings.
 
 ::
 
@@ -18,6 +18,7 @@
     └── MissingError (ImportError)           an optional library or engine is not installed
 
     UserWarning
+    ├── CacheWarning                         remote data is read without storing it on the local disk
     └── SlowEngineWarning                    the native engine is missing
 
 An error carries its facts as fields. `RecordkitError.text` alone makes the text from them: the location, what was
@@ -35,6 +36,7 @@ from errno import ENOENT
 from typing import Any, TypeVar
 
 __all__ = [
+    "CacheWarning",
     "ClusterError",
     "FetchError",
     "FormatError",
@@ -340,6 +342,18 @@ class TrainError(RecordkitError, ValueError):
 
 class MissingError(RecordkitError, ImportError):
     """An optional library, driver or engine is not installed; `advice` says how to get it."""
+
+
+class CacheWarning(UserWarning):
+    """Remote data is read without storing it in the cache, whose folder cannot be used; the text says why.
+
+    It comes once for each folder. Reading works, but each epoch fetches everything again.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.filterwarnings("ignore", category=CacheWarning)
+    """
 
 
 class SlowEngineWarning(UserWarning):

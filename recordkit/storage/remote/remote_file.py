@@ -1,0 +1,406 @@
+"""One object of a store as a file that is read by position.
+
+::
+
+    Store  ──requests──>  pages in the cache  ──┐
+       └──────requests──>  ranges in memory   ──┴──>  Extents  ──>  reads
+
+A page that the cache has room for is fetched whole and stored; other ranges are fetched as they are and stay in memory
+for as long as somebody has asked for them. `RemoteFile.start_fetching` asks for ranges ahead of reading. A read of
+bytes that are not here fetches them by itself, and some more if reads go forward through the file.
+
+All requests demand the ETag with which the file was opened, so an object that has changed is an error, never a mixture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from functools import partial
+from threading import RLock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from recordkit.errors import PlanError
+from recordkit.storage.remote.cache.pages import PageCache
+from recordkit.storage.remote.cache.pieces import Piece, PieceTable
+from recordkit.storage.remote.cache.policy import FillPolicy
+from recordkit.storage.remote.cache.ranges import Ranges, divide, merge, pages_of, subtract
+from recordkit.storage.remote.extents import make_extents
+from recordkit.storage.remote.read_ahead import ReadAhead
+from recordkit.storage.remote.request_pool import request_pool
+from recordkit.storage.remote.settings import RemoteSettings
+from recordkit.storage.remote.transfers import Counters, StoredObject, Transfers
+
+# A request costs about as much as the transfer of this part of a page (256 KiB); ranges with smaller gaps share one.
+_GAP_PART = 32
+_MAX_IDLE_PAGES = 64
+# Attempts to get bytes as pages or ranges before a wait gives up; the second one asks for ranges only.
+_MAX_ATTEMPTS = 4
+
+
+class Facts(Protocol):
+    """Size and ETag of an object; `recordkit.storage.remote.store.ObjectFacts` has them."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object."""
+
+    @property
+    def etag(self) -> str | None:
+        """Identity of its content, if the store gives one."""
+
+
+class RemoteFile:
+    """One object of a store, read by position. Threads may share it, and so may forked processes.
+
+    Parameters
+    ----------
+    store : Store
+    key : str
+        Name of the object in the store.
+    facts : ObjectFacts
+        Its size and ETag.
+    cache : PageCache
+    settings : RemoteSettings
+
+    Attributes
+    ----------
+    name : str
+        URL for errors.
+    extents : Extents
+        The bytes that are here; the native core reads through it.
+    """
+
+    def __init__(self, store: StoredObject, key: str, facts: Facts, cache: PageCache, settings: RemoteSettings) -> None:
+        self.name = f"{store.root}/{key}"
+        self._facts = facts
+        self._cache = cache
+        self._settings = settings
+        self._request = partial(_request, store, key, facts.etag)
+        self.extents = make_extents(facts.size, _weak_call(self))
+        self._is_closed = False
+        self._open()
+        _open_files.add(self)
+
+    def _open(self) -> None:
+        """Begin with nothing here: in a new file, and in a forked process, which has none of the parent's threads."""
+        self._pid = os.getpid()
+        self._lock = RLock()  # of a pool without threads, in which the caller runs the job
+        self._table = PieceTable(_MAX_IDLE_PAGES)
+        self._read_ahead = ReadAhead(self.size, self._cache.page_bytes)
+        self._pages = self._cache.open_object(self.name, self._facts.etag, self.size)
+        self._policy = FillPolicy(self._pages)
+        self._transfers = Transfers(
+            self._request, self._pages, self._policy, self.extents, max_wait_s=self._settings.total_s
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object."""
+        return self._facts.size
+
+    @property
+    def counters(self) -> Counters:
+        """Requests and bytes since the file was opened, or since this process was forked."""
+        return self._transfers.counters
+
+    def pread(self, size: int, offset: int, at_least: int | None = None) -> bytes:
+        """Return `size` bytes from an offset on, fewer only at the end of the object.
+
+        With `at_least`, only so many are needed: the bytes behind them are left out if they would have to be fetched.
+
+        Raises
+        ------
+        RemoteError
+            The store does not give the bytes.
+        FormatError
+            The object has changed since it was opened.
+        """
+        self._check_open()
+        return self.extents.read(size, offset, at_least)
+
+    def start_fetching(self, begins: ArrayLike, ends: ArrayLike) -> Fetch:
+        """Begin to fetch ranges.
+
+        Parameters
+        ----------
+        begins, ends : array_like of int, shape (n,)
+            Ranges of bytes, in any order; they may overlap.
+
+        Returns
+        -------
+        fetch : Fetch
+            The caller releases it when it has read the bytes.
+        """
+        self._check_open()
+        self._cache.warn()
+        begin, end = merge(begins, ends)
+        if end.size and (begin[0] < 0 or end[-1] > self.size):
+            raise PlanError(path=self.name, expected=f"ranges of {self.size} bytes", got=f"{begin[0]} to {end[-1]}")
+        return Fetch(self, (begin, end))
+
+    @contextlib.contextmanager
+    def fetched(self, begins: ArrayLike, ends: ArrayLike) -> Iterator[None]:
+        """Have ranges here while a block runs.
+
+        Parameters
+        ----------
+        begins, ends : array_like of int, shape (n,)
+
+        Raises
+        ------
+        RemoteError
+            The store does not give the bytes.
+        FormatError
+            The object has changed since it was opened.
+        """
+        fetch = self.start_fetching(begins, ends)
+        try:
+            fetch.wait()
+            yield
+        finally:
+            fetch.release()
+
+    def close(self) -> None:
+        """Drop all bytes that are here; pages stay in the cache. A second call does nothing."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for piece in self._table.all():
+                piece.future.cancel()
+            self.extents.remove(0, self.size)
+            self._pages.close()
+
+    def pin(self, ranges: Ranges, *, exactly: bool = False) -> list[Piece]:
+        """Return pieces that cover ranges, and begin to fetch those that are not here. `Fetch` calls it.
+
+        Parameters
+        ----------
+        ranges : tuple of ndarray
+        exactly : bool, default False
+            Fetch no page that is not here.
+        """
+        with self._lock:
+            self._check_open()
+            pieces, exact_pages = [], set()
+            for page in pages_of(ranges, self._pages.page_bytes).tolist():
+                piece = self._page(page, exactly=exactly)
+                if piece is None:
+                    exact_pages.add(page)
+                else:
+                    pieces.append(piece)
+            return pieces + self._pin_ranges(self._parts_in(ranges, exact_pages)) if exact_pages else pieces
+
+    def unpin(self, pieces: list[Piece]) -> None:
+        """Give back what `pin` returned."""
+        with self._lock:
+            for piece in pieces:
+                piece.n_pins -= 1
+                if not piece.n_pins:
+                    self._drop(piece)
+
+    def forget(self, begin: int, end: int) -> None:
+        """Forget the pieces of a range, whose bytes turned out not to be here: a page file was cut short."""
+        with self._lock:
+            for piece in self._table.all():
+                if piece.is_here and piece.begin < end and begin < piece.end:
+                    self._table.discard(piece)
+                    self.extents.remove(piece.begin, piece.end)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise PlanError(path=self.name, expected="an open file", got="a closed one")
+
+    def _page(self, page: int, *, exactly: bool) -> Piece | None:
+        """Pin the piece of a page that is here, on its way, in the cache or to be stored there; otherwise None."""
+        piece = self._table.pages.get(page)
+        if piece is not None and (piece.is_here or not exactly):
+            self._table.pin(piece)
+            return piece
+        if exactly or not (self._pages.has(page) or self._policy.admits(page)):
+            return None
+        return self._start(Piece(*self._pages.range_of(page), page))
+
+    def _parts_in(self, ranges: Ranges, pages: set[int]) -> Ranges:
+        """Return the parts of ranges that are in some pages."""
+        parts = []
+        for begin, end in _pairs(ranges):
+            for page in range(begin // self._pages.page_bytes, (end - 1) // self._pages.page_bytes + 1):
+                if page in pages:
+                    page_begin, page_end = self._pages.range_of(page)
+                    parts.append((max(begin, page_begin), min(end, page_end)))
+        return merge([begin for begin, _ in parts], [end for _, end in parts])
+
+    def _pin_ranges(self, ranges: Ranges) -> list[Piece]:
+        """Pin ranges in memory that cover some ranges, and start those that are missing."""
+        held: dict[int, Piece] = {}
+        missing: list[tuple[int, int]] = []
+        for begin, end in _pairs(ranges):
+            held.update((piece.begin, piece) for piece in self._table.overlapping(begin, end))
+            missing += self._gaps(begin, end)
+        for piece in held.values():
+            self._table.pin(piece)
+        pieces = list(held.values())
+        # A joined range may have a piece between two missing parts.
+        gap_bytes = self._pages.page_bytes // _GAP_PART
+        joined = merge([begin for begin, _ in missing], [end for _, end in missing], gap=gap_bytes)
+        for gap in [gap for begin, end in _pairs(joined) for gap in self._gaps(begin, end)]:
+            pieces += [self._start(Piece(*part)) for part in divide(*gap, self._pages.page_bytes)]
+        return pieces
+
+    def _gaps(self, begin: int, end: int) -> list[tuple[int, int]]:
+        """Return the parts of a range that no piece in memory has."""
+        return subtract(begin, end, [(piece.begin, piece.end) for piece in self._table.overlapping(begin, end)])
+
+    def _start(self, piece: Piece) -> Piece:
+        """Pin a new piece and begin to fetch it."""
+        self._table.add(piece)
+        self._table.pin(piece)
+        piece.future = request_pool(self._settings.n_requests).submit(self._bring, piece)
+        return piece
+
+    def _bring(self, piece: Piece) -> None:
+        """Bring a piece; a thread of the pool runs this."""
+        is_here, data = False, b""
+        try:
+            if piece.page is None:
+                data = self._transfers.fetch(piece.begin, piece.end)
+            else:
+                is_here = self._transfers.bring_page(piece)
+        except BaseException:
+            with self._lock:
+                self._table.discard(piece)
+            raise
+        with self._lock:
+            if data and piece.n_pins and not self._is_closed:
+                self.extents.add_bytes(piece.begin, data)
+                is_here = True
+            piece.is_here = is_here
+            if not is_here:
+                self._table.discard(piece)
+            elif self._is_closed or not piece.n_pins:
+                self._drop(piece)
+
+    def _drop(self, piece: Piece) -> None:
+        """Drop a piece that nobody has pinned. A page may stay open for a while."""
+        if not piece.is_here:
+            if piece.future.cancel():
+                self._table.discard(piece)
+            return
+        if piece.page is not None and not self._is_closed:
+            surplus = self._table.rest(piece)
+        else:
+            self._table.discard(piece)
+            surplus = [piece]
+        for other in surplus:
+            self.extents.remove(other.begin, other.end)
+
+    def _read_missing(self, begin: int, end: int) -> None:
+        """Fetch bytes that a read needs now; the extents call it."""
+        self._read_ahead.fetch(self, begin, end)
+
+
+class Fetch:
+    """Ranges of a file that are here or on their way, until they are released.
+
+    Parameters
+    ----------
+    file : RemoteFile
+    ranges : tuple of ndarray
+        Merged ranges.
+    """
+
+    def __init__(self, file: RemoteFile, ranges: Ranges) -> None:
+        self._file = file
+        self._ranges = ranges
+        self._pid = os.getpid()
+        self._pieces = file.pin(ranges)
+
+    @property
+    def end(self) -> int:
+        """End of the last piece, which may be after that of the last range."""
+        return max((piece.end for piece in self._pieces), default=0)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all pieces."""
+        return sum(piece.end - piece.begin for piece in self._pieces)
+
+    def wait(self) -> None:
+        """Wait until all ranges are here.
+
+        Raises
+        ------
+        RemoteError
+            The store does not give the bytes.
+        FormatError
+            The object has changed since it was opened.
+        """
+        for _ in range(_MAX_ATTEMPTS):
+            if self._pid != os.getpid():  # reads of a forked process fetch for themselves
+                return
+            try:
+                for piece in self._pieces:
+                    piece.future.result()
+            except CancelledError:
+                raise PlanError(path=self._file.name, expected="an open file", got="a closed one") from None
+            lost = [piece for piece in self._pieces if not piece.is_here]
+            if not lost:
+                return
+            parts = self._parts_of(lost)
+            self._pieces += self._file.pin(parts, exactly=True)
+            self._pieces = [piece for piece in self._pieces if piece not in lost]
+
+    def _parts_of(self, pieces: list[Piece]) -> Ranges:
+        """Return the parts of the ranges that are in some pieces."""
+        begins, ends = self._ranges
+        parts = [(np.maximum(begins, piece.begin), np.minimum(ends, piece.end)) for piece in pieces]
+        return merge(np.concatenate([begin for begin, _ in parts]), np.concatenate([end for _, end in parts]))
+
+    def release(self) -> None:
+        """Let the ranges go, also if they are still on their way. A second call does nothing."""
+        pieces, self._pieces = self._pieces, []
+        if pieces and self._pid == os.getpid():
+            self._file.unpin(pieces)
+
+
+def _pairs(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    return zip(ranges[0].tolist(), ranges[1].tolist(), strict=True)
+
+
+def _request(store: StoredObject, key: str, etag: str | None, begin: int, end: int) -> bytes:
+    return store.read_range(key, begin, end, etag)
+
+
+def _weak_call(file: RemoteFile) -> Callable[[int, int], None]:
+    """Return a function for the extents that does not keep the file alive, which keeps the extents."""
+    reference = weakref.ref(file)
+
+    def fetch(begin: int, end: int) -> None:
+        target = reference()
+        if target is None:
+            raise PlanError(expected="an open file", got="a closed one")
+        target._check_open()
+        target._read_missing(begin, end)
+
+    return fetch
+
+
+_open_files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for file in list(_open_files):
+        if not file._is_closed:
+            file._open()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
