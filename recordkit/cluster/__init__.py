@@ -1,7 +1,7 @@
 """Packing and reading on the machines of a Ray cluster.
 
-`pack` packs images into shards. `read` gives the records of .rec files as a Ray dataset, whose images `Decode` decodes
-and augments. A name is imported when it is first used, and Ray with it.
+`pack` packs images into shards, and `write` the images of a Ray dataset. `read` gives the records of .rec files as a
+Ray dataset, whose images `Decode` decodes and augments. A name is imported when it is first used, and Ray with it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from recordkit.cluster.decode import Decode
     from recordkit.cluster.packing.pack import pack
     from recordkit.cluster.reading import read
+    from recordkit.cluster.writing import write
 
 # The module of each public name.
 _MODULES = {
     "Decode": "recordkit.cluster.decode",
     "pack": "recordkit.cluster.packing.pack",
     "read": "recordkit.cluster.reading",
+    "write": "recordkit.cluster.writing",
 }
 
-__all__ = ["Decode", "pack", "read"]
+__all__ = ["Decode", "pack", "read", "write"]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,16 +31,21 @@ def table(images, keys=None, **columns):
 
 
 def decoded(dataset, **arguments):
-    """Return rows of a Ray dataset after `Decode`, by key."""
-    rows = dataset.map_batches(
-        rk.cluster.Decode, fn_constructor_kwargs=arguments, batch_format="pyarrow", batch_size=5, concurrency=1
-    ).take_all()
-    return {row["key"]: row for row in rows}
+    """Return the rows of a Ray dataset after `Decode`, by key."""
+    decode = rk.cluster.Decode(**arguments)
+    rows = {}
+    for batch in dataset.iter_batches(batch_size=5, batch_format="pyarrow"):
+        columns = decode(batch)
+        rows |= {key: columns["data"][n] for n, key in enumerate(columns["key"].tolist())}
+    return rows
 
 
 def test_images_are_those_of_a_loader_without_draws(ray, pets):
     arguments = {"transforms": [Resize(16), CenterCrop(12), Normalize(1, 2)], "dtype": "float32", "layout": "NCHW"}
-    rows = decoded(rk.cluster.read(pets), **arguments)
+    dataset = rk.cluster.read(pets).map_batches(
+        rk.cluster.Decode, fn_constructor_kwargs=arguments, batch_format="pyarrow", batch_size=5, concurrency=1
+    )
+    rows = {row["key"]: row for row in dataset.take_all()}
     with rk.Loader(pets, batch_size=12, **arguments) as loader:
         (batch,) = loader
     assert sorted(rows) == sorted(batch.key.tolist())
@@ -55,9 +60,9 @@ def test_draws_do_not_depend_on_blocks_and_differ_by_epoch(ray, pets):
     second = decoded(rk.cluster.read(pets, override_num_blocks=7).repartition(3), transforms=RANDOM, seed=5, epoch=3)
     other = decoded(rk.cluster.read(pets), transforms=RANDOM, seed=5, epoch=4)
     assert len(first) == 12
-    for key, row in first.items():
-        assert np.array_equal(row["data"], second[key]["data"])
-    assert any(not np.array_equal(row["data"], other[key]["data"]) for key, row in first.items())
+    for key, image in first.items():
+        assert np.array_equal(image, second[key])
+    assert any(not np.array_equal(image, other[key]) for key, image in first.items())
 
 
 def test_position_of_a_draw_is_the_key(engine):

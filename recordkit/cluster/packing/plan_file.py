@@ -8,7 +8,7 @@ The keys of the file, a JSON object:
     memory       most memory that images of a shard may take, in bytes; a larger image counts as bad
     fingerprint  versions and digests of recordkit, its core and its codecs
     sources      for each source by its name: kind, root, number of samples and of bad rows, and a SHA-256 of the list,
-                 or of keys, labels and names of all samples
+                 or of keys, labels and names of all samples; for a Ray dataset also one of its images, "content"
     shards       for each shard, in order: its name, its source, and the range of its samples in the order of packing
 
 It is created before the first shard, never changed, and stays beside the manifest.
@@ -145,7 +145,9 @@ def _describe_source(source: Source) -> dict[str, Any]:
     root = getattr(source, "root", None)
     list_path = source.path if isinstance(source, ListSource | TableSource) else None
     classes = json.dumps(source.classes)
+    content = getattr(source, "content_digest", None)
     return {
+        **({} if content is None else {"content": content}),
         "kind": type(source).__name__,
         "root": None if root is None else os.path.realpath(root),
         "samples": len(source),

@@ -86,8 +86,8 @@ def run_shard(fingerprint: Mapping[str, str], references: list[Any], counter: An
         That of the driver.
     references : list
         Ray's references to the `Job`, the `ShardNames` and the `PartSource`.
-    counter : actor
-        See `recordkit.cluster.packing.counter`.
+    counter : actor or None
+        See `recordkit.cluster.packing.counter`; None if nobody asks for progress.
     number : int
         Number of the shard.
 
@@ -99,7 +99,7 @@ def run_shard(fingerprint: Mapping[str, str], references: list[Any], counter: An
     """
     check_fingerprint(fingerprint)
     job, names, part = import_ray().get(references)
-    return pack_shard(job, names, part, _reporter(counter, number))
+    return pack_shard(job, names, part, None if counter is None else _reporter(counter, number))
 
 
 def read_shard(fingerprint: Mapping[str, str], references: list[Any]) -> PackedSet | None:
