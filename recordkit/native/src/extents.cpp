@@ -1,8 +1,11 @@
 #include "extents.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <set>
 #include <string>
@@ -12,6 +15,15 @@ namespace {
 
 // Calls of fetch() for one byte. More than one is needed only if other threads remove what was fetched.
 constexpr int kMaxFetches = 100;
+
+// Files that extents have open in this process.
+std::atomic<size_t> n_open_files{0};
+
+// Half of the files that this process may have open: the rest is for others.
+size_t max_open_files() {
+    rlimit limit{};
+    return getrlimit(RLIMIT_NOFILE, &limit) ? 0 : static_cast<size_t>(std::min<rlim_t>(limit.rlim_cur, 1 << 20) / 2);
+}
 
 // All mutexes of extents. A process is forked while no thread holds one, because the child has not that thread and would
 // wait for it forever.
@@ -58,6 +70,15 @@ ByteRange checked(ByteRange range, uint64_t size) {
 
 }  // namespace
 
+// A file that is counted.
+class Extents::OpenFile : public FileDescriptor {
+  public:
+    explicit OpenFile(const std::string& path) : FileDescriptor(path) { ++n_open_files; }
+    ~OpenFile() { --n_open_files; }
+    OpenFile(const OpenFile&) = delete;
+    OpenFile& operator=(const OpenFile&) = delete;
+};
+
 Extents::Extents(uint64_t size) : size_(size) { ForkGuard::of_process().add(&mutex_); }
 
 Extents::~Extents() { ForkGuard::of_process().remove(&mutex_); }
@@ -69,18 +90,14 @@ size_t Extents::read(uint64_t offset, MutableSpan out, size_t needed) {
     size_t n_read = 0;
     for (int n_fetches = 0; n_read < out.size;) {
         const uint64_t begin = offset + n_read;
-        const Entry entry = find(begin);
+        Entry entry = find(begin);
         if (entry.content) {
-            const Content& content = *entry.content;
             const auto n = static_cast<size_t>(std::min<uint64_t>(out.size - n_read, entry.range.second - begin));
-            const uint64_t skipped = begin - entry.range.first;
-            size_t n_copied = n;
-            if (content.file) n_copied = content.file->read(content.file_offset + skipped, out.sub(n_read, n));
-            else std::memcpy(out.data + n_read, content.bytes.data() + skipped, n);
+            const size_t n_copied = read(entry, begin, out.sub(n_read, n));
             if (n_copied) n_fetches = 0;
             n_read += n_copied;
             if (n_copied == n) continue;
-            drop(entry);  // the file was cut short
+            drop(entry);  // the file is gone or was cut short
         }
         if (n_read >= needed) break;
         if (n_fetches++ == kMaxFetches)
@@ -90,23 +107,66 @@ size_t Extents::read(uint64_t offset, MutableSpan out, size_t needed) {
     return n_read;
 }
 
+// Read the bytes of an extent from `offset` on; fewer if its file is gone or was cut short.
+size_t Extents::read(Entry& entry, uint64_t offset, MutableSpan out) {
+    const Content& content = *entry.content;
+    const uint64_t skipped = offset - entry.range.first;
+    if (content.path.empty()) {
+        std::memcpy(out.data, content.bytes.data() + skipped, out.size);
+        return out.size;
+    }
+    if (!entry.file) {
+        try {
+            entry.file = std::make_shared<const OpenFile>(content.path);
+        } catch (const SystemFault& fault) {
+            if (fault.error_number != ENOENT && fault.error_number != ENOTDIR) throw;
+            return 0;
+        }
+        keep_open(entry);
+    }
+    return entry.file->read(content.file_offset + skipped, out);
+}
+
+// Keep the file of an extent open, in place of another one if there are too many.
+void Extents::keep_open(const Entry& entry) {
+    std::shared_ptr<const OpenFile> closed;  // destroyed after the lock
+    const bool are_too_many = n_open_files > max_open_files();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (are_too_many && !(closed = take_file_to_close())) return;
+    entry.content->file = entry.file;
+}
+
+// Take the file of an extent that was not read for long; null if no extent has an open file.
+std::shared_ptr<const Extents::OpenFile> Extents::take_file_to_close() {
+    for (size_t n = 2 * files_.size(); n; --n) {
+        auto next = files_.upper_bound(last_closed_);
+        if (next == files_.end()) next = files_.begin();
+        last_closed_ = next->first;
+        Content& content = *next->second.content;
+        if (content.file && !std::exchange(content.is_used, false)) return std::exchange(content.file, nullptr);
+    }
+    return nullptr;
+}
+
 void Extents::add_file(ByteRange range, const std::string& path, uint64_t file_offset) {
     const auto [begin, end] = checked(range, size_);
     auto content = std::make_shared<Content>();
-    content->file = std::make_unique<const FileDescriptor>(path);
+    const auto file = std::make_shared<const OpenFile>(path);
+    content->path = path;
     content->file_offset = file_offset;
-    const uint64_t file_size = content->file->size(path), length = end - begin;
+    const uint64_t file_size = file->size(path), length = end - begin;
     if (file_size < length || file_offset > file_size - length)
         throw FormatFault(std::to_string(length) + " bytes from byte " + std::to_string(file_offset) + " on",
                           "a file of " + std::to_string(file_size) + " bytes", file_size, true, "delete it");
-    add(files_, {range, std::move(content)});
+    keep_open({range, content, file});
+    add(files_, {range, std::move(content), nullptr});
 }
 
 void Extents::add_bytes(uint64_t begin, Span bytes) {
     const ByteRange range = checked({begin, begin + bytes.size}, size_);
     auto content = std::make_shared<Content>();
     content->bytes.assign(bytes.data, bytes.data + bytes.size);
-    add(memory_, {range, std::move(content)});
+    add(memory_, {range, std::move(content), nullptr});
 }
 
 void Extents::add(EntryMap& map, Entry&& entry) {
@@ -198,7 +258,9 @@ uint64_t Extents::next_begin(uint64_t offset) const {
 Extents::Entry Extents::find(uint64_t offset) const {
     const std::lock_guard<std::mutex> lock(mutex_);
     const Entry* const entry = look_up(offset);
-    return entry ? *entry : Entry{};
+    if (!entry) return {};
+    entry->content->is_used = true;
+    return {entry->range, entry->content, entry->content->file};
 }
 
 }  // namespace recordkit

@@ -18,6 +18,9 @@ using ByteRange = std::pair<uint64_t, uint64_t>;
 //
 // The mutex is held while an extent is looked up, added or removed, and never while bytes are read or fetched. An extent
 // that is removed lives until the reads that use it have ended.
+//
+// Files stay open for the next read, so they may be unlinked. If all extents of the process have half as many files open
+// as the system allows, some are closed and opened again when they are read; one that is gone by then is fetched again.
 class Extents {
   public:
     explicit Extents(uint64_t size);
@@ -30,8 +33,8 @@ class Extents {
     // bytes behind the first `needed` ones would have to be fetched. Throws SystemFault, and what fetch() throws.
     size_t read(uint64_t offset, MutableSpan out, size_t needed);
 
-    // The bytes from `begin` to `end` are in a file from `file_offset` on. It is opened now and stays open, so it may
-    // be unlinked. Throws SystemFault, NotRegularFile, and FormatFault if the file is shorter.
+    // The bytes from `begin` to `end` are in a file from `file_offset` on. It is opened now. Throws SystemFault,
+    // NotRegularFile, and FormatFault if the file is shorter.
     void add_file(ByteRange range, const std::string& path, uint64_t file_offset);
     // A copy of the bytes from `begin` on.
     void add_bytes(uint64_t begin, Span bytes);
@@ -46,15 +49,19 @@ class Extents {
     virtual void fetch(ByteRange range) = 0;
 
   private:
-    // Bytes of the object. Immutable, and shared by the maps and the reads that use it.
+    class OpenFile;
+    // Bytes of the object, shared by the maps and the reads that use it.
     struct Content {
-        std::unique_ptr<const FileDescriptor> file;  // null for bytes in memory
+        std::string path;  // empty for bytes in memory
         uint64_t file_offset = 0;
         std::vector<uint8_t> bytes;
+        std::shared_ptr<const OpenFile> file;  // null if it is closed; needs the lock, as `is_used` does
+        bool is_used = false;                  // since a file to close was looked for
     };
     struct Entry {
         ByteRange range;
-        std::shared_ptr<const Content> content;
+        std::shared_ptr<Content> content;
+        std::shared_ptr<const OpenFile> file;  // of a copy: that of the content when it was looked up
     };
     // By their begins. None contains another one, so they are sorted by their ends too, and only the last that begins
     // at or before a byte can have it.
@@ -64,7 +71,11 @@ class Extents {
     const Entry* look_up(uint64_t offset) const;
     uint64_t next_begin(uint64_t offset) const;
 
+    std::shared_ptr<const OpenFile> take_file_to_close();
+
     Entry find(uint64_t offset) const;
+    size_t read(Entry& entry, uint64_t offset, MutableSpan out);
+    void keep_open(const Entry& entry);
     void add(EntryMap& map, Entry&& entry);
     void drop(const Entry& entry);
 
@@ -72,6 +83,7 @@ class Extents {
     mutable std::mutex mutex_;
     EntryMap files_, memory_;
     uint64_t bytes_in_memory_ = 0;
+    uint64_t last_closed_ = 0;  // begin of the last extent whose file was closed
 };
 
 }  // namespace recordkit

@@ -7,15 +7,22 @@ the core is not built.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import os
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # Windows
 
 from recordkit import native
 from recordkit.errors import TruncatedError
@@ -37,6 +44,9 @@ class Extents(Protocol):
 
     Extents may overlap. No lock is held while bytes are read or fetched, and an extent that is removed stays readable
     for reads that have begun.
+
+    Files stay open for the next read. If all extents of the process have half as many files open as the system allows,
+    some are closed and opened again when they are read; one that is gone by then is fetched again.
     """
 
     @property
@@ -48,7 +58,7 @@ class Extents(Protocol):
         """Bytes of the extents in memory."""
 
     def add_file(self, begin: int, end: int, path: str | Path, offset: int = 0) -> None:
-        """Let a file have the bytes from `begin` to `end`, from `offset` on. It may be unlinked afterwards.
+        """Let a file have the bytes from `begin` to `end`, from `offset` on. It may be unlinked later, see above.
 
         Raises
         ------
@@ -98,12 +108,29 @@ def make_extents(size: int, fetch: Fetch) -> Extents:
     return _PythonExtents(size, fetch)
 
 
-class _Content(NamedTuple):
-    """Bytes of the object: a file's from an offset on, or those in memory."""
+class _OpenFile(LocalFile):
+    """A file that is closed when the last extent and the last read that use it end."""
 
-    file: LocalFile | None
-    file_offset: int
-    data: bytes
+    n_open: ClassVar[int] = 0
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        _OpenFile.n_open += 1
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):  # it was opened
+            _OpenFile.n_open -= 1
+            self.close()
+
+
+@dataclass(eq=False)
+class _Content:
+    """Bytes of the object: those of a file from an offset on, or in memory."""
+
+    data: bytes = b""
+    path: str | Path | None = None
+    file_offset: int = 0
+    file: _OpenFile | None = None
 
 
 class _Entry(NamedTuple):
@@ -171,13 +198,15 @@ class _PythonExtents:
                 got=f"a file of {file_size} bytes",
                 advice="delete it",
             )
+        content = _Content(path=path, file_offset=offset)
         with self._lock:
-            self._files = self._files.added(_Entry(begin, end, _Content(file, offset, b"")))
+            self._keep_open(content, file)
+            self._files = self._files.added(_Entry(begin, end, content))
 
     def add_bytes(self, begin: int, data: bytes) -> None:
         self._check(begin, begin + len(data))
         with self._lock:
-            self._memory = self._memory.added(_Entry(begin, begin + len(data), _Content(None, 0, bytes(data))))
+            self._memory = self._memory.added(_Entry(begin, begin + len(data), _Content(bytes(data))))
 
     def remove(self, begin: int, end: int) -> None:
         with self._lock:
@@ -226,27 +255,42 @@ class _PythonExtents:
         if entry is None:
             return b""
         begin, size = offset - entry.begin, min(end, entry.end) - offset
-        file, file_offset, data = entry.content
-        if file is None:
-            return data[begin : begin + size]
-        piece = file.pread(size, file_offset + begin)
-        if not piece:  # the file was cut short
-            with self._lock:
-                if entry in self._files.entries:
-                    self._files = self._files.without(entry.begin, entry.end)
-        return piece
+        content = entry.content
+        if content.path is None:
+            return content.data[begin : begin + size]
+        file = content.file
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if file is None:
+                file = _OpenFile(content.path)
+                with self._lock:
+                    self._keep_open(content, file)
+            if piece := file.pread(size, content.file_offset + begin):
+                return piece
+        with self._lock:  # the file is gone or was cut short
+            if entry in self._files.entries:
+                self._files = self._files.without(entry.begin, entry.end)
+        return b""
+
+    def _keep_open(self, content: _Content, file: _OpenFile) -> None:
+        """Keep the file of an extent open, in place of another one if there are too many. This needs the lock."""
+        if _OpenFile.n_open > _max_open_files():
+            other = next((entry.content for entry in self._files.entries if entry.content.file is not None), None)
+            if other is None:
+                return
+            other.file = None
+        content.file = file
 
     def _check(self, begin: int, end: int) -> None:
         if not 0 <= begin < end <= self.size:
             raise ValueError(f"expected a range of an object of {self.size} bytes, got {begin} to {end}")
 
 
-class _OpenFile(LocalFile):
-    """A file that is closed when the last extent and the last read that use it end."""
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):  # it was opened
-            self.close()
+def _max_open_files() -> int:
+    """Return half of the number of files that this process may have open: the rest is for others."""
+    if resource is None:
+        return 256
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (1 << 20 if limit == resource.RLIM_INFINITY else limit) // 2
 
 
 _all: weakref.WeakSet[_PythonExtents] = weakref.WeakSet()

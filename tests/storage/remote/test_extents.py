@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import resource
 import threading
 import weakref
 
@@ -128,6 +129,40 @@ def test_files_are_closed_when_they_are_removed_replaced_or_dropped(make, tmp_pa
     del extents
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == n_open
+
+
+@pytest.fixture
+def few_files():
+    """Let this process have 64 more files open than it has."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 64, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_more_files_than_a_process_may_open_are_read(make, tmp_path, few_files):
+    gc.collect()
+    fetched = []
+
+    def fetch(begin, _end):
+        fetched.append(begin)
+        extents.add_bytes(begin, OBJECT[begin : begin + 2])
+
+    extents, others = make(1000, fetch), make(1000, fetch)
+    paths = [file_of(tmp_path, begin, begin + 2) for begin in range(0, 1000, 2)]
+    for number, path in enumerate(paths):
+        (extents if number < 490 else others).add_file(2 * number, 2 * number + 2, path)
+    for _ in range(2):
+        for begin in range(978, 0, -7):
+            assert extents.read(20, begin, 1)[:2] == OBJECT[begin : begin + 2]
+        assert extents.read(980, 0) == OBJECT[:980]
+        assert others.read(20, 980) == OBJECT[980:]
+    assert fetched == []
+    for path in paths:
+        path.unlink()
+    assert extents.read(980, 0) == OBJECT[:980]
+    n_open = 490 - len(fetched)
+    assert 10 < n_open <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 + 1 < 300
 
 
 def test_a_file_that_is_cut_short_is_fetched_again(make, tmp_path):
