@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from object_store import faulty_store, object_server, object_store  # noqa: F401 (fixtures)
 
 from recordkit import native
 from recordkit.codec import encode

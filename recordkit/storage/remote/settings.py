@@ -2,7 +2,7 @@
 
 `current` has the defaults of the process, and `configure` changes them. The library reads no environment: the command
 line reads RECORDKIT_CACHE_DIR and the other variables and calls `configure`. Credentials are no settings, see
-`recordkit.storage.remote.credentials`; so settings may be pickled, printed and saved.
+`recordkit.storage.remote.client.credentials`; so settings may be pickled, printed and saved.
 """
 
 from __future__ import annotations

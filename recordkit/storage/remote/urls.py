@@ -4,7 +4,7 @@ Schemes: ``s3`` (Amazon S3 and everything that speaks its protocol), ``gs`` and 
 ``abfs`` and ``abfss`` (Azure Blob Storage), and ``http`` and ``https`` (any web server that answers ranges).
 
 A URL has no credentials. One with a password, a signature or another query is refused, because URLs are printed, saved
-and pickled; `recordkit.storage.remote.credentials` says where credentials are looked up.
+and pickled; `recordkit.storage.remote.client.credentials` says where credentials are looked up.
 """
 
 from __future__ import annotations

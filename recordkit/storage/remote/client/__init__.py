@@ -1,0 +1,1 @@
+"""Requests to one store by obstore: its clients, their credentials, attempts, answers, and uploads in parts."""

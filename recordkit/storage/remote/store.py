@@ -1,0 +1,386 @@
+"""Objects of one bucket, container or web server: their facts and bytes, and new ones.
+
+Each request has a limit of time, is repeated after failures that may pass, and all attempts together have a limit too,
+see `recordkit.storage.remote.client.attempts`. Errors name the URL, the range, what came instead, the number of attempts
+and what to do; they have no credentials.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recordkit.errors import FormatError, NotFoundError, RemoteError
+from recordkit.storage.remote.client import answers
+from recordkit.storage.remote.client.answers import WrongAnswerError
+from recordkit.storage.remote.client.attempts import Attempts, FailedError
+from recordkit.storage.remote.client.opening import open_client
+from recordkit.storage.remote.client.upload import Upload, part_bytes
+from recordkit.storage.remote.settings import RemoteSettings, current
+from recordkit.storage.remote.urls import Url
+
+# Larger ones are read in ranges, because the limit of time is that of one request.
+WHOLE_BYTES = 8 * 2**20
+
+
+class ObjectFacts(NamedTuple):
+    """Size of an object in bytes, and its ETag.
+
+    `etag` changes with the content. It is the server's ETag, or, of a web server that has none, the text "modified" and
+    a time; None if there is neither.
+    """
+
+    size: int
+    etag: str | None
+
+
+class Store:
+    """The objects of a root. Threads may share it. A pickle has no credentials: its receiver finds its own.
+
+    Parameters
+    ----------
+    root : str
+        Root of a `Url`, such as ``s3://bucket``.
+    settings : RemoteSettings
+
+    Notes
+    -----
+    `open_store` returns the store that the process has already. After a fork the store opens its connections again.
+    """
+
+    def __init__(self, root: str, settings: RemoteSettings) -> None:
+        self.root = root
+        self.settings = settings
+        self.scheme = root.partition(":")[0]
+        self._reset()
+        _stores.add(self)
+
+    def _reset(self) -> None:
+        """Begin without connections, as after a fork."""
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self._free_requests = threading.BoundedSemaphore(self.settings.n_requests)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_store, (Url(self.root, ""), self.settings)
+
+    def __repr__(self) -> str:
+        return f"Store({self.root!r})"
+
+    def url(self, key: str) -> Url:
+        """Return the URL of a key."""
+        return Url(self.root, key)
+
+    def facts(self, key: str) -> ObjectFacts:
+        """Return size and ETag of an object.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such object; the error names a similar one of the same folder, or says that there is no bucket.
+        RemoteError
+            The store does not answer or refuses.
+        """
+        try:
+            return self._facts(key)
+        except FailedError as failure:
+            raise self._error(failure, key, "the size of the object") from None
+
+    def read(self, key: str, *, max_bytes: int, what: str = "a file") -> tuple[bytes, ObjectFacts]:
+        """Read a whole object of limited size.
+
+        Parameters
+        ----------
+        key : str
+        max_bytes : int
+            Limit for the size; no larger object is fetched.
+        what : str, default "a file"
+            Description of the object for errors.
+
+        Returns
+        -------
+        content : bytes
+        facts : ObjectFacts
+
+        Raises
+        ------
+        FormatError
+            The object is larger, or it changed while it was read.
+        NotFoundError, RemoteError
+            As for `facts`.
+        """
+
+        def get(client: Any) -> tuple[bytes | None, ObjectFacts]:
+            result = self._obstore().get(client, key)
+            facts = _facts_of(result.meta)
+            if facts.size > min(max_bytes, WHOLE_BYTES):
+                return None, facts
+            return _checked(bytes(result.bytes()), facts.size), facts
+
+        try:
+            content, facts = self._attempts().run(get)
+        except FailedError as failure:
+            raise self._error(failure, key, what) from None
+        if facts.size > max_bytes:
+            expected = f"{what} of at most {max_bytes} bytes"
+            raise FormatError(path=str(self.url(key)), expected=expected, got=f"{facts.size} bytes")
+        if content is None:
+            ranges = ((begin, min(begin + WHOLE_BYTES, facts.size)) for begin in range(0, facts.size, WHOLE_BYTES))
+            content = b"".join(self.read_range(key, *range_, facts.etag) for range_ in ranges)
+        return content, facts
+
+    def read_range(self, key: str, begin: int, end: int, etag: str | None) -> bytes:
+        """Read bytes `begin` to `end` - 1 of an object.
+
+        Parameters
+        ----------
+        key : str
+        begin, end : int
+            Offsets in the object; `end` is at most its size.
+        etag : str or None
+            ETag that the object must still have.
+
+        Raises
+        ------
+        FormatError
+            The object has another ETag now, so it was replaced after it was opened.
+        NotFoundError, RemoteError
+            As for `facts`.
+        """
+        if begin >= end:
+            return b""
+        options: dict[str, Any] = {"range": (begin, end)}
+        if etag and etag.startswith('"'):  # no weak ETag and no time matches
+            options["if_match"] = etag
+
+        def get(client: Any) -> tuple[bytes, str | None]:
+            result = self._obstore().get(client, key, options=options)
+            return _checked(bytes(result.bytes()), end - begin), _facts_of(result.meta).etag
+
+        try:
+            content, got_etag = self._attempts().run(get)
+        except FailedError as failure:
+            if failure.answer.kind == answers.CHANGED:
+                raise self._changed(key, begin, etag) from None
+            raise self._error(failure, key, f"{end - begin} bytes", offset=begin) from None
+        if etag is not None and got_etag != etag:
+            raise self._changed(key, begin, etag, got_etag)
+        return content
+
+    def list_folder(self, key: str) -> dict[str, ObjectFacts] | None:
+        """Return names and facts of the objects in a folder, without its folders.
+
+        Parameters
+        ----------
+        key : str
+            Key of the folder; "" is the root. A folder without objects is empty, as stores know no folders.
+
+        Returns
+        -------
+        facts : dict of str to ObjectFacts, or None
+            None if the store has no list, as web servers.
+        """
+        if self.scheme in ("http", "https"):
+            return None
+
+        def list_(client: Any) -> Any:
+            return self._obstore().list_with_delimiter(client, key or None)["objects"]
+
+        try:
+            objects = self._attempts().run(list_)
+        except FailedError as failure:
+            raise self._error(failure, key, "the list of a folder", similar=False) from None
+        return {meta["path"].rpartition("/")[2]: _facts_of(meta) for meta in objects}
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object if there is none of that key.
+
+        Returns
+        -------
+        created : bool
+            False if the key has an object already, which stays as it is. If the answer to the first attempt was lost,
+            an object with the same bytes counts as this one.
+        """
+        n_attempts = 0
+
+        def put(client: Any) -> None:
+            nonlocal n_attempts
+            n_attempts += 1
+            self._obstore().put(client, key, data, mode="create", use_multipart=False)
+
+        try:
+            self._attempts(n_bytes=len(data)).run(put)
+        except FailedError as failure:
+            if failure.answer.kind not in (answers.EXISTS, answers.CHANGED):
+                raise self._error(failure, key, "a new object", similar=False) from None
+            return n_attempts > 1 and self.facts(key).size == len(data) and self._has_content(key, data)
+        return True
+
+    def upload(self, key: str, path: Path, progress: Callable[[int], object] | None = None) -> ObjectFacts:
+        """Write a file to an object, in parts if it is large. An object of that key is replaced.
+
+        Parameters
+        ----------
+        key : str
+        path : Path
+            The file. A part of it at a time is in memory, see `recordkit.storage.remote.client.upload`.
+        progress : callable, optional
+            It is called in the caller's thread with the number of bytes since the last call.
+
+        Raises
+        ------
+        RemoteError
+            The store refuses, does not answer, or has another size afterwards. Its object is as before.
+        """
+        size = path.stat().st_size
+        upload = Upload(self._obstore(), path, size, progress)
+        try:
+            if size <= part_bytes(size):
+                self._attempts(n_bytes=size).run(lambda client: upload.put_whole(client, key))
+            else:
+                client = self._open(self.settings.timeout_s, retry_s=self.settings.total_s)
+                self._attempts(most=3, client=client).run(
+                    lambda client: upload.put_parts(client, key), waits_itself=True
+                )
+            facts = self._facts(key)
+        except FailedError as failure:
+            raise self._error(failure, key, f"an upload of {size} bytes", similar=False) from None
+        if facts.size != size:
+            raise RemoteError(path=str(self.url(key)), expected=f"{size} bytes after the upload", got=facts.size)
+        return facts
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that does not exist is no error."""
+        try:
+            self._attempts().run(lambda client: self._obstore().delete(client, key))
+        except FailedError as failure:
+            if failure.answer.kind != answers.MISSING:
+                raise self._error(failure, key, "the removal of the object", similar=False) from None
+
+    def _facts(self, key: str) -> ObjectFacts:
+        return _facts_of(self._attempts().run(lambda client: self._obstore().head(client, key)))
+
+    def _has_content(self, key: str, data: bytes) -> bool:
+        return self.read(key, max_bytes=len(data))[0] == data
+
+    def _obstore(self) -> Any:
+        from recordkit.storage.remote.client import library
+
+        return library.load(self.scheme)
+
+    def _open(self, timeout_s: float, retry_s: float = 0) -> Any:
+        return open_client(self.root, self.settings, timeout_s=timeout_s, retry_s=retry_s)
+
+    def _attempts(self, *, n_bytes: int = 0, most: int | None = None, client: Any = None) -> Attempts:
+        """Return the attempts of one request; one that sends many bytes has the time of as many pages."""
+        timeout_s = self.settings.timeout_s * max(1, -(-n_bytes // WHOLE_BYTES))
+
+        def get_client(seconds: float) -> Any:
+            if client is not None:
+                return client
+            if seconds != self.settings.timeout_s:
+                return self._open(seconds)
+            with self._lock:
+                if self._client is None:
+                    self._client = self._open(seconds)
+                return self._client
+
+        return Attempts(get_client, self._free_requests, timeout_s, max(self.settings.total_s, timeout_s), most)
+
+    def _changed(self, key: str, offset: int, etag: str | None, got: str | None = None) -> FormatError:
+        """Return the error about an object that was replaced while it was read."""
+        if got is None:
+            try:
+                got = self._facts(key).etag
+            except FailedError:
+                got = None
+        return FormatError(
+            path=str(self.url(key)),
+            offset=offset,
+            expected=f"the object of ETag {etag}",
+            got=f"one of ETag {got}" if got else "another one",
+            advice="it was replaced while it was read; open it again",
+        )
+
+    def _error(
+        self, failure: FailedError, key: str, expected: str, *, offset: int | None = None, similar: bool = True
+    ) -> NotFoundError | RemoteError:
+        """Return the error about a failure."""
+        path, answer = str(self.url(key)), failure.answer
+        if answer.kind == answers.MISSING:
+            names, got = self._names_beside(key)
+            close = difflib.get_close_matches(self.url(key).name, names, n=1) if similar else []
+            advice = f"did you mean {self.url(key).with_name(close[0])}?" if close else "check the URL"
+            return NotFoundError(path=path, expected="an object" if similar else expected, got=got, advice=advice)
+        return RemoteError(
+            path=path, offset=offset, expected=expected, got=failure.text, advice=answer.advice(self.scheme)
+        )
+
+    def _names_beside(self, key: str) -> tuple[list[str], str]:
+        """Return the names of an object's folder, and what a request of the object has got."""
+        if self.scheme in ("http", "https"):
+            return [], "HTTP 404"
+        folder = self.url(key).parent.key
+
+        def list_(client: Any) -> Any:
+            return self._obstore().list_with_delimiter(client, folder or None)["objects"]
+
+        try:
+            return [meta["path"].rpartition("/")[2] for meta in self._attempts(most=1).run(list_)], "none of that key"
+        except FailedError as failure:
+            return [], "no such bucket" if failure.answer.kind == answers.MISSING else "none of that key"
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_opened: dict[tuple[str, RemoteSettings], Store] = {}
+_lock = threading.Lock()
+
+
+def open_store(url: Url, settings: RemoteSettings | None = None) -> Store:
+    """Return the store of a URL. Nothing is sent.
+
+    Parameters
+    ----------
+    url : Url
+    settings : RemoteSettings, optional
+        Default: those of the process.
+
+    Examples
+    --------
+    >>> open_store(Url.parse("s3://photos/train.rec"))
+    Store('s3://photos')
+    """
+    key = url.root, settings or current()
+    with _lock:
+        if key not in _opened:
+            _opened[key] = Store(*key)
+        return _opened[key]
+
+
+def _forget() -> None:
+    """Open connections again in a forked process, and make locks that nobody holds."""
+    global _lock
+    _lock = threading.Lock()
+    for store in list(_stores):
+        store._reset()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _facts_of(meta: Any) -> ObjectFacts:
+    etag, modified = meta["e_tag"], meta["last_modified"]
+    if not etag and modified is not None and modified.timestamp() > 0:
+        etag = f"modified {modified.isoformat()}"
+    return ObjectFacts(meta["size"], etag)
+
+
+def _checked(content: bytes, size: int) -> bytes:
+    if len(content) != size:
+        raise WrongAnswerError(f"{len(content)} bytes")
+    return content
