@@ -1,7 +1,8 @@
 """Packing and reading on the machines of a Ray cluster.
 
 `pack` packs images into shards, and `write` the images of a Ray dataset. `read` gives the records of .rec files as a
-Ray dataset, whose images `Decode` decodes and augments. A name is imported when it is first used, and Ray with it.
+Ray dataset, whose images `Decode` decodes and augments. `rank` tells a training process its share of an epoch. A name
+is imported when it is first used, and Ray with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from recordkit.errors import MissingError
 if TYPE_CHECKING:
     from recordkit.cluster.decode import Decode
     from recordkit.cluster.packing.pack import pack
+    from recordkit.cluster.ranks import rank
     from recordkit.cluster.reading import read
     from recordkit.cluster.writing import write
 
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
 _MODULES = {
     "Decode": "recordkit.cluster.decode",
     "pack": "recordkit.cluster.packing.pack",
+    "rank": "recordkit.cluster.ranks",
     "read": "recordkit.cluster.reading",
     "write": "recordkit.cluster.writing",
 }
 
-__all__ = ["Decode", "pack", "read", "write"]
+__all__ = ["Decode", "pack", "rank", "read", "write"]
 
 
 def __getattr__(name: str) -> Any:
