@@ -45,9 +45,12 @@ class ReadAhead:
 
     def fetch(self, file: RemoteFile, begin: int, end: int) -> None:
         """Fetch bytes for a read, and begin to fetch those of the next reads."""
-        end = min(max(end, begin + self._page_bytes // _MIN_READ_PART), self._size)
         with self._lock:
             n_pages = self._ends.pop(begin, 0)
+        end = max(end, begin + self._page_bytes // _MIN_READ_PART)
+        if n_pages:
+            end = -(-end // self._page_bytes) * self._page_bytes
+        end = min(end, self._size)
         fetches = [file.start_fetching([begin], [end])]
         reached = max(end, fetches[0].end)
         if n_pages and reached < self._size:

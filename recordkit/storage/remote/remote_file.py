@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -27,10 +28,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from recordkit.errors import PlanError
+from recordkit.storage.open_files import allow_open_files
+from recordkit.storage.remote.cache.next_use import FileUses
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.cache.pieces import Piece, PieceTable
-from recordkit.storage.remote.cache.policy import FillPolicy
-from recordkit.storage.remote.cache.ranges import Ranges, divide, merge, pages_of, subtract
+from recordkit.storage.remote.cache.policy import Policy
+from recordkit.storage.remote.cache.ranges import Ranges, bytes_in_pages, divide, merge, pages_of, subtract
 from recordkit.storage.remote.extents import make_extents
 from recordkit.storage.remote.read_ahead import ReadAhead
 from recordkit.storage.remote.request_pool import request_pool
@@ -39,7 +42,11 @@ from recordkit.storage.remote.transfers import Counters, StoredObject, Transfers
 
 # A request costs about as much as the transfer of this part of a page (256 KiB); ranges with smaller gaps share one.
 _GAP_PART = 32
-_MAX_IDLE_PAGES = 64
+# Pages that stay open for later reads, over all files of this process.
+_MAX_IDLE_PAGES = 512
+_MIN_IDLE_PAGES = 4
+# Open pages are compared with the folder once in this time.
+_REMOVED_S = 1.0
 # Attempts to get bytes as pages or ranges before a wait gives up; the second one asks for ranges only.
 _MAX_ATTEMPTS = 4
 
@@ -85,17 +92,23 @@ class RemoteFile:
         self._request = partial(_request, store, key, facts.etag)
         self.extents = make_extents(facts.size, _weak_call(self))
         self._is_closed = False
-        self._open()
+        self._uses: FileUses | None = None
         _open_files.add(self)
+        self._open()
+        with contextlib.suppress(PlanError):  # opening a page says so, if so many are never reached
+            allow_open_files(_MAX_IDLE_PAGES)
 
     def _open(self) -> None:
         """Begin with nothing here: in a new file, and in a forked process, which has none of the parent's threads."""
         self._pid = os.getpid()
         self._lock = RLock()  # of a pool without threads, in which the caller runs the job
-        self._table = PieceTable(_MAX_IDLE_PAGES)
+        self._table = PieceTable()
+        self._next_comparison_s = 0.0
         self._read_ahead = ReadAhead(self.size, self._cache.page_bytes)
         self._pages = self._cache.open_object(self.name, self._facts.etag, self.size)
-        self._policy = FillPolicy(self._pages)
+        self._pages.is_in_use, self._pages.on_removal = _page_callbacks(self)
+        self._policy = Policy(self._pages)
+        self._policy.plan(self._uses)
         self._transfers = Transfers(
             self._request, self._pages, self._policy, self.extents, max_wait_s=self._settings.total_s
         )
@@ -167,6 +180,17 @@ class RemoteFile:
         finally:
             fetch.release()
 
+    def plan(self, uses: FileUses | None) -> None:
+        """Say when pages will be used, so that the cache keeps those of the nearest next use. None ends the plan.
+
+        Parameters
+        ----------
+        uses : FileUses or None
+            Of a `UsePlan`, to which the caller says where reading is.
+        """
+        self._uses = uses
+        self._policy.plan(uses)
+
     def close(self) -> None:
         """Drop all bytes that are here; pages stay in the cache. A second call does nothing."""
         with self._lock:
@@ -190,8 +214,11 @@ class RemoteFile:
         with self._lock:
             self._check_open()
             pieces, exact_pages = [], set()
-            for page in pages_of(ranges, self._pages.page_bytes).tolist():
-                piece = self._page(page, exactly=exactly)
+            pages = pages_of(ranges, self._pages.page_bytes)
+            n_needed = bytes_in_pages(ranges, pages, self._pages.page_bytes)
+            self._policy.note_needed(0 if exactly else int(n_needed.sum()))
+            for page, n_bytes in zip(pages.tolist(), n_needed.tolist(), strict=True):
+                piece = self._page(page, None if exactly else n_bytes)
                 if piece is None:
                     exact_pages.add(page)
                 else:
@@ -218,13 +245,16 @@ class RemoteFile:
         if self._is_closed:
             raise PlanError(path=self.name, expected="an open file", got="a closed one")
 
-    def _page(self, page: int, *, exactly: bool) -> Piece | None:
-        """Pin the piece of a page that is here, on its way, in the cache or to be stored there; otherwise None."""
+    def _page(self, page: int, n_needed: int | None) -> Piece | None:
+        """Pin the piece of a page that is here, on its way, in the cache or to be stored there; otherwise None.
+
+        `n_needed` is the number of bytes of the page that a caller needs; with None, only a page that is here will do.
+        """
         piece = self._table.pages.get(page)
-        if piece is not None and (piece.is_here or not exactly):
+        if piece is not None and (piece.is_here or n_needed is not None):
             self._table.pin(piece)
             return piece
-        if exactly or not (self._pages.has(page) or self._policy.admits(page)):
+        if n_needed is None or not (self._pages.has(page) or self._policy.admits(page, n_needed)):
             return None
         return self._start(Piece(*self._pages.range_of(page), page))
 
@@ -283,10 +313,32 @@ class RemoteFile:
                 self.extents.add_bytes(piece.begin, data)
                 is_here = True
             piece.is_here = is_here
+            if piece.page is not None:
+                self._close_removed()
             if not is_here:
                 self._table.discard(piece)
             elif self._is_closed or not piece.n_pins:
                 self._drop(piece)
+
+    def _close_removed(self) -> None:
+        """Close pages that another process has removed: their bytes stay on the disk as long as a file is open."""
+        if time.monotonic() < self._next_comparison_s:
+            return
+        self._next_comparison_s = time.monotonic() + _REMOVED_S
+        for piece in self._table.idle_pages():
+            if piece.page is not None and not self._pages.has(piece.page):
+                self._close_idle(piece.page)
+
+    def _close_idle(self, page: int) -> None:
+        with self._lock:
+            piece = self._table.pages.get(page)
+            if piece is not None and piece.is_here and not piece.n_pins:
+                self._table.discard(piece)
+                self.extents.remove(piece.begin, piece.end)
+
+    def _is_in_use(self, page: int) -> bool:
+        piece = self._table.pages.get(page)
+        return piece is not None and piece.n_pins > 0
 
     def _drop(self, piece: Piece) -> None:
         """Drop a piece that nobody has pinned. A page may stay open for a while."""
@@ -295,7 +347,7 @@ class RemoteFile:
                 self._table.discard(piece)
             return
         if piece.page is not None and not self._is_closed:
-            surplus = self._table.rest(piece)
+            surplus = self._table.rest(piece, max(_MIN_IDLE_PAGES, _MAX_IDLE_PAGES // len(_open_files)))
         else:
             self._table.discard(piece)
             surplus = [piece]
@@ -391,6 +443,22 @@ def _weak_call(file: RemoteFile) -> Callable[[int, int], None]:
         target._read_missing(begin, end)
 
     return fetch
+
+
+def _page_callbacks(file: RemoteFile) -> tuple[Callable[[int], bool], Callable[[int], None]]:
+    """Return functions for the pages of a file that do not keep it alive."""
+    reference = weakref.ref(file)
+
+    def is_in_use(page: int) -> bool:
+        target = reference()
+        return target is not None and target._is_in_use(page)
+
+    def close_idle(page: int) -> None:
+        target = reference()
+        if target is not None:
+            target._close_idle(page)
+
+    return is_in_use, close_idle
 
 
 _open_files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from recordkit.storage.remote.cache.pages import CachedObject, Claim, Refusal
 from recordkit.storage.remote.cache.pieces import Piece
-from recordkit.storage.remote.cache.policy import FillPolicy
+from recordkit.storage.remote.cache.policy import Policy
 from recordkit.storage.remote.extents import Extents
 
 _POLL_S = 0.01
@@ -59,7 +59,7 @@ class Transfers:
     request : callable
         ``request(begin, end)`` returns these bytes of the object in the store.
     pages : CachedObject
-    policy : FillPolicy
+    policy : Policy
     extents : Extents
     max_wait_s : float
         Longest time to wait for a page that another process fetches.
@@ -69,7 +69,7 @@ class Transfers:
         self,
         request: Callable[[int, int], bytes],
         pages: CachedObject,
-        policy: FillPolicy,
+        policy: Policy,
         extents: Extents,
         *,
         max_wait_s: float,

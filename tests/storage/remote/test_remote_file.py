@@ -81,7 +81,8 @@ def test_threads_share_a_file_and_its_requests(open_file, store, cache_bytes):
     assert errors == []
     assert store.max_at_once <= 4 and file.extents.n_bytes_in_memory == 0
     if cache_bytes > len(DATA):
-        assert sorted(store.requests) == [(begin, min(begin + PAGE, len(DATA))) for begin in range(0, len(DATA), PAGE)]
+        pages = [begin for begin, end in store.requests if end - begin >= 500]
+        assert len(pages) == len(set(pages)) > 90 and {begin % PAGE for begin in pages} == {0}
 
 
 def test_a_second_file_finds_the_pages_of_the_first(open_file, store):
@@ -239,9 +240,17 @@ def test_a_page_that_is_cut_short_while_it_is_open_is_fetched_again(open_file, s
 def test_reads_that_go_forward_fetch_more_and_more_ahead(open_file, store):
     file = open_file()
     assert b"".join(file.pread(100, begin) for begin in range(0, 4 * PAGE, 100)) == DATA[: 4 * PAGE]
-    ahead = file.start_fetching([0], [6 * PAGE])  # these pages are here or on their way
-    ahead.wait()
-    ahead.release()
-    assert len(store.requests) == 6
+    with file.fetched([0], [5 * PAGE]):  # these pages are here or on their way
+        assert len(store.requests) == 1 + 5
     assert file.pread(len(DATA), 4 * PAGE) == DATA[4 * PAGE :]
-    assert file.counters.n_bytes_fetched == len(DATA)
+    assert file.counters.n_bytes_fetched == 100 + len(DATA)
+
+
+def test_a_look_at_single_records_fetches_no_whole_page_before_the_second_time(open_file, store):
+    file = open_file()
+    assert file.pread(100, 50_100) == DATA[50_100:50_200]
+    assert store.requests == [(50_100, 50_200)]
+    assert file.pread(100, 50_700) == DATA[50_700:50_800]
+    assert store.requests[1:] == [(50_000, 51_000)]
+    with file.fetched([60_000], [60_500]):
+        assert store.requests[2:] == [(60_000, 61_000)]

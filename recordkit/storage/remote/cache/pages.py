@@ -15,22 +15,28 @@ import hashlib
 import json
 import os
 import secrets
+import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakSet
 
 from recordkit.errors import CacheWarning
 from recordkit.storage.remote.cache.flock import LockFile
 from recordkit.storage.remote.cache.folder import ABOUT_NAME, PAGES_NAME, PART_SUFFIX, CacheFolder, Ledger
+from recordkit.storage.remote.cache.next_use import FileUses
+from recordkit.storage.remote.settings import RemoteSettings
 
 PAGE_BYTES = 1 << 23
 """Size of a page. A request takes a few milliseconds besides its transfer, so that smaller pages would be slower."""
 CRC_BYTES = 4
 
 _READ_BYTES = 1 << 20
+# The names in a folder are read again after this time.
+_KNOWN_S = 5.0
 
 Victims = Callable[[], Iterable[tuple["CachedObject", int]]]
 """Returns pages that may be removed in favour of a new one, the best choice first."""
@@ -73,6 +79,10 @@ class PageCache:
         self._problem: str | None = None
         self._is_reported = False
         self._folder: CacheFolder | None = None
+        self._open_objects: WeakSet[CachedObject] = WeakSet()
+        # For the policy: changes of pages by this process, and the farthest next use of a page at some moment.
+        self.n_changes = 0
+        self.farthest_use: tuple[object, float] | None = None
         with self._usable():
             self._folder = CacheFolder(folder, max_bytes)
 
@@ -99,7 +109,12 @@ class PageCache:
         with self._usable(), self.locked() as ledger:
             if ledger is not None:
                 pages.attach(text)
+                self._open_objects.add(pages)
         return pages
+
+    def open_objects(self) -> list[CachedObject]:
+        """Return the objects that this process has open."""
+        return [pages for pages in list(self._open_objects) if pages.is_open]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Ledger | None]:
@@ -154,9 +169,22 @@ class CachedObject:
         self.page_bytes = cache.page_bytes
         self.n_pages = -(-size // cache.page_bytes)
         self.folder = cache.objects / name
+        self.uses: FileUses | None = None
+        """The plan of the reader, if it has one."""
+        self.is_in_use: Callable[[int], bool] = lambda _page: False
+        """Tells whether the reader uses a page now, so that its removal would free nothing."""
+        self.on_removal: Callable[[int], None] = lambda _page: None
+        """Called when this process removes a page, so that the reader closes its file."""
         self._about: LockFile | None = None
+        self._known: set[int] = set()
+        self._known_until_s = 0.0
         # Inode and time of each page whose CRC is known to be right.
         self._checked: dict[int, tuple[int, int]] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pages can be found and stored."""
+        return self._about is not None
 
     def attach(self, about: str) -> None:
         """Create the folder of the object and mark the object as open. The folder of the cache must be locked."""
@@ -189,12 +217,28 @@ class CachedObject:
         return self._about is not None and self.path(page).exists()
 
     def stored_pages(self) -> list[int]:
-        """Return the numbers of the pages that are stored."""
+        """Return the numbers of the pages that are stored, from the disk."""
         if self._about is None:
             return []
         with contextlib.suppress(OSError):
             return [int(path.name) for path in (self.folder / PAGES_NAME).iterdir() if path.name.isdigit()]
         return []
+
+    def known_pages(self) -> set[int]:
+        """Return the pages that are stored, as known for some seconds; changes by other processes are seen later."""
+        if time.monotonic() > self._known_until_s:
+            self._known = set(self.stored_pages())
+            self._known_until_s = time.monotonic() + _KNOWN_S
+        return set(self._known)
+
+    def note(self, page: int, *, is_stored: bool) -> None:
+        """Remember that this process has stored or removed a page."""
+        self.cache.n_changes += 1
+        if is_stored:
+            self._known.add(page)
+        else:
+            self._known.discard(page)
+            self.on_removal(page)
 
     def find(self, page: int) -> Path | None:
         """Return the path of a page whose CRC is right; None if it is not stored. A damaged page is removed."""
@@ -223,6 +267,7 @@ class CachedObject:
             with self.cache.locked() as ledger:
                 if ledger is not None:
                     ledger.remove(self.path(page))
+                    self.note(page, is_stored=False)
         except OSError as error:
             self.cache.note_problem(error)
 
@@ -306,6 +351,7 @@ class Claim:
             _write_all(self._file.descriptor, zlib.crc32(data).to_bytes(CRC_BYTES, "little"), len(data))
             with cache.locked():
                 self._part.replace(self._pages.path(self._page))
+                self._pages.note(self._page, is_stored=True)
         except OSError as error:
             cache.note_problem(error)
             return False
@@ -330,6 +376,7 @@ class Claim:
 def _make_room(ledger: Ledger, n_bytes: int, victims: Iterable[tuple[CachedObject, int]]) -> bool:
     for pages, page in victims:
         ledger.remove(pages.path(page))
+        pages.note(page, is_stored=False)
         if ledger.free_bytes >= n_bytes:
             return True
     return False
@@ -350,3 +397,12 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
+
+
+_caches: dict[tuple[Path, int], PageCache] = {}
+
+
+def shared_cache(settings: RemoteSettings) -> PageCache:
+    """Return the cache of some settings. All datasets of this process share it, so that their plans are compared."""
+    key = (settings.cache_folder, settings.cache_bytes)
+    return _caches.get(key) or _caches.setdefault(key, PageCache(*key))

@@ -36,19 +36,12 @@ class Piece:
 
 
 class PieceTable:
-    """The pieces of one object. Ranges in memory do not overlap each other.
+    """The pieces of one object. Ranges in memory do not overlap each other."""
 
-    Parameters
-    ----------
-    max_idle_pages : int
-        Number of pages that stay open though nobody has pinned them.
-    """
-
-    def __init__(self, max_idle_pages: int) -> None:
+    def __init__(self) -> None:
         self.pages: dict[int, Piece] = {}
         self._ranges: list[Piece] = []
         self._idle: dict[int, Piece] = {}  # in the order in which they were released
-        self._max_idle_pages = max_idle_pages
 
     def add(self, piece: Piece) -> None:
         """Add a piece."""
@@ -81,12 +74,19 @@ class PieceTable:
         if piece.page is not None:
             self._idle.pop(piece.page, None)
 
-    def rest(self, piece: Piece) -> list[Piece]:
-        """Let a page that nobody has pinned stay for a while. Returns the pages that must be closed instead."""
+    def rest(self, piece: Piece, max_idle_pages: int) -> list[Piece]:
+        """Let a page that nobody has pinned stay for a while. Returns the pages that must be closed instead.
+
+        Parameters
+        ----------
+        piece : Piece
+        max_idle_pages : int
+            Number of pages that stay open though nobody has pinned them.
+        """
         if piece.page is None:
             raise ValueError("a range in memory does not stay")
         self._idle[piece.page] = piece
-        surplus = list(self._idle.values())[: max(0, len(self._idle) - self._max_idle_pages)]
+        surplus = list(self._idle.values())[: max(0, len(self._idle) - max_idle_pages)]
         for other in surplus:
             self.discard(other)
         return surplus

@@ -51,6 +51,25 @@ def pages_of(ranges: Ranges, page_bytes: int) -> NDArray[np.int64]:
     return pages[np.append(True, pages[1:] != pages[:-1])] if pages.size else pages
 
 
+def bytes_in_pages(ranges: Ranges, pages: NDArray[np.int64], page_bytes: int) -> NDArray[np.int64]:
+    """Return how many bytes of merged ranges are in each page.
+
+    Examples
+    --------
+    >>> bytes_in_pages(merge([0, 25], [1, 41]), np.array([0, 2, 3, 4]), 10)
+    array([ 1,  5, 10,  1])
+    """
+    begins, ends = ranges
+    before = np.append(0, np.cumsum(ends - begins))
+
+    def up_to(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many bytes of the ranges are before each offset."""
+        which = np.searchsorted(begins, offsets, side="right")
+        return before[which] - np.where(which > 0, np.maximum(0, ends[which - 1] - offsets), 0)
+
+    return up_to((pages + 1) * page_bytes) - up_to(pages * page_bytes) if len(pages) else pages
+
+
 def subtract(begin: int, end: int, others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the parts of a range that are in none of the others, which are sorted by their begins.
 
