@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 _Error = TypeVar("_Error", bound="RecordkitError")
+_Text = TypeVar("_Text")
 
 # Characters that control a terminal or hide text: C0 except the tab, DEL, C1, marks that order or join text invisibly,
 # line and paragraph separators, halves of surrogate pairs (bytes of a name that is not UTF-8), and tags. The joiners
@@ -66,6 +67,12 @@ _CONTROLS = re.compile(
 
 # An argument of the library inside a message: `threads` or `root=photos`, between backticks.
 _ARGUMENT = re.compile(r"`([a-z_0-9]+(?:=[^`]*)?)`")
+# A URL with one slash, as `pathlib.Path` leaves it.
+_ONE_SLASH = re.compile(r"\b(s3|gs|gcs|az|abfss?|https?):/(?=[^/\s])")
+
+# Folders of this machine with copies of what lies elsewhere, and the names to show in their place: URLs.
+_PLACES: dict[str, str] = {}
+
 # Values that stand in a call as they are: constants, numbers, words in capitals, which stand for a value, and literals.
 _NO_TEXT = re.compile(r"True|False|None|[0-9., -]+|[A-Z_]+|[\[({\"'].*")
 
@@ -120,15 +127,15 @@ class RecordkitError(Exception):
         advice: str | None = None,
     ) -> None:
         super().__init__(message)  # args stay (message,) and the fields are in __dict__, so the error pickles
-        self.message = message
-        self.path = path
+        self.message = with_places(message)
+        self.path = with_places(path)
         self.argument = argument
         self.offset = offset
         self.line = line
         self.key = key
-        self.expected = expected
-        self.got = got
-        self.advice = advice
+        self.expected = with_places(expected)
+        self.got = with_places(got)
+        self.advice = with_places(advice)
 
     @property
     def where(self) -> str:
@@ -179,8 +186,39 @@ class RecordkitError(Exception):
         error = copy.copy(self)
         for name, value in fields.items():
             if getattr(error, name) is None:
-                setattr(error, name, value)
+                setattr(error, name, with_places(value))
         return error
+
+
+def name_place(folder: str, name: str) -> None:
+    """Show a name in place of a folder in all texts about files in it: a URL whose objects the folder has copies of.
+
+    Examples
+    --------
+    >>> name_place("/tmp/.cache/f81d4f", "s3://bucket/faces")
+    >>> str(NotFoundError(path="/tmp/.cache/f81d4f/train.rec", expected="a .rec file", got="none"))
+    's3://bucket/faces/train.rec: expected a .rec file, got none'
+    """
+    _PLACES[folder] = name
+
+
+def with_places(text: _Text) -> _Text:
+    """Return a text with the names of `name_place`, and with both slashes of URLs; another value is unchanged.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with_places(f"{Path('s3://bucket/train.rec')} is a URL")
+    's3://bucket/train.rec is a URL'
+    """
+    if not isinstance(text, str):
+        return text
+    shown: str = text
+    for folder, name in _PLACES.items():
+        shown = shown.replace(folder, name)
+    if ":/" in shown:
+        shown = _ONE_SLASH.sub(r"\1://", shown)
+    return shown  # type: ignore[return-value]  # it has the type of `text`
 
 
 def plural(n: int, noun: str) -> str:
@@ -366,3 +404,7 @@ class SlowEngineWarning(UserWarning):
     >>> import warnings
     >>> warnings.filterwarnings("ignore", category=SlowEngineWarning)
     """
+
+
+class CacheWarning(UserWarning):
+    """x"""

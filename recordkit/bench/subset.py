@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from recordkit.errors import PlanError
+from recordkit.storage.remote.mirror import find_mirror
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 
 
 def single_file(path: str | Path, n_records: int | None, folder: Path) -> Path:
-    """Return a .rec file of a dataset, which is copied if it has several or more records than are asked for.
+    """Return a .rec file of a dataset, which is copied if it has several, more records than asked for, or is in a store.
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ def single_file(path: str | Path, n_records: int | None, folder: Path) -> Path:
         raise PlanError(argument="n_records", expected="at least 1", got=n_records)
     with Inputs([path]) as inputs:
         n = len(inputs) if n_records is None else min(n_records, len(inputs))
-        if len(inputs.paths) == 1 and n == len(inputs):
+        is_whole = len(inputs.paths) == 1 and n == len(inputs)
+        if is_whole and find_mirror(inputs.paths[0]) is None:
             return inputs.paths[0]
         rows = np.linspace(0, len(inputs) - 1, n).astype(np.int64)
         are_unique = len(np.unique(inputs.keys)) == len(inputs)

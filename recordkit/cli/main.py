@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import keyword
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recordkit.cli.options import examples
+from recordkit.cli.options import examples, parse_bytes
 from recordkit.cli.program import CommandError, Group, run
 from recordkit.errors import RecordkitError
 from recordkit.version import __version__
@@ -113,8 +114,27 @@ class LazyGroup(Group):
     epilog=examples("recordkit pack photos/ out/photos --resize 256", "recordkit verify out/photos.rec"),
 )
 @click.version_option(__version__, prog_name="recordkit", message="%(prog)s %(version)s")
-def recordkit() -> None:
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    envvar="RECORDKIT_CACHE_DIR",
+    help="Folder of the local cache of what is read from object stores.  [env: RECORDKIT_CACHE_DIR]",
+)
+@click.option(
+    "--cache-bytes",
+    metavar="SIZE",
+    callback=parse_bytes,
+    envvar="RECORDKIT_CACHE_BYTES",
+    help="Most bytes of that cache, such as 50G; default 20G.  [env: RECORDKIT_CACHE_BYTES]",
+)
+def recordkit(cache_dir: Path | None, cache_bytes: int | None) -> None:
     """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
+    if cache_dir is not None or cache_bytes is not None:
+        from recordkit.storage.remote.settings import configure
+
+        given = {"cache_dir": cache_dir, "cache_bytes": cache_bytes}
+        configure(**{name: value for name, value in given.items() if value is not None})
 
 
 def main() -> None:

@@ -3,13 +3,15 @@
 File names, class names, descriptions and answers of servers are data: an escape sequence in them would move the cursor,
 change the title or hide a line. Such characters are therefore shown as escapes; see `recordkit.errors.printable`. Only
 tqdm writes to the terminal besides, and gets its texts from `recordkit.cli.progress` in this form.
+
+Names of folders in the cache, which stand for folders of a store, become the URLs of these.
 """
 
 from __future__ import annotations
 
 import sys
 
-from recordkit.errors import printable
+from recordkit.errors import printable, with_places
 
 
 def print_line(line: str, *, to_stderr: bool = False) -> None:
@@ -28,7 +30,7 @@ def print_line(line: str, *, to_stderr: bool = False) -> None:
     café\x1b[31m
     """
     stream = sys.stderr if to_stderr else sys.stdout
-    stream.write(printable(line) + "\n")
+    stream.write(printable(with_places(line)) + "\n")
     stream.flush()
 
 

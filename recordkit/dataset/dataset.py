@@ -17,13 +17,16 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from recordkit.dataset.fetching import Fetch
 from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
 from recordkit.dataset.table import Table, open_table
-from recordkit.errors import FormatError, PlanError, enumerate_some
+from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
+from recordkit.storage.remote.settings import using
+from recordkit.storage.remote.transfers import Counters
 
 Labels = NDArray[np.float32] | NDArray[np.int64]
 
@@ -61,7 +64,7 @@ class RecordDataset:
     ----------
     path : str, Path, or sequence of them
         A .rec file, a manifest, the prefix of either, a pattern such as ``"train_*.rec"``, or a folder with one dataset
-        (`recordkit.storage.search.find_sets`). The samples of several files are concatenated in the order of the
+        (`recordkit.storage.search.find_sets`); or the URL of any of these, such as ``"s3://bucket/train.rec"``. The samples of several files are concatenated in the order of the
         sequence, of the manifest, or of the numbers in their names.
     check : bool, default False
         Compare each record that is read with its CRC-32 in PREFIX.crc; another one is a FormatError.
@@ -74,11 +77,15 @@ class RecordDataset:
     progress : callable, optional
         With `read_all`, called with the number of bytes read since the last call: all bytes of the files once, and with
         `check` those of the records once more.
+    cache_dir : str or Path, optional
+        Folder of the local cache of what is read from a store; by default the one of `recordkit.configure_remote`.
+    cache_bytes : int or str, optional
+        Most bytes of that folder: a number, or a text such as "50G". Processes share the folder and the limit.
 
     Attributes
     ----------
     files : list of Path
-        The .rec files.
+        The .rec files; of a dataset in a store, their places in the cache, which have no content.
 
     Raises
     ------
@@ -120,14 +127,17 @@ class RecordDataset:
         on_error: str = "raise",
         read_all: bool = False,
         progress: Callable[[int], None] | None = None,
+        cache_dir: str | Path | None = None,
+        cache_bytes: int | str | None = None,
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise PlanError(argument="on_error", expected="raise or skip", got=repr(on_error))
         if read_all and on_error == "raise":
             raise PlanError(argument="read_all", expected="`on_error=skip`", got="raise")
-        self._table = open_table(
-            path, check=check, skip_damage=on_error == "skip", read_all=read_all, progress=progress
-        )
+        with using(cache_dir=cache_dir, cache_bytes=cache_bytes):
+            self._table = open_table(
+                path, check=check, skip_damage=on_error == "skip", read_all=read_all, progress=progress
+            )
         # Row of each sample in the table; None if the samples are all rows.
         self._rows: NDArray[np.int64] | None = None
         self._labels: tuple[Labels, NDArray[np.uint64]] | None = None
@@ -147,7 +157,7 @@ class RecordDataset:
         return len(self._table.offsets if self._rows is None else self._rows)
 
     def __repr__(self) -> str:
-        return f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>"
+        return with_places(f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>")
 
     def _repr_html_(self) -> str:
         """Return the first samples as HTML, for notebooks."""
@@ -163,6 +173,27 @@ class RecordDataset:
     def files(self) -> list[Path]:
         """The .rec files."""
         return list(self._table.paths)
+
+    @property
+    def is_remote(self) -> bool:
+        """True if a file is in a store."""
+        return any(source is not None for source in self._table.sources)
+
+    def fetch_counters(self) -> Counters:
+        """Return what was read from the stores of the files since they were opened."""
+        counters = [source.counters for source in self._table.sources if source is not None]
+        return Counters(*map(sum, zip(*counters, strict=True)))
+
+    def start_fetching(self, indices: NDArray[np.int64]) -> Fetch:
+        """Begin to fetch the records of the samples at `indices`, which must be 0 to n - 1, from their store."""
+        locations = self.records_at(indices)
+        handles = []
+        for file_index in np.unique(locations.file_indices).tolist():
+            source = self._table.sources[file_index]
+            if source is not None:
+                rows = locations.file_indices == file_index
+                handles.append(source.start_fetching(locations.offsets[rows], locations.ends[rows]))
+        return Fetch(handles)
 
     @property
     def sizes(self) -> list[int]:

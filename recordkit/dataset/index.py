@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from recordkit.dataset.keys import keys_of_ids
 from recordkit.dataset.records import RecordFile, compact_keys, read_index
 from recordkit.dataset.whole_records import Index, compute_checksums, find_whole_records
 from recordkit.errors import FormatError, plural
-from recordkit.formats import irheader
+from recordkit.formats import idx, irheader
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.insightface import faces
 from recordkit.storage.checksums import (
@@ -44,9 +45,13 @@ from recordkit.storage.checksums import (
 )
 from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, reindex_advice
+from recordkit.storage.remote.mirror import Mirror
+from recordkit.storage.remote.remote_file import RemoteFile
 
 _N_CHECKED = 34
 _MAX_DAMAGED_SHARE = 1 / 8
+# Lines of an index that are made at once.
+_LINES_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +98,15 @@ class FileIndex:
             warnings.warn(str(error), stacklevel=level)
 
 
-def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_damage: bool = False) -> FileIndex:
-    """Read or make the index of a .rec file.
+def index_file(
+    files: Fileset,
+    file: RecordFile,
+    source: RemoteFile | None = None,
+    *,
+    check: bool = False,
+    skip_damage: bool = False,
+) -> FileIndex:
+    """Read or make the index of a .rec file. One that is made for a file in a store is kept in the cache.
 
     Parameters
     ----------
@@ -102,6 +114,8 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
         The .rec file and its companions.
     file : RecordFile
         The open .rec file.
+    source : RemoteFile, optional
+        Its object, if it is in a store.
     check : bool, default False
         Read PREFIX.crc. The .idx file must then be the one that PREFIX.json describes, and if it is not, each record is
         checked while the .rec file is scanned.
@@ -127,15 +141,15 @@ def index_file(files: Fileset, file: RecordFile, *, check: bool = False, skip_da
         checksums = read_checksums(files)
     indexed: _Entries | None = None
     try:
-        # An index of the described SHA-256 leads to each record, damaged or not.
-        is_proven = check and check_index(files)
+        # An index of the described SHA-256 leads to each record, damaged or not. Of a file in a store this saves reads.
+        is_proven = check_index(files) if check else source is not None and is_described_index(files)
         indexed = _Entries(*_in_file_order(*read_index(idx_path, file.size)), rec_path, file)
         _check_offsets(indexed, n_packed)
-        damage = [] if is_proven else _check_records(indexed, files)
+        damage = [] if is_proven else _check_records(indexed, files, source)
         entries = _with_checksums(indexed, files, checksums)
     except (FileNotFoundError, FormatError) as error:
         entries = _scan(files, file, indexed, checksums, skip_damage=skip_damage)
-        damage = [_scan_warning(error, idx_path, entries)]
+        damage = [_scan_warning(error, idx_path, entries, files.mirror)]
     if entries.lost:
         damage.append(_loss_warning(entries))
     return replace(_without_metadata(entries, skip_damage=skip_damage), warnings=tuple(damage))
@@ -178,13 +192,27 @@ def index_whole_records(
     return _without_metadata(_whole_entries(files, file, index, checksums, progress), skip_damage=True)
 
 
-def _scan_warning(error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries) -> FormatError:
+def _scan_warning(
+    error: FileNotFoundError | FormatError, idx_path: str, entries: _Entries, mirror: Mirror | None
+) -> FormatError:
     problem, line = "the index does not exist", None
     if isinstance(error, FormatError):
         problem, line = error.problem, error.line
+    if mirror is not None and not entries.lost:
+        mirror.keep_index(Path(entries.rec_path).name, _index_lines(entries))
+        text = f"{problem}; scanned {entries.rec_path} instead, and keep the index in the cache"
+        return FormatError(text, path=idx_path, line=line)
     # A damaged .rec file gets no new index.
     advice = None if entries.lost else reindex_advice(entries.rec_path)
     return FormatError(f"{problem}; scanned {entries.rec_path} instead", path=idx_path, line=line, advice=advice)
+
+
+def _index_lines(entries: _Entries) -> Iterator[bytes]:
+    """Yield the lines of an .idx file for the entries, many at a time."""
+    keys = entries.all_keys()
+    for begin in range(0, len(keys), _LINES_AT_ONCE):
+        rows = slice(begin, begin + _LINES_AT_ONCE)
+        yield idx.lines(keys[rows].tolist(), entries.offsets[rows].tolist())
 
 
 def _loss_warning(entries: _Entries) -> FormatError:
@@ -334,10 +362,19 @@ def _check_offsets(entries: _Entries, n_packed: int | None) -> None:
         raise FormatError(expected="each offset once", got=f"{offsets[repeated[0]]} twice")
 
 
-def _check_records(entries: _Entries, files: Fileset) -> list[FormatError]:
+def _check_records(entries: _Entries, files: Fileset, source: RemoteFile | None) -> list[FormatError]:
     """Compare some entries with their records; raise FormatError if they differ, return errors of damaged records."""
     n = len(entries.offsets)
-    rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64)).tolist()
+    rows = np.unique(np.linspace(0, n - 1, min(n, _N_CHECKED)).astype(np.int64))
+    if source is None:
+        return _check_rows(entries, files, rows.tolist())
+    ends = np.append(entries.offsets[1:], np.uint64(entries.file.size))
+    with source.fetched(entries.offsets[rows], ends[rows]):  # all at once: each would take a round trip
+        return _check_rows(entries, files, rows.tolist())
+
+
+def _check_rows(entries: _Entries, files: Fileset, rows: list[int]) -> list[FormatError]:
+    n = len(entries.offsets)
     n_damaged_allowed = max(1, int(len(rows) * _MAX_DAMAGED_SHARE))
     ids: list[int] = []
     n_other_keys = 0

@@ -85,8 +85,14 @@ class RecordFile(Protocol):
         """
 
 
-def open_record_file(path: str | Path) -> RecordFile:
+def open_record_file(path: str | Path, source: ByteSource | None = None) -> RecordFile:
     """Open a .rec file, or the source that is registered for a path; see `recordkit.formats.byte_source`.
+
+    Parameters
+    ----------
+    path : str or Path
+    source : ByteSource, optional
+        The registered source, open and known to be a .rec file. The returned file closes it.
 
     Raises
     ------
@@ -97,7 +103,7 @@ def open_record_file(path: str | Path) -> RecordFile:
     FormatError
         `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
     """
-    source = open_records(path)
+    source = open_records(path) if source is None else source
     if not native.available():
         return _PythonRecordFile(source)
     if source.extents is None:

@@ -19,16 +19,21 @@ from recordkit.dataset.index import FileIndex, index_file, index_whole_records
 from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, PlanError, plural
+from recordkit.formats.byte_source import open_source
+from recordkit.formats.frame import open_records
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.open_files import allow_open_files
+from recordkit.storage.remote.mirror import fetch_ahead
+from recordkit.storage.remote.remote_file import RemoteFile
+from recordkit.storage.remote.settings import current, using
 from recordkit.storage.search import find_sets
 from recordkit.storage.snapshot import file_state, read_sets, refuse_missing_shards
 
 _N_FINGERPRINTED = 64
 
 # Attributes of a table with an item for each file, and with an item for each row.
-_PER_FILE = ("_names", "_identities", "_classes", "paths", "sizes", "files")
+_PER_FILE = ("_names", "_identities", "_classes", "paths", "sizes", "files", "sources")
 _PER_ROW = ("offsets", "keys", "exact_labels", "checksums")
 
 
@@ -42,14 +47,17 @@ class _SetIdentity:
         Size of the .rec file, in bytes.
     id : str or None
         The id in PREFIX.json, which stays the same if the set is copied.
+    etag : str or None
+        ETag of the .rec file, if it is in a store and the set has no id.
     inode, time_ns : int or None
-        Inode and time of the last change of the .rec file, if the set has no id.
+        Inode and time of the last change of a local .rec file, if the set has no id.
     """
 
     size: int
-    id: str | None
-    inode: int | None
-    time_ns: int | None
+    id: str | None = None
+    etag: str | None = None
+    inode: int | None = None
+    time_ns: int | None = None
 
 
 class Table:
@@ -65,6 +73,8 @@ class Table:
         Sizes of the files, in bytes.
     files : list of RecordFile
         The open files.
+    sources : list of RemoteFile or None
+        The objects of the files that are in a store.
     row_starts : list of int
         The rows of file i are ``row_starts[i]`` to ``row_starts[i + 1] - 1``.
     path_sizes : list of int
@@ -84,15 +94,15 @@ class Table:
     """
 
     def __init__(
-        self, filesets: list[Fileset], files: list[RecordFile], indexes: list[FileIndex], n_sets: list[int]
+        self, filesets: list[Fileset], files: _OpenFiles, indexes: list[FileIndex], n_sets: list[int]
     ) -> None:
-        # Absolute, because a worker process may have another working directory, or this one may change its own.
-        self._names = [os.path.abspath(fileset.name) for fileset in filesets]  # noqa: PTH100 (Path.resolve would follow links)
+        self._names = [_absolute_name(fileset) for fileset in filesets]
+        self._settings = current()
         self._identities = [_identify(fileset) for fileset in filesets]
         self.paths = [fileset.path(".rec") for fileset in filesets]
-        self.sizes = [file.size for file in files]
+        self.files, self.sources = files
+        self.sizes = [file.size for file in self.files]
         self.stops = self.sizes
-        self.files = files
         self.row_starts = [0, *itertools.accumulate(len(index.offsets) for index in indexes)]
         path_bounds = np.array(self.row_starts)[[0, *itertools.accumulate(_count_files(filesets, n_sets))]]
         self.path_sizes: list[int] = np.diff(path_bounds).tolist()
@@ -116,19 +126,20 @@ class Table:
             file.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "files"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("files", "sources")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.files = read_sets(lambda: self._names, self._open_same)
+        with using(self._settings):
+            self.files, self.sources = read_sets(lambda: self._names, self._open_same)
 
-    def _open_same(self, filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
+    def _open_same(self, filesets: list[Fileset], stack: ExitStack) -> _OpenFiles:
         files = _open_all(filesets, stack)
-        if len(files) != len(self._identities):  # a prefix has got a manifest meanwhile, and stands for its shards
+        if len(filesets) != len(self._identities):  # a prefix has got a manifest meanwhile, and stands for its shards
             raise FormatError(
                 path=self._names[0],
                 expected=f"the {plural(len(self._identities), 'file')} that were pickled",
-                got=len(files),
+                got=len(filesets),
                 advice="open it again",
             )
         for fileset, identity in zip(filesets, self._identities, strict=True):
@@ -270,14 +281,15 @@ def open_table(
         return list(itertools.chain.from_iterable(names))
 
     def read(filesets: list[Fileset], stack: ExitStack) -> tuple[Table, list[FileIndex]]:
+        _fetch_companions(filesets)
         for fileset in filesets:
             fileset.check_listing()
         files = _open_all(filesets, stack)
         indexes = [
             index_whole_records(fileset, file, check=check, progress=progress)
             if read_all
-            else index_file(fileset, file, check=check, skip_damage=skip_damage)
-            for fileset, file in zip(filesets, files, strict=True)
+            else index_file(fileset, file, source, check=check, skip_damage=skip_damage)
+            for fileset, file, source in zip(filesets, *files, strict=True)
         ]
         return Table(filesets, files, indexes, n_sets), indexes
 
@@ -299,21 +311,46 @@ def _count_files(filesets: list[Fileset], n_sets: list[int]) -> list[int]:
     return counts
 
 
-def _open_all(filesets: list[Fileset], stack: ExitStack) -> list[RecordFile]:
+_OpenFiles = tuple[list[RecordFile], list[RemoteFile | None]]
+
+
+def _open_all(filesets: list[Fileset], stack: ExitStack) -> _OpenFiles:
     allow_open_files(len(filesets))
-    files = []
+    files: list[RecordFile] = []
+    sources: list[RemoteFile | None] = []
     for fileset in filesets:
-        files.append(open_record_file(fileset.path(".rec")))
+        path = fileset.path(".rec")
+        source: Any = None
+        if fileset.mirror is not None:
+            # A set with an id is known to be one without a read of its first bytes, which takes long for each of many.
+            source = open_source(path) if fileset.id() is not None else open_records(path)
+        files.append(open_record_file(path, source))
+        sources.append(source)
         stack.callback(files[-1].close)
-    return files
+    return files, sources
+
+
+def _fetch_companions(filesets: list[Fileset]) -> None:
+    """Copy the companions of shards in a store, many at once: one after the other, the delays would add up."""
+    suffixes = (".json", ".idx", ".labels.npy")
+    remote = [(each.mirror, f"{each.prefix.name}{suffix}") for each in filesets if each.mirror for suffix in suffixes]
+    if len(remote) > len(suffixes):
+        fetch_ahead(remote)
+
+
+def _absolute_name(fileset: Fileset) -> str:
+    """Return the path for other processes, which may have another working directory, or the URL."""
+    return fileset.name if fileset.mirror is not None else os.path.abspath(fileset.name)  # noqa: PTH100 (Path.resolve would follow links)
 
 
 def _identify(fileset: Fileset) -> _SetIdentity:
     size, set_id = fileset.rec_size(), fileset.id()
     if set_id is not None:
-        return _SetIdentity(size, set_id, None, None)
+        return _SetIdentity(size, set_id)
+    if fileset.mirror is not None:
+        return _SetIdentity(size, etag=fileset.etag())
     _, inode, size, time_ns = file_state(fileset.path(".rec"))
-    return _SetIdentity(size, None, inode, time_ns)
+    return _SetIdentity(size, inode=inode, time_ns=time_ns)
 
 
 def _refuse_other_set(fileset: Fileset, identity: _SetIdentity, verb: str) -> None:
@@ -383,9 +420,9 @@ def _concatenate_exact_labels(filesets: list[Fileset], indexes: list[FileIndex])
             raise FormatError(path=path, expected="as many labels per record as the first file has", got="others")
         arrays.append(labels if rows is None else labels[rows])
     if arrays and len(arrays) < len(filesets):
-        paths = [fileset.path(".labels.npy") for fileset in filesets]
+        without = next(fileset for fileset in filesets if not fileset.exists(".labels.npy"))
         raise FormatError(
-            path=str(next(path for path in paths if not path.exists())),
+            path=str(without.path(".labels.npy")),
             expected="exact labels, which other files of this dataset have",
             got="none",
             advice="pack it again with `exact_labels=True`, or open the files one by one",

@@ -17,6 +17,7 @@ from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
+from recordkit.loading.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Sampler
@@ -40,7 +41,7 @@ class Loader:
     Parameters
     ----------
     path : str, Path, sequence of them, or RecordDataset
-        Path as for `recordkit.RecordDataset`, or a dataset, for example a slice of one; `close` closes it too.
+        Path or URL as for `recordkit.RecordDataset`, or a dataset, for example a slice of one; `close` closes it too.
     batch_size : int
         Samples per batch of one rank.
     transforms : sequence of Transform, default ()
@@ -75,6 +76,8 @@ class Loader:
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that the batches read ahead and the images under way may take together; by default a
         quarter of the memory of the machine or its control group. An image that needs more is a bad sample.
+    cache_dir, cache_bytes
+        Arguments of `recordkit.RecordDataset`, for a path in a store.
 
     Attributes
     ----------
@@ -140,6 +143,8 @@ class Loader:
         check: bool = False,
         exact: bool = False,
         memory: int | str | None = None,
+        cache_dir: str | Path | None = None,
+        cache_bytes: int | str | None = None,
     ) -> None:
         if on_error not in ON_ERROR:
             raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
@@ -150,7 +155,7 @@ class Loader:
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         engine_type = choose_engine(engine)
         self.threads = count_threads(threads)
-        self.dataset = _open_dataset(path, check=check, on_error=on_error)
+        self.dataset = _open_dataset(path, check, on_error, cache_dir, cache_bytes)
         n_samples = len(self.dataset)
         if len(self.dataset.files) > 1:
             _ = self.dataset.classes  # raises if a label means one class in one file and another one in the next
@@ -271,10 +276,16 @@ class Loader:
         n_batches, step = self._sampler.n_batches(start=start), self._assembler.batches_per_item
         items = (range(first, min(first + step, n_batches)) for first in range(0, n_batches, step))
         self.timing = timing = Timing()
-        load, stopped = self._assembler.load, bytearray(1)
+        ahead = ReadAhead(self.dataset, self._sampler, epoch, start, timing)
+        assembler, stopped = self._assembler, bytearray(1)
+
+        def load(numbers: range) -> LoadedBatches:
+            with ahead.fetched(numbers):
+                return assembler.load(epoch, start, numbers, timing, stopped)
+
         loaded = ThreadedMap(
-            lambda numbers: load(epoch, start, numbers, timing, stopped),
-            items,
+            load,
+            ahead.items(items),
             self.threads,
             ahead=True,
             n_ahead=self._assembler.n_items_ahead,
@@ -302,9 +313,11 @@ class Loader:
                     raise result.error
                 begin_s = time.perf_counter()
         except Exception:
+            ahead.close()
             loaded.close()
             raise
         finally:
+            ahead.close()
             timing.n_disk_reads = count_disk_reads() - n_reads
         self._state = self._state.at(epoch=epoch + 1, position=0)
         self._n_yielded = 0
@@ -312,10 +325,23 @@ class Loader:
 
 
 def _open_dataset(
-    path: str | Path | Sequence[str | Path] | RecordDataset, *, check: bool, on_error: str
+    path: str | Path | Sequence[str | Path] | RecordDataset,
+    check: bool,  # noqa: FBT001 (all are required)
+    on_error: str,
+    cache_dir: str | Path | None,
+    cache_bytes: int | str | None,
 ) -> RecordDataset:
     if not isinstance(path, RecordDataset):
-        return RecordDataset(path, check=check, on_error="raise" if on_error == "raise" else "skip")
+        return RecordDataset(
+            path,
+            check=check,
+            on_error="raise" if on_error == "raise" else "skip",
+            cache_dir=cache_dir,
+            cache_bytes=cache_bytes,
+        )
+    for name, value in (("cache_dir", cache_dir), ("cache_bytes", cache_bytes)):
+        if value is not None:
+            raise PlanError(argument=name, expected="a path", got="a dataset", advice="open the dataset with it")
     if check and not path.is_checked:
         raise PlanError(argument="check", expected="a dataset with checksums", got=path, advice="open it with `check`")
     return path

@@ -31,6 +31,12 @@ class Timing:
         CPU time within `load_s`.
     n_disk_reads : int
         Reads of this process that the page cache could not answer (``ru_inblock``).
+    fetch_s : float
+        Sum over all threads of the time spent waiting for records from a store; not part of `load_s`.
+    n_requests : int
+        Requests to the store.
+    n_bytes_fetched, n_bytes_cached : int
+        Bytes that came from the store, and bytes that the local cache had.
     """
 
     wait_s: float = 0.0
@@ -38,10 +44,16 @@ class Timing:
     load_s: float = 0.0
     load_cpu_s: float = 0.0
     n_disk_reads: int = 0
+    fetch_s: float = 0.0
+    n_requests: int = 0
+    n_bytes_fetched: int = 0
+    n_bytes_cached: int = 0
 
     @property
     def bottleneck(self) -> str:
-        """The slowest stage: "consumer", "decode" or "disk"."""
+        """The slowest stage: "consumer", "network", "decode" or "disk"."""
         if self.wait_s < self.consumer_s / 10:
             return "consumer"
+        if self.fetch_s > self.load_s:
+            return "network"
         return "disk" if self.n_disk_reads and self.load_cpu_s < self.load_s / 2 else "decode"

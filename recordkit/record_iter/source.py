@@ -24,6 +24,8 @@ from recordkit.formats.files import not_found
 from recordkit.formats.lst import ListFile, is_number
 from recordkit.storage.fileset import reindex_advice
 from recordkit.storage.names import natural_order
+from recordkit.storage.remote.mirror import local_path
+from recordkit.storage.remote.urls import is_url
 
 # The second form is that of the native im2rec with nsplit.
 _REC_NAME = re.compile(r"\.rec(\.part\d+)?$")
@@ -110,7 +112,7 @@ def _open_dataset(values: Mapping[str, Any]) -> RecordDataset:
     text, idx_path = values["path_imgrec"], values["path_imgidx"]
     # An existing file is opened even if its name contains semicolons.
     paths = [text] if Path(text).exists() else [path for path in text.split(";") if path]
-    if idx_path and not Path(idx_path).exists():
+    if idx_path and not Path(local_path(idx_path)).exists():
         advice = reindex_advice(paths[0], idx_path) if len(paths) == 1 and Path(paths[0]).exists() else ""
         raise not_found(idx_path, "an .idx file", suffix=".idx", advice=advice)
     dataset = RecordDataset([path for each in paths for path in _expand(each)])
@@ -127,6 +129,8 @@ def _expand(path: str) -> list[str]:
     Any other path is returned as it is, for `RecordDataset` to open. It prefers PREFIX.rec to a folder PREFIX.
     """
     path = path.removeprefix("file://")
+    if is_url(path):
+        return [path]
     location = Path(path)
     if location.is_dir() and not Path(f"{path}.rec").is_file():
         names = _rec_names(location, "")

@@ -16,6 +16,7 @@ from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.idx import WHAT, limit_bytes
 from recordkit.storage.fileset import reindex_advice
+from recordkit.storage.remote.mirror import local_path
 from recordkit.storage.snapshot import file_state
 
 
@@ -25,7 +26,7 @@ class MXRecordIO:
     Parameters
     ----------
     uri : str or Path
-        Path of the file, which may begin with ``file://``.
+        Path of the file, which may begin with ``file://``; or, to read it, its URL in a store.
     flag : {"r", "w"}
         "w" truncates an existing file.
 
@@ -70,7 +71,7 @@ class MXRecordIO:
             self._file = open(self.uri, "wb")  # noqa: SIM115 (`close` closes it)
             self._writer = RecordWriter(self._file)
         else:
-            self._reader = open_record_file(self.uri)
+            self._reader = open_record_file(local_path(self.uri, is_records=True))
             self._size = self._reader.size
             self._position = 0
         self.is_open = True
@@ -175,7 +176,7 @@ class MXRecordIO:
         self.__dict__.update(state)
         self._ahead = iter(())
         if self.is_open:
-            self._reader = open_record_file(self.uri)
+            self._reader = open_record_file(local_path(self.uri, is_records=True))
 
 
 class MXIndexedRecordIO(MXRecordIO):
@@ -218,7 +219,7 @@ class MXIndexedRecordIO(MXRecordIO):
 
     def open(self) -> None:
         """Open both files. A writer truncates them."""
-        state = () if self.flag != "r" or not Path(self.uri).exists() else file_state(Path(self.uri))
+        state = self._rec_state() if self.flag == "r" else None
         super().open()
         self.idx, self.keys = {}, []
         if self.writable:
@@ -229,7 +230,7 @@ class MXIndexedRecordIO(MXRecordIO):
             return
         try:
             self._read_index()
-            if file_state(Path(self.uri)) != state:  # the index may be that of the new file
+            if self._rec_state() != state:  # the index may be that of the new file
                 raise FormatError(
                     path=self.uri,
                     expected="one file while its index was read",
@@ -246,9 +247,13 @@ class MXIndexedRecordIO(MXRecordIO):
             n = len(self.keys) - len(self.idx)
             warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last record is found", stacklevel=4)
 
+    def _rec_state(self) -> tuple[int, ...] | None:
+        path = Path(local_path(self.uri, is_records=True))
+        return file_state(path) if path.exists() else None
+
     def _read_index(self) -> None:
         with io.TextIOWrapper(
-            open_file(self.idx_path, max_bytes=limit_bytes(self._size), what=WHAT, buffering=-1),
+            open_file(local_path(self.idx_path), max_bytes=limit_bytes(self._size), what=WHAT, buffering=-1),
             encoding="utf-8",
             errors="surrogateescape",
         ) as lines:

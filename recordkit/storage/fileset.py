@@ -11,10 +11,13 @@
 finds each file of the committed set.
 
 `recordkit.storage.snapshot` makes a Fileset for each shard that a manifest names, and tells it the manifest.
+
+The files of a set in a store are those of its mirror, see `recordkit.storage.remote.mirror`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -24,14 +27,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, NotFoundError, quoted
+from recordkit.errors import FormatError, NotFoundError, PublishError, quoted
 from recordkit.formats import json_file
-from recordkit.formats.files import not_found, open_file
+from recordkit.formats.byte_source import open_source
+from recordkit.formats.files import not_found
 from recordkit.formats.numpy_files import npy
 from recordkit.storage.commit import Commit, find_commits
 from recordkit.storage.description import described_size, lists_file
 from recordkit.storage.manifest import Listing
 from recordkit.storage.names import SUFFIXES, suffix_of
+from recordkit.storage.remote.mirror import Mirror, find_mirror
 
 
 class Fileset:
@@ -40,15 +45,18 @@ class Fileset:
     Parameters
     ----------
     path : str or Path
-        A prefix such as ``out/train``, or any file of the set, such as ``out/train.rec``.
+        A prefix such as ``out/train``, or any file of the set, such as ``out/train.rec``; or the URL of either.
     listing : Listing, optional
         The manifest that names this set, which is a shard; its facts are then those of the set.
 
     Attributes
     ----------
     name : str
-        The path as it was given.
+        The path as it was given, or the URL.
     prefix : Path
+        In the mirror, if the set is in a store.
+    mirror : Mirror or None
+        The mirror of the folder, if the set is in a store.
     listing : Listing or None
     is_settled : bool
         No pack was publishing the set when this object was made, so its files were at their final names.
@@ -66,7 +74,13 @@ class Fileset:
 
     def __init__(self, path: str | Path, *, listing: Listing | None = None) -> None:
         text = os.fspath(path)
-        self.name = text
+        self.mirror: Mirror | None = None
+        if found_mirror := find_mirror(text):
+            self.mirror, name = found_mirror
+            text = str(self.mirror.folder / name)
+            self.name = str(self.mirror.url.join(name))
+        else:
+            self.name = text
         self.listing = listing
         suffix = suffix_of(text)
         self.prefix = Path(text.removesuffix(suffix))
@@ -105,12 +119,51 @@ class Fileset:
         suffix : {".rec", ".idx", ".lst", ".labels.npy", ".crc", ".failed.tsv", ".json", ".manifest.json"}
         """
         final = self._user_paths.get(suffix, self.prefix.with_name(self.prefix.name + suffix))
+        if self.mirror is not None:
+            return self._mirrored_path(self.mirror, final.name, suffix)
         if suffix == ".rec" and not final.exists() and final.name not in self._staged_paths and self.prefix.is_file():
             return self.prefix  # a record file without the suffix, as im2rec's nsplit makes them
         if final.name in self._obsolete_paths:
             return self._obsolete_paths[final.name]
         staged = self._staged_paths.get(final.name)
         return staged if staged is not None and staged.exists() else final
+
+    def _mirrored_path(self, mirror: Mirror, name: str, suffix: str) -> Path:
+        if suffix == ".rec" and mirror.facts(name) is None:
+            if mirror.facts(self.prefix.name) is None:
+                raise mirror.not_found(name)
+            name = self.prefix.name
+        elif suffix == ".idx" and mirror.facts(name) is None:
+            return mirror.built_index(self.path(".rec").name) or mirror.fetch(name)
+        return mirror.fetch(name, is_records=suffix == ".rec")
+
+    def exists(self, suffix: str) -> bool:
+        """Tell whether the set has a file, which is not copied if it is in a store."""
+        if self.mirror is None:
+            return self.path(suffix).exists()
+        name = self._user_paths.get(suffix, self.prefix.with_name(self.prefix.name + suffix)).name
+        names = (name, self.prefix.name) if suffix == ".rec" else (name,)
+        return any(self.mirror.facts(each) is not None for each in names)
+
+    def refuse_remote(self) -> None:
+        """Refuse a set in a store, where a set that was written is not changed.
+
+        Raises
+        ------
+        PublishError
+        """
+        if self.mirror is not None:
+            raise PublishError(
+                path=self.name,
+                expected="a path of this machine",
+                got="a URL",
+                advice=f"change a copy: 'recordkit merge {quoted(self.name)} NEW' makes one",
+            )
+
+    def etag(self) -> str | None:
+        """Return the ETag of the .rec file in its store; None for a file of this machine."""
+        facts = None if self.mirror is None else self.mirror.facts(self.path(".rec").name)
+        return None if facts is None else facts.etag
 
     def rec_size(self) -> int:
         """Return the size of the .rec file, in bytes.
@@ -238,13 +291,14 @@ class Fileset:
             The file is not an array of int64, not the one that PREFIX.json describes, or larger than the labels of the
             records can be.
         """
-        path, description = self.path(".labels.npy"), self.description()
-        if not path.exists():
+        description = self.description()
+        if not self.exists(".labels.npy"):
             if described_size(description) == self._size() and lists_file(description, ".labels.npy"):
                 raise self._other_labels("the exact labels that the set was packed with", "no file")
             return None
         if not is_damaged:
             self._check_size(description)
+        path = self.path(".labels.npy")
         # The records have the same labels in 4 bytes each, or one label in their 32 bytes or more.
         max_bytes = npy.MAX_HEADER_BYTES + 2 * self.rec_size()
         labels = npy.read(path, max_bytes=max_bytes, what="the exact labels of these records")
@@ -262,7 +316,7 @@ class Fileset:
         if size in (None, self._size()):
             return
         json_path, rec_path = self.path(".json"), self.path(".rec")
-        beside = [path for path in (json_path, self.path(".labels.npy")) if path.exists()]
+        beside = [self.path(suffix) for suffix in (".json", ".labels.npy") if self.exists(suffix)]
         raise FormatError(
             path=str(json_path),
             expected=f"the description of {rec_path}, of {self._size()} bytes",
@@ -321,8 +375,9 @@ def fingerprint(path: Path) -> str:
     ...     fingerprint(Path(file.name))[:16]
     'e3b0c44298fc1c14'
     """
-    digest = hashlib.sha256()
-    with open_file(path) as file:
-        while block := file.read(1 << 20):
+    digest, offset = hashlib.sha256(), 0
+    with contextlib.closing(open_source(path)) as source:
+        while block := source.pread(1 << 20, offset):
             digest.update(block)
+            offset += len(block)
     return digest.hexdigest()

@@ -10,7 +10,8 @@ from pathlib import Path
 from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural, quoted
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Manifest
-from recordkit.storage.names import MANIFEST_SUFFIX, possible_prefixes
+from recordkit.storage.names import MANIFEST_SUFFIX, possible_prefixes, suffix_of
+from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.snapshot import find_files, read_manifest
 
 # PREFIX_3, PREFIX-00003-of-00010, and PREFIX_3_val of a pack with splits: only the number may differ among shards.
@@ -24,7 +25,7 @@ def find_sets(path: str | Path) -> list[str]:
     ----------
     path : str or Path
         A .rec file, a manifest, a prefix of either, a pattern such as ``"train_*.rec"`` or ``"*.manifest.json"``, or a
-        folder with one dataset.
+        folder with one dataset; or the URL of any of these.
 
     Returns
     -------
@@ -45,14 +46,30 @@ def find_sets(path: str | Path) -> list[str]:
     ['out/train']
     """
     text = os.fspath(path)
+    if is_url(text):
+        return _find_in_store(text)
     if Path(text).is_dir():
-        return [text] if _is_prefix(text) else _find_in_folder(Path(text))
-    if not glob.has_magic(text) or Fileset(text).path(".rec").exists():
+        return [text] if _is_prefix(text) else _find_in_folder(text)
+    if not glob.has_magic(text) or Fileset(text).exists(".rec"):
         return [text]
     names = find_files(text, MANIFEST_SUFFIX if text.endswith(".json") else ".rec")
     if not names:
         raise NotFoundError(path=text, expected=".rec files that fit the pattern", got="none")
     return names
+
+
+def _find_in_store(text: str) -> list[str]:
+    url = Url.parse(text)
+    if not url.name:
+        return _find_in_folder(str(url))
+    if glob.has_magic(url.name):
+        names = find_files(text, MANIFEST_SUFFIX if text.endswith(".json") else ".rec")
+        if not names:
+            raise NotFoundError(path=str(url), expected=".rec files that fit the pattern", got="none")
+        return names
+    if suffix_of(url.name) or _is_prefix(text):
+        return [str(url)]
+    return _find_in_folder(str(url.join("")))
 
 
 def find_rec_files(path: str | Path) -> list[Path]:
@@ -104,29 +121,31 @@ def _is_prefix(folder: str) -> bool:
     if not Path(folder).name:
         return False
     files = Fileset(folder)
-    return any(files.path(suffix).exists() for suffix in (".rec", MANIFEST_SUFFIX))
+    return any(map(files.exists, (".rec", MANIFEST_SUFFIX)))
 
 
-def _find_in_folder(folder: Path) -> list[str]:
+def _find_in_folder(folder: str) -> list[str]:
     """Return the sets of the one dataset in a folder: a manifest, or all shards of one prefix, or one .rec file."""
-    pattern = str(Path(glob.escape(str(folder)), "*"))
+    is_remote = is_url(folder)
+    beginning = folder.removesuffix("/") + "/" if is_remote else str(Path(folder, "x"))[:-1]
+    pattern = f"{beginning if is_remote else glob.escape(beginning)}*"
     datasets: dict[str, list[str]] = {path: [path] for path in find_files(pattern, MANIFEST_SUFFIX)}
     found = [manifest for _, manifest in map(read_manifest, datasets) if manifest is not None]
-    listed = {str(folder / shard.name) for manifest in found for shard in manifest.shards}
+    listed = {f"{beginning}{shard.name}" for manifest in found for shard in manifest.shards}
     for path in find_files(pattern, ".rec"):
         if path not in listed:
             datasets.setdefault(_dataset_name(path), []).append(path)
     if not datasets:
         raise NotFoundError(
-            path=str(folder),
+            path=folder,
             expected="a folder with .rec files",
             got="none in it",
-            advice=f"if it has images, 'recordkit pack {quoted(folder)} PREFIX' packs them",
+            advice=None if is_remote else f"if it has images, 'recordkit pack {quoted(folder)} PREFIX' packs them",
         )
     if len(datasets) > 1:
         names = enumerate_some([Path(name).name for name in datasets])
         raise PlanError(
-            path=str(folder),
+            path=folder,
             expected="a folder with one dataset",
             got=f"{plural(len(datasets), 'dataset')}: {names}",
             advice="name one of them, or list their files",

@@ -24,6 +24,7 @@ of this; against them there are the facts in PREFIX.json.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import time
@@ -38,6 +39,7 @@ from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Listing, Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, natural_order, suffix_of
+from recordkit.storage.remote.mirror import find_mirror
 
 _Result = TypeVar("_Result")
 _Identity = tuple[int, int]  # device and inode
@@ -153,12 +155,16 @@ def find_files(pattern: str, suffix: str = ".rec") -> list[str]:
     suffix : {".rec", ".manifest.json"}, default ".rec"
         The files of another suffix are left out.
     """
+    if found := find_mirror(pattern):
+        mirror, name = found
+        names = [each for each in mirror.names() if fnmatch.fnmatchcase(each, name) and each.endswith(suffix)]
+        return [str(mirror.url.join(each)) for each in sorted(names, key=natural_order)]
     folder, name = os.path.split(pattern)
     staged = glob.glob(os.path.join(folder, ".*.staging", name), recursive=True)  # noqa: PTH118, PTH207 (as below)
-    names = {str(Path(path).parent.with_name(Path(path).name)) for path in staged}
-    names.update(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob refuses absolute patterns)
-    sets = [Fileset(name) for name in sorted(names, key=natural_order) if name.endswith(suffix)]
-    return [str(files.prefix) + suffix for files in sets if files.path(suffix).exists()]
+    found_names = {str(Path(path).parent.with_name(Path(path).name)) for path in staged}
+    found_names.update(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob refuses absolute patterns)
+    sets = [Fileset(name) for name in sorted(found_names, key=natural_order) if name.endswith(suffix)]
+    return [str(files.prefix) + suffix for files in sets if files.exists(suffix)]
 
 
 def read_manifest(path: str | Path) -> tuple[Fileset, Manifest | None]:
@@ -178,11 +184,10 @@ def read_manifest(path: str | Path) -> tuple[Fileset, Manifest | None]:
     if suffix not in ("", MANIFEST_SUFFIX):
         return files, None
     for _ in range(_MAX_MOVES):
-        manifest_path = files.path(MANIFEST_SUFFIX)
-        if not suffix and not manifest_path.exists():
+        if not suffix and not files.exists(MANIFEST_SUFFIX):
             return files, None
         try:
-            return files, manifests.read(manifest_path)
+            return files, manifests.read(files.path(MANIFEST_SUFFIX))
         except FileNotFoundError:
             files = Fileset(path)  # a pack moved or replaced it
     raise not_found(path, "a manifest of shards", suffix=MANIFEST_SUFFIX)
@@ -207,7 +212,10 @@ def refuse_missing_shards(path: str | Path) -> None:
         identity = _hold(_Found(files, MANIFEST_SUFFIX), held)
         folder = str(files.prefix.parent)
         names = [shard.name for shard in manifest.shards]
-        missing = [name for name in names if not os.path.exists(os.path.join(folder, name))]  # noqa: PTH110, PTH118 (Path takes five times as long)
+        if files.mirror is not None:
+            missing = [name for name in names if files.mirror.facts(name) is None]
+        else:
+            missing = [name for name in names if not os.path.exists(os.path.join(folder, name))]  # noqa: PTH110, PTH118 (Path takes five times as long)
         if not missing:
             return
         again, manifest_again = read_manifest(path)

@@ -38,6 +38,7 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
+from recordkit.storage.remote.urls import is_url
 
 PUBLISHED: deque[Path] = deque(maxlen=8)
 """The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
@@ -250,6 +251,13 @@ def check_prefix(prefix: Path, *, allow_folder: bool = False) -> None:
     ------
     PublishError
     """
+    if is_url(prefix):
+        raise PublishError(
+            path=str(prefix),
+            expected="a path of this machine",
+            got="a URL",
+            advice="only 'recordkit pack', 'recordkit export' and 'recordkit cluster pack' write to a store",
+        )
     if prefix.parent.is_file():
         raise PublishError(path=str(prefix.parent), expected="a folder", got="a file", advice="give another prefix")
     check_folder(prefix.parent)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.contents import OtherRecords, content_kind, find_other_records
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, with_places
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
 from recordkit.formats.insightface import faces
@@ -249,7 +249,7 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
     else:
         version, edit = listing.manifest.recordkit, listing.manifest.edit
     return FileInfo(
-        path=str(first.path(".rec") if listing is None else listing.path),
+        path=with_places(str(first.path(".rec") if listing is None else listing.path)),
         n_bytes=sum(files.rec_size() for files in sets),
         n_records=tally.n_records,
         key_range=tally.key_range,
@@ -260,15 +260,15 @@ def _inspect(sets: list[Fileset], progress: Callable[[int], None] | None) -> Fil
         formats=dict(tally.formats.most_common()),
         mean_image_bytes=tally.n_payload_bytes / tally.n_records if tally.n_records else 0.0,
         first_shape=tally.first_shape,
-        exact_labels=all(files.path(".labels.npy").exists() for files in sets),
+        exact_labels=all(files.exists(".labels.npy") for files in sets),
         classes=first.classes(),
         companions={
-            suffix: all(files.path(suffix).exists() for files in sets) for suffix in (".idx", ".lst", ".crc", ".json")
+            suffix: all(files.exists(suffix) for files in sets) for suffix in (".idx", ".lst", ".crc", ".json")
         },
         made_by=f"recordkit {version}" if version else "",
         faces=FacesInfo(tally.n_records - tally.n_metadata, tally.n_metadata - 1) if tally.has_face_header else None,
         other_records=None if others[0] is None else str(others[0]),
-        shards=() if listing is None else tuple(str(files.path(".rec")) for files in sets),
+        shards=() if listing is None else tuple(with_places(str(files.path(".rec"))) for files in sets),
         edit=dict(edit) if isinstance(edit, Mapping) else None,
         shard_of=_manifest_of(first) if listing is None else None,
     )
@@ -279,7 +279,7 @@ def _manifest_of(files: Fileset) -> str | None:
         found = find_manifest_of(files)
     except FormatError:  # the file is no less whole with a damaged manifest beside it
         return None
-    return None if found is None else str(found[0])
+    return None if found is None else with_places(str(found[0]))
 
 
 def _add_records(tally: _Tally, files: Fileset, progress: Callable[[int], None] | None) -> OtherRecords | None:

@@ -128,6 +128,7 @@ def reindex(
 
 def _reindex(path: Path, *, checksums: bool, progress: Callable[[int], None] | None) -> ReindexReport:
     files = Fileset(path)
+    files.refuse_remote()
     rec_path, idx_path = files.path(".rec"), files.path(".idx")
     files.rec_size()  # raises NotFoundError
     state = file_state(rec_path)

@@ -65,7 +65,7 @@ def _lines(info: FileInfo) -> list[str]:
     companions = [suffix for suffix, exists in info.companions.items() if exists]
     lines.append(f"beside it  {', '.join(companions) or 'no files'}")
     if not info.companions[".idx"]:
-        without = next((path for path in info.shards if not Fileset(path).path(".idx").exists()), info.path)
+        without = next((path for path in info.shards if not Fileset(path).exists(".idx")), info.path)
         lines.append(f"           some readers need an .idx; {reindex_advice(without)}")
     if info.faces:
         lines.append(

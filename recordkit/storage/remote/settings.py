@@ -7,13 +7,17 @@ line reads RECORDKIT_CACHE_DIR and the other variables and calls `configure`. Cr
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PlanError
+from recordkit.memory import read_size
 
 _SMALLEST_CACHE_BYTES = 64 * 2**20  # a few pages of 8 MiB for each of some threads
 _MOST_REQUESTS = 1024
@@ -88,11 +92,51 @@ def default_cache_folder() -> Path:
 
 _lock = threading.Lock()
 _current = RemoteSettings()
+_used: contextvars.ContextVar[RemoteSettings | None] = contextvars.ContextVar("recordkit_remote", default=None)
 
 
 def current() -> RemoteSettings:
-    """Return the settings that the process uses where a caller gives none."""
-    return _current
+    """Return the settings of the block of `using`, or those of the process."""
+    return _used.get() or _current
+
+
+@contextlib.contextmanager
+def using(
+    settings: RemoteSettings | None = None,
+    *,
+    cache_dir: str | Path | None = None,
+    cache_bytes: int | str | None = None,
+) -> Iterator[None]:
+    """Use other settings in a block of this thread.
+
+    Parameters
+    ----------
+    settings : RemoteSettings, optional
+        By default those of the process.
+    cache_dir, cache_bytes : optional
+        Changes to them; `cache_bytes` may be a text such as "50G".
+
+    Raises
+    ------
+    PlanError
+        A value is out of its range.
+
+    Examples
+    --------
+    >>> with using(cache_bytes="1G"):
+    ...     current().cache_bytes
+    1073741824
+    """
+    changes = {
+        "cache_dir": None if cache_dir is None else Path(cache_dir),
+        "cache_bytes": None if cache_bytes is None else read_size(cache_bytes, "cache_bytes"),
+    }
+    changed = {name: value for name, value in changes.items() if value is not None}
+    token = _used.set(dataclasses.replace(settings or current(), **changed))
+    try:
+        yield
+    finally:
+        _used.reset(token)
 
 
 def configure(**changes: Any) -> RemoteSettings:

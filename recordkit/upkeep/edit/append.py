@@ -144,14 +144,15 @@ class _Target:
 
     def __init__(self, path: str | Path) -> None:
         self._files = Fileset(path)
+        self._files.refuse_remote()
         self.prefix = self._files.prefix
         manifest_path = self._final(MANIFEST_SUFFIX)
         suffix = suffix_of(os.fspath(path))
-        is_sharded = suffix == MANIFEST_SUFFIX or (not suffix and self._files.path(MANIFEST_SUFFIX).exists())
+        is_sharded = suffix == MANIFEST_SUFFIX or (not suffix and self._files.exists(MANIFEST_SUFFIX))
         self.path = manifest_path if is_sharded else self._final(".rec")
         if not is_sharded:
             self._files.rec_size()  # raises NotFoundError
-        elif not self._files.path(MANIFEST_SUFFIX).exists():
+        elif not self._files.exists(MANIFEST_SUFFIX):
             raise not_found(manifest_path, "a manifest of shards", suffix=MANIFEST_SUFFIX)
         self.old_file = OldFile.at(self.path)
         self._manifest = read_manifest(self._files.path(MANIFEST_SUFFIX)) if is_sharded else None
@@ -180,7 +181,7 @@ class _Target:
             raise FormatError(path=str(path), expected=expected, got=size, advice=verify_advice(path))
         if (
             is_rewritten
-            and not self._files.path(".crc").exists()
+            and not self._files.exists(".crc")
             and (sha256 := fingerprint(path)) != rec.get("sha256")
         ):
             expected = f"the SHA-256 {rec.get('sha256')} of {self._files.path('.json')}"

@@ -264,7 +264,7 @@ class Inputs:
                 continue
             for file_number in range(self._file_starts[number], self._file_starts[number + 1]):
                 files = Fileset(self.paths[file_number])
-                if files.path(".crc").exists():
+                if files.exists(".crc"):
                     checksums = read_checksums(files)
                     check_number(files, checksums, self.file_bounds[file_number + 1] - self.file_bounds[file_number])
                     found[file_number] = checksums

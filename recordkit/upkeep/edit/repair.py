@@ -141,7 +141,7 @@ def repair(
     """
     files = _one_file(path)
     check_new_prefix(Path(prefix), dry_run=dry_run)
-    n_passes = 1 + files.path(".crc").exists() + decode + (not dry_run)
+    n_passes = 1 + files.exists(".crc") + decode + (not dry_run)
     passed = PassProgress(progress, n_passes)
     with Inputs([files.path(".rec")], on_error="skip", progress=passed) as inputs:
         dataset, size = inputs.datasets[0], inputs.files[0].size

@@ -1,0 +1,306 @@
+"""Mirrors: folders of this machine that stand for folders of a store, so that sets are found and read alike near and far.
+
+::
+
+    s3://bucket/faces/           train.rec              train.idx   train.json   ...
+    CACHE/sets/81f2c0.../        train.rec              train.idx   train.json
+                                 sparse, never read     copies, made when they are first needed
+
+A placeholder in place of a record file has its size, and no content: `recordkit.formats.byte_source` gives whoever opens
+it the bytes of the object, a range at a time. An index that was built because the store has none is kept beside it.
+
+The objects of a folder are listed at most every two seconds. Between two lists a newer object may replace one; but each
+read names the ETag from the list, so the store refuses the read, and the set is opened again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock, RLock
+
+from recordkit.errors import NotFoundError, RemoteError, name_place
+from recordkit.formats.byte_source import register
+from recordkit.storage.names import is_file_name
+from recordkit.storage.remote.cache.pages import PageCache
+from recordkit.storage.remote.remote_file import RemoteFile
+from recordkit.storage.remote.settings import RemoteSettings, current
+from recordkit.storage.remote.store import ObjectFacts, open_store
+from recordkit.storage.remote.urls import Url, is_url
+
+_LIST_S = 2.0
+# Larger companions, such as the index of 10^8 records, are copied in pieces of this size.
+_PIECE_BYTES = 1 << 23
+_STAMPS = ".stamps"
+_BUILT = ".built"
+_PART = ".part-"
+# A copy under way is newer; older ones are of killed processes.
+_OLD_PART_S = 24 * 3600
+
+_mirrors: dict[str, Mirror] = {}  # by local folder
+_caches: dict[tuple[Path, int], PageCache] = {}
+_mirrors_lock = Lock()
+
+
+def find_mirror(path: str | Path) -> tuple[Mirror, str] | None:
+    """Return the mirror of a path, and the name of the file in it; None for a path of this machine.
+
+    Parameters
+    ----------
+    path : str or Path
+        A URL, or a path in a mirror, such as that of a shard beside its manifest.
+    """
+    text = os.fspath(path)
+    if is_url(text):
+        url = Url.parse(text)
+        return _open_mirror(url.parent, current()), url.name
+    if not _mirrors:
+        return None
+    folder, name = os.path.split(text)
+    mirror = _mirrors.get(folder)
+    return None if mirror is None else (mirror, name)
+
+
+def local_path(path: str | Path, *, is_records: bool = False) -> str:
+    """Return the path at which to open a file to read: for a URL, that in its mirror; another path is unchanged.
+
+    Parameters
+    ----------
+    path : str or Path
+    is_records : bool, default False
+        The file is a record file, which is not copied.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such record file in the store.
+
+    Examples
+    --------
+    >>> local_path("out/train.rec", is_records=True)
+    'out/train.rec'
+    """
+    found = find_mirror(path)
+    if found is None:
+        return os.fspath(path)
+    mirror, name = found
+    if is_records and mirror.facts(name) is None:
+        raise mirror.not_found(name)
+    return str(mirror.fetch(name, is_records=is_records))
+
+
+def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
+    digest = hashlib.sha256(f"{url.root}\n{url.key}".encode()).hexdigest()
+    folder = settings.cache_folder / "sets" / digest[:24]
+    with _mirrors_lock:
+        mirror = _mirrors.get(str(folder))
+        if mirror is None or mirror.settings != settings:
+            mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
+        return mirror
+
+
+class Mirror:
+    """The local copies of one folder of a store.
+
+    Parameters
+    ----------
+    url : Url
+        The folder.
+    folder : Path
+        The folder of the copies, which is made.
+    settings : RemoteSettings
+    """
+
+    def __init__(self, url: Url, folder: Path, settings: RemoteSettings) -> None:
+        self.url = url
+        self.folder = folder
+        self.settings = settings
+        self._store = open_store(url, settings)
+        self._lock = RLock()
+        self._name_locks: dict[str, Lock] = {}
+        self._facts: dict[str, ObjectFacts | None] = {}
+        self._is_whole = False  # `_facts` has all names of the folder
+        self._facts_end_s = 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _STAMPS).mkdir(exist_ok=True)
+        self._remove_old_parts()
+        name_place(str(folder), str(url))
+
+    def _remove_old_parts(self) -> None:
+        for path in self.folder.glob(f"{_PART}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _OLD_PART_S:
+                    path.unlink()
+
+    def names(self) -> list[str]:
+        """Return the names of the objects in the folder, sorted.
+
+        Raises
+        ------
+        RemoteError
+            The store cannot list, as a plain web server.
+        """
+        with self._lock:
+            self._refresh()
+            if not self._is_whole:
+                raise RemoteError(
+                    path=str(self.url),
+                    expected="a store that lists its objects",
+                    got="one that does not",
+                    advice="name the .rec files or the manifest",
+                )
+            return sorted(filter(is_file_name, self._facts))
+
+    def facts(self, name: str) -> ObjectFacts | None:
+        """Return size and ETag of an object in the folder; None if there is none."""
+        with self._lock:
+            self._refresh()
+            if name not in self._facts and not self._is_whole:
+                self._facts[name] = self._ask(name)
+            return self._facts.get(name)
+
+    def _refresh(self) -> None:
+        if time.monotonic() < self._facts_end_s:
+            return
+        listed = self._store.list_folder(self.url.key)
+        self._facts, self._is_whole = dict(listed or {}), listed is not None
+        self._facts_end_s = time.monotonic() + _LIST_S
+
+    def _ask(self, name: str) -> ObjectFacts | None:
+        try:
+            return self._store.facts(self.url.join(name).key)
+        except NotFoundError:
+            return None
+
+    def forget(self) -> None:
+        """List the folder again at the next use, because an object was found to be replaced."""
+        with self._lock:
+            self._facts_end_s = 0.0
+
+    def not_found(self, name: str) -> NotFoundError:
+        """Return the error about an object that does not exist, which names a similar one."""
+        try:
+            self._store.facts(self.url.join(name).key)
+        except NotFoundError as error:
+            return error
+        return NotFoundError(path=str(self.url.join(name)), expected="a .rec file", got="nothing of that name")
+
+    def fetch(self, name: str, *, is_records: bool = False) -> Path:
+        """Return the local path of an object, after copying it or making its placeholder; no file if there is none.
+
+        Parameters
+        ----------
+        name : str
+        is_records : bool, default False
+            The object is a record file, which gets a placeholder.
+
+        Raises
+        ------
+        RemoteError
+            The store does not answer.
+        FormatError
+            The object was replaced meanwhile.
+        """
+        path, facts = self.folder / name, self.facts(name)
+        with self._lock:
+            name_lock = self._name_locks.setdefault(name, Lock())
+        with name_lock:
+            is_current = facts is not None and self._stamp(name) == _stamp_of(facts) and path.exists()
+            if facts is None:
+                self._drop(name)
+            elif is_records:
+                self._place(path, facts, is_current=is_current)
+            elif not is_current:
+                self._copy(path, facts)
+        return path
+
+    def _stamp(self, name: str) -> str:
+        try:
+            return (self.folder / _STAMPS / name).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def _drop(self, name: str) -> None:
+        (self.folder / _STAMPS / name).unlink(missing_ok=True)
+        (self.folder / name).unlink(missing_ok=True)
+
+    def _place(self, path: Path, facts: ObjectFacts, *, is_current: bool) -> None:
+        """Make a placeholder, and register the object for its path."""
+        if not is_current:
+            self._replace(path, facts, lambda descriptor: os.truncate(descriptor, facts.size))
+        key, store, settings = self.url.join(path.name).key, self._store, self.settings
+        register(str(path), lambda: RemoteFile(store, key, facts, _open_cache(settings), settings))
+
+    def _copy(self, path: Path, facts: ObjectFacts) -> None:
+        key = self.url.join(path.name).key
+        begins = range(0, facts.size, _PIECE_BYTES)
+
+        def write(descriptor: int) -> None:
+            def copy(begin: int) -> None:
+                end = min(begin + _PIECE_BYTES, facts.size)
+                os.pwrite(descriptor, self._store.read_range(key, begin, end, facts.etag), begin)
+
+            with ThreadPoolExecutor(self.settings.n_requests) as pool:
+                list(pool.map(copy, begins)) if len(begins) > 1 else list(map(copy, begins))
+
+        self._replace(path, facts, write)
+
+    def _replace(self, path: Path, facts: ObjectFacts, write: Callable[[int], object]) -> None:
+        """Write a new file and its stamp. Readers of a file without its stamp copy it again."""
+        descriptor, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
+        stamp = self.folder / _STAMPS / path.name
+        try:
+            write(descriptor)
+            stamp.unlink(missing_ok=True)
+            os.replace(part, path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        stamp.write_text(_stamp_of(facts))
+
+    def built_index(self, rec_name: str) -> Path | None:
+        """Return the index that `keep_index` kept for a record file; None if there is none for this very object."""
+        name = rec_name + _BUILT
+        facts = self.facts(rec_name)
+        is_kept = facts is not None and self._stamp(name) == _stamp_of(facts)
+        return self.folder / name if is_kept else None
+
+    def keep_index(self, rec_name: str, content: Iterable[bytes]) -> None:
+        """Keep the lines of an index that was built from a record file."""
+        facts = self.facts(rec_name)
+        if facts is not None:
+            self._replace(self.folder / (rec_name + _BUILT), facts, lambda descriptor: _write_all(descriptor, content))
+
+
+def _open_cache(settings: RemoteSettings) -> PageCache:
+    with _mirrors_lock:
+        key = settings.cache_folder, settings.cache_bytes
+        if key not in _caches:
+            _caches[key] = PageCache(*key)
+        return _caches[key]
+
+
+def _write_all(descriptor: int, content: Iterable[bytes]) -> None:
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.writelines(content)
+
+
+def _stamp_of(facts: ObjectFacts) -> str:
+    return f"{facts.size} {facts.etag}"
+
+
+def fetch_ahead(paths: Iterable[tuple[Mirror, str]]) -> None:
+    """Copy several objects at once, so that the delays of many shards do not add up."""
+    todo = list(paths)
+    if not todo:
+        return
+    with ThreadPoolExecutor(todo[0][0].settings.n_requests) as pool:
+        list(pool.map(lambda item: item[0].fetch(item[1]), todo))
