@@ -39,7 +39,7 @@ from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Listing, Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, natural_order, suffix_of
-from recordkit.storage.remote.mirror import find_mirror
+from recordkit.storage.remote.mirror import find_mirror, forget_lists
 
 _Result = TypeVar("_Result")
 _Identity = tuple[int, int]  # device and inode
@@ -116,6 +116,7 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
     """
     deadline_s = time.monotonic() + _MAX_WAIT_S
     pause_s = 0.0
+    forget_lists()
     while True:
         with ExitStack() as held, ExitStack() as stack:
             open_files = [_hold(found, held) for found in _resolve(find(), limit=_MAX_HELD)]
@@ -126,6 +127,7 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
                 try:
                     result = read(sets, stack)
                 except Exception:
+                    forget_lists()
                     if _state(_resolve(find())) == before:
                         raise
                 else:

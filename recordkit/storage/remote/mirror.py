@@ -9,8 +9,8 @@
 A placeholder in place of a record file has its size, and no content: `recordkit.formats.byte_source` gives whoever opens
 it the bytes of the object, a range at a time. An index that was built because the store has none is kept beside it.
 
-The objects of a folder are listed at most every two seconds. Between two lists a newer object may replace one; but each
-read names the ETag from the list, so the store refuses the read, and the set is opened again.
+An opening lists the objects of the folder once, and then uses the list for two seconds. Meanwhile a newer object may
+replace one; but each read names the ETag from the list, so the store refuses the read, and the set is opened again.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ def find_mirror(path: str | Path) -> tuple[Mirror, str] | None:
     return None if mirror is None else (mirror, name)
 
 
+def forget_lists() -> None:
+    """List all folders again at their next use. An opening begins so: what was written just now is there."""
+    with _mirrors_lock:
+        mirrors = list(_mirrors.values())
+    for mirror in mirrors:
+        mirror.forget_list()
+
+
 def local_path(path: str | Path, *, is_records: bool = False) -> str:
     """Return the path at which to open a file to read: for a URL, that in its mirror; another path is unchanged.
 
@@ -90,6 +98,7 @@ def local_path(path: str | Path, *, is_records: bool = False) -> str:
     if found is None:
         return os.fspath(path)
     mirror, name = found
+    mirror.forget_list()
     if is_records and mirror.facts(name) is None:
         raise mirror.not_found(name)
     return str(mirror.fetch(name, is_records=is_records))
@@ -178,8 +187,8 @@ class Mirror:
         except NotFoundError:
             return None
 
-    def forget(self) -> None:
-        """List the folder again at the next use, because an object was found to be replaced."""
+    def forget_list(self) -> None:
+        """List the folder again at the next use."""
         with self._lock:
             self._facts_end_s = 0.0
 
