@@ -404,7 +404,3 @@ class SlowEngineWarning(UserWarning):
     >>> import warnings
     >>> warnings.filterwarnings("ignore", category=SlowEngineWarning)
     """
-
-
-class CacheWarning(UserWarning):
-    """x"""

@@ -17,7 +17,7 @@ from recordkit.upkeep.edit.output import NewSet, write_sets
 
 
 def single_file(path: str | Path, n_records: int | None, folder: Path) -> Path:
-    """Return a .rec file of a dataset, which is copied if it has several, more records than asked for, or is in a store.
+    """Return a .rec file of a dataset, copied if it has several, more records than asked for, or is in a store.
 
     Parameters
     ----------

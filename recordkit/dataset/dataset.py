@@ -64,8 +64,9 @@ class RecordDataset:
     ----------
     path : str, Path, or sequence of them
         A .rec file, a manifest, the prefix of either, a pattern such as ``"train_*.rec"``, or a folder with one dataset
-        (`recordkit.storage.search.find_sets`); or the URL of any of these, such as ``"s3://bucket/train.rec"``. The samples of several files are concatenated in the order of the
-        sequence, of the manifest, or of the numbers in their names.
+        (`recordkit.storage.search.find_sets`); or the URL of any of these, such as ``"s3://bucket/train.rec"``. The
+        samples of several files are concatenated in the order of the sequence, of the manifest, or of the numbers in
+        their names.
     check : bool, default False
         Compare each record that is read with its CRC-32 in PREFIX.crc; another one is a FormatError.
     on_error : {"raise", "skip"}, default "raise"

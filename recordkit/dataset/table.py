@@ -93,9 +93,7 @@ class Table:
         A file has records that are not samples, as InsightFace's.
     """
 
-    def __init__(
-        self, filesets: list[Fileset], files: _OpenFiles, indexes: list[FileIndex], n_sets: list[int]
-    ) -> None:
+    def __init__(self, filesets: list[Fileset], files: _OpenFiles, indexes: list[FileIndex], n_sets: list[int]) -> None:
         self._names = [_absolute_name(fileset) for fileset in filesets]
         self._settings = current()
         self._identities = [_identify(fileset) for fileset in filesets]

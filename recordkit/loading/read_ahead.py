@@ -104,7 +104,9 @@ class ReadAhead:
             if self._is_closed:
                 return
             self._is_closed = True
-            differences = [now - before for now, before in zip(self._dataset.fetch_counters(), self._before, strict=True)]
+            differences = [
+                now - before for now, before in zip(self._dataset.fetch_counters(), self._before, strict=True)
+            ]
             self._timing.n_requests, self._timing.n_bytes_fetched, self._timing.n_bytes_cached = differences
             for fetch in self._fetches.values():
                 fetch.release()

@@ -1,4 +1,4 @@
-"""Datasets in an object store: the same samples as on this machine, by every kind of path, and what goes wrong there."""
+"""Datasets in an object store: the same samples as near, by every kind of path, and what goes wrong there."""
 
 import json
 import os
@@ -64,8 +64,8 @@ def test_a_url_gives_the_samples_of_the_same_files_near(reader, near, far, name)
 
 
 def test_a_list_of_urls_and_paths_is_one_dataset(near, far):
-    with rk.RecordDataset([f"{far}/many_0.rec", near / "many_1.rec"]) as dataset, rk.RecordDataset(near / "many") as here:
-        assert content(dataset) == content(here)
+    with rk.RecordDataset(near / "many") as here:
+        assert content(rk.RecordDataset([f"{far}/many_0.rec", near / "many_1.rec"])) == content(here)
 
 
 def test_the_url_of_a_folder_gives_its_one_dataset(near, object_store):
@@ -87,7 +87,7 @@ def test_a_set_of_other_tools_is_read_too(near, object_store):
 def test_an_index_that_the_store_lacks_is_built_once_and_kept(near, object_store):
     put(object_store, near, "one.rec")
     url = f"{object_store.url}/far/one.rec"
-    with pytest.warns(UserWarning, match=rf"^{url[:-4]}.idx: the index does not exist; scanned {url} instead, and keep"):
+    with pytest.warns(UserWarning, match=rf"the index does not exist; scanned {url} instead, and keep"):
         first = rk.RecordDataset(url)
     with warnings.catch_warnings(), rk.RecordDataset(near / "one") as here:
         warnings.simplefilter("error")
@@ -134,7 +134,7 @@ def test_a_pickled_dataset_opens_its_objects_again_but_no_others(near, object_st
     put(object_store, other_folder)
     code = "import pickle, sys; pickle.load(sys.stdin.buffer)"
     run = subprocess.run([sys.executable, "-c", code], input=state, capture_output=True, check=False)
-    assert re.search(rb"FormatError: s3://\S+/one.rec: expected the (set|\d+ bytes of the file) that was pickled", run.stderr)
+    assert re.search(rb"FormatError: s3://\S+/one.rec: expected the (set|.* bytes .*) that was pickled", run.stderr)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -176,7 +176,8 @@ def test_a_loader_says_that_a_slow_store_is_the_bottleneck(near, faulty_store):
     from fault_proxy import Fault
 
     put(faulty_store, near)
-    with rk.Loader(f"{faulty_store.url}/far/many", batch_size=4, transforms=[rk.Resize(16), rk.CenterCrop(16)]) as loader:
+    transforms = [rk.Resize(16), rk.CenterCrop(16)]
+    with rk.Loader(f"{faulty_store.url}/far/many", batch_size=4, transforms=transforms) as loader:
         faulty_store.proxy.choose = lambda: Fault("delay", seconds=0.5)
         list(loader)
         assert loader.timing.bottleneck == "network"

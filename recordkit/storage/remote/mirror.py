@@ -1,4 +1,4 @@
-"""Mirrors: folders of this machine that stand for folders of a store, so that sets are found and read alike near and far.
+"""Mirrors: folders of this machine that stand for folders of a store, so that sets are read alike near and far.
 
 ::
 
@@ -6,8 +6,8 @@
     CACHE/sets/81f2c0.../        train.rec              train.idx   train.json
                                  sparse, never read     copies, made when they are first needed
 
-A placeholder in place of a record file has its size, and no content: `recordkit.formats.byte_source` gives whoever opens
-it the bytes of the object, a range at a time. An index that was built because the store has none is kept beside it.
+A placeholder in place of a record file has its size, and no content: `recordkit.formats.byte_source` gives whoever
+opens it the bytes of the object, a range at a time. An index that was built because the store has none is kept beside.
 
 An opening lists the objects of the folder once, and then uses the list for two seconds. Meanwhile a newer object may
 replace one; but each read names the ETag from the list, so the store refuses the read, and the set is opened again.
@@ -267,7 +267,7 @@ class Mirror:
         try:
             write(descriptor)
             stamp.unlink(missing_ok=True)
-            os.replace(part, path)
+            Path(part).replace(path)
         except BaseException:
             Path(part).unlink(missing_ok=True)
             raise

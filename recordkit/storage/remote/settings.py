@@ -127,7 +127,7 @@ def using(
     ...     current().cache_bytes
     1073741824
     """
-    changes = {
+    changes: dict[str, Any] = {
         "cache_dir": None if cache_dir is None else Path(cache_dir),
         "cache_bytes": None if cache_bytes is None else read_size(cache_bytes, "cache_bytes"),
     }
