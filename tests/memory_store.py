@@ -3,7 +3,7 @@
 import threading
 from typing import NamedTuple
 
-from recordkit.errors import FormatError
+from recordkit.errors import RemoteError
 
 
 class Facts(NamedTuple):
@@ -40,7 +40,7 @@ class MemoryStore:
             if self.error is not None:
                 raise self.error
             if etag is not None and etag != self.etag:
-                raise FormatError(path=f"{self.root}/{key}", expected=f"the object of ETag {etag}", got=self.etag)
+                raise RemoteError(path=f"{self.root}/{key}", expected=f"the object of ETag {etag}", got=self.etag)
             return self.data[begin:end]
         finally:
             with self._lock:

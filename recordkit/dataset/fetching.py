@@ -34,7 +34,7 @@ class Fetch:
 
         Raises
         ------
-        RemoteError, FormatError
+        RemoteError
             One could not be fetched, or its object was replaced.
         """
         for handle in self._handles:

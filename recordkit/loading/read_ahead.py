@@ -81,7 +81,7 @@ class ReadAhead:
 
         Raises
         ------
-        RemoteError, FormatError
+        RemoteError
             A record could not be fetched, or its object was replaced.
         """
         fetch = self._fetches.get(item[0])

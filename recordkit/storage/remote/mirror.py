@@ -212,9 +212,7 @@ class Mirror:
         Raises
         ------
         RemoteError
-            The store does not answer.
-        FormatError
-            The object was replaced meanwhile.
+            The store does not answer, or the object was replaced meanwhile.
         """
         path, facts = self.folder / name, self.facts(name)
         with self._lock:

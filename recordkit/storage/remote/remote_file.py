@@ -131,9 +131,7 @@ class RemoteFile:
         Raises
         ------
         RemoteError
-            The store does not give the bytes.
-        FormatError
-            The object has changed since it was opened.
+            The store does not give the bytes, or the object has changed since it was opened.
         """
         self._check_open()
         return self.extents.read(size, offset, at_least)
@@ -169,9 +167,7 @@ class RemoteFile:
         Raises
         ------
         RemoteError
-            The store does not give the bytes.
-        FormatError
-            The object has changed since it was opened.
+            The store does not give the bytes, or the object has changed since it was opened.
         """
         fetch = self.start_fetching(begins, ends)
         try:
@@ -391,9 +387,7 @@ class Fetch:
         Raises
         ------
         RemoteError
-            The store does not give the bytes.
-        FormatError
-            The object has changed since it was opened.
+            The store does not give the bytes, or the object has changed since it was opened.
         """
         for _ in range(_MAX_ATTEMPTS):
             if self._pid != os.getpid():  # reads of a forked process fetch for themselves

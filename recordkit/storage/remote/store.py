@@ -147,9 +147,9 @@ class Store:
 
         Raises
         ------
-        FormatError
-            The object has another ETag now, so it was replaced after it was opened.
-        NotFoundError, RemoteError
+        RemoteError
+            The object has another ETag now, so it was replaced after it was opened; or as for `facts`.
+        NotFoundError
             As for `facts`.
         """
         if begin >= end:
@@ -292,14 +292,14 @@ class Store:
 
         return Attempts(get_client, self._free_requests, timeout_s, max(self.settings.total_s, timeout_s), most)
 
-    def _changed(self, key: str, offset: int, etag: str | None, got: str | None = None) -> FormatError:
+    def _changed(self, key: str, offset: int, etag: str | None, got: str | None = None) -> RemoteError:
         """Return the error about an object that was replaced while it was read."""
         if got is None:
             try:
                 got = self._facts(key).etag
             except FailedError:
                 got = None
-        return FormatError(
+        return RemoteError(
             path=str(self.url(key)),
             offset=offset,
             expected=f"the object of ETag {etag}",

@@ -179,11 +179,7 @@ class _Target:
         if (size := self._files.rec_size()) != rec.get("bytes"):
             expected: object = f"the {rec.get('bytes')} bytes of {self._files.path('.json')}"
             raise FormatError(path=str(path), expected=expected, got=size, advice=verify_advice(path))
-        if (
-            is_rewritten
-            and not self._files.exists(".crc")
-            and (sha256 := fingerprint(path)) != rec.get("sha256")
-        ):
+        if is_rewritten and not self._files.exists(".crc") and (sha256 := fingerprint(path)) != rec.get("sha256"):
             expected = f"the SHA-256 {rec.get('sha256')} of {self._files.path('.json')}"
             raise FormatError(path=str(path), expected=expected, got=sha256, advice=verify_advice(path))
 

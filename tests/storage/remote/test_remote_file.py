@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from memory_store import MemoryStore
 
-from recordkit.errors import CacheWarning, FormatError, PlanError, RemoteError
+from recordkit.errors import CacheWarning, PlanError, RemoteError
 from recordkit.storage.remote.cache.folder import CacheFolder
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.remote_file import RemoteFile
@@ -149,7 +149,7 @@ def test_an_object_that_changes_is_an_error_and_never_a_mixture(open_file, store
     file = open_file()
     assert file.pread(10, 0) == DATA[:10]
     store.data, store.etag = bytes(len(DATA)), "2"
-    with pytest.raises(FormatError, match="expected the object of ETag 1, got 2"):
+    with pytest.raises(RemoteError, match="expected the object of ETag 1, got 2"):
         file.pread(10, 50_000)
     assert file.pread(10, 0) == DATA[:10]  # a page of the old object is still right
     assert open_file().pread(10, 0) == bytes(10)
