@@ -25,6 +25,8 @@ from recordkit.dataset.table import Table, open_table
 from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
+from recordkit.storage.remote.cache.next_use import EpochOrder, UsePlan
+from recordkit.storage.remote.cache.pages import PAGE_BYTES
 from recordkit.storage.remote.settings import using
 from recordkit.storage.remote.transfers import Counters
 
@@ -184,6 +186,32 @@ class RecordDataset:
         """Return what was read from the stores of the files since they were opened."""
         counters = [source.counters for source in self._table.sources if source is not None]
         return Counters(*map(sum, zip(*counters, strict=True)))
+
+    def plan_uses(self, order: EpochOrder) -> UsePlan | None:
+        """Tell the caches of the files in which order the samples are read; None if no file is in a store.
+
+        Parameters
+        ----------
+        order : Order
+            See `recordkit.sampling.order`.
+
+        Returns
+        -------
+        plan : UsePlan
+            The reader calls its `advance`.
+        """
+        if not self.is_remote:
+            return None
+
+        def locate(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+            locations = self.records_at(indices)
+            return locations.file_indices, locations.offsets.astype(np.int64), locations.ends.astype(np.int64)
+
+        plan = UsePlan(order, locate, self._table.sizes, PAGE_BYTES)
+        for number, source in enumerate(self._table.sources):
+            if source is not None:
+                source.plan(plan.of_file(number))
+        return plan
 
     def start_fetching(self, indices: NDArray[np.int64]) -> Fetch:
         """Begin to fetch the records of the samples at `indices`, which must be 0 to n - 1, from their store."""

@@ -181,6 +181,7 @@ class Loader:
                 got=order.n,
                 advice="make `batch_size` smaller, or keep or pad the last batch",
             )
+        self._uses = self.dataset.plan_uses(order)
         self._assembler = BatchAssembler(
             self.dataset,
             self._sampler,
@@ -276,7 +277,7 @@ class Loader:
         n_batches, step = self._sampler.n_batches(start=start), self._assembler.batches_per_item
         items = (range(first, min(first + step, n_batches)) for first in range(0, n_batches, step))
         self.timing = timing = Timing()
-        ahead = ReadAhead(self.dataset, self._sampler, epoch, start, timing)
+        ahead = ReadAhead(self.dataset, self._uses, self._sampler, (epoch, start), timing)
         assembler, stopped = self._assembler, bytearray(1)
 
         def load(numbers: range) -> LoadedBatches:

@@ -19,6 +19,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.fetching import Fetch
 from recordkit.loading.timing import Timing
 from recordkit.sampling.sampler import Sampler
+from recordkit.storage.remote.cache.next_use import UsePlan
 
 _AHEAD_BYTES = 1 << 27
 # Work items of tiny images have few bytes; this many of them are ahead at most, each with one request or more.
@@ -31,20 +32,23 @@ class ReadAhead:
     Parameters
     ----------
     dataset : RecordDataset
+    uses : UsePlan or None
+        The plan of the caches, which is told how far the reader is.
     sampler : Sampler
-    epoch : int
-    start : int
-        Position in the epoch at which batch 0 begins.
+    begin : (int, int)
+        The epoch, and the position in it at which batch 0 begins.
     timing : Timing
         The time that threads wait and the bytes that are fetched are added here.
     """
 
-    def __init__(self, dataset: RecordDataset, sampler: Sampler, epoch: int, start: int, timing: Timing) -> None:
+    def __init__(
+        self, dataset: RecordDataset, uses: UsePlan | None, sampler: Sampler, begin: tuple[int, int], timing: Timing
+    ) -> None:
         self._dataset = dataset
         self._timing = timing
         self._sampler = sampler
-        self._epoch = epoch
-        self._start = start
+        self._uses = uses
+        self._epoch, self._start = begin
         self._fetches: dict[int, Fetch] = {}  # by the number of the first batch
         self._lock = Lock()
         self._is_closed = False
@@ -52,7 +56,7 @@ class ReadAhead:
 
     def items(self, items: Iterable[range]) -> Iterator[range]:
         """Yield work items, the numbers of their batches; begin to fetch each one and those behind it before."""
-        if not self._dataset.is_remote:
+        if self._uses is None:
             yield from items
             return
         ahead: deque[range] = deque()
@@ -65,6 +69,8 @@ class ReadAhead:
 
     def _begin(self, item: range) -> None:
         batches = self._sampler.batches(self._epoch, item[0], len(item), start=self._start)
+        if self._uses is not None:
+            self._uses.advance(self._epoch, self._sampler.position(item[0], start=self._start))
         fetch = self._dataset.start_fetching(np.concatenate([batch.indices for batch in batches]))
         with self._lock:
             self._fetches[item[0]] = fetch
