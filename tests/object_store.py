@@ -36,7 +36,7 @@ class ObjectStore:
 
         return bytes(obstore.get(self.client, key).bytes())
 
-    def keys(self):
+    def list_keys(self):
         """Return the keys of all objects."""
         import obstore
 

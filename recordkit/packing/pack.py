@@ -7,11 +7,14 @@ threads, `recordkit.packing.packed_block.pack_block` reads, encodes and frames a
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from recordkit.errors import PlanError
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
@@ -21,6 +24,10 @@ from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.steps import Resources, check_outputs, open_sources, pack_set, plan_pack, refuse_empty_result
 from recordkit.sample import Source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
+from recordkit.storage.remote.publish import in_order, publish_files
+from recordkit.storage.remote.scratch import scratch_folder
+from recordkit.storage.remote.store import open_store
+from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging, check_prefix
 from recordkit.threads import count_threads
@@ -48,7 +55,8 @@ def pack(
         A path is opened with `recordkit.open_source`; call it to give its arguments, such as `root` or `columns`. Each
         source of a mapping is packed to PREFIX_NAME; splits are then taken from the source called "train".
     prefix : str or Path
-        Folder of the output, and the beginning of its file names. The folder must exist.
+        Folder of the output, and the beginning of its file names. The folder must exist. With a URL, such as
+        ``s3://bucket/photos``, the files are packed on this machine and then published there, see `pack_to_store`.
     plan : PackPlan, optional
     engine : {"auto", "native", "python"}, default "auto"
     record_name : str, optional
@@ -97,6 +105,10 @@ def pack(
     ([('digits_rec_train', 6)], ['digits_rec_train.crc', 'digits_rec_train.idx', 'digits_rec_train.json',
       'digits_rec_train.lst', 'digits_rec_train.rec'])
     """
+    if is_url(prefix):
+        if record_name is not None or keep:
+            raise PlanError(path=str(Url.parse(prefix)), expected="a folder of this machine", got="a URL")
+        return pack_to_store(source, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
     begin_s = time.monotonic()
     plan = plan or PackPlan()
     engine_class = choose_engine(engine)
@@ -132,6 +144,62 @@ def pack(
     return PackReport(
         tuple(reports), engine_class.name, resources.n_threads, duration_s, tuple(warnings), ok, tuple(manifest_paths)
     )
+
+
+def pack_to_store(
+    source: Source | Mapping[str, Source] | str | Path,
+    prefix: str | Path | Url,
+    *,
+    plan: PackPlan | None = None,
+    engine: str = "auto",
+    memory: int | str | None = None,
+    progress: Progress | None = None,
+    show_upload: Callable[[int], contextlib.AbstractContextManager[Progress]] | None = None,
+) -> PackReport:
+    """Pack images on this machine and publish the files in an object store.
+
+    The files wait for their upload in the folder of the cache. Every .json is written after the files of its set, and
+    the manifest last, so readers see whole sets only. Nothing is overwritten; the same files that are there already
+    are left.
+
+    Parameters
+    ----------
+    source, plan, engine, memory, progress
+        As for `pack`.
+    prefix : str, Path or Url
+        Such as ``s3://bucket/photos``.
+    show_upload : callable, optional
+        Called with the number of bytes of all files before the upload. It returns a context manager of a function,
+        which is called with the number of bytes since the last call.
+
+    Returns
+    -------
+    report : PackReport
+        It names URLs.
+
+    Raises
+    ------
+    PublishError
+        Files of other content have the names, or there is no room on this machine.
+    RemoteError, NotFoundError
+        The store refuses or does not answer, or there is no such bucket. The list of the destination's objects is
+        asked for before the first image is read, so most of these errors come at once.
+    """
+    url = Url.parse(prefix)
+    refuse_file_name(Path(url.name))
+    begin_s = time.monotonic()
+    open_store(url).list_folder(url.parent.key)
+    with scratch_folder() as folder:
+        report = pack(source, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
+        files = in_order(folder)
+        show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
+        with show(sum(path.stat().st_size for path in files)) as uploaded:
+            publish_files(files, url.parent, progress=uploaded)
+        warnings = tuple(warning.replace(f"{folder}/", f"{url.parent}/") for warning in report.warnings)
+    sets = tuple(dataclasses.replace(done, prefix=url.with_name(done.prefix.name)) for done in report.sets)
+    manifests = tuple(url.with_name(path.name) for path in report.manifests)
+    duration_s = time.monotonic() - begin_s
+    return dataclasses.replace(report, sets=sets, manifests=manifests, warnings=warnings, duration_s=duration_s)
 
 
 def check_pack(

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from errno import ENOENT
 from pathlib import Path
 
+from recordkit.storage.remote.urls import Url
+
 MAX_FAILURES = 1000
 """Failures kept in a report. PREFIX.failed.tsv has all of them."""
 
@@ -39,7 +41,7 @@ class SetReport:
 
     Attributes
     ----------
-    prefix : Path
+    prefix : Path or Url
     n_listed, n_packed, n_failed : int
         Samples of the source, records in the .rec file, and samples left out.
     n_missing : int
@@ -52,7 +54,7 @@ class SetReport:
         Warnings, and the number of samples that each concerns.
     """
 
-    prefix: Path
+    prefix: Path | Url
     n_listed: int = 0
     n_packed: int = 0
     n_failed: int = 0
@@ -63,7 +65,7 @@ class SetReport:
     notes: dict[str, int] = field(default_factory=dict)
 
     @property
-    def failed_path(self) -> Path:
+    def failed_path(self) -> Path | Url:
         """PREFIX.failed.tsv, which exists if a sample failed."""
         return self.prefix.with_name(f"{self.prefix.name}.failed.tsv")
 
@@ -95,7 +97,7 @@ class PackReport:
         Warnings about the pack as a whole.
     ok : bool
         Every sample was packed, or ``plan.on_error`` is "skip".
-    manifests : tuple of Path
+    manifests : tuple of Path or Url
         The manifests of datasets of several shards.
     """
 
@@ -105,7 +107,7 @@ class PackReport:
     duration_s: float
     warnings: tuple[str, ...]
     ok: bool
-    manifests: tuple[Path, ...] = ()
+    manifests: tuple[Path | Url, ...] = ()
 
     @property
     def n_packed(self) -> int:

@@ -12,7 +12,9 @@ from recordkit.cli.options import examples, memory_option, output_options, threa
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.packing import PackReport, pack
+from recordkit.packing.pack import pack_to_store
 from recordkit.sources import open_source
+from recordkit.storage.remote.urls import is_url
 
 # A pack that grows by more than this factor has usually re-encoded images that were better copied.
 _MAX_EXPECTED_GROWTH = 1.1
@@ -25,6 +27,7 @@ _RECORD_OVERHEAD_BYTES = 100
     epilog=examples(
         "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1",
         "recordkit pack mnist/ out/mnist",
+        "recordkit pack photos/ s3://bucket/photos --shards 8",
         "recordkit pack gzip/emnist-letters out/letters --transpose",
         "recordkit pack digits/ out/digits --label-from '{key:06d}_{label}.png'",
     ),
@@ -44,14 +47,26 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     PREFIX_train and so on; a folder of images with labels in their names, a .lst file, a list of
     another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
     which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option needs their pixels. All
-    files of a pack appear together when it is complete, in place of those of an earlier pack to PREFIX.
+    files of a pack appear together when it is complete, in place of those of an earlier pack to PREFIX. PREFIX may be
+    the URL of an object store, as s3://bucket/photos: nothing there is replaced, and the manifest comes last.
     """
     plan = make_plan(options)
     with console.progress(None, f"find images in {source}") as progress:
         opened = open_source(source, **source_arguments(options, plan), progress=progress)
     sources = opened.values() if isinstance(opened, dict) else [opened]
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
-        report = pack(opened, prefix, plan=plan, engine=options["engine"], memory=options["memory"], progress=progress)
+        settings: dict[str, Any] = {
+            "plan": plan,
+            "engine": options["engine"],
+            "memory": options["memory"],
+            "progress": progress,
+        }
+        if is_url(prefix):
+            label = f"upload {prefix.name}"
+            settings["show_upload"] = lambda n_bytes: console.progress(n_bytes, label, unit="B")
+            report = pack_to_store(opened, prefix, **settings)
+        else:
+            report = pack(opened, prefix, **settings)
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)

@@ -1,8 +1,8 @@
 """Objects of one bucket, container or web server: their facts and bytes, and new ones.
 
 Each request has a limit of time, is repeated after failures that may pass, and all attempts together have a limit too,
-see `recordkit.storage.remote.client.attempts`. Errors name the URL, the range, what came instead, the number of attempts
-and what to do; they have no credentials.
+see `recordkit.storage.remote.client.attempts`. Errors name the URL, the range, what came instead, the number of
+attempts and what to do; they have no credentials.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_facts_and_bytes(object_store, store):
 @pytest.mark.parametrize("key", ["50% #1.rec", "ü b/?.rec", "a+b&c=d.rec", "x*~'(y).rec", "[0-9].rec"])
 def test_any_key_is_written_found_and_read(object_store, store, key):
     assert store.create(key, b"content")
-    assert object_store.keys() == [key]
+    assert object_store.list_keys() == [key]
     assert store.read(key, max_bytes=10)[0] == b"content"
     assert list(store.list_folder(Url(store.root, key).parent.key)) == [Url(store.root, key).name]
 
@@ -106,7 +106,7 @@ def test_a_removed_object_is_gone_and_may_be_removed_again(object_store, store):
     object_store.put("x", b"1")
     store.delete("x")
     store.delete("x")
-    assert object_store.keys() == []
+    assert object_store.list_keys() == []
 
 
 @pytest.mark.parametrize("size", [0, 1000, 40 * 2**20 + 7])
