@@ -63,9 +63,8 @@ def test_options_come_in_the_order_subject_performance_output(name):
     assert end == sorted(end, key=(PERFORMANCE + FILES + LAST).index)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in ALL if name not in ("mxnet", "im2rec")]
-)  # its output is the script's
+# The output of mxnet is the script's, and that of im2rec its authors'.
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ("mxnet", "im2rec")])
 def test_every_command_has_json_and_quiet(name):
     assert [name_of(option) for option in options(ALL[name])[-2:]] == ["--json", "--quiet"]
 

@@ -27,9 +27,8 @@ address_option = click.option(
 @click.group("cluster", cls=Group, epilog=examples("recordkit cluster pack train.lst out/train --shards 100"))
 def command() -> None:
     """Work on the machines of a Ray cluster."""
-    # Ray reads these. It would report its use to its makers, and warn of a setting of GPUs that it will change.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
+        os.environ.setdefault(name, "0")  # noqa: TID251 (Ray sends reports and warnings unless they are set)
     import_ray()
 
 

@@ -1,4 +1,4 @@
-"""PREFIX.plan.json says what a pack on a cluster will write, so that a restart does the same and packs only what is left.
+"""PREFIX.plan.json says what a pack on a cluster will write, so that a restart does the same and packs what is left.
 
 The keys of the file, a JSON object:
 
