@@ -7,8 +7,8 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def ray_runtime():
-    """A running Ray. Without it, tests are skipped, or fail if RECORDKIT_REQUIRE_RAY is set."""
+def ray_installed():
+    """Ray. Without it, tests are skipped, or fail if RECORDKIT_REQUIRE_CLUSTER is set."""
     os.environ |= {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -16,12 +16,21 @@ def ray_runtime():
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
-        if os.environ.get("RECORDKIT_REQUIRE_RAY"):
+        if os.environ.get("RECORDKIT_REQUIRE_CLUSTER"):
             import ray
             import ray.data
         else:
             ray = pytest.importorskip("ray", reason="Ray is not installed")
             pytest.importorskip("ray.data", reason="Ray Data is not installed")
+    return ray
+
+
+@pytest.fixture(scope="session")
+def ray_runtime(ray_installed):
+    """A running Ray."""
+    ray = ray_installed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
         ray.init(
             address="local",
             num_cpus=2,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,11 @@ def command() -> None:
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
         os.environ.setdefault(name, "0")  # noqa: TID251 (Ray sends reports and warnings unless they are set)
     import_ray()
+
+
+def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
+    """Send to stderr what Ray prints, such as the loss of a machine, because stdout is for the result."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 @command.command(
@@ -76,7 +83,7 @@ def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -
     with console.progress(None, f"find images in {source}") as progress:
         opened = open_input(source, **source_arguments(options, plan), progress=progress)
     sources = opened.values() if isinstance(opened, dict) else [opened]
-    with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
+    with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress, _ray_on_stderr():
         report = pack(
             opened,
             prefix,
