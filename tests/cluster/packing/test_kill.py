@@ -1,4 +1,4 @@
-"""A cluster of several node processes, whose workers, nodes and drivers are killed: the files are the same in the end."""
+"""A cluster of several node processes, of which workers, nodes and drivers are killed: the files stay the same."""
 
 import json
 import os
@@ -20,7 +20,8 @@ from recordkit.codec import encode
 N_IMAGES, N_SHARDS = 240, 12
 OPTIONS = ["--shards", str(N_SHARDS), "--shuffle", "--resize", "96", "--quality", "90"]
 PLAN = PackPlan(shards=N_SHARDS, shuffle=True, resize=96, quality=90)
-MAX_S = 60
+MAX_S = 180
+NODE = {"object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,11 @@ def cluster(ray_installed):
     """A head without CPUs and two nodes of one CPU each."""
     from ray.cluster_utils import Cluster
 
-    small = {"object_store_memory": 80_000_000, "include_dashboard": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
-        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **NODE})
         for _ in range(2):
-            nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+            nodes.add_node(num_cpus=1, **NODE)
         yield nodes
         nodes.shutdown()
 
@@ -106,7 +106,7 @@ def test_killed_workers_and_drivers_change_no_byte(cluster, images, tmp_path):
     prefix = tmp_path / "a"
     rng = np.random.default_rng(5)
     n_killed = n_drivers = 0
-    for _ in range(3):
+    for _ in range(2):
         driver = Driver(cluster, source, prefix)
         n_before = len(described(prefix))
         for _ in range(2):
@@ -118,7 +118,7 @@ def test_killed_workers_and_drivers_change_no_byte(cluster, images, tmp_path):
             n_drivers += 1
         driver.process.wait(timeout=MAX_S)
         driver.process.communicate()
-    assert n_killed >= 4 and n_drivers >= 2
+    assert n_killed >= 3 and n_drivers >= 1
     n_left = N_SHARDS - len(described(prefix))
     report = Driver(cluster, source, prefix).finish()
     assert report["ok"] is False
@@ -135,6 +135,6 @@ def test_a_lost_node_changes_no_byte(cluster, images, tmp_path):
     node = sorted(cluster.worker_nodes, key=lambda node: node.unique_id)[0]
     cluster.remove_node(node, allow_graceful=False)
     driver.wait_for(lambda: len(described(prefix)) > 3)
-    cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+    cluster.add_node(num_cpus=1, **NODE)
     driver.finish()
     assert digests(prefix) == expected
