@@ -1,5 +1,6 @@
 """A cluster of several node processes, of which workers, nodes and drivers are killed: the files stay the same."""
 
+import gc
 import json
 import os
 import signal
@@ -34,8 +35,12 @@ def cluster(ray_installed):
         nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **NODE})
         for _ in range(2):
             nodes.add_node(num_cpus=1, **NODE)
-        yield nodes
+    yield nodes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray does not wait for the processes of a node that it kills
         nodes.shutdown()
+        nodes = None
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +104,13 @@ def busy_workers(cluster):
 
 def described(prefix):
     return sorted(path.name for path in prefix.parent.glob("a_*.json"))
+
+
+# Ray does not wait for the processes of a node that it kills, and says so when it drops them.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_killed_workers_and_drivers_change_no_byte(cluster, images, tmp_path):
