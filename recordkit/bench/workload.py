@@ -9,7 +9,8 @@ from typing import Any
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError, plural
-from recordkit.formats.frame import open_records, verify_advice
+from recordkit.formats.frame import verify_advice
+from recordkit.formats.signatures import open_records
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.snapshot import read_manifest
 

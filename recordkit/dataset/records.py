@@ -21,8 +21,9 @@ from recordkit.errors import FormatError
 from recordkit.formats import idx, irheader
 from recordkit.formats.byte_source import ByteSource
 from recordkit.formats.files import not_found, open_file
-from recordkit.formats.frame import RecordReader, open_records, verify_advice
+from recordkit.formats.frame import RecordReader, verify_advice
 from recordkit.formats.heads import find_heads
+from recordkit.formats.signatures import open_records
 from recordkit.threads import count_threads
 
 # Bytes of a scan after which it tells its progress.

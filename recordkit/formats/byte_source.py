@@ -1,4 +1,4 @@
-"""Where the bytes of a .rec file come from: a local file, or a source that is registered for a path.
+"""Sources of the bytes of a .rec file: a local file, or another source that is registered for a path.
 
 Code that reads records asks `open_source` for the bytes of a path. Packages above this one register a source for the
 path of a file whose bytes lie elsewhere, such as an object in a store; what reads records does not change.

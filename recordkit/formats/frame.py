@@ -29,10 +29,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from recordkit.errors import FormatError, RecordkitError, TruncatedError, quoted
-from recordkit.formats.byte_source import ByteSource, open_source
-from recordkit.formats.files import not_found
-from recordkit.formats.signatures import refuse_other_format
+from recordkit.errors import FormatError, TruncatedError, quoted
+from recordkit.formats.byte_source import ByteSource
+from recordkit.formats.signatures import open_records
 
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -432,32 +431,6 @@ class RecordReader:
 
     def _error(self, expected: str, got: object, offset: int) -> FormatError:
         return FormatError(path=self.path, offset=offset, expected=expected, got=got, advice=verify_advice(self.path))
-
-
-def open_records(path: str | Path) -> ByteSource:
-    """Open the source of a .rec file.
-
-    Raises
-    ------
-    NotFoundError
-        The file does not exist.
-    OSError
-        The file cannot be opened.
-    FormatError
-        `path` is a pipe or a device, or a file of another format; see `recordkit.formats.signatures`.
-    """
-    try:
-        source = open_source(path)
-    except FileNotFoundError as error:
-        if isinstance(error, RecordkitError):  # of a registered source, which says more
-            raise
-        raise not_found(path, "a .rec file", suffix=".rec") from None
-    try:
-        refuse_other_format(source)
-    except BaseException:
-        source.close()
-        raise
-    return source
 
 
 def verify_advice(path: str | Path, *, decode: bool = False) -> str:

@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from recordkit.errors import FormatError, quoted
+from recordkit.errors import FormatError, RecordkitError, quoted
 from recordkit.formats.byte_source import ByteSource, open_source
+from recordkit.formats.files import not_found
 
 # Bytes that the detection looks at: a tar archive has its signature at byte 257.
 _N_LOOKED_AT = 512
@@ -183,18 +184,34 @@ def _other_format_of(source: ByteSource) -> OtherFormat | None:
     return OtherFormat(kind, name, advice or None)
 
 
-def refuse_other_format(source: ByteSource) -> None:
-    """Refuse a file that is recognized as something else than a .rec file.
+def open_records(path: str | Path) -> ByteSource:
+    """Open the source of a .rec file, or of bytes that may be a damaged one.
 
     Raises
     ------
-    FormatError
-        The error names what it is, and what to do with it.
+    NotFoundError
+        The file does not exist.
     OSError
-        The file cannot be read.
+        The file cannot be opened.
+    FormatError
+        `path` is a pipe or a device, or a file that is recognized as another format. The error names what it is, and
+        what to do with it.
     """
-    if other := _other_format_of(source):
+    try:
+        source = open_source(path)
+    except FileNotFoundError as error:
+        if isinstance(error, RecordkitError):  # of a registered source, which says more
+            raise
+        raise not_found(path, "a .rec file", suffix=".rec") from None
+    try:
+        other = _other_format_of(source)
+    except BaseException:
+        source.close()
+        raise
+    if other:
+        source.close()
         raise FormatError(path=source.name, expected="a .rec file", got=other.name, advice=other.advice)
+    return source
 
 
 def _is_tfrecord(source: ByteSource, head: bytes) -> bool:

@@ -132,7 +132,10 @@ void Extents::keep_open(const Entry& entry) {
     std::shared_ptr<const OpenFile> closed;  // destroyed after the lock
     const bool are_too_many = n_open_files > max_open_files();
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (are_too_many && !(closed = take_file_to_close())) return;
+    if (are_too_many) {
+        closed = take_file_to_close();
+        if (!closed) return;
+    }
     entry.content->file = entry.file;
 }
 

@@ -40,7 +40,7 @@ _MAX_FETCHES = 100
 
 
 class Extents(Protocol):
-    """What `make_extents` returns. Threads and forked processes may share it.
+    """The extents of one object; see `make_extents`. Threads and forked processes may share them.
 
     Extents may overlap. No lock is held while bytes are read or fetched, and an extent that is removed stays readable
     for reads that have begun.

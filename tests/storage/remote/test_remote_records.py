@@ -38,7 +38,7 @@ def rec(tmp_path_factory):
     rng = np.random.default_rng(0)
     with open(path, "wb") as file:
         writer = frame.RecordWriter(file)
-        for key in range(120):
+        for key in range(60):
             label = float(key % 7) if key % 3 else tuple(float(n) for n in range(1 + key % 40))
             payload = rng.bytes(40_000 if key == 20 else int(rng.integers(0, 1500)))
             if key % 10 == 5:
@@ -115,9 +115,9 @@ def test_only_the_bytes_of_the_records_are_fetched(reader, rec, opened):
     """Readers read ahead what is here, and nothing that would have to be fetched."""
     local = open_record_file(rec)
     offsets = local.scan()
-    for row in (3, 20, 21, 119):
-        file, source = opened(1)
-        begin, end = int(offsets[row]), int(offsets[row + 1]) if row < 119 else local.size
+    for row in (3, 20, 21, 59):
+        file, source = opened(64)
+        begin, end = int(offsets[row]), int(offsets[row + 1]) if row < 59 else local.size
         source.extents.add_bytes(begin, source.content[begin:end])
         source.asked.clear()
         one = offsets[row : row + 1]
@@ -132,11 +132,11 @@ def test_a_damaged_source_gives_the_errors_of_a_damaged_file(reader, rec, opened
     content = bytearray(rec.read_bytes())
     offsets = open_record_file(rec).scan().tolist()
     content[offsets[30]] ^= 1
-    del content[offsets[110] + 20 :]
+    del content[offsets[55] + 20 :]
     (tmp_path / "damaged.rec").write_bytes(content)
     local = open_record_file(tmp_path / "damaged.rec")
     file, source = opened(content=bytes(content))
-    for offset in (offsets[30], offsets[110], len(content), len(content) + 100, 2**63):
+    for offset in (offsets[30], offsets[55], len(content), len(content) + 100, 2**63):
         texts = []
         for each in (file, local):
             with pytest.raises(FormatError) as caught:
@@ -150,23 +150,23 @@ def test_an_error_of_fetching_reaches_the_caller_of_every_method(reader, rec, op
     offsets = open_record_file(rec).scan()
     error = kind("no network")
     for name in calls(open_record_file(rec), offsets, 1):
-        file, _ = opened(error=error, error_at=int(offsets[60]) + 10)
+        file, _ = opened(error=error, error_at=int(offsets[40]) + 10)
         with pytest.raises(kind) as caught:
             calls(file, offsets, file.size)[name]()
         assert caught.value is error, name
     del caught
-    file, _ = opened(error=error, error_at=int(offsets[60]) + 10)
+    file, _ = opened(error=error, error_at=int(offsets[40]) + 10)
     with pytest.raises(kind, match="no network"):
-        file.read_ahead(int(offsets[60]))
+        file.read_ahead(int(offsets[40]))
 
 
 def test_an_error_of_the_other_file_reaches_the_caller_too(reader, rec, opened):
     offsets = open_record_file(rec).scan()
     good, _ = opened()
-    bad, source = opened(error=RemoteError("no network"), error_at=int(offsets[60]) + 10)
+    bad, source = opened(error=RemoteError("no network"), error_at=int(offsets[40]) + 10)
     source.asked.clear()
     with pytest.raises(RemoteError, match="no network"):
-        good.same_payloads(offsets[60:61], bad, offsets[60:61])
+        good.same_payloads(offsets[40:41], bad, offsets[40:41])
     assert len(source.asked) == 1
 
 
@@ -216,6 +216,41 @@ def test_no_sample_is_skipped_if_the_store_fails(engine, photos, transforms, on_
             everything(rk.RecordDataset(photos), engine, transforms=transforms, on_error=on_error)
     finally:
         register(photos, None)
+
+
+def test_threads_of_the_core_fetch_and_the_first_error_of_fetching_reaches_the_caller(require_native, opened):
+    """A call of 3 threads, which share 20,000 records, while a thread of Python waits for the same lock as they."""
+    content = b"".join(b"".join(frame.pack(n.to_bytes(4, "little") * 5)) for n in range(20_000))
+    offsets = np.arange(0, len(content), 28, dtype=np.uint64)
+    lock, threads = threading.Lock(), set()
+
+    class Locking(FakeSource):
+        def fetch(self, begin, end):
+            with lock:
+                threads.add(threading.get_ident())
+                super().fetch(begin, end)
+
+    source = Locking(content, 4096)
+    file = native.load().RecordFile(source.name, source.extents)
+    stopped = threading.Event()
+
+    def hold_the_lock():
+        while not stopped.is_set():
+            with lock:
+                source.extents.missing(offsets[:1000], offsets[:1000] + np.uint64(28))
+
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(hold_the_lock)
+        buffer, _ = file.read_many(offsets, 3)
+        stopped.set()
+        done.result()
+    assert np.array_equal(buffer.view(np.uint32)[::5], np.arange(20_000))
+    assert len(threads) > 1
+    error = RemoteError("no network")
+    file, _ = opened(4096, content=content, error=error, error_at=len(content) // 2)
+    with pytest.raises(RemoteError) as caught:
+        file.read_many(offsets, 3)
+    assert caught.value is error
 
 
 def test_threads_read_while_others_add_and_remove_extents(reader, rec, opened):
