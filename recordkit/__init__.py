@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recordkit.packing.pack import pack
     from recordkit.record_iter.iterator import ImageRecordIter
     from recordkit.sources import open_source
+    from recordkit.storage.remote.settings import configure_remote
     from recordkit.transforms import CenterCrop, Normalize, RandomCrop, RandomFlip, RandomResizedCrop, Resize
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "RecordDataset",
     "Resize",
     "__version__",
+    "configure_remote",
     "open_source",
     "pack",
 ]
@@ -46,6 +48,7 @@ _MODULES = {
     "RandomResizedCrop": "recordkit.transforms",
     "RecordDataset": "recordkit.dataset.dataset",
     "Resize": "recordkit.transforms",
+    "configure_remote": "recordkit.storage.remote.settings",
     "open_source": "recordkit.sources",
     "pack": "recordkit.packing.pack",
 }

@@ -131,10 +131,10 @@ class LazyGroup(Group):
 def recordkit(cache_dir: Path | None, cache_bytes: int | None) -> None:
     """Pack, check and read MXNet RecordIO image datasets, with or without MXNet."""
     if cache_dir is not None or cache_bytes is not None:
-        from recordkit.storage.remote.settings import configure
+        from recordkit.storage.remote.settings import configure_remote
 
         given = {"cache_dir": cache_dir, "cache_bytes": cache_bytes}
-        configure(**{name: value for name, value in given.items() if value is not None})
+        configure_remote(**{name: value for name, value in given.items() if value is not None})
 
 
 def main() -> None:

@@ -25,6 +25,8 @@ _REQUIRED_PACKAGES = ("numpy", "pillow", "click", "pooch", "tqdm")
 _OPTIONAL_PACKAGES = {
     "torch": "torch",
     "pyarrow": "parquet",
+    "obstore": "remote",
+    "ray": "cluster",
     "matplotlib": "plot",
     "jinja2": "plot",
     "graphviz": "plot",

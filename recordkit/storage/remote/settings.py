@@ -1,7 +1,7 @@
 """Settings of reading and writing in object stores: the local cache, limits of time, and requests at once.
 
-`current` has the defaults of the process, and `configure` changes them. The library reads no environment: the command
-line reads RECORDKIT_CACHE_DIR and the other variables and calls `configure`. Credentials are no settings, see
+`current` has the defaults of the process, and `configure_remote` changes them. The library reads no environment: the
+command line reads RECORDKIT_CACHE_DIR and RECORDKIT_CACHE_BYTES and calls it. Credentials are no settings, see
 `recordkit.storage.remote.client.credentials`; so settings may be pickled, printed and saved.
 """
 
@@ -31,8 +31,8 @@ class RemoteSettings:
     ----------
     cache_dir : Path, optional
         Folder of the local cache. Default: `recordkit` in the user's cache folder.
-    cache_bytes : int, default 20 GiB
-        Limit of the cache, over all processes that share its folder. 64 MiB or more.
+    cache_bytes : int or str, default 20 GiB
+        Limit of the cache, over all processes that share its folder, as a number or as "50G". 64 MiB or more.
     timeout_s : float, default 30
         Longest time of one request without its retries.
     total_s : float, default 300
@@ -63,6 +63,7 @@ class RemoteSettings:
     def __post_init__(self) -> None:
         if self.cache_dir is not None:
             object.__setattr__(self, "cache_dir", Path(self.cache_dir))
+        object.__setattr__(self, "cache_bytes", read_size(self.cache_bytes, "cache_bytes"))
         if self.cache_bytes < _SMALLEST_CACHE_BYTES:
             expected = f"at least {_SMALLEST_CACHE_BYTES} bytes, which is 64M"
             raise PlanError(argument="cache_bytes", expected=expected, got=self.cache_bytes)
@@ -127,10 +128,7 @@ def using(
     ...     current().cache_bytes
     1073741824
     """
-    changes: dict[str, Any] = {
-        "cache_dir": None if cache_dir is None else Path(cache_dir),
-        "cache_bytes": None if cache_bytes is None else read_size(cache_bytes, "cache_bytes"),
-    }
+    changes: dict[str, Any] = {"cache_dir": cache_dir, "cache_bytes": cache_bytes}
     changed = {name: value for name, value in changes.items() if value is not None}
     token = _used.set(dataclasses.replace(settings or current(), **changed))
     try:
@@ -139,8 +137,8 @@ def using(
         _used.reset(token)
 
 
-def configure(**changes: Any) -> RemoteSettings:
-    """Change the defaults of the process and return them.
+def configure_remote(**changes: Any) -> RemoteSettings:
+    """Change the settings of reading and writing in object stores, for this process, and return them.
 
     Parameters
     ----------
@@ -150,9 +148,9 @@ def configure(**changes: Any) -> RemoteSettings:
     Examples
     --------
     >>> before = current()
-    >>> configure(timeout_s=10).timeout_s
+    >>> configure_remote(timeout_s=10).timeout_s
     10
-    >>> configure(timeout_s=before.timeout_s) == before
+    >>> configure_remote(timeout_s=before.timeout_s) == before
     True
     """
     global _current

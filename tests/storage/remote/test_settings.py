@@ -34,5 +34,5 @@ def test_settings_survive_pickling_and_know_their_folder():
 
 def test_configure_changes_the_defaults_of_the_process(monkeypatch):
     monkeypatch.setattr(settings, "_current", RemoteSettings())
-    settings.configure(total_s=7)
-    assert settings.configure(timeout_s=2) == settings.current() == RemoteSettings(timeout_s=2, total_s=7)
+    settings.configure_remote(total_s=7)
+    assert settings.configure_remote(timeout_s=2) == settings.current() == RemoteSettings(timeout_s=2, total_s=7)
