@@ -121,3 +121,31 @@ def test_without_a_cache_only_the_bytes_that_are_needed_are_fetched(name, memory
 def test_a_cache_of_the_dataset_serves_all_of_the_second_epoch(name, memory_path):
     ratios, _ = read_epochs(memory_path, ORDERS[name], 1)
     assert ratios[0] < 1.3 and ratios[1:] == [0, 0]
+
+
+def test_the_files_of_a_dataset_share_the_cache_by_their_plan(memory_path):
+    """Two files of 100 pages, read one after the other, with a cache of 50 pages: those of the first one stay."""
+    half = N * RECORD // 2
+    stores = [MemoryStore(bytes(half)), MemoryStore(bytes(half))]
+    for number, store in enumerate(stores):
+        store.root = f"s3://bucket{number}"
+    cache = PageCache(memory_path, 50 * (PAGE + 4), page_bytes=PAGE)
+    files = [RemoteFile(store, "a.rec", store.facts, cache, RemoteSettings(n_requests=2)) for store in stores]
+
+    def locate_in_two(indices):
+        begins = indices * RECORD
+        return begins // half, begins % half, begins % half + RECORD
+
+    plan = UsePlan(Sequential(N), locate_in_two, [half, half], PAGE)
+    for number, file in enumerate(files):
+        file.plan(plan.of_file(number))
+    for epoch in range(3):
+        for position in range(0, N, 50):
+            plan.advance(epoch, position)
+            number, begin = divmod(position * RECORD, half)
+            with files[number].fetched([begin], [begin + 50 * RECORD]):
+                pass
+    ratios = [file.counters.n_bytes_fetched / half for file in files]
+    assert sum(ratios) == pytest.approx(2 + 2 * 1.5, abs=0.05) and ratios[0] < 2.15
+    for file in files:
+        file.close()

@@ -96,15 +96,15 @@ def test_a_second_file_finds_the_pages_of_the_first(open_file, store):
 
 def test_ranges_without_room_in_the_cache_are_joined_over_small_gaps_and_dropped(open_file, store):
     file = open_file(10)
-    begins = np.append(np.arange(0, 50_000, 120), 60_000)
+    begins = np.append(np.arange(0, 50_000, 106), 60_000)
     with file.fetched(begins, begins + 100):
         requests = sorted(store.requests)
-        assert requests[0][0] == 0 and requests[-2:] == [(requests[-3][1], 50_020), (60_000, 60_100)]
+        assert requests[0][0] == 0 and requests[-2:] == [(requests[-3][1], 50_026), (60_000, 60_100)]
         assert len(requests) == 52 and max(end - begin for begin, end in requests) <= PAGE
-        assert file.extents.n_bytes_in_memory == 50_120
-        assert file.pread(100, 49_920) == DATA[49_920:50_020]
+        assert file.extents.n_bytes_in_memory == 50_126
+        assert file.pread(100, 49_926) == DATA[49_926:50_026]
     assert file.extents.n_bytes_in_memory == 0
-    assert file.counters[:2] == (52, 50_120)
+    assert file.counters[:2] == (52, 50_126)
 
 
 def test_a_range_stays_until_the_last_of_its_users_releases_it(open_file, store):

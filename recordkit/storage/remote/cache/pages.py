@@ -184,7 +184,7 @@ class CachedObject:
     @property
     def is_open(self) -> bool:
         """Whether pages can be found and stored."""
-        return self._about is not None
+        return self._about is not None and self._about.descriptor >= 0  # which a forked process has not
 
     def attach(self, about: str) -> None:
         """Create the folder of the object and mark the object as open. The folder of the cache must be locked."""
@@ -214,11 +214,11 @@ class CachedObject:
 
     def has(self, page: int) -> bool:
         """Tell whether a page is stored. Its CRC has perhaps not been checked."""
-        return self._about is not None and self.path(page).exists()
+        return self.is_open and self.path(page).exists()
 
     def stored_pages(self) -> list[int]:
         """Return the numbers of the pages that are stored, from the disk."""
-        if self._about is None:
+        if not self.is_open:
             return []
         with contextlib.suppress(OSError):
             return [int(path.name) for path in (self.folder / PAGES_NAME).iterdir() if path.name.isdigit()]
@@ -242,7 +242,7 @@ class CachedObject:
 
     def find(self, page: int) -> Path | None:
         """Return the path of a page whose CRC is right; None if it is not stored. A damaged page is removed."""
-        if self._about is None:
+        if not self.is_open:
             return None
         path = self.path(page)
         try:
@@ -284,7 +284,7 @@ class CachedObject:
         -------
         claim : Claim or Refusal
         """
-        if self._about is None or not self.cache.is_usable:
+        if not (self.is_open and self.cache.is_usable):
             return Refusal.FULL
         try:
             with self.cache.locked() as ledger:
