@@ -116,6 +116,11 @@ class RemoteFile:
         return self._facts.size
 
     @property
+    def page_bytes(self) -> int:
+        """Size of the pages of the cache."""
+        return self._cache.page_bytes
+
+    @property
     def counters(self) -> Counters:
         """Requests and bytes since the file was opened, or since this process was forked."""
         return self._transfers.counters
@@ -381,8 +386,8 @@ class Fetch:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of all pieces."""
-        return sum(piece.end - piece.begin for piece in self._pieces)
+        """Bytes of the ranges; those of pages are on the disk, the others are in memory."""
+        return int((self._ranges[1] - self._ranges[0]).sum())
 
     def wait(self) -> None:
         """Wait until all ranges are here.

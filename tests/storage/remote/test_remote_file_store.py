@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fault_proxy import at_random
 
-from recordkit.errors import FormatError, RemoteError
+from recordkit.errors import RecordkitError, RemoteError
 from recordkit.sampling.order import Shuffled
 from recordkit.storage.remote.cache.folder import CacheFolder
 from recordkit.storage.remote.cache.next_use import UsePlan
@@ -95,7 +95,7 @@ def test_an_object_that_is_replaced_is_an_error_and_a_new_file_reads_the_new_one
     file = open_file(object_store.url, tmp_path / "cache", 1 << 24)
     assert file.pread(RECORD, 0) == DATA[:RECORD]
     object_store.put("train.rec", bytes(len(DATA)))
-    with pytest.raises(FormatError):
+    with pytest.raises(RecordkitError, match="train.rec"):
         file.pread(RECORD, 1_000_000)
     file.close()
     again = open_file(object_store.url, tmp_path / "cache", 1 << 24)

@@ -28,7 +28,6 @@ from recordkit.errors import CacheWarning
 from recordkit.storage.remote.cache.flock import LockFile
 from recordkit.storage.remote.cache.folder import ABOUT_NAME, PAGES_NAME, PART_SUFFIX, CacheFolder, Ledger
 from recordkit.storage.remote.cache.next_use import FileUses
-from recordkit.storage.remote.settings import RemoteSettings
 
 PAGE_BYTES = 1 << 23
 """Size of a page. A request takes a few milliseconds besides its transfer, so that smaller pages would be slower."""
@@ -397,12 +396,3 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
-
-
-_caches: dict[tuple[Path, int], PageCache] = {}
-
-
-def shared_cache(settings: RemoteSettings) -> PageCache:
-    """Return the cache of some settings. All datasets of this process share it, so that their plans are compared."""
-    key = (settings.cache_folder, settings.cache_bytes)
-    return _caches.get(key) or _caches.setdefault(key, PageCache(*key))
