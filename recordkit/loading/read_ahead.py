@@ -63,7 +63,7 @@ class ReadAhead:
         for item in items:
             ahead.append(item)
             self._begin(item)
-            while len(ahead) > _MAX_ITEMS or self._n_bytes() > _AHEAD_BYTES:
+            while ahead and (len(ahead) > _MAX_ITEMS or self._n_bytes() > _AHEAD_BYTES):
                 yield ahead.popleft()
         yield from ahead
 

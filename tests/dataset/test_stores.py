@@ -148,6 +148,13 @@ def test_a_loader_gives_the_batches_of_the_files_near(engine, near, far, shuffle
                 assert np.array_equal(one.key, other.key)
 
 
+@pytest.mark.parametrize("n_bytes", [1, 5000])
+def test_a_loader_reads_ahead_no_more_than_it_may(near, far, n_bytes, monkeypatch):
+    monkeypatch.setattr("recordkit.loading.read_ahead._AHEAD_BYTES", n_bytes)
+    with rk.Loader(f"{far}/many", batch_size=1, transforms=[rk.Resize(16), rk.CenterCrop(16)]) as loader:
+        assert [batch.key.item() for batch in loader] == rk.RecordDataset(near / "many").keys.tolist()
+
+
 def test_the_state_of_a_loader_goes_on_with_another_cache_and_other_ranks(far, tmp_path):
     arguments = {"batch_size": 2, "shuffle": True, "transforms": [rk.Resize(16), rk.CenterCrop(16)]}
     seen = []
