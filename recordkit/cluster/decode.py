@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from recordkit.cluster.record_table import IMAGE, KEY
 from recordkit.errors import FormatError, ImageError, PlanError, plural
+from recordkit.loading.native import choose_engine
 from recordkit.loading.payloads import PayloadDecoder, Payloads
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_fixed_size
@@ -26,11 +27,13 @@ DATA = "data"
 
 
 class Decode:
-    """A class for `map_batches` of a Ray dataset: the column "image" becomes "data", a batch of arrays.
+    """A function for `map_batches` of a Ray dataset: the column "image" becomes "data", a batch of arrays.
 
-    Ray makes one object in each actor. The other columns, such as "key" and "label", stay as they are. Give
-    ``batch_format="pyarrow"``, which passes the images without a copy and without an object for each. Random draws
-    depend on `seed`, `epoch` and the key of each sample alone; samples with the same key draw the same numbers.
+    An object of the class runs in Ray's tasks, which read and decode a block in one go. The class itself runs in
+    actors, as Ray's other classes do; they start anew with each execution, which takes seconds. The other columns, such
+    as "key" and "label", stay as they are. Give ``batch_format="pyarrow"``, which passes the images without a copy and
+    without an object for each. Random draws depend on `seed`, `epoch` and the key of each sample alone; samples with
+    the same key draw the same numbers.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ class Decode:
         Height and width of the images after the transforms, if these do not fix it.
     engine : {"auto", "native", "python"}, default "auto"
     threads : int, default 1
-        Number of threads of one actor; give Ray the same `num_cpus`. 0: the number of CPUs this process may use.
+        Number of threads of one task or actor; give Ray the same `num_cpus`. 0: the number of CPUs a process may use.
     on_error : {"raise", "skip"}, default "raise"
         An image that cannot be decoded is an error that names its key, or its row is left out and a warning is given.
     memory : int or str, optional
@@ -62,13 +65,8 @@ class Decode:
     >>> import ray, recordkit.cluster
     >>> from recordkit.transforms import RandomFlip, RandomResizedCrop
     >>> dataset = recordkit.cluster.read("train.manifest.json")  # doctest: +SKIP
-    >>> images = dataset.map_batches(  # doctest: +SKIP
-    ...     recordkit.cluster.Decode,
-    ...     fn_constructor_kwargs={"transforms": [RandomResizedCrop(224), RandomFlip()], "layout": "NCHW"},
-    ...     batch_format="pyarrow",
-    ...     batch_size=256,
-    ...     concurrency=4,
-    ... )
+    >>> decode = recordkit.cluster.Decode([RandomResizedCrop(224), RandomFlip()], layout="NCHW", epoch=3)
+    >>> images = dataset.map_batches(decode, batch_format="pyarrow", batch_size=256)  # doctest: +SKIP
     """
 
     def __init__(
@@ -100,9 +98,12 @@ class Decode:
             raise PlanError(argument="size", expected=f"{fixed_size}, which the transforms make", got=size)
         self._epoch = epoch
         self._on_error = on_error
-        self._decoder = PayloadDecoder(
-            load_plan, (fixed_size[0], fixed_size[1]), engine, count_threads(threads), memory
-        )
+        self._arguments = load_plan, (fixed_size[0], fixed_size[1]), engine, threads, memory
+        self._decoder: PayloadDecoder | None = None
+        choose_engine(engine)  # raises if it is not built
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_decoder": None}  # the core's objects cannot be pickled
 
     def __call__(self, batch: Any) -> dict[str, Any]:
         """Return a batch with decoded images.
@@ -126,6 +127,9 @@ class Decode:
         """
         columns = _columns(batch)
         payloads = Payloads(*_encoded_images(columns[IMAGE]), _keys(columns[KEY]))
+        if self._decoder is None:
+            plan, size, engine, threads, memory = self._arguments
+            self._decoder = PayloadDecoder(plan, size, engine, count_threads(threads), memory)
         data, errors = self._decoder.decode(payloads, self._epoch)
         others = {name: _as_array(column) for name, column in columns.items() if name != IMAGE}
         if errors:

@@ -31,20 +31,20 @@ def table(images, keys=None, **columns):
 
 
 def decoded(dataset, **arguments):
-    """Return the rows of a Ray dataset after `Decode`, by key."""
+    """Return the images of a Ray dataset after `Decode`, by key."""
     decode = rk.cluster.Decode(**arguments)
-    rows = {}
-    for batch in dataset.iter_batches(batch_size=5, batch_format="pyarrow"):
-        columns = decode(batch)
-        rows |= {key: columns["data"][n] for n, key in enumerate(columns["key"].tolist())}
-    return rows
+    rows = dataset.map_batches(decode, batch_format="pyarrow", batch_size=5).take_all()
+    return {row["key"]: row["data"] for row in rows}
 
 
-def test_images_are_those_of_a_loader_without_draws(ray, pets):
+@pytest.mark.parametrize("how", ["task", pytest.param("actor", marks=pytest.mark.slow)])
+def test_images_are_those_of_a_loader_without_draws(ray, pets, how):
     arguments = {"transforms": [Resize(16), CenterCrop(12), Normalize(1, 2)], "dtype": "float32", "layout": "NCHW"}
-    dataset = rk.cluster.read(pets).map_batches(
-        rk.cluster.Decode, fn_constructor_kwargs=arguments, batch_format="pyarrow", batch_size=5, concurrency=1
-    )
+    if how == "task":
+        function = {"fn": rk.cluster.Decode(**arguments)}
+    else:
+        function = {"fn": rk.cluster.Decode, "fn_constructor_kwargs": arguments, "concurrency": 1}
+    dataset = rk.cluster.read(pets).map_batches(**function, batch_format="pyarrow", batch_size=5)
     rows = {row["key"]: row for row in dataset.take_all()}
     with rk.Loader(pets, batch_size=12, **arguments) as loader:
         (batch,) = loader
