@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +24,11 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.conversions import FORMATS, check_options, foreign_format, format_of_output
 from recordkit.interop.export import ExportReport
+from recordkit.interop.export.store import export_to_store
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.sources.records import RecordSource
+from recordkit.storage.remote.urls import is_url
 from recordkit.upkeep.selection import Selection
 
 
@@ -96,24 +99,23 @@ def command(  # noqa: PLR0913 (one argument for each option)
     SOURCE is a .rec file, its prefix, a manifest, or a pattern in quotes; a folder of ubyte (MNIST) files, whose sets
     are written to DEST/train and DEST/test; a folder of images; a list; or what 'recordkit import' reads. Encoded
     images are copied byte for byte. A folder of images has DEST.lst beside it, with the key, all labels and the path of
-    each image, and DEST.classes.json with the class names. DEST must be new or empty.
+    each image, and DEST.classes.json with the class names. DEST must be new or empty. It may be the URL of an object
+    store, as s3://bucket/photos.
     """
     to = FORMATS[format_name] if format_name else format_of_output(destination)
     given = {"name": name, "metadata": metadata, "shard_bytes": shard_bytes, "shuffle_seed": shuffle_seed}
-    options = check_options(to, given, is_read=False)
+    options: dict[str, Any] = check_options(to, given, is_read=False)
     with _open(source, selection, console, root=root, columns=columns, allow_outside=allow_outside) as opened:
         n_samples = sum(map(len, opened.values())) if isinstance(opened, Mapping) else len(opened)
         with console.progress(n_samples, f"export {source.name}") as progress:
-            report = to.write(
-                opened,
-                destination,
-                threads=threads,
-                memory=memory,
-                dry_run=dry_run,
-                on_note=lambda note: console.note(f"note: {note}"),
-                progress=progress,
-                **options,
-            )
+            options.update(threads=threads, memory=memory, dry_run=dry_run, progress=progress)
+            options["on_note"] = lambda note: console.note(f"note: {note}")
+            if is_url(destination):
+                label = f"upload {destination.name}"
+                options["show_upload"] = lambda n_bytes: console.progress(n_bytes, label, unit="B")
+                report = export_to_store(to.write, opened, destination, **options)
+            else:
+                report = to.write(opened, destination, **options)
     console.report(report.as_json(), *_lines(report))
 
 

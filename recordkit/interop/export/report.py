@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recordkit.storage.remote.urls import Url
+
 Progress = Callable[[int], None]
 """Called with the number of images written since the last call."""
 
@@ -21,7 +23,7 @@ class ExportedSet:
 
     Attributes
     ----------
-    path : Path
+    path : Path or Url
         The folder or file.
     n_images : int
     n_bytes : int or None
@@ -30,7 +32,7 @@ class ExportedSet:
         Facts that may be unexpected: above all, what the format keeps in another way or not at all.
     """
 
-    path: Path
+    path: Path | Url
     n_images: int
     n_bytes: int | None
     notes: tuple[str, ...]
@@ -124,4 +126,4 @@ def announce(sets: Iterable[ExportedSet], on_note: Notify | None) -> None:
 def _as_json(value: Any) -> object:
     if isinstance(value, tuple):
         return [_as_json(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | Url) else value

@@ -1,0 +1,82 @@
+"""Exports to an object store: written on this machine as any export, then published."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from recordkit.errors import PublishError, enumerate_some
+from recordkit.interop.export.report import ExportReport, Progress
+from recordkit.sample import Source
+from recordkit.storage.remote.publish import in_order, publish_files
+from recordkit.storage.remote.scratch import scratch_folder
+from recordkit.storage.remote.store import open_store
+from recordkit.storage.remote.urls import Url
+
+
+def export_to_store(
+    write: Callable[..., ExportReport],
+    source: Source | Mapping[str, Source],
+    destination: str | Path | Url,
+    *,
+    show_upload: Callable[[int], contextlib.AbstractContextManager[Progress]] | None = None,
+    **options: Any,
+) -> ExportReport:
+    """Export a source into a new folder or file of an object store.
+
+    The files wait for their upload in the folder of the cache. The same files that are there already are left; nothing
+    is overwritten.
+
+    Parameters
+    ----------
+    write : callable
+        ``write_X`` of a format, see `recordkit.interop.conversions`.
+    source : Source, or mapping of str to Source
+    destination : str, Path or Url
+        Such as ``s3://bucket/photos``.
+    show_upload : callable, optional
+        Called with the number of bytes of all files before the upload. It returns a context manager of a function,
+        which is called with the number of bytes since the last call.
+    **options
+        Arguments of `write`.
+
+    Returns
+    -------
+    report : ExportReport
+        It names URLs.
+
+    Raises
+    ------
+    PublishError
+        The folder has other files, or there is no room on this machine.
+    RemoteError, NotFoundError
+        The store refuses or does not answer, or there is no such bucket.
+    """
+    url = Url.parse(destination)
+    begin_s = time.monotonic()
+    present = open_store(url).list_folder(url.key) or {}
+    with scratch_folder() as folder:
+        notify = options.get("on_note")
+        if notify is not None:
+            options["on_note"] = lambda note: notify(note.replace(f"{folder}/", f"{url.parent}/"))
+        report = write(source, folder / url.name, **options)
+        files = in_order(folder)
+        others = sorted(set(present) - {path.name for path in files if path.parent == folder / url.name})
+        if others:
+            got = f"one that has {enumerate_some(others)}"
+            advice = "choose another name, or remove the objects"
+            raise PublishError(path=str(url), expected="a new folder", got=got, advice=advice)
+        if not report.dry_run:
+            show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
+            with show(sum(path.stat().st_size for path in files)) as uploaded:
+                publish_files(files, url.parent, base=folder, progress=uploaded)
+        sets = tuple(
+            dataclasses.replace(done, path=url.parent.join(done.path.relative_to(folder).as_posix()))
+            for done in report.sets
+            if isinstance(done.path, Path)
+        )
+    return dataclasses.replace(report, sets=sets, duration_s=time.monotonic() - begin_s)
