@@ -19,9 +19,9 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from functools import partial
-from threading import Lock, RLock
+from threading import Event, Lock, RLock
 from typing import Protocol
 
 import numpy as np
@@ -377,6 +377,9 @@ class Fetch:
         self._file = file
         self._ranges = ranges
         self._pid = os.getpid()
+        self._lock = Lock()
+        self._is_released = False
+        self._waits: set[Event] = set()
         self._pieces = file.pin(ranges)
 
     @property
@@ -390,7 +393,7 @@ class Fetch:
         return int((self._ranges[1] - self._ranges[0]).sum())
 
     def wait(self) -> None:
-        """Wait until all ranges are here.
+        """Wait until all ranges are here, or until another thread releases them.
 
         Raises
         ------
@@ -400,17 +403,37 @@ class Fetch:
         for _ in range(_MAX_ATTEMPTS):
             if self._pid != os.getpid():  # reads of a forked process fetch for themselves
                 return
-            try:
-                for piece in self._pieces:
-                    piece.future.result()
-            except CancelledError:
-                raise PlanError(path=self._file.name, expected="an open file", got="a closed one") from None
+            for piece in self._pieces:
+                self._wait_for(piece.future)
+            if self._is_released:
+                return
             lost = [piece for piece in self._pieces if not piece.is_here]
             if not lost:
                 return
-            parts = self._parts_of(lost)
-            self._pieces += self._file.pin(parts, exactly=True)
-            self._pieces = [piece for piece in self._pieces if piece not in lost]
+            self._replace(lost, self._file.pin(self._parts_of(lost), exactly=True))
+
+    def _replace(self, lost: list[Piece], pieces: list[Piece]) -> None:
+        """Take new pieces in place of pages that could not be stored."""
+        with self._lock:
+            if not self._is_released:
+                self._pieces = [piece for piece in self._pieces if piece not in lost] + pieces
+                return
+        self._file.unpin(pieces)
+
+    def _wait_for(self, future: Future[None]) -> None:
+        """Wait for a piece, at most until the release, and raise its error."""
+        woken = Event()
+        self._waits.add(woken)
+        if not future.done():
+            future.add_done_callback(lambda _future: woken.set())
+            if not self._is_released:
+                woken.wait()
+        self._waits.discard(woken)
+        if not self._is_released:
+            try:
+                future.result()
+            except CancelledError:
+                raise PlanError(path=self._file.name, expected="an open file", got="a closed one") from None
 
     def _parts_of(self, pieces: list[Piece]) -> Ranges:
         """Return the parts of the ranges that are in some pieces."""
@@ -420,8 +443,14 @@ class Fetch:
 
     def release(self) -> None:
         """Let the ranges go, also if they are still on their way. A second call does nothing."""
-        pieces, self._pieces = self._pieces, []
-        if pieces and self._pid == os.getpid():
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            self._is_released = True
+            pieces, self._pieces = self._pieces, []
+        for woken in list(self._waits):
+            woken.set()
+        if pieces:
             self._file.unpin(pieces)
 
 

@@ -132,6 +132,19 @@ def test_what_is_released_before_it_came_is_not_kept(open_file, store):
     assert len(store.requests) <= 5 and file.extents.n_bytes_in_memory == 0
 
 
+def test_a_wait_ends_when_another_thread_releases_the_fetch(open_file, store):
+    store.gate.clear()
+    file = open_file(10)
+    fetch = file.start_fetching([0, 50_000], [10, 50_010])
+    waiter = threading.Thread(target=fetch.wait)
+    waiter.start()
+    fetch.release()
+    waiter.join(20)
+    assert not waiter.is_alive()
+    store.gate.set()
+    assert file.pread(10, 0) == DATA[:10]
+
+
 def test_an_error_of_the_store_reaches_every_waiter_and_a_later_try_succeeds(open_file, store):
     file = open_file()
     store.error = RemoteError(path="s3://bucket/train.rec", got="HTTP 503")

@@ -210,9 +210,9 @@ class FileUses:
         self._base = base
 
     @property
-    def now(self) -> tuple[int, int]:
-        """Epoch and position of the reader."""
-        return self._plan.epoch, self._plan.position
+    def now(self) -> tuple[int, int, int]:
+        """Identity of the plan, and epoch and position of the reader."""
+        return id(self._plan), self._plan.epoch, self._plan.position
 
     def next_use(self, pages: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return when pages are used next: a position of this epoch, or n and a position of the next one.
