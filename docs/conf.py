@@ -39,8 +39,8 @@ autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
-# The pages are built without PyTorch. MXNet needs no mock, because recordkit imports it in functions only.
-autodoc_mock_imports = ["torch"]
+# The pages are built without PyTorch, Ray and pyarrow. MXNet needs no mock: recordkit imports it in functions only.
+autodoc_mock_imports = ["pyarrow", "ray", "torch"]
 python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [("py:.*", r"(?!recordkit\.).*")]  # every name that begins with recordkit. must lead somewhere
 
