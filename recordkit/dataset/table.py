@@ -20,7 +20,7 @@ from recordkit.dataset.records import RecordFile, compact_keys, open_record_file
 from recordkit.dataset.whole_records import known_positions
 from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats.byte_source import open_source
-from recordkit.formats.frame import open_records
+from recordkit.formats.signatures import open_records
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.open_files import allow_open_files
