@@ -169,6 +169,14 @@ def test_the_state_of_a_loader_goes_on_with_another_cache_and_other_ranks(far, t
     assert sorted(seen) == list(range(12))
 
 
+def test_a_cache_that_was_removed_while_the_program_runs_is_made_again(near, far, tmp_path):
+    for _ in range(2):
+        with rk.RecordDataset(f"{far}/many", cache_dir=tmp_path / "cache") as there, rk.RecordDataset(near / "many") as here:
+            assert content(there) == content(here)
+        assert list((tmp_path / "cache").glob("objects/*/pages/*"))
+        shutil.rmtree(tmp_path / "cache")
+
+
 def test_timing_tells_what_came_from_the_store_and_what_from_the_cache(near, far):
     arguments = {"batch_size": 4, "transforms": [rk.Resize(16), rk.CenterCrop(16)]}
     for n_before in (0, 1):

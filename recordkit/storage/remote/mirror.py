@@ -260,6 +260,7 @@ class Mirror:
 
     def _replace(self, path: Path, facts: ObjectFacts, write: Callable[[int], object]) -> None:
         """Write a new file and its stamp. Readers of a file without its stamp copy it again."""
+        (self.folder / _STAMPS).mkdir(parents=True, exist_ok=True)  # the user may have removed the whole cache
         descriptor, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
         stamp = self.folder / _STAMPS / path.name
         try:

@@ -58,7 +58,6 @@ class CacheFolder:
         self.max_bytes = max_bytes
         if not CAN_LOCK:
             raise OSError("this system has no flock")
-        self.objects.mkdir(parents=True, exist_ok=True)
         with self.locked() as ledger:
             ledger.recount()
 
@@ -76,6 +75,7 @@ class CacheFolder:
         OSError
             The lock file cannot be written, or others have held the lock for ten seconds.
         """
+        self.objects.mkdir(parents=True, exist_ok=True)  # again, if the user has removed the cache meanwhile
         file = LockFile(self.path / "lock", os.O_CREAT)
         try:
             deadline_s = time.monotonic() + _MAX_WAIT_S
