@@ -15,6 +15,7 @@ from recordkit.cli.training.display import Display
 from recordkit.cli.training.options import PERFORMANCE, training_options
 from recordkit.errors import PlanError
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.remote.urls import is_url
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_prerequisites
@@ -118,7 +119,7 @@ def command(
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
     name = options["recipe"] or Path(options["network"] or "book").stem
-    prefix = path.resolve() if path.is_dir() else Fileset(path.resolve()).prefix
+    prefix = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
     return Path(f"{prefix.name}-model") / name
 
 

@@ -20,6 +20,7 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.interop.fetch.content import content_sha256
 from recordkit.interop.fetch.datasets import Dataset, RemoteFile, is_protected
 from recordkit.interop.fetch.transfer import ProgressBar, copy, download
+from recordkit.storage.remote.urls import is_url
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def fetch(
     sources = dataset.mirrors if source is None else (_parse_source(source, any_checksum=any_checksum),)
     if not sources:
         raise PlanError(f"{dataset.name} has no mirrors", advice="name a copy of your own with `source`")
+    if is_url(folder):
+        raise PlanError(argument="folder", expected="a path of this machine", got=f"the URL {folder}")
     target_folder = Path(folder)
     try:
         target_folder.mkdir(parents=True, exist_ok=True)

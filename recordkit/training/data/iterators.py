@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, PlanError
 from recordkit.loading.native import choose_engine
+from recordkit.storage.remote.urls import is_url
 from recordkit.training.data.batches import BatchReader, MxnetReader, RecordkitReader
 from recordkit.training.data.gluon_batches import GluonReader
 from recordkit.training.data.normalization import Normalization
@@ -25,11 +26,23 @@ def resolve_iterator(iterator: str, *paths: Path | None) -> str:
     ----------
     iterator : {"auto", "recordkit", "mxnet", "gluon"}
     *paths : Path or None
-        The files to read. MXNet's iterator cannot read InsightFace's.
+        The files to read. MXNet's iterator cannot read InsightFace's, and only recordkit's reads URLs.
+
+    Raises
+    ------
+    PlanError
+        A path is a URL, and the iterator is one of MXNet's.
     """
+    is_remote = any(map(is_url, filter(None, paths)))
+    if is_remote and iterator not in ("auto", "recordkit"):
+        raise PlanError(argument="iterator", expected="recordkit, which alone reads URLs", got=iterator)
     if iterator != "auto":
         return iterator
-    if choose_engine("auto").name == "native" or any(path is not None and _has_metadata(path) for path in paths):
+    if (
+        is_remote
+        or choose_engine("auto").name == "native"
+        or any(path is not None and _has_metadata(path) for path in paths)
+    ):
         return "recordkit"
     return "mxnet"
 
