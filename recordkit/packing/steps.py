@@ -24,6 +24,7 @@ from recordkit.packing.report import Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
+from recordkit.storage.remote.urls import Url
 from recordkit.storage.set_files import Creator
 from recordkit.threads import ThreadedMap
 
@@ -201,7 +202,7 @@ def check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str]
     return warnings
 
 
-def refuse_empty_result(reports: Sequence[SetReport], prefix: Path) -> None:
+def refuse_empty_result(reports: Sequence[SetReport], prefix: Path | Url) -> None:
     """Refuse to replace an existing set by sets without any record."""
     if any(report.n_packed for report in reports):
         return

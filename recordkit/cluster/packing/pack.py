@@ -17,6 +17,7 @@ from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.plan_file import check_same_plan, describe_plan, pack_plan
+from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
 from recordkit.errors import PackError, PublishError
@@ -28,6 +29,7 @@ from recordkit.packing.steps import PackedSet, open_sources, plan_facts, plan_pa
 from recordkit.sample import Source
 from recordkit.storage import manifest as manifests
 from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, refuse_file_name
+from recordkit.storage.remote.urls import Url, is_url
 
 # The largest image takes a quarter of it. It is the same on all machines, because it decides which image is too large.
 _DEFAULT_MEMORY = 2 << 30
@@ -75,7 +77,8 @@ def pack(
     source : Source, mapping of str to Source, str or Path
         As for `recordkit.pack`; also a .rec file, a manifest or the prefix of one, whose records are packed anew.
     prefix : str or Path
-        Folder of the output, which all machines see under the same path, and the beginning of its file names.
+        Folder of the output, which all machines see under the same path, and the beginning of its file names; or a URL
+        such as ``s3://bucket/train``.
     plan : PackPlan, optional
         ``plan.shards`` is the number of tasks; a shard of about 1 GB is a good size. ``plan.threads`` is the number of
         threads, and of CPUs, of a task; 0 is 1.
@@ -88,7 +91,7 @@ def pack(
         Address of the cluster, as of ``ray.init``; see `recordkit.cluster.connection.connect`.
     scratch : str or Path, optional
         Folder on each machine in which a task packs its shard before it is copied to the output. By default it packs it
-        beside the output, and renames it.
+        beside the output, and gives it its name; for a URL, in the system's folder of temporary files.
 
     Returns
     -------
@@ -120,8 +123,8 @@ def pack(
     if isinstance(source, (str, Path)):
         source = open_input(source, decoders=plan.decoders)
     sources = open_sources(source, plan)
-    refuse_file_name(Path(prefix))
-    target: Target = FolderTarget(Path(prefix))
+    target: Target = StoreTarget(prefix) if is_url(prefix) else FolderTarget(Path(prefix))
+    refuse_file_name(Path(target.prefix_name))
     with target.hold():
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)
@@ -162,7 +165,7 @@ def _begin(target: Target, planned_sets: Sequence[PlannedSet], document: Mapping
         own_names |= {target.prefix_name + suffix for suffix in (".rec", ".json", MANIFEST_SUFFIX)}
         if existing := sorted(own_names & target.names()):
             raise PublishError(
-                path=target.path(existing[0]),
+                path=str(target.location(existing[0])),
                 expected="no dataset at this prefix",
                 got="a file of one",
                 advice="choose another prefix, or remove the files of that dataset first",
@@ -170,13 +173,13 @@ def _begin(target: Target, planned_sets: Sequence[PlannedSet], document: Mapping
         if target.create(name, pack_plan(document)):
             return
         content = target.read(name) or b""  # another driver was first
-    check_same_plan(content, document, target.path(name))
+    check_same_plan(content, document, str(target.location(name)))
 
 
-def _end(target: Target, planned_sets: Sequence[PlannedSet], packed_sets: Sequence[PackedSet]) -> list[Path]:
+def _end(target: Target, planned_sets: Sequence[PlannedSet], packed_sets: Sequence[PackedSet]) -> list[Path | Url]:
     """Write the manifests, and return their paths. If nothing was packed, remove all files and raise PackError."""
     try:
-        refuse_empty_result([packed.report for packed in packed_sets], target.prefix)
+        refuse_empty_result([packed.report for packed in packed_sets], target.location(target.prefix_name))
     except PackError:
         for planned in planned_sets:
             for path in reversed(planned.names.all()):
@@ -187,18 +190,18 @@ def _end(target: Target, planned_sets: Sequence[PlannedSet], packed_sets: Sequen
     for planned, packed in zip(planned_sets, packed_sets, strict=True):
         if planned.dataset is not None:
             shards.setdefault(planned.dataset, []).append(packed)
-    paths = []
+    paths: list[Path | Url] = []
     for dataset, sets in shards.items():
         manifest = manifests.unite(dataset.name, [each.description for each in sets], [each.keys for each in sets])
         content = manifests.pack(manifest)
         if not target.create(manifest.file_name, content) and target.read(manifest.file_name) != content:
             raise PublishError(
-                path=target.path(manifest.file_name),
+                path=str(target.location(manifest.file_name)),
                 expected="no manifest, or that of these shards",
                 got="another one",
                 advice="choose another prefix, or remove the files of that dataset first",
             )
-        paths.append(Path(target.path(manifest.file_name)))
+        paths.append(target.location(manifest.file_name))
     return paths
 
 
@@ -303,7 +306,7 @@ class _Run:
         is_same_plan = {**got, "decoders": list(got["decoders"])} == {**facts, "decoders": list(facts["decoders"])}
         if packed.report.n_listed != n_rows or not is_same_plan or description["set"] != self._job.target.prefix_name:
             raise PublishError(
-                path=self._job.target.path(f"{self._name(number)}.json"),
+                path=str(self._job.target.location(f"{self._name(number)}.json")),
                 expected=f"a shard of this pack, of {n_rows} samples",
                 got="that of another one",
                 advice="remove the files of that shard and pack again",

@@ -18,10 +18,11 @@ from typing import Protocol
 from recordkit.cluster.packing.scratch import locked_folder, own_folder
 from recordkit.errors import ClusterError
 from recordkit.formats.files import flush_to_disk, read_file
+from recordkit.storage.remote.urls import Url
 from recordkit.storage.staging import Staging, as_publish_error
 
 # Largest file that is read whole: the index of a shard of some 50 million records.
-_MAX_READ_BYTES = 1 << 30
+MAX_READ_BYTES = 1 << 30
 # Errors of file systems that have no hard links.
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 # A shard is published again if another process removes files of it meanwhile, as a driver does that begins anew.
@@ -48,8 +49,8 @@ class Target(Protocol):
             Nothing can be written there, or another pack is writing.
         """
 
-    def path(self, name: str) -> str:
-        """Return the path or URL of a file, for texts."""
+    def location(self, name: str) -> Path | Url:
+        """Return the path or URL of a file, for texts and reports."""
 
     def names(self) -> set[str]:
         """Return the names of all files there."""
@@ -110,9 +111,9 @@ class FolderTarget:
         """The folder in which tasks write what is not published yet."""
         return self.folder / f".{self.prefix_name}.parts"
 
-    def path(self, name: str) -> str:
-        """See `Target.path`."""
-        return str(self.prefix.with_name(name))
+    def location(self, name: str) -> Path:
+        """See `Target.location`."""
+        return self.prefix.with_name(name)
 
     def names(self) -> set[str]:
         """See `Target.names`."""
@@ -121,7 +122,7 @@ class FolderTarget:
     def read(self, name: str) -> bytes | None:
         """See `Target.read`."""
         with contextlib.suppress(FileNotFoundError):
-            return read_file(self.folder / name, max_bytes=_MAX_READ_BYTES)
+            return read_file(self.folder / name, max_bytes=MAX_READ_BYTES)
         return None
 
     def size(self, name: str) -> int | None:
@@ -160,9 +161,8 @@ class FolderTarget:
                 flush_to_disk(self.folder)
                 if self.names().issuperset(path.name for path in files):
                     return
-        raise ClusterError(
-            "another process removes the files of this shard", path=self.path(files[-1].name), advice="pack again"
-        )
+        where = str(self.location(files[-1].name))
+        raise ClusterError("another process removes the files of this shard", path=where, advice="pack again")
 
     def _bring(self, path: Path, folder: Path) -> Path:
         """Return the path of a file on the file system of the output, to which it is copied if it is on another."""

@@ -128,7 +128,7 @@ def pack_shard(job: Job, names: ShardNames, part: PartSource, report: Report | N
         files = TaskFolder(folder, target.prefix_name)
         packed = pack_set(planned, job.plan, choose_engine(job.engine), files, resources)
         target.publish([folder / name for name in listed_names(packed.description)])
-    return packed._replace(report=replace(packed.report, prefix=Path(target.path(names.name))))
+    return packed._replace(report=replace(packed.report, prefix=target.location(names.name)))
 
 
 def describe_shard(target: Target, name: str) -> PackedSet | None:
@@ -152,11 +152,11 @@ def describe_shard(target: Target, name: str) -> PackedSet | None:
         description = json.loads(content)
         size, n_packed, n_failed = description["rec"]["bytes"], description["records"], description["failed"]
     except (ValueError, LookupError, TypeError) as error:
-        advice = "remove it and pack again"
-        raise FormatError(path=target.path(f"{name}.json"), expected="a shard", got=error, advice=advice) from None
+        path, advice = str(target.location(f"{name}.json")), "remove it and pack again"
+        raise FormatError(path=path, expected="a shard", got=error, advice=advice) from None
     if any(target.size(file) is None for file in listed_names(description)) or target.size(f"{name}.rec") != size:
         return None
-    report = SetReport(Path(target.path(name)), n_packed, n_packed, output_bytes=size)
+    report = SetReport(target.location(name), n_packed, n_packed, output_bytes=size)
     if n_failed:
         for failure in _read_failures(target.read(f"{name}.failed.tsv") or b""):
             report.fail(failure)

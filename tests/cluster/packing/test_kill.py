@@ -22,7 +22,7 @@ N_IMAGES, N_SHARDS = 240, 12
 OPTIONS = ["--shards", str(N_SHARDS), "--shuffle", "--resize", "96", "--quality", "90"]
 PLAN = PackPlan(shards=N_SHARDS, shuffle=True, resize=96, quality=90)
 MAX_S = 180
-NODE = {"object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
+NODE = {"object_store_memory": 80_000_000}
 
 
 @pytest.fixture(scope="module")

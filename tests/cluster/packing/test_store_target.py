@@ -1,0 +1,68 @@
+"""Shards are published in a real object store, once, and a restart packs what is left."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster.packing.conftest import digests
+
+import recordkit
+from recordkit import PackPlan
+from recordkit.cluster.packing.store_target import StoreTarget
+from recordkit.errors import PublishError
+
+
+def written(target, folder, **contents):
+    with target.scratch(folder) as own:
+        paths = [own / f"a_0.{suffix}" for suffix in contents]
+        for path, content in zip(paths, contents.values(), strict=True):
+            path.write_bytes(content)
+        target.publish(paths)
+
+
+def test_files_are_created_once(object_store, tmp_path):
+    target = StoreTarget(f"{object_store.url}/sets/a")
+    with target.hold():
+        assert target.names() == set() and target.read("a_0.rec") is target.size("a_0.rec") is None
+        for _ in range(2):
+            written(target, tmp_path, rec=b"records", json=b"{}")
+        assert target.names() == {"a_0.rec", "a_0.json"}
+        assert (target.read("a_0.rec"), target.size("a_0.rec")) == (b"records", 7)
+        with pytest.raises(PublishError, match=r"s3://.*/sets/a_0\.rec: expected no object, or one of"):
+            written(target, tmp_path, rec=b"others!", json=b"{}")
+        assert target.create("a.plan.json", b"1") and not target.create("a.plan.json", b"2")
+        target.remove("a.plan.json")
+        assert target.read("a.plan.json") is None
+    assert list(tmp_path.glob("recordkit-*")) == []
+
+
+def test_a_web_server_takes_no_files():
+    with pytest.raises(PublishError, match="expected a store that takes files, got a web server"):
+        StoreTarget("https://example.org/a")
+
+
+def test_a_pack_into_a_store_has_the_bytes_of_one_in_a_folder(object_store, ray_installed, listed, folders):
+    url = f"{object_store.url}/sets/a"
+    root = str(Path(recordkit.__file__).parents[1])
+    words = ["cluster", "pack", str(listed.path), url, "--root", listed.root, "--shards", "3", "--shuffle", "--json"]
+    command = [sys.executable, "-m", "recordkit", *words, "--on-error", "skip"]
+
+    def run():
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": root})
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    report = run()
+    recordkit.pack(listed, folders[0], plan=PackPlan(shards=3, shuffle=True, on_error="skip"))
+    expected = digests(folders[0])
+    assert set(object_store.list_keys()) == {f"sets/{name}" for name in (*expected, "a.plan.json")}
+    assert all(object_store.get(f"sets/{name}") == folders[0].with_name(name).read_bytes() for name in expected)
+    assert (report["n_reused"], report["manifests"]) == (0, [f"{url}.manifest.json"])
+    target = StoreTarget(url)
+    for name in ("a.manifest.json", "a_1.json"):
+        target.remove(name)
+    assert run()["n_reused"] == 2
+    assert all(object_store.get(f"sets/{name}") == folders[0].with_name(name).read_bytes() for name in expected)
