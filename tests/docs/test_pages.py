@@ -98,6 +98,10 @@ def test_every_command_and_every_option_is_described(built):
     text = re.sub(r"<[^>]+>", "", (HTML / "reference/commands.html").read_text())
     parent = click.Context(commands)
     programs = {f"recordkit {name}": commands.get_command(parent, name) for name in COMMANDS}
+    groups = {program: command for program, command in programs.items() if isinstance(command, click.Group)}
+    programs |= {
+        f"{program} {name}": command for program in groups for name, command in groups[program].commands.items()
+    }
     programs |= {"recordkit": commands, "im2rec": script.command}
     ids = built["reference/commands.html"].ids
     for program, command in programs.items():
