@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from recordkit.cluster.library import import_ray
 from recordkit.errors import ClusterError
+
+_CONNECT_S = 10
 
 
 @contextlib.contextmanager
@@ -20,8 +24,8 @@ def connect(address: str | None = None) -> Iterator[Any]:
     Parameters
     ----------
     address : str, optional
-        As of ``ray.init``: "auto", or HOST:PORT of the head node. By default, Ray takes RAY_ADDRESS, or starts a
-        cluster on this machine that ends with the block.
+        As of ``ray.init``: "auto", HOST:PORT of the head node, or "local", a cluster on this machine that ends with
+        the block. By default the variable RAY_ADDRESS, which Ray's own jobs have, and "local" without it.
 
     Raises
     ------
@@ -34,14 +38,25 @@ def connect(address: str | None = None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    address = address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 (Ray's own jobs are told it so)
     try:
+        _check_reachable(address)
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        expected = "a Ray cluster" if address is None else f"a Ray cluster at {address}"
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        advice = "start one with 'ray start --head'"
-        raise ClusterError(expected=expected, got=reason, advice=advice) from error
+        raise ClusterError(
+            expected=f"a Ray cluster at {address}",
+            got=reason,
+            advice="start one with 'ray start --head', or correct `address`",
+        ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT, which Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
