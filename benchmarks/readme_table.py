@@ -1,10 +1,11 @@
-"""Write the tables that come from measured files into the main README, docs/recipes.md and the README of this folder.
+"""Write the tables that come from `results/` into the main README, pages of docs/ and the README of this folder.
 
 Usage: python benchmarks/readme_table.py
 
 The table between ``<!-- loading -->`` and ``<!-- end -->`` of the main README has the rates of `results/photos256.json`
 and `results/mnist.json`. The tables in this folder's README are named after their files in `results/`, and
-docs/recipes.md has one of them too. A test compares the three pages with the files.
+docs/recipes.md has one of them too. docs/guides/cluster-size.md has the tables of `simulate_cluster.py`. A test
+compares the pages with the files.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import _cluster_tables as cluster
 
 from recordkit.bench.report import Case, Report, read_report
 
@@ -152,7 +156,22 @@ def _time_and_rates(runs: list[dict[str, float]]) -> list[str]:
     return [seconds, f"{rate:,.0f} img/s", f"{wait:.1%}"]
 
 
+def _simulation(name: str, source: str = "simulation") -> Callable[[], list[str]]:
+    """Return a table of `simulate_cluster.py` that is made from its results, or from the measured costs."""
+
+    def table() -> list[str]:
+        table_of: Callable[[list[dict[str, Any]]], list[str]] = getattr(cluster, name)
+        return table_of(_facts(source)[1])
+
+    table.__name__ = name
+    return table
+
+
 TABLES = {
+    HERE.parent / "docs" / "guides" / "cluster-size.md": [
+        *(_simulation(name, "cluster-costs") for name in ("costs", "check")),
+        *(_simulation(table.__name__) for table in cluster.TABLES.values()),
+    ],
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
     HERE / "README.md": [agreement, slowed, growth, upkeep, recipes, training],
