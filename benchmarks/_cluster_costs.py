@@ -6,6 +6,7 @@ Each cost is processor time where it can be, because processor time depends less
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import json
@@ -18,7 +19,6 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,14 +26,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import data
+
 import recordkit as rk
+from recordkit import cluster as rk_cluster
+from recordkit.cluster.packing.inputs import open_input
+from recordkit.cluster.packing.part import PartSource
+from recordkit.cluster.packing.plan_file import describe_plan
 from recordkit.formats import idx
+from recordkit.packing.steps import open_sources, plan_pack
 from recordkit.sources import ListSource
 from recordkit.storage import manifest
 
 PAGE_BYTES = 8 * 2**20
 _N_IMAGES = 1000
 _PART_ROWS = 200
+PACKS = f"recordkit.pack of {_PART_ROWS} images"
+"""Title of the runs whose tasks are packs."""
 _RANGE_BYTES = 43_000
 _THREADS = 32
 _START_S = 60
@@ -50,12 +59,14 @@ class Costs:
         Bytes of a source image, and of its record after the resize.
     pack_cpu_s, decode_cpu_s : float
         Processor seconds to pack an image, and to read, crop and normalise one in a Loader.
-    list_row_cpu_s : float
-        Processor seconds of the driver per row of the list, when it plans.
+    list_row_cpu_s, list_record_cpu_s : float
+        Processor seconds of the driver when it plans, per row of a list and per record of a packed dataset.
     index_record_cpu_s : float
         Processor seconds of a reader per record of the .idx.
-    part_row_cpu_s, part_row_bytes : float
-        Processor seconds of the driver, and bytes that it keeps for a task, per sample that it gives to a task.
+    part_row_cpu_s, part_record_cpu_s : float
+        Processor seconds of the driver per row or record that it gives to a task.
+    part_row_bytes, part_record_bytes : float
+        Bytes that it keeps for each of them until the task ends.
     task_driver_s, waiting_task_driver_s : float
         Processor seconds of the driver per task, to submit it, wait for it and take its result; and what each other
         task that is submitted adds to them.
@@ -72,9 +83,12 @@ class Costs:
     pack_cpu_s: float
     decode_cpu_s: float
     list_row_cpu_s: float
+    list_record_cpu_s: float
     index_record_cpu_s: float
     part_row_cpu_s: float
+    part_record_cpu_s: float
     part_row_bytes: float
+    part_record_bytes: float
     task_driver_s: float
     waiting_task_driver_s: float
     shard_driver_s: float
@@ -91,7 +105,7 @@ def measure(images: Path) -> tuple[Costs, dict[str, Any]]:
         folder = Path(name)
         rows = write_list(images, folder, _N_IMAGES)
         prefix = folder / "photos"
-        costs = _pack(rows, images, prefix) | _decode(prefix) | _plan_memory(prefix) | _list_rows(images, folder)
+        costs = _pack(rows, images, prefix) | _decode(prefix) | _plan_memory(prefix) | _listing(images, folder)
         store_costs, store_facts = _store(folder)
         driver_costs, driver_facts = _driver(images, folder)
     costs |= store_costs | driver_costs
@@ -164,28 +178,34 @@ def _plan_memory(prefix: Path) -> dict[str, float]:
     return {"shard_driver_bytes": size / n, "shard_driver_s": seconds / n}
 
 
-def _list_rows(images: Path, folder: Path) -> dict[str, float]:
-    """Measure opening a list and an index of 200,000 rows."""
+def _listing(images: Path, folder: Path) -> dict[str, float]:
+    """Measure what the driver does with each of 200,000 rows of a list, and of 200,000 records."""
     n = 200_000
-    rows, index = write_list(images, folder, n), folder / "large.idx"
-    index.write_bytes(idx.lines(range(10**7, 10**7 + n), range(0, n * _RANGE_BYTES, _RANGE_BYTES)))
+    rows = write_list(images, folder, n)
+    data.write_images(folder / "small", [b"\xff\xd8" + bytes(50)] * n)
     begin_s = time.process_time()
-    source = ListSource(rows, images)
-    listed_s = time.process_time()
-    # As recordkit.cluster.packing.part does it for the rows of a shard.
-    order = range(n)
-    entries = source.entries(order)
-    keys = array("Q", (entry.key for entry in entries))
-    part = (keys, [entry.name for entry in entries], [entry.labels for entry in entries])
-    n_bytes = len(pickle.dumps((*part, source.reader(order)), protocol=5))
-    parted_s = time.process_time()
-    idx.read(index)
-    indexed_s = time.process_time()
+    idx.read(folder / "small.idx")
+    costs = {"index_record_cpu_s": (time.process_time() - begin_s) / n}
+    for name, open_it in {
+        "row": lambda: ListSource(rows, images),
+        "record": lambda: open_input(folder / "small.rec"),
+    }.items():
+        costs |= _driver_costs(name, open_it, folder / f"parts-{name}", n)
+    return costs
+
+
+def _driver_costs(name: str, open_it: Callable[[], Any], prefix: Path, n: int) -> dict[str, float]:
+    """Plan a pack as recordkit.cluster.pack does, and make what it sends to the tasks."""
+    plan = rk.PackPlan(resize=256, threads=1, shards=10)
+    begin_s = time.process_time()
+    planned_sets, _ = plan_pack(open_sources(open_it(), plan), prefix, plan)
+    describe_plan(prefix.name, plan, planned_sets, memory=2**31, fingerprint={})
+    planned_s = time.process_time()
+    n_bytes = sum(len(pickle.dumps(PartSource(planned), protocol=5)) for planned in planned_sets)
     return {
-        "list_row_cpu_s": (listed_s - begin_s) / n,
-        "part_row_cpu_s": (parted_s - listed_s) / n,
-        "part_row_bytes": n_bytes / n,
-        "index_record_cpu_s": (indexed_s - parted_s) / n,
+        f"list_{name}_cpu_s": (planned_s - begin_s) / n,
+        f"part_{name}_cpu_s": (time.process_time() - planned_s) / n,
+        f"part_{name}_bytes": n_bytes / n,
     }
 
 
@@ -218,8 +238,10 @@ def _driver(images: Path, folder: Path) -> tuple[dict[str, float], dict[str, Any
         rows = write_list(images, folder, _PART_ROWS)
         pack = functools.partial(ray.remote(_pack_part).remote, str(rows), str(images.resolve()), str(folder))
         sleep = ray.remote(_sleep).remote
-        runs = [_run_tasks(ray, pack, "packs of 200 images", n_workers, 12) for n_workers in (1, 2)]
-        runs += [_run_tasks(ray, sleep, "tasks that sleep", n_workers, 96) for n_workers in (1, 2, 8)]
+        ray.get([ray.remote(_wait).remote(2) for _ in range(8)])  # starts all processes
+        runs = [_run_tasks(ray, sleep, "tasks that sleep", n_workers, 96) for n_workers in (1, 2, 8)]
+        runs += [_run_tasks(ray, pack, PACKS, n_workers, 12) for n_workers in (1, 2)]
+        runs += [_run_cluster_pack(ray, images, folder, n_workers, 12) for n_workers in (1, 2)]
     finally:
         ray.shutdown()
     slope = max(0.0, (many_cpu_s - few_cpu_s) / (many - few))
@@ -260,6 +282,10 @@ def _pack_part(rows: str, images: str, folder: str, number: int) -> float:
     return time.perf_counter() - begin_s
 
 
+def _wait(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 def _sleep(number: int) -> float:
     """Sleep between 50 and 150 ms, as a task of one core does on a machine that has enough of them."""
     begin_s = time.perf_counter()
@@ -281,6 +307,32 @@ def _run_tasks(ray: Any, submit: Callable[[int], Any], title: str, n_workers: in
     seconds += ray.get(pending)
     elapsed_s = time.perf_counter() - begin_s
     return {"title": title, "workers": n_workers, "n_tasks": n_tasks, "task_s": seconds, "measured_s": elapsed_s}
+
+
+def _run_cluster_pack(ray: Any, images: Path, folder: Path, n_workers: int, n_tasks: int) -> dict[str, Any]:
+    """Run recordkit.cluster.pack while something else has the other CPUs that Ray was told of.
+
+    A small pack before it, which imports recordkit in the processes, does not count.
+    """
+    others = ray.remote(_Others).options(num_cpus=8 - n_workers).remote()
+    ray.get(others.ready.remote())
+    rows = write_list(images, folder, n_tasks * _PART_ROWS)
+    plan = dataclasses.replace(pack_plan(), shards=n_tasks)
+    few = ListSource(write_list(images, folder, 2 * n_tasks), images.resolve())
+    rk_cluster.pack(few, folder / f"before-{n_workers}", plan=plan)
+    begin_s = time.perf_counter()
+    rk_cluster.pack(ListSource(rows, images.resolve()), folder / f"cluster-{n_workers}", plan=plan)
+    elapsed_s = time.perf_counter() - begin_s
+    ray.kill(others)
+    title = f"recordkit.cluster.pack of {n_tasks} such shards"
+    return {"title": title, "workers": n_workers, "n_tasks": n_tasks, "task_s": [], "measured_s": elapsed_s}
+
+
+class _Others:
+    """An actor that only holds CPUs."""
+
+    def ready(self) -> bool:
+        return True
 
 
 def _resident_bytes() -> int:

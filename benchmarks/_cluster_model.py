@@ -145,6 +145,21 @@ class Demand(NamedTuple):
     result_s: float
 
 
+class Listing(NamedTuple):
+    """What the driver needs per image: seconds when it plans, seconds and bytes for the task that packs it."""
+
+    plan_s: float
+    part_s: float
+    part_bytes: float
+
+
+def listing(job: Job, costs: Costs) -> Listing:
+    """Return what the driver needs to list an image of a list, or one of a packed dataset."""
+    if job.sources == "objects":
+        return Listing(costs.list_row_cpu_s, costs.part_row_cpu_s, costs.part_row_bytes)
+    return Listing(costs.list_record_cpu_s, costs.part_record_cpu_s, costs.part_record_bytes)
+
+
 def count_shards(job: Job, costs: Costs) -> int:
     """Return the number of shards, which is the number of tasks."""
     return max(1, round(job.n_images * costs.record_bytes / job.shard_bytes))
@@ -164,7 +179,7 @@ def task_demand(job: Job, cluster: Cluster, store: Store, costs: Costs) -> Deman
     n_ahead = min(count_shards(job, costs), cluster.tasks_ahead * cluster.slots)
     task_s = costs.task_driver_s + n_ahead * costs.waiting_task_driver_s
     driver_s = (
-        cluster.driver_factor * (task_s / 2 + n * costs.part_row_cpu_s),
+        cluster.driver_factor * (task_s / 2 + n * listing(job, costs).part_s),
         cluster.driver_factor * (task_s / 2 + costs.shard_driver_s),
     )
     return Demand(
@@ -210,6 +225,6 @@ def scaling_limits(job: Job, cluster: Cluster, store: Store, costs: Costs) -> di
     own, *fixed = bounds(job, replace(cluster, nodes=1), store, costs).items()
     limits = {name: own[1] / seconds for name, seconds in fixed}
     limits["number of shards"] = n_tasks / cluster.node_tasks
-    if job.sources == "objects" and costs.list_row_cpu_s:
-        limits["list on the driver"] = own[1] / (job.n_images * costs.list_row_cpu_s)
+    if plan_s := job.n_images * listing(job, costs).plan_s:
+        limits["plan of the driver"] = own[1] / plan_s
     return {name: value for name, value in limits.items() if value < _MANY_NODES}

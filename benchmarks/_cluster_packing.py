@@ -26,14 +26,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from _cluster_costs import Costs
-from _cluster_model import Cluster, Job, Store, bounds, count_shards, task_demand
+from _cluster_model import Cluster, Job, Store, bounds, count_shards, listing, task_demand
 
 _DAY_S = 86_400
 _MAX_LOSSES = 20
 """A task that is lost more often ends the pack."""
 _DRIVER_BYTES = 200e6
-_LIST_ROW_BYTES = 40
-"""Memory of a row of a list and of its place in the order, as `recordkit.pack` documents it."""
+_SOURCE_BYTES = {"objects": 40, "pages": 16}
+"""Memory of the driver per row of a list with its place in the order, and per record of an index, as documented."""
 
 
 class _Shared:
@@ -285,21 +285,23 @@ class _Packing:
 def simulate(job: Job, cluster: Cluster, store: Store, costs: Costs, *, seed: int = 0) -> dict[str, Any]:
     """Simulate a pack and return its figures.
 
-    The driver first reads the list, if there is one, and writes the manifest last. Both are counted in the time.
+    The driver plans first and writes the manifest last. Both are counted in the time.
     """
     outcome = _Packing(job, cluster, store, costs, seed).run()
     n_tasks, task = count_shards(job, costs), task_demand(job, cluster, store, costs)
-    plan_s = job.n_images * costs.list_row_cpu_s if job.sources == "objects" else 0.0
+    per_image = listing(job, costs)
+    plan_s = cluster.driver_factor * job.n_images * per_image.plan_s
     least = bounds(job, cluster, store, costs)
     limit = max(least, key=lambda name: least[name])
     if plan_s > outcome.seconds:
-        limit = "list on the driver"
+        limit = "plan of the driver"
     elif outcome.seconds > 1.5 * least[limit]:
         limit = "last and slow tasks"
     n_ahead = min(n_tasks, cluster.tasks_ahead * cluster.slots)
     memory = _DRIVER_BYTES + n_tasks * costs.shard_driver_bytes
-    memory += n_ahead * (costs.task_driver_bytes + task.n_images * costs.part_row_bytes)
-    memory += job.n_images * _LIST_ROW_BYTES if job.sources == "objects" else 0
+    memory += n_ahead * (costs.task_driver_bytes + task.n_images * per_image.part_bytes)
+    if per_image.plan_s:
+        memory += job.n_images * _SOURCE_BYTES[job.sources]
     seconds = outcome.seconds
     return {
         "sources": job.sources,

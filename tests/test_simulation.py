@@ -24,9 +24,12 @@ COSTS = Costs(
     pack_cpu_s=1e-3,
     decode_cpu_s=3e-4,
     list_row_cpu_s=2e-6,
+    list_record_cpu_s=0,
     index_record_cpu_s=4e-7,
     part_row_cpu_s=0,
+    part_record_cpu_s=0,
     part_row_bytes=40,
+    part_record_bytes=40,
     task_driver_s=1e-3,
     waiting_task_driver_s=0,
     shard_driver_s=1e-4,
@@ -97,7 +100,7 @@ def test_the_store_stops_the_scaling_at_the_stated_number_of_nodes():
 
 
 def test_a_driver_that_lists_the_samples_sets_the_time_of_many_nodes():
-    costs = replace(COSTS, part_row_cpu_s=5e-6)
+    costs = replace(COSTS, part_record_cpu_s=5e-6)
     outcome = pack(nodes=500, costs=costs, **ALIKE)
     assert outcome["limit"] == "driver" and outcome["driver_share"] > 0.9
     assert outcome["hours"] * 3600 == pytest.approx(10**6 * 5e-6 + 1000 * 1.1e-3, rel=0.05)
