@@ -22,7 +22,7 @@ INDEX_BYTES = 20
 """Bytes of .idx per record: a key of 8 digits, an offset of 10, a tab and an end of line."""
 INDEX_MEMORY_BYTES = 16
 """Memory of a reader per record: its offset and its key."""
-MOST_GAP_BYTES = 256 * 2**10
+MOST_GAP_BYTES = 64 * 2**10
 """Ranges that are closer than this are fetched by one request."""
 _FILES_PER_SHARD = 3
 """Requests of a reader that opens a shard: its size, its .idx and its .json."""
