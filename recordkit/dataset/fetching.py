@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recordkit.storage.remote.remote_file import Fetch as FileFetch
+from recordkit.storage.remote.fetch import Fetch as FileFetch
 
 
 class Fetch:
@@ -12,7 +12,7 @@ class Fetch:
 
     Parameters
     ----------
-    handles : sequence of recordkit.storage.remote.remote_file.Fetch
+    handles : sequence of recordkit.storage.remote.fetch.Fetch
         One for each file.
 
     Attributes

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from recordkit.storage.remote.remote_file import Fetch, RemoteFile
+    from recordkit.storage.remote.fetch import Fetch
+    from recordkit.storage.remote.remote_file import RemoteFile
 
 # A read fetches at least this part of a page (64 KiB), because the next one is often near.
 _MIN_READ_PART = 128
