@@ -243,7 +243,8 @@ class Store:
             if size <= part_bytes(size):
                 self._attempts(n_bytes=size).run(lambda client: upload.put_whole(client, key))
             else:
-                client = self._open(self.settings.timeout_s, retry_s=self.settings.total_s)
+                timeout_s = self.settings.timeout_s * -(-part_bytes(size) // WHOLE_BYTES)
+                client = self._open(timeout_s, retry_s=self.settings.total_s)
                 self._attempts(most=3, client=client).run(
                     lambda client: upload.put_parts(client, key), waits_itself=True
                 )

@@ -119,7 +119,7 @@ def _from_connection(text: str, timeout_s: float) -> Answer:
     if wrong:
         asked, end, got, got_end = map(int, wrong.groups())
         return Answer(OTHER, f"bytes {got} to {got_end - 1} for bytes {asked} to {end - 1}", again=True)
-    if "non-partial" in text or "does not support" in text or "NotPartial" in text:
+    if "NotSupported {" in text or "NotPartial" in text:
         return Answer(NO_RANGES, "the whole file in place of a range", again=False)
     if "BadScheme" in text:
         return Answer(NO_CONNECTION, "an address that begins with http://, where https:// is expected", again=False)

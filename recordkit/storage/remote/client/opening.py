@@ -52,6 +52,8 @@ def open_client(root: str, settings: RemoteSettings, *, timeout_s: float, retry_
     if scheme == "s3":
         return _open_s3(obstore, authority, settings, options)
     if scheme == "gs":
+        # An address without TLS can only come from the user's own file of a service account, for an emulator.
+        client_options["allow_http"] = True
         config = {"skip_signature": True} if settings.anonymous else {}
         return obstore.store.GCSStore(authority, config=config, **options)
     return _open_azure(obstore, authority, settings, options)
