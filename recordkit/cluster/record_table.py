@@ -55,10 +55,17 @@ def read_table(dataset: RecordDataset, form: TableForm) -> Any:
     ------
     FormatError
         A record is damaged, or has several labels although `form` has no lists.
+    RemoteError
+        The store of the file does not answer.
     """
     indices = np.arange(len(dataset))
     locations = dataset.records_at(indices)
-    records, bounds = locations.files[0].read_many(locations.offsets, 1)
+    fetch = dataset.start_fetching(indices)  # from a store, many ranges at once
+    try:
+        fetch.wait()
+        records, bounds = locations.files[0].read_many(locations.offsets, 1)
+    finally:
+        fetch.release()
     begins, path = bounds[:-1].astype(np.int64), str(dataset.files[0])
     keys = dataset.keys_at(indices)
     for row, checksum in enumerate(locations.checksums.tolist()):  # none if records are not checked

@@ -1,5 +1,6 @@
 """`recordkit.cluster.read`: records as a Ray dataset, and the division into tasks."""
 
+import pickle
 import shutil
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import recordkit as rk
 import recordkit.cluster
 from recordkit.dataset.dataset import RecordDataset
+from recordkit.dataset.parts import ClosedPart
 from recordkit.errors import FormatError, MissingError, PlanError
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
@@ -134,6 +136,20 @@ def test_dataset_has_the_records_of_all_shards_in_order(ray, shards):
     assert sorted(dataset.input_files()) == sorted(str(path) for path in expected.files)
     assert [str(kind) for kind in dataset.schema().types] == ["uint64", "float", "string", "large_binary"]
     assert dataset.count() == 12
+
+
+def test_part_of_a_file_in_a_store_is_read_where_it_is_opened(object_store, tmp_path, tiny_folder, reader):
+    rk.pack(tiny_folder, tmp_path / "pets", plan=rk.PackPlan(shards=2))
+    for path in tmp_path.glob("pets*.*"):
+        object_store.put(f"far/{path.name}", path.read_bytes())
+    with RecordDataset(f"{object_store.url}/far/pets.manifest.json") as far:
+        pickled = [pickle.dumps(ClosedPart(far, *each)) for each in plan_ranges(far, 4)]
+    tables = [read_table(pickle.loads(each).open(), PLAIN) for each in pickled]
+    with RecordDataset(tmp_path / "pets") as near:
+        rows = rows_of(near)
+    assert len(tables) >= 4
+    assert [key for table in tables for key in table["key"].to_pylist()] == [row[0] for row in rows]
+    assert [image for table in tables for image in table["image"].to_pylist()] == [row[2] for row in rows]
 
 
 def test_limit_reads_only_the_first_rows(ray, shards):
