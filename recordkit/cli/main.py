@@ -43,7 +43,7 @@ COMMANDS: dict[str, str] = {
     "repair": "Copy the whole records of a damaged .rec file into a new set.",
     "diff": "Compare two datasets: keys, labels and images.",
     "duplicates": "Find equal images within a dataset or in several.",
-    "cluster": "Pack images on the machines of a Ray cluster.",
+    "cluster": "Pack images, and check shards, on the machines of a Ray cluster.",
     "bench": "Compare how fast recordkit, MXNet and others load a .rec file.",
     "train": "Train a LeNet or your own network from a .rec file or a folder.",
     "eval": "Measure the accuracy and speed of a trained model on a .rec file.",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recordkit.cluster.packing.pack import pack
     from recordkit.cluster.ranks import rank
     from recordkit.cluster.reading import read
+    from recordkit.cluster.verification import verify
     from recordkit.cluster.writing import write
 
 # The module of each public name.
@@ -25,10 +26,11 @@ _MODULES = {
     "pack": "recordkit.cluster.packing.pack",
     "rank": "recordkit.cluster.ranks",
     "read": "recordkit.cluster.reading",
+    "verify": "recordkit.cluster.verification",
     "write": "recordkit.cluster.writing",
 }
 
-__all__ = ["Decode", "pack", "rank", "read", "write"]
+__all__ = ["Decode", "pack", "rank", "read", "verify", "write"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,25 @@ def verify_shards(shards: Sequence[Fileset], verify_set: Callable[[Fileset], Ver
     report : VerifyReport
         That of all shards together. A shard that cannot be read is a problem of the report.
     """
-    listing = _listing(shards[0])
+    report = verify_manifest(_listing(shards[0]))
+    for files in shards:
+        report.include(verify_shard(files, verify_set))
+    return report
+
+
+def verify_manifest(listing: Listing) -> VerifyReport:
+    """Check a manifest itself, without its shards.
+
+    Parameters
+    ----------
+    listing : Listing
+        The place of any shard in it.
+
+    Returns
+    -------
+    report : VerifyReport
+        It may `include` the reports of the shards.
+    """
     report = VerifyReport(str(listing.path), checked=["manifest"])
     expected_id = listing.manifest.expected_id
     if listing.manifest.id not in (None, expected_id):
@@ -33,14 +51,31 @@ def verify_shards(shards: Sequence[Fileset], verify_set: Callable[[Fileset], Ver
             listing.path,
             f"expected {expected_id}, the id of the facts in it, got {listing.manifest.id}; was it edited?",
         )
-    for files in shards:
-        try:
-            found = verify_set(files)
-        except (FormatError, NotFoundError) as error:
-            report.add(error.path or files.name, error.problem, offset=error.offset)
-            continue
-        report.include(found)
-        _check_shard(report, files, found)
+    return report
+
+
+def verify_shard(files: Fileset, verify_set: Callable[[Fileset], VerifyReport]) -> VerifyReport:
+    """Check one shard, and compare it with its manifest.
+
+    Parameters
+    ----------
+    files : Fileset
+        The shard, with its listing.
+    verify_set : callable
+        Checks the shard and its companions.
+
+    Returns
+    -------
+    report : VerifyReport
+        A shard that cannot be read is a problem of the report.
+    """
+    try:
+        report = verify_set(files)
+    except (FormatError, NotFoundError) as error:
+        report = VerifyReport(files.name)
+        report.add(error.path or files.name, error.problem, offset=error.offset)
+        return report
+    _check_shard(report, files)
     return report
 
 
@@ -50,7 +85,7 @@ def _listing(files: Fileset) -> Listing:
     return files.listing
 
 
-def _check_shard(report: VerifyReport, files: Fileset, found: VerifyReport) -> None:
+def _check_shard(report: VerifyReport, files: Fileset) -> None:
     """Compare the facts in the manifest with those of the records."""
     listing = _listing(files)
     shard, path = listing.shard, files.path(".rec")
@@ -61,10 +96,10 @@ def _check_shard(report: VerifyReport, files: Fileset, found: VerifyReport) -> N
         return
     if (sha256 := fingerprint(path)) != shard.sha256:
         report.add(path, f"expected SHA-256 {shard.sha256}, as {listing.path} says, got {sha256}")
-    if found.n_records != shard.n_records:
-        report.add(path, f"expected {shard.n_records} records, as {listing.path} says, got {found.n_records}")
-    elif found.key_range != shard.keys:
-        report.add(path, f"expected keys {_span(shard.keys)}, as {listing.path} says, got {_span(found.key_range)}")
+    if report.n_records != shard.n_records:
+        report.add(path, f"expected {shard.n_records} records, as {listing.path} says, got {report.n_records}")
+    elif report.key_range != shard.keys:
+        report.add(path, f"expected keys {_span(shard.keys)}, as {listing.path} says, got {_span(report.key_range)}")
 
 
 def _span(keys: tuple[int, int] | None) -> str:

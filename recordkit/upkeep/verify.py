@@ -27,6 +27,7 @@ from recordkit.errors import PlanError, quoted
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
+from recordkit.storage.manifest import Listing
 from recordkit.storage.snapshot import read_sets
 from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.byte_progress import PassProgress, bytes_of_rows
@@ -35,7 +36,7 @@ from recordkit.upkeep.native import choose_check
 from recordkit.upkeep.record_check import CheckedRecords, PythonCheck
 from recordkit.upkeep.record_table import RecordTable, TableBuilder
 from recordkit.upkeep.report import MAX_PROBLEMS, VerifyReport
-from recordkit.upkeep.shards import verify_shards
+from recordkit.upkeep.shards import verify_shard, verify_shards
 
 # Records, and about their bytes, that a thread checks at a time.
 _BLOCK_RECORDS, _BLOCK_BYTES = 1 << 14, 1 << 22
@@ -92,6 +93,21 @@ def verify(
         return verify_set(sets[0]) if sets[0].listing is None else verify_shards(sets, verify_set)
 
     return read_sets(lambda: [path], read)
+
+
+def verify_listed(listing: Listing, *, decode: bool = False, threads: int = 0) -> VerifyReport:
+    """Check one shard of a dataset, and compare it with the manifest, as `verify` does with each.
+
+    Parameters
+    ----------
+    listing : Listing
+        The place of the shard in the manifest.
+    decode, threads
+        As for `verify`.
+    """
+    options = _Options(decode, count_threads(threads), None)
+    path = listing.path.with_name(listing.shard.name)
+    return verify_shard(Fileset(path, listing=listing), lambda files: _verify(files, options))
 
 
 def _verify(files: Fileset, options: _Options) -> VerifyReport:

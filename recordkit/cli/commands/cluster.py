@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
+from recordkit.cli.datasets import total_bytes
 from recordkit.cli.options import examples, memory_option, output_options
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
@@ -23,6 +24,14 @@ address_option = click.option(
     "--address",
     metavar="HOST:PORT",
     help="Ray's head node, or auto for the cluster of this machine.  [default: RAY_ADDRESS, or this machine alone]",
+)
+
+task_threads_option = click.option(
+    "--threads",
+    type=click.IntRange(0, MAX_THREADS),
+    default=0,
+    show_default=True,
+    help="Threads and CPUs of each task; 0 is 1.",
 )
 
 
@@ -57,13 +66,7 @@ def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
     type=click.Path(path_type=Path),
     help="Folder on each machine in which a shard is packed before it is copied.  [default: beside PREFIX, not copied]",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(0, MAX_THREADS),
-    default=0,
-    show_default=True,
-    help="Threads and CPUs of each task; 0 is 1.",
-)
+@task_threads_option
 @memory_option
 @engine_option
 @output_options
@@ -99,5 +102,26 @@ def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -
     if report.n_reused:
         lines.insert(-1, f"{plural(report.n_reused, 'shard')} of an earlier run kept")
     console.report(report.as_json(), *lines)
+    if not report.ok:
+        raise click.exceptions.Exit(1)
+
+
+@command.command("verify", cls=Command, epilog=examples("recordkit cluster verify /shared/train --address head:6379"))
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--decode", is_flag=True, help="Also decode every image.")
+@address_option
+@task_threads_option
+@output_options
+def verify_command(manifest: Path, decode: bool, address: str | None, threads: int, console: Console) -> None:
+    """Check MANIFEST and its shards as 'recordkit verify' does, a shard in each task of a Ray cluster.
+
+    The exit code is 1 if there is a problem.
+    """
+    from recordkit.cli.commands.verify import print_report
+    from recordkit.cluster.verification import verify
+
+    with console.progress(total_bytes(manifest), f"verify {manifest.name}", unit="B") as progress, _ray_on_stderr():
+        report = verify(manifest, decode=decode, threads=threads, progress=progress, address=address)
+    print_report(report, console, decode=decode)
     if not report.ok:
         raise click.exceptions.Exit(1)

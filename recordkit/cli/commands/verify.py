@@ -35,13 +35,14 @@ def command(recs: tuple[Path, ...], decode: bool, threads: int, console: Console
     def verify_one(path: Path) -> bool:
         with console.progress(total_bytes(path), f"verify {path.name}", unit="B") as progress:
             report = verify(path, decode=decode, threads=threads, progress=progress)
-        _print(report, console, decode=decode)
+        print_report(report, console, decode=decode)
         return report.ok
 
     for_each_dataset(recs, verify_one)
 
 
-def _print(report: VerifyReport, console: Console, *, decode: bool) -> None:
+def print_report(report: VerifyReport, console: Console, *, decode: bool) -> None:
+    """Print the report of a check."""
     if not console.as_json:  # the document has them
         for problem in report.problems[:_N_SHOWN]:
             print_message("recordkit", str(problem))

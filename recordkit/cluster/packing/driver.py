@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from recordkit.cluster.packing.counter import ProgressReader
@@ -60,7 +60,7 @@ class Tasks:
         self._errors: Tally[int] = Tally()
         self.n_repeated = 0
 
-    def run(self, calls: Iterable[TaskCall]) -> Iterator[tuple[int, Any]]:
+    def run(self, calls: Iterable[TaskCall]) -> Generator[tuple[int, Any], None, None]:
         """Run tasks, and yield the number and the result of each as it ends.
 
         Raises

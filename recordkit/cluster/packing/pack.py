@@ -269,7 +269,7 @@ class _Run:
         return self._planned_sets[number].names.prefix.name
 
     def _run(self, calls: Iterator[TaskCall]) -> Iterator[tuple[int, Any]]:
-        with contextlib.closing(self._tasks.run(calls)) as results:  # type: ignore[type-var]  # a generator has close
+        with contextlib.closing(self._tasks.run(calls)) as results:
             yield from results
 
     def _note(self, number: int, packed: PackedSet) -> None:
