@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError
 from recordkit.formats.irheader import HEADER_SIZE, unpack_at
+from recordkit.loading.fetching import start_fetching
 from recordkit.storage.checksums import check_record
 
 KEY, LABEL, CLASS, IMAGE = "key", "label", "class", "image"
@@ -60,7 +61,7 @@ def read_table(dataset: RecordDataset, form: TableForm) -> Any:
     """
     indices = np.arange(len(dataset))
     locations = dataset.records_at(indices)
-    fetch = dataset.start_fetching(indices)  # from a store, many ranges at once
+    fetch = start_fetching(dataset, indices)  # from a store, many ranges at once
     try:
         fetch.wait()
         records, bounds = locations.files[0].read_many(locations.offsets, 1)

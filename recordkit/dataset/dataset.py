@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recordkit.dataset.fetching import Fetch
 from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
@@ -25,10 +24,8 @@ from recordkit.dataset.table import Table, open_table
 from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
-from recordkit.storage.remote.cache.next_use import EpochOrder, UsePlan
-from recordkit.storage.remote.cache.pages import PAGE_BYTES
+from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.settings import using
-from recordkit.storage.remote.transfers import Counters
 
 Labels = NDArray[np.float32] | NDArray[np.int64]
 
@@ -182,47 +179,10 @@ class RecordDataset:
         """True if a file is in a store."""
         return any(source is not None for source in self._table.sources)
 
-    def fetch_counters(self) -> Counters:
-        """Return what was read from the stores of the files since they were opened."""
-        counters = [source.counters for source in self._table.sources if source is not None]
-        return Counters(*map(sum, zip(*counters, strict=True)))
-
-    def plan_uses(self, order: EpochOrder) -> UsePlan | None:
-        """Tell the caches of the files in which order the samples are read; None if no file is in a store.
-
-        Parameters
-        ----------
-        order : Order
-            See `recordkit.sampling.order`.
-
-        Returns
-        -------
-        plan : UsePlan
-            The reader calls its `advance`.
-        """
-        if not self.is_remote:
-            return None
-
-        def locate(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-            locations = self.records_at(indices)
-            return locations.file_indices, locations.offsets.astype(np.int64), locations.ends.astype(np.int64)
-
-        plan = UsePlan(order, locate, self._table.sizes, PAGE_BYTES)
-        for number, source in enumerate(self._table.sources):
-            if source is not None:
-                source.plan(plan.of_file(number))
-        return plan
-
-    def start_fetching(self, indices: NDArray[np.int64]) -> Fetch:
-        """Begin to fetch the records of the samples at `indices`, which must be 0 to n - 1, from their store."""
-        locations = self.records_at(indices)
-        handles = []
-        for file_index in np.unique(locations.file_indices).tolist():
-            source = self._table.sources[file_index]
-            if source is not None:
-                rows = locations.file_indices == file_index
-                handles.append(source.start_fetching(locations.offsets[rows], locations.ends[rows]))
-        return Fetch(handles)
+    @property
+    def sources(self) -> list[RemoteFile | None]:
+        """The object of each file that is in a store; None for a file of this machine."""
+        return list(self._table.sources)
 
     @property
     def sizes(self) -> list[int]:

@@ -15,6 +15,7 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError, plural, quoted
 from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
+from recordkit.loading.fetching import plan_uses
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.read_ahead import ReadAhead
@@ -181,7 +182,7 @@ class Loader:
                 got=order.n,
                 advice="make `batch_size` smaller, or keep or pad the last batch",
             )
-        self._uses = self.dataset.plan_uses(order)
+        self._uses = plan_uses(self.dataset, order)
         self._assembler = BatchAssembler(
             self.dataset,
             self._sampler,

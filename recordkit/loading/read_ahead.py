@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.dataset.fetching import Fetch
+from recordkit.loading.fetching import Fetch, count_fetches, start_fetching
 from recordkit.loading.timing import Timing
 from recordkit.sampling.sampler import Sampler
 from recordkit.storage.remote.cache.next_use import UsePlan
@@ -52,7 +52,7 @@ class ReadAhead:
         self._fetches: dict[int, Fetch] = {}  # by the number of the first batch
         self._lock = Lock()
         self._is_closed = False
-        self._before = dataset.fetch_counters()
+        self._before = count_fetches(dataset)
 
     def items(self, items: Iterable[range]) -> Iterator[range]:
         """Yield work items, the numbers of their batches; begin to fetch each one and those behind it before."""
@@ -71,7 +71,7 @@ class ReadAhead:
         batches = self._sampler.batches(self._epoch, item[0], len(item), start=self._start)
         if self._uses is not None:
             self._uses.advance(self._epoch, self._sampler.position(item[0], start=self._start))
-        fetch = self._dataset.start_fetching(np.concatenate([batch.indices for batch in batches]))
+        fetch = start_fetching(self._dataset, np.concatenate([batch.indices for batch in batches]))
         with self._lock:
             self._fetches[item[0]] = fetch
             if self._is_closed:
@@ -110,9 +110,7 @@ class ReadAhead:
             if self._is_closed:
                 return
             self._is_closed = True
-            differences = [
-                now - before for now, before in zip(self._dataset.fetch_counters(), self._before, strict=True)
-            ]
+            differences = [now - before for now, before in zip(count_fetches(self._dataset), self._before, strict=True)]
             self._timing.n_requests, self._timing.n_bytes_fetched, self._timing.n_bytes_cached = differences
             for fetch in self._fetches.values():
                 fetch.release()

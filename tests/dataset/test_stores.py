@@ -148,6 +148,14 @@ def test_a_loader_gives_the_batches_of_the_files_near(engine, near, far, shuffle
                 assert np.array_equal(one.key, other.key)
 
 
+def test_a_loader_reads_files_of_a_store_and_of_this_machine_as_one_dataset(near, far):
+    paths = [near / "many_0.rec", f"{far}/many_1.rec"]
+    arguments = {"batch_size": 5, "shuffle": True, "transforms": [rk.Resize(16), rk.CenterCrop(16)]}
+    with rk.Loader(paths, **arguments) as mixed, rk.Loader(near / "many", **arguments) as here:
+        for one, other in zip(mixed, here, strict=True):
+            assert np.array_equal(one.data, other.data)
+
+
 @pytest.mark.parametrize("n_bytes", [1, 5000])
 def test_a_loader_reads_ahead_no_more_than_it_may(near, far, n_bytes, monkeypatch):
     monkeypatch.setattr("recordkit.loading.read_ahead._AHEAD_BYTES", n_bytes)
@@ -171,7 +179,10 @@ def test_the_state_of_a_loader_goes_on_with_another_cache_and_other_ranks(far, t
 
 def test_a_cache_that_was_removed_while_the_program_runs_is_made_again(near, far, tmp_path):
     for _ in range(2):
-        with rk.RecordDataset(f"{far}/many", cache_dir=tmp_path / "cache") as there, rk.RecordDataset(near / "many") as here:
+        with (
+            rk.RecordDataset(f"{far}/many", cache_dir=tmp_path / "cache") as there,
+            rk.RecordDataset(near / "many") as here,
+        ):
             assert content(there) == content(here)
         assert list((tmp_path / "cache").glob("objects/*/pages/*"))
         shutil.rmtree(tmp_path / "cache")

@@ -33,18 +33,14 @@ def resolve_iterator(iterator: str, *paths: Path | None) -> str:
     PlanError
         A path is a URL, and the iterator is one of MXNet's.
     """
-    is_remote = any(map(is_url, filter(None, paths)))
+    is_remote = any(path is not None and is_url(path) for path in paths)
     if is_remote and iterator not in ("auto", "recordkit"):
         raise PlanError(argument="iterator", expected="recordkit, which alone reads URLs", got=iterator)
     if iterator != "auto":
         return iterator
-    if (
-        is_remote
-        or choose_engine("auto").name == "native"
-        or any(path is not None and _has_metadata(path) for path in paths)
-    ):
+    if is_remote or choose_engine("auto").name == "native":
         return "recordkit"
-    return "mxnet"
+    return "recordkit" if any(path is not None and _has_metadata(path) for path in paths) else "mxnet"
 
 
 def _has_metadata(path: Path) -> bool:
