@@ -293,3 +293,17 @@ def test_many_threads_share_a_store_and_its_limit_of_requests(faulty_store):
         thread.join()
     assert not failures
     assert faulty_store.proxy.most_at_once <= 3
+
+
+def test_ctrl_c_in_the_middle_of_an_upload_removes_its_parts(faulty_store, tmp_path):
+    path = tmp_path / "train.rec"
+    path.write_bytes(bytes(100 * 2**20))
+    store = Store(faulty_store.url, RemoteSettings(timeout_s=60, total_s=60))
+
+    def interrupt(n_bytes):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.upload("train.rec", path, interrupt)
+    assert any(request.method == "DELETE" and "uploadId=" in request.path for request in faulty_store.proxy.requests)
+    assert faulty_store.list_keys() == []
