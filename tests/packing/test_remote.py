@@ -10,6 +10,7 @@ from fault_proxy import Fault
 import recordkit
 from recordkit.errors import NotFoundError, PlanError, PublishError, RemoteError
 from recordkit.storage.remote import settings
+from recordkit.storage.remote.settings import RemoteSettings
 
 
 def scratch(tmp_path):
@@ -58,7 +59,7 @@ def test_a_wrong_key_and_a_missing_one_are_told_with_what_to_set(object_store, t
         recordkit.pack(tiny_folder, f"{object_store.url}/photos")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    settings.configure(timeout_s=5)
+    monkeypatch.setattr(settings, "_current", RemoteSettings(timeout_s=5, total_s=5))
     with pytest.raises(RemoteError, match=r"got no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
         recordkit.pack(tiny_folder, f"{object_store.url}/photos")
 
