@@ -47,7 +47,7 @@ class PackedSet(NamedTuple):
 
 
 class Resources(NamedTuple):
-    """What packing one set may use.
+    """The resources that packing one set may use.
 
     Attributes
     ----------
