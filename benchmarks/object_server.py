@@ -25,7 +25,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 ACCESS_KEY, SECRET_KEY, REGION = "recordkit-access", "recordkit-secret-Wq7", "us-east-1"
 _PORTS = range(20000, 32000)  # below the ports that the system gives to clients
@@ -107,8 +107,13 @@ def shared_server(folder: Path) -> Iterator[ObjectServer]:
         Folder of the server's files, which its end removes. The processes that share the server name the same one.
     """
     lock_path = folder.with_name(folder.name + ".lock")
-    with open(lock_path, "a+") as users, open(lock_path.with_suffix(".start"), "a+") as start:
+    with contextlib.ExitStack() as stack:
+        users = stack.enter_context(open(lock_path, "a+"))
         fcntl.flock(users, fcntl.LOCK_SH)
+        while not _is_file_of(users, lock_path):  # a guardian that ends removes the file
+            users = stack.enter_context(open(lock_path, "a+"))
+            fcntl.flock(users, fcntl.LOCK_SH)
+        start = stack.enter_context(open(lock_path.with_suffix(".start"), "a+"))
         fcntl.flock(start, fcntl.LOCK_EX)
         state = folder / "server.json"
         if not state.exists():
@@ -122,6 +127,13 @@ def own_server() -> Iterator[ObjectServer]:
     """Start a server of this process alone."""
     with tempfile.TemporaryDirectory() as folder, shared_server(Path(folder, "server")) as server:
         yield server
+
+
+def _is_file_of(file: IO[str], path: Path) -> bool:
+    """Return whether a path leads to an open file still."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    return False
 
 
 def _start_guardian(folder: Path, lock_path: Path) -> None:
@@ -163,6 +175,8 @@ def _run_guardian(folder: Path, lock_path: Path) -> None:
         process.kill()
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+        lock_path.with_suffix(".start").unlink(missing_ok=True)
+        lock_path.unlink(missing_ok=True)
 
 
 def _start_server(folder: Path) -> tuple[ObjectServer, subprocess.Popen[bytes]]:
