@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,7 +43,8 @@ def connect(address: str | None = None) -> Iterator[Any]:
     address = address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 (Ray's own jobs are told it so)
     try:
         _check_reachable(address)
-        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        with _own_termination():
+            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ClusterError(
@@ -53,6 +56,17 @@ def connect(address: str | None = None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_termination() -> Iterator[None]:
+    """Keep the program's own reaction to SIGTERM, which Ray would replace by a stack trace and another exit code."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _check_reachable(address: str) -> None:

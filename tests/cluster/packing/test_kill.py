@@ -150,3 +150,16 @@ def test_a_lost_node_changes_no_byte(cluster, images, tmp_path):
     cluster.add_node(num_cpus=1, **NODE)
     driver.finish()
     assert digests(prefix) == expected
+
+
+def test_a_terminated_driver_says_so_and_leaves_no_parts(cluster, images, tmp_path):
+    source, expected = images
+    prefix = tmp_path / "a"
+    driver = Driver(cluster, source, prefix)
+    assert driver.wait_for(lambda: described(prefix))
+    driver.process.terminate()
+    _, errors = driver.process.communicate(timeout=MAX_S)
+    assert driver.process.returncode == 143 and errors.splitlines()[-1] == "recordkit: terminated"
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [] and len(described(prefix)) < N_SHARDS
+    assert Driver(cluster, source, prefix).finish()["n_reused"] >= 1
+    assert digests(prefix) == expected
