@@ -51,7 +51,7 @@ _START_S = 60
 
 @dataclass(frozen=True)
 class Costs:
-    """What one image, task, shard or request costs.
+    """Costs of one image, task, shard or request.
 
     Attributes
     ----------

@@ -131,7 +131,7 @@ class Job:
 
 
 class Demand(NamedTuple):
-    """What one task needs, and how fast it may go."""
+    """Needs of one task, and the highest rate of its requests."""
 
     n_images: float
     cpu_s: float
@@ -146,7 +146,7 @@ class Demand(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What the driver needs per image: seconds when it plans, seconds and bytes for the task that packs it."""
+    """Costs of an image to the driver: seconds when it plans, seconds and bytes for the task that packs it."""
 
     plan_s: float
     part_s: float

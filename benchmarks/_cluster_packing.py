@@ -95,7 +95,7 @@ class _Attempt:
 
 @dataclass
 class Outcome:
-    """What a simulated pack did."""
+    """Result of a simulated pack."""
 
     seconds: float = 0.0
     n_images: float = 0.0

@@ -42,7 +42,7 @@ LARGE_PARTS = 32 * 2**20
 ONE_PREFIX = "one object per image, one prefix"
 OBJECTS, SHARDS = "one object per image, 512 requests at once", "images in shards"
 BEST = "images in shards, tasks list them, parts of 32 MiB"
-# Of each scenario the job, the store, and the costs that differ: tasks that list their own samples spare the driver.
+# Each scenario has a job, a store, and the costs that differ. Tasks that list their own samples spare the driver.
 LISTED = ("list_row_cpu_s", "list_record_cpu_s", "part_row_cpu_s", "part_record_cpu_s")
 BY_TASKS = dict.fromkeys((*LISTED, "part_row_bytes", "part_record_bytes"), 0.0)
 SCENARIOS: dict[str, tuple[Job, Store, dict[str, float]]] = {
@@ -117,7 +117,7 @@ def sensitivity(costs: Costs, n_images: int, seed: int) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Case:
-    """What differs from the assumptions: fields of the cluster and the costs, and how much slower the store is."""
+    """Differences from the assumptions: fields of the cluster and the costs, and how much slower the store is."""
 
     cluster: dict[str, Any] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-r"""Where the labels are in the names of images: evidence from the names alone.
+r"""Evidence of the places of labels in the names of images, from the names alone.
 
 Names such as ``000123_5.jpg`` hold a key and a label. The number in ``beagle_7.jpg`` and ``IMG_2301.jpg`` is at the
 same place and is a serial number. The numbers after the last ``_`` are labels only if

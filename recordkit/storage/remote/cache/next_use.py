@@ -35,7 +35,7 @@ Locate = Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int64
 
 
 class EpochOrder(Protocol):
-    """What a plan needs of `recordkit.sampling.order.Order`."""
+    """The part of `recordkit.sampling.order.Order` that a plan needs."""
 
     @property
     def n(self) -> int:
