@@ -57,6 +57,17 @@ def test_each_sample_comes_once_when_three_ranks_become_two(tmp_path, digits):
     assert {result["state"]["epoch"] for result in rest} == {1}
 
 
+@pytest.mark.parametrize("kind", ["arrays", "torch"])
+def test_ranks_that_read_from_a_store_become_fewer_with_an_empty_cache(tmp_path, digits, object_store, kind):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    for path in digits.parent.glob("digits_train.*"):
+        object_store.put(f"sets/{path.name}", path.read_bytes())
+    first, rest = train(tmp_path, f"{object_store.url}/sets/digits_train.rec", (kind, 3, 4), (kind, 2, None))
+    assert keys_of(first) + keys_of(rest) == Counter(range(N))
+    caches = [list((tmp_path / f"meeting-{number}-cache").glob("objects/*/pages/*")) for number in range(2)]
+    assert [len(pages) for pages in caches] == [1, 1]
+
+
 def test_loaders_of_arrays_and_of_tensors_go_on_for_each_other(tmp_path, digits):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     phases = train(tmp_path, digits, ("arrays", 2, 3), ("torch", 3, 2), ("arrays", 1, None))

@@ -1,8 +1,9 @@
 """A training in phases, each with another number of ranks, for test_rank.py.
 
 Arguments: path of the .rec file, folder for files, phases as JSON: a list of [kind of loader, number of ranks, number
-of batches or null for all]. A phase goes on from the state of the last rank of the phase before. The result is a line
-of JSON: for each phase and rank, the keys of each batch, and the state.
+of batches or null for all]. A phase goes on from the state of the last rank of the phase before, with an empty cache
+of its own for files in a store. The result is a line of JSON: for each phase and rank, the keys of each batch, and the
+state.
 
 The ranks are forked, because PyTorch takes seconds to import.
 """
@@ -30,6 +31,7 @@ def run(connection, phase, path, meeting_file, rank, state):
         timeout=datetime.timedelta(seconds=60),
     )
     options = {"batch_size": 4, "shuffle": True, "seed": 3, "last_batch": "pad", "channels": 1}
+    options["cache_dir"] = f"{meeting_file}-cache"
     if kind == "torch":
         loader = recordkit.interop.torch.Loader(path, **options)
     else:
