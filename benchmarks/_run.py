@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+import recordkit
 from recordkit.bench import machine
 from recordkit.bench.commands import time_commands
 from recordkit.bench.table import rate_lines
@@ -39,9 +40,21 @@ def compare_commands(
 def _versions() -> dict[str, str]:
     """Return the versions of installed libraries by their distribution names, such as mxnet or mxnet-cu112."""
     distributions = packages_distributions()
-    modules = ("numpy", "PIL", "mxnet", "torch")
-    names = ["recordkit", *(name for module in modules for name in distributions.get(module, ()))]
-    return {name: version(name) for name in dict.fromkeys(names)}
+    modules = (
+        "numpy",
+        "PIL",
+        "mxnet",
+        "torch",
+        "obstore",
+        "ray",
+        "boto3",
+        "s3fs",
+        "webdataset",
+        "litdata",
+        "streaming",
+    )
+    names = (name for module in modules for name in distributions.get(module, ()))
+    return {"recordkit": recordkit.__version__} | {name: version(name) for name in dict.fromkeys(names)}
 
 
 def write(path: Path | None, facts: list[dict[str, object]]) -> None:

@@ -34,10 +34,11 @@ _START_S = 60
 
 
 class ObjectServer(NamedTuple):
-    """A running server: the address of its S3 service, and of its web service, which has the same files."""
+    """A running server: addresses of its S3 service, of its web service with the same files, and of its counters."""
 
     endpoint: str
     web: str
+    metrics: str
 
     def environment(self, endpoint: str | None = None) -> dict[str, str]:
         """Return the variables that lead a client to the server, or to a proxy in front of it."""
@@ -180,16 +181,18 @@ def _run_guardian(folder: Path, lock_path: Path) -> None:
 
 
 def _start_server(folder: Path) -> tuple[ObjectServer, subprocess.Popen[bytes]]:
-    ports = iter(_free_ports(2 * len(_SERVICES)))
+    ports = iter(_free_ports(2 * len(_SERVICES) + 1))
     options, chosen = [], {}
     for service in _SERVICES:
         chosen[service] = next(ports)
         options += [f"-{service}.port={chosen[service]}", f"-{service}.port.grpc={next(ports)}"]
+    metrics = next(ports)
     data = folder / "data"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir()
     command = [
         *(str(weed()), "mini", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *options),
+        f"-metricsPort={metrics}",
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false", "-master.telemetry=false"),
         *("-s3.autoCreateBucket=false", f"-s3.localSocket={folder}/s3.sock", f"-filer.localSocket={folder}/filer.sock"),
         # Each bucket takes volumes of its own, so there are many small ones.
@@ -198,7 +201,9 @@ def _start_server(folder: Path) -> tuple[ObjectServer, subprocess.Popen[bytes]]:
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     with open(folder / "log", "ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
-    return ObjectServer(*(f"http://127.0.0.1:{chosen[service]}" for service in ("s3", "filer"))), process
+    addresses = (f"http://127.0.0.1:{port}" for port in (chosen["s3"], chosen["filer"], metrics))
+    s3, web, counters = addresses
+    return ObjectServer(s3, web, f"{counters}/metrics"), process
 
 
 def _answers(server: ObjectServer, process: subprocess.Popen[bytes]) -> bool:

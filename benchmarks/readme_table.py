@@ -22,6 +22,9 @@ import _cluster_tables as cluster
 from recordkit.bench.report import Case, Report, read_report
 
 HERE = Path(__file__).parent
+_NOT_MEASURED = "Not measured yet."
+_BYTE_COLUMNS = (("ratios", ".2f"), ("n_requests", ",.0f"))
+_HEAD_LINES = 2
 
 
 def loading() -> list[str]:
@@ -139,6 +142,87 @@ def training() -> list[str]:
     return lines
 
 
+def object_store() -> list[str]:
+    """Return rates, processor time, requests and bytes of each reader of a store and each epoch."""
+    if not _is_measured("object_store"):
+        return [_NOT_MEASURED]
+    about, facts = _facts("object_store")
+    lines = [f"| {about['date']} | epoch 1 | epoch 2 | warm cache, new process |", "| --- | --- | --- | --- |"]
+    for question in facts:
+        if "unit" not in question:
+            continue
+        lines.append(f"| **{question['title']}, {question['unit']}** | | | |")
+        for case in dict.fromkeys(row["case"] for row in question["rows"]):
+            rows = {row["epoch"]: row for row in question["rows"] if row["case"] == case}
+            cells = (_store_cell(rows.get(epoch)) for epoch in ("epoch 1", "epoch 2", "warm"))
+            lines.append(f"| {case} | {' | '.join(cells)} |")
+    return lines
+
+
+def _store_cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    rates = row["rates"]
+    spread = f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
+    fetched = (
+        f"{row['n_requests']:,.0f} requests, {row['n_bytes'] / 1e6:,.0f} MB" if row["n_bytes"] else "nothing fetched"
+    )
+    return f"{spread}, {row['cpu_ms_per_sample']:.3f} ms, {fetched}"
+
+
+def fetched_bytes() -> list[str]:
+    """Return bytes fetched over bytes needed for each dataset, order and size of the cache."""
+    if not _is_measured("object_store"):
+        return [_NOT_MEASURED]
+    about, facts = _facts("object_store")
+    lines = [f"| {about['date']} | epoch 1 | epoch 2 | requests |", "| --- | --- | --- | --- |"]
+    for row in (row for question in facts if "unit" not in question for row in question["rows"]):
+        ratios, requests = ([f"{value:{form}}" for value in row[key]] for key, form in _BYTE_COLUMNS)
+        lines.append(f"| {row['case']} | {ratios[0]} | {ratios[1]} | {requests[0]}, {requests[1]} |")
+    return lines
+
+
+def faults_and_kills() -> list[str]:
+    """Return a line about the runs with faults, and some about the packs with kills."""
+    lines = ["| program | result |", "| --- | --- |"]
+    if _is_measured("faults"):
+        about, (facts,) = _facts("faults")
+        first, last = facts["rss_mb"]
+        lines.append(
+            f"| `random_faults.py`, {about['date']} | {facts['runs']:,} epochs with {facts['faults']:,} faults: "
+            f"{facts['complete']:,} complete, {sum(facts['errors'].values()):,} with one clear error, "
+            f"{len(facts['wrong'])} wrong; longest {facts['longest_run_s']:.1f} s; memory {first:,.0f} MB early and "
+            f"{last:,.0f} MB at the end, cache at most {facts['cache_mb']:.0f} MB |"
+        )
+    for name in ("kills", "kills-resize"):
+        if _is_measured(name):
+            lines += _kill_lines(name)
+    return lines if len(lines) > _HEAD_LINES else [_NOT_MEASURED]
+
+
+def _kill_lines(name: str) -> list[str]:
+    about, (workers, kills, *overhead) = _facts(name)
+    rows = ", ".join(f"{row['workers']} in {row['seconds']:.0f} s" for row in workers["rows"])
+    differ = sum(len(facts["differ"]) for facts in (*workers["rows"], kills))
+    title = f"`{about['command'].removeprefix('benchmarks/').partition(' --folder')[0]}`, {about['date']}"
+    text = (
+        f"{workers['n_bytes'] / 1e9:.1f} GB by workers: {rows}; {kills['killed_workers']} workers and "
+        f"{kills['killed_drivers']} drivers killed: {kills['seconds']:.0f} s, {kills['twice']:.1%} of the bytes twice; "
+        f"{differ} files differ"
+    )
+    for facts in overhead:
+        overheads = facts["overheads"]
+        text += (
+            f"; Ray beside `recordkit pack` on one node {statistics.median(overheads):+.1%} "
+            f"({min(overheads):+.1%} to {max(overheads):+.1%})"
+        )
+    return [f"| {title} | {text} |"]
+
+
+def _is_measured(name: str) -> bool:
+    return (HERE / "results" / f"{name}.json").exists()
+
+
 def _accuracy(runs: list[dict[str, float]]) -> str:
     accuracies = [run["accuracy"] for run in runs]
     spread = "one seed"
@@ -174,7 +258,17 @@ TABLES = {
     ],
     HERE.parent / "README.md": [loading],
     HERE.parent / "docs" / "recipes.md": [recipes],
-    HERE / "README.md": [agreement, slowed, growth, upkeep, recipes, training],
+    HERE / "README.md": [
+        agreement,
+        slowed,
+        growth,
+        upkeep,
+        recipes,
+        training,
+        object_store,
+        fetched_bytes,
+        faults_and_kills,
+    ],
 }
 
 

@@ -48,6 +48,46 @@ def test_a_slowdown_is_compared_with_the_same_code(tmp_path):
     assert [row["change_made"] for row in facts] == ["the same code", "10% slower"]
 
 
+@pytest.fixture
+def server_programs():
+    """What a server of objects needs."""
+    import object_server
+
+    if reason := object_server.missing():
+        pytest.skip(reason)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("require_native", "server_programs")
+def test_readers_of_a_store_are_timed_and_their_bytes_counted(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(4):
+        (photos / f"{number}.jpg").write_bytes(save(picture(noise(280, 300)), "JPEG"))
+    words = ["--photos", photos, "--images", 70, "--records", 500, "--range-records", 20, "--repeats", 1]
+    words += ["--questions", "ranges,photos256,records,bytes"]
+    output, facts = run("compare_object_store", *words, folder=tmp_path)
+    requests, images, records, fetched = facts
+    assert {row["n_requests"] for row in requests["rows"]} <= {70, 71}  # one more: size and ETag
+    loader = [row for row in images["rows"] if row["case"] == "recordkit Loader, sequential"]
+    assert [row["epoch"] for row in loader] == ["epoch 1", "epoch 2", "warm"]
+    assert [row["n_bytes"] > 0 for row in loader] == [True, False, False]
+    assert {row["n"] for row in records["rows"] if row["case"].startswith("recordkit")} == {500}
+    assert all(row["ratios"][0] > 0.9 and row["ratios"][1] == 0 for row in fetched["rows"])
+    for name, reason in images["skipped"].items():
+        assert "not installed; pip install" in reason
+        assert name in output
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server_programs")
+def test_epochs_with_faults_are_complete_or_end_with_a_clear_error(tmp_path):
+    _, (facts,) = run("random_faults", "--runs", 12, "--timeout", 2, "--total", 4, folder=tmp_path)
+    assert facts["wrong"] == []
+    assert facts["complete"] + sum(facts["errors"].values()) == 12
+    assert facts["faults"] > 0
+
+
 def test_programs_are_timed_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(FOLDER)
     _run = importlib.import_module("_run")
