@@ -1,4 +1,4 @@
-"""What the server of `object_server` has sent, by its own counters."""
+"""Requests and bytes that the server of `object_server` has answered, by its own counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BYTES = re.compile(r"^SeaweedFS_s3_bucket_traffic_sent_bytes_total\{.*\} (\S+)$
 
 
 class Counts(NamedTuple):
-    """What a server has sent so far.
+    """Requests and bytes that a server has sent so far.
 
     Attributes
     ----------

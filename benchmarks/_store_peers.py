@@ -183,7 +183,7 @@ def write_streaming(rec: Path, folder: Path) -> None:
 
 
 WRITERS = {"webdataset": write_webdataset, "litdata": write_litdata, "streaming": write_streaming}
-"""What writes a peer's own form of a .rec file into a folder, which is uploaded."""
+"""Functions that write a .rec file in the form of a peer into a folder, which is uploaded."""
 
 
 def _client() -> Any:

@@ -41,7 +41,7 @@ StartEpoch = Callable[[], Iterator[int]]
 
 @dataclass(frozen=True)
 class Request:
-    """What to read and how.
+    """A dataset to read, and how.
 
     Attributes
     ----------

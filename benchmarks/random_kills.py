@@ -63,7 +63,7 @@ _HANG_S = 300
 
 @dataclass(frozen=True)
 class Work:
-    """What is packed.
+    """Images to pack, and how.
 
     Attributes
     ----------

@@ -50,7 +50,7 @@ def test_a_slowdown_is_compared_with_the_same_code(tmp_path):
 
 @pytest.fixture
 def server_programs():
-    """What a server of objects needs."""
+    """Skip a test where no server of objects can be started."""
     import object_server
 
     if reason := object_server.missing():
