@@ -13,6 +13,7 @@
     ├── NotFoundError (FileNotFoundError)    a file or folder does not exist
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
     ├── RemoteError (OSError)                an object store or web server does not answer, refuses, or answers wrongly
+    │   └── RefusedError                     it does not allow the request, with these credentials or at all
     ├── ClusterError                         a machine of a cluster is lost, cannot be reached, or is unlike the others
     ├── TrainError (ValueError)              training cannot start or continue
     └── MissingError (ImportError)           an optional library or engine is not installed
@@ -47,6 +48,7 @@ __all__ = [
     "PlanError",
     "PublishError",
     "RecordkitError",
+    "RefusedError",
     "RemoteError",
     "SlowEngineWarning",
     "SourceError",
@@ -367,6 +369,13 @@ class RemoteError(RecordkitError, OSError):
     --------
     >>> print(RemoteError(path="s3://photos/train.rec", offset=0, expected="8 bytes", got="HTTP 503 (5 attempts)"))
     s3://photos/train.rec: byte 0: expected 8 bytes, got HTTP 503 (5 attempts)
+    """
+
+
+class RefusedError(RemoteError):
+    """An object store or web server does not allow the request: HTTP 401 or 403.
+
+    S3 answers so too if an object does not exist and the reader may not list the bucket.
     """
 
 

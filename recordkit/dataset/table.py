@@ -24,7 +24,7 @@ from recordkit.formats.signatures import open_records
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.open_files import allow_open_files
-from recordkit.storage.remote.mirror import fetch_ahead
+from recordkit.storage.remote.mirror import fetch_ahead, forget_lists
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.settings import current, using
 from recordkit.storage.search import find_sets
@@ -146,8 +146,10 @@ class Table:
 
     def check_files(self) -> None:
         """Raise FormatError if a set at the paths of the files is another one than was opened."""
-        for name, identity in zip(self._names, self._identities, strict=True):
-            _refuse_other_set(Fileset(name), identity, "opened")
+        forget_lists()
+        with using(self._settings):
+            for name, identity in zip(self._names, self._identities, strict=True):
+                _refuse_other_set(Fileset(name), identity, "opened")
 
     def file_indices(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the index of each row's file."""

@@ -127,7 +127,7 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
                 try:
                     result = read(sets, stack)
                 except Exception:
-                    forget_lists()
+                    forget_lists(is_retry=True)
                     if _state(_resolve(find())) == before:
                         raise
                 else:
@@ -192,6 +192,8 @@ def read_manifest(path: str | Path) -> tuple[Fileset, Manifest | None]:
             return files, manifests.read(files.path(MANIFEST_SUFFIX))
         except FileNotFoundError:
             files = Fileset(path)  # a pack moved or replaced it
+            if files.mirror is not None:
+                raise files.mirror.not_found(files.path(MANIFEST_SUFFIX).name) from None
     raise not_found(path, "a manifest of shards", suffix=MANIFEST_SUFFIX)
 
 
@@ -215,7 +217,7 @@ def refuse_missing_shards(path: str | Path) -> None:
         folder = str(files.prefix.parent)
         names = [shard.name for shard in manifest.shards]
         if files.mirror is not None:
-            missing = [name for name in names if files.mirror.facts(name) is None]
+            missing = files.mirror.missing(names)
         else:
             missing = [name for name in names if not os.path.exists(os.path.join(folder, name))]  # noqa: PTH110, PTH118 (Path takes five times as long)
         if not missing:

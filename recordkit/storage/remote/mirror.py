@@ -9,8 +9,9 @@
 A placeholder in place of a record file has its size, and no content: `recordkit.formats.byte_source` gives whoever
 opens it the bytes of the object, a range at a time. An index that was built because the store has none is kept beside.
 
-An opening lists the objects of the folder once, and then uses the list for two seconds. Meanwhile a newer object may
+An opening lists the objects of the folder once, and then uses the list for some seconds. Meanwhile a newer object may
 replace one; but each read names the ETag from the list, so the store refuses the read, and the set is opened again.
+A web server, and a store that lets the reader not list, is asked about each name instead, by many requests at once.
 """
 
 from __future__ import annotations
@@ -18,23 +19,28 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Lock, RLock
+from weakref import WeakSet
 
-from recordkit.errors import NotFoundError, RemoteError, name_place
+from recordkit.errors import NotFoundError, RefusedError, RemoteError, name_place
 from recordkit.formats.byte_source import register
 from recordkit.storage.names import is_file_name
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.remote_file import RemoteFile
+from recordkit.storage.remote.request_pool import call_at_once
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import ObjectFacts, open_store
 from recordkit.storage.remote.urls import Url, is_url
 
+# Time for which a list is used: this, or ten times as long as the list of a very large folder takes.
 _LIST_S = 2.0
+_LIST_RATIO = 10
+# Time for which answers about single names are used: thousands of shards take thousands of them.
+_ANSWERS_S = 60.0
 # Larger companions, such as the index of 10^8 records, are copied in pieces of this size.
 _PIECE_BYTES = 1 << 23
 _STAMPS = ".stamps"
@@ -44,6 +50,7 @@ _PART = ".part-"
 _OLD_PART_S = 24 * 3600
 
 _mirrors: dict[str, Mirror] = {}  # by local folder
+_all: WeakSet[Mirror] = WeakSet()  # also those that another one with other settings has replaced
 _caches: dict[tuple[Path, int], PageCache] = {}
 _mirrors_lock = Lock()
 
@@ -67,12 +74,18 @@ def find_mirror(path: str | Path) -> tuple[Mirror, str] | None:
     return None if mirror is None else (mirror, name)
 
 
-def forget_lists() -> None:
-    """List all folders again at their next use. An opening begins so: what was written just now is there."""
+def forget_lists(*, is_retry: bool = False) -> None:
+    """List all folders again at their next use. An opening begins so: what was written just now is there.
+
+    Parameters
+    ----------
+    is_retry : bool, default False
+        The opening goes on with the copies that it has of objects without an ETag.
+    """
     with _mirrors_lock:
         mirrors = list(_mirrors.values())
     for mirror in mirrors:
-        mirror.forget_list()
+        mirror.forget_list(is_retry=is_retry)
 
 
 def local_path(path: str | Path, *, is_records: bool = False) -> str:
@@ -131,15 +144,22 @@ class Mirror:
         self.folder = folder
         self.settings = settings
         self._store = open_store(url, settings)
-        self._lock = RLock()
-        self._name_locks: dict[str, Lock] = {}
+        self._renew_locks()
         self._facts: dict[str, ObjectFacts | None] = {}
         self._is_whole = False  # `_facts` has all names of the folder
+        self._refusal: RefusedError | None = None  # of the list
         self._facts_end_s = 0.0
+        self._opening = secrets.token_hex(8)
+        _all.add(self)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _STAMPS).mkdir(exist_ok=True)
         self._remove_old_parts()
         name_place(str(folder), str(url))
+
+    def _renew_locks(self) -> None:
+        """Make new locks, also in a forked process: a thread that it has not may hold the old ones."""
+        self._lock = RLock()
+        self._name_locks: dict[str, Lock] = {}
 
     def _remove_old_parts(self) -> None:
         for path in self.folder.glob(f"{_PART}*"):
@@ -153,10 +173,12 @@ class Mirror:
         Raises
         ------
         RemoteError
-            The store cannot list, as a plain web server.
+            The store cannot list, as a plain web server, or the reader may not.
         """
         with self._lock:
             self._refresh()
+            if self._refusal is not None:
+                raise self._refusal
             if not self._is_whole:
                 raise RemoteError(
                     path=str(self.url),
@@ -170,30 +192,55 @@ class Mirror:
         """Return size and ETag of an object in the folder; None if there is none."""
         with self._lock:
             self._refresh()
-            if name not in self._facts and not self._is_whole:
-                self._facts[name] = self._ask(name)
-            return self._facts.get(name)
+            known = self._facts
+            if name in known or self._is_whole:
+                return known.get(name)
+        known[name] = answer = self._ask(name)  # without the lock, so that many threads ask at once
+        return answer
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Return those of some names that no object has."""
+        with self._lock:
+            self._refresh()
+            is_whole = self._is_whole
+        facts = map(self.facts, names) if is_whole else call_at_once(self.facts, names, self.settings.n_requests)
+        return [name for name, each in zip(names, facts, strict=True) if each is None]
 
     def _refresh(self) -> None:
-        if time.monotonic() < self._facts_end_s:
+        begin_s = time.monotonic()
+        if begin_s < self._facts_end_s:
             return
-        listed = self._store.list_folder(self.url.key)
+        listed: dict[str, ObjectFacts] | None = None
+        self._refusal = None
+        try:
+            listed = self._store.list_folder(self.url.key)
+        except RefusedError as error:  # single objects may be readable
+            self._refusal = error
         self._facts, self._is_whole = dict(listed or {}), listed is not None
-        self._facts_end_s = time.monotonic() + _LIST_S
+        end_s = time.monotonic()
+        self._facts_end_s = end_s + (max(_LIST_S, _LIST_RATIO * (end_s - begin_s)) if self._is_whole else _ANSWERS_S)
 
     def _ask(self, name: str) -> ObjectFacts | None:
         try:
             return self._store.facts(self.url.join(name).key)
-        except NotFoundError:
+        except (NotFoundError, RefusedError):  # of a missing object some stores say so, see `RefusedError`
             return None
 
-    def forget_list(self) -> None:
-        """List the folder again at the next use."""
+    def forget_list(self, *, is_retry: bool = False) -> None:
+        """List the folder again at the next use; `is_retry` as for `forget_lists`."""
         with self._lock:
             self._facts_end_s = 0.0
+            if not is_retry:
+                self._opening = secrets.token_hex(8)
 
     def not_found(self, name: str) -> NotFoundError:
-        """Return the error about an object that does not exist, which names a similar one."""
+        """Return the error about an object that does not exist, which names a similar one.
+
+        Raises
+        ------
+        RefusedError
+            The store does not allow to read it, or to learn that it does not exist.
+        """
         try:
             self._store.facts(self.url.join(name).key)
         except NotFoundError as error:
@@ -218,14 +265,21 @@ class Mirror:
         with self._lock:
             name_lock = self._name_locks.setdefault(name, Lock())
         with name_lock:
-            is_current = facts is not None and self._stamp(name) == _stamp_of(facts) and path.exists()
             if facts is None:
                 self._drop(name)
-            elif is_records:
-                self._place(path, facts, is_current=is_current)
+                return path
+            # A placeholder has no content, so its stamp names the size alone if there is no ETag.
+            stamp = f"{facts.size} {facts.etag}" if is_records else self._stamp_of(facts)
+            is_current = self._stamp(name) == stamp and path.exists()
+            if is_records:
+                self._place(path, facts, None if is_current else stamp)
             elif not is_current:
-                self._copy(path, facts)
+                self._copy(path, facts, stamp)
         return path
+
+    def _stamp_of(self, facts: ObjectFacts) -> str:
+        """Return the stamp of a copy. One of an object without an ETag serves one opening only."""
+        return f"{facts.size} {facts.etag or self._opening}"
 
     def _stamp(self, name: str) -> str:
         try:
@@ -237,14 +291,14 @@ class Mirror:
         (self.folder / _STAMPS / name).unlink(missing_ok=True)
         (self.folder / name).unlink(missing_ok=True)
 
-    def _place(self, path: Path, facts: ObjectFacts, *, is_current: bool) -> None:
-        """Make a placeholder, and register the object for its path."""
-        if not is_current:
-            self._replace(path, facts, lambda descriptor: os.truncate(descriptor, facts.size))
+    def _place(self, path: Path, facts: ObjectFacts, stamp: str | None) -> None:
+        """Make a placeholder, or keep that of no stamp, and register the object for its path."""
+        if stamp is not None:
+            self._replace(path, stamp, lambda descriptor: os.truncate(descriptor, facts.size))
         key, store, settings = self.url.join(path.name).key, self._store, self.settings
         register(str(path), lambda: RemoteFile(store, key, facts, _open_cache(settings), settings))
 
-    def _copy(self, path: Path, facts: ObjectFacts) -> None:
+    def _copy(self, path: Path, facts: ObjectFacts, stamp: str) -> None:
         key = self.url.join(path.name).key
         begins = range(0, facts.size, _PIECE_BYTES)
 
@@ -253,39 +307,42 @@ class Mirror:
                 end = min(begin + _PIECE_BYTES, facts.size)
                 os.pwrite(descriptor, self._store.read_range(key, begin, end, facts.etag), begin)
 
-            with ThreadPoolExecutor(self.settings.n_requests) as pool:
-                list(pool.map(copy, begins)) if len(begins) > 1 else list(map(copy, begins))
+            if len(begins) > 1:
+                call_at_once(copy, begins, self.settings.n_requests)
+            else:
+                copy(0)
 
-        self._replace(path, facts, write)
+        self._replace(path, stamp, write)
 
-    def _replace(self, path: Path, facts: ObjectFacts, write: Callable[[int], object]) -> None:
+    def _replace(self, path: Path, stamp: str, write: Callable[[int], object]) -> None:
         """Write a new file and its stamp. Readers of a file without its stamp copy it again."""
         (self.folder / _STAMPS).mkdir(parents=True, exist_ok=True)  # the user may have removed the whole cache
-        descriptor, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
-        stamp = self.folder / _STAMPS / path.name
+        part, stamp_path = self.folder / f"{_PART}{secrets.token_hex(8)}", self.folder / _STAMPS / path.name
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)  # users may share the cache
         try:
             write(descriptor)
-            stamp.unlink(missing_ok=True)
-            Path(part).replace(path)
+            stamp_path.unlink(missing_ok=True)
+            part.replace(path)
         except BaseException:
-            Path(part).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
         finally:
             os.close(descriptor)
-        stamp.write_text(_stamp_of(facts))
+        stamp_path.write_text(stamp)
 
     def built_index(self, rec_name: str) -> Path | None:
         """Return the index that `keep_index` kept for a record file; None if there is none for this very object."""
         name = rec_name + _BUILT
         facts = self.facts(rec_name)
-        is_kept = facts is not None and self._stamp(name) == _stamp_of(facts)
+        is_kept = facts is not None and self._stamp(name) == self._stamp_of(facts)
         return self.folder / name if is_kept else None
 
     def keep_index(self, rec_name: str, content: Iterable[bytes]) -> None:
         """Keep the lines of an index that was built from a record file."""
         facts = self.facts(rec_name)
         if facts is not None:
-            self._replace(self.folder / (rec_name + _BUILT), facts, lambda descriptor: _write_all(descriptor, content))
+            path, stamp = self.folder / (rec_name + _BUILT), self._stamp_of(facts)
+            self._replace(path, stamp, lambda descriptor: _write_all(descriptor, content))
 
 
 def _open_cache(settings: RemoteSettings) -> PageCache:
@@ -301,14 +358,17 @@ def _write_all(descriptor: int, content: Iterable[bytes]) -> None:
         file.writelines(content)
 
 
-def _stamp_of(facts: ObjectFacts) -> str:
-    return f"{facts.size} {facts.etag}"
-
-
-def fetch_ahead(paths: Iterable[tuple[Mirror, str]]) -> None:
+def fetch_ahead(paths: Sequence[tuple[Mirror, str]]) -> None:
     """Copy several objects at once, so that the delays of many shards do not add up."""
-    todo = list(paths)
-    if not todo:
-        return
-    with ThreadPoolExecutor(todo[0][0].settings.n_requests) as pool:
-        list(pool.map(lambda item: item[0].fetch(item[1]), todo))
+    call_at_once(lambda item: item[0].fetch(item[1]), paths, paths[0][0].settings.n_requests)
+
+
+def _renew_locks() -> None:
+    global _mirrors_lock
+    _mirrors_lock = Lock()
+    for mirror in list(_all):
+        mirror._renew_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

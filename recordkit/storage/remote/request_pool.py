@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 # A request that hangs must not keep a program from ending.
@@ -78,8 +80,34 @@ class RequestPool:
                 self._queue.get_nowait()
         except Empty:
             self._queue.put(None)
+        end_s = time.monotonic() + _END_S
         for thread in self._threads:
-            thread.join(_END_S)
+            thread.join(max(0.0, end_s - time.monotonic()))
+
+
+def call_at_once(function: Callable[[_Item], _Result], items: Iterable[_Item], n_threads: int) -> list[_Result]:
+    """Return the results of a function for some items, computed by threads of their own, which may wait for the pool.
+
+    After an error or Ctrl-C no further call begins, and those that run get a moment to end.
+
+    Parameters
+    ----------
+    function : callable
+    items : iterable
+    n_threads : int, at least 1
+        Largest number of calls at once.
+
+    Examples
+    --------
+    >>> call_at_once(abs, [-3, 1, -2], 2)
+    [3, 1, 2]
+    """
+    pool = RequestPool(n_threads)
+    try:
+        futures = [pool.submit(function, item) for item in items]
+        return [future.result() for future in futures]
+    finally:
+        pool.close()
 
 
 _pools: dict[int, RequestPool] = {}

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recordkit.errors import FormatError, NotFoundError, RemoteError
+from recordkit.errors import FormatError, NotFoundError, RefusedError, RemoteError
 from recordkit.storage.remote.client import answers
 from recordkit.storage.remote.client.answers import WrongAnswerError
 from recordkit.storage.remote.client.attempts import Attempts, FailedError
@@ -83,8 +83,10 @@ class Store:
         ------
         NotFoundError
             There is no such object; the error names a similar one of the same folder, or says that there is no bucket.
+        RefusedError
+            The store does not allow it; S3 answers so about missing objects too if the reader may not list.
         RemoteError
-            The store does not answer or refuses.
+            The store does not answer.
         """
         try:
             return self._facts(key)
@@ -184,6 +186,13 @@ class Store:
         -------
         facts : dict of str to ObjectFacts, or None
             None if the store has no list, as web servers.
+
+        Raises
+        ------
+        RefusedError
+            The reader may not list, though perhaps read.
+        RemoteError
+            As for `facts`.
         """
         if self.scheme in ("http", "https"):
             return None
@@ -318,9 +327,8 @@ class Store:
             close = difflib.get_close_matches(self.url(key).name, names, n=1) if similar else []
             advice = f"did you mean {self.url(key).with_name(close[0])}?" if close else "check the URL"
             return NotFoundError(path=path, expected="an object" if similar else expected, got=got, advice=advice)
-        return RemoteError(
-            path=path, offset=offset, expected=expected, got=failure.text, advice=answer.advice(self.scheme)
-        )
+        kind = RefusedError if answer.kind == answers.DENIED else RemoteError
+        return kind(path=path, offset=offset, expected=expected, got=failure.text, advice=answer.advice(self.scheme))
 
     def _names_beside(self, key: str) -> tuple[list[str], str]:
         """Return the names of an object's folder, and what a request of the object has got."""

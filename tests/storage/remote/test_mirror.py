@@ -1,0 +1,178 @@
+"""Mirrors: stores and web servers that list nothing, and several readers of one folder of copies."""
+
+import http.server
+import os
+import threading
+from urllib.parse import unquote
+
+import pytest
+from fault_proxy import Fault
+
+import recordkit as rk
+from recordkit.errors import FormatError, NotFoundError, RefusedError
+from recordkit.storage.remote import mirror as mirrors
+from recordkit.storage.remote import settings
+from recordkit.storage.remote.settings import RemoteSettings
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = unquote(self.path).removeprefix("/")
+        self.server.requests.append((self.command, path))
+        if self.server.gate is not None:
+            self.server.gate.wait(20)
+        content = self.server.files.get(path)
+        if content is None:
+            return self.answer(self.server.missing_status, b"")
+        asked = self.headers.get("Range")
+        if asked is None:
+            return self.answer(200, content)
+        begin, end = map(int, asked.removeprefix("bytes=").split("-"))
+        self.answer(206, content[begin : end + 1], f"bytes {begin}-{end}/{len(content)}")
+
+    def answer(self, status, body, range_=None):
+        self.send_response(status)
+        if range_:
+            self.send_header("Content-Range", range_)
+        if self.server.etag and status < 300:
+            self.send_header("ETag", self.server.etag)
+        self.send_header("Content-Length", len(body))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_arguments):
+        pass
+
+
+@pytest.fixture
+def web(monkeypatch, tmp_path):
+    """A web server whose `files`, `etag`, `missing_status` and `gate`, for which all answers wait, a test changes."""
+    monkeypatch.setattr(settings, "_current", RemoteSettings(cache_dir=tmp_path / "cache", timeout_s=10, total_s=20))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.files, server.etag, server.missing_status, server.gate, server.requests = {}, '"1"', 404, None, []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def near(tiny_folder, tmp_path):
+    folder = tmp_path / "near"
+    folder.mkdir()
+    rk.pack(tiny_folder, folder / "one")
+    rk.pack(tiny_folder, folder / "many", plan=rk.PackPlan(shards=3))
+    return folder
+
+
+def content(dataset):
+    return [(sample.key, sample.label, bytes(sample.payload)) for sample in dataset]
+
+
+def test_a_store_that_allows_no_list_is_read_by_names(near, faulty_store):
+    for path in near.iterdir():
+        faulty_store.put(f"far/{path.name}", path.read_bytes())
+    names = {f"/{faulty_store.bucket}/far/{path.name}" for path in near.iterdir()}
+    # S3 gives 403 in place of 404 to those who may not list.
+    faulty_store.proxy.applies = lambda method, path: path.partition("?")[0] not in names
+    faulty_store.proxy.choose = lambda: Fault("status", status=403)
+    url = f"{faulty_store.url}/far"
+    for name in ("one.rec", "one", "many", "many.manifest.json"):
+        with rk.RecordDataset(f"{url}/{name}") as there, rk.RecordDataset(near / name) as here:
+            assert content(there) == content(here)
+    for name in ("many_*.rec", "", "none.rec", "none", "none.manifest.json"):
+        with pytest.raises(RefusedError, match=r"got HTTP 403.*; check that the AWS credentials are valid and allow"):
+            rk.RecordDataset(f"{url}/{name}")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_web_server_is_asked_about_each_name_once(near, web, status):
+    web.missing_status = status
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    with rk.RecordDataset(f"{web.url}/many") as there, rk.RecordDataset(near / "many") as here:
+        assert content(there) == content(here)
+    asked = [path for method, path in web.requests if method == "HEAD"]
+    assert len(asked) == len(set(asked))
+    with pytest.raises((NotFoundError, RefusedError), match=rf"^{web.url}/none.rec: .*HTTP {status}"):
+        rk.RecordDataset(f"{web.url}/none.rec")
+
+
+def test_a_missing_manifest_in_a_store_is_not_found(web):
+    with pytest.raises(NotFoundError, match=rf"^{web.url}/none.manifest.json: .*HTTP 404; check the URL"):
+        rk.RecordDataset(f"{web.url}/none.manifest.json")
+
+
+def test_many_names_are_asked_about_at_once(web):
+    mirror, _ = mirrors.find_mirror(f"{web.url}/a/x.rec")
+    names = [f"{number}.rec" for number in range(8)]
+    web.gate = threading.Barrier(len(names))
+    assert mirror.missing(names) == names
+
+
+def test_copies_of_a_server_without_etags_serve_one_opening(near, web):
+    web.etag = None
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    assert list(rk.RecordDataset(f"{web.url}/many").classes) == ["cat", "dog", "owl"]
+    for name in [name for name in web.files if name.endswith(".json")]:
+        web.files[name] = web.files[name].replace(b'"cat"', b'"cow"')
+    assert list(rk.RecordDataset(f"{web.url}/many").classes) == ["cow", "dog", "owl"]
+    web.files["many.manifest.json"] = web.files["many.manifest.json"][:-9] + b"damaged!!"
+    with pytest.raises(FormatError, match=rf"^{web.url}/many.manifest.json: "):
+        rk.RecordDataset(f"{web.url}/many")
+
+
+def test_others_may_read_the_copies_as_far_as_the_umask_allows(near, web, tmp_path):
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    before = os.umask(0o027)
+    try:
+        rk.RecordDataset(f"{web.url}/one.rec")
+    finally:
+        os.umask(before)
+    (path,) = (tmp_path / "cache").glob("sets/*/one.idx")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_is_forked_while_a_thread_asks_the_store_can_ask_too(web):
+    web.files["a/x.rec"] = b"12345678"
+    web.gate = threading.Event()
+    mirror, _ = mirrors.find_mirror(f"{web.url}/a/x.rec")
+    is_asking, go_on = threading.Event(), threading.Event()
+
+    def list_folder(key):
+        is_asking.set()
+        go_on.wait(20)
+
+    mirror._store.list_folder = list_folder
+    thread = threading.Thread(target=mirror.facts, args=("x.rec",))
+    thread.start()
+    assert is_asking.wait(20)
+    web.gate.set()
+    child = os.fork()
+    if not child:
+        go_on.set()
+        os._exit(0 if mirror.facts("x.rec").size == 8 else 1)
+    go_on.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_replaced_files_are_noticed_with_the_cache_of_the_dataset(near, web, tmp_path, monkeypatch):
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    other = tmp_path / "other"
+    monkeypatch.setattr(settings, "_current", RemoteSettings(cache_dir=other))
+    with rk.RecordDataset(f"{web.url}/one.rec", cache_dir=tmp_path / "cache") as dataset:
+        dataset.check_files()
+        assert not other.exists()
+        web.files["one.rec"] += bytes(4)
+        with pytest.raises(FormatError, match="open it again"):
+            dataset.check_files()
