@@ -243,7 +243,8 @@ READERS: dict[str, Callable[[Request], StartEpoch]] = {
 def measure(open_reader: Callable[[Request], StartEpoch], request: Request) -> Iterator[dict[str, float]]:
     """Read the epochs; yield samples, seconds, CPU seconds, requests and bytes fetched of each.
 
-    The first epoch contains the opening, but no imports. CPU seconds are of this process and of its workers, which end with the epoch.
+    The first epoch contains the opening, but no imports. CPU seconds are of this process and of its workers, which end
+    with the epoch.
     """
     start_epoch = None
     for _ in range(request.epochs):
