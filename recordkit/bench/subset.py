@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recordkit.errors import PlanError
-from recordkit.storage.remote.mirror import find_mirror
+from recordkit.storage.remote.lookup import find_mirror
 from recordkit.upkeep.edit.inputs import Inputs, set_ids
 from recordkit.upkeep.edit.output import NewSet, write_sets
 

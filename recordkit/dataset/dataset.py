@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +24,10 @@ from recordkit.dataset.table import Table, open_table
 from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
 from recordkit.formats.irheader import unpack_at
 from recordkit.sample import Sample
-from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.settings import using
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.remote_file import RemoteFile
 
 Labels = NDArray[np.float32] | NDArray[np.int64]
 

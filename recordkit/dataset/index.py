@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,10 @@ from recordkit.storage.checksums import (
 )
 from recordkit.storage.description import described_size
 from recordkit.storage.fileset import Fileset, reindex_advice
-from recordkit.storage.remote.mirror import Mirror
-from recordkit.storage.remote.remote_file import RemoteFile
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.mirror import Mirror
+    from recordkit.storage.remote.remote_file import RemoteFile
 
 _N_CHECKED = 34
 _MAX_DAMAGED_SHARE = 1 / 8

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,13 @@ from recordkit.formats.signatures import open_records
 from recordkit.storage.checksums import check_record
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.open_files import allow_open_files
-from recordkit.storage.remote.mirror import fetch_ahead, forget_lists
-from recordkit.storage.remote.remote_file import RemoteFile
+from recordkit.storage.remote.lookup import forget_lists
 from recordkit.storage.remote.settings import current, using
 from recordkit.storage.search import find_sets
 from recordkit.storage.snapshot import file_state, read_sets, refuse_missing_shards
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.remote_file import RemoteFile
 
 _N_FINGERPRINTED = 64
 
@@ -311,7 +313,7 @@ def _count_files(filesets: list[Fileset], n_sets: list[int]) -> list[int]:
     return counts
 
 
-_OpenFiles = tuple[list[RecordFile], list[RemoteFile | None]]
+_OpenFiles = tuple[list[RecordFile], "list[RemoteFile | None]"]
 
 
 def _open_all(filesets: list[Fileset], stack: ExitStack) -> _OpenFiles:
@@ -335,6 +337,8 @@ def _fetch_companions(filesets: list[Fileset]) -> None:
     suffixes = (".json", ".idx", ".labels.npy")
     remote = [(each.mirror, f"{each.prefix.name}{suffix}") for each in filesets if each.mirror for suffix in suffixes]
     if len(remote) > len(suffixes):
+        from recordkit.storage.remote.mirror import fetch_ahead
+
         fetch_ahead(remote)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.sampling.order import Order
 from recordkit.storage.remote.cache.next_use import UsePlan
-from recordkit.storage.remote.cache.pages import PAGE_BYTES
-from recordkit.storage.remote.fetch import Fetch as FileFetch
-from recordkit.storage.remote.transfers import Counters
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.fetch import Fetch as FileFetch
 
 
 class Fetch:
@@ -20,7 +21,7 @@ class Fetch:
 
     Parameters
     ----------
-    handles : sequence of recordkit.storage.remote.remote_file.Fetch
+    handles : sequence of recordkit.storage.remote.fetch.Fetch
         One for each file.
 
     Attributes
@@ -93,6 +94,8 @@ def plan_uses(dataset: RecordDataset, order: Order) -> UsePlan | None:
         locations = dataset.records_at(indices)
         return locations.file_indices, locations.offsets.astype(np.int64), locations.ends.astype(np.int64)
 
+    from recordkit.storage.remote.cache.pages import PAGE_BYTES
+
     sizes = [file.size for file in dataset.records_at(np.empty(0, np.int64)).files]
     plan = UsePlan(order, locate, sizes, PAGE_BYTES)
     for number, source in enumerate(dataset.sources):
@@ -101,7 +104,14 @@ def plan_uses(dataset: RecordDataset, order: Order) -> UsePlan | None:
     return plan
 
 
-def count_fetches(dataset: RecordDataset) -> Counters:
-    """Return what was read from the stores of a dataset's files since they were opened."""
+def count_fetches(dataset: RecordDataset) -> tuple[int, int, int]:
+    """Return what was read from the stores of a dataset's files since they were opened.
+
+    Returns
+    -------
+    n_requests, n_bytes_fetched, n_bytes_cached : int
+        Requests, bytes that came from stores, and bytes that the cache had.
+    """
     counters = [source.counters for source in dataset.sources if source is not None]
-    return Counters(*map(sum, zip(*counters, strict=True)))
+    n_requests, n_fetched, n_cached = (sum(numbers) for numbers in zip((0, 0, 0), *counters, strict=True))
+    return n_requests, n_fetched, n_cached

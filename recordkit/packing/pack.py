@@ -24,9 +24,6 @@ from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.steps import Resources, check_outputs, open_sources, pack_set, plan_pack, refuse_empty_result
 from recordkit.sample import Source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
-from recordkit.storage.remote.publish import in_order, publish_files
-from recordkit.storage.remote.scratch import scratch_folder
-from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging, check_prefix
@@ -185,6 +182,10 @@ def pack_to_store(
         The store refuses or does not answer, or there is no such bucket. The list of the destination's objects is
         asked for before the first image is read, so most of these errors come at once.
     """
+    from recordkit.storage.remote.publish import in_order, publish_files
+    from recordkit.storage.remote.scratch import scratch_folder
+    from recordkit.storage.remote.store import open_store
+
     url = Url.parse(prefix)
     refuse_file_name(Path(url.name))
     begin_s = time.monotonic()

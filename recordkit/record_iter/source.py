@@ -24,7 +24,7 @@ from recordkit.formats.files import not_found
 from recordkit.formats.lst import ListFile, is_number
 from recordkit.storage.fileset import reindex_advice
 from recordkit.storage.names import natural_order
-from recordkit.storage.remote.mirror import local_path
+from recordkit.storage.remote.lookup import local_path
 from recordkit.storage.remote.urls import is_url
 
 # The second form is that of the native im2rec with nsplit.

@@ -16,7 +16,7 @@ from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.idx import WHAT, limit_bytes
 from recordkit.storage.fileset import reindex_advice
-from recordkit.storage.remote.mirror import local_path
+from recordkit.storage.remote.lookup import local_path
 from recordkit.storage.snapshot import file_state
 
 

@@ -22,7 +22,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,10 @@ from recordkit.storage.commit import Commit, find_commits
 from recordkit.storage.description import described_size, lists_file
 from recordkit.storage.manifest import Listing
 from recordkit.storage.names import SUFFIXES, suffix_of
-from recordkit.storage.remote.mirror import Mirror, find_mirror
+from recordkit.storage.remote.lookup import find_mirror
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.mirror import Mirror
 
 
 class Fileset:

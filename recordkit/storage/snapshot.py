@@ -39,7 +39,7 @@ from recordkit.storage import manifest as manifests
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Listing, Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, SUFFIXES, natural_order, suffix_of
-from recordkit.storage.remote.mirror import find_mirror, forget_lists
+from recordkit.storage.remote.lookup import find_mirror, forget_lists
 
 _Result = TypeVar("_Result")
 _Identity = tuple[int, int]  # device and inode

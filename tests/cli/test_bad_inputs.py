@@ -36,7 +36,20 @@ CASES = {
     "view": ["view", "REC", "SHEET"],
 }
 # Commands that read no .rec file, or that need a model, a training or MXNet.
-OTHERS = {"list", "pack", "fetch", "bench", "train", "eval", "predict", "plot-log", "plot-net", "mxnet", "doctor"}
+OTHERS = {
+    "list",
+    "pack",
+    "fetch",
+    "bench",
+    "train",
+    "eval",
+    "predict",
+    "plot-log",
+    "plot-net",
+    "mxnet",
+    "doctor",
+    "cluster",
+}
 WRITERS = ["merge", "relabel", "repair", "shuffle", "split", "split --shards", "subset"]
 # Commands for which a file without records is a dataset as any other; for the others of the table, an argument is at
 # fault, because they have nothing to choose from.

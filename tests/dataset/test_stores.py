@@ -323,3 +323,15 @@ def test_files_of_a_dataset_in_a_store_are_places_in_the_cache(far, tmp_path):
 def test_reindex_is_refused_for_a_url(far):
     with pytest.raises(PublishError, match=rf"change a copy: 'recordkit merge {far}/one.rec NEW' makes one"):
         reindex(f"{far}/one.rec")
+
+
+def test_without_a_url_nothing_that_reads_stores_is_imported(near):
+    code = """
+import sys
+import recordkit as rk
+with rk.Loader(sys.argv[1], batch_size=4, transforms=[rk.Resize(16), rk.CenterCrop(16)]) as loader:
+    list(loader)
+print([name for name in sys.modules if name.startswith(("obstore", "recordkit.storage.remote.mirror"))])
+"""
+    run = subprocess.run([sys.executable, "-c", code, near / "one"], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"

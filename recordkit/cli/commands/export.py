@@ -24,7 +24,6 @@ from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, plural
 from recordkit.interop.conversions import FORMATS, check_options, foreign_format, format_of_output
 from recordkit.interop.export import ExportReport
-from recordkit.interop.export.store import export_to_store
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.sources.records import RecordSource
@@ -113,6 +112,8 @@ def command(  # noqa: PLR0913 (one argument for each option)
             if is_url(destination):
                 label = f"upload {destination.name}"
                 options["show_upload"] = lambda n_bytes: console.progress(n_bytes, label, unit="B")
+                from recordkit.interop.export.store import export_to_store
+
                 report = export_to_store(to.write, opened, destination, **options)
             else:
                 report = to.write(opened, destination, **options)

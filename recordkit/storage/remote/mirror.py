@@ -17,7 +17,6 @@ A web server, and a store that lets the reader not list, is asked about each nam
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 import time
@@ -32,9 +31,9 @@ from recordkit.storage.names import is_file_name
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.request_pool import call_at_once
-from recordkit.storage.remote.settings import RemoteSettings, current
+from recordkit.storage.remote.settings import RemoteSettings
 from recordkit.storage.remote.store import ObjectFacts, open_store
-from recordkit.storage.remote.urls import Url, is_url
+from recordkit.storage.remote.urls import Url
 
 # Time for which a list is used: this, or ten times as long as the list of a very large folder takes.
 _LIST_S = 2.0
@@ -49,82 +48,9 @@ _PART = ".part-"
 # A copy under way is newer; older ones are of killed processes.
 _OLD_PART_S = 24 * 3600
 
-_mirrors: dict[str, Mirror] = {}  # by local folder
 _all: WeakSet[Mirror] = WeakSet()  # also those that another one with other settings has replaced
 _caches: dict[tuple[Path, int], PageCache] = {}
-_mirrors_lock = Lock()
-
-
-def find_mirror(path: str | Path) -> tuple[Mirror, str] | None:
-    """Return the mirror of a path, and the name of the file in it; None for a path of this machine.
-
-    Parameters
-    ----------
-    path : str or Path
-        A URL, or a path in a mirror, such as that of a shard beside its manifest.
-    """
-    text = os.fspath(path)
-    if is_url(text):
-        url = Url.parse(text)
-        return _open_mirror(url.parent, current()), url.name
-    if not _mirrors:
-        return None
-    folder, name = os.path.split(text)
-    mirror = _mirrors.get(folder)
-    return None if mirror is None else (mirror, name)
-
-
-def forget_lists(*, is_retry: bool = False) -> None:
-    """List all folders again at their next use. An opening begins so: what was written just now is there.
-
-    Parameters
-    ----------
-    is_retry : bool, default False
-        The opening goes on with the copies that it has of objects without an ETag.
-    """
-    with _mirrors_lock:
-        mirrors = list(_mirrors.values())
-    for mirror in mirrors:
-        mirror.forget_list(is_retry=is_retry)
-
-
-def local_path(path: str | Path, *, is_records: bool = False) -> str:
-    """Return the path at which to open a file to read: for a URL, that in its mirror; another path is unchanged.
-
-    Parameters
-    ----------
-    path : str or Path
-    is_records : bool, default False
-        The file is a record file, which is not copied.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such record file in the store.
-
-    Examples
-    --------
-    >>> local_path("out/train.rec", is_records=True)
-    'out/train.rec'
-    """
-    found = find_mirror(path)
-    if found is None:
-        return os.fspath(path)
-    mirror, name = found
-    mirror.forget_list()
-    if is_records and mirror.facts(name) is None:
-        raise mirror.not_found(name)
-    return str(mirror.fetch(name, is_records=is_records))
-
-
-def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
-    digest = hashlib.sha256(f"{url.root}\n{url.key}".encode()).hexdigest()
-    folder = settings.cache_folder / "sets" / digest[:24]
-    with _mirrors_lock:
-        mirror = _mirrors.get(str(folder))
-        if mirror is None or mirror.settings != settings:
-            mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
-        return mirror
+_caches_lock = Lock()
 
 
 class Mirror:
@@ -346,7 +272,7 @@ class Mirror:
 
 
 def _open_cache(settings: RemoteSettings) -> PageCache:
-    with _mirrors_lock:
+    with _caches_lock:
         key = settings.cache_folder, settings.cache_bytes
         if key not in _caches:
             _caches[key] = PageCache(*key)
@@ -364,8 +290,8 @@ def fetch_ahead(paths: Sequence[tuple[Mirror, str]]) -> None:
 
 
 def _renew_locks() -> None:
-    global _mirrors_lock
-    _mirrors_lock = Lock()
+    global _caches_lock
+    _caches_lock = Lock()
     for mirror in list(_all):
         mirror._renew_locks()
 

@@ -34,7 +34,8 @@ class _State:
     lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=lambda: setattr(_State, "lock", threading.Lock()))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: setattr(_State, "lock", threading.Lock()))
 
 
 def load(scheme: str) -> Any:
