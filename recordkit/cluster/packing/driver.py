@@ -100,12 +100,18 @@ class Tasks:
             self._running[call.start()] = call
 
     def _refuse_too_small_machines(self) -> None:
-        """Raise PlanError if no machine has the CPUs of a task, which would wait for ever."""
-        cpus = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
-        if cpus and max(cpus) < self._n_cpus:
+        """Raise an error if no machine has the CPUs of a task, which would wait for ever."""
+        n_most = max((int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]), default=0)
+        if not n_most:
+            raise ClusterError(
+                expected="a machine with a CPU in the cluster",
+                got="none",
+                advice="run 'ray start --address HOST:PORT' on a machine that has one",
+            )
+        if n_most < self._n_cpus:
             raise PlanError(
                 argument="threads",
-                expected=f"at most {int(max(cpus))}, the CPUs of the largest machine of the cluster",
+                expected=f"at most {n_most}, the CPUs of the largest machine of the cluster",
                 got=self._n_cpus,
                 advice="give fewer `threads`, each of which takes a CPU",
             )
@@ -147,6 +153,6 @@ def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterEr
     reason = str(error).strip().partition("\n")[0]
     return ClusterError(
         f"{what}: its task was lost {MAX_LOSSES + 1} times: {reason}",
-        advice="if the memory of the machines is full, give fewer `threads` or more shards; the same command packs the "
-        "rest",
+        advice="if the memory of a machine was full, give more `threads`, each of which takes a CPU, so that fewer "
+        "tasks run there at once",
     )

@@ -13,10 +13,11 @@ from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import take_fingerprint
 from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.counter import Counter, ProgressReader
+from recordkit.cluster.packing.dataset_files import create_manifests, create_plan
 from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
-from recordkit.cluster.packing.plan_file import check_same_plan, describe_plan, pack_plan
+from recordkit.cluster.packing.plan_file import describe_plan
 from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
@@ -25,11 +26,11 @@ from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet
 from recordkit.packing.report import PackReport, Progress
-from recordkit.packing.steps import PackedSet, open_sources, plan_facts, plan_pack, refuse_empty_result
+from recordkit.packing.steps import PackedSet, open_sources, plan_facts, plan_pack
 from recordkit.sample import Source
-from recordkit.storage import manifest as manifests
-from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, refuse_file_name
-from recordkit.storage.remote.urls import Url, is_url
+from recordkit.storage.names import refuse_file_name
+from recordkit.storage.remote.publish import claim_name
+from recordkit.storage.remote.urls import is_url
 
 # The largest image takes a quarter of it. It is the same on all machines, because it decides which image is too large.
 _DEFAULT_MEMORY = 2 << 30
@@ -128,13 +129,13 @@ def pack(
     with target.hold():
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)
-        _begin(target, planned_sets, document)
+        create_plan(target, planned_sets, document)
         folder = None if scratch is None else Path(scratch)
         job = Job(plan, fingerprint["engine"], plan.threads or 1, n_bytes, folder, target)
         with connect(address) as ray:
             run = _Run(ray, job, planned_sets, fingerprint, progress)
             packed_sets = run.pack_all()
-        manifest_paths = _end(target, planned_sets, packed_sets)
+        manifest_paths = create_manifests(target, planned_sets, packed_sets)
     reports = tuple(packed.report for packed in packed_sets)
     return ClusterPackReport(
         reports,
@@ -147,62 +148,6 @@ def pack(
         n_reused=run.n_reused,
         n_repeated=run.n_repeated,
     )
-
-
-def _begin(target: Target, planned_sets: Sequence[PlannedSet], document: Mapping[str, Any]) -> None:
-    """Create the plan's file, or compare it with the one that is there.
-
-    Raises
-    ------
-    PublishError
-        There is another plan, or a dataset without one.
-    """
-    name = target.prefix_name + PLAN_SUFFIX
-    content = target.read(name)
-    if content is None:
-        own_names = {path.name for planned in planned_sets for path in planned.names.all()}
-        own_names |= {planned.dataset.name + MANIFEST_SUFFIX for planned in planned_sets if planned.dataset}
-        own_names |= {target.prefix_name + suffix for suffix in (".rec", ".json", MANIFEST_SUFFIX)}
-        if existing := sorted(own_names & target.names()):
-            raise PublishError(
-                path=str(target.location(existing[0])),
-                expected="no dataset at this prefix",
-                got="a file of one",
-                advice="choose another prefix, or remove the files of that dataset first",
-            )
-        if target.create(name, pack_plan(document)):
-            return
-        content = target.read(name) or b""  # another driver was first
-    check_same_plan(content, document, str(target.location(name)))
-
-
-def _end(target: Target, planned_sets: Sequence[PlannedSet], packed_sets: Sequence[PackedSet]) -> list[Path | Url]:
-    """Write the manifests, and return their paths. If nothing was packed, remove all files and raise PackError."""
-    try:
-        refuse_empty_result([packed.report for packed in packed_sets], target.location(target.prefix_name))
-    except PackError:
-        for planned in planned_sets:
-            for path in reversed(planned.names.all()):
-                target.remove(path.name)
-        target.remove(target.prefix_name + PLAN_SUFFIX)
-        raise
-    shards: dict[Path, list[PackedSet]] = {}
-    for planned, packed in zip(planned_sets, packed_sets, strict=True):
-        if planned.dataset is not None:
-            shards.setdefault(planned.dataset, []).append(packed)
-    paths: list[Path | Url] = []
-    for dataset, sets in shards.items():
-        manifest = manifests.unite(dataset.name, [each.description for each in sets], [each.keys for each in sets])
-        content = manifests.pack(manifest)
-        if not target.create(manifest.file_name, content) and target.read(manifest.file_name) != content:
-            raise PublishError(
-                path=str(target.location(manifest.file_name)),
-                expected="no manifest, or that of these shards",
-                got="another one",
-                advice="choose another prefix, or remove the files of that dataset first",
-            )
-        paths.append(target.location(manifest.file_name))
-    return paths
 
 
 class _Run:
@@ -302,7 +247,7 @@ class _Run:
         planned, description = self._planned_sets[number], packed.description
         n_rows = len(planned.order) + (len(planned.source.bad) if planned.is_first else 0)
         facts = plan_facts(self._job.plan)
-        got = {**facts, **{key: value for key, value in description.get("plan", {}).items() if key in facts}}
+        got = {**facts, **{key: value for key, value in description["plan"].items() if key in facts}}
         is_same_plan = {**got, "decoders": list(got["decoders"])} == {**facts, "decoders": list(facts["decoders"])}
         if packed.report.n_listed != n_rows or not is_same_plan or description["set"] != self._job.target.prefix_name:
             raise PublishError(
@@ -315,11 +260,15 @@ class _Run:
     def _remove_unfinished(self, number: int, names: set[str]) -> None:
         """Remove files of a shard that an earlier run did not publish to its end.
 
-        Its images may have changed since; a task that still runs publishes all files again that it misses.
+        Its images may have changed since; a task that still runs publishes all files again that it misses. In a store,
+        where another driver may publish at the same time, a shard that is complete by now stays.
         """
-        for path in self._planned_sets[number].names.all():
-            if path.name in names:
-                self._job.target.remove(path.name)
+        description = f"{self._name(number)}.json"
+        own_names = [*(path.name for path in self._planned_sets[number].names.all()), claim_name(description)]
+        unfinished = [name for name in own_names if name in names]
+        if unfinished and self._job.target.size(description) is None:
+            for name in unfinished:
+                self._job.target.remove(name)
 
 
 def _start_counter(ray: Any) -> Any:

@@ -65,9 +65,8 @@ class StoreTarget:
 
     def size(self, name: str) -> int | None:
         """See `Target.size`."""
-        with contextlib.suppress(NotFoundError):
-            return self._store().facts(self._key(name)).size
-        return None
+        facts = self._store().find(self._key(name))
+        return None if facts is None else facts.size
 
     def create(self, name: str, content: bytes) -> bool:
         """See `Target.create`."""

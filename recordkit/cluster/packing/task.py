@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.scratch import TaskFolder
 from recordkit.cluster.packing.target import Target
 from recordkit.errors import FormatError
+from recordkit.formats import json_file
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet
@@ -149,18 +149,20 @@ def describe_shard(target: Target, name: str) -> PackedSet | None:
     if content is None:
         return None
     try:
-        description = json.loads(content)
+        description = json_file.parse(content)
         size, n_packed, n_failed = description["rec"]["bytes"], description["records"], description["failed"]
+        description = {**description, "set": description["set"], "plan": dict(description["plan"])}
+        if any(target.size(file) is None for file in listed_names(description)) or target.size(f"{name}.rec") != size:
+            return None
+        report = SetReport(target.location(name), n_packed, n_packed, output_bytes=size)
+        if n_failed:
+            for failure in _read_failures(target.read(f"{name}.failed.tsv") or b""):
+                report.fail(failure)
+        keys = [int(line.split(b"\t")[0]) for line in (target.read(f"{name}.idx") or b"").splitlines()]
     except (ValueError, LookupError, TypeError) as error:
-        path, advice = str(target.location(f"{name}.json")), "remove it and pack again"
-        raise FormatError(path=path, expected="a shard", got=error, advice=advice) from None
-    if any(target.size(file) is None for file in listed_names(description)) or target.size(f"{name}.rec") != size:
-        return None
-    report = SetReport(target.location(name), n_packed, n_packed, output_bytes=size)
-    if n_failed:
-        for failure in _read_failures(target.read(f"{name}.failed.tsv") or b""):
-            report.fail(failure)
-    keys = [int(line.split(b"\t")[0]) for line in (target.read(f"{name}.idx") or b"").splitlines()]
+        advice = "remove the files of that shard and pack again"
+        path = str(target.location(f"{name}.json"))
+        raise FormatError(path=path, expected="the files of a shard", got=error, advice=advice) from None
     return PackedSet(report, description, (min(keys), max(keys)) if keys else None)
 
 

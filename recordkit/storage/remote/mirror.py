@@ -148,8 +148,8 @@ class Mirror:
 
     def _ask(self, name: str) -> ObjectFacts | None:
         try:
-            return self._store.facts(self.url.join(name).key)
-        except (NotFoundError, RefusedError):  # of a missing object some stores say so, see `RefusedError`
+            return self._store.find(self.url.join(name).key)
+        except RefusedError:  # of a missing object some stores say so, see `RefusedError`
             return None
 
     def forget_list(self, *, is_retry: bool = False) -> None:

@@ -66,6 +66,17 @@ def in_order(folder: Path) -> list[Path]:
     return sorted((path for path in folder.rglob("*") if path.is_file()), key=rank)
 
 
+def claim_name(name: str) -> str:
+    """Return the name of the object that lists the files of a publishing, the last of which is `name`.
+
+    Examples
+    --------
+    >>> claim_name("a.json")
+    '.a.json.publishing'
+    """
+    return f".{name}.publishing"
+
+
 def publish_files(
     files: Sequence[Path],
     to: Url,
@@ -120,7 +131,7 @@ class _Publishing:
         self._files = files
         self._progress = progress
         last = files[-1].url
-        self._claim = last.with_name(f".{last.name}.publishing")
+        self._claim = last.with_name(claim_name(last.name))
         self._list = json.dumps({str(file.url): [file.size, file.etag] for file in files}, indent=1).encode()
 
     def run(self) -> list[Published]:
@@ -151,9 +162,8 @@ class _Publishing:
 
     def _is_present(self, file: _File) -> bool | None:
         """Return whether the object is there; None if it has other content."""
-        try:
-            facts = self._store.facts(file.url.key)
-        except NotFoundError:
+        facts = self._store.find(file.url.key)
+        if facts is None:
             return False
         return True if self._is_same(file, facts) else None
 

@@ -91,7 +91,22 @@ class Store:
         try:
             return self._facts(key)
         except FailedError as failure:
-            raise self._error(failure, key, "the size of the object") from None
+            raise self._failure(failure, key, "the size of the object") from None
+
+    def find(self, key: str) -> ObjectFacts | None:
+        """Return size and ETag of an object; None if there is none. Unlike `facts`, it looks for no similar names.
+
+        Raises
+        ------
+        RemoteError
+            As for `facts`.
+        """
+        try:
+            return self._facts(key)
+        except FailedError as failure:
+            if failure.answer.kind == answers.MISSING:
+                return None
+            raise self._failure(failure, key, "the size of the object") from None
 
     def read(self, key: str, *, max_bytes: int, what: str = "a file") -> tuple[bytes, ObjectFacts]:
         """Read a whole object of limited size.
@@ -127,7 +142,7 @@ class Store:
         try:
             content, facts = self._attempts().run(get)
         except FailedError as failure:
-            raise self._error(failure, key, what) from None
+            raise self._failure(failure, key, what) from None
         if facts.size > max_bytes:
             expected = f"{what} of at most {max_bytes} bytes"
             raise FormatError(path=str(self.url(key)), expected=expected, got=f"{facts.size} bytes")
@@ -169,7 +184,7 @@ class Store:
         except FailedError as failure:
             if failure.answer.kind == answers.CHANGED:
                 raise self._changed(key, begin, etag) from None
-            raise self._error(failure, key, f"{end - begin} bytes", offset=begin) from None
+            raise self._failure(failure, key, f"{end - begin} bytes", offset=begin) from None
         if etag is not None and got_etag != etag:
             raise self._changed(key, begin, etag, got_etag)
         return content
@@ -203,7 +218,7 @@ class Store:
         try:
             objects = self._attempts().run(list_)
         except FailedError as failure:
-            raise self._error(failure, key, "the list of a folder", similar=False) from None
+            raise self._failure(failure, key, "the list of a folder", similar=False) from None
         return {meta["path"].rpartition("/")[2]: _facts_of(meta) for meta in objects}
 
     def create(self, key: str, data: bytes) -> bool:
@@ -226,7 +241,7 @@ class Store:
             self._attempts(n_bytes=len(data)).run(put)
         except FailedError as failure:
             if failure.answer.kind not in (answers.EXISTS, answers.CHANGED):
-                raise self._error(failure, key, "a new object", similar=False) from None
+                raise self._failure(failure, key, "a new object", similar=False) from None
             return n_attempts > 1 and self.facts(key).size == len(data) and self._has_content(key, data)
         return True
 
@@ -259,7 +274,7 @@ class Store:
                 )
             facts = self._facts(key)
         except FailedError as failure:
-            raise self._error(failure, key, f"an upload of {size} bytes", similar=False) from None
+            raise self._failure(failure, key, f"an upload of {size} bytes", similar=False) from None
         if facts.size != size:
             raise RemoteError(path=str(self.url(key)), expected=f"{size} bytes after the upload", got=facts.size)
         return facts
@@ -270,7 +285,7 @@ class Store:
             self._attempts().run(lambda client: self._obstore().delete(client, key))
         except FailedError as failure:
             if failure.answer.kind != answers.MISSING:
-                raise self._error(failure, key, "the removal of the object", similar=False) from None
+                raise self._failure(failure, key, "the removal of the object", similar=False) from None
 
     def _facts(self, key: str) -> ObjectFacts:
         return _facts_of(self._attempts().run(lambda client: self._obstore().head(client, key)))
@@ -317,7 +332,7 @@ class Store:
             advice="it was replaced while it was read; open it again",
         )
 
-    def _error(
+    def _failure(
         self, failure: FailedError, key: str, expected: str, *, offset: int | None = None, similar: bool = True
     ) -> NotFoundError | RemoteError:
         """Return the error about a failure."""

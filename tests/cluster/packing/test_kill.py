@@ -113,6 +113,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_killed_workers_and_drivers_change_no_byte(cluster, images, tmp_path):
     source, expected = images
     prefix = tmp_path / "a"
@@ -139,6 +140,7 @@ def test_killed_workers_and_drivers_change_no_byte(cluster, images, tmp_path):
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
 
 
+@pytest.mark.slow
 def test_a_lost_node_changes_no_byte(cluster, images, tmp_path):
     source, expected = images
     prefix = tmp_path / "a"

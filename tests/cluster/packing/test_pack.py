@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from cluster.packing.conftest import N, digests
 import recordkit
 from recordkit import PackPlan, RecordDataset
 from recordkit.cluster import pack
+from recordkit.cluster.packing.counter import ProgressReader
+from recordkit.cluster.packing.dataset_files import create_manifests
+from recordkit.cluster.packing.driver import Tasks
 from recordkit.codec import encode
-from recordkit.errors import ClusterError, PackError, PlanError, PublishError
+from recordkit.errors import ClusterError, FormatError, PackError, PlanError, PublishError
 from recordkit.sources.records import RecordSource
 
 pytestmark = pytest.mark.usefixtures("ray")
@@ -161,6 +165,38 @@ def test_a_shard_of_another_pack_in_the_place_of_one_is_refused(listed, folders,
         shutil.copy(folders[1].with_name(f"a_2{suffix}"), folders[1].with_name(f"a_0{suffix}"))
     with pytest.raises(PublishError, match=r"a_0\.json: expected a shard of this pack, of 7 samples, got that of"):
         pack(listed, folders[1], plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a_0.json", "[]"), ("a_0.json", '{"rec": {"bytes": 1}}'), ("a_0.idx", "x")]
+)
+def test_files_that_are_not_those_of_a_shard_are_named(listed, folders, name, content):
+    plan = PackPlan(shards=3)
+    pack(listed, folders[1], plan=plan)
+    folders[1].with_name(name).write_text(content)
+    with pytest.raises(FormatError, match=r"a_0\.json: expected the files of a shard, got"):
+        pack(listed, folders[1], plan=plan)
+
+
+def test_a_file_that_is_removed_before_the_manifest_is_an_error_and_not_a_dataset(listed, folders, monkeypatch):
+    plan, path = PackPlan(shards=3, on_error="skip"), folders[1].with_name("a_1.rec")
+
+    def create_late(*arguments):
+        path.unlink()
+        return create_manifests(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recordkit.cluster.packing.pack.create_manifests", create_late)
+        with pytest.raises(ClusterError, match=r"a_1\.rec: expected the file that a task of this pack published, got"):
+            pack(listed, folders[1], plan=plan)
+    assert not folders[1].with_name("a.manifest.json").exists()
+    assert pack(listed, folders[1], plan=plan).n_reused == 2 and path.exists()
+
+
+def test_a_cluster_without_cpus_is_refused():
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
+    with pytest.raises(ClusterError, match="expected a machine with a CPU in the cluster, got none"):
+        next(Tasks(ray, 1, ProgressReader(ray, None, None)).run([]))
 
 
 def test_a_pack_on_one_machine_replaces_that_of_a_cluster_with_its_plan(listed, folders):
