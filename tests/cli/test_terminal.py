@@ -30,6 +30,7 @@ def is_safe(text):
 STREAMS = {
     "cli/terminal.py": {"sys.stdout", "sys.stderr"},
     "cli/progress.py": {"sys.stderr"},  # for tqdm
+    "cli/commands/cluster.py": {"sys.stderr"},  # for what Ray prints
     "cli/commands/predict.py": {"sys.stdout", "sys.stderr"},  # to ask whether it is a terminal
 }
 STANDARD = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
