@@ -62,7 +62,9 @@ def _find_in_store(text: str) -> list[str]:
     url = Url.parse(text)
     if not url.name:
         return _find_in_folder(str(url))
-    if glob.has_magic(url.name):
+    if text.endswith("/"):
+        return _find_in_folder(str(url.join("")))
+    if glob.has_magic(url.name) and not _is_prefix(text):
         names = find_files(text, MANIFEST_SUFFIX if text.endswith(".json") else ".rec")
         if not names:
             raise NotFoundError(path=str(url), expected=".rec files that fit the pattern", got="none")

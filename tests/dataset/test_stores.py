@@ -77,6 +77,24 @@ def test_the_url_of_a_folder_gives_its_one_dataset(near, object_store):
         rk.RecordDataset(f"{object_store.url}/far/")
 
 
+@pytest.mark.parametrize(
+    "name", ["my set", "a#b", "which?", "ünïcode 日本", "100%", "%41", "a+b", "x[1]", "q&r=s", "n" * 240]
+)
+def test_names_may_have_any_characters(near, object_store, name):
+    for path in near.glob("one*"):
+        object_store.put(f"in {name[:9]}/{name}{path.suffix}", path.read_bytes())
+    with rk.RecordDataset(near / "one") as here:
+        for url in (f"{name}.rec", name, ""):
+            assert content(rk.RecordDataset(f"{object_store.url}/in {name[:9]}/{url}")) == content(here)
+
+
+def test_empty_objects_are_an_error_that_names_them(object_store):
+    for suffix in (".rec", ".idx", ".json"):
+        object_store.put(f"far/one{suffix}", b"")
+    with pytest.raises(FormatError, match=rf"^{object_store.url}/far/one.json: expected a JSON object"):
+        rk.RecordDataset(f"{object_store.url}/far/one")
+
+
 def test_a_set_of_other_tools_is_read_too(near, object_store):
     put(object_store, near, "one.rec")
     put(object_store, near, "one.idx")

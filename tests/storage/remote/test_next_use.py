@@ -149,3 +149,16 @@ def test_the_files_of_a_dataset_share_the_cache_by_their_plan(memory_path):
     assert sum(ratios) == pytest.approx(2 + 2 * 1.5, abs=0.05) and ratios[0] < 2.15
     for file in files:
         file.close()
+
+
+def test_a_plan_that_has_not_begun_makes_no_room_and_lets_single_reads_fetch(tmp_path):
+    store = MemoryStore(bytes(3 * PAGE))
+    cache = PageCache(tmp_path / "cache", 2 * (PAGE + 4), page_bytes=PAGE)
+    file = RemoteFile(store, "a.rec", store.facts, cache, RemoteSettings())
+    plan = UsePlan(Sequential(60), locate, [3 * PAGE], PAGE)
+    file.plan(plan.of_file(0))
+    for begin in (0, PAGE, 2 * PAGE, 0):
+        assert file.pread(10, begin) == bytes(10)
+    assert len(list((tmp_path / "cache").glob("objects/*/pages/*"))) == 2
+    assert plan.of_file(0).next_use(np.arange(3)).tolist() == [60.0] * 3
+    file.close()

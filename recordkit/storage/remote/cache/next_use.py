@@ -87,11 +87,12 @@ class UsePlan:
         self._segment = max(1, -(-self._horizon // _N_SEGMENTS))
         n_pages = int(self._bases[-1])
         self._used = np.zeros((_N_SEGMENTS, n_pages), np.float32)
-        self._last_near = np.zeros(n_pages, np.int64)
-        self._last_use = np.zeros(n_pages, np.int64)
-        self._first_use = np.zeros(n_pages, np.int64)
-        self.epoch = -1
-        self.position = 0
+        self._last_near = np.full(n_pages, -1, np.int64)
+        self._last_use = np.full(n_pages, -1, np.int64)
+        self._first_use = np.full(n_pages, -1, np.int64)
+        self.epoch = -1  # before the first advance nothing is known
+        self.position = self._begin = self._first_seen = 0
+        self._last_seen = order.n
 
     def advance(self, epoch: int, position: int) -> None:
         """Say where reading is. An earlier position of the same epoch changes nothing.
