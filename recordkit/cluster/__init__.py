@@ -1,8 +1,9 @@
-"""Packing and reading on the machines of a Ray cluster.
+"""Packing, reading and upkeep on the machines of a Ray cluster.
 
 `pack` packs images into shards, and `write` the images of a Ray dataset. `read` gives the records of .rec files as a
-Ray dataset, whose images `Decode` decodes and augments. `rank` tells a training process its share of an epoch. A name
-is imported when it is first used, and Ray with it.
+Ray dataset, whose images `Decode` decodes and augments. `rank` tells a training process its share of an epoch.
+`verify`, `stats` and `duplicates` give the reports of the functions of `recordkit.upkeep`. A name is imported when it
+is first used, and Ray with it.
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ if TYPE_CHECKING:
     from recordkit.cluster.packing.pack import pack
     from recordkit.cluster.ranks import rank
     from recordkit.cluster.reading import read
+    from recordkit.cluster.upkeep.duplicates import duplicates
+    from recordkit.cluster.upkeep.stats import stats
     from recordkit.cluster.verification import verify
     from recordkit.cluster.writing import write
 
 # The module of each public name.
 _MODULES = {
     "Decode": "recordkit.cluster.decode",
+    "duplicates": "recordkit.cluster.upkeep.duplicates",
     "pack": "recordkit.cluster.packing.pack",
     "rank": "recordkit.cluster.ranks",
     "read": "recordkit.cluster.reading",
+    "stats": "recordkit.cluster.upkeep.stats",
     "verify": "recordkit.cluster.verification",
     "write": "recordkit.cluster.writing",
 }
 
-__all__ = ["Decode", "pack", "rank", "read", "verify", "write"]
+__all__ = ["Decode", "duplicates", "pack", "rank", "read", "stats", "verify", "write"]
 
 
 def __getattr__(name: str) -> Any:

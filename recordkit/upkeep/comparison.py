@@ -7,13 +7,15 @@ compared byte by byte, so that a collision of checksums never counts as equality
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.records import RecordFile
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.upkeep.edit.inputs import Inputs
+from recordkit.upkeep.edit.inputs import Locations
 from recordkit.upkeep.labels.arrays import Labels
 
 # Bytes of records that are read in one call of the core, and most records of one.
@@ -23,14 +25,25 @@ _BLOCK_RECORDS = 1 << 18
 Progress = Callable[[int], None]
 
 
+class Records(Protocol):
+    """The records that are read, by numbers of rows: `Inputs`, or a part of a dataset."""
+
+    @property
+    def files(self) -> Sequence[RecordFile]:
+        """The open files."""
+
+    def locations(self, rows: NDArray[np.int64]) -> Locations:
+        """Return where some rows are."""
+
+
 def digest_payloads(
-    inputs: Inputs, rows: NDArray[np.int64], *, threads: int = 0, progress: Progress | None = None
+    inputs: Records, rows: NDArray[np.int64], *, threads: int = 0, progress: Progress | None = None
 ) -> NDArray[np.uint64]:
     """Compute CRC-32 and length of the payloads of some rows.
 
     Parameters
     ----------
-    inputs : Inputs
+    inputs : Records
     rows : ndarray of int64, shape (m,)
         Best in increasing order, so that the files are read in theirs.
     threads : int, 0 to `recordkit.threads.MAX_THREADS`, default 0
@@ -65,7 +78,7 @@ def digest_payloads(
 
 
 def same_payloads(
-    inputs: Inputs,
+    inputs: Records,
     rows: NDArray[np.int64],
     others: NDArray[np.int64],
     *,
@@ -76,7 +89,7 @@ def same_payloads(
 
     Parameters
     ----------
-    inputs : Inputs
+    inputs : Records
     rows, others : ndarray of int64, shape (m,)
         Best in increasing order, so that the files are read in theirs.
     threads, progress
@@ -127,7 +140,7 @@ def labels_differ(labels: Labels, others: Labels) -> NDArray[np.bool_]:
     return differs
 
 
-def _blocks(inputs: Inputs, *columns: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _blocks(inputs: Records, *columns: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Split the indices of columns of rows into blocks, in each of which a column has rows of one file."""
     n = len(columns[0])
     if not n:

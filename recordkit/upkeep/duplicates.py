@@ -149,11 +149,32 @@ def duplicates(*paths: str | Path, threads: int = 0, progress: Progress | None =
     """
     with Inputs(paths) as inputs:
         digests = digest_payloads(inputs, np.arange(len(inputs)), threads=threads, progress=progress)
-        rows, starts = _equal_rows(inputs, digests, threads)
-        if len(paths) > 1:
-            rows, starts = _in_several(rows, starts, inputs.starts)
-        groups = tuple(_groups(inputs, digests, rows, starts))
-        return DuplicatesReport(tuple(map(str, paths)), len(inputs), groups)
+        return compare_equal_digests(inputs, digests, tuple(map(str, paths)), threads=threads)
+
+
+def compare_equal_digests(
+    inputs: Inputs, digests: NDArray[np.uint64], paths: tuple[str, ...], *, threads: int = 0
+) -> DuplicatesReport:
+    """Find the samples with equal images among those with equal digests, whose images are compared byte by byte.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    digests : ndarray of uint64, shape (n,)
+        Of all samples, by `digest_payloads`.
+    paths : tuple of str
+        The datasets.
+    threads : int, default 0
+
+    Raises
+    ------
+    FormatError
+        A record is damaged.
+    """
+    rows, starts = _equal_rows(inputs, digests, threads)
+    if len(paths) > 1:
+        rows, starts = _in_several(rows, starts, inputs.starts)
+    return DuplicatesReport(paths, len(inputs), tuple(_groups(inputs, digests, rows, starts)))
 
 
 def _equal_rows(
@@ -207,7 +228,7 @@ def _groups(
 ) -> Iterator[DuplicateGroup]:
     if not len(rows):
         return
-    labels = inputs.labels().at(rows)
+    labels = inputs.labels_at(rows)
     sizes = np.diff(np.append(starts, len(rows)))
     meanings = _with_one_numbering(inputs, rows, labels)
     differs = np.logical_or.reduceat(labels_differ(meanings, meanings.at(np.repeat(starts, sizes))), starts)

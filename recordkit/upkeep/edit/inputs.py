@@ -182,6 +182,30 @@ class Inputs:
             self._labels = Labels(np.concatenate([part.values for part in parts]), bounds_of(widths))
         return self._labels
 
+    def labels_at(self, rows: NDArray[np.int64]) -> Labels:
+        """Return the labels of some rows, as `labels` has them; of few rows, few headers are read.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+
+        Raises
+        ------
+        FormatError
+            A record is damaged.
+        """
+        are_exact = {dataset.has_exact_labels for dataset in self.datasets}
+        if self._labels is not None or len(are_exact) > 1 or not len(rows):  # all labels decide whether all are exact
+            return self.labels().at(rows)
+        sorted_rows, places = np.unique(rows, return_inverse=True)
+        bounds = np.searchsorted(sorted_rows, self.starts)
+        parts = [
+            dataset_labels(dataset.subset(sorted_rows[begin:end] - start))
+            for dataset, start, begin, end in zip(self.datasets, self.starts, bounds, bounds[1:], strict=False)
+        ]
+        widths = np.concatenate([part.widths for part in parts])
+        return Labels(np.concatenate([part.values for part in parts]), bounds_of(widths)).at(places)
+
     @property
     def have_exact_labels(self) -> bool:
         """True if a dataset has exact labels."""

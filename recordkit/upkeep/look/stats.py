@@ -1,18 +1,12 @@
 """Statistics of a dataset in one pass: encodings, sizes, labels, and mean and deviation for `Normalize`.
 
-Every image is decoded, as a loader decodes it: upright, to RGB, gray as three equal channels, without alpha.
-
-**Mean and standard deviation** are those of a pixel of a random image: every image counts the same, whatever its size,
-because a loader resizes images to one size before it normalises them. For images of one size this is the mean over all
-pixels. For each image the means of x and of x * x are rounded down to a multiple of 2**-20, and added as integers; so
-the result is the same for any number of threads, for both engines, and in any order.
+Every image is decoded, as a loader decodes it: upright, to RGB, gray as three equal channels, without alpha. The parts
+of a dataset can be measured apart, and their tallies merged: `recordkit.upkeep.look.tally` and `labels`.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,21 +14,12 @@ from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError
-from recordkit.memory import MemoryBudget, choose_memory
-from recordkit.threads import ThreadedMap, count_threads
 from recordkit.upkeep.look.distribution import Distribution, distribute
 from recordkit.upkeep.look.labels import LabelSummary, count_labels
-from recordkit.upkeep.look.measurement import COLORS, COLUMNS, FORMATS, Facts, Measured
-from recordkit.upkeep.look.native import choose_engine
 from recordkit.upkeep.look.opening import Samples, open_images
-from recordkit.upkeep.report import MAX_PROBLEMS, Problem
+from recordkit.upkeep.look.tally import ImageTally, encoding_text, measure_images
+from recordkit.upkeep.report import Problem
 from recordkit.upkeep.selection import Selection
-
-# Images that a thread measures at a time: enough for tiny ones, and few enough for a progress bar.
-_BLOCK = 64
-# Means of one image are integers in this unit: 2**-20. Sums of squares of 89 million pixels then fit into 63 bits.
-_FRACTION_BITS = 20
-_FORMAT, _BYTES, _WIDTH, _HEIGHT, _COLOR, _PROGRESSIVE, _SAMPLING, _QUALITY = range(8)
 
 
 @dataclass(frozen=True)
@@ -176,112 +161,46 @@ def stats(
     >>> result.formats, result.width.max, str(result.channels)
     ({'png gray': 2}, 6.0, 'Normalize(mean=150.00, std=50.00)')
     """
+    with open_images(samples) as dataset:
+        indices = choose_sample(dataset, sample)
+        labels = count_labels(dataset)
+        tally = measure_images(dataset, indices, threads=threads, engine=engine, progress=progress)
+        return describe(dataset, tally, labels)
+
+
+def choose_sample(dataset: RecordDataset, sample: int | None) -> NDArray[np.int64]:
+    """Return the indices of the samples to look at, which increase: all, or `sample` of them if there are more.
+
+    Raises
+    ------
+    PlanError
+        `sample` is less than 1.
+    """
     if sample is not None and sample < 1:
         raise PlanError(argument="sample", expected="at least 1", got=sample)
-    n_threads = count_threads(threads)
-    with open_images(samples) as dataset:
-        is_part = sample is not None and sample < len(dataset)
-        indices = Selection(sample=sample).rows(dataset) if is_part else np.arange(len(dataset))
-        tally = _Tally(len(indices))
-        labels = count_labels(dataset)
-        stopped = bytearray(1)
-        measurer = choose_engine(engine)(dataset, MemoryBudget(choose_memory(None), n_threads), stopped)
-        with ThreadedMap(measurer.measure, _blocks(indices), n_threads, stopped=stopped) as results:
-            for block, measured in zip(_blocks(indices), results, strict=True):
-                tally.add(measured, block, dataset)
-                if progress is not None:
-                    progress(len(block))
-        return tally.stats(dataset, labels)
+    if sample is None or sample >= len(dataset):
+        return np.arange(len(dataset))
+    return Selection(sample=sample).rows(dataset)
 
 
-def _blocks(indices: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for begin in range(0, len(indices), _BLOCK):
-        yield indices[begin : begin + _BLOCK]
-
-
-class _Tally:
-    """Sums and columns that grow block by block."""
-
-    def __init__(self, n: int) -> None:
-        self._n = n
-        self._columns = np.zeros((3, n), np.uint32)  # width, height and bytes of the images that decoded
-        self._n_images = 0
-        self._formats: Counter[tuple[int, ...]] = Counter()
-        self._qualities: Counter[int] = Counter()
-        self._sums = [0] * 6
-        self._problems: list[Problem] = []
-        self._n_problems = 0
-
-    def add(self, measured: Measured, indices: NDArray[np.int64], dataset: RecordDataset) -> None:
-        facts = measured.facts[measured.facts[:, _FORMAT] > 0]
-        end = self._n_images + len(facts)
-        self._columns[:, self._n_images : end] = facts[:, [_WIDTH, _HEIGHT, _BYTES]].T
-        self._n_images = end
-        self._formats.update(map(tuple, facts[:, [_FORMAT, _COLOR, _PROGRESSIVE, _SAMPLING]].tolist()))
-        self._qualities.update(facts[facts[:, _FORMAT] == FORMATS.index("jpg"), _QUALITY].tolist())
-        self._sums = [total + new for total, new in zip(self._sums, _image_means(facts), strict=True)]
-        self._n_problems += len(measured.errors)
-        for row, error in measured.errors.items():
-            if len(self._problems) < MAX_PROBLEMS:
-                self._problems.append(_problem(error, dataset, int(indices[row])))
-
-    def stats(self, dataset: RecordDataset, labels: LabelSummary) -> Stats:
-        width, height, image_bytes = self._columns[:, : self._n_images]
-        return Stats(
-            path=str(dataset.files[0]),
-            n_files=len(dataset.files),
-            n_samples=len(dataset),
-            n_measured=self._n,
-            n_images=self._n_images,
-            formats={_encoding_text(*key): n for key, n in self._formats.most_common()},
-            qualities=dict(sorted((quality, n) for quality, n in self._qualities.items() if quality)),
-            n_unknown_quality=self._qualities[0],
-            width=distribute(width),
-            height=distribute(height),
-            aspect=distribute(width / height),
-            image_bytes=distribute(image_bytes),
-            channels=self._channels() if self._n_images else None,
-            labels=labels,
-            problems=self._problems,
-            n_problems=self._n_problems,
-        )
-
-    def _channels(self) -> ChannelStats:
-        n, unit = self._n_images, 1 << _FRACTION_BITS
-        sums, squares = self._sums[:3], self._sums[3:]
-        if len(set(sums)) == len(set(squares)) == 1:  # gray
-            sums, squares = sums[:1], squares[:1]
-        # The variance is a difference of large numbers, so it is computed in integers.
-        variances = [square * unit * n - total * total for total, square in zip(sums, squares, strict=True)]
-        return ChannelStats(
-            mean=tuple(total / (n * unit) for total in sums),
-            std=tuple(math.sqrt(max(variance, 0)) / (n * unit) for variance in variances),
-        )
-
-
-def _image_means(facts: Facts) -> list[int]:
-    """Return the sums, over images, of the mean of each channel and of its square, in units of 2**-20."""
-    sums = facts[:, COLUMNS.index("sum_red") :]
-    n_pixels = facts[:, _WIDTH] * facts[:, _HEIGHT]
-    # In two steps, because a sum of squares needs up to 43 bits.
-    means: list[int] = ((sums << _FRACTION_BITS) // n_pixels[:, None]).sum(0).tolist()
-    return means
-
-
-def _encoding_text(image_format: int, color: int, progressive: int, sampling: int) -> str:
-    """Name an encoding.
-
-    Examples
-    --------
-    >>> _encoding_text(1, 3, 1, 420), _encoding_text(2, 1, 0, 0), _encoding_text(4, 0, 0, 0)
-    ('jpg 4:2:0 progressive', 'png gray', 'bmp')
-    """
-    kind = ":".join(str(sampling)) if sampling else COLORS[color]
-    return " ".join(filter(None, (FORMATS[image_format], kind, "progressive" if progressive else "")))
-
-
-def _problem(error: Exception, dataset: RecordDataset, index: int) -> Problem:
-    indices = np.array([index])
-    path = dataset.files[int(dataset.file_indices(indices)[0])]
-    reason = getattr(error, "problem", "") or str(error)
-    return Problem(str(path), reason, offset=int(dataset.offsets[index]), key=int(dataset.keys_at(indices)[0]))
+def describe(dataset: RecordDataset, tally: ImageTally, labels: LabelSummary) -> Stats:
+    """Return the statistics of a dataset from the tally of its images and the summary of its labels."""
+    width, height, image_bytes = tally.sizes
+    return Stats(
+        path=str(dataset.files[0]),
+        n_files=len(dataset.files),
+        n_samples=len(dataset),
+        n_measured=tally.n_measured,
+        n_images=tally.n_images,
+        formats={encoding_text(*key): n for key, n in tally.formats.most_common()},
+        qualities=dict(sorted((quality, n) for quality, n in tally.qualities.items() if quality)),
+        n_unknown_quality=tally.qualities[0],
+        width=distribute(width),
+        height=distribute(height),
+        aspect=distribute(width / height),
+        image_bytes=distribute(image_bytes),
+        channels=ChannelStats(*tally.pixel_moments()) if tally.n_images else None,
+        labels=labels,
+        problems=tally.problems,
+        n_problems=tally.n_problems,
+    )

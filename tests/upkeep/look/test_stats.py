@@ -125,7 +125,7 @@ def test_images_that_do_not_decode_are_counted_and_named(tmp_path, engine):
 
 
 def test_an_image_over_the_budget_is_a_problem(tmp_path, engine, monkeypatch):
-    monkeypatch.setattr("recordkit.upkeep.look.stats.choose_memory", lambda _: MIN_MEMORY)
+    monkeypatch.setattr("recordkit.upkeep.look.tally.choose_memory", lambda _: MIN_MEMORY)
     path = images.write(tmp_path / "a.rec", [codec.encode(np.zeros((900, 900, 3), np.uint8), "png")])
     assert "needs at most" in stats(path, engine=engine).problems[0].reason
 
