@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from recordkit.cli.commands.stats import sample_option
 from recordkit.cli.console import Console
-from recordkit.cli.datasets import total_bytes
+from recordkit.cli.datasets import recs_argument, total_bytes
 from recordkit.cli.options import examples, memory_option, output_options
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
@@ -125,3 +126,54 @@ def verify_command(manifest: Path, decode: bool, address: str | None, threads: i
     print_report(report, console, decode=decode)
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+@command.command(
+    "stats",
+    cls=Command,
+    epilog=examples(
+        "recordkit cluster stats /shared/train --address head:6379",
+        "recordkit cluster stats s3://bucket/train.manifest.json --sample 100000",
+    ),
+)
+@click.argument("rec", type=click.Path(path_type=Path))
+@sample_option
+@address_option
+@task_threads_option
+@output_options
+def stats_command(rec: Path, sample: int | None, address: str | None, threads: int, console: Console) -> None:
+    """Describe the images of REC as 'recordkit stats' does, a range of records in each task of a Ray cluster.
+
+    REC is a .rec file, its prefix, a manifest, or a pattern in quotes. The exit code is 1 if an image does not decode.
+    """
+    from recordkit.cli.commands.stats import print_stats
+    from recordkit.cluster.upkeep.stats import stats
+    from recordkit.upkeep.look.opening import open_images
+
+    with open_images(rec) as dataset:
+        with console.progress(len(dataset), f"stats {rec.name}") as progress, _ray_on_stderr():
+            result = stats(dataset, sample=sample, threads=threads, progress=progress, address=address)
+    print_stats(result, console)
+
+
+@command.command(
+    "duplicates",
+    cls=Command,
+    epilog=examples("recordkit cluster duplicates /shared/train /shared/test --address head:6379"),
+)
+@recs_argument
+@address_option
+@task_threads_option
+@output_options
+def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int, console: Console) -> None:
+    """Find equal images as 'recordkit duplicates' does, a range of records in each task of a Ray cluster.
+
+    Images of one REC are compared with each other, those of several only with those of the others. The exit code is 0
+    if there are no equal images, 1 if there are some.
+    """
+    from recordkit.cli.commands.duplicates import print_duplicates
+    from recordkit.cluster.upkeep.duplicates import duplicates
+
+    with console.progress(None, f"duplicates {recs[0].name}") as progress, _ray_on_stderr():
+        report = duplicates(*recs, threads=threads, progress=progress, address=address)
+    print_duplicates(report, console)

@@ -10,7 +10,7 @@ from recordkit.cli.console import Console
 from recordkit.cli.datasets import recs_argument
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.errors import enumerate_some, plural
-from recordkit.upkeep import DuplicateGroup, duplicates
+from recordkit.upkeep import DuplicateGroup, DuplicatesReport, duplicates
 
 # Number of groups, and of samples of a group, that are printed; --json has all.
 _N_SHOWN = 20
@@ -35,6 +35,11 @@ def command(recs: tuple[Path, ...], threads: int, console: Console) -> None:
     """
     with console.progress(None, f"duplicates {recs[0].name}") as progress:
         report = duplicates(*recs, threads=threads, progress=progress)
+    print_duplicates(report, console)
+
+
+def print_duplicates(report: DuplicatesReport, console: Console) -> None:
+    """Print groups of equal images, and exit with 1 if there are some."""
     lines = [_line(group) for group in report.groups[:_N_SHOWN]]
     if len(report.groups) > _N_SHOWN:
         lines.append(f"and {len(report.groups) - _N_SHOWN} more; --json lists all")

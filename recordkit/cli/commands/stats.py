@@ -22,16 +22,19 @@ _N_PROBLEMS_SHOWN = 20
 _BAR = 24  # characters
 
 
-@click.command(
-    "stats", epilog=examples("recordkit stats out/photos.rec", "recordkit stats out/photos.rec --sample 10000")
-)
-@click.argument("rec", type=click.Path(path_type=Path))
-@click.option(
+sample_option = click.option(
     "--sample",
     metavar="N",
     type=click.IntRange(1),
     help="Number of images to decode: the random choice of 'recordkit subset --sample N'.  [default: all]",
 )
+
+
+@click.command(
+    "stats", epilog=examples("recordkit stats out/photos.rec", "recordkit stats out/photos.rec --sample 10000")
+)
+@click.argument("rec", type=click.Path(path_type=Path))
+@sample_option
 @threads_option
 @output_options
 def command(rec: Path, sample: int | None, threads: int, console: Console) -> None:
@@ -44,6 +47,11 @@ def command(rec: Path, sample: int | None, threads: int, console: Console) -> No
         n = min(len(dataset), sample or len(dataset))
         with console.progress(n, f"stats {rec.name}") as progress:
             result = stats(dataset, sample=sample, threads=threads, progress=progress)
+    print_stats(result, console)
+
+
+def print_stats(result: Stats, console: Console) -> None:
+    """Print statistics, and exit with 1 if an image does not decode."""
     if not console.as_json:  # the document has them
         for problem in result.problems[:_N_PROBLEMS_SHOWN]:
             print_message("recordkit", str(problem))

@@ -29,7 +29,9 @@ class Range(NamedTuple):
     begin: int
     end: int
 
-    def __len__(self) -> int:
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
         return self.end - self.begin
 
 
@@ -96,7 +98,7 @@ def run_on_ranges(
         for number, result in done:
             results[number] = result
             if progress is not None:
-                progress(len(ranges[number]))
+                progress(ranges[number].n_samples)
     return results
 
 
