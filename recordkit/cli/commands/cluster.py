@@ -150,9 +150,12 @@ def stats_command(rec: Path, sample: int | None, address: str | None, threads: i
     from recordkit.cluster.upkeep.stats import stats
     from recordkit.upkeep.look.opening import open_images
 
-    with open_images(rec) as dataset:
-        with console.progress(len(dataset), f"stats {rec.name}") as progress, _ray_on_stderr():
-            result = stats(dataset, sample=sample, threads=threads, progress=progress, address=address)
+    with (
+        open_images(rec) as dataset,
+        console.progress(len(dataset), f"stats {rec.name}") as progress,
+        _ray_on_stderr(),
+    ):
+        result = stats(dataset, sample=sample, threads=threads, progress=progress, address=address)
     print_stats(result, console)
 
 

@@ -30,10 +30,13 @@ class TaskCall(NamedTuple):
         That of its shard.
     start : callable
         Starts the task and returns Ray's reference to its result.
+    name : str, optional
+        Name of its work for errors; by default it is that shard.
     """
 
     number: int
     start: Callable[[], Any]
+    name: str = ""
 
 
 class Tasks:
@@ -142,7 +145,7 @@ class Tasks:
 
 def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterError:
     """Return the error about a task that was lost, or could not be started."""
-    what = f"shard {call.number}"
+    what = call.name or f"shard {call.number}"
     if isinstance(cause, ImportError):
         return ClusterError(
             f"{what}: a machine cannot run the task: {cause}",

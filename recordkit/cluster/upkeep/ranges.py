@@ -34,6 +34,12 @@ class Range(NamedTuple):
         """Number of samples."""
         return self.end - self.begin
 
+    @property
+    def name(self) -> str:
+        """The samples and their file, for errors."""
+        path = self.dataset.files[int(self.dataset.file_indices([self.begin])[0])]
+        return f"the samples {self.begin} to {self.end - 1}, in {path}"
+
 
 class Work(NamedTuple):
     """The work of each task.
@@ -91,7 +97,7 @@ def run_on_ranges(
             def start(number: int = number, each: Range = each) -> Any:
                 return task.remote(work.function, ray.put(ClosedPart(*each)), work.argument(number), n_threads)
 
-            yield TaskCall(number, start)
+            yield TaskCall(number, start, each.name)
 
     results: list[Any] = [None] * len(ranges)
     with contextlib.closing(Tasks(ray, n_threads, ProgressReader(ray, None, None)).run(calls())) as done:
