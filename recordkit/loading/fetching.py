@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,14 @@ def plan_uses(dataset: RecordDataset, order: Order) -> UsePlan | None:
     if not dataset.is_remote:
         return None
 
+    # The plan belongs to the open objects, so it must not keep the dataset alive, which would close them when it ends.
+    reference = weakref.ref(dataset)
+
     def locate(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        locations = dataset.records_at(indices)
+        opened = reference()
+        if opened is None:
+            raise ReferenceError("the dataset of this plan has ended")
+        locations = opened.records_at(indices)
         return locations.file_indices, locations.offsets.astype(np.int64), locations.ends.astype(np.int64)
 
     from recordkit.storage.remote.cache.pages import PAGE_BYTES

@@ -1,5 +1,6 @@
 """Datasets in an object store: the same samples as near, by every kind of path, and what goes wrong there."""
 
+import gc
 import json
 import os
 import pickle
@@ -341,6 +342,23 @@ def test_files_of_a_dataset_in_a_store_are_places_in_the_cache(far, tmp_path):
 def test_reindex_is_refused_for_a_url(far):
     with pytest.raises(PublishError, match=rf"change a copy: 'recordkit merge {far}/one.rec NEW' makes one"):
         reindex(f"{far}/one.rec")
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_loader_that_ends_leaves_nothing_in_memory(far, is_closed):
+    def count():
+        gc.collect()  # closes the objects
+        gc.collect()
+        return sum(type(each).__name__ in ("RemoteFile", "RecordDataset", "Table") for each in gc.get_objects())
+
+    before = count()
+    loader = rk.Loader(f"{far}/many", batch_size=4, transforms=[rk.Resize(16), rk.CenterCrop(16)])
+    list(loader)
+    assert count() > before
+    if is_closed:
+        loader.close()
+    del loader
+    assert count() == before
 
 
 def test_without_a_url_nothing_that_reads_stores_is_imported(near):
