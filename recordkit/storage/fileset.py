@@ -39,6 +39,7 @@ from recordkit.storage.names import SUFFIXES, suffix_of
 from recordkit.storage.remote.lookup import find_mirror
 
 if TYPE_CHECKING:
+    from recordkit.storage.remote.copies import Copy
     from recordkit.storage.remote.mirror import Mirror
 
 
@@ -85,6 +86,7 @@ class Fileset:
         else:
             self.name = text
         self.listing = listing
+        self._copies: set[Copy] = set()
         suffix = suffix_of(text)
         self.prefix = Path(text.removesuffix(suffix))
         # A path with a suffix is used for that suffix as it is.
@@ -131,14 +133,25 @@ class Fileset:
         staged = self._staged_paths.get(final.name)
         return staged if staged is not None and staged.exists() else final
 
+    def has_same_copies(self) -> bool:
+        """Tell whether the files of a set in a store, as far as `path` has named them, have not been replaced since.
+
+        Another process, which has found a newer or older list of the objects, may have done so.
+        """
+        return all(copy.is_there() for copy in self._copies)
+
     def _mirrored_path(self, mirror: Mirror, name: str, suffix: str) -> Path:
         if suffix == ".rec" and mirror.facts(name) is None:
             if mirror.facts(self.prefix.name) is None:
                 raise mirror.not_found(name)
             name = self.prefix.name
         elif suffix == ".idx" and mirror.facts(name) is None:
-            return mirror.built_index(self.path(".rec").name) or mirror.fetch(name)
-        return mirror.fetch(name, is_records=suffix == ".rec")
+            return self._note(mirror.built_index(self.path(".rec").name) or mirror.fetch_copy(name))
+        return self._note(mirror.fetch_copy(name, is_records=suffix == ".rec"))
+
+    def _note(self, copy: Copy) -> Path:
+        self._copies.add(copy)
+        return copy.path
 
     def exists(self, suffix: str) -> bool:
         """Tell whether the set has a file, which is not copied if it is in a store."""

@@ -128,10 +128,10 @@ def read_sets(find: Callable[[], Sequence[str | Path]], read: Callable[[list[Fil
                     result = read(sets, stack)
                 except Exception:
                     forget_lists(is_retry=True)
-                    if _state(_resolve(find())) == before:
+                    if _state(_resolve(find())) == before and all(each.has_same_copies() for each in sets):
                         raise
                 else:
-                    if _state(_resolve(find())) == before:
+                    if _state(_resolve(find())) == before and all(each.has_same_copies() for each in sets):
                         stack.pop_all()
                         return result
         if time.monotonic() > deadline_s:

@@ -16,11 +16,10 @@ A web server, and a store that lets the reader not list, is asked about each nam
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock, RLock
 from weakref import WeakSet
@@ -29,6 +28,7 @@ from recordkit.errors import NotFoundError, RefusedError, RemoteError, name_plac
 from recordkit.formats.byte_source import register
 from recordkit.storage.names import is_file_name
 from recordkit.storage.remote.cache.pages import PageCache
+from recordkit.storage.remote.copies import Copy, CopyFolder
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.request_pool import call_at_once
 from recordkit.storage.remote.settings import RemoteSettings
@@ -42,11 +42,7 @@ _LIST_RATIO = 10
 _ANSWERS_S = 60.0
 # Larger companions, such as the index of 10^8 records, are copied in pieces of this size.
 _PIECE_BYTES = 1 << 23
-_STAMPS = ".stamps"
 _BUILT = ".built"
-_PART = ".part-"
-# A copy under way is newer; older ones are of killed processes.
-_OLD_PART_S = 24 * 3600
 
 _all: WeakSet[Mirror] = WeakSet()  # also those that another one with other settings has replaced
 _caches: dict[tuple[Path, int], PageCache] = {}
@@ -77,21 +73,13 @@ class Mirror:
         self._facts_end_s = 0.0
         self._opening = secrets.token_hex(8)
         _all.add(self)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _STAMPS).mkdir(exist_ok=True)
-        self._remove_old_parts()
+        self._copies = CopyFolder(folder)
         name_place(str(folder), str(url))
 
     def _renew_locks(self) -> None:
         """Make new locks, also in a forked process: a thread that it has not may hold the old ones."""
         self._lock = RLock()
         self._name_locks: dict[str, Lock] = {}
-
-    def _remove_old_parts(self) -> None:
-        for path in self.folder.glob(f"{_PART}*"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _OLD_PART_S:
-                    path.unlink()
 
     def names(self) -> list[str]:
         """Return the names of the objects in the folder, sorted.
@@ -187,45 +175,36 @@ class Mirror:
         RemoteError
             The store does not answer, or the object was replaced meanwhile.
         """
-        path, facts = self.folder / name, self.facts(name)
+        return self.fetch_copy(name, is_records=is_records).path
+
+    def fetch_copy(self, name: str, *, is_records: bool = False) -> Copy:
+        """Do what `fetch` does, and return the file with its inode: other processes may replace it."""
+        facts = self.facts(name)
         with self._lock:
             name_lock = self._name_locks.setdefault(name, Lock())
         with name_lock:
             if facts is None:
-                self._drop(name)
-                return path
-            # A placeholder has no content, so its stamp names the size alone if there is no ETag.
-            stamp = f"{facts.size} {facts.etag}" if is_records else self._stamp_of(facts)
-            is_current = self._stamp(name) == stamp and path.exists()
+                return self._copies.drop(name)
             if is_records:
-                self._place(path, facts, None if is_current else stamp)
-            elif not is_current:
-                self._copy(path, facts, stamp)
-        return path
+                return self._place(name, facts)
+            return self._copies.find(name, self._identity(facts)) or self._copy(name, facts)
 
-    def _stamp_of(self, facts: ObjectFacts) -> str:
-        """Return the stamp of a copy. One of an object without an ETag serves one opening only."""
+    def _identity(self, facts: ObjectFacts) -> str:
+        """Return the identity of an object for its copy. A copy of one without an ETag serves one opening only."""
         return f"{facts.size} {facts.etag or self._opening}"
 
-    def _stamp(self, name: str) -> str:
-        try:
-            return (self.folder / _STAMPS / name).read_text()
-        except FileNotFoundError:
-            return ""
+    def _place(self, name: str, facts: ObjectFacts) -> Copy:
+        """Make a placeholder, unless there is one, and register the object for its path."""
+        identity = f"{facts.size} {facts.etag}"
+        placeholder = self._copies.find(name, identity) or self._copies.replace(
+            name, identity, lambda descriptor: os.truncate(descriptor, facts.size), is_safe=False
+        )
+        key, store, settings = self.url.join(name).key, self._store, self.settings
+        register(str(placeholder.path), lambda: RemoteFile(store, key, facts, _open_cache(settings), settings))
+        return placeholder
 
-    def _drop(self, name: str) -> None:
-        (self.folder / _STAMPS / name).unlink(missing_ok=True)
-        (self.folder / name).unlink(missing_ok=True)
-
-    def _place(self, path: Path, facts: ObjectFacts, stamp: str | None) -> None:
-        """Make a placeholder, or keep that of no stamp, and register the object for its path."""
-        if stamp is not None:
-            self._replace(path, stamp, lambda descriptor: os.truncate(descriptor, facts.size))
-        key, store, settings = self.url.join(path.name).key, self._store, self.settings
-        register(str(path), lambda: RemoteFile(store, key, facts, _open_cache(settings), settings))
-
-    def _copy(self, path: Path, facts: ObjectFacts, stamp: str) -> None:
-        key = self.url.join(path.name).key
+    def _copy(self, name: str, facts: ObjectFacts) -> Copy:
+        key = self.url.join(name).key
         begins = range(0, facts.size, _PIECE_BYTES)
 
         def write(descriptor: int) -> None:
@@ -238,37 +217,19 @@ class Mirror:
             else:
                 copy(0)
 
-        self._replace(path, stamp, write)
+        return self._copies.replace(name, self._identity(facts), write, keeps_same=facts.etag is None)
 
-    def _replace(self, path: Path, stamp: str, write: Callable[[int], object]) -> None:
-        """Write a new file and its stamp. Readers of a file without its stamp copy it again."""
-        (self.folder / _STAMPS).mkdir(parents=True, exist_ok=True)  # the user may have removed the whole cache
-        part, stamp_path = self.folder / f"{_PART}{secrets.token_hex(8)}", self.folder / _STAMPS / path.name
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)  # users may share the cache
-        try:
-            write(descriptor)
-            stamp_path.unlink(missing_ok=True)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-        stamp_path.write_text(stamp)
-
-    def built_index(self, rec_name: str) -> Path | None:
+    def built_index(self, rec_name: str) -> Copy | None:
         """Return the index that `keep_index` kept for a record file; None if there is none for this very object."""
-        name = rec_name + _BUILT
         facts = self.facts(rec_name)
-        is_kept = facts is not None and self._stamp(name) == self._stamp_of(facts)
-        return self.folder / name if is_kept else None
+        return None if facts is None else self._copies.find(rec_name + _BUILT, self._identity(facts))
 
     def keep_index(self, rec_name: str, content: Iterable[bytes]) -> None:
         """Keep the lines of an index that was built from a record file."""
         facts = self.facts(rec_name)
         if facts is not None:
-            path, stamp = self.folder / (rec_name + _BUILT), self._stamp_of(facts)
-            self._replace(path, stamp, lambda descriptor: _write_all(descriptor, content))
+            name, identity = rec_name + _BUILT, self._identity(facts)
+            self._copies.replace(name, identity, lambda descriptor: _write_all(descriptor, content))
 
 
 def _open_cache(settings: RemoteSettings) -> PageCache:

@@ -10,9 +10,11 @@ from fault_proxy import Fault
 
 import recordkit as rk
 from recordkit.errors import FormatError, NotFoundError, RefusedError
-from recordkit.storage.remote import mirror as mirrors
 from recordkit.storage.remote import settings
+from recordkit.storage.remote.copies import CopyFolder
+from recordkit.storage.remote.lookup import find_mirror
 from recordkit.storage.remote.settings import RemoteSettings
+from recordkit.storage.snapshot import read_sets
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -112,7 +114,7 @@ def test_a_missing_manifest_in_a_store_is_not_found(web):
 
 
 def test_many_names_are_asked_about_at_once(web):
-    mirror, _ = mirrors.find_mirror(f"{web.url}/a/x.rec")
+    mirror, _ = find_mirror(f"{web.url}/a/x.rec")
     names = [f"{number}.rec" for number in range(8)]
     web.gate = threading.Barrier(len(names))
     assert mirror.missing(names) == names
@@ -141,11 +143,49 @@ def test_others_may_read_the_copies_as_far_as_the_umask_allows(near, web, tmp_pa
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+def test_copies_that_another_process_replaces_while_they_are_read_are_read_again(near, web):
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    contents = []
+
+    def read(sets, _):
+        path = sets[0].path(".idx")
+        if not contents:
+            CopyFolder(path.parent).replace("one.idx", "9 newer", lambda descriptor: os.write(descriptor, b"newer"))
+        contents.append(path.read_bytes())
+        if contents == [b"newer"]:
+            raise FormatError("an index of other records")
+
+    read_sets(lambda: [f"{web.url}/one"], read)
+    assert contents == [b"newer", web.files["one.idx"]]
+
+
+def test_a_stamp_beside_the_file_of_another_process_is_none(tmp_path):
+    copies = CopyFolder(tmp_path)
+    copies.replace("a", "1 old", lambda descriptor: os.write(descriptor, b"old"))
+    stamp = (tmp_path / ".stamps" / "a").read_text()
+    copies.replace("a", "1 new", lambda descriptor: os.write(descriptor, b"new"))
+    (tmp_path / ".stamps" / "a").write_text(stamp)  # by a slower process
+    assert copies.find("a", "1 old") is copies.find("a", "1 new") is None
+
+
+def test_a_copy_of_the_same_content_leaves_the_file_to_its_readers(tmp_path):
+    copies = CopyFolder(tmp_path)
+    old, same, other = (
+        copies.replace(
+            "a", f"1 {n}", lambda descriptor, content=content: os.write(descriptor, content), keeps_same=True
+        )
+        for n, content in enumerate((b"old", b"old", b"new"))
+    )
+    assert old == same != other
+    assert copies.find("a", "1 2") == other
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_that_is_forked_while_a_thread_asks_the_store_can_ask_too(web):
     web.files["a/x.rec"] = b"12345678"
     web.gate = threading.Event()
-    mirror, _ = mirrors.find_mirror(f"{web.url}/a/x.rec")
+    mirror, _ = find_mirror(f"{web.url}/a/x.rec")
     is_asking, go_on = threading.Event(), threading.Event()
 
     def list_folder(key):
