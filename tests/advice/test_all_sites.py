@@ -17,6 +17,8 @@ from pathlib import Path
 
 from advice.sites import sites
 
+_ACCOUNT = "no test has an account of Google or Azure"
+_ANSWERS = "storage/remote/client/answers.py"
 _INSTALLS = "it installs packages of the system or from a registry; tests/cli/test_native_install.py has each command"
 NOT_FOLLOWED = {
     ("cli/demo.py", "not run (--more-seeds)"): "the demo trains on digits that scikit-learn brings, for minutes",
@@ -32,6 +34,14 @@ NOT_FOLLOWED = {
         "if the memory of a machine was full, give more `threads`, each of which takes a CPU, so that fewer tasks run "
         "there at once",
     ): "no test fills the memory of a machine",
+    (_ANSWERS, "check that the Azure credentials are valid and allow it"): _ACCOUNT,
+    (_ANSWERS, "check that the Google credentials are valid and allow it"): _ACCOUNT,
+    (_ANSWERS, "check the network and AZURE_STORAGE_ACCOUNT_NAME"): _ACCOUNT,
+    (_ANSWERS, "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY, or run 'az login'"): _ACCOUNT,
+    (
+        _ANSWERS,
+        "set GOOGLE_APPLICATION_CREDENTIALS, or run 'gcloud auth application-default login'",
+    ): _ACCOUNT,
     ("storage/manifest.py", "a newer recordkit wrote it; upgrade"): "there is no newer one",
     ("interop/mxnet/bridge.py", "apt-get update && apt-get install {}"): "it installs packages of the system",
 }

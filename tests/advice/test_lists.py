@@ -142,7 +142,7 @@ def test_a_list_in_place_of_a_record_file(photos, fails, works):
 def test_columns_in_the_library(photos):
     Path("some.csv").write_text("cat/0.jpg,cat\ndog/1.jpg,dog\n")
     error = text_of(lambda: rk.pack("some.csv", "out"))
-    advice("packing/pack.py", "; recordkit.open_source takes it", error)
+    advice("packing/steps.py", "; recordkit.open_source takes it", error)
     rk.pack(rk.open_source("some.csv", columns="path,class", root="photos"), "out")
     assert labels() == [0, 1]
 

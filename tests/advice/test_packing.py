@@ -69,7 +69,7 @@ def test_nothing_was_written(photos, fails):
     for path in photos.rglob("*.jpg"):
         path.write_bytes(b"no image")
     before = files()
-    advice("packing/pack.py", "nothing was written", fails("pack", "photos", "out"))
+    advice("packing/steps.py", "nothing was written", fails("pack", "photos", "out"))
     assert files() == before
 
 

@@ -121,6 +121,8 @@ def _from_connection(text: str, timeout_s: float) -> Answer:
         return Answer(OTHER, f"bytes {got} to {got_end - 1} for bytes {asked} to {end - 1}", again=True)
     if "NotSupported {" in text or "NotPartial" in text:
         return Answer(NO_RANGES, "the whole file in place of a range", again=False)
+    if "redirect without LOCATION" in text:  # obstore's words for the redirect of S3 to another region
+        return Answer(REDIRECT, "a redirect to another region", again=False)
     if "BadScheme" in text:
         return Answer(NO_CONNECTION, "an address that begins with http://, where https:// is expected", again=False)
     kind, system = _group(_KIND.search(text)), _group(_SYSTEM.search(text))
