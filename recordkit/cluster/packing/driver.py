@@ -17,6 +17,8 @@ _N_WAITING = 1
 MAX_LOSSES = 20
 _MAX_ERRORS = 2
 _POLL_S = 0.25
+# Ray's words for a task whose module the machine does not have; checked with 2.40 and 2.60.
+_NO_FUNCTION = "failed to import on the worker"
 # Tasks of a pack that failed get this long to remove their files.
 _CANCEL_S = 10
 
@@ -146,10 +148,10 @@ class Tasks:
 def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterError:
     """Return the error about a task that was lost, or could not be started."""
     what = call.name or f"shard {call.number}"
-    if isinstance(cause, ImportError):
+    if isinstance(cause, ImportError) or _NO_FUNCTION in str(cause):
+        reason = str(cause).strip().splitlines()[-1]  # Ray's text ends with the error of the import
         return ClusterError(
-            f"{what}: a machine cannot run the task: {cause}",
-            advice="install the same recordkit on all machines",
+            f"{what}: a machine cannot run the task: {reason}", advice="install the same recordkit on all machines"
         )
     if cause is not None:  # a fault of recordkit: its type and text are all that is known
         return ClusterError(f"{what}: {type(cause).__name__}: {cause}")
