@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import os
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -82,7 +87,7 @@ def local_path(path: str | Path, *, is_records: bool = False) -> str:
 
 def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
     digest = hashlib.sha256(f"{url.root}\n{url.key}".encode()).hexdigest()
-    folder = settings.cache_folder / "sets" / digest[:24]
+    folder = _writable_folder(settings.cache_folder / "sets" / digest[:24])
     with _mirrors_lock:
         mirror = _mirrors.get(str(folder))
         if mirror is None or mirror.settings != settings:
@@ -90,6 +95,30 @@ def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
 
             mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
         return mirror
+
+
+def _writable_folder(folder: Path) -> Path:
+    """Make a folder and return it; if that fails, one of this process, which is removed at its end.
+
+    `recordkit.storage.remote.cache.pages` warns that nothing can be stored where it should.
+    """
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return _temporary_folder(os.getpid()) / folder.name
+
+
+@cache
+def _temporary_folder(pid: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="recordkit-"))
+
+    def remove() -> None:
+        if os.getpid() == pid:  # and not in a process that was forked
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
 
 
 def _renew_lock() -> None:

@@ -120,7 +120,7 @@ class RemoteFile:
     @property
     def counters(self) -> Counters:
         """Requests and bytes since the file was opened, or since this process was forked."""
-        return self._transfers.counters
+        return Counters() if self._is_forked else self._transfers.counters
 
     def pread(self, size: int, offset: int, at_least: int | None = None) -> bytes:
         """Return `size` bytes from an offset on, fewer only at the end of the object.

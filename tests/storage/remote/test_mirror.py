@@ -2,6 +2,8 @@
 
 import http.server
 import os
+import subprocess
+import sys
 import threading
 from urllib.parse import unquote
 
@@ -130,6 +132,27 @@ def test_copies_of_a_server_without_etags_serve_one_opening(near, web):
     web.files["many.manifest.json"] = web.files["many.manifest.json"][:-9] + b"damaged!!"
     with pytest.raises(FormatError, match=rf"^{web.url}/many.manifest.json: "):
         rk.RecordDataset(f"{web.url}/many")
+
+
+def test_a_folder_that_cannot_be_made_is_a_warning_and_leaves_nothing(near, web, tmp_path):
+    web.files = {path.name: path.read_bytes() for path in near.iterdir()}
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    code = (
+        "import sys, recordkit as rk\n"
+        "dataset = rk.RecordDataset(sys.argv[1], cache_dir=sys.argv[2])\n"
+        "print(len(list(dataset)), len(list(dataset.files[0].parent.glob('one.idx'))))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, f"{web.url}/one.rec", tmp_path / "file" / "cache"],
+        env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "12 1\n"
+    assert "CacheWarning" in run.stderr and "pass another cache_dir or make room there" in run.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_others_may_read_the_copies_as_far_as_the_umask_allows(near, web, tmp_path):

@@ -11,10 +11,12 @@ import pytest
 from memory_store import MemoryStore
 
 from recordkit.errors import CacheWarning, PlanError, RemoteError
+from recordkit.storage.remote import request_pool
 from recordkit.storage.remote.cache.folder import CacheFolder
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.settings import RemoteSettings
+from recordkit.storage.remote.transfers import Counters
 
 DATA = np.random.default_rng(1).bytes(100_500)
 PAGE = 1000
@@ -26,8 +28,10 @@ def store():
 
 
 @pytest.fixture
-def open_file(tmp_path, store):
-    """A function that opens the object with a cache of some bytes."""
+def open_file(tmp_path, store, monkeypatch):
+    """A function that opens the object with a cache of some bytes. Four threads send its requests."""
+    pools = {}
+    monkeypatch.setattr(request_pool, "_pools", pools)  # those of other tests have more threads
     files = []
 
     def open_file(cache_bytes=1 << 20, total_s=20):
@@ -38,6 +42,8 @@ def open_file(tmp_path, store):
     yield open_file
     for file in files:
         file.close()
+    for pool in pools.values():
+        pool.close()
 
 
 def folder_bytes(folder):
@@ -213,6 +219,7 @@ def test_a_file_that_is_dropped_frees_its_memory(open_file, store, tmp_path):
 @pytest.mark.parametrize("cache_bytes", [10, 1 << 20])
 def test_a_forked_process_reads_with_threads_of_its_own(open_file, store, cache_bytes):
     file = open_file(cache_bytes, total_s=0.1)
+    file.pread(10, len(DATA) - 10)
     store.gate.clear()
     fetch = file.start_fetching([0], [50_000])  # the child must not wait for the threads of its parent
     pid = os.fork()
@@ -221,7 +228,8 @@ def test_a_forked_process_reads_with_threads_of_its_own(open_file, store, cache_
             store.gate.set()
             fetch.wait()
             fetch.release()
-            ok = file.pread(len(DATA), 0) == DATA
+            ok = file.counters == Counters()  # the parent has fetched some, which are none of the child
+            ok = file.pread(len(DATA), 0) == DATA and ok
             os._exit(0 if ok else 1)
         except BaseException:  # noqa: BLE001 (a test's process ends here)
             os._exit(2)
@@ -267,3 +275,37 @@ def test_a_look_at_single_records_fetches_no_whole_page_before_the_second_time(o
     assert store.requests[1:] == [(50_000, 51_000)]
     with file.fetched([60_000], [60_500]):
         assert store.requests[2:] == [(60_000, 61_000)]
+
+
+def test_the_end_of_a_program_waits_for_all_threads_together(monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(request_pool.time, "monotonic", lambda: now_s[0])
+    pool, waits = request_pool.RequestPool(3), []
+
+    class HangingThread:
+        def join(self, seconds):
+            waits.append(seconds)
+            now_s[0] += seconds
+
+    pool._threads = [HangingThread() for _ in range(3)]
+    pool.close()
+    assert waits == [request_pool._END_S, 0, 0]
+
+
+def test_after_an_error_no_further_call_begins(monkeypatch):
+    monkeypatch.setattr(request_pool, "_END_S", 0)
+    calls, go_on = [], threading.Event()
+
+    def fail_or_wait(item):
+        calls.append(item)
+        if not item:
+            raise ValueError("the first")
+        go_on.wait(20)
+
+    before = set(threading.enumerate())
+    with pytest.raises(ValueError, match="the first"):
+        request_pool.call_at_once(fail_or_wait, range(100), 1)
+    go_on.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+    assert len(calls) <= 2

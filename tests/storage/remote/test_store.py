@@ -10,6 +10,7 @@ import pytest
 from fault_proxy import Fault
 
 from recordkit.errors import FormatError, NotFoundError, RemoteError
+from recordkit.storage.remote.client import answers
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import WHOLE_BYTES, Store, open_store
 from recordkit.storage.remote.urls import Url
@@ -307,3 +308,9 @@ def test_ctrl_c_in_the_middle_of_an_upload_removes_its_parts(faulty_store, tmp_p
         store.upload("train.rec", path, interrupt)
     assert any(request.method == "DELETE" and "uploadId=" in request.path for request in faulty_store.proxy.requests)
     assert faulty_store.list_keys() == []
+
+
+def test_an_expired_token_is_a_refusal():
+    text = "Server returned non-2xx status code: 400 Bad Request: <Error><Code>ExpiredToken</Code></Error>"
+    answer = answers.read_answer(OSError(text), 30)
+    assert answer == (answers.DENIED, "HTTP 400 ExpiredToken", False)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from recordkit.errors import CacheWarning
 from recordkit.storage.remote.cache.flock import LockFile
@@ -78,7 +78,7 @@ class PageCache:
         self._problem: str | None = None
         self._is_reported = False
         self._folder: CacheFolder | None = None
-        self._open_objects: WeakSet[CachedObject] = WeakSet()
+        self._open_objects: WeakValueDictionary[int, CachedObject] = WeakValueDictionary()
         # For the policy: changes of pages by this process, and the farthest next use of a page at some moment.
         self.n_changes = 0
         self.farthest_use: tuple[object, float] | None = None
@@ -108,12 +108,14 @@ class PageCache:
         with self._usable(), self.locked() as ledger:
             if ledger is not None:
                 pages.attach(text)
-                self._open_objects.add(pages)
+                self._open_objects[id(pages)] = pages
         return pages
 
     def open_objects(self) -> list[CachedObject]:
         """Return the objects that this process has open."""
-        return [pages for pages in list(self._open_objects) if pages.is_open]
+        # This list is made in one step, so that other threads may open objects meanwhile.
+        references = self._open_objects.valuerefs()
+        return [pages for reference in references if (pages := reference()) is not None and pages.is_open]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Ledger | None]:

@@ -19,6 +19,7 @@ _CREDENTIALS = re.compile(
     r"/latest/api/token|/latest/meta-data|169\.254\.|//sts\.|/computeMetadata/|oauth2|login\.microsoftonline|"
     r"/metadata/identity|getAccessToken|[Cc]redential"
 )
+_EXPIRED_CODES = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
 _AGAIN_CODES = ("SlowDown", "RequestTimeout", "InternalError", "ConditionalRequestConflict", "OperationAborted")
 
 MISSING, EXISTS, CHANGED, DENIED, CREDENTIALS = "missing", "exists", "changed", "denied", "credentials"
@@ -109,7 +110,7 @@ def _from_status(status: int, code: str, shown: str) -> Answer:
         return Answer(OTHER, shown, again=True)
     if status in (301, 307, 308) or code in ("AuthorizationHeaderMalformed", "PermanentRedirect"):
         return Answer(REDIRECT, shown, again=False)
-    if status in (401, 403):
+    if status in (401, 403) or code in _EXPIRED_CODES:  # S3 answers 400 to these
         return Answer(DENIED, shown, again=False)
     return Answer(NO_RANGES if status == 416 else OTHER, shown, again=False)
 
