@@ -14,10 +14,10 @@ from recordkit.sampling.order import Order
 from recordkit.storage.remote.cache.next_use import UsePlan
 
 if TYPE_CHECKING:
-    from recordkit.storage.remote.fetch import Fetch as FileFetch
+    from recordkit.storage.remote.fetch import Fetch
 
 
-class Fetch:
+class RecordFetch:
     """Records on their way: those of some samples, in one file or several.
 
     Parameters
@@ -31,7 +31,7 @@ class Fetch:
         Bytes that the records keep in memory, or that are requested for them.
     """
 
-    def __init__(self, handles: Sequence[FileFetch]) -> None:
+    def __init__(self, handles: Sequence[Fetch]) -> None:
         self._handles = handles
 
     @property
@@ -56,7 +56,7 @@ class Fetch:
             handle.release()
 
 
-def start_fetching(dataset: RecordDataset, indices: NDArray[np.int64]) -> Fetch:
+def start_fetching(dataset: RecordDataset, indices: NDArray[np.int64]) -> RecordFetch:
     """Begin to fetch the records of some samples that are in a store.
 
     Parameters
@@ -72,7 +72,7 @@ def start_fetching(dataset: RecordDataset, indices: NDArray[np.int64]) -> Fetch:
         if source is not None:
             rows = locations.file_indices == file_index
             handles.append(source.start_fetching(locations.offsets[rows], locations.ends[rows]))
-    return Fetch(handles)
+    return RecordFetch(handles)
 
 
 def plan_uses(dataset: RecordDataset, order: Order) -> UsePlan | None:

@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.loading.fetching import Fetch, count_fetches, start_fetching
+from recordkit.loading.fetching import RecordFetch, count_fetches, start_fetching
 from recordkit.loading.timing import Timing
 from recordkit.sampling.sampler import Sampler
 from recordkit.storage.remote.cache.next_use import UsePlan
@@ -49,7 +49,7 @@ class ReadAhead:
         self._sampler = sampler
         self._uses = uses
         self._epoch, self._start = begin
-        self._fetches: dict[int, Fetch] = {}  # by the number of the first batch
+        self._fetches: dict[int, RecordFetch] = {}  # by the number of the first batch
         self._lock = Lock()
         self._is_closed = False
         self._before = count_fetches(dataset)

@@ -28,7 +28,7 @@ from recordkit import native
 from recordkit.errors import TruncatedError
 from recordkit.formats.byte_source import LocalFile
 
-Fetch = Callable[[int, int], object]
+FetchRange = Callable[[int, int], object]
 """Called with a range of bytes that no extent has, ``fetch(begin, end)``.
 
 It adds extents that have the first byte of the range, and perhaps all, or raises an error, which the reader gets as it
@@ -84,7 +84,7 @@ class Extents(Protocol):
         """
 
 
-def make_extents(size: int, fetch: Fetch) -> Extents:
+def make_extents(size: int, fetch: FetchRange) -> Extents:
     """Return the extents of an object, which has none at first: those of the core, if it is built.
 
     Parameters
@@ -92,7 +92,7 @@ def make_extents(size: int, fetch: Fetch) -> Extents:
     size : int
         Size of the object, in bytes.
     fetch : callable
-        See `Fetch`.
+        See `FetchRange`.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class _Entries(NamedTuple):
 class _PythonExtents:
     """See `Extents` and `make_extents`."""
 
-    def __init__(self, size: int, fetch: Fetch) -> None:
+    def __init__(self, size: int, fetch: FetchRange) -> None:
         self.size = size
         self._fetch = fetch
         # Both are replaced as a whole under the lock, so a reader needs no lock.

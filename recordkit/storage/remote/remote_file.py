@@ -33,7 +33,7 @@ from recordkit.storage.remote.cache.policy import Policy
 from recordkit.storage.remote.cache.ranges import Ranges, bytes_in_pages, divide, merge, pages_of, subtract
 from recordkit.storage.remote.extents import make_extents
 from recordkit.storage.remote.fetch import Fetch
-from recordkit.storage.remote.read_ahead import ReadAhead
+from recordkit.storage.remote.missed_reads import MissedReads
 from recordkit.storage.remote.request_pool import request_pool
 from recordkit.storage.remote.settings import RemoteSettings
 from recordkit.storage.remote.transfers import Counters, StoredObject, Transfers
@@ -98,7 +98,7 @@ class RemoteFile:
         self._lock = RLock()  # of a pool without threads, in which the caller runs the job
         self._table = PieceTable()
         self._next_comparison_s = 0.0
-        self._read_ahead = ReadAhead(self.size, self._cache.page_bytes)
+        self._missed_reads = MissedReads(self.size, self._cache.page_bytes)
         self._pages = self._cache.open_object(self.name, self._facts.etag, self.size)
         self._pages.is_in_use, self._pages.on_removal = _page_callbacks(self)
         self._policy = Policy(self._pages)
@@ -357,7 +357,7 @@ class RemoteFile:
 
     def _read_missing(self, begin: int, end: int) -> None:
         """Fetch bytes that a read needs now; the extents call it."""
-        self._read_ahead.fetch(self, begin, end)
+        self._missed_reads.fetch(self, begin, end)
 
 
 def _pairs(ranges: Ranges) -> Iterator[tuple[int, int]]:

@@ -23,7 +23,7 @@ _MAX_PAGES_AHEAD = 8
 _MAX_READERS = 32
 
 
-class ReadAhead:
+class MissedReads:
     """The recent reads of one file that found no bytes.
 
     A read that begins where an earlier one ended is part of a pass over the file. Then a page ahead of it is fetched
