@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recordkit.cluster.reading import read
     from recordkit.cluster.upkeep.duplicates import duplicates
     from recordkit.cluster.upkeep.stats import stats
-    from recordkit.cluster.verification import verify
+    from recordkit.cluster.upkeep.verify import verify
     from recordkit.cluster.writing import write
 
 # The module of each public name.
@@ -31,7 +31,7 @@ _MODULES = {
     "rank": "recordkit.cluster.ranks",
     "read": "recordkit.cluster.reading",
     "stats": "recordkit.cluster.upkeep.stats",
-    "verify": "recordkit.cluster.verification",
+    "verify": "recordkit.cluster.upkeep.verify",
     "write": "recordkit.cluster.writing",
 }
 

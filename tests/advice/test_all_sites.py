@@ -30,7 +30,7 @@ NOT_FOLLOWED = {
         "the installed wheel is the one for every system; the wheels for Linux bring the engine",
     ): "a fact about a wheel that is not built here",
     (
-        "cluster/packing/driver.py",
+        "cluster/tasks.py",
         "if the memory of a machine was full, give more `threads`, each of which takes a CPU, so that fewer tasks run "
         "there at once",
     ): "no test fills the memory of a machine",

@@ -20,12 +20,11 @@ import recordkit.cluster
 from recordkit import PackPlan
 from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import check_fingerprint, take_fingerprint
-from recordkit.cluster.packing.counter import ProgressReader
-from recordkit.cluster.packing.driver import TaskCall, Tasks
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget
+from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.packing.steps import plan_pack
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -117,15 +116,15 @@ def test_another_recordkit():
 
 def test_machines_that_cannot_run_a_task(ray, pack):
     error = text_of(lambda: pack(plan=PackPlan(shards=2, threads=3)))
-    advice("cluster/packing/driver.py", "give fewer `threads`, each of which takes a CPU", error)
+    advice("cluster/tasks.py", "give fewer `threads`, each of which takes a CPU", error)
     assert pack(plan=PackPlan(shards=2, threads=2)).ok
 
     def tasks(cluster):
-        return Tasks(cluster, 1, ProgressReader(cluster, None, None))
+        return Tasks(cluster, 1)
 
     empty = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
     error = text_of(lambda: next(tasks(empty).run([])))
-    advice("cluster/packing/driver.py", "run 'ray start --address HOST:PORT' on a machine that has one", error)
+    advice("cluster/tasks.py", "run 'ray start --address HOST:PORT' on a machine that has one", error)
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--help"]
     assert "--address" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
     empty.nodes = ray.nodes
@@ -136,7 +135,7 @@ def test_machines_that_cannot_run_a_task(ray, pack):
         importlib.import_module(name)
 
     error = text_of(lambda: list(tasks(ray).run([TaskCall(0, lambda: task.remote("no_such_module"))])))
-    advice("cluster/packing/driver.py", "install the same recordkit on all machines", error)
+    advice("cluster/tasks.py", "install the same recordkit on all machines", error)
     assert list(tasks(ray).run([TaskCall(0, lambda: task.remote("recordkit"))])) == [(0, None)]
 
 
@@ -285,6 +284,6 @@ def photos_of_two_widths(tiny_folder, tmp_path):
 def test_verifying_one_set(tiny_folder, tmp_path):
     rk.pack(tiny_folder, tmp_path / "a")
     error = text_of(lambda: rk.cluster.verify(tmp_path / "a"))
-    advice("cluster/verification.py", "run 'recordkit verify {}'", error)
+    advice("cluster/upkeep/verify.py", "run 'recordkit verify {}'", error)
     (words,) = commands(error)
     assert rk.upkeep.verify(words[1]).ok

@@ -119,7 +119,7 @@ def verify_command(manifest: Path, decode: bool, address: str | None, threads: i
     The exit code is 1 if there is a problem.
     """
     from recordkit.cli.commands.verify import print_report
-    from recordkit.cluster.verification import verify
+    from recordkit.cluster.upkeep.verify import verify
 
     with console.progress(total_bytes(manifest), f"verify {manifest.name}", unit="B") as progress, _ray_on_stderr():
         report = verify(manifest, decode=decode, threads=threads, progress=progress, address=address)

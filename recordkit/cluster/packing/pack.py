@@ -14,13 +14,13 @@ from recordkit.cluster.fingerprint import take_fingerprint
 from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.counter import Counter, ProgressReader
 from recordkit.cluster.packing.dataset_files import create_manifests, create_plan
-from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.plan_file import describe_plan
 from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
+from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import PackError, PublishError
 from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan
@@ -173,7 +173,7 @@ class _Run:
         self._fingerprint = dict(fingerprint)
         self._counter = _start_counter(ray) if progress else None
         self._progress = ProgressReader(ray, self._counter, progress)
-        self._tasks = Tasks(ray, job.n_threads, self._progress)
+        self._tasks = Tasks(ray, job.n_threads, self._progress.poll)
         self._job_reference = ray.put(job)
         self._packed: dict[int, PackedSet] = {}
         self.n_reused = 0
@@ -222,13 +222,13 @@ class _Run:
         self._progress.finish(number, packed.report.n_listed)
 
     def _reading(self, numbers: Sequence[int]) -> Iterator[TaskCall]:
-        task = self._ray.remote(read_shard).options(num_cpus=self._job.n_threads, max_retries=MAX_LOSSES)
+        task = self._tasks.remote(read_shard)
         for number in numbers:
             references = [self._job_reference, self._ray.put(self._shard_names(number))]
             yield TaskCall(number, lambda references=references: task.remote(self._fingerprint, references))  # type: ignore[misc]  # the default binds it
 
     def _packing(self, numbers: Sequence[int]) -> Iterator[TaskCall]:
-        task = self._ray.remote(run_shard).options(num_cpus=self._job.n_threads, max_retries=MAX_LOSSES)
+        task = self._tasks.remote(run_shard)
         for number in numbers:
             part = self._ray.put(PartSource(self._planned_sets[number]))
             references = [self._job_reference, self._ray.put(self._shard_names(number)), part]

@@ -1,1 +1,1 @@
-"""Looking at datasets on a cluster: each task reads a range of the records of one file."""
+"""Looking at datasets on a cluster: each task reads a shard, or a range of the records of one file."""

@@ -10,9 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from recordkit.cluster.packing.counter import ProgressReader
-from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
 from recordkit.cluster.read_plan import plan_ranges
+from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.parts import ClosedPart
 
@@ -89,7 +88,8 @@ def run_on_ranges(
         The first error of a task.
     """
     n_threads = threads or 1
-    task = ray.remote(read_range).options(num_cpus=n_threads, max_retries=MAX_LOSSES)
+    tasks = Tasks(ray, n_threads)
+    task = tasks.remote(read_range)
 
     def calls() -> Iterator[TaskCall]:
         for number, each in enumerate(ranges):
@@ -100,7 +100,7 @@ def run_on_ranges(
             yield TaskCall(number, start, each.name)
 
     results: list[Any] = [None] * len(ranges)
-    with contextlib.closing(Tasks(ray, n_threads, ProgressReader(ray, None, None)).run(calls())) as done:
+    with contextlib.closing(tasks.run(calls())) as done:
         for number, result in done:
             results[number] = result
             if progress is not None:

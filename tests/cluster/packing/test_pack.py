@@ -14,9 +14,8 @@ from cluster.packing.conftest import N, digests
 import recordkit
 from recordkit import PackPlan, RecordDataset
 from recordkit.cluster import pack
-from recordkit.cluster.packing.counter import ProgressReader
 from recordkit.cluster.packing.dataset_files import create_manifests
-from recordkit.cluster.packing.driver import Tasks
+from recordkit.cluster.tasks import Tasks
 from recordkit.codec import encode
 from recordkit.errors import ClusterError, FormatError, PackError, PlanError, PublishError
 from recordkit.sources.records import RecordSource
@@ -199,7 +198,7 @@ def test_a_file_that_is_removed_before_the_manifest_is_an_error_and_not_a_datase
 def test_a_cluster_without_cpus_is_refused():
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
     with pytest.raises(ClusterError, match="expected a machine with a CPU in the cluster, got none"):
-        next(Tasks(ray, 1, ProgressReader(ray, None, None)).run([]))
+        next(Tasks(ray, 1).run([]))
 
 
 def test_a_pack_on_one_machine_replaces_that_of_a_cluster_with_its_plan(listed, folders):

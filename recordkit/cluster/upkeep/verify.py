@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.cluster.connection import connect
-from recordkit.cluster.packing.counter import ProgressReader
-from recordkit.cluster.packing.driver import MAX_LOSSES, TaskCall, Tasks
+from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import PlanError, quoted
 from recordkit.storage.manifest import Listing
 from recordkit.storage.names import MANIFEST_SUFFIX
@@ -75,7 +74,8 @@ def verify(
     reports: dict[int, VerifyReport] = {}
     with connect(address) as ray:
         shared = ray.put((manifest_path, manifest))
-        task = ray.remote(_verify_shard).options(num_cpus=n_threads, max_retries=MAX_LOSSES)
+        tasks = Tasks(ray, n_threads)
+        task = tasks.remote(_verify_shard)
 
         def calls() -> Iterator[TaskCall]:
             for number in range(len(listings)):
@@ -85,7 +85,7 @@ def verify(
 
                 yield TaskCall(number, start)
 
-        with contextlib.closing(Tasks(ray, n_threads, ProgressReader(ray, None, None)).run(calls())) as results:
+        with contextlib.closing(tasks.run(calls())) as results:
             for number, shard_report in results:
                 reports[number] = shard_report
                 if progress is not None:

@@ -5,14 +5,13 @@ import types
 
 import pytest
 
-from recordkit.cluster.packing.counter import ProgressReader
-from recordkit.cluster.packing.driver import TaskCall, Tasks
+from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import ClusterError, RemoteError
 
 
 def run(ray, task, *arguments):
     """Run a task to its end, and return its result and the number of repetitions."""
-    tasks = Tasks(ray, 1, ProgressReader(ray, None, None))
+    tasks = Tasks(ray, 1)
     ((_, result),) = tasks.run([TaskCall(3, lambda: task.remote(*arguments))])
     return result, tasks.n_repeated
 

@@ -1,4 +1,4 @@
-"""Running the tasks of a pack: a bounded number in flight, those of lost machines again, and one error in the end."""
+"""Tasks on a cluster: a bounded number in flight, those of lost machines again, and one error in the end."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from recordkit.cluster.packing.counter import ProgressReader
 from recordkit.errors import ClusterError, PlanError, RecordkitError
 
 # Tasks that wait on each slot of the cluster, so that none is idle between two tasks.
 _N_WAITING = 1
 # A task is run again so often after its process or machine was lost, and after an error of a disk or a network.
-MAX_LOSSES = 20
+_MAX_LOSSES = 20
 _MAX_ERRORS = 2
 _POLL_S = 0.25
 # Ray's words for a task whose module the machine does not have; checked with 2.40 and 2.60.
 _NO_FUNCTION = "failed to import on the worker"
-# Tasks of a pack that failed get this long to remove their files.
+# Tasks that are cancelled get this long to remove their files.
 _CANCEL_S = 10
 
 
@@ -49,7 +48,8 @@ class Tasks:
     ray : module
     n_cpus : int
         CPUs that each task takes.
-    progress : ProgressReader
+    poll : callable, optional
+        Called now and then while tasks run, without arguments.
 
     Attributes
     ----------
@@ -57,13 +57,17 @@ class Tasks:
         Tasks that were run again after an error of a disk or a network.
     """
 
-    def __init__(self, ray: Any, n_cpus: int, progress: ProgressReader) -> None:
+    def __init__(self, ray: Any, n_cpus: int, poll: Callable[[], None] | None = None) -> None:
         self._ray = ray
         self._n_cpus = n_cpus
-        self._progress = progress
+        self._poll = poll
         self._running: dict[Any, TaskCall] = {}
         self._errors: Tally[int] = Tally()
         self.n_repeated = 0
+
+    def remote(self, function: Callable[..., Any]) -> Any:
+        """Return Ray's form of a function, whose `remote` starts a task that takes the CPUs and survives losses."""
+        return self._ray.remote(function).options(num_cpus=self._n_cpus, max_retries=_MAX_LOSSES)
 
     def run(self, calls: Iterable[TaskCall]) -> Generator[tuple[int, Any], None, None]:
         """Run tasks, and yield the number and the result of each as it ends.
@@ -92,7 +96,8 @@ class Tasks:
                     else:
                         yield call.number, result
                     del reference
-                self._progress.poll()
+                if self._poll is not None:
+                    self._poll()
         finally:
             self._cancel()
 
@@ -157,7 +162,7 @@ def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterEr
         return ClusterError(f"{what}: {type(cause).__name__}: {cause}")
     reason = str(error).strip().partition("\n")[0]
     return ClusterError(
-        f"{what}: its task was lost {MAX_LOSSES + 1} times: {reason}",
+        f"{what}: its task was lost {_MAX_LOSSES + 1} times: {reason}",
         advice="if the memory of a machine was full, give more `threads`, each of which takes a CPU, so that fewer "
         "tasks run there at once",
     )
