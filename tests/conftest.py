@@ -15,6 +15,7 @@ import hypothesis
 import numpy as np
 import pytest
 from object_store import faulty_store, object_server, object_store  # noqa: F401 (fixtures)
+from web_server import web  # noqa: F401 (a fixture)
 
 from recordkit import native
 from recordkit.codec import encode

@@ -1,11 +1,8 @@
 """Advice about object stores and web servers, their credentials, the local cache, and publishing."""
 
 import errno
-import http.server
 import os
-import re
 import sys
-import threading
 import types
 from pathlib import Path
 
@@ -31,46 +28,11 @@ from recordkit.storage.remote.urls import Url
 ONCE = RemoteSettings(timeout_s=2, total_s=2)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Gives the files of `folder`, in ranges, or the `status` of the server."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path = self.server.folder / self.path[1:]
-        status = self.server.status or (200 if path.is_file() else 404)
-        content = path.read_bytes() if status == 200 else b""
-        headers = {"ETag": '"1"'} if status == 200 else {}
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
-        if status == 200 and asked and self.server.has_ranges:
-            begin, end = int(asked[1]), min(int(asked[2]) + 1, len(content))
-            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
-            status, content = 206, content[begin:end]
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": len(content)}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, *_arguments):
-        pass
-
-
 @pytest.fixture
-def web(tmp_path):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.folder, server.status, server.has_ranges = tmp_path, 0, True
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def web(web, tmp_path):
+    """A web server with the files of `tmp_path`."""
+    web.folder = tmp_path
+    return web
 
 
 def test_answers_of_a_web_server(web, tmp_path):

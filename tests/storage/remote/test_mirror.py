@@ -1,11 +1,9 @@
 """Mirrors: stores and web servers that list nothing, and several readers of one folder of copies."""
 
-import http.server
 import os
 import subprocess
 import sys
 import threading
-from urllib.parse import unquote
 
 import pytest
 from fault_proxy import Fault
@@ -19,54 +17,11 @@ from recordkit.storage.remote.settings import RemoteSettings
 from recordkit.storage.snapshot import read_sets
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path = unquote(self.path).removeprefix("/")
-        self.server.requests.append((self.command, path))
-        if self.server.gate is not None:
-            self.server.gate.wait(20)
-        content = self.server.files.get(path)
-        if content is None:
-            return self.answer(self.server.missing_status, b"")
-        asked = self.headers.get("Range")
-        if asked is None:
-            return self.answer(200, content)
-        begin, end = map(int, asked.removeprefix("bytes=").split("-"))
-        self.answer(206, content[begin : end + 1], f"bytes {begin}-{end}/{len(content)}")
-
-    def answer(self, status, body, range_=None):
-        self.send_response(status)
-        if range_:
-            self.send_header("Content-Range", range_)
-        if self.server.etag and status < 300:
-            self.send_header("ETag", self.server.etag)
-        self.send_header("Content-Length", len(body))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_arguments):
-        pass
-
-
 @pytest.fixture
-def web(monkeypatch, tmp_path):
-    """A web server whose `files`, `etag`, `missing_status` and `gate`, for which all answers wait, a test changes."""
+def web(web, monkeypatch, tmp_path):
+    """A web server, and a cache in `tmp_path`."""
     monkeypatch.setattr(settings, "_current", RemoteSettings(cache_dir=tmp_path / "cache", timeout_s=10, total_s=20))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.etag, server.missing_status, server.gate, server.requests = {}, '"1"', 404, None, []
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return web
 
 
 @pytest.fixture
@@ -118,12 +73,13 @@ def test_a_missing_manifest_in_a_store_is_not_found(web):
 def test_many_names_are_asked_about_at_once(web):
     mirror, _ = find_mirror(f"{web.url}/a/x.rec")
     names = [f"{number}.rec" for number in range(8)]
-    web.gate = threading.Barrier(len(names))
+    all_asked = threading.Barrier(len(names))
+    web.gate = lambda _method, _path: all_asked.wait(20)
     assert mirror.missing(names) == names
 
 
 def test_copies_of_a_server_without_etags_serve_one_opening(near, web):
-    web.etag = None
+    web.headers = {}
     web.files = {path.name: path.read_bytes() for path in near.iterdir()}
     assert list(rk.RecordDataset(f"{web.url}/many").classes) == ["cat", "dog", "owl"]
     for name in [name for name in web.files if name.endswith(".json")]:
@@ -207,7 +163,6 @@ def test_a_copy_of_the_same_content_leaves_the_file_to_its_readers(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_that_is_forked_while_a_thread_asks_the_store_can_ask_too(web):
     web.files["a/x.rec"] = b"12345678"
-    web.gate = threading.Event()
     mirror, _ = find_mirror(f"{web.url}/a/x.rec")
     is_asking, go_on = threading.Event(), threading.Event()
 
@@ -219,7 +174,6 @@ def test_a_process_that_is_forked_while_a_thread_asks_the_store_can_ask_too(web)
     thread = threading.Thread(target=mirror.facts, args=("x.rec",))
     thread.start()
     assert is_asking.wait(20)
-    web.gate.set()
     child = os.fork()
     if not child:
         go_on.set()

@@ -1,10 +1,6 @@
 """Web servers, Google's and Azure's stores: a small server on this machine has their answers to reads."""
 
-import http.server
 import json
-import re
-import threading
-from urllib.parse import unquote
 
 import pytest
 
@@ -16,49 +12,11 @@ CONTENT = bytes(range(256)) * 40
 SETTINGS = RemoteSettings(timeout_s=5, total_s=5)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        self.server.paths.append(self.path)
-        path, headers = unquote(self.path.partition("?")[0]), self.server.headers
-        if not path.endswith("/my photos/train.rec"):
-            return self.answer(404, b"", {})
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
-        if self.headers.get("If-Match") not in (None, headers.get("ETag")):
-            return self.answer(412, b"", {})
-        if not asked or not self.server.has_ranges:
-            return self.answer(200, CONTENT, headers)
-        begin, end = int(asked[1]), int(asked[2]) + 1
-        shown = {"Content-Range": f"bytes {begin}-{end - 1}/{len(CONTENT)}"}
-        return self.answer(206, CONTENT[begin:end], {**headers, **shown})
-
-    def answer(self, status, body, headers):
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": len(body)}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_arguments):
-        pass
-
-
 @pytest.fixture
-def web():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.headers, server.has_ranges, server.paths = {"ETag": '"v1"'}, True, []
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def web(web):
+    """A web server with one file."""
+    web.files, web.headers = {"my photos/train.rec": CONTENT}, {"ETag": '"v1"'}
+    return web
 
 
 @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', None])
@@ -101,7 +59,7 @@ def test_googles_store_is_read_by_range(web, monkeypatch, tmp_path):
     monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
     store = Store("gs://bucket", SETTINGS)
     assert store.read_range("my photos/train.rec", 5, 3000, '"v1"') == CONTENT[5:3000]
-    assert [unquote(path) for path in web.paths] == ["/bucket/my photos/train.rec"]
+    assert web.requests == [("GET", "bucket/my photos/train.rec")]
 
 
 def test_azures_store_is_read_by_range(web, monkeypatch):
@@ -111,7 +69,7 @@ def test_azures_store_is_read_by_range(web, monkeypatch):
     monkeypatch.setenv("AZURE_STORAGE_SAS_KEY", "sv=2024&sig=Xq7-very-secret")
     store = Store("az://container", SETTINGS)
     assert store.read_range("my photos/train.rec", 5, 3000, '"v1"') == CONTENT[5:3000]
-    assert "sig=Xq7" in web.paths[0]
+    assert "sig=Xq7" in web.requests[0][1]
     with pytest.raises(NotFoundError) as caught:
         store.facts("my photos/x.rec")
     assert "Xq7" not in str(caught.value)
