@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, local
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -20,6 +20,8 @@ MAX_THREADS = 1024
 
 # How long to wait for a started thread to begin to run, before it is left alone.
 _START_S = 1.0
+
+_of_thread = local()
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -146,7 +148,7 @@ class ThreadedMap(Iterator[_Result]):
         self._queue.put(job)
         if len(self._threads) < self._n_threads:
             # A daemon, because `_close_all` joins the threads when the program ends.
-            thread = Thread(target=_run_jobs, args=(self._queue,), name="recordkit", daemon=True)
+            thread = Thread(target=_run_jobs, args=(self._queue, self._stopped), name="recordkit", daemon=True)
             self._threads.append(thread)  # before the start, which Ctrl-C may interrupt
             try:
                 thread.start()
@@ -187,6 +189,14 @@ class ThreadedMap(Iterator[_Result]):
         self._queue.put(None)
 
 
+def is_stopped() -> bool:
+    """Tell whether the map for which this thread works was closed, so that nobody waits for the result.
+
+    A function that waits for something else, such as a network, looks at it now and then. It is false in other threads.
+    """
+    return bool(getattr(_of_thread, "stopped", b"\0")[0])
+
+
 def _join(thread: Thread) -> None:
     """Wait until a thread ends. Its start may have been interrupted, before or after it began to run."""
     deadline_s = time.monotonic() + _START_S
@@ -210,8 +220,9 @@ class _Job:
         self.done.acquire()
 
 
-def _run_jobs(queue: SimpleQueue[_Job | None]) -> None:
+def _run_jobs(queue: SimpleQueue[_Job | None], stopped: bytearray) -> None:
     """Run jobs until None arrives. An idle thread keeps no reference to a job, whose function may own the map."""
+    _of_thread.stopped = stopped
     while (job := queue.get()) is not None:
         _run_job(job)
         del job

@@ -30,8 +30,11 @@ def packed_set_error(path: Path, expected: str) -> SourceError | None:
     """
     names = (str(path), f"{path}.rec", f"{path}{MANIFEST_SUFFIX}")
     name = next((name for name in names if _is_packed(name)), None)
-    if name is None:
-        return None
+    return None if name is None else already_packed(name, expected)
+
+
+def already_packed(name: str, expected: str) -> SourceError:
+    """Return the error about a .rec file or a manifest in the place of something else."""
     return SourceError(
         path=name,
         expected=expected,

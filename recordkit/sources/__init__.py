@@ -24,7 +24,10 @@ from recordkit.sources.image_tree import ImageTree, Progress
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
+from recordkit.sources.roots.listed import copy_list
+from recordkit.sources.roots.stored import StoredFolders
 from recordkit.sources.table import TableSource
+from recordkit.storage.remote.urls import Url, is_url
 
 __all__ = [
     "EXTENSIONS",
@@ -78,9 +81,10 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     ----------
     path : str or Path
         A folder, a file ending in ``.lst``, or with `columns` a list of another tool. Of several datasets of ubyte
-        files in a folder, the beginning of the file names chooses one.
+        files in a folder, the beginning of the file names chooses one. A folder of images and a list may be URLs of an
+        object store, such as ``s3://bucket/photos``.
     root : str or Path, optional
-        Folder that the paths of a list start from; by default the list's own folder.
+        Folder that the paths of a list start from, or the URL of one; by default the list's own folder.
     label_from : str, optional
         Template such as ``{key:06d}_{label}.png``, or regular expression, that finds the labels in the names of images;
         see `recordkit.sources.file_names`.
@@ -119,6 +123,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         The path does not exist.
     SourceError, FormatError
         The path is not a source, or the source is damaged or empty.
+    RemoteError
+        The object store does not answer or refuses.
 
     Examples
     --------
@@ -132,7 +138,6 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     >>> len(source), source.classes
     (3, {'cat': 0, 'dog': 1})
     """
-    path = Path(path)
     if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
         raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))
     arguments = {
@@ -147,28 +152,38 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         "allow_outside": allow_outside or None,
     }
     extensions = (*extensions, *itertools.chain.from_iterable(OTHER_DECODERS[name] for name in decoders))
+    url = Url.parse(path) if is_url(path) else None
+    if url is not None and (columns is not None or url.name.endswith(".lst")):
+        path, root = copy_list(url), root or str(url.parent)
+        url = None
+    path = Path(path)
     if path.is_file() and (columns is not None or path.suffix == ".lst"):
         _refuse_arguments_of_other_kinds("list", path, arguments)
         if columns is not None:
             return _open_table(path, root, columns, extensions, classes, allow_outside=allow_outside)
         return ListSource(path, root, classes=classes or find_classes(path), allow_outside=allow_outside)
-    if ubyte_sets := open_sets(path, transpose=transpose):
+    if url is None and (ubyte_sets := open_sets(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
-    if not path.is_dir():
+    if url is None and not path.is_dir():
         raise _no_source_error(path, root, extensions)
     labels = None if label_from is None else read_label_from(label_from)
     options = ImageOptions(labels, classes, class_from, splits)
     if isinstance(labels, NameTemplate) and labels.suffix:
         extensions = (*extensions, labels.suffix)
-    tree = ImageTree(path, extensions, progress)
-    if tree.is_empty and (ubyte_sets := open_sets_below(path, transpose=transpose)):
+    tree = ImageTree(path, extensions, progress) if url is None else _list_tree(url, extensions, progress)
+    if url is None and tree.is_empty and (ubyte_sets := open_sets_below(path, transpose=transpose)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
     if tree.is_empty:
         raise tree.left_out.no_image_error("images")
     _refuse_arguments_of_other_kinds("images", path, arguments)
     return open_images(tree, options)
+
+
+def _list_tree(url: Url, extensions: Sequence[str], progress: Progress | None) -> ImageTree:
+    """List a folder of an object store. The list takes the time, and shows the progress."""
+    return ImageTree(StoredFolders(url, extensions, progress), extensions)
 
 
 def _open_table(

@@ -98,11 +98,23 @@ def find_classes(list_path: Path) -> dict[str, int] | None:
     FormatError
         The class map is damaged.
     """
-    for name in (list_path.stem, _LIST_SUFFIX.sub("", list_path.stem)):
-        path = list_path.with_name(f"{name}.classes.json")
+    for name in class_file_names(list_path):
+        path = list_path.with_name(name)
         if path.exists():
             return read_classes(path)
     return None
+
+
+def class_file_names(list_path: Path) -> list[str]:
+    """Return the names that the class map of a list may have.
+
+    Examples
+    --------
+    >>> class_file_names(Path("photos_train.lst"))
+    ['photos_train.classes.json', 'photos.classes.json']
+    """
+    stems = dict.fromkeys((list_path.stem, _LIST_SUFFIX.sub("", list_path.stem)))
+    return [f"{stem}.classes.json" for stem in stems]
 
 
 def walk_order(name: str) -> tuple[bool, list[str]]:

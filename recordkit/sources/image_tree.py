@@ -8,15 +8,12 @@ Source: ``list_image``, tools/im2rec.py of MXNet 1.9.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
-from recordkit.errors import ImageError, SourceError
-from recordkit.formats.files import not_found
 from recordkit.sample import BadEntry
-from recordkit.sources.files import check_file
 from recordkit.sources.left_out import LeftOutFiles
+from recordkit.sources.roots.local import Folders, LocalFolders
 
 Progress = Callable[[int], None]
 """Called with the number of images found since the last call."""
@@ -30,7 +27,8 @@ class ImageTree:
 
     Parameters
     ----------
-    root : str or Path
+    root : str, Path or Folders
+        A folder of this machine, or one that knows its names, such as `recordkit.sources.roots.stored.StoredFolders`.
     extensions : sequence of str
         Suffixes of images, with the dot; compared in lower case.
     progress : callable, optional
@@ -43,6 +41,7 @@ class ImageTree:
     Attributes
     ----------
     root : str
+    place : Folders
     extensions : sequence of str
     folders : list of str
         All folders relative to the root, "." first, in the order of the walk.
@@ -64,26 +63,23 @@ class ImageTree:
 
     def __init__(
         self,
-        root: str | Path,
+        root: str | Path | Folders,
         extensions: Sequence[str],
         progress: Progress | None = None,
         *,
         keep_tool_files: bool = False,
         recursive: bool = True,
     ) -> None:
-        self.root = os.fspath(root)
+        self.place: Folders = LocalFolders(root) if isinstance(root, (str, Path)) else root
+        self.root = self.place.root
         self.extensions = extensions
         self.folders: list[str] = []
         self.files: dict[str, list[str]] = {}
         self.bad: dict[str, list[BadEntry]] = {}
         suffixes = {suffix.lower() for suffix in extensions}
-        self.left_out = LeftOutFiles(self.root, suffixes, keep_tool_files=keep_tool_files)
+        self.left_out = LeftOutFiles(self.place, suffixes, keep_tool_files=keep_tool_files)
         self._progress = progress
         self._n_images = 0
-        if not Path(root).exists():
-            raise not_found(root, "a folder of images")
-        if not Path(root).is_dir():
-            raise SourceError(path=self.root, expected="a folder of images", got="a file")
         self._walk(recursive=recursive)
 
     def location(self, folder: str) -> str:
@@ -104,7 +100,7 @@ class ImageTree:
         return [bad for folder in folders for bad in self.bad.get(folder, ())]
 
     def _walk(self, *, recursive: bool) -> None:
-        stack: list[tuple[str, tuple[tuple[int, int], ...]]] = [(".", (_identity(self.root),))]
+        stack: list[tuple[str, tuple[Hashable, ...]]] = [(".", (self.place.identity(self.root),))]
         while stack:
             folder, identities = stack.pop()
             location = self.location(folder)
@@ -113,59 +109,33 @@ class ImageTree:
             if not recursive:
                 return
             for name in sorted(folder_names, reverse=True):
-                identity = _identity(f"{location}/{name}")
+                identity = self.place.identity(f"{location}/{name}")
                 # A link to the folder itself or to one that contains it would make the walk endless.
                 if identity not in identities:
                     stack.append((join_name(folder, name), (*identities, identity)))
 
     def _list_folder(self, folder: str, location: str) -> list[str]:
         """Find the images in a folder, and return the names of the folders in it."""
-        folder_names, file_names = [], []
-        others = set()  # links and pipes that may be no files
-        with os.scandir(location) as items:
-            for item in items:
-                if _is_folder(item):
-                    folder_names.append(item.name)
-                    continue
-                file_names.append(item.name)
-                if not item.is_file(follow_symlinks=False):
-                    others.add(item.name)
+        names = self.place.names(location)
         images = []
-        for name in sorted(file_names):
-            if self.left_out.takes_file(location, name) and (name not in others or self._is_usable(folder, name)):
+        for name in sorted(names.files):
+            if self.left_out.takes_file(location, name) and (name not in names.others or self._is_usable(folder, name)):
                 images.append(name)
                 self._n_images += 1
                 if self._progress is not None and self._n_images % _N_PER_PROGRESS == 0:
                     self._progress(_N_PER_PROGRESS)
         if images:
             self.files[folder] = images
-        return [name for name in folder_names if self.left_out.takes_folder(f"{location}/{name}")]
+        return [name for name in names.folders if self.left_out.takes_folder(f"{location}/{name}")]
 
     def _is_usable(self, folder: str, name: str) -> bool:
         """Tell whether a link or the like is an image file. Other ones are added to `bad`."""
-        path = f"{self.location(folder)}/{name}"
-        if os.path.isfile(path):  # noqa: PTH113 (as the paths of the walk)
-            return True
-        try:
-            check_file(path)
-        except ImageError as error:
-            self.bad.setdefault(folder, []).append(BadEntry(join_name(folder, name), error.text()))
-        return False
+        problem = self.place.problem(f"{self.location(folder)}/{name}")
+        if problem is not None:
+            self.bad.setdefault(folder, []).append(BadEntry(join_name(folder, name), problem))
+        return problem is None
 
 
 def join_name(folder: str, name: str) -> str:
     """Return the name of a file or folder that is in a folder of a tree, relative to the root of the tree."""
     return name if folder == "." else f"{folder}/{name}"
-
-
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    try:
-        return item.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _identity(folder: str) -> tuple[int, int]:
-    """Return the device and inode number."""
-    status = Path(folder).stat()
-    return status.st_dev, status.st_ino

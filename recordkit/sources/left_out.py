@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 
 from recordkit import codec
-from recordkit.errors import FormatError, SourceError, enumerate_some, plural
-from recordkit.formats.files import open_file
+from recordkit.errors import SourceError, enumerate_some, plural
 from recordkit.sources.mnist.files import is_array_name
+from recordkit.sources.roots.local import Folders
 from recordkit.sources.tool_files import is_tool_file, is_tool_folder
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
@@ -20,7 +20,7 @@ class LeftOutFiles:
 
     Parameters
     ----------
-    root : str
+    folders : Folders
     suffixes : set of str
         Suffixes of images, in lower case.
     keep_tool_files : bool, default False
@@ -32,9 +32,10 @@ class LeftOutFiles:
         Paths of the folders that have a file of another suffix.
     """
 
-    def __init__(self, root: str, suffixes: AbstractSet[str], *, keep_tool_files: bool = False) -> None:
+    def __init__(self, folders: Folders, suffixes: AbstractSet[str], *, keep_tool_files: bool = False) -> None:
         self.folders: set[str] = set()
-        self._root = root
+        self._files = folders
+        self._root = folders.root
         self._suffixes = suffixes
         self._keep_tool_files = keep_tool_files
         self._n_by_suffix: Counter[str] = Counter()
@@ -47,9 +48,9 @@ class LeftOutFiles:
 
     def takes_folder(self, path: str) -> bool:
         """Tell whether a folder belongs to the images. A folder that a program made is counted."""
-        if not is_tool_folder(path):
+        if not is_tool_folder(path, self._files):
             return True
-        if any(_suffix(file) in self._suffixes for _, _, files in os.walk(path) for file in files):
+        if any(_suffix(file) in self._suffixes for file in self._files.walk(path)):
             self._n_tool_folders[os.path.basename(path)] += 1  # noqa: PTH119 (as the paths of the walk)
         return self._keep_tool_files
 
@@ -66,7 +67,7 @@ class LeftOutFiles:
             return True
         if not is_made_by_a_program:
             if is_array_name(name):
-                self._ubyte_files.append(os.path.relpath(f"{folder}/{name}", self._root))
+                self._ubyte_files.append(f"{folder}/{name}"[len(self._root) :].lstrip("/"))
             self._n_by_suffix[_suffix(name)] += 1
             self._first_by_suffix.setdefault(_suffix(name), f"{folder}/{name}")
             self.folders.add(folder)
@@ -119,7 +120,11 @@ class LeftOutFiles:
         return f"; there are images among them, which 'recordkit pack --exts {used}' takes"
 
     def _suffixes_of_images(self) -> list[str]:
-        return sorted(suffix for suffix, path in self._first_by_suffix.items() if _begins_like_an_image(path))
+        return sorted(
+            suffix
+            for suffix, path in self._first_by_suffix.items()
+            if codec.sniff(self._files.head(path)) not in ("unknown", "empty")
+        )
 
     def _counts(self) -> str:
         return enumerate_some([f"{n} {suffix or 'without a suffix'}" for suffix, n in self._n_by_suffix.most_common()])
@@ -149,11 +154,3 @@ class LeftOutFiles:
 
 def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 (a Path for each of a million files is slow)
-
-
-def _begins_like_an_image(path: str) -> bool:
-    try:
-        with open_file(path) as file:
-            return codec.sniff(file.read(16)) not in ("unknown", "empty")
-    except (OSError, FormatError):
-        return False

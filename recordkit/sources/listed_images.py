@@ -8,24 +8,7 @@ from collections.abc import Sequence
 from recordkit.errors import FormatError, ImageError
 from recordkit.formats import lst
 from recordkit.sample import BadEntry, Entry
-from recordkit.sources.files import read_images
-
-
-class FolderReader:
-    """Reads the images of a folder by their names.
-
-    Parameters
-    ----------
-    root : str
-        The folder that the names start from.
-    """
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-
-    def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
-        """See `recordkit.sample.BoundedSource`."""
-        return read_images([f"{self.root}/{entry.name}" for entry in entries], max_bytes)
+from recordkit.sources.roots.local import LocalReader, Reader
 
 
 class ListedImages:
@@ -35,13 +18,16 @@ class ListedImages:
     ----------
     root : str
         The folder that the names start from.
+    reader : Reader, optional
+        It reads the images; by default those of a folder of this machine.
     """
 
     order = "walked"
     pixels = False
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, reader: Reader | None = None) -> None:
         self.root = root
+        self._reader: Reader = reader or LocalReader(root)
         self.classes: dict[str, int] | None = None
         self.bad: list[BadEntry] = []
         self.notes: list[str] = []
@@ -66,11 +52,11 @@ class ListedImages:
 
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
-        return self.reader(()).first_contents(entries, max_bytes)
+        return self._reader.first_contents(entries, max_bytes)
 
-    def reader(self, _indices: Sequence[int]) -> FolderReader:
+    def reader(self, indices: Sequence[int]) -> Reader:
         """See `recordkit.sample.PortableSource`."""
-        return FolderReader(self.root)
+        return self._reader.part([self._names[index] for index in indices])
 
     def _add(self, key: int, label: float, name: str) -> None:
         try:

@@ -13,11 +13,12 @@ from typing import TypeVar
 from recordkit.errors import FormatError, ImageError, SourceError, quoted
 from recordkit.formats.lst import LabelWidth, ListFile
 from recordkit.sample import BadEntry, Entry
-from recordkit.sources.files import find_image
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
 from recordkit.sources.outside import ImageRoot
 from recordkit.sources.repeated_keys import repeated_key_error
+from recordkit.sources.roots.listed import open_root
+from recordkit.storage.remote.urls import is_url
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.
 _N_PROBED_IMAGES = 100
@@ -35,7 +36,7 @@ class ListSource:
     path : str or Path
         The .lst file.
     root : str or Path, optional
-        Folder that the paths start from; by default the folder of the list.
+        Folder that the paths start from, or the URL of one; by default the folder of the list.
     label_width : int or "auto", optional
         Number of labels of each row; rows are then split as the native im2rec does, see `recordkit.formats.lst.parse`.
     classes : mapping of str to int, optional
@@ -82,8 +83,8 @@ class ListSource:
     ) -> None:
         self.path = Path(path)
         self.classes = None if classes is None else dict(classes)
-        self.root = os.fspath(Path(path).parent if root is None else root)
-        self._images = ImageRoot(self.root, allow_outside=allow_outside)
+        self._images = open_root(Path(path).parent if root is None else root, allow_outside=allow_outside)
+        self.root = self._images.folder
         self._label_width = label_width
         try:
             self._list = ListFile(path, label_width=label_width, part=part, lenient=lenient, on_row=self._images.note)
@@ -145,7 +146,7 @@ class ListSource:
 
     def _check_images(self, *, lenient: bool) -> None:
         rows = self._list.rows(range(min(len(self), _N_PROBED_IMAGES)))
-        if rows and not any(os.path.exists(find_image(self.root, row.path)) for row in rows):  # noqa: PTH110 (str paths)
+        if rows and not self._images.has_any([row.path for row in rows]):
             error = explain_missing_images(self.path, self.root, rows, self._label_width)
             raise error if error.advice else self._with_columns(error, lenient=lenient)
 
@@ -158,7 +159,7 @@ class ListSource:
 
     def _with_columns(self, error: _Error, *, lenient: bool) -> _Error:
         """Add the advice to name the columns, if the list has others; im2rec cannot read it."""
-        if "label_width" not in (error.advice or ""):
+        if "label_width" not in (error.advice or "") and not is_url(self.root):
             program = self._pack_command() if lenient else ""
             error.advice = advise_columns(self.path, self.root, program=program) or error.advice
         return error

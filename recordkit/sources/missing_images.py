@@ -11,6 +11,7 @@ from pathlib import Path, PureWindowsPath
 from recordkit.errors import SourceError
 from recordkit.formats.lst import LabelWidth, Row, describe_widths, excerpt, is_number
 from recordkit.sources.files import find_image
+from recordkit.storage.remote.urls import is_url
 
 # Images that are looked for in each other folder, and folders in the current folder that are looked into.
 _N_LOOKED_FOR, _N_FOLDERS = 3, 1000
@@ -112,7 +113,7 @@ def explain_wrong_root(path: Path, root: str, names: Sequence[str], suffixes: Se
         advice = f"there is {other}: upper and lower case differ, correct them in the list"
     elif all(Path(name).is_absolute() or PureWindowsPath(name).is_absolute() for name in names[:_N_LOOKED_FOR]):
         where, advice = "", "the paths are absolute, so `root` changes nothing; correct them in the list"
-    elif not Path(root).is_dir():
+    elif not is_url(root) and not Path(root).is_dir():
         advice = f"there is no folder {root}"
     else:
         advice = "give as `root` the folder that the paths start from"

@@ -7,7 +7,7 @@ other path with a ``/`` at its beginning is taken below the root, as lists such 
 least one of the first such images is there.
 """
 
-# ruff: noqa: PTH110, PTH117, PTH118 (a Path for each of a million rows is slow)
+# ruff: noqa: PTH110, PTH113, PTH117, PTH118 (a Path for each of a million rows is slow)
 from __future__ import annotations
 
 import itertools
@@ -46,6 +46,18 @@ class ImageRoot:
         """Return the same folder with no row to check."""
         return ImageRoot(self.folder, allow_outside=self._allows_all)
 
+    def part(self, _names: Sequence[str]) -> ImageRoot:
+        """Return the same folder for the images of some rows, without the rows."""
+        return self.without_rows()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a path of the list is that of a file."""
+        return os.path.isfile(find_image(self.folder, name))
+
+    def has_any(self, names: Sequence[str]) -> bool:
+        """Tell whether any of some paths of the list exists."""
+        return any(os.path.exists(find_image(self.folder, name)) for name in names)
+
     def first_contents(self, entries: Sequence[Entry], max_bytes: int | None) -> list[bytes | ImageError]:
         """See `recordkit.sample.BoundedSource`."""
         return self.read([entry.name for entry in entries], max_bytes)
@@ -78,6 +90,10 @@ class ImageRoot:
             for line, name in zip(self._lines, map(name_of, self._indices), strict=True)
             if self.find(name) is None or not (below or not _is_absolute(name) or _is_below(self.folder, name.strip()))
         ]
+        self._refuse(path, lines)
+
+    def _refuse(self, path: Path, lines: Sequence[tuple[int, str]]) -> None:
+        """Raise a SourceError if there are paths that lead out of the folder, each with its line."""
         if lines:
             raise SourceError(
                 path=str(path),
@@ -102,10 +118,13 @@ class ImageRoot:
         """Read images whole, as `recordkit.sources.files.read_images` does; a path that leads out is an error."""
         paths = [self.find(name) for name in names]
         contents = iter(read_images([path for path in paths if path is not None], max_bytes))
-        outside = ImageError(expected=f"a path inside the folder {self.folder}", got="one that leads out of it")
+        outside = self._outside_error()
         read = (outside if path is None else next(contents, None) for path in paths)
         # mypy does not see that no None is left.
         return list(itertools.takewhile(lambda content: content is not None, read))  # type: ignore[arg-type]
+
+    def _outside_error(self) -> ImageError:
+        return ImageError(expected=f"a path inside the folder {self.folder}", got="one that leads out of it")
 
 
 def _may_lead_out(name: str) -> bool:

@@ -7,7 +7,9 @@ Notebooks, archives, file managers and storage devices make them: ``.ipynb_check
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 # In lower case. Each begins with a character that classes do not begin with, or is the fixed name of one program.
 _FOLDERS = {
@@ -45,7 +47,17 @@ def is_tool_file(name: str) -> bool:
     return name.startswith(".") or name.lower() in _FILES
 
 
-def is_tool_folder(path: str) -> bool:
+class Files(Protocol):
+    """The files of a machine or a store, of which `recordkit.sources.roots.local.Folders` knows more."""
+
+    def walk(self, path: str) -> Iterator[str]:
+        """Yield the files in a folder and below it, relative to it."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is a file or a folder of that path."""
+
+
+def is_tool_folder(path: str, files: Files | None = None) -> bool:
     """Tell by its name whether a program has made a folder among images.
 
     A folder called ``thumbs`` may also be a class. A program has made it if each file in it, such as
@@ -54,6 +66,8 @@ def is_tool_folder(path: str) -> bool:
     Parameters
     ----------
     path : str
+    files : Files, optional
+        By default those of this machine.
 
     Examples
     --------
@@ -61,9 +75,20 @@ def is_tool_folder(path: str) -> bool:
     (True, False)
     """
     name = os.path.basename(path).lower()  # noqa: PTH119 (a Path for each of a million folders is slow)
-    return name.startswith(".") or name in _FOLDERS or (name in _FOLDERS_OF_COPIES and _holds_copies(Path(path)))
+    if name.startswith(".") or name in _FOLDERS:
+        return True
+    return name in _FOLDERS_OF_COPIES and _holds_copies(path, files or _LocalFiles())
 
 
-def _holds_copies(folder: Path) -> bool:
-    files = [path for path in folder.rglob("*") if path.is_file() and not is_tool_file(path.name)]
-    return bool(files) and all((folder.parent / path.relative_to(folder)).exists() for path in files)
+class _LocalFiles:
+    def walk(self, path: str) -> Iterator[str]:
+        return (str(file.relative_to(path)) for file in Path(path).rglob("*") if file.is_file())
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
+
+
+def _holds_copies(folder: str, files: Files) -> bool:
+    parent = os.path.dirname(folder)  # noqa: PTH120 (as above; a Path would change a URL)
+    names = [name for name in files.walk(folder) if not is_tool_file(os.path.basename(name))]  # noqa: PTH119 (as above)
+    return bool(names) and all(files.exists(f"{parent}/{name}" if parent else name) for name in names)

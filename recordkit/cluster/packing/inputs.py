@@ -11,7 +11,9 @@ from recordkit.errors import PlanError
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.sources.records import RecordSource
-from recordkit.storage.remote.urls import is_url
+from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.remote.lookup import mirror_of
+from recordkit.storage.remote.urls import Url, is_url
 
 
 def open_input(path: str | Path, **arguments: Any) -> Source | dict[str, Source]:
@@ -30,7 +32,7 @@ def open_input(path: str | Path, **arguments: Any) -> Source | dict[str, Source]
     PlanError
         An argument does not apply to .rec files.
     """
-    if not is_url(path) and (Path(path).is_dir() or packed_set_error(Path(path), "") is None):
+    if not _is_packed(path):
         return open_source(path, **arguments)
     for name, value in arguments.items():
         if value and name not in ("decoders", "progress", "extensions"):
@@ -41,3 +43,14 @@ def open_input(path: str | Path, **arguments: Any) -> Source | dict[str, Source]
                 advice="leave it out",
             )
     return RecordSource(RecordDataset(path))
+
+
+def _is_packed(path: str | Path) -> bool:
+    """Tell whether a path or URL is that of a dataset in .rec files."""
+    if not is_url(path):
+        return not Path(path).is_dir() and packed_set_error(Path(path), "") is not None
+    url = Url.parse(path)
+    if url.name.endswith((".rec", MANIFEST_SUFFIX)) or not url.key:
+        return bool(url.key)
+    mirror = mirror_of(url)
+    return any(mirror.facts(url.name + suffix) is not None for suffix in (".rec", MANIFEST_SUFFIX))

@@ -21,7 +21,7 @@ class FileNameSource(ListedImages):
     """
 
     def __init__(self, tree: ImageTree, folder: str = ".") -> None:
-        super().__init__(tree.root)
+        super().__init__(tree.root, tree.place.reader())
         self.location = tree.location(folder)
         self._folder = folder
         self._prefix = "" if folder == "." else f"{folder}/"

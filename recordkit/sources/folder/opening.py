@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TypeVar
 
 from recordkit.errors import PlanError, SourceError, enumerate_some, quoted
@@ -111,7 +110,7 @@ def _open_one(tree: ImageTree, top: Node, options: ImageOptions) -> TreeSource |
     source = TreeSource(tree, top, folders, classes=options.classes)
     source.notes += _note_on_one_class(source)
     if options.classes is None and options.class_from != "path" and options.splits is None:
-        refuse_other_numbers(Path(tree.root), source.classes, set(folders.class_of.values()))
+        refuse_other_numbers(tree.place, source.classes, set(folders.class_of.values()))
     return source
 
 

@@ -46,7 +46,7 @@ class TreeSource(ListedImages):
     def __init__(
         self, tree: ImageTree, top: Node, folders: ClassFolders, *, classes: Mapping[str, int] | None = None
     ) -> None:
-        super().__init__(tree.root)
+        super().__init__(tree.root, tree.place.reader())
         self.classes = {name: number for number, name in enumerate(folders.names)} if classes is None else dict(classes)
         used = dict.fromkeys(folders.class_of.values())
         notes = [*folders.notes, _note_on_empty_classes(folders.names, used, self.classes)]

@@ -34,12 +34,17 @@ def find_mirror(path: str | Path) -> tuple[Mirror, str] | None:
     text = os.fspath(path)
     if is_url(text):
         url = Url.parse(text)
-        return _open_mirror(url.parent, current()), url.name
+        return mirror_of(url), url.name
     if not _mirrors:
         return None
     folder, name = os.path.split(text)
     mirror = _mirrors.get(folder)
     return None if mirror is None else (mirror, name)
+
+
+def mirror_of(url: Url) -> Mirror:
+    """Return the mirror of the folder of an object."""
+    return _open_mirror(url.parent, current())
 
 
 def forget_lists(*, is_retry: bool = False) -> None:

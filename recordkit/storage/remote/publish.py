@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
 from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.remote.client.connection import WHOLE_BYTES
 from recordkit.storage.remote.client.upload import part_bytes
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.store import WHOLE_BYTES, ObjectFacts, Store, open_store
+from recordkit.storage.remote.store import ObjectFacts, Store, open_store
 from recordkit.storage.remote.urls import Url
 from recordkit.threads import ThreadedMap
 

@@ -8,24 +8,25 @@ attempts and what to do; they have no credentials.
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from recordkit.errors import FormatError, NotFoundError, RefusedError, RemoteError
 from recordkit.storage.remote.client import answers
 from recordkit.storage.remote.client.answers import WrongAnswerError
-from recordkit.storage.remote.client.attempts import Attempts, FailedError
-from recordkit.storage.remote.client.opening import open_client
+from recordkit.storage.remote.client.attempts import FailedError
+from recordkit.storage.remote.client.connection import WHOLE_BYTES, Connection
 from recordkit.storage.remote.client.upload import Upload, part_bytes
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.urls import Url
 
-# Larger ones are read in ranges, because the limit of time is that of one request.
-WHOLE_BYTES = 8 * 2**20
+# S3 lists no more in one request.
+_PAGE_OBJECTS = 1000
 
 
 class ObjectFacts(NamedTuple):
@@ -39,7 +40,11 @@ class ObjectFacts(NamedTuple):
     etag: str | None
 
 
-class Store:
+class GoneError(Exception):
+    """An object is at fault and not its store: it is missing, or was replaced. The text may be shown."""
+
+
+class Store(Connection):
     """The objects of a root. Threads may share it. A pickle has no credentials: its receiver finds its own.
 
     Parameters
@@ -54,17 +59,8 @@ class Store:
     """
 
     def __init__(self, root: str, settings: RemoteSettings) -> None:
-        self.root = root
-        self.settings = settings
-        self.scheme = root.partition(":")[0]
-        self._reset()
+        super().__init__(root, settings)
         _stores.add(self)
-
-    def _reset(self) -> None:
-        """Begin without connections, as after a fork."""
-        self._client: Any = None
-        self._lock = threading.Lock()
-        self._free_requests = threading.BoundedSemaphore(self.settings.n_requests)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open_store, (Url(self.root, ""), self.settings)
@@ -169,25 +165,138 @@ class Store:
         NotFoundError
             As for `facts`.
         """
+        try:
+            content, got_etag = self._range(key, begin, end, etag)
+        except FailedError as failure:
+            if failure.answer.kind == answers.CHANGED:
+                raise self._changed(key, begin, etag) from None
+            raise self._failure(failure, key, f"{end - begin} bytes", offset=begin) from None
+        if got_etag != etag:
+            raise self._changed(key, begin, etag, got_etag)
+        return content
+
+    def read_object(
+        self, key: str, facts: ObjectFacts | None, admits: Callable[[int], bool] = lambda _size: True
+    ) -> bytes | None:
+        """Read a whole object, one of very many, of which some may be missing.
+
+        Parameters
+        ----------
+        key : str
+        facts : ObjectFacts or None
+            Size and ETag that the object must still have; None if they are not known.
+        admits : callable
+            It is asked whether to fetch an object of unknown facts, with its size in bytes, maybe more than once.
+
+        Returns
+        -------
+        content : bytes or None
+            None if the object is not admitted.
+
+        Raises
+        ------
+        GoneError
+            The object is missing, or it was replaced.
+        RemoteError, NotFoundError
+            The store does not answer or refuses, or there is no such bucket.
+        """
+        content: bytes | None = None
+        try:
+            if facts is None:
+                content, facts, is_admitted = self._attempts().run(lambda client: self._get(client, key, admits))
+                if content is not None or not is_admitted:
+                    return content
+            begins = range(0, facts.size, WHOLE_BYTES)
+            pieces = [self._range(key, begin, min(begin + WHOLE_BYTES, facts.size), facts.etag) for begin in begins]
+        except FailedError as failure:
+            if failure.answer.kind == answers.CHANGED:
+                raise GoneError("it was replaced after its folder was listed") from None
+            if failure.answer.kind == answers.MISSING and not failure.answer.is_of_bucket:
+                raise GoneError(os.strerror(errno.ENOENT)) from None
+            raise self._failure(failure, key, "an image") from None
+        if any(etag != facts.etag for _, etag in pieces):
+            raise GoneError("it was replaced after its folder was listed")
+        return b"".join(piece for piece, _ in pieces)
+
+    def _get(self, client: Any, key: str, admits: Callable[[int], bool]) -> tuple[bytes | None, ObjectFacts, bool]:
+        """Read an object unless it is too large for one request or not admitted; return its facts and admission."""
+        result = self._obstore().get(client, key)
+        facts = _facts_of(result.meta)
+        is_admitted = admits(facts.size)
+        if not is_admitted or facts.size > WHOLE_BYTES:
+            return None, facts, is_admitted
+        return _checked(bytes(result.bytes()), facts.size), facts, True
+
+    def _range(self, key: str, begin: int, end: int, etag: str | None) -> tuple[bytes, str | None]:
+        """Read a range, and return it with the ETag of its object; with `etag` if none is demanded.
+
+        Raises
+        ------
+        FailedError
+        """
         if begin >= end:
-            return b""
+            return b"", etag
         options: dict[str, Any] = {"range": (begin, end)}
         if etag and etag.startswith('"'):  # no weak ETag and no time matches
             options["if_match"] = etag
 
         def get(client: Any) -> tuple[bytes, str | None]:
             result = self._obstore().get(client, key, options=options)
-            return _checked(bytes(result.bytes()), end - begin), _facts_of(result.meta).etag
+            return _checked(bytes(result.bytes()), end - begin), _facts_of(result.meta).etag if etag else etag
 
-        try:
-            content, got_etag = self._attempts().run(get)
-        except FailedError as failure:
-            if failure.answer.kind == answers.CHANGED:
-                raise self._changed(key, begin, etag) from None
-            raise self._failure(failure, key, f"{end - begin} bytes", offset=begin) from None
-        if etag is not None and got_etag != etag:
-            raise self._changed(key, begin, etag, got_etag)
-        return content
+        return self._attempts().run(get)
+
+    def list_tree(self, key: str) -> Iterator[list[tuple[str, ObjectFacts]]]:
+        """Yield the objects in a folder and in all folders below it, a page of at most 1,000 at a time.
+
+        Parameters
+        ----------
+        key : str
+            Key of the folder; "" is the root.
+
+        Yields
+        ------
+        page : list of (str, ObjectFacts)
+            Name relative to the folder, with slashes, and facts. Names are in the order of the store. After a failure
+            the list goes on behind the last page that came.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bucket.
+        RemoteError
+            The store does not answer or refuses, or it has no list, as web servers.
+        """
+        if self.scheme in ("http", "https"):
+            raise RemoteError(
+                path=str(self.url(key)),
+                expected="a store that lists its objects",
+                got="a web server",
+                advice="name the images in a .lst file and give this URL as `root`",
+            )
+        pages: Any = None
+        last: str | None = None
+
+        def next_page(client: Any) -> Any:
+            nonlocal pages
+            try:
+                if pages is None:
+                    pages = self._obstore().list(client, key or None, offset=last, chunk_size=_PAGE_OBJECTS)
+                return next(pages, None)
+            except BaseException:
+                pages = None
+                raise
+
+        beginning = len(key) + 1 if key else 0
+        while True:
+            try:
+                page = self._attempts().run(next_page)
+            except FailedError as failure:
+                raise self._failure(failure, key, "the list of a folder", similar=False) from None
+            if not page:
+                return
+            last = page[-1]["path"]
+            yield [(meta["path"][beginning:], _facts_of(meta)) for meta in page]
 
     def list_folder(self, key: str) -> dict[str, ObjectFacts] | None:
         """Return names and facts of the objects in a folder, without its folders.
@@ -211,15 +320,18 @@ class Store:
         """
         if self.scheme in ("http", "https"):
             return None
+        return {meta["path"].rpartition("/")[2]: _facts_of(meta) for meta in self._list(key)["objects"]}
 
-        def list_(client: Any) -> Any:
-            return self._obstore().list_with_delimiter(client, key or None)["objects"]
+    def list_folders(self, key: str) -> list[str]:
+        """Return the names of the folders directly in a folder."""
+        return [path.rpartition("/")[2] for path in self._list(key)["common_prefixes"]]
 
+    def _list(self, key: str) -> Any:
+        """List the objects and the folders directly in a folder."""
         try:
-            objects = self._attempts().run(list_)
+            return self._attempts().run(lambda client: self._obstore().list_with_delimiter(client, key or None))
         except FailedError as failure:
             raise self._failure(failure, key, "the list of a folder", similar=False) from None
-        return {meta["path"].rpartition("/")[2]: _facts_of(meta) for meta in objects}
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object if there is none of that key.
@@ -292,30 +404,6 @@ class Store:
 
     def _has_content(self, key: str, data: bytes) -> bool:
         return self.read(key, max_bytes=len(data))[0] == data
-
-    def _obstore(self) -> Any:
-        from recordkit.storage.remote.client import library
-
-        return library.load(self.scheme)
-
-    def _open(self, timeout_s: float, retry_s: float = 0) -> Any:
-        return open_client(self.root, self.settings, timeout_s=timeout_s, retry_s=retry_s)
-
-    def _attempts(self, *, n_bytes: int = 0, most: int | None = None, client: Any = None) -> Attempts:
-        """Return the attempts of one request; one that sends many bytes has the time of as many pages."""
-        timeout_s = self.settings.timeout_s * max(1, -(-n_bytes // WHOLE_BYTES))
-
-        def get_client(seconds: float) -> Any:
-            if client is not None:
-                return client
-            if seconds != self.settings.timeout_s:
-                return self._open(seconds)
-            with self._lock:
-                if self._client is None:
-                    self._client = self._open(seconds)
-                return self._client
-
-        return Attempts(get_client, self._free_requests, timeout_s, max(self.settings.total_s, timeout_s), most)
 
     def _changed(self, key: str, offset: int, etag: str | None, got: str | None = None) -> RemoteError:
         """Return the error about an object that was replaced while it was read."""
@@ -391,7 +479,7 @@ def _forget() -> None:
     global _lock
     _lock = threading.Lock()
     for store in list(_stores):
-        store._reset()
+        store.reset()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -56,6 +56,11 @@ class Answer(NamedTuple):
     text: str
     again: bool
 
+    @property
+    def is_of_bucket(self) -> bool:
+        """Whether the bucket or container is missing, and not an object in it."""
+        return self.kind == MISSING and ("Bucket" in self.text or "Container" in self.text)
+
     def advice(self, scheme: str) -> str:
         """Return what to do about it."""
         known = _ADVICE.get(scheme, {}).get(self.kind)
