@@ -91,10 +91,9 @@ class StoredRoot(ImageRoot):
 
     def check(self, path: Path, name_of: Callable[[int], str]) -> None:
         """See `ImageRoot.check`."""
-        names = map(name_of, self._indices)
-        self._refuse(
-            path, [(line, name) for line, name in zip(self._lines, names, strict=True) if not self._keys(name)]
-        )
+        if not self._allow_outside:
+            lines = zip(self._lines, map(name_of, self._indices), strict=True)
+            self._refuse(path, [(line, name) for line, name in lines if not self._keys(name)])
 
     def has(self, name: str) -> bool:
         """See `ImageRoot.has`."""
@@ -104,7 +103,10 @@ class StoredRoot(ImageRoot):
         """See `ImageRoot.has_any`."""
         if self._facts is not None:
             return any(self._listed(name) is not None for name in names)
-        return any_exists(self._store, [self._request(name) for name in names])
+        exists = any_exists(self._store, [self._request(name) for name in names])
+        if not exists and self._url.scheme not in ("http", "https"):
+            next(self._store.list_tree(self._url.key), None)  # raises an error if there is no such bucket
+        return exists
 
     def read(self, names: Sequence[str], max_bytes: int | None = None) -> list[bytes | ImageError]:
         """See `ImageRoot.read`."""

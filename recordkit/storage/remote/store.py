@@ -426,7 +426,7 @@ class Store(Connection):
         """Return the error about a failure."""
         path, answer = str(self.url(key)), failure.answer
         if answer.kind == answers.MISSING:
-            names, got = self._names_beside(key)
+            names, got = ([], "no such bucket") if answer.is_of_bucket else self._names_beside(key)
             close = difflib.get_close_matches(self.url(key).name, names, n=1) if similar else []
             advice = f"did you mean {self.url(key).with_name(close[0])}?" if close else "check the URL"
             return NotFoundError(path=path, expected="an object" if similar else expected, got=got, advice=advice)
