@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from recordkit.storage.snapshot import file_state, read_sets, refuse_missing_sha
 
 if TYPE_CHECKING:
     from recordkit.storage.remote.remote_file import RemoteFile
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _N_FINGERPRINTED = 64
 
@@ -287,12 +290,16 @@ def open_table(
         for fileset in filesets:
             fileset.check_listing()
         files = _open_all(filesets, stack)
-        indexes = [
-            index_whole_records(fileset, file, check=check, progress=progress)
-            if read_all
-            else index_file(fileset, file, source, check=check, skip_damage=skip_damage)
-            for fileset, file, source in zip(filesets, *files, strict=True)
-        ]
+        if read_all:
+            indexes = [
+                index_whole_records(fileset, file, check=check, progress=progress)
+                for fileset, file in zip(filesets, files[0], strict=True)
+            ]
+        else:
+            open_sets = list(zip(filesets, *files, strict=True))
+            indexes = _for_each(
+                lambda each: index_file(*each, check=check, skip_damage=skip_damage), open_sets, filesets
+            )
         return Table(filesets, files, indexes, n_sets), indexes
 
     table, indexes = read_sets(find, read)
@@ -319,17 +326,30 @@ _OpenFiles = tuple[list[RecordFile], "list[RemoteFile | None]"]
 def _open_all(filesets: list[Fileset], stack: ExitStack) -> _OpenFiles:
     allow_open_files(len(filesets))
     files: list[RecordFile] = []
-    sources: list[RemoteFile | None] = []
-    for fileset in filesets:
-        path = fileset.path(".rec")
-        source: Any = None
-        if fileset.mirror is not None:
-            # A set with an id is known to be one without a read of its first bytes, which takes long for each of many.
-            source = open_source(path) if fileset.id() is not None else open_records(path)
-        files.append(open_record_file(path, source))
-        sources.append(source)
+    sources = _for_each(_open_remote, filesets, filesets)
+    for fileset, source in zip(filesets, sources, strict=True):
+        files.append(open_record_file(fileset.path(".rec"), source))
         stack.callback(files[-1].close)
     return files, sources
+
+
+def _open_remote(fileset: Fileset) -> Any:
+    """Open the object of a set in a store; None for a set of this machine."""
+    if fileset.mirror is None:
+        return None
+    path = fileset.path(".rec")
+    # A set with an id is known to be one without a read of its first bytes, which takes long for each of many.
+    return open_source(path) if fileset.id() is not None else open_records(path)
+
+
+def _for_each(function: Callable[[_Item], _Result], items: Sequence[_Item], filesets: list[Fileset]) -> list[_Result]:
+    """Return the results of a function for each set; many at once if they are in a store, whose delays would add up."""
+    mirrors = [fileset.mirror for fileset in filesets if fileset.mirror is not None]
+    if len(mirrors) < 2:
+        return list(map(function, items))
+    from recordkit.storage.remote.request_pool import call_at_once
+
+    return call_at_once(function, items, mirrors[0].settings.n_requests)
 
 
 def _fetch_companions(filesets: list[Fileset]) -> None:

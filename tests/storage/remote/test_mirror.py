@@ -160,6 +160,22 @@ def test_a_copy_of_the_same_content_leaves_the_file_to_its_readers(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a"]
 
 
+def test_shards_of_other_tools_are_looked_into_at_once(near, web):
+    names = [f"many_{number}" for number in range(3)]
+    web.files = {name + suffix: (near / (name + suffix)).read_bytes() for name in names for suffix in (".rec", ".idx")}
+    all_read, seen = threading.Barrier(len(names)), set()
+
+    def wait_for_the_first_read_of_each(method, path):
+        if method == "GET" and path.endswith(".rec") and path not in seen:
+            seen.add(path)
+            all_read.wait(20)
+
+    web.gate = wait_for_the_first_read_of_each
+    paths = [f"{web.url}/{name}.rec" for name in names]
+    with rk.RecordDataset(paths) as there, rk.RecordDataset(near / "many") as here:
+        assert content(there) == content(here)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_that_is_forked_while_a_thread_asks_the_store_can_ask_too(web):
     web.files["a/x.rec"] = b"12345678"
