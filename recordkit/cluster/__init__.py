@@ -2,7 +2,8 @@
 
 `pack` packs images into shards, and `write` the images of a Ray dataset. `read` gives the records of .rec files as a
 Ray dataset, whose images `Decode` decodes and augments. `rank` tells a training process its share of an epoch.
-`verify`, `stats` and `duplicates` give the reports of the functions of `recordkit.upkeep`. A name is imported when it
+`verify`, `stats` and `duplicates` give the reports of the functions of `recordkit.upkeep`, and `export` writes tar or
+Parquet files. A name is imported when it
 is first used, and Ray with it.
 """
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from recordkit.cluster.ranks import rank
     from recordkit.cluster.reading import read
     from recordkit.cluster.upkeep.duplicates import duplicates
+    from recordkit.cluster.upkeep.export import export
     from recordkit.cluster.upkeep.stats import stats
     from recordkit.cluster.upkeep.verify import verify
     from recordkit.cluster.writing import write
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Decode": "recordkit.cluster.decode",
     "duplicates": "recordkit.cluster.upkeep.duplicates",
+    "export": "recordkit.cluster.upkeep.export",
     "pack": "recordkit.cluster.packing.pack",
     "rank": "recordkit.cluster.ranks",
     "read": "recordkit.cluster.reading",
@@ -35,7 +38,7 @@ _MODULES = {
     "write": "recordkit.cluster.writing",
 }
 
-__all__ = ["Decode", "duplicates", "pack", "rank", "read", "stats", "verify", "write"]
+__all__ = ["Decode", "duplicates", "export", "pack", "rank", "read", "stats", "verify", "write"]
 
 
 def __getattr__(name: str) -> Any:

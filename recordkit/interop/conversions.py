@@ -15,6 +15,7 @@ from recordkit.dataset.packed_sets import packed_set_error
 from recordkit.errors import PlanError, SourceError, enumerate_some, quoted
 from recordkit.formats.files import not_found
 from recordkit.interop.export import ExportReport
+from recordkit.interop.export.parts import PartWriter
 from recordkit.interop.folder import read_folder, write_folder
 from recordkit.interop.insightface import (
     is_insightface,
@@ -24,8 +25,8 @@ from recordkit.interop.insightface import (
     write_insightface,
     write_verification_set,
 )
-from recordkit.interop.parquet import is_parquet, read_parquet, write_parquet
-from recordkit.interop.webdataset import is_webdataset, read_webdataset, write_webdataset
+from recordkit.interop.parquet import ParquetParts, is_parquet, read_parquet, write_parquet
+from recordkit.interop.webdataset import TarParts, is_webdataset, read_webdataset, write_webdataset
 from recordkit.sample import Source
 from recordkit.sources.list_form import advise_columns
 
@@ -47,6 +48,8 @@ class Format:
         The suffix of a new file that can only be of this format.
     write_options, read_options : frozenset of str
         Arguments that not every format has.
+    parts : PartWriter, optional
+        Writes the files of a folder apart, as the tasks of a cluster do; None if the format cannot.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Format:
     suffix: str | None = None
     write_options: frozenset[str] = frozenset()
     read_options: frozenset[str] = frozenset()
+    parts: PartWriter | None = None
 
 
 # The first format that is at a path reads it, so the folder of images, which may hold anything, is the last one.
@@ -71,6 +75,7 @@ _FORMATS = (
         is_webdataset,
         write_options=frozenset({"shard_bytes"}),
         read_options=frozenset({"label_column"}),
+        parts=TarParts(),
     ),
     Format(
         "parquet",
@@ -80,6 +85,7 @@ _FORMATS = (
         suffix=".parquet",
         write_options=frozenset({"shard_bytes"}),
         read_options=frozenset({"label_column"}),
+        parts=ParquetParts(),
     ),
     Format("folder", write_folder, read_folder, Path.is_dir, write_options=frozenset({"name", "metadata"})),
 )

@@ -25,6 +25,11 @@ class RecordSource:
     dataset : RecordDataset
         The caller closes it.
 
+    Attributes
+    ----------
+    keys_are_indices : bool
+        The keys of the samples are 0 to n - 1, because a file has a key twice.
+
     Raises
     ------
     SourceError
@@ -53,7 +58,7 @@ class RecordSource:
         self.notes: list[str] = []
         self._dataset = dataset
         self._file_names = [path.name for path in dataset.files]
-        self._keys_are_indices = self._find_repeated_key()
+        self.keys_are_indices = self._find_repeated_key()
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -66,7 +71,7 @@ class RecordSource:
         """
         rows = np.asarray(indices, np.int64)
         files = [self._file_names[number] for number in self._dataset.file_indices(rows).tolist()]
-        keys = rows.tolist() if self._keys_are_indices else self._dataset.keys_at(rows).tolist()
+        keys = rows.tolist() if self.keys_are_indices else self._dataset.keys_at(rows).tolist()
         labels = self.labels(indices)
         return [
             Entry(key, row, f"{file}: sample {index}")

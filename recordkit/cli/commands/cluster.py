@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from recordkit.cli.commands.export import shard_bytes_option
 from recordkit.cli.commands.stats import sample_option
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import recs_argument, total_bytes
@@ -19,6 +20,7 @@ from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.cli.program import Command, Group
 from recordkit.cluster.library import import_ray
 from recordkit.errors import plural
+from recordkit.interop.export.output import SHARD_BYTES
 from recordkit.threads import MAX_THREADS
 
 address_option = click.option(
@@ -180,3 +182,47 @@ def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int
     with console.progress(None, f"duplicates {recs[0].name}") as progress, _ray_on_stderr():
         report = duplicates(*recs, threads=threads, progress=progress, address=address)
     print_duplicates(report, console)
+
+
+@command.command(
+    "export",
+    cls=Command,
+    epilog=examples(
+        "recordkit cluster export /shared/train /shared/train-tar --to webdataset --address head:6379",
+        "recordkit cluster export s3://bucket/train s3://bucket/train-parquet --to parquet --shard-bytes 1G",
+    ),
+)
+@click.argument("rec", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@click.option(
+    "--to", "format_name", type=click.Choice(["webdataset", "parquet"]), required=True, help="Format of the files."
+)
+@shard_bytes_option
+@address_option
+@task_threads_option
+@memory_option
+@output_options
+def export_command(rec: Path, destination: Path, console: Console, **options: Any) -> None:
+    """Write the images of REC into numbered files in DEST, a file in each task of a Ray cluster.
+
+    REC is a .rec file, its prefix, a manifest, or a pattern in quotes. DEST is a new or an empty folder, or the URL of
+    one. A file has samples of one .rec file. If it is interrupted or a machine is lost, the same command writes what is
+    left.
+    """
+    from recordkit.cli.commands.export import export_lines
+    from recordkit.cluster.upkeep.export import export
+    from recordkit.upkeep.look.opening import open_images
+
+    options["shard_bytes"] = options["shard_bytes"] or SHARD_BYTES
+    with (
+        open_images(rec) as dataset,
+        console.progress(len(dataset), f"export {rec.name}") as progress,
+        _ray_on_stderr(),
+    ):
+        report = export(
+            dataset, destination, on_note=lambda note: console.note(f"note: {note}"), progress=progress, **options
+        )
+    lines = export_lines(report)
+    if report.n_reused:
+        lines.insert(-1, f"{plural(report.n_reused, 'file')} of an earlier run kept")
+    console.report(report.as_json(), *lines)

@@ -30,6 +30,13 @@ from recordkit.sources.records import RecordSource
 from recordkit.storage.remote.urls import is_url
 from recordkit.upkeep.selection import Selection
 
+shard_bytes_option = click.option(
+    "--shard-bytes",
+    metavar="SIZE",
+    callback=parse_bytes,
+    help="Largest size of a file of shards, as 512M or 2G.  [default: 512M]",
+)
+
 
 @click.command(
     "export",
@@ -62,12 +69,7 @@ from recordkit.upkeep.selection import Selection
     metavar="SEED",
     help="Write an InsightFace dataset in an order drawn by SEED, without records of identities, as DALI needs it.",
 )
-@click.option(
-    "--shard-bytes",
-    metavar="SIZE",
-    callback=parse_bytes,
-    help="Largest size of a file of shards, as 512M or 2G.  [default: 512M]",
-)
+@shard_bytes_option
 @condition_options
 @root_option
 @allow_outside_option
@@ -117,7 +119,7 @@ def command(  # noqa: PLR0913 (one argument for each option)
                 report = export_to_store(to.write, opened, destination, **options)
             else:
                 report = to.write(opened, destination, **options)
-    console.report(report.as_json(), *_lines(report))
+    console.report(report.as_json(), *export_lines(report))
 
 
 @contextlib.contextmanager
@@ -150,7 +152,8 @@ def _refuse_conditions(selection: Selection) -> None:
         raise PlanError("applies to a .rec file, and this is another source", argument=name, advice="pack it first")
 
 
-def _lines(report: ExportReport) -> list[str]:
+def export_lines(report: ExportReport) -> list[str]:
+    """Return the lines about an export."""
     lines = []
     for done in report.sets:
         size = "" if done.n_bytes is None else f", {done.n_bytes / 1e6:.1f} MB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recordkit.errors import SourceError
@@ -59,6 +60,24 @@ class LabelFacts:
                 expected=f"a finite label, which {holder} can hold",
                 got=next(label for label in self.not_finite.labels if not math.isfinite(label)),
             )
+
+    @classmethod
+    def merge(cls, parts: Sequence[LabelFacts]) -> LabelFacts:
+        """Return the facts about all samples of some parts, in their order; there is at least one.
+
+        Examples
+        --------
+        >>> LabelFacts.merge([LabelFacts(1, 1, True, {4}, 9), LabelFacts(1, 2, False, {0.5}, 7)])
+        LabelFacts(min_width=1, max_width=2, are_whole=False, first_labels={0.5, 4}, max_key=9, not_finite=None)
+        """
+        return cls(
+            min(part.min_width for part in parts),
+            max(part.max_width for part in parts),
+            all(part.are_whole for part in parts),
+            set().union(*(part.first_labels for part in parts)),
+            max(part.max_key for part in parts),
+            next((part.not_finite for part in parts if part.not_finite is not None), None),
+        )
 
     @property
     def has_one_whole_label(self) -> bool:

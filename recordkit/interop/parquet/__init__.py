@@ -4,6 +4,6 @@ It needs pyarrow: ``pip install 'recordkit[parquet]'``.
 """
 
 from recordkit.interop.parquet.read import ParquetSource, is_parquet, read_parquet
-from recordkit.interop.parquet.write import write_parquet
+from recordkit.interop.parquet.write import ParquetParts, write_parquet
 
-__all__ = ["ParquetSource", "is_parquet", "read_parquet", "write_parquet"]
+__all__ = ["ParquetParts", "ParquetSource", "is_parquet", "read_parquet", "write_parquet"]

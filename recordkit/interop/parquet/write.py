@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import PlanError, RecordkitError
@@ -21,6 +25,7 @@ from recordkit.interop.export import (
     survey_labels,
 )
 from recordkit.interop.export.output import SHARD_BYTES, check_new_file, new_file, new_folder
+from recordkit.interop.export.parts import SPLIT, PartOptions
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.interop.parquet.library import import_pyarrow
 from recordkit.interop.parquet.schema import IMAGE, KEY, LABEL, class_label_names, make_schema
@@ -31,6 +36,7 @@ from recordkit.threads import count_threads
 
 SUFFIX = ".parquet"
 Create = Callable[[str], BinaryIO]
+_UNLIMITED = 1 << 62
 _GROUP_BYTES = 100_000_000
 # Rows of small images take about 1 kB each until they are written.
 _GROUP_ROWS = 1 << 15
@@ -91,12 +97,12 @@ def write_parquet(
     path = Path(path)
     sources = name_sources(source)
     if is_file := path.suffix.lower() == SUFFIX:
-        max_bytes = 1 << 62
+        max_bytes = _UNLIMITED
         if list(sources) != [""]:
             raise PlanError(path=str(path), expected="a folder for several splits", got="the name of a file")
     facts = {name: survey_labels(each) for name, each in sources.items()}
     planned = tuple(
-        ExportedSplit(path, len(each), None, _notes(each, facts[name]), name or "train", ())
+        ExportedSplit(path, len(each), None, _notes(each, facts[name]), name or SPLIT, ())
         for name, each in sources.items()
     )
     announce(planned, on_note)
@@ -240,7 +246,50 @@ class _Files:
 
 def _number(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
     """Give files the names of Hugging Face, which have the number of files."""
-    numbered = tuple(f"{name.removesuffix(SUFFIX)}-of-{len(names):05d}{SUFFIX}" for name in names)
+    numbered = tuple(_numbered(name.removesuffix(SUFFIX), len(names)) for name in names)
     for name, final in zip(names, numbered, strict=True):
         (folder / name).rename(folder / final)
     return numbered
+
+
+def _numbered(stem: str, n_files: int) -> str:
+    return f"{stem}-of-{n_files:05d}{SUFFIX}"
+
+
+def _open_new(path: Path) -> BinaryIO:
+    return open(path, "xb")
+
+
+class ParquetParts:
+    """See `recordkit.interop.export.parts.PartWriter`."""
+
+    file_bytes = 0
+
+    def options(self, facts: LabelFacts, classes: dict[str, int] | None) -> PartOptions:
+        """Return the facts and the schema."""
+        schema = make_schema(facts, classes)
+        return PartOptions(dataclasses.replace(facts, first_labels=set()), classes, schema)
+
+    def notes(self, source: Source, facts: LabelFacts) -> tuple[str, ...]:
+        """Return the notes of `write_parquet`."""
+        return _notes(source, facts)
+
+    def sizes(self, record_bytes: NDArray[np.int64], options: PartOptions) -> NDArray[np.int64]:
+        """Return the bytes of the images, or a little more."""
+        del options
+        return record_bytes
+
+    def file_name(self, number: int, n_files: int) -> str:
+        """Return ``train-00007-of-00010.parquet``."""
+        return _numbered(f"{SPLIT}-{number:05d}", n_files)
+
+    def write(self, path: Path, source: Source, options: PartOptions, *, threads: int, memory: int) -> int:
+        """Write a Parquet file."""
+        files = _Files(lambda _name: _open_new(path), SPLIT, options.schema, _UNLIMITED, memory)
+        with contextlib.closing(files):
+            n_bytes = _write_rows(source, options.facts, files, threads, memory, None)
+            files.finish()
+        return n_bytes
+
+    def index(self, lengths: Mapping[str, int], classes: dict[str, int] | None) -> None:
+        """Return None: the files themselves have all."""

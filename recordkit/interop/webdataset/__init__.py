@@ -5,6 +5,6 @@ samples, and, of recordkit, the class names. Archives of other programs are read
 """
 
 from recordkit.interop.webdataset.read import TarSource, is_webdataset, read_webdataset
-from recordkit.interop.webdataset.write import write_webdataset
+from recordkit.interop.webdataset.write import TarParts, write_webdataset
 
-__all__ = ["TarSource", "is_webdataset", "read_webdataset", "write_webdataset"]
+__all__ = ["TarParts", "TarSource", "is_webdataset", "read_webdataset", "write_webdataset"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import RecordkitError
@@ -22,6 +27,7 @@ from recordkit.interop.export import (
 )
 from recordkit.interop.export.labels import LabelFacts, is_whole
 from recordkit.interop.export.output import SHARD_BYTES, new_folder
+from recordkit.interop.export.parts import SPLIT, PartOptions
 from recordkit.interop.export.report import Notify, Progress, announce
 from recordkit.memory import choose_memory, read_size
 from recordkit.sample import Entry, Source
@@ -32,6 +38,9 @@ INFO = "_info.json"
 """The file that names the shards of each split."""
 
 _MIN_DIGITS = 6
+# Most bytes of the JSON of a label besides names and numbers, and of a number in it.
+_JSON_BYTES, _NUMBER_BYTES = 80, 28
+_UNLIMITED = 1 << 62
 
 
 def write_webdataset(
@@ -97,7 +106,7 @@ def write_webdataset(
     for each_facts in facts.values():
         each_facts.check_finite("JSON")
     planned = tuple(
-        ExportedSplit(folder, len(each), None, _notes(each, facts[name]), name or "train", ())
+        ExportedSplit(folder, len(each), None, _notes(each, facts[name]), name or SPLIT, ())
         for name, each in sources.items()
     )
     announce(planned, on_note)
@@ -108,15 +117,15 @@ def write_webdataset(
     info: dict[str, object] = {}
     with new_folder(folder) as output:
         for name, each in sources.items():
-            shards = _Shards(output.staged, name or "train", max_bytes)
+            shards = _Shards(output.staged, name or SPLIT, max_bytes)
             try:
                 _write_samples(each, facts[name], shards, n_threads, n_bytes, progress)
             finally:
                 shards.close()
-            info[shards.name] = {**shards.info(), **({"classes": each.classes} if each.classes else {})}
+            info[shards.name] = _describe_split(shards.name, shards.lengths, each.classes)
             notes = planned[len(sets)].notes
             sets.append(ExportedSplit(folder, len(each), shards.image_bytes, notes, shards.name, tuple(shards.lengths)))
-        (output.staged / INFO).write_text(json.dumps({"splits": info}, indent=1) + "\n", encoding="ascii")
+        (output.staged / INFO).write_bytes(_pack_info(info))
     return ExportReport("webdataset", tuple(sets), time.monotonic() - begin_s)
 
 
@@ -172,9 +181,10 @@ class _Shards:
         Total size of the images so far.
     """
 
-    def __init__(self, folder: Path, name: str, max_bytes: int) -> None:
+    def __init__(self, folder: Path, name: str, max_bytes: int, first_number: int = 0) -> None:
         self.name = name
         self.lengths: dict[str, int] = {}
+        self._first_number = first_number
         self.image_bytes = 0
         self._folder, self._max_bytes = folder, max_bytes
         self._file: BinaryIO | None = None
@@ -185,7 +195,7 @@ class _Shards:
         size = sum(tar.BLOCK + len(content) + -len(content) % tar.BLOCK for content in members.values())
         if self._file is None or self._n_bytes + size + len(tar.END) > self._max_bytes:
             self.close()
-            shard = f"{self.name}-{len(self.lengths):06d}.tar"
+            shard = _file_name(self.name, self._first_number + len(self.lengths))
             self._file = open(self._folder / shard, "xb")  # noqa: SIM115 (closed by `close`)
             self.lengths[shard] = self._n_bytes = 0
         for name, content in members.items():
@@ -202,11 +212,67 @@ class _Shards:
             with file:
                 file.write(tar.END)
 
-    def info(self) -> dict[str, object]:
-        """Return what ``_info.json`` says about a split."""
-        return {
-            "name": self.name,
-            "num_samples": sum(self.lengths.values()),
-            "filenames": list(self.lengths),
-            "shard_lengths": list(self.lengths.values()),
-        }
+
+def _file_name(split: str, number: int) -> str:
+    return f"{split}-{number:06d}.tar"
+
+
+def _describe_split(name: str, lengths: Mapping[str, int], classes: Mapping[str, int] | None) -> dict[str, object]:
+    """Return what ``_info.json`` says about a split."""
+    return {
+        "name": name,
+        "num_samples": sum(lengths.values()),
+        "filenames": list(lengths),
+        "shard_lengths": list(lengths.values()),
+        **({"classes": classes} if classes else {}),
+    }
+
+
+def _pack_info(splits: Mapping[str, object]) -> bytes:
+    return json.dumps({"splits": splits}, indent=1).encode("ascii") + b"\n"
+
+
+def _in_blocks(n_bytes: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
+    """Return sizes of contents with their padding."""
+    return np.asarray(-(-n_bytes // tar.BLOCK) * tar.BLOCK, np.int64)
+
+
+class TarParts:
+    """See `recordkit.interop.export.parts.PartWriter`."""
+
+    file_bytes = len(tar.END)
+
+    def options(self, facts: LabelFacts, classes: dict[str, int] | None) -> PartOptions:
+        """Return the facts, without a schema."""
+        facts.check_finite("JSON")
+        return PartOptions(dataclasses.replace(facts, first_labels=set()), classes)
+
+    def notes(self, source: Source, facts: LabelFacts) -> tuple[str, ...]:
+        """Return the notes of `write_webdataset`."""
+        return _notes(source, facts)
+
+    def sizes(self, record_bytes: NDArray[np.int64], options: PartOptions) -> NDArray[np.int64]:
+        """Return the bytes of the members: of the image, which is smaller than the record, and of the label."""
+        label_bytes = 0
+        if not options.facts.has_one_whole_label:
+            names = max((len(json.dumps(name)) for name in options.classes or ()), default=0)
+            label_bytes = _JSON_BYTES + names + _NUMBER_BYTES * (1 + options.facts.max_width)
+        others = 2 * tar.BLOCK + _in_blocks(np.int64(max(label_bytes, 1)))
+        return _in_blocks(record_bytes) + others
+
+    def file_name(self, number: int, n_files: int) -> str:
+        """Return ``train-000007.tar``, whatever the number of files is."""
+        del n_files
+        return _file_name(SPLIT, number)
+
+    def write(self, path: Path, source: Source, options: PartOptions, *, threads: int, memory: int) -> int:
+        """Write a tar file."""
+        number = int(path.stem.rpartition("-")[2])
+        shards = _Shards(path.parent, SPLIT, _UNLIMITED, number)
+        with contextlib.closing(shards):
+            _write_samples(source, options.facts, shards, threads, memory, None)
+        return shards.image_bytes
+
+    def index(self, lengths: Mapping[str, int], classes: dict[str, int] | None) -> tuple[str, bytes] | None:
+        """Return ``_info.json``."""
+        return INFO, _pack_info({SPLIT: _describe_split(SPLIT, lengths, classes)})
