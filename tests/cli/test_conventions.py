@@ -32,6 +32,7 @@ DIFFERENT = {
     "--seed": "packing shuffles as im2rec does, with its seed 100; a training draws more than an order",
     "--shards": "pack and list have splits, split and merge have not, and split has no default",
     "--threads": "bench measures several numbers of threads, and each task of a cluster has its own",
+    "--to": "tasks of a cluster write the formats of numbered files alone",
 }
 
 

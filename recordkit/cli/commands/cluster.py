@@ -195,7 +195,7 @@ def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int
 @click.argument("rec", type=click.Path(path_type=Path))
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
 @click.option(
-    "--to", "format_name", type=click.Choice(["webdataset", "parquet"]), required=True, help="Format of the files."
+    "--to", "format_name", type=click.Choice(["webdataset", "parquet"]), required=True, help="Format of DEST."
 )
 @shard_bytes_option
 @address_option
