@@ -12,6 +12,8 @@ from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import PlanError, quoted
 from recordkit.storage.manifest import Listing
 from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.remote.lookup import local_path
+from recordkit.storage.remote.settings import current, using
 from recordkit.storage.snapshot import read_manifest
 from recordkit.upkeep.report import VerifyReport
 from recordkit.upkeep.shards import verify_manifest
@@ -31,7 +33,7 @@ def verify(
     Parameters
     ----------
     path : str or Path
-        The manifest, or its prefix, which all machines see under the same path.
+        The manifest, or its prefix, which all machines see under the same path or URL.
     decode : bool, default False
         Also decode every image.
     threads : int, default 0
@@ -69,11 +71,12 @@ def verify(
             advice=f"run 'recordkit verify {quoted(path)}'",
         )
     manifest_path = files.path(MANIFEST_SUFFIX).absolute()
+    location = str(manifest_path) if files.mirror is None else str(files.mirror.url.join(manifest_path.name))
     listings = [Listing(manifest_path, manifest, number) for number in range(len(manifest.shards))]
     n_threads = threads or 1
     reports: dict[int, VerifyReport] = {}
     with connect(address) as ray:
-        shared = ray.put((manifest_path, manifest))
+        shared = ray.put((location, manifest, current()))
         tasks = Tasks(ray, n_threads)
         task = tasks.remote(_verify_shard)
 
@@ -98,5 +101,7 @@ def verify(
 
 def _verify_shard(shared: Any, number: int, decode: bool, n_threads: int) -> VerifyReport:  # noqa: FBT001 (Ray's call)
     """Check one shard. This is a task."""
-    manifest_path, manifest = shared
-    return verify_listed(Listing(manifest_path, manifest, number), decode=decode, threads=n_threads)
+    location, manifest, settings = shared
+    with using(settings):
+        listing = Listing(Path(local_path(location)), manifest, number)  # of a store, this machine has its own copy
+        return verify_listed(listing, decode=decode, threads=n_threads)

@@ -17,7 +17,8 @@ from recordkit.cluster.connection import connect
 url, cache = sys.argv[1:]
 recordkit.configure_remote(cache_dir=cache)
 with connect("local"):
-    reports = [module.stats(url) for module in (cluster, upkeep)]
+    reports = [module.verify(url) for module in (cluster, upkeep)]  # first, when the tasks know of no store yet
+    reports += [module.stats(url) for module in (cluster, upkeep)]
     reports += [module.duplicates(url) for module in (cluster, upkeep)]
     tars = cluster.export(url, f"{url}-tar", format_name="webdataset")
 print(tars.sets[0].path)
@@ -50,8 +51,11 @@ def test_reports_and_exports_of_shards_in_a_store_are_those_of_one_machine(
     environment = os.environ | {"PYTHONPATH": str(Path(rk.__file__).parents[1])}
     done = subprocess.run(program, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    stats, expected_stats, duplicates, expected_duplicates = json.loads(done.stdout.splitlines()[-1])
+    verified, expected, stats, expected_stats, duplicates, expected_duplicates = json.loads(
+        done.stdout.splitlines()[-1]
+    )
     assert stats == expected_stats and stats["n_images"] == 12
     assert done.stdout.splitlines()[-2] == f"{object_store.url}/sets/a-tar"
     check_export(object_store, tmp_path)
+    assert verified == expected and verified["ok"]
     assert duplicates == expected_duplicates and duplicates["n_duplicates"] == 2
