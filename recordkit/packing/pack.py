@@ -182,11 +182,11 @@ def pack_to_store(
         The store refuses or does not answer, or there is no such bucket. The list of the destination's objects is
         asked for before the first image is read, so most of these errors come at once.
     """
-    from recordkit.storage.remote.publish import in_order, publish_files
+    from recordkit.storage.remote.publish import in_order, parse_destination, publish_files
     from recordkit.storage.remote.scratch import scratch_folder
     from recordkit.storage.remote.store import open_store
 
-    url = Url.parse(prefix)
+    url = parse_destination(prefix)
     refuse_file_name(Path(url.name))
     begin_s = time.monotonic()
     open_store(url).list_folder(url.parent.key)

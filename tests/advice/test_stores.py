@@ -18,7 +18,7 @@ from recordkit.errors import NotFoundError
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.client import library
 from recordkit.storage.remote.client.credentials import s3_options
-from recordkit.storage.remote.publish import publish_files
+from recordkit.storage.remote.publish import parse_destination, publish_files
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.settings import RemoteSettings
@@ -163,6 +163,9 @@ def test_publishing(object_store, photos, tmp_path):
     files, to = [tmp_path / "x.json"], Url.parse(f"{object_store.url}/a")
     error = text_of(lambda: publish_files(files, Url.parse("https://example.org/a")))
     advice("storage/remote/publish.py", "publish to s3://, gs:// or az://", error)
+    error = text_of(lambda: parse_destination(object_store.url))
+    (url,) = advice("storage/remote/publish.py", "add a name, as in {}", error)
+    assert parse_destination(url).name
     publish_files(files, to)
     (tmp_path / "x.json").write_text("2")
     error = text_of(lambda: publish_files(files, to))

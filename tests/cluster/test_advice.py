@@ -22,7 +22,6 @@ from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import check_fingerprint, take_fingerprint
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
-from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget
 from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.packing.steps import plan_pack
@@ -231,13 +230,6 @@ def test_another_plan(pack, tmp_path):
     (out / "a.plan.json").write_text("none")
     advice("cluster/packing/plan_file.py", "choose another prefix", lambda: pack(**another))
     assert pack("c", **another).ok
-
-
-def test_a_web_server_as_destination():
-    error = text_of(lambda: StoreTarget("https://example.org/a"))
-    advice("cluster/packing/store_target.py", "publish to s3://, gs:// or az://", error)
-    for scheme in ("s3", "gs", "az"):
-        StoreTarget(f"{scheme}://bucket/a")
 
 
 def test_files_that_others_remove_or_change(tmp_path, monkeypatch):

@@ -95,3 +95,12 @@ def test_faults_in_the_middle_of_an_upload_are_not_seen(faulty_store, tiny_folde
 def test_a_record_name_and_files_to_keep_are_for_folders(tiny_folder):
     with pytest.raises(PlanError, match="s3://b/photos: expected a folder of this machine, got a URL"):
         recordkit.pack(tiny_folder, "s3://b/photos", record_name="photos")
+
+
+def test_a_bucket_alone_is_no_destination(tiny_folder, cli, tmp_path):
+    for words in (("pack", tiny_folder, "s3://bucket"), ("export", tiny_folder, "s3://bucket")):
+        code, _, error = cli(*words)
+        assert code == 1
+        assert error.endswith(
+            "s3://bucket: expected a name in the bucket, got the bucket alone; add a name, as in s3://bucket/train\n"
+        )

@@ -10,8 +10,8 @@ from typing import Any
 
 from recordkit.cluster.packing.scratch import locked_folder
 from recordkit.cluster.packing.target import MAX_READ_BYTES
-from recordkit.errors import NotFoundError, PublishError
-from recordkit.storage.remote.publish import publish_files
+from recordkit.errors import NotFoundError
+from recordkit.storage.remote.publish import parse_destination, publish_files
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import Store, open_store
 from recordkit.storage.remote.urls import Url
@@ -31,16 +31,11 @@ class StoreTarget:
     Raises
     ------
     PublishError
-        It is a web server, to which nothing can be published.
+        It is a web server, to which nothing can be published, or has no name after the bucket.
     """
 
     def __init__(self, url: Any) -> None:
-        self.url = Url.parse(url)
-        if self.url.scheme in ("http", "https"):
-            advice = "publish to s3://, gs:// or az://"
-            raise PublishError(
-                path=str(self.url), expected="a store that takes files", got="a web server", advice=advice
-            )
+        self.url = parse_destination(url)
         self.prefix_name = self.url.name
         self.prefix = _NO_FOLDER / self.prefix_name
         self._settings: RemoteSettings = current()  # the tasks have the same

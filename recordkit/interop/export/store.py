@@ -12,7 +12,7 @@ from typing import Any
 from recordkit.errors import PublishError, enumerate_some
 from recordkit.interop.export.report import ExportReport, Progress
 from recordkit.sample import Source
-from recordkit.storage.remote.publish import in_order, publish_files
+from recordkit.storage.remote.publish import in_order, parse_destination, publish_files
 from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url
@@ -52,11 +52,11 @@ def export_to_store(
     Raises
     ------
     PublishError
-        The folder has other files, or there is no room on this machine.
+        The folder has other files, it is a web server or a whole bucket, or there is no room on this machine.
     RemoteError, NotFoundError
         The store refuses or does not answer, or there is no such bucket.
     """
-    url = Url.parse(destination)
+    url = parse_destination(destination)
     begin_s = time.monotonic()
     present = open_store(url).list_folder(url.key) or {}
     with scratch_folder() as folder:

@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
 from recordkit.storage.names import MANIFEST_SUFFIX
@@ -67,6 +67,35 @@ def in_order(folder: Path) -> list[Path]:
     return sorted((path for path in folder.rglob("*") if path.is_file()), key=rank)
 
 
+def parse_destination(path: Any) -> Url:
+    """Return the URL of files or a folder to publish.
+
+    Raises
+    ------
+    PublishError
+        It is that of a web server, to which nothing can be published, or it has no name after the bucket.
+    PlanError
+        It is no URL, or has credentials.
+
+    Examples
+    --------
+    >>> str(parse_destination("s3://bucket/photos"))
+    's3://bucket/photos'
+    """
+    url = Url.parse(path)
+    _refuse_web_server(url)
+    if not url.name:
+        advice = f"add a name, as in {url.join('train')}"
+        raise PublishError(path=str(url), expected="a name in the bucket", got="the bucket alone", advice=advice)
+    return url
+
+
+def _refuse_web_server(url: Url) -> None:
+    if url.scheme in ("http", "https"):
+        advice = "publish to s3://, gs:// or az://"
+        raise PublishError(path=str(url), expected="a store that takes files", got="a web server", advice=advice)
+
+
 def claim_name(name: str) -> str:
     """Return the name of the object that lists the files of a publishing, the last of which is `name`.
 
@@ -113,9 +142,7 @@ def publish_files(
     RemoteError, NotFoundError
         The store refuses or does not answer, or there is no such bucket.
     """
-    if to.scheme in ("http", "https"):
-        advice = "publish to s3://, gs:// or az://"
-        raise PublishError(path=str(to), expected="a store that takes files", got="a web server", advice=advice)
+    _refuse_web_server(to)
     if not files:
         return []
     described = [_describe(path, to.join(path.relative_to(base).as_posix() if base else path.name)) for path in files]

@@ -42,6 +42,8 @@ def test_files_are_created_once(object_store, tmp_path):
 def test_a_web_server_takes_no_files():
     with pytest.raises(PublishError, match="expected a store that takes files, got a web server"):
         StoreTarget("https://example.org/a")
+    with pytest.raises(PublishError, match="expected a name in the bucket, got the bucket alone; add a name, as in s3"):
+        StoreTarget("s3://bucket")
 
 
 PACK_TWICE = """
