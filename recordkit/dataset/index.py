@@ -203,7 +203,7 @@ def _scan_warning(
         problem, line = error.problem, error.line
     if mirror is not None and not entries.lost:
         mirror.keep_index(Path(entries.rec_path).name, _index_lines(entries))
-        text = f"{problem}; scanned {entries.rec_path} instead, and keep the index in the cache"
+        text = f"{problem}; scanned {entries.rec_path} instead; the new index is kept in the cache"
         return FormatError(text, path=idx_path, line=line)
     # A damaged .rec file gets no new index.
     advice = None if entries.lost else reindex_advice(entries.rec_path)

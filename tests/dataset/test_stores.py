@@ -106,7 +106,7 @@ def test_a_set_of_other_tools_is_read_too(near, object_store):
 def test_an_index_that_the_store_lacks_is_built_once_and_kept(near, object_store):
     put(object_store, near, "one.rec")
     url = f"{object_store.url}/far/one.rec"
-    with pytest.warns(UserWarning, match=rf"the index does not exist; scanned {url} instead, and keep"):
+    with pytest.warns(UserWarning, match=rf"the index does not exist; scanned {url} instead; the new index is kept"):
         first = rk.RecordDataset(url)
     with warnings.catch_warnings(), rk.RecordDataset(near / "one") as here:
         warnings.simplefilter("error")

@@ -487,6 +487,8 @@ os.register_at_fork(after_in_child=_forget)
 
 def _facts_of(meta: Any) -> ObjectFacts:
     etag, modified = meta["e_tag"], meta["last_modified"]
+    if etag and not etag.endswith('"'):  # Azure's lists leave the quotes out
+        etag = f'"{etag}"'
     if not etag and modified is not None and modified.timestamp() > 0:
         etag = f"modified {modified.isoformat()}"
     return ObjectFacts(meta["size"], etag)

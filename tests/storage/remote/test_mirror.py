@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from urllib.parse import quote
 
 import pytest
 from fault_proxy import Fault
@@ -63,6 +64,17 @@ def test_a_web_server_is_asked_about_each_name_once(near, web, status):
     assert len(asked) == len(set(asked))
     with pytest.raises((NotFoundError, RefusedError), match=rf"^{web.url}/none.rec: .*HTTP {status}"):
         rk.RecordDataset(f"{web.url}/none.rec")
+
+
+@pytest.mark.parametrize("name", ["my set", "a#b", "which?", "ünïcode 日本", "100%", "%41", "a+b", "x[1]", "q&r=s"])
+def test_names_may_have_any_characters(near, web, name):
+    web.files = {f"{name}/{path.name.replace('many', name)}": path.read_bytes() for path in near.glob("many_*")}
+    manifest = (near / "many.manifest.json").read_text().replace('"many_', f'"{name}_')
+    web.files[f"{name}/{name}.manifest.json"] = manifest.encode()
+    url = f"{web.url}/{quote(name)}/{quote(name)}"
+    with rk.RecordDataset(url) as there, rk.RecordDataset(near / "many") as here:
+        assert content(there) == content(here)
+        assert content(rk.RecordDataset(f"{url}_0.rec")) == content(rk.RecordDataset(near / "many_0.rec"))
 
 
 def test_a_missing_manifest_in_a_store_is_not_found(web):

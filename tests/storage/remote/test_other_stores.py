@@ -9,6 +9,12 @@ from recordkit.storage.remote.settings import RemoteSettings
 from recordkit.storage.remote.store import Store
 
 CONTENT = bytes(range(256)) * 40
+# As Azure's documentation shows it: an ETag without quotes.
+AZURE_LIST = b"""<?xml version="1.0" encoding="utf-8"?>
+<EnumerationResults ServiceEndpoint="https://account.blob.core.windows.net/" ContainerName="container"><Blobs><Blob>
+<Name>my photos/train.rec</Name><Properties><Last-Modified>Wed, 21 Oct 2026 07:28:00 GMT</Last-Modified><Etag>v1</Etag>
+<Content-Length>%d</Content-Length><Content-Type>application/octet-stream</Content-Type><BlobType>BlockBlob</BlobType>
+</Properties></Blob></Blobs><NextMarker /></EnumerationResults>""" % len(CONTENT)
 SETTINGS = RemoteSettings(timeout_s=5, total_s=5)
 
 
@@ -70,6 +76,9 @@ def test_azures_store_is_read_by_range(web, monkeypatch):
     store = Store("az://container", SETTINGS)
     assert store.read_range("my photos/train.rec", 5, 3000, '"v1"') == CONTENT[5:3000]
     assert "sig=Xq7" in web.requests[0][1]
+    web.files["container"] = AZURE_LIST
+    assert store.list_folder("my photos") == {"train.rec": store.facts("my photos/train.rec")}
+    assert store.facts("my photos/train.rec").etag == '"v1"'
     with pytest.raises(NotFoundError) as caught:
         store.facts("my photos/x.rec")
     assert "Xq7" not in str(caught.value)
