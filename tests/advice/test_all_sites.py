@@ -52,7 +52,7 @@ def followed():
     here = Path(__file__).parent
     calls = [
         node
-        for path in (*here.glob("test_*.py"), here.parent / "cluster" / "test_advice.py")  # beside the one Ray
+        for path in (*here.glob("test_*.py"), *(here.parent / "cluster").rglob("test_*.py"))  # beside the one Ray
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "advice"
     ]

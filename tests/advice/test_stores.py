@@ -244,3 +244,14 @@ def test_a_part_of_a_subset(photos):
     dataset = rk.RecordDataset("out")
     advice("dataset/parts.py", "take the part of the whole dataset", lambda: part_of(dataset.subset([0, 2]), 0, 1))
     assert len(part_of(dataset, 0, 1)) == 1
+
+
+def test_folders_of_images(object_store, photos, web):
+    object_store.put("photos/cat/0.jpg", (photos / "cat" / "0.jpg").read_bytes())
+    error = text_of(lambda: rk.open_source(f"{object_store.url}/photo"))
+    advice("sources/roots/stored.py", "check the URL", error)
+    assert len(rk.open_source(f"{object_store.url}/photos")) == 1
+    error = text_of(lambda: rk.open_source(f"{web.url}/photos"))
+    advice("storage/remote/store.py", "name the images in a .lst file and give this URL as `root`", error)
+    Path("a.lst").write_text("0\t1\tcat/0.jpg\n")
+    assert rk.pack(rk.open_source("a.lst", root=f"{web.url}/photos"), "out").n_packed == 1

@@ -279,3 +279,14 @@ def test_verifying_one_set(tiny_folder, tmp_path):
     advice("cluster/upkeep/verify.py", "run 'recordkit verify {}'", error)
     (words,) = commands(error)
     assert rk.upkeep.verify(words[1]).ok
+
+
+def test_another_list_of_exported_files(ray, tiny_folder, tmp_path):
+    rk.pack(tiny_folder, tmp_path / "a")
+
+    def write_list(_number):
+        (tmp_path / "out" / "_info.json").write_text("{}")
+
+    error = text_of(lambda: rk.cluster.export(tmp_path / "a", tmp_path / "out", progress=write_list))
+    advice("cluster/upkeep/export.py", "choose another name", error)
+    assert rk.cluster.export(tmp_path / "a", tmp_path / "out2").sets
