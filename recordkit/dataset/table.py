@@ -343,8 +343,11 @@ def _open_remote(fileset: Fileset) -> Any:
 
 
 def _for_each(function: Callable[[_Item], _Result], items: Sequence[_Item], filesets: list[Fileset]) -> list[_Result]:
-    """Return the results of a function for each set; many at once if they are in a store, whose delays would add up."""
-    mirrors = [fileset.mirror for fileset in filesets if fileset.mirror is not None]
+    """Return the results of a function for each set; many at once if they are in a store, whose delays would add up.
+
+    Sets with an id need no request here, and threads would only wait for each other.
+    """
+    mirrors = [fileset.mirror for fileset in filesets if fileset.mirror is not None and fileset.id() is None]
     if len(mirrors) < 2:
         return list(map(function, items))
     from recordkit.storage.remote.request_pool import call_at_once

@@ -44,13 +44,6 @@ class LockFile:
             return False
         return True
 
-    def is_at(self, path: Path) -> bool:
-        """Tell whether a path still names this file."""
-        try:
-            return os.path.samestat(os.fstat(self.descriptor), path.stat())
-        except FileNotFoundError:
-            return False
-
     def close(self) -> None:
         """Release the lock, also if a forked process has a copy, and close the file. A second call does nothing."""
         descriptor, self.descriptor = self.descriptor, -1
