@@ -3,8 +3,7 @@
 `pack` packs images into shards, and `write` the images of a Ray dataset. `read` gives the records of .rec files as a
 Ray dataset, whose images `Decode` decodes and augments. `rank` tells a training process its share of an epoch.
 `verify`, `stats` and `duplicates` give the reports of the functions of `recordkit.upkeep`, and `export` writes tar or
-Parquet files. A name is imported when it
-is first used, and Ray with it.
+Parquet files. A name is imported when it is first used, and Ray with it.
 """
 
 from __future__ import annotations

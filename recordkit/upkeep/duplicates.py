@@ -182,9 +182,16 @@ def _equal_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows with equal payloads, group after group, and the index at which each group begins."""
     order = np.argsort(digests, kind="stable")
-    is_same = np.diff(digests[order]) == 0
+    is_next = np.zeros(len(order), bool)
+    ordered = digests[order]
+    np.equal(ordered[1:], ordered[:-1], out=is_next[1:])
+    del ordered
+    # Only the few rows that have a twin are kept from here on.
+    is_in_group = is_next.copy()
+    is_in_group[:-1] |= is_next[1:]
     # Groups by digest; those of payloads that differ nevertheless are split until none does.
-    firsts, members = _pairs(order, np.append(False, is_same)[: len(order)])
+    firsts, members = _pairs(order[is_in_group], is_next[is_in_group])
+    del order
     rows: list[NDArray[np.int64]] = []
     names: list[NDArray[np.int64]] = []
     while len(members):

@@ -43,8 +43,8 @@ def duplicates(
     Returns
     -------
     report : DuplicatesReport
-        That of `recordkit.upkeep.duplicates`. The driver takes 16 bytes of memory per sample for the checksums and
-        their order, besides the indexes, and more for each duplicate.
+        That of `recordkit.upkeep.duplicates`. Besides the indexes, the driver takes 16 bytes of memory per sample for
+        the checksums and their order, 14 more while it sorts them, and more for each duplicate.
 
     Raises
     ------
