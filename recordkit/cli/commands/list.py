@@ -28,12 +28,14 @@ from recordkit.sources import open_source, read_classes
 from recordkit.sources.image_tree import Progress
 from recordkit.sources.mnist.folders import list_arrays
 from recordkit.storage.names import refuse_file_name
+from recordkit.storage.remote.urls import is_url
 
 
 @click.command(
     "list",
     epilog=examples(
         "recordkit list photos/ data/photos --train-ratio 0.8 --test-ratio 0.1",
+        "recordkit list s3://bucket/photos data/photos",
         "recordkit list digits/ data/digits --label-from '{key:06d}_{label}.png'",
         r"recordkit list digits/ data/digits --label-from '_(\d)\.png$'",
     ),
@@ -56,7 +58,7 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
 
     ROOT has a folder per class, or images with the label in their names (000000_5.jpg). The images in neither
     train nor test go to PREFIX_val.lst. If ROOT has folders called train, val and test, each has its list. Class names
-    are kept in PREFIX.classes.json.
+    are kept in PREFIX.classes.json. ROOT may be the URL of a folder in an object store.
     """
     _check(prefix, options["train_ratio"], options["test_ratio"])
     with console.progress(None, f"find images in {root}") as progress:
@@ -95,12 +97,8 @@ def command(root: Path, prefix: Path, console: Console, **options: Any) -> None:
 
 def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Source | dict[str, Source]:
     """Open a folder of images, and refuse what only ``recordkit pack`` takes."""
-    if not root.exists():
-        raise not_found(root, "a folder of images")
-    if not root.is_dir():
-        raise SourceError(path=str(root), expected="a folder of images", got="a file")
-    if list_arrays(root).arrays:
-        raise _ubyte_error(root)
+    if not is_url(root):
+        _refuse_other_files(root)
     source = open_source(
         root,
         label_from=options["label_from"],
@@ -118,6 +116,16 @@ def _open(root: Path, progress: Progress | None, options: dict[str, Any]) -> Sou
             message = "the folder has splits of its own"
             raise PlanError(message, path=str(root), argument=argument, advice="leave it out")
     return source
+
+
+def _refuse_other_files(root: Path) -> None:
+    """Refuse a path of this machine that is no folder of images."""
+    if not root.exists():
+        raise not_found(root, "a folder of images")
+    if not root.is_dir():
+        raise SourceError(path=str(root), expected="a folder of images", got="a file")
+    if list_arrays(root).arrays:
+        raise _ubyte_error(root)
 
 
 def _ubyte_error(root: Path) -> SourceError:

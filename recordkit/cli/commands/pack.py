@@ -28,6 +28,7 @@ _RECORD_OVERHEAD_BYTES = 100
         "recordkit pack photos/ out/photos --resize 256 --val-ratio 0.1",
         "recordkit pack mnist/ out/mnist",
         "recordkit pack photos/ s3://bucket/photos --shards 8",
+        "recordkit pack s3://bucket/photos out/photos --resize 256",
         "recordkit pack gzip/emnist-letters out/letters --transpose",
         "recordkit pack digits/ out/digits --label-from '{key:06d}_{label}.png'",
     ),
@@ -46,9 +47,10 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     SOURCE is a folder with a folder per class, or with folders called train, val and test that have them, which become
     PREFIX_train and so on; a folder of images with labels in their names, a .lst file, a list of
     another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
-    which become PREFIX_train and PREFIX_test. Files are copied as they are unless an option needs their pixels. All
-    files of a pack appear together when it is complete, in place of those of an earlier pack to PREFIX. PREFIX may be
-    the URL of an object store, as s3://bucket/photos: nothing there is replaced, and the manifest comes last.
+    which become PREFIX_train and PREFIX_test. A folder and a list may be URLs of an object store. Files are copied as
+    they are unless an option needs their pixels. All files of a pack appear together when it is complete, in place of
+    those of an earlier pack to PREFIX. PREFIX may be the URL of an object store, as s3://bucket/photos: nothing there
+    is replaced, and the manifest comes last.
     """
     plan = make_plan(options)
     with console.progress(None, f"find images in {source}") as progress:

@@ -1,4 +1,4 @@
-"""Sizes and ETags of many objects by name, in about 60 bytes each and what the names take."""
+"""Sizes and ETags of many objects by name, in about 130 bytes each and what the names take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recordkit.storage.remote.store import ObjectFacts
 
 
 class FactTable:
-    """Facts by name. An object of Python for each of them would take five times the memory.
+    """Facts by name. An object of Python for each of them would take twice the memory.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class StoredFolders:
         is_image = name.lower().endswith(self._suffixes)
         if is_image:
             self.facts.add(path, facts)
-        elif not facts.size:
+        if not facts.size:
             self._markers.add(path)
         return is_image
 

@@ -1,5 +1,6 @@
 """Images in a real S3 server: the same sources, and the same bytes of a pack, as of a copy on this machine."""
 
+import http.server
 import json
 import pickle
 import threading
@@ -91,6 +92,54 @@ def test_an_object_in_place_of_a_folder_is_no_file(object_store, tiny_folder):
     assert recordkit.open_source(url).notes == []
     object_store.put("photos/_SUCCESS", b"")
     assert "ignored 1 file of other suffixes (1 without a suffix)" in recordkit.open_source(url).notes[0]
+
+
+@pytest.fixture
+def listing(monkeypatch):
+    """A list of keys, and an S3 server that lists these keys, also those that clients cannot write."""
+    keys = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            facts = "<LastModified>2024-01-01T00:00:00.000Z</LastModified><Size>0</Size>"
+            items = "".join(f"<Contents><Key>{key}</Key>{facts}</Contents>" for key in keys)
+            head = f"<KeyCount>{len(keys)}</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>"
+            body = f"<ListBucketResult><Name>b</Name>{head}{items}</ListBucketResult>".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    for name, value in (("ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}"), ("REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "key")
+    monkeypatch.setattr(settings, "_current", RemoteSettings(timeout_s=5, total_s=5.5))
+    yield keys
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_folders_that_a_console_wrote_are_folders(listing):
+    listing += ["photos/", "photos/cat/", "photos/cat/1.jpg", "photos/cat.jpg/", "photos/cat.jpg/2.jpg"]
+    source = recordkit.open_source("s3://listing/photos")
+    assert [entry.name for entry in source.entries([0, 1])] == ["cat/1.jpg", "cat.jpg/2.jpg"] and source.notes == []
+
+
+@pytest.mark.parametrize("key", ["photos//1.jpg", "photos/../1.jpg", "photos/a&#10;b.jpg"])
+def test_a_key_that_no_client_reads_is_named(listing, key):
+    listing.append(key)
+    with pytest.raises(
+        RemoteError, match=r"got the key 'photos/.*1?\.jpg', which has an empty part.*; rename that object"
+    ):
+        recordkit.open_source("s3://listing/photos")
 
 
 def test_more_objects_than_a_page_are_listed_many_in_order(faulty_store):
@@ -220,6 +269,15 @@ def test_a_url_that_is_no_folder_says_what_it_is(object_store, tiny_folder, tmp_
 def test_a_web_server_has_no_folders_to_list():
     with pytest.raises(RemoteError, match=r"a store that lists its objects, got a web server; name the images"):
         recordkit.open_source("https://localhost/photos")
+
+
+def test_the_command_lists_a_tree_and_packs_the_list(object_store, tiny_folder, cli, tmp_path):
+    url = upload(object_store, tiny_folder)
+    assert cli("list", url, tmp_path / "a")[:2] == (0, f"{tmp_path}/a: 12 images in 3 classes\n")
+    assert cli("list", tiny_folder, tmp_path / "b")[0] == 0
+    assert (tmp_path / "a.lst").read_bytes() == (tmp_path / "b.lst").read_bytes()
+    assert cli("pack", tmp_path / "a.lst", tmp_path / "packed", "--root", url)[0] == 0
+    assert recordkit.RecordDataset(tmp_path / "packed").classes == {"cat": 0, "dog": 1, "owl": 2}
 
 
 def test_the_command_packs_a_url_to_a_url_without_credentials_in_it(object_store, tiny_folder, cli, monkeypatch):

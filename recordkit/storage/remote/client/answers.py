@@ -13,6 +13,7 @@ _STATUS = re.compile(r"status(?: code)?: (\d{3})\b")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _KIND = re.compile(r"HttpError \{\s*kind: (\w+)")
 _SYSTEM = re.compile(r'code: \d+,\s*kind: \w+,\s*message: "([\w ,.()-]{1,100})"')
+_BAD_KEY = re.compile(r'InvalidPath \{\s*source: \w+ \{\s*path: "([^"]{1,300})"')
 _RANGE = re.compile(r"Requested (\d+)\.\.(\d+), got (\d+)\.\.(\d+)")
 # Parts of the URLs at which credentials are asked for.
 _CREDENTIALS = re.compile(
@@ -23,7 +24,7 @@ _EXPIRED_CODES = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
 _AGAIN_CODES = ("SlowDown", "RequestTimeout", "InternalError", "ConditionalRequestConflict", "OperationAborted")
 
 MISSING, EXISTS, CHANGED, DENIED, CREDENTIALS = "missing", "exists", "changed", "denied", "credentials"
-NO_RANGES, NO_CONNECTION, REDIRECT, OTHER = "no ranges", "no connection", "redirect", "other"
+NO_RANGES, NO_CONNECTION, REDIRECT, OTHER, BAD_KEY = "no ranges", "no connection", "redirect", "other", "bad key"
 
 _ADVICE = {
     "s3": {
@@ -66,6 +67,8 @@ class Answer(NamedTuple):
         known = _ADVICE.get(scheme, {}).get(self.kind)
         if known:
             return known
+        if self.kind == BAD_KEY:
+            return "rename that object, or name the images in a .lst file and give the URL of their folder as `root`"
         if self.kind == NO_RANGES:
             return "use a server that answers ranges, or copy the files to this machine"
         if self.kind == DENIED:
@@ -125,6 +128,9 @@ def _from_connection(text: str, timeout_s: float) -> Answer:
     if wrong:
         asked, end, got, got_end = map(int, wrong.groups())
         return Answer(OTHER, f"bytes {got} to {got_end - 1} for bytes {asked} to {end - 1}", again=True)
+    if bad_key := _BAD_KEY.search(text):
+        reason = "which has an empty part, '.', '..' or a control character"
+        return Answer(BAD_KEY, f"the key {bad_key[1]!r}, {reason}", again=False)
     if "NotSupported {" in text or "NotPartial" in text:
         return Answer(NO_RANGES, "the whole file in place of a range", again=False)
     if "redirect without LOCATION" in text:  # obstore's words for the redirect of S3 to another region
