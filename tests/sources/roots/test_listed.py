@@ -1,9 +1,5 @@
 """Lists whose images, or which themselves, are in a real S3 server."""
 
-import functools
-import http.server
-import threading
-
 import pytest
 from sources.roots.copies import packs, upload
 
@@ -12,7 +8,6 @@ from recordkit import PackPlan
 from recordkit.errors import NotFoundError, SourceError
 from recordkit.storage.remote import settings
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.urls import Url
 
 ROWS = "7\t1\tcat/0.jpg\n9\t0\t/dog/1.jpg\n2\t5\towl\\2.jpg\n4\t2\tcat/missing.jpg\n5\t3\t./owl//3.jpg\n"
 
@@ -92,26 +87,10 @@ def test_columns_read_a_list_whose_root_is_listed(object_store, tiny_folder, lis
     assert local == stored and stored[1:] == (2, False)
 
 
-def test_a_web_server_has_the_images_of_a_list(web_root, tiny_folder, listed, monkeypatch):
+def test_a_web_server_has_the_images_of_a_list(web, tiny_folder, listed, monkeypatch):
+    web.folder = tiny_folder
     monkeypatch.setattr(settings, "_current", RemoteSettings(timeout_s=5, total_s=5))
-    source = recordkit.open_source(listed, root=web_root)
+    source = recordkit.open_source(listed, root=web.url)
     contents = source.contents(source.entries(range(5)))
     assert contents[0] == (tiny_folder / "cat" / "0.jpg").read_bytes()
-    assert str(contents[3]) == "No such file or directory" and Url.parse(web_root).scheme == "http"
-
-
-@pytest.fixture
-def web_root(tiny_folder):
-    """The URL of a web server of the folder."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=tiny_folder))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    assert str(contents[3]) == "No such file or directory"

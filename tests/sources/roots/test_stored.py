@@ -1,6 +1,5 @@
 """Images in a real S3 server: the same sources, and the same bytes of a pack, as of a copy on this machine."""
 
-import http.server
 import json
 import pickle
 import threading
@@ -8,6 +7,7 @@ import time
 
 import pytest
 from fault_proxy import Fault
+from listing_server import listing_server
 from sources.roots.copies import packs, upload
 
 import recordkit
@@ -96,35 +96,13 @@ def test_an_object_in_place_of_a_folder_is_no_file(object_store, tiny_folder):
 
 @pytest.fixture
 def listing(monkeypatch):
-    """A list of keys, and an S3 server that lists these keys, also those that clients cannot write."""
+    """Keys that an S3 server lists, also those that clients cannot write."""
     keys = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            facts = "<LastModified>2024-01-01T00:00:00.000Z</LastModified><Size>0</Size>"
-            items = "".join(f"<Contents><Key>{key}</Key>{facts}</Contents>" for key in keys)
-            head = f"<KeyCount>{len(keys)}</KeyCount><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>"
-            body = f"<ListBucketResult><Name>b</Name>{head}{items}</ListBucketResult>".encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    for name, value in (("ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}"), ("REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(f"AWS_{name}", "key")
-    monkeypatch.setattr(settings, "_current", RemoteSettings(timeout_s=5, total_s=5.5))
-    yield keys
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listing_server(keys) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(settings, "_current", RemoteSettings(timeout_s=5, total_s=5.5))
+        yield keys
 
 
 def test_folders_that_a_console_wrote_are_folders(listing):
