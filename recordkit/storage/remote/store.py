@@ -434,18 +434,18 @@ class Store(Connection):
         return kind(path=path, offset=offset, expected=expected, got=failure.text, advice=answer.advice(self.scheme))
 
     def _names_beside(self, key: str) -> tuple[list[str], str]:
-        """Return the names of an object's folder, and what a request of the object has got."""
+        """Return names of an object's folder, by one request, and what a request of the object has got."""
         if self.scheme in ("http", "https"):
             return [], "HTTP 404"
         folder = self.url(key).parent.key
-
-        def list_(client: Any) -> Any:
-            return self._obstore().list_with_delimiter(client, folder or None)["objects"]
-
         try:
-            return [meta["path"].rpartition("/")[2] for meta in self._attempts(most=1).run(list_)], "none of that key"
+            page = self._attempts(most=1).run(
+                lambda client: next(self._obstore().list(client, folder or None, chunk_size=_PAGE_OBJECTS), ())
+            )
         except FailedError as failure:
             return [], "no such bucket" if failure.answer.kind == answers.MISSING else "none of that key"
+        urls = [self.url(meta["path"]) for meta in page]
+        return [url.name for url in urls if url.parent.key == folder], "none of that key"
 
 
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
