@@ -308,6 +308,6 @@ def _end(target: Target, index: tuple[str, bytes] | None) -> None:
                 path=str(target.location(name)),
                 expected="a new file",
                 got="one that exists",
-                advice="choose another name",
+                advice="choose another name, or remove it",
             )
     target.remove(PLAN)

@@ -12,6 +12,7 @@ from interop.records import write_records
 import recordkit as rk
 from recordkit import RecordDataset
 from recordkit.cluster import export
+from recordkit.cluster.upkeep import export as export_module
 from recordkit.cluster.upkeep.export import PLAN, _cuts
 from recordkit.errors import PlanError, PublishError, SourceError
 from recordkit.interop.conversions import FORMATS
@@ -96,7 +97,7 @@ def test_an_export_that_was_stopped_goes_on(ray, shards, tmp_path, format_name, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("recordkit.cluster.upkeep.export._end", stop)
+        patch.setattr(export_module, "_end", stop)
         with pytest.raises(KeyboardInterrupt):
             export(shards, tmp_path / "many", format_name=format_name, shard_bytes=2800)
     assert PLAN in contents(tmp_path / "many") and "_info.json" not in contents(tmp_path / "many")
@@ -109,7 +110,7 @@ def test_an_export_that_was_stopped_goes_on(ray, shards, tmp_path, format_name, 
     assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
 
-def test_a_folder_with_files_is_refused_and_stays(ray_installed, shards, tmp_path):
+def test_a_folder_with_files_is_refused_and_stays(ray, shards, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "note.txt").write_text("mine")
     error = text_of(lambda: export(shards, tmp_path / "b"))
@@ -117,6 +118,26 @@ def test_a_folder_with_files_is_refused_and_stays(ray_installed, shards, tmp_pat
     with pytest.raises(PublishError, match="expected a new or an empty folder, got one with note.txt"):
         export(shards, tmp_path / "b")
     assert contents(tmp_path / "b") == {"note.txt": b"mine"}
+    (tmp_path / "b" / "note.txt").unlink()
+    for name in ("b", "c"):
+        assert export(shards, tmp_path / name).n_images == 12
+
+
+def test_an_index_of_others_is_not_replaced(ray, shards, tmp_path, monkeypatch):
+    info = tmp_path / "b" / "_info.json"
+
+    def publish(*arguments):
+        info.write_text("others")
+        return end(*arguments)
+
+    end = export_module._end
+    with monkeypatch.context() as patch:
+        patch.setattr(export_module, "_end", publish)
+        error = text_of(lambda: export(shards, tmp_path / "b"))
+    advice("cluster/upkeep/export.py", "choose another name, or remove it", error)
+    assert "_info.json: expected a new file, got one that exists" in error and info.read_text() == "others"
+    info.unlink()
+    assert export(shards, tmp_path / "b").n_reused == 3 and PLAN not in contents(tmp_path / "b")
 
 
 def test_formats_that_tasks_cannot_write_are_refused(ray_installed, shards, tmp_path):
