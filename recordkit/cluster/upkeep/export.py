@@ -97,7 +97,7 @@ def export(  # noqa: PLR0913 (one keyword for each choice)
 ) -> ClusterExportReport:
     """Write a dataset as WebDataset or Parquet on a cluster, a file in each task.
 
-    The samples are those that `recordkit.export` writes, in the same order. A file has samples of one .rec file, so
+    The samples are those that ``recordkit export`` writes, in the same order. A file has samples of one .rec file, so
     there may be more files than on one machine. If a machine or the driver is lost, the same call writes the rest.
 
     Parameters
