@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Any
 
 from recordkit.dataset.records import open_record_file
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.idx import WHAT, limit_bytes
 from recordkit.storage.fileset import reindex_advice
 from recordkit.storage.remote.lookup import local_path
+from recordkit.storage.remote.urls import is_url
 from recordkit.storage.snapshot import file_state
 
 
@@ -34,6 +35,8 @@ class MXRecordIO:
     ------
     ValueError
         `flag` is neither "r" nor "w".
+    PublishError
+        A URL is to be written.
     NotFoundError
         The file to read does not exist.
     OSError
@@ -64,6 +67,8 @@ class MXRecordIO:
         if self.flag not in ("r", "w"):
             raise ValueError(f"Invalid flag {self.flag}: expected 'r' or 'w'")
         self.writable = self.flag == "w"
+        if self.writable and is_url(self.uri):
+            raise PublishError(path=self.uri, expected="a path of this machine", got="a URL")
         self.pid: int | None = os.getpid()
         # Records that were read ahead of the position, each with the offset of the next record.
         self._ahead: Iterator[tuple[bytes, int]] = iter(())

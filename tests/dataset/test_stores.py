@@ -262,6 +262,16 @@ def test_recordio_reads_urls(reader, near, far):
     assert pickle.loads(pickle.dumps(indexed)).read_idx(3) == indexed.read_idx(3)
 
 
+def test_recordio_writes_no_url_and_no_cache_is_at_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for writer in (lambda url: MXRecordIO(url, "w"), lambda url: MXIndexedRecordIO(f"{url}.idx", url, "w")):
+        with pytest.raises(PublishError, match="^s3://bucket/w.rec: expected a path of this machine, got a URL$"):
+            writer("s3://bucket/w.rec")
+    with pytest.raises(PlanError, match="^cache_dir: expected a folder of this machine, got s3://bucket/cache$"):
+        rk.configure_remote(cache_dir="s3://bucket/cache")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_image_record_iter_reads_urls(near, far):
     arguments = {"data_shape": (3, 16, 16), "batch_size": 4, "resize": 20}
     there = rk.ImageRecordIter(path_imgrec=f"{far}/one.rec", path_imgidx=f"{far}/one.idx", **arguments)

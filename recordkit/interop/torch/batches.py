@@ -14,6 +14,7 @@ from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
 from recordkit.loading.loader import Loader as ArrayLoader
+from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
 from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
@@ -138,6 +139,15 @@ class Loader(IterableDataset):
     def loader(self) -> ArrayLoader:
         """The `recordkit.Loader` of this process, which has `bad_samples`, `timing` and `close`."""
         return self._open()
+
+    @property
+    def timing(self) -> Timing:
+        """Times of the last epoch of this process, and what it fetched from a store; see `recordkit.Loader`."""
+        return self._open().timing
+
+    def close(self) -> None:
+        """End the epoch that is under way in this process, and close the files. A second call does nothing."""
+        self._open().close()
 
     def set_epoch(self, epoch: int) -> None:
         """Begin the next iteration with this epoch, also in workers that were started before."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from recordkit.errors import PlanError
 from recordkit.memory import read_size
+from recordkit.storage.remote.urls import is_url
 
 _SMALLEST_CACHE_BYTES = 64 * 2**20  # a few pages of 8 MiB for each of some threads
 _MOST_REQUESTS = 1024
@@ -62,6 +63,8 @@ class RemoteSettings:
 
     def __post_init__(self) -> None:
         if self.cache_dir is not None:
+            if is_url(self.cache_dir):
+                raise PlanError(argument="cache_dir", expected="a folder of this machine", got=str(self.cache_dir))
             object.__setattr__(self, "cache_dir", Path(self.cache_dir))
         object.__setattr__(self, "cache_bytes", read_size(self.cache_bytes, "cache_bytes"))
         if self.cache_bytes < _SMALLEST_CACHE_BYTES:
