@@ -22,6 +22,8 @@ import recordkit as rk
 from recordkit import native, recordio
 from recordkit.errors import MissingError, SlowEngineWarning
 from recordkit.interop.mxnet import bridge, cuda
+from recordkit.storage.remote.store import open_store
+from recordkit.storage.remote.urls import Url
 from recordkit.storage.staging import Staging
 
 ROOT = Path(__file__).parent.parent
@@ -374,6 +376,29 @@ def test_a_hybridized_network_gets_a_batch_of_a_worker(mx):
         network(batch)
     assert SECTIONS["CachedOp requires all inputs to live on the same context"] in str(caught.value)
     assert network(batch.as_in_context(mx.cpu())).shape == (1, 2)
+
+
+def test_a_store_refuses_or_changes(object_store, folder, monkeypatch, tmp_path):
+    def text(call):
+        with warnings.catch_warnings(), pytest.raises(Exception) as caught:  # noqa: PT011 (the text is compared)
+            warnings.simplefilter("error")
+            call()
+        return str(caught.value).replace(object_store.url, "s3://photos")
+
+    rk.pack("photos", f"{object_store.url}/train")
+    url = f"{object_store.url}/train"
+    assert text(lambda: rk.RecordDataset("s3://phtos/train.rec")) == SECTIONS["got no such bucket"]
+    Path("cache").touch()
+    assert text(lambda: rk.RecordDataset(url, cache_dir="cache")[0]) == SECTIONS["the cache stores no pages"]
+    store = open_store(Url.parse(url))
+    etag = store.facts("train.rec").etag
+    object_store.put("train.rec", b"other bytes")
+    stated = SECTIONS["it was replaced while it was read"]
+    got = text(lambda: store.read_range("train.rec", 0, 8, etag))
+    assert re.sub('ETag ".*?"', "ETag", got) == re.sub('ETag ".*?"', "ETag", stated)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    refused = text(lambda: rk.RecordDataset(url, cache_dir=tmp_path / "another"))
+    assert refused == SECTIONS["check that the AWS credentials are valid"]
 
 
 def test_every_text_of_the_page_is_tested():
