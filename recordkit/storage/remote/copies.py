@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import os
+import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ _STAMPS = ".stamps"
 _PART = ".part-"
 # A copy under way is newer; older ones are of killed processes.
 _OLD_PART_S = 24 * 3600
+_UNUSED_S = 30 * 24 * 3600
 
 
 class Copy(NamedTuple):
@@ -52,6 +55,7 @@ class CopyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
+        os.utime(path)  # for `remove_unused`
         for part in path.glob(f"{_PART}*"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - part.stat().st_mtime > _OLD_PART_S:
@@ -137,3 +141,18 @@ def _is_same(path: Path, other: Path) -> bool:
         return filecmp.cmp(path, other, shallow=False)
     except FileNotFoundError:
         return False
+
+
+def remove_unused(parent: Path) -> None:
+    """Remove the folders of copies that nobody has opened for 30 days, which are made again when they are needed.
+
+    Parameters
+    ----------
+    parent : Path
+        Folders in it whose names are 24 hexadecimal digits are folders of copies; nothing else is touched.
+    """
+    with contextlib.suppress(OSError):  # removing is not what the caller came for
+        for folder in parent.iterdir():
+            is_ours = re.fullmatch("[0-9a-f]{24}", folder.name) is not None and folder.is_dir()
+            if is_ours and time.time() - folder.stat().st_mtime > _UNUSED_S:
+                shutil.rmtree(folder, ignore_errors=True)

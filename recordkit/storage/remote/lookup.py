@@ -96,9 +96,11 @@ def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
     with _mirrors_lock:
         mirror = _mirrors.get(str(folder))
         if mirror is None or mirror.settings != settings:
+            from recordkit.storage.remote.copies import remove_unused
             from recordkit.storage.remote.mirror import Mirror
 
             mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
+            remove_unused(folder.parent)
         return mirror
 
 
