@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ def read(
     classes: bool = False,
     label_lists: bool | None = None,
     check: bool = False,
-    **options: Any,
+    concurrency: int | None = None,
+    override_num_blocks: int | None = None,
+    ray_remote_args: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return the records of .rec files as a Ray dataset, without decoding the images.
 
@@ -37,8 +40,13 @@ def read(
         Give labels as lists of numbers. By default they are lists if the first sample has several.
     check : bool, default False
         Compare each record with its CRC-32 in PREFIX.crc.
-    **options
-        Arguments of `ray.data.read_datasource`, such as `concurrency`, `override_num_blocks` and `ray_remote_args`.
+    concurrency : int, optional
+        Most tasks that read at once; by default as many as Ray finds room for.
+    override_num_blocks : int, optional
+        Number of blocks; by default Ray chooses it by the size of the files and the number of CPUs.
+    ray_remote_args : mapping of str, optional
+        Ray's options of the tasks that read, such as `num_cpus`, `memory`, `resources` and `runtime_env`. They are
+        given to Ray in the way that its version wants, which since 2.60 is a parameter for each.
 
     Returns
     -------
@@ -75,7 +83,23 @@ def read(
     has_lists = n_labels > 1 if label_lists is None else label_lists
     names = _class_names(dataset, has_lists=has_lists) if classes else None
     form = TableForm(exact is not None, has_lists, names)
-    return ray_data.read_datasource(RecordDatasource(dataset, form), **options)
+    return ray_data.read_datasource(
+        RecordDatasource(dataset, form),
+        concurrency=concurrency,
+        override_num_blocks=override_num_blocks,
+        **_task_options(ray_data.read_datasource, ray_remote_args or {}),
+    )
+
+
+def _task_options(read_datasource: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of Ray's tasks as its parameters, and as its `ray_remote_args` those that are no parameters.
+
+    Checked with Ray 2.40, which has that alone, and 2.60, which deprecates it. Ray refuses unknown options in it.
+    """
+    known = inspect.signature(read_datasource).parameters
+    named = {name: value for name, value in options.items() if name in known}
+    others = {name: value for name, value in options.items() if name not in known}
+    return {**named, **({"ray_remote_args": others} if others else {})}
 
 
 def _class_names(dataset: RecordDataset, *, has_lists: bool) -> dict[int, str]:

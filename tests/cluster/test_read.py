@@ -3,6 +3,7 @@
 import pickle
 import shutil
 import sys
+import warnings
 
 import pytest
 
@@ -18,6 +19,7 @@ from recordkit.formats.irheader import IRHeader, pack
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 from recordkit.cluster.read_plan import plan_ranges
+from recordkit.cluster.reading import _task_options
 from recordkit.cluster.record_table import TableForm, read_table
 
 PLAIN = TableForm(is_exact=False, has_lists=False)
@@ -193,6 +195,40 @@ def test_classes_need_names_and_one_label(ray, tmp_path):
     write(tmp_path / "b", [IRHeader(1.0, 0)], [b"a"])
     with pytest.raises(PlanError, match="leave out classes"):
         rk.cluster.read(tmp_path / "b.rec", classes=True)
+
+
+def test_options_reach_the_tasks_as_the_version_of_ray_wants_them(ray, shards):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="`ray_remote_args` is deprecated")
+        dataset = rk.cluster.read(
+            shards,
+            concurrency=1,
+            override_num_blocks=4,
+            ray_remote_args={"runtime_env": {"env_vars": {"A": "1"}}, "num_cpus": 0.5},
+        )
+    assert dataset.count() == 12
+    with pytest.raises(TypeError, match="nothing"):
+        rk.cluster.read(shards, nothing=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        dataset = rk.cluster.read(shards, ray_remote_args={"nothing": 3})
+        with pytest.raises(ValueError, match="nothing"):
+            dataset.take_all()
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_options_of_tasks_are_parameters_where_ray_has_them(is_old):
+    def old(source, *, ray_remote_args=None, **read_args):
+        pass
+
+    def new(source, *, num_cpus=None, runtime_env=None, ray_remote_args=None, **read_args):
+        pass
+
+    options = {"num_cpus": 2, "runtime_env": {}, "scheduling_strategy": "SPREAD"}
+    expected = {"ray_remote_args": options}
+    if not is_old:
+        expected = {"num_cpus": 2, "runtime_env": {}, "ray_remote_args": {"scheduling_strategy": "SPREAD"}}
+    assert _task_options(old if is_old else new, options) == expected
 
 
 def test_reading_without_ray_says_how_to_install_it(monkeypatch):
