@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from recordkit.errors import ClusterError, PlanError, RecordkitError
+from recordkit.cluster.machines import Machines
+from recordkit.errors import ClusterError, RecordkitError
 
 # Tasks that wait on each slot of the cluster, so that none is idle between two tasks.
 _N_WAITING = 1
@@ -55,15 +56,19 @@ class Tasks:
     ----------
     n_repeated : int
         Tasks that were run again after an error of a disk or a network.
+    n_abandoned : int
+        Tasks that were cancelled and may still run.
     """
 
     def __init__(self, ray: Any, n_cpus: int, poll: Callable[[], None] | None = None) -> None:
         self._ray = ray
         self._n_cpus = n_cpus
+        self._machines = Machines(ray, n_cpus)
         self._poll = poll
         self._running: dict[Any, TaskCall] = {}
         self._errors: Tally[int] = Tally()
         self.n_repeated = 0
+        self.n_abandoned = 0
 
     def remote(self, function: Callable[..., Any]) -> Any:
         """Return Ray's form of a function, whose `remote` starts a task that takes the CPUs and survives losses."""
@@ -77,12 +82,13 @@ class Tasks:
         RecordkitError
             The first that a task raised, if to run it again did not help. The other tasks are cancelled.
         """
-        self._refuse_too_small_machines()
+        self._machines.refuse_too_small()
         waiting = iter(calls)
         again: deque[TaskCall] = deque()
         try:
             while True:
                 self._start(again, waiting)
+                self._machines.check()
                 if not self._running:
                     return
                 ready, _ = self._ray.wait(list(self._running), timeout=_POLL_S)
@@ -109,23 +115,6 @@ class Tasks:
                 return
             self._running[call.start()] = call
 
-    def _refuse_too_small_machines(self) -> None:
-        """Raise an error if no machine has the CPUs of a task, which would wait for ever."""
-        n_most = max((int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]), default=0)
-        if not n_most:
-            raise ClusterError(
-                expected="a machine with a CPU in the cluster",
-                got="none",
-                advice="run 'ray start --address HOST:PORT' on a machine that has one",
-            )
-        if n_most < self._n_cpus:
-            raise PlanError(
-                argument="threads",
-                expected=f"at most {n_most}, the CPUs of the largest machine of the cluster",
-                got=self._n_cpus,
-                advice="give fewer `threads`, each of which takes a CPU",
-            )
-
     def _note_error(self, call: TaskCall, error: Exception) -> None:
         """Count an error after which the task may run again, and raise any other."""
         cause = getattr(error, "cause", None)
@@ -146,8 +135,12 @@ class Tasks:
         for reference in references:
             with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
                 self._ray.cancel(reference, recursive=False)
+        self.n_abandoned += len(references)
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.wait(references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False)
+            ended, _ = self._ray.wait(
+                references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False
+            )
+            self.n_abandoned -= len(ended)
 
 
 def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterError:

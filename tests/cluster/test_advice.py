@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import recordkit.cluster
 from recordkit import PackPlan
 from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import check_fingerprint, take_fingerprint
+from recordkit.cluster.machines import Machines
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.target import FolderTarget
@@ -115,27 +117,51 @@ def test_another_recordkit():
 
 def test_machines_that_cannot_run_a_task(ray, pack):
     error = text_of(lambda: pack(plan=PackPlan(shards=2, threads=3)))
-    advice("cluster/tasks.py", "give fewer `threads`, each of which takes a CPU", error)
+    advice("cluster/machines.py", "give fewer `threads`, each of which takes a CPU", error)
     assert pack(plan=PackPlan(shards=2, threads=2)).ok
-
-    def tasks(cluster):
-        return Tasks(cluster, 1)
-
-    empty = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
-    error = text_of(lambda: next(tasks(empty).run([])))
-    advice("cluster/tasks.py", "run 'ray start --address HOST:PORT' on a machine that has one", error)
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--help"]
-    assert "--address" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    empty.nodes = ray.nodes
-    tasks(empty)._refuse_too_small_machines()
 
     @ray.remote
     def task(name):
         importlib.import_module(name)
 
-    error = text_of(lambda: list(tasks(ray).run([TaskCall(0, lambda: task.remote("no_such_module"))])))
+    error = text_of(lambda: list(Tasks(ray, 1).run([TaskCall(0, lambda: task.remote("no_such_module"))])))
     advice("cluster/tasks.py", "install the same recordkit on all machines", error)
-    assert list(tasks(ray).run([TaskCall(0, lambda: task.remote("recordkit"))])) == [(0, None)]
+    assert list(Tasks(ray, 1).run([TaskCall(0, lambda: task.remote("recordkit"))])) == [(0, None)]
+
+
+def test_no_machine_for_long(ray):
+    clock = SimpleNamespace(now_s=0)
+    empty = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
+    machines = Machines(empty, 1, clock=lambda: clock.now_s)
+    clock.now_s = 600
+    advice(
+        "cluster/machines.py",
+        "run 'ray start --address HOST:PORT' on a machine that has one, and then the same again; what is published "
+        "stays",
+        machines.check,
+    )
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--help"]
+    assert "--address" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    empty.nodes, clock.now_s = ray.nodes, 1200
+    machines.check()
+
+
+def test_a_token_that_is_refused(ray, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise ray.exceptions.RayError("Authentication token is missing or incorrect")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    advice(
+        "cluster/connection.py",
+        "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or the file ~/.ray/auth_token to what 'ray get-auth-token' prints "
+        "on the machine that runs 'ray start --head'",
+        lambda: connect("auto").__enter__(),
+    )
+    token = "0123456789abcdef" * 4
+    show = [sys.executable, "-m", "ray.scripts.scripts", "get-auth-token"]
+    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    assert token in subprocess.run(show, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_arguments_of_lists_for_records(tiny_folder, tmp_path):
@@ -243,11 +269,11 @@ def test_files_that_others_remove_or_change(tmp_path, monkeypatch):
     with target.hold():
         with monkeypatch.context() as patch:
             patch.setattr(FolderTarget, "names", lambda _self: set())
-            advice("cluster/packing/target.py", "pack again", lambda: publish(b"1"))
+            advice("cluster/packing/target.py", "run the same again", lambda: publish(b"1"))
         publish(b"1")
         advice(
             "cluster/packing/target.py",
-            "the images may have changed meanwhile; remove the files of this shard and pack again",
+            "the images may have changed meanwhile; remove the files of this shard and run the same again",
             lambda: publish(b"2"),
         )
         removed(tmp_path, "a_0.*")
@@ -288,5 +314,5 @@ def test_another_list_of_exported_files(ray, tiny_folder, tmp_path):
         (tmp_path / "out" / "_info.json").write_text("{}")
 
     error = text_of(lambda: rk.cluster.export(tmp_path / "a", tmp_path / "out", progress=write_list))
-    advice("cluster/upkeep/export.py", "choose another name", error)
+    advice("cluster/upkeep/export.py", "choose another name, or remove it", error)
     assert rk.cluster.export(tmp_path / "a", tmp_path / "out2").sets

@@ -162,7 +162,7 @@ class FolderTarget:
                 if self.names().issuperset(path.name for path in files):
                     return
         where = str(self.location(files[-1].name))
-        raise ClusterError("another process removes the files of this shard", path=where, advice="pack again")
+        raise ClusterError("another process removes the files of this shard", path=where, advice="run the same again")
 
     def _bring(self, path: Path, folder: Path) -> Path:
         """Return the path of a file on the file system of the output, to which it is copied if it is on another."""
@@ -200,5 +200,5 @@ def _refuse_other_content(path: Path, final: Path) -> None:
             path=str(final),
             expected="the same bytes from each task that packs this shard",
             got="others",
-            advice="the images may have changed meanwhile; remove the files of this shard and pack again",
+            advice="the images may have changed meanwhile; remove the files of this shard and run the same again",
         )
