@@ -17,8 +17,8 @@ from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX
 from recordkit.storage.remote.urls import Url
 
 
-def create_plan(target: Target, planned_sets: Sequence[PlannedSet], document: Mapping[str, Any]) -> None:
-    """Create the plan's file, or compare it with the one that is there.
+def is_begun(target: Target, planned_sets: Sequence[PlannedSet], document: Mapping[str, Any]) -> bool:
+    """Tell whether the plan's file of this pack is there, and refuse that of another one.
 
     Parameters
     ----------
@@ -33,22 +33,45 @@ def create_plan(target: Target, planned_sets: Sequence[PlannedSet], document: Ma
         There is another plan, or a dataset without one.
     """
     name = target.prefix_name + PLAN_SUFFIX
-    content = target.read(name)
-    if content is None:
-        own_names = {path.name for planned in planned_sets for path in planned.names.all()}
-        own_names |= {planned.dataset.name + MANIFEST_SUFFIX for planned in planned_sets if planned.dataset}
-        own_names |= {target.prefix_name + suffix for suffix in (".rec", ".json", MANIFEST_SUFFIX)}
-        if existing := sorted(own_names & target.names()):
-            raise PublishError(
-                path=str(target.location(existing[0])),
-                expected="no dataset at this prefix",
-                got="a file of one",
-                advice="choose another prefix, or remove the files of that dataset first",
-            )
-        if target.create(name, pack_plan(document)):
-            return
-        content = target.read(name) or b""  # another driver was first
-    check_same_plan(content, document, str(target.location(name)))
+    if (content := target.read(name)) is not None:
+        check_same_plan(content, document, str(target.location(name)))
+        return True
+    own_names = _shard_names(planned_sets)
+    own_names |= {planned.dataset.name + MANIFEST_SUFFIX for planned in planned_sets if planned.dataset}
+    own_names |= {target.prefix_name + suffix for suffix in (".rec", ".json", MANIFEST_SUFFIX)}
+    if existing := sorted(own_names & target.names()):
+        raise PublishError(
+            path=str(target.location(existing[0])),
+            expected="no dataset at this prefix",
+            got="a file of one",
+            advice="choose another prefix, or remove the files of that dataset first",
+        )
+    return False
+
+
+def create_plan(target: Target, document: Mapping[str, Any]) -> bool:
+    """Create the plan's file, and return whether this call did.
+
+    Raises
+    ------
+    PublishError
+        Another driver has created another plan meanwhile.
+    """
+    name = target.prefix_name + PLAN_SUFFIX
+    if target.create(name, pack_plan(document)):
+        return True
+    check_same_plan(target.read(name) or b"", document, str(target.location(name)))
+    return False
+
+
+def remove_plan(target: Target, planned_sets: Sequence[PlannedSet]) -> None:
+    """Remove the plan's file, unless a file of a shard is published."""
+    if not _shard_names(planned_sets) & target.names():
+        target.remove(target.prefix_name + PLAN_SUFFIX)
+
+
+def _shard_names(planned_sets: Sequence[PlannedSet]) -> set[str]:
+    return {path.name for planned in planned_sets for path in planned.names.all()}
 
 
 def create_manifests(

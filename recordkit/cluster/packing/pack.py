@@ -13,7 +13,7 @@ from recordkit.cluster.connection import connect
 from recordkit.cluster.fingerprint import take_fingerprint
 from recordkit.cluster.library import import_ray
 from recordkit.cluster.packing.counter import Counter, ProgressReader
-from recordkit.cluster.packing.dataset_files import create_manifests, create_plan
+from recordkit.cluster.packing.dataset_files import create_manifests, create_plan, is_begun, remove_plan
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.cluster.packing.part import PartSource
 from recordkit.cluster.packing.plan_file import describe_plan
@@ -21,7 +21,7 @@ from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
 from recordkit.cluster.tasks import TaskCall, Tasks
-from recordkit.errors import PackError, PublishError
+from recordkit.errors import PackError, PublishError, RecordkitError
 from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet
@@ -129,12 +129,14 @@ def pack(
     with target.hold():
         planned_sets, warnings = plan_pack(sources, target.prefix, plan)
         document = describe_plan(target.prefix_name, plan, planned_sets, memory=n_bytes, fingerprint=fingerprint)
-        create_plan(target, planned_sets, document)
+        begun = is_begun(target, planned_sets, document)
         folder = None if scratch is None else Path(scratch)
         job = Job(plan, fingerprint["engine"], plan.threads or 1, n_bytes, folder, target)
         with connect(address) as ray:
             run = _Run(ray, job, planned_sets, fingerprint, progress)
-            packed_sets = run.pack_all()
+            is_new = not begun and create_plan(target, document)
+            with run.removing_plan() if is_new else contextlib.nullcontext():
+                packed_sets = run.pack_all()
         manifest_paths = create_manifests(target, planned_sets, packed_sets)
     reports = tuple(packed.report for packed in packed_sets)
     return ClusterPackReport(
@@ -182,6 +184,17 @@ class _Run:
     def n_repeated(self) -> int:
         """Tasks that were run again."""
         return self._tasks.n_repeated
+
+    @contextlib.contextmanager
+    def removing_plan(self) -> Iterator[None]:
+        """Remove the plan's file if the block fails before anything is published, so that it blocks no other plan."""
+        try:
+            yield
+        except BaseException:
+            if not self._tasks.n_abandoned:  # such a task may publish later
+                with contextlib.suppress(RecordkitError):  # of a store that does not answer; the first error says more
+                    remove_plan(self._job.target, self._planned_sets)
+            raise
 
     def pack_all(self) -> list[PackedSet]:
         """Take the shards that are published already, pack the others, and return all."""

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ import recordkit
 from recordkit import PackPlan, RecordDataset
 from recordkit.cluster import pack
 from recordkit.cluster.packing.dataset_files import create_manifests
-from recordkit.cluster.tasks import Tasks
 from recordkit.codec import encode
 from recordkit.errors import ClusterError, FormatError, PackError, PlanError, PublishError
 from recordkit.sources.records import RecordSource
@@ -195,10 +193,44 @@ def test_a_file_that_is_removed_before_the_manifest_is_an_error_and_not_a_datase
     assert not folders[1].with_name("a.manifest.json").exists()
 
 
-def test_a_cluster_without_cpus_is_refused():
-    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {}}])
-    with pytest.raises(ClusterError, match="expected a machine with a CPU in the cluster, got none"):
-        next(Tasks(ray, 1).run([]))
+def fails_to_connect(patch, ray):
+    patch.setattr(ray, "is_initialized", lambda: False)
+    return {"address": "127.0.0.1:1"}, ClusterError
+
+
+def has_no_scratch(_patch, _ray):
+    return {"scratch": "/nonexistent/scratch"}, PublishError
+
+
+def has_machines_that_are_too_small(_patch, _ray):
+    return {"plan": PackPlan(shards=2, threads=3)}, PlanError
+
+
+@pytest.mark.parametrize("fails", [fails_to_connect, has_no_scratch, has_machines_that_are_too_small])
+def test_a_failed_start_leaves_nothing_that_refuses_the_next(ray, listed, folders, monkeypatch, fails):
+    with monkeypatch.context() as patch:
+        options, error = fails(patch, ray)
+        with pytest.raises(error):
+            pack(listed, folders[1], **{"plan": PackPlan(shards=2), **options})
+    assert list(folders[1].parent.iterdir()) == []
+
+
+def test_a_failure_keeps_the_plan_of_an_earlier_run_or_of_published_shards(listed, folders):
+    plan = PackPlan(shards=3)
+    pack(listed, folders[1], plan=plan)
+    for path in folders[1].parent.glob("a_*"):
+        path.unlink()
+    folders[1].with_name("a.manifest.json").unlink()
+    with pytest.raises(PublishError):
+        pack(listed, folders[1], plan=plan, scratch="/nonexistent/scratch")
+    folders[1].with_name("a.plan.json").unlink()
+
+    def stop(_number):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack(listed, folders[1], plan=plan, progress=stop)
+    assert folders[1].with_name("a.plan.json").exists()
 
 
 def test_a_pack_on_one_machine_replaces_that_of_a_cluster_with_its_plan(listed, folders):
