@@ -14,7 +14,7 @@ from recordkit.cli.commands.export import shard_bytes_option
 from recordkit.cli.commands.stats import sample_option
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import recs_argument, total_bytes
-from recordkit.cli.options import examples, memory_option, output_options
+from recordkit.cli.options import examples, output_options, parse_bytes
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.cli.program import Command, Group
@@ -35,6 +35,12 @@ task_threads_option = click.option(
     default=0,
     show_default=True,
     help="Threads and CPUs of each task; 0 is 1.",
+)
+task_memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=parse_bytes,
+    help="Most memory that the images of each task may take, as 512M or 2G.  [default: 2G]",
 )
 
 
@@ -67,16 +73,17 @@ def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path),
-    help="Folder on each machine in which a shard is packed before it is copied.  [default: beside PREFIX, not copied]",
+    help="Folder of each machine, as a fast local disk, where a task packs its shard and then copies it to PREFIX.  "
+    "[default: the folder of PREFIX, without a copy; for a URL, the folder of temporary files]",
 )
 @task_threads_option
-@memory_option
+@task_memory_option
 @engine_option
 @output_options
 def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
-    """Pack SOURCE into shards on a Ray cluster, and then write PREFIX.manifest.json, which names them.
+    """Pack SOURCE into shards and a manifest, a shard in each task.
 
-    SOURCE is what 'recordkit pack' takes, or a .rec file or a manifest, whose records are packed anew. The files are
+    The manifest, PREFIX.manifest.json, is written last. SOURCE is what 'recordkit pack' takes, or a .rec file or a manifest, whose records are packed anew. The files are
     those of 'recordkit pack --shards', byte for byte, however many machines there are. All machines need the same
     recordkit and the same paths. If it is interrupted or a machine is lost, the same command packs what is left.
     """
@@ -116,9 +123,9 @@ def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -
 @task_threads_option
 @output_options
 def verify_command(manifest: Path, decode: bool, address: str | None, threads: int, console: Console) -> None:
-    """Check MANIFEST and its shards as 'recordkit verify' does, a shard in each task of a Ray cluster.
+    """Check MANIFEST and its shards, a shard in each task.
 
-    The exit code is 1 if there is a problem.
+    The report is that of 'recordkit verify'. The exit code is 1 if there is a problem.
     """
     from recordkit.cli.commands.verify import print_report
     from recordkit.cluster.upkeep.verify import verify
@@ -144,9 +151,9 @@ def verify_command(manifest: Path, decode: bool, address: str | None, threads: i
 @task_threads_option
 @output_options
 def stats_command(rec: Path, sample: int | None, address: str | None, threads: int, console: Console) -> None:
-    """Describe the images of REC as 'recordkit stats' does, a range of records in each task of a Ray cluster.
+    """Describe the images of REC, a range of records in each task.
 
-    REC is a .rec file, its prefix, a manifest, or a pattern in quotes. The exit code is 1 if an image does not decode.
+    The result is that of 'recordkit stats'. REC is a .rec file, its prefix, a manifest, or a pattern in quotes. The exit code is 1 if an image does not decode.
     """
     from recordkit.cli.commands.stats import print_stats
     from recordkit.cluster.upkeep.stats import stats
@@ -171,9 +178,9 @@ def stats_command(rec: Path, sample: int | None, address: str | None, threads: i
 @task_threads_option
 @output_options
 def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int, console: Console) -> None:
-    """Find equal images as 'recordkit duplicates' does, a range of records in each task of a Ray cluster.
+    """Find equal images, a range of records in each task.
 
-    Images of one REC are compared with each other, those of several only with those of the others. The exit code is 0
+    The result is that of 'recordkit duplicates'. Images of one REC are compared with each other, those of several only with those of the others. The exit code is 0
     if there are no equal images, 1 if there are some.
     """
     from recordkit.cli.commands.duplicates import print_duplicates
@@ -200,14 +207,14 @@ def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int
 @shard_bytes_option
 @address_option
 @task_threads_option
-@memory_option
+@task_memory_option
 @output_options
 def export_command(rec: Path, destination: Path, console: Console, **options: Any) -> None:
-    """Write the images of REC into numbered files in DEST, a file in each task of a Ray cluster.
+    """Write REC in another format, a file in each task.
 
     REC is a .rec file, its prefix, a manifest, or a pattern in quotes. DEST is a new or an empty folder, or the URL of
-    one. A file has samples of one .rec file. If it is interrupted or a machine is lost, the same command writes what is
-    left.
+    one; its files are numbered. A file has samples of one .rec file. If it is interrupted or a machine is lost, the
+    same command writes what is left.
     """
     from recordkit.cli.commands.export import export_lines
     from recordkit.cluster.upkeep.export import export
