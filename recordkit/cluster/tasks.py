@@ -137,9 +137,7 @@ class Tasks:
                 self._ray.cancel(reference, recursive=False)
         self.n_abandoned += len(references)
         with contextlib.suppress(self._ray.exceptions.RayError):
-            ended, _ = self._ray.wait(
-                references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False
-            )
+            ended, _ = self._ray.wait(references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False)
             self.n_abandoned -= len(ended)
 
 

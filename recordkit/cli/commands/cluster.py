@@ -83,9 +83,10 @@ def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
 def pack_command(source: Path, prefix: Path, console: Console, **options: Any) -> None:
     """Pack SOURCE into shards and a manifest, a shard in each task.
 
-    The manifest, PREFIX.manifest.json, is written last. SOURCE is what 'recordkit pack' takes, or a .rec file or a manifest, whose records are packed anew. The files are
-    those of 'recordkit pack --shards', byte for byte, however many machines there are. All machines need the same
-    recordkit and the same paths. If it is interrupted or a machine is lost, the same command packs what is left.
+    The manifest, PREFIX.manifest.json, is written last. SOURCE is what 'recordkit pack' takes, or a .rec file or a
+    manifest, whose records are packed anew. The files are those of 'recordkit pack --shards', byte for byte, however
+    many machines there are. All machines need the same recordkit and the same paths. If it is interrupted or a machine
+    is lost, the same command packs what is left.
     """
     from recordkit.cluster.packing.inputs import open_input
     from recordkit.cluster.packing.pack import pack
@@ -153,7 +154,8 @@ def verify_command(manifest: Path, decode: bool, address: str | None, threads: i
 def stats_command(rec: Path, sample: int | None, address: str | None, threads: int, console: Console) -> None:
     """Describe the images of REC, a range of records in each task.
 
-    The result is that of 'recordkit stats'. REC is a .rec file, its prefix, a manifest, or a pattern in quotes. The exit code is 1 if an image does not decode.
+    The result is that of 'recordkit stats'. REC is a .rec file, its prefix, a manifest, or a pattern in quotes. The
+    exit code is 1 if an image does not decode.
     """
     from recordkit.cli.commands.stats import print_stats
     from recordkit.cluster.upkeep.stats import stats
@@ -180,8 +182,8 @@ def stats_command(rec: Path, sample: int | None, address: str | None, threads: i
 def duplicates_command(recs: tuple[Path, ...], address: str | None, threads: int, console: Console) -> None:
     """Find equal images, a range of records in each task.
 
-    The result is that of 'recordkit duplicates'. Images of one REC are compared with each other, those of several only with those of the others. The exit code is 0
-    if there are no equal images, 1 if there are some.
+    The result is that of 'recordkit duplicates'. Images of one REC are compared with each other, those of several only
+    with those of the others. The exit code is 0 if there are no equal images, 1 if there are some.
     """
     from recordkit.cli.commands.duplicates import print_duplicates
     from recordkit.cluster.upkeep.duplicates import duplicates
