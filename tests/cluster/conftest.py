@@ -1,9 +1,11 @@
-"""One Ray of two CPUs for all tests of this folder."""
+"""One Ray of two CPUs for all tests of this folder, whose tasks reach the object store of the tests."""
 
 import os
 import warnings
 
 import pytest
+from object_server import missing
+from object_store import PERSONAL
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +28,23 @@ def ray_installed():
 
 
 @pytest.fixture(scope="session")
-def ray_runtime(ray_installed):
+def machine(request, tmp_path_factory):
+    """The variables of the machine of the tasks: credentials for the store, if there is one, and a cache of its own."""
+    server = {} if missing() else request.getfixturevalue("object_server").environment(None)
+    folder = tmp_path_factory.mktemp("machine")
+    files = {name: str(folder / "none") for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
+    return server | files | {"XDG_CACHE_HOME": str(folder)}
+
+
+@pytest.fixture(scope="session")
+def ray_runtime(ray_installed, machine):
     """A running Ray."""
     ray = ray_installed
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        for name in PERSONAL:
+            patch.delenv(name, raising=False)
+        for name, value in machine.items():
+            patch.setenv(name, value)
         warnings.simplefilter("ignore")  # Ray's own
         ray.init(
             address="local",

@@ -1,43 +1,25 @@
 """Tasks of a cluster fetch images and records from a real object store, with credentials of their machine."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sources.roots.copies import files
 
 import recordkit
+import recordkit.cluster
 from recordkit import PackPlan
 from recordkit.cluster.packing.inputs import open_input
 from recordkit.errors import NotFoundError, PlanError
 from recordkit.sources.records import RecordSource
 
-pytestmark = pytest.mark.usefixtures("ray_installed")
+pytestmark = pytest.mark.usefixtures("ray")
 
-# One Ray for several packs; it has the environment of the test, as machines of a cluster have their own.
-SCRIPT = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-import ray
-ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
-import recordkit, recordkit.cluster
-from recordkit import PackPlan
-for source, root, prefix, shuffle in json.loads(sys.argv[1]):
+
+def run(source, root, prefix, *, shuffle=True):
+    """Pack on the cluster, and return the number of packed images."""
     source = recordkit.open_source(source, root=root) if root else source
-    plan = PackPlan(shards=3, shuffle=shuffle, on_error="skip")
-    print(json.dumps(recordkit.cluster.pack(source, prefix, plan=plan).as_json()))
-"""
-
-
-def run(*packs):
-    environment = os.environ | {"PYTHONPATH": str(Path(recordkit.__file__).parents[1])}
-    command = [sys.executable, "-c", SCRIPT, json.dumps(packs)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()], done.stdout + done.stderr
+    report = recordkit.cluster.pack(source, prefix, plan=PackPlan(shards=3, shuffle=shuffle, on_error="skip"))
+    return report.n_packed
 
 
 @pytest.fixture
@@ -49,18 +31,15 @@ def stored(object_store, listed):
     return object_store
 
 
-def test_images_and_records_in_a_store_give_the_bytes_of_one_machine(stored, listed, tmp_path):
+def test_images_and_records_in_a_store_give_the_bytes_of_one_machine(stored, listed, tmp_path, capfd):
     url, here = stored.url, tmp_path / "here"
     for folder in ("here", "listed", "one"):
         (tmp_path / folder).mkdir()
-    reports, output = run(
-        (str(listed.path), f"{url}/images", str(tmp_path / "listed" / "a"), True),
-        (f"{url}/tree", None, f"{url}/sets/tree", True),
-        (f"{url}/sets/tree.manifest.json", None, f"{url}/new/again", True),
-        (f"{url}/sets/tree_1", None, str(tmp_path / "one" / "b"), False),
-    )
-    packed = [sum(each["n_packed"] for each in report["sets"]) for report in reports]
-    assert packed == [18, 18, 18, 7]
+    assert run(listed.path, f"{url}/images", tmp_path / "listed" / "a") == 18
+    assert run(f"{url}/tree", None, f"{url}/sets/tree") == 18
+    assert run(f"{url}/sets/tree.manifest.json", None, f"{url}/new/again") == 18
+    assert run(f"{url}/sets/tree_1", None, tmp_path / "one" / "b", shuffle=False) == 7
+    output = "".join(capfd.readouterr())
     secrets = [value for name, value in stored.server.environment(None).items() if "KEY" in name]
     assert secrets and not any(secret in output for secret in secrets)
     plan = PackPlan(shards=3, shuffle=True, on_error="skip")

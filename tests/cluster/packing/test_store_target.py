@@ -1,16 +1,14 @@
 """Shards are published in a real object store, once, and a restart packs what is left."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cluster.packing.conftest import digests
 
 import recordkit
 from recordkit import PackPlan
+from recordkit.cluster import pack
 from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.errors import PublishError
 
@@ -46,35 +44,32 @@ def test_a_web_server_takes_no_files():
         StoreTarget("s3://bucket")
 
 
-PACK_TWICE = """
-import sys
-from recordkit.cli.commands.cluster import command
-from recordkit.cluster.connection import connect
-from recordkit.cluster.packing.store_target import StoreTarget
-url, *words = sys.argv[1:]
-with connect("local"):
-    command(["pack", *words], standalone_mode=False)
-    target = StoreTarget(url)
+def test_a_pack_into_a_store_has_the_bytes_of_one_in_a_folder(object_store, ray, listed, folders):
+    from recordkit.cli.commands.cluster import command
+
+    url, target = f"{object_store.url}/sets/a", StoreTarget(f"{object_store.url}/sets/a")
+    words = [str(listed.path), url, "--root", listed.root, "--shards", "3", "--shuffle", "--json", "--on-error", "skip"]
+
+    def run():
+        result = CliRunner().invoke(command, ["pack", *words], catch_exceptions=False)
+        return json.loads(result.stdout)
+
+    first = run()
+    recordkit.pack(listed, folders[0], plan=PackPlan(shards=3, shuffle=True, on_error="skip"))
     for name in ("a.manifest.json", "a_1.json", "a_1.rec"):
         target.remove(name)
     target.create(".a_1.json.publishing", b"of an image that has changed since")
-    command(["pack", *words], standalone_mode=False)
-"""
-
-
-def test_a_pack_into_a_store_has_the_bytes_of_one_in_a_folder(object_store, ray_installed, listed, folders):
-    url = f"{object_store.url}/sets/a"
-    root = str(Path(recordkit.__file__).parents[1])
-    words = [str(listed.path), url, "--root", listed.root, "--shards", "3", "--shuffle", "--json", "--on-error", "skip"]
-    command = [sys.executable, "-c", PACK_TWICE, url, *words]  # in one process, because a Ray takes seconds
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": root})
-    assert done.returncode == 0, done.stderr
-    first, again = map(json.loads, done.stdout.splitlines())
-    recordkit.pack(listed, folders[0], plan=PackPlan(shards=3, shuffle=True, on_error="skip"))
+    again = run()
     expected = digests(folders[0])
     assert set(object_store.list_keys()) == {f"sets/{name}" for name in (*expected, "a.plan.json")}
     assert all(object_store.get(f"sets/{name}") == folders[0].with_name(name).read_bytes() for name in expected)
     assert (first["n_reused"], first["manifests"], again["n_reused"]) == (0, [f"{url}.manifest.json"], 2)
+
+
+def test_a_failed_start_leaves_nothing_in_the_store(object_store, ray, listed):
+    with pytest.raises(PublishError, match="No such file"):
+        pack(listed, f"{object_store.url}/sets/a", plan=PackPlan(shards=2), scratch="/nonexistent/scratch")
+    assert object_store.list_keys() == []
 
 
 def test_a_new_file_needs_one_list_of_the_folder_and_not_one_for_each(faulty_store, tmp_path):
