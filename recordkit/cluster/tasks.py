@@ -19,6 +19,9 @@ _MAX_ERRORS = 2
 _POLL_S = 0.25
 # Ray's words for a task whose module the machine does not have; checked with 2.40 and 2.60.
 _NO_FUNCTION = "failed to import on the worker"
+# Tasks get a moment to end before they are cancelled: Ray 2.60 aborts the driver's process if a task ends just then
+# ("Tried to complete task that was not pending").
+_END_S = 0.5
 # Tasks that are cancelled get this long to remove their files.
 _CANCEL_S = 10
 
@@ -130,15 +133,20 @@ class Tasks:
         """Cancel the tasks that run, and give them time to remove their files."""
         references = list(self._running)
         self._running.clear()
-        if not references:
-            return
+        references = self._still_running(references, _END_S)
         for reference in references:
             with contextlib.suppress(self._ray.exceptions.RayError, ValueError):
                 self._ray.cancel(reference, recursive=False)
-        self.n_abandoned += len(references)
-        with contextlib.suppress(self._ray.exceptions.RayError):
-            ended, _ = self._ray.wait(references, num_returns=len(references), timeout=_CANCEL_S, fetch_local=False)
-            self.n_abandoned -= len(ended)
+        self.n_abandoned += len(self._still_running(references, _CANCEL_S))
+
+    def _still_running(self, references: list[Any], timeout_s: float) -> list[Any]:
+        """Return the tasks that have not ended after some time."""
+        if references:
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                _, references = self._ray.wait(
+                    references, num_returns=len(references), timeout=timeout_s, fetch_local=False
+                )
+        return references
 
 
 def _cluster_error(call: TaskCall, error: Exception, cause: object) -> ClusterError:

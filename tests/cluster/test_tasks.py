@@ -44,3 +44,16 @@ def test_an_error_of_a_disk_or_network_is_tried_twice_more_and_a_fault_is_not(ra
         run(ray, task, tmp_path / "c", 3, RemoteError)
     with pytest.raises(ClusterError, match="shard 3: ZeroDivisionError: no answer"):
         run(ray, task, tmp_path / "d", 1, ZeroDivisionError)
+
+
+def test_tasks_that_end_by_themselves_are_not_cancelled(ray, monkeypatch):
+    @ray.remote
+    def task(number):
+        if number == 0:
+            raise ValueError("the first")
+
+    monkeypatch.setattr(ray, "cancel", lambda *_arguments, **_options: pytest.fail("cancelled"))
+    tasks = Tasks(ray, 1)
+    with pytest.raises(ClusterError, match="the first"):
+        list(tasks.run(TaskCall(number, lambda number=number: task.remote(number)) for number in range(9)))
+    assert tasks.n_abandoned == 0
