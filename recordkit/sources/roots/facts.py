@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-from recordkit.storage.remote.store import ObjectFacts
+from recordkit.storage.remote.client.facts import ObjectFacts
 
 
 class FactTable:

@@ -18,9 +18,10 @@ from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
 from recordkit.sample import Entry
 from recordkit.sources.roots.facts import FactTable
+from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.request_pool import request_pool
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.store import GoneError, ObjectFacts, Store, open_store
+from recordkit.storage.remote.store import GoneError, Store, open_store
 from recordkit.storage.remote.urls import Url
 from recordkit.threads import is_stopped
 

@@ -15,9 +15,10 @@ from recordkit.sources.roots.facts import FactTable
 from recordkit.sources.roots.local import Names
 from recordkit.sources.roots.reader import StoredReader
 from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.lookup import mirror_of
 from recordkit.storage.remote.settings import current
-from recordkit.storage.remote.store import ObjectFacts, open_store
+from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url
 
 _HEAD_BYTES = 16

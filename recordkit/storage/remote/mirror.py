@@ -28,11 +28,12 @@ from recordkit.errors import NotFoundError, RefusedError, RemoteError, name_plac
 from recordkit.formats.byte_source import register
 from recordkit.storage.names import is_file_name
 from recordkit.storage.remote.cache.pages import PageCache
+from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.copies import Copy, CopyFolder
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.request_pool import call_at_once
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.store import ObjectFacts, open_store
+from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url
 
 # Time for which a list is used: this, or ten times as long as the list of a very large folder takes.

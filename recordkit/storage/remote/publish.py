@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
 from recordkit.storage.names import MANIFEST_SUFFIX
 from recordkit.storage.remote.client.connection import WHOLE_BYTES
+from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.client.upload import part_bytes
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.store import ObjectFacts, Store, open_store
+from recordkit.storage.remote.store import Store, open_store
 from recordkit.storage.remote.urls import Url
 from recordkit.threads import ThreadedMap
 

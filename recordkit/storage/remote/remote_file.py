@@ -49,7 +49,7 @@ _REMOVED_S = 1.0
 
 
 class Facts(Protocol):
-    """Size and ETag of an object; `recordkit.storage.remote.store.ObjectFacts` has them."""
+    """Size and ETag of an object; `recordkit.storage.remote.client.facts.ObjectFacts` has them."""
 
     @property
     def size(self) -> int:

@@ -14,30 +14,19 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from recordkit.errors import FormatError, NotFoundError, RefusedError, RemoteError
 from recordkit.storage.remote.client import answers
-from recordkit.storage.remote.client.answers import WrongAnswerError
 from recordkit.storage.remote.client.attempts import FailedError
 from recordkit.storage.remote.client.connection import WHOLE_BYTES, Connection
+from recordkit.storage.remote.client.facts import ObjectFacts, checked, facts_of
 from recordkit.storage.remote.client.upload import Upload, part_bytes
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.urls import Url
 
 # S3 lists no more in one request.
 _PAGE_OBJECTS = 1000
-
-
-class ObjectFacts(NamedTuple):
-    """Size of an object in bytes, and its ETag.
-
-    `etag` changes with the content. It is the server's ETag, or, of a web server that has none, the text "modified" and
-    a time; None if there is neither.
-    """
-
-    size: int
-    etag: str | None
 
 
 class GoneError(Exception):
@@ -130,10 +119,10 @@ class Store(Connection):
 
         def get(client: Any) -> tuple[bytes | None, ObjectFacts]:
             result = self._obstore().get(client, key)
-            facts = _facts_of(result.meta)
+            facts = facts_of(result.meta)
             if facts.size > min(max_bytes, WHOLE_BYTES):
                 return None, facts
-            return _checked(bytes(result.bytes()), facts.size), facts
+            return checked(bytes(result.bytes()), facts.size), facts
 
         try:
             content, facts = self._attempts().run(get)
@@ -221,11 +210,11 @@ class Store(Connection):
     def _get(self, client: Any, key: str, admits: Callable[[int], bool]) -> tuple[bytes | None, ObjectFacts, bool]:
         """Read an object unless it is too large for one request or not admitted; return its facts and admission."""
         result = self._obstore().get(client, key)
-        facts = _facts_of(result.meta)
+        facts = facts_of(result.meta)
         is_admitted = admits(facts.size)
         if not is_admitted or facts.size > WHOLE_BYTES:
             return None, facts, is_admitted
-        return _checked(bytes(result.bytes()), facts.size), facts, True
+        return checked(bytes(result.bytes()), facts.size), facts, True
 
     def _range(self, key: str, begin: int, end: int, etag: str | None) -> tuple[bytes, str | None]:
         """Read a range, and return it with the ETag of its object; with `etag` if none is demanded.
@@ -242,7 +231,7 @@ class Store(Connection):
 
         def get(client: Any) -> tuple[bytes, str | None]:
             result = self._obstore().get(client, key, options=options)
-            return _checked(bytes(result.bytes()), end - begin), _facts_of(result.meta).etag if etag else etag
+            return checked(bytes(result.bytes()), end - begin), facts_of(result.meta).etag if etag else etag
 
         return self._attempts().run(get)
 
@@ -296,7 +285,7 @@ class Store(Connection):
             if not page:
                 return
             last = page[-1]["path"]
-            yield [(meta["path"][beginning:], _facts_of(meta)) for meta in page]
+            yield [(meta["path"][beginning:], facts_of(meta)) for meta in page]
 
     def list_folder(self, key: str) -> dict[str, ObjectFacts] | None:
         """Return names and facts of the objects in a folder, without its folders.
@@ -320,7 +309,7 @@ class Store(Connection):
         """
         if self.scheme in ("http", "https"):
             return None
-        return {meta["path"].rpartition("/")[2]: _facts_of(meta) for meta in self._list(key)["objects"]}
+        return {meta["path"].rpartition("/")[2]: facts_of(meta) for meta in self._list(key)["objects"]}
 
     def list_folders(self, key: str) -> list[str]:
         """Return the names of the folders directly in a folder."""
@@ -400,7 +389,7 @@ class Store(Connection):
                 raise self._failure(failure, key, "the removal of the object", similar=False) from None
 
     def _facts(self, key: str) -> ObjectFacts:
-        return _facts_of(self._attempts().run(lambda client: self._obstore().head(client, key)))
+        return facts_of(self._attempts().run(lambda client: self._obstore().head(client, key)))
 
     def _has_content(self, key: str, data: bytes) -> bool:
         return self.read(key, max_bytes=len(data))[0] == data
@@ -483,18 +472,3 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
-
-
-def _facts_of(meta: Any) -> ObjectFacts:
-    etag, modified = meta["e_tag"], meta["last_modified"]
-    if etag and not etag.endswith('"'):  # Azure's lists leave the quotes out
-        etag = f'"{etag}"'
-    if not etag and modified is not None and modified.timestamp() > 0:
-        etag = f"modified {modified.isoformat()}"
-    return ObjectFacts(meta["size"], etag)
-
-
-def _checked(content: bytes, size: int) -> bytes:
-    if len(content) != size:
-        raise WrongAnswerError(f"{len(content)} bytes")
-    return content

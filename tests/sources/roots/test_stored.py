@@ -18,8 +18,9 @@ from recordkit.storage.remote import settings
 from recordkit.storage.remote.client.answers import MISSING, Answer
 from recordkit.storage.remote.client.attempts import FailedError
 from recordkit.storage.remote.client.connection import WHOLE_BYTES
+from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.settings import RemoteSettings
-from recordkit.storage.remote.store import ObjectFacts, open_store
+from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url
 
 
