@@ -85,6 +85,11 @@ def test_answers_of_s3(faulty_store, monkeypatch):
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
         advice("storage/remote/client/answers.py", "check the network, AWS_ENDPOINT_URL and AWS_REGION", read)
     with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", faulty_store.proxy.endpoint.removeprefix("http://"))
+        advice(
+            "storage/remote/client/credentials.py", "set {} to the whole address, such as http://localhost:9000", read
+        )
+    with monkeypatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.delenv(name)
         advice(

@@ -9,7 +9,9 @@ import pytest
 from object_server import ACCESS_KEY, SECRET_KEY
 
 from recordkit.errors import FormatError, MissingError, NotFoundError, PlanError, RecordkitError, RemoteError
+from recordkit.storage.remote.client import attempts
 from recordkit.storage.remote.client.credentials import s3_options
+from recordkit.storage.remote.client.opening import open_client
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import Store, open_store
 from recordkit.storage.remote.urls import Url
@@ -53,6 +55,63 @@ def test_the_environment_comes_before_a_profile(profiles, name):
     environment = {**profiles, name: "x", "AWS_REGION": "sa-east-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:8"}
     found = s3_options(anonymous=False, environment=environment)
     assert found == {"config": {"region": "sa-east-1"}, "endpoint": "http://127.0.0.1:8"}
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:19333", "http:/127.0.0.1:9", "http://", "ftp://host", "http://a b", "x"]
+)
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AZURE_STORAGE_ENDPOINT"])
+def test_an_endpoint_that_is_no_address_names_its_variable(monkeypatch, name, address):
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv(name, address)
+    store = Store("az://b" if name.startswith("AZURE") else "s3://b", RemoteSettings(total_s=1))
+    with pytest.raises(PlanError, match=rf"^{name}: expected an address that begins with http:// or https://, got '"):
+        store.facts("x")
+
+
+def test_a_wrong_endpoint_of_a_profile_is_told_without_its_password(profiles, tmp_path):
+    (tmp_path / "config").write_text(f"[default]\nendpoint_url = me:{SECRET}@127.0.0.1:9\n")
+    with pytest.raises(PlanError, match=r"endpoint_url of the AWS profile: .* got '127.0.0.1:9'") as caught:
+        s3_options(anonymous=False, environment=profiles)
+    assert SECRET not in str(caught.value)
+
+
+def test_an_empty_endpoint_is_none(monkeypatch):
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    assert open_client("s3://b", current(), timeout_s=1).config["endpoint"] == "https://s3.us-east-1.amazonaws.com"
+    assert open_client("az://b", current(), timeout_s=1).config["endpoint"] == "https://account.blob.core.windows.net"
+
+
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_refused_connections_are_tried_for_a_short_time_until_the_store_has_answered(
+    faulty_store, monkeypatch, has_answered
+):
+    faulty_store.put("x", b"1")
+    store = Store(faulty_store.url, RemoteSettings(timeout_s=5, total_s=5))
+    if has_answered:
+        assert store.facts("x").size == 1
+    store.reset()  # the client, and not what the store has learnt
+    monkeypatch.setattr(attempts, "_UNREACHED_S", 0.0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    requests = []
+
+    def head(client):
+        requests.append(client)
+        if len(requests) == 3:
+            raise TypeError("third")
+        return store._obstore().head(client, "x")
+
+    with pytest.raises(
+        TypeError if has_answered else attempts.FailedError, match="third" if has_answered else "refused"
+    ):
+        store._attempts().run(head)
+    assert len(requests) == (3 if has_answered else 1)
 
 
 def test_public_data_needs_no_credentials(profiles):

@@ -13,13 +13,21 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from recordkit.errors import RecordkitError
-from recordkit.storage.remote.client.answers import Answer, read_answer
+from recordkit.storage.remote.client.answers import CREDENTIALS, NO_CONNECTION, Answer, read_answer
 from recordkit.storage.remote.client.interrupt import call
 
 _Result = TypeVar("_Result")
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 15.0
 _SHORTEST_REQUEST_S = 0.05
+# Time for connections to a store that has never answered: its address is more likely wrong than its server away.
+_UNREACHED_S = 15.0
+
+
+class Reach:
+    """Whether a store has answered this process; threads share it."""
+
+    has_answered = False
 
 
 class FailedError(Exception):
@@ -44,6 +52,8 @@ class Attempts:
         Longest time of one attempt, and of all together.
     most : int, optional
         Most attempts.
+    reach : Reach, optional
+        That of the store. Until it has answered, refused connections and unknown hosts are tried for 15 s only.
     """
 
     def __init__(
@@ -53,12 +63,14 @@ class Attempts:
         timeout_s: float,
         total_s: float,
         most: int | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self._get_client = get_client
         self._free_requests = free_requests
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._most = most
+        self._reach = reach or Reach()
 
     def run(self, request: Callable[[Any], _Result], *, waits_itself: bool = False) -> _Result:
         """Make the request until it succeeds.
@@ -83,16 +95,20 @@ class Attempts:
             try:
                 with self._free_requests:
                     client = self._get_client(seconds)
-                    return request(client) if waits_itself else call(request, client)
+                    result = request(client) if waits_itself else call(request, client)
+                self._reach.has_answered = True
+                return result
             except RecordkitError:
                 raise
             except Exception as error:
                 if isinstance(error, TypeError | AttributeError):
                     raise
                 answer = read_answer(error, seconds)
+                self._reach.has_answered |= answer.kind not in (NO_CONNECTION, CREDENTIALS)
             passed = time.monotonic() - start
             pause = random.uniform(0, min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(n_attempts, 20)))
-            left = self._total_s - passed - pause
+            total_s = self._total_s if self._reach.has_answered else min(self._total_s, _UNREACHED_S)
+            left = total_s - passed - pause
             if not answer.again or n_attempts == self._most or left < _SHORTEST_REQUEST_S:
                 raise FailedError(answer, n_attempts, passed) from None
             time.sleep(pause)

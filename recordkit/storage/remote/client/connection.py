@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from recordkit.storage.remote.client.attempts import Attempts
+from recordkit.storage.remote.client.attempts import Attempts, Reach
 from recordkit.storage.remote.client.opening import open_client
 from recordkit.storage.remote.settings import RemoteSettings
 
@@ -27,6 +27,7 @@ class Connection:
         self.root = root
         self.settings = settings
         self.scheme = root.partition(":")[0]
+        self._reach = Reach()
         self.reset()
 
     def reset(self) -> None:
@@ -57,4 +58,5 @@ class Connection:
                     self._client = self._open(seconds)
                 return self._client
 
-        return Attempts(get_client, self._free_requests, timeout_s, max(self.settings.total_s, timeout_s), most)
+        total_s = max(self.settings.total_s, timeout_s)
+        return Attempts(get_client, self._free_requests, timeout_s, total_s, most, self._reach)

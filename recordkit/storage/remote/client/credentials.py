@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from recordkit.errors import FormatError, MissingError, NotFoundError
+from recordkit.errors import FormatError, MissingError, NotFoundError, PlanError
 
 _STATIC = {
     "aws_access_key_id": "access_key_id",
@@ -27,6 +29,12 @@ _STATIC = {
 }
 # Settings of a profile that only boto3 can follow.
 _DYNAMIC = ("sso_session", "sso_start_url", "role_arn", "credential_process", "login_session")
+_S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_IN_PROFILE = {
+    "s3.endpoint_url": "endpoint_url of s3 in the AWS profile",
+    "endpoint_url": "endpoint_url of the AWS profile",
+}
+_AZURE_ENDPOINTS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 # With one of these obstore needs no profile.
 _IN_ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -59,6 +67,8 @@ def s3_options(*, anonymous: bool, environment: Mapping[str, str] | None = None)
         The profile needs boto3.
     FormatError
         A file of profiles is damaged.
+    PlanError
+        The address of the store is none.
     """
     environment = _environment() if environment is None else environment
     profile = _read_profile(environment)
@@ -66,8 +76,11 @@ def s3_options(*, anonymous: bool, environment: Mapping[str, str] | None = None)
     region = _first(environment, "AWS_REGION", "AWS_DEFAULT_REGION") or profile.get("region")
     if region:
         config["region"] = region
-    endpoint = _first(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-    endpoint = endpoint or profile.get("s3.endpoint_url") or profile.get("endpoint_url")
+    in_profile = {text: profile.get(name, "") for name, text in _IN_PROFILE.items()}
+    endpoint = _endpoint(environment, _S3_ENDPOINTS) or _endpoint(in_profile, in_profile)
+    if endpoint is None and any(name in environment for name in _S3_ENDPOINTS):
+        # obstore would take the empty text of a variable for an address. This is its own default.
+        endpoint = f"https://s3.{region or 'us-east-1'}.amazonaws.com"
     options: dict[str, Any] = {"config": config, "endpoint": endpoint}
     if anonymous:
         config["skip_signature"] = True
@@ -80,10 +93,19 @@ def s3_options(*, anonymous: bool, environment: Mapping[str, str] | None = None)
     return options
 
 
-def azure_endpoint(environment: Mapping[str, str] | None = None) -> str | None:
-    """Return the address of Azure's store that the environment names, which is an emulator or a private one."""
+def azure_endpoint(account: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """Return the address of Azure's store that the environment names, which is an emulator or a private one.
+
+    Raises
+    ------
+    PlanError
+        It is no address.
+    """
     environment = _environment() if environment is None else environment
-    return _first(environment, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+    endpoint = _endpoint(environment, _AZURE_ENDPOINTS)
+    if endpoint is None and any(name in environment for name in _AZURE_ENDPOINTS):  # as for S3
+        endpoint = f"https://{account}.blob.core.windows.net"
+    return endpoint
 
 
 def azure_account(environment: Mapping[str, str] | None = None) -> str | None:
@@ -99,6 +121,27 @@ def _environment() -> Mapping[str, str]:
 def _first(environment: Mapping[str, str], *names: str) -> str | None:
     """Return the value of the first variable that is set."""
     return next((environment[name] for name in names if environment.get(name)), None)
+
+
+def _endpoint(values: Mapping[str, str], names: Iterable[str]) -> str | None:
+    """Return the first address that is set. One without a scheme or a host would end obstore's thread in a panic."""
+    name = next((name for name in names if values.get(name)), None)
+    if name is None:
+        return None
+    text = values[name]
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is no number
+        is_address = False
+    if not is_address or re.search(r"[^!-~]", text):
+        raise PlanError(
+            path=name,
+            expected="an address that begins with http:// or https://",
+            got=repr(text.rpartition("@")[2].partition("?")[0]),  # before and behind them there may be secrets
+            advice=f"set {name} to the whole address, such as http://localhost:9000",
+        )
+    return text
 
 
 def _profile_name(environment: Mapping[str, str]) -> str:

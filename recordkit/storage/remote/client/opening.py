@@ -77,8 +77,9 @@ def _open_azure(obstore: Any, authority: str, settings: RemoteSettings, options:
     config: dict[str, Any] = {"account_name": account}
     if settings.anonymous:
         config["skip_signature"] = True
-    endpoint = credentials.azure_endpoint()
+    endpoint = credentials.azure_endpoint(account)
     if endpoint:
+        config["endpoint"] = endpoint
         _allow_http(options, endpoint)
     return obstore.store.AzureStore(container, config=config, **options)
 
