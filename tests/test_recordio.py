@@ -486,8 +486,8 @@ def test_a_path_may_be_a_file_url(recordio, tmp_path):
 
 
 def test_a_remote_file_is_named():
-    with pytest.raises(NotFoundError, match="s3://b/a.rec: .*; only files of this machine are read; copy it first"):
-        rk_recordio.MXRecordIO("s3://b/a.rec", "r")
+    with pytest.raises(NotFoundError, match="hdfs://b/a.rec: .*; URLs begin with s3://"):
+        rk_recordio.MXRecordIO("hdfs://b/a.rec", "r")
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])

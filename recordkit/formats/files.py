@@ -23,7 +23,8 @@ _N_COMPARED = 1000
 # ignore both flags.
 _NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 # A URL such as s3://bucket/name. `Path` keeps only one of the slashes.
-_REMOTE = re.compile(r"[a-z][a-z0-9+]+:/")
+_REMOTE = re.compile(r"([a-z][a-z0-9+]+):/{1,2}(?!/)", re.IGNORECASE)
+_KNOWN = re.compile(r"s3|gcs|gs|az|abfss?|https?", re.IGNORECASE)
 
 
 def open_file(
@@ -164,10 +165,15 @@ def not_found(path: str | Path, expected: str, *, suffix: str = "", advice: str 
     >>> not_found(folder / "photos.rec", "a .rec file", suffix=".rec").advice.removeprefix(f"did you mean {folder}")
     '/photos_train.rec?'
     """
-    if _REMOTE.match(os.fspath(path)):
-        advice = "only files of this machine are read; copy it first"
+    text = os.fspath(path)
+    if remote := _REMOTE.match(text):
+        text = f"{remote[1]}://{text[remote.end() :]}"
+        if _KNOWN.fullmatch(remote[1]):
+            advice = "only files of this machine are read; copy it first"
+        else:
+            advice = "URLs begin with s3://, gs://, az://, abfss:// or https://; copy it to one of these or here"
     advice = advice or _advise_list(Path(path)) or _advise_another(Path(path), suffix)
-    return NotFoundError(path=os.fspath(path), expected=expected, got="nothing of that name", advice=advice or None)
+    return NotFoundError(path=text, expected=expected, got="nothing of that name", advice=advice or None)
 
 
 def _advise_list(path: Path) -> str:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from recordkit.errors import NotFoundError, PlanError, enumerate_some, plural, quoted
+from recordkit.formats.files import not_found
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.manifest import Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, possible_prefixes, suffix_of
@@ -46,6 +47,7 @@ def find_sets(path: str | Path) -> list[str]:
     ['out/train']
     """
     text = os.fspath(path)
+    _refuse_other_name(text)
     if is_url(text):
         return _find_in_store(text)
     if Path(text).is_dir():
@@ -56,6 +58,18 @@ def find_sets(path: str | Path) -> list[str]:
     if not names:
         raise NotFoundError(path=text, expected=".rec files that fit the pattern", got="none")
     return names
+
+
+def _refuse_other_name(text: str) -> None:
+    """Name a file as it was typed if neither it nor a .rec file exists: ``a.manifst.json`` is no mistyped ``a.rec``."""
+    suffix = suffix_of(text)
+    if suffix in ("", ".rec", MANIFEST_SUFFIX) or glob.has_magic(text):
+        return
+    files = Fileset(text)
+    if not files.exists(suffix) and not files.exists(".rec"):
+        if files.mirror is not None:
+            raise files.mirror.not_found(files.prefix.name + suffix)
+        raise not_found(text, "a file of a dataset", suffix=suffix)
 
 
 def _find_in_store(text: str) -> list[str]:

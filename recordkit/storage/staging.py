@@ -38,7 +38,7 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
-from recordkit.storage.remote.urls import is_url
+from recordkit.storage.remote.urls import is_url, refuse_unwritable
 
 PUBLISHED: deque[Path] = deque(maxlen=8)
 """The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
@@ -251,6 +251,7 @@ def check_prefix(prefix: Path, *, allow_folder: bool = False) -> None:
     ------
     PublishError
     """
+    refuse_unwritable(prefix)
     if is_url(prefix):
         raise PublishError(
             path=str(prefix),
@@ -304,6 +305,7 @@ def check_new_folder(path: Path) -> None:
     PublishError
         Something is there that is not an empty folder.
     """
+    refuse_unwritable(path)
     if kind := _describe_unless_empty(path):
         advice = "choose another name, or remove it"
         raise PublishError(path=str(path), expected="a new or an empty folder", got=kind, advice=advice)

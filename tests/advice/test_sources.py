@@ -16,6 +16,7 @@ from PIL import Image
 import recordkit as rk
 from recordkit import codec, recordio
 from recordkit.formats import lst
+from recordkit.formats.files import not_found
 from recordkit.sources.records import RecordSource
 from recordkit.upkeep.reindex import reindex
 
@@ -282,8 +283,16 @@ def test_a_list_without_its_record_file(photos, works):
 
 def test_a_file_of_another_machine(photos, works):
     rk.pack("photos", "out")
-    error = text_of(lambda: rk.RecordDataset("s3://bucket/out.rec"))
-    advice("formats/files.py", "only files of this machine are read; copy it first", error)
+    advice(
+        "formats/files.py",
+        "URLs begin with s3://, gs://, az://, abfss:// or https://; copy it to one of these or here",
+        text_of(lambda: rk.RecordDataset("hdfs://bucket/out.rec")),
+    )
+
+    def predict():
+        raise not_found("s3://bucket/net.params", "a checkpoint")
+
+    advice("formats/files.py", "only files of this machine are read; copy it first", predict)
     assert len(rk.RecordDataset("out.rec")) == 4
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recordkit.errors import PublishError
+from recordkit.storage.remote.urls import refuse_unwritable
 from recordkit.storage.staging import Staging
 
 SHARD_BYTES = 1 << 29
@@ -40,6 +41,7 @@ def new_folder(folder: Path) -> Iterator[NewFolder]:
     PublishError
         The folder has files, or the system has an error inside the block, for example because the disk is full.
     """
+    refuse_unwritable(folder)
     with as_publish_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with Staging(folder, allow_folder=True) as staging, as_publish_errors(folder):
@@ -55,6 +57,7 @@ def check_new_file(path: Path) -> None:
     PublishError
         It is no path of a new file.
     """
+    refuse_unwritable(path)
     if path.exists() or path.is_symlink():
         raise PublishError(path=str(path), expected="a new file", got="one that exists", advice="choose another name")
 

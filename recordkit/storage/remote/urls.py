@@ -20,6 +20,7 @@ from recordkit.errors import PlanError
 _SCHEMES = ("s3", "gs", "gcs", "az", "abfs", "abfss", "http", "https")
 # `pathlib.Path` makes one slash of two.
 _START = re.compile(rf"({'|'.join(_SCHEMES)}):/{{1,2}}(?!/)", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}(?!/)", re.IGNORECASE)  # c:/ is a drive
 _WEB = ("http", "https")
 _AZURE = ("az", "abfs", "abfss")
 
@@ -39,6 +40,30 @@ def is_url(path: Any) -> bool:
     (True, True, False)
     """
     return isinstance(path, str | os.PathLike | Url) and _START.match(_text(path)) is not None
+
+
+def refuse_unwritable(path: Any) -> None:
+    """Refuse a URL of another scheme, or one without a bucket, as a path to write to: it would become a folder.
+
+    Raises
+    ------
+    PlanError
+
+    Examples
+    --------
+    >>> refuse_unwritable("hdfs://node/train")
+    Traceback (most recent call last):
+    ...
+    recordkit.errors.PlanError: hdfs://node/train: expected a path, or a URL of s3://, gs:// or az://, got one of hdfs://
+    """
+    text = os.fsdecode(path)
+    expected = "a path, or a URL of s3://, gs:// or az://"
+    if text.rstrip("/").removesuffix(":").lower() in _SCHEMES and ":" in text:
+        raise PlanError(path=f"{text.rstrip('/')}//", expected=expected, got="one without a bucket")
+    other = _OTHER_SCHEME.match(text)
+    if other and other[1].lower() not in _SCHEMES:
+        shown = f"{other[1]}://{text[other.end() :]}"
+        raise PlanError(path=shown, expected=expected, got=f"one of {other[1]}://")
 
 
 @dataclass(frozen=True)
@@ -182,6 +207,13 @@ def _has_query(scheme: str, key: str) -> bool:
 
 def _refuse_credentials(text: str, scheme: str, authority: str, key: str) -> None:
     """Refuse a URL with a user name, a password or a query, without repeating them."""
+    if re.search(r"\?(.*&)?versionId=[^&]*", key) and not re.search("signature|credential|token", key, re.IGNORECASE):
+        raise PlanError(
+            path=without_secrets(text),
+            expected="the newest version of an object",
+            got="versionId, and versions are not supported",
+            advice="leave the query out, or copy that version to a key of its own",
+        )
     if _has_userinfo(scheme, authority):
         part = "a user name or password"
     elif _has_query(scheme, key) or re.search("[?#]", authority):

@@ -1,11 +1,13 @@
 """URLs of objects, with no credentials in them."""
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 
-from recordkit.errors import PlanError
+import recordkit
+from recordkit.errors import NotFoundError, PlanError
 from recordkit.storage.remote.urls import Url, is_url, without_secrets
 
 SECRET = "wJalrXUtnFEMI"
@@ -73,3 +75,34 @@ def test_a_url_with_credentials_is_refused_without_repeating_them(text):
 def test_a_url_that_stores_cannot_have_is_refused(text, message):
     with pytest.raises(PlanError, match=message):
         Url.parse(text)
+
+
+@pytest.mark.parametrize("path", ["hdfs://n/x", "s4://b/x", "ftp://h/x", "s3://"])
+def test_a_url_that_cannot_be_written_becomes_no_folder(tiny_folder, cli, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    recordkit.pack(tiny_folder, "near")
+    before = sorted(tmp_path.iterdir())
+    for arguments in (
+        ("pack", tiny_folder),
+        ("export", "near"),
+        ("export", "near", "--to", "parquet"),
+        ("merge", "near"),
+    ):
+        code, _, error = cli(*arguments, path)
+        assert code and re.search(f"{path}: expected a (path, or a URL of s3://, gs:// or az://|bucket or host)", error)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("path", ["hdfs://n/x.rec", "s4://b/x.rec", Path("ftp://h/x.rec")])
+def test_an_unknown_scheme_is_told_with_the_known_ones(path):
+    shown = str(path).replace("ftp:/", "ftp://") if isinstance(path, Path) else path
+    with pytest.raises(NotFoundError, match=f"^{shown}: .*URLs begin with s3://, gs://, az://, abfss:// or https://"):
+        recordkit.RecordDataset(path)
+
+
+@pytest.mark.parametrize("query", ["versionId=abc", "partNumber=1&versionId=abc"])
+def test_a_version_is_refused_as_such(query):
+    with pytest.raises(PlanError, match=r"x.rec: .*got versionId, and versions are not supported; leave the query out"):
+        Url.parse(f"s3://b/x.rec?{query}")
+    with pytest.raises(PlanError, match="which may have a signature"):
+        Url.parse(f"s3://b/x.rec?{query}&X-Amz-Signature=1")
