@@ -133,8 +133,7 @@ def recordkit(cache_dir: Path | None, cache_bytes: int | None) -> None:
     if cache_dir is not None or cache_bytes is not None:
         from recordkit.storage.remote.settings import configure_remote
 
-        given = {"cache_dir": cache_dir, "cache_bytes": cache_bytes}
-        configure_remote(**{name: value for name, value in given.items() if value is not None})
+        configure_remote(cache_dir=cache_dir, cache_bytes=cache_bytes)
 
 
 def main() -> None:

@@ -140,13 +140,42 @@ def using(
         _used.reset(token)
 
 
-def configure_remote(**changes: Any) -> RemoteSettings:
+def configure_remote(
+    *,
+    cache_dir: str | Path | None = None,
+    cache_bytes: int | str | None = None,
+    timeout_s: float | None = None,
+    total_s: float | None = None,
+    n_requests: int | None = None,
+    anonymous: bool | None = None,
+) -> RemoteSettings:
     """Change the settings of reading and writing in object stores, for this process, and return them.
+
+    Datasets and loaders that are open already keep theirs. What is not given stays as it is.
 
     Parameters
     ----------
-    **changes
-        Parameters of `RemoteSettings`; the others stay.
+    cache_dir : str or Path, optional
+        Folder of the local cache.
+    cache_bytes : int or str, optional
+        Limit of the cache, over all processes that share its folder, as a number or as "50G". 64 MiB or more.
+    timeout_s : float, optional
+        Longest time of one request without its retries.
+    total_s : float, optional
+        Longest time of a range or a file with all retries.
+    n_requests : int, optional
+        Most requests at once, 1 to 1024.
+    anonymous : bool, optional
+        Send requests without a signature, for public data.
+
+    Returns
+    -------
+    settings : RemoteSettings
+
+    Raises
+    ------
+    PlanError
+        A value is out of its range.
 
     Examples
     --------
@@ -157,6 +186,15 @@ def configure_remote(**changes: Any) -> RemoteSettings:
     True
     """
     global _current
+    given: dict[str, Any] = {
+        "cache_dir": cache_dir,
+        "cache_bytes": cache_bytes,
+        "timeout_s": timeout_s,
+        "total_s": total_s,
+        "n_requests": n_requests,
+        "anonymous": anonymous,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
     with _lock:
         _current = dataclasses.replace(_current, **changes)
         return _current

@@ -1,5 +1,7 @@
 """Settings of remote storage."""
 
+import dataclasses
+import inspect
 import pickle
 from pathlib import Path
 
@@ -36,3 +38,10 @@ def test_configure_changes_the_defaults_of_the_process(monkeypatch):
     monkeypatch.setattr(settings, "_current", RemoteSettings())
     settings.configure_remote(total_s=7)
     assert settings.configure_remote(timeout_s=2) == settings.current() == RemoteSettings(timeout_s=2, total_s=7)
+
+
+def test_the_parameters_are_written_out_and_are_those_of_the_settings():
+    names = [field.name for field in dataclasses.fields(RemoteSettings)]
+    parameters = inspect.signature(settings.configure_remote).parameters
+    assert list(parameters) == names
+    assert {each.kind for each in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
