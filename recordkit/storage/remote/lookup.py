@@ -113,7 +113,12 @@ def _writable_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK | os.X_OK):
             return folder
-    return _temporary_folder(os.getpid()) / folder.name
+    return temporary_folder(folder.name)
+
+
+def temporary_folder(name: str) -> Path:
+    """Return a folder of this process of that name, which is removed at its end."""
+    return _temporary_folder(os.getpid()) / name
 
 
 @cache

@@ -16,20 +16,22 @@ A web server, and a store that lets the reader not list, is asked about each nam
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Lock, RLock
 from weakref import WeakSet
 
-from recordkit.errors import NotFoundError, RefusedError, RemoteError, name_place
+from recordkit.errors import NotFoundError, RecordkitError, RefusedError, RemoteError, name_place
 from recordkit.formats.byte_source import register
 from recordkit.storage.names import is_file_name
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.copies import Copy, CopyFolder
+from recordkit.storage.remote.lookup import temporary_folder
 from recordkit.storage.remote.remote_file import RemoteFile
 from recordkit.storage.remote.request_pool import call_at_once
 from recordkit.storage.remote.settings import RemoteSettings
@@ -44,6 +46,8 @@ _ANSWERS_S = 60.0
 # Larger companions, such as the index of 10^8 records, are copied in pieces of this size.
 _PIECE_BYTES = 1 << 23
 _BUILT = ".built"
+# Errors of a folder that takes no files, or of its disk.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 _all: WeakSet[Mirror] = WeakSet()  # also those that another one with other settings has replaced
 _caches: dict[tuple[Path, int], PageCache] = {}
@@ -184,11 +188,43 @@ class Mirror:
         with self._lock:
             name_lock = self._name_locks.setdefault(name, Lock())
         with name_lock:
-            if facts is None:
-                return self._copies.drop(name)
-            if is_records:
-                return self._place(name, facts)
-            return self._copies.find(name, self._identity(facts)) or self._copy(name, facts)
+            return self._with_room(name, lambda: self._fetch(name, facts, is_records=is_records))
+
+    def _with_room(self, name: str, make: Callable[[], Copy]) -> Copy:
+        """Make a copy, and if the cache has no room for it, make it in a folder of this process."""
+        try:
+            return make()
+        except OSError as error:
+            if isinstance(error, RecordkitError) or error.errno not in _NO_ROOM:
+                raise
+            self._leave_cache(error)
+        try:
+            return make()
+        except OSError as error:
+            if isinstance(error, RecordkitError) or error.errno not in _NO_ROOM:
+                raise
+            raise RemoteError(
+                path=str(self.url.join(name)),
+                expected="room for a copy of it",
+                got=os.strerror(error.errno),
+                advice=f"make room in {self.settings.cache_folder}",
+            ) from None
+
+    def _fetch(self, name: str, facts: ObjectFacts | None, *, is_records: bool) -> Copy:
+        if facts is None:
+            return self._copies.drop(name)
+        if is_records:
+            return self._place(name, facts)
+        return self._copies.find(name, self._identity(facts)) or self._copy(name, facts)
+
+    def _leave_cache(self, error: OSError) -> None:
+        """Make copies in a folder of this process from now on; the cache warns when it is read."""
+        with self._lock:
+            if self._copies.path == self.folder:
+                folder = temporary_folder(self.folder.name)
+                self._copies = CopyFolder(folder)
+                name_place(str(folder), str(self.url))
+        _open_cache(self.settings).note_problem(error)
 
     def _identity(self, facts: ObjectFacts) -> str:
         """Return the identity of an object for its copy. A copy of one without an ETag serves one opening only."""
@@ -211,7 +247,7 @@ class Mirror:
         def write(descriptor: int) -> None:
             def copy(begin: int) -> None:
                 end = min(begin + _PIECE_BYTES, facts.size)
-                os.pwrite(descriptor, self._store.read_range(key, begin, end, facts.etag), begin)
+                _write_at(descriptor, self._store.read_range(key, begin, end, facts.etag), begin)
 
             if len(begins) > 1:
                 call_at_once(copy, begins, self.settings.n_requests)
@@ -230,7 +266,10 @@ class Mirror:
         facts = self.facts(rec_name)
         if facts is not None:
             name, identity = rec_name + _BUILT, self._identity(facts)
-            self._copies.replace(name, identity, lambda descriptor: _write_all(descriptor, content))
+            lines = list(content)
+            self._with_room(
+                name, lambda: self._copies.replace(name, identity, lambda descriptor: _write_all(descriptor, lines))
+            )
 
 
 def _open_cache(settings: RemoteSettings) -> PageCache:
@@ -239,6 +278,14 @@ def _open_cache(settings: RemoteSettings) -> PageCache:
         if key not in _caches:
             _caches[key] = PageCache(*key)
         return _caches[key]
+
+
+def _write_at(descriptor: int, content: bytes, offset: int) -> None:
+    """Write all bytes; on a disk that becomes full, the first call may write some of them without an error."""
+    with memoryview(content) as rest:
+        n_written = 0
+        while n_written < len(rest):
+            n_written += os.pwrite(descriptor, rest[n_written:], offset + n_written)
 
 
 def _write_all(descriptor: int, content: Iterable[bytes]) -> None:

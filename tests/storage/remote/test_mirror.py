@@ -1,5 +1,6 @@
 """Mirrors: stores and web servers that list nothing, and several readers of one folder of copies."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from fault_proxy import Fault
 
 import recordkit as rk
-from recordkit.errors import FormatError, NotFoundError, RefusedError
+from recordkit.errors import CacheWarning, FormatError, NotFoundError, RefusedError, RemoteError
 from recordkit.storage.remote import settings
 from recordkit.storage.remote.copies import CopyFolder
 from recordkit.storage.remote.lookup import find_mirror
@@ -221,3 +222,25 @@ def test_replaced_files_are_noticed_with_the_cache_of_the_dataset(near, web, tmp
         web.files["one.rec"] += bytes(4)
         with pytest.raises(FormatError, match="open it again"):
             dataset.check_files()
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_disk_that_fills_while_a_companion_is_copied_costs_the_cache_and_not_the_run(
+    near, web, tmp_path, monkeypatch, has_room
+):
+    web.folder = near
+    write, cache = os.pwrite, str(tmp_path / "cache")
+
+    def pwrite(descriptor, content, offset):
+        if not has_room or os.readlink(f"/proc/self/fd/{descriptor}").startswith(cache):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content[: 1 + len(content) // 2], offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    if not has_room:
+        with pytest.raises(RemoteError, match=f"got {os.strerror(errno.ENOSPC)}; make room in {cache}"):
+            rk.RecordDataset(f"{web.url}/one.rec")
+        return
+    with pytest.warns(CacheWarning, match=os.strerror(errno.ENOSPC)):
+        with rk.RecordDataset(f"{web.url}/one.rec") as there, rk.RecordDataset(near / "one") as here:
+            assert content(there) == content(here) and list(there.keys) == list(here.keys)
