@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, with_places
 from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
 from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
@@ -41,13 +41,13 @@ class BadSample(NamedTuple):
     Attributes
     ----------
     key : int
-    path : Path
-        Path of the .rec file that holds the sample.
+    path : Path or str
+        Path of the .rec file that holds the sample; its URL if it is in a store.
     reason : str
     """
 
     key: int
-    path: Path
+    path: Path | str
     reason: str
 
 
@@ -185,7 +185,9 @@ class BatchAssembler:
         """Add samples to `bad_samples`; if they are to be replaced, change their rows and indices in place."""
         for row, error in failures.items():
             index = int(request.indices[row])
-            bad_sample = BadSample(*sample_location(self._dataset, index), str(error))
+            key, path = sample_location(self._dataset, index)
+            shown = with_places(str(path))
+            bad_sample = BadSample(key, path if shown == str(path) else shown, str(error))
             # Two threads may fail on one sample at once; setdefault is atomic.
             if self._bad_samples.setdefault(index, bad_sample) is bad_sample:
                 self.bad_samples.append(bad_sample)

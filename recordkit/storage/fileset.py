@@ -376,7 +376,10 @@ def reindex_advice(rec_path: str | Path, idx_path: str | Path | None = None) -> 
     >>> reindex_advice("a.rec", "a.idx"), reindex_advice("a.rec", "b.idx")
     ("run 'recordkit reindex a.rec'", "run 'recordkit reindex a.rec', which writes a.idx")
     """
-    written = Fileset(rec_path).path(".idx")
+    files = Fileset(rec_path)
+    if files.mirror is not None:
+        return f"run 'recordkit merge {quoted(files.name)} NEW', which writes a copy that has one"
+    written = files.path(".idx")
     target = "" if idx_path is None or Path(idx_path) == written else f", which writes {written}"
     return f"run 'recordkit reindex {quoted(rec_path)}'{target}"
 

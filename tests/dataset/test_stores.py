@@ -381,3 +381,30 @@ print([name for name in sys.modules if name.startswith(("obstore", "recordkit.st
 """
     run = subprocess.run([sys.executable, "-c", code, near / "one"], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_a_bad_sample_of_a_store_has_its_url(near, object_store):
+    path = near / "one.rec"
+    damaged = bytearray(path.read_bytes())
+    damaged[32:60] = bytes(28)
+    path.write_bytes(damaged)
+    put(object_store, near)
+    url = f"{object_store.url}/far/one.rec"
+    with rk.Loader(url, batch_size=4, transforms=[rk.Resize(16), rk.CenterCrop(16)], on_error="skip") as loader:
+        list(loader)
+        assert [bad.path for bad in loader.bad_samples] == [url]
+
+
+@pytest.mark.parametrize("is_index", [True, False])
+def test_verify_advises_a_copy_of_a_set_in_a_store(near, object_store, tmp_path, is_index):
+    (near / "one.idx").write_text("0\t4\n") if is_index else (near / "one.idx").unlink()
+    put(object_store, near, "one*")
+    url = f"{object_store.url}/far/one.rec"
+    (advice,) = [note for note in verify(url).notes if "recordkit merge" in note]
+    assert advice.endswith(f"; run 'recordkit merge {url} NEW', which writes a copy that has one")
+
+
+def test_a_mistyped_manifest_is_named_as_it_was_typed(near, far):
+    for folder in (far, near):
+        with pytest.raises(NotFoundError, match=f"^{folder}/many.manifst.json: "):
+            rk.RecordDataset(f"{folder}/many.manifst.json")

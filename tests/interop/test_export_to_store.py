@@ -49,3 +49,13 @@ def test_a_dry_run_publishes_nothing(object_store, rec, cli):
     code, out, _ = cli("export", rec, url, "--dry-run", "--json")
     assert code == 0 and json.loads(out)["sets"][0]["path"] == url
     assert object_store.list_keys() == []
+
+
+def test_all_paths_of_the_report_are_urls_and_objects_that_are_there_are_told_at_once(object_store, rec, cli):
+    url = f"{object_store.url}/folder9"
+    code, out, err = cli("export", rec, url)
+    assert (code, err) == (0, "") and f"keys and labels: {url}.lst" in out
+    code, out, err = cli("export", rec, url)
+    assert code == 0 and "scratch" not in out + err
+    assert f"{url} is there already; the export succeeds if it has the same content" in err
+    assert f"{url}: all files were already there, nothing uploaded" in err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recordkit.errors import PublishError, enumerate_some
-from recordkit.interop.export.report import ExportReport, Progress
+from recordkit.interop.export.report import ExportedSet, ExportReport, Progress
 from recordkit.sample import Source
 from recordkit.storage.remote.publish import in_order, parse_destination, publish_files
 from recordkit.storage.remote.scratch import scratch_folder
@@ -58,11 +58,12 @@ def export_to_store(
     """
     url = parse_destination(destination)
     begin_s = time.monotonic()
-    present = open_store(url).list_folder(url.key) or {}
+    store, notify = open_store(url), options.get("on_note") or (lambda note: None)
+    present = store.list_folder(url.key) or {}
+    if next(store.list_tree(url.key), None) or store.find(url.key):
+        notify(f"{url} is there already; the export succeeds if it has the same content, and overwrites nothing")
     with scratch_folder() as folder:
-        notify = options.get("on_note")
-        if notify is not None:
-            options["on_note"] = lambda note: notify(note.replace(f"{folder}/", f"{url.parent}/"))
+        options["on_note"] = lambda note: notify(note.replace(f"{folder}/", f"{url.parent}/"))
         report = write(source, folder / url.name, **options)
         files = in_order(folder)
         others = sorted(set(present) - {path.name for path in files if path.parent == folder / url.name})
@@ -73,10 +74,19 @@ def export_to_store(
         if not report.dry_run:
             show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
             with show(sum(path.stat().st_size for path in files)) as uploaded:
-                publish_files(files, url.parent, base=folder, progress=uploaded)
-        sets = tuple(
-            dataclasses.replace(done, path=url.parent.join(done.path.relative_to(folder).as_posix()))
-            for done in report.sets
-            if isinstance(done.path, Path)
-        )
+                published = publish_files(files, url.parent, base=folder, progress=uploaded)
+            if all(file.was_there for file in published):
+                notify(f"{url}: all files were already there, nothing uploaded")
+        sets = tuple(_with_urls(done, folder, url) for done in report.sets)
     return dataclasses.replace(report, sets=sets, duration_s=time.monotonic() - begin_s)
+
+
+def _with_urls(done: ExportedSet, folder: Path, url: Url) -> ExportedSet:
+    """Return the report of a set with URLs in place of its paths in the scratch folder."""
+    paths = {each.name: getattr(done, each.name) for each in dataclasses.fields(done)}
+    urls: dict[str, Any] = {
+        name: url.parent.join(path.relative_to(folder).as_posix())
+        for name, path in paths.items()
+        if isinstance(path, Path)
+    }
+    return dataclasses.replace(done, **urls)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recordkit.interop.export import ExportedSet
+from recordkit.storage.remote.urls import Url
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,17 @@ class ExportedFolder(ExportedSet):
         See `recordkit.interop.export.ExportedSet`.
     name : str
         The template of the names.
-    list_path : Path
-    classes_path : Path or None
+    list_path : Path or Url
+    classes_path : Path, Url or None
         The class map; None if the source has no class names.
-    metadata_path : Path or None
+    metadata_path : Path, Url or None
         ``metadata.csv``, if it was asked for.
     """
 
     name: str
-    list_path: Path
-    classes_path: Path | None
-    metadata_path: Path | None
+    list_path: Path | Url
+    classes_path: Path | Url | None
+    metadata_path: Path | Url | None
 
     @property
     def details(self) -> str:
