@@ -17,6 +17,7 @@ import click
 
 from recordkit.cli.console import Console
 from recordkit.memory import parse_size
+from recordkit.storage.remote.urls import is_url
 from recordkit.threads import MAX_THREADS
 
 threads_option = click.option(
@@ -26,6 +27,21 @@ threads_option = click.option(
     show_default=True,
     help="Number of threads; 0: one for each CPU that this process may use.",
 )
+
+
+class PrefixType(click.Path):
+    """The prefix of a set to write. The end of a URL is checked here, because a `Path` has no slash at its end."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of a text."""
+        if isinstance(value, str) and is_url(value):
+            from recordkit.storage.remote.publish import parse_prefix
+
+            parse_prefix(value)
+        return super().convert(value, param, ctx)
 
 
 def parse_bytes(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:

@@ -20,6 +20,8 @@ def pack_lines(report: PackReport) -> list[str]:
             f"{_megabytes(done.input_bytes)} in, {_megabytes(done.output_bytes)} out"
         )
     lines += [f"{path}: the manifest of these shards" for path in report.manifests]
+    if report.uploaded_bytes == 0:
+        lines.append("all files were already there, nothing uploaded")
     lines.append(
         f"{plural(report.n_packed, 'image')} in {report.duration_s:.1f} s, {report.rate_img_s:.0f} img/s, "
         f"{report.engine} engine, {plural(report.n_threads, 'thread')}"

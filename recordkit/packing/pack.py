@@ -21,7 +21,15 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import is_input
 from recordkit.packing.replaced_set import find_obsolete_files
 from recordkit.packing.report import PackReport, Progress
-from recordkit.packing.steps import Resources, check_outputs, open_sources, pack_set, plan_pack, refuse_empty_result
+from recordkit.packing.steps import (
+    Resources,
+    check_outputs,
+    open_sources,
+    pack_set,
+    plan_facts,
+    plan_pack,
+    refuse_empty_result,
+)
 from recordkit.sample import Source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
 from recordkit.storage.remote.urls import Url, is_url
@@ -177,30 +185,53 @@ def pack_to_store(
     Raises
     ------
     PublishError
-        Files of other content have the names, or there is no room on this machine.
+        Files of other content have the names, or there is no room on this machine. A set that was packed with other
+        options, or has other class names, is refused before the first image is read.
     RemoteError, NotFoundError
         The store refuses or does not answer, or there is no such bucket. The list of the destination's objects is
         asked for before the first image is read, so most of these errors come at once.
     """
-    from recordkit.storage.remote.publish import in_order, parse_destination, publish_files
+    from recordkit.storage.remote.publish import in_order, parse_prefix, publish_files
+    from recordkit.storage.remote.published import ExpectedSet, refuse_other_pack
     from recordkit.storage.remote.scratch import scratch_folder
     from recordkit.storage.remote.store import open_store
 
-    url = parse_destination(prefix)
-    refuse_file_name(Path(url.name))
+    url = parse_prefix(prefix)
     begin_s = time.monotonic()
-    open_store(url).list_folder(url.parent.key)
+    store = open_store(url)
+    names = store.list_folder(url.parent.key) or {}
+    plan = plan or PackPlan()
+    sources = open_sources(source, plan)
+
+    def expect(prefix: Path) -> list[ExpectedSet]:
+        return [
+            ExpectedSet(
+                planned.names.prefix.name,
+                planned.names.name(".rec"),
+                None if planned.dataset is None else planned.dataset.name,
+                {"plan": plan_facts(plan), "classes": planned.source.classes},
+            )
+            for planned in plan_pack(sources, prefix, plan)[0]
+        ]
+
     with scratch_folder() as folder:
-        report = pack(source, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
+        refuse_other_pack(store, url, names, lambda: expect(folder / url.name))
+        report = pack(sources, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
         files = in_order(folder)
         show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
         with show(sum(path.stat().st_size for path in files)) as uploaded:
-            publish_files(files, url.parent, progress=uploaded)
+            published = publish_files(files, url.parent, progress=uploaded)
         warnings = tuple(warning.replace(f"{folder}/", f"{url.parent}/") for warning in report.warnings)
     sets = tuple(dataclasses.replace(done, prefix=url.with_name(done.prefix.name)) for done in report.sets)
     manifests = tuple(url.with_name(path.name) for path in report.manifests)
-    duration_s = time.monotonic() - begin_s
-    return dataclasses.replace(report, sets=sets, manifests=manifests, warnings=warnings, duration_s=duration_s)
+    return dataclasses.replace(
+        report,
+        sets=sets,
+        manifests=manifests,
+        warnings=warnings,
+        duration_s=time.monotonic() - begin_s,
+        uploaded_bytes=sum(file.n_bytes for file in published if not file.was_there),
+    )
 
 
 def check_pack(

@@ -99,6 +99,8 @@ class PackReport:
         Every sample was packed, or ``plan.on_error`` is "skip".
     manifests : tuple of Path or Url
         The manifests of datasets of several shards.
+    uploaded_bytes : int or None
+        Bytes that were not in the object store before; None for a pack on this machine.
     """
 
     sets: tuple[SetReport, ...]
@@ -108,6 +110,7 @@ class PackReport:
     warnings: tuple[str, ...]
     ok: bool
     manifests: tuple[Path | Url, ...] = ()
+    uploaded_bytes: int | None = None
 
     @property
     def n_packed(self) -> int:
@@ -134,6 +137,7 @@ class PackReport:
             "ok": self.ok,
             "warnings": list(self.warnings),
             "manifests": [str(path) for path in self.manifests],
+            "uploaded_bytes": self.uploaded_bytes,
             "sets": [
                 {
                     "prefix": str(report.prefix),

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recordkit.errors import PlanError
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.urls import Url
 
 MANIFEST_SUFFIX = ".manifest.json"
 """Suffix of the manifest of a sharded dataset, which `recordkit.storage.manifest` reads and writes."""
@@ -94,7 +98,7 @@ def natural_order(path: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(piece) if number % 2 else piece for number, piece in enumerate(pieces)), path
 
 
-def refuse_file_name(prefix: Path) -> None:
+def refuse_file_name(prefix: Path | Url) -> None:
     """Refuse the name of a file of a set as a prefix, because the files would be called train.rec.rec and so on.
 
     Raises

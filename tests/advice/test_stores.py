@@ -14,7 +14,7 @@ from memory_store import MemoryStore
 
 import recordkit as rk
 from recordkit.dataset.parts import part_of
-from recordkit.errors import NotFoundError
+from recordkit.errors import CacheWarning, NotFoundError
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.client import library
 from recordkit.storage.remote.client.credentials import s3_options
@@ -205,6 +205,15 @@ def test_outputs_in_a_store(object_store, photos, fails, works):
     ((*words, _),) = commands(error)
     works(*words, "copy")
     works("reindex", "copy.rec")
+    error = fails("pack", "photos", f"{object_store.url}/out", "--resize", "10")
+    advice("storage/remote/published.py", "choose another prefix, or remove the objects", error)
+    works("pack", "photos", f"{object_store.url}/resized", "--resize", "10")
+    object_store.put("lost/out.rec", object_store.get("out.rec"))
+    note = works("verify", f"{object_store.url}/lost/out.rec")
+    advice("storage/fileset.py", "run 'recordkit merge {} NEW', which writes a copy that has one", note)
+    ((*words, _),) = commands(note)
+    works(*words, "indexed")
+    assert "reindex" not in works("verify", "indexed")
     object_store.put("folder/other", b"1")
     error = fails("export", "out", f"{object_store.url}/folder")
     advice("interop/export/store.py", "choose another name, or remove the objects", error)
@@ -260,3 +269,26 @@ def test_folders_of_images(object_store, photos, web):
     advice("storage/remote/store.py", "name the images in a .lst file and give this URL as `root`", error)
     Path("a.lst").write_text("0\t1\tcat/0.jpg\n")
     assert rk.pack(rk.open_source("a.lst", root=f"{web.url}/photos"), "out").n_packed == 1
+
+
+def test_a_version_of_an_object(object_store, photos, works):
+    works("pack", "photos", f"{object_store.url}/out")
+    url = f"{object_store.url}/out.rec"
+    error = text_of(lambda: rk.RecordDataset(f"{url}?versionId=1"))
+    advice("storage/remote/urls.py", "leave the query out, or copy that version to a key of its own", error)
+    assert len(rk.RecordDataset(url)) == 4
+
+
+def test_no_room_for_a_companion(object_store, photos, works, monkeypatch, tmp_path):
+    works("pack", "photos", f"{object_store.url}/out")
+
+    def fail(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        error = text_of(lambda: rk.RecordDataset(f"{object_store.url}/out"))
+    (folder,) = advice("storage/remote/mirror.py", "make room in {}", error)
+    assert Path(folder) == tmp_path / "cache"
+    with pytest.warns(CacheWarning, match="the cache stores no pages"):  # as long as the process runs
+        assert len(rk.RecordDataset(f"{object_store.url}/out")) == 4

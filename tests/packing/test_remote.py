@@ -2,6 +2,8 @@
 
 import errno
 import json
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +12,7 @@ from fault_proxy import Fault
 import recordkit
 from recordkit.errors import NotFoundError, PlanError, PublishError, RemoteError
 from recordkit.storage.remote import settings
+from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.settings import RemoteSettings
 
 
@@ -39,7 +42,7 @@ def test_the_command_packs_to_a_url_once(object_store, tiny_folder, cli, tmp_pat
     assert cli("pack", tiny_folder, prefix)[0] == 0
     code, _, err = cli("pack", tiny_folder, prefix, "--resize", "16")
     assert code == 1
-    assert "expected no object, or one of the same content, got other content" in err and "choose another prefix" in err
+    assert "expected no set, or one of the same pack, got one of another resize; choose another prefix" in err
     assert object_store.list_keys() == keys == [f"photos{end}" for end in (".crc", ".idx", ".json", ".lst", ".rec")]
     assert scratch(tmp_path) == []
 
@@ -104,3 +107,95 @@ def test_a_bucket_alone_is_no_destination(tiny_folder, cli, tmp_path):
         assert error.endswith(
             "s3://bucket: expected a name in the bucket, got the bucket alone; add a name, as in s3://bucket/train\n"
         )
+
+
+def test_a_pack_that_finds_all_its_files_says_so(object_store, tiny_folder, cli):
+    prefix = f"{object_store.url}/photos"
+    assert "nothing uploaded" not in cli("pack", tiny_folder, prefix)[1]
+    code, out, _ = cli("pack", tiny_folder, prefix)
+    assert (code, "all files were already there, nothing uploaded" in out) == (0, True)
+    assert recordkit.pack(tiny_folder, prefix).uploaded_bytes == 0
+
+
+@pytest.mark.parametrize("name", ["sets/", "sets/photos.rec"])
+def test_a_folder_or_a_file_name_in_place_of_a_prefix_is_refused_with_its_url(object_store, tiny_folder, cli, name):
+    url = f"{object_store.url}/{name}"
+    advice = f"a folder; add a name, as in {object_store.url}/sets/train"
+    got = advice if name.endswith("/") else "the name of a file; leave out its suffix"
+    with pytest.raises((PublishError, PlanError), match=f"^{url}: expected a (file )?prefix, got {got}"):
+        recordkit.pack(tiny_folder, url)
+    code, _, error = cli("pack", tiny_folder, url)
+    assert code and f"{url}: expected a" in error and got in error
+    assert object_store.list_keys() == []
+
+
+def other_packs(folder):
+    return [
+        (
+            {},
+            recordkit.PackPlan(resize=16),
+            r"photos.json: expected no set, or one of the same pack, got one of another resize",
+        ),
+        ({}, recordkit.PackPlan(shards=2), r"photos.json: .* got one in another number of shards"),
+        ({"shards": 2}, recordkit.PackPlan(), r"photos.manifest.json: .* got one in another number of shards"),
+        ({"shards": 2}, recordkit.PackPlan(shards=3), r"photos_0.json: .* got one of another shards"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_pack_of_other_options_is_refused_before_an_image_is_read(object_store, tiny_folder, monkeypatch, number):
+    first, plan, match = other_packs(tiny_folder)[number]
+    url = f"{object_store.url}/photos"
+    recordkit.pack(tiny_folder, url, plan=recordkit.PackPlan(**first))
+    monkeypatch.setattr(sys.modules["recordkit.packing.pack"], "pack_set", None)
+    with pytest.raises(PublishError, match=match):
+        recordkit.pack(tiny_folder, url, plan=plan)
+
+
+def test_a_pack_of_other_classes_and_a_file_of_no_pack_are_refused_before_an_image_is_read(
+    object_store, tiny_folder, monkeypatch, tmp_path
+):
+    url = f"{object_store.url}/photos"
+    recordkit.pack(tiny_folder, url)
+    monkeypatch.setattr(sys.modules["recordkit.packing.pack"], "pack_set", None)
+    other = tmp_path / "other"
+    shutil.copytree(tiny_folder, other)
+    first = sorted(path for path in other.iterdir() if path.is_dir())[0]
+    first.rename(other / "aaa")
+    with pytest.raises(PublishError, match=r"photos.json: .* got one of other classes"):
+        recordkit.pack(other, url)
+    object_store.put("mine.json", b"[1]")
+    with pytest.raises(PublishError, match=r"mine.json: .* got one that no pack wrote"):
+        recordkit.pack(tiny_folder, f"{object_store.url}/mine")
+
+
+def test_the_list_of_a_stopped_publishing_of_other_files_is_refused_before_an_image_is_read(
+    object_store, tiny_folder, monkeypatch
+):
+    url = f"{object_store.url}/photos"
+    object_store.put(".photos.manifest.json.publishing", json.dumps({f"{url}_7.rec": [1, "x"]}).encode())
+    monkeypatch.setattr(sys.modules["recordkit.packing.pack"], "pack_set", None)
+    with pytest.raises(PublishError, match=r"photos.manifest.json.publishing: expected no other publishing"):
+        recordkit.pack(tiny_folder, url, plan=recordkit.PackPlan(shards=2))
+
+
+def test_a_killed_pack_leaves_a_folder_that_the_next_one_removes_unless_somebody_holds_it(tmp_path):
+    chosen = RemoteSettings(cache_dir=tmp_path)
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from recordkit.storage.remote.scratch import scratch_folder\n"
+        "from recordkit.storage.remote.settings import RemoteSettings\n"
+        "with scratch_folder(RemoteSettings(cache_dir=Path(sys.argv[1]))) as folder:\n"
+        "    (folder / 'x.rec').write_bytes(b'1')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=False)
+    (killed,) = (tmp_path / "scratch").iterdir()
+    unlocked = tmp_path / "scratch" / "killed before it had a lock"
+    unlocked.mkdir()
+    with scratch_folder(chosen) as held:
+        assert not killed.exists() and not unlocked.exists()
+        with scratch_folder(chosen) as other:
+            assert held.is_dir() and other.is_dir()
+    assert not list((tmp_path / "scratch").iterdir())

@@ -14,7 +14,7 @@ from recordkit.cli.commands.export import shard_bytes_option
 from recordkit.cli.commands.stats import sample_option
 from recordkit.cli.console import Console
 from recordkit.cli.datasets import recs_argument, total_bytes
-from recordkit.cli.options import examples, output_options, parse_bytes
+from recordkit.cli.options import PrefixType, examples, output_options, parse_bytes
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.cli.program import Command, Group
@@ -66,7 +66,7 @@ def _ray_on_stderr() -> contextlib.AbstractContextManager[object]:
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("prefix", type=click.Path(path_type=Path))
+@click.argument("prefix", type=PrefixType())
 @source_options
 @plan_options
 @address_option

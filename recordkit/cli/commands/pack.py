@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, memory_option, output_options, threads_option
+from recordkit.cli.options import PrefixType, examples, memory_option, output_options, threads_option
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
 from recordkit.cli.pack_report import pack_lines, print_warnings
 from recordkit.packing import PackReport, pack
@@ -34,7 +34,7 @@ _RECORD_OVERHEAD_BYTES = 100
     ),
 )
 @click.argument("source", type=click.Path(path_type=Path))
-@click.argument("prefix", type=click.Path(path_type=Path))
+@click.argument("prefix", type=PrefixType())
 @source_options
 @plan_options
 @threads_option

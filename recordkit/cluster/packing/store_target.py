@@ -11,7 +11,7 @@ from typing import Any
 from recordkit.cluster.packing.scratch import locked_folder
 from recordkit.cluster.packing.target import MAX_READ_BYTES
 from recordkit.errors import NotFoundError
-from recordkit.storage.remote.publish import parse_destination, publish_files
+from recordkit.storage.remote.publish import parse_prefix, publish_files
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import Store, open_store
 from recordkit.storage.remote.urls import Url
@@ -35,7 +35,7 @@ class StoreTarget:
     """
 
     def __init__(self, url: Any) -> None:
-        self.url = parse_destination(url)
+        self.url = parse_prefix(url)
         self.prefix_name = self.url.name
         self.prefix = _NO_FOLDER / self.prefix_name
         self._settings: RemoteSettings = current()  # the tasks have the same

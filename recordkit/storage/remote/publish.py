@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recordkit.errors import FormatError, NotFoundError, PublishError, enumerate_some
-from recordkit.storage.names import MANIFEST_SUFFIX
+from recordkit.errors import FormatError, NotFoundError, PublishError, RemoteError, enumerate_some
+from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
 from recordkit.storage.remote.client.connection import WHOLE_BYTES
 from recordkit.storage.remote.client.facts import ObjectFacts
 from recordkit.storage.remote.client.upload import part_bytes
@@ -30,6 +31,8 @@ Progress = Callable[[int], object]
 """Called with the number of bytes since the last call."""
 
 _LARGEST_LIST = 2**30
+# Other publishings may end between two requests, but not as often as this.
+_MOST_CLAIMS = 20
 
 
 class Published(NamedTuple):
@@ -88,6 +91,30 @@ def parse_destination(path: Any) -> Url:
     if not url.name:
         advice = f"add a name, as in {url.join('train')}"
         raise PublishError(path=str(url), expected="a name in the bucket", got="the bucket alone", advice=advice)
+    return url
+
+
+def parse_prefix(path: Any) -> Url:
+    """Return the URL of the prefix of a set to publish.
+
+    Raises
+    ------
+    PublishError, PlanError
+        As for `parse_destination`; or it is a folder, or the name of a file of a set.
+
+    Examples
+    --------
+    >>> parse_prefix("s3://bucket/photos/")
+    Traceback (most recent call last):
+    ...
+    recordkit.errors.PublishError: s3://bucket/photos/: expected a file prefix, got a folder; add a name, as in
+    s3://bucket/photos/train
+    """
+    url = parse_destination(path)
+    if not isinstance(path, Url) and os.fspath(path).endswith("/"):
+        advice = f"add a name, as in {url.join('train')}"
+        raise PublishError(path=f"{url}/", expected="a file prefix", got="a folder", advice=advice)
+    refuse_file_name(url)
     return url
 
 
@@ -209,21 +236,21 @@ class _Publishing:
         return True
 
     def _take_claim(self) -> None:
-        if self._store.create(self._claim.key, self._list):
-            return
-        try:
-            is_own = self._store.read(self._claim.key, max_bytes=_LARGEST_LIST)[0] == self._list
-        except NotFoundError:  # its publishing has ended
-            return self._take_claim()
-        except FormatError:
-            is_own = False
+        for _ in range(_MOST_CLAIMS):
+            if self._store.create(self._claim.key, self._list):
+                return
+            try:
+                is_own = self._store.read(self._claim.key, max_bytes=_LARGEST_LIST)[0] == self._list
+            except NotFoundError:  # its publishing has ended
+                continue
+            except FormatError:
+                is_own = False
+            break
+        else:
+            got = f"an object that exists and cannot be found, {_MOST_CLAIMS} times"
+            raise RemoteError(path=str(self._claim), expected="a new object, or one to read", got=got)
         if not is_own:
-            raise PublishError(
-                path=str(self._claim),
-                expected="no other publishing under these names",
-                got="one of other files, which runs or was stopped",
-                advice="wait for its end, or remove this object if it was stopped, or choose another prefix",
-            )
+            raise other_publishing(self._claim)
 
     def _stage(self, file: _File) -> int:
         """Return when a file is written: .json after the files that it describes, and the last one after all others."""
@@ -246,6 +273,16 @@ class _Publishing:
 
     def _n_threads(self) -> int:
         return max(1, min(self._store.settings.n_requests, len(self._files)))
+
+
+def other_publishing(claim: Url) -> PublishError:
+    """Return the error about the list of another publishing."""
+    return PublishError(
+        path=str(claim),
+        expected="no other publishing under these names",
+        got="one of other files, which runs or was stopped",
+        advice="wait for its end, or remove this object if it was stopped, or choose another prefix",
+    )
 
 
 def _conflict(urls: Sequence[str]) -> PublishError:

@@ -1,7 +1,8 @@
 """A folder on this machine for files on their way to a store. It is removed at the end, also after Ctrl-C.
 
 It is in the folder of the cache, because /tmp is often small or in memory. A folder whose process was killed is removed
-by the next one: a lock, which the system releases, tells it from those in use.
+by the next one: a lock, which the system releases, tells it from those in use. Another lock is held while folders are
+made and removed, so one without a lock has no process either.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from recordkit.errors import PublishError
 from recordkit.storage.remote.settings import RemoteSettings, current
 
 _LOCK = ".lock"
+_ALL_LOCK = "scratch.lock"  # in the folder of the cache
 
 
 @contextlib.contextmanager
@@ -38,10 +40,13 @@ def scratch_folder(settings: RemoteSettings | None = None) -> Iterator[Path]:
     parent = (settings or current()).cache_folder / "scratch"
     with _explained(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        outer = Path(tempfile.mkdtemp(dir=parent))
+        with _locked(parent.parent / _ALL_LOCK):
+            _remove_abandoned(parent)
+            outer = Path(tempfile.mkdtemp(dir=parent))
+            held = contextlib.ExitStack()
+            held.enter_context(_locked(outer / _LOCK))
     try:
-        with _locked(outer):
+        with held:
             inner = outer / "files"
             inner.mkdir()
             with _explained(parent):
@@ -51,17 +56,22 @@ def scratch_folder(settings: RemoteSettings | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with open(folder / _LOCK, "w") as lock:
+def _locked(path: Path) -> Iterator[None]:
+    with open(path, "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _remove_abandoned(parent: Path) -> None:
     for folder in parent.iterdir():
-        with contextlib.suppress(OSError), open(folder / _LOCK) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with open(folder / _LOCK, "r+") as lock:  # NFS locks no file that is open to read only
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:  # its process was killed before it had made one
+            pass
+        except OSError:  # somebody holds it, or it belongs to another user
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from fault_proxy import Fault
 
 from recordkit.errors import PublishError, RemoteError
 from recordkit.storage.remote.publish import in_order, publish_files
-from recordkit.storage.remote.settings import RemoteSettings
+from recordkit.storage.remote.settings import RemoteSettings, current
+from recordkit.storage.remote.store import Store
 from recordkit.storage.remote.urls import Url
 
 NAMES = ("x_0.rec", "x_1.rec", "x_0.json", "x_1.json", "x.manifest.json")
@@ -148,3 +149,17 @@ def test_paths_in_a_folder_become_keys(object_store, tmp_path):
 def test_a_web_server_takes_no_files(files):
     with pytest.raises(PublishError, match="expected a store that takes files, got a web server; publish to s3://"):
         publish_files(files, Url.parse("http://127.0.0.1:1/x"))
+
+
+class Contradicting(Store):
+    """A store that says of an object that it exists, and then that it does not."""
+
+    def create(self, key, data):
+        return False
+
+
+def test_a_store_that_contradicts_itself_ends_the_publishing(object_store, files, monkeypatch):
+    store = Contradicting(object_store.url, current())
+    monkeypatch.setattr("recordkit.storage.remote.publish.open_store", lambda *_: store)
+    with pytest.raises(RemoteError, match=r"publishing: .* got an object that exists and cannot be found, 20 times"):
+        publish_files(files, Url.parse(object_store.url))
