@@ -186,12 +186,12 @@ def run(costs: Costs, n_images: int, *, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def draw(results: list[dict[str, Any]], path: Path) -> None:
-    """Draw the hours of packs and epochs by the number of nodes."""
+def draw(document: dict[str, Any], path: Path) -> None:
+    """Draw the hours of packs and epochs by the number of nodes, from what was written as JSON."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6), layout="constrained")
-    by_title = {each["title"]: each["rows"] for each in results}
+    by_title = {each["title"]: each["rows"] for each in document["results"]}
     panels = (("packing", "scenario", "Packing"), ("reading", "order", "An epoch of training, first time"))
     for axes, (title, column, heading) in zip(figure.subplots(1, 2), panels, strict=True):
         for name in dict.fromkeys(row[column] for row in by_title[title]):
@@ -200,7 +200,8 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="nodes of 16 cores", ylabel="hours", title=heading)
         axes.grid(visible=True, which="both", alpha=0.3)
         axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13))
-    figure.savefig(path, dpi=110)
+    about = document["about"]
+    figure.savefig(path, dpi=110, metadata={"Description": f"{about['command']}; {about['date']}"})
 
 
 def check(costs: Costs, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -250,7 +251,7 @@ def main() -> None:
         print(f"\n{title}", *lines(results), sep="\n")
     write(arguments.json, results)
     if arguments.picture:
-        draw(results, arguments.picture)
+        draw(json.loads(arguments.json.read_text()), arguments.picture)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import importlib.util
 import math
 import os
 import signal
@@ -27,6 +28,13 @@ hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("RECORDKIT_HYPOTHESIS", "quick"))
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out the examples of clusters without Ray, which they start."""
+    if importlib.util.find_spec("ray") is None:
+        examples = {item for item in items if isinstance(item, pytest.DoctestItem) and "cluster" in item.path.parts}
+        items[:] = [item for item in items if item not in examples]
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,6 @@ from recordkit.sources.image_tree import ImageTree, Progress
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listing import ListSource
 from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
-from recordkit.sources.roots.listed import copy_list
-from recordkit.sources.roots.stored import StoredFolders
 from recordkit.sources.table import TableSource
 from recordkit.storage.remote.urls import Url, is_url
 
@@ -154,6 +152,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     extensions = (*extensions, *itertools.chain.from_iterable(OTHER_DECODERS[name] for name in decoders))
     url = Url.parse(path) if is_url(path) else None
     if url is not None and (columns is not None or url.name.endswith(".lst")):
+        from recordkit.sources.roots.listed import copy_list
+
         path, root = copy_list(url), root or str(url.parent)
         url = None
     path = Path(path)
@@ -183,6 +183,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
 
 def _list_tree(url: Url, extensions: Sequence[str], progress: Progress | None) -> ImageTree:
     """List a folder of an object store. The list takes the time, and shows the progress."""
+    from recordkit.sources.roots.stored import StoredFolders
+
     return ImageTree(StoredFolders(url, extensions, progress), extensions)
 
 

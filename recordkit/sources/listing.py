@@ -17,7 +17,7 @@ from recordkit.sources.list_form import advise_columns
 from recordkit.sources.missing_images import explain_missing_images
 from recordkit.sources.outside import ImageRoot
 from recordkit.sources.repeated_keys import repeated_key_error
-from recordkit.sources.roots.listed import open_root
+from recordkit.sources.roots.opening import open_root
 from recordkit.storage.remote.urls import is_url
 
 # Number of images that are looked up when a list is opened. If the root is wrong, none of them exists.

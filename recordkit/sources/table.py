@@ -21,7 +21,7 @@ from recordkit.sources.files import EXTENSIONS
 from recordkit.sources.missing_images import explain_wrong_root
 from recordkit.sources.outside import ImageRoot
 from recordkit.sources.repeated_keys import repeated_key_error
-from recordkit.sources.roots.listed import open_root
+from recordkit.sources.roots.opening import open_root
 
 # Rows that are looked at to find the delimiter, the heading and the suffix of the images.
 _N_PROBED_ROWS = 100

@@ -74,7 +74,8 @@ def test_the_pictures_of_the_project_have_every_peer(name):
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.png")), ids=lambda path: path.name)
 def test_the_pictures_of_the_project_are_of_the_figures_beside_them(path):
-    facts = json.loads(path.with_suffix(".json").read_text())
+    document = json.loads(path.with_suffix(".json").read_text())
+    facts = document.get("about", document)
     with Image.open(path) as picture:
         assert picture.text["Description"] == f"{facts['command']}; {facts['date']}"
 

@@ -20,30 +20,13 @@ from recordkit.sources.roots.reader import Request, any_exists, read_first
 from recordkit.storage.remote.lookup import mirror_of
 from recordkit.storage.remote.settings import RemoteSettings, current
 from recordkit.storage.remote.store import Store, open_store
-from recordkit.storage.remote.urls import Url, is_url
+from recordkit.storage.remote.urls import Url
 
 _CONTROLS = re.compile("[\0-\x1f\x7f]")
 
 
-def open_root(folder: str | Path, *, allow_outside: bool, listed: bool = False) -> ImageRoot:
-    """Return the folder that the paths of a list start from.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A folder of this machine or the URL of one.
-    allow_outside : bool
-        Allow paths that lead out of the folder.
-    listed : bool, default False
-        List a folder of a store with all folders below it, so that it is known which images exist.
-
-    Raises
-    ------
-    RemoteError, NotFoundError
-        The store does not answer or refuses; a web server has no list.
-    """
-    if not is_url(folder):
-        return ImageRoot(os.fspath(folder), allow_outside=allow_outside)
+def open_stored_root(folder: str | Path, *, allow_outside: bool, listed: bool) -> StoredRoot:
+    """Return the folder of a store that the paths of a list start from; see `recordkit.sources.roots.opening`."""
     url, settings = Url.parse(folder), current()
     facts = None
     if listed:

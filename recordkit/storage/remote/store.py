@@ -471,4 +471,5 @@ def _forget() -> None:
         store.reset()
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -133,9 +133,9 @@ def test_files_are_closed_when_they_are_removed_replaced_or_dropped(make, tmp_pa
 
 @pytest.fixture
 def few_files():
-    """Let this process have 64 more files open than it has."""
+    """Let this process have some more files open than it has: extents keep half of the limit open."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 64, limits[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * max(map(int, os.listdir("/proc/self/fd"))) + 64, limits[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
@@ -162,7 +162,7 @@ def test_more_files_than_a_process_may_open_are_read(make, tmp_path, few_files):
         path.unlink()
     assert extents.read(980, 0) == OBJECT[:980]
     n_open = 490 - len(fetched)
-    assert 10 < n_open <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 + 1 < 300
+    assert 10 < n_open <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 + 1
 
 
 def test_a_file_that_is_cut_short_is_fetched_again(make, tmp_path):
