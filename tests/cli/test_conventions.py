@@ -33,6 +33,7 @@ DIFFERENT = {
     "--shards": "pack and list have splits, split and merge have not, and split has no default",
     "--threads": "bench measures several numbers of threads, and each task of a cluster has its own",
     "--to": "tasks of a cluster write the formats of numbered files alone",
+    "--memory": "on a cluster it is that of each task",
 }
 
 
