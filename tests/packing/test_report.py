@@ -28,6 +28,7 @@ def test_the_json_of_a_report_has_all_counts():
         "rate_img_s": 5.3,
         "ok": False,
         "manifests": [],
+        "uploaded_bytes": None,
         "warnings": ["p_val is replaced"],
         "sets": [
             {
