@@ -177,6 +177,9 @@ def test_the_aarch64_wheel_runs_the_tests_of_the_core_under_qemu(aarch64_wheel, 
 def run_tests(*python, site, folder, env, tests=TESTS):
     """Run tests with an installed recordkit."""
     shutil.copytree(ROOT / "tests", folder / "tests")
+    (folder / "benchmarks").mkdir()
+    for name in ("fault_proxy.py", "object_server.py"):  # which fixtures import
+        shutil.copy(ROOT / "benchmarks" / name, folder / "benchmarks")
     shutil.copy(ROOT / "setup.cfg", folder)
     (folder / "tests/test_installed.py").write_text(TEST_INSTALLED.format(site=str(site)))
     command = (*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
