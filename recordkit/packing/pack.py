@@ -191,7 +191,7 @@ def pack_to_store(
         The store refuses or does not answer, or there is no such bucket. The list of the destination's objects is
         asked for before the first image is read, so most of these errors come at once.
     """
-    from recordkit.storage.remote.publish import in_order, parse_prefix, publish_files
+    from recordkit.storage.remote.publish import in_order, parse_prefix, publish_shown
     from recordkit.storage.remote.published import ExpectedSet, refuse_other_pack
     from recordkit.storage.remote.scratch import scratch_folder
     from recordkit.storage.remote.store import open_store
@@ -218,9 +218,7 @@ def pack_to_store(
         refuse_other_pack(store, url, names, lambda: expect(folder / url.name))
         report = pack(sources, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
         files = in_order(folder)
-        show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
-        with show(sum(path.stat().st_size for path in files)) as uploaded:
-            published = publish_files(files, url.parent, progress=uploaded)
+        published = publish_shown(files, url.parent, show_upload)
         warnings = tuple(warning.replace(f"{folder}/", f"{url.parent}/") for warning in report.warnings)
     sets = tuple(dataclasses.replace(done, prefix=url.with_name(done.prefix.name)) for done in report.sets)
     manifests = tuple(url.with_name(path.name) for path in report.manifests)

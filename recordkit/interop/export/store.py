@@ -12,7 +12,7 @@ from typing import Any
 from recordkit.errors import PublishError, enumerate_some
 from recordkit.interop.export.report import ExportedSet, ExportReport, Progress
 from recordkit.sample import Source
-from recordkit.storage.remote.publish import in_order, parse_destination, publish_files
+from recordkit.storage.remote.publish import in_order, parse_destination, publish_shown
 from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.store import open_store
 from recordkit.storage.remote.urls import Url
@@ -72,9 +72,7 @@ def export_to_store(
             advice = "choose another name, or remove the objects"
             raise PublishError(path=str(url), expected="a new folder", got=got, advice=advice)
         if not report.dry_run:
-            show = show_upload or (lambda n_bytes: contextlib.nullcontext(lambda n: None))
-            with show(sum(path.stat().st_size for path in files)) as uploaded:
-                published = publish_files(files, url.parent, base=folder, progress=uploaded)
+            published = publish_shown(files, url.parent, show_upload, base=folder)
             if all(file.was_there for file in published):
                 notify(f"{url}: all files were already there, nothing uploaded")
         sets = tuple(_with_urls(done, folder, url) for done in report.sets)

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ from recordkit.threads import ThreadedMap
 
 Progress = Callable[[int], object]
 """Called with the number of bytes since the last call."""
+ShowUpload = Callable[[int], AbstractContextManager[Progress]]
+"""Called with the number of bytes of an upload; returns a context manager of a `Progress`."""
 
 _LARGEST_LIST = 2**30
 # Other publishings may end between two requests, but not as often as this.
@@ -177,6 +180,25 @@ def publish_files(
     store = open_store(to, settings)
     publishing = _Publishing(store, described, progress or (lambda n_bytes: None))
     return publishing.run()
+
+
+def publish_shown(
+    files: Sequence[Path], to: Url, show_upload: ShowUpload | None, *, base: Path | None = None
+) -> list[Published]:
+    """Do what `publish_files` does, and show how much is uploaded.
+
+    Parameters
+    ----------
+    files, to, base
+        As for `publish_files`.
+    show_upload : callable or None
+        Called with the number of bytes of all files before the upload. It returns a context manager of a function,
+        which is called with the number of bytes since the last call.
+    """
+    if show_upload is None:
+        return publish_files(files, to, base=base)
+    with show_upload(sum(path.stat().st_size for path in files)) as uploaded:
+        return publish_files(files, to, base=base, progress=uploaded)
 
 
 class _Publishing:
