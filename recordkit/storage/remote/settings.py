@@ -131,9 +131,7 @@ def using(
     ...     current().cache_bytes
     1073741824
     """
-    changes: dict[str, Any] = {"cache_dir": cache_dir, "cache_bytes": cache_bytes}
-    changed = {name: value for name, value in changes.items() if value is not None}
-    token = _used.set(dataclasses.replace(settings or current(), **changed))
+    token = _used.set(_changed(settings or current(), cache_dir=cache_dir, cache_bytes=cache_bytes))
     try:
         yield
     finally:
@@ -186,15 +184,19 @@ def configure_remote(
     True
     """
     global _current
-    given: dict[str, Any] = {
-        "cache_dir": cache_dir,
-        "cache_bytes": cache_bytes,
-        "timeout_s": timeout_s,
-        "total_s": total_s,
-        "n_requests": n_requests,
-        "anonymous": anonymous,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
     with _lock:
-        _current = dataclasses.replace(_current, **changes)
+        _current = _changed(
+            _current,
+            cache_dir=cache_dir,
+            cache_bytes=cache_bytes,
+            timeout_s=timeout_s,
+            total_s=total_s,
+            n_requests=n_requests,
+            anonymous=anonymous,
+        )
         return _current
+
+
+def _changed(settings: RemoteSettings, **changes: Any) -> RemoteSettings:
+    """Return settings with changes, of which those that are None change nothing."""
+    return dataclasses.replace(settings, **{name: value for name, value in changes.items() if value is not None})
