@@ -95,13 +95,14 @@ def _open_mirror(url: Url, settings: RemoteSettings) -> Mirror:
     folder = _writable_folder(settings.cache_folder / "sets" / digest[:24])
     with _mirrors_lock:
         mirror = _mirrors.get(str(folder))
-        if mirror is None or mirror.settings != settings:
-            from recordkit.storage.remote.copies import remove_unused
-            from recordkit.storage.remote.mirror import Mirror
+        if mirror is not None and mirror.settings == settings:
+            return mirror
+        from recordkit.storage.remote.copies import remove_unused
+        from recordkit.storage.remote.mirror import Mirror
 
-            mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
-            remove_unused(folder.parent)
-        return mirror
+        mirror = _mirrors[str(folder)] = Mirror(url, folder, settings)
+    remove_unused(folder.parent)  # without the lock, because removing takes time
+    return mirror
 
 
 def _writable_folder(folder: Path) -> Path:
