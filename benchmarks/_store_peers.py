@@ -14,7 +14,7 @@ from typing import Any
 
 from _store_read import BATCH_SIZE, BUCKET, N_REQUESTS, N_THREADS, BatchDecoder, Request, StartEpoch, by_ranges
 
-# As recordkit's pages of 8 MiB, so that the first samples of a cold cache need as many bytes, and workers have shards.
+# Shards are as large as recordkit's pages, so that a cold cache needs as many bytes, and each worker has some.
 SHARD_BYTES = 8 * 2**20
 
 PACKAGES = {

@@ -36,7 +36,7 @@ class RecordFetch:
 
     @property
     def n_bytes(self) -> int:
-        """See above."""
+        """Bytes that the records keep in memory, or that are requested for them."""
         return sum(handle.n_bytes for handle in self._handles)
 
     def wait(self) -> None:

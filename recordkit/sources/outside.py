@@ -120,8 +120,7 @@ class ImageRoot:
         contents = iter(read_images([path for path in paths if path is not None], max_bytes))
         outside = self._outside_error()
         read = (outside if path is None else next(contents, None) for path in paths)
-        # mypy does not see that no None is left.
-        return list(itertools.takewhile(lambda content: content is not None, read))  # type: ignore[arg-type]
+        return list(itertools.takewhile(lambda content: content is not None, read))  # type: ignore[arg-type]  # no None is left
 
     def _outside_error(self) -> ImageError:
         return ImageError(expected=f"a path inside the folder {self.folder}", got="one that leads out of it")

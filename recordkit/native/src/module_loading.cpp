@@ -150,7 +150,7 @@ class BatchLoader {
         return for_each_image(records, label_rows, memory, early_end, hands_over(take, memory, records.epoch));
     }
 
-    // As `load` and `images`, but of images in memory, which have no labels.
+    // This is `load` for images in memory, which have no labels.
     py::array_t<int64_t> load_payloads(const Payloads& payloads, py::array data, py::object budget,
                                        py::object stopped) const {
         const MutableSpan batch = span_of_array(data, payloads.size() * plan_.target.bytes());

@@ -59,7 +59,7 @@ class RecordFile {
     }
 
   public:
-    // Of `extents`, if they are not None, `path` is the name for errors. `on_close` is None or called by close.
+    // If `extents` are not None, `path` is only their name for errors. `on_close` is None or called by close.
     RecordFile(const py::object& path, py::object extents, py::object on_close)
         : path_(path_of(path)), extents_(std::move(extents)), on_close_(std::move(on_close)) {
         if (extents_.is_none()) file_ = with_file_errors(path_, [&] { return std::make_shared<const File>(path_); });

@@ -9,7 +9,7 @@ from recordkit.storage.remote.settings import RemoteSettings
 from recordkit.storage.remote.store import Store
 
 CONTENT = bytes(range(256)) * 40
-# As Azure's documentation shows it: an ETag without quotes.
+# Azure's documentation shows such a list: its ETags have no quotes.
 AZURE_LIST = b"""<?xml version="1.0" encoding="utf-8"?>
 <EnumerationResults ServiceEndpoint="https://account.blob.core.windows.net/" ContainerName="container"><Blobs><Blob>
 <Name>my photos/train.rec</Name><Properties><Last-Modified>Wed, 21 Oct 2026 07:28:00 GMT</Last-Modified><Etag>v1</Etag>

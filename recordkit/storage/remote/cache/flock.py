@@ -13,7 +13,7 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]  # Windows
 
 CAN_LOCK = fcntl is not None
-"""Whether this system has `flock`."""
+"""True if this system has `flock`."""
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
 

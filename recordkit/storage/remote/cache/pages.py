@@ -87,7 +87,7 @@ class PageCache:
 
     @property
     def is_usable(self) -> bool:
-        """Whether new pages can be stored."""
+        """True if new pages can be stored."""
         return self._folder is not None and self._problem is None
 
     def open_object(self, url: str, etag: str | None, size: int) -> CachedObject:
@@ -184,7 +184,7 @@ class CachedObject:
 
     @property
     def is_open(self) -> bool:
-        """Whether pages can be found and stored."""
+        """True if pages can be found and stored."""
         return self._about is not None and self._about.descriptor >= 0  # which a forked process has not
 
     def attach(self, about: str) -> None:

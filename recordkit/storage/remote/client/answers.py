@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
     @property
     def is_of_bucket(self) -> bool:
-        """Whether the bucket or container is missing, and not an object in it."""
+        """True if the bucket or container is missing, and not an object in it."""
         return self.kind == MISSING and ("Bucket" in self.text or "Container" in self.text)
 
     def advice(self, scheme: str) -> str:

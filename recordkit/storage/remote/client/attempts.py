@@ -25,7 +25,7 @@ _UNREACHED_S = 15.0
 
 
 class Reach:
-    """Whether a store has answered this process; threads share it."""
+    """The fact that a store has answered this process, or has not; threads share it."""
 
     has_answered = False
 
