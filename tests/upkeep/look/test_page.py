@@ -71,6 +71,7 @@ def test_the_page_filters_by_class_and_searches_by_key(window):
 
 def test_a_click_enlarges_and_keys_go_on(window):
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
 
     choose(window, "cat (0)")
     button = window.find_element("css selector", "#grid li:not([hidden]) button")
@@ -83,7 +84,9 @@ def test_a_click_enlarges_and_keys_go_on(window):
     assert "key 20" in window.find_element("id", "caption").text, "the last one comes before the first"
     large.send_keys(Keys.ESCAPE)
     assert not large.is_displayed()
-    assert window.execute_script("return document.activeElement.closest('li').dataset.key") == "20"
+    # The browser fires the dialog's close event, which moves the focus, some time after it hides the dialog.
+    focused = "return document.activeElement.closest('li').dataset.key === '20'"
+    WebDriverWait(window, 10).until(lambda chromium: chromium.execute_script(focused), "focus on the image last shown")
 
 
 def test_text_of_others_is_shown_and_does_nothing(window, page):
