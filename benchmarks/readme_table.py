@@ -10,7 +10,6 @@ compares the pages with the files.
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Callable
@@ -18,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import _cluster_tables as cluster
+from _results import RESULTS, read_facts
+from _store_tables import faults, fetched_bytes, kills, object_store, ray_reading
 
 from recordkit.bench.report import Case, Report, read_report
 
 HERE = Path(__file__).parent
-_NOT_MEASURED = "Not measured yet."
-_BYTE_COLUMNS = (("ratios", ".2f"), ("n_requests", ",.0f"))
-_HEAD_LINES = 2
 
 
 def loading() -> list[str]:
     """Return the rates of the loaders on photos and digits."""
-    reports = [read_report(HERE / "results" / f"{name}.json") for name in ("photos256", "mnist")]
+    reports = [read_report(RESULTS / f"{name}.json") for name in ("photos256", "mnist")]
     titles = dict.fromkeys(case.title for report in reports for case in report.by_rate())
     machine = reports[0].machine
     lines = [
@@ -51,14 +49,9 @@ def _cell(report: Report, title: str) -> str:
     return f"{case.median_img_s:,.0f}" + (f" (x{ratio.value:.2f})" if ratio else "")
 
 
-def _facts(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    facts = json.loads((HERE / "results" / f"{name}.json").read_text())
-    return facts["about"], facts["results"]
-
-
 def growth() -> list[str]:
     """Return time and memory for each number of records."""
-    _, (facts,) = _facts("growth")
+    _, (facts,) = read_facts("growth")
     lines = ["| records | pack | memory | load | memory |", "| --- | --- | --- | --- | --- |"]
     for row in facts["rows"]:
         lines.append(
@@ -71,7 +64,7 @@ def growth() -> list[str]:
 
 def upkeep() -> list[str]:
     """Return seconds, rate, share of `cp` and memory of the commands for existing sets, for large and small records."""
-    about, facts = _facts("upkeep")
+    about, facts = read_facts("upkeep")
     titles = " | ".join(f"{each['bytes'] / 1e9:.0f} GB, {each['title']}" for each in facts)
     lines = [f"| {about['date']} | {titles} |", f"| --- |{' --- |' * len(facts)}"]
     for cases in zip(*(each["cases"] for each in facts), strict=True):
@@ -86,7 +79,7 @@ def upkeep() -> list[str]:
 
 def agreement() -> list[str]:
     """Return the ratios of repeated runs of the same command."""
-    about, (facts,) = _facts("agreement")
+    about, (facts,) = read_facts("agreement")
     n = len(facts["rows"][0]["ratios"])
     runs = " | ".join(f"run {number}" for number in range(1, n + 1))
     lines = [
@@ -105,7 +98,7 @@ def agreement() -> list[str]:
 
 def slowed() -> list[str]:
     """Return the verdicts on the same code and on a loader that was slowed down."""
-    _, rows = _facts("slowed")
+    _, rows = read_facts("slowed")
     lines = ["| second run | rounds | verdict | change | 95% interval |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
         change, low, high = (f"{row[name]:+.1%}" for name in ("change", "low", "high"))
@@ -119,8 +112,8 @@ def recipes() -> list[str]:
         "| recipe | epochs | accuracy, mean of seeds (lowest to highest) | a run | learning | waiting for data |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for path in sorted((HERE / "results").glob("recipe-*.json")):
-        _, (facts,) = _facts(path.stem)
+    for path in sorted(RESULTS.glob("recipe-*.json")):
+        _, (facts,) = read_facts(path.stem)
         runs = facts["runs"]
         cells = [f"`{facts['recipe']}`", f"{facts['epochs']}", _accuracy(runs)]
         cells += _time_and_rates(runs) if facts["jobs"] == 1 else [f"{facts['jobs']} at once", "", ""]
@@ -130,7 +123,7 @@ def recipes() -> list[str]:
 
 def training() -> list[str]:
     """Return accuracy, time and rates of Module, Gluon and PyTorch with each iterator."""
-    about, (facts,) = _facts("training")
+    about, (facts,) = read_facts("training")
     lines = [
         f"| MNIST, {facts['epochs']} epochs, {about['date']} | accuracy, mean of seeds (lowest to highest) "
         "| a run | learning | waiting for data |",
@@ -140,87 +133,6 @@ def training() -> list[str]:
         cells = [name, _accuracy(runs), *_time_and_rates(runs)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def object_store() -> list[str]:
-    """Return rates, processor time, requests and bytes of each reader of a store and each epoch."""
-    if not _is_measured("object_store"):
-        return [_NOT_MEASURED]
-    about, facts = _facts("object_store")
-    lines = [f"| {about['date']} | epoch 1 | epoch 2 | warm cache, new process |", "| --- | --- | --- | --- |"]
-    for question in facts:
-        if "unit" not in question:
-            continue
-        lines.append(f"| **{question['title']}, {question['unit']}** | | | |")
-        for case in dict.fromkeys(row["case"] for row in question["rows"]):
-            rows = {row["epoch"]: row for row in question["rows"] if row["case"] == case}
-            cells = (_store_cell(rows.get(epoch)) for epoch in ("epoch 1", "epoch 2", "warm"))
-            lines.append(f"| {case} | {' | '.join(cells)} |")
-    return lines
-
-
-def _store_cell(row: dict[str, Any] | None) -> str:
-    if row is None:
-        return ""
-    rates = row["rates"]
-    spread = f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
-    fetched = (
-        f"{row['n_requests']:,.0f} requests, {row['n_bytes'] / 1e6:,.0f} MB" if row["n_bytes"] else "nothing fetched"
-    )
-    return f"{spread}, {row['cpu_ms_per_sample']:.3f} ms, {fetched}"
-
-
-def fetched_bytes() -> list[str]:
-    """Return bytes fetched over bytes needed for each dataset, order and size of the cache."""
-    if not _is_measured("object_store"):
-        return [_NOT_MEASURED]
-    about, facts = _facts("object_store")
-    lines = [f"| {about['date']} | epoch 1 | epoch 2 | requests |", "| --- | --- | --- | --- |"]
-    for row in (row for question in facts if "unit" not in question for row in question["rows"]):
-        ratios, requests = ([f"{value:{form}}" for value in row[key]] for key, form in _BYTE_COLUMNS)
-        lines.append(f"| {row['case']} | {ratios[0]} | {ratios[1]} | {requests[0]}, {requests[1]} |")
-    return lines
-
-
-def faults_and_kills() -> list[str]:
-    """Return a line about the runs with faults, and some about the packs with kills."""
-    lines = ["| program | result |", "| --- | --- |"]
-    if _is_measured("faults"):
-        about, (facts,) = _facts("faults")
-        first, last = facts["rss_mb"]
-        lines.append(
-            f"| `random_faults.py`, {about['date']} | {facts['runs']:,} epochs with {facts['faults']:,} faults: "
-            f"{facts['complete']:,} complete, {sum(facts['errors'].values()):,} with one clear error, "
-            f"{len(facts['wrong'])} wrong; longest {facts['longest_run_s']:.1f} s; memory {first:,.0f} MB early and "
-            f"{last:,.0f} MB at the end, cache at most {facts['cache_mb']:.0f} MB |"
-        )
-    for name in ("kills", "kills-resize"):
-        if _is_measured(name):
-            lines += _kill_lines(name)
-    return lines if len(lines) > _HEAD_LINES else [_NOT_MEASURED]
-
-
-def _kill_lines(name: str) -> list[str]:
-    about, (workers, kills, *overhead) = _facts(name)
-    rows = ", ".join(f"{row['workers']} in {row['seconds']:.0f} s" for row in workers["rows"])
-    differ = sum(len(facts["differ"]) for facts in (*workers["rows"], kills))
-    title = f"`{about['command'].removeprefix('benchmarks/').partition(' --folder')[0]}`, {about['date']}"
-    text = (
-        f"{workers['n_bytes'] / 1e9:.1f} GB by workers: {rows}; {kills['killed_workers']} workers and "
-        f"{kills['killed_drivers']} drivers killed: {kills['seconds']:.0f} s, {kills['twice']:.1%} of the bytes twice; "
-        f"{differ} files differ"
-    )
-    for facts in overhead:
-        overheads = facts["overheads"]
-        text += (
-            f"; Ray beside `recordkit pack` on one node {statistics.median(overheads):+.1%} "
-            f"({min(overheads):+.1%} to {max(overheads):+.1%})"
-        )
-    return [f"| {title} | {text} |"]
-
-
-def _is_measured(name: str) -> bool:
-    return (HERE / "results" / f"{name}.json").exists()
 
 
 def _accuracy(runs: list[dict[str, float]]) -> str:
@@ -245,7 +157,7 @@ def _simulation(name: str, source: str = "simulation") -> Callable[[], list[str]
 
     def table() -> list[str]:
         table_of: Callable[[list[dict[str, Any]]], list[str]] = getattr(cluster, name)
-        return table_of(_facts(source)[1])
+        return table_of(read_facts(source)[1])
 
     table.__name__ = name
     return table
@@ -267,7 +179,9 @@ TABLES = {
         training,
         object_store,
         fetched_bytes,
-        faults_and_kills,
+        ray_reading,
+        faults,
+        kills,
     ],
 }
 

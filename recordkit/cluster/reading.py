@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from recordkit.cluster.library import import_ray
+from recordkit.cluster.read_plan import choose_n_tasks
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, PlanError
 from recordkit.loading.probe import count_labels
@@ -43,7 +44,8 @@ def read(
     concurrency : int, optional
         Most tasks that read at once; by default as many as Ray finds room for.
     override_num_blocks : int, optional
-        Number of blocks; by default Ray chooses it by the size of the files and the number of CPUs.
+        Number of blocks, each of which a task reads; by default four for each CPU of the cluster, fewer if they were
+        smaller than 8 MB, and more if they were larger than 100 MB.
     ray_remote_args : mapping of str, optional
         Ray's options of the tasks that read, such as `num_cpus`, `memory`, `resources` and `runtime_env`. They are
         given to Ray in the way that its version wants, which since 2.60 is a parameter for each.
@@ -71,7 +73,7 @@ def read(
     >>> dataset = recordkit.cluster.read("train.manifest.json")  # doctest: +SKIP
     >>> dataset.write_parquet("s3://bucket/train")  # doctest: +SKIP
     """
-    ray_data = import_ray("ray.data")
+    ray, ray_data = import_ray(), import_ray("ray.data")
     from recordkit.cluster.datasource import RecordDatasource
     from recordkit.cluster.record_table import TableForm
 
@@ -83,8 +85,14 @@ def read(
     has_lists = n_labels > 1 if label_lists is None else label_lists
     names = _class_names(dataset, has_lists=has_lists) if classes else None
     form = TableForm(exact is not None, has_lists, names)
+    source = RecordDatasource(dataset, form)
+    if override_num_blocks is None:
+        if not ray.is_initialized():
+            ray.init()  # as Ray does by itself a little later
+        n_cpus = int(ray.cluster_resources().get("CPU", 1))
+        override_num_blocks = choose_n_tasks(source.estimate_inmemory_data_size(), n_cpus)
     return ray_data.read_datasource(
-        RecordDatasource(dataset, form),
+        source,
         concurrency=concurrency,
         override_num_blocks=override_num_blocks,
         **_task_options(ray_data.read_datasource, ray_remote_args or {}),

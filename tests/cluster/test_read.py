@@ -18,7 +18,7 @@ from recordkit.formats.irheader import IRHeader, pack
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
-from recordkit.cluster.read_plan import plan_ranges
+from recordkit.cluster.read_plan import choose_n_tasks, plan_ranges
 from recordkit.cluster.reading import _task_options
 from recordkit.cluster.record_table import TableForm, read_table
 
@@ -126,6 +126,18 @@ def test_ranges_have_few_bytes_and_few_records(tmp_path):
     with RecordDataset(tmp_path / "a.rec") as dataset:
         assert [end - begin for begin, end in plan_ranges(dataset, 1)] == [32768, 32768, 4464]
         assert len(plan_ranges(dataset, 1, task_bytes=dataset.files[0].stat().st_size // 10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "n_cpus", "n_tasks"), [(0, 4, 1), (20_000_000, 64, 3), (250_000_000, 2, 8), (10_000_000_000, 8, 100)]
+)
+def test_tasks_are_few_for_each_cpu_and_neither_tiny_nor_huge(n_bytes, n_cpus, n_tasks):
+    assert choose_n_tasks(n_bytes, n_cpus) == n_tasks
+
+
+def test_each_small_file_is_one_block(ray, shards):
+    assert ray.cluster_resources()["CPU"] > 1
+    assert rk.cluster.read(shards).materialize().num_blocks() == 3
 
 
 def test_dataset_has_the_records_of_all_shards_in_order(ray, shards):
