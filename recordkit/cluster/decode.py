@@ -18,10 +18,9 @@ from recordkit.cluster.record_table import IMAGE, KEY
 from recordkit.errors import FormatError, ImageError, PlanError, plural
 from recordkit.loading.native import choose_engine
 from recordkit.loading.payloads import PayloadDecoder, Payloads
-from recordkit.loading.plan import LoadPlan
+from recordkit.loading.plan import LoadPlan, Step
 from recordkit.loading.probe import find_fixed_size
 from recordkit.threads import count_threads
-from recordkit.transforms import Normalize, Transform
 
 DATA = "data"
 
@@ -71,7 +70,7 @@ class Decode:
 
     def __init__(
         self,
-        transforms: Sequence[Transform | Normalize] = (),
+        transforms: Sequence[Step] = (),
         *,
         epoch: int = 0,
         size: tuple[int, int] | None = None,
@@ -139,11 +138,12 @@ class Decode:
 
     def _rows_without(self, errors: Mapping[int, Exception], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the rows that have no error; raise the first error if none may be left out."""
-        row = min(errors)
+        plan_errors = [row for row, error in errors.items() if isinstance(error, PlanError)]  # faults of a transform
+        row = min(plan_errors or errors)
         error = errors[row]
-        if isinstance(error, FormatError | ImageError):
+        if isinstance(error, FormatError | ImageError | PlanError):
             error = error.located(key=int(keys[row]))
-        if self._on_error == "raise":
+        if self._on_error == "raise" or plan_errors:
             raise error
         warnings.warn(f"{plural(len(errors), 'image')} left out; the first: {error}", UserWarning, stacklevel=3)
         return np.setdiff1d(np.arange(len(keys)), list(errors))

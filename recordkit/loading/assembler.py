@@ -20,7 +20,7 @@ from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
 from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import count_labels, find_image_size
+from recordkit.loading.probe import count_labels, find_format
 from recordkit.loading.timing import Timing
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler
@@ -105,19 +105,19 @@ class BatchAssembler:
         n_threads: int,
         memory: int | str | None,
     ) -> None:
-        size = find_image_size(dataset, plan)
+        item = find_format(dataset, plan)
         self._dataset = dataset
         self._sampler = sampler
         self._on_error = on_error
         self._n_labels = count_labels(dataset)
-        self._item_shape = plan.item_shape(size)
+        self._item_shape = item.shape
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
-        batch_bytes = math.prod(self._item_shape) * np.dtype(plan.dtype).itemsize * sampler.batch_size
+        batch_bytes = math.prod(self._item_shape) * item.dtype.itemsize * sampler.batch_size
         self.memory = _choose_memory(memory, batch_bytes)
         self.batches_per_item, self.n_items_ahead = _choose_items(self.memory, batch_bytes, n_threads)
-        self._pool = ArrayPool(plan.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
-        self.engine = engine(dataset, plan, size, _image_budget(self.memory, batch_bytes, n_threads))
+        self._pool = ArrayPool(item.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
+        self.engine = engine(dataset, plan, item, _image_budget(self.memory, batch_bytes, n_threads))
 
     def load(self, epoch: int, start: int, numbers: range, timing: Timing, stopped: bytearray) -> LoadedBatches:
         """Load consecutive batches, up to the first sample whose error ends the epoch.
@@ -143,12 +143,15 @@ class BatchAssembler:
         request = Request(epoch, positions, indices, stopped)
         failures = self.engine.load(request, arrays)
         error = None
-        if failures and self._on_error == "raise":
-            row = min(failures)
+        # A PlanError is a fault of a transform and not of the sample, so it always ends the epoch.
+        fatal = [row for row in failures if self._on_error == "raise" or isinstance(failures[row], PlanError)]
+        if fatal:
+            row = min(fatal)
             error = with_sample_location(failures[row], self._dataset, int(indices[row]))
             ends = np.cumsum([len(batch.indices) for batch in batch_indices])
             batch_indices = batch_indices[: int(np.searchsorted(ends, row, side="right"))]
-        elif failures:
+        if self._on_error != "raise":
+            failures = {row: failure for row, failure in failures.items() if row not in fatal}
             self._record_failures(failures, request, arrays)
         skipped_rows = failures.keys() if self._on_error == "skip" else ()
         batches = self._divide(arrays, indices, batch_indices, skipped_rows)
@@ -200,8 +203,11 @@ class BatchAssembler:
         for _ in range(_MAX_REPLACEMENTS):
             request.indices[row] = (request.indices[row] + 1) % len(self._dataset)
             next_sample = Request(request.epoch, request.positions[one_row], request.indices[one_row], request.stopped)
-            if not self.engine.load(next_sample, BatchArrays(arrays.data[one_row], arrays.labels[one_row])):
+            errors = self.engine.load(next_sample, BatchArrays(arrays.data[one_row], arrays.labels[one_row]))
+            if not errors:
                 return
+            if isinstance(errors[0], PlanError):
+                raise with_sample_location(errors[0], self._dataset, int(request.indices[row]))
         raise error
 
 

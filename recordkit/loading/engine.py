@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError
-from recordkit.loading.plan import LoadPlan
+from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.loading.plan import ItemFormat, LoadPlan
 from recordkit.memory import MemoryBudget
 
 _Error = TypeVar("_Error", bound=Exception)
@@ -59,8 +59,8 @@ class Engine(Protocol):
     ----------
     dataset : RecordDataset
     plan : LoadPlan
-    size : (int, int)
-        Height and width of the images after the transforms.
+    item : ItemFormat
+        Shape and dtype of a row of a batch.
     budget : MemoryBudget
         Memory of the images under way, which the threads share.
 
@@ -71,10 +71,13 @@ class Engine(Protocol):
 
     name: ClassVar[str]
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None: ...
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, item: ItemFormat, budget: MemoryBudget) -> None: ...
 
     def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
-        """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""
+        """Load the samples into the arrays; return the errors of those that cannot be loaded, by row.
+
+        A FormatError, an ImageError or an OSError means that the sample is bad; a PlanError, that a transform is.
+        """
 
 
 def sample_location(dataset: RecordDataset, index: int) -> tuple[int, Path]:
@@ -85,9 +88,9 @@ def sample_location(dataset: RecordDataset, index: int) -> tuple[int, Path]:
 
 def with_sample_location(error: _Error, dataset: RecordDataset, index: int) -> _Error:
     """Return an error from `Engine.load` with the file and the key of its sample, unless it names a file already."""
-    if isinstance(error, FormatError | ImageError) and error.path is None:
+    if isinstance(error, FormatError | ImageError | PlanError) and error.path is None:
         key, path = sample_location(dataset, index)
         located_error = error.located(path=str(path), key=key)
-        located_error.__cause__ = error
+        located_error.__cause__ = error.__cause__ or error
         return located_error  # type: ignore[return-value]  # it has the type of `error`
     return error

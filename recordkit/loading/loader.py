@@ -17,14 +17,13 @@ from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.fetching import plan_uses
 from recordkit.loading.native import choose_engine
-from recordkit.loading.plan import LoadPlan
+from recordkit.loading.plan import LoadPlan, Step
 from recordkit.loading.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Sampler
 from recordkit.sampling.state import LoaderState
 from recordkit.threads import ThreadedMap, count_threads
-from recordkit.transforms import Normalize, Transform
 
 ON_ERROR = ("raise", "skip", "replace")
 
@@ -45,9 +44,10 @@ class Loader:
         Path or URL as for `recordkit.RecordDataset`, or a dataset, for example a slice of one; `close` closes it too.
     batch_size : int
         Samples per batch of one rank.
-    transforms : sequence of Transform, default ()
-        Transforms in the order of their application; together they must make all images one size. A `Normalize` may
-        stand at the end only.
+    transforms : sequence of Transform, Normalize or callable, default ()
+        Steps in the order of their application; together they must make all images one size. A `Normalize` may stand at
+        the end only. A callable with one parameter gets the image, uint8 of shape (H, W, C), and the last one may
+        return an array of any shape and dtype; see `recordkit.loading.plan.LoadPlan`.
     shuffle : bool or Order, default False
         False: the order of the file. True: a new random order each epoch. Or an order of `recordkit.sampling.order`, or
         `recordkit.sampling.mix.Mix` for several datasets with weights.
@@ -57,7 +57,8 @@ class Loader:
         Number of loading threads; 0: the number of CPUs this process may use.
     engine : {"auto", "native", "python"}, default "auto"
         "auto" is the native engine if it is built.
-    dtype : {"uint8", "float16", "float32"}, default "uint8"
+    dtype : {"uint8", "float16", "float32"}, optional
+        By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
     channels : {3, 1, 4}, default 3
         3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
@@ -130,12 +131,12 @@ class Loader:
         path: str | Path | Sequence[str | Path] | RecordDataset,
         *,
         batch_size: int,
-        transforms: Sequence[Transform | Normalize] = (),
+        transforms: Sequence[Step] = (),
         shuffle: bool | Order = False,
         seed: int = 0,
         threads: int = 0,
         engine: str = "auto",
-        dtype: str = "uint8",
+        dtype: str | None = None,
         layout: str = "NHWC",
         channels: int = 3,
         last_batch: str = "keep",

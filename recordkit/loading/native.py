@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from recordkit import native
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, PlanError
 from recordkit.loading.engine import BatchArrays, Engine, Request
-from recordkit.loading.item import apply_transforms, to_batch_item
-from recordkit.loading.plan import LoadPlan
+from recordkit.loading.item import apply_transforms, check_format, to_batch_item
+from recordkit.loading.plan import ItemFormat, LoadPlan
 from recordkit.loading.python import PythonEngine
 from recordkit.memory import MemoryBudget
 from recordkit.sample import MAX_PIXELS
@@ -47,11 +47,13 @@ class CoreLoader:
         Number of transforms that the core does.
     """
 
-    def __init__(self, plan: LoadPlan, size: tuple[int, int]) -> None:
+    def __init__(self, plan: LoadPlan, item: ItemFormat) -> None:
         specs = _native_specs(plan.steps)
         self.n_native_steps = len(specs)
         # A subclass of Normalize may do something else, so it runs in Python too.
-        is_native = len(specs) == len(plan.steps) and type(plan.normalize) in (Normalize, type(None))
+        normalizes = type(plan.normalize) in (Normalize, type(None))
+        is_native = len(specs) == len(plan.steps) and normalizes and not plan.functions
+        size = plan.image_size(item) if is_native else (1, 1)
         self.fills_batches = is_native and size[0] * size[1] <= MAX_PIXELS
         # Otherwise the core returns images, and does not use the size and the constants of the normalisation.
         height, width = size if self.fills_batches else (1, 1)
@@ -63,7 +65,7 @@ class CoreLoader:
             channels=plan.channels,
             scale_in_dct=not plan.exact,
             seed=plan.seed,
-            dtype=plan.dtype,
+            dtype=item.dtype.name if self.fills_batches else "uint8",
             planar=plan.layout == "NCHW",
             height=height,
             width=width,
@@ -81,27 +83,31 @@ class Finisher:
     ----------
     failed_rows : list of int
         Rows whose error the reference engine raises again and reports.
+    plan_errors : dict of int to PlanError
+        Errors of transforms by row, which are not called again.
     """
 
     def __init__(
         self, plan: LoadPlan, data: NDArray[Any], epoch: int, positions: NDArray[Any], *, n_native_steps: int
     ) -> None:
         self.failed_rows: list[int] = []
+        self.plan_errors: dict[int, PlanError] = {}
         self._plan = plan
         self._data = data
         self._epoch = epoch
         self._positions = positions.tolist()
         self._first = n_native_steps
-        shape = data.shape[2:4] if plan.layout == "NCHW" else data.shape[1:3]
-        self._size = shape[0], shape[1]
+        self._item = ItemFormat(data.shape[1:], data.dtype)
 
     def __call__(self, row: int, image: NDArray[np.uint8]) -> None:
         """Finish the image of a row."""
         try:
             image = apply_transforms(image, self._plan, self._epoch, self._positions[row], first=self._first)
-            self._data[row] = to_batch_item(image, self._plan, self._size)
+            self._data[row] = check_format(to_batch_item(image, self._plan), self._plan, self._item)
         except ImageError:
             self.failed_rows.append(row)
+        except PlanError as error:
+            self.plan_errors[row] = error
 
 
 class NativeEngine:
@@ -109,18 +115,19 @@ class NativeEngine:
 
     name: ClassVar[str] = "native"
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, item: ItemFormat, budget: MemoryBudget) -> None:
         self._budget = budget
         self._dataset = dataset
         self._plan = plan
-        self._reference = PythonEngine(dataset, plan, size, budget)
-        self._core = CoreLoader(plan, size)
+        self._reference = PythonEngine(dataset, plan, item, budget)
+        self._core = CoreLoader(plan, item)
 
     def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
         """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""
         locations = self._dataset.records_at(request.indices)
         records = native.load().Records(*locations, request.positions, request.epoch)
         core, limits = self._core, (self._budget, request.stopped)
+        plan_errors: dict[int, PlanError] = {}
         if core.fills_batches:
             rows = core.loader.load(records, arrays.data, arrays.labels, *limits).tolist()
         else:
@@ -128,8 +135,8 @@ class NativeEngine:
                 self._plan, arrays.data, request.epoch, request.positions, n_native_steps=core.n_native_steps
             )
             rows = core.loader.images(records, arrays.labels, finisher, *limits).tolist()
-            rows = sorted([*rows, *finisher.failed_rows])
-        return self._reference.load_rows(rows, request, arrays)
+            rows, plan_errors = sorted([*rows, *finisher.failed_rows]), finisher.plan_errors
+        return self._reference.load_rows(rows, request, arrays) | plan_errors
 
 
 def _native_specs(steps: tuple[Transform, ...]) -> list[dict[str, Any]]:

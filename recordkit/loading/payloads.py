@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import native
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.native import CoreLoader, Finisher, choose_engine
 from recordkit.loading.plan import LoadPlan
+from recordkit.loading.probe import format_of_size
 from recordkit.loading.python import load_image
 from recordkit.memory import MemoryBudget, choose_memory
 
@@ -70,15 +71,15 @@ class PayloadDecoder:
         self, plan: LoadPlan, size: tuple[int, int], engine: str, n_threads: int, memory: int | str | None
     ) -> None:
         self._plan = plan
-        self._size = size
+        self._item = format_of_size(plan, size)
         self._n_threads = n_threads
         self._budget = MemoryBudget(choose_memory(memory), n_threads)
-        self._core = CoreLoader(plan, size) if choose_engine(engine).name == "native" else None
+        self._core = CoreLoader(plan, self._item) if choose_engine(engine).name == "native" else None
 
     def decode(self, payloads: Payloads, epoch: int) -> tuple[NDArray[Any], dict[int, Exception]]:
         """Return a batch of the images, and the errors of those that cannot be loaded, by row."""
         n = len(payloads.positions)
-        data = np.empty((n, *self._plan.item_shape(self._size)), self._plan.dtype)
+        data = np.empty((n, *self._item.shape), self._item.dtype)
         cuts = np.arange(self._n_threads + 1) * n // self._n_threads
         shares = [(begin, end) for begin, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True) if begin < end]
 
@@ -96,14 +97,15 @@ class PayloadDecoder:
         core = self._core
         if core is None:
             return self._load_rows(range(len(data)), payloads, epoch, data)
+        plan_errors: dict[int, PlanError] = {}
         images, limits = native.load().Payloads(*payloads, epoch), (self._budget, bytearray(1))
         if core.fills_batches:
             rows = core.loader.load_payloads(images, data, *limits).tolist()
         else:
             finisher = Finisher(self._plan, data, epoch, payloads.positions, n_native_steps=core.n_native_steps)
             rows = core.loader.payload_images(images, finisher, *limits).tolist()
-            rows = sorted([*rows, *finisher.failed_rows])
-        return self._load_rows(rows, payloads, epoch, data)
+            rows, plan_errors = sorted([*rows, *finisher.failed_rows]), finisher.plan_errors
+        return self._load_rows(rows, payloads, epoch, data) | plan_errors
 
     def _load_rows(
         self, rows: Iterable[int], payloads: Payloads, epoch: int, data: NDArray[Any]
@@ -114,7 +116,7 @@ class PayloadDecoder:
         for row in rows:
             payload = memoryview(payloads.data)[bounds[row] : bounds[row + 1]]
             try:
-                data[row] = load_image(payload, self._plan, self._size, self._budget, epoch, positions[row])
-            except (FormatError, ImageError) as error:
+                data[row] = load_image(payload, self._plan, self._item, self._budget, epoch, positions[row])
+            except (FormatError, ImageError, PlanError) as error:
                 errors[row] = error
         return errors

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.transforms import Normalize, Transform
+from recordkit.transforms.transform import FunctionOfImage, takes_draws
+
+Step = Transform | Normalize | Callable[[Any], Any]
+"""A step of a list of transforms: one of recordkit's, or a function of the image alone."""
 
 DTYPES = ("uint8", "float16", "float32")
 LAYOUTS = ("NHWC", "NCHW")
 CHANNELS = (3, 1, 4)
+
+
+class ItemFormat(NamedTuple):
+    """Shape and dtype of a sample in a batch, the same for all.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (H, W, C) or (C, H, W); any shape if a function makes the items.
+    dtype : dtype
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -23,9 +42,12 @@ class LoadPlan:
 
     Parameters
     ----------
-    transforms : sequence of Transform, default ()
-        Transforms in the order of their application; a `Normalize` only at the end.
-    dtype : {"uint8", "float16", "float32"}, default "uint8"
+    transforms : sequence of Transform, Normalize or callable, default ()
+        Steps in the order of their application; a `Normalize` only at the end. A callable with one parameter gets the
+        image, uint8 of shape (H, W, C). Before another step it returns such an image too; the last callables, if no
+        `Normalize` follows them, may return arrays of any shape and dtype.
+    dtype : {"uint8", "float16", "float32"}, optional
+        By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
     channels : {3, 1, 4}, default 3
         3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
@@ -38,8 +60,10 @@ class LoadPlan:
     Attributes
     ----------
     steps : tuple of Transform
-        The transforms without the normalisation.
+        The transforms from image to image.
     normalize : Normalize or None
+    functions : tuple of Transform
+        The callables behind the steps, whose results need not be images; empty if there is a normalisation.
 
     Raises
     ------
@@ -47,45 +71,87 @@ class LoadPlan:
         A value is not allowed, or two values contradict each other.
     """
 
-    transforms: Sequence[Transform | Normalize] = ()
-    dtype: str = "uint8"
+    transforms: Sequence[Step] = ()
+    dtype: str | None = None
     layout: str = "NHWC"
     channels: int = 3
     seed: int = 0
     exact: bool = False
     steps: tuple[Transform, ...] = field(init=False)
     normalize: Normalize | None = field(init=False)
+    functions: tuple[FunctionOfImage, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name, allowed in (("dtype", DTYPES), ("layout", LAYOUTS), ("channels", CHANNELS)):
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", _allowed_value("dtype", self.dtype, DTYPES))
+        for name, allowed in (("layout", LAYOUTS), ("channels", CHANNELS)):
             object.__setattr__(self, name, _allowed_value(name, getattr(self, name), allowed))
         if not (isinstance(self.seed, Integral) and 0 <= int(self.seed) < 2**64):
             raise PlanError(argument="seed", expected="0 to 2**64 - 1", got=repr(self.seed))
         object.__setattr__(self, "seed", int(self.seed))  # a Python int, because JSON cannot hold NumPy's
         steps, normalize = _split(self.transforms)
+        functions: list[FunctionOfImage] = []
         if normalize is not None:
-            _check_result(normalize, self.channels, self.dtype)
-        object.__setattr__(self, "steps", steps)
+            object.__setattr__(self, "dtype", self.dtype or "float32")
+            _check_result(normalize, self.channels, str(self.dtype))
+        else:
+            while steps and isinstance(last := steps[-1], FunctionOfImage):
+                functions.insert(0, last)
+                steps.pop()
+            if not functions:
+                object.__setattr__(self, "dtype", self.dtype or "uint8")
+        object.__setattr__(self, "steps", tuple(steps))
         object.__setattr__(self, "normalize", normalize)
+        object.__setattr__(self, "functions", tuple(functions))
 
-    def item_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """Return the shape in a batch of one image of this height and width."""
-        return (self.channels, *size) if self.layout == "NCHW" else (*size, self.channels)
+    def image_format(self, size: tuple[int, int]) -> ItemFormat:
+        """Return the format in a batch of one image of this height and width; only for a plan without functions."""
+        shape = (self.channels, *size) if self.layout == "NCHW" else (*size, self.channels)
+        return ItemFormat(shape, np.dtype(self.dtype))
+
+    def image_size(self, item: ItemFormat) -> tuple[int, int]:
+        """Return height and width of the images of a format; only for a plan without functions."""
+        height, width = item.shape[1:] if self.layout == "NCHW" else item.shape[:2]
+        return height, width
+
+    def to_layout(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return an image, of shape (H, W, C), as a view in the plan's layout; an array of another rank unchanged."""
+        return values.transpose(2, 0, 1) if self.layout == "NCHW" and values.ndim == 3 else values
 
 
-def _split(transforms: Sequence[Transform | Normalize]) -> tuple[tuple[Transform, ...], Normalize | None]:
+def _split(transforms: Sequence[Step]) -> tuple[list[Transform], Normalize | None]:
     """Check the transforms, and split the normalisation from the others."""
-    if not isinstance(transforms, Sequence):
-        raise PlanError(argument="transforms", expected="a list of them", got=repr(transforms))
+    if not isinstance(transforms, Sequence) or isinstance(transforms, str):
+        raise PlanError(
+            argument="transforms",
+            expected="a list of transforms",
+            got=repr(transforms),
+            advice="put it between brackets: [...]" if callable(transforms) else None,
+        )
     last = transforms[-1] if transforms else None
     normalize = last if isinstance(last, Normalize) else None
     steps: list[Transform] = []
     for number, step in enumerate(transforms[: len(transforms) - (normalize is not None)]):
-        if isinstance(step, Normalize | type) or not callable(step):
-            expected = "Normalize at the end" if isinstance(step, Normalize) else "a transform"
-            raise PlanError(argument="transforms", expected=expected, got=f"{step!r} as number {number}")
-        steps.append(step)
-    return tuple(steps), normalize
+        if isinstance(step, Normalize):
+            raise _not_a_step(number, "Normalize at the end", repr(step), "move it to the end of the list")
+        if isinstance(step, type):
+            raise _not_a_step(number, "a transform", f"the class {step.__name__}", f"call it: {step.__name__}(...)")
+        if not callable(step):
+            raise _not_a_step(number, "a transform or another callable", repr(step))
+        if _is_module_of_torch(step):
+            text = "recordkit.interop.torch.Loader gives its transforms tensors, and takes the same arguments"
+            raise _not_a_step(number, "a function of an array", f"the PyTorch module {type(step).__name__}", text)
+        steps.append(step if takes_draws(step) else FunctionOfImage(step))
+    return steps, normalize
+
+
+def _not_a_step(number: int, expected: str, got: str, advice: str | None = None) -> PlanError:
+    return PlanError(argument="transforms", expected=expected, got=f"{got} as number {number}", advice=advice)
+
+
+def _is_module_of_torch(step: object) -> bool:
+    """Tell a torch.nn.Module without importing torch. Those of torchvision return an array as it is, without a word."""
+    return any((kind.__module__, kind.__name__) == ("torch.nn.modules.module", "Module") for kind in type(step).mro())
 
 
 def _check_result(normalize: Normalize, channels: int, dtype: str) -> None:

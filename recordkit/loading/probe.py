@@ -1,4 +1,4 @@
-"""The image size and number of labels of a batch, taken from the transforms or the first samples."""
+"""The format of the items and the number of labels of a batch, taken from the transforms or the first samples."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.engine import with_sample_location
-from recordkit.loading.item import apply_transforms
-from recordkit.loading.plan import LoadPlan
+from recordkit.loading.item import apply_transforms, to_batch_item
+from recordkit.loading.plan import ItemFormat, LoadPlan
 from recordkit.transforms.transform import output_size
 
 # Samples whose size is tried before giving up: the first ones, then others from all over the file.
@@ -20,19 +20,35 @@ _N_FIRST, _N_SPREAD = 100, 1000
 _N_DRAWS = 4
 
 
-def find_image_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
-    """Return the height and width of the images after the transforms.
+def find_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
+    """Return the format of the items of a batch.
 
-    If the transforms do not fix the size, the first sample that can be decoded gives it.
+    If the transforms do not fix the size, or functions make the items, the first sample that can be decoded gives it.
 
     Raises
     ------
     ImageError
         None of the samples that were tried can be decoded.
     PlanError
-        A transform does not return an image.
+        A transform does not return an image, or a function raised an error or returns no array.
     """
-    return find_fixed_size(plan) or _first_size(dataset, plan)
+    size = None if plan.functions else find_fixed_size(plan)
+    return plan.image_format(size) if size is not None else _first_format(dataset, plan)
+
+
+def format_of_size(plan: LoadPlan, size: tuple[int, int]) -> ItemFormat:
+    """Return the format of the items of images of a size. Functions are tried on an image of noise.
+
+    Raises
+    ------
+    PlanError
+        A function raised an error or returns no array.
+    """
+    if not plan.functions:
+        return plan.image_format(size)
+    noise = np.random.default_rng(0).integers(0, 256, (*size, plan.channels), np.uint8)
+    values = to_batch_item(noise, plan)
+    return ItemFormat(values.shape, values.dtype)
 
 
 def find_fixed_size(plan: LoadPlan) -> tuple[int, int] | None:
@@ -69,18 +85,20 @@ def _size_after(plan: LoadPlan, first: int, size: tuple[int, int]) -> tuple[int,
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _first_size(dataset: RecordDataset, plan: LoadPlan) -> tuple[int, int]:
-    """Return the size of the first sample that can be decoded, after the transforms."""
+def _first_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
+    """Return the format of the item of the first sample that can be decoded."""
     n, errors = len(dataset), []
     tried = dict.fromkeys([*range(min(n, _N_FIRST)), *np.linspace(0, n - 1, _N_SPREAD).astype(int).tolist()])
     for index in tried:
         try:
             image = codec.decode(dataset[index].payload, channels=plan.channels)
-            image = apply_transforms(image, plan, 0, index)
+            values = to_batch_item(apply_transforms(image, plan, 0, index), plan)
+        except PlanError as error:
+            raise with_sample_location(error, dataset, index) from error.__cause__
         except (FormatError, ImageError) as error:
             errors.append(error)
             continue
-        return image.shape[0], image.shape[1]
+        return ItemFormat(values.shape, values.dtype)
     first = with_sample_location(errors[0], dataset, 0)
     advice = (first.advice, f"none of the {len(tried)} samples that were tried can be loaded")
     raise ImageError(

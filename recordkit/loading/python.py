@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError, RemoteError
+from recordkit.errors import FormatError, ImageError, PlanError, RemoteError
 from recordkit.loading.engine import BatchArrays, Request
-from recordkit.loading.item import apply_transforms, to_batch_item
-from recordkit.loading.plan import LoadPlan
+from recordkit.loading.item import apply_transforms, check_format, to_batch_item
+from recordkit.loading.plan import ItemFormat, LoadPlan
 from recordkit.memory import MemoryBudget
 
 
@@ -22,11 +22,11 @@ class PythonEngine:
 
     name: ClassVar[str] = "python"
 
-    def __init__(self, dataset: RecordDataset, plan: LoadPlan, size: tuple[int, int], budget: MemoryBudget) -> None:
+    def __init__(self, dataset: RecordDataset, plan: LoadPlan, item: ItemFormat, budget: MemoryBudget) -> None:
         self._budget = budget
         self._dataset = dataset
         self._plan = plan
-        self._size = size
+        self._item = item
 
     def load(self, request: Request, arrays: BatchArrays) -> dict[int, Exception]:
         """Load the samples into the arrays; return the errors of those that cannot be loaded, by row."""
@@ -42,7 +42,7 @@ class PythonEngine:
                 self._load_row(row, request, arrays)
             except RemoteError:  # no fault of the sample: a loader that skips bad samples must not skip this one
                 raise
-            except (FormatError, ImageError, OSError) as error:
+            except (FormatError, ImageError, PlanError, OSError) as error:
                 errors[row] = error
         return errors
 
@@ -52,14 +52,14 @@ class PythonEngine:
         if labels.size != arrays.labels.shape[1]:
             raise FormatError(expected=f"{arrays.labels.shape[1]} labels as in the first sample", got=labels.size)
         draws_at = request.epoch, int(request.positions[row])
-        arrays.data[row] = load_image(sample.payload, self._plan, self._size, self._budget, *draws_at)
+        arrays.data[row] = load_image(sample.payload, self._plan, self._item, self._budget, *draws_at)
         arrays.labels[row] = labels
 
 
 def load_image(
     payload: bytes | memoryview,
     plan: LoadPlan,
-    size: tuple[int, int],
+    item: ItemFormat,
     budget: MemoryBudget,
     epoch: int,
     position: int,
@@ -70,7 +70,9 @@ def load_image(
     ------
     ImageError
         It cannot be decoded, has another size after the transforms, or needs more memory than the budget has.
+    PlanError
+        A transform raised an error, or returned something else than for the first sample.
     """
     with budget.hold(codec.decode_bytes(payload)):
         image = codec.decode(payload, channels=plan.channels)
-        return to_batch_item(apply_transforms(image, plan, epoch, position), plan, size)
+        return check_format(to_batch_item(apply_transforms(image, plan, epoch, position), plan), plan, item)

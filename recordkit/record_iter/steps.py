@@ -173,4 +173,4 @@ def _normalize(values: Mapping[str, Any]) -> list[Normalize]:
     channel_factors = factors(values)
     if set(channel_factors) == {1.0} and not any(means(values)):
         return []
-    return [Normalize(means(values), [1 / factor for factor in channel_factors])]
+    return [Normalize(means(values), [1 / factor for factor in channel_factors], scale=1)]

@@ -20,29 +20,37 @@ class Normalize:
 
     The operations are in float32, each with one rounding::
 
-        out = (x - m) * r      m = float32(mean)      r = float32(1 / std), 1 / std as float64
+        out = (x - m) * r      m = float32(mean / scale)      r = float32(scale / std), both quotients as float64
 
-    `mean` and `std` refer to pixels from 0 to 255, like ImageRecordIter's ``mean_r`` and ``std_r``. Multiply means and
-    deviations for pixels from 0 to 1 by 255. ImageRecordIter computes the same, except for the last bit of r.
+    `mean` and `std` refer to pixels from 0 to 255 times `scale`. So means and deviations for pixels from 0 to 1, as
+    torchvision has them, need ``scale=1/255``; and ``Normalize(scale=1/255)`` alone makes pixels from 0 to 1, as
+    ToTensor and ToFloat do elsewhere. Without a scale ImageRecordIter computes the same, except for the last bit of r.
 
     Parameters
     ----------
     mean, std : float or sequence of float
         One number for all channels, or one per channel in the order red, green, blue, alpha. `std` is above 0.
+    scale : float, optional
+        Factor of the pixels before the mean is subtracted, above 0; 1 by default.
 
     Raises
     ------
     PlanError
-        A number is not finite, a deviation is not above 0, or the lengths differ.
+        A number is not finite, a deviation or the scale is not above 0, the lengths differ, or all means and deviations
+        are below 1 and there is no scale.
 
     Examples
     --------
-    >>> Normalize(mean=128, std=64)(np.array([[[0], [128], [255]]], np.uint8)).ravel().tolist()
+    >>> image = np.array([[[0], [128], [255]]], np.uint8)
+    >>> Normalize(mean=128, std=64)(image).ravel().tolist()
     [-2.0, 0.0, 1.984375]
+    >>> Normalize(mean=0.5, std=0.5, scale=1 / 255)(image).ravel().tolist()
+    [-1.0, 0.003921568859368563, 1.0]
     """
 
     mean: float | Sequence[float] = 0.0
     std: float | Sequence[float] = 1.0
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(_numbers("mean", self.mean)), len(_numbers("std", self.std))} - {1}
@@ -52,6 +60,20 @@ class Normalize:
             )
         if min(_numbers("std", self.std)) <= 0:
             raise PlanError(argument="std", expected="numbers above 0", got=repr(self.std))
+        self._check_scale()
+
+    def _check_scale(self) -> None:
+        """Refuse a scale that is not above 0, and numbers for pixels from 0 to 1 without a scale."""
+        if self.scale is not None:
+            if not isinstance(self.scale, Real) or not 0 < self.scale < math.inf:
+                raise PlanError(argument="scale", expected="a number above 0", got=repr(self.scale))
+        elif max(map(abs, (*_numbers("mean", self.mean), *_numbers("std", self.std)))) < 1:
+            raise PlanError(
+                argument="scale",
+                expected="one, because mean and std look like those of pixels from 0 to 1, and pixels are 0 to 255",
+                got=f"mean {self.mean!r} and std {self.std!r} alone",
+                advice="add scale=1/255, or scale=1 if they are for pixels from 0 to 255",
+            )
 
     def constants(self, n_channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return m and r of the formula, each of shape (n_channels,).
@@ -65,7 +87,8 @@ class Normalize:
         for name, numbers in (("mean", means), ("std", deviations)):
             if len(numbers) not in (1, n_channels):
                 raise PlanError(argument=name, expected=f"1 number or {n_channels}, one per channel", got=len(numbers))
-        reciprocals = [1 / std for std in deviations]
+        scale = 1.0 if self.scale is None else float(self.scale)
+        means, reciprocals = [mean / scale for mean in means], [scale / std for std in deviations]
         return (
             np.resize(np.array(means, np.float32), n_channels),  # repeats a single number
             np.resize(np.array(reciprocals, np.float32), n_channels),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard
+
+import numpy as np
 
 from recordkit.sample import Image
 from recordkit.transforms.draws import Draws
@@ -57,6 +62,47 @@ class Transform(Protocol):
         ImageError
             The image does not suit the transform.
         """
+
+
+def takes_draws(step: Transform | Callable[[Any], Any]) -> TypeGuard[Transform]:
+    """Tell a `Transform` from a function of the image alone.
+
+    A transform has a second parameter called `draws`, or two parameters without a default.
+
+    Examples
+    --------
+    >>> from recordkit.transforms import CenterCrop
+    >>> takes_draws(CenterCrop()), takes_draws(lambda image, numbers: image), takes_draws(lambda image, gain=2: image)
+    (True, True, False)
+    """
+    try:
+        parameters = list(inspect.signature(step).parameters.values())
+    except ValueError:  # some functions that are compiled do not tell
+        return False
+    if any(parameter.name == "draws" for parameter in parameters[1:]):
+        return True
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.default is parameter.empty and parameter.kind in kinds for parameter in parameters) > 1
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionOfImage:
+    """A function of the image alone as a `Transform`, which ignores the draws."""
+
+    function: Callable[..., Any]
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+    def __call__(self, image: Image, draws: Draws | None = None) -> Any:
+        """Return the result of the function, which may change its argument: views of what others use are copied.
+
+        OpenCV and torch do not take the negative strides of a mirrored image either.
+        """
+        is_array = isinstance(image, np.ndarray)
+        if is_array and not (image.flags.writeable and min(image.strides, default=0) >= 0):
+            image = image.copy()
+        return self.function(image)
 
 
 def native_spec(transform: Transform) -> dict[str, Any] | None:

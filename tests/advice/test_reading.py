@@ -278,7 +278,9 @@ def test_transforms(rec):
         return image / 2
 
     error = text_of(lambda: load(rec, transforms=(*CROP, halve)))
-    advice("loading/item.py", "only a Normalize, at the end, may return fractions", error)
+    text = "only a Normalize or a callable with one parameter, at the end, may return fractions"
+    advice("loading/item.py", text, error)
+    load(rec, transforms=(*CROP, lambda image: image / 2))
     load(rec, transforms=(*CROP, rk.Normalize(0, 2)), dtype="float32")
     error = text_of(lambda: load(rec, transforms=()))
     advice("loading/item.py", "end with a crop, so that all samples have one size", error)

@@ -127,6 +127,67 @@ def test_the_length_is_right_for_an_order_longer_than_the_dataset(photos):
     assert len(loader) == len(list(loader)) == len(list(feed(loader, 2))) == 7
 
 
+class Half(torch.nn.Module):
+    """A transform as torchvision's: a module of uint8 tensors (C, H, W)."""
+
+    def forward(self, image):
+        assert image.dtype == torch.uint8 and image.shape == (3, 32, 32)
+        return image[:, :, 16:].float() / 2
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_modules_get_tensors(photos, engine, layout, n_workers):
+    options = {"batch_size": N, "layout": layout, "engine": engine}
+    (batch,) = feed(Loader(photos, transforms=[*TRAIN, Half()], **options), n_workers)
+    (plain,) = Loader(photos, transforms=TRAIN, **options)
+    half = plain.data[..., 16:] if layout == "NCHW" else plain.data[:, :, 16:]
+    assert torch.equal(batch.data, half.float() / 2)
+    dataset = RecordDataset(photos, transforms=[rk.CenterCrop(32), Half()], layout=layout, engine=engine)
+    assert dataset[3][0].shape == half.shape[1:] and dataset[3][0].dtype == torch.float32
+
+
+def test_functions_get_arrays_and_may_return_tensors(photos, engine):
+    def to_tensor(image):  # as torchvision's ToTensor
+        return torch.from_numpy(image).permute(2, 0, 1) / 255
+
+    (batch,) = Loader(photos, batch_size=N, transforms=[*TRAIN, to_tensor], engine=engine)
+    (plain,) = Loader(photos, batch_size=N, transforms=[*TRAIN, rk.Normalize(scale=1 / 255)], engine=engine)
+    torch.testing.assert_close(batch.data, plain.data)
+
+
+def test_modules_may_stand_before_each_other_and_before_normalize(photos, engine):
+    class Mirror(torch.nn.Module):
+        def forward(self, image):
+            return image.flip(2)
+
+    (plain,) = Loader(photos, batch_size=N, transforms=TRAIN, engine=engine)
+    for chain in ([Mirror(), rk.Normalize(1, 2)], [Mirror(), Mirror(), Mirror(), lambda image: (image - 1.0) / 2]):
+        (batch,) = Loader(photos, batch_size=N, transforms=[*TRAIN, *chain], engine=engine)
+        torch.testing.assert_close(batch.data, (plain.data.flip(3).to(batch.data.dtype) - 1) / 2)
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_an_error_of_a_module_names_the_sample(photos, n_workers):
+    class Odd(torch.nn.Module):
+        def forward(self, image):
+            raise KeyError("odd")
+
+    loader = Loader(photos, batch_size=4, transforms=[*TRAIN, Half()])
+    loader._options["transforms"][-1].function.forward = Odd().forward  # after the loader tried it
+    with pytest.raises(PlanError, match=r"photos.rec: transforms: key 0: Half\(\) raised KeyError: 'odd'"):
+        list(feed(loader, n_workers))
+
+
+def test_the_transforms_of_torchvision_run(photos):
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    chain = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    (batch,) = Loader(photos, batch_size=N, transforms=[*TRAIN, chain])
+    (plain,) = Loader(photos, batch_size=N, transforms=[*TRAIN, rk.Normalize(mean, std, scale=1 / 255)])
+    torch.testing.assert_close(batch.data, plain.data)
+
+
 @pytest.mark.filterwarnings("ignore:'pin_memory' argument is set as true but no accelerator:UserWarning")
 def test_a_dataloader_pins_data_and_label_of_a_batch(photos, monkeypatch):
     loader = Loader(photos, batch_size=8, transforms=TRAIN)

@@ -238,7 +238,7 @@ def test_a_transform_gets_images_with_the_channels_of_the_loader(photos, engine,
 )
 def test_a_transform_that_does_not_return_an_image_is_named(photos, engine, before, change, got, on_error):
     options = {"batch_size": 8, "transforms": [*before, change], "engine": engine, "on_error": on_error}
-    message = rf"transforms: expected uint8 of shape \(H, W, 3\) from <function .*>, got {got}; only"
+    message = rf"transforms: (key 0: )?expected uint8 of shape \(H, W, 3\) from <function .*>, got {got}; only"
     with pytest.raises(PlanError, match=message):
         next(iter(rk.Loader(photos, **options)))
 
@@ -550,17 +550,23 @@ def test_several_labels_have_a_column_each(tmp_path, engine):
         ({"channels": 2}, "channels: expected 3 or 1 or 4, got 2"),
         ({"on_error": "ignore"}, "on_error: expected one of raise, skip, replace, got 'ignore'"),
         ({"engine": "gpu"}, "engine: expected one of auto, native, python, got 'gpu'"),
-        ({"transforms": [rk.Normalize(0, 1)]}, "dtype: expected float32 or float16 with Normalize"),
+        ({"transforms": [rk.Normalize(0, 1)], "dtype": "uint8"}, "dtype: expected float32 or float16 with Normalize"),
         ({"transforms": [rk.Normalize(0, 1), rk.RandomCrop(3)], "dtype": "float32"}, "expected Normalize at the end"),
         (
-            {"transforms": [rk.Normalize(0, 1 / 258)], "dtype": "float16"},
+            {"transforms": [rk.Normalize(0, 1 / 258, scale=1)], "dtype": "float16"},
             r"dtype: expected one that holds what Normalize\(mean=0, std=0.00387.*\) makes of 0 and 255, got float16",
         ),
-        ({"transforms": [rk.Normalize(0, 1e-40)], "dtype": "float32"}, "dtype: expected one that holds what .*float32"),
-        ({"transforms": [3]}, "transforms: expected a transform, got 3 as number 0"),
-        ({"transforms": rk.RandomFlip()}, r"transforms: expected a list of them, got RandomFlip\("),
-        ({"transforms": [rk.RandomFlip]}, "transforms: expected a transform, got <class '.*RandomFlip'> as number 0"),
-        ({"transforms": [rk.Normalize]}, "transforms: expected a transform, got <class '.*Normalize'> as number 0"),
+        (
+            {"transforms": [rk.Normalize(0, 1e-40, scale=1)], "dtype": "float32"},
+            "dtype: expected one that holds .*float32",
+        ),
+        ({"transforms": [3]}, "transforms: expected a transform or another callable, got 3 as number 0"),
+        (
+            {"transforms": rk.RandomFlip()},
+            r"transforms: expected a list of transforms, got RandomFlip.*; put it between",
+        ),
+        ({"transforms": [rk.RandomFlip]}, "got the class RandomFlip as number 0; call it: RandomFlip\\(...\\)"),
+        ({"transforms": [rk.Normalize]}, "transforms: expected a transform, got the class Normalize as number 0"),
         ({"shuffle": Pages}, "shuffle: expected True, False or an order .*, got <class '.*Pages'>"),
         ({"shuffle": 42}, "shuffle: expected True, False or an order .*, got 42"),
         ({"rank": 1}, r"rank: expected \(number of this loader, number of loaders\), got 1"),

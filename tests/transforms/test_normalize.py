@@ -37,6 +37,26 @@ def test_constants_follow_the_formula():
     assert reciprocal.tolist() == [np.float32(1 / 3), np.float32(1 / 7), np.float32(1 / 9)]
 
 
+def test_a_scale_makes_pixels_from_0_to_1():
+    image = EVERY.reshape(16, 16, 1)
+    np.testing.assert_allclose(Normalize(scale=1 / 255)(image), image / 255, rtol=1e-6)
+    expected = (image / 255 - 0.485) / 0.229
+    np.testing.assert_allclose(Normalize(0.485, 0.229, scale=1 / 255)(image), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "std"), [((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), (0.5, 0.5), (0, 1 / 255)])
+def test_numbers_for_pixels_from_0_to_1_need_a_scale(mean, std):
+    with pytest.raises(PlanError, match="scale: expected one, because .* add scale=1/255, or scale=1"):
+        Normalize(mean, std)
+    assert Normalize(mean, std, scale=1 / 255) and Normalize(mean, std, scale=1)
+
+
+@pytest.mark.parametrize("scale", [0, -1, "1/255", float("nan"), float("inf"), (1, 1, 1)])
+def test_a_scale_is_a_number_above_0(scale):
+    with pytest.raises(PlanError, match="scale: expected a number above 0, got"):
+        Normalize(scale=scale)
+
+
 def test_another_number_of_channels_is_refused():
     with pytest.raises(PlanError, match="mean: expected 1 number or 1, one per channel, got 3"):
         Normalize((1, 2, 3))(np.zeros((2, 2, 1), np.uint8))

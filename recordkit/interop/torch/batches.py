@@ -13,6 +13,7 @@ import torch
 from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
+from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.loader import Loader as ArrayLoader
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
@@ -81,7 +82,8 @@ class Loader(IterableDataset):
         Number of loading threads in each process; 0: the number of CPUs this process may use, divided by the number of
         workers.
     **options
-        Other arguments of `recordkit.Loader`: transforms, seed, engine, dtype, channels, on_error, check, exact, and
+        Other arguments of `recordkit.Loader`: transforms, among which modules of torch, such as those of torchvision,
+        get tensors; seed, engine, dtype, channels, on_error, check, exact, and
         memory, which each worker of a DataLoader has for itself.
 
     Raises
@@ -123,6 +125,7 @@ class Loader(IterableDataset):
         self._rank = rank
         self._threads = threads
         self._options = options | {"shuffle": shuffle, "layout": layout}
+        self._options["transforms"] = on_tensors(options.get("transforms", ()))
         # The number of times that a position was set, and the epoch and position that were set last. They are in
         # shared memory, because the workers of a DataLoader may be running already.
         self._shared_position = torch.zeros(3, dtype=torch.int64).share_memory_()

@@ -14,12 +14,12 @@ from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, PlanError
+from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.native import choose_engine
-from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import count_labels, find_image_size
+from recordkit.loading.plan import LoadPlan, Step
+from recordkit.loading.probe import count_labels, find_format
 from recordkit.memory import MemoryBudget, choose_memory
-from recordkit.transforms import Normalize, Transform
 
 
 class RecordDataset(Dataset):
@@ -33,7 +33,8 @@ class RecordDataset(Dataset):
     path : str, Path, or sequence of them
         Path as for `recordkit.RecordDataset`.
     transforms, seed, engine, dtype, channels, layout, check
-        Arguments of `recordkit.Loader`, but the default layout is "NCHW".
+        Arguments of `recordkit.Loader`, but the default layout is "NCHW", and transforms may be modules of torch, such
+        as those of torchvision, which get tensors.
 
     Attributes
     ----------
@@ -68,20 +69,20 @@ class RecordDataset(Dataset):
         self,
         path: str | Path | Sequence[str | Path],
         *,
-        transforms: Sequence[Transform | Normalize] = (),
+        transforms: Sequence[Step] = (),
         seed: int = 0,
         engine: str = "auto",
-        dtype: str = "uint8",
+        dtype: str | None = None,
         layout: str = "NCHW",
         channels: int = 3,
         check: bool = False,
     ) -> None:
         self.dataset = ArrayDataset(path, check=check)
-        self._plan = LoadPlan(transforms, dtype, layout, channels, seed)
+        self._plan = LoadPlan(on_tensors(transforms), dtype, layout, channels, seed)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
         self._n_labels = count_labels(self.dataset)
-        self._size = find_image_size(self.dataset, self._plan)
+        self._item = find_format(self.dataset, self._plan)
         self._engine_name = engine
         self._engine = self._make_engine()
         # The epoch is in shared memory, because the workers of a DataLoader may be running already.
@@ -131,7 +132,7 @@ class RecordDataset(Dataset):
         if len(outside := index_array[(index_array < -n) | (index_array >= n)]):
             raise IndexError(f"expected indices from {-n} to {n - 1}, got {outside[0]}")
         index_array %= n
-        data = np.empty((len(index_array), *self._plan.item_shape(self._size)), self._plan.dtype)
+        data = np.empty((len(index_array), *self._item.shape), self._item.dtype)
         labels = np.empty((len(index_array), self._n_labels), np.float32)
         errors = self._engine.load(
             Request(int(self._epoch), index_array, index_array, bytearray(1)), BatchArrays(data, labels)
@@ -155,4 +156,4 @@ class RecordDataset(Dataset):
     def _make_engine(self) -> Engine:
         """Return the engine of this process. A worker loads in one thread, so an image may take the whole budget."""
         budget = MemoryBudget(choose_memory(None), 1)
-        return choose_engine(self._engine_name)(self.dataset, self._plan, self._size, budget)
+        return choose_engine(self._engine_name)(self.dataset, self._plan, self._item, budget)
