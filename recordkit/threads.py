@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, local
 from typing import Any, TypeVar
@@ -42,15 +43,15 @@ def count_threads(threads: int) -> int:
     Raises
     ------
     PlanError
-        `threads` is negative or larger than `MAX_THREADS`.
+        `threads` is not a whole number from 0 to `MAX_THREADS`.
 
     Examples
     --------
     >>> count_threads(3)
     3
     """
-    if not 0 <= threads <= MAX_THREADS:
-        raise PlanError(argument="threads", expected=f"0 to {MAX_THREADS}", got=threads)
+    if not isinstance(threads, Integral) or not 0 <= threads <= MAX_THREADS:
+        raise PlanError(argument="threads", expected=f"0 to {MAX_THREADS}", got=repr(threads))
     return threads or max(1, min(_affinity_cpus(), _cgroup_cpus()))
 
 

@@ -262,6 +262,16 @@ class Table:
         return digest.hexdigest()[:32]
 
 
+def _paths(path: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """Return the paths that are to be opened, at least one."""
+    paths = one_or_more(path)
+    if not paths:
+        raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
+    if not all(isinstance(each, str | os.PathLike) for each in paths):
+        raise PlanError(argument="path", expected="the path of a .rec file, or several", got=repr(path))
+    return paths
+
+
 def open_table(
     path: str | Path | Sequence[str | Path],
     *,
@@ -271,10 +281,7 @@ def open_table(
     progress: Callable[[int], None] | None = None,
 ) -> Table:
     """Open .rec files; see `recordkit.dataset.dataset.RecordDataset`."""
-    patterns = one_or_more(path)
-    if not patterns:
-        raise PlanError(argument="path", expected="a .rec file or more", got="an empty list")
-
+    patterns = _paths(path)
     n_sets: list[int] = []  # of each pattern
 
     def find() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from recordkit.errors import PlanError
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
-from recordkit.packing.plan import PackPlan
+from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import is_input
 from recordkit.packing.replaced_set import find_obsolete_files
 from recordkit.packing.report import PackReport, Progress
@@ -115,7 +115,7 @@ def pack(
             raise PlanError(path=str(Url.parse(prefix)), expected="a folder of this machine", got="a URL")
         return pack_to_store(source, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
     begin_s = time.monotonic()
-    plan = plan or PackPlan()
+    plan = plan_or_default(plan)
     engine_class = choose_engine(engine)
     resources = Resources(count_threads(plan.threads), choose_memory(memory), progress)
     sources = open_sources(source, plan)
@@ -200,7 +200,7 @@ def pack_to_store(
     begin_s = time.monotonic()
     store = open_store(url)
     names = store.list_folder(url.parent.key) or {}
-    plan = plan or PackPlan()
+    plan = plan_or_default(plan)
     sources = open_sources(source, plan)
 
     def expect(prefix: Path) -> list[ExpectedSet]:
@@ -243,7 +243,7 @@ def check_pack(
     -------
     warnings : list of str
     """
-    plan = plan or PackPlan()
+    plan = plan_or_default(plan)
     sources, prefix = open_sources(source, plan), Path(prefix)
     refuse_file_name(prefix)
     check_prefix(prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from recordkit.codec import ENCODINGS, OTHER_DECODERS, Channels
@@ -110,13 +111,18 @@ class PackPlan:
         _check_choice("on_error", self.on_error, get_args(OnError))
         _check_minimum("shards", self.shards, 1)
         _check_minimum("threads", self.threads, 0)
+        if not isinstance(self.seed, Integral):
+            raise PlanError(argument="seed", expected="a whole number", got=repr(self.seed))
+        _check_choice("shuffle", self.shuffle, (True, False, None))
         self._check_quality()
         self._check_decoders()
-        if not (0 <= self.val_ratio <= 1 and 0 <= self.test_ratio <= 1 and self.val_ratio + self.test_ratio <= 1):
+        if not all(isinstance(ratio, Real) for ratio in (self.val_ratio, self.test_ratio)) or not (
+            0 <= self.val_ratio <= 1 and 0 <= self.test_ratio <= 1 and self.val_ratio + self.test_ratio <= 1
+        ):
             raise PlanError(
                 "`val_ratio` and `test_ratio`",
                 expected="fractions from 0 to 1 with a sum of at most 1",
-                got=f"{self.val_ratio} and {self.test_ratio}",
+                got=f"{self.val_ratio!r} and {self.test_ratio!r}",
             )
         if self.pass_through and self._needs_pixels():
             raise PlanError(
@@ -130,8 +136,8 @@ class PackPlan:
         if self.encoding == "raw":
             raise PlanError(argument="quality", message="raw images have none", advice="leave it out")
         low, high, unit = (0, 9, "PNG level") if self.encoding == "png" else (1, 100, "JPEG quality")
-        if not low <= self.quality <= high:
-            raise PlanError(argument="quality", expected=f"a {unit} of {low} to {high}", got=self.quality)
+        if not isinstance(self.quality, Integral) or not low <= self.quality <= high:
+            raise PlanError(argument="quality", expected=f"a {unit} of {low} to {high}", got=repr(self.quality))
 
     def _check_decoders(self) -> None:
         if not isinstance(self.decoders, tuple):
@@ -177,11 +183,28 @@ class PackPlan:
         return order == "walked" or (order == "published" and self.splits())
 
 
+def plan_or_default(plan: PackPlan | None) -> PackPlan:
+    """Return the plan of a pack, by default one without settings.
+
+    Raises
+    ------
+    PlanError
+        `plan` is something else, such as a dict or the class.
+    """
+    if plan is None:
+        return PackPlan()
+    if not isinstance(plan, PackPlan):
+        raise PlanError(argument="plan", expected="a PackPlan", got=repr(plan), advice="PackPlan(...) makes one")
+    return plan
+
+
 def _check_choice(argument: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise PlanError(argument=argument, expected=f"one of {', '.join(map(str, choices))}", got=repr(value))
 
 
 def _check_minimum(argument: str, value: int, minimum: int) -> None:
+    if not isinstance(value, Integral):
+        raise PlanError(argument=argument, expected="a whole number", got=repr(value))
     if value < minimum:
         raise PlanError(argument=argument, expected=f"at least {minimum}", got=value)

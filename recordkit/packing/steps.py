@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recordkit.errors import FormatError, PackError, SourceError
+from recordkit.errors import FormatError, PackError, PlanError, SourceError
 from recordkit.packing.engine import Engine
 from recordkit.packing.label_check import check_classes, check_labels
 from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
@@ -72,6 +72,8 @@ def open_sources(source: Source | Mapping[str, Source] | str | Path, plan: PackP
         As for `recordkit.pack`.
     plan : PackPlan
     """
+    if not isinstance(source, str | Path | Mapping) and not hasattr(source, "entries"):
+        raise PlanError(argument="source", expected="a path or a Source", got=repr(source))
     if isinstance(source, (str, Path)):
         try:
             source = open_source(source, decoders=plan.decoders)

@@ -17,6 +17,7 @@ Source: modules/imgproc/src/resize.cpp of OpenCV 4.6; src/libImaging/Resample.c 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, get_args
@@ -75,7 +76,12 @@ class Resize:
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, Integral) or self.size < 1:
-            raise PlanError(argument="resize", expected="a length of at least 1 pixel", got=repr(self.size))
+            raise PlanError(
+                argument="resize",
+                expected="a length of at least 1 pixel",
+                got=repr(self.size),
+                advice="a crop after it makes a height and a width" if isinstance(self.size, Sequence) else None,
+            )
         check_filter(self.filter)
 
     def __call__(self, image: Image, draws: Draws | None = None, *, key: int = 0) -> Image:

@@ -23,7 +23,7 @@ from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shar
 from recordkit.cluster.tasks import TaskCall, Tasks
 from recordkit.errors import PackError, PublishError, RecordkitError
 from recordkit.memory import choose_memory
-from recordkit.packing.plan import PackPlan
+from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import PlannedSet
 from recordkit.packing.report import PackReport, Progress
 from recordkit.packing.steps import PackedSet, open_sources, plan_facts, plan_pack
@@ -118,7 +118,7 @@ def pack(
     """
     begin_s = time.monotonic()
     import_ray()
-    plan = plan or PackPlan()
+    plan = plan_or_default(plan)
     fingerprint = take_fingerprint(engine)
     n_bytes = _DEFAULT_MEMORY if memory is None else choose_memory(memory)
     if isinstance(source, (str, Path)):
