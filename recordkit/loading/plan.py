@@ -139,8 +139,12 @@ def _split(transforms: Sequence[Step]) -> tuple[list[Transform], Normalize | Non
         if not callable(step):
             raise _not_a_step(number, "a transform or another callable", repr(step))
         if _is_module_of_torch(step):
-            text = "recordkit.interop.torch.Loader gives its transforms tensors, and takes the same arguments"
-            raise _not_a_step(number, "a function of an array", f"the PyTorch module {type(step).__name__}", text)
+            raise _not_a_step(
+                number,
+                "a function of an array",
+                f"the PyTorch module {type(step).__name__}",
+                "recordkit.interop.torch.Loader gives its transforms tensors, and takes the same arguments",
+            )
         steps.append(step if takes_draws(step) else FunctionOfImage(step))
     return steps, normalize
 

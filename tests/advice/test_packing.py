@@ -99,6 +99,11 @@ def test_raw_images_have_no_quality(photos, fails, works):
     works("pack", "photos", "out", "--encoding", "raw")
 
 
+def test_a_plan_is_made_by_its_class(photos):
+    advice("packing/plan.py", "PackPlan(...) makes one", text_of(lambda: rk.pack("photos", "out", plan={"seed": 3})))
+    assert rk.pack("photos", "out", plan=rk.PackPlan(seed=3)).ok
+
+
 def test_an_empty_split(photos, fails, works):
     error = fails("pack", "photos", "out", "--val-ratio", 0.4, "--test-ratio", 0.6)
     advice("packing/planned_sets.py", "change the ratios or the number of `shards`", error)

@@ -278,8 +278,11 @@ def test_transforms(rec):
         return image / 2
 
     error = text_of(lambda: load(rec, transforms=(*CROP, halve)))
-    text = "only a Normalize or a callable with one parameter, at the end, may return fractions"
-    advice("loading/item.py", text, error)
+    advice(
+        "loading/item.py",
+        "only a Normalize or a callable with one parameter, at the end, may return fractions",
+        error,
+    )
     load(rec, transforms=(*CROP, lambda image: image / 2))
     load(rec, transforms=(*CROP, rk.Normalize(0, 2)), dtype="float32")
     error = text_of(lambda: load(rec, transforms=()))
@@ -289,6 +292,51 @@ def test_transforms(rec):
     advice("transforms/crop.py", "resize or pad the images first", error)
     load(rec, transforms=[rk.Resize(28), rk.CenterCrop(28)])
     load(rec, transforms=[Pad(10), rk.CenterCrop(28)])
+
+
+def test_functions(rec):
+    chain = [lambda image: image / 2]
+    error = text_of(lambda: load(rec, transforms=[*CROP, *chain], dtype="uint8"))
+    advice("loading/item.py", "leave out `dtype`", error)
+    load(rec, transforms=[*CROP, *chain])
+    error = text_of(lambda: load(rec, transforms=[lambda image: image]))
+    advice("loading/item.py", "return one shape and one dtype for all samples", error)
+    load(rec, transforms=[lambda image: image[:8, :8]])
+
+
+def test_a_module_of_torch(rec):
+    torch = pytest.importorskip("torch")
+    from recordkit.interop.torch import Loader as TensorLoader
+
+    error = text_of(lambda: load(rec, transforms=[torch.nn.ReLU()]))
+    advice(
+        "loading/plan.py",
+        "recordkit.interop.torch.Loader gives its transforms tensors, and takes the same arguments",
+        error,
+    )
+    list(TensorLoader(rec, batch_size=2, transforms=[*CROP, torch.nn.ReLU()]))
+
+
+def test_a_list_of_transforms(rec):
+    error = text_of(lambda: load(rec, transforms=CROP[-1]))
+    advice("loading/plan.py", "put it between brackets: [...]", error)
+    load(rec, transforms=[*CROP[:-1], CROP[-1]])
+    error = text_of(lambda: load(rec, transforms=[*CROP, rk.RandomFlip]))
+    advice("loading/plan.py", "call it: {}(...)", error)
+    load(rec, transforms=[*CROP, rk.RandomFlip()])
+    error = text_of(lambda: load(rec, transforms=[rk.Normalize(1, 2), *CROP]))
+    advice("loading/plan.py", "move it to the end of the list", error)
+    load(rec, transforms=[*CROP, rk.Normalize(1, 2)])
+
+
+def test_arguments_of_transforms():
+    error = text_of(lambda: rk.Normalize(0.5, 0.5))
+    advice("transforms/normalize.py", "add scale=1/255, or scale=1 if they are for pixels from 0 to 255", error)
+    assert rk.Normalize(0.5, 0.5, scale=1 / 255) and rk.Normalize(0.5, 0.5, scale=1)
+    error = text_of(lambda: rk.Resize((8, 9)))
+    advice("transforms/resize.py", "a crop after it makes a height and a width", error)
+    image = rk.Resize(9)(np.zeros((20, 30, 3), np.uint8))
+    assert rk.CenterCrop((8, 9))(image).shape == (8, 9, 3)
 
 
 def test_no_sample_can_be_loaded(photos):
