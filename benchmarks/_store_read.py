@@ -128,6 +128,7 @@ class BatchDecoder:
         return native.load().BatchLoader(
             steps=_native_specs(plan.steps),
             channels=plan.channels,
+            gray_only=False,
             scale_in_dct=True,
             seed=0,
             dtype="uint8",

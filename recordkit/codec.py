@@ -143,6 +143,25 @@ def sniff(payload: bytes | memoryview) -> str:
     return "unknown" if head else "empty"
 
 
+def is_gray(payload: bytes | memoryview) -> bool:
+    """Tell whether ``decode(payload, channels="keep")`` has one channel, without decoding the pixels.
+
+    Raises
+    ------
+    ImageError
+        `payload` is not an image, or its header is damaged.
+
+    Examples
+    --------
+    >>> [is_gray(encode(np.zeros((2, 3, n), np.uint8), "png")) for n in (1, 3, 4)]
+    [True, False, False]
+    """
+    if payload[:2] in netpbm.MAGICS:
+        return payload[:2] == b"P5"
+    with _open_picture(payload) as (picture, _):
+        return picture.mode in ("1", "L", "F") or picture.mode.startswith("I")
+
+
 def file_suffixes(payload: bytes | memoryview) -> tuple[str, ...]:
     """Return the suffixes of files with an image's format, the usual one first; none if the format is unknown.
 

@@ -85,6 +85,8 @@ class Decode:
         if not 0 <= epoch < 2**32:
             raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
         load_plan = LoadPlan(transforms, **plan)
+        if load_plan.keeps_channels:
+            raise PlanError(argument="channels", expected="1, 3 or 4, the same in all tasks", got="'keep'")
         fixed_size = find_fixed_size(load_plan) or size
         if fixed_size is None:
             raise PlanError(

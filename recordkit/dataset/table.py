@@ -229,8 +229,11 @@ class Table:
         unnamed = [path for path, (_, classes) in zip(self.paths, self._classes, strict=True) if classes is None]
         return unnamed if len(unnamed) < len(self.paths) else []
 
-    def labels(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.uint64]]:
-        """Return the labels of rows, concatenated, and the bounds between them."""
+    def labels(self, rows: NDArray[np.int64], *, check: bool = True) -> tuple[NDArray[Any], NDArray[np.uint64]]:
+        """Return the labels of rows, concatenated, and the bounds between them.
+
+        `check` compares the records with their checksums if there are any.
+        """
         if self.exact_labels is not None:
             labels = self.exact_labels[rows]
             width = 1 if labels.ndim == 1 else labels.shape[1]
@@ -242,7 +245,8 @@ class Table:
         for begin, end in itertools.pairwise(cuts):
             if begin < end:
                 file_index = int(file_indices[begin])
-                self._check_rows(rows[begin:end], file_index)
+                if check:
+                    self._check_rows(rows[begin:end], file_index)
                 _, file_labels, file_bounds = self.files[file_index].headers(self.offsets[rows[begin:end]])
                 values.append(file_labels)
                 widths.append(np.diff(file_bounds))

@@ -19,8 +19,9 @@ from recordkit.errors import PlanError, with_places
 from recordkit.loading.array_pool import ArrayPool
 from recordkit.loading.batch import Batch
 from recordkit.loading.engine import BatchArrays, Engine, Request, sample_location, with_sample_location
+from recordkit.loading.labels import LabelReader
 from recordkit.loading.plan import LoadPlan
-from recordkit.loading.probe import count_labels, find_format
+from recordkit.loading.probe import find_format
 from recordkit.loading.timing import Timing
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.sampling.sampler import BatchIndices, Sampler
@@ -67,6 +68,7 @@ class BatchAssembler:
     sampler : Sampler
     plan : LoadPlan
     engine : type of Engine
+    labels : LabelReader
     on_error : {"raise", "skip", "replace"}
         See `recordkit.loading.loader.Loader`.
     n_threads : int
@@ -101,6 +103,7 @@ class BatchAssembler:
         plan: LoadPlan,
         engine: type[Engine],
         *,
+        labels: LabelReader,
         on_error: str,
         n_threads: int,
         memory: int | str | None,
@@ -109,7 +112,7 @@ class BatchAssembler:
         self._dataset = dataset
         self._sampler = sampler
         self._on_error = on_error
-        self._n_labels = count_labels(dataset)
+        self._labels = labels
         self._item_shape = item.shape
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
@@ -139,7 +142,9 @@ class BatchAssembler:
         positions = np.concatenate([batch.positions for batch in batch_indices])
         indices = np.concatenate([batch.indices for batch in batch_indices])  # a copy, which a replacement may change
         n = len(indices)
-        arrays = BatchArrays(self._pool.take((n, *self._item_shape)), np.empty((n, self._n_labels), np.float32))
+        # Rows that are not loaded have zeros, which are whole numbers.
+        labels = np.zeros((n, self._labels.n_columns), np.float32)
+        arrays = BatchArrays(self._pool.take((n, *self._item_shape)), labels)
         request = Request(epoch, positions, indices, stopped)
         failures = self.engine.load(request, arrays)
         error = None
@@ -154,10 +159,10 @@ class BatchAssembler:
             failures = {row: failure for row, failure in failures.items() if row not in fatal}
             self._record_failures(failures, request, arrays)
         skipped_rows = failures.keys() if self._on_error == "skip" else ()
-        batches = self._divide(arrays, indices, batch_indices, skipped_rows)
+        batches, label_error = self._divide(arrays, indices, batch_indices, skipped_rows)
         timing.load_s += time.perf_counter() - begin_s
         timing.load_cpu_s += time.thread_time() - begin_cpu_s
-        return LoadedBatches(batches, error)
+        return LoadedBatches(batches, label_error or error)
 
     def _divide(
         self,
@@ -165,11 +170,8 @@ class BatchAssembler:
         indices: NDArray[np.int64],
         batch_indices: Sequence[BatchIndices],
         skipped_rows: Collection[int],
-    ) -> list[Batch]:
-        """Divide the rows of the arrays into batches, without the rows to skip."""
-        exact_labels = self._dataset.exact_labels(indices)
-        label = arrays.labels if exact_labels is None else exact_labels.reshape(len(indices), -1)
-        label = label[:, 0] if label.shape[1] == 1 else label
+    ) -> tuple[list[Batch], PlanError | None]:
+        """Divide the rows of the arrays into batches, without the rows to skip, up to a label of another type."""
         keys = self._dataset.keys_at(indices)
         batches = []
         begin = 0
@@ -180,9 +182,13 @@ class BatchAssembler:
             if skipped_rows:
                 rows = [row for row in range(begin, end) if row not in skipped_rows]
                 n_valid = sum(row - begin < n_valid for row in rows)
-            batches.append(Batch(arrays.data[rows], label[rows], keys[rows], indices[rows], n_valid))
+            try:
+                label, n_labels = self._labels.read(arrays.labels[rows], indices[rows])
+            except PlanError as error:
+                return batches, error
+            batches.append(Batch(arrays.data[rows], label, keys[rows], indices[rows], n_valid, n_labels))
             begin = end
-        return batches
+        return batches, None
 
     def _record_failures(self, failures: Mapping[int, Exception], request: Request, arrays: BatchArrays) -> None:
         """Add samples to `bad_samples`; if they are to be replaced, change their rows and indices in place."""

@@ -46,6 +46,7 @@ class BatchArrays(NamedTuple):
     ----------
     data : ndarray, shape (n, H, W, C) or (n, C, H, W)
     labels : ndarray of float32, shape (n, w)
+        With w = 0 no labels are read.
     """
 
     data: NDArray[Any]

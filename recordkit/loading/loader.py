@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import RLock
+from typing import Any, NoReturn
 from weakref import ref
 
 from recordkit.dataset.dataset import RecordDataset
@@ -16,8 +17,10 @@ from recordkit.errors import FormatError, PlanError, plural, quoted
 from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.fetching import plan_uses
+from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan, Step
+from recordkit.loading.probe import find_channels
 from recordkit.loading.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.order import Order, Sequential, Shuffled
@@ -36,7 +39,9 @@ class Loader:
     epoch early, the next iteration begins the next epoch; after `load_state_dict` it resumes the epoch instead.
 
     Several threads may share one iteration, ``batches = iter(loader)``: each batch goes to one of them. A loader has
-    one iteration at a time; a new one ends the one before it.
+    one iteration at a time: after the next one has begun, the one before it raises a PlanError.
+
+    A pickled loader opens its files again where it is unpickled, and goes on at the same position.
 
     Parameters
     ----------
@@ -60,8 +65,17 @@ class Loader:
     dtype : {"uint8", "float16", "float32"}, optional
         By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
-    channels : {3, 1, 4}, default 3
+    channels : {3, 1, 4, "keep"}, default 3
         3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
+        "keep": as many as a `Normalize` has numbers for; without them 1 if the first images, and some from all over the
+        files, are gray, and otherwise 3. After 1, an image with colours is a sample that cannot be loaded.
+    label : {"array", "pad", "list"}, default "array"
+        Labels of a batch. "array": all samples have as many labels as the first one. "pad": any number, in an array as
+        wide as the widest sample of the batch, filled up with -1. "list": an array for each sample.
+    label_dtype : {"stored", "auto", "int64", "float32"}, default "stored"
+        "stored": float32, or int64 if the dataset has exact labels. "auto": int64 also if the labels of the first
+        samples, and of some from all over the files, are whole numbers. Where int64 meets a fraction, the epoch ends
+        with an error.
     last_batch : {"pad", "keep", "drop"}, default "keep"
         Treatment of samples that do not fill a batch; see `recordkit.sampling.sampler.Sampler`.
     rank : (int, int), default (0, 1)
@@ -86,6 +100,10 @@ class Loader:
     dataset : RecordDataset
     engine : str
         Name of the engine in use.
+    channels : int
+        Number of channels of the images.
+    label_dtype : {"float32", "int64"}
+        Type of the labels.
     threads : int
         Number of loading threads.
     memory : int
@@ -138,7 +156,9 @@ class Loader:
         engine: str = "auto",
         dtype: str | None = None,
         layout: str = "NHWC",
-        channels: int = 3,
+        channels: int | str = 3,
+        label: str = "array",
+        label_dtype: str = "stored",
         last_batch: str = "keep",
         rank: tuple[int, int] = (0, 1),
         on_error: str = "raise",
@@ -148,12 +168,32 @@ class Loader:
         cache_dir: str | Path | None = None,
         cache_bytes: int | str | None = None,
     ) -> None:
+        self._arguments: dict[str, Any] = {  # for a copy of this loader
+            "batch_size": batch_size,
+            "transforms": transforms,
+            "shuffle": shuffle,
+            "seed": seed,
+            "threads": threads,
+            "engine": engine,
+            "dtype": dtype,
+            "layout": layout,
+            "channels": channels,
+            "label": label,
+            "label_dtype": label_dtype,
+            "last_batch": last_batch,
+            "rank": rank,
+            "on_error": on_error,
+            "check": check,
+            "exact": exact,
+            "memory": memory,
+        }
         if on_error not in ON_ERROR:
             raise PlanError(argument="on_error", expected=f"one of {', '.join(ON_ERROR)}", got=repr(on_error))
         if not (isinstance(rank, Sequence) and len(rank) == 2):
             raise PlanError(argument="rank", expected="(number of this loader, number of loaders)", got=repr(rank))
         if not isinstance(shuffle, bool | Order):
             raise PlanError(argument="shuffle", expected="True, False or an order such as Pages(n)", got=repr(shuffle))
+        # The arguments are checked before files are opened, as far as they do not depend on them.
         plan = LoadPlan(transforms, dtype, layout, channels, seed, exact)
         engine_type = choose_engine(engine)
         self.threads = count_threads(threads)
@@ -168,6 +208,7 @@ class Loader:
                 warnings.warn(text, UserWarning, stacklevel=2)
         if not n_samples:
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
+        plan = find_channels(self.dataset, plan)
         order = _make_order(n_samples, plan.seed, shuffle=shuffle)
         self._sampler = Sampler(
             order=order,
@@ -184,17 +225,21 @@ class Loader:
                 advice="make `batch_size` smaller, or keep or pad the last batch",
             )
         self._uses = plan_uses(self.dataset, order)
+        labels = LabelReader(self.dataset, form=label, dtype=label_dtype)
         self._assembler = BatchAssembler(
             self.dataset,
             self._sampler,
             plan,
             engine_type,
+            labels=labels,
             on_error=on_error,
             n_threads=self.threads,
             memory=memory,
         )
         self.memory = self._assembler.memory
         self.engine = engine_type.name
+        self.channels: int = plan.channels
+        self.label_dtype = labels.dtype
         self.bad_samples: list[BadSample] = self._assembler.bad_samples
         self.timing = Timing()
         self._state = LoaderState(
@@ -231,10 +276,43 @@ class Loader:
         """
         new_state = LoaderState.from_dict(state, current=self._state)
         self._sampler.n_batches(start=new_state.position)  # raises if the epoch does not have that position
-        self._stop()
+        self._stop(is_replaced=True)
         self._state = new_state
         self._n_yielded = 0
         self._was_left_early = False
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin the next iteration with this epoch. Without a call the epochs follow each other.
+
+        Raises
+        ------
+        PlanError
+            `epoch` is not 0 to 2**32 - 1.
+        """
+        if not 0 <= epoch < 2**32:
+            raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+        self.load_state_dict(self.state_dict() | {"epoch": int(epoch), "position": 0})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arguments": self._arguments, "dataset": self.dataset, "state": self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["dataset"], **state["arguments"])  # type: ignore[misc]  # a new object of this class
+        self.load_state_dict(state["state"])
+
+    def __getitem__(self, index: object) -> NoReturn:
+        """Refuse an index, as torch's DataLoader gives one to an object that is no loader of its own.
+
+        Raises
+        ------
+        PlanError
+            Always.
+        """
+        raise PlanError(
+            expected="an iteration, as in 'for batch in loader'",
+            got=f"the index {index!r}",
+            advice="a DataLoader of torch takes recordkit.interop.torch.Loader; loader.dataset[i] is a sample",
+        )
 
     def close(self) -> None:
         """End the epoch that is under way, and close the files. A second call does nothing."""
@@ -250,20 +328,20 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches of one epoch, or over the rest of the epoch that `load_state_dict` resumed."""
         with self._locked():
-            self._stop()
+            self._stop(is_replaced=True)
             if self._was_left_early:
                 self._state = self._state.at(epoch=self.epoch + 1, position=0)
                 self._n_yielded = 0
             self._epoch_batches = _SharedBatches(self._run_epoch(), self._locked)
             return self._epoch_batches
 
-    def _stop(self) -> None:
-        """End the iteration that is under way, and wait for its threads."""
+    def _stop(self, *, is_replaced: bool = False) -> None:
+        """End the iteration that is under way, and wait for its threads. If it is replaced, it becomes an error."""
         with self._locked():
             batches, self._epoch_batches = self._epoch_batches, None
             if batches is not None:
                 loaded = self._loaded_ref()
-                batches.close()
+                batches.close(is_replaced=is_replaced)
                 if loaded is not None:
                     loaded.close()
 
@@ -358,14 +436,22 @@ class _SharedBatches(Iterator[Batch]):
     ) -> None:
         self._batches = batches
         self._locked = locked
+        self._is_replaced = False
 
     def __next__(self) -> Batch:
         with self._locked():
+            if self._is_replaced:
+                raise PlanError(
+                    expected="one iteration of a loader at a time",
+                    got="a newer one, or another position, since this one began",
+                    advice="make a Loader for each iteration",
+                )
             return next(self._batches)
 
-    def close(self) -> None:
-        """End the iteration."""
+    def close(self, *, is_replaced: bool) -> None:
+        """End the iteration before its end or after it. If it is replaced before, the next call is an error."""
         with self._locked():
+            self._is_replaced = is_replaced and self._batches.gi_frame is not None
             self._batches.close()
 
 

@@ -63,6 +63,7 @@ class CoreLoader:
         self.loader = native.load().BatchLoader(
             steps=specs,
             channels=plan.channels,
+            gray_only=plan.gray_only,
             scale_in_dct=not plan.exact,
             seed=plan.seed,
             dtype=item.dtype.name if self.fills_batches else "uint8",

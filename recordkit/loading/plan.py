@@ -19,7 +19,7 @@ Step = Transform | Normalize | Callable[[Any], Any]
 
 DTYPES = ("uint8", "float16", "float32")
 LAYOUTS = ("NHWC", "NCHW")
-CHANNELS = (3, 1, 4)
+CHANNELS = (3, 1, 4, "keep")
 
 
 class ItemFormat(NamedTuple):
@@ -49,19 +49,26 @@ class LoadPlan:
     dtype : {"uint8", "float16", "float32"}, optional
         By default uint8, float32 after a `Normalize`, or the dtype that the last callable returns.
     layout : {"NHWC", "NCHW"}, default "NHWC"
-    channels : {3, 1, 4}, default 3
+    channels : {3, 1, 4, "keep"}, default 3
         3: RGB, where gray is repeated and alpha dropped. 1: gray. 4: RGB and alpha, which is 255 if an image has none.
+        "keep": as many as `normalize` has numbers for; without them 3 until `recordkit.loading.probe.find_channels` has
+        looked at the images.
     seed : int, 0 to 2**64 - 1, default 0
         Seed of all random draws.
     exact : bool, default False
         Decode JPEGs in full before a resize. By default the native engine lets the decoder do a part of a large
         reduction, which changes pixels a little.
+    gray_only : bool, default False
+        An image with colours cannot be loaded; for `channels` 1.
 
     Attributes
     ----------
     steps : tuple of Transform
         The transforms from image to image.
     normalize : Normalize or None
+    channels : {3, 1, 4}
+    keeps_channels : bool
+        The images decide about `channels`.
     functions : tuple of Transform
         The callables behind the steps, whose results need not be images; empty if there is a normalisation.
 
@@ -74,11 +81,13 @@ class LoadPlan:
     transforms: Sequence[Step] = ()
     dtype: str | None = None
     layout: str = "NHWC"
-    channels: int = 3
+    channels: Any = 3
     seed: int = 0
     exact: bool = False
+    gray_only: bool = False
     steps: tuple[Transform, ...] = field(init=False)
     normalize: Normalize | None = field(init=False)
+    keeps_channels: bool = field(init=False)
     functions: tuple[FunctionOfImage, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +99,11 @@ class LoadPlan:
             raise PlanError(argument="seed", expected="0 to 2**64 - 1", got=repr(self.seed))
         object.__setattr__(self, "seed", int(self.seed))  # a Python int, because JSON cannot hold NumPy's
         steps, normalize = _split(self.transforms)
+        is_kept = self.channels == "keep"
+        n_constants = None if normalize is None else normalize.n_channels
+        if is_kept:
+            object.__setattr__(self, "channels", n_constants or 3)
+        object.__setattr__(self, "keeps_channels", is_kept and n_constants is None)
         functions: list[FunctionOfImage] = []
         if normalize is not None:
             object.__setattr__(self, "dtype", self.dtype or "float32")

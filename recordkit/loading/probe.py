@@ -1,8 +1,10 @@
-"""The format of the items and the number of labels of a batch, taken from the transforms or the first samples."""
+"""The format of the items, the channels and the number of labels of a batch, from the transforms or some samples."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,12 +12,16 @@ from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import FormatError, ImageError, PlanError
 from recordkit.loading.engine import with_sample_location
+from recordkit.loading.fetching import start_fetching
 from recordkit.loading.item import apply_transforms, to_batch_item
 from recordkit.loading.plan import ItemFormat, LoadPlan
 from recordkit.transforms.transform import output_size
 
 # Samples whose size is tried before giving up: the first ones, then others from all over the file.
 _N_FIRST, _N_SPREAD = 100, 1000
+# Samples whose labels and channels decide about those of all batches: as many first ones as others from all over the
+# file. Each may be a request to a store.
+_N_LOOKED_AT, _N_LOOKED_AT_IN_STORE = 100, 8
 # Number of random draws that are tried to see whether the transforms after the last crop change the size.
 _N_DRAWS = 4
 
@@ -49,6 +55,41 @@ def format_of_size(plan: LoadPlan, size: tuple[int, int]) -> ItemFormat:
     noise = np.random.default_rng(0).integers(0, 256, (*size, plan.channels), np.uint8)
     values = to_batch_item(noise, plan)
     return ItemFormat(values.shape, values.dtype)
+
+
+def find_channels(dataset: RecordDataset, plan: LoadPlan) -> LoadPlan:
+    """Return a plan for gray images if it keeps the channels of the images and those that were looked at are gray."""
+    if plan.keeps_channels and _look_gray(dataset):
+        return replace(plan, channels=1, gray_only=True)
+    return plan
+
+
+def look_at(dataset: RecordDataset) -> Iterator[int]:
+    """Yield the indices of samples to look at, the first ones and others from all over the file, each once.
+
+    Those in a store are fetched together.
+    """
+    n = len(dataset)
+    n_looked_at = _N_LOOKED_AT_IN_STORE if dataset.is_remote else _N_LOOKED_AT
+    spread = np.linspace(0, n - 1, n_looked_at).astype(int).tolist()
+    indices = list(dict.fromkeys([*range(min(n, n_looked_at)), *spread]))
+    fetch = start_fetching(dataset, np.array(indices))
+    try:
+        fetch.wait()
+        yield from indices
+    finally:
+        fetch.release()
+
+
+def _look_gray(dataset: RecordDataset) -> bool:
+    """Tell whether some samples are gray, which is False if none of them can be decoded."""
+    seen_gray = False
+    for index in look_at(dataset):
+        with contextlib.suppress(FormatError, ImageError):
+            if not codec.is_gray(dataset[index].payload):
+                return False
+            seen_gray = True
+    return seen_gray
 
 
 def find_fixed_size(plan: LoadPlan) -> tuple[int, int] | None:

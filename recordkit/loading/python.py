@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError, PlanError, RemoteError
+from recordkit.errors import FormatError, ImageError, PlanError, RemoteError, plural
 from recordkit.loading.engine import BatchArrays, Request
 from recordkit.loading.item import apply_transforms, check_format, to_batch_item
 from recordkit.loading.plan import ItemFormat, LoadPlan
@@ -48,12 +48,17 @@ class PythonEngine:
 
     def _load_row(self, row: int, request: Request, arrays: BatchArrays) -> None:
         sample = self._dataset[int(request.indices[row])]
-        labels = np.atleast_1d(np.asarray(sample.label, np.float32))
-        if labels.size != arrays.labels.shape[1]:
-            raise FormatError(expected=f"{arrays.labels.shape[1]} labels as in the first sample", got=labels.size)
+        labels, n_labels = np.atleast_1d(np.asarray(sample.label, np.float32)), arrays.labels.shape[1]
+        if n_labels not in (0, labels.size):
+            raise FormatError(
+                expected=f"{plural(n_labels, 'label')} as in the first sample",
+                got=labels.size,
+                advice="`label=pad` makes an array of any numbers of labels, `label=list` a list",
+            )
         draws_at = request.epoch, int(request.positions[row])
         arrays.data[row] = load_image(sample.payload, self._plan, self._item, self._budget, *draws_at)
-        arrays.labels[row] = labels
+        if n_labels:
+            arrays.labels[row] = labels
 
 
 def load_image(
@@ -69,10 +74,17 @@ def load_image(
     Raises
     ------
     ImageError
-        It cannot be decoded, has another size after the transforms, or needs more memory than the budget has.
+        It cannot be decoded, has another size after the transforms, needs more memory than the budget has, or has
+        colours where the plan takes only gray.
     PlanError
         A transform raised an error, or returned something else than for the first sample.
     """
+    if plan.gray_only and not codec.is_gray(payload):
+        raise ImageError(
+            expected="a gray image, as the first ones are",
+            got="one with colours",
+            advice="give `channels=3` for all in colour, or `channels=1` for all in gray",
+        )
     with budget.hold(codec.decode_bytes(payload)):
         image = codec.decode(payload, channels=plan.channels)
         return check_format(to_batch_item(apply_transforms(image, plan, epoch, position), plan), plan, item)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from recordkit.errors import MissingError, PlanError, SlowEngineWarning
 
-ABI = 15
+ABI = 16
 """Version of the interface between this package and the compiled module; equal to kAbi in src/module.cpp."""
 
 ENGINES = ("auto", "native", "python")

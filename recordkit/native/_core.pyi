@@ -52,6 +52,7 @@ class BatchLoader:
         *,
         steps: list[dict[str, object]],
         channels: int,
+        gray_only: bool,
         scale_in_dct: bool,
         seed: int,
         dtype: str,

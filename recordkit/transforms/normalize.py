@@ -75,6 +75,12 @@ class Normalize:
                 advice="add scale=1/255, or scale=1 if they are for pixels from 0 to 255",
             )
 
+    @property
+    def n_channels(self) -> int | None:
+        """Number of channels that `mean` and `std` have numbers for; None if one number is for all."""
+        n = max(len(_numbers("mean", self.mean)), len(_numbers("std", self.std)))
+        return None if n == 1 else n
+
     def constants(self, n_channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return m and r of the formula, each of shape (n_channels,).
 

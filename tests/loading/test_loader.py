@@ -532,7 +532,7 @@ def test_a_random_size_after_the_crop_is_an_error_with_its_sample(photos, engine
 
 def test_samples_with_different_numbers_of_labels_are_refused(tmp_path, engine):
     path = write(tmp_path / "a.rec", [encode(noise(8, 8), "raw")] * 3, [1.0, (1.0, 2.0), 3.0])
-    with pytest.raises(FormatError, match="a.rec: key 1: expected 1 labels as in the first sample, got 2"):
+    with pytest.raises(FormatError, match="a.rec: key 1: expected 1 label as in the first sample, got 2"):
         list(rk.Loader(path, batch_size=4, engine=engine))
 
 

@@ -33,6 +33,6 @@ def make_loader(step):
     """Return the core's loader of gray images with one step."""
     from recordkit import native
 
-    options = {"channels": 1, "scale_in_dct": False, "seed": 0, "dtype": "uint8", "planar": False}
+    options = {"channels": 1, "gray_only": False, "scale_in_dct": False, "seed": 0, "dtype": "uint8", "planar": False}
     constants = np.ones(1, np.float32)
     return native.load().BatchLoader(steps=[step], height=5, width=5, mean=constants, factor=constants, **options)

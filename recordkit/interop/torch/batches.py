@@ -1,18 +1,25 @@
-"""The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader."""
+"""The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader.
+
+``default_collate_fn_map`` is imported from a private module of torch, where the documentation of
+``torch.utils.data.default_collate`` extends it; checked with torch 2.3 and 2.13.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data._utils.collate import default_collate_fn_map
 
+from recordkit.errors import PlanError
+from recordkit.interop.torch.epochs import SharedEpochs
 from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.loader import Loader as ArrayLoader
 from recordkit.loading.timing import Timing
@@ -23,14 +30,14 @@ from recordkit.threads import count_threads
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples as tensors. It unpacks to two: ``data, label = batch``.
+    """Samples as tensors. It unpacks to two: ``data, label = batch``, which are ``batch[0]`` and ``batch[1]`` too.
 
     Attributes
     ----------
     data : Tensor, shape (B, C, H, W) or (B, H, W, C)
         uint8, float16 or float32, as the loader's `dtype` and `layout` say.
-    label : Tensor, shape (B,) or (B, w)
-        float32, which ``label.long()`` turns into class numbers; int64 if the dataset has exact labels.
+    label : Tensor, shape (B,) or (B, w), or list of B tensors, shape (w_i,)
+        int64 or float32, as the loader's `label_dtype` says; a list if its `label` is "list".
     key : Tensor of int64, shape (B,)
         Keys. torch hardly supports uint64, so keys of 2**63 and more appear here reduced by 2**64.
     n_valid : int, 0 to B
@@ -39,22 +46,57 @@ class Batch:
         Index of each sample in the dataset.
     state : dict of str to int or str
         Position after this batch, for `Loader.load_state_dict`; the same on all ranks.
+    n_labels : Tensor of int64, shape (B,), or None
+        Number of labels of each sample; None unless the loader's `label` is "pad" or "list".
     """
 
     data: torch.Tensor
-    label: torch.Tensor
+    label: Any
     key: torch.Tensor
     n_valid: int
     index: torch.Tensor
     state: dict[str, int | str]
+    n_labels: torch.Tensor | None = None
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def __iter__(self) -> Iterator[Any]:
         yield self.data
         yield self.label
 
+    def __getitem__(self, number: int) -> Any:
+        """Return the data for 0 and the label for 1, as of a pair."""
+        return (self.data, self.label)[number]
+
+    def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> Batch:
+        """Return the batch with data, label and `n_labels` on a device; keys and indices stay where they are.
+
+        Parameters
+        ----------
+        device : torch.device, str or int
+        non_blocking : bool, default False
+            Return before the copy is done, if the batch is in pinned memory.
+        """
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
     def pin_memory(self) -> Batch:
-        """Return the batch with data and label in pinned memory; a DataLoader with ``pin_memory=True`` calls this."""
-        return replace(self, data=self.data.pin_memory(), label=self.label.pin_memory())
+        """Return the batch with data, label and `n_labels` in pinned memory, as a DataLoader asks for."""
+        return self._mapped(torch.Tensor.pin_memory)
+
+    def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        label = [change(each) for each in self.label] if isinstance(self.label, list) else change(self.label)
+        n_labels = None if self.n_labels is None else change(self.n_labels)
+        return replace(self, data=change(self.data), label=label, n_labels=n_labels)
+
+
+def _refuse_to_collate(_batches: object, **_options: object) -> NoReturn:
+    raise PlanError(
+        argument="batch_size",
+        expected="None for a DataLoader, because the loader makes the batches",
+        got="a number of batches to join",
+        advice="write DataLoader(loader, batch_size=None), or iterate over the loader itself",
+    )
+
+
+default_collate_fn_map[Batch] = _refuse_to_collate
 
 
 class Loader(IterableDataset):
@@ -62,8 +104,8 @@ class Loader(IterableDataset):
 
     Each iteration yields one epoch, as with `recordkit.Loader`. The tensors use the memory of its arrays.
 
-    A DataLoader must be told ``batch_size=None``, because the batches are complete. Its worker processes start again
-    each epoch and do not know the number of the epoch, so call `set_epoch` before each.
+    A DataLoader must be told ``batch_size=None``, because the batches are complete. Epochs follow each other in its
+    worker processes too; `set_epoch` begins another one.
 
     Parameters
     ----------
@@ -78,12 +120,18 @@ class Loader(IterableDataset):
     rank : (int, int), optional
         Number of this loader and number of all loaders that share the epoch. By default those of `torch.distributed`,
         or (0, 1) without it.
+    channels, label_dtype
+        Arguments of `recordkit.Loader`, but the defaults are "keep" and "auto": gray files have one channel, and
+        labels that are whole numbers are int64, as ``torch.nn.functional.cross_entropy`` takes them.
+    pin_memory : bool, default False
+        Copy data and labels into pinned memory, from which ``batch.to(device, non_blocking=True)`` copies while the
+        program goes on. Without an accelerator this does nothing. With worker processes, the DataLoader has it.
     threads : int, default 0
         Number of loading threads in each process; 0: the number of CPUs this process may use, divided by the number of
         workers.
     **options
         Other arguments of `recordkit.Loader`: transforms, among which modules of torch, such as those of torchvision,
-        get tensors; seed, engine, dtype, channels, on_error, check, exact, and
+        get tensors; seed, engine, dtype, label, on_error, check, exact, and
         memory, which each worker of a DataLoader has for itself.
 
     Raises
@@ -100,14 +148,14 @@ class Loader(IterableDataset):
     >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
     >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
     >>> _ = pack(folder, folder / "digits", plan=PackPlan(encoding="raw"))
-    >>> loader = Loader(folder / "digits_train.rec", batch_size=4, channels=1)
+    >>> loader = Loader(folder / "digits_train.rec", batch_size=4)
     >>> for data, label in loader:
     ...     print(data.shape, label)
-    torch.Size([4, 1, 28, 28]) tensor([0., 1., 2., 3.])
-    torch.Size([2, 1, 28, 28]) tensor([4., 5.])
+    torch.Size([4, 1, 28, 28]) tensor([0, 1, 2, 3])
+    torch.Size([2, 1, 28, 28]) tensor([4, 5])
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (those of `recordkit.Loader` whose defaults differ)
         self,
         path: str | Path | Sequence[str | Path],
         *,
@@ -115,6 +163,9 @@ class Loader(IterableDataset):
         shuffle: bool | Order = False,
         last_batch: str = "keep",
         layout: str = "NCHW",
+        channels: int | str = "keep",
+        label_dtype: str = "auto",
+        pin_memory: bool = False,
         rank: tuple[int, int] | None = None,
         threads: int = 0,
         **options: Any,
@@ -124,12 +175,17 @@ class Loader(IterableDataset):
         self._last_batch = last_batch
         self._rank = rank
         self._threads = threads
-        self._options = options | {"shuffle": shuffle, "layout": layout}
-        self._options["transforms"] = on_tensors(options.get("transforms", ()))
-        # The number of times that a position was set, and the epoch and position that were set last. They are in
-        # shared memory, because the workers of a DataLoader may be running already.
-        self._shared_position = torch.zeros(3, dtype=torch.int64).share_memory_()
-        self._n_applied = 0
+        self._pin_memory = pin_memory
+        self._options = options | {
+            "shuffle": shuffle,
+            "layout": layout,
+            "channels": channels,
+            "label_dtype": label_dtype,
+            "transforms": on_tensors(options.get("transforms", ())),
+        }
+        self._epochs = SharedEpochs()
+        self._n_begun = 0
+        self._is_restored = False  # a worker was given a position for itself
         self._loader: ArrayLoader | None = None
         self._loader_share: tuple[int, ...] = ()  # process, rank and number of ranks of `_loader`
         self._open()
@@ -153,8 +209,17 @@ class Loader(IterableDataset):
         self._open().close()
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin the next iteration with this epoch, also in workers that were started before."""
-        self.load_state_dict(self.state_dict() | {"epoch": int(epoch), "position": 0})
+        """Begin the next iteration with this epoch, also in workers that were started before.
+
+        Without a call the epochs follow each other.
+
+        Raises
+        ------
+        PlanError
+            `epoch` is not 0 to 2**32 - 1.
+        """
+        self._open().set_epoch(epoch)
+        self.load_state_dict(self.state_dict())
 
     def state_dict(self) -> dict[str, int | str]:
         """Return the position of this process's loader. For batches from a DataLoader's workers use `Batch.state`."""
@@ -170,21 +235,39 @@ class Loader(IterableDataset):
         """
         loader = self._open()
         loader.load_state_dict(state)
-        if get_worker_info() is None:  # a worker restores only itself: torchdata tells each worker its own position
+        if get_worker_info() is None:
             restored = loader.state_dict()
-            self._shared_position[1:] = torch.tensor([restored["epoch"], restored["position"]])
-            self._shared_position[0] += 1
-        self._n_applied = int(self._shared_position[0])
+            self._epochs.set(int(restored["epoch"]), position=int(restored["position"]))
+        else:  # torchdata tells each worker its own position
+            self._is_restored = True
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches of one epoch, or over this worker's share of them."""
         loader = self._open()
-        n_set, epoch, position = self._shared_position.tolist()
-        if n_set != self._n_applied:
+        worker, identity = self._identify_iteration()
+        if self._is_restored:
+            self._is_restored = False
+            self._epochs.note(worker, identity, loader.epoch)
+        else:
+            epoch, position = self._epochs.begin(worker, identity)
             loader.load_state_dict(loader.state_dict() | {"epoch": epoch, "position": position})
-            self._n_applied = n_set
         batches = iter(loader)
         return self._convert(batches, loader.state_dict())
+
+    def _identify_iteration(self) -> tuple[int, str]:
+        """Return the number of this worker, and a text that only the workers of the iteration that begins have."""
+        self._n_begun += 1
+        info = get_worker_info()
+        if info is None:
+            return 0, f"process {os.getpid()}, {self._n_begun}"
+        if self._pin_memory:
+            raise PlanError(
+                argument="pin_memory",
+                expected="False in the worker of a DataLoader, whose memory cannot be pinned",
+                got=True,
+                advice="write DataLoader(loader, batch_size=None, pin_memory=True)",
+            )
+        return info.id, f"seed {info.seed - info.id}, {self._n_begun}"
 
     def _convert(self, batches: Iterator[Any], state: dict[str, int | str]) -> Iterator[Batch]:
         """Yield the loader's batches as tensors; each has the state after it."""
@@ -196,14 +279,17 @@ class Loader(IterableDataset):
             if number >= n_batches:  # padding, which gives all workers the same number of batches
                 continue
             rows = slice(batch.n_valid if self._last_batch == "keep" else None)
-            yield Batch(
+            label = batch.label[rows]
+            result = Batch(
                 data=torch.from_numpy(batch.data[rows]),
-                label=torch.from_numpy(batch.label[rows]),
+                label=[torch.from_numpy(each) for each in label] if isinstance(label, list) else torch.from_numpy(label),
                 key=torch.from_numpy(batch.key[rows].view(np.int64)),
                 n_valid=batch.n_valid,
                 index=torch.from_numpy(batch.index[rows]),
                 state=state | {"position": self._sampler.position(number + 1, start=start)},
+                n_labels=None if batch.n_labels is None else torch.from_numpy(batch.n_labels[rows]),
             )
+            yield result.pin_memory() if self._pin_memory and torch.cuda.is_available() else result
 
     def _open(self) -> ArrayLoader:
         """Return the loader of this process, worker and rank. The first call in each of them makes it."""
@@ -232,17 +318,12 @@ class Loader(IterableDataset):
                 last_batch=self._last_batch,  # type: ignore[arg-type]  # any str, which Sampler checks
             )
             self._loader_share = loader_share
-            self._n_applied = 0
         return self._loader
 
     def __getstate__(self) -> dict[str, Any]:
         # The rank travels along, because a worker that is spawned cannot ask torch.distributed for it. A process that
         # has no rank yet leaves it open.
         return self.__dict__ | {"_loader": None, "_rank": self._rank or _distributed_rank()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._shared_position.share_memory_()  # the tensor is shared in a worker, but not in a copy
 
 
 def _worker() -> tuple[int, int]:

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
 from recordkit.errors import FormatError, PlanError
 from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
+from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan, Step
-from recordkit.loading.probe import count_labels, find_format
+from recordkit.loading.probe import find_channels, find_format
 from recordkit.memory import MemoryBudget, choose_memory
 
 
@@ -32,9 +32,10 @@ class RecordDataset(Dataset):
     ----------
     path : str, Path, or sequence of them
         Path as for `recordkit.RecordDataset`.
-    transforms, seed, engine, dtype, channels, layout, check
-        Arguments of `recordkit.Loader`, but the default layout is "NCHW", and transforms may be modules of torch, such
-        as those of torchvision, which get tensors.
+    transforms, seed, engine, dtype, channels, label, label_dtype, layout, check
+        Arguments of `recordkit.Loader`, but the defaults of layout, channels and label_dtype are "NCHW", "keep" and
+        "auto", and transforms may be modules of torch, such as those of torchvision, which get tensors.
+        ``label="pad"`` makes the samples that a DataLoader loads at once as wide as the widest of them.
 
     Attributes
     ----------
@@ -55,17 +56,17 @@ class RecordDataset(Dataset):
     >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
     >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
     >>> _ = pack(folder, folder / "digits", plan=PackPlan(encoding="raw"))
-    >>> dataset = RecordDataset(folder / "digits_train.rec", channels=1)
+    >>> dataset = RecordDataset(folder / "digits_train.rec")
     >>> image, label = dataset[5]
     >>> image.shape, label
-    (torch.Size([1, 28, 28]), tensor(5.))
+    (torch.Size([1, 28, 28]), tensor(5))
     >>> for data, label in torch.utils.data.DataLoader(dataset, batch_size=4):
     ...     print(data.shape, label)
-    torch.Size([4, 1, 28, 28]) tensor([0., 1., 2., 3.])
-    torch.Size([2, 1, 28, 28]) tensor([4., 5.])
+    torch.Size([4, 1, 28, 28]) tensor([0, 1, 2, 3])
+    torch.Size([2, 1, 28, 28]) tensor([4, 5])
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (those of `recordkit.Loader`; keyword-only)
         self,
         path: str | Path | Sequence[str | Path],
         *,
@@ -74,14 +75,17 @@ class RecordDataset(Dataset):
         engine: str = "auto",
         dtype: str | None = None,
         layout: str = "NCHW",
-        channels: int = 3,
+        channels: int | str = "keep",
+        label: str = "array",
+        label_dtype: str = "auto",
         check: bool = False,
     ) -> None:
+        plan = LoadPlan(on_tensors(transforms), dtype, layout, channels, seed)
         self.dataset = ArrayDataset(path, check=check)
-        self._plan = LoadPlan(on_tensors(transforms), dtype, layout, channels, seed)
         if not len(self.dataset):
             raise FormatError(path=str(self.dataset.files[0]), expected="samples", got="none")
-        self._n_labels = count_labels(self.dataset)
+        self._plan = find_channels(self.dataset, plan)
+        self._labels = LabelReader(self.dataset, form=label, dtype=label_dtype)
         self._item = find_format(self.dataset, self._plan)
         self._engine_name = engine
         self._engine = self._make_engine()
@@ -118,7 +122,7 @@ class RecordDataset(Dataset):
         Returns
         -------
         samples : list of (Tensor, Tensor)
-            Images of shape (C, H, W) or (H, W, C); labels of shape () or (w,), float32, or int64 if they are exact.
+            Images of shape (C, H, W) or (H, W, C); labels of shape () or (w,), int64 or float32.
 
         Raises
         ------
@@ -126,6 +130,8 @@ class RecordDataset(Dataset):
             An index is out of range.
         ImageError, FormatError
             A sample cannot be loaded. The error has its file and key.
+        PlanError
+            A label is a fraction, but all are to be int64.
         """
         n = len(self)
         index_array = np.array([operator.index(index) for index in indices], np.int64)
@@ -133,17 +139,16 @@ class RecordDataset(Dataset):
             raise IndexError(f"expected indices from {-n} to {n - 1}, got {outside[0]}")
         index_array %= n
         data = np.empty((len(index_array), *self._item.shape), self._item.dtype)
-        labels = np.empty((len(index_array), self._n_labels), np.float32)
+        labels = np.empty((len(index_array), self._labels.n_columns), np.float32)
         errors = self._engine.load(
             Request(int(self._epoch), index_array, index_array, bytearray(1)), BatchArrays(data, labels)
         )
         if errors:
             row, error = next(iter(errors.items()))
             raise with_sample_location(error, self.dataset, int(index_array[row]))
-        exact_labels = self.dataset.exact_labels(index_array)
-        label: NDArray[Any] = labels if exact_labels is None else exact_labels.reshape(labels.shape)
-        label = label[:, 0] if label.shape[1] == 1 else label
-        return list(zip(torch.from_numpy(data), torch.from_numpy(label), strict=True))
+        label, _ = self._labels.read(labels, index_array)
+        rows = [torch.from_numpy(each) for each in label] if isinstance(label, list) else torch.from_numpy(label)
+        return list(zip(torch.from_numpy(data), rows, strict=True))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_engine"}

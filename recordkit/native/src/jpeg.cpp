@@ -231,6 +231,8 @@ Jpeg::Jpeg(Span payload, int channels) : decoder_(std::make_unique<Decoder>(payl
 
 Jpeg::~Jpeg() = default;
 
+bool Jpeg::is_gray() const { return decoder_->info.num_components == 1; }
+
 uint32_t Jpeg::width() const {
     return decoder_->swaps_sides() ? decoder_->info.image_height : decoder_->info.image_width;
 }

@@ -28,6 +28,8 @@ class Jpeg {
     Jpeg(const Jpeg&) = delete;
     Jpeg& operator=(const Jpeg&) = delete;
 
+    bool is_gray() const;
+
     // Size of the upright image.
     uint32_t width() const;
     uint32_t height() const;

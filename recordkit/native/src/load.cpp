@@ -21,6 +21,8 @@ namespace {
 // image, is 21 levels with 2, 10 with 3 and 4, 1 with 6.
 constexpr double kDctMargin = 6;
 
+constexpr char kColor[] = "a colour image where only gray ones are expected";
+
 // Taps for the lines of a resize that the stage's window shows.
 struct ResizeTaps {
     Taps columns, rows;
@@ -170,13 +172,15 @@ void with_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
     switch (format_of(payload)) {
         case ImageFormat::jpeg: {
             Jpeg jpeg(payload, plan.channels);
+            if (plan.gray_only && !jpeg.is_gray()) throw Unsupported(kColor);
             const auto stages = plan_for(jpeg.width(), jpeg.height());
             StageRunner first(stages.front());
             const ImageView view = first.run(jpeg, plan.scale_in_dct);
             return run_other_stages(view, first, stages, take);
         }
         case ImageFormat::png: {
-            const Image image = decode_png(payload, plan.channels);
+            const Image image = decode_png(payload, plan.gray_only ? 0 : plan.channels);  // 0: as stored
+            if (plan.gray_only && image.channels != 1) throw Unsupported(kColor);
             const auto stages = plan_for(image.width, image.height);
             StageRunner first(stages.front());
             const ImageView view = first.run(image.view());
@@ -184,6 +188,7 @@ void with_image(Span payload, const LoadPlan& plan, uint32_t epoch, uint64_t pos
         }
         case ImageFormat::raw: {
             ImageView image = view_raw(payload);
+            if (plan.gray_only && image.channels != 1) throw Unsupported(kColor);
             Image converted;
             if (image.channels != channels) {
                 converted = to_channels(image, channels);

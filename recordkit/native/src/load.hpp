@@ -9,6 +9,7 @@ namespace recordkit {
 struct LoadPlan {
     std::vector<Step> steps;
     int channels = 3;           // 3, 1 or 4, as in recordkit.codec
+    bool gray_only = false;     // colour images are left to the reference engine, which refuses them
     bool scale_in_dct = false;  // let the JPEG decoder do the first part of a large reduction
     uint64_t seed = 0;
     Target target;

@@ -16,7 +16,7 @@ namespace {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "only the reference engine supports other byte orders");
 
 // Version of the interface between Python and C++, equal to ABI in recordkit/native/__init__.py. Every change raises it.
-constexpr int kAbi = 15;
+constexpr int kAbi = 16;
 
 py::dict build() {
     py::dict facts;

@@ -171,7 +171,7 @@ class BatchLoader {
     static constexpr size_t kPrefetchRecords = 4;
     static constexpr uint64_t kShortRecordBytes = 4096;  // see are_short
 
-    // The label array of a batch: float32, one row for each sample.
+    // The label array of a batch: float32, one row for each sample. Rows without columns take no labels.
     struct LabelRows {
         size_t n_labels;  // of one sample
         MutableSpan rows;
@@ -247,9 +247,10 @@ class BatchLoader {
         return n_bytes <= n * kShortRecordBytes;
     }
 
-    // Copy the labels of a record to row `i`, and return its payload.
+    // Copy the labels of a record to row `i`, unless the rows are empty, and return its payload.
     static Span payload_of(Span record, const LabelRows& labels, size_t i) {
         const RecordHeader header = read_header(record);
+        if (!labels.n_labels) return header.payload;
         if (header.labels.size != labels.row_bytes()) throw Unsupported("another number of labels");
         std::memcpy(labels.row(i), header.labels.data, header.labels.size);
         return header.payload;
@@ -258,12 +259,13 @@ class BatchLoader {
     LoadPlan plan_;
 };
 
-BatchLoader make_loader(const py::list& steps, int channels, bool scale_in_dct, uint64_t seed, const std::string& dtype,
-                        bool planar, uint32_t height, uint32_t width, const Column<float>& mean,
-                        const Column<float>& factor) {
+BatchLoader make_loader(const py::list& steps, int channels, bool gray_only, bool scale_in_dct, uint64_t seed,
+                        const std::string& dtype, bool planar, uint32_t height, uint32_t width,
+                        const Column<float>& mean, const Column<float>& factor) {
     LoadPlan plan;
     for (const auto& step : steps) plan.steps.push_back(step_of(py::reinterpret_borrow<py::dict>(step)));
     plan.channels = channels;
+    plan.gray_only = gray_only;
     plan.scale_in_dct = scale_in_dct;
     plan.seed = seed;
     Target& target = plan.target;
@@ -294,9 +296,9 @@ void bind_loading(py::module_& module) {
         .def(py::init<Column<uint8_t>, Column<uint64_t>, Column<uint64_t>, uint32_t>(), py::arg("data"),
              py::arg("bounds"), py::arg("positions"), py::arg("epoch"));
     py::class_<BatchLoader>(module, "BatchLoader")
-        .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("scale_in_dct"),
-             py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"), py::arg("width"), py::arg("mean"),
-             py::arg("factor"))
+        .def(py::init(&make_loader), py::kw_only(), py::arg("steps"), py::arg("channels"), py::arg("gray_only"),
+             py::arg("scale_in_dct"), py::arg("seed"), py::arg("dtype"), py::arg("planar"), py::arg("height"),
+             py::arg("width"), py::arg("mean"), py::arg("factor"))
         .def("load", &BatchLoader::load, py::arg("records"), py::arg("data"), py::arg("labels"), py::arg("budget"),
              py::arg("stopped"))
         .def("images", &BatchLoader::images, py::arg("records"), py::arg("labels"), py::arg("take"), py::arg("budget"),

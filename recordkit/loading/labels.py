@@ -1,0 +1,161 @@
+"""The labels of a batch: whole numbers or fractions, one array or as many numbers as each sample has.
+
+The type is decided once for a dataset, so that all batches have the same. "auto" looks at the labels of some samples
+(`recordkit.loading.probe.look_at`), because a pass over all of them would take minutes for millions of records. A later
+label that is not a whole number is an error, never a rounded number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recordkit.dataset.dataset import RecordDataset
+from recordkit.errors import FormatError, PlanError
+from recordkit.loading.engine import sample_location
+from recordkit.loading.probe import count_labels, look_at
+
+FORMS = ("array", "pad", "list")
+LABEL_DTYPES = ("stored", "auto", "int64", "float32")
+PADDING = -1
+"""The number behind the labels of a sample that has fewer than another one of its batch."""
+
+Label = NDArray[Any] | list[NDArray[Any]]
+
+
+class BatchLabels(NamedTuple):
+    """The labels of a batch, and how many each sample has.
+
+    Attributes
+    ----------
+    label : ndarray of float32 or int64, shape (B,) or (B, w), or list of B such arrays, shape (w_i,)
+    n_labels : ndarray of int64, shape (B,), or None
+        None if all samples of the dataset have as many.
+    """
+
+    label: Label
+    n_labels: NDArray[np.int64] | None
+
+
+class LabelReader:
+    """Makes the labels of batches.
+
+    Parameters
+    ----------
+    dataset : RecordDataset
+    form : {"array", "pad", "list"}
+        "array": all samples have as many labels as the first one. "pad": any number, filled up with `PADDING` to the
+        widest sample of the batch. "list": an array for each sample.
+    dtype : {"stored", "auto", "int64", "float32"}
+        "stored": int64 if the dataset has exact labels, otherwise float32. "auto": int64 also if all labels that were
+        looked at are whole numbers.
+
+    Attributes
+    ----------
+    n_columns : int
+        Number of labels of a sample that the engine reads into `BatchArrays.labels`: 0 if they differ, which are read
+        here.
+    dtype : {"int64", "float32"}
+
+    Raises
+    ------
+    PlanError
+        `form` or `dtype` is not allowed.
+    FormatError
+        No sample can be read.
+
+    Examples
+    --------
+    >>> import recordkit as rk, tempfile
+    >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
+    >>> prefix = tempfile.mkdtemp() + "/boxes"
+    >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
+    ...     for key, label in enumerate([[7], [8, 2, 3]]):
+    ...         writer.write_idx(key, pack(IRHeader(0, label, key, 0), b"jpeg"))
+    >>> reader = LabelReader(rk.RecordDataset(prefix), form="pad", dtype="auto")
+    >>> label, n_labels = reader.read(np.empty((2, 0), np.float32), np.arange(2))
+    >>> label.tolist(), n_labels.tolist()
+    ([[7, -1, -1], [8, 2, 3]], [1, 3])
+    """
+
+    def __init__(self, dataset: RecordDataset, *, form: str, dtype: str) -> None:
+        for name, value, allowed in (("label", form, FORMS), ("label_dtype", dtype, LABEL_DTYPES)):
+            if value not in allowed:
+                raise PlanError(argument=name, expected=f"one of {', '.join(allowed)}", got=repr(value))
+        self._dataset = dataset
+        self._form = form
+        self.n_columns = count_labels(dataset) if form == "array" else 0
+        if dtype == "stored":
+            dtype = "int64" if dataset.has_exact_labels else "float32"
+        elif dtype == "auto":
+            dtype = "int64" if dataset.has_exact_labels or _look_whole(dataset) else "float32"
+        self.dtype = dtype
+
+    def read(self, rows: NDArray[np.float32], indices: NDArray[np.int64]) -> BatchLabels:
+        """Return the labels of samples.
+
+        Parameters
+        ----------
+        rows : ndarray of float32, shape (m, n_columns)
+            The labels that the engine has read.
+        indices : ndarray of int64, shape (m,)
+
+        Raises
+        ------
+        PlanError
+            A label is not a whole number, but they are to be int64.
+        """
+        if self._form == "array":
+            exact_labels = self._dataset.exact_labels(indices)
+            label = rows if exact_labels is None else exact_labels.reshape(rows.shape)
+            bounds = np.arange(len(indices) + 1, dtype=np.uint64) * np.uint64(self.n_columns)
+            label = self._converted(label, bounds, indices)
+            return BatchLabels(label[:, 0] if self.n_columns == 1 else label, None)
+        values, bounds = self._dataset.labels_at(indices)
+        values = self._converted(values, bounds, indices)
+        n_labels = np.diff(bounds).astype(np.int64)
+        if self._form == "list":
+            return BatchLabels(np.split(values, bounds[1:-1].astype(np.int64)) if len(indices) else [], n_labels)
+        padded = np.full((len(indices), int(n_labels.max(initial=0))), PADDING, values.dtype)
+        padded[np.arange(padded.shape[1]) < n_labels[:, None]] = values
+        return BatchLabels(padded, n_labels)
+
+    def _converted(
+        self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]
+    ) -> NDArray[Any]:
+        """Return the labels with the type of all batches; those of sample i are numbers ``bounds[i]`` and following."""
+        if self.dtype == label.dtype.name or self.dtype == "float32":
+            return label.astype(self.dtype, copy=False)
+        are_whole = _are_whole(label.ravel())
+        if not are_whole.all():
+            number = int(np.argmin(are_whole))
+            row = int(np.searchsorted(bounds, number, side="right")) - 1
+            key, path = sample_location(self._dataset, int(indices[row]))
+            raise PlanError(
+                argument="label_dtype",
+                path=str(path),
+                key=key,
+                expected="labels that are whole numbers, as the first ones are",
+                got=label.ravel()[number],
+                advice="give `label_dtype=float32`",
+            )
+        return label.astype(np.int64)
+
+
+def _are_whole(labels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell of each label whether it is a whole number that an int64 holds."""
+    return (np.trunc(labels) == labels) & (np.abs(labels) < 2.0**63)  # comparisons with NaN are false
+
+
+def _look_whole(dataset: RecordDataset) -> bool:
+    """Tell whether the labels of some samples are whole numbers; False if none of them can be read."""
+    seen = []
+    for index in look_at(dataset):
+        with contextlib.suppress(FormatError):
+            seen.append(bool(_are_whole(dataset.labels_at(np.array([index]))[0]).all()))
+            if not seen[-1]:
+                return False
+    return bool(seen)
