@@ -284,18 +284,7 @@ class RecordDataset:
         return None if self._table.exact_labels is None else self._table.exact_labels[rows]
 
     def labels_at(self, indices: NDArray[np.int64]) -> tuple[Labels, NDArray[np.uint64]]:
-        """Read the labels of the samples at `indices`, which must be 0 to n - 1, without their images.
-
-        Returns
-        -------
-        values, bounds
-            Those of `ragged_labels`, for these samples. The records are not compared with their CRC-32.
-
-        Raises
-        ------
-        FormatError
-            A record is damaged.
-        """
+        """Return the `ragged_labels` of the samples at `indices`, which must be 0 to n - 1, without a check of CRC-32."""
         return self._table.labels(indices if self._rows is None else self._rows[indices], check=False)
 
     @property

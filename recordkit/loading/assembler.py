@@ -173,7 +173,7 @@ class BatchAssembler:
     ) -> tuple[list[Batch], PlanError | None]:
         """Divide the rows of the arrays into batches, without the rows to skip, up to a label of another type."""
         keys = self._dataset.keys_at(indices)
-        batches = []
+        batches: list[Batch] = []
         begin = 0
         for batch in batch_indices:
             end = begin + len(batch.indices)

@@ -31,7 +31,7 @@ class Batch:
 
     __slots__ = ("data", "index", "key", "label", "n_labels", "n_valid")
 
-    def __init__(  # noqa: PLR0913 (one for each attribute)
+    def __init__(
         self,
         data: NDArray[Any],
         label: Any,

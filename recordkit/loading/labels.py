@@ -119,13 +119,11 @@ class LabelReader:
         n_labels = np.diff(bounds).astype(np.int64)
         if self._form == "list":
             return BatchLabels(np.split(values, bounds[1:-1].astype(np.int64)) if len(indices) else [], n_labels)
-        padded = np.full((len(indices), int(n_labels.max(initial=0))), PADDING, values.dtype)
+        padded = np.full((len(indices), max(n_labels.tolist(), default=0)), PADDING, values.dtype)
         padded[np.arange(padded.shape[1]) < n_labels[:, None]] = values
         return BatchLabels(padded, n_labels)
 
-    def _converted(
-        self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]
-    ) -> NDArray[Any]:
+    def _converted(self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]) -> NDArray[Any]:
         """Return the labels with the type of all batches; those of sample i are numbers ``bounds[i]`` and following."""
         if self.dtype == label.dtype.name or self.dtype == "float32":
             return label.astype(self.dtype, copy=False)
@@ -145,9 +143,10 @@ class LabelReader:
         return label.astype(np.int64)
 
 
-def _are_whole(labels: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell of each label whether it is a whole number that an int64 holds."""
-    return (np.trunc(labels) == labels) & (np.abs(labels) < 2.0**63)  # comparisons with NaN are false
+    are_whole: NDArray[np.bool_] = (np.trunc(labels) == labels) & (np.abs(labels) < 2.0**63)  # False for NaN
+    return are_whole
 
 
 def _look_whole(dataset: RecordDataset) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 import warnings
@@ -451,7 +452,7 @@ class _SharedBatches(Iterator[Batch]):
     def close(self, *, is_replaced: bool) -> None:
         """End the iteration before its end or after it. If it is replaced before, the next call is an error."""
         with self._locked():
-            self._is_replaced = is_replaced and self._batches.gi_frame is not None
+            self._is_replaced = is_replaced and inspect.getgeneratorstate(self._batches) != inspect.GEN_CLOSED
             self._batches.close()
 
 

@@ -88,7 +88,8 @@ def test_a_batch_unpacks_to_data_and_label_and_has_the_other_fields(photos, engi
     batch = next(iter(loader))
     data, label = batch
     assert isinstance(batch, Batch) and data is batch.data and label is batch.label and len(loader) == 7
-    assert data.shape == (8, 3, 32, 32) and data.dtype == torch.uint8 and label.dtype == torch.float32
+    assert data.shape == (8, 3, 32, 32) and data.dtype == torch.uint8 and label.dtype == torch.int64
+    assert batch[0] is data and batch[1] is label and batch[-1] is label and batch.n_labels is None
     assert batch.key.tolist() == batch.index.tolist() == list(range(8)) and batch.n_valid == 8
 
 
@@ -192,6 +193,7 @@ def test_the_transforms_of_torchvision_run(photos):
 def test_a_dataloader_pins_data_and_label_of_a_batch(photos, monkeypatch):
     loader = Loader(photos, batch_size=8, transforms=TRAIN)
     batches = [values(batch) for batch in feed(loader, 2, pin_memory=True)]  # without a GPU torch does not pin
+    loader.set_epoch(0)
     assert batches == [values(batch) for batch in loader]
     pinned = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor.clone())
@@ -373,7 +375,7 @@ def test_errors_in_workers_keep_type_file_and_key(tmp_path, n_workers):
         list(feed(Loader(bad_image, batch_size=2), n_workers))
     with pytest.raises(ImageError, match=r"i\.rec: key 3: "):
         list(feed(RecordDataset(bad_image), n_workers, batch_size=2))
-    with pytest.raises(FormatError, match=r"l\.rec: key 3: expected 1 labels"):
+    with pytest.raises(FormatError, match=r"l\.rec: key 3: expected 1 label as"):
         list(feed(RecordDataset(bad_label), n_workers, batch_size=2))
 
 

@@ -87,7 +87,9 @@ def test_set_epoch_begins_an_epoch_and_without_it_none_is_repeated(images):
 
 
 def test_an_index_into_a_loader_says_what_takes_one(images):
-    with pytest.raises(PlanError, match=r"got the index 0; a DataLoader of torch takes recordkit\.interop\.torch\.Loader"):
+    with pytest.raises(
+        PlanError, match=r"got the index 0; a DataLoader of torch takes recordkit\.interop\.torch\.Loader"
+    ):
         rk.Loader(images, batch_size=4)[0]
 
 

@@ -45,7 +45,9 @@ def test_a_label_that_is_no_whole_number_ends_the_epoch_after_the_batches_before
     path = labelled(tmp_path, [value if n == 7 else float(n) for n in range(N)])
     options = {"label_dtype": "int64", "label": form, "engine": engine, "on_error": "skip"}
     keys = []
-    with pytest.raises(PlanError, match=r"a\.rec: label_dtype: key 7: expected labels that are whole .*, got ") as caught:
+    with pytest.raises(
+        PlanError, match=r"a\.rec: label_dtype: key 7: expected labels that are whole .*, got "
+    ) as caught:
         keys.extend(batch.key.tolist() for batch in rk.Loader(path, batch_size=3, **options))
     assert keys == [[0, 1, 2], [3, 4, 5]] and str(caught.value).endswith('; give label_dtype="float32"')
 

@@ -547,7 +547,7 @@ def test_several_labels_have_a_column_each(tmp_path, engine):
     [
         ({"dtype": "int32"}, "dtype: expected 'uint8' or 'float16' or 'float32', got 'int32'"),
         ({"layout": "CHW"}, "layout: expected 'NHWC' or 'NCHW', got 'CHW'"),
-        ({"channels": 2}, "channels: expected 3 or 1 or 4, got 2"),
+        ({"channels": 2}, "channels: expected 3 or 1 or 4 or 'keep', got 2"),
         ({"on_error": "ignore"}, "on_error: expected one of raise, skip, replace, got 'ignore'"),
         ({"engine": "gpu"}, "engine: expected one of auto, native, python, got 'gpu'"),
         ({"transforms": [rk.Normalize(0, 1)], "dtype": "uint8"}, "dtype: expected float32 or float16 with Normalize"),

@@ -1,5 +1,6 @@
 """The memory of a loader: what it keeps, and what it refuses."""
 
+import contextlib
 import re
 import threading
 
@@ -139,8 +140,9 @@ def test_an_iteration_of_another_thread_ends_the_one_before_it(tmp_path, engine)
     def consume():
         try:
             for _ in range(20):
-                for _batch in loader:
-                    pass
+                with contextlib.suppress(PlanError):  # one iteration at a time
+                    for _batch in loader:
+                        pass
         except BaseException as error:  # noqa: BLE001 (shown by the test)
             errors.append(error)
 

@@ -82,9 +82,10 @@ class Batch:
         return self._mapped(torch.Tensor.pin_memory)
 
     def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        data = change(self.data)
         label = [change(each) for each in self.label] if isinstance(self.label, list) else change(self.label)
         n_labels = None if self.n_labels is None else change(self.n_labels)
-        return replace(self, data=change(self.data), label=label, n_labels=n_labels)
+        return replace(self, data=data, label=label, n_labels=n_labels)
 
 
 def _refuse_to_collate(_batches: object, **_options: object) -> NoReturn:
@@ -282,7 +283,9 @@ class Loader(IterableDataset):
             label = batch.label[rows]
             result = Batch(
                 data=torch.from_numpy(batch.data[rows]),
-                label=[torch.from_numpy(each) for each in label] if isinstance(label, list) else torch.from_numpy(label),
+                label=[torch.from_numpy(each) for each in label]
+                if isinstance(label, list)
+                else torch.from_numpy(label),
                 key=torch.from_numpy(batch.key[rows].view(np.int64)),
                 n_valid=batch.n_valid,
                 index=torch.from_numpy(batch.index[rows]),
