@@ -284,7 +284,7 @@ class RecordDataset:
         return None if self._table.exact_labels is None else self._table.exact_labels[rows]
 
     def labels_at(self, indices: NDArray[np.int64]) -> tuple[Labels, NDArray[np.uint64]]:
-        """Return the `ragged_labels` of the samples at `indices`, which must be 0 to n - 1, without a check of CRC-32."""
+        """Return the `ragged_labels` of the samples at `indices`, which must be 0 to n - 1; no CRC-32 is checked."""
         return self._table.labels(indices if self._rows is None else self._rows[indices], check=False)
 
     @property
