@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.model.inference import Inference, infer
 from recordkit.training.model.trained_model import TrainedModel
+from recordkit.training.predict import Prediction, predict_batches
 from recordkit.training.results.score import Metrics, RunningScore
 from recordkit.training.trainer import Model
 
@@ -92,6 +93,8 @@ class Evaluation:
         Names of the classes; a number stands for a missing name.
     batch_64_s : float
         Median time of a batch of 64, forward only, in seconds.
+    predictions : callable
+        Reads the file again, and yields the `Prediction` for each image.
     """
 
     epoch: int
@@ -99,6 +102,7 @@ class Evaluation:
     metrics: Metrics
     class_names: tuple[str, ...]
     batch_64_s: float
+    predictions: Callable[[], Iterator[Prediction]]
 
 
 def evaluate(
@@ -172,4 +176,8 @@ def evaluate(
     )
     metrics = evaluate_model(mx, trained.model, target, reader, context, progress=progress)
     batch_64_s = Inference(mx, trained.model, reader.batch_shape, context).batch_64_s()
-    return Evaluation(trained.epoch, target, metrics, record.class_names(target), batch_64_s)
+
+    def predictions() -> Iterator[Prediction]:
+        return predict_batches(mx, trained.model, target, reader, context)
+
+    return Evaluation(trained.epoch, target, metrics, record.class_names(target), batch_64_s, predictions)

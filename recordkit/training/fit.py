@@ -25,6 +25,7 @@ from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
+from recordkit.training.data.appearance import survey_appearance
 from recordkit.training.data.batches import BatchReader, TimedBatches
 from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.shuffle import Shuffle
@@ -34,6 +35,7 @@ from recordkit.training.model.build import build_network
 from recordkit.training.plan import TrainPlan
 from recordkit.training.predict import predict_batches
 from recordkit.training.resolve import ResolvedPlan, resolve
+from recordkit.training.results.evaluation_pictures import save_confusion, save_predictions
 from recordkit.training.results.observer import NullObserver, Observer
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.run_files import RunFiles
@@ -170,6 +172,7 @@ class _Run:
         if n_removed:
             self._observer.log(f"{plan.model_prefix}: replacing an earlier run with {n_removed} checkpoints")
         facts |= {"classes": data.classes, "side": data.side, "epochs": self._resolved.epochs}
+        facts["images"] = survey_appearance(data, self._resolved.shape).facts()
         self._checkpoints.begin(self._mx, model[0], facts)
         return self._trainer(model, 0), 0
 
@@ -293,6 +296,8 @@ class _Run:
         files.draw_samples(self._reader, Shuffle(self._plan.seed, 1, self._resolved.augment), target, class_names)
         files.draw_curves()
         if self._val_reader is not None and final is not None:
-            files.draw_confusion(final, target, class_names)
+            prefix, params_path = self._checkpoints.prefix, self._checkpoints.params_path(self._checkpoints.last())
+            subject = f"{params_path.name} on {self._val_reader.survey.path.name}"
+            save_confusion(final, target, class_names, subject, prefix)
             predictions = predict_batches(self._mx, model, target, self._val_reader, self._context)
-            files.draw_predictions(predictions, class_names)
+            save_predictions(predictions, class_names, subject, prefix)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
-from recordkit.errors import FormatError, ImageError, TrainError
+from recordkit.errors import FormatError, ImageError, PlanError, TrainError
 from recordkit.formats.files import not_found, read_file
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.interop import mxnet as bridge
@@ -22,6 +22,8 @@ from recordkit.sources import EXTENSIONS
 from recordkit.sources.image_tree import ImageTree, join_name
 from recordkit.threads import ThreadedMap
 from recordkit.training.compatibility import check_classes, check_labels
+from recordkit.training.data.adaptation import Adaptation
+from recordkit.training.data.appearance import Appearance, Difference, has_transparency
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.iterators import open_batches, resolve_iterator
 from recordkit.training.data.normalization import Normalization
@@ -36,6 +38,8 @@ from recordkit.transforms.mxnet_augmenter import FittingCenterCrop
 _BATCH_SIZE = 64
 # Letters of a class name above an image; the probability and a mark need the rest of the line.
 _MAX_LETTERS = 13
+# Letters of a file's name above an image.
+_MAX_FILE_LETTERS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Prediction:
         Labels in the .rec file; None if there are none to compare.
     image : ndarray of uint8, shape (H, W, C)
         Input of the model.
+    key : int or None
+        Key of the record; None for a file.
+    unlike : tuple of Difference
+        Respects in which the image is unlike the training images.
     """
 
     name: str
@@ -62,12 +70,19 @@ class Prediction:
     probabilities: tuple[float | None, ...]
     true_labels: tuple[int | float, ...] | None
     image: NDArray[np.uint8]
+    key: int | None = None
+    unlike: tuple[Difference, ...] = ()
 
     @property
     def is_wrong(self) -> bool:
         """The .rec file has labels, and other classes than the predicted ones."""
         pairs = zip(self.labels, self.true_labels or (), strict=False)
         return any(predicted != true for predicted, true in pairs if isinstance(predicted, int))
+
+    @property
+    def confidence(self) -> float:
+        """The lowest of the probabilities; 0 if the labels are numbers."""
+        return min((probability for probability in self.probabilities if probability is not None), default=0.0)
 
     @property
     def differing_labels(self) -> tuple[int | float, ...] | None:
@@ -80,10 +95,11 @@ class Prediction:
         return class_name(self.labels, class_names)
 
     def title(self, class_names: tuple[str, ...]) -> str:
-        """Return a title for the image: prediction and probability, and on a second line the label if it differs."""
-        title = _shorten(self.class_name(class_names))
-        if certain := [probability for probability in self.probabilities if probability is not None]:
-            title = f"{title} {min(certain):.0%}"
+        """Return a title for the image: file or key, prediction and probability, and the label if it differs."""
+        name = f"key {self.key}" if self.key is not None else _shorten_start(Path(self.name).name)
+        title = f"{name}\n{_shorten(self.class_name(class_names))}"
+        if self.confidence:
+            title = f"{title} {self.confidence:.0%}"
         if self.differing_labels:
             return f"{title}\nis {_shorten(class_name(self.differing_labels, class_names))}"
         return title
@@ -108,6 +124,11 @@ def _shorten(name: str) -> str:
     return name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS - 1]}…"
 
 
+def _shorten_start(name: str) -> str:
+    """Shorten the name of a file, whose end says more than its start."""
+    return name if len(name) <= _MAX_FILE_LETTERS else f"…{name[1 - _MAX_FILE_LETTERS :]}"
+
+
 class Predictor:
     """A checkpoint that predicts the labels of images.
 
@@ -122,6 +143,8 @@ class Predictor:
     device : {"cpu", "gpu"}
     threads : int, default 0
         Decoding threads; 0 for the CPUs this process may use.
+    invert, center
+        What is done to image files before the prediction, see `recordkit.training.data.adaptation.Adaptation`.
 
     Attributes
     ----------
@@ -129,6 +152,8 @@ class Predictor:
         Names of the classes; a number stands for a missing name.
     n_images : int
         Number of images in the sources that `predict` has opened.
+    broken : list of ImageError
+        Errors of the files that cannot be decoded so far.
 
     Raises
     ------
@@ -136,6 +161,8 @@ class Predictor:
         MXNet or the device is missing.
     TrainError
         There is no model.
+    PlanError
+        `invert` or `center` needs a model whose training images have one background.
     FormatError, OSError
         A file is damaged or missing.
 
@@ -155,6 +182,8 @@ class Predictor:
         normalization: Normalization | None = None,
         device: str = "cpu",
         threads: int = 0,
+        invert: str = "never",
+        center: bool = False,
     ) -> None:
         self._n_threads = set_threads(threads)
         self._context = bridge.device(device)
@@ -163,8 +192,10 @@ class Predictor:
         self._target, record = self._trained.target(), self._trained.record
         self._resize = None if record.side is None else Resize(record.side)
         self._crop = FittingCenterCrop(self._trained.shape[1:])
+        self._adapt = Adaptation(record.appearance(), self._trained.shape, invert, center)
         self.class_names = record.class_names(self._target)
         self.n_images = 0
+        self.broken: list[ImageError] = []
 
     def predict(self, sources: Sequence[Path]) -> Iterator[Prediction]:
         """Predict the labels of images.
@@ -186,6 +217,8 @@ class Predictor:
             Files cannot be decoded; raised after the predictions of all other images.
         TrainError
             A folder has no image.
+        PlanError
+            Images of a .rec file are to be inverted or centred.
         FormatError, OSError
             A file is damaged or missing.
 
@@ -195,66 +228,99 @@ class Predictor:
             A file cannot be decoded; a .rec file has labels that are not the model's and are not compared; files of a
             folder are ignored because of their suffix.
         """
-        bad: list[ImageError] = []
+        self.broken = []
         for is_rec, group in itertools.groupby(sources, lambda source: source.suffix == ".rec"):
             if is_rec:
                 for path in group:
                     yield from self._predict_rec(path)
             else:
                 files = [file for path in group for file in ([path] if path.is_file() else _images_in(path))]
-                yield from self._predict_files(files, bad)
-        if bad:
-            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-            raise ImageError(f"{bad[0].path}{more}", expected="images", got="files that cannot be decoded")
+                yield from self._predict_files(files)
+        if self.broken:
+            more = f" and {len(self.broken) - 1} more" if len(self.broken) > 1 else ""
+            raise ImageError(f"{self.broken[0].path}{more}", expected="images", got="files that cannot be decoded")
 
-    def _predict_files(self, files: list[Path], bad: list[ImageError]) -> Iterator[Prediction]:
+    def _predict_files(self, files: list[Path]) -> Iterator[Prediction]:
         self.n_images += len(files)
         batch_shape = (min(_BATCH_SIZE, len(files)), *self._trained.shape)
         with ThreadedMap(self._read, files, self._n_threads) as images:
-            readable = self._readable(images, bad)
+            readable = self._readable(images)
             inference = None
             while batch := list(itertools.islice(readable, _BATCH_SIZE)):
                 if inference is None:
                     inference = Inference(self._mx, self._trained.model, batch_shape, self._context)
                 pixels = np.zeros(batch_shape, np.float32)
-                for index, (_, image) in enumerate(batch):
+                for index, (_, image, _) in enumerate(batch):
                     pixels[index] = self._trained.normalization.pixels(image)
                 outputs = inference.outputs(self._mx.nd.array(pixels), len(batch))
-                for (file, image), labels, probabilities in zip(batch, *_labels_of(self._target, outputs), strict=True):
-                    yield Prediction(str(file), labels, probabilities, None, image)
+                for (file, image, unlike), labels, probabilities in zip(
+                    batch, *_labels_of(self._target, outputs), strict=True
+                ):
+                    yield Prediction(str(file), labels, probabilities, None, image, unlike=unlike)
 
-    def _read(self, file: Path) -> tuple[Path, NDArray[np.uint8] | ImageError]:
+    def _read(self, file: Path) -> tuple[Path, NDArray[np.uint8], tuple[Difference, ...]] | ImageError:
         """Decode a file as the iterators decode a record; return the error of a file that cannot be decoded."""
-        n_channels = self._trained.shape[0]
         try:
             payload = read_file(file, max_bytes=MAX_RECORD_BYTES, what="an image")
         except FormatError as error:  # a pipe, a device or a huge file
-            return file, ImageError(path=str(file), expected=error.expected, got=error.got)
+            return ImageError(path=str(file), expected=error.expected, got=error.got)
         try:
-            image = None
-            if self._resize is not None:
-                # `recordkit pack` resizes the stored channels; they are converted when the record is read.
-                stored = codec.decode(payload, channels="keep")
-                resized = self._resize(stored)
-                image = None if resized is stored else codec.to_channels(resized, n_channels)
-            if image is None:
-                image = codec.decode(payload, channels=n_channels)
-            return file, self._crop(image)
+            image, unlike = self._input(payload)
         except ImageError as error:
-            return file, error.located(path=str(file))
+            return error.located(path=str(file))
+        if self._adapt.appearance is not None:
+            unlike += self._adapt.appearance.differences(image[None])[0]
+        return file, image, unlike
+
+    def _input(self, payload: bytes) -> tuple[NDArray[np.uint8], tuple[Difference, ...]]:
+        """Return the network's input for an encoded image, and what is lost by that."""
+        n_channels = self._trained.shape[0]
+        unlike: tuple[Difference, ...] = ()
+        if codec.sniff(payload) != "jpg" and n_channels < 4:  # a JPEG has no transparency
+            stored = codec.decode(payload, channels="keep")
+            if self._adapt.lays(stored):
+                return self._fit(self._adapt(stored)), ()
+            if self._adapt.appearance is None and has_transparency(stored):
+                unlike = (Difference("transparency", round(float((stored[:, :, 3] < 255).mean()), 4), 0.0),)
+        if not self._adapt.is_nothing:
+            return self._fit(self._adapt(codec.decode(payload, channels=n_channels))), unlike
+        return self._crop(self._as_packed(payload)), unlike
+
+    def _fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return an image with the size and the channels of the network's input."""
+        image = image if self._resize is None else self._resize(image)
+        return self._crop(codec.to_channels(image, self._trained.shape[0]))
+
+    def _as_packed(self, payload: bytes) -> NDArray[np.uint8]:
+        """Decode an image as if it were packed and read again."""
+        n_channels = self._trained.shape[0]
+        if self._resize is not None:
+            # `recordkit pack` resizes the stored channels; they are converted when the record is read.
+            stored = codec.decode(payload, channels="keep")
+            resized = self._resize(stored)
+            if resized is not stored:
+                return codec.to_channels(resized, n_channels)
+        return codec.decode(payload, channels=n_channels)
 
     def _readable(
-        self, images: Iterator[tuple[Path, NDArray[np.uint8] | ImageError]], bad: list[ImageError]
-    ) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
-        """Yield the images; warn of the files that cannot be decoded, and add their errors to `bad`."""
-        for file, image in images:
+        self, images: Iterator[tuple[Path, NDArray[np.uint8], tuple[Difference, ...]] | ImageError]
+    ) -> Iterator[tuple[Path, NDArray[np.uint8], tuple[Difference, ...]]]:
+        """Yield the images; warn of the files that cannot be decoded, and keep their errors."""
+        for image in images:
             if isinstance(image, ImageError):
                 warnings.warn(f"{image}; left out", UserWarning, stacklevel=2)
-                bad.append(image)
+                self.broken.append(image)
             else:
-                yield file, image
+                yield image
 
     def _predict_rec(self, path: Path) -> Iterator[Prediction]:
+        if not self._adapt.is_nothing:
+            raise PlanError(
+                path=str(path),
+                expected="image files to invert or to centre",
+                got="a .rec file",
+                advice="leave out `invert` and `center`, or give the files that were packed",
+            )
         iterator = resolve_iterator("auto", path)
         data = survey(path, iterator=iterator)
         target, has_labels = self._target, True
@@ -275,11 +341,26 @@ class Predictor:
             batch_size=_BATCH_SIZE,
             threads=self._n_threads,
         )
-        yield from predict_batches(self._mx, self._trained.model, target, reader, self._context, has_labels=has_labels)
+        yield from predict_batches(
+            self._mx,
+            self._trained.model,
+            target,
+            reader,
+            self._context,
+            has_labels=has_labels,
+            appearance=self._adapt.appearance,
+        )
 
 
 def predict_batches(
-    mx: Any, model: Model, target: Target, reader: BatchReader, context: Any, *, has_labels: bool = True
+    mx: Any,
+    model: Model,
+    target: Target,
+    reader: BatchReader,
+    context: Any,
+    *,
+    has_labels: bool = True,
+    appearance: Appearance | None = None,
 ) -> Iterator[Prediction]:
     """Yield the prediction for each image of a .rec file.
 
@@ -290,15 +371,19 @@ def predict_batches(
     target : Target
     has_labels : bool
         The labels of the file are the target's.
+    appearance : Appearance, optional
+        That of the training images, to compare with.
     """
     index = 0
     for data, outputs, labels in infer(mx, model, reader, context):
         images = reader.normalization.images(data.asnumpy()[: len(labels)])
         true_labels = target.true_labels(labels) if has_labels else [None] * len(labels)
-        for image, true, predicted, probabilities in zip(
-            images, true_labels, *_labels_of(target, outputs), strict=True
+        unlike = appearance.differences(np.stack(images)) if appearance else [()] * len(images)
+        for image, true, differences, predicted, probabilities in zip(
+            images, true_labels, unlike, *_labels_of(target, outputs), strict=True
         ):
-            yield Prediction(f"{reader.survey.path}[{index}]", predicted, probabilities, true, image)
+            name, key = f"{reader.survey.path}[{index}]", int(reader.survey.keys[index])
+            yield Prediction(name, predicted, probabilities, true, image, key, differences)
             index += 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from recordkit.errors import PlanError, TrainError
 from recordkit.formats import json_file
+from recordkit.training.data.appearance import Appearance
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target
 
@@ -118,6 +119,10 @@ class RunRecord:
     def side(self) -> int | None:
         """Short side of the training images before the crop, in pixels; None if they differed."""
         return _positive(self.facts.get("side"))
+
+    def appearance(self) -> Appearance | None:
+        """Return how the training images look; None if the record does not say it, as that of an earlier version."""
+        return Appearance.from_facts(self.facts.get("images"))
 
     @property
     def class_numbers(self) -> dict[str, int] | None:

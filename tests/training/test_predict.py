@@ -113,6 +113,59 @@ def test_a_sheet_shows_the_predictions(model, files, tmp_path):
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_sheet_is_made_though_a_file_is_broken(model, files, tmp_path):
+    pytest.importorskip("matplotlib")
+    (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    with pytest.warns(UserWarning, match="left out"):
+        result = CliRunner().invoke(command, [str(model), str(files), "--sheet", str(tmp_path / "sheet.png")])
+    assert "broken.png: expected images, got files that cannot be decoded" in str(result.exception)
+    assert len(result.stdout.splitlines()) == 5 and (tmp_path / "sheet.png").exists()
+
+
+def test_an_image_unlike_the_training_images_is_said_to_be_and_options_make_it_like_them(model, tmp_path):
+    label, image = next(images(1, seed=3))
+    (tmp_path / "dark.png").write_bytes(codec.encode(255 - image, "png"))
+    (line,) = run(model, tmp_path / "dark.png")
+    assert re.search(
+        r"\tunlike the training images: dark on light, background 2\d\d instead of \d\d; try --invert auto$", line
+    )
+    (row,) = [json.loads(line) for line in run(model, tmp_path / "dark.png", "--json")]
+    assert [difference["what"] for difference in row["unlike"]] == ["polarity", "background"]
+    assert row["try"] == ["--invert auto"]
+    (row,) = [json.loads(line) for line in run(model, tmp_path / "dark.png", "--json", "--invert", "auto")]
+    assert (row["labels"], row["unlike"], row["try"]) == ([int(label)], [], [])
+
+
+def test_training_records_the_look_of_its_images(model, trained):
+    record = Checkpoints(model).run_record()
+    assert record.appearance().is_plain and record.appearance().light_on_dark == 1
+    assert json.loads((trained / "lenet-summary.json").read_text())["images"] == record.facts["images"]
+
+
+def test_a_model_of_an_earlier_version_says_that_transparency_is_ignored(model, tmp_path):
+    path = Checkpoints(model).run_path
+    facts = json.loads(path.read_text())
+    del facts["images"]
+    path.write_text(json.dumps(facts))
+    image = np.zeros((28, 28, 4), np.uint8)
+    (tmp_path / "ink.png").write_bytes(codec.encode(image, "png"))
+    (tmp_path / "dark.png").write_bytes(codec.encode(image[:, :, :1], "png"))
+    lines = run(model, tmp_path / "ink.png", tmp_path / "dark.png")
+    assert "transparency is ignored" in lines[0] and "unlike" not in lines[1]
+
+
+def test_images_of_a_packed_file_are_not_inverted(model, val):
+    with pytest.raises(PlanError, match=r"val\.rec: expected image files to invert or to centre, got a \.rec file"):
+        list(Predictor(model, invert="always").predict([val]))
+
+
+def test_eval_draws_the_confusion_and_the_worst_predictions(cli, model, val, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert cli("eval", model, val, "--plots", tmp_path / "new/plots")[0] == 0
+    names = [path.name for path in sorted((tmp_path / "new/plots").iterdir())]
+    assert names == ["val-confusion.png", "val-predictions.png"]
+
+
 def test_files_that_are_no_images_are_named(model, files):
     (files / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
     (files / "cut.png").write_bytes((files / "0.png").read_bytes()[:60])

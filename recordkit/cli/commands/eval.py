@@ -14,6 +14,8 @@ from recordkit.cli.console import Console
 from recordkit.cli.options import device_option, examples, output_options, threads_option
 from recordkit.cli.training.model_options import model_options
 from recordkit.training.evaluation import Evaluation, evaluate
+from recordkit.training.results import pictures
+from recordkit.training.results.evaluation_pictures import save_confusion, save_predictions
 from recordkit.training.results.run_files import as_dict
 from recordkit.training.results.score import require_accuracy
 
@@ -21,6 +23,7 @@ from recordkit.training.results.score import require_accuracy
 @click.command(
     epilog=examples(
         "recordkit eval mnist_train-model/mnist out/mnist_test.rec",
+        "recordkit eval mnist_train-model/mnist out/mnist_test.rec --plots plots/",
         "recordkit eval mxnet/lenet out/mnist_test.rec --load-epoch 3 --data-shape 1,28,28 --scale 1/256",
     )
 )
@@ -28,6 +31,12 @@ from recordkit.training.results.score import require_accuracy
 @click.argument("path", metavar="REC", type=click.Path(path_type=Path))
 @model_options
 @click.option("--min-accuracy", type=click.FloatRange(0, 1), help="Exit 1 if the model is less accurate.")
+@click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for pictures: the confusion, and the worst predictions.",
+)
 @device_option
 @threads_option
 @output_options
@@ -35,6 +44,7 @@ def command(
     model_prefix: Path,
     path: Path,
     min_accuracy: float | None,
+    plots: Path | None,
     console: Console,
     **options: Any,
 ) -> None:
@@ -42,8 +52,11 @@ def command(
 
     MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes. It may also
     be the prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std
-    and --scale if its images were normalized.
+    and --scale if its images were normalized. With --plots the pictures are DIR/NAME-confusion.png and
+    DIR/NAME-predictions.png, NAME that of the .rec file.
     """
+    if plots is not None:
+        pictures.require_matplotlib()
     with contextlib.closing(console.open_bar(None, f"eval {path.name}")) as bar:
 
         def progress(n: int, total: int) -> None:
@@ -60,6 +73,11 @@ def command(
         "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         "class_names": list(evaluation.class_names),
     }
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        subject, prefix = f"{Path(checkpoint).name} on {path.name}", plots / path.stem
+        save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
+        save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix)
     console.report(facts, f"{checkpoint} on {path}: {score}", *_lines(evaluation))
     if min_accuracy is not None:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")

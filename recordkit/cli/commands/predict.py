@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,47 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import device_option, examples, output_options, threads_option
 from recordkit.cli.training.model_options import model_options
+from recordkit.errors import ImageError
+from recordkit.training.data.adaptation import INVERT
+from recordkit.training.data.appearance import Difference
 from recordkit.training.predict import Prediction, Predictor, class_name
 from recordkit.training.results import pictures
-from recordkit.training.results.run_files import draw_predictions
+from recordkit.training.results.evaluation_pictures import draw_predictions
 
 _N_ON_A_SHEET = 64
+# Tiles of a sheet for files that cannot be decoded.
+_N_BROKEN = 16
+# Options that make an image like the training images, by the respect in which it is unlike them.
+_OPTIONS = {
+    "background": "--invert auto",
+    "polarity": "--invert auto",
+    "contrast": "--invert auto",
+    "extent": "--center",
+    "offset": "--center",
+}
 
 
 @click.command(
     epilog=examples(
         "recordkit predict mnist_train-model/mnist seven.png eights/",
-        "recordkit predict mnist_train-model/mnist out/mnist_test.rec --sheet predictions.png",
+        "recordkit predict mnist_train-model/mnist photos/ --invert auto --center --sheet predictions.png",
     )
 )
 @click.argument("model_prefix", metavar="MODEL_PREFIX", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @model_options
+@click.option(
+    "--invert",
+    type=click.Choice(INVERT),
+    default="never",
+    show_default=True,
+    help="Invert image files; auto: only those that are dark on light if the training images are light on dark.",
+)
+@click.option(
+    "--center",
+    is_flag=True,
+    help="Cut the object out of image files; give it the size and place of the training images.",
+)
 @device_option
 @threads_option
 @click.option(
@@ -48,27 +74,46 @@ def command(
     IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train, or the
     prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std and
     --scale if its images were normalized. With --json there is a line for each image.
+
+    An image that is unlike the training images, for example dark on light or with a small object, is said to be. A
+    transparent file is laid on the background of the training images. The exit code is 1 if a file cannot be decoded.
     """
     if sheet is not None:
         pictures.check_suffix(sheet)
         pictures.require_matplotlib()
     predictor = Predictor(model_prefix, **options)
     on_sheet: list[Prediction] = []
+    error: ImageError | None = None
     # The lines themselves are the progress if they appear on the terminal.
     progress = Console(quiet=console.quiet or (sys.stdout.isatty() and sys.stderr.isatty()))
     with contextlib.closing(progress.open_bar(None, "predict")) as bar:
-        for prediction in predictor.predict(images):
-            bar.total = predictor.n_images
-            bar.update(1)
-            names = predictor.class_names
-            console.report(_as_document(prediction, names), _as_line(prediction, names))
-            if len(on_sheet) < _N_ON_A_SHEET:
-                on_sheet.append(prediction)
-    if sheet is not None:
-        pictures.save(draw_predictions(on_sheet, predictor.class_names, str(model_prefix)), sheet)
+        try:
+            for prediction in predictor.predict(images):
+                bar.total = predictor.n_images
+                bar.update(1)
+                names = predictor.class_names
+                advice = _advice(prediction.unlike, options["invert"]) if prediction.key is None else []
+                console.report(_as_document(prediction, names, advice), _as_line(prediction, names, advice))
+                if len(on_sheet) < _N_ON_A_SHEET:
+                    on_sheet.append(prediction)
+        except ImageError as bad:  # raised after all other images
+            error = bad
+    if sheet is not None and (on_sheet or predictor.broken):
+        broken = predictor.broken[:_N_BROKEN]
+        shown = on_sheet[: _N_ON_A_SHEET - len(broken)]
+        figure = draw_predictions(shown, predictor.class_names, str(model_prefix), broken=broken)
+        pictures.save(figure, sheet)
+    if error is not None:
+        raise error
 
 
-def _as_line(prediction: Prediction, class_names: tuple[str, ...]) -> str:
+def _advice(unlike: tuple[Difference, ...], invert: str) -> list[str]:
+    """Return the options that may help, in the order of the differences."""
+    options = dict.fromkeys(_OPTIONS[difference.what] for difference in unlike if difference.what in _OPTIONS)
+    return [option for option in options if not (option == "--invert auto" and invert == "auto")]
+
+
+def _as_line(prediction: Prediction, class_names: tuple[str, ...], advice: list[str]) -> str:
     columns = [prediction.name, class_name(prediction.labels)]
     if prediction.class_name(class_names) != columns[1]:
         columns.append(prediction.class_name(class_names))
@@ -76,10 +121,13 @@ def _as_line(prediction: Prediction, class_names: tuple[str, ...]) -> str:
         columns.append(" ".join(probabilities))
     if prediction.differing_labels:
         columns.append(f"label {class_name(prediction.differing_labels)}")
+    if prediction.unlike:
+        differences = ", ".join(map(str, prediction.unlike))
+        columns.append(f"unlike the training images: {differences}" + (f"; try {' '.join(advice)}" if advice else ""))
     return "\t".join(columns)
 
 
-def _as_document(prediction: Prediction, class_names: tuple[str, ...]) -> dict[str, object]:
+def _as_document(prediction: Prediction, class_names: tuple[str, ...], advice: list[str]) -> dict[str, object]:
     classes = [class_names[label] if isinstance(label, int) else None for label in prediction.labels]
     has_names = sum(name is not None for name in classes) == 1
     facts: dict[str, object] = {
@@ -87,7 +135,11 @@ def _as_document(prediction: Prediction, class_names: tuple[str, ...]) -> dict[s
         "labels": prediction.labels,
         "classes": classes if has_names else None,
         "probabilities": prediction.probabilities,
+        "unlike": [asdict(difference) for difference in prediction.unlike],
+        "try": advice,
     }
+    if prediction.key is not None:
+        facts["key"] = prediction.key
     if prediction.true_labels is not None:
         facts["true_labels"] = prediction.true_labels
     return facts

@@ -69,6 +69,8 @@ class Survey:
         The .rec file.
     offsets : ndarray of int64, shape (n,)
         Offset of each image's record, in bytes.
+    keys : ndarray of uint64, shape (n,)
+        Key of each image.
     labels : tuple of LabelFacts
         Facts about each of an image's labels.
     label_width : int
@@ -87,6 +89,7 @@ class Survey:
 
     path: Path
     offsets: NDArray[np.int64]
+    keys: NDArray[np.uint64]
     labels: tuple[LabelFacts, ...]
     label_width: int
     classes: dict[str, int] | None
@@ -179,7 +182,8 @@ def _survey(files: Fileset, path: str | Path, iterator: str) -> Survey:
     labels = tuple(_facts(column, records.keys) for column in table.T)
     n_channels, sizes, border = _decode_first(first_images, file)
     offsets = np.array(records.offsets, np.int64)
-    return Survey(file, offsets, labels, width, files.classes(), n_channels, sizes, border, state)
+    keys = np.array(records.keys, np.uint64)
+    return Survey(file, offsets, keys, labels, width, files.classes(), n_channels, sizes, border, state)
 
 
 class _Records:

@@ -19,7 +19,11 @@ from recordkit.training.results.log import Curves
 # Colors of Okabe and Ito's palette, which color-blind people can tell apart.
 _TRAIN, _VALIDATION, _WRONG = "#0072B2", "#E69F00", "#D55E00"
 # Largest numbers of classes whose names, and whose counts, are readable in a matrix.
-_MAX_NAMED, _MAX_NUMBERED = 40, 20
+_MAX_NAMED, _MAX_NUMBERED = 70, 20
+# Colour of right predictions in a matrix, and of their counts.
+_RIGHT, _RIGHT_COUNT = "#E9ECEF", "#6C757D"
+# Mistakes in the list beside a matrix without counts.
+_N_MISTAKES = 25
 # Curves in a row.
 _MAX_CURVES = 3
 # Images in a row, and letters in a line of a title.
@@ -89,6 +93,9 @@ def draw_curves(curves: Curves, title: str) -> Any:
 def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title: str) -> Any:
     """Return a figure of a confusion matrix: rows are the true classes, columns the predicted ones.
 
+    The colors are the shares of a row that went wrong, up to the largest of them, so that mistakes of a good model are
+    seen; right predictions are gray. A matrix that has no room for counts has a list of the most frequent mistakes.
+
     Parameters
     ----------
     matrix : ndarray of int64, shape (n, n)
@@ -96,36 +103,63 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], title:
     title : str
     """
     n = len(matrix)
-    names = class_names[:n] if n <= _MAX_NAMED else ()
-    names = [_escape(textwrap.shorten(name, _MAX_LETTERS, placeholder="…")) for name in names]
+    all_names = [_escape(textwrap.shorten(name, _MAX_LETTERS, placeholder="…")) for name in class_names[:n]]
+    names = all_names if n <= _MAX_NAMED else []
+    has_counts = n <= _MAX_NUMBERED
     # Long names enlarge the figure, so that the matrix does not shrink.
     side, margin = min(3.2 + 0.5 * n, 14), _LETTER_INCHES * max(map(len, names), default=0)
-    figure = _figure(side + 1 + margin, side + margin * math.sin(math.pi / 4))
-    axes = figure.subplots()
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if n <= _MAX_NUMBERED:
+    mistakes = [] if has_counts else _mistakes(matrix, all_names)
+    beside = _LETTER_INCHES * max(map(len, mistakes), default=0)
+    figure = _figure(side + 1 + margin + beside, side + margin * math.sin(math.pi / 4))
+    part = figure
+    if mistakes:
+        part, list_part = figure.subfigures(1, 2, width_ratios=[side + 1 + margin, beside])
+        list_part.text(0, 0.97, "\n".join(mistakes), va="top", fontsize=9, linespacing=1.6)
+    axes = part.subplots()
+    wrong: NDArray[np.float64] = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(wrong, 0)
+    highest = float(np.max(wrong)) or 1.0
+    image = axes.imshow(np.ma.masked_array(wrong, np.eye(n, dtype=bool)), cmap="Oranges", vmin=0, vmax=highest)
+    axes.set_facecolor(_RIGHT)  # seen through the masked diagonal
+    if has_counts:
         for (row, column), count in np.ndenumerate(matrix):
-            color = "white" if shares[row, column] > 0.5 else "black"
+            color = "white" if wrong[row, column] > 0.6 * highest else "black"
+            color = _RIGHT_COUNT if row == column else color
             axes.text(column, row, f"{count:,}" if count else "", ha="center", va="center", fontsize=7, color=color)
     if names:
-        axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(n), names)
+        size = 7 if n > _MAX_NUMBERED else 9
+        axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+        axes.set_yticks(range(n), names, fontsize=size)
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
-    axes.set_title(_escape(title), fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the label's images")
+    axes.set_title(_escape("\n".join(textwrap.wrap(title, max(30, round(9 * side))))), fontsize=10)
+    bar = part.colorbar(image, ax=axes, shrink=0.8, aspect=30, format=lambda share, _: f"{100 * share:.3g}%")
+    bar.set_label("wrong share of the label's images")
     return figure
 
 
+def _mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """Return lines of the most frequent mistakes: label, predicted class, number, share of the label's images."""
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_N_MISTAKES]
+    lines = ["The most frequent mistakes:", "label → predicted"]
+    for row, column in zip(*np.unravel_index(order, matrix.shape), strict=True):
+        if count := int(wrong[row, column]):
+            pair = " → ".join(names[number] if names else str(number) for number in (row, column))
+            lines.append(f"{pair}  {count:,} ({count / matrix[row].sum():.1%})")
+    return lines if wrong.any() else ["No prediction is wrong."]
+
+
 def draw_images(
-    images: Sequence[NDArray[np.uint8]], titles: Sequence[str], are_wrong: Sequence[bool], title: str
+    images: Sequence[NDArray[np.uint8] | None], titles: Sequence[str], are_wrong: Sequence[bool], title: str
 ) -> Any:
     """Return a figure with rows of images, each with a title; wrong ones are framed and marked.
 
     Parameters
     ----------
-    images : sequence of ndarray of uint8, shape (H, W, C)
+    images : sequence of (ndarray of uint8, shape (H, W, C)) or None
+        None for a file that cannot be read: an empty tile.
     titles : sequence of str
         Title of each image. A title without a line break is wrapped to at most two lines.
     are_wrong : sequence of bool
@@ -134,15 +168,20 @@ def draw_images(
     """
     n_columns = _MAX_COLUMNS if len(images) > 2 * _MAX_COLUMNS else max(1, math.ceil(math.sqrt(len(images))))
     n_rows = math.ceil(len(images) / n_columns)
-    figure = _figure(1.35 * n_columns, 1.6 * n_rows + 0.5)
+    n_lines = max(2, *(text.count("\n") + 1 for text in titles)) if titles else 2
+    figure = _figure(max(3.5, 1.35 * n_columns), (1.35 + 0.13 * n_lines) * n_rows + 0.6)
     grid = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
     for axes in grid:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_frame_on(False)
     for axes, image, text, is_wrong in zip(grid, images, titles, are_wrong, strict=False):
-        is_gray = image.shape[2] == 1
-        axes.imshow(image[:, :, 0] if is_gray else image, cmap="gray" if is_gray else None, vmin=0, vmax=255)
+        if image is None:
+            axes.imshow(np.full((1, 1), 230, np.uint8), cmap="gray", vmin=0, vmax=255)
+            axes.text(0, 0, "?", ha="center", va="center", fontsize=24, color=_WRONG)
+        else:
+            is_gray = image.shape[2] == 1
+            axes.imshow(image[:, :, 0] if is_gray else image, cmap="gray" if is_gray else None, vmin=0, vmax=255)
         text = f"✗ {text}" if is_wrong else text
         lines = text.split("\n") if "\n" in text else textwrap.wrap(text, _LINE_LETTERS, max_lines=2, placeholder="…")
         axes.set_title(_escape("\n".join(lines)), fontsize=7, color=_WRONG if is_wrong else "black")

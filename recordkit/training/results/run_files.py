@@ -5,13 +5,12 @@ PREFIX-summary.json      the options, the SHA-256 of the data, the results
 PREFIX-samples.png       the first training images, augmented
 PREFIX-curves.png        accuracy and loss over the epochs
 PREFIX-confusion.png     the last checkpoint on the validation file; -confusion-1.png and so on with several labels
-PREFIX-predictions.png   predictions of the last checkpoint for images of the validation file, wrong ones first
+PREFIX-predictions.png   predictions of the last checkpoint for images of the validation file, the worst first
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,11 @@ from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.target import Head, Target
-from recordkit.training.predict import Prediction, class_name
+from recordkit.training.predict import class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
 from recordkit.training.results.report import EpochReport, TrainReport
-from recordkit.training.results.score import HeadScore, Metrics, Score
+from recordkit.training.results.score import HeadScore, Score
 from recordkit.version import __version__
 
 _N_SHOWN = 32
@@ -129,6 +128,7 @@ class RunFiles:
             "checkpoint": f"{plan.model_prefix}-{report.checkpoint:04d}.params",
             "epoch": report.checkpoint,
             "data": {"name": path.name, "sha256": fingerprint(path)},
+            "images": self._checkpoints.run_record().facts.get("images"),
             "network": plan.network,
             "api": plan.api,
             "iterator": resolved.iterator,
@@ -158,24 +158,6 @@ class RunFiles:
         title = f"{reader.survey.path.name}: training images and their labels"
         pictures.save(pictures.draw_images(images, titles, [False] * n, title), self.path("samples.png"))
 
-    def draw_predictions(self, predictions: Iterable[Prediction], class_names: tuple[str, ...]) -> None:
-        """Draw images with their predictions, the first wrong ones and then the first right ones."""
-        right: list[Prediction] = []
-        wrong: list[Prediction] = []
-        n_right = n_wrong = 0
-        for prediction in predictions:
-            n_right, n_wrong = n_right + (not prediction.is_wrong), n_wrong + prediction.is_wrong
-            group = wrong if prediction.is_wrong else right
-            if len(group) < _N_SHOWN:
-                group.append(prediction)
-        wrong = wrong[: max(_N_SHOWN // 2, _N_SHOWN - len(right))]
-        right = right[: _N_SHOWN - len(wrong)]
-        title = f"{len(wrong)} of {n_wrong:,} wrong predictions, marked, and {len(right)} of {n_right:,} right ones"
-        if not class_names:
-            title = f"{len(right)} of {n_right:,} predictions, and the labels"
-        figure = draw_predictions([*wrong, *right], class_names, title)
-        pictures.save(figure, self.path("predictions.png"))
-
     def draw_curves(self) -> None:
         """Draw accuracy and loss over the epochs, and the mean absolute error of each output for numbers."""
         curves: Curves = {}
@@ -185,22 +167,6 @@ class RunFiles:
                     curves.setdefault(quantity, {}).setdefault(split, {})[row["epoch"]] = value
         if curves:
             pictures.save(pictures.draw_curves(curves, self._checkpoints.prefix.name), self.path("curves.png"))
-
-    def draw_confusion(self, metrics: Metrics, target: Target, class_names: tuple[str, ...]) -> None:
-        """Draw the confusion matrix of each label that is a class."""
-        has_several = len(metrics.confusion) > 1
-        for number, (matrix, name) in enumerate(zip(metrics.confusion, target.class_titles, strict=False), 1):
-            title = name if has_several else f"accuracy {metrics.score.accuracy:.2%}"
-            names = [str(value) for value in range(len(matrix))] if has_several else class_names
-            ending = f"confusion-{number}.png" if has_several else "confusion.png"
-            pictures.save(pictures.draw_confusion(matrix, names, title), self.path(ending))
-
-
-def draw_predictions(predictions: list[Prediction], class_names: tuple[str, ...], title: str) -> Any:
-    """Return a figure of images with their predictions; wrong ones are marked."""
-    images = [prediction.image for prediction in predictions]
-    titles = [prediction.title(class_names) for prediction in predictions]
-    return pictures.draw_images(images, titles, [prediction.is_wrong for prediction in predictions], title)
 
 
 def as_dict(score: Score | None) -> dict[str, Any] | None:

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from training.bars import RecordingObserver, plan, write_rec
 
-from recordkit.errors import FormatError, MissingError
+from recordkit.errors import FormatError, ImageError, MissingError
 from recordkit.training.fit import train
 from recordkit.training.predict import Prediction
 from recordkit.training.results import pictures
+from recordkit.training.results.evaluation_pictures import draw_predictions, save_predictions
 from recordkit.training.results.run_files import RunFiles
 
 
@@ -110,6 +111,49 @@ def test_a_confusion_matrix_has_names_and_numbers():
 
 
 @pytest.mark.usefixtures("matplotlib")
+def test_the_mistakes_of_a_good_model_have_the_colors_and_right_predictions_none():
+    matrix = np.diag([1000, 1000, 1000])
+    matrix[0, 2], matrix[1, 0] = 8, 2
+    axes, bar = pictures.draw_confusion(matrix, ("cat", "dog", "emu"), "lenet on a.rec: accuracy 99.67%").axes
+    (image,) = axes.images
+    assert image.get_clim() == (0, pytest.approx(8 / 1008)) and bar.get_ylabel() == "wrong share of the label's images"
+    assert image.get_array().mask.diagonal().all()
+    assert axes.get_title() == "lenet on a.rec: accuracy 99.67%"
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_sixty_classes_have_names_and_a_list_of_the_most_frequent_mistakes():
+    matrix = np.diag([50] * 60)
+    matrix[7, 3], matrix[1, 2] = 9, 5
+    figure = pictures.draw_confusion(matrix, [f"bird {number}" for number in range(60)], "t")
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][59] == "bird 59"
+    (text,) = [text for part in figure.subfigs for text in part.texts]
+    assert text.get_text().splitlines()[2:] == ["bird 7 → bird 3  9 (15.3%)", "bird 1 → bird 2  5 (9.1%)"]
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_a_sheet_begins_with_the_files_that_cannot_be_read():
+    image = np.zeros((4, 4, 1), np.uint8)
+    broken = [ImageError(path="photos/cut.png", expected="an image", got="half of one")]
+    figure = draw_predictions([Prediction("a.rec[4]", (0,), (0.98,), None, image, 17)], ("cat",), "t", broken=broken)
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["✗ cut.png\ncannot be read", "key 17\ncat 98%"]
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_the_wrong_predictions_of_which_the_model_is_most_certain_come_first(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "save", lambda figure, path: drawn.append((figure, path)))
+    image = np.zeros((4, 4, 1), np.uint8)
+    predictions = [Prediction("a.rec", (0,), (key / 100,), (int(key % 2),), image, key) for key in range(100)]
+    save_predictions(iter(predictions), ("cat", "dog"), "lenet on a.rec", tmp_path / "lenet")
+    ((figure, path),) = drawn
+    titles = [axes.get_title().split("\n")[0] for axes in figure.axes]
+    assert titles[:16] == [f"✗ key {key}" for key in range(99, 67, -2)] and titles[16] == "key 0"
+    expected = "lenet on a.rec:\nthe 16 most certain of 50 wrong predictions, and 16 of 50 right ones"
+    assert figure.get_suptitle() == expected and path == tmp_path / "lenet-predictions.png"
+
+
+@pytest.mark.usefixtures("matplotlib")
 def test_long_names_do_not_shrink_the_matrix():
     heights = []
     for classes in (("a", "b"), ("a" * 35, "b " * 60)):
@@ -138,6 +182,6 @@ def test_long_titles_are_wrapped_and_missing_letters_give_no_warning(tmp_path, r
     classes = ("golden retriever of the kind", "Labrador_retriever_black")
     prediction = Prediction("a.png", (0,), (0.98,), (1,), image)
     wrong = pictures.draw_images([image], [prediction.title(classes)], [True], "t").axes[0].get_title()
-    assert wrong == "✗ golden retri… 98%\nis Labrador_ret…"
+    assert wrong == "✗ a.png\ngolden retri… 98%\nis Labrador_ret…"
     pictures.save(figure, tmp_path / "a.png")
     assert not [warning for warning in recwarn.list if "Glyph" in str(warning.message)]
