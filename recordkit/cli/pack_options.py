@@ -48,7 +48,7 @@ extensions_option = click.option(
 classes_option = click.option(
     "--classes",
     type=click.Path(path_type=Path),
-    help="Class map of another split: its PREFIX.json or PREFIX.classes.json, or a file with one class name per line.",
+    help="Class map of another split, PREFIX.json or PREFIX.classes.json, or a file with one class name per line.",
 )
 exact_labels_option = click.option(
     "--exact-labels", is_flag=True, help="Keep labels exactly, as int64 in PREFIX.labels.npy."
@@ -68,7 +68,9 @@ columns_option = click.option(
     "name), key, or - for a column that is not used.",
 )
 transpose_option = click.option(
-    "--transpose", is_flag=True, help="Swap rows and columns of the images of MNIST files; those of EMNIST need it."
+    "--transpose",
+    is_flag=True,
+    help="Swap rows and columns of the images of MNIST files; those of EMNIST are swapped without it.",
 )
 seed_option = click.option(
     "--seed", default=IM2REC_SEED, show_default=True, help="Seed of the shuffle; im2rec uses 100."

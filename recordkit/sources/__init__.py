@@ -48,7 +48,7 @@ _KINDS_BY_ARGUMENT = {
     "root": ("list",),
     "label_from": ("images",),
     "extensions": ("list", "images"),
-    "classes": ("list", "images"),
+    "classes": ("list", "ubyte", "images"),
     "class_from": ("images",),
     "splits": ("images",),
     "columns": ("list",),
@@ -91,8 +91,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     decoders : sequence of str
         Names in `recordkit.codec.OTHER_DECODERS`, whose suffixes count as images too; see `PackPlan.decoders`.
     classes : mapping of str to int, optional
-        Labels by class name: for a folder, the labels to assign; for a list, the names of its labels. The names of a
-        list are also read from PREFIX.classes.json beside it.
+        Labels by class name: for a folder, the labels to assign; for a list or ubyte files, the names of their labels.
+        The names of a list are also read from PREFIX.classes.json beside it, those of published datasets are known.
     class_from : {"first", "last", "path"}, optional
         Folder that is the class of an image in a tree: the first one below the root, the last one, or the whole path,
         as in im2rec.
@@ -102,7 +102,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         The columns of a list that is not MXNet's, such as ``path,label`` or ``-,path,class``; see
         `recordkit.sources.columns`. Without it, no list of another tool is read.
     transpose : bool
-        Swap rows and columns of the images in ubyte files.
+        Swap rows and columns of the images in ubyte files. Those of EMNIST are swapped in any case.
     allow_outside : bool, default False
         Allow paths of a list that lead out of `root`; "" and "/" allow them too. See `recordkit.sources.outside`.
     progress : callable, optional
@@ -162,7 +162,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         if columns is not None:
             return _open_table(path, root, columns, extensions, classes, allow_outside=allow_outside)
         return ListSource(path, root, classes=classes or find_classes(path), allow_outside=allow_outside)
-    if url is None and (ubyte_sets := open_sets(path, transpose=transpose)):
+    if url is None and (ubyte_sets := open_sets(path, transpose=transpose, classes=classes)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
     if url is None and not path.is_dir():
@@ -172,7 +172,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     if isinstance(labels, NameTemplate) and labels.suffix:
         extensions = (*extensions, labels.suffix)
     tree = ImageTree(path, extensions, progress) if url is None else _list_tree(url, extensions, progress)
-    if url is None and tree.is_empty and (ubyte_sets := open_sets_below(path, transpose=transpose)):
+    if url is None and tree.is_empty and (ubyte_sets := open_sets_below(path, transpose=transpose, classes=classes)):
         _refuse_arguments_of_other_kinds("ubyte", path, arguments)
         return _unwrap(ubyte_sets)
     if tree.is_empty:

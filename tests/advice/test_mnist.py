@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from advice.walk import advice, commands
+from advice.walk import advice
 
 import recordkit as rk
-from recordkit.codec import decode
 from recordkit.formats import files, ubyte
 from recordkit.training.data.folder import pack_if_changed
 
@@ -87,19 +86,6 @@ def test_the_file_of_keras(tmp_path, monkeypatch, fails, works):
     np.savez("datasets/mnist.npz", x_train=PIXELS, y_train=LABELS, x_test=PIXELS, y_test=LABELS)
     (path,) = advice("sources/mnist/sets.py", "give the file, {}", fails("pack", "datasets", "out"))
     works("pack", path, "out")
-
-
-def test_transposed_images(write, works):
-    write("gzip", "emnist-letters-train-")
-    text = works("pack", "gzip", "out")
-    advice(
-        "sources/mnist/sets.py",
-        "{}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright",
-        text,
-    )
-    ((command, *options),) = commands(text)
-    assert "transposed" not in works(command, "gzip", "out", *options)
-    assert np.array_equal(decode(rk.RecordDataset("out_train")[0].payload)[:, :, 0], PIXELS[0].T)
 
 
 def test_swapped_files(write, fails, works):

@@ -326,7 +326,7 @@ def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
         (["bench", "a.rec", "b.rec"], "got unexpected extra argument (b.rec); see 'recordkit bench --help'"),
         (["verify", "a.rec", "--threads", "x"], "--threads: 'x' is not a valid integer"),
         (["bench", "a.rec", "--shape", "3x2"], "--shape: expected C,H,W as in 1,28,28, got '3x2'; see"),
-        (["fetch", "emnist", "x"], "DATASET"),
+        (["fetch", "imagenet", "x"], "DATASET"),
         (["verify", "a.rec", "--threads"], "ption '--threads' requires an argument"),
         (["--nonsense"], "unexpected option --nonsense; see 'recordkit --help'"),
     ],

@@ -1,6 +1,7 @@
 """The ways in which MNIST and its relatives are published, as sets."""
 
 import gzip
+import hashlib
 import lzma
 
 import numpy as np
@@ -10,7 +11,8 @@ from images import noise
 
 from recordkit.errors import FormatError, NotFoundError, SourceError, TruncatedError
 from recordkit.formats import ubyte
-from recordkit.sources.mnist import is_array_name, open_sets, open_sets_below
+from recordkit.sources import open_source
+from recordkit.sources.mnist import class_names, is_array_name, open_sets, open_sets_below
 
 PIXELS = np.stack([noise(5, 4, 1, seed)[:, :, 0] for seed in range(6)])
 LABELS = np.array([3, 1, 4, 1, 5, 9], np.uint8)
@@ -165,10 +167,14 @@ def test_each_dataset_in_a_folder_has_its_sets(emnist):
     sets = open_sets(emnist)
     assert list(sets) == ["digits_train", "digits_test", "letters_train", "letters_test"]
     assert sets["letters_test"].classes == {"A": 1, "C": 3} and sets["digits_train"].classes is None
-    assert notes(sets) == [
-        f"{emnist}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright"
-    ]
-    assert not notes(open_sets(emnist, transpose=True))
+    assert notes(sets) == [f"{emnist}: the images of EMNIST are published transposed; they are turned upright"]
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_the_images_of_emnist_are_turned_upright_and_those_of_others_only_if_it_is_asked(emnist, tmp_path, transpose):
+    assert np.array_equal(content(open_sets(emnist, transpose=transpose)["letters_train"], 2)[:, :, 0], PIXELS[2].T)
+    other = content(open_sets(write(tmp_path / "mnist"), transpose=transpose)["train"], 2)[:, :, 0]
+    assert np.array_equal(other, PIXELS[2].T if transpose else PIXELS[2])
 
 
 def test_the_beginning_of_the_names_chooses_a_dataset(emnist):
@@ -188,6 +194,45 @@ def test_a_beginning_that_no_file_has_is_refused_with_a_similar_one(emnist):
 def test_one_file_is_refused_with_the_beginning_to_give(emnist):
     with pytest.raises(SourceError, match=rf"got one file; give {emnist}/emnist-digits-test$"):
         open_sets(emnist / "emnist-digits-test-labels-idx1-ubyte.gz")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "label", "name", "n_classes"),
+    [("letters", 26, "Z", 26), ("balanced", 46, "t", 47), ("bymerge", 36, "a", 47), ("byclass", 61, "z", 62)],
+)
+def test_the_classes_of_emnist_have_names_without_a_mapping(tmp_path, dataset, label, name, n_classes):
+    arrays = {"images-idx3-ubyte": PIXELS[:2], "labels-idx1-ubyte": np.array([1, label], np.uint8)}
+    (source,) = open_sets(write(tmp_path, f"emnist-{dataset}-train-", arrays)).values()
+    assert source.classes[name] == label and len(source.classes) == n_classes
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("fashion-mnist", "Sneaker"), ("FashionMNIST/raw", "Sneaker"), ("KMNIST/raw", "や"), ("mnist", None)],
+)
+def test_a_folder_of_a_known_dataset_gives_its_classes_names(tmp_path, folder, name):
+    classes = open_sets(write(tmp_path / folder))["train"].classes
+    assert classes is None if name is None else classes[name] == 7 and len(classes) == 10
+
+
+def test_labels_of_fashion_mnist_are_recognised_in_any_folder(tmp_path, monkeypatch):
+    digest = hashlib.sha256(ubyte.pack(LABELS)).hexdigest()
+    monkeypatch.setattr(class_names, "_FASHION_LABELS", (digest,))
+    assert open_sets(write(tmp_path / "data"))["train"].classes["Ankle boot"] == 9
+
+
+def test_labels_that_are_not_those_of_the_known_classes_have_no_names(tmp_path):
+    arrays = MNIST | {"labels-idx1-ubyte": LABELS + 10}
+    assert open_sets(write(tmp_path / "fashion-mnist", arrays=arrays))["train"].classes is None
+    arrays = MNIST | {"labels-idx1-ubyte": np.zeros(6, np.uint8)}
+    assert open_sets(write(tmp_path, "emnist-letters-train-", arrays))["train"].classes is None
+
+
+def test_class_names_of_the_user_come_before_those_of_the_dataset(tmp_path):
+    folder = write(tmp_path / "fashion-mnist")
+    assert open_source(folder, classes={"nine": 9})["train"].classes == {"nine": 9}
+    above = open_source(tmp_path, classes={"nine": 9})
+    assert above["train"].classes == {"nine": 9}
 
 
 def test_class_names_are_found_in_the_folder_above(emnist):

@@ -129,7 +129,6 @@ def test_a_path_that_is_neither_a_folder_nor_a_list_is_refused(tmp_path):
             {"label_from": "x"},
             "label_from: applies to a folder of images, and this is a folder of ubyte files",
         ),
-        ("digits", {"classes": {"a": 0}}, r"classes: applies to a list or a folder of images, and this is"),
     ],
 )
 def test_arguments_that_do_not_apply_to_the_kind_of_source_are_refused(request, kind, arguments, message):

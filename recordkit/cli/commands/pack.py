@@ -29,7 +29,7 @@ _RECORD_OVERHEAD_BYTES = 100
         "recordkit pack mnist/ out/mnist",
         "recordkit pack photos/ s3://bucket/photos --shards 8",
         "recordkit pack s3://bucket/photos out/photos --resize 256",
-        "recordkit pack gzip/emnist-letters out/letters --transpose",
+        "recordkit pack gzip/emnist-letters out/letters",
         "recordkit pack digits/ out/digits --label-from '{key:06d}_{label}.png'",
     ),
 )

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats.files import not_found
 from recordkit.formats.numpy_files import npz
-from recordkit.sources.mnist.class_names import find_class_names
+from recordkit.sources.mnist.class_names import find_class_names, known_class_names
 from recordkit.sources.mnist.files import ArrayFile, is_array_name, missing_name, parse_name
 from recordkit.sources.mnist.folders import FolderContent, find_array_folders, find_images, list_arrays
 from recordkit.sources.mnist.source import MnistSource
@@ -30,7 +31,16 @@ _SPLIT_ORDER = ("train", "val", "test", "")
 _MAX_NAMES = 24
 
 
-def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
+class _Options(NamedTuple):
+    """Arguments of `open_sets` besides the path."""
+
+    transpose: bool
+    classes: Mapping[str, int] | None
+
+
+def open_sets(
+    path: str | Path, *, transpose: bool = False, classes: Mapping[str, int] | None = None
+) -> dict[str, MnistSource]:
     """Open the sets at a path.
 
     Parameters
@@ -39,7 +49,9 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
         A folder with the files directly in it, the beginning of the names of such files, such as
         ``gzip/emnist-letters``, or an .npz file of Keras.
     transpose : bool
-        Swap rows and columns of each image.
+        Swap rows and columns of each image. Those of EMNIST are swapped in any case, because they are published so.
+    classes : mapping of str to int, optional
+        Names of the labels; by default those that are published with the dataset, or known.
 
     Returns
     -------
@@ -56,11 +68,11 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
     NotFoundError
         The path is almost the beginning of the names of files that are there.
     """
-    path = Path(path)
+    path, options = Path(path), _Options(transpose, classes)
     if path.is_dir():
-        return _open_folder(path, list_arrays(path), transpose=transpose)
+        return _open_folder(path, list_arrays(path), options)
     if path.is_file():
-        return _open_file(path, transpose=transpose)
+        return _open_file(path, options)
     if not path.parent.is_dir():
         return {}
     content = list_arrays(path.parent, path.name)
@@ -72,10 +84,12 @@ def open_sets(path: str | Path, *, transpose: bool = False) -> dict[str, MnistSo
                 f"did you mean {path.with_name(similar[0])}?",
             )
             raise not_found(path, expected, advice=advice)
-    return _make_sets(path, content, transpose=transpose)
+    return _make_sets(path, content, options)
 
 
-def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str, MnistSource]:
+def open_sets_below(
+    folder: str | Path, *, transpose: bool = False, classes: Mapping[str, int] | None = None
+) -> dict[str, MnistSource]:
     """Open the sets in a folder below a folder, as archives unpack; see `open_sets`.
 
     Raises
@@ -83,7 +97,7 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
     SourceError
         The files of several datasets are in several folders, or the names of all files are unknown.
     """
-    folder = Path(folder)
+    folder, options = Path(folder), _Options(transpose, classes)
     contents = find_array_folders(folder)
     with_arrays = [path for path, content in contents.items() if content.arrays]
     others = list_arrays(folder).others + [path for content in contents.values() for path in content.others]
@@ -96,7 +110,7 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
             advice=f"give one of them: {enumerate_some(with_arrays)}",
         )
     if arrays := list_arrays(folder).arrays + nested:
-        return _make_sets(folder, FolderContent(arrays, others), transpose=transpose)
+        return _make_sets(folder, FolderContent(arrays, others), options)
     files = others + [path for path in sorted(folder.glob("*.npz")) if npz.names(path) >= _KERAS_ARRAYS.keys()]
     if files:
         raise SourceError(
@@ -108,10 +122,10 @@ def open_sets_below(folder: str | Path, *, transpose: bool = False) -> dict[str,
     return {}
 
 
-def _open_folder(folder: Path, content: FolderContent, *, transpose: bool) -> dict[str, MnistSource]:
+def _open_folder(folder: Path, content: FolderContent, options: _Options) -> dict[str, MnistSource]:
     if not (any(is_array_name(array.path.name) for array in content.arrays) or _has_pair(content.arrays)):
         return {}  # an .npz file alone can be anything
-    sets = _make_sets(folder, content, transpose=transpose)
+    sets = _make_sets(folder, content, options)
     notes = next(iter(sets.values())).notes
     if below := [path for other in find_array_folders(folder).values() for path in other.paths]:
         notes.append(f"{folder}: the files in it are packed, those in folders below it are not: {_join(below, folder)}")
@@ -120,10 +134,10 @@ def _open_folder(folder: Path, content: FolderContent, *, transpose: bool) -> di
     return sets
 
 
-def _open_file(path: Path, *, transpose: bool) -> dict[str, MnistSource]:
+def _open_file(path: Path, options: _Options) -> dict[str, MnistSource]:
     if path.suffix.lower() == ".npz" and npz.names(path) >= _KERAS_ARRAYS.keys():
         arrays = [ArrayFile(path, content, "", split, name) for name, (content, split) in _KERAS_ARRAYS.items()]
-        return _make_sets(path, FolderContent(arrays, []), transpose=transpose)
+        return _make_sets(path, FolderContent(arrays, []), options)
     array = parse_name(path)
     if array is None:
         return {}
@@ -135,7 +149,7 @@ def _open_file(path: Path, *, transpose: bool) -> dict[str, MnistSource]:
     )
 
 
-def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[str, MnistSource]:
+def _make_sets(path: Path, content: FolderContent, options: _Options) -> dict[str, MnistSource]:
     groups = _group(content.arrays)
     datasets = {dataset for dataset, _ in groups}
     sets: dict[str, MnistSource] = {}
@@ -147,19 +161,23 @@ def _make_sets(path: Path, content: FolderContent, *, transpose: bool) -> dict[s
             raise _missing_error(path, group[0], content)
         pair = _choose_images(images), _choose_labels(labels)
         copies += [array.path for array in group if array not in pair]
-        classes = find_class_names(pair[0].path.parent, dataset or ("kmnist" if len(datasets) == 1 else ""))
+        name = dataset or ("kmnist" if len(datasets) == 1 else "")
+        classes = options.classes or find_class_names(pair[0].path.parent, name) or known_class_names(pair[1])
+        transpose = options.transpose or _is_emnist(dataset)
         sets[_name_set(dataset, split, datasets)] = MnistSource(*pair, transpose=transpose, classes=classes)
     if copies:
         notes.append(f"{path}: these copies are not read: {_join(copies, path)}")
     if content.others:
         notes.append(f"{path}: these files belong to no set and are not packed: {_join(content.others, path)}")
-    if not transpose and any("emnist" in re.split("[-_.]", dataset.lower()) for dataset in datasets):
-        notes.append(
-            f"{path}: the images of EMNIST are stored transposed; 'recordkit pack --transpose' turns them upright"
-        )
+    if not options.transpose and any(map(_is_emnist, datasets)):
+        notes.append(f"{path}: the images of EMNIST are published transposed; they are turned upright")
     if sets:
         next(iter(sets.values())).notes += notes
     return sets
+
+
+def _is_emnist(dataset: str) -> bool:
+    return "emnist" in re.split("[-_.]", dataset.lower())
 
 
 def _group(arrays: Sequence[ArrayFile]) -> dict[tuple[str, str], list[ArrayFile]]:
