@@ -4,8 +4,7 @@ A page is written so that its blocks run here:
 
 - The blocks of a page run in their order, in a working folder of the page's own, as a reader would run them. Python
   blocks share their variables. The folder has ``photos/`` (``cat/``, ``dog/`` and ``owl/``, each with ``0.jpg`` to
-  ``3.jpg``) and ``mnist/`` (20 training and 6 test digits in MNIST's four files), and nothing else: a page makes what
-  it uses, out/ too.
+  ``3.jpg``) and ``mnist/`` (20 training and 6 test digits in MNIST's four files), and nothing else.
 - ``console`` blocks hold commands, each after "$ ", and below a command its output, if it is stated. fetch, train,
   eval, predict, mxnet, bench, plot-log and plot-net are only parsed, because they download, measure or train.
 - ``python`` blocks run as scripts. A ``text`` block directly below one is its output. ``pycon`` blocks are sessions of

@@ -35,7 +35,6 @@ CROP = [rk.CenterCrop(16)]
 
 # By heading: the files that a command needs, and the command.
 COMMANDS = {
-    "no such folder": ({}, "recordkit pack photos/ missing/photos"),
     "expected a folder or a .lst file": ({}, "recordkit pack nothing/ out/photos"),
     "expected a prefix, got the name of a file": ({}, "recordkit pack photos/ out/photos.rec"),
     "expected an image, got a file that begins with": (

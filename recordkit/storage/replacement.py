@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,14 +53,61 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             with open(path, "wb") as stream:
                 write(stream)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in find_temporary_files(path.parent, re.escape(path.name)):
-            if leftover.stat().st_mtime < time.time() - _LEFTOVER_AGE_S:
-                leftover.unlink()
-        _replace(path, write)
-        flush_to_disk(path.parent)
+        with new_folders(path.parent):
+            for leftover in find_temporary_files(path.parent, re.escape(path.name)):
+                if leftover.stat().st_mtime < time.time() - _LEFTOVER_AGE_S:
+                    leftover.unlink()
+            _replace(path, write)
+            flush_to_disk(path.parent)
     except OSError as error:
         raise PublishError(error.strerror or str(error), path=str(path), advice="the old file is unchanged") from error
+
+
+def make_folders(folder: Path, new: list[Path]) -> None:
+    """Make a folder and those above it that are missing, and append each new one to a list, the highest first."""
+    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+    for path in reversed(missing):
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not path.is_dir():  # another process may have made it just now
+                raise
+        else:
+            new.append(path)
+
+
+def remove_folders(new: Sequence[Path]) -> None:
+    """Remove the folders that `make_folders` made, as far as they are empty."""
+    for path in reversed(new):
+        with contextlib.suppress(OSError):  # it has files of a finished work, or of another process
+            path.rmdir()
+
+
+@contextlib.contextmanager
+def new_folders(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it for a block that writes into it; after an error, empty ones are removed again.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> parent = Path(tempfile.mkdtemp())
+    >>> with contextlib.suppress(ValueError), new_folders(parent / "out" / "run"):
+    ...     raise ValueError
+    >>> list(parent.iterdir())
+    []
+    """
+    new: list[Path] = []
+    try:
+        make_folders(folder, new)
+        yield
+    except BaseException:
+        remove_folders(new)
+        raise
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -33,12 +33,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from recordkit.errors import FormatError, PublishError, quoted
+from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import flush_to_disk
 from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
+from recordkit.storage.replacement import make_folders, remove_folders
 
 PUBLISHED: deque[Path] = deque(maxlen=8)
 """The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
@@ -48,7 +49,7 @@ class Staging:
     """A locked folder in which a new set of files is written, then published as a whole.
 
     A context manager. If it ends without `commit`, by an error or Ctrl-C, it removes the new files and leaves the
-    files at the final names as they were.
+    files at the final names as they were. Missing folders above the output are made, and removed again in that case.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ class Staging:
     Raises
     ------
     PublishError
-        The output folder does not exist or cannot be written, the prefix is a folder, another pack is writing to it,
-        or a pack of another user was cut short there.
+        The output folder cannot be made or written, the prefix is a folder, another pack is writing to it, or a pack of
+        another user was cut short there.
 
     Warns
     -----
@@ -92,7 +93,9 @@ class Staging:
         with as_publish_error(self.parent):
             # Called at the latest when this object is dropped: Ctrl-C may come before the ``with`` block begins.
             locks: list[FolderLock] = []
-            self._discard = weakref.finalize(self, _discard, prefix, locks, os.getpid())
+            new_folders: list[Path] = []
+            self._discard = weakref.finalize(self, _discard, prefix, locks, new_folders, os.getpid())
+            make_folders(self.parent, new_folders)
             locks.append(claim(self.folder))
             (self._lock,) = locks
             try:
@@ -201,11 +204,16 @@ def _note_published(prefix: Path) -> None:
         PUBLISHED.append(prefix)
 
 
-def _discard(prefix: Path, locks: list[FolderLock], pid: int) -> None:
+def _discard(prefix: Path, locks: list[FolderLock], new_folders: list[Path], pid: int) -> None:
     """Remove a set that is not committed, and release the lock; a forked process does neither."""
-    if not locks or os.getpid() != pid:
+    if os.getpid() != pid:
         return
-    (lock,) = locks
+    if locks:
+        _discard_set(prefix, *locks)
+    remove_folders(new_folders)
+
+
+def _discard_set(prefix: Path, lock: FolderLock) -> None:
     folder = staging_folder(prefix)
     try:
         if not lock.is_in_place():
@@ -259,8 +267,6 @@ def check_prefix(prefix: Path, *, allow_folder: bool = False) -> None:
             got="a URL",
             advice="only 'recordkit pack', 'recordkit export' and 'recordkit cluster pack' write to a store",
         )
-    if prefix.parent.is_file():
-        raise PublishError(path=str(prefix.parent), expected="a folder", got="a file", advice="give another prefix")
     check_folder(prefix.parent)
     if not prefix.name or (prefix.is_dir() and not allow_folder):
         advice = f"add a name, as in {prefix / 'train'}"
@@ -269,14 +275,15 @@ def check_prefix(prefix: Path, *, allow_folder: bool = False) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that does not exist; the error says how to make it.
+    """Refuse a folder that cannot be made, because a file is in its place. Nothing is made yet.
 
     Raises
     ------
     PublishError
     """
-    if not folder.is_dir():
-        raise PublishError("no such folder", path=str(folder), advice=f"make it with 'mkdir -p {quoted(folder)}'")
+    existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    if os.path.lexists(existing) and not existing.is_dir():
+        raise PublishError(path=str(existing), expected="a folder", got="a file", advice="choose another folder")
 
 
 def complete_interrupted(prefix: Path) -> None:

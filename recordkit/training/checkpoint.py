@@ -25,7 +25,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from recordkit.errors import FormatError, PlanError, PublishError, TrainError, enumerate_some
+from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
 from recordkit.formats import json_file
 from recordkit.formats.files import not_found, open_file, read_file
 from recordkit.interop.mxnet import last_line
@@ -145,11 +145,6 @@ class Checkpoints:
         PublishError
             Another run or a pack writes to the prefix; the error names it. Or the folder cannot be created or written.
         """
-        folder = self.prefix.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PublishError(error.strerror or str(error), path=str(folder)) from error
         with Staging(self.prefix, allow_folder=True, holder="a training run"):
             yield
 

@@ -17,7 +17,7 @@ from recordkit.bench.subset import single_file
 from recordkit.bench.workload import resolve_workload
 from recordkit.cli.commands.bench import command
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, ImageError, PlanError
+from recordkit.errors import FormatError, ImageError, PlanError, PublishError
 from recordkit.packing import PackPlan
 from recordkit.packing.pack import pack
 
@@ -315,10 +315,10 @@ class TestCommand:
         self.run(rec, "--peers", "python", "--quick", *words)
         assert asked == [n]
 
-    def test_a_missing_folder_is_refused_before_the_measurement(self, rec, tmp_path):
+    def test_a_file_in_the_place_of_a_folder_is_refused_before_the_measurement(self, rec, tmp_path):
+        (tmp_path / "none").touch()
         error = self.run(rec, "--html", tmp_path / "none" / "a.html").exception
-        assert isinstance(error, PlanError) and error.argument == "html_path"
-        assert error.expected == "a file in an existing folder"
+        assert isinstance(error, PublishError) and error.expected == "a folder"
 
     @pytest.mark.parametrize("words", [["--report", "REC"], ["--csv", "IDX"], ["--csv", "a", "--html", "a"]])
     def test_outputs_never_replace_the_dataset_or_each_other(self, rec, tmp_path, words):

@@ -193,13 +193,13 @@ def test_repair_saves_what_is_whole_and_tells_what_is_lost(call, folders, spoil)
 
 
 @pytest.mark.parametrize("case", WRITERS)
-def test_an_output_that_exists_or_is_in_no_folder_is_refused(call, folders, case):
+def test_an_output_that_exists_or_is_below_a_file_is_refused(call, folders, case):
     folder = folders(leave)
     before = state(folder)
     for out, problem in (
         ("bad", "expected a new set, got a file of that name"),
         ("good", "expected a new set, got a file of that name"),
-        ("none/out", "no such folder"),
+        ("bad.rec/out", "expected a folder, got a file"),
     ):
         code, _, lines = call(case, folder, OUT=out)
         assert code == 1 and len(lines) == 1 and problem in lines[0], lines

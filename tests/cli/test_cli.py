@@ -352,13 +352,11 @@ def test_a_source_without_images_is_one_line(cli, tmp_path, source):
     one_line(error, f"{tmp_path / source}: expected")
 
 
-def test_an_output_folder_that_is_missing_or_read_only_is_one_line(cli, tiny_folder, tmp_path):
-    code, _, error = cli("pack", tiny_folder, tmp_path / "none/out")
-    assert code == 1
-    one_line(error, "no such folder; make it with 'mkdir -p")
-    code, _, error = cli("pack", tiny_folder, "/proc/out")  # not even root can write there
-    assert code == 1
-    one_line(error, "/proc", "nothing was published")
+def test_an_output_folder_that_cannot_be_made_or_is_read_only_is_one_line(cli, tiny_folder):
+    for prefix in ("/proc/new/out", "/proc/out"):  # not even root can write there
+        code, _, error = cli("pack", tiny_folder, prefix)
+        assert code == 1
+        one_line(error, "/proc", "nothing was published")
 
 
 def test_the_command_works_as_a_module():

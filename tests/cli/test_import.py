@@ -40,7 +40,7 @@ def test_a_dry_run_counts_and_writes_nothing(cli, tiny_folder, tmp_path):
     [
         ("edited", "edited.json: expected no set, or one that a pack wrote, got one that subset wrote"),
         ("noted", "noted.lst: expected no file, or one as an earlier pack wrote it, got another file"),
-        ("new/a", "new: no such folder; make it with 'mkdir -p"),
+        ("noted.lst/a", "noted.lst: expected a folder, got a file; choose another folder"),
         ("a.rec", "a.rec: expected a prefix, got the name of a file"),
         ("folder", "folder: expected a file prefix, got a folder; add a name, as in"),
     ],

@@ -54,8 +54,7 @@ def inputs(tmp_path, tiny_folder, monkeypatch):
         ("tree x --resize 3", 2, "unexpected option --resize; see 'recordkit list --help'"),
         ("tree x.lst", 2, "x.lst: expected a prefix, got the name of a file; leave out its suffix"),
         ("tree empty", 1, "empty: expected a file prefix, got a folder; add a name, as in empty/train"),
-        ("tree new/x", 1, "new: no such folder; make it with 'mkdir -p new'"),
-        ("tree a.lst/x", 1, "a.lst: expected a folder, got a file; give another prefix"),
+        ("tree a.lst/x", 1, "a.lst: expected a folder, got a file; choose another folder"),
     ],
 )
 def test_wrong_input_is_one_line_in_the_words_of_the_command(cli, words, code, text):

@@ -1,5 +1,6 @@
 """Publishing a set of files: the result is all old or all new, at whatever point the process is killed."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -371,14 +372,29 @@ def test_a_staging_that_cannot_start_keeps_no_lock(tmp_path):
             Staging(tmp_path / "a")
 
 
-def test_a_missing_output_folder_is_named(tmp_path):
-    with pytest.raises(PublishError, match=f"no such folder; make it with 'mkdir -p {tmp_path / 'no'}'"):
-        Staging(tmp_path / "no" / "a")
+def test_missing_folders_are_made_and_removed_again_without_a_commit(tmp_path):
+    (tmp_path / "old").mkdir()
+    for error in (None, ValueError, KeyboardInterrupt):
+        with contextlib.suppress(BaseException), Staging(tmp_path / "old" / "new" / "out" / "a") as staging:
+            staging.create("a.rec").close()
+            if error:
+                raise error
+        assert list((tmp_path / "old").iterdir()) == []
+    with Staging(tmp_path / "old" / "new" / "out" / "a") as staging:
+        staging.create("a.rec").close()
+        staging.commit()
+    assert (tmp_path / "old" / "new" / "out" / "a.rec").exists()
+
+
+def test_a_new_folder_with_files_of_others_stays(tmp_path):
+    with Staging(tmp_path / "new" / "a"):
+        (tmp_path / "new" / "notes.txt").touch()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["notes.txt"]
 
 
 def test_a_prefix_under_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(PublishError, match="file: expected a folder, got a file; give another prefix"):
+    with pytest.raises(PublishError, match="file: expected a folder, got a file; choose another folder"):
         Staging(tmp_path / "file" / "a")
 
 

@@ -26,6 +26,7 @@ from recordkit.cli.options import examples, output_options, parse_shape
 from recordkit.cli.pack_options import root_option
 from recordkit.errors import PlanError
 from recordkit.storage.replacement import write_atomically
+from recordkit.storage.staging import check_folder
 from recordkit.upkeep.look.destination import PAGE_SUFFIXES
 
 _POSITIVE = click.IntRange(min=1)
@@ -204,13 +205,7 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
     for name, path in outputs.items():
         if path is None:
             continue
-        if not path.parent.is_dir():
-            raise PlanError(
-                argument=name,
-                expected="a file in an existing folder",
-                got=path,
-                advice=f"make the folder {path.parent}",
-            )
+        check_folder(path.parent)
         if path.resolve() in taken:
             raise PlanError(
                 argument=name, expected="a file of its own", got=f"{path}, which is taken", advice="give another name"

@@ -36,7 +36,6 @@ from recordkit.interop.export.samples import check_samples
 from recordkit.memory import choose_memory, read_size
 from recordkit.sources.records import RecordSource
 from recordkit.storage.remote.urls import Url, is_url
-from recordkit.storage.staging import as_publish_error
 from recordkit.upkeep.look.opening import Samples, open_images
 from recordkit.version import __version__
 
@@ -166,9 +165,6 @@ def export(  # noqa: PLR0913 (one keyword for each choice)
             "files": names[-1],
         }
         index = writer.index({name: each.n_samples for name, each in zip(names, ranges, strict=True)}, source.classes)
-        if isinstance(target, FolderTarget):
-            with as_publish_error(target.folder):
-                target.folder.mkdir(parents=True, exist_ok=True)
         with target.hold():
             present = _begin(target, plan, {*names, *([index[0]] if index else [])})
             missing = [number for number, name in enumerate(names) if name not in present]

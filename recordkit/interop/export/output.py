@@ -42,8 +42,6 @@ def new_folder(folder: Path) -> Iterator[NewFolder]:
         The folder has files, or the system has an error inside the block, for example because the disk is full.
     """
     refuse_unwritable(folder)
-    with as_publish_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
     with Staging(folder, allow_folder=True) as staging, as_publish_errors(folder):
         yield NewFolder(staging, staging.create_folder())
         staging.commit()
@@ -74,8 +72,6 @@ def new_file(path: Path) -> Iterator[Staging]:
         There is a file at `path`, or the system has an error inside the block, for example because the disk is full.
     """
     check_new_file(path)
-    with as_publish_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
     with Staging(path) as staging, as_publish_errors(path):
         yield staging
         staging.commit()

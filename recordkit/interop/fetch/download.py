@@ -6,6 +6,7 @@ overwritten; a broken file is replaced. A download goes into a temporary folder 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from recordkit.interop.fetch.content import content_sha256
 from recordkit.interop.fetch.datasets import Dataset, RemoteFile, is_protected
 from recordkit.interop.fetch.transfer import ProgressBar, copy, download
 from recordkit.storage.remote.urls import is_url
+from recordkit.storage.replacement import new_folders
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,14 @@ def fetch(
     if is_url(folder):
         raise PlanError(argument="folder", expected="a path of this machine", got=f"the URL {folder}")
     target_folder = Path(folder)
-    try:
-        target_folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"cannot make the folder: {error.strerror}"
-        raise FetchError(message, path=str(target_folder), advice="choose another folder") from error
     options = _Options(sources, any_checksum, attempts, timeout_s, progress)
-    files = tuple(_fetch_file(file, target_folder / file.name, options) for file in dataset.files)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(new_folders(target_folder))
+        except OSError as error:
+            message = f"cannot make the folder: {error.strerror}"
+            raise FetchError(message, path=str(target_folder), advice="choose another folder") from error
+        files = tuple(_fetch_file(file, target_folder / file.name, options) for file in dataset.files)
     return FetchReport(dataset.name, str(target_folder), files)
 
 

@@ -25,7 +25,7 @@ def check_sheet_path(sheet: str | Path, dataset: RecordDataset) -> None:
     PlanError
         The name does not end in .png.
     PublishError
-        The path is a file of the dataset, or its folder does not exist.
+        The path is a file of the dataset, or a file is in the place of its folder.
     """
     _check("sheet", Path(sheet), SHEET_SUFFIXES, dataset)
 
@@ -38,7 +38,7 @@ def check_page_path(page: str | Path, dataset: RecordDataset) -> None:
     PlanError
         The name does not end in .html or .htm.
     PublishError
-        The path is a file of the dataset, or its folder does not exist.
+        The path is a file of the dataset, or a file is in the place of its folder.
     """
     _check("page", Path(page), PAGE_SUFFIXES, dataset)
 

@@ -9,7 +9,7 @@ import pytest
 
 from recordkit.cluster.packing.scratch import locked_folder
 from recordkit.cluster.packing.target import FolderTarget
-from recordkit.errors import ClusterError, PublishError
+from recordkit.errors import ClusterError
 
 
 @pytest.fixture(params=["links", "no links"])
@@ -76,10 +76,13 @@ def test_a_small_file_is_created_once(target):
     assert target.size("a.plan.json") is None
 
 
-def test_a_missing_output_folder_is_named(tmp_path):
-    with pytest.raises(PublishError, match="no such folder; make it with 'mkdir -p"):
-        with FolderTarget(tmp_path / "none" / "a").hold():
-            pass
+def test_a_missing_output_folder_is_made_and_stays_if_it_has_files(tmp_path):
+    with FolderTarget(tmp_path / "new" / "a").hold():
+        pass
+    assert not (tmp_path / "new").exists()
+    with FolderTarget(tmp_path / "new" / "a").hold():
+        (tmp_path / "new" / "a_0.rec").touch()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a_0.rec"]
 
 
 def test_parts_of_killed_tasks_are_removed_when_the_next_driver_begins_and_ends(tmp_path):

@@ -225,7 +225,7 @@ class Bar:
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.glob("*"))  # none if the folder was not made
 
 
 def dead_url():

@@ -105,8 +105,9 @@ def test_a_dry_run_gives_the_same_report_and_writes_nothing(packed, tmp_path):
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_prefix_at_which_nothing_can_be_written_is_refused_by_a_dry_run_too(packed, tmp_path, dry_run):
     (tmp_path / "folder").mkdir()
-    for name, problem in (("new/b", "no such folder"), ("folder", "expected a file prefix, got a folder")):
-        with pytest.raises(PublishError, match=problem):
+    (tmp_path / "file").touch()
+    for name, problem in (("file/b", "a folder, got a file"), ("folder", "a file prefix, got a folder")):
+        with pytest.raises(PublishError, match=f"expected {problem}"):
             upkeep.subset(packed, tmp_path / name, upkeep.Selection(first=1), dry_run=dry_run)
 
 
