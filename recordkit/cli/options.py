@@ -67,6 +67,11 @@ memory_option = click.option(
     callback=parse_bytes,
     help="Most memory that images may take, as 512M or 2G.  [default: a quarter of the machine's]",
 )
+overwrite_option = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Also replace files that no pack wrote, edited lists and sets of merge, split and so on; never an input.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
 device_option = click.option(
     "--device",

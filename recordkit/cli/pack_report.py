@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
-from recordkit.packing import PackReport
+from recordkit.packing import PackPreview, PackReport
 
 # Number of failures to print for each set; PREFIX.failed.tsv lists all of them.
 _N_PRINTED_FAILURES = 10
@@ -27,6 +27,18 @@ def pack_lines(report: PackReport) -> list[str]:
         f"{report.engine} engine, {plural(report.n_threads, 'thread')}"
     )
     return lines
+
+
+def preview_lines(preview: PackPreview) -> list[str]:
+    """Return the lines of a dry run: the files of each set, and those that would be replaced and removed."""
+    lines = []
+    for each in preview.sets:
+        beside = ", ".join(path.name.removeprefix(each.prefix.name) for path in each.files[1:])
+        lines.append(f"{each.files[0]}: {plural(each.n_images, 'image')}, with {beside}")
+    lines += [f"{path}: the manifest of these shards" for path in preview.manifests]
+    for verb, paths in (("replaced", preview.replaced), ("removed", preview.removed)):
+        lines += [f"{path}: would be {verb}" for path in paths]
+    return [*lines, f"{plural(preview.n_images, 'image')} would be packed; a dry run writes nothing"]
 
 
 def _megabytes(n_bytes: int) -> str:

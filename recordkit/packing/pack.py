@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recordkit.errors import PlanError
 from recordkit.memory import choose_memory
 from recordkit.packing.native import choose_engine
 from recordkit.packing.plan import PackPlan, plan_or_default
-from recordkit.packing.planned_sets import is_input
-from recordkit.packing.replaced_set import find_obsolete_files
-from recordkit.packing.report import PackReport, Progress
+from recordkit.packing.planned_sets import Im2recFiles, PlannedSet, is_input
+from recordkit.packing.replaced_set import Overwrite, find_obsolete_files
+from recordkit.packing.report import PackPreview, PackReport, Progress, SetPreview
 from recordkit.packing.steps import (
     Resources,
     check_outputs,
@@ -30,12 +31,16 @@ from recordkit.packing.steps import (
     plan_pack,
     refuse_empty_result,
 )
+from recordkit.packing.writer import planned_suffixes
 from recordkit.sample import Source
 from recordkit.storage.names import MANIFEST_SUFFIX, refuse_file_name
 from recordkit.storage.remote.urls import Url, is_url
 from recordkit.storage.set_files import write_manifest
 from recordkit.storage.staging import Staging, check_prefix
 from recordkit.threads import count_threads
+
+if TYPE_CHECKING:
+    from recordkit.storage.remote.published import ExpectedSet
 
 
 def pack(
@@ -44,15 +49,17 @@ def pack(
     *,
     plan: PackPlan | None = None,
     engine: str = "auto",
-    record_name: str | None = None,
-    keep: Collection[Path] = (),
     memory: int | str | None = None,
+    overwrite: bool = False,
+    im2rec: Im2recFiles | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
     """Pack images into PREFIX.rec, .idx, .lst, .crc and .json, or into several shards and a manifest that names them.
 
     The files appear together when all of them are complete. Until then, and after any error, the previous files stay in
-    place. Memory: `memory` and 16 bytes per image, 24 more per row of a list, or the file names of a folder.
+    place. Files that an earlier pack wrote are replaced, and others only with `overwrite`.
+
+    Memory: `memory` and 16 bytes per image, 24 more per row of a list, or the file names of a folder.
 
     Parameters
     ----------
@@ -60,19 +67,19 @@ def pack(
         A path is opened with `recordkit.open_source`; call it to give its arguments, such as `root` or `columns`. Each
         source of a mapping is packed to PREFIX_NAME; splits are then taken from the source called "train".
     prefix : str or Path
-        Folder of the output, and the beginning of its file names. The folder must exist. With a URL, such as
+        Folder of the output, which is made if it is missing, and the beginning of its file names. With a URL, such as
         ``s3://bucket/photos``, the files are packed on this machine and then published there, see `pack_to_store`.
     plan : PackPlan, optional
     engine : {"auto", "native", "python"}, default "auto"
-    record_name : str, optional
-        Name of the record file, for a plan without splits: PREFIX.rec, or PREFIX as im2rec's OUT may be. Without it the
-        name is PREFIX.rec, and PREFIX may not be a folder.
-    keep : collection of Path
-        Files of the replaced set that stay, such as lists that will be packed next.
     memory : int or str, optional
         A number of bytes, or a text such as "512M" or "2G".
         Most memory that images may take, encoded and decoded together; by default a quarter of the memory of
         the machine or its control group. An image that needs more is a bad sample.
+    overwrite : bool, default False
+        Also replace files at these names that no pack wrote, such as an InsightFace set, lists that were edited, and
+        sets of merge, split and other edits. A file that is being packed is never replaced.
+    im2rec : Im2recFiles, optional
+        The rules of im2rec for its files.
     progress : callable, optional
         Called with the number of samples packed or left out since the last call.
 
@@ -90,8 +97,8 @@ def pack(
     PackError
         A sample failed and ``plan.on_error`` is "raise", or no sample could be packed.
     PublishError
-        The output cannot be written, another pack is writing to it, or it would overwrite a file that no pack wrote, or
-        the set of an edit.
+        The output cannot be written, another pack is writing to it, or it has files that no pack wrote, or the set of
+        an edit, and `overwrite` is false.
     MissingError
         The engine is not built.
 
@@ -111,19 +118,22 @@ def pack(
       'digits_rec_train.lst', 'digits_rec_train.rec'])
     """
     if is_url(prefix):
-        if record_name is not None or keep:
+        if im2rec is not None:
             raise PlanError(path=str(Url.parse(prefix)), expected="a folder of this machine", got="a URL")
+        _refuse_overwrite(overwrite=overwrite)
         return pack_to_store(source, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
     begin_s = time.monotonic()
     plan = plan_or_default(plan)
     engine_class = choose_engine(engine)
     resources = Resources(count_threads(plan.threads), choose_memory(memory), progress)
     sources = open_sources(source, plan)
+    record_name, keep = im2rec or Im2recFiles()
     if record_name is None:
         refuse_file_name(Path(prefix))
     with Staging(Path(prefix), allow_folder=record_name is not None) as staging:
         planned_sets, warnings = plan_pack(sources, staging.prefix, plan, record_name)
-        warnings += check_outputs(planned_sets, staging.prefix)
+        may_replace: Overwrite = "all" if overwrite else "records" if im2rec else "nothing"
+        warnings += check_outputs(planned_sets, staging.prefix, may_replace)
         reports = []
         shards: dict[Path, list[tuple[dict[str, Any], tuple[int, int] | None]]] = {}
         for planned_set in planned_sets:
@@ -132,14 +142,7 @@ def pack(
             if planned_set.dataset is not None:
                 shards.setdefault(planned_set.dataset, []).append((packed.description, packed.keys))
         refuse_empty_result(reports, staging.prefix)
-        # All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
-        new_names = [path for planned_set in planned_sets for path in planned_set.names.all()]
-        new_names += [dataset.with_name(dataset.name + MANIFEST_SUFFIX) for dataset in shards]
-        obsolete_files = [
-            path
-            for path in find_obsolete_files(staging.prefix, new_names)
-            if path not in keep and not is_input(path, sources)
-        ]
+        new_names, obsolete_files = _old_names(planned_sets, staging.prefix, sources, keep)
         if obsolete_files:
             warnings.append(f"removed from the replaced set: {', '.join(path.name for path in obsolete_files)}")
         manifest_paths = [write_manifest(staging, dataset, facts) for dataset, facts in shards.items()]
@@ -192,7 +195,7 @@ def pack_to_store(
         asked for before the first image is read, so most of these errors come at once.
     """
     from recordkit.storage.remote.publish import in_order, parse_prefix, publish_shown
-    from recordkit.storage.remote.published import ExpectedSet, refuse_other_pack
+    from recordkit.storage.remote.published import refuse_other_pack
     from recordkit.storage.remote.scratch import scratch_folder
     from recordkit.storage.remote.store import open_store
 
@@ -203,19 +206,8 @@ def pack_to_store(
     plan = plan_or_default(plan)
     sources = open_sources(source, plan)
 
-    def expect(prefix: Path) -> list[ExpectedSet]:
-        return [
-            ExpectedSet(
-                planned.names.prefix.name,
-                planned.names.name(".rec"),
-                None if planned.dataset is None else planned.dataset.name,
-                {"plan": plan_facts(plan), "classes": planned.source.classes},
-            )
-            for planned in plan_pack(sources, prefix, plan)[0]
-        ]
-
     with scratch_folder() as folder:
-        refuse_other_pack(store, url, names, lambda: expect(folder / url.name))
+        refuse_other_pack(store, url, names, lambda: _expected_sets(sources, folder / url.name, plan))
         report = pack(sources, folder / url.name, plan=plan, engine=engine, memory=memory, progress=progress)
         files = in_order(folder)
         published = publish_shown(files, url.parent, show_upload)
@@ -232,20 +224,132 @@ def pack_to_store(
     )
 
 
-def check_pack(
-    source: Source | Mapping[str, Source] | str | Path, prefix: str | Path, *, plan: PackPlan | None = None
-) -> list[str]:
-    """Check what `pack` would check before it reads an image: labels, names, and the files that it would replace.
+def _expected_sets(sources: Mapping[str, Source], prefix: Path, plan: PackPlan) -> list[ExpectedSet]:
+    from recordkit.storage.remote.published import ExpectedSet
 
-    Nothing is written. The arguments are those of `pack`, which raises the same errors.
+    return [
+        ExpectedSet(
+            planned.names.prefix.name,
+            planned.names.name(".rec"),
+            None if planned.dataset is None else planned.dataset.name,
+            {"plan": plan_facts(plan), "classes": planned.source.classes},
+        )
+        for planned in plan_pack(sources, prefix, plan)[0]
+    ]
+
+
+def _refuse_overwrite(*, overwrite: bool) -> None:
+    if overwrite:
+        raise PlanError(argument="overwrite", message="nothing is replaced in an object store")
+
+
+def _old_names(
+    planned_sets: Sequence[PlannedSet], prefix: Path, sources: Mapping[str, Source], keep: Collection[Path] = ()
+) -> tuple[list[Path], list[Path]]:
+    """Return the names of old files that a pack replaces or removes.
 
     Returns
     -------
-    warnings : list of str
+    new_names : list of Path
+        All names that the new sets may have; some, such as .failed.tsv, may not be written this time.
+    obsolete : list of Path
+        Files of the replaced set that have other names.
+    """
+    new_names = [path for planned in planned_sets for path in planned.names.all()]
+    new_names += _manifest_paths(planned_sets)
+    obsolete = find_obsolete_files(prefix, new_names)
+    return new_names, [path for path in obsolete if path not in keep and not is_input(path, sources)]
+
+
+def _manifest_paths(planned_sets: Sequence[PlannedSet]) -> list[Path]:
+    datasets = dict.fromkeys(planned.dataset for planned in planned_sets if planned.dataset is not None)
+    return [dataset.with_name(dataset.name + MANIFEST_SUFFIX) for dataset in datasets]
+
+
+def preview_pack(
+    source: Source | Mapping[str, Source] | str | Path,
+    prefix: str | Path,
+    *,
+    plan: PackPlan | None = None,
+    overwrite: bool = False,
+) -> PackPreview:
+    """Return what `pack` would write, replace and remove, after all that it checks before it reads an image.
+
+    Labels, names, and the files that would be replaced are checked. Nothing is written, not even a folder.
+
+    Parameters
+    ----------
+    source, prefix, plan, overwrite
+        As for `pack`, which raises the same errors.
+
+    Returns
+    -------
+    preview : PackPreview
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from recordkit.formats import ubyte
+    >>> digits = Path(tempfile.mkdtemp())
+    >>> _ = (digits / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
+    >>> _ = (digits / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
+    >>> [(each.prefix.name, each.n_images) for each in preview_pack(digits, digits / "out" / "mnist").sets]
+    [('mnist_train', 6)]
     """
     plan = plan_or_default(plan)
-    sources, prefix = open_sources(source, plan), Path(prefix)
+    sources = open_sources(source, plan)
+    if is_url(prefix):
+        from recordkit.storage.remote.publish import parse_prefix
+        from recordkit.storage.remote.published import refuse_other_pack
+        from recordkit.storage.remote.store import open_store
+
+        _refuse_overwrite(overwrite=overwrite)
+        url = parse_prefix(prefix)
+        store = open_store(url)
+        local = Path(url.name)
+        names = store.list_folder(url.parent.key) or {}
+        refuse_other_pack(store, url, names, lambda: _expected_sets(sources, local, plan))
+        planned_sets, warnings = plan_pack(sources, local, plan)
+        return _preview(planned_sets, plan, warnings, url=url)
+    prefix = Path(prefix)
     refuse_file_name(prefix)
     check_prefix(prefix)
     planned_sets, warnings = plan_pack(sources, prefix, plan)
-    return [*warnings, *check_outputs(planned_sets, prefix)]
+    warnings += check_outputs(planned_sets, prefix, "all" if overwrite else "nothing")
+    new_names, obsolete = _old_names(planned_sets, prefix, sources)
+    return _preview(planned_sets, plan, warnings, [path for path in new_names if os.path.lexists(path)], obsolete)
+
+
+def _preview(
+    planned_sets: Sequence[PlannedSet],
+    plan: PackPlan,
+    warnings: Sequence[str],
+    old_files: Sequence[Path] = (),
+    obsolete: Sequence[Path] = (),
+    *,
+    url: Url | None = None,
+) -> PackPreview:
+    def place(path: Path) -> Path | Url:
+        return path if url is None else url.with_name(path.name)
+
+    sets = tuple(
+        SetPreview(
+            place(planned.names.prefix),
+            len(planned.order),
+            tuple(
+                place(planned.names.prefix.with_name(planned.names.name(suffix)))
+                for suffix in planned_suffixes(planned.names, plan)
+            ),
+        )
+        for planned in planned_sets
+    )
+    manifests = tuple(map(place, _manifest_paths(planned_sets)))
+    new_files = {*manifests, *(path for each in sets for path in each.files)}
+    return PackPreview(
+        sets,
+        manifests,
+        tuple(path for path in old_files if path in new_files),
+        tuple(dict.fromkeys([*(path for path in old_files if path not in new_files), *obsolete])),
+        tuple(warnings),
+    )

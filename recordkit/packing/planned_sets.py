@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from recordkit.errors import PlanError
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.splits import Split, packing_order, split_samples
 from recordkit.sample import Source
 from recordkit.sources import ListSource, TableSource
-from recordkit.storage.names import MAX_NAME_BYTES
+from recordkit.sources.records import RecordSource
+from recordkit.storage.names import MAX_NAME_BYTES, stem
 from recordkit.storage.set_files import SetNames
+
+
+class Im2recFiles(NamedTuple):
+    """The rules of im2rec for the files of a pack, whose .rec and .idx replace any others, as MXNet's im2rec does it.
+
+    Attributes
+    ----------
+    record_name : str or None
+        Name of the record file, for a plan without splits: PREFIX.rec, or PREFIX as im2rec's OUT may be. Without it the
+        name is PREFIX.rec, and PREFIX may not be a folder.
+    keep : collection of Path
+        Files of the replaced set that stay, such as lists that will be packed next.
+    """
+
+    record_name: str | None = None
+    keep: Collection[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,7 @@ def plan_sets(
     prefix : Path
     plan : PackPlan
     record_name : str or None
-        See `recordkit.packing.pack.pack`.
+        See `Im2recFiles`.
 
     Returns
     -------
@@ -165,11 +183,15 @@ def _name_set(
             expected = f"names of at most {MAX_NAME_BYTES} bytes"
             raise PlanError(path=str(output), expected=expected, got=f"one of {n_bytes}")
         if is_input(output, sources):
-            raise PlanError(path=str(output), expected="another output", got="the list that is being packed")
+            raise PlanError(path=str(output), expected="another output", got="a file that is being packed")
     return names, reads_list
 
 
 def is_input(path: Path, sources: Mapping[str, Source]) -> bool:
-    """Tell whether a file is one of the lists that are being packed."""
+    """Tell whether a file is one of those that are being packed: a list, or a file of a set of records."""
     lists = [source.path for source in sources.values() if isinstance(source, ListSource | TableSource)]
-    return any(path.exists() and path.samefile(list_path) for list_path in lists)
+    sets = [file for source in sources.values() if isinstance(source, RecordSource) for file in source.files]
+    return path.exists() and (
+        any(path.samefile(list_path) for list_path in lists)
+        or any(stem(path.name) == stem(file.name) and path.parent.samefile(file.parent) for file in sets)
+    )

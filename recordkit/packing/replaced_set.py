@@ -1,8 +1,8 @@
-"""The set that a pack replaces: which of its files are removed, and which files are never overwritten.
+"""The set that a pack replaces: which of its files are removed, and which files are only replaced on request.
 
 PREFIX.json lists the files that were written with it ("files"), the prefix that was packed ("set"), and the size and
 SHA-256 of the .rec and .lst. With these facts a pack distinguishes the files of the replaced set from copies, renamed
-sets and the user's own files.
+sets and the user's own files. The SHA-256 of a .rec is not computed here, because that would read all of it.
 """
 
 from __future__ import annotations
@@ -11,25 +11,30 @@ import contextlib
 import glob
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from recordkit.errors import FormatError, PublishError
+from recordkit.formats.insightface import property_file
 from recordkit.storage import manifest as manifests
 from recordkit.storage.checksums import CHECKSUM_BYTES
 from recordkit.storage.commit import stranger
-from recordkit.storage.description import listed_names, lists_file
+from recordkit.storage.description import described_size, listed_names
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Manifest
 from recordkit.storage.names import MANIFEST_SUFFIX, PLAN_SUFFIX, SUFFIXES, belongs_to, suffix_of
 from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
+Overwrite = Literal["nothing", "records", "all"]
+"""What may be replaced if no pack wrote it: "records" are the .rec and .idx, which im2rec replaces, whoever wrote them.
+"""
 
-def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
-    """Refuse to overwrite a side file that no pack wrote, a list that was edited after its pack, or the set of an edit.
 
-    The .rec and .idx may always be replaced, because the user names them. The files are those of the valid set, also if
-    a pack to another prefix, such as ``a`` with a split ``b`` for ``a_b``, publishes it meanwhile or was killed.
+def check_replaced_set(names: SetNames, overwrite: Overwrite = "nothing") -> Mapping[str, Any]:
+    """Refuse to replace files that no pack wrote, a list that was edited after its pack, or the set of an edit.
+
+    The files are those of the valid set, also if a pack to another prefix, such as ``a`` with a split ``b`` for
+    ``a_b``, publishes it meanwhile or was killed.
 
     Returns
     -------
@@ -40,59 +45,84 @@ def check_replaced_set(names: SetNames) -> Mapping[str, Any]:
     ------
     PublishError
     """
-    return read_set(names.prefix.with_name(names.name(".json")), lambda files, _: _check_files(names, files))
+    return read_set(names.prefix.with_name(names.name(".json")), lambda files, _: _check_files(names, files, overwrite))
 
 
-def _check_files(names: SetNames, files: Fileset) -> Mapping[str, Any]:
+def _check_files(names: SetNames, files: Fileset, overwrite: Overwrite) -> Mapping[str, Any]:
     description = _read_description(files.path(".json"))
-    _refuse_edit(description.get("edit"), files.path(".json"))
+    if overwrite == "all":
+        return description
+    _refuse_edit(description.get("edit"), files.path(".json"), overwrite)
     for final_path in names.all():
         suffix = suffix_of(final_path.name)
         path = files.path(suffix) if suffix else final_path
-        if suffix in ("", ".rec", ".idx") or not path.exists():
+        if not path.exists() or path.is_dir() or (overwrite == "records" and suffix in ("", ".rec", ".idx")):
             continue
-        if suffix == ".crc" and _are_checksums(path, description):
-            continue  # `recordkit.upkeep.reindex` wrote it later
         if suffix == MANIFEST_SUFFIX and (manifest := _read_own_manifest(path)) is not None:
-            _refuse_edit(manifest.edit, path)
+            _refuse_edit(manifest.edit, path, overwrite)
             continue  # the dataset was in shards
-        if not lists_file(description, suffix) or (suffix == ".lst" and not _matches(path, description.get("lst"))):
-            advice = "move it away or choose another prefix"
-            raise PublishError(
-                path=str(path),
-                expected="no file, or one as an earlier pack wrote it",
-                got="another file",
-                advice=f"pack that list itself, or {advice}" if suffix == ".lst" else advice,
-            )
+        if other := _describe_other(path, final_path.name, suffix, description):
+            raise _refusal(path, other, overwrite, is_list=suffix == ".lst")
     return description
 
 
-def check_replaced_manifest(dataset: Path) -> None:
-    """Refuse to overwrite a manifest that no pack wrote under this name.
+def _describe_other(path: Path, name: str, suffix: str, description: Mapping[str, Any]) -> str:
+    """Return what a file is that a pack may not replace; "" for one that a pack wrote under this name."""
+    is_listed = name in listed_names(description)
+    if suffix in ("", ".rec"):
+        size = described_size(description)
+        if is_listed and path.is_file() and path.stat().st_size == size:
+            return ""
+        if path.with_name(property_file.NAME).exists() and not is_listed:
+            return "the records of an InsightFace set"
+        if is_listed:
+            return "records that were changed after their pack"
+        return "records that no pack wrote under this name" if size is not None else "records without a description"
+    if suffix == ".crc" and _are_checksums(path, description):
+        return ""  # `recordkit.upkeep.reindex` wrote it later
+    if suffix == ".lst" and is_listed and not _matches(path, description.get("lst")):
+        return "a list that was edited after its pack"
+    return "" if is_listed else "another file"
+
+
+def _refusal(path: Path, other: str, overwrite: Overwrite, *, is_list: bool = False) -> PublishError:
+    advice = _advice(overwrite)
+    return PublishError(
+        path=str(path),
+        expected="no file, or one as an earlier pack wrote it",
+        got=other,
+        advice=f"pack that list itself, or {advice}" if is_list else advice,
+    )
+
+
+def _advice(overwrite: Overwrite) -> str:
+    if overwrite == "records":  # im2rec has no option for it
+        return "move it away or choose another prefix"
+    return "choose another prefix, or replace it with `overwrite=True`"
+
+
+def check_replaced_manifest(dataset: Path, overwrite: Overwrite = "nothing") -> None:
+    """Refuse to replace a manifest that no pack wrote under this name.
 
     Raises
     ------
     PublishError
     """
-    read_set(dataset.with_name(f"{dataset.name}.json"), lambda files, _: _check_manifest(files))
+    if overwrite != "all":
+        read_set(dataset.with_name(f"{dataset.name}.json"), lambda files, _: _check_manifest(files, overwrite))
 
 
-def _check_manifest(files: Fileset) -> None:
+def _check_manifest(files: Fileset, overwrite: Overwrite) -> None:
     path = files.path(MANIFEST_SUFFIX)
     if not path.exists():
         return
     manifest = _read_own_manifest(path)
     if manifest is None:
-        raise PublishError(
-            path=str(path),
-            expected="no file, or one as an earlier pack wrote it",
-            got="another file",
-            advice="move it away or choose another prefix",
-        )
-    _refuse_edit(manifest.edit, path)
+        raise _refusal(path, "another file", overwrite)
+    _refuse_edit(manifest.edit, path, overwrite)
 
 
-def _refuse_edit(edit: object, path: Path) -> None:
+def _refuse_edit(edit: object, path: Path, overwrite: Overwrite) -> None:
     """Refuse to replace a set that was made of other sets, because no pack can make it again."""
     if edit is None:
         return
@@ -101,7 +131,7 @@ def _refuse_edit(edit: object, path: Path) -> None:
         path=str(path),
         expected="no set, or one that a pack wrote",
         got=f"one that {command or 'an edit'} wrote, which no pack can repeat",
-        advice="choose another prefix, or remove that set first",
+        advice=_advice(overwrite),
     )
 
 

@@ -83,6 +83,64 @@ class SetReport:
 
 
 @dataclass(frozen=True)
+class SetPreview:
+    """One set that a pack would write.
+
+    Attributes
+    ----------
+    prefix : Path or Url
+    n_images : int
+        Images of the source that belong to the set. Those that cannot be read will be left out.
+    files : tuple of Path or Url
+        The .rec file first. PREFIX.failed.tsv comes in addition if images are left out.
+    """
+
+    prefix: Path | Url
+    n_images: int
+    files: tuple[Path | Url, ...]
+
+
+@dataclass(frozen=True)
+class PackPreview:
+    """The effects of a pack before it runs, see `recordkit.packing.preview_pack`.
+
+    Attributes
+    ----------
+    sets : tuple of SetPreview
+    manifests : tuple of Path or Url
+        The manifests of datasets of several shards.
+    replaced, removed : tuple of Path
+        Files that would get a new content, and old ones that the new sets do not have.
+    warnings : tuple of str
+    """
+
+    sets: tuple[SetPreview, ...]
+    manifests: tuple[Path | Url, ...]
+    replaced: tuple[Path, ...]
+    removed: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def n_images(self) -> int:
+        """Total number of images."""
+        return sum(each.n_images for each in self.sets)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the preview as JSON-compatible values."""
+        return {
+            "dry_run": True,
+            "sets": [
+                {"prefix": str(each.prefix), "n_images": each.n_images, "files": [str(path) for path in each.files]}
+                for each in self.sets
+            ],
+            "manifests": [str(path) for path in self.manifests],
+            "replaced": [str(path) for path in self.replaced],
+            "removed": [str(path) for path in self.removed],
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
 class PackReport:
     """The report of a pack.
 

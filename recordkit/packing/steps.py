@@ -19,7 +19,7 @@ from recordkit.packing.packed_block import PackedBlock, frame_piece, pack_block
 from recordkit.packing.piece import IndexBlocks, encode_alone, make_limits
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.planned_sets import PlannedSet, plan_sets
-from recordkit.packing.replaced_set import check_replaced_manifest, check_replaced_set, has_other_prefix
+from recordkit.packing.replaced_set import Overwrite, check_replaced_manifest, check_replaced_set, has_other_prefix
 from recordkit.packing.report import Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
@@ -188,14 +188,14 @@ def plan_facts(plan: PackPlan) -> dict[str, Any]:
     return {name: value for name, value in asdict(plan).items() if name != "threads"}
 
 
-def check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path) -> list[str]:
-    """Refuse to overwrite files that no pack wrote; return warnings about surprising replacements."""
+def check_outputs(planned_sets: Sequence[PlannedSet], prefix: Path, overwrite: Overwrite) -> list[str]:
+    """Refuse to replace files that no pack wrote; return warnings about surprising replacements."""
     warnings = []
     for planned_set in planned_sets:
         names = planned_set.names
-        description = check_replaced_set(names)
+        description = check_replaced_set(names, overwrite)
         if planned_set.dataset is not None:
-            check_replaced_manifest(planned_set.dataset)
+            check_replaced_manifest(planned_set.dataset, overwrite)
         if has_other_prefix(description, prefix):
             warnings.append(f"{names.prefix.name} was packed on its own and is replaced")
         other_list = Path(f"{names.prefix}.lst")

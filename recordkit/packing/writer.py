@@ -19,6 +19,23 @@ from recordkit.packing.plan import PackPlan
 from recordkit.packing.report import Failure, SetReport
 from recordkit.storage.set_files import Creator, SetFiles, SetNames
 
+# The files that are written record by record.
+_FIRST_SUFFIXES = (".rec", ".idx", ".lst", ".crc")
+
+
+def planned_suffixes(names: SetNames, plan: PackPlan) -> list[str]:
+    """Return the suffixes of the files of a set, without that of the failures, which nobody knows before the pack.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> planned_suffixes(SetNames(Path("train"), write_list=False), PackPlan())
+    ['.rec', '.idx', '.crc', '.json']
+    """
+    is_written = {".lst": names.write_list, ".crc": plan.checksums, ".labels.npy": plan.exact_labels}
+    suffixes = (*_FIRST_SUFFIXES, ".labels.npy", ".json")
+    return [suffix for suffix in suffixes if is_written.get(suffix, True)]
+
 
 class SetWriter:
     """Writes one set into a staging folder.
@@ -44,9 +61,8 @@ class SetWriter:
         self.keys: tuple[int, int] | None = None
         self._files = SetFiles(staging, names)
         self.close = self._files.close
-        is_written = {".lst": names.write_list, ".crc": plan.checksums}
         try:
-            self._files.create(*(suffix for suffix in (".rec", ".idx", ".lst", ".crc") if is_written.get(suffix, True)))
+            self._files.create(*(suffix for suffix in planned_suffixes(names, plan) if suffix in _FIRST_SUFFIXES))
         except BaseException:
             self.close()
             raise

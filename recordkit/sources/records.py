@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -59,6 +60,11 @@ class RecordSource:
         self._dataset = dataset
         self._file_names = [path.name for path in dataset.files]
         self.keys_are_indices = self._find_repeated_key()
+
+    @property
+    def files(self) -> list[Path]:
+        """The .rec files."""
+        return list(self._dataset.files)
 
     def __len__(self) -> int:
         return len(self._dataset)

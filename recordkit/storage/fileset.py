@@ -333,11 +333,12 @@ class Fileset:
             return
         json_path, rec_path = self.path(".json"), self.path(".rec")
         beside = [self.path(suffix) for suffix in (".json", ".labels.npy") if self.exists(suffix)]
+        names = " and ".join(map(str, beside))
         raise FormatError(
             path=str(json_path),
             expected=f"the description of {rec_path}, of {self._size()} bytes",
             got=f"that of a file of {size} bytes",
-            advice=f"if {rec_path} is whole, remove {' and '.join(map(str, beside))}, or pack it again",
+            advice=f"if {rec_path} is whole, remove {names}, or pack it again with 'recordkit pack --overwrite'",
         )
 
     def _check_labels(self, description: Mapping[str, Any], path: Path) -> None:

@@ -1,5 +1,6 @@
 """Following the advices of merge, append and relabel."""
 
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -290,11 +291,9 @@ def test_a_prefix_with_the_suffix_of_a_file(folder, fails, works):
 def test_a_pack_in_the_place_of_an_edit(folder, photos, fails, works):
     for command in ("pack", "import"):
         error = fails(command, photos, "a")
-        advice("packing/replaced_set.py", "choose another prefix, or remove that set first", error)
-    works("pack", photos, "new")
-    for path in folder.glob("a.*"):
-        path.unlink()
-    works("pack", photos, "a")
+        advice("packing/replaced_set.py", "choose another prefix, or replace it with `overwrite=True`", error)
+        works(command, photos, f"new-{command}")
+    works("pack", photos, "a", re.search(r"--overwrite", error)[0])
 
 
 def test_a_class_name_that_is_misspelled(folder, fails, works):

@@ -123,16 +123,26 @@ def test_a_list_made_by_hand_is_not_replaced(photos, fails, works):
     Path("pets.lst").write_text("0\t5\tcat/0.jpg\n")
     error = fails("pack", "photos", "pets")
     advice("packing/replaced_set.py", "pack that list itself, or {}", error)
-    advice("packing/replaced_set.py", "move it away or choose another prefix", error)
+    advice("packing/replaced_set.py", "choose another prefix, or replace it with `overwrite=True`", error)
     works("pack", re.match(r"recordkit: (.*?):", error)[1], "pets", "--root", "photos")
     assert rk.RecordDataset("pets").labels.tolist() == [5]
     works("pack", "photos", "other")
     Path("pets.lst").rename("mine.lst")
     works("pack", "photos", "pets")
     Path("new.labels.npy").write_text("mine")
-    advice("packing/replaced_set.py", "move it away or choose another prefix", fails("pack", "photos", "new"))
+    error = fails("pack", "photos", "new")
+    works("pack", "photos", "new", re.search(r"replace it with (--overwrite)$", error)[1])
+    assert not Path("new.labels.npy").exists()
+
+
+def test_a_list_made_by_hand_is_not_replaced_by_im2rec(photos, im2rec):
+    Path("old.lst").write_text("0\t5\tcat/0.jpg\n")
+    Path("new.labels.npy").write_text("mine")
+    code, _, text = im2rec("old.lst", "photos", "new.rec")
+    assert code == 1
+    advice("packing/replaced_set.py", "move it away or choose another prefix", text)
     Path("new.labels.npy").unlink()
-    works("pack", "photos", "new")
+    assert im2rec("old.lst", "photos", "new.rec")[0] == 0
 
 
 def test_on_error_raise(photos, fails):

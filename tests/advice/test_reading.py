@@ -199,18 +199,21 @@ def test_exact_labels_of_another_set(rec):
         assert len(rk.RecordDataset("exact")) == 4
 
 
-def test_a_rec_file_that_was_replaced_without_its_description(rec):
+def test_a_rec_file_that_was_replaced_without_its_description(rec, works):
     for follow in ("remove", "pack"):
         rk.pack("photos", follow)
         write(Path(f"{follow}.rec"), [b"x", b"x"], [1.0, 2.0])
         error = text_of(lambda follow=follow: rk.RecordDataset(follow).classes)
-        _, paths = advice("storage/fileset.py", "if {} is whole, remove {}, or pack it again", error)
+        _, paths = advice(
+            "storage/fileset.py", "if {} is whole, remove {}, or pack it again with 'recordkit pack --overwrite'", error
+        )
         if follow == "remove":
             for path in paths.split(" and "):
                 Path(path).unlink()
             assert rk.RecordDataset(follow).classes is None
         else:
-            rk.pack("photos", follow)
+            ((command, *options),) = commands(error)
+            works(command, "photos", follow, *options)
             assert rk.RecordDataset(follow).classes == {"cat": 0, "dog": 1}
 
 

@@ -391,3 +391,39 @@ def test_an_error_about_the_source_names_the_option(cli, tiny_folder, tmp_path, 
     code, _, error = cli("pack", tiny_folder, tmp_path / "out", *arguments)
     assert code != 0
     one_line(error, reason)
+
+
+def test_a_dry_run_of_pack_says_what_would_be_written_and_removed(cli, tiny_folder, tmp_path):
+    out = tmp_path / "new" / "out"
+    words = ("pack", tiny_folder, out, "--val-ratio", 0.25, "--dry-run")
+    code, output, _ = cli(*words)
+    assert code == 0 and output.splitlines() == [
+        f"{out}_val.rec: 3 images, with .idx, .lst, .crc, .json",
+        f"{out}_train.rec: 9 images, with .idx, .lst, .crc, .json",
+        "12 images would be packed; a dry run writes nothing",
+    ]
+    assert not out.parent.exists()
+    cli("pack", tiny_folder, out, "--shards", 2, "--no-checksums")
+    output = cli(*words)[1]
+    assert f"{out}_0.rec: would be removed\n" in output and f"{out}.manifest.json: would be removed\n" in output
+    document = json.loads(cli(*words, "--json")[1])
+    assert document["dry_run"] and [each["n_images"] for each in document["sets"]] == [3, 9]
+    assert (tmp_path / "new" / "out.manifest.json").exists()
+
+
+def test_a_dry_run_of_pack_stops_where_the_pack_stops(cli, tiny_folder, tmp_path):
+    (tiny_folder / "x.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "out.rec").touch()
+    for words in ((tiny_folder, tmp_path / "a"), (tiny_folder, tmp_path / "out", "--class-from", "first")):
+        code, output, error = cli("pack", *words, "--dry-run")
+        assert code and not output
+        assert cli("pack", *words)[::2] == (code, error)
+
+
+def test_pack_overwrites_on_request(cli, tiny_folder, tmp_path):
+    (tmp_path / "out.rec").touch()
+    code, _, error = cli("pack", tiny_folder, tmp_path / "out")
+    assert code == 1
+    one_line(error, "out.rec: expected no file, or one as an earlier pack wrote it, got records without a description;")
+    assert error.endswith("; choose another prefix, or replace it with --overwrite\n")
+    assert cli("pack", tiny_folder, tmp_path / "out", "--overwrite")[0] == 0

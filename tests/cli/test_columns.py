@@ -64,7 +64,7 @@ def test_a_class_map_of_another_split_is_used(cli, folder):
 def test_the_list_itself_is_not_overwritten(cli, folder):
     (folder / "train.lst").write_text("a.jpg 3\n")
     code, _, err = cli("pack", "train.lst", "train", "--root", "photos", "--columns", "path,label")
-    assert code == 2 and "train.lst: expected another output, got the list that is being packed" in err
+    assert code == 2 and "train.lst: expected another output, got a file that is being packed" in err
     assert (folder / "train.lst").read_text() == "a.jpg 3\n"
 
 

@@ -20,6 +20,7 @@ from recordkit.errors import MissingError, PackError, PlanError, PublishError, S
 from recordkit.formats import idx, irheader, ubyte
 from recordkit.formats.frame import RecordReader
 from recordkit.packing import packed_block
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sample import Entry
 from recordkit.sources import FolderSource, ListSource
 from recordkit.storage.description import set_id
@@ -241,12 +242,10 @@ def test_a_list_that_a_pack_wrote_is_removed_with_its_set_unless_it_was_edited(t
     assert not (tmp_path / "p.rec").exists()
 
 
-@pytest.mark.parametrize("name", ["p.json", "p.labels.npy", "p.failed.tsv", "p.lst"])
+@pytest.mark.parametrize("name", ["p.rec", "p.idx", "p.crc", "p.json", "p.labels.npy", "p.failed.tsv", "p.lst"])
 def test_a_side_file_that_no_pack_wrote_is_not_overwritten(tiny_folder, tmp_path, engine, name):
     (tmp_path / name).write_text('{"images": []}')
-    with pytest.raises(
-        PublishError, match=rf"{name}: expected no file, or one as an earlier pack wrote it, got another"
-    ):
+    with pytest.raises(PublishError, match=rf"{name}: expected no file, or one as an earlier pack wrote it, got "):
         pack(tiny_folder, tmp_path / "p", engine=engine)
     assert (tmp_path / name).read_text() == '{"images": []}' and file_names(tmp_path) == [name]
 
@@ -255,16 +254,18 @@ def test_a_list_that_was_edited_after_its_pack_is_not_overwritten(tiny_folder, t
     pack(tiny_folder, tmp_path / "p", engine=engine)
     before = (tmp_path / "p.rec").read_bytes()
     (tmp_path / "p.lst").write_text("text of the user")
-    with pytest.raises(PublishError, match=r"p\.lst: expected no file, .*; pack that list itself, or move it away"):
+    with pytest.raises(PublishError, match=r"p\.lst: expected no file, .*; pack that list itself, or choose another"):
         pack(tiny_folder, tmp_path / "p", plan=PackPlan(encoding="png"), engine=engine)
     assert (tmp_path / "p.lst").read_text() == "text of the user" and (tmp_path / "p.rec").read_bytes() == before
 
 
-def test_a_renamed_set_can_be_packed_over(tiny_folder, tmp_path, engine):
+def test_a_renamed_set_is_packed_over_on_request(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "a", engine=engine)
     for path in list(tmp_path.glob("a.*")):
         path.rename(tmp_path / path.name.replace("a.", "b."))
-    assert pack(tiny_folder, tmp_path / "b", plan=PackPlan(encoding="png"), engine=engine).ok
+    with pytest.raises(PublishError, match=r"b\.rec: .* got records that no pack wrote under this name; "):
+        pack(tiny_folder, tmp_path / "b", engine=engine)
+    assert pack(tiny_folder, tmp_path / "b", plan=PackPlan(encoding="png"), overwrite=True, engine=engine).ok
 
 
 def test_the_replacement_of_a_set_packed_on_its_own_by_a_split_is_a_warning(tiny_folder, tmp_path, engine):
@@ -281,7 +282,7 @@ def test_the_name_of_a_file_is_refused_as_a_prefix(tiny_folder, tmp_path, prefix
 
 @pytest.mark.parametrize("name", ["p", "p.rec"])
 def test_the_record_file_can_have_the_name_of_the_prefix(tiny_folder, tmp_path, engine, name):
-    pack(tiny_folder, tmp_path / "p", record_name=name, engine=engine)
+    pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(name), engine=engine)
     assert file_names(tmp_path) == sorted(["p.crc", "p.idx", "p.json", "p.lst", name])
     assert len(read_records(tmp_path / name)) == 12
     assert Fileset(tmp_path / name).path(".rec") == tmp_path / name
@@ -292,16 +293,16 @@ def test_a_record_file_of_another_name_is_refused_and_the_old_set_stays(tiny_fol
     pack(tiny_folder, tmp_path / "p")
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(PlanError, match=r"^record_name: expected p or p\.rec, without splits, got "):
-        pack(tiny_folder, tmp_path / "p", record_name=name)
+        pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(name))
     with pytest.raises(PlanError, match=r"^record_name: expected p_val or p_val\.rec, without splits, got 'p\.rec'"):
-        pack(tiny_folder, tmp_path / "p", record_name="p.rec", plan=PackPlan(val_ratio=0.25))
+        pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles("p.rec"), plan=PackPlan(val_ratio=0.25))
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
     assert pack(tiny_folder, tmp_path / "p").ok and not list(tmp_path.glob(".*"))
 
 
 def test_a_file_of_the_replaced_set_can_be_kept(tiny_folder, tmp_path, engine):
     pack(tiny_folder, tmp_path / "p", plan=PackPlan(val_ratio=0.25), engine=engine)
-    report = pack(tiny_folder, tmp_path / "p", keep=[tmp_path / "p_val.lst"], engine=engine)
+    report = pack(tiny_folder, tmp_path / "p", im2rec=Im2recFiles(keep=[tmp_path / "p_val.lst"]), engine=engine)
     assert [path.name for path in tmp_path.glob("p_*")] == ["p_val.lst"]
     assert "p_val.idx" in report.warnings[0] and "p_val.lst" not in report.warnings[0]
 
@@ -382,8 +383,8 @@ def test_the_list_that_is_packed_is_never_changed(tiny_folder, tmp_path, engine)
 
 def test_an_output_that_is_the_input_is_refused(tiny_folder, tmp_path, engine):
     path = write_list(tmp_path, "3\t1\tcat/0.jpg\n", "a")
-    with pytest.raises(PlanError, match="a: expected another output, got the list that is being packed"):
-        pack(ListSource(path, tiny_folder), tmp_path / "a", record_name="a", engine=engine)
+    with pytest.raises(PlanError, match="a: expected another output, got a file that is being packed"):
+        pack(ListSource(path, tiny_folder), tmp_path / "a", im2rec=Im2recFiles("a"), engine=engine)
     assert path.read_text() == "3\t1\tcat/0.jpg\n"
 
 

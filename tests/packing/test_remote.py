@@ -11,6 +11,8 @@ from fault_proxy import Fault
 
 import recordkit
 from recordkit.errors import NotFoundError, PlanError, PublishError, RemoteError
+from recordkit.packing import PackPlan, preview_pack
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.remote import settings
 from recordkit.storage.remote.scratch import scratch_folder
 from recordkit.storage.remote.settings import RemoteSettings
@@ -97,7 +99,23 @@ def test_faults_in_the_middle_of_an_upload_are_not_seen(faulty_store, tiny_folde
 
 def test_a_record_name_and_files_to_keep_are_for_folders(tiny_folder):
     with pytest.raises(PlanError, match="s3://b/photos: expected a folder of this machine, got a URL"):
-        recordkit.pack(tiny_folder, "s3://b/photos", record_name="photos")
+        recordkit.pack(tiny_folder, "s3://b/photos", im2rec=Im2recFiles("photos"))
+
+
+def test_nothing_in_a_store_is_overwritten_on_request(tiny_folder, cli):
+    for words in (("--overwrite",), ("--overwrite", "--dry-run")):
+        code, _, error = cli("pack", tiny_folder, "s3://b/photos", *words)
+        assert (code, error) == (2, "recordkit: --overwrite: nothing is replaced in an object store\n")
+
+
+def test_a_preview_names_the_objects_and_uploads_nothing(faulty_store, tiny_folder):
+    preview = preview_pack(tiny_folder, f"{faulty_store.url}/photos", plan=PackPlan(shards=2))
+    names = [f"photos_{number}{end}" for number in (0, 1) for end in (".rec", ".idx", ".lst", ".crc", ".json")]
+    files = [str(path) for each in preview.sets for path in each.files]
+    assert files == [f"{faulty_store.url}/{name}" for name in names] and faulty_store.list_keys() == []
+    recordkit.pack(tiny_folder, f"{faulty_store.url}/photos", plan=PackPlan(shards=2))
+    with pytest.raises(PublishError, match="one of the same pack"):
+        preview_pack(tiny_folder, f"{faulty_store.url}/photos", plan=PackPlan(shards=2, resize=8))
 
 
 def test_a_bucket_alone_is_no_destination(tiny_folder, cli, tmp_path):

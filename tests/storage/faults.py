@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from recordkit import PackPlan, pack
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.staging import Staging
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.upkeep.edit.inputs import Inputs
@@ -49,7 +50,7 @@ def publish_folder(prefix):
 
 def pack_images(source, prefix, options, record_name):
     """Pack a folder of images, on this thread's own engine."""
-    pack(source, prefix, plan=PackPlan(threads=1, **options), engine="python", record_name=record_name)
+    pack(source, prefix, plan=PackPlan(threads=1, **options), engine="python", im2rec=Im2recFiles(record_name))
 
 
 def edit_sets(source, prefix):

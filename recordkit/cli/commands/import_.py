@@ -8,13 +8,19 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import dry_run_option, examples, memory_option, output_options, threads_option
+from recordkit.cli.options import (
+    dry_run_option,
+    examples,
+    memory_option,
+    output_options,
+    overwrite_option,
+    threads_option,
+)
 from recordkit.cli.pack_options import engine_option, exact_labels_option, in_words_of_pack, on_error_option
-from recordkit.cli.pack_report import pack_lines, print_warnings
-from recordkit.cli.terminal import print_message
-from recordkit.errors import PublishError, SourceError, plural, quoted
+from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
+from recordkit.errors import PublishError, SourceError, quoted
 from recordkit.interop.conversions import FORMATS, check_options, format_of_input
-from recordkit.packing.pack import check_pack, pack
+from recordkit.packing.pack import pack, preview_pack
 from recordkit.packing.plan import PackPlan
 
 
@@ -38,6 +44,7 @@ from recordkit.packing.plan import PackPlan
 )
 @exact_labels_option
 @on_error_option
+@overwrite_option
 @dry_run_option
 @threads_option
 @memory_option
@@ -48,7 +55,7 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
 
     SOURCE is what 'recordkit export' or another program wrote in one of these formats. Images are copied byte for byte;
     keys, labels, order and class names are kept. Splits become PREFIX_train and so on. A set that an earlier pack or
-    import wrote at PREFIX is replaced. 'recordkit pack' takes folders with more options.
+    import wrote at PREFIX is replaced, other files with --overwrite. 'recordkit pack' takes folders with more options.
     """
     given = FORMATS[format_name] if format_name else format_of_input(source)
     read_options = check_options(given, {"label_column": options.pop("label_column")}, is_read=True)
@@ -64,19 +71,16 @@ def command(source: Path, prefix: Path, format_name: str | None, console: Consol
             advice=f"'recordkit pack {names}' encodes them",
         )
     _refuse_source(source, [Path(f"{prefix}{name and f'_{name}'}.rec") for name in sources])
-    dry_run, memory, engine = (options.pop(name) for name in ("dry_run", "memory", "engine"))
+    dry_run, overwrite, memory, engine = (options.pop(name) for name in ("dry_run", "overwrite", "memory", "engine"))
     plan = PackPlan(pass_through=True, shuffle=False, **options)
     if dry_run:
-        counts = {name: len(each) for name, each in sources.items()}
-        warnings = check_pack(opened, prefix, plan=plan)
-        for warning in warnings:
-            print_message("recordkit", f"warning: {warning}")
-        lines = [f"{prefix}{name and f'_{name}'}.rec: {plural(n, 'image')}" for name, n in counts.items()]
-        document = {"format": given.name, "dry_run": True, "records": counts, "warnings": warnings}
-        console.report(document, *lines, "a dry run writes nothing")
+        preview = preview_pack(opened, prefix, plan=plan, overwrite=overwrite)
+        for warning in preview.warnings:
+            console.warn(warning)
+        console.report({"format": given.name, **preview.as_json()}, *preview_lines(preview))
         return
     with console.progress(sum(map(len, sources.values())), f"import {source.name}") as progress:
-        report = pack(opened, prefix, plan=plan, engine=engine, memory=memory, progress=progress)
+        report = pack(opened, prefix, plan=plan, engine=engine, memory=memory, overwrite=overwrite, progress=progress)
     print_warnings("recordkit", report)
     console.report(report.as_json(), *pack_lines(report))
     if not report.ok:

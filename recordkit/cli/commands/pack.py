@@ -8,10 +8,18 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.options import PrefixType, examples, memory_option, output_options, threads_option
+from recordkit.cli.options import (
+    PrefixType,
+    dry_run_option,
+    examples,
+    memory_option,
+    output_options,
+    overwrite_option,
+    threads_option,
+)
 from recordkit.cli.pack_options import engine_option, make_plan, plan_options, source_arguments, source_options
-from recordkit.cli.pack_report import pack_lines, print_warnings
-from recordkit.packing import PackReport, pack
+from recordkit.cli.pack_report import pack_lines, preview_lines, print_warnings
+from recordkit.packing import PackReport, pack, preview_pack
 from recordkit.packing.pack import pack_to_store
 from recordkit.sources import open_source
 from recordkit.storage.remote.urls import is_url
@@ -37,6 +45,8 @@ _RECORD_OVERHEAD_BYTES = 100
 @click.argument("prefix", type=PrefixType())
 @source_options
 @plan_options
+@overwrite_option
+@dry_run_option
 @threads_option
 @memory_option
 @engine_option
@@ -49,12 +59,18 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
     another tool if --columns names its columns, or a folder of MNIST (ubyte) files or the beginning of their names,
     which become PREFIX_train and PREFIX_test. A folder and a list may be URLs of an object store. Files are copied as
     they are unless an option needs their pixels. All files of a pack appear together when it is complete, in place of
-    those of an earlier pack to PREFIX. PREFIX may be the URL of an object store, as s3://bucket/photos: nothing there
-    is replaced, and the manifest comes last.
+    those of an earlier pack to PREFIX; other files there stop it, unless --overwrite is given. PREFIX may be the URL of
+    an object store, as s3://bucket/photos: nothing there is replaced, and the manifest comes last.
     """
     plan = make_plan(options)
     with console.progress(None, f"find images in {source}") as progress:
         opened = open_source(source, **source_arguments(options, plan), progress=progress)
+    if options["dry_run"]:
+        preview = preview_pack(opened, prefix, plan=plan, overwrite=options["overwrite"])
+        for warning in preview.warnings:
+            console.warn(warning)
+        console.report(preview.as_json(), *preview_lines(preview))
+        return
     sources = opened.values() if isinstance(opened, dict) else [opened]
     with console.progress(sum(map(len, sources)), f"pack {prefix.name}") as progress:
         settings: dict[str, Any] = {
@@ -63,12 +79,12 @@ def command(source: Path, prefix: Path, console: Console, **options: Any) -> Non
             "memory": options["memory"],
             "progress": progress,
         }
-        if is_url(prefix):
+        if is_url(prefix) and not options["overwrite"]:  # `pack` refuses both
             label = f"upload {prefix.name}"
             settings["show_upload"] = lambda n_bytes: console.progress(n_bytes, label, unit="B")
             report = pack_to_store(opened, prefix, **settings)
         else:
-            report = pack(opened, prefix, **settings)
+            report = pack(opened, prefix, overwrite=options["overwrite"], **settings)
     print_warnings("recordkit", report)
     if plan.encoding != "raw" and not (any(source.pixels for source in sources) or plan.passes_through(pixels=False)):
         _warn_of_growth(report, console)

@@ -31,6 +31,7 @@ from recordkit.errors import PlanError
 from recordkit.formats.lines import MAX_LINE_BYTES
 from recordkit.formats.lst import LabelWidth, describe_widths
 from recordkit.packing import PackPlan
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sources import ListSource
 from recordkit.transforms.resize import INTER_METHODS
 
@@ -91,7 +92,7 @@ def command(list_path: str, root: str, output: str, settings: Sequence[str]) -> 
     name = Path(output).name + (f".part{part:03d}" if nsplit > 1 else "")
     prefix = str(Path(output).with_name(name.removesuffix(".rec")))
     print_line(f"Write to output: {Path(output).with_name(name)}", to_stderr=True)
-    if not pack_list(source, prefix, plan, engine=options["engine"], record_name=name):
+    if not pack_list(source, prefix, plan, engine=options["engine"], files=Im2recFiles(record_name=name)):
         raise click.exceptions.Exit(1)
 
 

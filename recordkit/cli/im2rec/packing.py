@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from recordkit.cli.console import Console
@@ -12,6 +11,7 @@ from recordkit.codec import Channels
 from recordkit.errors import SourceError
 from recordkit.packing import PackPlan, pack
 from recordkit.packing.label_check import KEEP_EXACT_LABELS
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sources import ListSource
 
 CHANNELS_BY_COLOR: dict[str, Channels] = {"1": 3, "0": 1, "-1": "keep"}
@@ -24,16 +24,16 @@ def pack_list(
     plan: PackPlan,
     *,
     engine: str,
-    record_name: str | None = None,
-    keep: Collection[Path] = (),
+    files: Im2recFiles,
     quiet: bool = False,
 ) -> bool:
     """Pack a list, print the result as im2rec does and the failures on stderr.
 
     Parameters
     ----------
-    source, prefix, plan, engine, record_name, keep
+    source, prefix, plan, engine
         See `recordkit.pack`.
+    files : Im2recFiles
     quiet : bool
         Print warnings and failures only.
 
@@ -49,9 +49,7 @@ def pack_list(
     """
     with Console(quiet=quiet).progress(len(source), f"im2rec {Path(prefix).name}") as progress:
         try:
-            report = pack(
-                source, prefix, plan=plan, engine=engine, record_name=record_name, keep=keep, progress=progress
-            )
+            report = pack(source, prefix, plan=plan, engine=engine, im2rec=files, progress=progress)
         except SourceError as error:
             if error.advice == KEEP_EXACT_LABELS:  # im2rec has no option for it
                 error.advice = "keep such labels with 'recordkit pack --exact-labels', or number the classes from 0"

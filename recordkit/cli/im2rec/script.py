@@ -36,6 +36,7 @@ from recordkit.errors import SourceError, enumerate_some
 from recordkit.formats.lst import describe_widths
 from recordkit.packing import PackPlan
 from recordkit.packing.plan import Labels
+from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.sources import IM2REC_EXTENSIONS, FolderSource, ListSource, ZeroLabelSource
 from recordkit.sources.folder import list_likely_splits
 from recordkit.sources.tool_files import is_tool_folder
@@ -251,7 +252,8 @@ def _make_records(prefix: Path, root: str, options: dict[str, Any]) -> None:
             found = f"rows have {describe_widths(source.label_widths)}"
             print_message("im2rec", f"warning: {path}: {found}, and only the first is packed; --pack-label packs all")
         prefix_of_list = str(path.with_suffix(""))
-        ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], keep=lists, quiet=options["quiet"])
+        files = Im2recFiles(keep=lists)
+        ok &= pack_list(source, prefix_of_list, plan, engine=options["engine"], files=files, quiet=options["quiet"])
     if not ok:
         raise click.exceptions.Exit(1)
 
