@@ -48,7 +48,7 @@ def test_the_arguments_of_a_pack(tmp_path):
     for plan in ({"resize": 3}, rk.PackPlan):
         with pytest.raises(PlanError, match=r"plan: expected a PackPlan, got .*; PackPlan\(...\) makes one"):
             rk.pack(tmp_path, tmp_path / "out", plan=plan)
-    with pytest.raises(PlanError, match="source: expected a path or a Source, got 5"):
+    with pytest.raises(PlanError, match="source: expected a path, arrays .* or a Source, got 5"):
         rk.pack(5, tmp_path / "out")
 
 

@@ -105,19 +105,15 @@ class RecordDataset:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from recordkit.recordio import IRHeader, MXIndexedRecordIO, pack
-    >>> prefix = tempfile.mkdtemp() + "/train"
-    >>> with MXIndexedRecordIO(prefix + ".idx", prefix + ".rec", "w") as writer:
-    ...     for key, label in enumerate([4, 9, 4]):
-    ...         writer.write_idx(key, pack(IRHeader(0, label, key, 0), b"jpeg"))
-    >>> with RecordDataset(prefix) as dataset:
-    ...     sample = dataset[1]
-    ...     len(dataset), sample.key, sample.label, bytes(sample.payload)
-    ...     dataset.labels
-    ...     [sample.key for sample in dataset[[2, 0]]], dataset[1:].keys
-    (3, 1, 9.0, b'jpeg')
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> _ = rk.pack((np.zeros((3, 28, 28), np.uint8), [4, 9, 4]), prefix)
+    >>> dataset = rk.RecordDataset(prefix)
+    >>> len(dataset), dataset[1].key, dataset[1].label, dataset[1].payload[1:4].tobytes()
+    (3, 1, 9.0, b'PNG')
+    >>> dataset.labels
     array([4., 9., 4.], dtype=float32)
+    >>> [sample.key for sample in dataset[[2, 0]]], dataset[1:].keys
     ([2, 0], array([1, 2], dtype=uint64))
     """
 

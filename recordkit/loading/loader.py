@@ -135,14 +135,15 @@ class Loader:
     Examples
     --------
     >>> import numpy as np, recordkit as rk, tempfile
-    >>> from recordkit.formats import ubyte
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    >>> _ = rk.pack(folder, folder / "digits", plan=rk.PackPlan(encoding="raw"))
-    >>> loader = rk.Loader(folder / "digits_train.rec", batch_size=4, channels=1)
-    >>> [(batch.data.shape, batch.label.tolist()) for batch in loader]
-    [((4, 28, 28, 1), [0.0, 1.0, 2.0, 3.0]), ((2, 28, 28, 1), [4.0, 5.0])]
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> _ = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> loader = rk.Loader(prefix, batch_size=4, channels=1)
+    >>> for batch in loader:
+    ...     print(batch.data.shape, batch.label)
+    (4, 28, 28, 1) [0. 1. 2. 3.]
+    (2, 28, 28, 1) [4. 5.]
+    >>> for batch in loader:  # the next epoch
+    ...     images, labels = batch.data, batch.label
     """
 
     def __init__(  # noqa: PLR0913 (the one entrance to all of loading; keyword-only)

@@ -23,6 +23,7 @@ from recordkit.packing.planned_sets import Im2recFiles, PlannedSet, is_input
 from recordkit.packing.replaced_set import Overwrite, find_obsolete_files
 from recordkit.packing.report import PackPreview, PackReport, Progress, SetPreview
 from recordkit.packing.steps import (
+    PackSource,
     Resources,
     check_outputs,
     open_sources,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def pack(
-    source: Source | Mapping[str, Source] | str | Path,
+    source: PackSource,
     prefix: str | Path,
     *,
     plan: PackPlan | None = None,
@@ -63,9 +64,10 @@ def pack(
 
     Parameters
     ----------
-    source : Source, mapping of str to Source, str or Path
-        A path is opened with `recordkit.open_source`; call it to give its arguments, such as `root` or `columns`. Each
-        source of a mapping is packed to PREFIX_NAME; splits are then taken from the source called "train".
+    source : str, Path, (ndarray, ndarray), Source, or mapping of str to Source or (ndarray, ndarray)
+        A path is opened with `recordkit.open_source`; call it to give its arguments, such as `root` or `columns`. A
+        pair is images, uint8 of shape (n, H, W) or (n, H, W, C), and labels, whole numbers of shape (n,) or (n, width).
+        Each source of a mapping is packed to PREFIX_NAME; splits are then taken from the source called "train".
     prefix : str or Path
         Folder of the output, which is made if it is missing, and the beginning of its file names. With a URL, such as
         ``s3://bucket/photos``, the files are packed on this machine and then published there, see `pack_to_store`.
@@ -104,18 +106,11 @@ def pack(
 
     Examples
     --------
-    >>> import tempfile, recordkit
-    >>> import numpy as np
-    >>> from recordkit.formats import ubyte
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     digits, out = Path(folder, "digits"), Path(folder, "digits_rec")
-    ...     digits.mkdir()
-    ...     _ = (digits / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    ...     _ = (digits / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    ...     report = recordkit.pack(digits, out, plan=recordkit.PackPlan(encoding="raw"))
-    ...     [(s.prefix.name, s.n_packed) for s in report.sets], sorted(p.name for p in Path(folder).glob("*_rec*"))
-    ([('digits_rec_train', 6)], ['digits_rec_train.crc', 'digits_rec_train.idx', 'digits_rec_train.json',
-      'digits_rec_train.lst', 'digits_rec_train.rec'])
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> report = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> report.ok, report.n_packed, rk.RecordDataset(prefix).labels.tolist()
+    (True, 6, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
     """
     if is_url(prefix):
         if im2rec is not None:
@@ -155,7 +150,7 @@ def pack(
 
 
 def pack_to_store(
-    source: Source | Mapping[str, Source] | str | Path,
+    source: PackSource,
     prefix: str | Path | Url,
     *,
     plan: PackPlan | None = None,
@@ -267,7 +262,7 @@ def _manifest_paths(planned_sets: Sequence[PlannedSet]) -> list[Path]:
 
 
 def preview_pack(
-    source: Source | Mapping[str, Source] | str | Path,
+    source: PackSource,
     prefix: str | Path,
     *,
     plan: PackPlan | None = None,

@@ -74,8 +74,11 @@ class PackPlan:
 
     Examples
     --------
-    >>> PackPlan(resize=256, quality=90).passes_through(pixels=False)
-    False
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> plan = rk.PackPlan(val_ratio=0.5, resize=14, encoding="jpg")
+    >>> [each.n_packed for each in rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix, plan=plan).sets]
+    [3, 3]
     """
 
     shuffle: bool | None = None

@@ -159,6 +159,14 @@ class PackReport:
         The manifests of datasets of several shards.
     uploaded_bytes : int or None
         Bytes that were not in the object store before; None for a pack on this machine.
+
+    Examples
+    --------
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> report = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> report.ok, report.n_packed, report.n_failed, report.as_json()["sets"][0]["failures"]
+    (True, 6, 0, [])
     """
 
     sets: tuple[SetReport, ...]

@@ -24,6 +24,7 @@ from recordkit.packing.report import Progress, SetReport
 from recordkit.packing.writer import SetWriter
 from recordkit.sample import Source
 from recordkit.sources import open_source
+from recordkit.sources.mnist.arrays import array_source
 from recordkit.storage.remote.urls import Url
 from recordkit.storage.set_files import Creator
 from recordkit.threads import ThreadedMap
@@ -46,6 +47,10 @@ class PackedSet(NamedTuple):
     keys: tuple[int, int] | None
 
 
+PackSource = Source | tuple[Any, Any] | Mapping[str, Source | tuple[Any, Any]] | str | Path
+"""What `recordkit.pack` takes: one source or several by name. A tuple is a pair of arrays, images and labels."""
+
+
 class Resources(NamedTuple):
     """The resources that packing one set may use.
 
@@ -63,17 +68,15 @@ class Resources(NamedTuple):
     progress: Progress | None = None
 
 
-def open_sources(source: Source | Mapping[str, Source] | str | Path, plan: PackPlan) -> dict[str, Source]:
+def open_sources(source: PackSource, plan: PackPlan) -> dict[str, Source]:
     """Return sources by the names of their sets. A path is opened; an error that advises an argument says whose.
 
     Parameters
     ----------
-    source : Source, mapping of str to Source, str or Path
+    source : Source, pair of arrays, mapping of str to these, str or Path
         As for `recordkit.pack`.
     plan : PackPlan
     """
-    if not isinstance(source, str | Path | Mapping) and not hasattr(source, "entries"):
-        raise PlanError(argument="source", expected="a path or a Source", got=repr(source))
     if isinstance(source, (str, Path)):
         try:
             source = open_source(source, decoders=plan.decoders)
@@ -81,7 +84,17 @@ def open_sources(source: Source | Mapping[str, Source] | str | Path, plan: PackP
             if error.advice and "`" in error.advice:
                 error.advice += "; recordkit.open_source takes it"
             raise
-    return dict(source) if isinstance(source, Mapping) else {"": source}
+    sources = source if isinstance(source, Mapping) else {"": source}
+    return {name: _source_or_arrays(each) for name, each in sources.items()}
+
+
+def _source_or_arrays(source: Source | tuple[Any, Any]) -> Source:
+    """Return a source, or that of a pair of arrays."""
+    if isinstance(source, list | tuple):
+        return array_source(source)
+    if not hasattr(source, "entries"):
+        raise PlanError(argument="source", expected="a path, arrays (images, labels) or a Source", got=repr(source))
+    return source
 
 
 def plan_pack(

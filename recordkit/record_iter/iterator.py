@@ -105,16 +105,10 @@ class ImageRecordIter:
 
     Examples
     --------
-    >>> import recordkit, tempfile
-    >>> from pathlib import Path
-    >>> from recordkit.formats import ubyte
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    >>> _ = recordkit.pack(folder, folder / "digits")
-    >>> batches = recordkit.ImageRecordIter(
-    ...     path_imgrec=folder / "digits_train.rec", data_shape=(1, 28, 28), batch_size=4, mean_r=128
-    ... )
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> _ = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> batches = rk.ImageRecordIter(path_imgrec=prefix + ".rec", data_shape=(1, 28, 28), batch_size=4, mean_r=128)
     >>> for batch in batches:
     ...     print(batch.data[0].shape, batch.data[0].max(), batch.label[0].tolist(), batch.pad)
     (4, 1, 28, 28) -128.0 [0.0, 1.0, 2.0, 3.0] 0

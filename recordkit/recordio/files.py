@@ -45,7 +45,8 @@ class MXRecordIO:
     Examples
     --------
     >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "a.rec")
+    >>> from recordkit.recordio import MXRecordIO
+    >>> path = tempfile.mkdtemp() + "/a.rec"
     >>> with MXRecordIO(path, "w") as writer:
     ...     writer.write(b"one"), writer.write(b"")
     (None, None)
@@ -208,7 +209,8 @@ class MXIndexedRecordIO(MXRecordIO):
     Examples
     --------
     >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "a")
+    >>> from recordkit.recordio import MXIndexedRecordIO
+    >>> path = tempfile.mkdtemp() + "/a"
     >>> with MXIndexedRecordIO(path + ".idx", path + ".rec", "w") as writer:
     ...     writer.write_idx(7, b"seven")
     >>> MXIndexedRecordIO(path + ".idx", path + ".rec", "r").read_idx(7)

@@ -80,6 +80,8 @@ def unpack_img(s: bytes, iscolor: int = -1) -> tuple[IRHeader, NDArray[Any] | No
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.recordio import IRHeader, pack_img, unpack_img
     >>> deep = np.array([[0, 1000], [40000, 65535]], np.uint16)
     >>> unpack_img(pack_img(IRHeader(0, 1.0, 7, 0), deep, img_fmt=".png"))[1].tolist()
     [[0, 1000], [40000, 65535]]

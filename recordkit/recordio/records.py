@@ -51,6 +51,7 @@ def pack(header: IRHeader | tuple[Any, ...], s: bytes) -> bytes:
 
     Examples
     --------
+    >>> from recordkit.recordio import IRHeader, pack, unpack
     >>> unpack(pack(IRHeader(0, [1, 2.5], 7, 0), b"jpeg"))[0].label
     array([1. , 2.5], dtype=float32)
     """
@@ -86,6 +87,12 @@ def unpack(s: bytes) -> tuple[IRHeader, bytes]:
         `s` is not bytes, such as None, which `read` returns after the last record.
     TruncatedError
         `s` is shorter than its header says.
+
+    Examples
+    --------
+    >>> from recordkit.recordio import IRHeader, pack, unpack
+    >>> unpack(pack(IRHeader(0, 4, 7, 0), b"jpeg"))
+    (HEADER(flag=0, label=4.0, id=7, id2=0), b'jpeg')
     """
     if not isinstance(s, bytes | bytearray | memoryview):
         end = "; `read` returns None after the last record" if s is None else ""

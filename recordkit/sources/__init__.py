@@ -126,15 +126,14 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as photos:
-    ...     for name in ("cat/1.jpg", "dog/1.jpg", "dog/2.jpg"):
-    ...         image = Path(photos, name)
-    ...         image.parent.mkdir(exist_ok=True)
-    ...         image.touch()
-    ...     source = open_source(photos)
+    >>> import pathlib, recordkit as rk, tempfile
+    >>> photos = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("cat", "dog"):
+    ...     (photos / name).mkdir()
+    ...     (photos / name / "1.jpg").touch()
+    >>> source = rk.open_source(photos)
     >>> len(source), source.classes
-    (3, {'cat': 0, 'dog': 1})
+    (2, {'cat': 0, 'dog': 1})
     """
     if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
         raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))

@@ -61,6 +61,8 @@ class RandomAffine:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomAffine, Draws
     >>> transform = RandomAffine(degrees=10, shear=0.1, scale=(0.5, 0.5))
     >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (25, 40, 3)
@@ -124,6 +126,8 @@ class RandomRotation:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomRotation, Draws
     >>> transform = RandomRotation(30)
     >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)
@@ -165,6 +169,8 @@ class RandomShear:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomShear, Draws
     >>> transform = RandomShear(0.2)
     >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)
@@ -204,6 +210,8 @@ class RandomScale:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomScale, Draws
     >>> transform = RandomScale(0.5, 0.5)
     >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (25, 40, 3)
@@ -251,6 +259,8 @@ class RandomAspect:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomAspect, Draws
     >>> transform = RandomAspect(3 / 4, 4 / 3)
     >>> transform(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (50, 80, 3)

@@ -41,6 +41,8 @@ class RandomBrightness:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomBrightness, Draws
     >>> image = np.full((1, 1, 3), 100, np.uint8)
     >>> RandomBrightness(0.5)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [90, 90, 90]
@@ -75,6 +77,8 @@ class RandomContrast:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomContrast, Draws
     >>> image = np.array([[[50], [150]]], np.uint8)
     >>> RandomContrast(0.5)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [55, 145]
@@ -111,6 +115,8 @@ class RandomSaturation:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomSaturation, Draws
     >>> image = np.array([[[200, 100, 0]]], np.uint8)
     >>> RandomSaturation(0.5)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [192, 102, 12]
@@ -147,6 +153,8 @@ class RandomGray:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomGray, Draws
     >>> image = np.array([[[200, 100, 0]]], np.uint8)
     >>> RandomGray(1)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [118, 118, 118]

@@ -35,6 +35,7 @@ class CenterCrop:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import CenterCrop
     >>> image = np.zeros((5, 8, 3), np.uint8)
     >>> CenterCrop()(image).shape, CenterCrop((2, 6))(image).shape
     ((5, 5, 3), (2, 6, 3))
@@ -88,6 +89,7 @@ class RandomCrop:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import RandomCrop, Draws
     >>> RandomCrop(3)(np.zeros((5, 8, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (3, 3, 3)
     """
@@ -154,6 +156,7 @@ class RandomResizedCrop:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import RandomResizedCrop, Draws
     >>> RandomResizedCrop(4)(np.zeros((50, 80, 3), np.uint8), Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (4, 4, 3)
     """
@@ -238,6 +241,7 @@ class RandomSizeCrop:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import RandomSizeCrop, Draws
     >>> image = np.zeros((50, 80, 3), np.uint8)
     >>> RandomSizeCrop(4, 10, 50)(image, Draws(seed=0, epoch=0, position=0, transform=0)).shape
     (4, 4, 3)

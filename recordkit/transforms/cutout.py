@@ -37,6 +37,7 @@ class Cutout:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import Cutout, Draws
     >>> image = np.full((3, 4, 1), 9, np.uint8)
     >>> Cutout(2)(image, Draws(seed=0, epoch=0, position=0, transform=0))[:, :, 0].tolist()
     [[9, 9, 0, 0], [9, 9, 0, 0], [9, 9, 9, 9]]

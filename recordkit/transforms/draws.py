@@ -67,6 +67,7 @@ class Draws:
 
     Examples
     --------
+    >>> from recordkit.transforms import Draws
     >>> draws = Draws(seed=0, epoch=0, position=5, transform=1)
     >>> draws.below(6), draws.below(6), round(draws.uniform(10, 20), 3)
     (0, 4, 12.53)

@@ -19,6 +19,7 @@ class Flip:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import Flip
     >>> Flip()(np.array([[[1], [2], [3]]], np.uint8)).ravel().tolist()
     [3, 2, 1]
     """
@@ -50,6 +51,7 @@ class RandomFlip:
     Examples
     --------
     >>> import numpy as np
+    >>> from recordkit.transforms import RandomFlip, Draws
     >>> row = np.array([[[1], [2], [3]]], np.uint8)
     >>> [RandomFlip()(row, Draws(seed=0, epoch=0, position=p, transform=0)).ravel().tolist() for p in range(3)]
     [[3, 2, 1], [1, 2, 3], [3, 2, 1]]

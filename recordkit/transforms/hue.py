@@ -51,6 +51,8 @@ class RandomHue:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomHue, Draws
     >>> image = np.array([[[200, 100, 0]]], np.uint8)
     >>> RandomHue(0.5)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [175, 120, 0]
@@ -107,6 +109,8 @@ class RandomHSL:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomHSL, Draws
     >>> image = np.array([[[200, 100, 0]]], np.uint8)
     >>> RandomHSL(h=20, l=10)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [209, 77, 0]

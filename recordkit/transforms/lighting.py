@@ -55,6 +55,8 @@ class RandomLighting:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import RandomLighting, Draws
     >>> image = np.full((1, 1, 3), 100, np.uint8)
     >>> RandomLighting(0.1)(image, Draws(seed=0, epoch=0, position=0, transform=0)).ravel().tolist()
     [97, 98, 98]

@@ -41,6 +41,8 @@ class Normalize:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import Normalize
     >>> image = np.array([[[0], [128], [255]]], np.uint8)
     >>> Normalize(mean=128, std=64)(image).ravel().tolist()
     [-2.0, 0.0, 1.984375]

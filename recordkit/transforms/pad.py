@@ -34,6 +34,8 @@ class Pad:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import Pad
     >>> image = np.full((1, 1, 1), 9, np.uint8)
     >>> Pad(1)(image)[:, :, 0].tolist(), Pad((1, 4))(image)[:, :, 0].tolist()
     ([[0, 0, 0], [0, 9, 0], [0, 0, 0]], [[0, 9, 0, 0]])

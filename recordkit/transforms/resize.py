@@ -67,6 +67,8 @@ class Resize:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from recordkit.transforms import Resize
     >>> Resize(256)(np.zeros((375, 500, 3), np.uint8)).shape
     (256, 341, 3)
     """

@@ -38,13 +38,13 @@ class Transform(Protocol):
     Examples
     --------
     >>> import numpy as np
-    >>> from recordkit.transforms import RandomCrop
+    >>> from recordkit.transforms import Draws, RandomCrop, Transform
     >>> transform: Transform = RandomCrop(2)
     >>> image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
     >>> transform(image, Draws(seed=0, epoch=0, position=3, transform=0))[:, :, 0]
     array([[ 5,  6],
            [ 9, 10]], dtype=uint8)
-    >>> native_spec(transform), output_size(transform)
+    >>> transform.native_spec(), transform.output_size()
     ({'kind': 'random_crop', 'height': 2, 'width': 2}, (2, 2))
     """
 

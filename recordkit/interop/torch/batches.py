@@ -142,14 +142,11 @@ class Loader(IterableDataset):
 
     Examples
     --------
-    >>> import tempfile
-    >>> from recordkit import PackPlan, pack
-    >>> from recordkit.formats import ubyte
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    >>> _ = pack(folder, folder / "digits", plan=PackPlan(encoding="raw"))
-    >>> loader = Loader(folder / "digits_train.rec", batch_size=4)
+    >>> import numpy as np, recordkit as rk, tempfile
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> _ = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> from recordkit.interop.torch import Loader
+    >>> loader = Loader(prefix, batch_size=4)
     >>> for data, label in loader:
     ...     print(data.shape, label)
     torch.Size([4, 1, 28, 28]) tensor([0, 1, 2, 3])

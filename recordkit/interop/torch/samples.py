@@ -49,14 +49,11 @@ class RecordDataset(Dataset):
 
     Examples
     --------
-    >>> import tempfile
-    >>> from recordkit import PackPlan, pack
-    >>> from recordkit.formats import ubyte
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "train-images-idx3-ubyte").write_bytes(ubyte.pack(np.zeros((6, 28, 28), np.uint8)))
-    >>> _ = (folder / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(np.arange(6, dtype=np.uint8)))
-    >>> _ = pack(folder, folder / "digits", plan=PackPlan(encoding="raw"))
-    >>> dataset = RecordDataset(folder / "digits_train.rec")
+    >>> import numpy as np, recordkit as rk, tempfile, torch
+    >>> prefix = tempfile.mkdtemp() + "/digits"
+    >>> _ = rk.pack((np.zeros((6, 28, 28), np.uint8), np.arange(6)), prefix)
+    >>> from recordkit.interop.torch import RecordDataset
+    >>> dataset = RecordDataset(prefix)
     >>> image, label = dataset[5]
     >>> image.shape, label
     (torch.Size([1, 28, 28]), tensor(5))

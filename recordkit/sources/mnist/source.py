@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +37,24 @@ class PixelReader:
         return [cast("Image", np.ascontiguousarray(self._images[row])) for row in rows]
 
 
+class Array(Protocol):
+    """An array in a file or in memory, and the path for messages."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102 (described above)
+
+    def read(self) -> NDArray[Any]:
+        """Return the array."""
+
+
 class MnistSource:
-    """One set: an array of images and an array of labels, each in a ubyte or .npz file.
+    """One set: an array of images and an array of labels, each in a ubyte or .npz file or in memory.
 
     Parameters
     ----------
-    images : str, Path or ArrayFile
+    images : str, Path or Array
         uint8, rank 3 (n, H, W), or 4 (n, H, W, C) with C 1, 3 or 4.
-    labels : str, Path or ArrayFile
+    labels : str, Path or Array
         Whole numbers, rank 1 (n,), or 2 (n, width) for several labels per image.
     transpose : bool
         Swap rows and columns of each image.
@@ -75,13 +85,13 @@ class MnistSource:
 
     def __init__(
         self,
-        images: str | Path | ArrayFile,
-        labels: str | Path | ArrayFile,
+        images: str | Path | Array,
+        labels: str | Path | Array,
         *,
         transpose: bool = False,
         classes: Mapping[str, int] | None = None,
     ) -> None:
-        images, labels = (file if isinstance(file, ArrayFile) else ArrayFile(Path(file)) for file in (images, labels))
+        images, labels = (ArrayFile(Path(file)) if isinstance(file, str | Path) else file for file in (images, labels))
         pixels, numbers = _read_images(images), _read_labels(labels)
         if len(pixels) != len(numbers):
             raise SourceError(
@@ -122,7 +132,7 @@ class MnistSource:
         return PixelReader(self._images[np.asarray(indices, np.int64)], indices)
 
 
-def _read_images(file: ArrayFile) -> NDArray[Any]:
+def _read_images(file: Array) -> NDArray[Any]:
     """Return the images with shape (n, H, W, C)."""
     pixels = file.read()
     if pixels.dtype != np.uint8 or not (pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4))):
@@ -135,7 +145,7 @@ def _read_images(file: ArrayFile) -> NDArray[Any]:
     return pixels if pixels.ndim == 4 else pixels[..., None]
 
 
-def _read_labels(file: ArrayFile) -> NDArray[Any]:
+def _read_labels(file: Array) -> NDArray[Any]:
     """Return the labels with shape (n, width)."""
     numbers = file.read()
     if numbers.dtype.kind not in "iu" or numbers.ndim not in (1, 2):

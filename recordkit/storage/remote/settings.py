@@ -177,10 +177,11 @@ def configure_remote(
 
     Examples
     --------
-    >>> before = current()
-    >>> configure_remote(timeout_s=10).timeout_s
+    >>> import recordkit as rk
+    >>> before = rk.configure_remote()
+    >>> rk.configure_remote(timeout_s=10).timeout_s
     10
-    >>> configure_remote(timeout_s=before.timeout_s) == before
+    >>> rk.configure_remote(timeout_s=before.timeout_s) == before
     True
     """
     global _current
