@@ -72,7 +72,7 @@ MOST_STEPS = 20
 # With fewer runs, the first tenths have not met every dataset, engine and number of threads.
 FEWEST_RUNS = 100
 # Growth that is no leak: the allocator's, and buffers of the proxy.
-GROWTH_MB = 80
+GROWTH_MB = 40
 
 
 @dataclass
