@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from concurrent.futures import CancelledError, Future
 from threading import Event, Lock
@@ -88,9 +89,13 @@ class Fetch:
         self._waits.discard(woken)
         if not self._is_released:
             try:
-                future.result()
+                error = future.exception()
             except CancelledError:
                 raise PlanError(path=self._file.name, expected="an open file", got="a closed one") from None
+            if error is not None:
+                # A copy: the future keeps its error, and an error that is raised keeps the frames it passes and their
+                # open files.
+                raise copy.copy(error) from error.__cause__
 
     def _parts_of(self, pieces: list[Piece]) -> Ranges:
         """Return the parts of the ranges that are in some pieces."""

@@ -60,8 +60,11 @@ class MissedReads:
             reached = max(ahead, fetches[1].end)
         try:
             fetches[0].wait()
-        finally:
-            self._keep(fetches)
+        except BaseException:
+            for fetch in fetches:
+                fetch.release()
+            raise
+        self._keep(fetches)
         if file.extents.missing(np.array([begin], np.uint64), np.array([begin + 1], np.uint64)):
             file.forget(begin, end)  # the next attempt of the read fetches it
         with self._lock:

@@ -164,6 +164,23 @@ def test_an_error_of_the_store_reaches_every_waiter_and_a_later_try_succeeds(ope
     assert file.pread(10, 0) == DATA[:10]
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_open_file_keeps_no_frame_that_its_errors_passed(open_file, store, announced):
+    file = open_file()
+    store.etag = "2"
+
+    def read():
+        local = threading.Event()  # lives as long as the frame
+        fetch = file.start_fetching([0], [10]) if announced else None
+        with pytest.raises(RemoteError, match="ETag"):
+            file.pread(10, 0) if fetch is None else fetch.wait()
+        return weakref.ref(local), fetch
+
+    local, _fetch = read()
+    gc.collect()
+    assert local() is None
+
+
 def test_an_object_that_changes_is_an_error_and_never_a_mixture(open_file, store):
     file = open_file()
     assert file.pread(10, 0) == DATA[:10]
