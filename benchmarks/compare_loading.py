@@ -31,7 +31,8 @@ from compare_packing import write_list
 
 import recordkit as rk
 from recordkit.bench.commands import time_commands
-from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.plan import BenchPlan
+from recordkit.bench.protocol import run_comparison
 from recordkit.bench.table import report_lines
 from recordkit.bench.workload import Workload, resolve_workload
 from recordkit.cli.console import Console

@@ -22,7 +22,8 @@ from _run import write
 from recordkit.bench.peers.peer import StartEpoch
 from recordkit.bench.peers.recordkit import RecordkitLoader
 from recordkit.bench.peers.registry import find_peer
-from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.plan import BenchPlan
+from recordkit.bench.protocol import run_comparison
 from recordkit.bench.report import compare_reports
 from recordkit.bench.table import verdict_lines
 from recordkit.bench.workload import Workload, resolve_workload

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,28 @@ def _lines(path: str) -> list[str]:
         return Path(path).read_text().splitlines()
     except OSError:
         return []
+
+
+class Load:
+    """The load of the processors by other processes since this object was made.
+
+    Attributes
+    ----------
+    known_s : float
+        Processor time of the measured processes in seconds, which the caller adds up; it is not load by others.
+    """
+
+    def __init__(self) -> None:
+        self.known_s = 0.0
+        self._begin_s, self._begin_busy_s, self._begin_own_s = time.perf_counter(), busy_s(), time.process_time()
+
+    def others_share(self) -> float | None:
+        """Return the share of the processor time that others took, 0 to 1; None if it is unknown or nothing ran."""
+        wall_s, now_busy_s = time.perf_counter() - self._begin_s, busy_s()
+        if now_busy_s is None or self._begin_busy_s is None or not self.known_s:
+            return None
+        own_s = time.process_time() - self._begin_own_s + self.known_s
+        return max(0.0, now_busy_s - self._begin_busy_s - own_s) / wall_s / (os.cpu_count() or 1)
 
 
 def busy_s() -> float | None:

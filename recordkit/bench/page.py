@@ -9,12 +9,16 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from recordkit.bench.report import Case, Report
-from recordkit.bench.statistics import Ratio
+from recordkit.bench.report import WIDE, Case, Report
 from recordkit.bench.table import about, interval_text, remarks, warnings
 from recordkit.errors import MissingError
 
-_COLUMNS = ("case", "threads", "images per second", "ratio", "95% interval", "cores", "peak MB", "first batch, ms")
+_COLUMNS = (
+    *("case", "threads", "images per second", "lowest", "highest", "ratio", "95% interval", "cores", "peak MB"),
+    "first batch, ms",
+)
+# The bars have a colour for each kind, the same as in the picture.
+_KINDS = ("recordkit", "reference", "others")
 
 
 def check_page() -> None:
@@ -45,12 +49,17 @@ def render_page(report: Report) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     template = environment.from_string(files("recordkit.bench").joinpath("report.html.j2").read_text("utf-8"))
-    best_img_s = max((case.median_img_s for case in report.cases if case.measured), default=1.0)
+    cases = report.by_rate()
+    best_img_s = max((max(case.img_s) for case in cases if case.measured), default=1.0)
+    rows = [_row(case, report, best_img_s) for case in cases]
     return template.render(
         report=report,
         about=about(report),
         columns=_COLUMNS,
-        rows=[_row(case, report.ratio(case), best_img_s) for case in report.by_rate()],
+        rows=rows,
+        kinds=[kind for kind in _KINDS if any(row["cells"] and row["kind"] == kind for row in rows)],
+        wide=f"{WIDE:.0%}",
+        has_wide=any(cell["is_wide"] for row in rows for cell in row["cells"]),
         remarks=remarks(report),
         warnings=warnings(report),
         facts=report.as_json(),
@@ -58,18 +67,32 @@ def render_page(report: Report) -> str:
     )
 
 
-def _row(case: Case, to_reference: Ratio | None, best_img_s: float) -> dict[str, Any]:
+def _kind(case: Case, report: Report) -> str:
+    return "reference" if case is report.reference_case() else "recordkit" if case.is_recordkit else "others"
+
+
+def _row(case: Case, report: Report, best_img_s: float) -> dict[str, Any]:
     """Return a row of the table; each of its cells has the value to sort by and the text to show."""
-    row = {"case": case, "bar": "0%", "cells": []}
+    row = {"case": case, "kind": _kind(case, report), "bar": {}, "cells": []}
     if not case.measured:
         return row
+    to_reference = report.ratio(case)
     interval = interval_text(to_reference)
     first_batch_s = case.median_first_batch_s
-    row["bar"] = f"{case.median_img_s / best_img_s:.1%}"
+    lowest, highest = min(case.img_s), max(case.img_s)
+    row["bar"] = {
+        "width": f"{case.median_img_s / best_img_s:.1%}",
+        "begin": f"{lowest / best_img_s:.1%}",
+        "length": f"{(highest - lowest) / best_img_s:.1%}",
+    }
+    shown = to_reference if to_reference is not None and to_reference.is_bounded else None
+    is_wide = shown is not None and report.is_uncertain(case)
     row["cells"] = [
         _cell(case.median_img_s, "{:,.0f}"),
-        _cell(to_reference.value if to_reference else None, "x{:.2f}"),
-        {"value": to_reference.half_width if to_reference and interval else "", "text": interval},
+        _cell(lowest, "{:,.0f}"),
+        _cell(highest, "{:,.0f}"),
+        _cell(shown.value if shown else None, "x{:.2f}") | {"is_wide": is_wide},
+        {"value": shown.half_width if shown and interval else "", "text": interval, "is_wide": is_wide},
         _cell(case.cores, "{:.1f}"),
         _cell(case.median_peak_rss_mb, "{:,.0f}"),
         _cell(None if first_batch_s is None else first_batch_s * 1000, "{:,.0f}"),
@@ -78,4 +101,8 @@ def _row(case: Case, to_reference: Ratio | None, best_img_s: float) -> dict[str,
 
 
 def _cell(value: float | None, text: str) -> dict[str, Any]:
-    return {"value": "", "text": ""} if value is None else {"value": value, "text": text.format(value)}
+    return {
+        "value": "" if value is None else value,
+        "text": "" if value is None else text.format(value),
+        "is_wide": False,
+    }

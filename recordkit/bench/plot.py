@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recordkit.bench.machine import NOISY_SHARE
-from recordkit.bench.report import Case, Report
-from recordkit.errors import MissingError, PlanError
+from recordkit.bench.report import WIDE, Case, Report
+from recordkit.errors import MissingError, PlanError, plural
 from recordkit.storage.replacement import write_atomically
 
 # Colours of Okabe and Ito's palette, which people with colour blindness can tell apart.
-_RECORDKIT, _OTHERS, _REFERENCE = "#0072B2", "#999999", "#E69F00"
+_RECORDKIT, _OTHERS, _REFERENCE, _WARNING, _UNCERTAIN = "#0072B2", "#999999", "#E69F00", "#D55E00", "#999999"
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 SUFFIXES = (".png", ".svg")
@@ -59,11 +60,13 @@ def draw_report(report: Report) -> Any:
         bars = figure.subplots()
     _draw_bars(bars, report, cases)
     figure.suptitle(f"{report.file['name']}: {report.title}", fontsize=10, x=0.01, ha="left", parse_math=False)
+    if report.noise is not None and report.noise > NOISY_SHARE:
+        title = f"NOISY: other processes had {report.noise:.0%} of the processors"
+        bars.set_title(title, fontsize=10, loc="left", color=_WARNING)
     protocol, machine = report.protocol, report.machine
-    warning = f"; NOISY: others had {report.noise:.0%}" if report.noise and report.noise > NOISY_SHARE else ""
     figure.supxlabel(
-        f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of {protocol['rounds']} rounds, "
-        f"whiskers from the lowest to the highest{warning}",
+        f"{machine['cpu']}, {machine['cpus']} CPUs, {report.date[:10]}; median of "
+        f"{plural(protocol['rounds'], 'round')}, whiskers from the lowest to the highest",
         fontsize=8,
         x=0.01,
         ha="left",
@@ -84,41 +87,74 @@ def _draw_bars(axes: Any, report: Report, cases: list[Case]) -> None:
 
     reference = report.reference_case()
     colours = [_REFERENCE if case is reference else _RECORDKIT if case.is_recordkit else _OTHERS for case in cases]
-    medians = [case.median_img_s for case in cases]
-    spread = [
-        [median - min(case.img_s) for median, case in zip(medians, cases, strict=True)],
-        [max(case.img_s) - median for median, case in zip(medians, cases, strict=True)],
-    ]
-    axes.barh(range(len(cases)), medians, color=colours, xerr=spread, ecolor="black", capsize=3)
+    axes.barh(
+        range(len(cases)),
+        [case.median_img_s for case in cases],
+        color=colours,
+        xerr=_spread(cases),
+        ecolor="black",
+        capsize=3,
+    )
     axes.set_yticks(range(len(cases)), [case.label for case in cases])
     axes.invert_yaxis()
     axes.set_xlim(0, max(max(case.img_s) for case in cases) * 1.3)
-    for number, (case, median) in enumerate(zip(cases, medians, strict=True)):
-        ratio = report.ratio(case)
-        text = f"  {median:,.0f}" + (f"  (x{ratio.value:.2f})" if ratio is not None and case is not reference else "")
-        axes.text(max(case.img_s), number, text, va="center", fontsize=9)
+    for number, case in enumerate(cases):
+        _write_rate(axes, report, case, number)
     axes.set_xlabel("images per second (times as fast as the reference)")
     axes.xaxis.set_major_formatter(lambda value, _position: f"{value:,.0f}")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     groups = [(_RECORDKIT, "recordkit"), (_REFERENCE, "reference"), (_OTHERS, "others")]
+    handles = [Patch(color=colour, label=label) for colour, label in groups if colour in colours]
+    if any(text.get_color() == _UNCERTAIN for text in axes.texts):
+        handles.append(Patch(color="none", label=f"gray ratio: not known to within {WIDE:.0%}"))
     axes.legend(
-        handles=[Patch(color=colour, label=label) for colour, label in groups if colour in colours],
+        handles=handles,
         loc="lower right",
         frameon=False,
         fontsize=9,
     )
 
 
+def _write_rate(axes: Any, report: Report, case: Case, number: int) -> None:
+    """Write the rate and the ratio to the right of a bar; an uncertain ratio is gray, an unknown one is left out."""
+    to_reference = None if case is report.reference_case() else report.ratio(case)
+    rate = axes.annotate(
+        f"{case.median_img_s:,.0f}",
+        (max(case.img_s), number),
+        (8, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
+    if to_reference is not None and to_reference.is_bounded:
+        colour = _UNCERTAIN if report.is_uncertain(case) else "black"
+        text = f"(x{to_reference.value:.2f})"
+        axes.annotate(
+            text, (1, 0.5), (5, 0), xycoords=rate, textcoords="offset points", color=colour, va="center", fontsize=9
+        )
+
+
+def _spread(cases: Sequence[Case]) -> list[list[float]]:
+    """Return how far the lowest and the highest rate of each case are from its median."""
+    return [
+        [case.median_img_s - min(case.img_s) for case in cases],
+        [max(case.img_s) - case.median_img_s for case in cases],
+    ]
+
+
 def _draw_curves(axes: Any, cases: list[Case], counts: list[int]) -> None:
     titles = list(dict.fromkeys(case.title for case in cases))
     for number, title in enumerate(titles):
-        points = sorted((case.threads, case.median_img_s) for case in cases if case.title == title)
-        axes.plot(
-            *zip(*points, strict=True),
+        points = sorted((case for case in cases if case.title == title), key=lambda case: case.threads)
+        axes.errorbar(
+            [case.threads for case in points],
+            [case.median_img_s for case in points],
+            _spread(points),
             color=_LINES[number % len(_LINES)],
             marker=_MARKERS[number % len(_MARKERS)],
             label=title,
+            capsize=3,
         )
     axes.set_xticks(counts)
     axes.set_ylim(bottom=0)

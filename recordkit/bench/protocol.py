@@ -10,11 +10,13 @@ seconds changes it for all cases alike.
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -24,88 +26,26 @@ import numpy as np
 
 from recordkit.bench import machine
 from recordkit.bench.equivalence import CHECK_WITH, check_cases
-from recordkit.bench.peers.registry import PEERS, REFERENCE, find_peer
+from recordkit.bench.peers.registry import find_peer
+from recordkit.bench.plan import TURNS_PER_ROUND, BenchPlan
 from recordkit.bench.process import CaseProcess, start_case
 from recordkit.bench.report import Case, Report
 from recordkit.bench.workload import Workload
-from recordkit.dataset.dataset import RecordDataset
 from recordkit.errors import MissingError, PlanError
 from recordkit.storage.fileset import fingerprint
-from recordkit.threads import count_threads
 from recordkit.version import __version__
 
 # A file counts as cold if at most 1% of it is cached.
 _MAX_CACHED_SHARE = 0.01
-_TURNS_PER_ROUND = 30
 
 
-@dataclass(frozen=True)
-class BenchPlan:
-    """The cases of a comparison, and the number and length of its rounds.
-
-    Attributes
-    ----------
-    workload : Workload
-    peers : sequence of str
-        Names, see `recordkit.bench.peers.registry.find_peer`.
-    threads : sequence of int
-        Numbers of threads; every peer is measured with each of them. 0 means the CPUs that this process may use.
-    rounds : int
-        Minimum number of rounds.
-    max_rounds : int
-        While a ratio is uncertain (see `recordkit.bench.report.WIDE`), rounds are added up to this number. It has no
-        effect if it is below `rounds`.
-    epochs : int
-        Minimum number of epochs in a round.
-    round_s : float or None
-        Minimum time of a round in seconds; it is filled with whole epochs.
-    cache : {"warm", "cold"}
-        "cold": time only the first epoch, after the file was dropped from the page cache.
-    reference : str
-        Peer that the others are compared with. If it is not measured, the Python engine replaces it, or else the first
-        measured peer.
-    thread_counts : tuple of int
-        `threads`, resolved and sorted.
-    n_records : int
-        Records of the file.
-    """
-
-    workload: Workload
-    peers: Sequence[str] = tuple(PEERS)
-    threads: Sequence[int] = (0,)
-    rounds: int = 12
-    max_rounds: int = 0
-    epochs: int = 2
-    round_s: float | None = 1.0
-    cache: str = "warm"
-    reference: str = REFERENCE
-    thread_counts: tuple[int, ...] = field(init=False)
-    n_records: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        for argument, value in (("rounds", self.rounds), ("epochs", self.epochs)):
-            if value < 1:
-                raise PlanError(argument=argument, expected="at least 1", got=value)
-        if self.cache not in ("warm", "cold"):
-            raise PlanError(argument="cache", expected="warm or cold", got=repr(self.cache))
-        for name in self.peers:
-            find_peer(name)
-        object.__setattr__(self, "thread_counts", tuple(sorted({count_threads(threads) for threads in self.threads})))
-        with RecordDataset(self.workload.path(".rec")) as dataset:
-            object.__setattr__(self, "n_records", len(dataset))
-
-    @property
-    def n_steps(self) -> int:
-        """Number of progress steps of `run_comparison` if no rounds are added."""
-        return self.rounds * self.n_steps_per_case_round * len(self.peers) * len(self.thread_counts)
-
-    @property
-    def n_steps_per_case_round(self) -> int:
-        """Number of progress steps of one case in one round."""
-        return 1 if self.cache == "cold" else 1 + _TURNS_PER_ROUND
-
-
-def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[int, str], None] | None = None) -> Report:
+def run_comparison(
+    plan: BenchPlan,
+    *,
+    command: str = "",
+    progress: Callable[[int], None] | None = None,
+    on_round: Callable[[Report, int], None] | None = None,
+) -> Report:
     """Check and measure all cases.
 
     Parameters
@@ -114,9 +54,10 @@ def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[in
     command : str, optional
         Command that repeats the comparison, for the report.
     progress : callable, optional
-        Called with 1 and a text after each start and each turn of a case, `BenchPlan.n_steps` times in all. Before an
-        added round it is called with the negative number of the steps of that round. The text is the reason for an
-        added round, otherwise "".
+        Called with 1 after each start and each turn of a case, and with the steps of cases that are not measured;
+        `BenchPlan.n_steps_per_round` in each round.
+    on_round : callable, optional
+        Called after each round with a copy of the report so far and the number of rounds that it will probably have.
 
     Returns
     -------
@@ -132,6 +73,7 @@ def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[in
     """
     if not hasattr(os, "killpg"):
         raise MissingError("a comparison pauses processes by signals, which this system does not have")
+    begin_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as scratch:
         if plan.workload.scratch is None:
             plan = replace(plan, workload=replace(plan.workload, scratch=scratch))
@@ -141,7 +83,8 @@ def run_comparison(plan: BenchPlan, *, command: str = "", progress: Callable[[in
             plan.workload,
             lambda name, path: _start(plan, name, plan.thread_counts[-1], check_path=path),
         )
-        _measure(plan, report, progress or (lambda _n, _reason: None))
+        end_s = math.inf if plan.budget_s is None else begin_s + plan.budget_s
+        _measure(plan, report, end_s, progress or (lambda _n: None), on_round or (lambda _report, _n: None))
     return report
 
 
@@ -164,8 +107,9 @@ def _empty_report(plan: BenchPlan, command: str) -> Report:
             "rounds": 0,
             "epochs": 1 if is_cold else plan.epochs,
             "round_s": plan.round_s,
-            "turns": 1 if is_cold else _TURNS_PER_ROUND,
+            "turns": 1 if is_cold else TURNS_PER_ROUND,
             "cache": "cold" if is_cold else "warm, after an epoch that does not count",
+            "interrupted": False,
         },
         reference=plan.reference,
         noise=None,
@@ -178,40 +122,37 @@ def _empty_report(plan: BenchPlan, command: str) -> Report:
     )
 
 
-def _measure(plan: BenchPlan, report: Report, progress: Callable[[int, str], None]) -> None:
-    """Run rounds until there are enough, and add their figures to the report."""
-    cases = [case for case in report.cases if case.status == "measured"]
-    progress(plan.n_steps // len(report.cases) * (len(report.cases) - len(cases)), "")
+def _measure(
+    plan: BenchPlan,
+    report: Report,
+    end_s: float,
+    progress: Callable[[int], None],
+    on_round: Callable[[Report, int], None],
+) -> None:
+    """Run rounds until there are enough, and add their figures to the report after each."""
     run_round, rng = _run_cold_round if plan.cache == "cold" else _run_warm_round, np.random.default_rng(0)
-    begin_s, begin_busy_s, begin_parent_s = time.perf_counter(), machine.busy_s(), time.process_time()
-    cases_cpu_s, reason = 0.0, ""
-    while (n_rounds := report.protocol["rounds"]) < plan.rounds or (n_rounds < plan.max_rounds and reason):
-        text = "" if n_rounds < plan.rounds else f"round {n_rounds + 1}: {reason}"
-        if text:
-            progress(-plan.n_steps_per_case_round * len(cases), text)
-        cases_cpu_s += run_round(plan, cases, rng, partial(progress, 1, text))
-        report.protocol["rounds"] += 1
+    load, begin_s = machine.Load(), time.monotonic()
+    n_done, n_rounds = 0, plan.rounds
+    while n_done < n_rounds:
+        cases = [case for case in report.cases if case.status == "measured"]
+        progress(plan.n_steps_per_case_round * (len(report.cases) - len(cases)))
+        load.known_s += run_round(plan, cases, rng, partial(progress, 1))
+        n_done += 1
+        for case in cases:
+            if case.status == "failed":
+                case.img_s.clear()  # the other cases have rounds that this one has not
+        report.protocol["rounds"], report.noise = n_done, load.others_share()
         report.reference = _choose_reference(plan, report)
-        reason = _most_uncertain(report)
-    wall_s, busy_s, parent_s = time.perf_counter() - begin_s, machine.busy_s(), time.process_time() - begin_parent_s
-    if busy_s is not None and begin_busy_s is not None and cases:
-        others_s = busy_s - begin_busy_s - parent_s - cases_cpu_s
-        report.noise = max(0.0, others_s) / wall_s / (os.cpu_count() or 1)
-    for case in cases:
-        if case.status == "failed":
-            case.img_s.clear()  # the other cases have rounds that this one has not
+        now_s = time.monotonic()
+        n_rounds = plan.schedule.n_rounds(
+            n_done, (now_s - begin_s) / n_done, end_s - now_s, is_uncertain=bool(report.uncertain_cases())
+        )
+        on_round(copy.deepcopy(report), n_rounds)
 
 
 def _choose_reference(plan: BenchPlan, report: Report) -> str:
     measured = [case.name for case in report.cases if case.measured]
     return next((name for name in (plan.reference, CHECK_WITH, *measured) if name in measured), plan.reference)
-
-
-def _most_uncertain(report: Report) -> str:
-    """Return the case with the widest interval and its half width as text; "" if no ratio is uncertain."""
-    ratios = [(report.ratio(case), case.title) for case in report.uncertain_cases()]
-    half_widths = [(ratio.half_width, title) for ratio, title in ratios if ratio is not None]
-    return "{1} ±{0:.1%}".format(*max(half_widths)) if half_widths else ""
 
 
 def _run_warm_round(
@@ -226,7 +167,7 @@ def _run_warm_round(
             step()
         for case, process in running:
             _record_first_batch(case, process)
-        for _turn in range(_TURNS_PER_ROUND):
+        for _turn in range(TURNS_PER_ROUND):
             for index in rng.permutation(len(running)):
                 running[index][1].run_turn()
                 step()
@@ -275,7 +216,7 @@ def _start(
             "n_records": plan.n_records,
             "threads": threads,
             "check_path": check_path,
-            "n_turns": _TURNS_PER_ROUND,
+            "n_turns": TURNS_PER_ROUND,
             "epochs": plan.epochs,
             "round_s": plan.round_s,
             "cache": plan.cache,

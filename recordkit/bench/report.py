@@ -104,7 +104,8 @@ class Report:
     date : str
         ISO 8601 with the time zone.
     protocol : dict
-        "rounds"; "epochs" and "round_s", the minimums of a round; "turns" of a round; "cache".
+        "rounds"; "epochs" and "round_s", the minimums of a round; "turns" of a round; "cache"; "interrupted" is True if
+        the user ended the comparison.
     reference : str
         Name of the peer that the others are compared with.
     noise : float or None
@@ -139,8 +140,12 @@ class Report:
 
     def uncertain_cases(self) -> list[Case]:
         """Return the cases with an uncertain ratio, see `WIDE`."""
-        ratios = [(case, self.ratio(case)) for case in self.cases if case is not self.reference_case()]
-        return [case for case, to_reference in ratios if to_reference is not None and to_reference.half_width > WIDE]
+        return [case for case in self.cases if self.is_uncertain(case)]
+
+    def is_uncertain(self, case: Case) -> bool:
+        """Return whether the ratio of a case is uncertain, see `WIDE`; that of the reference to itself never is."""
+        to_reference = None if case is self.reference_case() else self.ratio(case)
+        return to_reference is not None and to_reference.half_width > WIDE
 
     def by_rate(self) -> list[Case]:
         """Return the measured cases, the fastest first, and after them the others."""
@@ -154,7 +159,7 @@ class Report:
 
     def _case_as_json(self, case: Case) -> dict[str, Any]:
         to_reference = self.ratio(case)
-        has_interval = to_reference is not None and not math.isinf(to_reference.high)
+        has_interval = to_reference is not None and to_reference.is_bounded
         return asdict(case) | {
             "median_img_s": case.median_img_s if case.measured else None,
             "ratio": to_reference.value if to_reference else None,

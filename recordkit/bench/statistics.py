@@ -48,6 +48,11 @@ class Ratio:
         """Half of the interval as a share of the value."""
         return (self.high - self.low) / 2 / self.value
 
+    @property
+    def is_bounded(self) -> bool:
+        """The interval is known; one round has none."""
+        return not math.isinf(self.high)
+
 
 def student_t(n: int) -> float:
     """Return Student's t for the 95% interval of the mean of `n` numbers; infinite for one number.

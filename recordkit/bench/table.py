@@ -11,26 +11,69 @@ from collections.abc import Sequence
 from recordkit.bench.machine import NOISY_SHARE
 from recordkit.bench.report import WIDE, Case, Report
 from recordkit.bench.statistics import Ratio, Verdict, ratio
+from recordkit.errors import plural
 
+# An interval whose half is wider than the ratio says nothing; it appears as words.
+_UNKNOWN = 1.0
 # Headings of the columns and their widths in characters.
 _COLUMNS = {
     "img/s": 9,
     "lowest to highest": 19,
     "ratio": 6,
     "95% interval": 15,
+    "known to": 8,
     "cores": 5,
     "MB": 6,
     "first batch": 11,
 }
+_REPORT_COLUMNS = tuple(name for name in _COLUMNS if name != "known to")
+_INTERIM_COLUMNS = ("img/s", "ratio", "95% interval", "known to")
 
 
 def report_lines(report: Report) -> list[str]:
     """Return the table, with the measured file, machine and protocol above it and remarks below it."""
-    cases = report.by_rate()
-    width = max(len(case.label) for case in cases)
-    head = f"{'':{width}}  " + "  ".join(f"{name:>{column}}" for name, column in _COLUMNS.items())
-    rows = [f"{case.label:{width}}  {_row(case, report.ratio(case))}" for case in cases]
-    return [*about(report), "", head, *rows, "", *remarks(report), *warnings(report)]
+    table = _table(report, [(case.label, case) for case in report.by_rate()], _REPORT_COLUMNS)
+    return [*about(report), "", *table, "", *remarks(report), *warnings(report)]
+
+
+def interim_lines(report: Report) -> list[str]:
+    """Return the table of a comparison that goes on, in 80 columns: rates, ratios, and how far these are known."""
+    cases = [case for case in report.by_rate() if case.measured or case.status == "failed"]
+    table = _table(report, [(_short_label(report, case), case) for case in cases], _INTERIM_COLUMNS)
+    return [f"After {plural(report.protocol['rounds'], 'round')}:", *table]
+
+
+def round_line(report: Report) -> str:
+    """Return the ratios after a round in one line, or the rates if there are no ratios.
+
+    Examples
+    --------
+    A line of two loaders: ``round 3: recordkit native x9.98 ±1.2%; MXNet ImageRecordIter x2.83 ±2.0%``.
+    """
+    facts = []
+    for case in report.by_rate():
+        name, to_reference = _short_label(report, case), report.ratio(case)
+        if to_reference is None or case is report.reference_case():
+            facts += [f"{name} {case.median_img_s:,.0f} img/s"] if case.measured else []
+        else:
+            facts.append(f"{name} x{to_reference.value:.2f} {_precision(to_reference)}".rstrip())
+    return f"round {report.protocol['rounds']}: {'; '.join(facts) or 'nothing was measured'}"
+
+
+def _short_label(report: Report, case: Case) -> str:
+    """Return the label of a case, without the number of threads if that is the same for all."""
+    return case.title if len({case.threads for case in report.cases}) == 1 else case.label
+
+
+def _table(report: Report, cases: Sequence[tuple[str, Case]], columns: Sequence[str]) -> list[str]:
+    """Return a line of headings, and one for each case, which begins with its label."""
+    width = max((len(label) for label, _ in cases), default=0)
+    lines = [f"{'':{width}}  " + "  ".join(f"{name:>{_COLUMNS[name]}}" for name in columns)]
+    for label, case in cases:
+        values = _values(case, report.ratio(case))
+        text = "  ".join(f"{values[name]:>{_COLUMNS[name]}}" for name in columns if values)
+        lines.append(f"{label:{width}}  {text or f'{case.status}: {case.note}'}".rstrip())
+    return lines
 
 
 def about(report: Report) -> list[str]:
@@ -39,7 +82,7 @@ def about(report: Report) -> list[str]:
     return [
         f"{file['name']}: {file['records']:,} records, {file['bytes'] / 1e6:.1f} MB; {report.title}",
         f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
-        f"{protocol['rounds']} round{'s' * (protocol['rounds'] != 1)} of {_epochs(report)}; cache {protocol['cache']}",
+        f"{plural(protocol['rounds'], 'round')} of {_epochs(report)}; cache {protocol['cache']}",
     ]
 
 
@@ -59,37 +102,49 @@ def warnings(report: Report) -> list[str]:
     if report.noise is not None and report.noise > NOISY_SHARE:
         lines.append(f"NOISY: other processes had {report.noise:.0%} of the processors; close them and measure again.")
     if labels := [case.label for case in report.uncertain_cases()]:
-        lines.append(f"Wider than {WIDE:.0%} to each side: {'; '.join(labels)}; measure more or longer rounds.")
+        wide = f"Wider than {WIDE:.0%} to each side: {'; '.join(labels)}"
+        lines.append(f"{wide}; measure more or longer rounds, with a larger budget.")
+    if report.protocol.get("interrupted"):
+        lines.append(f"Interrupted: the figures are of {plural(report.protocol['rounds'], 'complete round')}.")
     return lines
 
 
 def _epochs(report: Report) -> str:
     n, round_s, turns = (report.protocol[name] for name in ("epochs", "round_s", "turns"))
-    text = f"{n} epoch{'s' * (n != 1)}"
+    text = plural(n, "epoch")
     text = f"{text}, or {round_s:g} s if that is more," if round_s and turns > 1 else text
     return f"{text} in {turns} turns each" if turns > 1 else text
 
 
-def _row(case: Case, to_reference: Ratio | None) -> str:
+def _values(case: Case, to_reference: Ratio | None) -> dict[str, str]:
+    """Return the text of each column for a case; empty if it was not measured."""
     if not case.measured:
-        return f"{case.status}: {case.note}"
+        return {}
     first_batch_s = case.median_first_batch_s
-    values = (
-        f"{case.median_img_s:,.0f}",
-        f"{min(case.img_s):,.0f} to {max(case.img_s):,.0f}",
-        "" if to_reference is None else f"x{to_reference.value:.2f}",
-        interval_text(to_reference),
-        "" if case.cores is None else f"{case.cores:.1f}",
-        "" if case.median_peak_rss_mb is None else f"{case.median_peak_rss_mb:,.0f}",
-        "" if first_batch_s is None else f"{first_batch_s * 1000:,.0f} ms",
-    )
-    return "  ".join(f"{value:>{width}}" for value, width in zip(values, _COLUMNS.values(), strict=True)).rstrip()
+    return {
+        "img/s": f"{case.median_img_s:,.0f}",
+        "lowest to highest": f"{min(case.img_s):,.0f} to {max(case.img_s):,.0f}",
+        "ratio": "" if to_reference is None else f"x{to_reference.value:.2f}",
+        "95% interval": interval_text(to_reference),
+        "known to": _precision(to_reference),
+        "cores": "" if case.cores is None else f"{case.cores:.1f}",
+        "MB": "" if case.median_peak_rss_mb is None else f"{case.median_peak_rss_mb:,.0f}",
+        "first batch": "" if first_batch_s is None else f"{first_batch_s * 1000:,.0f} ms",
+    }
+
+
+def _precision(to_reference: Ratio | None) -> str:
+    """Return half of the interval of a ratio as a share of it; "" if it is unknown or has no width."""
+    is_known = to_reference is not None and 0 < to_reference.half_width <= _UNKNOWN
+    return f"±{to_reference.half_width:.1%}" if to_reference is not None and is_known else ""
 
 
 def interval_text(to_reference: Ratio | None) -> str:
-    """Return the interval of a ratio; "" if it is unknown or has no width."""
-    if to_reference is None or math.isinf(to_reference.high) or to_reference.low == to_reference.high:
+    """Return the interval of a ratio; "" if it has no width or there is none; words if it is wider than the ratio."""
+    if to_reference is None or not to_reference.is_bounded or to_reference.low == to_reference.high:
         return ""
+    if to_reference.half_width > _UNKNOWN:
+        return "not yet known"
     return f"{to_reference.low:.2f} to {to_reference.high:.2f}"
 
 
@@ -147,6 +202,17 @@ def verdict_lines(verdicts: Sequence[tuple[Case, Verdict]]) -> list[str]:
         + ("" if math.isinf(verdict.high) else f"  ({verdict.low:+.1%} to {verdict.high:+.1%})")
         for case, verdict in verdicts
     ]
+
+
+def verdicts_as_csv(verdicts: Sequence[tuple[Case, Verdict]]) -> str:
+    """Return the cases of `recordkit.bench.report.compare_reports` as CSV; an unknown interval is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["name", "threads", "verdict", "change", "low", "high"])
+    for case, verdict in verdicts:
+        interval = ["", ""] if math.isinf(verdict.high) else [verdict.low, verdict.high]
+        writer.writerow([case.name, case.threads, verdict.word, verdict.change, *interval])
+    return text.getvalue()
 
 
 def comparison_remarks(old: Report, new: Report) -> list[str]:

@@ -9,6 +9,7 @@ command has an example. The tests in tests/cli/test_conventions.py check these r
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,26 @@ def parse_bytes(_context: click.Context, _parameter: click.Parameter, text: str 
     if n_bytes is None:
         raise click.BadParameter(f"expected a size as 512M or 2G, got {text!r}")
     return n_bytes
+
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def parse_duration(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    """Return the seconds of an option's ``TIME``: a number with "s", "m" ("min") or "h", or seconds alone.
+
+    Examples
+    --------
+    >>> context = click.Context(click.Command("bench"))
+    >>> [parse_duration(context, click.Option(["--budget"]), text) for text in ("90s", "1.5m", "2 h", "45")]
+    [90.0, 90.0, 7200.0, 45.0]
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+) *([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in _SECONDS:
+        raise click.BadParameter(f"expected a time as 90s, 3m or 1h, got {text!r}")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 memory_option = click.option(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Protocol
 
-from recordkit.cli.terminal import print_line
+from recordkit.cli.terminal import print_line, replace_lines
 from recordkit.errors import printable
 
 _FIRST_LINE_S, _MIN_INTERVAL_S, _MAX_INTERVAL_S = 3.0, 10.0, 60.0
@@ -37,6 +38,9 @@ class Bar(Protocol):
 
     def update(self, n: int, note: str = "", /) -> None:
         """Advance by `n` units, and show the note beside the bar or line if there is one."""
+
+    def show(self, table: Sequence[str], line: str) -> None:
+        """Show a table above the bar, in place of the one before; where lines are printed, print the line instead."""
 
     def reset(self) -> None:
         """Go back to 0 units."""
@@ -77,6 +81,9 @@ class _Silence:
     def update(self, n: int, note: str = "", /) -> None:
         """Show nothing."""
 
+    def show(self, table: Sequence[str], line: str) -> None:
+        """Show nothing."""
+
     def reset(self) -> None:
         """Show nothing."""
 
@@ -98,7 +105,7 @@ class _TerminalBar:
             dynamic_ncols=True,
         )
         self.reset = self._bar.reset
-        self.close = self._bar.close
+        self._n_table_lines = 0
 
     @property
     def total(self) -> Any:
@@ -113,6 +120,16 @@ class _TerminalBar:
             self._bar.set_postfix_str(printable(note), refresh=False)
         self._bar.update(n)
 
+    def show(self, table: Sequence[str], line: str) -> None:
+        self._bar.clear()
+        self._n_table_lines = replace_lines(table, self._n_table_lines)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        self._bar.close()
+        if self._n_table_lines:
+            self._n_table_lines = replace_lines((), self._n_table_lines)
+
 
 class _Lines:
     def __init__(self, total: int | None, label: str, unit: str) -> None:
@@ -126,15 +143,22 @@ class _Lines:
         now_s = monotonic()
         if self._n_done and now_s >= self._next_line_s:
             elapsed_s = now_s - self._start_s
-            self._next_line_s = now_s + min(max(_MIN_INTERVAL_S, elapsed_s / 10), _MAX_INTERVAL_S)
+            self._plan_next_line(now_s)
             facts = [self._done(), *self._speed(elapsed_s), *([note] if note else [])]
             print_line(f"{self._label}: {', '.join(facts)}", to_stderr=True)
+
+    def show(self, table: Sequence[str], line: str) -> None:
+        self._plan_next_line(monotonic())
+        print_line(f"{self._label}: {line}", to_stderr=True)
 
     def reset(self) -> None:
         self._n_done = 0
 
     def close(self) -> None:
         """Leave the lines where they are."""
+
+    def _plan_next_line(self, now_s: float) -> None:
+        self._next_line_s = now_s + min(max(_MIN_INTERVAL_S, (now_s - self._start_s) / 10), _MAX_INTERVAL_S)
 
     def _done(self) -> str:
         scale, digits, unit = (1e6, 1, "MB") if self._unit == "B" else (1, 0, self._unit)

@@ -9,7 +9,9 @@ Names of folders in the cache, which stand for folders of a store, become the UR
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 
 from recordkit.errors import printable, with_places
 
@@ -45,3 +47,26 @@ def print_message(program: str, message: str) -> None:
         The message; line ends in it become spaces.
     """
     print_line(f"{program}: {' '.join(message.splitlines())}", to_stderr=True)
+
+
+def replace_lines(lines: Sequence[str], n_before: int) -> int:
+    """Print lines on stderr, which is a terminal, in place of the last ones, and return their number.
+
+    Lines that are wider than the terminal are cut. Lines that leave no place for a bar are left out, because the cursor
+    does not move up to lines that have been scrolled away.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The lines; texts are escaped as by `print_line`.
+    n_before : int
+        Number of lines that the last call returned. The cursor is at the beginning of the line below them.
+    """
+    n_columns, n_lines = os.get_terminal_size(sys.stderr.fileno())
+    shown = [printable(line) for line in lines[: max(n_lines - 2, 0)]]
+    text = "".join((line if len(line) <= n_columns else f"{line[: n_columns - 1]}…") + "\n" for line in shown)
+    up = f"\x1b[{n_before}A" if n_before else ""
+    if up or text:
+        sys.stderr.write(f"{up}\x1b[J\x1b[?7l{text}\x1b[?7h")  # erases what is below; wrapping is off, then on
+        sys.stderr.flush()
+    return len(shown)

@@ -37,6 +37,19 @@ def test_nothing_to_measure(rec, fails, works):
     works("bench", "--compare", "old.json", "new.json")
 
 
+def test_a_budget_for_few_rounds(rec, monkeypatch, works):
+    def run(plan, *, on_round, **_):
+        on_round(measured(), 3 if plan.n_records > 2 else 12)
+        return measured()
+
+    monkeypatch.setattr("recordkit.cli.commands.bench.run_comparison", run)
+    text = works("bench", rec)
+    (n_rounds,) = advice(
+        "cli/commands/bench.py", "The budget is enough for {} rounds, the fewest; --records makes rounds shorter.", text
+    )
+    assert n_rounds == "3" and "The budget" not in works("bench", rec, "--records", 2)
+
+
 def test_outputs(rec, fails, works):
     works("bench", rec, "--csv", "new/table.csv")
     advice("cli/commands/bench.py", "give another name", fails("bench", rec, "--report", "out.json"))

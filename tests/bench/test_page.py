@@ -30,11 +30,18 @@ def window(tmp_path_factory):
     for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
         options.add_argument(option)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(report(threads=(1, 2))), encoding="utf-8")
+    path.write_text(render_page(shown()), encoding="utf-8")
     chromium = webdriver.Chrome(options, webdriver.ChromeService(driver))
     chromium.get(path.as_uri())
     yield chromium
     chromium.quit()
+
+
+def shown():
+    """A noisy report, in which the ratios of recordkit are certain and that of the iterator is not."""
+    noisy = report(threads=(1, 2), noise=0.2)
+    noisy.cases[2].img_s = [1500.0, 1900.0, 1700.0, 1400.0, 2000.0]
+    return noisy
 
 
 def cells(window, column):
@@ -49,8 +56,30 @@ def test_the_page_shows_every_case(window):
     ]  # fmt: skip
     assert cells(window, 3)[:2] == ["6,000", "3,000"]
     assert "failed: MemoryError: <b>no</b>" in cells(window, 3)
-    widths = [bar.size["width"] for bar in window.find_elements("class name", "bar")]
+    assert cells(window, 4)[:3] == ["5,940", "2,970", "1,400"] and cells(window, 5)[:3] == ["6,060", "3,030", "2,000"]
+    widths = [bar.size["width"] for bar in window.find_elements("css selector", ".bar .rate")]
     assert widths == sorted(widths, reverse=True) and widths[0] == pytest.approx(2 * widths[1], rel=0.05)
+
+
+def test_warnings_and_the_key_of_the_colours_are_above_the_table(window):
+    top = window.find_element("css selector", "table").location["y"]
+    for selector, text in ((".warning", "NOISY: other processes had 20%"), (".key", "recordkit reference others")):
+        element = window.find_element("css selector", selector)
+        assert text in " ".join(element.text.split()) and element.location["y"] < top
+    colour_of = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+    colours = [
+        [window.execute_script(colour_of, selector) for selector in (f".key .{kind}", f"tr.{kind} .rate")]
+        for kind in ("recordkit", "reference", "others")
+    ]
+    assert all(key == bar for key, bar in colours) and len({key for key, _ in colours}) == 3
+
+
+def test_an_uncertain_ratio_is_gray(window):
+    rows = dict(zip(cells(window, 1), window.find_elements("css selector", "tbody tr"), strict=True))
+    gray = [element.text for element in rows["MXNet ImageRecordIter"].find_elements("class name", "wide")]
+    assert len(gray) == 2 and gray[0].startswith("x2.8")
+    assert not rows["recordkit native"].find_elements("class name", "wide")
+    assert "gray: ratio not known to within 5%" in window.find_element("class name", "key").text
 
 
 def test_a_click_sorts_and_a_second_click_reverses(window):
@@ -67,7 +96,7 @@ def test_a_click_sorts_and_a_second_click_reverses(window):
 
 def test_the_page_holds_its_json_and_loads_nothing_else(window):
     text = window.execute_script("return document.getElementById('report').textContent")
-    assert json.loads(text) == report(threads=(1, 2)).as_json()
+    assert json.loads(text) == shown().as_json()
     assert window.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert not [entry for entry in window.get_log("browser") if entry["level"] == "SEVERE"]
 
@@ -79,13 +108,24 @@ def test_the_page_fits_a_phone_and_has_dark_colours(window):
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         )
         colours[theme] = window.execute_script(
-            "return getComputedStyle(document.querySelector('.own .bar')).backgroundColor"
+            "return [getComputedStyle(document.querySelector('.recordkit .rate')).backgroundColor,"
+            " getComputedStyle(document.body).backgroundColor]"
         )
-    assert colours["light"] != colours["dark"]
+    assert all(light != dark for light, dark in zip(*colours.values(), strict=True))
     window.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
     )
     assert window.execute_script("return document.documentElement.scrollWidth") <= 390
+    window.find_element("css selector", "summary").click()
+    beyond = """return [...document.querySelectorAll("body *")].filter((element) =>
+        element.getBoundingClientRect().right > 390 || element.scrollWidth > element.clientWidth + 1
+        && getComputedStyle(element).overflowX !== "visible").map((element) => element.outerHTML)"""
+    assert window.execute_script(beyond) == []
+    labels = window.execute_script(
+        "return [...document.querySelector('tbody .recordkit').cells].map((cell) =>"
+        " getComputedStyle(cell, '::before').content)"
+    )
+    assert labels[3] == '"lowest"' and labels[6] == '"95% interval"'
 
 
 def test_text_of_others_is_escaped():

@@ -30,7 +30,8 @@ def test_every_case_has_a_bar_with_rate_ratio_and_whiskers():
     ]  # fmt: skip
     assert axes.get_xlabel() == "images per second (times as fast as the reference)"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["recordkit", "reference", "others"]
-    assert [text.get_text().strip() for text in axes.texts] == ["6,000  (x9.98)", "1,700  (x2.83)", "600"]
+    assert [text.get_text() for text in axes.texts] == ["6,000", "(x9.98)", "1,700", "(x2.83)", "600"]
+    assert {text.get_color() for text in axes.texts} == {"black"}
     assert len(axes.containers) == 2  # bars and their whiskers
 
 
@@ -38,8 +39,35 @@ def test_every_case_has_a_bar_with_rate_ratio_and_whiskers():
 def test_several_numbers_of_threads_give_curves():
     _, curves = plot.draw_report(report(threads=(1, 2, 4))).axes
     assert (curves.get_xlabel(), curves.get_ylabel()) == ("threads", "images per second")
-    assert [list(line.get_xdata()) for line in curves.get_lines()] == [[1, 2, 4], [2], [2]]
+    lines = [container.lines[0] for container in curves.containers]
+    assert [list(line.get_xdata()) for line in lines] == [[1, 2, 4], [2], [2]]
     assert [text.get_text() for text in curves.get_legend().get_texts()][0] == "recordkit native"
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_the_curves_have_whiskers_from_the_lowest_to_the_highest_round():
+    _, curves = plot.draw_report(report(threads=(1, 2, 4))).axes
+    _, _, (whiskers,) = curves.containers[0].lines
+    ends = [[round(y) for _, y in segment] for segment in whiskers.get_segments()]
+    assert ends == [[2970, 3030], [5940, 6060], [11880, 12120]]
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_an_uncertain_ratio_is_gray_and_an_unknown_one_is_left_out():
+    (axes,) = plot.draw_report(report(n_rounds=2)).axes
+    colours = {text.get_text(): text.get_color() for text in axes.texts}
+    assert colours["(x9.95)"] == plot._UNCERTAIN and colours["5,970"] == "black"
+    assert axes.get_legend().get_texts()[-1].get_text() == "gray ratio: not known to within 5%"
+    (axes,) = plot.draw_report(report(n_rounds=1)).axes
+    assert [text.get_text() for text in axes.texts] == ["5,940", "1,683", "600"]
+    assert len(axes.get_legend().get_texts()) == 3
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_noise_is_a_title_above_the_bars():
+    assert plot.draw_report(report()).axes[0].get_title("left") == ""
+    title = plot.draw_report(report(noise=0.2)).axes[0].get_title("left")
+    assert title == "NOISY: other processes had 20% of the processors"
 
 
 @pytest.mark.usefixtures("matplotlib")

@@ -1,9 +1,11 @@
 """The protocol on a small file: real cases in processes of their own, peers with faults, and the command."""
 
 import json
+import math
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from images import noise, picture, save, write
 
 from recordkit.bench import machine
 from recordkit.bench.child import cpu_s, peak_rss_mb
-from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.plan import MIN_ROUNDS, BenchPlan, Schedule
+from recordkit.bench.protocol import run_comparison
 from recordkit.bench.subset import single_file
 from recordkit.bench.workload import resolve_workload
 from recordkit.cli.commands.bench import command
@@ -187,7 +190,7 @@ FAULTS = {
 def test_a_peer_with_a_fault_is_a_row_that_names_it_and_its_steps_are_counted(rec, peers):
     steps = []
     bench_plan = plan(rec, ("python", *peers(*FAULTS)))
-    report = run_comparison(bench_plan, progress=lambda n, _reason: steps.append(n))
+    report = run_comparison(bench_plan, progress=steps.append)
     good, *bad = report.cases
     assert good.measured and len(good.first_batch_s) == 2
     for case, (name, (status, note)) in zip(bad, FAULTS.items(), strict=True):
@@ -196,17 +199,55 @@ def test_a_peer_with_a_fault_is_a_row_that_names_it_and_its_steps_are_counted(re
     assert sum(steps) == bench_plan.n_steps
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("wide", "n_rounds"), [(0.0, 4), (float("inf"), 2)])
-def test_rounds_are_added_while_a_ratio_is_uncertain(rec, peers, monkeypatch, wide, n_rounds):
-    monkeypatch.setattr("recordkit.bench.report.WIDE", wide)
-    steps = []
-    bench_plan = plan(rec, ("python", *peers("slow", "failing")), rounds=2, max_rounds=4)
-    report = run_comparison(bench_plan, progress=lambda n, reason: steps.append((n, reason)))
-    assert report.protocol["rounds"] == n_rounds == len(report.cases[1].img_s)
-    assert sum(n for n, _ in steps) == bench_plan.n_steps
-    added = [reason.split(" ±")[0] for n, reason in steps if n < 0 and "%" in reason]
-    assert added == [f"round {number}: slow" for number in range(3, n_rounds + 1)]
+class TestRounds:
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("wide", "n_rounds"), [(0.0, 5), (float("inf"), 4)])
+    def test_they_are_added_while_a_ratio_is_uncertain_and_the_budget_is_enough(
+        self, rec, peers, monkeypatch, wide, n_rounds
+    ):
+        monkeypatch.setattr("recordkit.bench.report.WIDE", wide)
+        clock = iter(range(0, 1000, 10))  # the comparison begins at 0, its rounds at 10, and each ends 10 s later
+        monkeypatch.setattr("recordkit.bench.protocol.time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+        seen, steps = [], []
+        bench_plan = plan(rec, ("python", *peers("slow", "failing")), rounds=4, budget_s=65)
+        report = run_comparison(bench_plan, progress=steps.append, on_round=lambda report, n: seen.append((report, n)))
+        assert report.protocol["rounds"] == n_rounds == len(report.cases[1].img_s)
+        assert [n for _, n in seen] == [5 if wide == 0 else 4] * n_rounds
+        assert sum(steps) == n_rounds * bench_plan.n_steps_per_round
+        # Each report is a whole one of the rounds so far, which the later rounds do not change.
+        assert [len(report.cases[1].img_s) for report, _ in seen] == list(range(1, n_rounds + 1))
+        assert all(report.reference == "python" and report.noise is not None for report, _ in seen)
+
+    def test_a_used_up_budget_leaves_the_fewest(self, rec):
+        seen = []
+        bench_plan = plan(rec, ("python",), rounds=4, budget_s=0)
+        report = run_comparison(bench_plan, on_round=lambda _report, n: seen.append(n))
+        assert seen == [MIN_ROUNDS] * MIN_ROUNDS == [3] * report.protocol["rounds"]
+
+    def test_a_negative_budget_is_refused(self, rec):
+        with pytest.raises(PlanError, match="budget_s: expected at least 0 seconds, got -1"):
+            plan(rec, ("python",), budget_s=-1)
+
+    @pytest.mark.parametrize(
+        ("n_done", "left_s", "is_uncertain", "n_rounds"),
+        [
+            (0, 180, True, 12),
+            (1, 170, True, 18),
+            (1, 170, False, 12),
+            (12, 60, False, 12),
+            (12, 60, True, 18),
+            (12, 9, True, 12),
+            (5, 30, False, 8),
+            (5, 5, False, 5),
+            (1, -100, True, 3),
+        ],
+    )
+    def test_their_number_follows_from_the_time_left(self, n_done, left_s, is_uncertain, n_rounds):
+        schedule = Schedule(rounds=12, budget_s=180)
+        assert schedule.n_rounds(n_done, 10.0, left_s, is_uncertain=is_uncertain) == n_rounds
+
+    def test_without_a_budget_their_number_is_fixed(self):
+        assert Schedule(4, None).n_rounds(2, 10.0, math.inf, is_uncertain=True) == 4
 
 
 @pytest.mark.slow
@@ -289,10 +330,17 @@ class TestCommand:
         assert json.loads(self.run(*words).stdout)["protocol"]["rounds"] == 2
 
     @pytest.mark.parametrize(
-        ("words", "most"),
-        [([], 30), (["--rounds", 2], 0), (["--rounds", 2, "--max-rounds", 3], 3), (["--quick"], 0)],
+        ("words", "rounds_and_budget"),
+        [
+            ([], (12, 180)),
+            (["--rounds", 2], (2, None)),
+            (["--quick"], (3, None)),
+            (["--quick", "--rounds", 2], (2, None)),
+            (["--budget", "90s"], (12, 90)),
+            (["--rounds", 20, "--budget", "10m"], (20, 600)),
+        ],
     )
-    def test_rounds_are_added_unless_their_number_is_given(self, rec, monkeypatch, words, most):
+    def test_there_is_a_budget_unless_the_number_of_rounds_is_given(self, rec, monkeypatch, words, rounds_and_budget):
         plans = []
 
         def no_bench(plan, **_):
@@ -301,7 +349,7 @@ class TestCommand:
 
         monkeypatch.setattr("recordkit.cli.commands.bench.run_comparison", no_bench)
         self.run(rec, "--peers", "python", "--shape", "3,32,32", *words)
-        assert plans[0].max_rounds == most
+        assert (plans[0].rounds, plans[0].budget_s) == rounds_and_budget
 
     @pytest.mark.parametrize(("words", "n"), [([], 200), (["--records", 7], 7)])
     def test_quick_measures_few_records(self, rec, monkeypatch, words, n):
@@ -345,21 +393,6 @@ class TestCommand:
         result = self.run(rec, "--peers", ",".join(("python", *peers("wrong"))), "--shape", "3,32,32", "--quick")
         assert result.exit_code == 1 and "differs: not compared: its first batch differs" in result.output
 
-    def test_compare_prints_verdicts(self, tmp_path):
-        from bench.reports import report
-
-        for name, faster in (("old", 1.0), ("new", 0.9)):
-            (tmp_path / name).write_text(json.dumps(report(faster=faster, n_rounds=20).as_json()))
-        result = self.run("--compare", tmp_path / "old", tmp_path / "new")
-        assert result.exit_code == 0 and re.search("recordkit native, 2 threads +slower", result.output)
-        facts = json.loads(self.run("--compare", tmp_path / "old", tmp_path / "new", "--json").stdout)
-        (case,) = [case for case in facts["cases"] if case["name"] == "native"]
-        assert case["verdict"] == "slower" and case["interval"][0] < case["change"] < case["interval"][1] < 0
-
-    @pytest.mark.parametrize("words", [[], ["a.rec", "--compare", "a", "b"]])
-    def test_rec_and_compare_exclude_each_other(self, words):
-        assert isinstance(self.run(*words).exception, PlanError)
-
-    @pytest.mark.parametrize("words", [["--threads", "two"], ["--shape", "28x28"]])
+    @pytest.mark.parametrize("words", [["--threads", "two"], ["--shape", "28x28"], ["--budget", "soon"]])
     def test_malformed_options(self, words):
         assert self.run("a.rec", *words).exit_code == 2

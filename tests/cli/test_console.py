@@ -15,8 +15,8 @@ def names(cli, tiny_folder, tmp_path):
     """Words of a command line that stand for paths: a folder with one unused file, a .rec file, a new prefix."""
     (tiny_folder / "cat" / "notes.txt").touch()  # causes a warning
     assert cli("pack", tiny_folder, tmp_path / "out", "--exts", ".jpg,.txt", "--on-error", "skip")[0] == 0
-    for name, faster in (("old", 1.0), ("new", 0.9)):
-        (tmp_path / name).write_text(json.dumps(report(faster=faster, n_rounds=20).as_json()))
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(json.dumps(report(n_rounds=20).as_json()))
     return {"FOLDER": tiny_folder, "REC": tmp_path / "out.rec"} | {
         word.upper(): tmp_path / word for word in ("prefix", "old", "new")
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shlex
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +17,36 @@ from click.core import ParameterSource
 
 from recordkit.bench.page import check_page, render_page
 from recordkit.bench.peers.registry import PEERS
+from recordkit.bench.plan import MIN_ROUNDS, BenchPlan
 from recordkit.bench.plot import check_plot_path, save_plot
-from recordkit.bench.protocol import BenchPlan, run_comparison
+from recordkit.bench.protocol import run_comparison
 from recordkit.bench.report import WIDE, Report, compare_reports, read_report
 from recordkit.bench.subset import single_file
-from recordkit.bench.table import as_csv, comparison_remarks, report_lines, verdict_lines
+from recordkit.bench.table import (
+    as_csv,
+    comparison_remarks,
+    interim_lines,
+    report_lines,
+    round_line,
+    verdict_lines,
+    verdicts_as_csv,
+)
 from recordkit.bench.workload import DTYPES, PRESETS, resolve_workload
 from recordkit.cli.console import Console
-from recordkit.cli.options import examples, output_options, parse_shape
+from recordkit.cli.options import examples, output_options, parse_duration, parse_shape
 from recordkit.cli.pack_options import root_option
 from recordkit.errors import PlanError
 from recordkit.storage.replacement import write_atomically
-from recordkit.storage.staging import check_folder
+from recordkit.storage.staging import PUBLISHED, check_folder
 from recordkit.upkeep.look.destination import PAGE_SUFFIXES
 
 _POSITIVE = click.IntRange(min=1)
 _OUTPUT = click.Path(path_type=Path, dir_okay=False)
-# Defaults that --quick changes, and the default of --max-rounds if --rounds is not given.
-_QUICK = {"n_records": 200, "rounds": 3, "epochs": 1, "round_s": 0.3}
-_MAX_ROUNDS = 30
+# Defaults that --quick changes, and the default of --budget if the number of rounds is not given.
+_QUICK = {"n_records": 200, "rounds": MIN_ROUNDS, "epochs": 1, "round_s": 0.3}
+_BUDGET_S = 180.0
+_OUTPUTS = ("report_path", "csv_path", "plot_path", "html_path")
+_WITH_COMPARE = ("compare", "fail_on", "csv_path")
 
 
 def _parse_threads(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -47,6 +60,7 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     epilog=examples(
         "recordkit bench out/photos.rec",
         "recordkit bench out/photos.rec --threads 1,2,4 --html report.html --report new.json",
+        "recordkit bench out/photos.rec --budget 10m",
         "recordkit bench --compare old.json new.json",
     )
 )
@@ -57,6 +71,13 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     type=click.Path(path_type=Path),
     metavar="OLD NEW",
     help="Compare the ratios of two reports, without a measurement.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["slower", "never"]),
+    default="slower",
+    show_default=True,
+    help="With --compare: the verdict that makes the exit code 1.",
 )
 @click.option(
     "--peers",
@@ -92,12 +113,19 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
     type=_POSITIVE,
     help="Measure on a copy of this many evenly spaced records.  [default: all]",
 )
-@click.option("--rounds", type=_POSITIVE, default=12, show_default=True, help="Minimum number of rounds.")
 @click.option(
-    "--max-rounds",
+    "--rounds",
     type=_POSITIVE,
-    help=f"Add rounds, up to this number, until all ratios are known to within {WIDE:.0%}.  "
-    f"[default: {_MAX_ROUNDS}; with --rounds or --quick, none are added]",
+    default=12,
+    help=f"Number of rounds.  [default: 12, and more while a ratio is not known to within {WIDE:.0%}]",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    metavar="TIME",
+    callback=parse_duration,
+    help=f"Time for all rounds, as 90s, 3m or 1h; {MIN_ROUNDS} are always measured.  "
+    "[default: 3m; with --rounds or --quick, as long as these take]",
 )
 @click.option("--epochs", type=_POSITIVE, default=2, show_default=True, help="Minimum number of epochs in a round.")
 @click.option(
@@ -132,32 +160,54 @@ def _parse_threads(_context: click.Context, _option: click.Parameter, text: str)
 def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Console, **options: Any) -> None:
     """Measure how fast REC is loaded by recordkit and by the other loaders that are installed.
 
-    All loaders do the same work, which is checked first. Ratios are to MXNet's ImageIter if it is installed. The
-    exit code is 1 if a loader did different work or failed.
+    All loaders do the same work, which is checked first. Ratios are to MXNet's ImageIter if it is installed. Ctrl-C
+    ends the comparison with the rounds that are complete. The exit code is 1 if a loader did different work or failed,
+    or if --compare finds a loader that is slower for certain.
     """
+    outputs = {name: options.pop(name) for name in _OUTPUTS}
+    fail_on = options.pop("fail_on")
+    _check_combination(rec, compare)
     if compare is not None:
-        if rec is not None:
-            raise PlanError(argument="compare", expected="two files and no REC", got=rec)
-        old, new = map(read_report, compare)
-        _compare(old, new, console)
-        return
-    if rec is None:
+        _check_outputs(outputs, compare)
+        _compare(*compare, outputs["csv_path"], console, fail_on=fail_on)
+    elif rec is not None:
+        _check_outputs(outputs, [rec.with_suffix(suffix) for suffix in (".rec", ".idx", ".lst", ".json")])
+        report = _measure(rec, options, console)
+        _write(report, outputs)
+        console.report(report.as_json(), *report_lines(report))
+        if report.protocol.get("interrupted"):
+            raise click.Abort
+        if any(case.status in ("differs", "failed") for case in report.cases):
+            raise click.exceptions.Exit(1)
+
+
+def _check_combination(rec: Path | None, compare: tuple[Path, Path] | None) -> None:
+    """Refuse a command line that measures and compares, or does neither, instead of leaving options without effect."""
+    if compare is None and rec is None:
         raise PlanError(
             argument="rec",
             expected="a .rec file to measure",
             got="none",
             advice="give it, or two reports with `compare`",
         )
-    outputs = {name: options.pop(name) for name in ("report_path", "csv_path", "plot_path", "html_path")}
-    _check_outputs(outputs, rec)
-    report = _measure(rec, options, console)
-    _write(report, outputs)
-    console.report(report.as_json(), *report_lines(report))
-    if any(case.status in ("differs", "failed") for case in report.cases):
-        raise click.exceptions.Exit(1)
+    given = _given_options()
+    if compare is None and "fail_on" in given:
+        raise PlanError(argument="fail_on", expected="two reports with `compare`", got="a measurement")
+    if compare is not None and rec is not None:
+        raise PlanError(argument="compare", expected="two files and no REC", got=rec)
+    if compare is not None and (others := [name for name in given if name not in _WITH_COMPARE]):
+        raise PlanError(argument=others[0], expected="a measurement, without `compare`", got="two reports")
 
 
-def _compare(old: Report, new: Report, console: Console) -> None:
+def _given_options() -> list[str]:
+    """Return the names of the options of this command that stand on the command line; `output_options` has its own."""
+    context = click.get_current_context()
+    names = [name for name in context.params if name not in ("rec", "as_json", "quiet")]
+    return [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+
+
+def _compare(old_path: Path, new_path: Path, csv_path: Path | None, console: Console, *, fail_on: str) -> None:
+    old, new = read_report(old_path), read_report(new_path)
     verdicts, remarks = compare_reports(old, new), comparison_remarks(old, new)
     cases = [
         {
@@ -169,31 +219,59 @@ def _compare(old: Report, new: Report, console: Console) -> None:
         }
         for case, verdict in verdicts
     ]
+    if csv_path is not None:
+        _write_text(csv_path, verdicts_as_csv(verdicts))
     console.report({"cases": cases, "remarks": remarks}, *verdict_lines(verdicts), "", *remarks)
+    if any(verdict.word == fail_on for _, verdict in verdicts):
+        raise click.exceptions.Exit(1)
 
 
 def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:
+    """Measure with the options of the command; Ctrl-C returns the complete rounds if there are any."""
     workload_options = {
         name: options.pop(name) for name in ("shape", "preset", "resize", "dtype", "root", "batch_size")
     }
     peers, quick = options.pop("peers"), options.pop("quick")
-    source = click.get_current_context().get_parameter_source
-    defaults = [name for name in options if source(name) is ParameterSource.DEFAULT]
-    if "max_rounds" in defaults:
-        options["max_rounds"] = _MAX_ROUNDS if "rounds" in defaults and not quick else 0
+    given = _given_options()
+    if options["budget_s"] is None and "rounds" not in given and not quick:
+        options["budget_s"] = _BUDGET_S
     if quick:
-        options |= {name: value for name, value in _QUICK.items() if name in defaults}
+        options |= {name: value for name, value in _QUICK.items() if name not in given}
     n_records = options.pop("n_records")
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
         path = single_file(rec, n_records, Path(folder))
+        PUBLISHED.clear()  # a copy is temporary, so an interrupted comparison does not name it as written
         workload = resolve_workload(path, **workload_options)
         plan = BenchPlan(workload, tuple(name.strip() for name in peers.split(",")), **options)
-        with console.progress(plan.n_steps, f"bench {rec.name}", unit="turn") as progress:
-            return run_comparison(plan, command=shlex.join(["recordkit", *sys.argv[1:]]), progress=progress)
+        return _run(plan, f"bench {rec.name}", console)
 
 
-def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
-    """Refuse outputs that cannot be written or would replace the dataset or each other, before minutes of work."""
+def _run(plan: BenchPlan, label: str, console: Console) -> Report:
+    """Show the table after each round while the comparison runs."""
+    last: Report | None = None
+    with contextlib.closing(console.open_bar(plan.n_steps, label, unit="turn")) as bar:
+
+        def show(report: Report, n_rounds: int) -> None:
+            nonlocal last
+            last = report
+            bar.total = n_rounds * plan.n_steps_per_round
+            notes = []
+            if plan.budget_s is not None and n_rounds == MIN_ROUNDS < plan.rounds:
+                notes = [f"The budget is enough for {MIN_ROUNDS} rounds, the fewest; --records makes rounds shorter."]
+            bar.show([*interim_lines(report), *notes], ". ".join([round_line(report), *notes]))
+
+        command = shlex.join(["recordkit", *sys.argv[1:]])
+        try:
+            return run_comparison(plan, command=command, progress=bar.update, on_round=show)
+        except KeyboardInterrupt:
+            if last is None:
+                raise
+            last.protocol["interrupted"] = True
+            return last
+
+
+def _check_outputs(outputs: dict[str, Path | None], inputs: Sequence[Path]) -> None:
+    """Refuse outputs that cannot be written or would replace an input or each other, before minutes of work."""
     if outputs["plot_path"] is not None:
         check_plot_path(outputs["plot_path"])
     if outputs["html_path"] is not None:
@@ -201,7 +279,7 @@ def _check_outputs(outputs: dict[str, Path | None], rec: Path) -> None:
         if outputs["html_path"].suffix.lower() not in PAGE_SUFFIXES:
             expected = f"a name that ends in {' or '.join(PAGE_SUFFIXES)}"
             raise PlanError(argument="html_path", expected=expected, got=outputs["html_path"])
-    taken = {rec.with_suffix(suffix).resolve() for suffix in (".rec", ".idx", ".lst", ".json")}
+    taken = {path.resolve() for path in inputs}
     for name, path in outputs.items():
         if path is None:
             continue
