@@ -54,7 +54,7 @@ def train_in_torch(arguments: argparse.Namespace) -> None:
 
     torch.manual_seed(arguments.torch)
     normalize, shift = rk.Normalize(128, 256), [Pad(2), rk.RandomCrop(28)]
-    options = {"dtype": "float32", "channels": 1, "seed": arguments.torch}
+    options = {"dtype": "float32", "seed": arguments.torch}
     train = Loader(
         arguments.rec, batch_size=128, shuffle=True, transforms=[*shift, normalize], last_batch="drop", **options
     )
@@ -69,13 +69,13 @@ def train_in_torch(arguments: argparse.Namespace) -> None:
     for _ in range(arguments.epochs):
         for batch in train:
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(batch.data), batch.label.long()).backward()
+            nn.functional.cross_entropy(net(batch.data), batch.label).backward()
             optimizer.step()
             schedule.step()
     n_right = n = 0
     with torch.no_grad():
         for batch in test:
-            n_right += int((net(batch.data).argmax(1) == batch.label.long())[: batch.n_valid].sum())
+            n_right += int((net(batch.data).argmax(1) == batch.label)[: batch.n_valid].sum())
             n += batch.n_valid
     print(json.dumps({"accuracy": n_right / n, "seconds": time.perf_counter() - begin_s}))
 

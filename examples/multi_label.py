@@ -28,6 +28,6 @@ rk.pack(out / "digits.lst", out / "digits", plan=rk.PackPlan(val_ratio=0.2))
 
 labels = rk.RecordDataset(out / "digits_train.rec").labels  # read without the images
 assert labels.shape[1] == 2 and (labels[:, 1] == (labels[:, 0] % 2 == 0)).all()
-with rk.Loader(out / "digits_train.rec", batch_size=4, channels=1, shuffle=True) as loader:
+with rk.Loader(out / "digits_train.rec", batch_size=4, channels="keep", label_dtype="auto", shuffle=True) as loader:
     batch = next(iter(loader))
     print(f"a batch: {batch.data.shape}, labels {batch.label.tolist()}")

@@ -28,13 +28,13 @@ def train(wrap, batch_size):
     torch.manual_seed(0)  # the same first weights in each process
     net = wrap(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
     transforms = [rk.Normalize(127.5, 127.5)]
-    options = {"shuffle": True, "last_batch": "drop", "channels": 1, "dtype": "float32", "transforms": transforms}
+    options = {"shuffle": True, "last_batch": "drop", "dtype": "float32", "transforms": transforms}
     loader = Loader(out / "digits_train.rec", batch_size=batch_size, **options)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     for _ in range(2):
         for data, label in loader:
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(data), label.long()).backward()
+            nn.functional.cross_entropy(net(data), label).backward()
             optimizer.step()
     print(f"{len(loader)} batches of {batch_size} in each epoch", flush=True)
     return torch.cat([value.flatten() for value in net.state_dict().values()])

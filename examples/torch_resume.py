@@ -33,7 +33,7 @@ torch.set_num_threads(1)  # more threads only slow down so small a network
 net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 5 * 5, 10))
 optimizer = torch.optim.SGD(net.parameters(), lr=0.02, momentum=0.9)
 transforms = [rk.RandomCrop(7), rk.Normalize(127.5, 127.5)]
-options = {"channels": 1, "dtype": "float32", "transforms": transforms}
+options = {"dtype": "float32", "transforms": transforms}
 train = Loader(out / "digits_train.rec", batch_size=32, shuffle=True, **options)
 checkpoint, n_epochs = out / "checkpoint.pt", 4
 if checkpoint.exists():
@@ -45,7 +45,7 @@ print(f"begins at epoch {train.state_dict()['epoch']}, sample {train.state_dict(
 
 for epoch in range(train.state_dict()["epoch"], n_epochs):
     for number, batch in enumerate(train, 1):
-        loss = nn.functional.cross_entropy(net(batch.data), batch.label.long())
+        loss = nn.functional.cross_entropy(net(batch.data), batch.label)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -165,10 +165,24 @@ def open_with_wrong_index():
 
 
 def read_ragged_labels():
-    with recordio.MXIndexedRecordIO("out/ragged.idx", "out/ragged.rec", "w") as writer:
-        for key, label in enumerate([1.0, [1.0, 2.0]]):
-            writer.write_idx(key, recordio.pack(recordio.IRHeader(0, label, key, 0), b"x"))
+    write_labels("out/ragged", [1.0, [1.0, 2.0]])
     rk.RecordDataset("out/ragged.rec").labels  # noqa: B018 (the property raises)
+
+
+def load_ragged_labels():
+    write_labels("out/ragged", [1.0, [1.0, 2.0]])
+    list(rk.Loader("out/ragged.rec", batch_size=2))
+
+
+def load_fractions_as_int64():
+    write_labels("out/scores", [1.0, 0.5])
+    list(rk.Loader("out/scores.rec", batch_size=2, label_dtype="int64"))
+
+
+def write_labels(prefix, labels):
+    with recordio.MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "w") as writer:
+        for key, label in enumerate(labels):
+            writer.write_idx(key, recordio.pack(recordio.IRHeader(0, label, key, 0), b"P5 1 1 255 x"))
 
 
 def load(**options):
@@ -199,6 +213,9 @@ CALLS = {
     "one for each packed record": open_with_wrong_index,
     "no sample has it": lambda: rk.RecordDataset("out/photos.rec").by_key(12),
     "ragged_labels() accepts any number": read_ragged_labels,
+    "makes an array of any numbers of labels": load_ragged_labels,
+    "labels that are whole numbers, as the first ones are": load_fractions_as_int64,
+    "one iteration of a loader at a time": lambda: list(zip(loader := load(), loader, strict=True)),
     "skip metadata records, whose image is empty": lambda: recordio.unpack_img(
         recordio.pack(recordio.IRHeader(0, [4, 6], 0, 0), b"")
     ),

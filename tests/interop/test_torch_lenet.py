@@ -57,7 +57,7 @@ def train(epochs):
     for batches in epochs:
         for data, label in batches:
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(data), label.long()).backward()
+            nn.functional.cross_entropy(net(data), label).backward()
             optimizer.step()
     return net
 
@@ -71,7 +71,7 @@ def accuracy(net, batches):
 @pytest.mark.usefixtures("one_thread")
 def test_a_lenet_learns_the_same_from_records_and_from_arrays(tmp_path, digits, engine):
     images, labels = digits
-    options = {"channels": 1, "dtype": "float32", "transforms": [NORMALIZE], "engine": engine}
+    options = {"dtype": "float32", "transforms": [NORMALIZE], "engine": engine}
     path = write(tmp_path / "train.rec", images[:N_TRAINED], labels[:N_TRAINED])
     loader = Loader(path, batch_size=BATCH_SIZE, shuffle=True, last_batch="drop", **options)
     orders = [[batch.index.tolist() for batch in loader] for _ in range(N_EPOCHS)]

@@ -101,6 +101,8 @@ def _label_lines(info: FileInfo) -> list[str]:
     low, high = info.label_width
     width_text = str(low) if low == high else f"{low} to {high}"
     lines = [f"labels     {width_text} per record{', ' if high == 1 else ': '}{_ranges_text(info)}"]
+    if low != high:
+        lines.append('           not as many in each record; a Loader takes them with label="pad" or label="list"')
     if info.n_not_finite:
         lines.append(
             f"           {info.n_not_finite} are not finite; 'recordkit verify {quoted(info.path)}' lists them"
