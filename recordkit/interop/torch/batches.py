@@ -97,7 +97,7 @@ def _refuse_to_collate(_batches: object, **_options: object) -> NoReturn:
     )
 
 
-default_collate_fn_map[Batch] = _refuse_to_collate
+default_collate_fn_map.update({Batch: _refuse_to_collate})
 
 
 class Loader(IterableDataset):
