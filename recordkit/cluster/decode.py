@@ -18,7 +18,7 @@ from recordkit.cluster.record_table import IMAGE, KEY
 from recordkit.errors import FormatError, ImageError, PlanError, plural
 from recordkit.loading.native import choose_engine
 from recordkit.loading.payloads import PayloadDecoder, Payloads
-from recordkit.loading.plan import LoadPlan, Step
+from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_fixed_size
 from recordkit.threads import count_threads
 
@@ -70,7 +70,7 @@ class Decode:
 
     def __init__(
         self,
-        transforms: Sequence[Step] = (),
+        transforms: Sequence[object] = (),
         *,
         epoch: int = 0,
         size: tuple[int, int] | None = None,

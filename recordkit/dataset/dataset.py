@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -153,6 +153,10 @@ class RecordDataset:
 
     def __len__(self) -> int:
         return len(self._table.offsets if self._rows is None else self._rows)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Read one sample after the other."""
+        return (self[index] for index in range(len(self)))
 
     def __repr__(self) -> str:
         return with_places(f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>")

@@ -20,7 +20,7 @@ from recordkit.loading.batch import Batch
 from recordkit.loading.fetching import plan_uses
 from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
-from recordkit.loading.plan import LoadPlan, Step
+from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_channels
 from recordkit.loading.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
@@ -151,7 +151,7 @@ class Loader:
         path: str | Path | Sequence[str | Path] | RecordDataset,
         *,
         batch_size: int,
-        transforms: Sequence[Step] = (),
+        transforms: Sequence[object] = (),
         shuffle: bool | Order = False,
         seed: int = 0,
         threads: int = 0,

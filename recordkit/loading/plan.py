@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from recordkit.errors import PlanError
 from recordkit.transforms import Normalize, Transform
 from recordkit.transforms.transform import FunctionOfImage, takes_draws
-
-Step = Transform | Normalize | Callable[[Any], Any]
-"""A step of a list of transforms: one of recordkit's, or a function of the image alone."""
 
 DTYPES = ("uint8", "float16", "float32")
 LAYOUTS = ("NHWC", "NCHW")
@@ -78,7 +75,7 @@ class LoadPlan:
         A value is not allowed, or two values contradict each other.
     """
 
-    transforms: Sequence[Step] = ()
+    transforms: Sequence[object] = ()  # what type checkers infer for a list of several transforms
     dtype: str | None = None
     layout: str = "NHWC"
     channels: Any = 3
@@ -133,7 +130,7 @@ class LoadPlan:
         return values.transpose(2, 0, 1) if self.layout == "NCHW" and values.ndim == 3 else values
 
 
-def _split(transforms: Sequence[Step]) -> tuple[list[Transform], Normalize | None]:
+def _split(transforms: Sequence[object]) -> tuple[list[Transform], Normalize | None]:
     """Check the transforms, and split the normalisation from the others."""
     if not isinstance(transforms, Sequence) or isinstance(transforms, str):
         raise PlanError(

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from recordkit.dataset.records import open_record_file
 from recordkit.errors import FormatError, PublishError
@@ -19,6 +19,8 @@ from recordkit.storage.fileset import reindex_advice
 from recordkit.storage.remote.lookup import local_path
 from recordkit.storage.remote.urls import is_url
 from recordkit.storage.snapshot import file_state
+
+_Self = TypeVar("_Self", bound="MXRecordIO")
 
 
 class MXRecordIO:
@@ -163,7 +165,7 @@ class MXRecordIO:
         if writable and self.pid != os.getpid():
             raise RuntimeError(f"{self.uri}: Forbidden operation in multiple processes: another process is writing it")
 
-    def __enter__(self) -> MXRecordIO:
+    def __enter__(self: _Self) -> _Self:
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:

@@ -17,7 +17,7 @@ from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.labels import LabelReader
 from recordkit.loading.native import choose_engine
-from recordkit.loading.plan import LoadPlan, Step
+from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_channels, find_format
 from recordkit.memory import MemoryBudget, choose_memory
 
@@ -67,7 +67,7 @@ class RecordDataset(Dataset):
         self,
         path: str | Path | Sequence[str | Path],
         *,
-        transforms: Sequence[Step] = (),
+        transforms: Sequence[object] = (),
         seed: int = 0,
         engine: str = "auto",
         dtype: str | None = None,

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from recordkit.loading.plan import Step
 from recordkit.transforms import Normalize
 from recordkit.transforms.transform import takes_draws
 
@@ -43,7 +42,7 @@ def _to_tensor(values: Any) -> torch.Tensor:
     return torch.from_numpy(array.transpose(2, 0, 1) if array.ndim == 3 else array)
 
 
-def on_tensors(transforms: Sequence[Step]) -> Sequence[Step]:
+def on_tensors(transforms: Sequence[object]) -> Sequence[object]:
     """Return a list of transforms whose modules get tensors; anything but a list unchanged, for the loader to refuse.
 
     Examples
