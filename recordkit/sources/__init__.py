@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from recordkit.codec import OTHER_DECODERS
 from recordkit.dataset.packed_sets import packed_set_error
@@ -23,7 +24,7 @@ from recordkit.sources.folder import ClassFrom, FolderSource, ImageOptions, Tree
 from recordkit.sources.image_tree import ImageTree, Progress
 from recordkit.sources.list_form import advise_columns
 from recordkit.sources.listing import ListSource
-from recordkit.sources.mnist import MnistSource, open_sets, open_sets_below
+from recordkit.sources.mnist import MnistSource, open_cifar, open_sets, open_sets_below
 from recordkit.sources.table import TableSource
 from recordkit.storage.remote.urls import Url, is_url
 
@@ -48,14 +49,19 @@ _KINDS_BY_ARGUMENT = {
     "root": ("list",),
     "label_from": ("images",),
     "extensions": ("list", "images"),
-    "classes": ("list", "ubyte", "images"),
+    "classes": ("list", "ubyte", "cifar", "images"),
     "class_from": ("images",),
     "splits": ("images",),
     "columns": ("list",),
     "transpose": ("ubyte",),
     "allow_outside": ("list",),
 }
-_KIND_NAMES = {"list": "a list", "ubyte": "a folder of ubyte files", "images": "a folder of images"}
+_KIND_NAMES = {
+    "list": "a list",
+    "ubyte": "a folder of ubyte files",
+    "cifar": "a folder of CIFAR's binary files",
+    "images": "a folder of images",
+}
 
 
 def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does not tell)
@@ -73,7 +79,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     allow_outside: bool = False,
     progress: Progress | None = None,
 ) -> Source | dict[str, Source]:
-    """Open a list, a folder of ubyte (MNIST) files, a folder tree or a flat folder of images.
+    """Open a list, a folder of ubyte (MNIST) or CIFAR files, a folder tree or a flat folder of images.
 
     Parameters
     ----------
@@ -91,7 +97,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     decoders : sequence of str
         Names in `recordkit.codec.OTHER_DECODERS`, whose suffixes count as images too; see `PackPlan.decoders`.
     classes : mapping of str to int, optional
-        Labels by class name: for a folder, the labels to assign; for a list or ubyte files, the names of their labels.
+        Labels by class name: for a folder, the labels to assign; for a list, ubyte or CIFAR files, the names of labels.
         The names of a list are also read from PREFIX.classes.json beside it, those of published datasets are known.
     class_from : {"first", "last", "path"}, optional
         Folder that is the class of an image in a tree: the first one below the root, the last one, or the whole path,
@@ -137,7 +143,7 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
     """
     if unknown := sorted(set(decoders) - set(OTHER_DECODERS)):
         raise PlanError(argument="decoders", expected=f"names of {', '.join(OTHER_DECODERS)}", got=repr(unknown[0]))
-    arguments = {
+    arguments: dict[str, Any] = {
         "root": root,
         "label_from": label_from,
         "extensions": None if tuple(extensions) == EXTENSIONS else extensions,
@@ -161,9 +167,8 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         if columns is not None:
             return _open_table(path, root, columns, extensions, classes, allow_outside=allow_outside)
         return ListSource(path, root, classes=classes or find_classes(path), allow_outside=allow_outside)
-    if url is None and (ubyte_sets := open_sets(path, transpose=transpose, classes=classes)):
-        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
-        return _unwrap(ubyte_sets)
+    if url is None and (arrays := _open_arrays(path, arguments)) is not None:
+        return arrays
     if url is None and not path.is_dir():
         raise _no_source_error(path, root, extensions)
     labels = None if label_from is None else read_label_from(label_from)
@@ -178,6 +183,18 @@ def open_source(  # noqa: PLR0913 (one keyword for each fact that the path does 
         raise tree.left_out.no_image_error("images")
     _refuse_arguments_of_other_kinds("images", path, arguments)
     return open_images(tree, options)
+
+
+def _open_arrays(path: Path, arguments: Mapping[str, Any]) -> Source | dict[str, Source] | None:
+    """Open a folder of ubyte or CIFAR files; None if it has none."""
+    classes = arguments["classes"]
+    if ubyte_sets := open_sets(path, transpose=bool(arguments["transpose"]), classes=classes):
+        _refuse_arguments_of_other_kinds("ubyte", path, arguments)
+        return _unwrap(ubyte_sets)
+    if cifar_sets := open_cifar(path, classes):
+        _refuse_arguments_of_other_kinds("cifar", path, arguments)
+        return dict(cifar_sets)
+    return None
 
 
 def _list_tree(url: Url, extensions: Sequence[str], progress: Progress | None) -> ImageTree:

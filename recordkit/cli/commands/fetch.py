@@ -1,4 +1,4 @@
-"""``recordkit fetch``: download MNIST or Fashion-MNIST into a folder."""
+"""``recordkit fetch``: download MNIST, one of its relatives or CIFAR into a folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def command(
     attempts: int,
     console: Console,
 ) -> None:
-    """Download the four .gz files of MNIST or Fashion-MNIST into DIR, and check their checksums.
+    """Download the files of a dataset into DIR as their authors publish them, and check their checksums.
+
+    The archives of EMNIST, CIFAR-10 and CIFAR-100 are unpacked in DIR, so that recordkit pack takes DIR in any case.
 
     Files that exist and are right are not downloaded again. The exit code is 1 if a file could not be downloaded; the
     error names each mirror and its reason.
@@ -80,7 +82,8 @@ def _summary(report: FetchReport) -> list[str]:
     for file in report.files:
         origin = "already there" if file.source is None else f"from {file.source}"
         remark = "" if file.published else ", not the published data"
-        lines.append(f"{file.name}: {file.size_bytes:,} bytes, {origin}{remark}")
+        unpacked = f", {plural(len(file.unpacked), 'file')} in it" if file.unpacked else ""
+        lines.append(f"{file.name}: {file.size_bytes:,} bytes{unpacked}, {origin}{remark}")
     n_fetched = sum(file.status == "fetched" for file in report.files)
     n_present = len(report.files) - n_fetched
     lines.append(

@@ -1,8 +1,8 @@
-"""Download MNIST and Fashion-MNIST from their mirrors with pooch, and check the bytes.
+"""Download MNIST, its relatives and CIFAR as their authors publish them, with pooch, and check the bytes.
 
 `datasets` has the tables of files, mirrors and checksums; `content` checks a file; `transfer` gets one file from one
-source; `download` tries the sources in order and publishes the file. Nothing is printed here: the command is
-`recordkit.cli.commands.fetch`.
+source; `download` tries the sources in order and publishes the file; `unpack` unpacks an archive. Nothing is printed
+here: the command is `recordkit.cli.commands.fetch`.
 """
 
 from recordkit.interop.fetch.datasets import DATASETS, Dataset, RemoteFile

@@ -1,5 +1,7 @@
 """Check that a file is gzip-compressed MNIST data: a ubyte array of unsigned bytes with the right rank and size.
 
+Other files are known by their bytes alone.
+
 The format is described in `recordkit.formats.ubyte`. Here the decompression stops at the size of the published file,
 because a few kB of gzip can expand to gigabytes.
 """
@@ -17,6 +19,10 @@ from recordkit.errors import FormatError
 from recordkit.formats.files import open_file
 from recordkit.interop.fetch.datasets import RemoteFile
 
+_BLOCK_BYTES = 1 << 20
+# Beginnings of gzip and of zip files.
+_MAGICS = (b"\x1f\x8b", b"PK\x03\x04")
+
 
 def content_sha256(path: Path, file: RemoteFile) -> str:
     """Check that a file is well-formed, and return the checksum of its content.
@@ -31,7 +37,7 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
     Returns
     -------
     sha256 : str
-        SHA-256 of the decompressed bytes, 64 lower-case hexadecimal digits.
+        SHA-256 of the decompressed bytes, or of the file if its size is known; 64 lower-case hexadecimal digits.
 
     Raises
     ------
@@ -49,6 +55,8 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
     >>> content_sha256(path, RemoteFile("labels.gz", (3,), ""))[:16]
     'e10ef6244367a3de'
     """
+    if file.n_bytes is not None:
+        return _whole_sha256(path)
     try:
         with open_file(path) as packed, gzip.open(packed) as stream:
             content = stream.read(file.unpacked_bytes + 1)
@@ -63,6 +71,18 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
         raise FormatError(expected="valid gzip data", got=f"damage: {error}") from None
     _check_ubyte(content, file)
     return hashlib.sha256(content).hexdigest()
+
+
+def _whole_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_file(path) as stream:
+        start = stream.read(_BLOCK_BYTES)
+        if not start.startswith(_MAGICS):  # usually an error page in HTML
+            raise FormatError(expected="gzip or zip data", got=f"bytes starting {start[:16]!r}")
+        digest.update(start)
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_ubyte(content: bytes, file: RemoteFile) -> None:

@@ -21,6 +21,7 @@ from recordkit.formats.files import flush_to_disk
 from recordkit.interop.fetch.content import content_sha256
 from recordkit.interop.fetch.datasets import Dataset, RemoteFile, is_protected
 from recordkit.interop.fetch.transfer import ProgressBar, copy, download
+from recordkit.interop.fetch.unpack import unpack
 from recordkit.storage.remote.urls import is_url
 from recordkit.storage.replacement import new_folders
 
@@ -42,11 +43,13 @@ class FetchedFile:
     failures : tuple of str
         Sources that were tried before, each with the reason why it failed.
     size_bytes : int
-        Size of the .gz file.
+        Size of the file.
     sha256 : str
-        SHA-256 of the decompressed bytes.
+        SHA-256 of the decompressed bytes, or of a file whose size is known.
     published : bool
         Whether these are the published bytes. False is possible only with `any_checksum`.
+    unpacked : tuple of str
+        Paths of the files that were unpacked from it, if it is an archive.
     """
 
     name: str
@@ -57,6 +60,7 @@ class FetchedFile:
     size_bytes: int
     sha256: str
     published: bool
+    unpacked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,7 @@ def _describe(
         size_bytes=target.stat().st_size,
         sha256=digest,
         published=digest == file.sha256,
+        unpacked=tuple(map(str, unpack(target, file.members))) if file.members else (),
     )
 
 
@@ -241,7 +246,7 @@ def _present_sha256(file: RemoteFile, target: Path, *, any_checksum: bool) -> st
     if digest != file.sha256 and not any_checksum:
         raise FetchError(
             path=str(target),
-            expected=f"the published data, sha256 {file.sha256} unpacked",
+            expected=f"the published data, sha256 {file.sha256}{_how(file)}",
             got=f"other data, {digest}",
             advice="move it away, or keep it with `source` and `any_checksum`",
         )
@@ -269,8 +274,12 @@ def _get(source: str | Path, folder: Path, file: RemoteFile, options: _Options) 
 def _checked_sha256(path: Path, file: RemoteFile, *, any_checksum: bool) -> str:
     digest = content_sha256(path, file)
     if digest != file.sha256 and not any_checksum:
-        raise _OtherDataError(expected=f"sha256 {file.sha256} unpacked", got=digest)
+        raise _OtherDataError(expected=f"sha256 {file.sha256}{_how(file)}", got=digest)
     return digest
+
+
+def _how(file: RemoteFile) -> str:
+    return " unpacked" if file.n_bytes is None else ""
 
 
 def _publish(path: Path, target: Path) -> None:
