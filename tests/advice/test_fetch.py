@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import re
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,20 @@ def test_no_mirror_answers(copy, fails, works):
     error = fails("fetch", "mnist", "out", "--attempts", 1)
     advice("interop/fetch/download.py", "try again later, or name a copy of your own with `source`", error)
     works("fetch", "mnist", "out", re.search("with (--from)", error)[1], copy)
+
+
+def test_a_damaged_archive(tmp_path, fails, works, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("copy").mkdir()
+    with tarfile.open("copy/cifar.tar.gz", "w:gz") as archive:
+        Path("test_batch.bin").write_bytes(np.random.default_rng(0).bytes(3073))
+        archive.add("test_batch.bin")
+    data = Path("copy/cifar.tar.gz").read_bytes()
+    file = RemoteFile("cifar.tar.gz", (), hashlib.sha256(data).hexdigest(), len(data), r"test_batch\.bin")
+    monkeypatch.setitem(DATASETS, "cifar10", Dataset("cifar10", (MIRROR,), (file,)))
+    Path("copy/cifar.tar.gz").write_bytes(data[:-1000])
+    error = fails("fetch", "cifar10", "out", "--from", "copy", "--any-checksum")
+    advice("interop/fetch/unpack.py", "remove it, and fetch again", error)
+    Path("out/cifar.tar.gz").unlink()
+    Path("copy/cifar.tar.gz").write_bytes(data)
+    works("fetch", "cifar10", "out", "--from", "copy")

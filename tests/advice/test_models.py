@@ -249,3 +249,24 @@ def test_numbers_have_no_accuracy():
     numbers = Score(None, 0.1, 10, 1.0)
     error = text_of(lambda: require_accuracy(numbers, 0.6, "net"))
     advice("training/results/score.py", "leave out `min_accuracy`", error)
+
+
+def test_images_that_cannot_be_made_like_the_training_images(net, bars, plain, fails, works):
+    error = fails("predict", net, bars, "--invert", "always")
+    advice("training/predict.py", "leave out `invert` and `center`, or give the files that were packed", error)
+    works("predict", net, bars)
+    (_, image) = next(images(1))
+    Path("one.png").write_bytes(encode(image, "png"))
+    works("predict", net, "one.png", "--invert", "always")
+    words = ("predict", plain(), "one.png", *SHAPE)
+    (option,) = advice("training/data/adaptation.py", "leave out `{}`", fails(*words, "--center"))
+    assert option == "--center"
+    works(*words)
+
+
+def test_an_image_unlike_the_training_images(net, works):
+    (_, image) = next(images(1))
+    Path("dark.png").write_bytes(encode(255 - image, "png"))
+    text = works("predict", net, "dark.png")
+    advice("cli/commands/predict.py", "--invert auto", text)
+    assert "unlike" not in works("predict", net, "dark.png", *re.search("try (.*)", text)[1].split())

@@ -92,8 +92,8 @@ def command(
                 bar.total = predictor.n_images
                 bar.update(1)
                 names = predictor.class_names
-                advice = _advice(prediction.unlike, options["invert"]) if prediction.key is None else []
-                console.report(_as_document(prediction, names, advice), _as_line(prediction, names, advice))
+                to_try = _options_to_try(prediction.unlike, options["invert"]) if prediction.key is None else []
+                console.report(_as_document(prediction, names, to_try), _as_line(prediction, names, to_try))
                 if len(on_sheet) < _N_ON_A_SHEET:
                     on_sheet.append(prediction)
         except ImageError as bad:  # raised after all other images
@@ -107,13 +107,13 @@ def command(
         raise error
 
 
-def _advice(unlike: tuple[Difference, ...], invert: str) -> list[str]:
+def _options_to_try(unlike: tuple[Difference, ...], invert: str) -> list[str]:
     """Return the options that may help, in the order of the differences."""
     options = dict.fromkeys(_OPTIONS[difference.what] for difference in unlike if difference.what in _OPTIONS)
     return [option for option in options if not (option == "--invert auto" and invert == "auto")]
 
 
-def _as_line(prediction: Prediction, class_names: tuple[str, ...], advice: list[str]) -> str:
+def _as_line(prediction: Prediction, class_names: tuple[str, ...], to_try: list[str]) -> str:
     columns = [prediction.name, class_name(prediction.labels)]
     if prediction.class_name(class_names) != columns[1]:
         columns.append(prediction.class_name(class_names))
@@ -123,11 +123,11 @@ def _as_line(prediction: Prediction, class_names: tuple[str, ...], advice: list[
         columns.append(f"label {class_name(prediction.differing_labels)}")
     if prediction.unlike:
         differences = ", ".join(map(str, prediction.unlike))
-        columns.append(f"unlike the training images: {differences}" + (f"; try {' '.join(advice)}" if advice else ""))
+        columns.append(f"unlike the training images: {differences}" + (f"; try {' '.join(to_try)}" if to_try else ""))
     return "\t".join(columns)
 
 
-def _as_document(prediction: Prediction, class_names: tuple[str, ...], advice: list[str]) -> dict[str, object]:
+def _as_document(prediction: Prediction, class_names: tuple[str, ...], to_try: list[str]) -> dict[str, object]:
     classes = [class_names[label] if isinstance(label, int) else None for label in prediction.labels]
     has_names = sum(name is not None for name in classes) == 1
     facts: dict[str, object] = {
@@ -136,7 +136,7 @@ def _as_document(prediction: Prediction, class_names: tuple[str, ...], advice: l
         "classes": classes if has_names else None,
         "probabilities": prediction.probabilities,
         "unlike": [asdict(difference) for difference in prediction.unlike],
-        "try": advice,
+        "try": to_try,
     }
     if prediction.key is not None:
         facts["key"] = prediction.key

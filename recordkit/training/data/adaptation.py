@@ -63,8 +63,8 @@ class Adaptation:
                 raise PlanError(
                     argument=argument,
                     expected="a model whose training images have one background",
-                    got="no record of them" if self.appearance is None else "various backgrounds",
-                    advice=f"leave out `{argument}`" + ("" if self.appearance else ", or train the model again"),
+                    got="no record of theirs" if self.appearance is None else "various backgrounds",
+                    advice=f"leave out `{argument}`",
                 )
 
     @property
