@@ -300,7 +300,7 @@ class Reader:
 def _link(descriptor: Path) -> str:
     """Return what a file descriptor is; nothing for the one that listed them, which is closed by now."""
     try:
-        return os.readlink(descriptor)
+        return str(descriptor.readlink())
     except FileNotFoundError:
         return ""
 
