@@ -63,7 +63,7 @@ def faults() -> list[str]:
     about, (facts,) = read_facts("faults")
     first, last = facts["rss_mb"]
     return [
-        "| epochs | faults | complete | one clear error | wrong | longest | memory early and at the end | largest cache |",
+        "| epochs | faults | complete | one clear error | wrong | longest | memory early, late | largest cache |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         f"| {facts['runs']:,}, {about['date']} | {facts['faults']:,} | {facts['complete']:,} | "
         f"{sum(facts['errors'].values()):,} | {len(facts['wrong'])} | {facts['longest_run_s']:.1f} s | "
@@ -74,7 +74,7 @@ def faults() -> list[str]:
 def kills() -> list[str]:
     """Return a line for each pack whose processes were killed."""
     lines = [
-        "| pack | seconds by workers | with kills | bytes written twice | files that differ | Ray beside `recordkit pack` |",
+        "| pack | by workers | with kills | bytes written twice | files that differ | Ray beside `recordkit pack` |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     return lines + [_kill_line(name) for name in ("kills", "kills-resize")]
