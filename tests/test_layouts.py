@@ -61,15 +61,16 @@ def make(root, patterns):
 
 
 def packed(out):
-    """Return the rows of each set by the end of its name, and the class map of the sets."""
-    sets, maps = {}, []
+    """Return the rows of each set by the end of its name; the splits of a dataset have one class map."""
+    sets, maps = {}, {}
     for path in sorted(out.parent.glob("*.rec")):
         with lst.ListFile(path.with_suffix(".lst")) as rows:
             sets[path.stem.removeprefix(out.name)] = sorted(
                 (row.path, *row.labels) for row in rows.rows(range(len(rows)))
             )
-        maps.append(json.loads(path.with_suffix(".json").read_text())["classes"])
-    assert all(classes == maps[0] for classes in maps)
+        dataset = re.sub("_(train|val|test)$", "", path.stem)
+        classes = json.loads(path.with_suffix(".json").read_text())["classes"]
+        assert maps.setdefault(dataset, classes) == classes
     return sets
 
 
