@@ -18,6 +18,7 @@ from click.testing import CliRunner
 import recordkit as rk
 from recordkit.cli.main import recordkit as recordkit_command
 from recordkit.errors import FormatError, NotFoundError, PlanError, PublishError, RemoteError
+from recordkit.loading import probe
 from recordkit.recordio import IRHeader, MXIndexedRecordIO, MXRecordIO, pack
 from recordkit.upkeep import inspect, merge, reindex, verify
 
@@ -154,6 +155,23 @@ def test_a_pickled_dataset_opens_its_objects_again_but_no_others(near, object_st
     code = "import pickle, sys; pickle.load(sys.stdin.buffer)"
     run = subprocess.run([sys.executable, "-c", code], input=state, capture_output=True, check=False)
     assert re.search(rb"FormatError: s3://\S+/one.rec: expected the (set|.* bytes .*) that was pickled", run.stderr)
+
+
+def test_types_of_labels_and_channels_are_found_with_a_few_samples_of_a_store(near, far, engine, monkeypatch):
+    monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT_IN_STORE", 2)
+    looks = []
+    start = probe.start_fetching
+    monkeypatch.setattr(
+        probe, "start_fetching", lambda data, indices: looks.append(len(indices)) or start(data, indices)
+    )
+    options = {"batch_size": 4, "label": "pad", "label_dtype": "auto", "channels": "keep", "engine": engine}
+    options["transforms"] = [rk.Resize(16), rk.CenterCrop(16)]
+    with rk.Loader(f"{far}/many", **options) as there:
+        assert there.label_dtype == "int64" and looks and max(looks) <= 4
+        with rk.Loader(near / "many", **options) as here:
+            for far_batch, near_batch in zip(there, here, strict=True):
+                assert np.array_equal(far_batch.label, near_batch.label)
+                assert np.array_equal(far_batch.data, near_batch.data)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

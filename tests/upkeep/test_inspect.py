@@ -112,6 +112,7 @@ def test_each_label_has_its_range(tmp_path, cli):
     assert inspect(path).label_ranges == [(1, 3), (-7.5, 0.25), None]
     _, out, _ = cli("info", path)
     assert "labels     2 to 3 per record: 1 to 3, -7.5 to 0.25, none finite\n" in out
+    assert 'not as many in each record; a Loader takes them with label="pad" or label="list"\n' in out
     assert "records by first label:\n" in out
 
 

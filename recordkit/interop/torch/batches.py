@@ -1,7 +1,7 @@
 """The loader's batches as tensors on the same memory, shared out over ranks and over the workers of a DataLoader.
 
 ``default_collate_fn_map`` is imported from a private module of torch, where the documentation of
-``torch.utils.data.default_collate`` extends it; checked with torch 2.3 and 2.13.
+``torch.utils.data.default_collate`` extends it; checked with torch 2.13.
 """
 
 from __future__ import annotations
