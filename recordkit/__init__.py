@@ -1,5 +1,27 @@
 """Pack, check and read MXNet RecordIO image datasets, with or without MXNet.
 
+Five lines pack a folder with a folder per class and read it in shuffled batches::
+
+    import recordkit as rk
+
+    report = rk.pack("photos/", "out/photos", plan=rk.PackPlan(resize=256))
+    transforms = [rk.RandomResizedCrop(224), rk.RandomFlip()]
+    for batch in rk.Loader("out/photos.rec", batch_size=64, shuffle=True, transforms=transforms):
+        print(batch.data.shape, batch.label)
+
+===================================  =====================================================================
+`pack`, `PackPlan`, `PackReport`     images, lists or arrays to .rec, .idx and .lst
+`open_source`                        the images that `pack` would read, and their labels
+`RecordDataset`                      samples by index, by key, in slices
+`Loader`                             batches as NumPy arrays, with the transforms of `recordkit.transforms`
+`recordkit.interop.torch`            batches and samples as PyTorch tensors
+`ImageRecordIter`, `recordio`        the faces of MXNet, without MXNet
+`errors`                             every error, with file, place, and what to do
+`configure_remote`                   cache and timeouts of datasets at URLs
+===================================  =====================================================================
+
+Read on with ``help(rk.Loader)``, in the folder docs/ of the source, or with ``recordkit --help`` for the command line.
+
 A public name is imported at its first use, so that ``import recordkit`` and the command line start at once.
 """
 

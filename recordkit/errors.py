@@ -228,10 +228,10 @@ def plural(n: int, noun: str) -> str:
 
     Examples
     --------
-    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class")
-    ('1 problem', '0 images', '2 classes')
+    >>> plural(1, "problem"), plural(0, "image"), plural(2, "batch")
+    ('1 problem', '0 images', '2 batches')
     """
-    ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
+    ending = "" if n == 1 else "es" if noun.endswith(("s", "ch")) else "s"
     return f"{n} {noun}{ending}"
 
 

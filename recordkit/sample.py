@@ -1,4 +1,4 @@
-"""Samples, and the protocol of the sources that they come from."""
+"""Images, the entries of what is to be packed, and the protocol of the sources that they come from."""
 
 from __future__ import annotations
 
@@ -35,23 +35,6 @@ def check_size(width: int, height: int, *, advice: str = "make the image smaller
     """
     if not 0 < width * height <= MAX_PIXELS:
         raise ImageError(expected=f"1 to {MAX_PIXELS} pixels", got=f"{width} x {height}", advice=advice)
-
-
-class Sample(NamedTuple):
-    """The content of one record.
-
-    Attributes
-    ----------
-    key : int, 0 to 2**64 - 1
-    label : float, int, or ndarray of float32 or int64, shape (w,)
-        One label, or an array of several. Integers if the dataset has exact labels.
-    payload : memoryview of uint8, shape (n,)
-        The encoded image.
-    """
-
-    key: int
-    label: float | NDArray[np.float32] | NDArray[np.int64]
-    payload: memoryview
 
 
 class Entry(NamedTuple):  # a data class takes four times as long to create, and there are millions

@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from recordkit.dataset.frame_search import LostBytes
 from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
+from recordkit.dataset.sample import Sample
 from recordkit.dataset.table import Table, open_table
 from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
 from recordkit.formats.irheader import unpack_at
-from recordkit.sample import Sample
 from recordkit.storage.remote.settings import using
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class RecordDataset:
 
     def _repr_html_(self) -> str:
         """Return the first samples as HTML, for notebooks."""
-        from recordkit.dataset.notebook import show_samples
+        from recordkit.dataset.notebook.sheet import show_samples
 
         try:
             classes = self.classes or {}

@@ -100,6 +100,19 @@ def make_thumbnail(payload: bytes | memoryview, side: int, *, budget: MemoryBudg
     return Thumbnail(pixels, width, height, codec.sniff(payload), len(payload))
 
 
+def thumbnail_of_pixels(image: Image, side: int) -> Thumbnail:
+    """Return the thumbnail of a decoded image, uint8 of shape (H, W, C).
+
+    Examples
+    --------
+    >>> thumbnail_of_pixels(np.zeros((20, 200, 1), np.uint8), 50).pixels.shape
+    (5, 50, 3)
+    """
+    height, width, n_channels = image.shape
+    pixels = _shrink(codec.to_channels(image, 4 if n_channels == 4 else 3), side)
+    return Thumbnail(_over_squares(pixels) if n_channels == 4 else pixels, width, height, "pixels", image.nbytes)
+
+
 def _shrink(image: Image, side: int) -> Image:
     height, width = image.shape[:2]
     longest = max(height, width)

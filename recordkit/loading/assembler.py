@@ -83,6 +83,8 @@ class BatchAssembler:
     n_items_ahead : int
         Number of work items that the batches' part has room for.
     engine : Engine
+    item : ItemFormat
+        Shape and dtype of a sample in a batch.
     bad_samples : list of BadSample
         Samples that could not be loaded, each once.
     batches_per_item : int
@@ -108,15 +110,14 @@ class BatchAssembler:
         n_threads: int,
         memory: int | str | None,
     ) -> None:
-        item = find_format(dataset, plan)
+        self.item = item = find_format(dataset, plan)
         self._dataset = dataset
         self._sampler = sampler
         self._on_error = on_error
         self._labels = labels
-        self._item_shape = item.shape
         self.bad_samples: list[BadSample] = []
         self._bad_samples: dict[int, BadSample] = {}  # by index
-        batch_bytes = math.prod(self._item_shape) * item.dtype.itemsize * sampler.batch_size
+        batch_bytes = math.prod(self.item.shape) * item.dtype.itemsize * sampler.batch_size
         self.memory = _choose_memory(memory, batch_bytes)
         self.batches_per_item, self.n_items_ahead = _choose_items(self.memory, batch_bytes, n_threads)
         self._pool = ArrayPool(item.dtype, n_kept=self.n_items_ahead + _N_ITEMS_TAKEN)
@@ -144,7 +145,7 @@ class BatchAssembler:
         n = len(indices)
         # Rows that are not loaded have zeros, which are whole numbers.
         labels = np.zeros((n, self._labels.n_columns), np.float32)
-        arrays = BatchArrays(self._pool.take((n, *self._item_shape)), labels)
+        arrays = BatchArrays(self._pool.take((n, *self.item.shape)), labels)
         request = Request(epoch, positions, indices, stopped)
         failures = self.engine.load(request, arrays)
         error = None

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recordkit.dataset.sample import label_text
+from recordkit.errors import plural
+
 
 class Batch:
     """Samples as arrays. The caller may keep and change them: their memory is not reused while a reference exists.
@@ -59,4 +62,33 @@ class Batch:
         return (self.data, self.label)[number]
 
     def __repr__(self) -> str:
-        return f"<Batch of {self.data.dtype} {self.data.shape}, {self.n_valid} valid>"
+        return describe_batch(self)
+
+    def _repr_html_(self) -> str:
+        """Return the first images as HTML, for notebooks."""
+        from recordkit.dataset.notebook.sheet import N_SHOWN, show_batch
+
+        return show_batch(repr(self), self.data[:N_SHOWN], batch_captions(self, N_SHOWN), len(self))
+
+
+def describe_batch(batch: Any) -> str:
+    """Return shapes, dtypes and the first labels and keys of a batch of arrays or tensors in one line."""
+    n, label = len(batch.data), batch.label
+    is_list = isinstance(label, list)
+    labels = ", ".join(f"({label_text(each)})" for each in label[:3]) if is_list else label_text(label, 6)
+    shape = "of any number" if is_list else _shape(label)
+    padding = f", {n - batch.n_valid} of them padding" if batch.n_valid < n else ""
+    return (
+        f"<Batch of {plural(n, 'sample')}{padding}: data {_shape(batch.data)}, label {shape}: {labels}; "
+        f"keys {label_text(batch.key, 6)}>"
+    )
+
+
+def _shape(array: Any) -> str:
+    return f"{str(array.dtype).removeprefix('torch.')} {tuple(array.shape)}"
+
+
+def batch_captions(batch: Any, n: int) -> list[str]:
+    """Return key and label of each of the first samples of a batch of arrays or tensors."""
+    pairs = zip(batch.key[:n].tolist(), batch.label[:n], range(n), strict=False)
+    return [f"{key}: {label_text(label)}" + (" (padding)" if row >= batch.n_valid else "") for key, label, row in pairs]

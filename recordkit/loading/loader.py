@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from weakref import ref
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import FormatError, PlanError, plural, quoted
+from recordkit.errors import FormatError, PlanError, enumerate_some, plural, quoted, with_places
 from recordkit.loading.assembler import BadSample, BatchAssembler, LoadedBatches
 from recordkit.loading.batch import Batch
 from recordkit.loading.fetching import plan_uses
@@ -253,6 +253,26 @@ class Loader:
         self._epoch_batches: _SharedBatches | None = None
         self._lock, self._process = RLock(), os.getpid()
         self._loaded_ref: Callable[[], ThreadedMap[LoadedBatches] | None] = lambda: None
+
+    def __repr__(self) -> str:
+        return self.describe(len(self))
+
+    def describe(self, n_batches: int) -> str:
+        """Return samples, batches, their format, order, engine and files in one line.
+
+        Parameters
+        ----------
+        n_batches : int
+            Number of batches of an epoch, which `recordkit.interop.torch.Loader` divides among workers.
+        """
+        item = self._assembler.item
+        shuffled = "" if isinstance(self._sampler.order, Sequential) else ", shuffled"
+        threads = plural(self.threads, "thread")
+        return with_places(
+            f"<Loader of {plural(len(self.dataset), 'sample')}{shuffled} in {plural(n_batches, 'batch')} of "
+            f"{item.dtype} {(self._sampler.batch_size, *item.shape)}, labels {self.label_dtype}: "
+            f"epoch {self.epoch}, {threads} of the {self.engine} engine: {enumerate_some(self.dataset.files, limit=3)}>"
+        )
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Literal, get_args
 
@@ -16,7 +16,7 @@ OnError = Literal["report", "skip", "raise"]
 Labels = Literal["all", "first"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PackPlan:
     """The settings of a pack. Every field has a default.
 
@@ -102,6 +102,14 @@ class PackPlan:
     on_error: OnError = "report"
     write_list: bool = True
     threads: int = 0
+
+    def __repr__(self) -> str:
+        changes = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        ]
+        return f"PackPlan({', '.join(changes)})"
 
     def __post_init__(self) -> None:
         if self.resize is not None:

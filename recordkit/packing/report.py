@@ -8,10 +8,14 @@ from dataclasses import asdict, dataclass, field
 from errno import ENOENT
 from pathlib import Path
 
+from recordkit.errors import enumerate_some, plural
 from recordkit.storage.remote.urls import Url
 
 MAX_FAILURES = 1000
 """Failures kept in a report. PREFIX.failed.tsv has all of them."""
+
+N_SHOWN = 5
+"""Failures of a set that a notebook shows."""
 
 Progress = Callable[[int], None]
 """Called with the number of samples packed or left out since the last call."""
@@ -140,7 +144,7 @@ class PackPreview:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PackReport:
     """The report of a pack.
 
@@ -177,6 +181,34 @@ class PackReport:
     ok: bool
     manifests: tuple[Path | Url, ...] = ()
     uploaded_bytes: int | None = None
+
+    def __repr__(self) -> str:
+        counts = f"{plural(self.n_packed, 'image')} packed, {self.n_failed} left out, {self.duration_s:.1f} s"
+        files = enumerate_some([f"{each.prefix}.rec" for each in self.sets], limit=3)
+        return f"<PackReport: {'ok' if self.ok else 'not ok'}, {counts}: {files}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the sets and the first images that were left out, for notebooks."""
+        from recordkit.dataset.notebook.table import show_table
+
+        rows = [
+            (
+                each.prefix.name,
+                each.n_packed,
+                each.n_failed,
+                each.input_bytes,
+                each.output_bytes,
+            )
+            for each in self.sets
+        ]
+        notes = list(self.warnings)
+        for each in self.sets:
+            notes += [f"{each.prefix.name}: {text}: {n}" for text, n in each.notes.items()]
+            notes += [f"{each.prefix.name}: {failure.name}: {failure.reason}" for failure in each.failures[:N_SHOWN]]
+            if each.n_failed > N_SHOWN:
+                notes.append(f"{each.failed_path.name} has all {each.n_failed} images that were left out")
+        columns = ("set", "packed", "left out", "bytes read", "bytes written")
+        return show_table(repr(self), columns, rows, notes)
 
     @property
     def n_packed(self) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, enumerate_some, plural, with_places
 from recordkit.loading.batch import Batch
 from recordkit.loading.loader import Loader
 from recordkit.record_iter.mean_image import make_pixel_steps, open_mean_image
@@ -163,6 +163,14 @@ class ImageRecordIter:
         self._epoch_start = 0
         self._batches: Iterator[Batch] | None = None
         self._current: DataBatch | None = None
+
+    def __repr__(self) -> str:
+        (data,), (label,), dataset = self.provide_data, self.provide_label, self.loader.dataset
+        return with_places(
+            f"<ImageRecordIter of {plural(len(dataset), 'sample')} in {plural(len(self), 'batch')}: "
+            f"{data.name} {data.dtype} {data.shape}, {label.name} {label.dtype} {label.shape}: "
+            f"{enumerate_some(dataset.files, limit=3)}>"
+        )
 
     def __iter__(self) -> ImageRecordIter:
         return self

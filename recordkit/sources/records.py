@@ -12,8 +12,9 @@ import numpy as np
 
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.parts import part_of
+from recordkit.dataset.sample import Sample
 from recordkit.errors import SourceError
-from recordkit.sample import BadEntry, Entry, Sample
+from recordkit.sample import BadEntry, Entry
 
 
 class RecordSource:

@@ -39,7 +39,7 @@ def test_a_broken_image_is_shown_as_such(tmp_path, payload):
 
 
 def test_a_large_image_is_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr("recordkit.dataset.notebook._MAX_DECODE_BYTES", 10)
+    monkeypatch.setattr("recordkit.dataset.notebook.sheet._MAX_DECODE_BYTES", 10)
     monkeypatch.setattr(codec, "decode", None)
     with RecordDataset(images.write(tmp_path / "a.rec", [images.every_format()["png"]])) as dataset:
         assert "too large to show here" in dataset._repr_html_()

@@ -437,3 +437,13 @@ def test_ranks_of_torch_share_an_epoch(photos, tmp_path):
     ]
     errors = [rank.communicate(timeout=300)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], errors
+
+
+def test_reprs_and_pictures_of_tensors(photos):
+    loader, dataset = Loader(photos, batch_size=5, transforms=TRAIN), RecordDataset(photos, transforms=TRAIN)
+    assert "<Loader of 50 samples in 10 batches of uint8 (5, 3, 32, 32), labels int64: epoch 0" in repr(loader)
+    assert "<RecordDataset of 50 samples as tensors: uint8 (3, 32, 32): " in repr(dataset)
+    batch = next(iter(loader))
+    data, label = "data uint8 (5, 3, 32, 32)", "label int64 (5,): 0, 1, 2, 3, 4"
+    assert repr(batch) == f"<Batch of 5 samples: {data}, {label}; keys 0, 1, 2, 3, 4>"
+    assert batch._repr_html_().count("<img") == 5

@@ -18,9 +18,11 @@ from torch import distributed
 from torch.utils.data import IterableDataset, get_worker_info
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from recordkit.dataset.notebook.sheet import N_SHOWN, show_batch
 from recordkit.errors import PlanError
 from recordkit.interop.torch.epochs import SharedEpochs
 from recordkit.interop.torch.transforms import on_tensors
+from recordkit.loading.batch import batch_captions, describe_batch
 from recordkit.loading.loader import Loader as ArrayLoader
 from recordkit.loading.timing import Timing
 from recordkit.sampling.order import Order, Sequential
@@ -28,7 +30,7 @@ from recordkit.sampling.sampler import Sampler
 from recordkit.threads import count_threads
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Batch:
     """Samples as tensors. It unpacks to two: ``data, label = batch``, which are ``batch[0]`` and ``batch[1]`` too.
 
@@ -61,6 +63,14 @@ class Batch:
     def __iter__(self) -> Iterator[Any]:
         yield self.data
         yield self.label
+
+    def __repr__(self) -> str:
+        return describe_batch(self)
+
+    def _repr_html_(self) -> str:
+        """Return the first images as HTML, for notebooks."""
+        first = self.data[:N_SHOWN].detach().cpu().numpy()
+        return show_batch(repr(self), first, batch_captions(self, N_SHOWN), len(self.data))
 
     def __getitem__(self, number: int) -> Any:
         """Return the data for 0 and the label for 1, as of a pair."""
@@ -187,6 +197,9 @@ class Loader(IterableDataset):
         self._loader: ArrayLoader | None = None
         self._loader_share: tuple[int, ...] = ()  # process, rank and number of ranks of `_loader`
         self._open()
+
+    def __repr__(self) -> str:
+        return self._open().describe(len(self))
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch, of all workers of a rank together."""

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, PlanError, enumerate_some, plural, with_places
 from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.labels import LabelReader
@@ -88,6 +88,11 @@ class RecordDataset(Dataset):
         self._engine = self._make_engine()
         # The epoch is in shared memory, because the workers of a DataLoader may be running already.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __repr__(self) -> str:
+        files = enumerate_some(self.dataset.files, limit=3)
+        kind = f"{self._item.dtype} {self._item.shape}"
+        return with_places(f"<RecordDataset of {plural(len(self), 'sample')} as tensors: {kind}: {files}>")
 
     def __len__(self) -> int:
         return len(self.dataset)

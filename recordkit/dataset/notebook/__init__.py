@@ -1,0 +1,1 @@
+"""HTML that notebooks show of datasets, samples, batches and reports."""
