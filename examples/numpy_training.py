@@ -12,14 +12,11 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import recordkit as rk
-from recordkit.formats import ubyte
 
 out = Path("out/numpy_training")
-out.mkdir(parents=True, exist_ok=True)
 digits = load_digits()
-(out / "train-images-idx3-ubyte").write_bytes(ubyte.pack((digits.images * (255 / 16)).astype(np.uint8)))
-(out / "train-labels-idx1-ubyte").write_bytes(ubyte.pack(digits.target.astype(np.uint8)))
-rk.pack(out, out / "digits", plan=rk.PackPlan(val_ratio=0.2))
+images = (digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
+rk.pack((images, digits.target), out / "digits", plan=rk.PackPlan(val_ratio=0.2))
 
 options = {"batch_size": 32, "channels": 1, "dtype": "float32", "transforms": [rk.Normalize(127.5, 127.5)]}
 

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+# JAX shares memory at multiples of 64 bytes, and copies all other.
+_ALIGNMENT = 64
+
 
 class ArrayPool:
     """Arrays of one dtype on reused memory. Threads may share a pool.
@@ -51,10 +54,17 @@ class ArrayPool:
         try:
             memory = self._unused.pop()
         except IndexError:
-            memory = np.empty(n, self.dtype)
+            memory = _allocate(n, self.dtype)
         if memory.size < n:
-            memory = np.empty(n, self.dtype)
+            memory = _allocate(n, self.dtype)
         return np.asarray(_PooledMemory(memory, self._unused))[:n].reshape(shape)
+
+
+def _allocate(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array at an address that JAX takes without a copy."""
+    memory = np.empty(n * dtype.itemsize + _ALIGNMENT - 1, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + n * dtype.itemsize].view(dtype)
 
 
 class _PooledMemory:
