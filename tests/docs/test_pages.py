@@ -200,7 +200,7 @@ def chromium(built):
     ("word", "page"),
     [
         ("ImageRecordIter", "recordkit.record_iter"),
-        ("max-rounds", "reference/commands"),
+        ("fail-on", "reference/commands"),
         ("staging", "recordkit.storage"),
     ],
 )

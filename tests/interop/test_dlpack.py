@@ -52,9 +52,7 @@ def test_images_and_labels_of_a_library_are_packed(library, tmp_path):
     from_dlpack, _ = library
     images = np.stack([noise(8, 8, seed=n) for n in range(6)])
     labels = np.arange(6, dtype=np.int32)
-    rk.pack(
-        (from_dlpack(images), from_dlpack(labels)), tmp_path / "a", plan=rk.PackPlan(encoding="png", shuffle=False)
-    )
+    rk.pack((from_dlpack(images), from_dlpack(labels)), tmp_path / "a", plan=rk.PackPlan(encoding="png", shuffle=False))
     batch = next(iter(rk.Loader(tmp_path / "a.rec", batch_size=6)))
     assert np.array_equal(batch.data, images) and batch.label.tolist() == labels.tolist()
 
