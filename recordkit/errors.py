@@ -228,11 +228,14 @@ def plural(n: int, noun: str) -> str:
 
     Examples
     --------
-    >>> plural(1, "problem"), plural(0, "image"), plural(2, "batch")
-    ('1 problem', '0 images', '2 batches')
+    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class"), plural(3, "batch"), plural(2, "identity")
+    ('1 problem', '0 images', '2 classes', '3 batches', '2 identities')
     """
-    ending = "" if n == 1 else "es" if noun.endswith(("s", "ch")) else "s"
-    return f"{n} {noun}{ending}"
+    if n == 1:
+        return f"1 {noun}"
+    if noun.endswith("ity"):
+        return f"{n} {noun[:-1]}ies"
+    return f"{n} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"
 
 
 def enumerate_some(items: Collection[object], limit: int = 5) -> str:

@@ -4,49 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
+from recordkit.cli.console import Console
 from recordkit.cli.program import error_text
 from recordkit.cli.terminal import print_message
-from recordkit.errors import RecordkitError
+from recordkit.errors import RecordkitError, plural
 from recordkit.storage.search import find_sets
 from recordkit.storage.snapshot import read_manifest
 
 recs_argument = click.argument("recs", metavar="REC...", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
+class Result(NamedTuple):
+    """The result of a command for one dataset.
+
+    Attributes
+    ----------
+    document : object
+        JSON-compatible values.
+    lines : sequence of str
+        The same for a reader.
+    n_problems : int
+    documents_alone : sequence or None
+        Documents that --json prints one a line in place of `document`, if there is one dataset only.
+    """
+
+    document: object
+    lines: Sequence[str]
+    n_problems: int = 0
+    documents_alone: Sequence[object] | None = None
+
+
 def for_each_dataset(
     recs: Sequence[Path],
-    act: Callable[[Path], bool],
+    act: Callable[[Path], Result],
+    console: Console,
     *,
     find: Callable[[Path], Sequence[str | Path]] = find_sets,
 ) -> None:
-    """Call a function with each dataset that the arguments stand for, and exit with 1 if one of the calls failed.
+    """Call a function with each dataset that the arguments stand for and print the results; exit with 1 for a problem.
 
-    An error about one of several datasets is printed, and the others follow. An error about the only one is raised.
+    An error about one of several datasets is printed, counts as a problem, and the others follow. An error about the
+    only one is raised. With --json, several datasets are a list, in which such a dataset has "path" and "error".
 
     Parameters
     ----------
     recs : sequence of Path
         Paths as `recordkit.storage.search.find_sets` takes them.
     act : callable
-        Returns False if the dataset is at fault.
+    console : Console
     find : callable, default `recordkit.storage.search.find_sets`
         Returns the paths that an argument stands for.
     """
     paths = [Path(path) for rec in recs for path in find(rec)]
-    is_good = True
+    if len(paths) == 1:
+        result = act(paths[0])
+        _print_alone(result, console)
+        n_problems = result.n_problems
+    else:
+        n_problems = _act_on_several(paths, act, console)
+    if n_problems:
+        raise click.exceptions.Exit(1)
+
+
+def _print_alone(result: Result, console: Console) -> None:
+    if not console.as_json:
+        console.report(None, *result.lines)
+        return
+    for document in [result.document] if result.documents_alone is None else result.documents_alone:
+        console.report(document)
+
+
+def _act_on_several(paths: Sequence[Path], act: Callable[[Path], Result], console: Console) -> int:
+    """Print the results for several datasets, and return the number of problems."""
+    documents = []
+    n_problems = 0
     for path in paths:
         try:
-            is_good &= act(path)
+            result = act(path)
         except (RecordkitError, OSError) as error:
-            if len(paths) == 1:
-                raise
             print_message("recordkit", error_text(error))
-            is_good = False
-    if not is_good:
-        raise click.exceptions.Exit(1)
+            result = Result({"path": str(path), "error": error_text(error)}, (), 1)
+        documents.append(result.document)
+        n_problems += result.n_problems
+        if not console.as_json:
+            console.report(None, *result.lines)
+    console.report(documents, f"{plural(len(paths), 'dataset')}, {plural(n_problems, 'problem')}")
+    return n_problems
 
 
 def total_bytes(path: Path) -> int:

@@ -74,16 +74,10 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown name is an error that names similar ones."""
-        if args[0] in COMMANDS or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        if args[0] == "im2rec":
+        """Find the command; an unknown name is an error that names the nearest one."""
+        if args[0] == "im2rec" and not ctx.resilient_parsing:
             raise click.UsageError("unexpected command im2rec; im2rec is a program of its own: see 'im2rec --help'")
-        from difflib import get_close_matches
-
-        similar = get_close_matches(args[0], COMMANDS, n=1)
-        advice = f"; did you mean {similar[0]}?" if similar else ""
-        raise click.UsageError(f"unexpected command {args[0]}{advice}", ctx)
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands that begin with some letters, without importing them, and the options of the group."""

@@ -20,7 +20,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TextIO
 
@@ -140,6 +140,31 @@ class Group(click.Group):
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown name is an error that names the nearest one."""
+        names = self.list_commands(ctx)
+        if args[0] in names or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(f"unexpected command {args[0]}{_nearest(args[0], names)}", ctx)
+
+
+def _nearest(word: str, names: Iterable[str]) -> str:
+    """Return the end of an error about a word that is none of some names: the nearest of them, or "".
+
+    All suggestions of commands and options come from here, because versions of click differ in theirs.
+
+    Examples
+    --------
+    >>> _nearest("verfy", ["view", "verify"]), _nearest("--reszie", ["--resize"]), _nearest("x", ["verify"])
+    ("; did you mean 'verify'?", "; did you mean '--resize'?", '')
+    """
+    from difflib import get_close_matches
+
+    similar = get_close_matches(word, sorted(names), n=1)
+    return f"; did you mean '{similar[0]}'?" if similar else ""
+
 
 def error_text(error: RecordkitError | OSError) -> str:
     """Return the line for an error of the library or of the system.
@@ -224,15 +249,17 @@ def usage_error_text(error: click.UsageError) -> str:
 
     Examples
     --------
-    >>> pack = click.Context(click.Command("pack"), info_name="recordkit pack")
-    >>> usage_error_text(click.NoSuchOption("--reszie", possibilities=["--resize"], ctx=pack))
-    "unexpected option --reszie; did you mean --resize?; see 'recordkit pack --help'"
+    >>> command = click.Command("pack", params=[click.Option(["--resize"])])
+    >>> pack = click.Context(command, info_name="recordkit pack")
+    >>> usage_error_text(click.NoSuchOption("--reszie", ctx=pack))
+    "unexpected option --reszie; did you mean '--resize'?; see 'recordkit pack --help'"
     """
     parts = [error.message.rstrip(".")]
     if isinstance(error, click.NoSuchOption):
-        parts = [f"unexpected option {error.option_name}"]
-        if error.possibilities:
-            parts.append(f"did you mean {error.possibilities[0]}?")
+        parameters = error.ctx.command.get_params(error.ctx) if error.ctx else []
+        names = [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)]
+        options = [name for name in names if name.startswith("--")]
+        parts = [f"unexpected option {error.option_name}{_nearest(error.option_name, options)}"]
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         parts = [f"{_label(error.param)} is missing"]
     elif isinstance(error, click.BadParameter) and error.param is not None:

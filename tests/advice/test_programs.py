@@ -26,10 +26,10 @@ def run_im2rec(im2rec):
 
 
 def test_a_misspelled_command_or_option(photos, fails, works):
-    (name,) = advice("cli/main.py", "; did you mean {}?", fails("pakc", photos, "out"))
-    works(name.split("?")[0], photos, "out")
-    (option,) = advice("cli/program.py", "did you mean {}?", fails("pack", photos, "out", "--resise", 8))
-    works("pack", photos, "out", option.split("?")[0], 8)
+    (name,) = advice("cli/program.py", "; did you mean '{}'?", fails("pakc", photos, "out"))
+    works(name.split("'")[0], photos, "out")
+    (option,) = advice("cli/program.py", "; did you mean '{}'?", fails("pack", photos, "out", "--resise", 8))
+    works("pack", photos, "out", option.split("'")[0], 8)
     error = fails("pack", photos)
     advice("cli/program.py", "see '{} --help'", error)
     (command,) = commands(error)

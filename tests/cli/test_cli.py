@@ -313,13 +313,17 @@ def test_a_pipe_is_not_read(cli, tiny_folder, tmp_path, command):
 def test_an_unknown_option_exits_2(cli, tiny_folder, tmp_path):
     code, _, error = cli("pack", tiny_folder, tmp_path / "out", "--reszie", 3)
     assert code == 2
-    one_line(error, "unexpected option --reszie; did you mean --resize?; see 'recordkit pack --help'")
+    one_line(error, "unexpected option --reszie; did you mean '--resize'?; see 'recordkit pack --help'")
 
 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["packk"], "unexpected command packk; did you mean pack?; see 'recordkit --help'"),
+        (["packk"], "unexpected command packk; did you mean 'pack'?; see 'recordkit --help'"),
+        (["verfy", "a.rec"], "unexpected command verfy; did you mean 'verify'?; see 'recordkit --help'"),
+        (["mxnet", "--cpuu", "a.py"], "unexpected option --cpuu; did you mean '--cpu'?; see 'recordkit mxnet --help'"),
+        (["cluster", "pakc", "a"], "unexpected command pakc; did you mean 'pack'?; see 'recordkit cluster --help'"),
+        (["pack", "a", "b", "--no-shufle"], "did you mean '--no-shuffle'?; see 'recordkit pack --help'"),
         (["im2rec", "a", "b"], "unexpected command im2rec; im2rec is a program of its own: see 'im2rec --help'"),
         (["zip"], "unexpected command zip; see 'recordkit --help'"),
         (["info"], "REC is missing; see 'recordkit info --help'"),
@@ -427,3 +431,36 @@ def test_pack_overwrites_on_request(cli, tiny_folder, tmp_path):
     one_line(error, "out.rec: expected no file, or one as an earlier pack wrote it, got records without a description;")
     assert error.endswith("; choose another prefix, or replace it with --overwrite\n")
     assert cli("pack", tiny_folder, tmp_path / "out", "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "info", "head"])
+def test_several_files_are_all_looked_at_and_their_problems_counted(cli, tiny_folder, tmp_path, command):
+    for name in ("a", "b"):
+        cli("pack", tiny_folder, tmp_path / name)
+    missing = tmp_path / "none.rec"
+    files = [tmp_path / "a.rec", missing, tmp_path / "b.rec"]
+    code, output, error = cli(command, *files)
+    assert code == 1 and output.endswith("3 datasets, 1 problem\n")
+    assert f"{files[0]}:" in output and f"{files[2]}:" in output
+    one_line(error, f"{missing}: expected")
+    code, output, _ = cli(command, *files, "--json")
+    documents = json.loads(output)
+    assert code == 1 and [document["path"] for document in documents] == [str(path) for path in files]
+    assert "error" in documents[1] and not {"error"} & (documents[0].keys() | documents[2].keys())
+    code, output, error = cli(command, files[0], files[2])
+    assert (code, error) == (0, "") and output.endswith("2 datasets, 0 problems\n")
+    alone = cli(command, files[0], "--json")[1]
+    if command == "head":
+        assert list(map(json.loads, alone.splitlines())) == documents[0]["records"]
+    else:
+        assert json.loads(alone) == documents[0]
+
+
+def test_the_problems_of_several_files_are_added(cli, tiny_folder, tmp_path):
+    for name in ("a", "b"):
+        cli("pack", tiny_folder, tmp_path / name)
+        with open(tmp_path / f"{name}.rec", "ab") as file:
+            file.write(bytes(8))
+    numbers = [len(json.loads(cli("verify", tmp_path / name, "--json")[1])["problems"]) for name in ("a", "b")]
+    code, output, _ = cli("verify", tmp_path / "a", tmp_path / "b")
+    assert code == 1 and output.splitlines()[-1] == f"2 datasets, {sum(numbers)} problems"

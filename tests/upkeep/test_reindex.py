@@ -289,6 +289,7 @@ def test_the_command_indexes_several_files_and_goes_on_after_a_bad_one(cli, tmp_
     assert output.splitlines() == [
         f"{tmp_path}/a.idx: written, 2 records; the keys are the ids of the records",
         f"{tmp_path}/c.idx: written, 2 records; the keys are their positions",
+        "4 datasets, 2 problems",
     ]
     assert error.splitlines() == [
         f"recordkit: {tmp_path}/folder.rec: Is a directory",
@@ -298,7 +299,7 @@ def test_the_command_indexes_several_files_and_goes_on_after_a_bad_one(cli, tmp_
     ]
     assert not (tmp_path / "b.idx").exists()
     code, output, error = cli("reindex", names[0], names[2], "--json")
-    documents = [json.loads(line) for line in output.splitlines()]
+    documents = json.loads(output)
     assert (code, error) == (0, "") and [document["outcome"] for document in documents] == ["unchanged"] * 2
     assert documents[1]["notes"] and documents[0]["keys"] == "ids"
     assert cli("reindex", names[0], "--quiet") == (0, "", "")

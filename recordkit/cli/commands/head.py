@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.datasets import for_each_dataset, recs_argument
+from recordkit.cli.datasets import Result, for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
-from recordkit.cli.terminal import print_line
 from recordkit.upkeep import RecordInfo, head
 from recordkit.upkeep.labels.text import label_text
 
@@ -25,20 +24,18 @@ def command(recs: tuple[Path, ...], n: int, console: Console) -> None:
     """Print offset, key, image format, size and labels of the first records of each REC.
 
     REC is a .rec file, a manifest and so its first shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset.
+    with one dataset. With --json there is a line for each record, and several datasets are a list.
     """
 
-    def show(path: Path) -> bool:
+    def show(path: Path) -> Result:
         records = head(path, n)
-        if not (console.as_json or console.quiet):
-            if path not in recs or len(recs) > 1:  # there may be several
-                print_line(f"{path}:")
-            print_line(f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels")
-        for record in records:
-            console.report(record.as_json(), _line(record))
-        return True
+        name = [f"{path}:"] if path not in recs or len(recs) > 1 else []  # there may be several
+        title = f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels"
+        documents = [record.as_json() for record in records]
+        lines = [*name, title, *map(_line, records)]
+        return Result({"path": str(path), "records": documents}, lines, documents_alone=documents)
 
-    for_each_dataset(recs, show)
+    for_each_dataset(recs, show, console)
 
 
 def _line(record: RecordInfo) -> str:

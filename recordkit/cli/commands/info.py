@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.datasets import for_each_dataset, recs_argument, total_bytes
+from recordkit.cli.datasets import Result, for_each_dataset, recs_argument, total_bytes
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import enumerate_some, plural, quoted
 from recordkit.formats.insightface.verification_pairs import VerificationPairs, is_pickle, read_pairs
@@ -29,21 +29,19 @@ def command(recs: tuple[Path, ...], console: Console) -> None:
     """Summarize each REC: number of records, labels, image formats, and the files beside it.
 
     REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset. It may also be a verification set of InsightFace, such as lfw.bin. With --json there is a line
-    for each REC.
+    with one dataset. It may also be a verification set of InsightFace, such as lfw.bin. With --json several datasets
+    are a list.
     """
 
-    def summarize(path: Path) -> bool:
+    def summarize(path: Path) -> Result:
         if is_pickle(path):
             pairs = read_pairs(path)
-            console.report(pairs.as_json(), *_pairs_lines(pairs))
-            return True
+            return Result(pairs.as_json(), _pairs_lines(pairs))
         with console.progress(total_bytes(path), f"info {path.name}", unit="B") as progress:
             info = inspect(path, progress=progress)
-        console.report(info.as_json(), *_lines(info))
-        return True
+        return Result(info.as_json(), _lines(info))
 
-    for_each_dataset(recs, summarize)
+    for_each_dataset(recs, summarize, console)
 
 
 def _pairs_lines(pairs: VerificationPairs) -> list[str]:

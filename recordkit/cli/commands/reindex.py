@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.datasets import for_each_dataset, recs_argument
+from recordkit.cli.datasets import Result, for_each_dataset, recs_argument
 from recordkit.cli.options import examples, output_options
 from recordkit.errors import plural
 from recordkit.storage.fileset import Fileset
@@ -31,20 +31,18 @@ def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
 
     The keys are the ids of the records, as im2rec writes them, so the file is the lost one to the byte. If all records
     have the same id, the keys are their positions, from 0 on. A file that already has this content stays, and a damaged
-    REC gets none. --checksums protects a set without checksums from now on. With --json there is a line for each
-    REC.
+    REC gets none. --checksums protects a set without checksums from now on. With --json several files are a list.
     """
 
-    def reindex_one(rec: Path) -> bool:
+    def reindex_one(rec: Path) -> Result:
         with console.progress(Fileset(rec).rec_size(), f"reindex {rec.name}", unit="B") as progress:
             (report,) = reindex(rec, checksums=checksums, progress=progress)
         if not console.as_json:  # the document has them
             for note in report.notes:
                 console.note(f"note: {report.idx_path}: {note}")
-        console.report(report.as_json(), *_lines(report))
-        return True
+        return Result(report.as_json(), _lines(report))
 
-    for_each_dataset(recs, reindex_one, find=find_rec_files)
+    for_each_dataset(recs, reindex_one, console, find=find_rec_files)
 
 
 def _lines(report: ReindexReport) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recordkit.cli.console import Console
-from recordkit.cli.datasets import for_each_dataset, recs_argument, total_bytes
+from recordkit.cli.datasets import Result, for_each_dataset, recs_argument, total_bytes
 from recordkit.cli.options import examples, output_options, threads_option
 from recordkit.cli.terminal import print_message
 from recordkit.errors import plural
@@ -29,20 +29,25 @@ def command(recs: tuple[Path, ...], decode: bool, threads: int, console: Console
     """Check structure, CRC-32 of each record, index, list, labels and SHA-256 of each REC.
 
     REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset. The exit code is 1 if there is a problem. With --json there is a line for each REC.
+    with one dataset. The exit code is 1 if there is a problem in any. With --json several datasets are a list.
     """
 
-    def verify_one(path: Path) -> bool:
+    def verify_one(path: Path) -> Result:
         with console.progress(total_bytes(path), f"verify {path.name}", unit="B") as progress:
             report = verify(path, decode=decode, threads=threads, progress=progress)
-        print_report(report, console, decode=decode)
-        return report.ok
+        _print_problems(report, console)
+        return Result(report.as_json(), [_line(report, decode=decode)], report.n_problems)
 
-    for_each_dataset(recs, verify_one)
+    for_each_dataset(recs, verify_one, console)
 
 
 def print_report(report: VerifyReport, console: Console, *, decode: bool) -> None:
     """Print the report of a check."""
+    _print_problems(report, console)
+    console.report(report.as_json(), _line(report, decode=decode))
+
+
+def _print_problems(report: VerifyReport, console: Console) -> None:
     if not console.as_json:  # the document has them
         for problem in report.problems[:_N_SHOWN]:
             print_message("recordkit", str(problem))
@@ -50,7 +55,10 @@ def print_report(report: VerifyReport, console: Console, *, decode: bool) -> Non
             print_message("recordkit", f"and {report.n_problems - _N_SHOWN} more")
         for note in report.notes:
             console.note(f"note: {note}")
+
+
+def _line(report: VerifyReport, *, decode: bool) -> str:
     verdict = "ok" if report.ok else plural(report.n_problems, "problem")
     images = "" if decode else "; images not decoded (--decode)"
     checked = f"({', '.join(report.checked)}{images})"
-    console.report(report.as_json(), f"{report.path}: {plural(report.n_records, 'record')}, {verdict} {checked}")
+    return f"{report.path}: {plural(report.n_records, 'record')}, {verdict} {checked}"
