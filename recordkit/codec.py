@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, plural
 from recordkit.formats import netpbm
 from recordkit.formats.images import image_header, image_parts
 from recordkit.formats.signatures import detect, image_format
@@ -250,7 +250,7 @@ def _open_picture(payload: bytes | memoryview, decoders: Collection[str] = ()) -
 
 
 def _decode_error(payload: bytes, reason: str) -> ImageError:
-    return ImageError(expected="an image", got=f"{len(payload)} bytes that do not decode ({reason})")
+    return ImageError(expected="an image", got=f"{plural(len(payload), 'byte')} that do not decode ({reason})")
 
 
 def _unknown_format_error(payload: bytes) -> ImageError:

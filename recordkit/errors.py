@@ -223,19 +223,23 @@ def with_places(text: _Text) -> _Text:
     return shown  # type: ignore[return-value]  # it has the type of `text`
 
 
-def plural(n: int, noun: str) -> str:
+def plural(n: int, one: str, several: str | None = None) -> str:
     """Return a number and its noun, for texts.
+
+    Parameters
+    ----------
+    n : int
+    one, several : str
+        The words behind 1 and behind other numbers; `several` is `one` with an s or es by default.
 
     Examples
     --------
-    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class"), plural(3, "batch"), plural(2, "identity")
-    ('1 problem', '0 images', '2 classes', '3 batches', '2 identities')
+    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class"), plural(1, "row differs", "rows differ")
+    ('1 problem', '0 images', '2 classes', '1 row differs')
     """
     if n == 1:
-        return f"1 {noun}"
-    if noun.endswith("ity"):
-        return f"{n} {noun[:-1]}ies"
-    return f"{n} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"
+        return f"1 {one}"
+    return f"{n} {several or one + ('es' if one.endswith(('s', 'ch')) else 's')}"
 
 
 def enumerate_some(items: Collection[object], limit: int = 5) -> str:

@@ -603,7 +603,7 @@ def test_a_duplicate_key_is_warned_of_and_the_last_record_found(tmp_path):  # A1
     with rk_recordio.MXIndexedRecordIO(*names, "w") as writer:
         writer.write_idx(7, b"first")
         writer.write_idx(7, b"last")
-    with pytest.warns(UserWarning, match=r"a\.idx: 1 keys come twice; only the last record is found") as warned:
+    with pytest.warns(UserWarning, match=r"a\.idx: 1 key comes twice; only the last record is found") as warned:
         reader = rk_recordio.MXIndexedRecordIO(*names, "r")
     assert warned[0].filename == __file__  # the caller's file
     assert (reader.keys, reader.read_idx(7)) == ([7, 7], b"last")

@@ -20,7 +20,7 @@ from recordkit.cli.options import examples
 from recordkit.cli.program import Command, run
 from recordkit.cli.terminal import print_line
 from recordkit.codec import encode
-from recordkit.errors import TrainError
+from recordkit.errors import TrainError, plural
 from recordkit.formats.lst import ListFile
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
@@ -163,7 +163,9 @@ def _read_back(path: Path, engine: str) -> str:
 def _check_labels(path: Path, labels: list[float], listed: list[float]) -> None:
     if labels != listed:
         raise TrainError(
-            path=str(path), expected=f"{len(listed)} labels as in the list", got=f"{len(labels)}, or different ones"
+            path=str(path),
+            expected=f"{plural(len(listed), 'label')} as in the list",
+            got=f"{len(labels)}, or different ones",
         )
 
 

@@ -86,7 +86,10 @@ def _warnings(source: Source, stem: str, splits: Sequence[Split]) -> list[str]:
     warnings = list(source.notes)
     n_unlisted = len(source) - sum(split.end - split.begin for split in splits)
     if n_unlisted:
-        warnings.append(f"{n_unlisted} of {len(source)} images are in no list; sizes are rounded down, as in im2rec")
+        warnings.append(
+            f"{n_unlisted} of {plural(len(source), 'image')} {'is' if n_unlisted == 1 else 'are'} in no list; "
+            "sizes are rounded down, as in im2rec"
+        )
     empty = [f"{stem}{split.suffix}.lst" for split in splits if split.begin == split.end]
     if empty:
         others = f"and {plural(len(empty) - 1, 'other list')} are" if empty[1:] else "is"

@@ -61,7 +61,7 @@ def print_warnings(program: str, report: PackReport) -> None:
             print_message(program, f"{failure.name}: {failure.reason}; left out")
         if set_report.n_missing > set_report.n_listed / 2:
             root = "ROOT" if program == "im2rec" else "--root"
-            share = f"{set_report.n_missing} of {set_report.n_listed} images do not exist"
+            share = f"{set_report.n_missing} of {plural(set_report.n_listed, 'image')} do not exist"
             print_message(program, f"warning: {share}; is {root} right?")
         for note, n in set_report.notes.items():
             print_message(program, f"warning: {plural(n, 'image')}: {note}")

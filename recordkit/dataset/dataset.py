@@ -22,7 +22,7 @@ from recordkit.dataset.keys import KeyLookup
 from recordkit.dataset.records import RecordFile
 from recordkit.dataset.sample import Sample
 from recordkit.dataset.table import Table, open_table
-from recordkit.errors import FormatError, PlanError, enumerate_some, with_places
+from recordkit.errors import FormatError, PlanError, enumerate_some, plural, with_places
 from recordkit.formats.irheader import unpack_at
 from recordkit.storage.remote.settings import using
 
@@ -412,7 +412,7 @@ class RecordDataset:
             raise FormatError(
                 path=str(self.files[int(self.file_indices([index])[0])]),
                 key=self._table.key(self._row_at(index)),
-                expected=f"{widths[0]} labels as in the first sample",
+                expected=f"{plural(widths[0], 'label')} as in the first sample",
                 got=widths[index],
                 advice="ragged_labels() accepts any number per sample",
             )

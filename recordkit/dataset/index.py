@@ -222,7 +222,7 @@ def _loss_warning(entries: _Entries) -> FormatError:
     n_bytes, first = sum(lost.n_bytes for lost in entries.lost), entries.lost[0]
     n_places, n_left = plural(len(entries.lost), "place"), plural(len(entries.offsets), "record")
     return FormatError(
-        f"{first.reason}; {n_bytes} bytes are lost in {n_places}, and {n_left} left",
+        f"{first.reason}; {plural(n_bytes, 'byte is', 'bytes are')} lost in {n_places}, and {n_left} left",
         path=entries.rec_path,
         offset=first.offset,
         advice=verify_advice(entries.rec_path),
@@ -353,10 +353,10 @@ def _check_offsets(entries: _Entries, n_packed: int | None) -> None:
     n = len(offsets)
     if not n:
         if size:
-            raise FormatError(expected=f"the records of a file of {size} bytes", got="no line")
+            raise FormatError(expected=f"the records of a file of {plural(size, 'byte')}", got="no line")
         return
     if n_packed not in (None, n):
-        raise FormatError(expected=f"{n_packed} lines, one for each packed record", got=n)
+        raise FormatError(expected=f"{plural(n_packed, 'line')}, one for each packed record", got=n)
     if offsets[0] != 0:
         raise FormatError(expected="the first record at byte 0", got=offsets[0])
     if offsets[-1] >= size:

@@ -396,7 +396,7 @@ def _refuse_other_set(fileset: Fileset, identity: _SetIdentity, verb: str) -> No
     other = _identify(fileset)
     if other != identity:
         has_other_size = other.size != identity.size
-        expected = f"the {identity.size} bytes of the file" if has_other_size else "the set"
+        expected = f"the {plural(identity.size, 'byte')} of the file" if has_other_size else "the set"
         raise FormatError(
             path=str(fileset.path(".rec")),
             expected=f"{expected} that was {verb}",
@@ -449,7 +449,7 @@ def _concatenate_exact_labels(filesets: list[Fileset], indexes: list[FileIndex])
         if len(labels) != n_records:
             raise FormatError(
                 path=path,
-                expected=f"{n_records} rows, one per record",
+                expected=f"{plural(n_records, 'row')}, one per record",
                 got=len(labels),
                 advice="remove it or pack again",
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from recordkit.errors import FormatError, NotFoundError, enumerate_some, quoted
+from recordkit.errors import FormatError, NotFoundError, enumerate_some, plural, quoted
 
 # Windows opens no folders, and flushes only files that are open for writing.
 _FOLDERS_OPEN = hasattr(os, "O_DIRECTORY")
@@ -75,7 +75,7 @@ def open_file(
     size = os.fstat(file.fileno()).st_size
     if max_bytes is not None and size > max_bytes:
         file.close()
-        raise _too_large(path, max_bytes, what, f"{size} bytes", advice)
+        raise _too_large(path, max_bytes, what, plural(size, "byte"), advice)
     return file
 
 
@@ -260,7 +260,7 @@ def check_unpacked_size(path: str | Path, unpacked_bytes: int, packed_bytes: int
         raise FormatError(
             path=os.fspath(path),
             expected=f"an array of at most {limit} bytes in a compressed file of {packed_bytes} bytes",
-            got=f"a header for {unpacked_bytes} bytes",
+            got=f"a header for {plural(unpacked_bytes, 'byte')}",
             advice="if that is right, decompress it, and give the plain file",
         )
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from recordkit.errors import FormatError, TruncatedError, quoted
+from recordkit.errors import FormatError, TruncatedError, plural, quoted
 from recordkit.formats.byte_source import ByteSource
 from recordkit.formats.signatures import open_records
 
@@ -70,7 +70,7 @@ def pack(record: bytes) -> list[bytes]:
     '0a23d7ce 03000000 61626300'
     """
     if len(record) > MAX_RECORD_BYTES:
-        raise FormatError(expected="a record shorter than 2**29 bytes", got=f"{len(record)} bytes")
+        raise FormatError(expected="a record shorter than 2**29 bytes", got=plural(len(record), "byte"))
     pieces: list[bytes] = []
     start = 0
     hit = record.find(MAGIC_BYTES)
@@ -411,7 +411,9 @@ class RecordReader:
         length = word & _LENGTH_MASK
         # This check comes before memory of that length is allocated.
         if HEAD_SIZE + length + -length % 4 > remaining:
-            raise self._truncated(f"{length} bytes and their padding", _bytes_left(remaining - HEAD_SIZE), offset)
+            raise self._truncated(
+                f"{plural(length, 'byte')} and their padding", _bytes_left(remaining - HEAD_SIZE), offset
+            )
         return word >> 29, length
 
     def _shrunk(self, offset: int) -> TruncatedError:
@@ -419,7 +421,7 @@ class RecordReader:
         return TruncatedError(
             path=self.path,
             offset=offset,
-            expected=f"the file to keep its {self.size} bytes",
+            expected=f"the file to keep its {plural(self.size, 'byte')}",
             got=self._source.size,
             advice="open it again",
         )
@@ -452,7 +454,7 @@ def verify_advice(path: str | Path, *, decode: bool = False) -> str:
 
 
 def _bytes_left(size: int) -> str:
-    return f"{size} bytes to the end of the file"
+    return f"{plural(size, 'byte')} to the end of the file"
 
 
 class _Window:

@@ -26,7 +26,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats.frame import verify_advice
 
 HEADER_SIZE = 24
@@ -140,7 +140,7 @@ def unpack(record: bytes | memoryview) -> tuple[IRHeader, memoryview]:
     """
     size = len(record)
     if size < HEADER_SIZE:
-        raise TruncatedError(expected=f"a {HEADER_SIZE}-byte image header", got=f"{size} bytes")
+        raise TruncatedError(expected=f"a {HEADER_SIZE}-byte image header", got=plural(size, "byte"))
     flag, label, key, key2 = _HEADER.unpack_from(record)
     end = header_end(flag, size)
     labels = struct.unpack_from(f"<{flag}f", record, HEADER_SIZE) if flag else label
@@ -172,7 +172,8 @@ def header_end(flag: int, size: int) -> int:
     end = HEADER_SIZE + 4 * flag
     if end > size:
         raise TruncatedError(
-            expected="an image header and its labels", got=f"{size} bytes, of which the first 4 announce {flag} labels"
+            expected="an image header and its labels",
+            got=f"{plural(size, 'byte')}, of which the first 4 announce {plural(flag, 'label')}",
         )
     if flag > MAX_LABELS:
         raise FormatError(expected=f"at most {MAX_LABELS} labels", got=flag)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats.files import open_file, pread
 
 # Bytes per read.
@@ -126,7 +126,9 @@ class ListLines:
             begin, end = int(begins[first]), int(np.max(begins[first:last] + sizes[first:last]))
             block = np.frombuffer(pread(self._file.fileno(), end - begin, begin), np.uint8)
             if len(block) < end - begin:
-                raise FormatError(path=self.path, expected=f"{end} bytes or more", got="fewer", advice="open it again")
+                raise FormatError(
+                    path=self.path, expected=f"{plural(end, 'byte')} or more", got="fewer", advice="open it again"
+                )
             places[order[first:last]] = begins[first:last] - begin + n_bytes
             blocks.append(block)
             n_bytes += len(block)

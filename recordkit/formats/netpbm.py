@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, plural
 from recordkit.formats.images.image_header import ImageHeader
 from recordkit.sample import Image, check_size
 
@@ -83,7 +83,7 @@ def unpack(payload: bytes | memoryview) -> Image:
     dtype: np.dtype[np.unsignedinteger[Any]] = np.dtype(np.uint8 if maximum < 256 else ">u2")
     expected = width * height * depth * dtype.itemsize
     if len(data) != expected:
-        raise ImageError(expected=f"{expected} bytes after the raw header", got=len(data))
+        raise ImageError(expected=f"{plural(expected, 'byte')} after the raw header", got=len(data))
     samples = np.frombuffer(data, dtype).reshape(height, width, depth)
     image = _to_8_bit(samples, maximum)
     return image[:, :, [0, 0, 0, 1]] if depth == 2 else image

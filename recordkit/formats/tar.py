@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -198,8 +198,8 @@ def _check_size(size: int, kind: bytes, extra: _Extra, content: int, n_bytes: in
     if extra.size is not None and kind in _FILE_TYPES:
         size = extra.size
     if content + size > n_bytes:
-        got = f"{n_bytes - content} bytes to the end of the archive"
-        raise TruncatedError(offset=content - BLOCK, expected=f"a member of {size} bytes", got=got)
+        got = f"{plural(n_bytes - content, 'byte')} to the end of the archive"
+        raise TruncatedError(offset=content - BLOCK, expected=f"a member of {plural(size, 'byte')}", got=got)
     return size
 
 

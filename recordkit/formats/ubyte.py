@@ -31,7 +31,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats.files import check_unpacked_size, open_file
 
 DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -120,7 +120,7 @@ def _read_stream(content: Any, name: str, packed_bytes: int) -> NDArray[Any]:
 def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     head = file.read(4)
     if len(head) < 4:
-        raise TruncatedError(path=name, offset=0, expected="a 4-byte magic number", got=f"{len(head)} bytes")
+        raise TruncatedError(path=name, offset=0, expected="a 4-byte magic number", got=plural(len(head), "byte"))
     zeros, code, rank = struct.unpack(">HBB", head)
     if zeros or code not in DTYPES or not rank:
         raise FormatError(
@@ -143,9 +143,9 @@ def _header(file: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...], 
 
 def _check_size(got: int, expected: int, name: str) -> None:
     if got < expected:
-        raise TruncatedError(path=name, expected=f"{expected} bytes after the header", got=got)
+        raise TruncatedError(path=name, expected=f"{plural(expected, 'byte')} after the header", got=got)
     if got > expected:
-        raise FormatError(path=name, expected=f"{expected} bytes after the header", got="more")
+        raise FormatError(path=name, expected=f"{plural(expected, 'byte')} after the header", got="more")
 
 
 def pack(array: NDArray[Any]) -> bytes:

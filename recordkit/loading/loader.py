@@ -483,6 +483,6 @@ def _make_order(n_samples: int, seed: int, *, shuffle: bool | Order) -> Order:
         return Shuffled(n_samples, seed) if shuffle else Sequential(n_samples)
     if shuffle.n_samples != n_samples:
         raise PlanError(
-            argument="shuffle", expected=f"an order of {n_samples} samples", got=f"one of {shuffle.n_samples}"
+            argument="shuffle", expected=f"an order of {plural(n_samples, 'sample')}", got=f"one of {shuffle.n_samples}"
         )
     return shuffle

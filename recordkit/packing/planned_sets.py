@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, plural
 from recordkit.packing.plan import PackPlan
 from recordkit.packing.splits import Split, packing_order, split_samples
 from recordkit.sample import Source
@@ -102,7 +102,8 @@ def plan_sets(
         splits = _split_source(source, plan, is_divided=is_divided)
         if n_unused := len(source) - sum(split.end - split.begin for split in splits):
             warnings.append(
-                f"{n_unused} of {len(source)} samples are in no split: the sizes are rounded down, as in im2rec"
+                f"{n_unused} of {plural(len(source), 'sample')} {'is' if n_unused == 1 else 'are'} in no split: "
+                "the sizes are rounded down, as in im2rec"
             )
         order = packing_order(len(source), shuffle=plan.shuffles(source.order), seed=plan.seed)
         for number, split in enumerate(splits):

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 
 MAGIC = struct.pack("<Q", 0x112)
 """The first 8 bytes of a file."""
@@ -100,7 +100,7 @@ def unpack(content: bytes) -> list[tuple[str, NDArray[Any]]]:
         arrays.append(_unpack_array(cursor))
     (n_names,) = cursor.numbers("Q")
     if n_names not in (0, n_arrays):
-        raise cursor.error(f"0 or {n_arrays} names", n_names)
+        raise cursor.error(f"0 or {plural(n_arrays, 'name')}", n_names)
     names = [cursor.take(*cursor.numbers("Q")).decode(errors="replace") for _ in range(n_names)]
     return list(zip(names or [""] * n_arrays, arrays, strict=True))
 
@@ -115,8 +115,8 @@ class _Cursor:
     def take(self, size: int) -> bytes:
         end = self._position + size
         if end > len(self._content):
-            got = f"{len(self._content) - self._position} bytes"
-            raise TruncatedError(offset=self._position, expected=f"{size} bytes", got=got)
+            got = plural(len(self._content) - self._position, "byte")
+            raise TruncatedError(offset=self._position, expected=plural(size, "byte"), got=got)
         taken = bytes(self._content[self._position : end])
         self._position = end
         return taken

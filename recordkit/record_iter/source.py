@@ -170,6 +170,6 @@ def _part(dataset: RecordDataset, values: Mapping[str, Any]) -> RecordDataset:
         part_size += -part_size % 4
     part = dataset.subset(np.flatnonzero(starts // part_size == part_index))
     if not len(part):
-        message = f"part {part_index} of {n_parts} has none of the {n} samples"
+        message = f"part {part_index} of {n_parts} has none of the {plural(n, 'sample')}"
         raise PlanError(message, argument="part_index", advice="use fewer parts")
     return part

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from recordkit.dataset.records import open_record_file
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError, PublishError, plural
 from recordkit.formats.files import not_found, open_file
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.idx import WHAT, limit_bytes
@@ -254,7 +254,10 @@ class MXIndexedRecordIO(MXRecordIO):
             raise
         if len(self.idx) < len(self.keys):
             n = len(self.keys) - len(self.idx)
-            warnings.warn(f"{self.idx_path}: {n} keys come twice; only the last record is found", stacklevel=4)
+            warnings.warn(
+                f"{self.idx_path}: {plural(n, 'key comes', 'keys come')} twice; only the last record is found",
+                stacklevel=4,
+            )
 
     def _rec_state(self) -> tuple[int, ...] | None:
         path = Path(local_path(self.uri, is_records=True))

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from recordkit import codec, native
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, plural
 from recordkit.formats.files import read_file
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
@@ -51,7 +51,7 @@ def check_file(path: str) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(expected="a regular file", got="a folder, pipe or device")
     if status.st_size > _MAX_FILE_BYTES:
-        raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{status.st_size} bytes")
+        raise ImageError(expected="a file that fits in a record (2**29 bytes)", got=plural(status.st_size, "byte"))
     return status.st_size
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, NotFoundError, quoted
+from recordkit.errors import FormatError, NotFoundError, plural, quoted
 from recordkit.formats.files import read_file
 from recordkit.formats.frame import verify_advice
 from recordkit.storage.description import set_id
@@ -78,7 +78,7 @@ def read_checksums(files: Fileset, *, is_damaged: bool = False) -> NDArray[np.ui
     _compare_with_description(files, ".crc", len(content), hashlib.sha256(content).hexdigest())
     if len(content) % CHECKSUM_BYTES:
         raise FormatError(
-            path=str(path), expected="4 bytes per record", got=f"{len(content)} bytes", advice=_advice(files)
+            path=str(path), expected="4 bytes per record", got=plural(len(content), "byte"), advice=_advice(files)
         )
     return np.frombuffer(content, "<u4").astype(np.uint32)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats import json_file
 from recordkit.storage.description import listed_names, set_id
 from recordkit.storage.names import MANIFEST_SUFFIX, is_file_name
@@ -349,7 +349,7 @@ def _shard(facts: _Facts) -> Shard:
         raise facts.error("sha256", "64 hexadecimal digits", repr(sha256))
     keys = None if facts.optional("keys", list) is None else facts.pair("keys", _MAX_KEY)
     if (keys is None) != (n_records == 0):
-        raise facts.error("keys", f"the smallest and the largest key of {n_records} records", keys)
+        raise facts.error("keys", f"the smallest and the largest key of {plural(n_records, 'record')}", keys)
     return Shard(name, n_bytes, sha256, n_records, facts.number("failed", _MAX_TOTAL), keys, facts.optional("id", str))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from recordkit.errors import PlanError, TrainError
+from recordkit.errors import PlanError, TrainError, plural
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.checkpoint import Checkpoints
@@ -152,11 +152,15 @@ class _Run:
     def _headline(self, n_done: int) -> str:
         plan, resolved = self._plan, self._resolved
         is_done = n_done >= resolved.epochs
-        epochs = f"all {n_done} epochs are done" if is_done else f"epochs {n_done + 1} to {resolved.epochs}"
+        epochs = (
+            f"all {plural(n_done, 'epoch is', 'epochs are')} done"
+            if is_done
+            else f"epochs {n_done + 1} to {resolved.epochs}"
+        )
         return (
-            f"{plan.path}: {len(self._reader.survey)} images {resolved.shape}, {self._target}; {plan.network} by "
-            f"{plan.api}, {epochs}, batch {self._reader.batch_size}, seed {plan.seed}, {plan.device}, "
-            f"{resolved.iterator}'s iterator"
+            f"{plan.path}: {plural(len(self._reader.survey), 'image')} {resolved.shape}, {self._target}; "
+            f"{plan.network} by {plan.api}, {epochs}, batch {self._reader.batch_size}, seed {plan.seed}, "
+            f"{plan.device}, {resolved.iterator}'s iterator"
         )
 
     def _begin(self) -> tuple[Trainer, int]:
@@ -259,7 +263,7 @@ class _Run:
                 outputs = trainer.step(batch)
                 running.add([output.asnumpy()[:n_valid] for output in outputs], batch.label[0].asnumpy()[:n_valid])
                 if not running.is_finite:
-                    raise self._diverged(epoch, "a finite loss", f"NaN after {running.n} images")
+                    raise self._diverged(epoch, "a finite loss", f"NaN after {plural(running.n, 'image')}")
                 self._observer.advance(n_valid, running, trainer.learning_rate)
         finally:
             self._observer.end_epoch()

@@ -174,7 +174,8 @@ def _check_index_keys(
         )
         return
     row, record_id = int(rows[differences[0]]), record_ids[differences[0]]
-    reason = f"expected key {record_id}, the id of the record, got {index_keys[row]}; {differences.size} lines differ"
+    n_lines = plural(differences.size, "line differs", "lines differ")
+    reason = f"expected key {record_id}, the id of the record, got {index_keys[row]}; {n_lines}"
     report.add(path, reason, line=row + 1)
 
 
@@ -202,7 +203,7 @@ def _check_list(report: VerifyReport, files: Fileset, table: RecordTable) -> Non
             report.add(path, f"expected labels {listed} in the record, got {labels}", key=key)
         n_sample_keys = count_different(table.keys[samples])
         if (n_more := len(rows.keys) - n_sample_keys) > 0:
-            report.notes.append(f"{path}: {n_more} rows have no record{_failures_note(files)}")
+            report.notes.append(f"{path}: {plural(n_more, 'row has', 'rows have')} no record{_failures_note(files)}")
 
 
 def _failures_note(files: Fileset) -> str:
@@ -217,7 +218,7 @@ def _check_exact_labels(report: VerifyReport, files: Fileset, table: RecordTable
     report.checked.append("exact labels")
     path = files.path(".labels.npy")
     if len(labels) != len(table.keys):
-        report.add(path, f"expected {len(table.keys)} rows, one per record, got {len(labels)}")
+        report.add(path, f"expected {plural(len(table.keys), 'row')}, one per record, got {len(labels)}")
         return
     if labels.size != table.labels.size or not np.array_equal(labels.ravel().astype(np.float32), table.labels):
         report.add(path, "expected the labels of the records, got different ones")

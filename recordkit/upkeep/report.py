@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 
 MAX_PROBLEMS = 1000
 """Number of problems that a report describes; further ones are only counted."""
@@ -115,7 +115,7 @@ class VerifyReport:
 
     def add_error(self, error: FormatError, n_skipped_bytes: int = 0, *, advice: str | None = None) -> None:
         """Add an error of a reader, the number of bytes that could not be read because of it, and an advice."""
-        loss = f"; {n_skipped_bytes} bytes are lost" if n_skipped_bytes else ""
+        loss = f"; {plural(n_skipped_bytes, 'byte is', 'bytes are')} lost" if n_skipped_bytes else ""
         reason = error.problem + loss + (f"; {advice}" if advice else "")
         self.add(error.path or self.path, reason, offset=error.offset, line=error.line, key=error.key)
 

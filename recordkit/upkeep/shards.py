@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from recordkit.errors import FormatError, NotFoundError
+from recordkit.errors import FormatError, NotFoundError, plural
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.manifest import Listing
 from recordkit.upkeep.report import VerifyReport
@@ -97,7 +97,9 @@ def _check_shard(report: VerifyReport, files: Fileset) -> None:
     if (sha256 := fingerprint(path)) != shard.sha256:
         report.add(path, f"expected SHA-256 {shard.sha256}, as {listing.path} says, got {sha256}")
     if report.n_records != shard.n_records:
-        report.add(path, f"expected {shard.n_records} records, as {listing.path} says, got {report.n_records}")
+        report.add(
+            path, f"expected {plural(shard.n_records, 'record')}, as {listing.path} says, got {report.n_records}"
+        )
     elif report.key_range != shard.keys:
         report.add(path, f"expected keys {_span(shard.keys)}, as {listing.path} says, got {_span(report.key_range)}")
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from recordkit.dataset.contents import OtherRecords, find_other_records
 from recordkit.dataset.frame_search import LostBytes, WholeFrames, find_frames
 from recordkit.dataset.records import RecordFile, open_record_file
-from recordkit.errors import PlanError, quoted
+from recordkit.errors import PlanError, plural, quoted
 from recordkit.memory import MemoryBudget, choose_memory
 from recordkit.storage.commit import describe_ignored_commits
 from recordkit.storage.fileset import Fileset
@@ -268,7 +268,7 @@ class _RecordProblems:
 
 
 def _lost_reason(lost: LostBytes) -> str:
-    return f"{lost.reason}; {lost.n_bytes} bytes are lost"
+    return f"{lost.reason}; {plural(lost.n_bytes, 'byte is', 'bytes are')} lost"
 
 
 def _verify_other_records(files: Fileset, other: OtherRecords, options: _Options) -> VerifyReport:

@@ -46,7 +46,7 @@ def test_im2rec_as_a_command(photos, fails, run_im2rec):
 def test_lines_of_info(photos, works, fails):
     write(Path("nan.rec"), [save(picture(), "PNG")] * 2, [float("nan"), 1.0])
     text = works("info", "nan.rec")
-    advice("cli/commands/info.py", "           {} are not finite; 'recordkit verify {}' lists them", text)
+    advice("cli/commands/info.py", "           {} not finite; 'recordkit verify {}' lists them", text)
     (command,) = commands(text)
     assert "nan" in fails(*command)
     write(Path("wide.rec"), [save(picture(), "PNG")], [tuple(map(float, range(20)))])

@@ -224,7 +224,7 @@ def test_ragged_labels_are_values_and_bounds(tmp_path):
         assert (values.tolist(), bounds.tolist()) == ([1, 2, 3, 4, 5], [0, 1, 4, 5])
         assert dataset[1].label.tolist() == [2, 3, 4] and dataset[1].label.dtype == np.float32
         with pytest.raises(
-            FormatError, match=r"a\.rec: key 8: expected 1 labels as in the first sample, got 3; ragged_labels"
+            FormatError, match=r"a\.rec: key 8: expected 1 label as in the first sample, got 3; ragged_labels"
         ):
             _ = dataset.labels
         assert dataset[[0, 2]][1].label == 5.0 and dataset[::2].labels.tolist() == [1.0, 5.0]

@@ -171,7 +171,7 @@ def test_splits_and_shards_follow_im2recs_arithmetic(tiny_folder, tmp_path, engi
 def test_samples_in_no_split_because_of_rounding_are_a_warning(tiny_folder, tmp_path, engine):
     report = pack(tiny_folder, tmp_path / "s", plan=PackPlan(test_ratio=0.3), engine=engine)
     assert report.n_packed == 11
-    assert "1 of 12 samples are in no split" in report.warnings[0]
+    assert "1 of 12 samples is in no split" in report.warnings[0]
 
 
 def test_a_split_that_would_be_empty_is_refused(tiny_folder, tmp_path):

@@ -87,7 +87,7 @@ def test_samples_in_no_split_and_notes_of_the_sources_are_warnings():
     assert warnings == [
         "2 files have no suffix",
         "a link was followed",
-        "1 of 12 samples are in no split: the sizes are rounded down, as in im2rec",
+        "1 of 12 samples is in no split: the sizes are rounded down, as in im2rec",
     ]
 
 

@@ -89,7 +89,7 @@ def test_label_from_with_a_tree_is_refused_and_names_the_reason(tree):
 
 def test_if_no_image_can_be_used_the_error_names_the_first(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SourceError, match=r"none of 1 images can be used; the first: gone\.jpg: No such file"):
+    with pytest.raises(SourceError, match=r"the only image cannot be used: gone\.jpg: No such file"):
         open_source(tmp_path)
 
 

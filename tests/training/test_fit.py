@@ -230,7 +230,7 @@ def test_a_finished_run_has_nothing_to_resume(mx, rec, tmp_path):
     train(plan(rec, tmp_path, epochs=1))
     observer = RecordingObserver()
     assert train(plan(rec, tmp_path, epochs=1, resume=True), observer).epochs == ()
-    assert "all 1 epochs are done" in observer.lines[0]
+    assert "all 1 epoch is done" in observer.lines[0]
 
 
 def test_labels_that_only_val_has_are_refused(mx, rec, tmp_path):

@@ -402,7 +402,7 @@ def test_header_and_identities_of_insightface_files_need_no_row(tmp_path, has_he
     (tmp_path / "a.lst").write_text("1\t5\ta.jpg\n2\t6\tb.jpg\n9\t6\tc.jpg\n")
     report = verify(tmp_path / "a.rec")
     assert any(problem.key == 2 for problem in report.problems)
-    assert any("1 rows have no record" in note for note in report.notes) is has_header
+    assert any("1 row has no record" in note for note in report.notes) is has_header
 
 
 def write_bad(prefix, ids, keys):

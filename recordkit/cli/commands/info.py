@@ -67,8 +67,8 @@ def _lines(info: FileInfo) -> list[str]:
         lines.append(f"           some readers need an .idx; {reindex_advice(without)}")
     if info.faces:
         lines.append(
-            f"layout     InsightFace: {info.faces.n_images} images are samples; "
-            f"the header and {info.faces.n_identities} identities are not"
+            f"layout     InsightFace: {plural(info.faces.n_images, 'image is a sample', 'images are samples')}; "
+            f"the header and {plural(info.faces.n_identities, 'identity', 'identities')} are not"
         )
     if info.key_range is not None:
         lines.append(f"keys       {info.key_range[0]} to {info.key_range[1]}")
@@ -102,9 +102,8 @@ def _label_lines(info: FileInfo) -> list[str]:
     if low != high:
         lines.append('           not as many in each record; a Loader takes them with label="pad" or label="list"')
     if info.n_not_finite:
-        lines.append(
-            f"           {info.n_not_finite} are not finite; 'recordkit verify {quoted(info.path)}' lists them"
-        )
+        n = plural(info.n_not_finite, "is", "are")
+        lines.append(f"           {n} not finite; 'recordkit verify {quoted(info.path)}' lists them")
     if info.exact_labels:
         lines.append("           exact int64 labels are in .labels.npy")
     elif any(span is not None and span[1] >= 2**24 for span in info.label_ranges):
@@ -122,9 +121,12 @@ def _ranges_text(info: FileInfo) -> str:
 
 def _count_lines(info: FileInfo) -> list[str]:
     if info.labels is None or len(info.labels) > _N_LABELS_SHOWN:
-        n = f"more than {MAX_COUNTED}" if info.labels is None else f"{len(info.labels)}"
+        first = " first" if info.label_width[1] > 1 else ""
+        n = f"more than {MAX_COUNTED} distinct{first} labels"
+        if info.labels is not None:
+            n = plural(len(info.labels), f"distinct{first} label")
         names = f", {plural(len(info.classes), 'class')} with names" if info.classes else ""
-        return [f"           {n} distinct{' first' if info.label_width[1] > 1 else ''} labels{names}"]
+        return [f"           {n}{names}"]
     heading = ["           records by first label:"] if info.label_width[1] > 1 else []
     names_by_label: dict[float, str] = {label: name for name, label in (info.classes or {}).items()}
     return heading + [

@@ -21,7 +21,7 @@ from recordkit.cluster.packing.store_target import StoreTarget
 from recordkit.cluster.packing.target import FolderTarget, Target
 from recordkit.cluster.packing.task import Job, ShardNames, read_shard, run_shard
 from recordkit.cluster.tasks import TaskCall, Tasks
-from recordkit.errors import PackError, PublishError, RecordkitError
+from recordkit.errors import PackError, PublishError, RecordkitError, plural
 from recordkit.memory import choose_memory
 from recordkit.packing.plan import PackPlan, plan_or_default
 from recordkit.packing.planned_sets import PlannedSet
@@ -265,7 +265,7 @@ class _Run:
         if packed.report.n_listed != n_rows or not is_same_plan or description["set"] != self._job.target.prefix_name:
             raise PublishError(
                 path=str(self._job.target.location(f"{self._name(number)}.json")),
-                expected=f"a shard of this pack, of {n_rows} samples",
+                expected=f"a shard of this pack, of {plural(n_rows, 'sample')}",
                 got="that of another one",
                 advice="remove the files of that shard and pack again",
             )

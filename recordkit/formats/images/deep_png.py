@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import ImageError
+from recordkit.errors import ImageError, plural
 from recordkit.sample import check_size
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -97,7 +97,7 @@ def decode(payload: bytes) -> NDArray[np.uint16] | None:
     chunks = list(_chunks(payload))
     kind, head = chunks[0]
     if kind != b"IHDR" or len(head) != _HEAD.size:
-        raise _damage("a header of 13 bytes", f"{len(head)} bytes")
+        raise _damage("a header of 13 bytes", plural(len(head), "byte"))
     width, height, _, color_type, *methods = _HEAD.unpack(head)
     check_size(width, height)
     if color_type not in _N_SAMPLES or methods[:2] != [0, 0] or methods[2] > 1:
@@ -127,7 +127,7 @@ def _chunks(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
         head = payload[begin : begin + 8]
         end = begin + 12 + int.from_bytes(head[:4], "big")
         if len(head) < 8 or end > len(payload):
-            raise _damage("an IEND chunk", f"the end of the {len(payload)} bytes")
+            raise _damage("an IEND chunk", f"the end of the {plural(len(payload), 'byte')}")
         kind, content = head[4:], payload[begin + 8 : end - 4]
         if kind in (b"IHDR", b"IDAT") and zlib.crc32(kind + content) != int.from_bytes(payload[end - 4 : end], "big"):
             raise _damage(f"the checksum of the {kind.decode()} chunk", "another")
@@ -141,7 +141,7 @@ def _decompress(contents: list[bytes], size: int) -> bytes:
     except zlib.error as error:
         raise _damage("a zlib stream", str(error)) from None
     if len(data) < size:
-        raise _damage(f"{size} bytes of rows", f"{len(data)}")
+        raise _damage(f"{plural(size, 'byte')} of rows", f"{len(data)}")
     return data
 
 

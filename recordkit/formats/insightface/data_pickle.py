@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats.files import open_file
 
 MAX_INSTRUCTIONS = 4_000_000
@@ -164,7 +164,7 @@ def read_content(file: BinaryIO, blob: Blob) -> bytes:
     except (ValueError, struct.error, Warning):
         content = b""
     if len(content) != blob.size or content[:_HEAD_BYTES] != blob.head:
-        raise FormatError(offset=blob.offset, expected=f"the {blob.size} bytes that were there", got="others")
+        raise FormatError(offset=blob.offset, expected=f"the {plural(blob.size, 'byte')} that were there", got="others")
     return content
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats.files import open_file
 from recordkit.formats.insightface.data_pickle import MAX_CONTENT_BYTES, Array, Blob, read_content, read_data
 from recordkit.formats.signatures import detect
@@ -179,7 +179,9 @@ def open_pairs(path: str | Path) -> PairFile:
         raise FormatError(path=name, expected=_EXPECTED, got=f"{_describe(images)} in place of images")
     same = _read_answers(answers, name)
     if len(images) != 2 * len(same):
-        raise FormatError(path=name, expected=f"2 images for each of {len(same)} answers", got=f"{len(images)} images")
+        raise FormatError(
+            path=name, expected=f"2 images for each of {len(same)} answers", got=plural(len(images), "image")
+        )
     return PairFile(name, [image.content if isinstance(image, Array) else image for image in images], same)
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats.files import open_file
 from recordkit.formats.signatures import detect
 
@@ -134,11 +134,11 @@ def read(path: str | Path, *, max_bytes: int | None = None, what: str = "an arra
             header = read_header(file)
             size = os.fstat(file.fileno()).st_size - header.begin
             if size != header.n_bytes:
-                raise FormatError(expected=f"{header.n_bytes} bytes after the header", got=size)
+                raise FormatError(expected=f"{plural(header.n_bytes, 'byte')} after the header", got=size)
             file.seek(header.begin)
             numbers = file.read(header.n_bytes)
             if len(numbers) < header.n_bytes:  # the file has shrunk since its size was read
-                raise TruncatedError(expected=f"{header.n_bytes} bytes after the header", got=len(numbers))
+                raise TruncatedError(expected=f"{plural(header.n_bytes, 'byte')} after the header", got=len(numbers))
         except FormatError as error:
             raise error.located(path=os.fspath(path)) from None
     return header.array(numbers)

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats.files import check_unpacked_size, open_file
 from recordkit.formats.numpy_files import npy
 
@@ -89,12 +89,13 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | 
         header = npy.parse_header(start)
         if member.file_size - header.begin != header.n_bytes:
             raise FormatError(
-                expected=f"{header.n_bytes} bytes after the header", got=max(member.file_size - header.begin, 0)
+                expected=f"{plural(header.n_bytes, 'byte')} after the header",
+                got=max(member.file_size - header.begin, 0),
             )
         check_unpacked_size(path, header.n_bytes, member.compress_size)
         numbers = bytearray(start[header.begin :])
         while block := file.read(_BLOCK_BYTES):
             numbers += block
     if len(numbers) != header.n_bytes:
-        raise TruncatedError(expected=f"{header.n_bytes} bytes after the header", got=len(numbers))
+        raise TruncatedError(expected=f"{plural(header.n_bytes, 'byte')} after the header", got=len(numbers))
     return header.array(numbers)

@@ -15,7 +15,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from recordkit.errors import FormatError
+from recordkit.errors import FormatError, plural
 from recordkit.formats.files import open_file
 from recordkit.interop.fetch.datasets import RemoteFile
 
@@ -62,7 +62,7 @@ def content_sha256(path: Path, file: RemoteFile) -> str:
             content = stream.read(file.unpacked_bytes + 1)
     except EOFError:
         size = path.stat().st_size
-        raise FormatError(expected="whole gzip data", got=f"{size} bytes that end too early") from None
+        raise FormatError(expected="whole gzip data", got=f"{plural(size, 'byte')} that end too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         with open_file(path) as packed:
             start = packed.read(16)

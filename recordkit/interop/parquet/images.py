@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from recordkit.errors import FormatError, ImageError
+from recordkit.errors import FormatError, ImageError, plural
 from recordkit.formats.files import read_file
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.interop.parquet.library import opened
@@ -101,7 +101,7 @@ class ImageColumn:
             group = self._groups[self._group]
             raise FormatError(
                 path=str(group.path),
-                expected=f"{group.n_rows} images in row group {group.number}",
+                expected=f"{plural(group.n_rows, 'image')} in row group {group.number}",
                 got=self._next_row - self._starts[self._group],
             )
         self._kept.append((self._next_row, values, sum(map(_size, values))))

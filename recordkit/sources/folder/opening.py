@@ -194,6 +194,8 @@ def _usable(source: _Images, location: str) -> _Images:
     if len(source):
         return source
     first = source.bad[0]
+    if len(source.bad) == 1:
+        raise SourceError(f"the only image cannot be used: {first.name}: {first.reason}", path=location)
     raise SourceError(
         f"none of {len(source.bad)} images can be used; the first: {first.name}: {first.reason}", path=location
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recordkit.errors import SourceError, enumerate_some
+from recordkit.errors import SourceError, enumerate_some, plural
 from recordkit.formats.files import not_found
 from recordkit.formats.numpy_files import npz
 from recordkit.sources.mnist.class_names import find_class_names, known_class_names
@@ -106,7 +106,7 @@ def open_sets_below(
         raise SourceError(
             path=str(folder),
             expected="ubyte files in one folder",
-            got=f"{len(with_arrays)} folders with such files",
+            got=f"{plural(len(with_arrays), 'folder')} with such files",
             advice=f"give one of them: {enumerate_some(with_arrays)}",
         )
     if arrays := list_arrays(folder).arrays + nested:

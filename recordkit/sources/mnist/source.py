@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import FormatError, SourceError
+from recordkit.errors import FormatError, SourceError, plural
 from recordkit.sample import BadEntry, Entry, Image
 from recordkit.sources.mnist.files import ArrayFile
 
@@ -97,7 +97,7 @@ class MnistSource:
             raise SourceError(
                 path=str(images.path),
                 expected="as many labels as images",
-                got=f"{len(numbers)} labels and {len(pixels)} images",
+                got=f"{plural(len(numbers), 'label')} and {plural(len(pixels), 'image')}",
             )
         self.bad: list[BadEntry] = []
         self.notes: list[str] = []

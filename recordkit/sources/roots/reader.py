@@ -13,7 +13,7 @@ from itertools import accumulate
 from threading import Lock
 from typing import NamedTuple
 
-from recordkit.errors import ImageError, RemoteError
+from recordkit.errors import ImageError, RemoteError, plural
 from recordkit.formats.frame import MAX_RECORD_BYTES
 from recordkit.formats.irheader import HEADER_SIZE
 from recordkit.sample import Entry
@@ -143,7 +143,7 @@ class _Room:
 
 
 def _too_large(size: int) -> ImageError:
-    return ImageError(expected="a file that fits in a record (2**29 bytes)", got=f"{size} bytes")
+    return ImageError(expected="a file that fits in a record (2**29 bytes)", got=plural(size, "byte"))
 
 
 def _count_fitting(sizes: Sequence[int], max_bytes: int) -> int:

@@ -25,7 +25,7 @@ except ImportError:
     resource = None  # type: ignore[assignment]  # Windows
 
 from recordkit import native
-from recordkit.errors import TruncatedError
+from recordkit.errors import TruncatedError, plural
 from recordkit.formats.byte_source import LocalFile
 
 FetchRange = Callable[[int, int], object]
@@ -194,8 +194,8 @@ class _PythonExtents:
             raise TruncatedError(
                 path=file.name,
                 offset=file_size,
-                expected=f"{end - begin} bytes from byte {offset} on",
-                got=f"a file of {file_size} bytes",
+                expected=f"{plural(end - begin, 'byte')} from byte {offset} on",
+                got=f"a file of {plural(file_size, 'byte')}",
                 advice="delete it",
             )
         content = _Content(path=path, file_offset=offset)
@@ -282,7 +282,7 @@ class _PythonExtents:
 
     def _check(self, begin: int, end: int) -> None:
         if not 0 <= begin < end <= self.size:
-            raise ValueError(f"expected a range of an object of {self.size} bytes, got {begin} to {end}")
+            raise ValueError(f"expected a range of an object of {plural(self.size, 'byte')}, got {begin} to {end}")
 
 
 def _max_open_files() -> int:

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, plural
 from recordkit.storage.remote.cache.next_use import FileUses
 from recordkit.storage.remote.cache.pages import PageCache
 from recordkit.storage.remote.cache.pieces import Piece, PieceTable
@@ -152,7 +152,9 @@ class RemoteFile:
         self._cache.warn()
         begin, end = merge(begins, ends)
         if end.size and (begin[0] < 0 or end[-1] > self.size):
-            raise PlanError(path=self.name, expected=f"ranges of {self.size} bytes", got=f"{begin[0]} to {end[-1]}")
+            raise PlanError(
+                path=self.name, expected=f"ranges of {plural(self.size, 'byte')}", got=f"{begin[0]} to {end[-1]}"
+            )
         return Fetch(self, (begin, end))
 
     @contextlib.contextmanager

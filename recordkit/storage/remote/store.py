@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from recordkit.errors import FormatError, NotFoundError, RefusedError, RemoteError
+from recordkit.errors import FormatError, NotFoundError, RefusedError, RemoteError, plural
 from recordkit.storage.remote.client import answers
 from recordkit.storage.remote.client.attempts import FailedError
 from recordkit.storage.remote.client.connection import WHOLE_BYTES, Connection
@@ -130,7 +130,7 @@ class Store(Connection):
             raise self._failure(failure, key, what) from None
         if facts.size > max_bytes:
             expected = f"{what} of at most {max_bytes} bytes"
-            raise FormatError(path=str(self.url(key)), expected=expected, got=f"{facts.size} bytes")
+            raise FormatError(path=str(self.url(key)), expected=expected, got=plural(facts.size, "byte"))
         if content is None:
             ranges = ((begin, min(begin + WHOLE_BYTES, facts.size)) for begin in range(0, facts.size, WHOLE_BYTES))
             content = b"".join(self.read_range(key, *range_, facts.etag) for range_ in ranges)
@@ -159,7 +159,7 @@ class Store(Connection):
         except FailedError as failure:
             if failure.answer.kind == answers.CHANGED:
                 raise self._changed(key, begin, etag) from None
-            raise self._failure(failure, key, f"{end - begin} bytes", offset=begin) from None
+            raise self._failure(failure, key, plural(end - begin, "byte"), offset=begin) from None
         if got_etag != etag:
             raise self._changed(key, begin, etag, got_etag)
         return content
@@ -375,9 +375,11 @@ class Store(Connection):
                 )
             facts = self._facts(key)
         except FailedError as failure:
-            raise self._failure(failure, key, f"an upload of {size} bytes", similar=False) from None
+            raise self._failure(failure, key, f"an upload of {plural(size, 'byte')}", similar=False) from None
         if facts.size != size:
-            raise RemoteError(path=str(self.url(key)), expected=f"{size} bytes after the upload", got=facts.size)
+            raise RemoteError(
+                path=str(self.url(key)), expected=f"{plural(size, 'byte')} after the upload", got=facts.size
+            )
         return facts
 
     def delete(self, key: str) -> None:

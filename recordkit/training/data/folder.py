@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PackError, SourceError, enumerate_some, quoted
+from recordkit.errors import PackError, SourceError, enumerate_some, plural, quoted
 from recordkit.formats.files import read_file
 from recordkit.formats.lst import ListFile
 from recordkit.packing import PackPlan, pack
@@ -128,7 +128,7 @@ def _notes(folder: Path, all_sets: Mapping[str, Source], used_sets: Mapping[str,
         for labels in source.labels(range(len(source))[:1])
     }
     if max(widths, default=1) > 1:
-        notes.append(f"{folder}: the first of the {max(widths)} labels of each image is taken as its class")
+        notes.append(f"{folder}: the first of the {plural(max(widths), 'label')} of each image is taken as its class")
     return notes
 
 

@@ -165,7 +165,7 @@ def _check_classes(plan: TrainPlan, data: Survey, label: LabelFacts) -> None:
         raise PlanError(
             path=str(data.path),
             expected="labels that number classes from 0 on",
-            got=f"{highest} among {len(data)} images",
+            got=f"{highest} among {plural(len(data), 'image')}",
             advice=f"number the classes from 0, or give `n_classes={highest + 1}`",
         )
 

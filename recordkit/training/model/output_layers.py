@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, plural
 from recordkit.training.data.target import Head, LabelInput, Target
 
 _LOSSES = {
@@ -80,7 +80,7 @@ class _Output:
         if len(shape) not in (1, 2) or shape[0] != batch_shape[0]:
             raise PlanError(
                 expected=f"a row of numbers for each image from {self.operator} {self.name!r}",
-                got=f"the shape {shape} for {batch_shape[0]} images",
+                got=f"the shape {shape} for {plural(batch_shape[0], 'image')}",
             )
         return int(shape[1]) if len(shape) == 2 else 1
 

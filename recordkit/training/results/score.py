@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import PlanError, TrainError
+from recordkit.errors import PlanError, TrainError, plural
 from recordkit.training.data.target import Head, Target
 
 
@@ -65,7 +65,7 @@ class Score:
     heads: tuple[HeadScore, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.figures} ({self.n} images, {self.rate_img_s:.0f} img/s)"
+        return f"{self.figures} ({plural(self.n, 'image')}, {self.rate_img_s:.0f} img/s)"
 
     @property
     def figures(self) -> str:

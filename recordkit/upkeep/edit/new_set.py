@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.dataset.copied_records import Changes, CopiedRecords, copy_records
-from recordkit.errors import FormatError, PlanError, PublishError, quoted
+from recordkit.errors import FormatError, PlanError, PublishError, plural, quoted
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.irheader import MAX_LABELS
 from recordkit.storage.names import SUFFIXES, belongs_to, refuse_file_name
@@ -170,7 +170,7 @@ def check_sets(inputs: Inputs, sets: Sequence[NewSet], prefix: Path) -> None:
             raise PlanError(path=path, expected=f"rows from 0 to {len(inputs) - 1}", got="others")
         for column in (new.keys, new.labels):
             if column is not None and len(column) != n:
-                raise PlanError(path=path, expected=f"{n} keys and labels, one for each row", got=len(column))
+                raise PlanError(path=path, expected=f"{plural(n, 'key')} and labels, one for each row", got=len(column))
         if new.labels is not None and not (np.min(new.labels.widths) >= 1 and np.max(new.labels.widths) <= MAX_LABELS):
             raise PlanError(path=path, expected=f"1 to {MAX_LABELS} labels per record", got="none, or more")
 

@@ -152,7 +152,9 @@ def repair(
         if not len(rows):
             kind = "good" if bad else "whole"
             raise FormatError(
-                path=str(files.path(".rec")), expected=f"at least one {kind} record", got=f"none in {size} bytes"
+                path=str(files.path(".rec")),
+                expected=f"at least one {kind} record",
+                got=f"none in {plural(size, 'byte')}",
             )
         lost = sorted([*find_lost_ranges(files, dataset), *bad.values()], key=lambda each: each.offset)
         offsets, n_done = dataset.offsets[rows], 0

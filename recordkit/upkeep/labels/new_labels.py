@@ -167,9 +167,13 @@ def _flatten(result: Any, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     try:
         n_rows = len(result)
     except TypeError:
-        raise PlanError(argument="labels", expected=f"{n} labels from the function", got=repr(result)) from None
+        raise PlanError(
+            argument="labels", expected=f"{plural(n, 'label')} from the function", got=repr(result)
+        ) from None
     if n_rows != n:
-        raise PlanError(argument="labels", expected=f"{n} labels from the function, one row per record", got=n_rows)
+        raise PlanError(
+            argument="labels", expected=f"{plural(n, 'label')} from the function, one row per record", got=n_rows
+        )
     if isinstance(result, np.ndarray) and result.ndim in (1, 2) and result.dtype != object:
         return result.reshape(-1), np.full(n, result.shape[1] if result.ndim == 2 else 1, np.int64)
     rows = [np.atleast_1d(np.asarray(row)) for row in result]

@@ -154,7 +154,7 @@ def _label_chart(labels: LabelSummary) -> str:
     bars = [(_group_text(group), sum(count.n for count in group) / len(group)) for group in groups]
     low, high = (_name(labels.counts[number]) for number in (0, -1))
     means = f", means of {size} labels" if size > 1 else ""
-    return _chart(f"Samples per label, {n} labels{means}", bars, low, high)
+    return _chart(f"Samples per label, {plural(n, 'label')}{means}", bars, low, high)
 
 
 def _name(count: LabelCount) -> str:

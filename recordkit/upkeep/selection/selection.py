@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recordkit.arguments import one_or_more
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.keys import ranks
-from recordkit.errors import PlanError, enumerate_some
+from recordkit.errors import PlanError, enumerate_some, plural
 from recordkit.formats.lst import ListFile
 from recordkit.sampling.permutation import Permutation
 from recordkit.upkeep.edit.inputs import Inputs
@@ -137,7 +137,7 @@ class Selection:
             rows = rows[Expression(self.where).matches(table, rows)]
         rows = self._thin(rows, table)
         if not len(rows):
-            raise PlanError("no record is selected", expected=f"some of {len(table)} records", got="none")
+            raise PlanError("no record is selected", expected=f"some of {plural(len(table), 'record')}", got="none")
         return rows
 
     @property

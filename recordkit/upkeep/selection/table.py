@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recordkit import codec
 from recordkit.dataset.dataset import RecordDataset
 from recordkit.dataset.records import RecordFile
-from recordkit.errors import FormatError, PlanError
+from recordkit.errors import FormatError, PlanError, plural
 from recordkit.formats import irheader, netpbm
 from recordkit.formats.frame import verify_advice
 from recordkit.formats.images import image_header
@@ -114,7 +114,7 @@ class SampleTable:
         widths = self.widths[rows]
         if len(short := np.flatnonzero(widths <= column)):
             got = f"{widths[short[0]]} in the record with key {self.keys[rows[short[0]]]}"
-            raise PlanError(expected=f"{column + 1} labels or more", got=got)
+            raise PlanError(expected=f"{plural(column + 1, 'label')} or more", got=got)
         labels: NDArray[np.float32] | NDArray[np.int64]
         labels = self.labels.values[self.labels.bounds[:-1][rows] + np.uint64(column)]
         return labels

@@ -570,7 +570,7 @@ def test_surprising_splits_cause_a_warning(im2rec, tree, tmp_path):
     _, _, err = im2rec("--list", "--recursive", "--test-ratio", "0.5", tmp_path / "p", tree)
     assert "the test ratio has no effect because the train ratio is 1" in err
     _, _, err = im2rec("--list", "--recursive", "--train-ratio", ".7", "--test-ratio", ".3", tmp_path / "q", tree)
-    assert "1 of 4 images are in no list; sizes are rounded down, as in im2rec" in err
+    assert "1 of 4 images is in no list; sizes are rounded down, as in im2rec" in err
     _, _, err = im2rec("--list", "--recursive", "--chunks", "3", tmp_path / "r", tree)
     assert "r_2.lst is empty" in err
 

@@ -116,7 +116,7 @@ def test_sets_that_cannot_be_are_refused(packed, tmp_path):
         for new, message in (
             (NewSet(tmp_path / "b", np.array([], np.int64)), "expected at least one record, got none"),
             (NewSet(tmp_path / "b", np.array([12])), "expected rows from 0 to 11"),
-            (NewSet(tmp_path / "b", np.array([1]), np.array([1, 2], np.uint64)), "expected 1 keys and labels"),
+            (NewSet(tmp_path / "b", np.array([1]), np.array([1, 2], np.uint64)), "expected 1 key and labels"),
         ):
             with pytest.raises(PlanError, match=message):
                 write(inputs, new)
