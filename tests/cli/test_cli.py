@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -464,3 +465,24 @@ def test_the_problems_of_several_files_are_added(cli, tiny_folder, tmp_path):
     numbers = [len(json.loads(cli("verify", tmp_path / name, "--json")[1])["problems"]) for name in ("a", "b")]
     code, output, _ = cli("verify", tmp_path / "a", tmp_path / "b")
     assert code == 1 and output.splitlines()[-1] == f"2 datasets, {sum(numbers)} problems"
+
+
+def test_one_thing_is_never_called_several(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("one")
+    with open("one/7_cat.png", "wb") as file:
+        file.write(encode(gradient(8, 8)[:, :, :1], "png"))
+    for words in (
+        "pack one new/a --label-from {key}_{class} --dry-run",
+        "pack one new/a --label-from {key}_{class} --threads 1",
+        "list one new/b --label-from {key}_{class}",
+        *(f"{command} new/a.rec" for command in ("info", "head", "stats", "verify --decode", "reindex", "duplicates")),
+        "shuffle new/a.rec new/c",
+        "diff new/a.rec new/c.rec",
+        "repair new/a.rec new/d --threads 1",
+        "export new/a.rec new/e",
+        "import new/e new/f --threads 1",
+    ):
+        code, output, error = cli(*words.split())
+        assert code == 0, error
+        assert not re.search(r"(?<![\d.,])1 (?!is |was |has )[a-z]+[^s\W]s\b", output + error), output + error
