@@ -234,12 +234,14 @@ def plural(n: int, one: str, several: str | None = None) -> str:
 
     Examples
     --------
-    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class"), plural(1, "row differs", "rows differ")
-    ('1 problem', '0 images', '2 classes', '1 row differs')
+    >>> plural(1, "problem"), plural(0, "image"), plural(2, "class"), plural(3, "batch"), plural(3, "epoch")
+    ('1 problem', '0 images', '2 classes', '3 batches', '3 epochs')
+    >>> plural(1, "row differs", "rows differ"), plural(2, "row differs", "rows differ")
+    ('1 row differs', '2 rows differ')
     """
     if n == 1:
         return f"1 {one}"
-    return f"{n} {several or one + ('es' if one.endswith(('s', 'ch')) else 's')}"
+    return f"{n} {several or one + ('es' if one.endswith(('s', 'tch')) else 's')}"
 
 
 def enumerate_some(items: Collection[object], limit: int = 5) -> str:
