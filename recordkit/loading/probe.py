@@ -141,8 +141,9 @@ def _first_format(dataset: RecordDataset, plan: LoadPlan) -> ItemFormat:
             continue
         return ItemFormat(values.shape, values.dtype)
     first = with_sample_location(errors[0], dataset, 0)
-    outcome = f"none of the {len(tried)} samples that were tried can be loaded" if tried[1:] else "no other was tried"
-    advice = (first.advice, outcome)
+    advice = (first.advice, f"none of the {len(tried)} samples that were tried can be loaded")
+    if len(tried) == 1:
+        advice = (first.advice, "")
     raise ImageError(
         first.problem,
         path=first.path,
