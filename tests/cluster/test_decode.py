@@ -117,7 +117,12 @@ def test_size_must_be_known():
 
 @pytest.mark.parametrize(
     ("arguments", "argument"),
-    [({"on_error": "replace"}, "on_error"), ({"epoch": -1}, "epoch"), ({"dtype": "int8"}, "dtype")],
+    [
+        ({"on_error": "replace"}, "on_error"),
+        ({"epoch": -1}, "epoch"),
+        ({"dtype": "int8"}, "dtype"),
+        ({"channels": "keep"}, "channels"),
+    ],
 )
 def test_arguments_out_of_range_are_refused(arguments, argument):
     with pytest.raises(PlanError, match=f"{argument}: expected"):
