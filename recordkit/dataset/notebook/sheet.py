@@ -52,7 +52,7 @@ def show_samples(description: str, n: int, read: Callable[[int], Sample], names:
 
 def show_sample(sample: Sample) -> str:
     """Return HTML with the image of a sample."""
-    return f"<div><div>{_text(repr(sample))}</div>{_sample_image(sample, '', _LARGE_SIDE)}</div>"
+    return f"<div><div>{_text(repr(sample))}</div>{_sample_image(sample, _caption(sample, {}), _LARGE_SIDE)}</div>"
 
 
 def show_batch(description: str, data: NDArray[Any], captions: Sequence[str], n: int) -> str:
@@ -132,7 +132,7 @@ def _image(thumbnail: Thumbnail, caption: str, side: int) -> str:
     rendering = "pixelated" if max(thumbnail.width, thumbnail.height) < side else "auto"
     # The frame aligns the captions of several images; one image alone has none.
     width = round(side * min(1, thumbnail.width / thumbnail.height))
-    frame = _frame(side) if caption else f"max-width:100%;width:{width}px"
+    frame = _frame(side) if side == _SIDE else f"max-width:100%;width:{width}px;margin-top:6px"
     return (
         f'<img alt="{_text(caption)}" title="{title}" src="{thumbnail.data_uri()}" '
         f'style="{frame};object-fit:contain;image-rendering:{rendering}">'
