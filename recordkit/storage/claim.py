@@ -14,9 +14,18 @@ from pathlib import Path
 
 from recordkit.errors import FormatError, PublishError
 from recordkit.formats.files import flush_to_disk, read_file
-from recordkit.storage.commit import COMMIT, HOLDER, PENDING, Commit, find_overlapping, own_user, read_commit, user_name
+from recordkit.storage.commit import (
+    COMMIT,
+    HOLDER,
+    PENDING,
+    Commit,
+    can_be_staged,
+    find_overlapping,
+    own_user,
+    read_commit,
+    user_name,
+)
 from recordkit.storage.locks import Folder, FolderLock, lock_folder
-from recordkit.storage.names import belongs_to
 
 PRIVATE = 0o700
 """Mode of the folder until the commit."""
@@ -70,8 +79,8 @@ def _clear(folder: Path) -> None:
     prefix = folder.name[1:].removesuffix(".staging")
     leftovers = list(folder.iterdir())
     for path in leftovers:
-        is_folder = path.is_dir() and not path.is_symlink()
-        if not (path.name == prefix if is_folder else path.name in (PENDING, HOLDER) or belongs_to(prefix, path.name)):
+        name, is_folder = path.name, path.is_dir() and not path.is_symlink()
+        if not (name == prefix if is_folder else name in (PENDING, HOLDER) or can_be_staged(prefix, name)):
             raise PublishError("no killed pack left this here", path=str(path), advice="move it away")
     for path in leftovers:
         if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""The names of the files that a prefix may have, which are all that a pack creates, replaces or removes."""
+"""The names of the files that a prefix may have, which are all that a pack or a training writes or removes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ PLAN_SUFFIX = ".plan.json"
 """Suffix of the plan of a pack on a cluster, which stays beside the manifest."""
 
 _ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX, PLAN_SUFFIX)
+
+MODEL_ENDINGS = r"-(?:\d{4}\.(?:params|states)|(?:symbol|run|summary)\.json|metrics\.jsonl|[a-z]+(?:-\d+)?\.png)"
+"""Regular expression of what follows the prefix in the names of a model's files."""
+
 MAX_NAME_BYTES = 255
 """Limit of the common file systems for a name."""
 
@@ -51,6 +55,22 @@ def belongs_to(prefix: str, name: str) -> bool:
         return False
     rest = name.removeprefix(prefix)
     return rest in ("", *_ALL_SUFFIXES) or (rest.startswith("_") and rest.endswith(_ALL_SUFFIXES))
+
+
+def belongs_to_model(prefix: str, name: str) -> bool:
+    """Tell whether a file name is one that a training at a prefix may create, replace and remove.
+
+    Parameters
+    ----------
+    prefix, name : str
+        Without a folder.
+
+    Examples
+    --------
+    >>> belongs_to_model("lenet", "lenet-0001.params"), belongs_to_model("lenet", "lenet-5-0001.params")
+    (True, False)
+    """
+    return bool(prefix) and re.fullmatch(re.escape(prefix) + MODEL_ENDINGS, name) is not None and is_file_name(name)
 
 
 def stem(name: str) -> str:

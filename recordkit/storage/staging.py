@@ -112,7 +112,7 @@ class Staging:
         Parameters
         ----------
         name : str
-            The final name, without a folder; `recordkit.storage.names.belongs_to` has the rule.
+            The final name, without a folder; `recordkit.storage.commit.can_be_staged` has the rule.
 
         Returns
         -------

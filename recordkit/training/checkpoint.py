@@ -5,9 +5,8 @@
     PREFIX-NNNN.states    the state of the optimizer after that epoch (its momentum)
     PREFIX-run.json       the facts about the run, see `recordkit.training.run_record`
 
-``mxnet.model.load_checkpoint`` reads them. Each file is written with `write_atomically`. The ``.params`` come last: a
-checkpoint exists once they do. A run that is killed leaves complete checkpoints, and at most one temporary file, which
-a later run removes.
+``mxnet.model.load_checkpoint`` reads them. `recordkit.training.run_writer` writes them, each as a whole: a run that is
+killed leaves complete checkpoints, and at most one temporary file, which a later run removes.
 
 MXNet stores the states as a pickle, which can run code when it is read: resume only your own runs. ``recordkit eval``
 reads no states.
@@ -15,29 +14,27 @@ reads no states.
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import hashlib
-import json
 import re
-from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
 from recordkit.formats import json_file
 from recordkit.formats.files import not_found, open_file, read_file
 from recordkit.interop.mxnet import last_line
-from recordkit.storage.replacement import find_temporary_files, write_atomically
-from recordkit.storage.staging import Staging
+from recordkit.storage.names import MODEL_ENDINGS, belongs_to_model
+from recordkit.storage.replacement import find_temporary_files
+from recordkit.storage.staging import complete_interrupted
 from recordkit.training.run_record import RunRecord
 from recordkit.training.trainer import Model
 
-# Files that `recordkit.training.results.run_files` writes. A new run removes them, because they describe the old run.
+# Files that `recordkit.training.results.run_files` writes. The first checkpoint of a new run removes them, because they
+# describe the old run.
 _RESULTS = (
     *("metrics.jsonl", "summary.json"),
-    *(f"{name}.png" for name in ("samples", "curves", "confusion", "predictions")),
+    *(f"{name}.png" for name in ("curves", "samples", "confusion", "predictions")),
 )
 # A network of 150 layers takes 300 kB.
 _MAX_SYMBOL_BYTES = 1 << 24
@@ -136,40 +133,21 @@ class Checkpoints:
         similar = get_close_matches(self.prefix.name, _model_names(self.prefix.parent), n=1)
         return [self.prefix.with_name(name) for name in similar]
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other runs, and packs to this prefix, away until the block ends.
+    def complete(self) -> None:
+        """Move the files of a run that was killed while it replaced an earlier one to their final names.
 
         Raises
         ------
         PublishError
-            Another run or a pack writes to the prefix; the error names it. Or the folder cannot be created or written.
+            Another process writes to the prefix, or the files cannot be moved.
         """
-        with Staging(self.prefix, allow_folder=True, holder="a training run"):
-            yield
+        complete_interrupted(self.prefix)
 
-    def clear(self) -> int:
-        """Remove an earlier run, so that none of its checkpoints can be mistaken for the new run's.
-
-        Returns
-        -------
-        n_removed : int
-            Number of checkpoints removed.
-
-        Raises
-        ------
-        TrainError
-            See `check_owner`.
-        """
-        epochs = self.epochs()
-        self.check_owner()
-        # The record goes last: if the removal is interrupted, the next run still recognizes the other files.
-        for epoch in epochs:
-            self.params_path(epoch).unlink()
-            self.states_path(epoch).unlink(missing_ok=True)
-        for path in (*self._temporary_files(), *self._results(), self.symbol_path, self.run_path):
-            path.unlink(missing_ok=True)
-        return len(epochs)
+    def files(self) -> list[Path]:
+        """List the files of a run at the prefix, those of all epochs and of the results."""
+        epochs = [path for epoch in self.epochs() for path in (self.params_path(epoch), self.states_path(epoch))]
+        files = [*epochs, *self._results(), self.symbol_path, self.run_path]
+        return [path for path in files if path.exists()]
 
     def check_owner(self) -> None:
         """Refuse a prefix whose files may belong to another program.
@@ -179,8 +157,7 @@ class Checkpoints:
         TrainError
             Files have the names of a run's files, but there is no record of a run.
         """
-        files = [*map(self.params_path, self.epochs()), self.symbol_path, *self._results()]
-        existing = [path for path in files if path.exists()]
+        existing = self.files()
         if existing and not self.run_path.exists():
             raise TrainError(
                 path=str(self.prefix),
@@ -190,61 +167,14 @@ class Checkpoints:
             )
 
     def _results(self) -> list[Path]:
-        per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-*.png")
-        return [*(self.path(ending) for ending in _RESULTS), *per_label]
+        per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-[0-9]*.png")
+        own = [path for path in per_label if belongs_to_model(self.prefix.name, path.name)]
+        return [*(self.path(ending) for ending in _RESULTS), *own]
 
-    def _temporary_files(self) -> list[Path]:
-        endings = r"\d{4}\.(params|states)|(symbol|run|summary)\.json|metrics\.jsonl|[a-z]+(-\d+)?\.png"
-        if not self.prefix.parent.is_dir():
-            return []
-        return find_temporary_files(self.prefix.parent, f"{re.escape(self.prefix.name)}-({endings})")
-
-    def begin(self, mx: Any, network: Any, facts: dict[str, Any]) -> None:
-        """Write the files that stay the same during a run.
-
-        Parameters
-        ----------
-        mx : module
-        network : mxnet.symbol.Symbol
-        facts : dict
-            Content of the record of the run, to which the SHA-256 of the network is added.
-
-        Raises
-        ------
-        PublishError
-            The folder cannot be created or written.
-        """
-        # It tells a network that another program writes here later, see `recordkit.training.model.trained_model`.
-        network_sha256 = hashlib.sha256(network.tojson().encode()).hexdigest()
-        text = json.dumps(facts | {"network_sha256": network_sha256}, indent=1) + "\n"
-        write_atomically(self.run_path, lambda file: file.write(text.encode()))
-        write_atomically(self.symbol_path, lambda file: file.write(network.tojson().encode()))
-
-    def save(self, mx: Any, model: Model, states: bytes, epoch: int) -> None:
-        """Write a checkpoint.
-
-        Parameters
-        ----------
-        mx : module
-        model : Model
-            Network, arg_params and aux_params.
-        states : bytes
-            State of the optimizer.
-        epoch : int, 1 to 9999
-
-        Raises
-        ------
-        PublishError
-            A file cannot be written, for example because the disk is full.
-        """
-        arrays = {
-            f"{kind}:{name}": array
-            for kind, arrays_by_name in zip(("arg", "aux"), model[1:], strict=True)
-            for name, array in arrays_by_name.items()
-        }
-        write_atomically(self.states_path(epoch), lambda file: file.write(states))
-        params = self.params_path(epoch)
-        write_atomically(params, lambda file: _save_arrays(mx, file, arrays))
+    def remove_temporary_files(self) -> None:
+        """Remove the files that killed runs at the prefix were writing."""
+        for path in find_temporary_files(self.prefix.parent, re.escape(self.prefix.name) + MODEL_ENDINGS):
+            path.unlink(missing_ok=True)
 
     def run_record(self) -> RunRecord:
         """Read the record of the run. Raises: see `RunRecord.read`."""
@@ -347,12 +277,3 @@ def _model_names(folder: Path) -> list[str]:
     """Return the prefixes of the checkpoints in a folder, without the folder."""
     matches = (_PARAMS.fullmatch(path.name) for path in _entries(folder))
     return sorted({match[1] for match in matches if match})
-
-
-def _save_arrays(mx: Any, file: BinaryIO, arrays: dict[str, Any]) -> None:
-    """Let MXNet write arrays; its errors become OSError, as if the system had raised them."""
-    try:
-        # The open file, by a name that nobody else can take.
-        mx.nd.save(f"/dev/fd/{file.fileno()}", arrays)
-    except mx.base.MXNetError as error:
-        raise OSError(last_line(error)) from None

@@ -41,6 +41,7 @@ def check_prerequisites(plan: TrainPlan) -> None:
     if iterator == "gluon":
         check_augment(plan.augment)
     checkpoints = Checkpoints(plan.model_prefix)
+    checkpoints.complete()
     if plan.resume:
         checkpoints.last()
         checkpoints.run_record()

@@ -23,6 +23,7 @@ import numpy as np
 from recordkit.errors import PlanError, TrainError, plural
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
+from recordkit.training.augment import Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
 from recordkit.training.data.appearance import survey_appearance
@@ -40,6 +41,8 @@ from recordkit.training.results.observer import NullObserver, Observer
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import Metrics, RunningScore
+from recordkit.training.run_record import recorded_options
+from recordkit.training.run_writer import RunWriter
 from recordkit.training.trainer import TRAINERS, Model, ModelSpec, Trainer
 
 
@@ -108,6 +111,8 @@ def _open(mx: Any, data: Survey, resolved: ResolvedPlan) -> BatchReader:
 class _Run:
     """One run: a trainer, readers of the files, and checkpoints."""
 
+    _writer: RunWriter  # while the run is executed
+
     def __init__(
         self,
         resolved: ResolvedPlan,
@@ -128,7 +133,7 @@ class _Run:
         self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
 
     def execute(self) -> TrainReport:
-        with self._checkpoints.lock():
+        with RunWriter(self._checkpoints) as self._writer:
             return self._train()
 
     def _train(self) -> TrainReport:
@@ -137,7 +142,7 @@ class _Run:
         trainer, n_done = self._resume() if plan.resume else self._begin()
         self._observer.log(self._headline(n_done))
         reports = []
-        self._files.begin(n_done)
+        self._files.begin(self._writer, n_done)
         for epoch in range(n_done + 1, resolved.epochs + 1):
             reports.append(self._run_epoch(trainer, epoch))
         last = self._checkpoints.last()
@@ -160,24 +165,23 @@ class _Run:
         return (
             f"{plan.path}: {plural(len(self._reader.survey), 'image')} {resolved.shape}, {self._target}; "
             f"{plan.network} by {plan.api}, {epochs}, batch {self._reader.batch_size}, seed {plan.seed}, "
-            f"{plan.device}, {resolved.iterator}'s iterator"
+            f"{plan.device}, {resolved.iterator}'s iterator; the model is {plan.model_prefix}"
         )
 
     def _begin(self) -> tuple[Trainer, int]:
         plan, data = self._plan, self._reader.survey
         model = self._spec.initial_model(plan.seed)
         facts = self._resolved.identity(len(data))
-        # The earlier run is removed only after the new one has a network, a batch, and a validation file that decodes.
+        # A file that does not decode is an error now, not after the first epoch.
         with contextlib.closing(self._reader.epoch(Shuffle(plan.seed, 1, self._resolved.augment))) as batches:
             next(batches)
         if self._val_reader is not None:
             collections.deque(self._val_reader.epoch(), maxlen=0)
-        n_removed = self._checkpoints.clear()
-        if n_removed:
-            self._observer.log(f"{plan.model_prefix}: replacing an earlier run with {n_removed} checkpoints")
         facts |= {"classes": data.classes, "side": data.side, "epochs": self._resolved.epochs}
         facts["images"] = survey_appearance(data, self._resolved.shape).facts()
-        self._checkpoints.begin(self._mx, model[0], facts)
+        if n_replaced := self._writer.begin(model[0], facts | self._recorded_options()):
+            replaced = f"an earlier run with {plural(n_replaced, 'checkpoint')}"
+            self._observer.log(f"{plan.model_prefix}: the first checkpoint will replace {replaced}")
         return self._trainer(model, 0), 0
 
     def _resume(self) -> tuple[Trainer, int]:
@@ -203,7 +207,9 @@ class _Run:
                 f"{checkpoints}: begun with {record.facts.get('epochs')} epochs, continues with {epochs}; "
                 f"the learning rate follows the schedule of {epochs}"
             )
-            checkpoints.begin(self._mx, model[0], record.facts | {"epochs": epochs})
+        facts = record.facts | self._recorded_options() | {"epochs": epochs}
+        if facts != record.facts:
+            self._writer.write_record(facts)
         trainer = self._trainer(model, n_done)
         states = checkpoints.load_states(n_done)
         try:
@@ -216,6 +222,9 @@ class _Run:
                 advice="train again without `resume`",
             ) from None
         return trainer, n_done
+
+    def _recorded_options(self) -> dict[str, Any]:
+        return {"options": recorded_options(self._plan.options(), self._checkpoints.prefix.parent)}
 
     def _trainer(self, model: Model, n_done: int) -> Trainer:
         def create(names: dict[int, str]) -> Any:
@@ -245,10 +254,10 @@ class _Run:
             epoch, trainer.learning_rate, train_score, val.score if val else None, seconds, wait_s / seconds
         )
         # The figures are written before the checkpoint: if a run ends between the two, its resumption drops them.
-        self._files.add(report)
+        self._files.add(self._writer, report)
         self._observer.report(report)
         if epoch % self._resolved.checkpoint_every == 0 or epoch == self._resolved.epochs:
-            self._checkpoints.save(self._mx, model, trainer.states(), epoch)
+            self._writer.save(self._mx, model, trainer.states(), epoch)
         return report
 
     def _update(self, trainer: Trainer, epoch: int) -> tuple[RunningScore, float, float]:
@@ -276,10 +285,9 @@ class _Run:
                 raise self._diverged(epoch, "finite parameters", f"NaN in {name}")
 
     def _diverged(self, epoch: int, expected: str, got: str) -> TrainError:
-        epochs = self._checkpoints.epochs()
         last = "no checkpoint was written"
-        if epochs:
-            last = f"the last checkpoint is {self._checkpoints.params_path(epochs[-1])}"
+        if self._writer.has_checkpoint:
+            last = f"the last checkpoint is {self._checkpoints.params_path(self._checkpoints.last())}"
         advice = "lower `lr`"
         if numbers := [head.name for head in self._target.heads if not head.n_classes]:
             advice += f", or give {' and '.join(map(repr, numbers))} a smaller grad_scale"
@@ -298,7 +306,7 @@ class _Run:
         target = self._target
         class_names = self._checkpoints.run_record().class_names(target)
         files.draw_samples(self._reader, Shuffle(self._plan.seed, 1, self._resolved.augment), target, class_names)
-        files.draw_curves()
+        files.draw_curves(is_augmented=self._resolved.augment != Augment())
         if self._val_reader is not None and final is not None:
             prefix, params_path = self._checkpoints.prefix, self._checkpoints.params_path(self._checkpoints.last())
             subject = f"{params_path.name} on {self._val_reader.survey.path.name}"

@@ -15,6 +15,7 @@ from typing import Any
 from recordkit.errors import PlanError
 from recordkit.threads import MAX_THREADS
 from recordkit.training.augment import AUGMENTS, Augment
+from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.iterators import ITERATORS
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import LOSSES
@@ -84,7 +85,11 @@ class TrainPlan:
     """
 
     path: Path
-    model_prefix: Path = field(metadata=option("Prefix of the checkpoints.  [default: ./NAME-model/RECIPE or NETWORK]"))
+    model_prefix: Path = field(
+        metadata=option(
+            "Prefix of the checkpoints.  [default: ./NAME-model/RECIPE or NETWORK, with -run02 for a second run]"
+        )
+    )
     val: Path | None = field(default=None, metadata=option("A .rec file to evaluate on; it never influences training."))
     resume: bool = field(
         default=False, metadata=option("Continue from the last checkpoint at `model_prefix`.", negatable=False)
@@ -174,7 +179,7 @@ class TrainPlan:
     @classmethod
     def from_options(
         cls,
-        path: Path,
+        path: Path | None,
         model_prefix: Path,
         *,
         recipe: str | None = None,
@@ -183,11 +188,15 @@ class TrainPlan:
     ) -> TrainPlan:
         """Merge a recipe, a preset of the augmentation, and explicit options, which override both.
 
+        With ``resume=True`` all that is not given is as the run at `model_prefix` has it.
+
         Parameters
         ----------
-        path, model_prefix : Path
+        path : Path, optional
+            Not needed with ``resume=True``.
+        model_prefix : Path
         recipe : str, optional
-            A name in `recordkit.training.recipes.RECIPES`. With ``resume=True`` the run keeps its own number of epochs.
+            A name in `recordkit.training.recipes.RECIPES`.
         augment : str, optional
             A name in `recordkit.training.augment.AUGMENTS`; replaces the augmentation of the recipe.
         **options
@@ -199,7 +208,10 @@ class TrainPlan:
         Raises
         ------
         PlanError
-            There is no such recipe, preset or option, or a value is out of range.
+            There is no such recipe, preset or option, or a value is out of range; or the run to resume has another
+            value of an option that cannot change.
+        TrainError, FormatError
+            There is no run to resume, or its record is damaged.
 
         Examples
         --------
@@ -208,24 +220,18 @@ class TrainPlan:
         (36, 0.02, 0.0005, 30)
         """
         explicit = {name: value for name, value in options.items() if value is not None}
+        if explicit.pop("resume", False):
+            given = explicit if path is None else {"path": path, **explicit}
+            return cls._of_run(model_prefix, given, recipe=recipe, augment=augment)
+        if path is None:
+            raise PlanError(argument="path", expected="the .rec file to train on", got="none")
         values: dict[str, Any] = {}
         if recipe is not None:
             chosen = find_recipe(recipe)
-            values = {**chosen.options, "recipe": f"{chosen.name}, version {chosen.version}"}
-            if explicit.get("resume"):
-                del values["epochs"]
+            values = {**chosen.options, "recipe": str(chosen)}
         if augment is not None:
             values["augment"] = _preset(augment)
-        if explicit.get("optimizer") == "adam":
-            explicit.setdefault("lr", _ADAM_LR)
-        if "step_epochs" in explicit:
-            explicit.setdefault("schedule", "step")
-        if "factor_updates" in explicit:
-            explicit.setdefault("schedule", "factor")
-        elif "schedule" in explicit:
-            explicit["factor_updates"] = None  # a recipe's number belongs to the recipe's schedule
-        if "gpu" in explicit:
-            explicit["device"] = "gpu"  # the command line always gives a device, its default
+        _add_implied(explicit)
         settings = {
             "optimizer": _override(values.pop("optimizer", Optimizer()), explicit),
             "augment": _override(values.pop("augment", AUGMENTS["shift"]), explicit),
@@ -234,6 +240,57 @@ class TrainPlan:
         if unknown := explicit.keys() - cls.__dataclass_fields__.keys():
             raise PlanError(argument=min(unknown), expected="an option of a training run", got="another name")
         return cls(path, model_prefix, **values | explicit | settings)
+
+    @classmethod
+    def _of_run(
+        cls, model_prefix: Path, given: dict[str, Any], *, recipe: str | None, augment: str | None
+    ) -> TrainPlan:
+        """Return the plan that continues the run at a prefix."""
+        checkpoints = Checkpoints(model_prefix)
+        checkpoints.complete()
+        checkpoints.last()
+        if augment is not None:
+            given = _options_of(_preset(augment)) | given
+        if recipe is not None:
+            given = {**given, "recipe": str(find_recipe(recipe))}
+        if "gpu" in given:
+            given = {**given, "device": "gpu"}
+        values = checkpoints.run_record().continue_with(given)
+        name = values.pop("recipe")
+        return replace(cls.from_options(values.pop("path"), model_prefix, **values), resume=True, recipe=name)
+
+    def options(self) -> dict[str, Any]:
+        """Return all options but `model_prefix` and `resume` by their arguments, as `from_options` takes them.
+
+        Examples
+        --------
+        >>> options = TrainPlan(Path("a.rec"), Path("m/a"), batch_size=32).options()
+        >>> options["batch_size"], options["optimizer"], options["lr"], options["shift"]
+        (32, 'sgd', 0.05, 2)
+        """
+        settings = (self, self.optimizer, self.augment, self.normalization)
+        options = {"path": self.path, "recipe": self.recipe}
+        for one in settings:
+            options |= _options_of(one)
+        return {name: value for name, value in options.items() if name not in ("model_prefix", "resume")}
+
+
+def _add_implied(explicit: dict[str, Any]) -> None:
+    """Add to explicit options those that follow from them."""
+    if explicit.get("optimizer") == "adam":
+        explicit.setdefault("lr", _ADAM_LR)
+    if "step_epochs" in explicit:
+        explicit.setdefault("schedule", "step")
+    if "factor_updates" in explicit:
+        explicit.setdefault("schedule", "factor")
+    elif "schedule" in explicit:
+        explicit["factor_updates"] = None  # a recipe's number belongs to the recipe's schedule
+    if "gpu" in explicit:
+        explicit["device"] = "gpu"
+
+
+def _options_of(settings: Any) -> dict[str, Any]:
+    return {each.argument: getattr(settings, name) for name, each in options_of(type(settings)).items()}
 
 
 def _preset(name: str) -> Augment:

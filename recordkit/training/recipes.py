@@ -49,6 +49,9 @@ class Recipe:
     summary: str
     options: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        return f"{self.name}, version {self.version}"
+
 
 _ALL = (
     Recipe(

@@ -1,6 +1,7 @@
 """Following the advices of `recordkit train` and of the files of a run."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -53,13 +54,17 @@ def test_an_interrupted_run(bars, fails, works, train_words, monkeypatch):
             raise KeyboardInterrupt
         return update(run, trainer, epoch)
 
-    words = train_words(bars, "--num-epochs", 2, "--checkpoint-every", 1)
+    words = train_words(bars, "--num-epochs", 2, "--checkpoint-every")
     with monkeypatch.context() as patch:
         patch.setattr(fit._Run, "_update", interrupted)
-        fails(*words)
+        fails(*words, 2)
+        log = Path("net.log").read_text()
+        advice("cli/commands/train.py", "interrupted before the first checkpoint{}", log)
+        fails(*words, 1)
     log = Path("net.log").read_text()
-    advice("cli/commands/train.py", "interrupted; the checkpoints at {} are complete, continue with --resume", log)
-    works(*words, re.search("with (--resume)", log)[1])
+    advice("cli/commands/train.py", "interrupted; the checkpoints at {} are complete, continue with", log)
+    advice("cli/commands/train.py", "recordkit train --resume --model-prefix", log)
+    works(*shlex.split(re.search("recordkit (train --resume.*)", log)[1]))
 
 
 def test_a_run_that_cannot_be_resumed(bars, fails, works, train_words):
@@ -68,13 +73,23 @@ def test_a_run_that_cannot_be_resumed(bars, fails, works, train_words):
     advice("training/fit.py", "give more `epochs`", fails(*words, "--num-epochs", 1))
     works(*words, re.search("more (--.*)", fails(*words, "--num-epochs", 1))[1], 3)
     error = fails(*words, "--num-epochs", 4, "--seed", 8)
+    advice("training/run_record.py", "leave it out, or leave out `resume`", error)
+    works(*words, "--num-epochs", 4)
+    write_rec(Path("other.rec"), images(30))
+    error = fails(*train_words("other.rec", "--num-epochs", 4, "--resume"))
     advice("training/run_record.py", "give the same file and options, or leave out `resume`", error)
     works(*words, "--num-epochs", 4)
+    error = fails("train", "--resume")
+    advice("cli/commands/train.py", "expected REC or FOLDER; only --resume with --model-prefix goes without", error)
+    works("train", "--resume", "--model-prefix", "net")
     Path("net-0004.states").write_bytes(b"damaged")
     advice("training/fit.py", "train again without `resume`", fails(*words, "--num-epochs", 5))
     works(*words[:-1])
     Path("net-0002.states").unlink()
     advice("training/checkpoint.py", "train again without `resume`", fails(*words, "--num-epochs", 5))
+    works(*words[:-1])
+    Path("net-run.json").write_text(Path("net-run.json").read_text().replace('"options"', '"other"'))
+    advice("training/run_record.py", "train again without `resume`", fails(*words, "--num-epochs", 5))
     works(*words[:-1])
     Path("net-run.json").unlink()
     error = fails(*words, "--num-epochs", 5)

@@ -6,19 +6,18 @@ import re
 import shutil
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from training.bars import images, survey_for_mxnet, write_rec
 
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.plot_log import command as plot_log
 from recordkit.cli.commands.plot_net import command as plot_net
-from recordkit.cli.commands.train import _default_prefix
 from recordkit.cli.commands.train import command as train_command
 from recordkit.errors import FormatError, MissingError, PlanError, TrainError
 from recordkit.interop.mxnet import cuda
-from recordkit.training import fit
+from recordkit.training.model.networks import find_network
 from recordkit.training.plan import TrainPlan
 from recordkit.training.recipes import RECIPES
 from recordkit.training.resolve import resolve
@@ -102,31 +101,6 @@ def test_a_malformed_shape_exits_2(rec):
     assert "expected C,H,W as in 1,28,28, got '28x28'" in result.output
 
 
-def test_ctrl_c_before_the_first_checkpoint_is_logged(mx, rec, tmp_path, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fit._Run, "_update", interrupted)
-    with pytest.raises(click.Abort):
-        train_command.main([str(rec), "--model-prefix", str(tmp_path / "lenet")], standalone_mode=False)
-    lines = (tmp_path / "lenet.log").read_text().splitlines()
-    assert lines[-1].endswith("interrupted before the first checkpoint")
-
-
-def test_ctrl_c_logs_how_to_continue(mx, rec, tmp_path, monkeypatch):
-    prefix = ["--model-prefix", str(tmp_path / "lenet")]
-    train_command.main([str(rec), *prefix, "--num-epochs", "1"], standalone_mode=False)
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fit._Run, "_update", interrupted)
-    with pytest.raises(click.Abort):
-        train_command.main([str(rec), *prefix, "--num-epochs", "2", "--resume"], standalone_mode=False)
-    lines = (tmp_path / "lenet.log").read_text().splitlines()
-    assert lines[-1].endswith("are complete, continue with --resume")
-
-
 def test_a_run_that_cannot_begin_writes_nothing(mx, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert isinstance(run(train_command, "missing.rec").exception, FileNotFoundError)
@@ -159,11 +133,6 @@ def test_options_of_mxnets_scripts_name_the_option_here(rec, words, message):
     assert result.exit_code == 2 and message in result.output and words[0] in result.output
 
 
-def test_a_resumed_recipe_keeps_the_runs_epochs(rec):
-    assert options_plan(rec, recipe="book", resume=True).epochs is None
-    assert options_plan(rec, recipe="book", resume=True, epochs=9).epochs == 9
-
-
 def test_explicit_options_override_a_recipe(mx, rec, tmp_path):
     words = ["--recipe", "book", "--num-epochs", 1, "--lr", 0.02, "--max-random-rotate-angle", 5, "--no-pictures"]
     result = run(train_command, rec, *words, "--model-prefix", tmp_path / "lenet", "--json")
@@ -172,11 +141,6 @@ def test_explicit_options_override_a_recipe(mx, rec, tmp_path):
     assert summary["optimizer"]["lr"] == 0.02 and summary["optimizer"]["schedule"] == "factor"
     augment = summary["augment"]
     assert (augment["max_random_rotate_angle"], augment["min_crop_size"], augment["max_crop_size"]) == (5, 24, 28)
-
-
-@pytest.mark.parametrize("name", ["a.rec", "a.lst", "a"])
-def test_the_folder_of_a_model_has_the_name_of_the_data_without_suffix(name):
-    assert _default_prefix(Path(name), {"recipe": None, "network": "nets/my.py"}) == Path("a-model/my")
 
 
 def test_a_network_that_does_not_exist_is_named(mx, rec, cli):
@@ -193,17 +157,6 @@ def test_a_drawing_may_be_of_a_network_or_a_model(mx, monkeypatch):
 def test_a_picture_without_a_suffix_is_named(tmp_path):
     error = run(plot_log, "a.log", "-o", "curves").exception
     assert str(error) == "curves: expected a name that ends in .png, .svg, .pdf, got 'curves'"
-
-
-def test_a_model_is_called_after_its_recipe_or_its_network(mx, rec, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    words = [rec, "--num-epochs", 1, "--no-pictures"]
-    for more in (["--recipe", "book"], []):
-        assert run(train_command, *words, *more).exit_code == 0
-    run(train_command, *words, "--recipe", "fashion-mnist")
-    assert sorted(path.name for path in Path("train-model").glob("*.params")) == [
-        "book-0001.params", "fashion-mnist-0001.params",
-    ]  # fmt: skip
 
 
 def test_every_recipe_makes_a_plan(rec):
@@ -236,21 +189,47 @@ def test_the_curves_of_a_log_are_drawn(mx, rec, tmp_path):
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("trained", [True, False])
-def test_a_network_is_drawn(mx, rec, tmp_path, monkeypatch, trained):
+@pytest.fixture
+def dot():
+    """Tests that draw with graphviz."""
     pytest.importorskip("graphviz")
-    monkeypatch.delenv("MXNET_SUBGRAPH_VERBOSE", raising=False)
     if shutil.which("dot") is None and not os.environ.get("RECORDKIT_REQUIRE_GRAPHVIZ"):
         pytest.skip("graphviz is not installed; Debian has it as graphviz")
-    if trained:
-        rec = write_rec(tmp_path / "two.rec", [((label, 1.0), image) for label, image in images(20)])
-        run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
-    result = run(plot_net, tmp_path / "lenet" if trained else "six-conv", "-o", tmp_path / "net.svg", "--json")
-    assert result.exit_code == 0, result.exception
+
+
+@pytest.mark.usefixtures("dot")
+@pytest.mark.parametrize("name", ["book", "four-conv", "article", "six-conv", "vgg.py"])
+def test_a_network_is_drawn_top_down_on_one_screen(mx, tmp_path, name):
+    shutil.copy(Path(__file__).with_name("vgg.py"), tmp_path)
+    network = tmp_path / name if name.endswith(".py") else name
+    words = [network, "--data-shape", "3,32,32", "--json"]
+    result = run(plot_net, *words, "-o", tmp_path / "net.png")
+    assert json.loads(result.output) == {"picture": f"{tmp_path / 'net.png'}", "data_shape": [3, 32, 32]}
+    with Image.open(tmp_path / "net.png") as picture:
+        assert picture.width <= 1300 and picture.height <= 800  # at 96 dots an inch, as graphviz writes it
+    run(plot_net, *words, "-o", tmp_path / "net.svg")
+    rows = re.findall(r'<text [^>]*x="([-.\d]+)" y="([-.\d]+)"[^>]*>([^<]+)</text>', (tmp_path / "net.svg").read_text())
+    at = {text: (float(x), float(y)) for x, y, text in rows}
+    symbol = find_network(str(network)).build(mx, 10, (3, 32, 32))
+    layers = [node["name"] for node in json.loads(symbol.tojson())["nodes"] if node["op"] != "null"]
+    layers = [layer for layer in layers if not re.fullmatch(r"flatten\d+", layer)]  # MXNet counts those without a name
+    assert set(layers) <= at.keys() and "data" in at
+    order = sorted(layers, key=lambda layer: (at[layer][0] > at[layers[0]][0] + 100, at[layer][1]))
+    assert order == layers  # down a column, then down the next one
+
+
+@pytest.mark.usefixtures("dot")
+def test_a_trained_model_is_drawn_with_its_branches(mx, tmp_path, monkeypatch):
+    monkeypatch.delenv("MXNET_SUBGRAPH_VERBOSE", raising=False)
+    rec = write_rec(tmp_path / "two.rec", [((label, 1.0), image) for label, image in images(20)])
+    run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
+    result = run(plot_net, tmp_path / "lenet", "-o", tmp_path / "net.svg", "--json")
     assert json.loads(result.output) == {"picture": f"{tmp_path / 'net.svg'}", "data_shape": [1, 28, 28]}
     text = (tmp_path / "net.svg").read_text()
     assert os.environ["MXNET_SUBGRAPH_VERBOSE"] == "0"  # else MXNet may print a line of its own
-    assert "Convolution" in text and "FullyConnected" in text and ("500" if trained else "dropout") in text
+    for row in ("Convolution 5x5, 20", "20 x 24 x 24", "FullyConnected 500", "lenet, for images of 1 x 28 x 28"):
+        assert row in text
+    assert text.count("SoftmaxOutput") == 2
 
 
 def test_a_damaged_network_is_not_drawn(mx, rec, tmp_path):

@@ -14,6 +14,7 @@ from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
+from recordkit.training.run_writer import RunWriter
 
 
 def test_a_network_learns_three_bars(mx, rec, val, tmp_path, iterator, api):
@@ -119,7 +120,7 @@ def test_an_epoch_is_reported_before_its_checkpoint_counts(mx, rec, tmp_path, mo
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Checkpoints, "save", killed)
+    monkeypatch.setattr(RunWriter, "save", killed)
     observer = RecordingObserver()
     with pytest.raises(KeyboardInterrupt):
         train(plan(rec, tmp_path), observer)
@@ -153,14 +154,14 @@ def test_validation_changes_no_parameter(mx, rec, val, tmp_path):
 
 
 def test_the_result_is_the_last_checkpoint_on_disk(mx, rec, val, tmp_path, monkeypatch):
-    save = Checkpoints.save
+    save = RunWriter.save
 
     def save_zeros(self, mx, model, states, epoch):
         save(self, mx, model, states, epoch)
-        stored = mx.nd.load(str(self.params_path(epoch)))
-        mx.nd.save(str(self.params_path(epoch)), {name: value * 0 for name, value in stored.items()})
+        params = str(Checkpoints(tmp_path / "lenet").params_path(epoch))
+        mx.nd.save(params, {name: value * 0 for name, value in mx.nd.load(params).items()})
 
-    monkeypatch.setattr(Checkpoints, "save", save_zeros)
+    monkeypatch.setattr(RunWriter, "save", save_zeros)
     report = train(plan(rec, tmp_path, val=val, epochs=4))
     assert report.epochs[-1].val is not None and report.epochs[-1].val.accuracy == 1.0
     # With all parameters 0 every prediction is class 0, which 9 of 25 images have.

@@ -1,4 +1,4 @@
-"""``recordkit plot-net``: draw a network with MXNet's visualization and graphviz."""
+"""``recordkit plot-net``: draw a network with graphviz."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from recordkit.storage.replacement import write_atomically
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.model.networks import Network, find_network
 from recordkit.training.model.output_layers import find_target, unknown_inputs
+from recordkit.training.results.diagram import draw_network
 from recordkit.training.results.pictures import check_suffix
 
 _N_CLASSES = 10
@@ -35,7 +36,7 @@ _N_CLASSES = 10
 @picture_option("./NETWORK.png")
 @output_options
 def command(network: str, output: Path | None, shape: tuple[int, int, int] | None, console: Console) -> None:
-    """Draw a network with the shapes of its layers' outputs.
+    """Draw a network, top down, with the names of its layers and the shapes of their outputs.
 
     NETWORK is book, four-conv, article, six-conv or FILE.py, as for recordkit train; or the prefix of a trained model.
     """
@@ -51,17 +52,15 @@ def command(network: str, output: Path | None, shape: tuple[int, int, int] | Non
     batch_shape = (1, *shape)
     try:
         symbol = checkpoints.load_symbol(mx) if is_trained else _find(network).build(mx, _N_CLASSES, shape)
-        symbol.infer_shape_partial(data=batch_shape)  # MXNet's drawing would print to stdout if it failed
         shapes = {"data": batch_shape, **_label_shapes(mx, symbol, batch_shape)}
         if unknown := unknown_inputs(symbol, **shapes):
             raise PlanError(network, expected="the input 'data' alone", got=f"{', '.join(unknown)} of unknown shape")
-        graph = mx.viz.plot_network(symbol, shape=shapes, node_attrs={"fixedsize": "false"})
+        diagram = draw_network(symbol, shapes, f"{Path(network).name}, for images of {' x '.join(map(str, shape))}")
     except mx.base.MXNetError as error:
         raise PlanError(
             network, expected=f"a network for images of {shape}", got=f"the error {bridge.reason(error)!r}"
         ) from None
-    graph.format = output.suffix[1:]
-    picture = graph.pipe()
+    picture = _draw(diagram, output.suffix[1:])
     write_atomically(output, lambda file: file.write(picture))
     console.report({"picture": str(output), "data_shape": list(shape)}, str(output))
 
@@ -83,10 +82,17 @@ def _label_shapes(mx: Any, symbol: Any, batch_shape: tuple[int, ...]) -> dict[st
         return {}
 
 
+def _draw(diagram: str, format_name: str) -> bytes:
+    import graphviz
+
+    picture: bytes = graphviz.Source(diagram).pipe(format=format_name)
+    return picture
+
+
 def _require_graphviz() -> None:
     if shutil.which("dot") is None:
         raise MissingError("graphviz is not installed", advice=how_to_install_program("graphviz"))
     try:
-        import graphviz  # noqa: F401 (MXNet imports it, and its error says less)
+        import graphviz  # noqa: F401 (only whether it imports matters)
     except ImportError:
         raise MissingError("Python's graphviz is not installed", advice="pip install 'recordkit[plot]'") from None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options
 from recordkit.cli.pack_options import in_words_of_pack
+from recordkit.cli.program import TerminationSignal
 from recordkit.cli.training.display import Display
 from recordkit.cli.training.options import PERFORMANCE, training_options
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, quoted
+from recordkit.storage.commit import staging_folder
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.remote.urls import is_url
+from recordkit.storage.staging import PUBLISHED
 from recordkit.training.augment import AUGMENTS, Augment
 from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_prerequisites
@@ -28,6 +33,9 @@ from recordkit.training.recipes import RECIPES
 from recordkit.training.results.report import TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import require_accuracy
+
+# What follows the name in the default prefix of a second run and of later ones, so that they sort by age.
+_NUMBER = re.compile(r"-run\d\d+$")
 
 # Options of MXNet's example scripts that have another name here, or none.
 _ADVICE = {
@@ -61,9 +69,10 @@ class _Command(click.Command):
         "recordkit train out/mnist_train.rec --val out/mnist_test.rec --recipe mnist --min-accuracy 0.99",
         "recordkit train photos/ --network six-conv --data-shape 3,64,64 --random-mirror",
         "recordkit train out/mnist_train.rec --network my_net.py --num-epochs 20 --lr 0.1 --lr-step-epochs 10,15",
+        "recordkit train --resume --model-prefix mnist_train-model/mnist",
     ),
 )
-@click.argument("path", metavar="REC|FOLDER", type=click.Path(path_type=Path))
+@click.argument("path", metavar="REC|FOLDER", required=False, type=click.Path(path_type=Path))
 @click.option("--recipe", type=click.Choice([*RECIPES]), help="Set of options; explicit options override it.")
 @click.option(
     "--min-accuracy",
@@ -82,7 +91,7 @@ class _Command(click.Command):
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Log file.  [default: MODEL_PREFIX.log]")
 @output_options
 def command(
-    path: Path,
+    path: Path | None,
     model_prefix: Path | None,
     min_accuracy: float | None,
     disp_batches: int | None,
@@ -95,32 +104,69 @@ def command(
     REC is a .rec file with one label per image, or the same number of labels for each. FOLDER, with a folder per class
     or ubyte files, is packed first, into PREFIX-data. Without --val its val set, or else its test set, is for
     validation; if it has neither, a fifth of it is held out. Validation never influences training. --min-accuracy tests
-    the final checkpoint, reloaded from disk.
+    the final checkpoint, reloaded from disk. --resume needs --model-prefix alone: the run has recorded the rest.
     """
-    plan = TrainPlan.from_options(path, model_prefix or _default_prefix(path, options), **options)
-    prefix = Checkpoints(plan.model_prefix).prefix
-    if path.is_dir():
+    if path is not None:
+        model_prefix = model_prefix or _default_prefix(path, options)
+    elif model_prefix is None or not options["resume"]:
+        raise click.UsageError("expected REC or FOLDER; only --resume with --model-prefix goes without")
+    prefix = Checkpoints(model_prefix).prefix
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in options.items() if source(name) is not ParameterSource.DEFAULT}
+    plan = TrainPlan.from_options(path, model_prefix, **given)
+    if path is not None and path.is_dir():
         plan = _pack_folder(plan, console)
     if min_accuracy is not None and plan.val is None:
         raise PlanError(argument="min_accuracy", expected="a file to evaluate on", got="none", advice="give `val`")
+    given_log = log
     log = log or prefix.with_name(f"{prefix.name}.log")
     with Display(log, console, disp_batches=disp_batches) as display:
         try:
             report = train(plan, display)
-        except KeyboardInterrupt:
-            display.log(
-                f"interrupted; the checkpoints at {prefix} are complete, continue with --resume"
-                if Checkpoints(prefix).epochs()
-                else "interrupted before the first checkpoint"
-            )
+        except (KeyboardInterrupt, TerminationSignal) as error:
+            own = {"--min-accuracy": min_accuracy, "--disp-batches": disp_batches, "--log": given_log}
+            for line in _how_to_continue(plan, own):
+                display.log(line)
+            if isinstance(error, TerminationSignal):
+                raise
             raise click.Abort from None
         _finish(report, min_accuracy, display, console)
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
+    """Return the first prefix named after data and recipe that has no run; to resume, the last one that has."""
     name = options["recipe"] or Path(options["network"] or "book").stem
-    prefix = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
-    return Path(f"{prefix.name}-model") / name
+    data = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
+    first = Path(f"{data.name}-model") / name
+    prefixes = [first]
+    while _has_run(prefixes[-1]):
+        prefixes.append(first.with_name(f"{name}-run{len(prefixes) + 1:02d}"))
+    return prefixes[-2] if options["resume"] and len(prefixes) > 1 else prefixes[-1]
+
+
+def _has_run(prefix: Path) -> bool:
+    """Tell whether a prefix has files of a run, or a run that is about to write them."""
+    return bool(Checkpoints(prefix).files()) or staging_folder(prefix).exists()
+
+
+def _how_to_continue(plan: TrainPlan, own: dict[str, Any]) -> list[str]:
+    """Return what a run that is interrupted leaves, and the command that continues it.
+
+    Parameters
+    ----------
+    plan : TrainPlan
+    own : dict
+        Options of the command alone, which the run does not record, and their values.
+    """
+    prefix = plan.model_prefix
+    has_checkpoint = plan.resume or prefix in PUBLISHED
+    PUBLISHED.clear()  # the last line, which would name the model, is for sets that are complete
+    if not has_checkpoint:
+        earlier = f"; the earlier run at {prefix} is unchanged" if Checkpoints(prefix).epochs() else ""
+        return [f"interrupted before the first checkpoint{earlier}"]
+    words = [f"{name} {quoted(str(value))}" for name, value in own.items() if value is not None]
+    command = " ".join(["recordkit train --resume --model-prefix", quoted(prefix), *words])
+    return [f"interrupted; the checkpoints at {prefix} are complete, continue with", f"  {command}"]
 
 
 def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
@@ -129,11 +175,28 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     if prefix.resolve().is_relative_to(folder.resolve()):
         raise PlanError(argument="model_prefix", expected=f"a path outside the images' folder {folder}", got=prefix)
     check_prerequisites(plan)
-    cache = prefix.with_name(f"{prefix.name}-data")
+    # The runs with numbers share the packed images with the first one.
+    cache = prefix.with_name(f"{_NUMBER.sub('', prefix.name)}-data")
+    if plan.resume and plan.val and plan.val.resolve().is_relative_to(cache.resolve()):
+        plan = replace(plan, val=None)  # it was held out, and is again
     side = min(plan.shape[1:]) if plan.shape else None
     with console.progress(None, f"pack {folder}") as progress, in_words_of_pack():
         train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, path=train_rec, val=plan.val or val_rec)
+
+
+def _what_next(plan: TrainPlan, log: Path) -> list[str]:
+    """Return lines with the files that show how a run went, and the command that predicts with its model."""
+    shown = RunFiles(plan.model_prefix).pictures() if plan.pictures else {}
+    files = {**shown, log: "the log"}
+    width = max(len(str(path)) for path in files)
+    command = f"recordkit predict {quoted(plan.model_prefix)} {quoted(plan.val or plan.path)}"
+    return [
+        "look at",
+        *(f"  {path!s:{width}}  {text}" for path, text in files.items()),
+        "predict with this model, here or on images and folders of your own:",
+        f"  {command}",
+    ]
 
 
 def _finish(report: TrainReport, min_accuracy: float | None, display: Display, console: Console) -> None:
@@ -143,6 +206,8 @@ def _finish(report: TrainReport, min_accuracy: float | None, display: Display, c
     if score:
         display.log(f"{checkpoint} on {plan.val}: {score}")
     display.log(f"done in {report.duration_s:.1f} s: {checkpoint}")
+    for line in _what_next(plan, display.path):
+        display.log(line)
     if console.as_json:
         accuracy = score.accuracy if score else None
         passed = None if min_accuracy is None or accuracy is None else accuracy >= min_accuracy

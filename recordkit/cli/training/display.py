@@ -33,10 +33,14 @@ class Display:
         Gets short lines on stdout, or on stderr with --json, and the progress.
     disp_batches : int or None
         Batches between lines in the log file; None for no such lines.
+
+    Attributes
+    ----------
+    path : Path
     """
 
     def __init__(self, path: Path, console: Console, *, disp_batches: int | None = None) -> None:
-        self._path, self._console, self._disp_batches = path, console, disp_batches
+        self.path, self._console, self._disp_batches = path, console, disp_batches
         self._file: TextIO | None = None
         self._bar = contextlib.ExitStack()
         self._advance: Progress = lambda n, facts="": None
@@ -55,10 +59,10 @@ class Display:
 
     def _write(self, line: str) -> None:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(self._path) and (uid := stranger(self._path)):  # it may be a link to any file
-                raise PublishError(path=str(self._path), expected="a log of your own", got=f"one of {user_name(uid)}")
-            self._file = open(self._path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(self.path) and (uid := stranger(self.path)):  # it may be a link to any file
+                raise PublishError(path=str(self.path), expected="a log of your own", got=f"one of {user_name(uid)}")
+            self._file = open(self.path, "a", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115 (closed by __exit__)
         self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}\n")
 
     def _show(self, line: str) -> None:

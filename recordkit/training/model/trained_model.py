@@ -82,6 +82,7 @@ class TrainedModel:
         normalization: Normalization | None = None,
     ) -> None:
         checkpoints = Checkpoints(model_prefix)
+        checkpoints.complete()
         self._mx, self._symbol_path = mx, checkpoints.symbol_path
         self.epoch = checkpoints.last() if epoch is None else epoch
         self._params_path = checkpoints.params_path(self.epoch)

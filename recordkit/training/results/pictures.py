@@ -67,8 +67,16 @@ def save(figure: Any, path: Path) -> None:
         write_atomically(path, lambda file: figure.savefig(file, dpi=130, format=path.suffix[1:]))
 
 
-def draw_curves(curves: Curves, title: str) -> Any:
-    """Return a figure with a plot of each quantity over the epochs."""
+def draw_curves(curves: Curves, title: str, images: str = "images as the run augments them") -> Any:
+    """Return a figure with a plot of each quantity over the epochs.
+
+    Parameters
+    ----------
+    curves : Curves
+    title : str
+    images : str
+        The images on which the values of the training were measured, for the note below the plots.
+    """
     n_columns = min(len(curves), _MAX_CURVES)
     n_rows = math.ceil(len(curves) / n_columns)
     figure = _figure(5.2 * n_columns, 3.8 * n_rows)
@@ -87,6 +95,12 @@ def draw_curves(curves: Curves, title: str) -> Any:
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(_escape(title), fontsize=10)
+    drawn = {split for values in curves.values() for split in values}
+    notes = {
+        "train": f"train: averaged during the epoch, on {images}",
+        "validation": "validation: measured at the end of the epoch",
+    }
+    figure.supxlabel("\n".join(note for split, note in notes.items() if split in drawn), fontsize=8)
     return figure
 
 

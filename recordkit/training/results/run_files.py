@@ -29,9 +29,16 @@ from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.score import HeadScore, Score
+from recordkit.training.run_writer import RunWriter
 from recordkit.version import __version__
 
 _N_SHOWN = 32
+_SHOWS = {
+    "curves": "accuracy and loss over the epochs",
+    "samples": "training images, augmented",
+    "confusion": "which classes are taken for which",
+    "predictions": "predictions, wrong ones first",
+}
 # An epoch takes about 300 bytes, and 100 more for each output.
 _MAX_METRICS_BYTES = 1 << 26
 
@@ -53,6 +60,7 @@ class RunFiles:
     def __init__(self, model_prefix: str | Path) -> None:
         self._checkpoints = Checkpoints(model_prefix)
         self.matplotlib_error: str | None = None
+        self._rows: list[dict[str, Any]] = []
         try:
             pictures.require_matplotlib()
         except MissingError as error:
@@ -62,16 +70,15 @@ class RunFiles:
         """Return the path of a file of the run."""
         return self._checkpoints.path(ending)
 
-    def begin(self, n_done: int) -> None:
+    def begin(self, writer: RunWriter, n_done: int) -> None:
         """Keep the figures of the first epochs, which a resumed run does not repeat, and drop all others."""
-        rows = [row for row in self.epochs() if row["epoch"] <= n_done]
-        self._write_epochs(rows)
+        self._rows = [row for row in self.epochs() if row["epoch"] <= n_done] if n_done else []
+        self._write_epochs(writer)
 
-    def _write_epochs(self, rows: list[dict[str, Any]]) -> None:
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self.path("metrics.jsonl"), lambda file: file.write(text.encode()))
+    def _write_epochs(self, writer: RunWriter) -> None:
+        writer.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows).encode())
 
-    def add(self, report: EpochReport) -> None:
+    def add(self, writer: RunWriter, report: EpochReport) -> None:
         """Write the figures of an epoch."""
         row = {
             "epoch": report.epoch,
@@ -81,7 +88,8 @@ class RunFiles:
             "duration_s": round(report.duration_s, 3),
             "wait_share": round(report.wait_share, 4),
         }
-        self._write_epochs([*self.epochs(), row])
+        self._rows.append(row)
+        self._write_epochs(writer)
 
     def epochs(self) -> list[dict[str, Any]]:
         """Return the figures of all epochs so far.
@@ -149,6 +157,12 @@ class RunFiles:
         text = json.dumps(facts, indent=1) + "\n"
         write_atomically(self.path("summary.json"), lambda file: file.write(text.encode()))
 
+    def pictures(self) -> dict[Path, str]:
+        """Return the pictures of the run that exist, each with what it shows."""
+        paths = [path for path in self._checkpoints.files() if path.suffix == ".png"]
+        name = self._checkpoints.prefix.name
+        return {path: _SHOWS[path.name.removeprefix(f"{name}-").partition(".")[0].partition("-")[0]] for path in paths}
+
     def draw_samples(self, reader: BatchReader, shuffle: Shuffle, target: Target, class_names: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, augmented."""
         batch, n_valid = next(iter(reader.epoch(shuffle)))
@@ -158,15 +172,17 @@ class RunFiles:
         title = f"{reader.survey.path.name}: training images and their labels"
         pictures.save(pictures.draw_images(images, titles, [False] * n, title), self.path("samples.png"))
 
-    def draw_curves(self) -> None:
+    def draw_curves(self, *, is_augmented: bool) -> None:
         """Draw accuracy and loss over the epochs, and the mean absolute error of each output for numbers."""
+        images = "augmented images" if is_augmented else "the images as they are"
         curves: Curves = {}
         for row in self.epochs():
             for split, name in (("train", "train"), ("validation", "val")):
                 for quantity, value in _curve_values(row[name] or {}).items():
                     curves.setdefault(quantity, {}).setdefault(split, {})[row["epoch"]] = value
         if curves:
-            pictures.save(pictures.draw_curves(curves, self._checkpoints.prefix.name), self.path("curves.png"))
+            figure = pictures.draw_curves(curves, self._checkpoints.prefix.name, images)
+            pictures.save(figure, self.path("curves.png"))
 
 
 def as_dict(score: Score | None) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from PIL import Image
 from training.bars import RecordingObserver, plan, write_rec
 
 from recordkit.errors import FormatError, ImageError, MissingError
+from recordkit.training.augment import Augment
 from recordkit.training.fit import train
 from recordkit.training.predict import Prediction
 from recordkit.training.results import pictures
@@ -93,6 +94,27 @@ def test_curves_have_axes_and_a_legend():
     assert (accuracy.get_xlabel(), accuracy.get_ylabel(), loss.get_ylabel()) == ("epoch", "accuracy", "loss")
     assert [list(line.get_xdata()) for line in accuracy.get_lines()] == [[1, 2], [2]]
     assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["train", "validation"]
+
+
+@pytest.mark.usefixtures("matplotlib")
+def test_curves_say_how_their_values_were_measured():
+    curves = {"accuracy": {"train": {1: 0.5}, "validation": {1: 0.8}}}
+    note = pictures.draw_curves(curves, "a", "augmented images").get_supxlabel()
+    assert note == (
+        "train: averaged during the epoch, on augmented images\nvalidation: measured at the end of the epoch"
+    )
+    note = pictures.draw_curves({"accuracy": {"train": {1: 0.5}}}, "a").get_supxlabel()
+    assert note == "train: averaged during the epoch, on images as the run augments them"
+
+
+@pytest.mark.usefixtures("matplotlib")
+@pytest.mark.parametrize(("shift", "images"), [(2, "augmented images"), (0, "the images as they are")])
+def test_the_curves_of_a_run_know_whether_it_augments(mx, rec, tmp_path, monkeypatch, shift, images):
+    drawn = []
+    draw = pictures.draw_curves
+    monkeypatch.setattr(pictures, "draw_curves", lambda *values: (drawn.append(values[2]), draw(*values))[1])
+    train(plan(rec, tmp_path, epochs=1, pictures=True, augment=Augment(shift=shift)))
+    assert drawn == [images]
 
 
 @pytest.mark.usefixtures("matplotlib")
