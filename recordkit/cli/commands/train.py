@@ -34,7 +34,7 @@ from recordkit.training.results.report import TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import require_accuracy
 
-# What follows the name in the default prefix of a second run and of later ones, so that they sort by age.
+# The end of the default prefix of a second run and of later ones, which sort by age.
 _NUMBER = re.compile(r"-run\d\d+$")
 
 # Options of MXNet's example scripts that have another name here, or none.
