@@ -1,23 +1,17 @@
 """The commands train, eval, plot-log and plot-net: options, log, exit codes."""
 
 import json
-import os
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from training.bars import images, survey_for_mxnet, write_rec
 
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.plot_log import command as plot_log
-from recordkit.cli.commands.plot_net import command as plot_net
 from recordkit.cli.commands.train import command as train_command
-from recordkit.errors import FormatError, MissingError, PlanError, TrainError
+from recordkit.errors import MissingError, PlanError, TrainError
 from recordkit.interop.mxnet import cuda
-from recordkit.training.model.networks import find_network
 from recordkit.training.plan import TrainPlan
 from recordkit.training.recipes import RECIPES
 from recordkit.training.resolve import resolve
@@ -148,12 +142,6 @@ def test_a_network_that_does_not_exist_is_named(mx, rec, cli):
     assert code == 2 and error == "recordkit: --network: expected a Python file, got no file called 'nothere.py'\n"
 
 
-def test_a_drawing_may_be_of_a_network_or_a_model(mx, monkeypatch):
-    monkeypatch.setattr("recordkit.cli.commands.plot_net._require_graphviz", lambda: None)
-    error = run(plot_net, "nothing").exception
-    assert "six-conv, or a file FILE.py, or the prefix of a model, got 'nothing'" in str(error)
-
-
 def test_a_picture_without_a_suffix_is_named(tmp_path):
     error = run(plot_log, "a.log", "-o", "curves").exception
     assert str(error) == "curves: expected a name that ends in .png, .svg, .pdf, got 'curves'"
@@ -187,63 +175,3 @@ def test_the_curves_of_a_log_are_drawn(mx, rec, tmp_path):
     facts = {"picture": f"{tmp_path / 'curves.png'}", "quantities": ["accuracy", "cross-entropy"], "n_epochs": 2}
     assert json.loads(result.output) == facts
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.fixture
-def dot():
-    """Tests that draw with graphviz."""
-    pytest.importorskip("graphviz")
-    if shutil.which("dot") is None and not os.environ.get("RECORDKIT_REQUIRE_GRAPHVIZ"):
-        pytest.skip("graphviz is not installed; Debian has it as graphviz")
-
-
-@pytest.mark.usefixtures("dot")
-@pytest.mark.parametrize("name", ["book", "four-conv", "article", "six-conv", "vgg.py"])
-def test_a_network_is_drawn_top_down_on_one_screen(mx, tmp_path, name):
-    shutil.copy(Path(__file__).with_name("vgg.py"), tmp_path)
-    network = tmp_path / name if name.endswith(".py") else name
-    words = [network, "--data-shape", "3,32,32", "--json"]
-    result = run(plot_net, *words, "-o", tmp_path / "net.png")
-    assert json.loads(result.output) == {"picture": f"{tmp_path / 'net.png'}", "data_shape": [3, 32, 32]}
-    with Image.open(tmp_path / "net.png") as picture:
-        assert picture.width <= 1300 and picture.height <= 800  # at 96 dots an inch, as graphviz writes it
-    run(plot_net, *words, "-o", tmp_path / "net.svg")
-    rows = re.findall(r'<text [^>]*x="([-.\d]+)" y="([-.\d]+)"[^>]*>([^<]+)</text>', (tmp_path / "net.svg").read_text())
-    at = {text: (float(x), float(y)) for x, y, text in rows}
-    symbol = find_network(str(network)).build(mx, 10, (3, 32, 32))
-    layers = [node["name"] for node in json.loads(symbol.tojson())["nodes"] if node["op"] != "null"]
-    layers = [layer for layer in layers if not re.fullmatch(r"flatten\d+", layer)]  # MXNet counts those without a name
-    assert set(layers) <= at.keys() and "data" in at
-    order = sorted(layers, key=lambda layer: (at[layer][0] > at[layers[0]][0] + 100, at[layer][1]))
-    assert order == layers  # down a column, then down the next one
-
-
-@pytest.mark.usefixtures("dot")
-def test_a_trained_model_is_drawn_with_its_branches(mx, tmp_path, monkeypatch):
-    monkeypatch.delenv("MXNET_SUBGRAPH_VERBOSE", raising=False)
-    rec = write_rec(tmp_path / "two.rec", [((label, 1.0), image) for label, image in images(20)])
-    run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
-    result = run(plot_net, tmp_path / "lenet", "-o", tmp_path / "net.svg", "--json")
-    assert json.loads(result.output) == {"picture": f"{tmp_path / 'net.svg'}", "data_shape": [1, 28, 28]}
-    text = (tmp_path / "net.svg").read_text()
-    assert os.environ["MXNET_SUBGRAPH_VERBOSE"] == "0"  # else MXNet may print a line of its own
-    for row in ("Convolution 5x5, 20", "20 x 24 x 24", "FullyConnected 500", "lenet, for images of 1 x 28 x 28"):
-        assert row in text
-    assert text.count("SoftmaxOutput") == 2
-
-
-def test_a_damaged_network_is_not_drawn(mx, rec, tmp_path):
-    pytest.importorskip("graphviz")
-    if shutil.which("dot") is None:
-        pytest.skip("graphviz is not installed; Debian has it as graphviz")
-    run(train_command, rec, "--num-epochs", 1, "--model-prefix", tmp_path / "lenet", "--no-pictures")
-    (tmp_path / "lenet-symbol.json").write_bytes(b"\xff\xfe")
-    result = run(plot_net, tmp_path / "lenet")
-    assert isinstance(result.exception, FormatError) and "lenet-symbol.json" in str(result.exception)
-
-
-def test_without_graphviz_the_error_names_its_package(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    result = run(plot_net, "book")
-    assert isinstance(result.exception, MissingError)
-    assert str(result.exception) == "graphviz is not installed; apt-get update && apt-get install graphviz"

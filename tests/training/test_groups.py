@@ -185,7 +185,7 @@ def test_a_group_is_drawn(mx, two, network, tmp_path, trained):
         train(plan(two, tmp_path, network=network, epochs=1))
     run(plot_net, tmp_path / "lenet" if trained else network, "-o", tmp_path / "net.svg")
     text = (tmp_path / "net.svg").read_text()
-    assert all(f">{name}<" in text for name in ("bar", "size", "size_label"))
+    assert all(f">{name}<" in text for name in ("bar", "size"))
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
