@@ -18,6 +18,7 @@ from recordkit.interop.folder import write_folder
 from recordkit.sources import open_source
 from recordkit.storage.replacement import write_atomically
 from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run_writer import RunWriter
 from recordkit.upkeep import reindex, verify
 
 PAGE = 4096
@@ -106,8 +107,8 @@ def replaces_a_file(_images, disk):
     yield lambda: write_atomically(disk / "a.json", lambda file: file.write(b"x" * 3 * PAGE))
 
 
-def saves_a_checkpoint(_images, disk):
-    checkpoints = Checkpoints(disk / "a")
+def mxnet():
+    """Return MXNet's functions with which a checkpoint is written."""
 
     def save_arrays(path, _arrays):
         try:
@@ -116,22 +117,39 @@ def saves_a_checkpoint(_images, disk):
         except OSError as error:
             raise RuntimeError(f"Check failed: {error.strerror}") from error
 
-    mx = SimpleNamespace(nd=SimpleNamespace(save=save_arrays), base=SimpleNamespace(MXNetError=RuntimeError))
-    checkpoints.begin(mx, SimpleNamespace(tojson=lambda: "{}"), {})
+    return SimpleNamespace(nd=SimpleNamespace(save=save_arrays), base=SimpleNamespace(MXNetError=RuntimeError))
+
+
+def saves_a_checkpoint(_images, disk):
+    checkpoints = Checkpoints(disk / "a")
 
     def save():
         with contextlib.suppress(FileNotFoundError):
             checkpoints.states_path(1).unlink()  # of the attempt before
-        with checkpoints.lock():
-            checkpoints.save(mx, (None, {}, {}), bytes(2 * PAGE), 1)
+        with RunWriter(checkpoints) as run:
+            run.save(mxnet(), (None, {}, {}), bytes(2 * PAGE), 1)
 
     yield save
     assert checkpoints.epochs() == [1]
 
 
+def replaces_a_model(_images, disk):
+    for name in ("a-0007.params", "a-0007.states", "a-run.json", "a-symbol.json"):
+        (disk / name).write_text("old")
+
+    def save():
+        with RunWriter(Checkpoints(disk / "a")) as run:
+            run.begin(SimpleNamespace(tojson=lambda: "{}"), {})
+            run.save(mxnet(), (None, {}, {}), bytes(2 * PAGE), 1)
+
+    yield save
+    assert Checkpoints(disk / "a").epochs() == [1]
+
+
 @pytest.mark.parametrize("resource", ["pages", "files"])
 @pytest.mark.parametrize(
-    "case", [packs, packs_splits, writes_lists, exports, reindexes, replaces_a_file, saves_a_checkpoint]
+    "case",
+    [packs, packs_splits, writes_lists, exports, reindexes, replaces_a_file, saves_a_checkpoint, replaces_a_model],
 )
 def test_a_disk_that_fills_up_at_any_write_keeps_the_old_files_and_says_so(case, resource, images, disk):
     steps = case(images, disk)
