@@ -39,7 +39,7 @@ def _ink(digit: Pixels, scale: float, size: tuple[int, int] = _SHEET, at: tuple[
     """Return a sheet with the strength of the ink, 0 to 1: an enlarged digit, its centre at two shares of the sides."""
     side = round(28 * scale)
     stroke = np.asarray(Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255
-    sheet = np.zeros(size, np.float32)
+    sheet: Pixels = np.zeros(size, np.float32)
     top, left = (
         min(max(0, round(whole * share - side / 2)), whole - side) for whole, share in zip(size, at, strict=True)
     )
@@ -54,7 +54,8 @@ def pictures(digit: Pixels, rng: np.random.Generator) -> Iterator[tuple[str, Pix
     paper = 205 + rng.uniform(-30, 30) * rows + rng.uniform(-30, 30) * columns + rng.normal(0, 5, _SHEET)
 
     def drawn(ink: Pixels, paper: Any, level: float) -> Pixels:
-        return paper * (1 - ink) + level * ink
+        levels: Pixels = paper * (1 - ink) + level * ink
+        return levels
 
     def transparent(ink: Pixels, level: float) -> Pixels:
         return np.dstack([np.full((*ink.shape, 3), level), 255 * ink])
