@@ -47,7 +47,7 @@ _OPTIONS = {
     type=click.Choice(INVERT),
     default="never",
     show_default=True,
-    help="Invert image files; auto: those that are dark on light if the training images are light on dark, or the reverse.",
+    help="Invert image files; auto: those dark on light if the training images are light on dark, or the reverse.",
 )
 @click.option(
     "--center",
