@@ -99,7 +99,8 @@ def test_runs_with_numbers_share_the_packed_images_of_a_folder(recordkit, tmp_pa
 
 
 @pytest.mark.usefixtures("mx", "bars")
-def test_ctrl_c_before_the_first_checkpoint_leaves_the_earlier_run_as_it_was(recordkit):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_before_the_first_checkpoint_leaves_the_earlier_run_as_it_was(recordkit, number, code):
     recordkit("recordkit train train.rec --num-epochs 2 --no-pictures --model-prefix m/net --log old.log")
     before = contents("m")
     words = ["train", "train.rec", "--model-prefix", "m/net", "--num-epochs", "5000", "--checkpoint-every", "5000"]
@@ -108,9 +109,9 @@ def test_ctrl_c_before_the_first_checkpoint_leaves_the_earlier_run_as_it_was(rec
         lines = iter(process.stdout.readline, "")
         assert any(line.startswith("epoch 2:") for line in lines)
         assert recordkit("recordkit eval m/net train.rec --json") and contents("m") == before
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         last = process.stdout.read().splitlines()[-1]
-    assert process.returncode == 130
+    assert process.returncode == code
     assert last == "interrupted before the first checkpoint; the earlier run at m/net is unchanged"
     assert contents("m") == before and [path for path in Path("m").iterdir() if path.is_dir()] == []
 
