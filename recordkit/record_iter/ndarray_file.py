@@ -100,7 +100,7 @@ def unpack(content: bytes) -> list[tuple[str, NDArray[Any]]]:
         arrays.append(_unpack_array(cursor))
     (n_names,) = cursor.numbers("Q")
     if n_names not in (0, n_arrays):
-        raise cursor.error(f"0 or {plural(n_arrays, 'name')}", n_names)
+        raise cursor.error(f"0 or {n_arrays} names", n_names)
     names = [cursor.take(*cursor.numbers("Q")).decode(errors="replace") for _ in range(n_names)]
     return list(zip(names or [""] * n_arrays, arrays, strict=True))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import records
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats import byte_source, frame
 from recordkit.formats.frame import MAGIC_BYTES as M
 from recordkit.formats.frame import RecordReader, RecordWriter
@@ -202,14 +202,18 @@ def test_an_empty_file_has_no_records(reader_of):
 @pytest.mark.parametrize("n", range(1, 8))
 def test_trailing_bytes_are_a_truncated_head(n, reader_of):
     reader = reader_of(part(0, b"abcd") + bytes(n))
-    with pytest.raises(TruncatedError, match=rf"0\.rec: byte 12: expected an 8-byte head, got {n} bytes to the end"):
+    with pytest.raises(
+        TruncatedError, match=rf"0\.rec: byte 12: expected an 8-byte head, got {plural(n, 'byte')} to the end"
+    ):
         list(reader)
 
 
 @pytest.mark.parametrize("n", range(1, 8))
 def test_a_record_cut_short_says_how_short(n, reader_of):
     reader = reader_of(part(0, b"abcdefg")[:-n])
-    with pytest.raises(TruncatedError, match=f"byte 0: expected 7 bytes and their padding, got {8 - n} bytes") as e:
+    with pytest.raises(
+        TruncatedError, match=f"byte 0: expected 7 bytes and their padding, got {plural(8 - n, 'byte')}"
+    ) as e:
         reader.read(0)
     assert e.value.advice == f"run 'recordkit verify {reader.path}'"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import headers
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats.irheader import HEADER_SIZE, IRHeader, fits_float32, pack, unpack, unpack_at
 
 GOLDEN = [
@@ -89,7 +89,7 @@ def test_pack_undoes_unpack_of_any_bytes(record):
 
 @pytest.mark.parametrize("size", range(HEADER_SIZE))
 def test_a_short_header_says_how_short(size):
-    with pytest.raises(TruncatedError, match=f"expected a 24-byte image header, got {size} bytes"):
+    with pytest.raises(TruncatedError, match=f"expected a 24-byte image header, got {plural(size, 'byte')}"):
         unpack(bytes(size))
 
 
@@ -99,7 +99,8 @@ def test_labels_beyond_the_record_are_refused(flag, size):
     with pytest.raises(TruncatedError) as caught:
         unpack(record)
     assert str(caught.value) == (
-        f"expected an image header and its labels, got {size} bytes, of which the first 4 announce {flag} labels"
+        f"expected an image header and its labels, got {plural(size, 'byte')}, of which the first 4 "
+        f"announce {plural(flag, 'label')}"
     )
 
 

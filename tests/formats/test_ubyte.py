@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from strategies import ubyte_arrays
 
-from recordkit.errors import FormatError, TruncatedError
+from recordkit.errors import FormatError, TruncatedError, plural
 from recordkit.formats import files, ubyte
 
 GOLDEN = [
@@ -92,7 +92,9 @@ def test_a_wrong_magic_is_shown(content, read):
 
 @pytest.mark.parametrize("n", range(4))
 def test_a_short_magic_says_how_short(n, read):
-    with pytest.raises(TruncatedError, match=f"a-ubyte: byte 0: expected a 4-byte magic number, got {n} bytes"):
+    with pytest.raises(
+        TruncatedError, match=f"a-ubyte: byte 0: expected a 4-byte magic number, got {plural(n, 'byte')}"
+    ):
         read(b"\0\0\x08\x03"[:n])
 
 
