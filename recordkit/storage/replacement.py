@@ -65,7 +65,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 def make_folders(folder: Path, new: list[Path]) -> None:
     """Make a folder and those above it that are missing, and append each new one to a list, the highest first."""
-    missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+    missing = [path for path in (folder, *folder.parents) if not _is_folder(path)]
     for path in reversed(missing):
         try:
             path.mkdir()
@@ -74,6 +74,14 @@ def make_folders(folder: Path, new: list[Path]) -> None:
                 raise
         else:
             new.append(path)
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether a folder exists. `Path.is_dir` would take a failing disk for a missing folder."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def remove_folders(new: Sequence[Path]) -> None:
