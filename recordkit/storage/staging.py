@@ -281,9 +281,19 @@ def check_folder(folder: Path) -> None:
     ------
     PublishError
     """
-    existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
-    if os.path.lexists(existing) and not existing.is_dir():
+    with as_publish_error(folder):
+        existing = next((path for path in (folder, *folder.parents) if _exists(path)), None)
+    if existing is not None and not existing.is_dir():
         raise PublishError(path=str(existing), expected="a folder", got="a file", advice="choose another folder")
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether there is a file, a folder or a link. `os.path.lexists` would take a failing disk for nothing."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def complete_interrupted(prefix: Path) -> None:
