@@ -24,6 +24,7 @@ from recordkit import PackPlan, pack
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.staging import Staging
 from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run_writer import RunWriter
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.output import NewSet, write_sets
 
@@ -66,14 +67,12 @@ def edit_sets(source, prefix):
 
 def save_checkpoint(prefix, generation):
     """Write the files of a run and a checkpoint of it, as training does, without MXNet."""
-    checkpoints = Checkpoints(prefix)
-    with checkpoints.lock():
-        checkpoints.clear()
-        network = SimpleNamespace(tojson=lambda: f"{generation} network")
-        checkpoints.begin(None, network, {"generation": generation})
-        arrays = SimpleNamespace(save=lambda path, _arrays: Path(path).write_text(f"{generation} arrays"))
-        mx = SimpleNamespace(nd=arrays, base=SimpleNamespace(MXNetError=RuntimeError))
-        checkpoints.save(mx, (network, {}, {}), f"{generation} states".encode(), 1)
+    network = SimpleNamespace(tojson=lambda: f"{generation} network")
+    arrays = SimpleNamespace(save=lambda path, _arrays: Path(path).write_text(f"{generation} arrays"))
+    mx = SimpleNamespace(nd=arrays, base=SimpleNamespace(MXNetError=RuntimeError))
+    with RunWriter(Checkpoints(prefix)) as writer:
+        writer.begin(network, {"generation": generation})
+        writer.save(mx, (network, {}, {}), f"{generation} states".encode(), 1)
 
 
 def recover(prefix, *, folder=False):
