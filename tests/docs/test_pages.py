@@ -200,7 +200,7 @@ def chromium(built):
     ("word", "page"),
     [
         ("ImageRecordIter", "recordkit.record_iter"),
-        ("fail-on", "reference/commands"),
+        ("disp-batches", "reference/commands"),
         ("staging", "recordkit.storage"),
     ],
 )
