@@ -100,7 +100,7 @@ def test_killed_at_any_system_call_a_pack_leaves_the_old_sets_or_the_new_ones(ca
 
 
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_at_any_system_call_a_run_leaves_the_earlier_one_or_itself_and_the_next_one_works(step, faults, memory_path):
+def test_a_killed_run_leaves_the_earlier_one_or_itself_and_the_next_one_works(step, faults, memory_path):
     for at in itertools.count(1, step):
         models = memory_path / "models"
         models.mkdir()
