@@ -132,8 +132,16 @@ def test_workers_that_look_at_once_take_one_epoch():
     for iteration in range(40):
         identity = f"iteration {iteration}"
         before = pickle.loads(pickle.dumps(epochs))  # what a worker sees that has not seen the others
-        taken = {before.begin(worker, identity) for worker in range(3)} | {epochs.begin(3, identity)}
+        taken = {before.begin(worker, identity) for worker in range(3)} | {epochs.begin(300, identity)}
         assert taken == {(iteration, 0)} == {epochs.begin(worker, identity) for worker in range(300)}
+
+
+def test_no_epoch_is_repeated_if_the_program_seeds_torch_before_each(digits):
+    loader = Loader(digits, batch_size=4, shuffle=True)
+    other = rk.Loader(digits, batch_size=4, shuffle=True)
+    for _ in range(6):
+        torch.manual_seed(0)
+        assert keys(workers(loader)) == keys(other)
 
 
 def test_a_worker_with_a_position_of_its_own_is_followed_by_the_next_epoch():

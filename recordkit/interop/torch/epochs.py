@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 # Workers beyond so many share a row. Iterations of a worker that are remembered.
-_N_ROWS, _N_REMEMBERED = 256, 4
+_N_ROWS, _N_REMEMBERED = 1024, 4
 # An entry is one number, so that it is written at once: number of the call of `set`, of the iteration since, from 1,
 # and digest of the iteration's identity.
 _SET_BITS, _COUNT_BITS, _IDENTITY_BITS = 16, 24, 23
@@ -23,7 +23,8 @@ class SharedEpochs:
 
     All workers of an iteration call `begin` with the same identity. The first one finds none with this identity and
     takes the next epoch; the others find its entry, or, if they look at the same time, the same entries as it did. So
-    all take the same epoch without a lock.
+    all take the same epoch without a lock. An identity comes again if the program seeds torch before each epoch; an
+    entry that a worker wrote itself is of an earlier iteration.
 
     Examples
     --------
@@ -51,13 +52,15 @@ class SharedEpochs:
         ----------
         worker : int
         identity : str
-            The same in all workers of an iteration, and another one in each iteration.
+            The same in all workers of an iteration.
         """
         n_set, epoch, position = self._position.tolist()
         digest = zlib.crc32(identity.encode()) % 2**_IDENTITY_BITS
-        entries = [entry for entry in map(_divide, self._entries.ravel().tolist()) if entry[0] == n_set % 2**_SET_BITS]
-        counts = [count for _, count, other in entries if count and other == digest]
-        count = max(counts) if counts else max((count for _, count, _ in entries), default=0) + 1
+        entries = self._read(self._entries, n_set)
+        own_entries = self._read(self._entries[worker % _N_ROWS], n_set)
+        last = max((count for count, other in own_entries if other == digest), default=0)
+        counts = [count for count, other in entries if other == digest and count > last]
+        count = max(counts) if counts else max((count for count, _ in entries), default=0) + 1
         self._write(worker, n_set, count, digest)
         return (epoch, position) if count == 1 else (epoch + count - 1, 0)
 
@@ -65,6 +68,12 @@ class SharedEpochs:
         """Write down the epoch of an iteration that began at a position of its own, so that the next one follows it."""
         n_set, first, _ = self._position.tolist()
         self._write(worker, n_set, max(1, epoch - first + 1), zlib.crc32(identity.encode()) % 2**_IDENTITY_BITS)
+
+    @staticmethod
+    def _read(entries: torch.Tensor, n_set: int) -> list[tuple[int, int]]:
+        """Return count and digest of the entries that were written since the last call of `set`."""
+        divided = map(_divide, entries.ravel().tolist())
+        return [(count, digest) for n, count, digest in divided if count and n == n_set % 2**_SET_BITS]
 
     def _write(self, worker: int, n_set: int, count: int, digest: int) -> None:
         entry = (n_set % 2**_SET_BITS << _COUNT_BITS | count % 2**_COUNT_BITS) << _IDENTITY_BITS | digest
