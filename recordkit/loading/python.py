@@ -74,13 +74,14 @@ def load_image(
     Raises
     ------
     ImageError
-        It cannot be decoded, has another size after the transforms, needs more memory than the budget has, or has
-        colours where the plan takes only gray.
+        It cannot be decoded, has another size after the transforms, or needs more memory than the budget has.
     PlanError
-        A transform raised an error, or returned something else than for the first sample.
+        A transform raised an error, or returned something else than for the first sample; or the image has colours and
+        the first ones are gray.
     """
     if plan.gray_only and not codec.is_gray(payload):
-        raise ImageError(
+        raise PlanError(
+            argument="channels",
             expected="a gray image, as the first ones are",
             got="one with colours",
             advice="give `channels=3` for all in colour, or `channels=1` for all in gray",

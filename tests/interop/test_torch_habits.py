@@ -9,7 +9,7 @@ from images import noise, write
 
 import recordkit as rk
 from recordkit.codec import encode
-from recordkit.errors import ImageError, PlanError
+from recordkit.errors import PlanError
 
 if not os.environ.get("RECORDKIT_REQUIRE_TORCH"):
     pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -78,7 +78,7 @@ def test_an_image_in_colour_after_gray_ones_says_what_to_give(tmp_path, monkeypa
     monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT", 2)
     path = write(tmp_path / "a.rec", [*GRAY[:3], encode(noise(8, 8), "raw"), GRAY[4]])
     for read in (lambda: list(Loader(path, batch_size=2)), lambda: RecordDataset(path)[3]):
-        with pytest.raises(ImageError, match="key 3: expected a gray image.*give channels=3 for all in colour"):
+        with pytest.raises(PlanError, match="key 3: expected a gray image.*give channels=3 for all in colour"):
             read()
     assert RecordDataset(path, channels=3)[3][0].shape == (3, 8, 8)
 

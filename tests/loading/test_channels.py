@@ -7,7 +7,7 @@ from images import every_format, noise, picture, save, write
 import recordkit as rk
 from recordkit import codec
 from recordkit.codec import encode
-from recordkit.errors import ImageError
+from recordkit.errors import PlanError
 
 GRAY = [encode(noise(8, 8, 1), "raw"), save(picture(noise(8, 8, 1)), "PNG"), save(picture(noise(8, 8, 1)), "JPEG")]
 COLOUR = [encode(noise(8, 8), "raw"), save(picture(noise(8, 8)), "PNG"), save(picture(noise(8, 8)), "JPEG")]
@@ -42,9 +42,11 @@ def test_a_coloured_image_after_gray_ones_is_an_error_that_says_what_to_give(
     monkeypatch.setattr("recordkit.loading.probe._N_LOOKED_AT", 2)
     path = write(tmp_path / "a.rec", [*GRAY, image, GRAY[0]])
     options = {"transforms": transforms, "engine": engine}
-    with pytest.raises(ImageError, match=r"a\.rec: key 3: expected a gray image, as the first ones are") as caught:
-        list(rk.Loader(path, batch_size=2, channels="keep", **options))
-    assert str(caught.value).endswith("; give channels=3 for all in colour, or channels=1 for all in gray")
+    for on_error in ("raise", "skip", "replace"):
+        loader = rk.Loader(path, batch_size=2, channels="keep", on_error=on_error, **options)
+        with pytest.raises(PlanError, match=r"a\.rec: channels: key 3: expected a gray image, as the first") as caught:
+            list(loader)
+        assert str(caught.value).endswith("; give channels=3 for all in colour, or channels=1 for all in gray")
     for channels in (1, 3):
         assert sum(map(len, rk.Loader(path, batch_size=2, channels=channels, **options))) == 5
 
