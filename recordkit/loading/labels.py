@@ -2,7 +2,7 @@
 
 The type is decided once for a dataset, so that all batches have the same. "auto" looks at the labels of some samples
 (`recordkit.loading.probe.look_at`), because a pass over all of them would take minutes for millions of records. A later
-label that is not a whole number is an error, never a rounded number.
+label that is not a whole number is an error, never a rounded number; so is an exact label that float32 would round.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class LabelReader:
         Raises
         ------
         PlanError
-            A label is not a whole number, but they are to be int64.
+            A label is not a whole number, but they are to be int64; or float32 would change it.
         """
         if self._form == "array":
             exact_labels = self._dataset.exact_labels(indices)
@@ -125,22 +125,27 @@ class LabelReader:
 
     def _converted(self, label: NDArray[Any], bounds: NDArray[np.uint64], indices: NDArray[np.int64]) -> NDArray[Any]:
         """Return the labels with the type of all batches; those of sample i are numbers ``bounds[i]`` and following."""
-        if self.dtype == label.dtype.name or self.dtype == "float32":
-            return label.astype(self.dtype, copy=False)
-        are_whole = _are_whole(label.ravel())
-        if not are_whole.all():
-            number = int(np.argmin(are_whole))
+        if self.dtype == label.dtype.name:
+            return label
+        if self.dtype == "float32":
+            fits = label.astype(np.float32).astype(np.int64) == label  # exact labels, which are int64
+            expected, advice = "labels that float32 holds exactly", "give `label_dtype=int64`"
+        else:
+            fits = _are_whole(label)
+            expected, advice = "labels that are whole numbers, as the first ones are", "give `label_dtype=float32`"
+        if not fits.all():
+            number = int(np.argmin(fits))
             row = int(np.searchsorted(bounds, number, side="right")) - 1
             key, path = sample_location(self._dataset, int(indices[row]))
             raise PlanError(
                 argument="label_dtype",
                 path=str(path),
                 key=key,
-                expected="labels that are whole numbers, as the first ones are",
+                expected=expected,
                 got=label.ravel()[number],
-                advice="give `label_dtype=float32`",
+                advice=advice,
             )
-        return label.astype(np.int64)
+        return label.astype(self.dtype)
 
 
 def _are_whole(labels: NDArray[Any]) -> NDArray[np.bool_]:

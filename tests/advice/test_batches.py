@@ -31,6 +31,17 @@ def test_a_fraction_among_whole_labels(mixed):
     assert len(epoch(mixed, label="pad", label_dtype=dtype)) == 4
 
 
+def test_an_exact_label_that_float32_would_round(tmp_path):
+    (tmp_path / "a.png").write_bytes(IMAGES[0])
+    (tmp_path / "a.lst").write_text(f"0\t{2**40 + 1}\ta.png\n")
+    rk.pack(tmp_path / "a.lst", tmp_path / "b", plan=rk.PackPlan(exact_labels=True))
+    error = text_of(lambda: epoch(tmp_path / "b.rec", label_dtype="float32"))
+    advice("loading/labels.py", "give `label_dtype=int64`", error)
+    (dtype,) = re.findall(r'label_dtype="(\w+)"', error)
+    (batch,) = epoch(tmp_path / "b.rec", label_dtype=dtype)
+    assert batch.label.tolist() == [2**40 + 1]
+
+
 def test_labels_of_several_lengths(mixed):
     error = text_of(lambda: epoch(mixed))
     advice("loading/python.py", "`label=pad` makes an array of any numbers of labels, `label=list` a list", error)
