@@ -288,7 +288,9 @@ class Predictor:
 
     def _fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return an image with the size and the channels of the network's input."""
-        image = image if self._resize is None else self._resize(image)
+        is_placed = self._adapt.center and image.shape[:2] == self._trained.shape[1:]  # centred, of the right extent
+        if self._resize is not None and not is_placed:
+            image = self._resize(image)
         return self._crop(codec.to_channels(image, self._trained.shape[0]))
 
     def _as_packed(self, payload: bytes) -> NDArray[np.uint8]:

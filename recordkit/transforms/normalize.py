@@ -69,7 +69,9 @@ class Normalize:
         if self.scale is not None:
             if not isinstance(self.scale, Real) or not 0 < self.scale < math.inf:
                 raise PlanError(argument="scale", expected="a number above 0", got=repr(self.scale))
-        elif max(map(abs, (*_numbers("mean", self.mean), *_numbers("std", self.std)))) < 1:
+            return
+        mean, std = max(map(abs, _numbers("mean", self.mean))), max(_numbers("std", self.std))
+        if mean < 1 and (std < 1 or (std == 1 and mean > 0)):
             raise PlanError(
                 argument="scale",
                 expected="one, because mean and std look like those of pixels from 0 to 1, and pixels are 0 to 255",

@@ -15,6 +15,7 @@ from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.predict import command
 from recordkit.errors import ImageError, NotFoundError, PlanError, SourceError, TrainError
 from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.data.adaptation import Adaptation
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
@@ -107,6 +108,17 @@ def test_predictions_for_files_are_those_for_the_packed_file(mx, tmp_path, side,
         np.testing.assert_allclose(of_file.probabilities, of_record.probabilities, rtol=1e-5)
 
 
+def test_a_centred_image_is_not_resized_as_the_pack_resized_larger_ones(mx, tmp_path):
+    rec = write_rec(tmp_path / "train.rec", images(70, side=40), "png")
+    train(plan(rec, tmp_path, epochs=1, shape=(1, 28, 28)))
+    photo = np.zeros((90, 90, 1), np.uint8)
+    photo[30:60, 40:52] = 255
+    (tmp_path / "photo.png").write_bytes(codec.encode(photo, "png"))
+    (prediction,) = Predictor(tmp_path / "lenet", center=True).predict([tmp_path / "photo.png"])
+    appearance = Checkpoints(tmp_path / "lenet").run_record().appearance()
+    assert np.array_equal(prediction.image, Adaptation(appearance, (1, 28, 28), center=True)(photo))
+
+
 def test_a_sheet_shows_the_predictions(model, files, tmp_path):
     pytest.importorskip("matplotlib")
     run(model, files, "--sheet", tmp_path / "sheet.png")
@@ -132,6 +144,8 @@ def test_an_image_unlike_the_training_images_is_said_to_be_and_options_make_it_l
     (row,) = [json.loads(line) for line in run(model, tmp_path / "dark.png", "--json")]
     assert [difference["what"] for difference in row["unlike"]] == ["polarity", "background"]
     assert row["try"] == ["--invert auto"]
+    (row,) = [json.loads(line) for line in run(model, tmp_path / "dark.png", "--json", "--center")]
+    assert "--center" not in row["try"]
     (row,) = [json.loads(line) for line in run(model, tmp_path / "dark.png", "--json", "--invert", "auto")]
     assert (row["labels"], row["unlike"], row["try"]) == ([int(label)], [], [])
 

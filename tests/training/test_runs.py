@@ -95,7 +95,9 @@ def test_runs_with_numbers_share_the_packed_images_of_a_folder(recordkit, tmp_pa
     for folder in ("", "photos"):
         output = recordkit(f"recordkit train {folder} --resume --model-prefix photos-model/book-run02 --num-epochs 3")
         assert "photos_train.rec: " in output and "photos_val.rec: accuracy" in output
-    assert sorted(path.name for path in Path("photos-model").iterdir() if path.is_dir()) == ["book-data"]
+    recordkit("recordkit train photos --num-epochs 1 --no-pictures --data-shape 1,20,20")
+    assert {path.name for path in Path("photos-model").iterdir() if path.is_dir()} == {"book-data", "book-data-20"}
+    recordkit("recordkit train --resume --model-prefix photos-model/book --num-epochs 2")
 
 
 @pytest.mark.usefixtures("mx", "bars")
@@ -202,7 +204,7 @@ def test_the_end_of_a_training_names_its_files_and_the_command_that_predicts(rec
     assert all(Path(line.split()[0]).is_file() for line in files)
     assert command.strip() == 'recordkit predict train-model/book "my val.rec"'
     assert len(recordkit(command).splitlines()) == 20
-    output = recordkit("recordkit train train.rec --num-epochs 1 --no-pictures --model-prefix other")
+    output = recordkit("recordkit train train --num-epochs 1 --no-pictures --model-prefix other")
     assert [line.split() for line in output.splitlines()[-4:]] == [
         ["look", "at"], ["other.log", "the", "log"],
         ["predict", "with", "this", "model,", "here", "or", "on", "images", "and", "folders", "of", "your", "own:"],

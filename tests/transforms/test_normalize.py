@@ -44,7 +44,9 @@ def test_a_scale_makes_pixels_from_0_to_1():
     np.testing.assert_allclose(Normalize(0.485, 0.229, scale=1 / 255)(image), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(("mean", "std"), [((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), (0.5, 0.5), (0, 1 / 255)])
+@pytest.mark.parametrize(
+    ("mean", "std"), [((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), (0.5, 0.5), (0, 1 / 255), (0.5, 1)]
+)
 def test_numbers_for_pixels_from_0_to_1_need_a_scale(mean, std):
     with pytest.raises(PlanError, match="scale: expected one, because .* add scale=1/255, or scale=1"):
         Normalize(mean, std)

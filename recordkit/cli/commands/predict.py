@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def command(
                 bar.total = predictor.n_images
                 bar.update(1)
                 names = predictor.class_names
-                to_try = _options_to_try(prediction.unlike, options["invert"]) if prediction.key is None else []
+                to_try = _options_to_try(prediction.unlike, options) if prediction.key is None else []
                 console.report(_as_document(prediction, names, to_try), _as_line(prediction, names, to_try))
                 if len(on_sheet) < _N_ON_A_SHEET:
                     on_sheet.append(prediction)
@@ -107,10 +108,11 @@ def command(
         raise error
 
 
-def _options_to_try(unlike: tuple[Difference, ...], invert: str) -> list[str]:
-    """Return the options that may help, in the order of the differences."""
+def _options_to_try(unlike: tuple[Difference, ...], given: Mapping[str, Any]) -> list[str]:
+    """Return the options that may help and were not given, in the order of the differences."""
+    is_given = {"--invert auto": given["invert"] != "never", "--center": given["center"]}
     options = dict.fromkeys(_OPTIONS[difference.what] for difference in unlike if difference.what in _OPTIONS)
-    return [option for option in options if not (option == "--invert auto" and invert == "auto")]
+    return [option for option in options if not is_given[option]]
 
 
 def _as_line(prediction: Prediction, class_names: tuple[str, ...], to_try: list[str]) -> str:

@@ -102,9 +102,10 @@ def command(
     """Train a LeNet, or a network of your own, on images.
 
     REC is a .rec file with one label per image, or the same number of labels for each. FOLDER, with a folder per class
-    or ubyte files, is packed first, into PREFIX-data. Without --val its val set, or else its test set, is for
-    validation; if it has neither, a fifth of it is held out. Validation never influences training. --min-accuracy tests
-    the final checkpoint, reloaded from disk. --resume needs --model-prefix alone: the run has recorded the rest.
+    or ubyte files, is packed first, into PREFIX-data or PREFIX-data-SIDE. Without --val its val set, or else its test
+    set, is for validation; if it has neither, a fifth of it is held out. Validation never influences training.
+    --min-accuracy tests the final checkpoint, reloaded from disk. --resume needs --model-prefix alone: the run has
+    recorded the rest.
     """
     if path is not None:
         model_prefix = model_prefix or _default_prefix(path, options)
@@ -175,11 +176,14 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
     if prefix.resolve().is_relative_to(folder.resolve()):
         raise PlanError(argument="model_prefix", expected=f"a path outside the images' folder {folder}", got=prefix)
     check_prerequisites(plan)
-    # The runs with numbers share the packed images with the first one.
-    cache = prefix.with_name(f"{_NUMBER.sub('', prefix.name)}-data")
+    side = min(plan.shape[1:]) if plan.shape else None
+    # The runs with numbers share the packed images with the first one, if they need the same ones.
+    name = f"{_NUMBER.sub('', prefix.name)}-data{f'-{side}' if side else ''}"
+    cache = prefix.with_name(name)
     if plan.resume and plan.val and plan.val.resolve().is_relative_to(cache.resolve()):
         plan = replace(plan, val=None)  # it was held out, and is again
-    side = min(plan.shape[1:]) if plan.shape else None
+    if plan.val is not None:
+        cache = prefix.with_name(f"{name}-all")  # nothing is held out
     with console.progress(None, f"pack {folder}") as progress, in_words_of_pack():
         train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
     return replace(plan, path=train_rec, val=plan.val or val_rec)
@@ -190,7 +194,9 @@ def _what_next(plan: TrainPlan, log: Path) -> list[str]:
     shown = RunFiles(plan.model_prefix).pictures() if plan.pictures else {}
     files = {**shown, log: "the log"}
     width = max(len(str(path)) for path in files)
-    command = f"recordkit predict {quoted(plan.model_prefix)} {quoted(plan.val or plan.path)}"
+    data = plan.val or plan.path
+    record = data if is_url(data) else Fileset(data).path(".rec")  # `predict` takes no prefix of a set
+    command = f"recordkit predict {quoted(plan.model_prefix)} {quoted(record)}"
     return [
         "look at",
         *(f"  {path!s:{width}}  {text}" for path, text in files.items()),

@@ -86,7 +86,7 @@ def pack_if_changed(
     pixels = sets[train_set].pixels
     plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")
     cache.mkdir(parents=True, exist_ok=True)
-    report = pack(sets, prefix, plan=plan, overwrite=True, progress=progress)  # the folder has nothing else
+    report = pack(sets, prefix, plan=plan, progress=progress)
     if not report.ok:
         raise PackError(
             path=str(folder),
