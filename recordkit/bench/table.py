@@ -81,7 +81,7 @@ def about(report: Report) -> list[str]:
     machine, file, protocol = report.machine, report.file, report.protocol
     return [
         f"{file['name']}: {file['records']:,} records, {file['bytes'] / 1e6:.1f} MB; {report.title}",
-        f"{machine['cpu']}, {machine['cpus']} CPUs; {report.date}",
+        f"{machine['cpu']}, {plural(machine['cpus'], 'CPU')}; {report.date}",
         f"{plural(protocol['rounds'], 'round')} of {_epochs(report)}; cache {protocol['cache']}",
     ]
 

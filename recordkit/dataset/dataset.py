@@ -159,7 +159,7 @@ class RecordDataset:
         return (self[index] for index in range(len(self)))
 
     def __repr__(self) -> str:
-        return with_places(f"<RecordDataset of {len(self)} samples: {enumerate_some(self.files, limit=3)}>")
+        return with_places(f"<RecordDataset of {plural(len(self), 'sample')}: {enumerate_some(self.files, limit=3)}>")
 
     def _repr_html_(self) -> str:
         """Return the first samples as HTML, for notebooks."""

@@ -281,8 +281,12 @@ def check_folder(folder: Path) -> None:
     ------
     PublishError
     """
+    existing = None
     with as_publish_error(folder):
-        existing = next((path for path in (folder, *folder.parents) if _exists(path)), None)
+        for path in (folder, *folder.parents):
+            if _exists(path):
+                existing = path
+                break
     if existing is not None and not existing.is_dir():
         raise PublishError(path=str(existing), expected="a folder", got="a file", advice="choose another folder")
 

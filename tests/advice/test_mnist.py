@@ -125,3 +125,19 @@ def test_black_images_in_a_compressed_file(write, fails, works, monkeypatch):
     plain.with_suffix(".gz").unlink()
     plain.write_bytes(black)
     works("pack", "mnist", "out")
+
+
+def test_both_datasets_of_cifar(tmp_path, monkeypatch, fails, works):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("both/cifar-10-batches-bin")
+    folder.mkdir(parents=True)
+    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
+        (folder / name).write_bytes(bytes(3073))
+    (folder / "batches.meta.txt").write_text("".join(f"a{number}\n" for number in range(10)))
+    for name in ("train.bin", "test.bin"):
+        Path("both", name).write_bytes(bytes(3074))
+    Path("both/fine_label_names.txt").write_text("".join(f"b{number}\n" for number in range(100)))
+    advice("sources/mnist/cifar.py", "move each to a folder of its own", fails("pack", "both", "out"))
+    folder.rename("ten")
+    works("pack", "ten", "out10")
+    works("pack", "both", "out100")

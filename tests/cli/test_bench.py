@@ -157,6 +157,12 @@ class TestCompare:
         assert [float(row[name]) for name in ("low", "high")] == pytest.approx(case["interval"])
 
     @pytest.mark.usefixtures("files")
+    def test_a_file_that_cannot_be_written_does_not_cost_the_table(self, cli):
+        Path("verdicts.csv").mkdir()
+        code, out, error = cli("bench", "--compare", "old", "slower", "--csv", "verdicts.csv")
+        assert code == 2 and "slower" in out and "verdicts.csv" in error
+
+    @pytest.mark.usefixtures("files")
     def test_csv_never_replaces_a_report(self, cli):
         code, _, error = cli("bench", "--compare", "old", "same", "--csv", "old")
         assert code == 2 and "which is taken" in error

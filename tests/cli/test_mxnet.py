@@ -250,7 +250,7 @@ print(module.get_outputs()[0].shape)
 def test_options_of_recordkit_stand_before_the_script(script, cli, tmp_path):
     script("pass")
     assert cli("mxnet", "--gpu", "train.py") == (
-        2, "", "recordkit: unexpected option --gpu; did you mean --cpu?; see 'recordkit mxnet --help'\n",
+        2, "", "recordkit: unexpected option --gpu; did you mean '--cpu'?; see 'recordkit mxnet --help'\n",
     )  # fmt: skip
     assert cli("mxnet") == (2, "", "recordkit: SCRIPT.py is missing; see 'recordkit mxnet --help'\n")
     assert cli("mxnet", "none.py") == (1, "", "recordkit: none.py: No such file or directory\n")

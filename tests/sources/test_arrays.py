@@ -38,7 +38,7 @@ def test_a_mapping_makes_a_set_for_each_name(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "error", "message"),
     [
-        ((np.zeros((2, 9, 7), np.uint8),), PlanError, r"source: expected a pair \(images, labels\), got 1 items"),
+        ((np.zeros((2, 9, 7), np.uint8),), PlanError, r"source: expected a pair \(images, labels\), got 1 item"),
         ((np.zeros((2, 9, 7)), [1, 2]), FormatError, "images: expected images, uint8 of rank 3, got float64 of rank 3"),
         ((np.zeros((2, 9), np.uint8), [1, 2]), FormatError, "images: expected images, uint8 of rank 3, got uint8"),
         ((np.zeros((2, 9, 7), np.uint8), [0.5, 1]), FormatError, "labels: expected labels, whole .*, got float64"),

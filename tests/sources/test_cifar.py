@@ -48,6 +48,13 @@ def test_the_label_of_cifar_100_is_the_fine_class(tmp_path):
     assert np.array_equal(content(sets["train"], 0), PIXELS[2])
 
 
+def test_two_datasets_in_one_folder_are_refused(cifar10):
+    for name in ("train.bin", "test.bin", "fine_label_names.txt"):
+        (cifar10.parent / name).touch()
+    with pytest.raises(SourceError, match="got those of cifar-10-batches-bin and cifar-100-binary; move"):
+        open_source(cifar10.parent)
+
+
 def test_class_names_of_the_user_come_first_and_other_arguments_are_refused(cifar10):
     assert open_source(cifar10, classes={"plane": 0})["test"].classes == {"plane": 0}
     with pytest.raises(PlanError, match="transpose: applies to a folder of ubyte files, and this is a folder of CIFAR"):

@@ -74,6 +74,7 @@ def test_default_prefixes_are_numbered(recordkit):
     assert "; the model is train-model/article\n" in recordkit(f"{line} --network article")
     for name in ("article", "book", "book-run02", "book-run03"):
         assert Checkpoints(f"train-model/{name}").epochs() == [1]
+    Path("train-model/.book-run04.staging").mkdir()  # of a run that was killed before its first checkpoint
     assert "; the model is train-model/book-run03\n" in recordkit("recordkit train train.rec --resume --num-epochs 2")
 
 

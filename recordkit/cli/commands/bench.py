@@ -173,8 +173,9 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Consol
     elif rec is not None:
         _check_outputs(outputs, [rec.with_suffix(suffix) for suffix in (".rec", ".idx", ".lst", ".json")])
         report = _measure(rec, options, console)
-        _write(report, outputs)
+        # It is shown first: a file that cannot be written must not cost minutes of work.
         console.report(report.as_json(), *report_lines(report))
+        _write(report, outputs)
         if report.protocol.get("interrupted"):
             raise click.Abort
         if any(case.status in ("differs", "failed") for case in report.cases):
@@ -219,9 +220,9 @@ def _compare(old_path: Path, new_path: Path, csv_path: Path | None, console: Con
         }
         for case, verdict in verdicts
     ]
+    console.report({"cases": cases, "remarks": remarks}, *verdict_lines(verdicts), "", *remarks)
     if csv_path is not None:
         _write_text(csv_path, verdicts_as_csv(verdicts))
-    console.report({"cases": cases, "remarks": remarks}, *verdict_lines(verdicts), "", *remarks)
     if any(verdict.word == fail_on for _, verdict in verdicts):
         raise click.exceptions.Exit(1)
 

@@ -135,14 +135,16 @@ def command(
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
-    """Return the first prefix named after data and recipe that has no run; to resume, the last one that has."""
+    """Return the first prefix named after data and recipe that has no run; to resume, the last one with a checkpoint."""
     name = options["recipe"] or Path(options["network"] or "book").stem
     data = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
     first = Path(f"{data.name}-model") / name
     prefixes = [first]
     while _has_run(prefixes[-1]):
         prefixes.append(first.with_name(f"{name}-run{len(prefixes) + 1:02d}"))
-    return prefixes[-2] if options["resume"] and len(prefixes) > 1 else prefixes[-1]
+    if options["resume"]:
+        return next((prefix for prefix in reversed(prefixes) if Checkpoints(prefix).epochs()), first)
+    return prefixes[-1]
 
 
 def _has_run(prefix: Path) -> bool:

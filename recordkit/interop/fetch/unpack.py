@@ -17,6 +17,7 @@ from recordkit.storage.replacement import write_atomically
 
 # The largest file of the known archives has 180 MB.
 _MAX_BYTES = 1 << 30
+_BLOCK_BYTES = 1 << 20
 
 
 def unpack(archive: Path, pattern: str) -> list[Path]:
@@ -32,12 +33,12 @@ def unpack(archive: Path, pattern: str) -> list[Path]:
     Returns
     -------
     paths : list of Path
-        The files, sorted. One that has its size already is not written again.
+        The files, sorted. One that is there already is not written again.
 
     Raises
     ------
     FetchError
-        The archive is damaged, has no such file, or one that is too large.
+        The archive is damaged, has no such file, or one that is too large; or another file has its name.
     OSError
         A file cannot be written.
     """
@@ -50,8 +51,15 @@ def unpack(archive: Path, pattern: str) -> list[Path]:
             if n_bytes > _MAX_BYTES:
                 raise FetchError(path=str(archive), expected=f"files of at most {_MAX_BYTES} bytes", got=n_bytes)
             target = archive.with_name(base)
-            if not (target.is_file() and target.stat().st_size == n_bytes):
+            if not target.exists():
                 write_atomically(target, partial(_copy, content))
+            elif not _has_content(target, content):
+                raise FetchError(
+                    path=str(target),
+                    expected=f"no file, or {base} of {archive.name}",
+                    got="another file",
+                    advice="move it away, or fetch into another folder",
+                )
             paths.append(target)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FetchError(
@@ -60,6 +68,17 @@ def unpack(archive: Path, pattern: str) -> list[Path]:
     if not paths:
         raise FetchError(path=str(archive), expected="files of the dataset in it", got="none")
     return sorted(paths)
+
+
+def _has_content(path: Path, content: IO[bytes]) -> bool:
+    """Tell whether a file has the bytes of a stream."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        while block := content.read(_BLOCK_BYTES):
+            if file.read(len(block)) != block:
+                return False
+        return not file.read(1)
 
 
 def _copy(content: IO[bytes], file: IO[bytes]) -> None:

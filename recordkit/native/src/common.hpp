@@ -22,6 +22,9 @@ constexpr int kMaxScans = 100;
 // recordkit.formats.images.image_parts.
 constexpr size_t max_parts(size_t file_size) { return 10000 + file_size / 1024; }
 
+// A number and its noun, as recordkit.errors.plural says it.
+inline std::string plural(uint64_t n, const char* one) { return std::to_string(n) + " " + one + (n == 1 ? "" : "s"); }
+
 // Read-only bytes. The caller of a function owns them and keeps them for as long as the call takes.
 struct Span {
     const uint8_t* data = nullptr;  // not owned; see above

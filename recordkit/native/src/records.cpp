@@ -63,7 +63,7 @@ std::string hex(uint32_t word) {
 }
 
 FormatFault cut_short(const std::string& expected, uint64_t got, uint64_t offset) {
-    return {expected, std::to_string(got) + " bytes to the end of the file", offset, true};
+    return {expected, plural(got, "byte") + " to the end of the file", offset, true};
 }
 
 }  // namespace
@@ -162,7 +162,7 @@ RecordReader::Part RecordReader::part_at(uint64_t offset) {
     if (magic != kMagic) throw FormatFault("magic " + hex(kMagic), hex(magic), offset);
     const uint64_t length = word & kLengthMask;
     if (kHeadSize + padded(length) > n_left)
-        throw cut_short(std::to_string(length) + " bytes and their padding", n_left - kHeadSize, offset);
+        throw cut_short(plural(length, "byte") + " and their padding", n_left - kHeadSize, offset);
     return {word >> kLengthBits, offset + kHeadSize, length};
 }
 

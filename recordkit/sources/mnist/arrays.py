@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recordkit.errors import PlanError
+from recordkit.errors import PlanError, plural
 from recordkit.sources.mnist.source import MnistSource
 
 
@@ -52,7 +52,7 @@ def array_source(arrays: Sequence[Any]) -> MnistSource:
     [(7,), (2,)]
     """
     if len(arrays) != 2:
-        raise PlanError(argument="source", expected="a pair (images, labels)", got=f"{len(arrays)} items")
+        raise PlanError(argument="source", expected="a pair (images, labels)", got=plural(len(arrays), 'item'))
     images, labels = (
         ArrayInMemory(Path(name), np.asarray(array)) for name, array in zip(("images", "labels"), arrays, strict=True)
     )

@@ -80,16 +80,27 @@ def open_cifar(path: str | Path, classes: Mapping[str, int] | None = None) -> di
     Raises
     ------
     SourceError
-        A file of the training set is missing.
+        A file of the training set is missing, or there are both datasets.
     FormatError
         A file is truncated, has a label that is no class, or the names of the classes are damaged.
     """
-    for form in _FORMS:
-        for folder in (Path(path), Path(path, form.folder)):
-            # Other programs write a train.bin too.
-            if all((folder / name).is_file() for name in (form.names, form.sets["train"][0], form.sets["test"][0])):
-                names = classes or read_classes(folder / form.names)
-                return {name: _read_set(folder, files, form, names) for name, files in form.sets.items()}
+    found = [
+        (form, folder)
+        for form in _FORMS
+        for folder in (Path(path), Path(path, form.folder))
+        # Other programs write a train.bin too.
+        if all((folder / name).is_file() for name in (form.names, form.sets["train"][0], form.sets["test"][0]))
+    ]
+    if len(found) > 1:
+        raise SourceError(
+            path=str(path),
+            expected="the files of one dataset",
+            got=f"those of {' and '.join(form.folder for form, _ in found)}",
+            advice="move each to a folder of its own",
+        )
+    for form, folder in found:
+        names = classes or read_classes(folder / form.names)
+        return {name: _read_set(folder, files, form, names) for name, files in form.sets.items()}
     return {}
 
 

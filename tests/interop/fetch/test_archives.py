@@ -131,9 +131,17 @@ def test_a_file_that_was_removed_is_unpacked_again(server, tmp_path):
     dataset = dataset_of(server, "cifar.tar.gz", tar(cifar_files()), MEMBERS)
     fetch(dataset, tmp_path)
     (tmp_path / "test_batch.bin").unlink()
-    (tmp_path / "data_batch_1.bin").write_bytes(b"cut")
     assert fetch(dataset, tmp_path).files[0].status == "present"
-    assert (tmp_path / "test_batch.bin").stat().st_size == (tmp_path / "data_batch_1.bin").stat().st_size == 3073
+    assert (tmp_path / "test_batch.bin").stat().st_size == 3073
+
+
+@pytest.mark.parametrize("content", [b"mine", bytes(3073), bytes([1]) + bytes(3073)])
+def test_another_file_with_the_name_of_an_unpacked_one_stays(server, tmp_path, content):
+    (tmp_path / "data_batch_1.bin").write_bytes(content)
+    dataset = dataset_of(server, "cifar.tar.gz", tar(cifar_files()), MEMBERS)
+    with pytest.raises(FetchError, match=r"data_batch_1\.bin: expected no file, or .* of cifar.*, got another file"):
+        fetch(dataset, tmp_path)
+    assert (tmp_path / "data_batch_1.bin").read_bytes() == content
 
 
 @pytest.mark.parametrize(
