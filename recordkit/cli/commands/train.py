@@ -135,7 +135,7 @@ def command(
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
-    """Return the first prefix named after data and recipe that has no run; to resume, the last one with a checkpoint."""
+    """Return the first prefix after data and recipe that has no run; to resume, the last one with a checkpoint."""
     name = options["recipe"] or Path(options["network"] or "book").stem
     data = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
     first = Path(f"{data.name}-model") / name
