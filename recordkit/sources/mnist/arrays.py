@@ -52,7 +52,7 @@ def array_source(arrays: Sequence[Any]) -> MnistSource:
     [(7,), (2,)]
     """
     if len(arrays) != 2:
-        raise PlanError(argument="source", expected="a pair (images, labels)", got=plural(len(arrays), 'item'))
+        raise PlanError(argument="source", expected="a pair (images, labels)", got=plural(len(arrays), "item"))
     images, labels = (
         ArrayInMemory(Path(name), np.asarray(array)) for name, array in zip(("images", "labels"), arrays, strict=True)
     )
