@@ -122,8 +122,7 @@ size_t File::read_extents(uint64_t offset, MutableSpan out, size_t needed) const
 
 FormatFault File::shrunk(uint64_t offset) const {
     const uint64_t size_now = descriptor_ ? descriptor_->size("") : extents_->size();
-    return {"the file to keep its " + plural(size_, "byte"), std::to_string(size_now), offset, true,
-            "open it again"};
+    return {"the file to keep its " + plural(size_, "byte"), std::to_string(size_now), offset, true, "open it again"};
 }
 
 void File::will_need(uint64_t begin, uint64_t end) const {

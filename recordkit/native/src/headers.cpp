@@ -61,13 +61,12 @@ void each_start(const File& file, const uint64_t* offsets, size_t n, const Inter
 }  // namespace
 
 uint64_t header_end(const uint8_t* start, uint64_t length, uint64_t offset) {
-    if (length < kImageHeaderSize)
-        throw FormatFault("a 24-byte image header", plural(length, "byte"), offset, true);
+    if (length < kImageHeaderSize) throw FormatFault("a 24-byte image header", plural(length, "byte"), offset, true);
     const uint64_t n_labels = read_little_endian<uint32_t>(start), end = kImageHeaderSize + 4 * n_labels;
     if (end > length)
-        throw FormatFault(
-            "an image header and its labels",
-            plural(length, "byte") + ", of which the first 4 announce " + plural(n_labels, "label"), offset, true);
+        throw FormatFault("an image header and its labels",
+                          plural(length, "byte") + ", of which the first 4 announce " + plural(n_labels, "label"),
+                          offset, true);
     if (n_labels > kMaxLabels)
         throw FormatFault("at most " + std::to_string(kMaxLabels) + " labels", std::to_string(n_labels), offset);
     return end;
