@@ -20,6 +20,7 @@ from recordkit.loading.native import choose_engine
 from recordkit.loading.payloads import PayloadDecoder, Payloads
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_fixed_size
+from recordkit.sampling.state import check_epoch
 from recordkit.threads import count_threads
 
 DATA = "data"
@@ -82,8 +83,7 @@ class Decode:
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise PlanError(argument="on_error", expected="raise or skip", got=repr(on_error))
-        if not 0 <= epoch < 2**32:
-            raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+        check_epoch(epoch)
         load_plan = LoadPlan(transforms, **plan)
         if load_plan.keeps_channels:
             raise PlanError(argument="channels", expected="1, 3 or 4, the same in all tasks", got="'keep'")

@@ -26,7 +26,7 @@ from recordkit.loading.read_ahead import ReadAhead
 from recordkit.loading.timing import Timing, count_disk_reads
 from recordkit.sampling.order import Order, Sequential, Shuffled
 from recordkit.sampling.sampler import Sampler
-from recordkit.sampling.state import LoaderState
+from recordkit.sampling.state import LoaderState, check_epoch
 from recordkit.threads import ThreadedMap, count_threads
 
 ON_ERROR = ("raise", "skip", "replace")
@@ -311,8 +311,7 @@ class Loader:
         PlanError
             `epoch` is not 0 to 2**32 - 1.
         """
-        if not 0 <= epoch < 2**32:
-            raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+        check_epoch(epoch)
         self.load_state_dict(self.state_dict() | {"epoch": int(epoch), "position": 0})
 
     def __getstate__(self) -> dict[str, Any]:

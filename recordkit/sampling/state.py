@@ -11,6 +11,21 @@ from recordkit.sampling.permutation import MAX_N
 VERSION = 1
 """Version of the fields below and of all orders. It must increase if an order returns other indices than before."""
 
+MAX_EPOCH = 2**32 - 1
+"""The largest number of an epoch: random draws have 32 bits for it."""
+
+
+def check_epoch(epoch: int) -> None:
+    """Refuse a number that no epoch has.
+
+    Raises
+    ------
+    PlanError
+        `epoch` is not 0 to `MAX_EPOCH`.
+    """
+    if not 0 <= epoch <= MAX_EPOCH:
+        raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderState:
@@ -95,7 +110,7 @@ class LoaderState:
                     got=repr(saved[name]),
                     advice="open the same data with the same arguments as when it was saved, or start the epoch again",
                 )
-        return current.at(epoch=_whole(saved, "epoch", 2**32 - 1), position=_whole(saved, "position", MAX_N))
+        return current.at(epoch=_whole(saved, "epoch", MAX_EPOCH), position=_whole(saved, "position", MAX_N))
 
 
 def _whole(saved: Mapping[str, object], name: str, largest: int) -> int:

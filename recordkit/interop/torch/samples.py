@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from recordkit.dataset.dataset import RecordDataset as ArrayDataset
-from recordkit.errors import FormatError, PlanError, enumerate_some, plural, with_places
+from recordkit.errors import FormatError, enumerate_some, plural, with_places
 from recordkit.interop.torch.transforms import on_tensors
 from recordkit.loading.engine import BatchArrays, Engine, Request, with_sample_location
 from recordkit.loading.labels import LabelReader
@@ -20,6 +20,7 @@ from recordkit.loading.native import choose_engine
 from recordkit.loading.plan import LoadPlan
 from recordkit.loading.probe import find_channels, find_format
 from recordkit.memory import MemoryBudget, choose_memory
+from recordkit.sampling.state import check_epoch
 
 
 class RecordDataset(Dataset):
@@ -105,8 +106,7 @@ class RecordDataset(Dataset):
         PlanError
             `epoch` is not 0 to 2**32 - 1.
         """
-        if not 0 <= epoch < 2**32:
-            raise PlanError(argument="epoch", expected="0 to 2**32 - 1", got=epoch)
+        check_epoch(epoch)
         self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
