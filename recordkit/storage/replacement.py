@@ -65,19 +65,25 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 def make_folders(folder: Path, new: list[Path]) -> None:
     """Make a folder and those above it that are missing, and append each new one to a list, the highest first."""
-    missing = [path for path in (folder, *folder.parents) if not _is_folder(path)]
+    missing = [path for path in (folder, *folder.parents) if not is_folder(path)]
     for path in reversed(missing):
         try:
             path.mkdir()
         except FileExistsError:
-            if not path.is_dir():  # another process may have made it just now
+            if not is_folder(path):  # another process may have made it just now
                 raise
         else:
             new.append(path)
 
 
-def _is_folder(path: Path) -> bool:
-    """Tell whether a folder exists. `Path.is_dir` would take a failing disk for a missing folder."""
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder exists. `Path.is_dir` would take a failing disk for a missing folder.
+
+    Raises
+    ------
+    OSError
+        The path cannot be looked at.
+    """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -39,7 +39,7 @@ from recordkit.storage.claim import PRIVATE, claim, finish
 from recordkit.storage.commit import COMMIT, HOLDER, PENDING, can_be_staged, pack_commit, read_commit, staging_folder
 from recordkit.storage.locks import FolderLock
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
-from recordkit.storage.replacement import make_folders, remove_folders
+from recordkit.storage.replacement import is_folder, make_folders, remove_folders
 
 PUBLISHED: deque[Path] = deque(maxlen=8)
 """The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
@@ -281,23 +281,12 @@ def check_folder(folder: Path) -> None:
     ------
     PublishError
     """
-    existing = None
     with as_publish_error(folder):
         for path in (folder, *folder.parents):
-            if _exists(path):
-                existing = path
-                break
-    if existing is not None and not existing.is_dir():
-        raise PublishError(path=str(existing), expected="a folder", got="a file", advice="choose another folder")
-
-
-def _exists(path: Path) -> bool:
-    """Tell whether there is a file, a folder or a link. `os.path.lexists` would take a failing disk for nothing."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
+            if is_folder(path):
+                return
+            if os.path.lexists(path):
+                raise PublishError(path=str(path), expected="a folder", got="a file", advice="choose another folder")
 
 
 def complete_interrupted(prefix: Path) -> None:
