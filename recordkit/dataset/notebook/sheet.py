@@ -7,16 +7,16 @@ alone, and never fail: a sample that cannot be read is shown as such.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recordkit import codec
+from recordkit.dataset.notebook.table import html_text
 from recordkit.dataset.sample import label_text
 from recordkit.dataset.thumbnail import Thumbnail, make_thumbnail, thumbnail_of_pixels
-from recordkit.errors import FormatError, printable
+from recordkit.errors import FormatError
 
 if TYPE_CHECKING:
     from recordkit.dataset.sample import Sample
@@ -47,12 +47,12 @@ def show_samples(description: str, n: int, read: Callable[[int], Sample], names:
     """
     cells = [_cell(index, read, names) for index in range(min(n, N_SHOWN))]
     more = f"<div>and {n - N_SHOWN} more</div>" if n > N_SHOWN else ""
-    return f"<div><div>{_text(description)}</div>{_grid(cells)}{more}</div>"
+    return f"<div><div>{html_text(description)}</div>{_grid(cells)}{more}</div>"
 
 
 def show_sample(sample: Sample) -> str:
     """Return HTML with the image of a sample."""
-    return f"<div><div>{_text(repr(sample))}</div>{_sample_image(sample, _caption(sample, {}), _LARGE_SIDE)}</div>"
+    return f"<div><div>{html_text(repr(sample))}</div>{_sample_image(sample, _caption(sample, {}), _LARGE_SIDE)}</div>"
 
 
 def show_batch(description: str, data: NDArray[Any], captions: Sequence[str], n: int) -> str:
@@ -79,7 +79,7 @@ def show_batch(description: str, data: NDArray[Any], captions: Sequence[str], n:
     more = f"<div>and {n - len(data)} more</div>" if cells and n > len(data) else ""
     if cells and shown is not values:
         more = f"<div>black is {low:.3g}, and white is {high:.3g}</div>{more}"
-    return f"<div><div>{_text(description)}</div>{_grid(cells)}{more}</div>"
+    return f"<div><div>{html_text(description)}</div>{_grid(cells)}{more}</div>"
 
 
 def _as_images(data: NDArray[Any]) -> NDArray[Any]:
@@ -134,23 +134,19 @@ def _image(thumbnail: Thumbnail, caption: str, side: int) -> str:
     width = round(side * min(1, thumbnail.width / thumbnail.height))
     frame = _frame(side) if side == _SIDE else f"max-width:100%;width:{width}px;margin-top:6px"
     return (
-        f'<img alt="{_text(caption)}" title="{title}" src="{thumbnail.data_uri()}" '
+        f'<img alt="{html_text(caption)}" title="{title}" src="{thumbnail.data_uri()}" '
         f'style="{frame};object-fit:contain;image-rendering:{rendering}">'
     )
 
 
 def _figure(content: str, caption: str, side: int) -> str:
     style = f"width:{side}px;font-size:12px;line-height:1.3;overflow-wrap:anywhere"
-    return f'<div style="{style}">{content}<div>{_text(caption)}</div></div>'
+    return f'<div style="{style}">{content}<div>{html_text(caption)}</div></div>'
 
 
 def _broken(reason: str, side: int) -> str:
-    return f'<div style="{_frame(side)};border:1px dashed;padding:4px;overflow:hidden">{_text(reason)}</div>'
+    return f'<div style="{_frame(side)};border:1px dashed;padding:4px;overflow:hidden">{html_text(reason)}</div>'
 
 
 def _frame(side: int) -> str:
     return f"width:{side}px;height:{side}px;box-sizing:border-box"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))

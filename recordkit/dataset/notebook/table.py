@@ -1,4 +1,4 @@
-"""Tables of reports for notebooks."""
+"""Tables of reports for notebooks, and the text of a page."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ def show_table(description: str, columns: Sequence[str], rows: Iterable[Sequence
     body = "".join(
         _row("td", [f"{value:,}" if isinstance(value, int) else str(value) for value in row]) for row in rows
     )
-    below = "".join(f"<div>{_text(note)}</div>" for note in notes)
+    below = "".join(f"<div>{html_text(note)}</div>" for note in notes)
     return (
-        f"<div><div>{_text(description)}</div><div style='overflow-x:auto'>"
+        f"<div><div>{html_text(description)}</div><div style='overflow-x:auto'>"
         f"<table style='margin:6px 0;font-variant-numeric:tabular-nums'>{head}{body}</table></div>{below}</div>"
     )
 
 
 def _row(kind: str, texts: Sequence[str]) -> str:
     sides = ["left", *["right"] * (len(texts) - 1)]
-    cells = (f"<{kind} style='{_CELL}{side}'>{_text(text)}</{kind}>" for side, text in zip(sides, texts, strict=True))
+    columns = zip(sides, map(html_text, texts), strict=True)
+    cells = (f"<{kind} style='{_CELL}{side}'>{text}</{kind}>" for side, text in columns)
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _text(text: str) -> str:
+def html_text(text: str) -> str:
+    """Return a text that a page shows as it is, without control characters."""
     return escape(printable(text))
