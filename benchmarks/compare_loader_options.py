@@ -1,4 +1,4 @@
-"""How much does each option of the loader cost? Every transform, order and `on_error` is timed in both engines.
+"""Every transform, order and `on_error` of the loader is timed in both engines, to show what each costs.
 
 Usage: python benchmarks/compare_loader_options.py [--threads N] [--repeats N] [--memory N]
 

@@ -26,8 +26,7 @@ from recordkit.storage.set_files import SetNames
 from recordkit.storage.snapshot import read_set
 
 Overwrite = Literal["nothing", "records", "all"]
-"""What may be replaced if no pack wrote it: "records" are the .rec and .idx, which im2rec replaces, whoever wrote them.
-"""
+"""Files that may be replaced though no pack wrote them. "records" are the .rec and .idx, which im2rec replaces."""
 
 
 def check_replaced_set(names: SetNames, overwrite: Overwrite = "nothing") -> Mapping[str, Any]:

@@ -48,7 +48,7 @@ class PackedSet(NamedTuple):
 
 
 PackSource = Source | tuple[Any, Any] | Mapping[str, Source | tuple[Any, Any]] | str | Path
-"""What `recordkit.pack` takes: one source or several by name. A tuple is a pair of arrays, images and labels."""
+"""A source of `recordkit.pack`, or several by name. A tuple is a pair of arrays, images and labels."""
 
 
 class Resources(NamedTuple):
