@@ -23,19 +23,16 @@ class Result(NamedTuple):
 
     Attributes
     ----------
-    document : object
-        JSON-compatible values.
+    documents : sequence
+        JSON-compatible values, which --json prints one a line.
     lines : sequence of str
         The same for a reader.
     n_problems : int
-    documents_alone : sequence or None
-        Documents that --json prints one a line in place of `document`, if there is one dataset only.
     """
 
-    document: object
+    documents: Sequence[object]
     lines: Sequence[str]
     n_problems: int = 0
-    documents_alone: Sequence[object] | None = None
 
 
 def for_each_dataset(
@@ -48,7 +45,7 @@ def for_each_dataset(
     """Call a function with each dataset that the arguments stand for and print the results; exit with 1 for a problem.
 
     An error about one of several datasets is printed, counts as a problem, and the others follow. An error about the
-    only one is raised. With --json, several datasets are a list, in which such a dataset has "path" and "error".
+    only one is raised. With --json, the line of a dataset with an error has "path" and "error".
 
     Parameters
     ----------
@@ -60,40 +57,29 @@ def for_each_dataset(
         Returns the paths that an argument stands for.
     """
     paths = [Path(path) for rec in recs for path in find(rec)]
-    if len(paths) == 1:
-        result = act(paths[0])
-        _print_alone(result, console)
-        n_problems = result.n_problems
-    else:
-        n_problems = _act_on_several(paths, act, console)
-    if n_problems:
-        raise click.exceptions.Exit(1)
-
-
-def _print_alone(result: Result, console: Console) -> None:
-    if not console.as_json:
-        console.report(None, *result.lines)
-        return
-    for document in [result.document] if result.documents_alone is None else result.documents_alone:
-        console.report(document)
-
-
-def _act_on_several(paths: Sequence[Path], act: Callable[[Path], Result], console: Console) -> int:
-    """Print the results for several datasets, and return the number of problems."""
-    documents = []
     n_problems = 0
     for path in paths:
         try:
             result = act(path)
         except (RecordkitError, OSError) as error:
+            if len(paths) == 1:
+                raise
             print_message("recordkit", error_text(error))
-            result = Result({"path": str(path), "error": error_text(error)}, (), 1)
-        documents.append(result.document)
+            result = Result([{"path": str(path), "error": error_text(error)}], (), 1)
         n_problems += result.n_problems
-        if not console.as_json:
-            console.report(None, *result.lines)
-    console.report(documents, f"{plural(len(paths), 'dataset')}, {plural(n_problems, 'problem')}")
-    return n_problems
+        _print(result, console)
+    if len(paths) > 1:
+        _print(Result((), [f"{plural(len(paths), 'dataset')}, {plural(n_problems, 'problem')}"]), console)
+    if n_problems:
+        raise click.exceptions.Exit(1)
+
+
+def _print(result: Result, console: Console) -> None:
+    if not console.as_json:
+        console.report(None, *result.lines)
+        return
+    for document in result.documents:
+        console.report(document)
 
 
 def total_bytes(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""``recordkit bench``: the comparison while it runs, its end by Ctrl-C, and the verdicts on two reports."""
+"""``recordkit bench``: the comparison while it runs, its end by a signal, and the verdicts on two reports."""
 
 import csv
 import json
@@ -14,9 +14,15 @@ from bench.reports import report
 from images import noise, picture, save, write
 
 from recordkit.cli import progress
+from recordkit.cli.program import TerminationSignal
 
 RUN = "recordkit.cli.commands.bench.run_comparison"
 NATIVE = "recordkit native, 2 threads"
+# The signals that end a comparison, with the exit code and the last word on stderr.
+ENDS = [
+    pytest.param(KeyboardInterrupt(), 130, "interrupted", id="SIGINT"),
+    pytest.param(TerminationSignal(signal.SIGTERM), 143, "terminated", id="SIGTERM"),
+]
 
 
 @pytest.fixture
@@ -73,12 +79,13 @@ class TestWhileItRuns:
 
 
 class TestInterrupt:
-    def test_the_complete_rounds_are_printed_and_written(self, cli, rec, rounds, tmp_path):
+    @pytest.mark.parametrize(("end", "ends_with", "word"), ENDS)
+    def test_the_complete_rounds_are_printed_and_written(self, cli, rec, rounds, tmp_path, end, ends_with, word):
         pytest.importorskip("jinja2", reason="jinja2 is not installed: nothing to render with")
-        rounds(KeyboardInterrupt())
+        rounds(end)
         paths = {name: tmp_path / f"out.{name}" for name in ("report", "csv", "html")}
         code, out, error = cli("bench", rec, *(word for name, path in paths.items() for word in (f"--{name}", path)))
-        assert code == 130 and error.endswith("recordkit: interrupted\n")
+        assert code == ends_with and error.endswith(f"recordkit: {word}\n")
         assert "4 rounds of" in out and "Interrupted: the figures are of 4 complete rounds." in out
         assert json.loads(paths["report"].read_text())["protocol"]["interrupted"]
         assert paths["csv"].read_text().startswith("name,") and "of 4 complete rounds" in paths["html"].read_text()
@@ -89,17 +96,21 @@ class TestInterrupt:
         protocol = json.loads(out)["protocol"]
         assert (code, protocol["rounds"], protocol["interrupted"]) == (130, 4, True)
 
-    def test_without_a_complete_round_nothing_is_written(self, cli, rec, monkeypatch, tmp_path):
+    @pytest.mark.parametrize(("end", "code", "word"), ENDS)
+    def test_without_a_complete_round_nothing_is_written(self, cli, rec, monkeypatch, tmp_path, end, code, word):
         def run(_plan, **_):
-            raise KeyboardInterrupt
+            raise end
 
         monkeypatch.setattr(RUN, run)
-        code, out, error = cli("bench", rec, "--csv", tmp_path / "a.csv", "--records", 5)
-        assert (code, out, error.strip()) == (130, "", "recordkit: interrupted")
+        got = cli("bench", rec, "--csv", tmp_path / "a.csv", "--records", 5)
+        assert (*got[:2], got[2].strip()) == (code, "", f"recordkit: {word}")
         assert not (tmp_path / "a.csv").exists()
 
     @pytest.mark.skipif(sys.platform == "win32", reason="a comparison needs signals")
-    def test_a_real_comparison_ends_with_its_rounds(self, rec):
+    @pytest.mark.parametrize(
+        ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    )
+    def test_a_real_comparison_ends_with_its_rounds(self, rec, number, code, word):
         words = ["bench", rec, "--peers", "python", "--shape", "3,32,32", "--records", "5", "--rounds", 1000, "--json"]
         program = subprocess.Popen(
             [sys.executable, "-m", "recordkit", *map(str, words), "--seconds", "0"],
@@ -109,10 +120,10 @@ class TestInterrupt:
             for line in program.stderr:
                 if "round 2: " in line:
                     break
-            program.send_signal(signal.SIGINT)
+            program.send_signal(number)
             out, error = program.communicate(timeout=60)
         facts = json.loads(out)
-        assert program.returncode == 130 and error.endswith("recordkit: interrupted\n")
+        assert program.returncode == code and error.endswith(f"recordkit: {word}\n")
         (case,) = facts["cases"]
         assert len(case["img_s"]) == len(case["first_batch_s"]) == facts["protocol"]["rounds"] >= 2
 

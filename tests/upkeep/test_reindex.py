@@ -299,7 +299,7 @@ def test_the_command_indexes_several_files_and_goes_on_after_a_bad_one(cli, tmp_
     ]
     assert not (tmp_path / "b.idx").exists()
     code, output, error = cli("reindex", names[0], names[2], "--json")
-    documents = json.loads(output)
+    documents = list(map(json.loads, output.splitlines()))
     assert (code, error) == (0, "") and [document["outcome"] for document in documents] == ["unchanged"] * 2
     assert documents[1]["notes"] and documents[0]["keys"] == "ids"
     assert cli("reindex", names[0], "--quiet") == (0, "", "")

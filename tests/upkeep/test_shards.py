@@ -121,7 +121,7 @@ def test_the_commands_take_a_manifest_and_several_files(packed, cli):
     code, out, _ = cli("info", packed / "a")
     assert code == 0 and out.startswith(f"{packed}/a.manifest.json: {N} records in 3 shards, 0.0 MB\n")
     code, out, _ = cli("info", f"{packed}/a_*.rec", "--json")
-    assert code == 0 and [document["n_records"] for document in json.loads(out)] == [3, 3, 1]
+    assert code == 0 and [json.loads(line)["n_records"] for line in out.splitlines()] == [3, 3, 1]
     code, out, _ = cli("head", packed / "a_0.rec", packed / "a_1.rec", "-n", 1)
     assert code == 0 and [line for line in out.splitlines() if line.endswith(":")] == [
         f"{packed}/a_0.rec:",

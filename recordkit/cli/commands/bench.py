@@ -35,6 +35,7 @@ from recordkit.bench.workload import DTYPES, PRESETS, resolve_workload
 from recordkit.cli.console import Console
 from recordkit.cli.options import examples, output_options, parse_duration, parse_shape
 from recordkit.cli.pack_options import root_option
+from recordkit.cli.program import TerminationSignal
 from recordkit.errors import PlanError
 from recordkit.storage.replacement import write_atomically
 from recordkit.storage.staging import PUBLISHED, check_folder
@@ -161,8 +162,8 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Consol
     """Measure how fast REC is loaded by recordkit and by the other loaders that are installed.
 
     All loaders do the same work, which is checked first. Ratios are to MXNet's ImageIter if it is installed. Ctrl-C
-    ends the comparison with the rounds that are complete. The exit code is 1 if a loader did different work or failed,
-    or if --compare finds a loader that is slower for certain.
+    and SIGTERM end the comparison with the rounds that are complete. The exit code is 1 if a loader did different work
+    or failed, or if --compare finds a loader that is slower for certain.
     """
     outputs = {name: options.pop(name) for name in _OUTPUTS}
     fail_on = options.pop("fail_on")
@@ -172,12 +173,12 @@ def command(rec: Path | None, compare: tuple[Path, Path] | None, console: Consol
         _compare(*compare, outputs["csv_path"], console, fail_on=fail_on)
     elif rec is not None:
         _check_outputs(outputs, [rec.with_suffix(suffix) for suffix in (".rec", ".idx", ".lst", ".json")])
-        report = _measure(rec, options, console)
+        report, signal = _measure(rec, options, console)
         # It is shown first: a file that cannot be written must not cost minutes of work.
         console.report(report.as_json(), *report_lines(report))
         _write(report, outputs)
-        if report.protocol.get("interrupted"):
-            raise click.Abort
+        if signal is not None:
+            raise click.Abort if isinstance(signal, KeyboardInterrupt) else signal
         if any(case.status in ("differs", "failed") for case in report.cases):
             raise click.exceptions.Exit(1)
 
@@ -227,8 +228,8 @@ def _compare(old_path: Path, new_path: Path, csv_path: Path | None, console: Con
         raise click.exceptions.Exit(1)
 
 
-def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:
-    """Measure with the options of the command; Ctrl-C returns the complete rounds if there are any."""
+def _measure(rec: Path, options: dict[str, Any], console: Console) -> tuple[Report, BaseException | None]:
+    """Measure with the options of the command; see `_run`."""
     workload_options = {
         name: options.pop(name) for name in ("shape", "preset", "resize", "dtype", "root", "batch_size")
     }
@@ -247,8 +248,11 @@ def _measure(rec: Path, options: dict[str, Any], console: Console) -> Report:
         return _run(plan, f"bench {rec.name}", console)
 
 
-def _run(plan: BenchPlan, label: str, console: Console) -> Report:
-    """Show the table after each round while the comparison runs."""
+def _run(plan: BenchPlan, label: str, console: Console) -> tuple[Report, BaseException | None]:
+    """Show the table after each round while the comparison runs; return the report and the signal that ended it.
+
+    A signal before the first round is complete is raised.
+    """
     last: Report | None = None
     with contextlib.closing(console.open_bar(plan.n_steps, label, unit="turn")) as bar:
 
@@ -263,12 +267,12 @@ def _run(plan: BenchPlan, label: str, console: Console) -> Report:
 
         command = shlex.join(["recordkit", *sys.argv[1:]])
         try:
-            return run_comparison(plan, command=command, progress=bar.update, on_round=show)
-        except KeyboardInterrupt:
+            return run_comparison(plan, command=command, progress=bar.update, on_round=show), None
+        except (KeyboardInterrupt, TerminationSignal) as signal:
             if last is None:
                 raise
             last.protocol["interrupted"] = True
-            return last
+            return last, signal
 
 
 def _check_outputs(outputs: dict[str, Path | None], inputs: Sequence[Path]) -> None:

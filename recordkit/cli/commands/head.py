@@ -24,16 +24,16 @@ def command(recs: tuple[Path, ...], n: int, console: Console) -> None:
     """Print offset, key, image format, size and labels of the first records of each REC.
 
     REC is a .rec file, a manifest and so its first shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset. With --json there is a line for each record, and several datasets are a list.
+    with one dataset. --json prints a line for each record, which begins with the path of its dataset.
     """
 
     def show(path: Path) -> Result:
         records = head(path, n)
         name = [f"{path}:"] if path not in recs or len(recs) > 1 else []  # there may be several
         title = f"{'offset':>10}  {'key':>10}  {'format':6}  {'bytes':>8}  {'size':>11}  labels"
-        documents = [record.as_json() for record in records]
+        documents = [{"path": str(path), **record.as_json()} for record in records]
         lines = [*name, title, *map(_line, records)]
-        return Result({"path": str(path), "records": documents}, lines, documents_alone=documents)
+        return Result(documents, lines)
 
     for_each_dataset(recs, show, console)
 

@@ -29,17 +29,17 @@ def command(recs: tuple[Path, ...], console: Console) -> None:
     """Summarize each REC: number of records, labels, image formats, and the files beside it.
 
     REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset. It may also be a verification set of InsightFace, such as lfw.bin. With --json several datasets
-    are a list.
+    with one dataset. It may also be a verification set of InsightFace, such as lfw.bin. --json prints a line for
+    each dataset.
     """
 
     def summarize(path: Path) -> Result:
         if is_pickle(path):
             pairs = read_pairs(path)
-            return Result(pairs.as_json(), _pairs_lines(pairs))
+            return Result([pairs.as_json()], _pairs_lines(pairs))
         with console.progress(total_bytes(path), f"info {path.name}", unit="B") as progress:
             info = inspect(path, progress=progress)
-        return Result(info.as_json(), _lines(info))
+        return Result([info.as_json()], _lines(info))
 
     for_each_dataset(recs, summarize, console)
 

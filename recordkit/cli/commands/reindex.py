@@ -31,7 +31,7 @@ def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
 
     The keys are the ids of the records, as im2rec writes them, so the file is the lost one to the byte. If all records
     have the same id, the keys are their positions, from 0 on. A file that already has this content stays, and a damaged
-    REC gets none. --checksums protects a set without checksums from now on. With --json several files are a list.
+    REC gets none. --checksums protects a set without checksums from now on. --json prints a line for each file.
     """
 
     def reindex_one(rec: Path) -> Result:
@@ -40,7 +40,7 @@ def command(recs: tuple[Path, ...], checksums: bool, console: Console) -> None:
         if not console.as_json:  # the document has them
             for note in report.notes:
                 console.note(f"note: {report.idx_path}: {note}")
-        return Result(report.as_json(), _lines(report))
+        return Result([report.as_json()], _lines(report))
 
     for_each_dataset(recs, reindex_one, console, find=find_rec_files)
 

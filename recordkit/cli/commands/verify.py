@@ -29,14 +29,14 @@ def command(recs: tuple[Path, ...], decode: bool, threads: int, console: Console
     """Check structure, CRC-32 of each record, index, list, labels and SHA-256 of each REC.
 
     REC is a .rec file, a manifest and so all its shards, the prefix of either, a pattern between quotes, or a folder
-    with one dataset. The exit code is 1 if there is a problem in any. With --json several datasets are a list.
+    with one dataset. The exit code is 1 if there is a problem in any. --json prints a line for each dataset.
     """
 
     def verify_one(path: Path) -> Result:
         with console.progress(total_bytes(path), f"verify {path.name}", unit="B") as progress:
             report = verify(path, decode=decode, threads=threads, progress=progress)
         _print_problems(report, console)
-        return Result(report.as_json(), [_line(report, decode=decode)], report.n_problems)
+        return Result([report.as_json()], [_line(report, decode=decode)], report.n_problems)
 
     for_each_dataset(recs, verify_one, console)
 
