@@ -20,7 +20,8 @@ from recordkit.training.data.survey import survey
 from recordkit.training.data.target import Target
 from recordkit.training.model.inference import Inference, infer
 from recordkit.training.model.trained_model import TrainedModel
-from recordkit.training.predict import Prediction, predict_batches
+from recordkit.training.predict import predict_batches
+from recordkit.training.results.prediction import Prediction
 from recordkit.training.results.score import Metrics, RunningScore
 from recordkit.training.trainer import Model
 

@@ -230,7 +230,7 @@ def test_images_of_another_suffix_to_predict(net, fails, works):
     Path("folder").mkdir()
     Path("folder/0.photo").write_bytes(encode(next(images(1))[1], "png"))
     error = fails("predict", net, "folder")
-    (suffix,) = advice("training/predict.py", "name the images themselves, whose suffix is {}", error)
+    (suffix,) = advice("training/data/prediction_sources.py", "name the images themselves, whose suffix is {}", error)
     works("predict", net, *Path("folder").glob(f"*{suffix}"))
 
 

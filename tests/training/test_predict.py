@@ -20,6 +20,7 @@ from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
 from recordkit.transforms import Resize
+from recordkit.upkeep import Shards, split
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +169,96 @@ def test_a_model_of_an_earlier_version_says_that_transparency_is_ignored(model, 
     assert "transparency is ignored" in lines[0] and "unlike" not in lines[1]
 
 
-def test_images_of_a_packed_file_are_not_inverted(model, val):
-    with pytest.raises(PlanError, match=r"val\.rec: expected image files to invert or to centre, got a \.rec file"):
-        list(Predictor(model, invert="always").predict([val]))
+def test_an_opaque_image_without_anything_on_it_is_blank_and_no_option_helps(model, tmp_path):
+    (tmp_path / "white.png").write_bytes(codec.encode(np.full((28, 28, 1), 240, np.uint8), "png"))
+    (line,) = run(model, tmp_path / "white.png")
+    assert line.endswith("\tunlike the training images: the image is blank")
+
+
+def test_ink_that_is_as_dark_as_the_background_is_seen_when_it_is_inverted(model, tmp_path):
+    ink = np.full((28, 28, 4), 30, np.uint8)
+    ink[:, :, 3] = 0
+    ink[2:9, :, 3] = 255
+    (tmp_path / "ink.png").write_bytes(codec.encode(ink, "png"))
+    (tmp_path / "nothing.png").write_bytes(codec.encode(np.zeros_like(ink), "png"))
+    lines = run(model, tmp_path / "ink.png", tmp_path / "nothing.png")
+    assert lines[0].endswith("unlike the training images: the ink has the level of their background; try --invert auto")
+    assert lines[1].endswith("unlike the training images: the image is blank")
+    assert "unlike" not in run(model, tmp_path / "ink.png", "--invert", "auto")[0]
+
+
+def test_a_thin_line_that_is_lost_in_a_small_image_is_found_by_center(model, tmp_path):
+    photo = np.zeros((1120, 1120, 1), np.uint8)
+    photo[100:500, 500:503] = 255
+    (tmp_path / "line.png").write_bytes(codec.encode(photo, "png"))
+    (line,) = run(model, tmp_path / "line.png")
+    assert line.endswith("unlike the training images: the object is lost when the image is shrunk; try --center")
+    (row,) = [json.loads(line) for line in run(model, tmp_path / "line.png", "--json", "--center")]
+    assert not {"blank", "shrunk"} & {difference["what"] for difference in row["unlike"]}
+
+
+@pytest.mark.parametrize("options", [{}, {"invert": "auto"}])
+def test_an_opaque_png_is_decoded_once(model, files, monkeypatch, options):
+    decoded = []
+    decode = codec.decode
+    predictor = Predictor(model, **options)
+    monkeypatch.setattr(codec, "decode", lambda *words, **named: (decoded.append(named), decode(*words, **named))[1])
+    monkeypatch.setattr(Resize, "__call__", lambda _resize, image, *_: image)
+    list(predictor.predict([files / "0.png"]))
+    assert len(decoded) == (1 if options else 2)  # without options, the pixels are those of a packed image
+
+
+def test_all_paths_are_looked_at_before_the_first_prediction(cli, model, files, val, tmp_path):
+    photo, sheet = files / "0.png", tmp_path / "new/sheet.png"
+    for words, problem in (
+        ((val, "--invert", "auto"), r"val\.rec: expected image files to invert or to centre, got a \.rec file"),
+        ((tmp_path / "nothing",), r"nothing: expected an image, a folder of images or a \.rec file"),
+    ):
+        code, out, error = cli("predict", model, photo, *words, "--sheet", sheet)
+        assert code and out == "" and re.search(problem, error)
+        assert not sheet.parent.exists()
+
+
+def test_a_sheet_has_the_predictions_before_an_error(cli, model, tmp_path):
+    pytest.importorskip("matplotlib")
+    samples = [*images(70)]
+    samples[66] = (0.0, codec.encode(samples[66][1], "png")[:50])
+    bad, sheet = write_rec(tmp_path / "bad.rec", samples), tmp_path / "sheet.png"
+    code, out, error = cli("predict", model, bad, "--sheet", sheet)
+    assert code == 1 and "bad.rec" in error
+    assert len(out.splitlines()) == 64 and sheet.exists()
+
+
+def test_a_set_is_named_by_its_prefix_or_by_a_manifest(model, val, tmp_path):
+    by_prefix = [prediction.name for prediction in Predictor(model).predict([val.with_suffix("")])]
+    assert by_prefix == [f"{val}[{index}]" for index in range(25)]
+    split(val, tmp_path / "many", Shards(2))
+    for path in (tmp_path / "many", tmp_path / "many.manifest.json"):
+        predictor = Predictor(model)
+        keys = [prediction.key for prediction in predictor.predict([path])]
+        assert sorted(keys) == [*range(25)] and predictor.n_images == 25
+
+
+def test_a_folder_of_images_is_not_the_set_of_its_name(model, files):
+    write_rec(files.with_suffix(".rec"), images(1))
+    assert len(list(Predictor(model).predict([files]))) == 5
 
 
 def test_eval_draws_the_confusion_and_the_worst_predictions(cli, model, val, tmp_path):
     pytest.importorskip("matplotlib")
     assert cli("eval", model, val, "--plots", tmp_path / "new/plots")[0] == 0
     names = [path.name for path in sorted((tmp_path / "new/plots").iterdir())]
-    assert names == ["val-confusion.png", "val-predictions.png"]
+    assert names == ["lenet-0004-val-confusion.png", "lenet-0004-val-predictions.png"]
+
+
+@pytest.mark.parametrize("name", ["eval", "predict"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(cli, model, val, tmp_path, monkeypatch, name):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("recordkit.training.model.trained_model.TrainedModel.__init__", None)
+    option = ("--plots", tmp_path / "file/plots") if name == "eval" else ("--sheet", tmp_path / "file/plots/a.png")
+    error = f"recordkit: {tmp_path / 'file'}: expected a folder, got a file; choose another folder\n"
+    assert cli(name, model, val, *option) == (1, "", error)
 
 
 def test_files_that_are_no_images_are_named(model, files):
@@ -307,7 +388,7 @@ def test_eval_and_predict_show_lines_in_a_log_but_not_with_quiet(cli, model, val
     assert re.search(r"^eval val.rec: 25 of 25 img, ", error, re.M)
     code, out, error = cli("predict", model, files, val, "--json")
     assert code == 0 and len([json.loads(line) for line in out.splitlines()]) == 30
-    assert re.search(r"^predict: 1 of 5 img, ", error, re.M)
+    assert re.search(r"^predict: 1 of 30 img, ", error, re.M)
     assert cli("eval", model, val, "--quiet") == (0, "", "")
     assert cli("predict", model, files, val, "--quiet") == (0, "", "")
 

@@ -14,12 +14,12 @@ import click
 from recordkit.cli.console import Console
 from recordkit.cli.options import device_option, examples, output_options, threads_option
 from recordkit.cli.training.model_options import model_options
-from recordkit.errors import ImageError
 from recordkit.training.data.adaptation import INVERT
 from recordkit.training.data.appearance import Difference
-from recordkit.training.predict import Prediction, Predictor, class_name
+from recordkit.training.predict import Predictor
 from recordkit.training.results import pictures
 from recordkit.training.results.evaluation_pictures import draw_predictions
+from recordkit.training.results.prediction import Prediction, class_name
 
 _N_ON_A_SHEET = 64
 # Tiles of a sheet for files that cannot be decoded.
@@ -28,9 +28,10 @@ _N_BROKEN = 16
 _OPTIONS = {
     "background": "--invert auto",
     "polarity": "--invert auto",
-    "contrast": "--invert auto",
+    "hidden": "--invert auto",
     "extent": "--center",
     "offset": "--center",
+    "shrunk": "--center",
 }
 
 
@@ -72,40 +73,44 @@ def command(
 ) -> None:
     """Predict the labels of images: label, name of the class, probability.
 
-    IMAGES are files, folders of them, or .rec files. MODEL_PREFIX is the --model-prefix of recordkit train, or the
-    prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std and
-    --scale if its images were normalized. With --json there is a line for each image.
+    IMAGES are image files, folders of them, and sets: .rec files, prefixes, manifests of shards. All are looked at
+    before the first prediction. MODEL_PREFIX is the --model-prefix of recordkit train, or the prefix of a model that
+    MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std and --scale if its images
+    were normalized. With --json there is a line for each image.
 
-    An image that is unlike the training images, for example dark on light or with a small object, is said to be. A
-    transparent file is laid on the background of the training images. The exit code is 1 if a file cannot be decoded.
+    The line of an image that is unlike the training images says in what, for example that it is dark on light or that
+    its object is small, and which options may help. A transparent file is laid on the background of the training
+    images. The exit code is 1 if a file cannot be decoded.
     """
-    if sheet is not None:
-        pictures.check_suffix(sheet)
-        pictures.require_matplotlib()
-    predictor = Predictor(model_prefix, **options)
-    on_sheet: list[Prediction] = []
-    error: ImageError | None = None
-    # The lines themselves are the progress if they appear on the terminal.
-    progress = Console(quiet=console.quiet or (sys.stdout.isatty() and sys.stderr.isatty()))
-    with contextlib.closing(progress.open_bar(None, "predict")) as bar:
+    with contextlib.ExitStack() as stack:
+        if sheet is not None:
+            pictures.check_suffix(sheet)
+            pictures.require_matplotlib()
+            stack.enter_context(pictures.folder(sheet.parent))
+        predictor = Predictor(model_prefix, **options)
+        predictions = predictor.predict(images)
+        on_sheet: list[Prediction] = []
+        # The lines themselves are the progress if they appear on the terminal.
+        progress = Console(quiet=console.quiet or (sys.stdout.isatty() and sys.stderr.isatty()))
         try:
-            for prediction in predictor.predict(images):
-                bar.total = predictor.n_images
-                bar.update(1)
-                names = predictor.class_names
-                to_try = _options_to_try(prediction.unlike, options) if prediction.key is None else []
-                console.report(_as_document(prediction, names, to_try), _as_line(prediction, names, to_try))
-                if len(on_sheet) < _N_ON_A_SHEET:
-                    on_sheet.append(prediction)
-        except ImageError as bad:  # raised after all other images
-            error = bad
-    if sheet is not None and (on_sheet or predictor.broken):
-        broken = predictor.broken[:_N_BROKEN]
-        shown = on_sheet[: _N_ON_A_SHEET - len(broken)]
-        figure = draw_predictions(shown, predictor.class_names, str(model_prefix), broken=broken)
-        pictures.save(figure, sheet)
-    if error is not None:
-        raise error
+            with contextlib.closing(progress.open_bar(predictor.n_images, "predict")) as bar:
+                for prediction in predictions:
+                    bar.update(1)
+                    names = predictor.class_names
+                    to_try = _options_to_try(prediction.unlike, options) if prediction.key is None else []
+                    console.report(_as_document(prediction, names, to_try), _as_line(prediction, names, to_try))
+                    if len(on_sheet) < _N_ON_A_SHEET:
+                        on_sheet.append(prediction)
+        finally:  # also after an error, which may be about the last of many files
+            if sheet is not None:
+                _save_sheet(sheet, on_sheet, predictor, str(model_prefix))
+
+
+def _save_sheet(path: Path, predictions: list[Prediction], predictor: Predictor, title: str) -> None:
+    broken = predictor.broken[:_N_BROKEN]
+    if predictions or broken:
+        shown = predictions[: _N_ON_A_SHEET - len(broken)]
+        pictures.save(draw_predictions(shown, predictor.class_names, title, broken=broken), path)
 
 
 def _options_to_try(unlike: tuple[Difference, ...], given: Mapping[str, Any]) -> list[str]:

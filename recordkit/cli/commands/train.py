@@ -197,7 +197,7 @@ def _what_next(plan: TrainPlan, log: Path) -> list[str]:
     files = {**shown, log: "the log"}
     width = max(len(str(path)) for path in files)
     data = plan.val or plan.path
-    record = data if is_url(data) else Fileset(data).path(".rec")  # `predict` takes no prefix of a set
+    record = data if is_url(data) else Fileset(data).path(".rec")  # a folder may have the name of the prefix
     command = f"recordkit predict {quoted(plan.model_prefix)} {quoted(record)}"
     return [
         "look at",

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from recordkit.errors import PlanError
 from recordkit.sample import Image
-from recordkit.training.data.appearance import MIN_CONTRAST, Appearance, gray_levels, has_transparency, measure
+from recordkit.training.data.appearance import MIN_CONTRAST, Appearance, gray_levels, measure
+from recordkit.training.data.transparency import has_transparency
 from recordkit.transforms.resize import resize_to
 
 INVERT = ("never", "auto", "always")
@@ -76,6 +77,13 @@ class Adaptation:
         """Tell whether an image is transparent and the training images were not, so that it is laid on something."""
         is_known = self.appearance is not None and not self.appearance.transparent
         return is_known and self.shape[0] < 4 and has_transparency(image)
+
+    def is_hidden(self, image: Image) -> bool:
+        """Tell whether an image has transparency and ink that is seen only if `invert` is "auto"."""
+        is_one_sided = self.appearance is not None and self.appearance.polarity is not None
+        if self.invert != "never" or not is_one_sided or not self.lays(image):
+            return False
+        return find_object(self._lay(image)) is None and find_object(self._lay(_inverted(image))) is not None
 
     def __call__(self, image: Image) -> Image:
         """Return the image, of the network's size if it was centred, without transparency if it was laid.

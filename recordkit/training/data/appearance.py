@@ -1,11 +1,11 @@
 """Appearance of images: the level of their background, and the size and place of the object on it.
 
-A network that learned white digits on black, of one size and in the middle, is helpless before a photograph of a small
-digit on white paper. Therefore a run records how its training images look, and a prediction compares its images.
+A network that learned white digits on black, all of one size and in the middle, fails on a photograph of a small digit
+on white paper. Therefore a run records how its training images look, and a prediction compares its images with them.
 
-The background is the median gray level of an image's edge. The object is what differs from it by more than half of the
-largest difference. The comparison needs training images that agree: of photographs, whose backgrounds have all levels,
-nothing is said.
+The background is the median gray level of an image's edge. The object consists of the pixels that differ from it by
+more than half of the largest difference. Images are compared only if the training images have one background:
+photographs have backgrounds of all levels, so no image differs from them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from recordkit.errors import ImageError, TrainError
 from recordkit.formats import irheader
 from recordkit.formats.frame import RecordReader
 from recordkit.training.data.survey import Survey
+from recordkit.training.data.transparency import decode_with_alpha, has_transparency
 from recordkit.transforms.mxnet_augmenter import FittingCenterCrop
 
 # Images that are measured, evenly spaced over the file.
@@ -34,6 +35,11 @@ MIN_CONTRAST, _SAME_LEVEL = 24, 48
 _AGREED = 0.95
 # An object is small or large below and above these multiples of the rare sizes, and off-centre beyond this much more.
 _SMALL, _LARGE, _OFF = 0.75, 1.25, 0.1
+_NOTHING_SEEN = {
+    "blank": "the image is blank",
+    "hidden": "the ink has the level of their background",
+    "shrunk": "the object is lost when the image is shrunk",
+}
 _GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -117,10 +123,13 @@ class Difference:
 
     Attributes
     ----------
-    what : {"background", "polarity", "extent", "offset", "contrast", "transparency"}
+    what : {"background", "polarity", "extent", "offset", "blank", "hidden", "shrunk", "transparency"}
+        "blank": nothing stands out. "hidden": the ink of a transparent image is seen only if the image is inverted.
+        "shrunk": the object is lost when the image becomes as small as the network's input.
     got, training : float
         Value of the image, and the typical one of the training images: a level, or a share of the side. For "polarity"
-        1 if the object is lighter than the background, otherwise 0.
+        1 if the object is lighter than the background, otherwise 0. For "blank", "hidden" and "shrunk" the largest
+        difference from the background.
     """
 
     what: str
@@ -136,8 +145,8 @@ class Difference:
             return f"object of {self.got:.0%} of the side instead of {self.training:.0%}"
         if self.what == "offset":
             return f"object off the centre by {self.got:.0%} of the side"
-        if self.what == "contrast":
-            return "nothing stands out from the background"
+        if self.what in _NOTHING_SEEN:
+            return _NOTHING_SEEN[self.what]
         return "transparency is ignored, because the background of the training images is unknown"
 
 
@@ -221,7 +230,7 @@ class Appearance:
         self, background: float, contrast: float, is_light: float, extent: float, offset: float
     ) -> list[Difference]:
         if contrast < MIN_CONTRAST:
-            return [Difference("contrast", round(contrast, 1), self.contrast)]
+            return [Difference("blank", round(contrast, 1), self.contrast)]
         differences = []
         low, level, high = self.background
         if self.polarity is not None and bool(is_light) != self.polarity:
@@ -270,14 +279,9 @@ def survey_appearance(data: Survey, shape: tuple[int, int, int]) -> Appearance:
         for offset in offsets.tolist():
             header, payload = irheader.unpack(reader.read(offset)[0])
             try:
-                stored = codec.decode(payload, channels="keep")
+                stored = decode_with_alpha(bytes(payload))
             except ImageError as error:
                 raise TrainError(error.problem, path=str(data.path), key=header.id) from None
             n_transparent += has_transparency(stored)
             images.append(crop(codec.to_channels(stored, shape[0])))
     return Appearance.of(np.stack(images), n_transparent / len(images))
-
-
-def has_transparency(image: NDArray[np.uint8]) -> bool:
-    """Tell whether an image has a fourth channel that is not opaque everywhere."""
-    return image.shape[2] == 4 and bool((image[:, :, 3] < 255).any())

@@ -9,8 +9,8 @@ from typing import Any
 
 from recordkit.errors import ImageError
 from recordkit.training.data.target import Target
-from recordkit.training.predict import Prediction
 from recordkit.training.results import pictures
+from recordkit.training.results.prediction import Prediction
 from recordkit.training.results.score import Metrics
 
 _N_SHOWN = 32

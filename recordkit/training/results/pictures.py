@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import tempfile
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordkit.errors import MissingError, PlanError
-from recordkit.storage.replacement import write_atomically
+from recordkit.storage.replacement import new_folders, write_atomically
+from recordkit.storage.staging import as_publish_error, check_folder
 from recordkit.training.results.log import Curves
 
 # Colors of Okabe and Ito's palette, which color-blind people can tell apart.
@@ -58,6 +61,24 @@ def check_suffix(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         expected = f"a name that ends in {', '.join(SUFFIXES)}"
         raise PlanError(path=str(path), expected=expected, got=repr(path.suffix or path.name))
+
+
+@contextlib.contextmanager
+def folder(path: Path) -> Iterator[None]:
+    """Make a folder for pictures before the work of a block begins; after an error, a new and empty one is removed.
+
+    Raises
+    ------
+    PublishError
+        The folder cannot be made, or nothing can be written into it.
+    """
+    with contextlib.ExitStack() as stack:
+        check_folder(path)
+        with as_publish_error(path, "choose another folder"):
+            stack.enter_context(new_folders(path))
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        yield
 
 
 def save(figure: Any, path: Path) -> None:

@@ -24,9 +24,9 @@ from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.target import Head, Target
-from recordkit.training.predict import class_name
 from recordkit.training.results import pictures
 from recordkit.training.results.log import Curves
+from recordkit.training.results.prediction import class_name
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.score import HeadScore, Score
 from recordkit.training.run_writer import RunWriter

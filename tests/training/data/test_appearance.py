@@ -44,7 +44,7 @@ def test_an_image_like_the_training_images_has_no_difference(digits):
         (ring(ink=0, paper=240), {"polarity": (0.0, 1.0), "background": (240.0, 0.0)}),
         (ring(diameter=7), {"extent": (0.25, 0.6786)}),
         (ring(diameter=20, top=0, left=4), {"offset": (0.1429, 0.0)}),
-        (np.full((28, 28, 1), 3, np.uint8), {"contrast": (0.0, 255.0)}),
+        (np.full((28, 28, 1), 3, np.uint8), {"blank": (0.0, 255.0)}),
     ],
 )
 def test_an_image_is_unlike_the_training_images_in_one_respect_each(digits, image, expected):

@@ -11,9 +11,9 @@ from training.bars import RecordingObserver, plan, write_rec
 from recordkit.errors import FormatError, ImageError, MissingError
 from recordkit.training.augment import Augment
 from recordkit.training.fit import train
-from recordkit.training.predict import Prediction
 from recordkit.training.results import pictures
 from recordkit.training.results.evaluation_pictures import draw_predictions, save_predictions
+from recordkit.training.results.prediction import Prediction
 from recordkit.training.results.run_files import RunFiles
 
 
