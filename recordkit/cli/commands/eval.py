@@ -52,19 +52,20 @@ def command(
 
     MODEL_PREFIX is the --model-prefix of recordkit train, REC a .rec file with labels of the same classes. It may also
     be the prefix of a model that MXNet's Module or Gluon's export wrote; then --data-shape is needed, and --mean, --std
-    and --scale if its images were normalized. With --plots the pictures are DIR/NAME-confusion.png and
-    DIR/NAME-predictions.png, NAME that of the .rec file.
+    and --scale if its images were normalized. With --plots the pictures are
+    DIR/MODEL-EPOCH-REC-confusion.png and DIR/MODEL-EPOCH-REC-predictions.png, for example mnist-0002-mnist_test.
     """
-    if plots is not None:
-        pictures.require_matplotlib()
-    with contextlib.closing(console.open_bar(None, f"eval {path.name}")) as bar:
-
-        def progress(n: int, total: int) -> None:
-            bar.total = total
-            bar.update(n)
-
-        evaluation = evaluate(model_prefix, path, progress=progress, **options)
-    score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
+    with contextlib.ExitStack() as stack:
+        if plots is not None:
+            pictures.require_matplotlib()
+            stack.enter_context(pictures.folder(plots))
+        evaluation = _evaluate(model_prefix, path, console, options)
+        score, checkpoint = evaluation.metrics.score, f"{model_prefix}-{evaluation.epoch:04d}.params"
+        if plots is not None:
+            subject = f"{Path(checkpoint).name} on {path.name}"
+            prefix = plots / f"{Path(checkpoint).stem}-{path.name.removesuffix('.rec')}"
+            save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
+            save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix)
     facts = {
         "checkpoint": checkpoint,
         "epoch": evaluation.epoch,
@@ -73,14 +74,19 @@ def command(
         "classes": [class_rows(matrix) for matrix in evaluation.metrics.confusion],
         "class_names": list(evaluation.class_names),
     }
-    if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
-        subject, prefix = f"{Path(checkpoint).name} on {path.name}", plots / path.stem
-        save_confusion(evaluation.metrics, evaluation.target, evaluation.class_names, subject, prefix)
-        save_predictions(evaluation.predictions(), evaluation.class_names, subject, prefix)
     console.report(facts, f"{checkpoint} on {path}: {score}", *_lines(evaluation))
     if min_accuracy is not None:
         require_accuracy(score, min_accuracy, f"{checkpoint} on {path}")
+
+
+def _evaluate(model_prefix: Path, path: Path, console: Console, options: dict[str, Any]) -> Evaluation:
+    with contextlib.closing(console.open_bar(None, f"eval {path.name}")) as bar:
+
+        def progress(n: int, total: int) -> None:
+            bar.total = total
+            bar.update(n)
+
+        return evaluate(model_prefix, path, progress=progress, **options)
 
 
 def class_rows(matrix: NDArray[np.int64]) -> list[dict[str, float | None]]:
