@@ -338,7 +338,8 @@ class Fileset:
             path=str(json_path),
             expected=f"the description of {rec_path}, of {self._size()} bytes",
             got=f"that of a file of {size} bytes",
-            advice=f"if {rec_path} is whole, remove {names}, or pack it again with 'recordkit pack --overwrite'",
+            advice=f"if {rec_path} is whole, remove {names}, or run "
+            f"'recordkit pack SOURCE {quoted(self.prefix)} --overwrite' with its images",
         )
 
     def _check_labels(self, description: Mapping[str, Any], path: Path) -> None:

@@ -204,16 +204,18 @@ def test_a_rec_file_that_was_replaced_without_its_description(rec, works):
         rk.pack("photos", follow)
         write(Path(f"{follow}.rec"), [b"x", b"x"], [1.0, 2.0])
         error = text_of(lambda follow=follow: rk.RecordDataset(follow).classes)
-        _, paths = advice(
-            "storage/fileset.py", "if {} is whole, remove {}, or pack it again with 'recordkit pack --overwrite'", error
+        _, paths, _ = advice(
+            "storage/fileset.py",
+            "if {} is whole, remove {}, or run 'recordkit pack SOURCE {} --overwrite' with its images",
+            error,
         )
         if follow == "remove":
             for path in paths.split(" and "):
                 Path(path).unlink()
             assert rk.RecordDataset(follow).classes is None
         else:
-            ((command, *options),) = commands(error)
-            works(command, "photos", follow, *options)
+            ((command, _source, *words),) = commands(error)
+            works(command, "photos", *words)
             assert rk.RecordDataset(follow).classes == {"cat": 0, "dog": 1}
 
 
