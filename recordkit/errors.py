@@ -9,6 +9,7 @@
     │   └── ImageError                       ... because one image cannot be decoded or encoded
     ├── PlanError (ValueError)               arguments contradict each other or do not fit the source
     ├── PublishError (OSError)               the output cannot be written or published
+    │   └── InUseError                       ... because another process is writing to this prefix
     ├── PackError                            a sample failed and the plan stops at the first failure
     ├── NotFoundError (FileNotFoundError)    a file or folder does not exist
     ├── FetchError (OSError)                 a download failed, or its bytes are not the published ones
@@ -42,6 +43,7 @@ __all__ = [
     "FetchError",
     "FormatError",
     "ImageError",
+    "InUseError",
     "MissingError",
     "NotFoundError",
     "PackError",
@@ -336,6 +338,10 @@ class PlanError(RecordkitError, ValueError):
 
 class PublishError(RecordkitError, OSError):
     """The output cannot be written or published."""
+
+
+class InUseError(PublishError):
+    """Another process is writing to this prefix."""
 
 
 class PackError(RecordkitError):

@@ -113,6 +113,7 @@ def test_located_adds_fields_and_changes_none():
         (errors.ImageError, errors.SourceError),
         (errors.PlanError, ValueError),
         (errors.PublishError, OSError),
+        (errors.InUseError, errors.PublishError),
         (errors.NotFoundError, FileNotFoundError),
         (errors.FetchError, OSError),
         (errors.TrainError, ValueError),

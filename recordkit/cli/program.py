@@ -21,6 +21,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -28,7 +29,7 @@ import click
 
 from recordkit.cli.terminal import print_line, print_message
 from recordkit.errors import MissingError, PlanError, RecordkitError, enumerate_some, quoted
-from recordkit.storage.staging import PUBLISHED
+from recordkit.storage.staging import published_sets
 
 _COMMAND_LINE_ERRORS = (PlanError, MissingError)  # exit code 2; every other error of the library has 1
 
@@ -46,7 +47,6 @@ def run(program: Callable[[], object], name: str) -> None:
     name : str
         Name of the program, which begins each error line.
     """
-    PUBLISHED.clear()
     atexit.unregister(_ignore_interrupts)
     atexit.register(_ignore_interrupts)
     with _settings:
@@ -71,20 +71,25 @@ def restore_process() -> None:
 
 
 def _run(program: Callable[[], object], name: str) -> None:
+    with published_sets() as published:
+        _run_and_exit(program, name, published)
+
+
+def _run_and_exit(program: Callable[[], object], name: str, published: list[Path]) -> None:
     try:
         code = program()  # click returns the code of click.exceptions.Exit
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail(name, f"interrupted{_published()}", 130)
+        _fail(name, f"interrupted{_written_text(published)}", 130)
     except click.ClickException as error:
         text = usage_error_text(error) if isinstance(error, click.UsageError) else error.format_message()
         _fail(name, text, error.exit_code)
     except RecordkitError as error:
         _fail(name, error.text(), exit_code(error))
     except TerminationSignal as end:
-        _fail(name, f"terminated{_published()}", 128 + end.number)
+        _fail(name, f"terminated{_written_text(published)}", 128 + end.number)
     except OSError as error:
         _fail(name, error_text(error), 1)
     except MemoryError:
@@ -95,11 +100,11 @@ def _run(program: Callable[[], object], name: str) -> None:
         sys.exit(1)
 
 
-def _published() -> str:
+def _written_text(published: list[Path]) -> str:
     """Return what an interrupted program has written, because to run it again would fail or write it twice."""
-    if not PUBLISHED:
+    if not published:
         return ""
-    return f"; {enumerate_some([*map(str, PUBLISHED)])} {'was' if len(PUBLISHED) == 1 else 'were'} written before"
+    return f"; {enumerate_some([*map(str, published)])} {'was' if len(published) == 1 else 'were'} written before"
 
 
 class CommandError(click.ClickException):

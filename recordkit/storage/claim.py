@@ -12,7 +12,7 @@ import shutil
 import warnings
 from pathlib import Path
 
-from recordkit.errors import FormatError, PublishError
+from recordkit.errors import FormatError, InUseError, PublishError
 from recordkit.formats.files import flush_to_disk, read_file
 from recordkit.storage.commit import (
     COMMIT,
@@ -157,7 +157,7 @@ def _try_lock(folder: Path) -> FolderLock | None:
         if error.filename:
             advice += f", or remove {error.filename} if it was killed"
         problem = f"another process is writing to this prefix{_read_holder(folder)}"
-        raise PublishError(problem, path=str(folder), advice=advice) from None
+        raise InUseError(problem, path=str(folder), advice=advice) from None
 
 
 def _remove_if_interrupted(folder: Path, error: BaseException) -> None:
@@ -173,8 +173,11 @@ def _read_holder(folder: Path) -> str:
     return ""
 
 
-def finish(commit: Commit, lock: FolderLock) -> None:
-    """Move a committed set to its final names. It may be killed at any point and called again."""
+def finish(commit: Commit, lock: FolderLock, *, hold: bool = False) -> None:
+    """Move a committed set to its final names, and remove the folder, or empty and keep it for the next set.
+
+    It may be killed at any point and called again.
+    """
     # Sets that share names (out/a_b, and out/a with a split _b) move one after the other, each of them completely.
     # Another process may hold the lock of the other folder; that of the parent lets one process move files at a time.
     parent = lock_folder(commit.folder.parent, wait=True)
@@ -182,9 +185,13 @@ def finish(commit: Commit, lock: FolderLock) -> None:
         for earlier in _find_earlier(commit):
             _move_files(earlier, Folder(earlier.folder), parent)
         _move_files(commit, lock, parent)
-        lock.remove(HOLDER)
-        lock.remove(COMMIT)
-        commit.folder.rmdir()
+        if hold:
+            lock.remove(COMMIT)
+            lock.set_mode(PRIVATE)
+        else:
+            lock.remove(HOLDER)
+            lock.remove(COMMIT)
+            commit.folder.rmdir()
         parent.flush()
     finally:
         parent.release()

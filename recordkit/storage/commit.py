@@ -31,7 +31,7 @@ from typing import NamedTuple
 from recordkit.errors import FormatError
 from recordkit.formats import json_file
 from recordkit.formats.files import read_file
-from recordkit.storage.names import belongs_to, belongs_to_model, possible_prefixes, stem
+from recordkit.storage.names import belongs_to, has_ending, possible_prefixes, stem
 
 COMMIT = "commit"
 """Name of the file that commits the set in a staging folder."""
@@ -96,7 +96,7 @@ def can_be_staged(prefix: str, name: str) -> bool:
     >>> can_be_staged("lenet", "lenet-0001.params")
     True
     """
-    return (belongs_to(prefix, name) or belongs_to_model(prefix, name)) and name not in _OWN_NAMES
+    return (belongs_to(prefix, name) or has_ending(prefix, name)) and name not in _OWN_NAMES
 
 
 def pack_commit(folder: Path, publish: Iterable[str], remove: Iterable[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""The names of the files that a prefix may have, which are all that a pack or a training writes or removes."""
+"""The names of the files that a prefix may have, which are all that is written or removed there."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ PLAN_SUFFIX = ".plan.json"
 
 _ALL_SUFFIXES = (*SUFFIXES, CLASSES_SUFFIX, PLAN_SUFFIX)
 
-MODEL_ENDINGS = r"-(?:\d{4}\.(?:params|states)|(?:symbol|run|summary)\.json|metrics\.jsonl|[a-z]+(?:-\d+)?\.png)"
-"""Regular expression of what follows the prefix in the names of a model's files."""
+_ENDING = re.compile(r"-(?:\d{4}|[a-z]+(?:-\d+)?)\.[a-z]+")
 
 MAX_NAME_BYTES = 255
 """Limit of the common file systems for a name."""
@@ -57,8 +56,10 @@ def belongs_to(prefix: str, name: str) -> bool:
     return rest in ("", *_ALL_SUFFIXES) or (rest.startswith("_") and rest.endswith(_ALL_SUFFIXES))
 
 
-def belongs_to_model(prefix: str, name: str) -> bool:
-    """Tell whether a file name is one that a training at a prefix may create, replace and remove.
+def has_ending(prefix: str, name: str) -> bool:
+    """Tell whether a file name is PREFIX-ENDING. The ending is four digits, or a word with or without a number.
+
+    The files of a model have such names. Its program chooses which of them to create, replace and remove.
 
     Parameters
     ----------
@@ -67,10 +68,14 @@ def belongs_to_model(prefix: str, name: str) -> bool:
 
     Examples
     --------
-    >>> belongs_to_model("lenet", "lenet-0001.params"), belongs_to_model("lenet", "lenet-5-0001.params")
-    (True, False)
+    >>> [has_ending("lenet", f"lenet-{ending}") for ending in ("0001.params", "symbol.json", "confusion-2.png")]
+    [True, True, True]
+    >>> has_ending("lenet", "lenet-5-0001.params"), has_ending("lenet", "lenet.log")
+    (False, False)
     """
-    return bool(prefix) and re.fullmatch(re.escape(prefix) + MODEL_ENDINGS, name) is not None and is_file_name(name)
+    if not prefix or not name.startswith(prefix) or not is_file_name(name):
+        return False
+    return _ENDING.fullmatch(name.removeprefix(prefix)) is not None
 
 
 def stem(name: str) -> str:

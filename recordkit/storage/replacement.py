@@ -19,6 +19,7 @@ from recordkit.storage.commit import own_user
 _STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 # A file that is being written is touched more often than this.
 _LEFTOVER_AGE_S = 3600.0
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -54,7 +55,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 write(stream)
             return
         with new_folders(path.parent):
-            for leftover in find_temporary_files(path.parent, re.escape(path.name)):
+            for leftover in find_temporary_files(path.parent, lambda name: name == path.name):
                 if leftover.stat().st_mtime < time.time() - _LEFTOVER_AGE_S:
                     leftover.unlink()
             _replace(path, write)
@@ -138,18 +139,18 @@ def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise
 
 
-def find_temporary_files(folder: Path, final_names: str) -> list[Path]:
+def find_temporary_files(folder: Path, is_final_name: Callable[[str], bool]) -> list[Path]:
     """Return the files of this user that calls of `write_atomically` are writing, or left when they were killed.
 
     Parameters
     ----------
     folder : Path
-    final_names : str
-        Regular expression of the names of the files that they replace.
+    is_final_name : callable
+        Tells whether a name is one of the files that they replace.
     """
-    pattern = re.compile(rf"\.(?:{final_names})\.[0-9a-f]{{8}}\.tmp")
     with os.scandir(folder) as items:
-        return [Path(item.path) for item in items if pattern.fullmatch(item.name) and _is_own_file(item)]
+        matches = ((item, _TEMPORARY.fullmatch(item.name)) for item in items)
+        return [Path(item.path) for item, match in matches if match and is_final_name(match[1]) and _is_own_file(item)]
 
 
 def _is_own_file(item: os.DirEntry[str]) -> bool:

@@ -27,8 +27,9 @@ import platform
 import shutil
 import stat
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -41,8 +42,76 @@ from recordkit.storage.locks import FolderLock
 from recordkit.storage.remote.urls import is_url, refuse_unwritable
 from recordkit.storage.replacement import is_folder, make_folders, remove_folders
 
-PUBLISHED: deque[Path] = deque(maxlen=8)
-"""The last prefixes whose new set is valid, so that a program that is interrupted can say what it has written."""
+_published: ContextVar[list[Path] | None] = ContextVar("published", default=None)
+
+
+@contextlib.contextmanager
+def published_sets() -> Iterator[list[Path]]:
+    """Collect what is published in a block, so that a program that is interrupted can say what it has written.
+
+    A block inside another one has a list of its own, and the outer list does not get its prefixes. Neither do sets that
+    other threads publish.
+
+    Returns
+    -------
+    prefixes : list of Path
+        It grows in the block by the prefix of each `Staging` that is made there and publishes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with published_sets() as prefixes, Staging(Path(tempfile.mkdtemp(), "train")) as staging:
+    ...     staging.create("train.rec").close()
+    ...     staging.commit()
+    >>> [prefix.name for prefix in prefixes]
+    ['train']
+    """
+    prefixes: list[Path] = []
+    token = _published.set(prefixes)
+    try:
+        yield prefixes
+    finally:
+        _published.reset(token)
+
+
+@dataclass
+class _Claim:
+    """The traces of a `Staging`, which are removed at the latest when it is dropped."""
+
+    prefix: Path
+    locks: list[FolderLock] = field(default_factory=list)
+    new_folders: list[Path] = field(default_factory=list)
+    pid: int = field(default_factory=os.getpid)
+    has_published: bool = False
+    # The list of the block in which the Staging was made; the one that is dropped may be in another block.
+    published: list[Path] | None = field(default_factory=_published.get)
+
+    def note_published(self) -> None:
+        self.has_published = True
+        if self.published is not None and self.prefix not in self.published:
+            self.published.append(self.prefix)
+
+    def discard(self) -> None:
+        """Remove a set that is not committed, and release the lock; a forked process does neither."""
+        if os.getpid() != self.pid:
+            return
+        for lock in self.locks:
+            self._discard_set(lock)
+        remove_folders(self.new_folders)
+
+    def _discard_set(self, lock: FolderLock) -> None:
+        folder = staging_folder(self.prefix)
+        try:
+            if not lock.is_in_place():
+                return  # published; a folder of this name belongs to another pack by now
+            if lock.has(COMMIT):  # interrupted during the move, which must be completed
+                self.note_published()
+                with contextlib.suppress(OSError, FormatError):
+                    finish(read_commit(folder), lock)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            lock.release()
 
 
 class Staging:
@@ -92,12 +161,11 @@ class Staging:
         self.folder = staging_folder(prefix)
         with as_publish_error(self.parent):
             # Called at the latest when this object is dropped: Ctrl-C may come before the ``with`` block begins.
-            locks: list[FolderLock] = []
-            new_folders: list[Path] = []
-            self._discard = weakref.finalize(self, _discard, prefix, locks, new_folders, os.getpid())
-            make_folders(self.parent, new_folders)
-            locks.append(claim(self.folder))
-            (self._lock,) = locks
+            self._claim = _Claim(prefix)
+            self._discard = weakref.finalize(self, self._claim.discard)
+            make_folders(self.parent, self._claim.new_folders)
+            self._claim.locks.append(claim(self.folder))
+            (self._lock,) = self._claim.locks
             try:
                 if holder:
                     with self._lock.create(HOLDER) as file:
@@ -105,6 +173,11 @@ class Staging:
             except BaseException:
                 self._discard()
                 raise
+
+    @property
+    def has_published(self) -> bool:
+        """A set of this object is valid. After an interrupt of `commit` this is known once the block has ended."""
+        return self._claim.has_published
 
     def create(self, name: str) -> BinaryIO:
         """Open a new file of the set.
@@ -158,13 +231,15 @@ class Staging:
         self._names.append(self.prefix.name)
         return folder
 
-    def commit(self, *, remove: Iterable[Path] = ()) -> None:
+    def commit(self, *, remove: Iterable[Path] = (), hold: bool = False) -> None:
         """Publish the files created so far. The first one created is the pivot, so create a .rec first.
 
         Parameters
         ----------
         remove : iterable of Path
             Files of the old set, in the same folder. Those that the new set replaces may be among them.
+        hold : bool, default False
+            Keep other processes away from the prefix until the block ends, and be ready for the next set.
 
         Raises
         ------
@@ -183,9 +258,10 @@ class Staging:
                 mode = os.fstat(file.fileno()).st_mode
             _let_readers_in(self._lock, mode)
             self._lock.rename(PENDING, COMMIT)
-            _note_published(self.prefix)
+            self._claim.note_published()
         with as_publish_error(self.parent, "the new set is valid, and the next pack to this prefix moves its files"):
-            finish(read_commit(self.folder), self._lock)
+            finish(read_commit(self.folder), self._lock, hold=hold)
+        self._names.clear()
 
     def _check_name(self, name: str) -> None:
         if not can_be_staged(self.prefix.name, name):
@@ -196,36 +272,11 @@ class Staging:
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the block; more calls do nothing."""
         self._discard()
-
-
-def _note_published(prefix: Path) -> None:
-    if prefix not in PUBLISHED:
-        PUBLISHED.append(prefix)
-
-
-def _discard(prefix: Path, locks: list[FolderLock], new_folders: list[Path], pid: int) -> None:
-    """Remove a set that is not committed, and release the lock; a forked process does neither."""
-    if os.getpid() != pid:
-        return
-    if locks:
-        _discard_set(prefix, *locks)
-    remove_folders(new_folders)
-
-
-def _discard_set(prefix: Path, lock: FolderLock) -> None:
-    folder = staging_folder(prefix)
-    try:
-        if not lock.is_in_place():
-            return  # published; a folder of this name belongs to another pack by now
-        if lock.has(COMMIT):  # interrupted during the move, which must be completed
-            _note_published(prefix)
-            with contextlib.suppress(OSError, FormatError):
-                finish(read_commit(folder), lock)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from recordkit.errors import TrainError, plural
 from recordkit.interop import mxnet
 from recordkit.interop.mxnet.threads import set_threads
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.gluon_batches import check_augment
 from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.data.survey import LabelFacts, Survey, survey
 from recordkit.training.data.target import Head, Target
 from recordkit.training.model.networks import find_network
 from recordkit.training.plan import TrainPlan
+from recordkit.training.run.checkpoint import Checkpoints
 
 
 def check_prerequisites(plan: TrainPlan) -> None:
@@ -29,8 +29,7 @@ def check_prerequisites(plan: TrainPlan) -> None:
     PlanError
         There is no such network, or network, shape, iterator and augmentation do not fit each other.
     TrainError, FormatError, OSError
-        The validation file is missing or unsuitable, another program has files at `model_prefix`, or there is no run
-        to resume.
+        The validation file is missing or unsuitable, or another program has files at `model_prefix`.
     """
     set_threads(plan.threads)  # before MXNet is loaded
     mxnet.device(plan.device, plan.gpu)
@@ -41,11 +40,7 @@ def check_prerequisites(plan: TrainPlan) -> None:
     if iterator == "gluon":
         check_augment(plan.augment)
     checkpoints = Checkpoints(plan.model_prefix)
-    checkpoints.complete()
-    if plan.resume:
-        checkpoints.last()
-        checkpoints.run_record()
-    else:
+    if not plan.resume:
         checkpoints.check_owner()
     if plan.val is not None:
         survey(plan.val, iterator=iterator)

@@ -24,7 +24,6 @@ from recordkit.errors import PlanError, TrainError, plural
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.training.augment import Augment
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_classes, check_labels, size_warning
 from recordkit.training.data.appearance import survey_appearance
 from recordkit.training.data.batches import BatchReader, TimedBatches
@@ -41,18 +40,21 @@ from recordkit.training.results.observer import NullObserver, Observer
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import Metrics, RunningScore
-from recordkit.training.run_record import recorded_options
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.record import recorded_options
+from recordkit.training.run.writer import RunWriter
 from recordkit.training.trainer import TRAINERS, Model, ModelSpec, Trainer
 
 
-def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
+def train(plan: TrainPlan, observer: Observer | None = None, *, writer: RunWriter | None = None) -> TrainReport:
     """Train a network.
 
     Parameters
     ----------
     plan : TrainPlan
     observer : Observer, optional
+    writer : RunWriter, optional
+        Holds the prefix of the plan already, see `recordkit.training.run.begin.open_run`. It is closed at the end.
 
     Returns
     -------
@@ -93,7 +95,8 @@ def train(plan: TrainPlan, observer: Observer | None = None) -> TrainReport:
         check_classes(val_data, data.classes)
         if warning := size_warning(val_data, data.side):
             observer.log(f"warning: {warning}")
-    return run.execute()
+    with writer or RunWriter(Checkpoints(plan.model_prefix), resume=plan.resume) as claimed:
+        return run.execute(claimed)
 
 
 def _open(mx: Any, data: Survey, resolved: ResolvedPlan) -> BatchReader:
@@ -132,11 +135,8 @@ class _Run:
         self._files = RunFiles(self._plan.model_prefix)
         self._n_updates = -(-len(reader.survey) // reader.batch_size)  # in an epoch
 
-    def execute(self) -> TrainReport:
-        with RunWriter(self._checkpoints) as self._writer:
-            return self._train()
-
-    def _train(self) -> TrainReport:
+    def execute(self, writer: RunWriter) -> TrainReport:
+        self._writer = writer
         begin_s = time.perf_counter()
         plan, resolved = self._plan, self._resolved
         trainer, n_done = self._resume() if plan.resume else self._begin()

@@ -15,7 +15,6 @@ from typing import Any
 from recordkit.errors import PlanError
 from recordkit.threads import MAX_THREADS
 from recordkit.training.augment import AUGMENTS, Augment
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.iterators import ITERATORS
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import LOSSES
@@ -23,6 +22,7 @@ from recordkit.training.model.networks import NETWORKS
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.options import check, option, options_of
 from recordkit.training.recipes import find_recipe
+from recordkit.training.run.record import RunRecord
 from recordkit.training.trainer import APIS
 
 _ADAM_LR = 0.001
@@ -188,12 +188,10 @@ class TrainPlan:
     ) -> TrainPlan:
         """Merge a recipe, a preset of the augmentation, and explicit options, which override both.
 
-        With ``resume=True`` all that is not given is as the run at `model_prefix` has it.
-
         Parameters
         ----------
         path : Path, optional
-            Not needed with ``resume=True``.
+            None is an error.
         model_prefix : Path
         recipe : str, optional
             A name in `recordkit.training.recipes.RECIPES`.
@@ -208,10 +206,7 @@ class TrainPlan:
         Raises
         ------
         PlanError
-            There is no such recipe, preset or option, or a value is out of range; or the run to resume has another
-            value of an option that cannot change.
-        TrainError, FormatError
-            There is no run to resume, or its record is damaged.
+            There is no such recipe, preset or option, or a value is out of range.
 
         Examples
         --------
@@ -220,9 +215,6 @@ class TrainPlan:
         (36, 0.02, 0.0005, 30)
         """
         explicit = {name: value for name, value in options.items() if value is not None}
-        if explicit.pop("resume", False):
-            given = explicit if path is None else {"path": path, **explicit}
-            return cls._of_run(model_prefix, given, recipe=recipe, augment=augment)
         if path is None:
             raise PlanError(argument="path", expected="the .rec file to train on", got="none")
         values: dict[str, Any] = {}
@@ -242,20 +234,44 @@ class TrainPlan:
         return cls(path, model_prefix, **values | explicit | settings)
 
     @classmethod
-    def _of_run(
-        cls, model_prefix: Path, given: dict[str, Any], *, recipe: str | None, augment: str | None
+    def from_record(
+        cls,
+        record: RunRecord,
+        path: Path | None,
+        model_prefix: Path,
+        *,
+        recipe: str | None = None,
+        augment: str | None = None,
+        **options: Any,
     ) -> TrainPlan:
-        """Return the plan that continues the run at a prefix."""
-        checkpoints = Checkpoints(model_prefix)
-        checkpoints.complete()
-        checkpoints.last()
+        """Return the plan that continues a run; all that is not given is as the run has it.
+
+        Parameters
+        ----------
+        record : RunRecord
+        path : Path, optional
+        model_prefix : Path
+        recipe, augment : str, optional
+        **options
+            See `from_options`.
+
+        Raises
+        ------
+        PlanError
+            The run has another value of an option that cannot change; or see `from_options`.
+        TrainError
+            The record is empty, or it has no such options.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        if path is not None:
+            given["path"] = path
         if augment is not None:
             given = _options_of(_preset(augment)) | given
         if recipe is not None:
-            given = {**given, "recipe": str(find_recipe(recipe))}
+            given["recipe"] = str(find_recipe(recipe))
         if "gpu" in given:
-            given = {**given, "device": "gpu"}
-        values = checkpoints.run_record().continue_with(given)
+            given["device"] = "gpu"
+        values = record.continue_with(given)
         name = values.pop("recipe")
         return replace(cls.from_options(values.pop("path"), model_prefix, **values), resume=True, recipe=name)
 

@@ -23,11 +23,11 @@ from recordkit.errors import PlanError
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.threads import count_threads
 from recordkit.training.augment import Augment
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.iterators import resolve_iterator
 from recordkit.training.data.survey import Survey
 from recordkit.training.model.networks import Network, find_network
 from recordkit.training.plan import TrainPlan
+from recordkit.training.run.checkpoint import Checkpoints
 
 _MIN_UPDATES = 600
 _MIN_EPOCHS = 5

@@ -47,16 +47,16 @@ def test_a_prefix_that_is_none(net, bars, fails, works):
     for path in Path().glob("net-*"):
         shutil.copy(path, "models")
     for name in ("net-0001.params", "models", "nett"):
-        (prefix,) = advice("training/checkpoint.py", "did you mean {}?", fails("eval", name, bars))
+        (prefix,) = advice("training/run/checkpoint.py", "did you mean {}?", fails("eval", name, bars))
         works("eval", prefix, bars)
     error = fails("eval", "photos/other", bars)
-    advice("training/checkpoint.py", "give the prefix of a model, or train one first", error)
+    advice("training/run/checkpoint.py", "give the prefix of a model, or train one first", error)
     works("eval", net, bars)
 
 
 def test_the_prefix_of_another_program(plain, bars, fails, works, train_words):
     error = fails(*train_words(bars, prefix=plain()))
-    advice("training/checkpoint.py", "choose another `model_prefix`", error)
+    advice("training/run/checkpoint.py", "choose another `model_prefix`", error)
     (option,) = re.search("another (--.*)", error).groups()
     works(*train_words(bars, option, "another"))
 
@@ -64,11 +64,11 @@ def test_the_prefix_of_another_program(plain, bars, fails, works, train_words):
 def test_an_epoch_without_a_checkpoint(plain, bars, fails, works):
     words = ("eval", plain(3), bars, *SHAPE)
     error = fails(*words, "--load-epoch", 7)
-    (epoch,) = advice("training/checkpoint.py", "give `epoch={}`, the only one", error)
+    (epoch,) = advice("training/run/checkpoint.py", "give `epoch={}`, the only one", error)
     assert epoch == "3"
     works(*words, *re.search("give (--.*) (.*), the", error).groups())
     plain(4)
-    (epochs,) = advice("training/checkpoint.py", "give as `epoch` one of {}", fails(*words, "--load-epoch", 7))
+    (epochs,) = advice("training/run/checkpoint.py", "give as `epoch` one of {}", fails(*words, "--load-epoch", 7))
     for epoch in epochs.split(", "):
         works(*words, "--load-epoch", epoch)
 
@@ -82,7 +82,7 @@ def test_the_file_of_save_parameters(mx, plain, bars, fails, works):
     prefix = plain(0, prefix="gluon")
     gluon.save_parameters(f"{prefix}-0000.params")
     error = fails("eval", prefix, bars, *SHAPE)
-    advice("training/checkpoint.py", "in Gluon, export() writes a checkpoint and save_parameters() does not", error)
+    advice("training/run/checkpoint.py", "in Gluon, export() writes a checkpoint and save_parameters() does not", error)
     gluon.export(prefix)
     works("eval", prefix, bars, *SHAPE)
 
@@ -95,7 +95,7 @@ def test_a_damaged_checkpoint(net, bars, fails, works, train_words, suffix):
     if suffix == "-symbol.json":
         Path("net-run.json").unlink()
     error = fails("eval", net, bars, *(SHAPE if suffix == "-symbol.json" else ()))
-    advice("training/checkpoint.py", "train again", error)
+    advice("training/run/checkpoint.py", "train again", error)
     if suffix == "-symbol.json":
         Path("net-run.json").write_text(json.dumps(record))
     works(*train_words(bars))
@@ -221,7 +221,7 @@ def test_a_damaged_record_of_a_run(net, bars, fails, works, train_words, content
     if content.startswith("{") and content.endswith("}"):
         content = json.dumps(record | json.loads(content))
     Path("net-run.json").write_text(content)
-    advice("training/run_record.py", "train again", fails("eval", net, bars))
+    advice("training/run/record.py", "train again", fails("eval", net, bars))
     works(*train_words(bars))
     works("eval", net, bars)
 

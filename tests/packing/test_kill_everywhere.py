@@ -12,7 +12,7 @@ from recordkit import PackPlan, pack
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.names import SUFFIXES
-from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run.checkpoint import Checkpoints
 
 
 @pytest.fixture(scope="module")

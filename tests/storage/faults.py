@@ -23,20 +23,20 @@ from PIL import Image
 from recordkit import PackPlan, pack
 from recordkit.packing.planned_sets import Im2recFiles
 from recordkit.storage.staging import Staging
-from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 from recordkit.upkeep.edit.inputs import Inputs
 from recordkit.upkeep.edit.output import NewSet, write_sets
 
 
-def publish(prefix, generation, names, remove):
+def publish(prefix, generation, names, remove, hold=False):
     """Publish files that contain their generation and name."""
     prefix = Path(prefix)
     with Staging(prefix) as staging:
         for name in names:
             with staging.create(name) as file:
                 file.write(f"{generation} {name}".encode())
-        staging.commit(remove=[prefix.with_name(name) for name in remove])
+        staging.commit(remove=[prefix.with_name(name) for name in remove], hold=hold)
 
 
 def publish_folder(prefix):

@@ -17,8 +17,8 @@ from recordkit.errors import PublishError
 from recordkit.interop.folder import write_folder
 from recordkit.sources import open_source
 from recordkit.storage.replacement import write_atomically
-from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 from recordkit.upkeep import reindex, verify
 
 PAGE = 4096
@@ -126,7 +126,7 @@ def saves_a_checkpoint(_images, disk):
     def save():
         with contextlib.suppress(FileNotFoundError):
             checkpoints.states_path(1).unlink()  # of the attempt before
-        with RunWriter(checkpoints) as run:
+        with RunWriter(checkpoints, resume=True) as run:
             run.save(mxnet(), (None, {}, {}), bytes(2 * PAGE), 1)
 
     yield save

@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,10 @@ import pytest
 from PIL import Image
 from storage.faults import publish, publish_folder, recover
 
-from recordkit.errors import PublishError
+from recordkit.errors import InUseError, PublishError
 from recordkit.storage.fileset import Fileset, fingerprint
 from recordkit.storage.names import SUFFIXES
-from recordkit.storage.staging import PUBLISHED, Staging, _describe_unless_empty
+from recordkit.storage.staging import Staging, _describe_unless_empty, published_sets
 
 
 def names_of(*sets, suffixes=(".rec", ".idx", ".lst", ".json")):
@@ -341,6 +342,20 @@ with Staging(Path(sys.argv[1])) as staging, staging.create("a.rec") as file:
 """
 
 
+def test_a_prefix_that_is_held_takes_the_next_set_and_no_other_process(tmp_path):
+    with Staging(tmp_path / "a", holder="a writer of two sets") as staging:
+        for content in (b"first", b"second"):
+            with staging.create("a.rec") as file:
+                file.write(content)
+            staging.commit(hold=True)
+            assert at_final_names(tmp_path) == {"a.rec": content.decode()}
+            with pytest.raises(InUseError, match="another process is writing to this prefix: a writer of two sets, p"):
+                Staging(tmp_path / "a")
+            assert stat.S_IMODE((tmp_path / ".a.staging").stat().st_mode) & 0o777 == 0o700
+    recover(tmp_path / "a")
+    assert os.listdir(tmp_path) == ["a.rec"]
+
+
 def test_the_lock_of_a_killed_process_is_released(tmp_path):
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path / "a")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -447,20 +462,33 @@ def interrupt_at(at):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Path.iterdir leaves an iterator
-def test_an_interrupt_between_any_two_calls_leaves_no_folder_and_no_lock_and_says_which(memory_path):
+@pytest.mark.parametrize("hold", [False, True])
+def test_an_interrupt_between_any_two_calls_leaves_no_folder_and_no_lock_and_says_which(hold, memory_path):
     ends = set()
     for at in itertools.count(1):
-        PUBLISHED.clear()
         try:
-            interrupt_at(at)
-            publish(memory_path / "a", "new", ["a.rec"], [])
+            with published_sets() as prefixes:
+                interrupt_at(at)
+                publish(memory_path / "a", "new", ["a.rec"], [], hold)
         except KeyboardInterrupt:
             ends.add((memory_path / "a.rec").exists())
         else:
             break
         finally:
             sys.setprofile(None)
+        if hold:
+            recover(memory_path / "a")  # an interrupt of the end of the block leaves an empty folder without a lock
         assert not (memory_path / ".a.staging").exists(), at
-        assert list(PUBLISHED) == [memory_path / "a"] * (memory_path / "a.rec").exists(), at
+        assert prefixes == [memory_path / "a"] * (memory_path / "a.rec").exists(), at
         (memory_path / "a.rec").unlink(missing_ok=True)
     assert at > 100 and ends == {True, False}
+
+
+def test_a_block_inside_another_one_has_its_own_published_sets(tmp_path):
+    with published_sets() as outer:
+        publish(tmp_path / "a", "new", ["a.rec"], [])
+        with published_sets() as inner:
+            publish(tmp_path / "b", "new", ["b.rec"], [])
+        publish(tmp_path / "c", "new", ["c.rec"], [])
+    publish(tmp_path / "d", "new", ["d.rec"], [])
+    assert ([path.name for path in outer], [path.name for path in inner]) == (["a", "c"], ["b"])

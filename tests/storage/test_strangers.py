@@ -44,7 +44,7 @@ def test_a_staging_folder_is_closed_until_the_commit_and_then_as_readable_as_its
 ):
     umask(mask)
     modes = []
-    monkeypatch.setattr(staging_module, "finish", lambda commit, _lock: modes.append(mode(commit.folder)))
+    monkeypatch.setattr(staging_module, "finish", lambda commit, _lock, **_: modes.append(mode(commit.folder)))
     staging = Staging(tmp_path / "a")
     assert mode(staging.folder) == 0o700
     staging.create("a.rec").close()

@@ -6,11 +6,11 @@ from recordkit import codec
 from recordkit.formats import idx
 from recordkit.formats.frame import RecordWriter
 from recordkit.formats.irheader import IRHeader, pack
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.survey import survey
 from recordkit.training.optimizer import Optimizer
 from recordkit.training.plan import TrainPlan
 from recordkit.training.results.observer import NullObserver
+from recordkit.training.run.checkpoint import Checkpoints
 
 N_CLASSES = 3
 ITERATORS = ["recordkit", "mxnet", "gluon"]

@@ -10,11 +10,11 @@ from recordkit import codec
 from recordkit.errors import FormatError, ImageError, PlanError, PublishError, TrainError
 from recordkit.training import fit
 from recordkit.training.augment import AUGMENTS
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 
 
 def test_a_network_learns_three_bars(mx, rec, val, tmp_path, iterator, api):

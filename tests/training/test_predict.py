@@ -14,11 +14,11 @@ from recordkit import codec
 from recordkit.cli.commands.eval import command as eval_command
 from recordkit.cli.commands.predict import command
 from recordkit.errors import ImageError, NotFoundError, PlanError, SourceError, TrainError
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.adaptation import Adaptation
 from recordkit.training.evaluation import evaluate
 from recordkit.training.fit import train
 from recordkit.training.predict import Predictor
+from recordkit.training.run.checkpoint import Checkpoints
 from recordkit.transforms import Resize
 from recordkit.upkeep import Shards, split
 

@@ -13,10 +13,12 @@ from training.bars import images, write_rec
 
 from recordkit.cli.commands.train import _default_prefix
 from recordkit.codec import encode
+from recordkit.storage.staging import Staging
 from recordkit.training import fit
-from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 
-NOTHING = {"recipe": None, "network": None, "resume": False}
+NOTHING = {"recipe": None, "network": None}
 
 
 @pytest.fixture
@@ -78,18 +80,29 @@ def test_default_prefixes_are_numbered(recordkit):
     assert "; the model is train-model/book-run03\n" in recordkit("recordkit train train.rec --resume --num-epochs 2")
 
 
-@pytest.mark.usefixtures("bars")
-def test_a_prefix_at_which_a_run_is_about_to_write_is_not_free():
-    Path("train-model/.book.staging").mkdir(parents=True)
-    assert _default_prefix(Path("train.rec"), NOTHING) == Path("train-model/book-run02")
-
-
-def test_runs_with_numbers_share_the_packed_images_of_a_folder(recordkit, tmp_path, monkeypatch):
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """photos/ with a folder per class, in the working folder."""
     monkeypatch.chdir(tmp_path)
     for label, image in images(12):
         folder = tmp_path / "photos" / str(int(label))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{len(list(folder.iterdir()))}.png").write_bytes(encode(image, "png"))
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_run_that_begins_while_another_one_packs_the_folder_has_its_own_packed_images(recordkit):
+    line = "recordkit train photos --num-epochs 1 --no-pictures"
+    with RunWriter(Checkpoints("photos-model/book")), Staging(Path("photos-model/book-data")):
+        assert "; the model is photos-model/book-run02\n" in recordkit(line)
+        assert "another process is writing to this prefix" in recordkit(f"{line} --model-prefix photos-model/book", 1)
+    assert sorted(path.name for path in Path("photos-model").iterdir() if path.is_dir()) == ["book-run02-data"]
+    assert "photos_val.rec: accuracy" in recordkit("recordkit train photos --resume --num-epochs 2 --model-prefix "
+                                                   "photos-model/book-run02")  # fmt: skip
+
+
+@pytest.mark.usefixtures("photos")
+def test_runs_with_numbers_share_the_packed_images_of_a_folder(recordkit):
     for _ in range(2):
         recordkit("recordkit train photos --num-epochs 1 --no-pictures")
     assert sorted(path.name for path in Path("photos-model").iterdir() if path.is_dir()) == ["book-data"]

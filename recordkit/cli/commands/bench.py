@@ -38,7 +38,7 @@ from recordkit.cli.pack_options import root_option
 from recordkit.cli.program import TerminationSignal
 from recordkit.errors import PlanError
 from recordkit.storage.replacement import write_atomically
-from recordkit.storage.staging import PUBLISHED, check_folder
+from recordkit.storage.staging import check_folder, published_sets
 from recordkit.upkeep.look.destination import PAGE_SUFFIXES
 
 _POSITIVE = click.IntRange(min=1)
@@ -241,8 +241,8 @@ def _measure(rec: Path, options: dict[str, Any], console: Console) -> tuple[Repo
         options |= {name: value for name, value in _QUICK.items() if name not in given}
     n_records = options.pop("n_records")
     with tempfile.TemporaryDirectory(prefix="recordkit-bench-") as folder:
-        path = single_file(rec, n_records, Path(folder))
-        PUBLISHED.clear()  # a copy is temporary, so an interrupted comparison does not name it as written
+        with published_sets():  # a copy is temporary, so an interrupted comparison does not name it as written
+            path = single_file(rec, n_records, Path(folder))
         workload = resolve_workload(path, **workload_options)
         plan = BenchPlan(workload, tuple(name.strip() for name in peers.split(",")), **options)
         return _run(plan, f"bench {rec.name}", console)

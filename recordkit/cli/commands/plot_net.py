@@ -15,11 +15,11 @@ from recordkit.errors import MissingError, PlanError
 from recordkit.interop import mxnet as bridge
 from recordkit.interop.mxnet.threads import set_threads
 from recordkit.storage.replacement import write_atomically
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.model.networks import Network, find_network
 from recordkit.training.model.output_layers import find_target, unknown_inputs
 from recordkit.training.results.diagram import draw_network
 from recordkit.training.results.pictures import check_suffix
+from recordkit.training.run.checkpoint import Checkpoints
 
 _N_CLASSES = 10
 

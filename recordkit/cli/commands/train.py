@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ from recordkit.cli.pack_options import in_words_of_pack
 from recordkit.cli.program import TerminationSignal
 from recordkit.cli.training.display import Display
 from recordkit.cli.training.options import PERFORMANCE, training_options
-from recordkit.errors import PlanError, quoted
-from recordkit.storage.commit import staging_folder
+from recordkit.errors import InUseError, PlanError, quoted
 from recordkit.storage.fileset import Fileset
 from recordkit.storage.remote.urls import is_url
-from recordkit.storage.staging import PUBLISHED
+from recordkit.storage.staging import published_sets
 from recordkit.training.augment import AUGMENTS, Augment
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.compatibility import check_prerequisites
 from recordkit.training.data.folder import pack_if_changed
 from recordkit.training.data.normalization import Normalization
@@ -33,9 +30,9 @@ from recordkit.training.recipes import RECIPES
 from recordkit.training.results.report import TrainReport
 from recordkit.training.results.run_files import RunFiles
 from recordkit.training.results.score import require_accuracy
-
-# The end of the default prefix of a second run and of later ones, which sort by age.
-_NUMBER = re.compile(r"-run\d\d+$")
+from recordkit.training.run.begin import open_run, without_number
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 
 # Options of MXNet's example scripts that have another name here, or none.
 _ADVICE = {
@@ -107,64 +104,59 @@ def command(
     --min-accuracy tests the final checkpoint, reloaded from disk. --resume needs --model-prefix alone: the run has
     recorded the rest.
     """
+    is_numbered = model_prefix is None
     if path is not None:
         model_prefix = model_prefix or _default_prefix(path, options)
-    elif model_prefix is None or not options["resume"]:
+    if model_prefix is None or (path is None and not options["resume"]):
         raise click.UsageError("expected REC or FOLDER; only --resume with --model-prefix goes without")
-    prefix = Checkpoints(model_prefix).prefix
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in options.items() if source(name) is not ParameterSource.DEFAULT}
-    plan = TrainPlan.from_options(path, model_prefix, **given)
-    if path is not None and path.is_dir():
-        plan = _pack_folder(plan, console)
-    if min_accuracy is not None and plan.val is None:
-        raise PlanError(argument="min_accuracy", expected="a file to evaluate on", got="none", advice="give `val`")
-    given_log = log
-    log = log or prefix.with_name(f"{prefix.name}.log")
-    with Display(log, console, disp_batches=disp_batches) as display:
-        try:
-            report = train(plan, display)
-        except (KeyboardInterrupt, TerminationSignal) as error:
-            own = {"--min-accuracy": min_accuracy, "--disp-batches": disp_batches, "--log": given_log}
-            for line in _how_to_continue(plan, own):
-                display.log(line)
-            if isinstance(error, TerminationSignal):
-                raise
-            raise click.Abort from None
-        _finish(report, min_accuracy, display, console)
+    own = {"--min-accuracy": min_accuracy, "--disp-batches": disp_batches, "--log": log}
+    # The sets that are published here are no results: packed images, which the next run finds, and checkpoints, which
+    # `_train` names.
+    with published_sets(), open_run(path, model_prefix, is_numbered=is_numbered, **given) as (plan, writer):
+        if path is not None and path.is_dir():
+            plan = _pack_folder(plan, console)
+        if min_accuracy is not None and plan.val is None:
+            raise PlanError(argument="min_accuracy", expected="a file to evaluate on", got="none", advice="give `val`")
+        log = log or plan.model_prefix.with_name(f"{plan.model_prefix.name}.log")
+        with Display(log, console, disp_batches=disp_batches) as display:
+            report = _train(plan, writer, display, own)
+            _finish(report, min_accuracy, display, console)
 
 
 def _default_prefix(path: Path, options: dict[str, Any]) -> Path:
-    """Return the first prefix after data and recipe that has no run; to resume, the last one with a checkpoint."""
+    """Return the prefix after data and recipe, to which a second run adds a number."""
     name = options["recipe"] or Path(options["network"] or "book").stem
     data = path.resolve() if path.is_dir() else Fileset(path if is_url(path) else path.resolve()).prefix
-    first = Path(f"{data.name}-model") / name
-    prefixes = [first]
-    while _has_run(prefixes[-1]):
-        prefixes.append(first.with_name(f"{name}-run{len(prefixes) + 1:02d}"))
-    if options["resume"]:
-        return next((prefix for prefix in reversed(prefixes) if Checkpoints(prefix).epochs()), first)
-    return prefixes[-1]
+    return Path(f"{data.name}-model") / name
 
 
-def _has_run(prefix: Path) -> bool:
-    """Tell whether a prefix has files of a run, or a run that is about to write them."""
-    return bool(Checkpoints(prefix).files()) or staging_folder(prefix).exists()
+def _train(plan: TrainPlan, writer: RunWriter, display: Display, own: dict[str, Any]) -> TrainReport:
+    """Train; a run that is interrupted logs what it leaves. `own` is as in `_how_to_continue`."""
+    try:
+        return train(plan, display, writer=writer)
+    except (KeyboardInterrupt, TerminationSignal) as error:
+        writer.close()  # completes a checkpoint that is being published
+        for line in _how_to_continue(plan, writer, own):
+            display.log(line)
+        if isinstance(error, TerminationSignal):
+            raise
+        raise click.Abort from None
 
 
-def _how_to_continue(plan: TrainPlan, own: dict[str, Any]) -> list[str]:
+def _how_to_continue(plan: TrainPlan, writer: RunWriter, own: dict[str, Any]) -> list[str]:
     """Return what a run that is interrupted leaves, and the command that continues it.
 
     Parameters
     ----------
     plan : TrainPlan
+    writer : RunWriter
     own : dict
         Options of the command alone, which the run does not record, and their values.
     """
     prefix = plan.model_prefix
-    has_checkpoint = plan.resume or prefix in PUBLISHED
-    PUBLISHED.clear()  # the last line, which would name the model, is for sets that are complete
-    if not has_checkpoint:
+    if not writer.has_checkpoint:
         earlier = f"; the earlier run at {prefix} is unchanged" if Checkpoints(prefix).epochs() else ""
         return [f"interrupted before the first checkpoint{earlier}"]
     words = [f"{name} {quoted(str(value))}" for name, value in own.items() if value is not None]
@@ -179,15 +171,21 @@ def _pack_folder(plan: TrainPlan, console: Console) -> TrainPlan:
         raise PlanError(argument="model_prefix", expected=f"a path outside the images' folder {folder}", got=prefix)
     check_prerequisites(plan)
     side = min(plan.shape[1:]) if plan.shape else None
-    # The runs with numbers share the packed images with the first one, if they need the same ones.
-    name = f"{_NUMBER.sub('', prefix.name)}-data{f'-{side}' if side else ''}"
-    cache = prefix.with_name(name)
-    if plan.resume and plan.val and plan.val.resolve().is_relative_to(cache.resolve()):
+    # The runs with numbers share the packed images with the first one, if they need the same ones. A run that begins
+    # while another one packs them has its own.
+    names = [f"{each.name}-data{f'-{side}' if side else ''}" for each in (without_number(prefix), prefix)]
+    caches = [prefix.with_name(name) for name in names]
+    if plan.resume and plan.val and any(plan.val.resolve().is_relative_to(cache.resolve()) for cache in caches):
         plan = replace(plan, val=None)  # it was held out, and is again
     if plan.val is not None:
-        cache = prefix.with_name(f"{name}-all")  # nothing is held out
+        caches = [prefix.with_name(f"{name}-all") for name in names]  # nothing is held out
+    hold_out = plan.val is None
     with console.progress(None, f"pack {folder}") as progress, in_words_of_pack():
-        train_rec, val_rec = pack_if_changed(folder, cache, side=side, hold_out=plan.val is None, progress=progress)
+        try:
+            packed = pack_if_changed(folder, caches[0], side=side, hold_out=hold_out, progress=progress)
+        except InUseError:
+            packed = pack_if_changed(folder, caches[1], side=side, hold_out=hold_out, progress=progress)
+    train_rec, val_rec = packed
     return replace(plan, path=train_rec, val=plan.val or val_rec)
 
 

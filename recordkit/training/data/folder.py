@@ -18,6 +18,7 @@ from recordkit.packing.planned_sets import is_training_set, set_beside
 from recordkit.sample import Source
 from recordkit.sources import open_source
 from recordkit.storage.replacement import write_atomically
+from recordkit.storage.staging import Staging
 from recordkit.upkeep import verify
 
 VAL_RATIO = 0.2
@@ -38,7 +39,7 @@ def pack_if_changed(
     ----------
     folder : Path
     cache : Path
-        Folder for the packed files, with nothing else in it.
+        Folder for the packed files, with nothing else in it. No other process packs into it at the same time.
     side : int, optional
         Short side to which the images of a folder tree are resized, in pixels.
     hold_out : bool
@@ -57,6 +58,8 @@ def pack_if_changed(
         The folder cannot be packed.
     PackError
         Images cannot be packed or decoded.
+    InUseError
+        Another process is packing into `cache`.
 
     Warns
     -----
@@ -77,15 +80,36 @@ def pack_if_changed(
     val = prefix.with_name(f"{prefix.name}_{val_name}.rec") if hold_out else None
     packed = [path for path in (train, val) if path]
     stamp, state = cache / "packed-from.json", _state(folder, side, val_ratio)
-    if (
-        stamp.exists()
-        and read_file(stamp, max_bytes=1 << 20) == state.encode()
-        and all(path.exists() for path in packed)
-    ):
+
+    def is_current() -> bool:
+        return (
+            stamp.exists()
+            and read_file(stamp, max_bytes=1 << 20) == state.encode()
+            and all(path.exists() for path in packed)
+        )
+
+    if is_current():
         return train, val
-    pixels = sets[train_set].pixels
-    plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")
-    cache.mkdir(parents=True, exist_ok=True)
+    with Staging(cache, allow_folder=True, holder="a training run that packs its images"):
+        if not is_current():  # another run may have packed them since
+            pixels = sets[train_set].pixels
+            plan = PackPlan(val_ratio=val_ratio, resize=None if pixels else side, labels="first" if pixels else "all")
+            _pack(folder, sets, prefix, plan, progress)
+            if not pixels and side is None:  # a resize has decoded every image
+                for path in packed:
+                    _check_images(path, folder)
+            write_atomically(stamp, lambda file: file.write(state.encode()))
+    return train, val
+
+
+def _pack(
+    folder: Path,
+    sets: Mapping[str, Source],
+    prefix: Path,
+    plan: PackPlan,
+    progress: Callable[[int], None] | None,
+) -> None:
+    prefix.parent.mkdir(parents=True, exist_ok=True)
     report = pack(sets, prefix, plan=plan, progress=progress)
     if not report.ok:
         raise PackError(
@@ -95,11 +119,6 @@ def pack_if_changed(
             advice=f"remove them, or run 'recordkit pack {quoted(folder)} PREFIX --on-error skip' and train on its "
             ".rec",
         )
-    if not pixels and side is None:  # a resize has decoded every image
-        for path in packed:
-            _check_images(path, folder)
-    write_atomically(stamp, lambda file: file.write(state.encode()))
-    return train, val
 
 
 def _choose_sets(folder: Path, sets: Mapping[str, Source], *, hold_out: bool) -> dict[str, Source]:

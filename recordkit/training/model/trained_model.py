@@ -14,11 +14,11 @@ from typing import Any
 from recordkit.errors import PlanError, TrainError, plural
 from recordkit.interop.mxnet import reason
 from recordkit.storage.fileset import fingerprint
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.normalization import Normalization
 from recordkit.training.data.target import Target
 from recordkit.training.model.output_layers import find_target, prediction_symbol
-from recordkit.training.run_record import RunRecord
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.record import RunRecord
 
 LEVELS_AS_STORED = Normalization(mean=(0.0,), std=(1.0,), scale=1.0)
 """Pixels from 0 to 255, as ImageRecordIter gives them by default."""

@@ -1,12 +1,4 @@
-"""Files of a run beside its checkpoints: figures of each epoch, a summary, pictures.
-
-PREFIX-metrics.jsonl     a line of JSON for each epoch, including those before a resume
-PREFIX-summary.json      the options, the SHA-256 of the data, the results
-PREFIX-samples.png       the first training images, augmented
-PREFIX-curves.png        accuracy and loss over the epochs
-PREFIX-confusion.png     the last checkpoint on the validation file; -confusion-1.png and so on with several labels
-PREFIX-predictions.png   predictions of the last checkpoint for images of the validation file, the worst first
-"""
+"""Files of a run beside its checkpoints: figures, a summary, pictures (`recordkit.training.run.names`)."""
 
 from __future__ import annotations
 
@@ -20,7 +12,6 @@ from recordkit.formats import json_file
 from recordkit.formats.files import read_file
 from recordkit.storage.fileset import fingerprint
 from recordkit.storage.replacement import write_atomically
-from recordkit.training.checkpoint import Checkpoints
 from recordkit.training.data.batches import BatchReader
 from recordkit.training.data.shuffle import Shuffle
 from recordkit.training.data.target import Head, Target
@@ -29,16 +20,12 @@ from recordkit.training.results.log import Curves
 from recordkit.training.results.prediction import class_name
 from recordkit.training.results.report import EpochReport, TrainReport
 from recordkit.training.results.score import HeadScore, Score
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.names import FILE, METRICS, PICTURES, SUMMARY
+from recordkit.training.run.writer import RunWriter
 from recordkit.version import __version__
 
 _N_SHOWN = 32
-_SHOWS = {
-    "curves": "accuracy and loss over the epochs",
-    "samples": "training images, augmented",
-    "confusion": "which classes are taken for which",
-    "predictions": "predictions, wrong ones first",
-}
 # An epoch takes about 300 bytes, and 100 more for each output.
 _MAX_METRICS_BYTES = 1 << 26
 
@@ -76,7 +63,7 @@ class RunFiles:
         self._write_epochs(writer)
 
     def _write_epochs(self, writer: RunWriter) -> None:
-        writer.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in self._rows).encode())
+        writer.write(METRICS, "".join(json.dumps(row) + "\n" for row in self._rows).encode())
 
     def add(self, writer: RunWriter, report: EpochReport) -> None:
         """Write the figures of an epoch."""
@@ -99,7 +86,7 @@ class RunFiles:
         FormatError
             The file has other content.
         """
-        path = self.path("metrics.jsonl")
+        path = self.path(METRICS)
         if not path.exists():
             return []
         try:
@@ -118,7 +105,7 @@ class RunFiles:
 
     def summary(self) -> dict[str, Any]:
         """Return the summary."""
-        return json_file.read_object(self.path("summary.json"), "the summary of a run", max_bytes=_MAX_METRICS_BYTES)
+        return json_file.read_object(self.path(SUMMARY), "the summary of a run", max_bytes=_MAX_METRICS_BYTES)
 
     def write_summary(self, report: TrainReport, path: Path) -> None:
         """Write the summary.
@@ -155,13 +142,12 @@ class RunFiles:
             "final": as_dict(report.final.score if report.final else None),
         }
         text = json.dumps(facts, indent=1) + "\n"
-        write_atomically(self.path("summary.json"), lambda file: file.write(text.encode()))
+        write_atomically(self.path(SUMMARY), lambda file: file.write(text.encode()))
 
     def pictures(self) -> dict[Path, str]:
         """Return the pictures of the run that exist, each with what it shows."""
-        paths = [path for path in self._checkpoints.files() if path.suffix == ".png"]
-        name = self._checkpoints.prefix.name
-        return {path: _SHOWS[path.name.removeprefix(f"{name}-").partition(".")[0].partition("-")[0]] for path in paths}
+        matches = {path: FILE.fullmatch(path.name) for path in self._checkpoints.files()}
+        return {path: PICTURES[match["picture"]] for path, match in matches.items() if match and match["picture"]}
 
     def draw_samples(self, reader: BatchReader, shuffle: Shuffle, target: Target, class_names: tuple[str, ...]) -> None:
         """Draw the first images of an epoch, augmented."""

@@ -11,8 +11,10 @@ from training.bars import images
 from recordkit import codec
 from recordkit.cli.commands.train import command
 from recordkit.dataset.dataset import RecordDataset
-from recordkit.errors import PackError, PlanError, SourceError
+from recordkit.errors import InUseError, PackError, PlanError, SourceError
 from recordkit.formats import ubyte
+from recordkit.storage.staging import Staging
+from recordkit.training.data import folder as folder_module
 from recordkit.training.data.folder import pack_if_changed
 
 NAMES = ("high", "middle", "low")
@@ -45,6 +47,22 @@ def test_a_folder_is_packed_again_only_when_it_has_changed(folder, tmp_path):
     pack_if_changed(folder, tmp_path / "data", side=28)
     with RecordDataset(train) as train_set:
         assert codec.decode(train_set[0].payload).shape[:2] == (28, 28)
+
+
+def test_images_that_another_run_is_packing_are_refused_and_those_that_it_has_packed_are_taken(
+    folder, tmp_path, monkeypatch
+):
+    with Staging(tmp_path / "data"), pytest.raises(InUseError, match="another process is writing to this prefix"):
+        pack_if_changed(folder, tmp_path / "data")
+    packed = []
+
+    def pack_first(*arguments, **options):
+        monkeypatch.undo()
+        packed.append(pack_if_changed(folder, tmp_path / "data")[0].stat().st_ino)
+        return Staging(*arguments, **options)
+
+    monkeypatch.setattr(folder_module, "Staging", pack_first)
+    assert [pack_if_changed(folder, tmp_path / "data")[0].stat().st_ino] == packed
 
 
 def test_the_test_set_of_ubyte_files_is_the_validation_set(tiny_mnist, tmp_path):

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 from recordkit.interop.mxnet import last_line
 from recordkit.storage.replacement import write_atomically
 from recordkit.storage.staging import Staging, as_publish_error
-from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.names import RECORD, SYMBOL
 from recordkit.training.trainer import Model
 
 
@@ -27,32 +28,41 @@ class RunWriter:
     Parameters
     ----------
     checkpoints : Checkpoints
+    resume : bool
+        The run has a checkpoint and continues.
+
+    Attributes
+    ----------
+    checkpoints : Checkpoints
 
     Raises
     ------
+    InUseError
+        Another run or a pack writes to the prefix; the error names it.
     PublishError
-        Another run or a pack writes to the prefix; the error names it. Or the folder cannot be created or written.
+        The folder cannot be created or written.
     """
 
-    def __init__(self, checkpoints: Checkpoints) -> None:
-        self._checkpoints = checkpoints
+    def __init__(self, checkpoints: Checkpoints, *, resume: bool = False) -> None:
+        self.checkpoints = checkpoints
         # Content by the ends of the names; None once there is a checkpoint.
-        self._unpublished: dict[str, bytes] | None = None
-        self._staging = self._claim()
-
-    def _claim(self) -> Staging:
-        return Staging(self._checkpoints.prefix, allow_folder=True, holder="a training run")
+        self._unpublished: dict[str, bytes] | None = None if resume else {}
+        self._staging = Staging(checkpoints.prefix, allow_folder=True, holder="a training run")
 
     def __enter__(self) -> RunWriter:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._staging.__exit__(kind, error, trace)
+    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the prefix free. Files that wait for the first checkpoint are dropped."""
+        self._staging.close()
 
     @property
     def has_checkpoint(self) -> bool:
-        """There is a checkpoint of this run."""
-        return self._unpublished is None
+        """There is a checkpoint of this run. After an interrupt of the first one this is known once the block ends."""
+        return self._unpublished is None or self._staging.has_published
 
     def begin(self, network: Any, facts: dict[str, Any]) -> int:
         """Take the record and the network of a new run.
@@ -73,18 +83,17 @@ class RunWriter:
         TrainError
             See `Checkpoints.check_owner`.
         """
-        self._checkpoints.check_owner()
+        self.checkpoints.check_owner()
         content = network.tojson().encode()
         # It tells a network that another program writes here later, see `recordkit.training.model.trained_model`.
         facts = facts | {"network_sha256": hashlib.sha256(content).hexdigest()}
-        self._unpublished = {}
         self.write_record(facts)
-        self.write("symbol.json", content)
-        return len(self._checkpoints.epochs())
+        self.write(SYMBOL, content)
+        return len(self.checkpoints.epochs())
 
     def write_record(self, facts: dict[str, Any]) -> None:
         """Write the record of the run. Raises: see `write`."""
-        self.write("run.json", (json.dumps(facts, indent=1) + "\n").encode())
+        self.write(RECORD, (json.dumps(facts, indent=1) + "\n").encode())
 
     def write(self, ending: str, content: bytes) -> None:
         """Write a file of the run, or keep it until the first checkpoint.
@@ -101,7 +110,7 @@ class RunWriter:
             The file cannot be written, for example because the disk is full.
         """
         if self._unpublished is None:
-            write_atomically(self._checkpoints.path(ending), lambda file: file.write(content))
+            write_atomically(self.checkpoints.path(ending), lambda file: file.write(content))
         else:
             self._unpublished[ending] = content
 
@@ -127,24 +136,22 @@ class RunWriter:
             for kind, arrays_by_name in zip(("arg", "aux"), model[1:], strict=True)
             for name, array in arrays_by_name.items()
         }
-        states_path, params_path = self._checkpoints.states_path(epoch), self._checkpoints.params_path(epoch)
+        states_path, params_path = self.checkpoints.states_path(epoch), self.checkpoints.params_path(epoch)
         if self._unpublished is None:
             write_atomically(states_path, lambda file: file.write(states))
             write_atomically(params_path, lambda file: _save_arrays(mx, file, arrays))
             return
-        with as_publish_error(self._checkpoints.prefix.parent):
+        with as_publish_error(self.checkpoints.prefix.parent):
             for ending, content in self._unpublished.items():
-                with self._staging.create(self._checkpoints.path(ending).name) as file:
+                with self._staging.create(self.checkpoints.path(ending).name) as file:
                     file.write(content)
             with self._staging.create(states_path.name) as file:
                 file.write(states)
             with self._staging.create(params_path.name) as file:
                 _save_arrays(mx, file, arrays)
-        self._staging.commit(remove=self._checkpoints.files())
+        self._staging.commit(remove=self.checkpoints.files(), hold=True)
         self._unpublished = None
-        self._checkpoints.remove_temporary_files()
-        self._staging.__exit__(None, None, None)
-        self._staging = self._claim()
+        self.checkpoints.remove_temporary_files()
 
 
 def _save_arrays(mx: Any, file: BinaryIO, arrays: dict[str, Any]) -> None:

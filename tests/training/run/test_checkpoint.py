@@ -3,7 +3,7 @@
 import pytest
 
 from recordkit.errors import PlanError, TrainError
-from recordkit.training.checkpoint import Checkpoints
+from recordkit.training.run.checkpoint import Checkpoints
 
 
 def test_checkpoints_of_other_programs_are_refused(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from recordkit.errors import TrainError
 from recordkit.training.data.normalization import Normalization
-from recordkit.training.run_record import RunRecord
+from recordkit.training.run.record import RunRecord
 
 
 def record(path, normalization):

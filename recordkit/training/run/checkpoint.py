@@ -1,11 +1,6 @@
-"""Checkpoints of a run, with MXNet's file names. A file appears complete or not at all.
+"""Checkpoints of a run, with MXNet's file names (`recordkit.training.run.names`).
 
-    PREFIX-symbol.json    the network
-    PREFIX-NNNN.params    the parameters after epoch NNNN, from 0001
-    PREFIX-NNNN.states    the state of the optimizer after that epoch (its momentum)
-    PREFIX-run.json       the facts about the run, see `recordkit.training.run_record`
-
-``mxnet.model.load_checkpoint`` reads them. `recordkit.training.run_writer` writes them, each as a whole: a run that is
+``mxnet.model.load_checkpoint`` reads them. `recordkit.training.run.writer` writes them, each as a whole: a run that is
 killed leaves complete checkpoints, and at most one temporary file, which a later run removes.
 
 MXNet stores the states as a pickle, which can run code when it is read: resume only your own runs. ``recordkit eval``
@@ -15,7 +10,6 @@ reads no states.
 from __future__ import annotations
 
 import glob
-import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -24,22 +18,14 @@ from recordkit.errors import FormatError, PlanError, TrainError, enumerate_some
 from recordkit.formats import json_file
 from recordkit.formats.files import not_found, open_file, read_file
 from recordkit.interop.mxnet import last_line
-from recordkit.storage.names import MODEL_ENDINGS, belongs_to_model
 from recordkit.storage.replacement import find_temporary_files
 from recordkit.storage.staging import complete_interrupted
-from recordkit.training.run_record import RunRecord
+from recordkit.training.run.names import FILE, PARAMS_FILE, RECORD, RESULTS, SYMBOL
+from recordkit.training.run.record import RunRecord
 from recordkit.training.trainer import Model
 
-# Files that `recordkit.training.results.run_files` writes. The first checkpoint of a new run removes them, because they
-# describe the old run.
-_RESULTS = (
-    *("metrics.jsonl", "summary.json"),
-    *(f"{name}.png" for name in ("curves", "samples", "confusion", "predictions")),
-)
 # A network of 150 layers takes 300 kB.
 _MAX_SYMBOL_BYTES = 1 << 24
-_PARAMS = re.compile(r"(.+)-(\d{4})\.params", re.DOTALL)
-_ANY = re.compile(r"(.+)-(\d{4}\.(params|states)|(symbol|run)\.json)", re.DOTALL)
 
 
 class Checkpoints:
@@ -76,12 +62,12 @@ class Checkpoints:
     @property
     def symbol_path(self) -> Path:
         """Path of the network."""
-        return self.path("symbol.json")
+        return self.path(SYMBOL)
 
     @property
     def run_path(self) -> Path:
         """Path of the record of the run."""
-        return self.path("run.json")
+        return self.path(RECORD)
 
     def params_path(self, epoch: int) -> Path:
         """Return the path of the parameters after an epoch."""
@@ -97,8 +83,8 @@ class Checkpoints:
 
     def epochs(self) -> list[int]:
         """List the epochs that have a checkpoint, in order."""
-        matches = (_PARAMS.fullmatch(path.name) for path in _entries(self.prefix.parent))
-        return sorted(int(match[2]) for match in matches if match and match[1] == self.prefix.name)
+        matches = (PARAMS_FILE.fullmatch(path.name) for path in _entries(self.prefix.parent))
+        return sorted(int(match["epoch"]) for match in matches if match and match["prefix"] == self.prefix.name)
 
     def last(self) -> int:
         """Return the last epoch that has a checkpoint.
@@ -126,8 +112,8 @@ class Checkpoints:
 
     def _likely_prefixes(self) -> list[Path]:
         """Return prefixes that the user may have meant by a model's file, by its folder or by a similar name."""
-        if match := _ANY.fullmatch(self.prefix.name):
-            return [self.prefix.with_name(match[1])]
+        if match := FILE.fullmatch(self.prefix.name):
+            return [self.prefix.with_name(match["prefix"])]
         if names := _model_names(self.prefix):
             return [self.prefix / name for name in names]
         similar = get_close_matches(self.prefix.name, _model_names(self.prefix.parent), n=1)
@@ -167,13 +153,17 @@ class Checkpoints:
             )
 
     def _results(self) -> list[Path]:
-        per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-confusion-[0-9]*.png")
-        own = [path for path in per_label if belongs_to_model(self.prefix.name, path.name)]
-        return [*(self.path(ending) for ending in _RESULTS), *own]
+        paths = [self.path(ending) for ending in RESULTS]
+        per_label = self.prefix.parent.glob(f"{glob.escape(self.prefix.name)}-*-[0-9]*.png")
+        return paths + [path for path in per_label if self._owns(path.name)]
+
+    def _owns(self, name: str) -> bool:
+        match = FILE.fullmatch(name)
+        return match is not None and match["prefix"] == self.prefix.name
 
     def remove_temporary_files(self) -> None:
         """Remove the files that killed runs at the prefix were writing."""
-        for path in find_temporary_files(self.prefix.parent, re.escape(self.prefix.name) + MODEL_ENDINGS):
+        for path in find_temporary_files(self.prefix.parent, self._owns):
             path.unlink(missing_ok=True)
 
     def run_record(self) -> RunRecord:
@@ -275,5 +265,5 @@ def _entries(folder: Path) -> list[Path]:
 
 def _model_names(folder: Path) -> list[str]:
     """Return the prefixes of the checkpoints in a folder, without the folder."""
-    matches = (_PARAMS.fullmatch(path.name) for path in _entries(folder))
-    return sorted({match[1] for match in matches if match})
+    matches = (PARAMS_FILE.fullmatch(path.name) for path in _entries(folder))
+    return sorted({match["prefix"] for match in matches if match})

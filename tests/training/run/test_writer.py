@@ -1,6 +1,7 @@
 """Writing the files of a run: an earlier run is whole until the first checkpoint takes its place."""
 
 import contextlib
+import itertools
 import os
 import platform
 import signal
@@ -9,24 +10,30 @@ import subprocess
 import sys
 
 import pytest
+from storage.faults import act_before_call
 from training.bars import RecordingObserver, plan
 
-from recordkit.errors import PublishError, TrainError
-from recordkit.storage import claim
+from recordkit.errors import InUseError, PublishError, TrainError
+from recordkit.storage import claim, staging
 from recordkit.storage.staging import Staging
-from recordkit.training import fit, run_writer
-from recordkit.training.checkpoint import Checkpoints
+from recordkit.training import fit
 from recordkit.training.fit import train
 from recordkit.training.model.trained_model import TrainedModel
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run import writer as run_writer
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 
 
-def writer(prefix):
-    return RunWriter(Checkpoints(prefix))
+def writer(prefix, *, resume=False):
+    return RunWriter(Checkpoints(prefix), resume=resume)
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
 
 
 class Network:
@@ -50,7 +57,7 @@ def save(run, epoch):
 def test_the_states_are_written_before_the_params(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(run_writer, "write_atomically", lambda path, _write: written.append(path.suffix))
-    with writer(tmp_path / "lenet") as run:
+    with writer(tmp_path / "lenet", resume=True) as run:
         save(run, 1)
     assert written == [".states", ".params"]
 
@@ -82,6 +89,48 @@ def test_the_first_checkpoint_replaces_the_earlier_run_and_no_other_files(tmp_pa
     new = ["lenet-0002.params", "lenet-0002.states", "lenet-metrics.jsonl", "lenet-run.json", "lenet-symbol.json"]
     assert sorted(os.listdir(tmp_path)) == sorted(unrelated + new)
     assert (tmp_path / "lenet-metrics.jsonl").read_bytes() == b"newer"
+
+
+@pytest.mark.usefixtures("no_mxnet")
+def test_no_other_run_begins_between_any_two_calls_of_the_first_checkpoint(memory_path):
+    refused = []
+
+    def begin_another():
+        with pytest.raises(InUseError, match="another process is writing to this prefix"), writer(memory_path / "a"):
+            pass
+        refused.append(at)
+
+    for at in itertools.count(1):
+        with writer(memory_path / "a") as run:
+            run.begin(Network(), {})
+            try:
+                count = act_before_call(at, begin_another)
+                save(run, 1)
+            finally:
+                sys.setprofile(None)
+        if count() < at:
+            break
+    assert refused == list(range(1, at)) and at > 30
+
+
+def test_a_second_process_is_refused_after_the_first_checkpoint(no_mxnet, tmp_path):
+    code = "import sys; from recordkit.storage.staging import Staging; Staging(__import__('pathlib').Path(sys.argv[1]))"
+    with writer(tmp_path / "lenet") as run:
+        run.begin(Network(), {})
+        save(run, 1)
+        done = subprocess.run([sys.executable, "-c", code, tmp_path / "lenet"], stderr=subprocess.PIPE, text=True)
+    assert "another process is writing to this prefix: a training run, process " in done.stderr
+
+
+@pytest.mark.usefixtures("no_mxnet")
+def test_a_run_whose_first_checkpoint_is_interrupted_after_its_commit_has_a_checkpoint(tmp_path, monkeypatch):
+    with contextlib.suppress(KeyboardInterrupt), writer(tmp_path / "lenet") as run:
+        run.begin(Network(), {})
+        assert not run.has_checkpoint
+        with monkeypatch.context() as patch:
+            patch.setattr(staging, "finish", interrupted)
+            save(run, 1)
+    assert run.has_checkpoint and Checkpoints(tmp_path / "lenet").epochs() == [1]
 
 
 @pytest.mark.usefixtures("no_mxnet")
@@ -161,8 +210,8 @@ def test_a_run_at_a_prefix_that_is_being_packed_is_refused(tmp_path):
 def test_the_lock_of_a_killed_run_ends_with_it(tmp_path):
     code = """
 import os, signal, sys
-from recordkit.training.checkpoint import Checkpoints
-from recordkit.training.run_writer import RunWriter
+from recordkit.training.run.checkpoint import Checkpoints
+from recordkit.training.run.writer import RunWriter
 with RunWriter(Checkpoints(sys.argv[1])):
     os.kill(os.getpid(), signal.SIGKILL)
 """
